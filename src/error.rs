@@ -1,0 +1,191 @@
+//! What can go wrong outside the recording path, as one type that says what was being done, to what,
+//! and why it failed. Damage in recorded data is not an error: it is an item that the reader yields.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The library's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation of the library failed.
+#[derive(Debug)]
+pub struct Error(Box<ErrorKind>);
+
+/// The ways in which an operation can fail.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operating system refused an operation on a file or directory.
+    #[non_exhaustive]
+    Io {
+        /// What was being done, as a phrase that follows "could not".
+        action: &'static str,
+        /// What it was done to.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// A directory cannot serve as a telemetry directory.
+    #[non_exhaustive]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why it cannot serve.
+        reason: String,
+    },
+    /// A file of ours holds something that this version cannot read.
+    #[non_exhaustive]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What was found instead.
+        reason: String,
+    },
+    /// Another process held the directory's lock for longer than the deadline.
+    #[non_exhaustive]
+    Busy {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// Not everything could be written before the deadline.
+    #[non_exhaustive]
+    TimedOut {
+        /// How many bytes are still waiting in memory.
+        bytes_waiting: usize,
+    },
+    /// A value that the caller gave is outside what is allowed.
+    #[non_exhaustive]
+    Invalid {
+        /// Which value.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nothing is recorded here: consent, policy or a fault at opening.
+    #[non_exhaustive]
+    Off {
+        /// Why nothing is recorded.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Returns the kind of failure.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// Tells whether the failure is that something does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.io_kind() == Some(io::ErrorKind::NotFound)
+    }
+
+    /// Tells whether the failure is a missing permission.
+    pub fn is_permission_denied(&self) -> bool {
+        self.io_kind() == Some(io::ErrorKind::PermissionDenied)
+    }
+
+    fn io_kind(&self) -> Option<io::ErrorKind> {
+        if let ErrorKind::Io { source, .. } = self.kind() {
+            Some(source.kind())
+        } else {
+            None
+        }
+    }
+
+    /// Returns a function for `map_err` that names the action and the path of a failed operation.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| {
+            ErrorKind::Io {
+                action,
+                path: path.to_owned(),
+                source,
+            }
+            .into()
+        }
+    }
+
+    pub(crate) fn directory(path: &Path, reason: impl Into<String>) -> Self {
+        ErrorKind::Directory {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+        .into()
+    }
+
+    pub(crate) fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
+        ErrorKind::Invalid {
+            what,
+            reason: reason.into(),
+        }
+        .into()
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind() {
+            ErrorKind::Io {
+                action,
+                path,
+                source: _,
+            } => {
+                write!(f, "could not {action} {}", path.display())
+            }
+            ErrorKind::Directory { path, reason } => {
+                write!(
+                    f,
+                    "{} cannot be a telemetry directory: {reason}",
+                    path.display()
+                )
+            }
+            ErrorKind::Format { path, reason } => write!(f, "{}: {reason}", path.display()),
+            ErrorKind::Busy { path } => {
+                write!(
+                    f,
+                    "another process holds {} and does not let go",
+                    path.display()
+                )
+            }
+            ErrorKind::TimedOut { bytes_waiting } => {
+                write!(
+                    f,
+                    "{bytes_waiting} bytes could not be written before the deadline"
+                )
+            }
+            ErrorKind::Invalid { what, reason } => write!(f, "{what}: {reason}"),
+            ErrorKind::Off { reason } => write!(f, "telemetry is off: {reason}"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        if let ErrorKind::Io { source, .. } = self.kind() {
+            Some(source)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_action_and_the_path_and_leaves_the_reason_to_its_source() {
+        let error = Error::io("open", Path::new("/x"))(io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(error.to_string(), "could not open /x");
+        assert!(error.is_not_found());
+        assert!(error.source().is_some());
+    }
+}

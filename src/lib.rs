@@ -1,0 +1,9 @@
+//! Telemetry that stays home.
+mod clock;
+mod error;
+mod record;
+mod store;
+pub use error::{Error, ErrorKind, Result};
+pub use record::{Level, OWN_TARGET, Properties, Record, Span, format_timestamp};
+pub use store::limits::Limits;
+pub use store::segment::SegmentNumber;

@@ -1,0 +1,304 @@
+//! A record: one event as it was written, parsed back into values. This file knows what a line means;
+//! how a line is written is `encode`'s, where lines lie is `reader`'s and `store`'s.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use crate::error::Error;
+
+/// The target of the records that localtel itself writes.
+pub const OWN_TARGET: &str = "localtel";
+
+/// How grave a record is, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "tracing has these five levels and no others"
+)]
+pub enum Level {
+    /// Very fine steps.
+    Trace,
+    /// Steps that help to find a fault.
+    Debug,
+    /// What happened.
+    Info,
+    /// What may need attention.
+    Warn,
+    /// What failed.
+    Error,
+}
+
+impl Level {
+    /// Every level, from the least to the most grave.
+    pub const ALL: [Self; 5] = [
+        Self::Trace,
+        Self::Debug,
+        Self::Info,
+        Self::Warn,
+        Self::Error,
+    ];
+
+    /// Returns the level's name as it stands in a line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "TRACE",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Level {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let wanted = name.trim();
+        Self::ALL
+            .into_iter()
+            .find(|level| level.as_str().eq_ignore_ascii_case(wanted))
+            .ok_or_else(|| {
+                Error::invalid(
+                    "level",
+                    format!("`{wanted}` is none of trace, debug, info, warn, error"),
+                )
+            })
+    }
+}
+
+impl From<tracing::Level> for Level {
+    fn from(level: tracing::Level) -> Self {
+        match level {
+            tracing::Level::TRACE => Self::Trace,
+            tracing::Level::DEBUG => Self::Debug,
+            tracing::Level::INFO => Self::Info,
+            tracing::Level::WARN => Self::Warn,
+            tracing::Level::ERROR => Self::Error,
+        }
+    }
+}
+
+/// The named values of a record or a span, in the order in which they stand in the line.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Properties(Vec<(String, Value)>);
+
+impl Properties {
+    /// Returns the value of that name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0
+            .iter()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Sets a value; an earlier one of the same name is replaced where it stands.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+        let (name, value) = (name.into(), value.into());
+        match self.0.iter_mut().find(|(own, _)| *own == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// Walks over names and values in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Returns the number of values.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Tells whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<K: Into<String>, V: Into<Value>> FromIterator<(K, V)> for Properties {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let mut properties = Self::default();
+        for (name, value) in pairs {
+            properties.set(name, value);
+        }
+        properties
+    }
+}
+
+impl Serialize for Properties {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Properties {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Properties;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of named values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Properties, A::Error> {
+                let mut properties = Properties::default();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    properties.set(name, value);
+                }
+                Ok(properties)
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// One span of the scope in which a record was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Span {
+    /// The span's name.
+    pub name: String,
+    /// The span's values when the record was made.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties,
+}
+
+/// One event as it was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Record {
+    /// When it happened, in UTC, to the microsecond.
+    #[serde(with = "time_text")]
+    pub timestamp: OffsetDateTime,
+    /// How grave it is.
+    pub level: Level,
+    /// The application that recorded it.
+    pub source: String,
+    /// The part of the application that it comes from, as `tracing` calls it.
+    pub target: String,
+    /// The event's name, where the application gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// The event's message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The process that recorded it.
+    pub session: Uuid,
+    /// Its number in that session, counted from 0 without gaps.
+    pub seq: u64,
+    /// Its named values.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties,
+    /// The spans it was made in, from the root to the leaf.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<Span>,
+}
+
+impl Record {
+    /// Parses one line, with or without its newline. Keys that this version does not know are passed
+    /// over, so that older readers can read newer lines.
+    ///
+    /// # Errors
+    ///
+    /// An error says why the line is no record.
+    pub fn parse(line: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(line)
+    }
+
+    /// Tells whether localtel itself wrote the record.
+    pub fn is_own(&self) -> bool {
+        self.target == OWN_TARGET
+    }
+}
+
+/// Times as they stand in a line.
+mod time_text {
+    use super::{Deserialize, Deserializer, OffsetDateTime, Rfc3339, Serializer, format_timestamp};
+
+    pub(super) fn serialize<S: Serializer>(
+        timestamp: &OffsetDateTime,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format_timestamp(*timestamp))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<OffsetDateTime, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Writes a time as lines hold it: UTC, microseconds, 27 characters for the years 0 to 9999.
+pub fn format_timestamp(timestamp: OffsetDateTime) -> String {
+    let utc = timestamp.to_offset(time::UtcOffset::UTC);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+        utc.year(),
+        u8::from(utc.month()),
+        utc.day(),
+        utc.hour(),
+        utc.minute(),
+        utc.second(),
+        utc.microsecond()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed projects","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"ticloud-project-list","duration":871},"spans":[{"name":"request","properties":{"id":7}}]}"#;
+
+    #[test]
+    fn a_line_parses_into_its_values_and_serialises_back_to_itself() {
+        let record = Record::parse(LINE.as_bytes()).unwrap();
+        assert_eq!(record.seq, 12);
+        assert_eq!(record.properties.get("duration"), Some(&Value::from(871)));
+        assert_eq!(serde_json::to_string(&record).unwrap(), LINE);
+    }
+
+    #[test]
+    fn of_equal_names_the_last_value_wins() {
+        let properties: Properties = serde_json::from_str(r#"{"a":1,"b":2,"a":3}"#).unwrap();
+        assert_eq!(properties.get("a"), Some(&Value::from(3)));
+        assert_eq!(properties.len(), 2);
+    }
+
+    #[test]
+    fn keys_of_a_newer_version_are_passed_over() {
+        let newer = LINE.replacen("{\"timestamp\"", "{\"later\":[1,{}],\"timestamp\"", 1);
+        assert!(Record::parse(newer.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_lacks_a_session_is_no_record() {
+        let foreign = br#"{"timestamp":"2026-11-21T08:15:30Z","level":"INFO"}"#;
+        assert!(Record::parse(foreign).is_err());
+    }
+
+    #[test]
+    fn levels_are_ordered_by_gravity_and_read_in_any_case() {
+        assert!(Level::Error > Level::Warn && Level::Info > Level::Trace);
+        assert_eq!(" Warn ".parse::<Level>().unwrap(), Level::Warn);
+        assert!("loud".parse::<Level>().is_err());
+    }
+}

@@ -1,0 +1,393 @@
+//! The one door to the file system. Every open, read, write, lock, rename and removal of the project
+//! passes through here, so that tests can make any of them fail, and so that what protects the owner's
+//! files (modes, no symlinks, no foreign files) is decided once. All knowledge of the platform is here.
+
+use std::ffi::OsString;
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+
+#[cfg(not(unix))]
+compile_error!("localtel needs a Unix: it relies on O_APPEND, O_NOFOLLOW and advisory locks");
+
+/// The mode of the directory: its owner's only.
+const DIRECTORY_MODE: Mode = Mode::RWXU;
+/// The mode of an active segment and of every other file: its owner's only.
+const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+/// The mode of a closed segment: a hint for writers and a guard against slips.
+const CLOSED_MODE: Mode = Mode::RUSR;
+
+/// What makes a file the same file whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// What is known of a file without reading it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    /// Which file it is.
+    pub(crate) id: FileId,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// Whether its owner may write it; a closed segment's may not.
+    pub(crate) is_writable: bool,
+    /// Whether it still has a name.
+    pub(crate) is_linked: bool,
+    /// Whether it is a regular file of this user with one name.
+    pub(crate) is_ours: bool,
+}
+
+impl From<&Stat> for Facts {
+    fn from(stat: &Stat) -> Self {
+        let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        Self {
+            id: FileId::from(stat),
+            bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
+            is_linked: stat.st_nlink > 0,
+            is_ours: is_regular && stat.st_nlink <= 1 && is_own(stat),
+        }
+    }
+}
+
+#[expect(
+    clippy::useless_conversion,
+    reason = "the widths of these fields differ between platforms"
+)]
+impl From<&Stat> for FileId {
+    fn from(stat: &Stat) -> Self {
+        Self {
+            device: u64::try_from(stat.st_dev).unwrap_or(0),
+            inode: u64::from(stat.st_ino),
+        }
+    }
+}
+
+fn is_own(stat: &Stat) -> bool {
+    stat.st_uid == rustix::process::geteuid().as_raw()
+}
+
+/// What a directory is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// To look: it may belong to anybody who lets us.
+    Read,
+    /// To write: it must be ours alone to write, and is made where it is missing.
+    Write,
+}
+
+/// Why a directory could not be opened.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    /// The operating system refused.
+    Io(io::Error),
+    /// It is there, but cannot serve.
+    Unfit(String),
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// An open directory. What is done through it happens in this very directory, also after somebody has
+/// renamed it or put another in its place.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    fd: OwnedFd,
+    path: PathBuf,
+    id: FileId,
+    #[cfg(test)]
+    pub(super) faults: super::faults::Faults,
+}
+
+/// Fails an operation where a test asks for it; nothing otherwise.
+macro_rules! fault {
+    ($directory:expr, $operation:literal) => {
+        #[cfg(test)]
+        $directory.faults.before($operation)?;
+    };
+}
+
+impl Directory {
+    /// Opens the directory at that path; with [`Access::Write`] makes it, 0700, where it is missing.
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, OpenError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = || rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from);
+        let fd = match open() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && access == Access::Write => {
+                make_directory(path)?;
+                open()
+            }
+            result => result,
+        };
+        let fd = fd.map_err(|error| describe_open_failure(path, error))?;
+        let stat = rustix::fs::fstat(&fd).map_err(io::Error::from)?;
+        if access == Access::Write {
+            check_is_private(&stat)?;
+        }
+        Ok(Self {
+            fd,
+            path: path.to_owned(),
+            id: FileId::from(&stat),
+            #[cfg(test)]
+            faults: super::faults::Faults::default(),
+        })
+    }
+
+    /// Returns the path it was opened at.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells whether the path still leads to this directory.
+    pub(crate) fn is_current(&self) -> bool {
+        rustix::fs::lstat(&self.path).is_ok_and(|stat| FileId::from(&stat) == self.id)
+    }
+
+    /// Lists the names in it, in no order.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        fault!(self, "list");
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.fd)? {
+            let name = entry?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Returns the facts of the file of that name, of the link itself where it is one.
+    pub(crate) fn facts(&self, name: &str) -> io::Result<Facts> {
+        fault!(self, "facts");
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(Facts::from(&stat))
+    }
+
+    /// Opens a file of that name to be read.
+    pub(crate) fn open_read(&self, name: &str) -> io::Result<File> {
+        fault!(self, "open");
+        self.open_at(name, OFlags::RDONLY, Mode::empty())
+    }
+
+    /// Opens a file of that name to be appended to and read.
+    pub(crate) fn open_append(&self, name: &str) -> io::Result<File> {
+        fault!(self, "open");
+        self.open_at(name, OFlags::RDWR | OFlags::APPEND, Mode::empty())
+    }
+
+    /// Makes a file of that name, 0600, to be appended to; fails if there is one.
+    pub(crate) fn create_append(&self, name: &str) -> io::Result<File> {
+        fault!(self, "create");
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL;
+        self.open_own(name, flags)
+    }
+
+    /// Opens the file of that name to be locked, read and overwritten, and makes it, 0600, if it is missing.
+    pub(crate) fn open_or_create(&self, name: &str) -> io::Result<File> {
+        fault!(self, "open lock");
+        self.open_own(name, OFlags::RDWR | OFlags::CREATE)
+    }
+
+    fn open_own(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        let file = self.open_at(name, flags, FILE_MODE)?;
+        // A umask such as 777 takes bits away that the owner needs.
+        let stat = rustix::fs::fstat(&file)?;
+        if flags.contains(OFlags::CREATE)
+            && !Mode::from_raw_mode(stat.st_mode).contains(FILE_MODE)
+            && is_own(&stat)
+        {
+            rustix::fs::fchmod(&file, FILE_MODE)?;
+        }
+        Ok(file)
+    }
+
+    /// No symlink is followed, no pipe is waited for, and no child process inherits the file.
+    fn open_at(&self, name: &str, flags: OFlags, mode: Mode) -> io::Result<File> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(&self.fd, name, flags, mode)?))
+    }
+
+    /// Removes the file of that name.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        fault!(self, "remove");
+        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
+    }
+
+    /// Puts a small file in place of the one of that name, all or nothing: written beside it under
+    /// `partial`, synced, renamed over it.
+    pub(crate) fn replace(&self, name: &str, partial: &str, bytes: &[u8]) -> io::Result<()> {
+        fault!(self, "replace");
+        match rustix::fs::unlinkat(&self.fd, partial, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut file = self.open_own(partial, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        rustix::fs::renameat(&self.fd, partial, &self.fd, name)?;
+        Ok(rustix::fs::fsync(&self.fd)?)
+    }
+
+    /// Points the symlink of that name at `target`, by a rename, so that it is never missing.
+    pub(crate) fn replace_symlink(
+        &self,
+        name: &str,
+        partial: &str,
+        target: &str,
+    ) -> io::Result<()> {
+        fault!(self, "link");
+        match rustix::fs::unlinkat(&self.fd, partial, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        rustix::fs::symlinkat(target, &self.fd, partial)?;
+        Ok(rustix::fs::renameat(&self.fd, partial, &self.fd, name)?)
+    }
+
+    /// Reads a small file whole.
+    pub(crate) fn read_small(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
+        fault!(self, "read");
+        let file = self.open_at(name, OFlags::RDONLY, Mode::empty())?;
+        let mut bytes = Vec::new();
+        file.take(bytes_max.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_max {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "larger than any file of ours",
+            ));
+        }
+        Ok(bytes)
+    }
+
+    /// Returns the facts of an open file.
+    pub(crate) fn facts_of(&self, file: &File) -> io::Result<Facts> {
+        fault!(self, "facts");
+        Ok(Facts::from(&rustix::fs::fstat(file)?))
+    }
+
+    /// Writes once at the end of the file and returns how many bytes got there.
+    pub(crate) fn append(&self, mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+        #[cfg(test)]
+        let bytes = self.faults.shorten(bytes)?;
+        file.write(bytes)
+    }
+
+    /// Overwrites the start of the file.
+    pub(crate) fn overwrite(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
+        fault!(self, "overwrite");
+        file.write_all_at(bytes, 0)
+    }
+
+    /// Cuts the file to that size.
+    pub(crate) fn cut(&self, file: &File, bytes: u64) -> io::Result<()> {
+        fault!(self, "cut");
+        file.set_len(bytes)
+    }
+
+    /// Takes the write bit off the file.
+    pub(crate) fn close(&self, file: &File) -> io::Result<()> {
+        fault!(self, "close");
+        Ok(rustix::fs::fchmod(file, CLOSED_MODE)?)
+    }
+
+    /// Makes the file's bytes survive a power cut.
+    pub(crate) fn sync(&self, file: &File) -> io::Result<()> {
+        fault!(self, "sync");
+        file.sync_data()
+    }
+
+    /// Takes the exclusive lock if nobody holds it, and tells whether it did.
+    pub(crate) fn try_lock(&self, file: &File) -> io::Result<bool> {
+        fault!(self, "lock");
+        match file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// Reads at a position until the buffer is full or the file ends, and returns how many bytes it read.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset.saturating_add(filled as u64)) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Lists the names in any directory, not only one of ours.
+pub(crate) fn names_in(path: &Path) -> io::Result<Vec<OsString>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(path, flags, Mode::empty())?;
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(&fd)? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    Ok(names)
+}
+
+/// Reads a file that the caller named, whole: what a user of the CLI hands in.
+#[cfg(feature = "cli")]
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+pub(crate) fn read_any(path: &Path) -> io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(DIRECTORY_MODE.as_raw_mode())
+        .create(path)?;
+    // A umask such as 777 takes bits away that the owner needs.
+    Ok(rustix::fs::chmod(path, DIRECTORY_MODE)?)
+}
+
+/// `O_DIRECTORY | O_NOFOLLOW` answers a symlink and a file alike; people need to know which it is.
+fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
+    match rustix::fs::lstat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        Ok(FileType::Symlink) => OpenError::Unfit(
+            "it is a symbolic link, which could lead anywhere; name the directory itself"
+                .to_owned(),
+        ),
+        Ok(FileType::Directory) | Err(_) => OpenError::Io(error),
+        Ok(_) => OpenError::Unfit("a file stands where the directory should be".to_owned()),
+    }
+}
+
+fn check_is_private(stat: &Stat) -> Result<(), OpenError> {
+    if !is_own(stat) {
+        return Err(OpenError::Unfit(format!(
+            "it belongs to another user (uid {})",
+            stat.st_uid
+        )));
+    }
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    if mode.intersects(Mode::WGRP | Mode::WOTH) {
+        return Err(OpenError::Unfit(format!(
+            "other users may write to it (mode {:04o}); `chmod 700` it",
+            stat.st_mode & 0o7777
+        )));
+    }
+    Ok(())
+}

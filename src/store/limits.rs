@@ -1,0 +1,194 @@
+//! How much may be kept: every bound on a line, a segment, the directory and the buffer in memory,
+//! with its default and the arithmetic behind it. Pure values; who enforces them is `store`
+//! (segments, totals), `encode` (values, lines) and `recorder` (the buffer).
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Bounds on what is kept in memory and on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest string value in bytes; a longer one is cut at a character boundary and ends in
+    /// `…`. 16 KiB holds any stack trace that a person would read.
+    pub string_bytes_max: usize,
+    /// The longest line in bytes; a longer one is replaced by one that says what was cut.
+    /// 256 KiB = 16 strings of the longest kind.
+    pub line_bytes_max: usize,
+    /// The size in bytes at which a segment is closed. 16 MiB is about 60,000 records: small enough
+    /// to open in an editor and to remove as a unit, large enough that rotation costs nothing.
+    pub segment_bytes_max: u64,
+    /// The age at which a segment is closed. A day, so that removal by age is exact to a day.
+    pub segment_age_max: Duration,
+    /// The size in bytes of all segments together; the oldest are removed first. 256 MiB = 16
+    /// segments = about a million records, and no disk notices it.
+    pub total_bytes_max: u64,
+    /// The age beyond which closed segments are removed: 90 days, a quarter to look back on.
+    pub age_max: Duration,
+    /// The number of segments kept, if it is to be bounded by itself.
+    pub segments_max: Option<u64>,
+    /// The bytes that may wait in memory for the disk. 8 MiB is about 30,000 records: seconds of a
+    /// burst, and bearable for the smallest host.
+    pub buffer_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            string_bytes_max: 16 * 1024,
+            line_bytes_max: 256 * 1024,
+            segment_bytes_max: 16 * MIB,
+            segment_age_max: DAY,
+            total_bytes_max: 256 * MIB,
+            age_max: DAY * 90,
+            segments_max: None,
+            buffer_bytes_max: 8 * 1024 * 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// Sets the longest string value, in bytes.
+    #[must_use]
+    pub fn string_bytes(mut self, bytes_max: usize) -> Self {
+        self.string_bytes_max = bytes_max;
+        self
+    }
+
+    /// Sets the longest line, in bytes.
+    #[must_use]
+    pub fn line_bytes(mut self, bytes_max: usize) -> Self {
+        self.line_bytes_max = bytes_max;
+        self
+    }
+
+    /// Sets the size at which a segment is closed, in bytes.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes_max: u64) -> Self {
+        self.segment_bytes_max = bytes_max;
+        self
+    }
+
+    /// Sets the age at which a segment is closed.
+    #[must_use]
+    pub fn segment_age(mut self, age_max: Duration) -> Self {
+        self.segment_age_max = age_max;
+        self
+    }
+
+    /// Sets the size of all segments together, in bytes.
+    #[must_use]
+    pub fn total_bytes(mut self, bytes_max: u64) -> Self {
+        self.total_bytes_max = bytes_max;
+        self
+    }
+
+    /// Sets the age beyond which closed segments are removed.
+    #[must_use]
+    pub fn age(mut self, age_max: Duration) -> Self {
+        self.age_max = age_max;
+        self
+    }
+
+    /// Sets the number of segments kept.
+    #[must_use]
+    pub fn segments(mut self, count_max: u64) -> Self {
+        self.segments_max = Some(count_max);
+        self
+    }
+
+    /// Sets the bytes that may wait in memory.
+    #[must_use]
+    pub fn buffer_bytes(mut self, bytes_max: usize) -> Self {
+        self.buffer_bytes_max = bytes_max;
+        self
+    }
+
+    /// Checks that the bounds fit together.
+    ///
+    /// # Errors
+    ///
+    /// An error names the first bound that is too small for the others.
+    pub fn validate(&self) -> Result<()> {
+        let wrong = |reason: String| Err(Error::invalid("limits", reason));
+        if self.string_bytes_max < 16 {
+            return wrong(format!(
+                "a string of {} bytes cannot hold a value; give at least 16",
+                self.string_bytes_max
+            ));
+        }
+        if self.line_bytes_max < LINE_BYTES_LEAST {
+            return wrong(format!(
+                "a line of {} bytes cannot hold a record; give at least {LINE_BYTES_LEAST}",
+                self.line_bytes_max
+            ));
+        }
+        if self.segment_bytes_max < SEGMENT_BYTES_LEAST {
+            return wrong(format!(
+                "a segment of {} bytes is too small; give at least {SEGMENT_BYTES_LEAST}",
+                self.segment_bytes_max
+            ));
+        }
+        if self.total_bytes_max < self.segment_bytes_max.saturating_mul(2) {
+            return wrong(format!(
+                "a total of {} bytes must hold two segments of {} bytes",
+                self.total_bytes_max, self.segment_bytes_max
+            ));
+        }
+        if self.segments_max.is_some_and(|count| count < 2) {
+            return wrong(
+                "at least two segments must be kept: the active one and one closed".to_owned(),
+            );
+        }
+        if self.buffer_bytes_max < self.line_bytes_max.saturating_mul(2) {
+            return wrong(format!(
+                "a buffer of {} bytes must hold two lines of {} bytes",
+                self.buffer_bytes_max, self.line_bytes_max
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A record that only says that a line was cut needs its own keys, a target and a source.
+const LINE_BYTES_LEAST: usize = 1024;
+
+/// Each segment starts with a session record of about 500 bytes for every process that writes to it.
+const SEGMENT_BYTES_LEAST: u64 = 16 * KIB;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_fit_together() {
+        assert!(Limits::default().validate().is_ok());
+    }
+
+    #[test]
+    fn a_bound_that_is_too_small_is_named() {
+        let cases = [
+            (Limits::default().string_bytes(3), "a string of 3 bytes"),
+            (Limits::default().line_bytes(100), "a line of 100 bytes"),
+            (
+                Limits::default().segment_bytes(100),
+                "a segment of 100 bytes",
+            ),
+            (
+                Limits::default().total_bytes(17 * MIB),
+                "must hold two segments",
+            ),
+            (Limits::default().segments(1), "at least two segments"),
+            (Limits::default().buffer_bytes(4096), "must hold two lines"),
+        ];
+        for (limits, expected) in cases {
+            let message = limits.validate().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

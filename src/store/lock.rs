@@ -1,0 +1,176 @@
+//! The file `lock`: the exclusive lock around every append, rotation and removal, and in its bytes a
+//! cache of head and floor. The cache may be stale or empty after a crash; the directory is the truth.
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use super::disk::{Directory, FileId, read_at};
+use super::segment::{FileName, SegmentNumber};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The highest segment and the lowest that was not removed on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The number of the active segment.
+    pub(crate) head: SegmentNumber,
+    /// The lowest number that was not removed on purpose.
+    pub(crate) floor: SegmentNumber,
+}
+
+impl Extent {
+    /// Two numbers of 16 digits, a space and a newline: one sector, overwritten in place.
+    const BYTES: usize = 16 + 1 + 16 + 1;
+
+    /// Reads the cache without the lock, as a hint for readers.
+    pub(crate) fn peek(directory: &Directory) -> Option<Self> {
+        let bytes = directory
+            .read_small(&FileName::Lock.to_string(), Self::BYTES as u64)
+            .ok()?;
+        Self::parse(&bytes)
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes)
+            .ok()
+            .filter(|text| text.len() == Self::BYTES)?;
+        let (head, floor) = text.strip_suffix('\n')?.split_once(' ')?;
+        let number = |digits: &str| digits.parse().ok().and_then(SegmentNumber::new);
+        let extent = Self {
+            head: number(head)?,
+            floor: number(floor)?,
+        };
+        // A removed head has a floor one above it; anything further apart is not ours.
+        (extent.floor <= extent.head.next()).then_some(extent)
+    }
+
+    fn to_bytes(self) -> Vec<u8> {
+        format!("{:016} {:016}\n", self.head.get(), self.floor.get()).into_bytes()
+    }
+}
+
+/// The open lock file.
+#[derive(Debug)]
+pub(crate) struct LockFile {
+    file: File,
+    id: FileId,
+}
+
+impl LockFile {
+    /// Opens or makes the lock file of that directory.
+    pub(crate) fn open(directory: &Directory) -> Result<Self> {
+        let path = directory.path().join(FileName::Lock.to_string());
+        let failed = |action| Error::io(action, &path);
+        let file = directory
+            .open_or_create(&FileName::Lock.to_string())
+            .map_err(failed("open the lock"))?;
+        let facts = directory
+            .facts_of(&file)
+            .map_err(failed("look at the lock"))?;
+        if !facts.is_ours {
+            return Err(Error::directory(
+                directory.path(),
+                "its `lock` is no plain file of this user; remove it",
+            ));
+        }
+        Ok(Self { file, id: facts.id })
+    }
+
+    /// Takes the lock, or gives up at the deadline: a stopped process may hold it for ever.
+    ///
+    /// Returns nothing if the file has meanwhile lost its name: then it locks nothing any more and
+    /// the caller opens the one that took its place.
+    pub(crate) fn lock(self, directory: &Directory, deadline: Instant) -> Result<Option<Locked>> {
+        let path = || directory.path().join(FileName::Lock.to_string());
+        let mut pause = PAUSE_LEAST;
+        while !directory
+            .try_lock(&self.file)
+            .map_err(Error::io("lock", &path()))?
+        {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ErrorKind::Busy { path: path() }.into());
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(PAUSE_MOST);
+        }
+        let locked = Locked { lock: self };
+        let current = directory.facts(&FileName::Lock.to_string());
+        Ok(current
+            .is_ok_and(|facts| facts.id == locked.lock.id)
+            .then_some(locked))
+    }
+}
+
+/// The lock, held until it is dropped or given back.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    lock: LockFile,
+}
+
+impl Locked {
+    /// Reads the cache.
+    pub(crate) fn extent(&self) -> Option<Extent> {
+        let mut bytes = [0; Extent::BYTES + 1];
+        let read = read_at(&self.lock.file, &mut bytes, 0).ok()?;
+        Extent::parse(bytes.get(..read)?)
+    }
+
+    /// Writes the cache.
+    pub(crate) fn set_extent(&self, directory: &Directory, extent: Extent) -> Result<()> {
+        let path = || directory.path().join(FileName::Lock.to_string());
+        directory
+            .overwrite(&self.lock.file, &extent.to_bytes())
+            .and_then(|()| {
+                // What stood here before may have been longer, if it was not ours.
+                let bytes = directory.facts_of(&self.lock.file)?.bytes;
+                let own = Extent::BYTES as u64;
+                if bytes > own {
+                    directory.cut(&self.lock.file, own)
+                } else {
+                    Ok(())
+                }
+            })
+            .map_err(Error::io("note the newest segment in", &path()))
+    }
+
+    /// Gives the lock back and keeps the file open for the next time.
+    pub(crate) fn unlock(self) -> LockFile {
+        // Fails only for a file that is no file; closing it would then unlock it as well.
+        drop(self.lock.file.unlock());
+        self.lock
+    }
+}
+
+/// The first pause between two tries: an append holds the lock for some 20 to 100 µs.
+const PAUSE_LEAST: Duration = Duration::from_micros(20);
+/// The longest pause between two tries, so that a waiting writer still gets its turn soon.
+const PAUSE_MOST: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extent(head: u64, floor: u64) -> Extent {
+        Extent {
+            head: SegmentNumber::new(head).unwrap(),
+            floor: SegmentNumber::new(floor).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_cache_parses_back_to_itself() {
+        let before = extent(41, 36);
+        assert_eq!(before.to_bytes().len(), Extent::BYTES);
+        assert_eq!(Extent::parse(&before.to_bytes()), Some(before));
+    }
+
+    #[test]
+    fn a_cache_that_is_empty_torn_or_impossible_is_no_cache() {
+        let whole = extent(41, 36).to_bytes();
+        assert_eq!(Extent::parse(b""), None);
+        assert_eq!(Extent::parse(&whole[..20]), None);
+        assert_eq!(Extent::parse(&extent(3, 9).to_bytes()), None);
+        assert_eq!(Extent::parse(&[b'0'; Extent::BYTES]), None);
+        assert_eq!(Extent::parse(&[0; Extent::BYTES]), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! The names of everything in a telemetry directory: the one place that writes and parses them.
+//! What does not parse here is not ours and is never touched.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The number of a segment. Numbers start at 1, only grow, and are never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentNumber(u64);
+
+impl SegmentNumber {
+    /// The number of the first segment of a directory.
+    pub const FIRST: Self = Self(1);
+
+    /// Returns the number, or nothing for 0, which names no segment.
+    pub const fn new(number: u64) -> Option<Self> {
+        if number == 0 {
+            None
+        } else {
+            Some(Self(number))
+        }
+    }
+
+    /// Returns the plain number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the number after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// Returns the name of the segment's file.
+    pub fn file_name(self) -> String {
+        FileName::Segment(self).to_string()
+    }
+}
+
+impl fmt::Display for SegmentNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A name that belongs to us in a telemetry directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum FileName {
+    /// A segment of lines: `events.000001.jsonl`.
+    Segment(SegmentNumber),
+    /// The relative symlink to the head, for people and `tail -F`: `events.jsonl`.
+    Latest,
+    /// The symlink before it takes its name by a rename.
+    LatestPartial,
+    /// The lock around every append and rotation, and the cache of head and floor.
+    Lock,
+    /// The stored decision and the installation id.
+    Consent,
+    /// The stored decision before it takes its name by a rename.
+    ConsentPartial,
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Six digits sort well in `ls` for 999,999 segments; beyond that names simply grow.
+            Self::Segment(number) => write!(f, "events.{:06}.jsonl", number.get()),
+            Self::Latest => f.write_str("events.jsonl"),
+            Self::LatestPartial => f.write_str("events.jsonl.partial"),
+            Self::Lock => f.write_str("lock"),
+            Self::Consent => f.write_str("consent.json"),
+            Self::ConsentPartial => f.write_str("consent.json.partial"),
+        }
+    }
+}
+
+/// A name that is not one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotOurs;
+
+impl FromStr for FileName {
+    type Err = NotOurs;
+
+    fn from_str(name: &str) -> Result<Self, NotOurs> {
+        let fixed = [
+            Self::Latest,
+            Self::LatestPartial,
+            Self::Lock,
+            Self::Consent,
+            Self::ConsentPartial,
+        ];
+        if let Some(found) = fixed.into_iter().find(|fixed| fixed.to_string() == name) {
+            return Ok(found);
+        }
+        let digits = name
+            .strip_prefix("events.")
+            .and_then(|rest| rest.strip_suffix(".jsonl"));
+        let number = digits
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|digits| digits.parse().ok())
+            .and_then(SegmentNumber::new)
+            .ok_or(NotOurs)?;
+        let segment = Self::Segment(number);
+        // One spelling for each number: `events.1.jsonl` and `events.0000001.jsonl` are not ours.
+        if segment.to_string() == name {
+            Ok(segment)
+        } else {
+            Err(NotOurs)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_that_are_nearly_ours_are_not_ours() {
+        for name in [
+            "",
+            "events",
+            "events.jsonl.bak",
+            "events.1.jsonl",
+            "events.0000001.jsonl",
+            "events.000000.jsonl",
+            "events.000001.jsonl~",
+            "events.+00001.jsonl",
+            "events.00000x.jsonl",
+            "events.000001.json",
+            "Events.000001.jsonl",
+            "events.99999999999999999999999.jsonl",
+            ".events.000001.jsonl.swp",
+            "LOCK",
+        ] {
+            assert_eq!(name.parse::<FileName>(), Err(NotOurs), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_segment_name_parses_back_to_its_number(number in 1..=u64::MAX) {
+            let name = FileName::Segment(SegmentNumber::new(number).unwrap());
+            prop_assert_eq!(name.to_string().parse(), Ok(name));
+        }
+
+        #[test]
+        fn whatever_parses_is_spelled_as_we_spell_it(name in "(events\\.)?[0-9a-z.]{0,12}(\\.jsonl)?") {
+            if let Ok(parsed) = name.parse::<FileName>() {
+                prop_assert_eq!(parsed.to_string(), name);
+            }
+        }
+    }
+}
