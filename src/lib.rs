@@ -1,8 +1,13 @@
 //! Telemetry that stays home.
 mod clock;
+mod consent;
+mod directory;
+mod environment;
 mod error;
 mod record;
 mod store;
+pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};
+pub use directory::{Profile, Source};
 pub use error::{Error, ErrorKind, Result};
 pub use record::{Level, OWN_TARGET, Properties, Record, Span, format_timestamp};
 pub use store::limits::Limits;
