@@ -713,10 +713,7 @@ impl Staging {
             | ErrorKind::Invalid { .. }
             | ErrorKind::Off { .. } => Cause::Refused,
         };
-        let reason = match std::error::Error::source(error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        };
+        let reason = error.chain();
         let now = Instant::now();
         let (since, pause) = match &self.trouble {
             Some(before) if before.cause == cause => (before.since, before.pause * 2),

@@ -106,7 +106,7 @@ pub(crate) struct Directory {
     path: PathBuf,
     id: FileId,
     #[cfg(test)]
-    pub(super) faults: super::faults::Faults,
+    pub(crate) faults: super::faults::Faults,
 }
 
 /// Fails an operation where a test asks for it; nothing otherwise.

@@ -1,0 +1,332 @@
+//! Whether anything may be recorded: the words for consent and the decision between everyone who has a
+//! say in it, as a function of values. What was stored, and how, is `stored`'s; where the values come
+//! from is `environment`'s and the caller's.
+
+mod stored;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::environment::Variable;
+use crate::error::{Error, Result};
+
+pub(crate) use stored::{Choice, Installation, Stored, installation, reset, store_choice};
+
+/// What a person has decided about recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "there is no fourth answer to a question"
+)]
+pub enum Consent {
+    /// Nothing yet.
+    #[default]
+    Undecided,
+    /// That events may be recorded.
+    Enabled,
+    /// That nothing may be recorded.
+    Disabled,
+}
+
+impl Consent {
+    /// Returns the word for it, as it is stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecided => "undecided",
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for Consent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Consent {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        let word = word.trim();
+        let is_in = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+        if is_in(ENABLED_WORDS) {
+            Ok(Self::Enabled)
+        } else if is_in(DISABLED_WORDS) {
+            Ok(Self::Disabled)
+        } else if is_in(UNDECIDED_WORDS) {
+            Ok(Self::Undecided)
+        } else {
+            Err(Error::invalid(
+                "consent",
+                format!(
+                    "`{word}` is no word for it; say one of {} to enable, one of {} to disable, \
+                     or `undecided`",
+                    ENABLED_WORDS.join(", "),
+                    DISABLED_WORDS.join(", "),
+                ),
+            ))
+        }
+    }
+}
+
+/// What an application does while nobody has decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum WhenUndecided {
+    /// It records nothing and leaves no trace.
+    #[default]
+    Refuse,
+    /// It records, on this machine only, until somebody disables it.
+    Record,
+}
+
+/// Who decided, or would have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecidedBy {
+    /// The executable's file name, which contains `donottrack`.
+    Executable(String),
+    /// The variable `DO_NOT_TRACK` with this value.
+    DoNotTrack(String),
+    /// A flag of the program.
+    Flag,
+    /// The variable that is meant for this source alone.
+    #[non_exhaustive]
+    Variable {
+        /// The variable's name.
+        name: String,
+        /// The variable's value.
+        value: String,
+    },
+    /// The choice stored for the profile.
+    Choice,
+    /// The choice stored for all profiles.
+    ChoiceForAll,
+    /// Nobody yet: the application does what it does when undecided.
+    Nobody,
+}
+
+impl DecidedBy {
+    /// Returns a word for machines.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Executable(_) => "executable",
+            Self::DoNotTrack(_) => "do_not_track",
+            Self::Flag => "flag",
+            Self::Variable { .. } => "variable",
+            Self::Choice => "choice",
+            Self::ChoiceForAll => "choice_for_all",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+impl fmt::Display for DecidedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Values come from outside; quoting them escapes what could move the cursor.
+            Self::Executable(name) => write!(f, "the executable's name {name:?}"),
+            Self::DoNotTrack(value) => write!(f, "DO_NOT_TRACK={}", value.escape_debug()),
+            Self::Flag => f.write_str("the program's flag"),
+            Self::Variable { name, value } => write!(f, "{name}={}", value.escape_debug()),
+            Self::Choice => f.write_str("the stored choice"),
+            Self::ChoiceForAll => f.write_str("the stored choice for all profiles"),
+            Self::Nobody => f.write_str("nobody"),
+        }
+    }
+}
+
+/// Somebody who wanted something else and was overruled by a stronger one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Overruled {
+    /// Who it was.
+    pub by: DecidedBy,
+    /// What they wanted.
+    pub wanted: Consent,
+}
+
+/// What holds, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Decision {
+    /// What was decided.
+    pub state: Consent,
+    /// Whether events are recorded: the state, or while it is undecided the application's own way.
+    pub is_recording: bool,
+    /// Who decided it.
+    pub decided_by: DecidedBy,
+    /// Whether nothing that an application or a person stores can change it.
+    pub is_locked: bool,
+    /// Who wanted something else, the strongest first.
+    pub overruled: Vec<Overruled>,
+    /// What could not be understood and therefore counted as disabled.
+    pub problems: Vec<String>,
+}
+
+impl Decision {
+    /// Says in a clause why it is so.
+    pub fn reason(&self) -> String {
+        match self.state {
+            Consent::Undecided if self.is_recording => {
+                "nobody has decided, and the application records until somebody does".to_owned()
+            }
+            Consent::Undecided => {
+                "nobody has decided, and until then nothing is recorded".to_owned()
+            }
+            Consent::Enabled | Consent::Disabled => {
+                format!("{} by {}", self.state, self.decided_by)
+            }
+        }
+    }
+}
+
+/// Everyone who has a say, the strongest first.
+#[derive(Debug, Clone)]
+pub(crate) struct Inputs<'a> {
+    /// The file names of the executable.
+    pub(crate) executables: &'a [String],
+    /// The value of `DO_NOT_TRACK`, if it is set.
+    pub(crate) do_not_track: Option<&'a str>,
+    /// What a flag of the program says; undecided where there is none.
+    pub(crate) flag: Consent,
+    /// The variable that is meant for this source alone, if it is set.
+    pub(crate) variable: Option<&'a Variable>,
+    /// What is stored for the profile.
+    pub(crate) stored: &'a Stored,
+    /// What is stored for all profiles.
+    pub(crate) stored_for_all: &'a Stored,
+    /// What the application does if none of these says anything.
+    pub(crate) when_undecided: WhenUndecided,
+}
+
+/// Decides whether events are recorded: the strongest who says anything is obeyed, whoever wanted
+/// something else is listed, and what cannot be understood counts as disabled.
+pub(crate) fn decide(inputs: &Inputs<'_>) -> Decision {
+    let mut opinions = opinions(inputs).into_iter();
+    let mut problems = Vec::new();
+    let Some(first) = opinions.next() else {
+        return Decision {
+            state: Consent::Undecided,
+            is_recording: match inputs.when_undecided {
+                WhenUndecided::Refuse => false,
+                WhenUndecided::Record => true,
+            },
+            decided_by: DecidedBy::Nobody,
+            is_locked: false,
+            overruled: Vec::new(),
+            problems,
+        };
+    };
+    problems.extend(first.problem);
+    let mut overruled = Vec::new();
+    for weaker in opinions {
+        problems.extend(weaker.problem);
+        if weaker.wants != first.wants {
+            overruled.push(Overruled {
+                by: weaker.by,
+                wanted: weaker.wants,
+            });
+        }
+    }
+    Decision {
+        state: first.wants,
+        is_recording: first.wants == Consent::Enabled,
+        is_locked: matches!(
+            first.by,
+            DecidedBy::Executable(_) | DecidedBy::DoNotTrack(_)
+        ),
+        decided_by: first.by,
+        overruled,
+        problems,
+    }
+}
+
+/// What one of them wants, and why it had to be guessed if it had.
+struct Opinion {
+    by: DecidedBy,
+    wants: Consent,
+    problem: Option<String>,
+}
+
+/// Lists those who say anything at all, the strongest first.
+fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
+    let plain = |by, wants| Opinion {
+        by,
+        wants,
+        problem: None,
+    };
+    let executable = inputs
+        .executables
+        .iter()
+        .find(|name| name.to_lowercase().contains("donottrack"))
+        .map(|name| plain(DecidedBy::Executable(name.clone()), Consent::Disabled));
+    let do_not_track = inputs
+        .do_not_track
+        .filter(|value| is_opt_out(value))
+        .map(|value| plain(DecidedBy::DoNotTrack(value.to_owned()), Consent::Disabled));
+    let said = [
+        executable,
+        do_not_track,
+        Some(plain(DecidedBy::Flag, inputs.flag)),
+        inputs.variable.map(of_variable),
+        Some(of_stored(DecidedBy::Choice, inputs.stored)),
+        Some(of_stored(DecidedBy::ChoiceForAll, inputs.stored_for_all)),
+    ];
+    said.into_iter()
+        .flatten()
+        .filter(|opinion| opinion.wants != Consent::Undecided)
+        .collect()
+}
+
+/// Other programs disagree on which values mean it; whoever sets anything but a plain "no" is believed
+/// to mean it, so that nobody's wish is missed.
+fn is_opt_out(value: &str) -> bool {
+    let value = value.trim();
+    !NOT_OPT_OUT_WORDS
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(value))
+}
+
+fn of_variable(variable: &Variable) -> Opinion {
+    let Variable { name, value } = variable;
+    let (wants, problem) = match value.parse() {
+        Ok(wants) => (wants, None),
+        Err(error) => (Consent::Disabled, Some(format!("{name}: {error}"))),
+    };
+    Opinion {
+        by: DecidedBy::Variable {
+            name: name.clone(),
+            value: value.clone(),
+        },
+        wants,
+        problem,
+    }
+}
+
+fn of_stored(by: DecidedBy, stored: &Stored) -> Opinion {
+    Opinion {
+        by,
+        wants: stored.consent(),
+        problem: stored.problem(),
+    }
+}
+
+/// The words that enable.
+const ENABLED_WORDS: &[&str] = &[
+    "1", "t", "true", "y", "yes", "on", "enable", "enabled", "optin", "opt-in", "allow",
+];
+/// The words that disable.
+const DISABLED_WORDS: &[&str] = &[
+    "0", "f", "false", "n", "no", "off", "disable", "disabled", "optout", "opt-out", "disallow",
+    "forbid",
+];
+/// The words that leave it open.
+const UNDECIDED_WORDS: &[&str] = &["", "undecided"];
+/// The values of `DO_NOT_TRACK` that do not mean it.
+const NOT_OPT_OUT_WORDS: &[&str] = &["", "0", "f", "false", "n", "no", "off"];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+//! Where the telemetry of a source lies: the names of sources and profiles, and the path that follows
+//! from them and the environment. Nothing here makes or changes anything; what stands in the directory
+//! is `store`'s.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::store::disk;
+
+/// The name of an application that records, as it stands in paths and in each record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source(String);
+
+impl Source {
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the name of the environment variable that switches this source on or off for one run.
+    pub fn variable(&self) -> String {
+        let upper = self.0.chars().map(|letter| {
+            if letter.is_ascii_alphanumeric() {
+                letter.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        });
+        upper.chain("_TELEMETRY".chars()).collect()
+    }
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        check_name("source", name)?;
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The name of one of several sets of telemetry of a source, each with its own consent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Profile(String);
+
+impl Profile {
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Tells whether it is the one that is meant when none is named.
+    pub fn is_default(&self) -> bool {
+        self.0 == DEFAULT_PROFILE
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self(DEFAULT_PROFILE.to_owned())
+    }
+}
+
+impl FromStr for Profile {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        check_name("profile", name)?;
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Names become parts of paths and of variables, so they are plain: no separators, nothing hidden,
+/// no `..`.
+fn check_name(what: &'static str, name: &str) -> Result<()> {
+    let wrong = |reason: &str| Err(Error::invalid(what, format!("`{name}` {reason}")));
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return wrong("must have 1 to 64 characters");
+    }
+    if name.starts_with('.') {
+        return wrong("must not start with a dot");
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if !name.bytes().all(is_plain) {
+        return wrong("may hold only letters, digits, `.`, `_` and `-`");
+    }
+    Ok(())
+}
+
+/// The conventions of a platform on where a program keeps its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Platform {
+    /// The XDG base directories: Linux, the BSDs and others.
+    Xdg,
+    /// The user's library: macOS.
+    Library,
+}
+
+impl Platform {
+    /// The platform that this was built for.
+    pub(crate) const THIS: Self = if cfg!(target_os = "macos") {
+        Self::Library
+    } else {
+        Self::Xdg
+    };
+}
+
+/// Returns the directory below which each source has its own.
+///
+/// # Errors
+///
+/// Fails if neither the state directory nor the home is known.
+pub(crate) fn state_root(environment: &Environment, platform: Platform) -> Result<PathBuf> {
+    if let Some(root) = environment.xdg_state_home() {
+        return Ok(root);
+    }
+    let Some(home) = environment.home() else {
+        return Err(Error::invalid(
+            "HOME",
+            "it is not set, so there is no place for telemetry; \
+             set HOME, XDG_STATE_HOME or LOCALTEL_DIR",
+        ));
+    };
+    Ok(match platform {
+        Platform::Xdg => home.join(".local").join("state"),
+        Platform::Library => home.join("Library").join("Application Support"),
+    })
+}
+
+/// Returns the directory of a source's default profile: what `LOCALTEL_DIR` says, or the usual place.
+///
+/// # Errors
+///
+/// Fails if neither the state directory nor the home is known.
+pub(crate) fn base(
+    environment: &Environment,
+    platform: Platform,
+    source: &Source,
+) -> Result<PathBuf> {
+    if let Some(path) = environment.localtel_dir() {
+        return Ok(path);
+    }
+    Ok(under(&state_root(environment, platform)?, source))
+}
+
+/// Returns the directory of a profile, given that of the default one.
+pub(crate) fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
+    if profile.is_default() {
+        base.to_owned()
+    } else {
+        base.join("profiles").join(profile.as_str())
+    }
+}
+
+/// Returns the source whose usual place that path would be, wherever the state directory is.
+pub(crate) fn source_of(base: &Path) -> Option<Source> {
+    if base.file_name()? != LEAF {
+        return None;
+    }
+    base.parent()?.file_name()?.to_str()?.parse().ok()
+}
+
+/// Finds the sources that have a directory of telemetry, in the order of their names.
+///
+/// # Errors
+///
+/// Fails if the state directory is there but cannot be read; one that is missing holds no sources.
+pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
+    let names = match disk::names_in(root) {
+        Ok(names) => names,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Error::io("list the state directory", root)(error)),
+    };
+    let mut sources: Vec<Source> = names
+        .iter()
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .filter(|source| under(root, source).is_dir())
+        .collect();
+    sources.sort();
+    Ok(sources)
+}
+
+/// Returns the usual place of a source below the state directory.
+pub(crate) fn under(root: &Path, source: &Source) -> PathBuf {
+    root.join(source.as_str()).join(LEAF)
+}
+
+/// The profile that is meant when none is named.
+const DEFAULT_PROFILE: &str = "default";
+/// The last part of every source's usual place.
+const LEAF: &str = "telemetry";
+/// Far below the 255 bytes that a file name may have, so that every name fits with its suffixes.
+const NAME_BYTES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> Source {
+        "my-app".parse().unwrap()
+    }
+
+    fn base_with(platform: Platform, variables: &[(&str, &str)]) -> Result<PathBuf> {
+        base(&Environment::made_up("x", variables), platform, &source())
+    }
+
+    #[test]
+    fn the_environment_and_the_platform_decide_where_a_source_lies() {
+        let cases: [(Platform, &[(&str, &str)], &str); 6] = [
+            (
+                Platform::Xdg,
+                &[("HOME", "/h")],
+                "/h/.local/state/my-app/telemetry",
+            ),
+            (
+                Platform::Library,
+                &[("HOME", "/h")],
+                "/h/Library/Application Support/my-app/telemetry",
+            ),
+            (
+                Platform::Xdg,
+                &[("HOME", "/h"), ("XDG_STATE_HOME", "/s")],
+                "/s/my-app/telemetry",
+            ),
+            (
+                Platform::Xdg,
+                &[("XDG_STATE_HOME", "/s")],
+                "/s/my-app/telemetry",
+            ),
+            (
+                Platform::Xdg,
+                &[("HOME", "/h"), ("XDG_STATE_HOME", "relative")],
+                "/h/.local/state/my-app/telemetry",
+            ),
+            (
+                Platform::Xdg,
+                &[("XDG_STATE_HOME", "/s"), ("LOCALTEL_DIR", "/elsewhere")],
+                "/elsewhere",
+            ),
+        ];
+        for (platform, variables, expected) in cases {
+            let path = base_with(platform, variables).unwrap();
+            assert_eq!(path, Path::new(expected), "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_home_the_error_says_what_to_set() {
+        for variables in [&[][..], &[("HOME", "")], &[("XDG_STATE_HOME", "relative")]] {
+            let message = base_with(Platform::Xdg, variables).unwrap_err().to_string();
+            assert!(
+                message.contains("set HOME, XDG_STATE_HOME or LOCALTEL_DIR"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_profile_other_than_the_default_lies_below_it() {
+        let base = Path::new("/s/my-app/telemetry");
+        assert_eq!(of_profile(base, &Profile::default()), base);
+        let work = of_profile(base, &"work".parse().unwrap());
+        assert_eq!(work, base.join("profiles/work"));
+    }
+
+    #[test]
+    fn names_that_could_lead_elsewhere_are_refused() {
+        let long = "a".repeat(65);
+        for name in [
+            "",
+            ".",
+            "..",
+            ".hidden",
+            "a/b",
+            "/a",
+            "a b",
+            "a\0",
+            "ä",
+            "a\n",
+            long.as_str(),
+        ] {
+            assert!(name.parse::<Source>().is_err(), "{name:?}");
+            assert!(name.parse::<Profile>().is_err(), "{name:?}");
+        }
+        for name in ["a", "my-app", "My_App.2", "a..b", &long[1..]] {
+            assert_eq!(name.parse::<Source>().unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn a_source_names_its_variable() {
+        for (name, expected) in [
+            ("myapp", "MYAPP_TELEMETRY"),
+            ("my-app.v2", "MY_APP_V2_TELEMETRY"),
+            ("Tool_9", "TOOL_9_TELEMETRY"),
+        ] {
+            assert_eq!(name.parse::<Source>().unwrap().variable(), expected);
+        }
+    }
+
+    #[test]
+    fn a_usual_place_tells_its_source() {
+        let found = source_of(Path::new("/anywhere/my-app/telemetry"));
+        assert_eq!(found, Some(source()));
+        assert_eq!(source_of(Path::new("/anywhere/my-app")), None);
+        assert_eq!(source_of(Path::new("/telemetry")), None);
+    }
+
+    #[test]
+    fn only_directories_of_telemetry_are_sources() {
+        let root = tempfile::tempdir().unwrap();
+        for path in ["b/telemetry", "a/telemetry", "other/data", ".c/telemetry"] {
+            std::fs::create_dir_all(root.path().join(path)).unwrap();
+        }
+        std::fs::create_dir(root.path().join("d")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", root.path().join("d/telemetry")).unwrap();
+        let names: Vec<String> = sources(root.path())
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(sources(&root.path().join("missing")).unwrap().is_empty());
+    }
+}

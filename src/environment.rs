@@ -1,0 +1,184 @@
+//! What the process was started with: environment variables and the executable's file name. The one
+//! place that asks the operating system for either; everybody else is given an [`Environment`], so
+//! that tests can make one up. What the values mean is decided elsewhere (`consent`, `directory`).
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::directory::Source;
+
+/// The environment variables and the executable's names, as they are or as a test wants them.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    variables: Variables,
+    executables: Vec<String>,
+}
+
+/// Where variables come from.
+#[derive(Debug, Clone)]
+enum Variables {
+    /// From this process, at the moment of asking.
+    Process,
+    /// From a list.
+    #[cfg(test)]
+    Listed(Vec<(String, OsString)>),
+}
+
+/// A variable that is set: its name and its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Variable {
+    /// The variable's name.
+    pub(crate) name: String,
+    /// The variable's value; what is no UTF-8 in it is replaced.
+    pub(crate) value: String,
+}
+
+impl Environment {
+    /// Returns the environment of this process.
+    pub(crate) fn of_process() -> Self {
+        // A link named `myapp-donottrack` says as much as a binary of that name, so both count.
+        let called = std::env::args_os().next().map(PathBuf::from);
+        let real = std::env::current_exe().ok();
+        let executables = [called, real]
+            .into_iter()
+            .flatten()
+            .filter_map(|path| file_name(&path))
+            .collect();
+        Self {
+            variables: Variables::Process,
+            executables,
+        }
+    }
+
+    /// Makes up an environment.
+    #[cfg(test)]
+    pub(crate) fn made_up(executable: &str, variables: &[(&str, &str)]) -> Self {
+        let listed = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), OsString::from(value)))
+            .collect();
+        Self {
+            variables: Variables::Listed(listed),
+            executables: file_name(Path::new(executable)).into_iter().collect(),
+        }
+    }
+
+    /// Returns the names under which the executable was called and under which it lies, without
+    /// their directories.
+    pub(crate) fn executables(&self) -> &[String] {
+        &self.executables
+    }
+
+    /// Returns the value of `DO_NOT_TRACK`, if it is set.
+    pub(crate) fn do_not_track(&self) -> Option<String> {
+        self.text("DO_NOT_TRACK")
+    }
+
+    /// Returns the variable that switches this source on or off, if it is set: `MYAPP_TELEMETRY`.
+    pub(crate) fn telemetry(&self, source: &Source) -> Option<Variable> {
+        let name = source.variable();
+        let value = self.text(&name)?;
+        Some(Variable { name, value })
+    }
+
+    /// Returns the user's home, if `HOME` names one.
+    pub(crate) fn home(&self) -> Option<PathBuf> {
+        self.path("HOME")
+    }
+
+    /// Returns where the user keeps state, if `XDG_STATE_HOME` says so; a relative path is none, as
+    /// the specification demands.
+    pub(crate) fn xdg_state_home(&self) -> Option<PathBuf> {
+        self.path("XDG_STATE_HOME")
+            .filter(|path| path.is_absolute())
+    }
+
+    /// Returns the directory that `LOCALTEL_DIR` puts in place of the default one.
+    pub(crate) fn localtel_dir(&self) -> Option<PathBuf> {
+        self.path("LOCALTEL_DIR")
+    }
+
+    /// Tells whether colour is unwanted: `NO_COLOR` is set to anything but nothing.
+    pub(crate) fn is_no_color(&self) -> bool {
+        self.path("NO_COLOR").is_some()
+    }
+
+    /// Returns the kind of terminal.
+    pub(crate) fn term(&self) -> Option<String> {
+        self.text("TERM")
+    }
+
+    /// Returns the first of these variables that is set to something.
+    pub(crate) fn first_of(&self, names: &[&str]) -> Option<String> {
+        names
+            .iter()
+            .filter_map(|name| self.text(name))
+            .find(|value| !value.trim().is_empty())
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        let value = self.read(name).filter(|value| !value.is_empty())?;
+        Some(PathBuf::from(value))
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        Some(self.read(name)?.to_string_lossy().into_owned())
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
+    fn read(&self, name: &str) -> Option<OsString> {
+        match &self.variables {
+            Variables::Process => std::env::var_os(name),
+            #[cfg(test)]
+            Variables::Listed(listed) => listed
+                .iter()
+                .find(|(own, _)| own == name)
+                .map(|(_, value)| value.clone()),
+        }
+    }
+}
+
+/// The directories above are left out: one of them may well be called `donottrack`.
+fn file_name(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_empty_names_no_path() {
+        let environment = Environment::made_up("/bin/myapp", &[("HOME", ""), ("LOCALTEL_DIR", "")]);
+        assert_eq!(environment.home(), None);
+        assert_eq!(environment.localtel_dir(), None);
+    }
+
+    #[test]
+    fn a_relative_state_home_is_none() {
+        let environment = Environment::made_up("myapp", &[("XDG_STATE_HOME", "state")]);
+        assert_eq!(environment.xdg_state_home(), None);
+    }
+
+    #[test]
+    fn a_variable_that_is_set_to_nothing_is_still_set() {
+        let environment = Environment::made_up("myapp", &[("DO_NOT_TRACK", "")]);
+        assert_eq!(environment.do_not_track().as_deref(), Some(""));
+    }
+
+    #[test]
+    fn only_the_file_name_of_the_executable_is_known() {
+        let environment = Environment::made_up("/opt/donottrack/bin/myapp", &[]);
+        assert_eq!(environment.executables(), ["myapp"]);
+    }
+
+    #[test]
+    fn this_process_has_a_name_and_a_path() {
+        let environment = Environment::of_process();
+        assert!(!environment.executables().is_empty());
+        assert!(environment.first_of(&["PATH"]).is_some());
+    }
+}
