@@ -243,7 +243,7 @@ impl Encoding {
 impl Drop for Encoding {
     fn drop(&mut self) {
         // In a thread whose storage is gone there is nothing to count down.
-        drop(DEPTH.try_with(|depth| depth.set(depth.get().saturating_sub(1))));
+        let _is_alive = DEPTH.try_with(|depth| depth.set(depth.get().saturating_sub(1)));
     }
 }
 
@@ -300,7 +300,7 @@ where
             return;
         };
         let Some(_encoding) = Encoding::begin() else {
-            drop(recorder.refuse());
+            let _ = recorder.refuse();
             return;
         };
         let micros = clock::micros_since_epoch();

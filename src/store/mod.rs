@@ -50,6 +50,10 @@ pub(crate) mod limits;
 pub(crate) mod lock;
 pub(crate) mod segment;
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the disk from outside"
+)]
 mod tests;
 
 use std::fs::File;
