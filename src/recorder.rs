@@ -854,3 +854,141 @@ const BELLS_MAX: usize = 4;
 /// A fork copies the page tables of the process, which takes longer than this even for the smallest one;
 /// the first event of a child therefore comes at least this long after the last of its parent's thread.
 const FORK_MICROS_LEAST: u64 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draft::Draft;
+    use crate::encode::{Loose, Own, encode_loose};
+    use crate::record::Record;
+    use crate::store::disk::{Access, Directory};
+    use crate::store::list;
+
+    fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
+        Settings {
+            path: path.to_owned(),
+            limits: Limits::default(),
+            source: "testapp".to_owned(),
+            version: None,
+            installation: None,
+            delivery,
+            overflow: Overflow::Drop,
+            durability: Durability::Os,
+        }
+    }
+
+    fn offer(recorder: &Recorder, event: &str) -> Offer {
+        let draft = Draft::new(event);
+        let mut frame = Vec::new();
+        let loose = Loose {
+            level: draft.level,
+            source: "testapp",
+            target: "testapp",
+            event: Some(event),
+            message: None,
+            properties: &draft.properties,
+        };
+        encode_loose(
+            &mut frame,
+            (&Limits::default()).into(),
+            clock::now(),
+            Own::Application,
+            loose,
+        );
+        // A pause before it, as a fork makes one.
+        std::thread::sleep(Duration::from_micros(FORK_MICROS_LEAST));
+        recorder.offer(&frame, clock::micros_since_epoch())
+    }
+
+    fn records(path: &std::path::Path) -> Vec<Record> {
+        let directory = Directory::open(path, Access::Read).unwrap();
+        let mut records = Vec::new();
+        for segment in list(&directory).unwrap() {
+            let bytes = directory
+                .read_small(&segment.number.file_name(), 1 << 20)
+                .unwrap();
+            let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+            records.extend(lines.map(|line| Record::parse(line).unwrap()));
+        }
+        records
+    }
+
+    /// Makes the recorder believe that its memory was copied into another process.
+    fn fork(recorder: &mut Recorder) {
+        recorder.root.process = recorder.root.process.wrapping_add(1);
+    }
+
+    #[test]
+    fn a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_alone() {
+        let place = tempfile::TempDir::new().unwrap();
+        let path = place.path().join("telemetry");
+        let mut recorder = Recorder::start(settings(&path, Delivery::Background));
+        assert_eq!(offer(&recorder, "before"), Offer::Recorded);
+        recorder
+            .flush(Instant::now() + Duration::from_secs(5))
+            .unwrap();
+        // Staged in the parent's memory, and not written when the fork happens.
+        recorder
+            .root
+            .shared
+            .lock()
+            .frames
+            .extend_from_slice(b"what the parent will write itself");
+        fork(&mut recorder);
+        assert_eq!(offer(&recorder, "after"), Offer::Recorded);
+        assert_eq!(recorder.state().0.recorded, 1, "the child counts its own");
+        let started = Instant::now();
+        recorder.close(Instant::now() + Duration::from_secs(5));
+        drop(recorder);
+        assert!(
+            started.elapsed() < Duration::from_millis(900),
+            "it waited for its parent's worker"
+        );
+        let records = records(&path);
+        let events: Vec<&str> = records
+            .iter()
+            .filter_map(|record| record.event.as_deref())
+            .collect();
+        assert_eq!(
+            events,
+            ["session", "before", "session", "after", "session.end"]
+        );
+        assert_ne!(records[1].session, records[3].session);
+        assert_eq!(records[2].seq, 0);
+    }
+
+    #[test]
+    fn an_idle_worker_is_parked_and_wakes_for_the_next_event() {
+        let place = tempfile::TempDir::new().unwrap();
+        let path = place.path().join("telemetry");
+        let recorder = Recorder::start(settings(&path, Delivery::Background));
+        for event in ["first", "second"] {
+            assert_eq!(offer(&recorder, event), Offer::Recorded);
+            let patience = Instant::now() + Duration::from_secs(5);
+            while recorder.root.shared.lock().attention != Attention::Parked {
+                assert!(Instant::now() < patience, "the worker never parks");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let staging = recorder.root.shared.lock();
+            assert_eq!(
+                staging.settled, staging.staged,
+                "it parks only when all is written"
+            );
+        }
+        assert_eq!(records(&path).len(), 3);
+    }
+
+    #[test]
+    fn inline_delivery_starts_no_thread_and_writes_before_the_call_returns() {
+        let place = tempfile::TempDir::new().unwrap();
+        let path = place.path().join("telemetry");
+        let recorder = Recorder::start(settings(&path, Delivery::Inline));
+        assert!(recorder.root.worker.is_none());
+        assert_eq!(offer(&recorder, "alone"), Offer::Recorded);
+        assert_eq!(
+            records(&path).len(),
+            2,
+            "it is written when the call returns"
+        );
+    }
+}
