@@ -250,11 +250,8 @@ pub(crate) fn encode_loose(
 ) {
     let micros = i64::try_from(now.unix_timestamp_nanos() / 1000).unwrap_or(0);
     let timestamp = Stamp::default().text(micros);
-    let target = match own {
-        Own::Application => application_target(loose.target),
-        Own::Localtel => OWN_TARGET,
-    };
     let mut line = Line::start_with(out, limits, &timestamp, |out| {
+        let target = target_as(own, loose.target);
         push_head(out, loose.level, loose.source, target, loose.event);
     });
     if let Some(message) = loose.message {
@@ -271,13 +268,12 @@ pub(crate) fn encode_loose(
     line.finish(own);
 }
 
-/// Only localtel writes records of its own target: what an application sends under that name would read
-/// as a statement of ours.
-fn application_target(target: &str) -> &str {
-    if target == OWN_TARGET {
-        "app::localtel"
-    } else {
-        target
+/// Returns the target to record. Only localtel writes records of its own target: what an application
+/// sends under that name would read as a statement of ours.
+fn target_as(own: Own, target: &str) -> &str {
+    match own {
+        Own::Application if target == OWN_TARGET => "app::localtel",
+        Own::Application | Own::Localtel => target,
     }
 }
 

@@ -4,7 +4,7 @@ use tracing::Metadata;
 use tracing::field::{Field, FieldSet};
 
 use super::text::push_string;
-use super::{NAME_BYTES_MAX, application_target, push_head};
+use super::{NAME_BYTES_MAX, Own, push_head, target_as};
 use crate::record::Level;
 
 /// What is constant for a call site: everything between the timestamp and the message, and the keys.
@@ -42,7 +42,7 @@ impl Site {
             &mut head,
             Level::from(*metadata.level()),
             source,
-            metadata.target(),
+            target_as(Own::Application, metadata.target()),
             name,
         );
         let names: Vec<&str> = metadata
