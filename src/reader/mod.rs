@@ -156,6 +156,19 @@ impl Reader {
         }))
     }
 
+    /// Returns the number and the size in bytes of each segment that exists, the lowest first.
+    pub(crate) fn segment_sizes(&self) -> Result<Vec<(SegmentNumber, u64)>> {
+        let directory = self.walk.directory();
+        let sizes = segment_numbers(directory)?
+            .into_iter()
+            .filter_map(|number| {
+                // One that is removed meanwhile has no size.
+                let facts = directory.facts(&number.file_name()).ok()?;
+                facts.is_regular.then_some((number, facts.bytes))
+            });
+        Ok(sizes.collect())
+    }
+
     /// Goes to the position of an item that this directory gave.
     pub fn seek(&mut self, position: Position) {
         self.walk.seek(position);
