@@ -1,4 +1,6 @@
 //! Telemetry that stays home.
+#[cfg(feature = "cli")]
+mod cli;
 mod clock;
 mod error;
 mod filter;
