@@ -246,6 +246,10 @@ impl Summary {
     }
 }
 
+#[expect(
+    clippy::ref_option,
+    reason = "serde hands over a reference to the field"
+)]
 fn time_text<S: Serializer>(
     time: &Option<OffsetDateTime>,
     serializer: S,

@@ -58,7 +58,7 @@ impl Pager {
         // Ctrl-C belongs to the pager now. The child was started before, so it still gets it.
         let mut interrupt = nix::sys::signal::SigSet::empty();
         interrupt.add(nix::sys::signal::Signal::SIGINT);
-        drop(interrupt.thread_block());
+        interrupt.thread_block().ok();
         Some(Self { child, stdin })
     }
 

@@ -11,7 +11,7 @@ use time::{OffsetDateTime, UtcOffset};
 use super::sanitize::{Quoted, SafeJson, Sanitized};
 use super::screen::{Colour, Sink};
 use super::time::Zone;
-use crate::record::{Level, Properties, Record, Span, format_timestamp};
+use crate::record::{Level, Properties, Record, format_timestamp};
 
 /// A format of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -141,7 +141,10 @@ impl View {
             write!(out, " {}", self.pairs(&record.properties))?;
         }
         for span in &record.spans {
-            write!(out, " {}", self.span(span))?;
+            write!(out, " {}", Quoted(&span.name))?;
+            if !span.properties.is_empty() {
+                write!(out, "{{{}}}", self.pairs(&span.properties))?;
+            }
         }
         writeln!(out)
     }
@@ -274,16 +277,6 @@ impl View {
             properties,
             key: self.styles.key,
         }
-    }
-
-    fn span(&self, span: &Span) -> impl fmt::Display {
-        fmt::from_fn(move |f| {
-            write!(f, "{}", Quoted(&span.name))?;
-            if span.properties.is_empty() {
-                return Ok(());
-            }
-            write!(f, "{{{}}}", self.pairs(&span.properties))
-        })
     }
 }
 
@@ -457,11 +450,11 @@ mod tests {
 
     #[test]
     fn colour_changes_nothing_but_the_colour() {
+        let escape = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
         for format in [Format::Short, Format::Pretty] {
             let coloured = shown(view(format, Sink::Terminal, Colour::On), LINE);
             let plain = shown(view(format, Sink::Terminal, Colour::Off), LINE);
             assert!(coloured.contains("\x1b["), "{coloured:?}");
-            let escape = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
             assert_eq!(escape.replace_all(&coloured, ""), plain);
         }
     }

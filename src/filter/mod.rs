@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 pub use term::Term;
 
 use crate::error::{Error, Result};
-use crate::record::{Level, Record};
+use crate::record::{Level, Properties, Record};
 
 /// Which records somebody wants to see.
 ///
@@ -229,7 +229,7 @@ fn is_found(regex: &Regex, record: &Record) -> bool {
     texts.into_iter().flatten().any(|text| regex.is_match(text))
         || std::iter::once(&record.properties)
             .chain(record.spans.iter().map(|span| &span.properties))
-            .flat_map(|properties| properties.iter())
+            .flat_map(Properties::iter)
             .any(|(_, value)| regex.is_match(&text_of(value)))
 }
 

@@ -268,13 +268,7 @@ impl Found<'_> {
         match (self, wanted) {
             (Self::Text(text), Operand::Text { text: wanted, .. }) => text == wanted,
             (Self::Word(word), Operand::Text { text: wanted, .. }) => word == wanted,
-            (Self::Number(_), Operand::Text { .. })
-            | (Self::Level(_), _)
-            | (Self::Time(_), _)
-            | (Self::Compound(_), _)
-            | (Self::Text(_) | Self::Word(_) | Self::Number(_), _) => {
-                self.compare(wanted) == Some(Ordering::Equal)
-            }
+            (_, _) => self.compare(wanted) == Some(Ordering::Equal),
         }
     }
 

@@ -18,6 +18,11 @@ mod follow;
 mod reverse;
 mod scanner;
 #[cfg(test)]
+#[expect(
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
+    reason = "what a test does not expect fails it"
+)]
 mod tests;
 mod walk;
 

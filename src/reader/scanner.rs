@@ -327,21 +327,17 @@ impl Scanner {
                 byte: position.byte + at as u64,
                 ..position
             };
-            match last_record(bytes, &mut tries_left) {
-                Some(at) => {
-                    let line = Step::Line {
-                        position: place(at),
-                        range: range.start + at..end,
-                    };
-                    end = range.start + at;
-                    self.queued.push(line);
-                }
-                None => {
-                    let damage = Damage::in_line(kind_of(bytes), position, bytes);
-                    self.queued.push(Step::Damage(damage));
-                    return;
-                }
-            }
+            let Some(at) = last_record(bytes, &mut tries_left) else {
+                let damage = Damage::in_line(kind_of(bytes), position, bytes);
+                self.queued.push(Step::Damage(damage));
+                return;
+            };
+            let line = Step::Line {
+                position: place(at),
+                range: range.start + at..end,
+            };
+            end = range.start + at;
+            self.queued.push(line);
         }
     }
 }

@@ -482,6 +482,45 @@ fn a_follower_goes_on_with_a_directory_that_was_made_anew() {
     assert_eq!(drain(&mut follower), ["replaced", "1:1 0"]);
 }
 
+#[test]
+fn a_follower_beside_a_writing_thread_sees_every_record_once_in_order() {
+    const RECORDS: u64 = 3000;
+    let place = Place::new();
+    place.write(1, "");
+    let mut follower = place.follow();
+    let (mut seen, mut idle) = (Vec::new(), 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut segment = 1;
+            for seq in 0..RECORDS {
+                // A line in two writes: a reader may see it half done.
+                let whole = line(seq) + "\n";
+                let (start, end) = whole.split_at(whole.len() / 2);
+                place.append(segment, start);
+                place.append(segment, end);
+                if seq % 40 == 39 {
+                    segment += 1;
+                    place.write(segment, "");
+                }
+            }
+        });
+        while (seen.len() as u64) < RECORDS && idle < 2000 {
+            match follower.poll().unwrap() {
+                Some(Item::Line(line)) => {
+                    seen.push(line.record().unwrap().seq);
+                    idle = 0;
+                }
+                Some(other) => panic!("{other:?}"),
+                None => {
+                    idle += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+            }
+        }
+    });
+    assert_eq!(seen, (0..RECORDS).collect::<Vec<_>>());
+}
+
 /// What a writer or an owner does to the directory while it is followed.
 #[derive(Debug, Clone)]
 enum Act {

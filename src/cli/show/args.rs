@@ -146,11 +146,7 @@ impl ShowArgs {
         if let Some(pattern) = &self.grep {
             filter = filter.grep(pattern)?;
         }
-        Ok(self
-            .terms
-            .iter()
-            .cloned()
-            .fold(filter, |filter, term| filter.term(term)))
+        Ok(self.terms.iter().cloned().fold(filter, Filter::term))
     }
 
     /// Decides how many records to show where the person did not say.
