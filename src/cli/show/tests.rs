@@ -257,6 +257,40 @@ fn a_closed_pipe_ends_quietly() {
     assert_eq!(stderr, "");
 }
 
+fn with_pager(pager: &str, home: &TempDir) -> (Outcome, String) {
+    let mut stdout = Output::default();
+    let shown = stdout.clone();
+    let variable = |name: &str| (name == "LOCALTEL_PAGER").then(|| OsString::from(pager));
+    let outcome = run(
+        &args(&["--json", "-n", "all"]),
+        home.path(),
+        &mut Screen {
+            stdout: &mut stdout,
+            stderr: &mut Vec::new(),
+            sink: Sink::Terminal,
+            colour: Colour::Off,
+            now: OffsetDateTime::UNIX_EPOCH,
+            variable: &variable,
+        },
+    );
+    (outcome.unwrap(), shown.text())
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads what a pager got")]
+fn a_pager_gets_everything_and_one_that_is_missing_or_left_is_no_failure() {
+    let home = home(&[many(0..3000)]);
+    let page = home.path().join("page");
+    let all = many(0..3000);
+    assert_eq!(
+        with_pager(&format!("cat > '{}'", page.display()), &home),
+        (Outcome::Done, String::new())
+    );
+    assert_eq!(std::fs::read_to_string(page).unwrap(), all);
+    assert_eq!(with_pager("true", &home), (Outcome::Done, String::new()));
+    assert_eq!(with_pager("/nowhere/pager", &home), (Outcome::Done, all));
+}
+
 #[test]
 fn csv_has_one_header() {
     let home = home(&[many(0..2)]);
