@@ -1,29 +1,102 @@
 //! Telemetry that stays home.
+//!
+//! An application adds one [`tracing`] layer; its structured events are written to a rotating directory of
+//! JSON lines on the same machine, and never leave it. Nothing is written before the person whose machine
+//! it is has agreed. The command `localtel` shows, follows, filters and clears what was recorded.
+//!
+//! # Recording
+//!
+//! ```no_run
+//! use tracing_subscriber::prelude::*;
+//!
+//! let telemetry = localtel::Telemetry::builder("myapp").version("1.2.0").open();
+//! tracing_subscriber::registry().with(telemetry.layer()).init();
+//!
+//! tracing::info!(name: "command", command = "project-list", duration = 871, result = "SUCCESS");
+//!
+//! telemetry.flush()?; // Dropping the handle does it too.
+//! # Ok::<(), localtel::Error>(())
+//! ```
+//!
+//! # Reading
+//!
+//! ```no_run
+//! use localtel::{Item, Reader};
+//!
+//! let mut reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
+//! while let Some(item) = reader.next_item()? {
+//!     if let Item::Line(line) = item {
+//!         if let Ok(record) = line.record() {
+//!             println!("{} {:?}", record.timestamp, record.event);
+//!         }
+//!     }
+//! }
+//! # Ok::<(), localtel::Error>(())
+//! ```
+//!
+//! # What can be relied on
+//!
+//! * **Offline.** No code path opens a socket, and no dependency can.
+//! * **Consent first.** Without consent there is no directory, no file, no id and no thread.
+//! * **Never in the way.** Recording does not wait for the disk, panic, print, or return an error into the
+//!   application. What could not be kept is counted, and the count is recorded.
+//! * **Bounded.** Memory, each line, each segment, the total on disk and the age of the data have [`Limits`].
+//! * **Whole lines.** Any number of processes and threads may write one directory. After a kill or a full disk,
+//!   at most one line is damaged, and a reader is told where.
+//! * **Flushed means written.** After [`Telemetry::flush`] returned `Ok`, everything recorded before is in the file.
+//! * **Ours only.** Files are 0600 in a 0700 directory, no symlink is followed, and only names that parse as ours are
+//!   removed.
+//!
+//! # Features
+//!
+//! `cli` (default) holds what only the binary needs: argument parsing, views, pager and signals. Applications
+//! that only record or read turn it off: `default-features = false`.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod builder;
+mod telemetry;
+
+mod draft;
+mod encode;
+mod layer;
+mod recorder;
+
+mod filter;
+mod reader;
+mod summary;
+
+mod store;
+
 mod clock;
 mod consent;
 mod directory;
-mod draft;
-mod encode;
 mod environment;
 mod error;
-mod layer;
 mod record;
-mod recorder;
-mod store;
-mod telemetry;
 
+#[cfg(feature = "cli")]
+pub mod cli;
+
+// Recording.
 pub use builder::Builder;
-pub use telemetry::{Status, Telemetry};
-
+pub use draft::Draft;
 pub use recorder::{Counts, Delivery, Durability, Offer, Overflow};
 pub use store::limits::Limits;
+pub use telemetry::{Status, Telemetry};
 
+// Who decides, and where.
 pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};
 pub use directory::{Profile, Source};
 
-pub use draft::Draft;
+// Reading.
+pub use filter::{Filter, Levels, Term};
+pub use reader::{
+    Damage, DamageKind, Follower, Item, Line, Notice, Position, Reader, Reverse, SegmentRange,
+};
 pub use record::{Level, OWN_TARGET, Properties, Record, Span, format_timestamp};
 pub use store::segment::SegmentNumber;
+pub use summary::{Losses, SegmentSize, Sessions, Summary, Tally};
 
+// What can go wrong.
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,124 @@
+//! The pager through which a person reads what does not fit on the screen, as `git` and `journalctl` do
+//! it. Which one is a pure decision; without one, or if it is missing, output goes to the screen.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// A running pager. Writing to it fails with a broken pipe once the person has left it.
+#[derive(Debug)]
+pub(crate) struct Pager {
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+/// Decides which command shows the output, from the first of `LOCALTEL_PAGER`, `PAGER` that is set;
+/// empty and `cat` mean none.
+fn choose(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<OsString> {
+    let chosen = variable("LOCALTEL_PAGER")
+        .or_else(|| variable("PAGER"))
+        .unwrap_or_else(|| "less".into());
+    let is_none = chosen
+        .to_str()
+        .is_some_and(|text| matches!(text.trim(), "" | "cat"));
+    (!is_none).then_some(chosen)
+}
+
+/// Splits a command at its spaces, or leaves it to the shell where that would change its meaning.
+fn words(command: &OsString) -> Vec<OsString> {
+    match command.to_str() {
+        Some(text) if !text.contains(['"', '\'', '\\', '$', '|', '&', ';', '<', '>', '(', '*']) => {
+            text.split_whitespace().map(OsString::from).collect()
+        }
+        Some(_) | None => vec!["sh".into(), "-c".into(), command.clone()],
+    }
+}
+
+impl Pager {
+    /// Starts the pager that the environment asks for, if there is one.
+    pub(crate) fn start(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<Self> {
+        let words = words(&choose(variable)?);
+        let (program, arguments) = words.split_first()?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a pager is a program of the person's choice"
+        )]
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::piped());
+        if variable("LESS").is_none() {
+            // Leave at once if everything fits, show colours but no other escapes, keep the screen.
+            command.env("LESS", "FRX");
+        }
+        if rustix::process::geteuid().is_root() {
+            // A pager must not become a shell for whoever looks over root's shoulder.
+            command.env("LESSSECURE", "1");
+        }
+        let mut child = command.spawn().ok()?;
+        let stdin = child.stdin.take();
+        // Ctrl-C belongs to the pager now. The child was started before, so it still gets it.
+        let mut interrupt = nix::sys::signal::SigSet::empty();
+        interrupt.add(nix::sys::signal::Signal::SIGINT);
+        interrupt.thread_block().ok();
+        Some(Self { child, stdin })
+    }
+
+    /// Tells the pager that this is all, and waits until the person leaves it.
+    pub(crate) fn finish(mut self) {
+        drop(self.stdin.take());
+        // How it ended says nothing about our work.
+        drop(self.child.wait());
+    }
+}
+
+impl Write for Pager {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.stdin {
+            Some(stdin) => stdin.write(bytes),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stdin.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(set: &[(&str, &str)]) -> Option<OsString> {
+        choose(&|name: &str| {
+            let found = set.iter().find(|(own, _)| *own == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn our_own_variable_is_stronger_than_the_common_one() {
+        let both = [("PAGER", "more"), ("LOCALTEL_PAGER", "most -x")];
+        assert_eq!(chosen(&both), Some("most -x".into()));
+        assert_eq!(chosen(&both[..1]), Some("more".into()));
+        assert_eq!(chosen(&[]), Some("less".into()));
+    }
+
+    #[test]
+    fn cat_and_nothing_mean_no_pager() {
+        for none in ["", " ", "cat"] {
+            assert_eq!(chosen(&[("PAGER", none)]), None, "{none:?}");
+            assert_eq!(chosen(&[("PAGER", "more"), ("LOCALTEL_PAGER", none)]), None);
+        }
+    }
+
+    #[test]
+    fn a_command_is_split_unless_it_needs_a_shell() {
+        assert_eq!(words(&"less -R  -S".into()), ["less", "-R", "-S"]);
+        assert_eq!(words(&"less | cat".into()), ["sh", "-c", "less | cat"]);
+    }
+
+    #[test]
+    fn a_pager_that_does_not_exist_is_none() {
+        let missing = |name: &str| (name == "PAGER").then(|| "/nowhere/pager".into());
+        assert!(Pager::start(&missing).is_none());
+    }
+}

@@ -1,0 +1,143 @@
+//! What a command writes to and what it is told about its surroundings, so that every command can run in
+//! memory. Nothing in here is global: `main` makes one screen for the process, tests make their own.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+use time::OffsetDateTime;
+
+use crate::error::{Error, Result};
+
+/// What stands behind the standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sink {
+    /// A person's terminal.
+    Terminal,
+    /// A pipe or a file.
+    Pipe,
+}
+
+/// Whether colours are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Colour {
+    /// They are.
+    On,
+    /// No escape sequence is written.
+    Off,
+}
+
+/// Where a command writes, and what it knows of its surroundings.
+pub(crate) struct Screen<'a> {
+    /// Where data goes.
+    pub(crate) stdout: &'a mut dyn Write,
+    /// Where everything else goes.
+    pub(crate) stderr: &'a mut dyn Write,
+    /// What stands behind `stdout`.
+    pub(crate) sink: Sink,
+    /// Whether `stdout` shows colours.
+    pub(crate) colour: Colour,
+    /// The time at which the command began.
+    pub(crate) now: OffsetDateTime,
+    /// Looks up an environment variable.
+    pub(crate) variable: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
+impl fmt::Debug for Screen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Screen")
+            .field("sink", &self.sink)
+            .field("colour", &self.colour)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Colour {
+    /// Decides on colour: only on a terminal that can show it, and never where `NO_COLOR` is set.
+    pub(crate) fn of(sink: Sink, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
+        let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+        match sink {
+            Sink::Terminal if !is_unwanted && !is_dumb => Self::On,
+            Sink::Terminal | Sink::Pipe => Self::Off,
+        }
+    }
+}
+
+impl Screen<'_> {
+    /// Says something that is not data. That nobody listens on stderr is no failure.
+    pub(crate) fn say(&mut self, message: fmt::Arguments<'_>) {
+        drop(writeln!(self.stderr, "{message}"));
+    }
+}
+
+/// Why writing the output ended.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Whoever read the output has seen enough: `head`, or a pager that was left.
+    ReaderGone,
+    /// A failure.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    /// Takes a failure to write the output.
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ReaderGone
+        } else {
+            Self::Failed(Error::io("write to", Path::new("the standard output"))(
+                error,
+            ))
+        }
+    }
+}
+
+impl Stop {
+    /// Turns a reader that left into quiet success.
+    pub(crate) fn settle<T>(
+        result: std::result::Result<T, Self>,
+        when_gone: impl FnOnce() -> T,
+    ) -> Result<T> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(Self::ReaderGone) => Ok(when_gone()),
+            Err(Self::Failed(error)) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_needs_a_terminal_and_no_objection() {
+        let set = |name: &'static str, value: &'static str| {
+            move |wanted: &str| (wanted == name).then(|| OsString::from(value))
+        };
+        let none = |_: &str| None;
+        assert_eq!(Colour::of(Sink::Terminal, &none), Colour::On);
+        assert_eq!(Colour::of(Sink::Pipe, &none), Colour::Off);
+        for (name, value, expected) in [
+            ("NO_COLOR", "1", Colour::Off),
+            ("NO_COLOR", "", Colour::On),
+            ("TERM", "dumb", Colour::Off),
+            ("TERM", "xterm", Colour::On),
+        ] {
+            assert_eq!(
+                Colour::of(Sink::Terminal, &set(name, value)),
+                expected,
+                "{name}={value}"
+            );
+        }
+    }
+}

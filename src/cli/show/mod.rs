@@ -1,0 +1,289 @@
+//! `show` and `tail`: which records, in which order, to where. What a record looks like is `view`'s,
+//! which ones fit is the filter's, where they lie is the reader's.
+
+mod args;
+#[cfg(test)]
+mod tests;
+mod unread;
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use time::OffsetDateTime;
+
+use super::Outcome;
+use super::pager::Pager;
+use super::screen::{Screen, Sink, Stop};
+use super::view::View;
+use crate::error::Result;
+use crate::filter::Filter;
+use crate::reader::{Follower, Item, Position, Reader};
+use crate::record::Record;
+
+pub(crate) use args::{Lines, ShowArgs};
+use unread::Unread;
+
+/// Shows records of the directory.
+pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) -> Result<Outcome> {
+    let filter = args.filter(screen.now)?;
+    // Opened before the pager is, so that a directory that is not there is said on the screen.
+    let reader = Reader::open(directory)?;
+    let lines = args.lines_or_default(screen.sink);
+    let start = start_of(args, directory, &filter, lines)?;
+    let is_cut = matches!(start, Start::At(_));
+    let view = View::new(args.format(), args.zone(), screen.sink, screen.colour);
+    let mut pager = match screen.sink {
+        Sink::Terminal if !args.no_pager && !args.follow => Pager::start(screen.variable),
+        Sink::Terminal | Sink::Pipe => None,
+    };
+    let mut show = Show {
+        view,
+        filter,
+        matched: 0,
+        unread: Unread::default(),
+    };
+    let result = {
+        let stdout: &mut dyn Write = match &mut pager {
+            Some(pager) => pager,
+            None => &mut *screen.stdout,
+        };
+        let mut out = BufWriter::with_capacity(BUFFER_BYTES, stdout);
+        let source = Source {
+            reader,
+            directory,
+            start,
+            lines,
+        };
+        let result = show
+            .run(args, source, &mut out, screen.stderr)
+            .and_then(|()| Ok(out.flush()?));
+        // A buffer that could not be written is not tried again.
+        drop(out.into_parts());
+        result
+    };
+    if let Some(pager) = pager {
+        pager.finish();
+    }
+    let is_reader_gone = matches!(result, Err(Stop::ReaderGone));
+    Stop::settle(result, || ())?;
+    show.unread.tell(screen.stderr);
+    if let (None, false, Lines::Last(count)) = (args.lines, args.follow, lines)
+        && (is_cut || show.matched >= count)
+    {
+        screen.say(format_args!(
+            "these were the last {count} records; `-n all` shows every one"
+        ));
+    }
+    let is_nothing = show.matched == 0 && !is_reader_gone;
+    Ok(if args.exit_status && is_nothing {
+        Outcome::NothingMatched
+    } else {
+        Outcome::Done
+    })
+}
+
+/// Where the records come from.
+struct Source<'a> {
+    reader: Reader,
+    directory: &'a Path,
+    start: Start,
+    lines: Lines,
+}
+
+/// Where to start.
+#[derive(Debug)]
+enum Start {
+    /// At the first line.
+    First,
+    /// At a line, which is shown.
+    At(Position),
+    /// Behind what is there.
+    End,
+}
+
+/// Finds where the last records that pass begin, from the end of the data.
+fn start_of(args: &ShowArgs, directory: &Path, filter: &Filter, lines: Lines) -> Result<Start> {
+    let Lines::Last(count) = lines else {
+        return Ok(Start::First);
+    };
+    // Sorted or reversed, the last ones are counted as they are shown.
+    if count == 0 || args.reverse || args.sort {
+        return Ok(if count == 0 { Start::End } else { Start::First });
+    }
+    let mut reverse = Reader::reverse(directory)?;
+    let mut left = count;
+    while let Some(item) = reverse.next_item() {
+        let Item::Line(line) = item else { continue };
+        if line.record().is_ok_and(|record| filter.matches(&record)) {
+            left -= 1;
+            if left == 0 {
+                return Ok(Start::At(line.position()));
+            }
+        }
+    }
+    Ok(Start::First)
+}
+
+/// Goes behind everything that is there, without reading all of it.
+fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
+    let mut reverse = Reader::reverse(directory)?;
+    while let Some(item) = reverse.next_item() {
+        if let Item::Line(line) = item {
+            reader.seek(line.position());
+            break;
+        }
+    }
+    while reader.next_item()?.is_some() {}
+    Ok(())
+}
+
+/// Showing records, under way.
+struct Show {
+    view: View,
+    filter: Filter,
+    matched: u64,
+    unread: Unread,
+}
+
+impl Show {
+    fn run(
+        &mut self,
+        args: &ShowArgs,
+        source: Source<'_>,
+        out: &mut dyn Write,
+        stderr: &mut dyn Write,
+    ) -> std::result::Result<(), Stop> {
+        self.view.write_header(out)?;
+        if args.follow {
+            self.follow(source, out, stderr)
+        } else if args.sort {
+            self.sorted(args, source, out)
+        } else if args.reverse {
+            self.reversed(&source, out)
+        } else {
+            self.forwards(source, out)
+        }
+    }
+
+    fn forwards(
+        &mut self,
+        source: Source<'_>,
+        out: &mut dyn Write,
+    ) -> std::result::Result<(), Stop> {
+        let mut reader = source.reader;
+        match source.start {
+            Start::First => {}
+            Start::At(position) => reader.seek(position),
+            Start::End => return Ok(()),
+        }
+        while let Some(item) = reader.next_item()? {
+            self.take(item, out)?;
+        }
+        Ok(())
+    }
+
+    fn reversed(
+        &mut self,
+        source: &Source<'_>,
+        out: &mut dyn Write,
+    ) -> std::result::Result<(), Stop> {
+        let mut reverse = Reader::reverse(source.directory)?;
+        let is_enough = |matched: u64| match source.lines {
+            Lines::All => false,
+            Lines::Last(count) => matched >= count,
+        };
+        while !is_enough(self.matched) {
+            let Some(item) = reverse.next_item() else {
+                break;
+            };
+            self.take(item, out)?;
+        }
+        Ok(())
+    }
+
+    fn sorted(
+        &mut self,
+        args: &ShowArgs,
+        source: Source<'_>,
+        out: &mut dyn Write,
+    ) -> std::result::Result<(), Stop> {
+        let mut reader = source.reader;
+        let mut kept: Vec<(OffsetDateTime, Box<[u8]>)> = Vec::new();
+        while let Some(item) = reader.next_item()? {
+            let Some(line) = self.unread.take(item) else {
+                continue;
+            };
+            match line.record() {
+                Ok(record) if self.filter.matches(&record) => {
+                    kept.push((record.timestamp, line.bytes().into()));
+                }
+                Ok(_) => {}
+                Err(damage) => self.unread.add(damage),
+            }
+        }
+        // Stable: records of one time keep the order in which they were written.
+        kept.sort_by_key(|(timestamp, _)| *timestamp);
+        let skipped = match source.lines {
+            Lines::All => 0,
+            Lines::Last(count) => kept
+                .len()
+                .saturating_sub(usize::try_from(count).unwrap_or(usize::MAX)),
+        };
+        kept.drain(..skipped);
+        if args.reverse {
+            kept.reverse();
+        }
+        for (_, line) in &kept {
+            if let Ok(record) = Record::parse(line) {
+                self.view.write(out, line, &record)?;
+                self.matched += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what is there and then what comes, until nobody reads it any more.
+    fn follow(
+        &mut self,
+        source: Source<'_>,
+        out: &mut dyn Write,
+        stderr: &mut dyn Write,
+    ) -> std::result::Result<(), Stop> {
+        let mut reader = source.reader;
+        match source.start {
+            Start::First => {}
+            Start::At(position) => reader.seek(position),
+            Start::End => pass_all(&mut reader, source.directory)?,
+        }
+        let mut follower = reader.follow();
+        loop {
+            if let Some(item) = follower.poll()? {
+                self.take(item, out)?;
+                continue;
+            }
+            out.flush()?;
+            // Nobody waits for the end here, so what could not be read is told as it comes.
+            self.unread.tell(stderr);
+            self.unread = Unread::default();
+            std::thread::sleep(Follower::PAUSE);
+        }
+    }
+
+    fn take(&mut self, item: Item<'_>, out: &mut dyn Write) -> std::result::Result<(), Stop> {
+        let Some(line) = self.unread.take(item) else {
+            return Ok(());
+        };
+        match line.record() {
+            Ok(record) if self.filter.matches(&record) => {
+                self.view.write(out, line.bytes(), &record)?;
+                self.matched += 1;
+            }
+            Ok(_) => {}
+            Err(damage) => self.unread.add(damage),
+        }
+        Ok(())
+    }
+}
+
+/// One write for a few hundred records.
+const BUFFER_BYTES: usize = 64 * 1024;

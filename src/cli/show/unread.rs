@@ -1,0 +1,94 @@
+//! What a command could not read, counted and told on stderr: nothing is passed over in silence.
+
+use std::io::Write;
+
+use super::super::sanitize::{Excerpt, Sanitized};
+use crate::reader::{Damage, DamageKind, Item, Line, Notice};
+
+/// What could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    lines: u64,
+    segments: u64,
+    examples: Vec<Damage>,
+    notices: Vec<Notice>,
+}
+
+impl Unread {
+    /// A person reads a handful; the count tells the rest.
+    const EXAMPLES_MAX: usize = 5;
+
+    /// Keeps what is no line and gives back what is.
+    pub(super) fn take<'a>(&mut self, item: Item<'a>) -> Option<Line<'a>> {
+        match item {
+            Item::Line(line) => return Some(line),
+            Item::Damage(damage) => self.add(damage),
+            Item::Notice(notice) => {
+                if self.notices.len() < Self::EXAMPLES_MAX {
+                    self.notices.push(notice);
+                }
+            }
+        }
+        None
+    }
+
+    /// Counts damage, and keeps the first as examples.
+    pub(super) fn add(&mut self, damage: Damage) {
+        match damage.kind {
+            DamageKind::Torn
+            | DamageKind::NotARecord
+            | DamageKind::NulHole
+            | DamageKind::TooLong
+            | DamageKind::InvalidUtf8 => self.lines += 1,
+            DamageKind::Missing { .. } | DamageKind::NotAFile | DamageKind::Unreadable { .. } => {
+                self.segments += 1;
+            }
+        }
+        if self.examples.len() < Self::EXAMPLES_MAX {
+            self.examples.push(damage);
+        }
+    }
+
+    /// Says it on stderr. That nobody listens there is no failure.
+    pub(super) fn tell(&self, stderr: &mut dyn Write) {
+        drop(self.write(stderr));
+    }
+
+    fn write(&self, stderr: &mut dyn Write) -> std::io::Result<()> {
+        for notice in &self.notices {
+            writeln!(stderr, "{notice}")?;
+        }
+        if self.lines > 0 {
+            let plural = if self.lines == 1 { "" } else { "s" };
+            let in_line: Vec<_> = self
+                .examples
+                .iter()
+                .filter(|damage| damage.bytes > 0)
+                .map(|damage| damage.position.to_string())
+                .collect();
+            let is_cut = (in_line.len() as u64) < self.lines;
+            let more = if is_cut { ", …" } else { "" };
+            writeln!(
+                stderr,
+                "{} unreadable line{plural} ({}{more})",
+                self.lines,
+                in_line.join(", ")
+            )?;
+        }
+        if self.segments > 0 {
+            let plural = if self.segments == 1 { "" } else { "s" };
+            writeln!(stderr, "{} gap{plural} in the segments", self.segments)?;
+        }
+        for damage in &self.examples {
+            // The reason of the operating system is no text of ours either.
+            let described = damage.to_string();
+            let described = Sanitized(&described);
+            if damage.excerpt.is_empty() {
+                writeln!(stderr, "  {described}")?;
+            } else {
+                writeln!(stderr, "  {described}: {}", Excerpt(&damage.excerpt))?;
+            }
+        }
+        Ok(())
+    }
+}

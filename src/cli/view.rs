@@ -1,0 +1,499 @@
+//! How a record looks. Values from records reach the output only through `sanitize`, except where the
+//! output is no terminal and its format has rules of its own: JSON (the line as stored) and CSV.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::sanitize::{Quoted, SafeJson, Sanitized};
+use super::screen::{Colour, Sink};
+use super::time::Zone;
+use crate::record::{Level, Properties, Record, format_timestamp};
+
+/// A format of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// One line for each record.
+    Short,
+    /// A block for each record, with everything in it.
+    Pretty,
+    /// The line as it is stored.
+    Json,
+    /// Comma-separated values, with a header.
+    Csv,
+}
+
+/// How records are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View {
+    format: Format,
+    zone: Zone,
+    sink: Sink,
+    styles: Styles,
+}
+
+/// The styles of the parts of a record; all plain where there is no colour.
+#[derive(Debug, Clone, Copy, Default)]
+struct Styles {
+    time: Style,
+    target: Style,
+    event: Style,
+    key: Style,
+    levels: [Style; 5],
+}
+
+impl Styles {
+    fn new(colour: Colour) -> Self {
+        let bold = |colour: AnsiColor| colour.on_default().bold();
+        match colour {
+            Colour::Off => Self::default(),
+            Colour::On => Self {
+                time: Style::new().dimmed(),
+                target: AnsiColor::Cyan.on_default(),
+                event: Style::new().bold(),
+                key: Style::new().dimmed(),
+                levels: [
+                    AnsiColor::Magenta.on_default(),
+                    AnsiColor::Blue.on_default(),
+                    AnsiColor::Green.on_default(),
+                    bold(AnsiColor::Yellow),
+                    bold(AnsiColor::Red),
+                ],
+            },
+        }
+    }
+
+    fn level(&self, level: Level) -> Style {
+        let [trace, debug, info, warn, error] = self.levels;
+        match level {
+            Level::Trace => trace,
+            Level::Debug => debug,
+            Level::Info => info,
+            Level::Warn => warn,
+            Level::Error => error,
+        }
+    }
+}
+
+impl View {
+    /// Makes a view for what stands behind the output.
+    pub(crate) fn new(format: Format, zone: Zone, sink: Sink, colour: Colour) -> Self {
+        Self {
+            format,
+            zone,
+            sink,
+            styles: Styles::new(colour),
+        }
+    }
+
+    /// Writes what stands before the first record.
+    pub(crate) fn write_header(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.format {
+            Format::Csv => write_csv(out, &CSV_HEADER.map(str::to_owned)),
+            Format::Short | Format::Pretty | Format::Json => Ok(()),
+        }
+    }
+
+    /// Writes one record, of which `line` are the bytes as stored.
+    pub(crate) fn write(
+        &self,
+        out: &mut dyn Write,
+        line: &[u8],
+        record: &Record,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Short => self.write_short(out, record),
+            Format::Pretty => self.write_pretty(out, record),
+            Format::Json => self.write_json(out, line),
+            Format::Csv => self.write_csv(out, record),
+        }
+    }
+
+    fn write_short(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+        let Styles {
+            time,
+            target,
+            event,
+            ..
+        } = self.styles;
+        let level = self.styles.level(record.level);
+        write!(
+            out,
+            "{time}{}{time:#} {level}{:<5}{level:#} {target}{}{target:#}",
+            self.time_of(record),
+            record.level,
+            Sanitized(&record.target)
+        )?;
+        let separator = match (&record.event, &record.message) {
+            (Some(_), Some(_)) => ":",
+            (_, _) => "",
+        };
+        if let Some(name) = &record.event {
+            write!(out, " {event}{}{event:#}{separator}", Sanitized(name))?;
+        }
+        if let Some(message) = &record.message {
+            write!(out, " {}", Sanitized(message))?;
+        }
+        if !record.properties.is_empty() {
+            write!(out, " {}", self.pairs(&record.properties))?;
+        }
+        for span in &record.spans {
+            write!(out, " {}", Quoted(&span.name))?;
+            if !span.properties.is_empty() {
+                write!(out, "{{{}}}", self.pairs(&span.properties))?;
+            }
+        }
+        writeln!(out)
+    }
+
+    fn write_pretty(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+        let Styles { time, target, .. } = self.styles;
+        let level = self.styles.level(record.level);
+        writeln!(
+            out,
+            "{time}{}{time:#} {level}{}{level:#} {target}{}{target:#}",
+            self.time_of(record),
+            record.level,
+            Sanitized(&record.target)
+        )?;
+        let session = format!("{} #{}", record.session, record.seq);
+        let parts = [
+            ("event", record.event.as_deref()),
+            ("message", record.message.as_deref()),
+            ("source", Some(&*record.source)),
+            ("session", Some(&*session)),
+        ];
+        for (name, part) in parts {
+            if let Some(part) = part {
+                self.write_block_line(out, name, &Lines(part))?;
+            }
+        }
+        self.write_block(out, "properties", &record.properties)?;
+        for span in &record.spans {
+            let title = format!("span {}", Sanitized(&span.name));
+            if span.properties.is_empty() {
+                writeln!(out, "  {title}")?;
+            }
+            self.write_block(out, &title, &span.properties)?;
+        }
+        writeln!(out)
+    }
+
+    /// Writes a line of a block: its name, and the value at a column of its own.
+    fn write_block_line(
+        &self,
+        out: &mut dyn Write,
+        name: &str,
+        value: &dyn fmt::Display,
+    ) -> io::Result<()> {
+        let key = self.styles.key;
+        writeln!(out, "  {key}{name:<10}{key:#} {value}")
+    }
+
+    fn write_block(
+        &self,
+        out: &mut dyn Write,
+        title: &str,
+        properties: &Properties,
+    ) -> io::Result<()> {
+        if properties.is_empty() {
+            return Ok(());
+        }
+        let key = self.styles.key;
+        writeln!(out, "  {title}")?;
+        for (name, value) in properties.iter() {
+            write!(out, "    {key}{}{key:#} = ", Sanitized(name))?;
+            match value {
+                Value::String(text) => writeln!(out, "{}", Lines(text))?,
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => writeln!(out, "{}", Shown(value))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_json(&self, out: &mut dyn Write, line: &[u8]) -> io::Result<()> {
+        match self.sink {
+            Sink::Pipe => {
+                out.write_all(line)?;
+                out.write_all(b"\n")
+            }
+            Sink::Terminal => writeln!(out, "{}", SafeJson(&String::from_utf8_lossy(line))),
+        }
+    }
+
+    fn write_csv(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+        let spans = match record.spans.as_slice() {
+            [] => String::new(),
+            spans => serde_json::to_string(spans)?,
+        };
+        let properties = if record.properties.is_empty() {
+            String::new()
+        } else {
+            serde_json::to_string(&record.properties)?
+        };
+        let text = |text: &str| self.cell(text);
+        let cells = [
+            format_timestamp(record.timestamp),
+            record.level.to_string(),
+            text(&record.source),
+            text(&record.target),
+            text(record.event.as_deref().unwrap_or_default()),
+            text(record.message.as_deref().unwrap_or_default()),
+            record.session.to_string(),
+            record.seq.to_string(),
+            text(&properties),
+            text(&spans),
+        ];
+        write_csv(out, &cells)
+    }
+
+    /// Prepares a text for a cell: spreadsheets run what begins like a formula, so it gets a `'` before
+    /// it; and on a terminal it is shown escaped.
+    fn cell(&self, text: &str) -> String {
+        let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+            "'"
+        } else {
+            ""
+        };
+        match self.sink {
+            Sink::Terminal => format!("{guard}{}", Sanitized(text)),
+            Sink::Pipe => format!("{guard}{text}"),
+        }
+    }
+
+    fn time_of(&self, record: &Record) -> impl fmt::Display {
+        ShownTime(self.zone.show(record.timestamp))
+    }
+
+    fn pairs<'a>(&self, properties: &'a Properties) -> Pairs<'a> {
+        Pairs {
+            properties,
+            key: self.styles.key,
+        }
+    }
+}
+
+/// Properties on one line.
+struct Pairs<'a> {
+    properties: &'a Properties,
+    key: Style,
+}
+
+impl fmt::Display for Pairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key;
+        for (index, (name, value)) in self.properties.iter().enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            write!(f, "{space}{key}{}={key:#}{}", Quoted(name), Shown(value))?;
+        }
+        Ok(())
+    }
+}
+
+/// A value on one line.
+struct Shown<'a>(&'a Value);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::String(text) => Quoted(text).fmt(f),
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.0.fmt(f),
+            Value::Array(_) | Value::Object(_) => SafeJson(&self.0.to_string()).fmt(f),
+        }
+    }
+}
+
+/// A text in a block: its lines below each other, each behind a mark, so that none looks like ours.
+struct Lines<'a>(&'a str);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.strip_suffix('\n').unwrap_or(self.0);
+        if !text.contains('\n') {
+            return Sanitized(text).fmt(f);
+        }
+        text.split('\n')
+            .try_for_each(|line| write!(f, "\n      | {}", Sanitized(line)))
+    }
+}
+
+/// A time as lines hold it, in its zone.
+struct ShownTime(OffsetDateTime);
+
+impl fmt::Display for ShownTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let offset = self.0.offset();
+        if offset == UtcOffset::UTC {
+            return f.write_str(&format_timestamp(self.0));
+        }
+        // The clock of the zone, written as if it were that of UTC, and then its offset.
+        let clock = format_timestamp(self.0.replace_offset(UtcOffset::UTC));
+        let (hours, minutes, _) = offset.as_hms();
+        let sign = if offset.is_negative() { '-' } else { '+' };
+        let clock = clock.trim_end_matches('Z');
+        write!(
+            f,
+            "{clock}{sign}{:02}:{:02}",
+            hours.unsigned_abs(),
+            minutes.unsigned_abs()
+        )
+    }
+}
+
+const CSV_HEADER: [&str; 10] = [
+    "timestamp",
+    "level",
+    "source",
+    "target",
+    "event",
+    "message",
+    "session",
+    "seq",
+    "properties",
+    "spans",
+];
+
+fn write_csv(out: &mut dyn Write, cells: &[String]) -> io::Result<()> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(out);
+    writer.write_record(cells).map_err(io::Error::from)?;
+    writer.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sanitize::tests::{HOSTILE, is_safe};
+    use super::*;
+
+    const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed projects","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"project list","duration":871,"args":["a",1]},"spans":[{"name":"request","properties":{"id":7}},{"name":"inner"}]}"#;
+
+    fn view(format: Format, sink: Sink, colour: Colour) -> View {
+        View::new(format, Zone::UTC, sink, colour)
+    }
+
+    fn shown(view: View, line: &str) -> String {
+        let mut out = Vec::new();
+        let record = Record::parse(line.as_bytes()).unwrap();
+        view.write(&mut out, line.as_bytes(), &record).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn hostile_line(text: &str) -> String {
+        let value = serde_json::json!({
+            "timestamp": "2026-11-21T08:15:30.123456Z", "level": "INFO", "source": text,
+            "target": text, "event": text, "message": text,
+            "session": "01936f0e-0000-7000-8000-000000000000", "seq": 1,
+            "properties": { text: text, "list": [text, { text: text }] },
+            "spans": [{ "name": text, "properties": { text: text } }],
+        });
+        value.to_string()
+    }
+
+    #[test]
+    fn short_is_one_line_with_everything_that_tells_records_apart() {
+        let view = view(Format::Short, Sink::Pipe, Colour::Off);
+        assert_eq!(
+            shown(view, LINE),
+            "2026-11-21T08:15:30.123456Z INFO  ticloud::project command: listed projects \
+             command=\"project list\" duration=871 args=[\"a\",1] request{id=7} inner\n"
+        );
+    }
+
+    #[test]
+    fn pretty_is_a_block_with_everything() {
+        let view = view(Format::Pretty, Sink::Pipe, Colour::Off);
+        let line = LINE.replace("listed projects", "one\\ntwo");
+        assert_eq!(
+            shown(view, &line),
+            "2026-11-21T08:15:30.123456Z INFO ticloud::project\n  \
+             event      command\n  \
+             message    \n      | one\n      | two\n  \
+             source     ticloud\n  \
+             session    01936f0e-0000-7000-8000-000000000000 #12\n  \
+             properties\n    command = project list\n    duration = 871\n    args = [\"a\",1]\n  \
+             span request\n    id = 7\n  \
+             span inner\n\n"
+        );
+    }
+
+    #[test]
+    fn json_to_a_pipe_is_the_line_as_stored() {
+        let line = hostile_line("\u{9b}\u{202e}\x7f");
+        let piped = shown(view(Format::Json, Sink::Pipe, Colour::Off), &line);
+        assert_eq!(piped, line + "\n");
+    }
+
+    #[test]
+    fn a_hostile_record_stays_in_its_line_on_a_terminal_in_every_format() {
+        for text in HOSTILE {
+            let line = hostile_line(text);
+            for format in [Format::Short, Format::Json] {
+                let shown = shown(view(format, Sink::Terminal, Colour::Off), &line);
+                assert!(is_safe(&shown, 1), "{format:?} {shown:?}");
+            }
+            let csv = shown(view(Format::Csv, Sink::Terminal, Colour::Off), &line);
+            assert!(is_safe(csv.strip_suffix("\r\n").unwrap(), 0), "{csv:?}");
+            let block = shown(view(Format::Pretty, Sink::Terminal, Colour::Off), &line);
+            assert!(is_safe(&block, block.matches('\n').count()), "{block:?}");
+            let is_ours = |line: &str| line.is_empty() || line.starts_with("  ");
+            assert!(block.lines().skip(1).all(is_ours), "{block:?}");
+        }
+    }
+
+    #[test]
+    fn colour_changes_nothing_but_the_colour() {
+        let escape = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
+        for format in [Format::Short, Format::Pretty] {
+            let coloured = shown(view(format, Sink::Terminal, Colour::On), LINE);
+            let plain = shown(view(format, Sink::Terminal, Colour::Off), LINE);
+            assert!(coloured.contains("\x1b["), "{coloured:?}");
+            assert_eq!(escape.replace_all(&coloured, ""), plain);
+        }
+    }
+
+    #[test]
+    fn csv_reads_back_to_the_same_values_but_for_formulas() {
+        for text in HOSTILE {
+            let line = hostile_line(text);
+            let mut out = Vec::new();
+            let view = view(Format::Csv, Sink::Pipe, Colour::Off);
+            view.write_header(&mut out).unwrap();
+            let record = Record::parse(line.as_bytes()).unwrap();
+            view.write(&mut out, line.as_bytes(), &record).unwrap();
+            let mut reader = csv::Reader::from_reader(&*out);
+            assert_eq!(reader.headers().unwrap(), CSV_HEADER.as_slice());
+            let row = reader.records().next().unwrap().unwrap();
+            let expected = if text.starts_with('=') {
+                format!("'{text}")
+            } else {
+                text.to_owned()
+            };
+            assert_eq!(row.get(5).unwrap(), expected);
+            let properties: Properties = serde_json::from_str(row.get(8).unwrap()).unwrap();
+            assert_eq!(properties, record.properties);
+        }
+    }
+
+    #[test]
+    fn formulas_are_guarded() {
+        for start in ["=", "+", "-", "@", "\t", "\r"] {
+            let view = view(Format::Csv, Sink::Pipe, Colour::Off);
+            assert_eq!(view.cell(&format!("{start}1")), format!("'{start}1"));
+        }
+    }
+
+    #[test]
+    fn times_are_shown_in_the_zone_with_its_offset() {
+        let offset = UtcOffset::from_hms(-3, -30, 0).unwrap();
+        let view = View::new(Format::Short, Zone::Fixed(offset), Sink::Pipe, Colour::Off);
+        assert!(shown(view, LINE).starts_with("2026-11-21T04:45:30.123456-03:30 INFO"));
+    }
+}

@@ -1,0 +1,375 @@
+//! Which records somebody wants to see: a pure function of a record. Everything that a filter names must
+//! hold. Who reads the records is `reader`; how its parts are spelled on a command line is told by their
+//! `FromStr`.
+
+mod term;
+
+use std::str::FromStr;
+
+use regex::{Regex, RegexBuilder};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+pub use term::Term;
+
+use crate::error::{Error, Result};
+use crate::record::{Level, Properties, Record};
+
+/// Which records somebody wants to see.
+///
+/// # Examples
+///
+/// ```
+/// use localtel::Filter;
+///
+/// let filter = Filter::new()
+///     .levels("warn".parse()?)
+///     .target("myapp::net")
+///     .term("duration>100".parse()?);
+/// # Ok::<(), localtel::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    levels: Option<Levels>,
+    targets: Vec<String>,
+    events: Vec<String>,
+    source: Option<String>,
+    session: Option<String>,
+    since: Option<OffsetDateTime>,
+    until: Option<OffsetDateTime>,
+    grep: Option<Regex>,
+    terms: Vec<Term>,
+}
+
+impl Filter {
+    /// Returns a filter that every record passes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps only records of these levels.
+    #[must_use]
+    pub fn levels(mut self, levels: Levels) -> Self {
+        self.levels = Some(levels);
+        self
+    }
+
+    /// Keeps only records of this target and of the modules below it: `a::b` keeps `a::b` and
+    /// `a::b::c`, not `a::bc`. Of several targets one must fit.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.targets.push(target.into());
+        self
+    }
+
+    /// Keeps only records of this event. Of several events one must fit.
+    #[must_use]
+    pub fn event(mut self, event: impl Into<String>) -> Self {
+        self.events.push(event.into());
+        self
+    }
+
+    /// Keeps only records of this source.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Keeps only records of the session whose id starts like this, in any case.
+    #[must_use]
+    pub fn session(mut self, start: impl Into<String>) -> Self {
+        self.session = Some(start.into().to_ascii_lowercase());
+        self
+    }
+
+    /// Keeps only records of that time or later.
+    #[must_use]
+    pub fn since(mut self, since: OffsetDateTime) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// Keeps only records of that time or earlier.
+    #[must_use]
+    pub fn until(mut self, until: OffsetDateTime) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// Keeps only records in which the regular expression is found: in the message, the event, the
+    /// target, or the value of a property of the record or of one of its spans. Letters match in any
+    /// case if the expression has no upper-case letter.
+    ///
+    /// # Errors
+    ///
+    /// An error says what is wrong with the expression.
+    pub fn grep(mut self, pattern: &str) -> Result<Self> {
+        let regex = RegexBuilder::new(pattern)
+            .case_insensitive(!has_upper_case(pattern))
+            .build();
+        self.grep = Some(regex.map_err(|error| not_a_regex("grep", &error))?);
+        Ok(self)
+    }
+
+    /// Keeps only records for which the term holds.
+    #[must_use]
+    pub fn term(mut self, term: Term) -> Self {
+        self.terms.push(term);
+        self
+    }
+
+    /// Tells whether every record passes.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            levels,
+            targets,
+            events,
+            source,
+            session,
+            since,
+            until,
+            grep,
+            terms,
+        } = self;
+        levels.is_none()
+            && targets.is_empty()
+            && events.is_empty()
+            && source.is_none()
+            && session.is_none()
+            && since.is_none()
+            && until.is_none()
+            && grep.is_none()
+            && terms.is_empty()
+    }
+
+    /// Tells whether a record passes: everything that the filter names holds for it.
+    pub fn matches(&self, record: &Record) -> bool {
+        self.levels.is_none_or(|levels| levels.hold(record.level))
+            && self.since.is_none_or(|since| record.timestamp >= since)
+            && self.until.is_none_or(|until| record.timestamp <= until)
+            && is_any(&self.targets, |target| is_within(&record.target, target))
+            && is_any(&self.events, |event| record.event.as_ref() == Some(event))
+            && self
+                .source
+                .as_ref()
+                .is_none_or(|source| record.source == *source)
+            && self
+                .session
+                .as_ref()
+                .is_none_or(|start| record.session.to_string().starts_with(start))
+            && self.terms.iter().all(|term| term.holds(record))
+            && self.grep.as_ref().is_none_or(|grep| is_found(grep, record))
+    }
+}
+
+/// A range of levels, written as `warn` (that and graver), `=info` (only that) or `debug..warn`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Levels {
+    least: Level,
+    most: Level,
+}
+
+impl Levels {
+    fn hold(self, level: Level) -> bool {
+        (self.least..=self.most).contains(&level)
+    }
+}
+
+impl FromStr for Levels {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let text = text.trim();
+        if let Some(only) = text.strip_prefix('=') {
+            let level = only.parse()?;
+            return Ok(Self {
+                least: level,
+                most: level,
+            });
+        }
+        let Some((least, most)) = text.split_once("..") else {
+            return Ok(Self {
+                least: text.parse()?,
+                most: Level::Error,
+            });
+        };
+        let or = |name: &str, default: Level| match name.trim() {
+            "" => Ok(default),
+            name => name.parse(),
+        };
+        let (least, most) = (or(least, Level::Trace)?, or(most, Level::Error)?);
+        if least > most {
+            return Err(Error::invalid(
+                "level",
+                format!("`{text}` is empty: the first level must not be graver than the second"),
+            ));
+        }
+        Ok(Self { least, most })
+    }
+}
+
+fn is_any(wanted: &[String], fits: impl Fn(&String) -> bool) -> bool {
+    wanted.is_empty() || wanted.iter().any(fits)
+}
+
+/// Tells whether a target is another one or lies below it.
+fn is_within(target: &str, above: &str) -> bool {
+    target
+        .strip_prefix(above)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+fn is_found(regex: &Regex, record: &Record) -> bool {
+    let texts = [
+        record.message.as_deref(),
+        record.event.as_deref(),
+        Some(&*record.target),
+    ];
+    texts.into_iter().flatten().any(|text| regex.is_match(text))
+        || std::iter::once(&record.properties)
+            .chain(record.spans.iter().map(|span| &span.properties))
+            .flat_map(Properties::iter)
+            .any(|(_, value)| regex.is_match(&text_of(value)))
+}
+
+/// Returns a value as people write it: a string bare, anything else as JSON.
+fn text_of(value: &Value) -> std::borrow::Cow<'_, str> {
+    match value {
+        Value::String(text) => text.into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string().into()
+        }
+    }
+}
+
+/// Tells whether a pattern has an upper-case letter that stands for itself: that of `\W` does not.
+fn has_upper_case(pattern: &str) -> bool {
+    let mut is_escaped = false;
+    pattern.chars().any(|letter| {
+        let counts = letter.is_uppercase() && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
+        counts
+    })
+}
+
+fn not_a_regex(what: &'static str, error: &regex::Error) -> Error {
+    Error::invalid(what, format!("not a regular expression: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.5Z","level":"WARN","source":"ticloud","target":"app::net","event":"command","message":"Listed three projects","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"list","duration":871,"ratio":0.5,"ok":true,"none":null,"big":18446744073709551615,"text":"12","a.b":"literal","nested":{"deep":{"er":3},"list":[1]},"level":"mine","id":1},"spans":[{"name":"root","properties":{"id":7,"user":"root"}},{"name":"leaf","properties":{"user":"leaf"}}]}"#;
+
+    pub(super) fn record() -> Record {
+        Record::parse(LINE.as_bytes()).unwrap()
+    }
+
+    fn time(text: &str) -> OffsetDateTime {
+        OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap()
+    }
+
+    #[test]
+    fn an_empty_filter_passes_everything() {
+        assert!(Filter::new().is_empty() && Filter::new().matches(&record()));
+    }
+
+    #[test]
+    fn levels_are_a_threshold_an_exact_one_or_a_range() {
+        for (text, matches) in [
+            ("info", true),
+            ("WARN", true),
+            ("error", false),
+            ("=warn", true),
+            ("=info", false),
+            ("debug..info", false),
+            ("debug..warn", true),
+            ("..warn", true),
+            ("error..", false),
+        ] {
+            let filter = Filter::new().levels(text.parse().unwrap());
+            assert_eq!(filter.matches(&record()), matches, "{text}");
+        }
+        for wrong in ["", "loud", "error..info", "=", "a..b"] {
+            assert!(wrong.parse::<Levels>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn targets_match_at_the_boundaries_of_modules() {
+        for (target, matches) in [
+            ("app", true),
+            ("app::net", true),
+            ("app::ne", false),
+            ("ap", false),
+            ("app::net::http", false),
+            ("net", false),
+        ] {
+            assert_eq!(
+                Filter::new().target(target).matches(&record()),
+                matches,
+                "{target}"
+            );
+        }
+        assert!(Filter::new().target("x").target("app").matches(&record()));
+    }
+
+    #[test]
+    fn events_sources_and_sessions_are_compared_whole_or_by_their_start() {
+        assert!(Filter::new().event("x").event("command").matches(&record()));
+        assert!(!Filter::new().event("comm").matches(&record()));
+        assert!(Filter::new().source("ticloud").matches(&record()));
+        assert!(!Filter::new().source("ticlou").matches(&record()));
+        assert!(Filter::new().session("01936F0E").matches(&record()));
+        assert!(!Filter::new().session("02").matches(&record()));
+    }
+
+    #[test]
+    fn times_are_bounds_that_belong_to_the_range() {
+        let at = "2026-11-21T08:15:30.5Z";
+        let filter = Filter::new().since(time(at)).until(time(at));
+        assert!(filter.matches(&record()));
+        let later = "2026-11-21T09:15:31+01:00";
+        assert!(!Filter::new().since(time(later)).matches(&record()));
+        let earlier = "2026-11-21T08:15:30Z";
+        assert!(!Filter::new().until(time(earlier)).matches(&record()));
+    }
+
+    #[test]
+    fn grep_ignores_case_only_for_a_pattern_in_lower_case() {
+        for (pattern, matches) in [
+            ("listed", true),
+            ("LISTED", false),
+            ("Listed", true),
+            (r"listed\Sthree", false),
+            (r"listed\Wthree", true),
+            ("^app::net$", true),
+            ("^command$", true),
+            ("871", true),
+            ("leaf", true),
+            ("duration", false),
+            ("ticloud", false),
+            (r#""deep""#, true),
+        ] {
+            let filter = Filter::new().grep(pattern).unwrap();
+            assert_eq!(filter.matches(&record()), matches, "{pattern}");
+        }
+        let error = Filter::new().grep("(").unwrap_err().to_string();
+        assert!(error.contains("not a regular expression"), "{error}");
+    }
+
+    #[test]
+    fn all_parts_must_hold() {
+        let both = Filter::new()
+            .event("command")
+            .term("duration>1".parse().unwrap());
+        assert!(both.clone().matches(&record()));
+        assert!(
+            !both
+                .term("duration>1000".parse().unwrap())
+                .matches(&record())
+        );
+    }
+}

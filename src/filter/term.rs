@@ -1,0 +1,509 @@
+//! One condition on one value of a record, as `key=value`, `duration>100` or `path~^/home`.
+//!
+//! A key is looked up first among the record's own parts (`timestamp level source target event message
+//! session seq`), then among its properties by its whole name, then along its dots into nested objects,
+//! then in the same way among the properties of its spans, from the leaf to the root. `properties.key`
+//! reaches a property that has the name of such a part. A key that is nowhere to be found never matches,
+//! whatever the comparison, `!=` and `!~` included: records without the key are not what is looked for.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::str::FromStr;
+
+use regex::Regex;
+use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::{not_a_regex, text_of};
+use crate::error::Error;
+use crate::record::{Level, Properties, Record};
+
+/// A condition on one value of a record.
+///
+/// * `key=value`, `key!=value`: a string equals the text, a number the number, `true`, `false` and `null`
+///   the word.
+/// * `key>10`, `key>=10`, `key<10`, `key<=10`: between numbers only; for `level` between levels, for
+///   `timestamp` between times.
+/// * `key~regex`, `key!~regex`: the expression is found in the value, in its case.
+#[derive(Debug, Clone)]
+pub struct Term {
+    key: Key,
+    test: Test,
+}
+
+/// Where a value stands in a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Key {
+    Timestamp,
+    Level,
+    Source,
+    Target,
+    Event,
+    Message,
+    Session,
+    Seq,
+    Property(String),
+}
+
+/// What is asked of a value.
+#[derive(Debug, Clone)]
+enum Test {
+    /// Equal (or not, if `is_wanted` is false) to a text, and to the number that the text is.
+    Equal { wanted: Operand, answer: bool },
+    /// In that relation to a number, a level or a time.
+    Ordered { relation: Relation, bound: Operand },
+    /// Found, or not found, by a regular expression.
+    Found { regex: Regex, answer: bool },
+}
+
+/// What a value is compared with.
+#[derive(Debug, Clone)]
+enum Operand {
+    Text {
+        text: String,
+        number: Option<Number>,
+    },
+    Level(Level),
+    Time(OffsetDateTime),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// A number without loss: integers of any width that lines hold stay integers.
+#[derive(Debug, Clone, Copy)]
+enum Number {
+    Integer(i128),
+    Float(f64),
+}
+
+/// A value of a record, of the kind that it is compared as.
+#[derive(Debug)]
+enum Found<'a> {
+    Text(Cow<'a, str>),
+    Number(Number),
+    /// `true`, `false` or `null`.
+    Word(&'static str),
+    Level(Level),
+    Time(OffsetDateTime),
+    /// A list or an object, which equals nothing that fits on a command line.
+    Compound(&'a Value),
+}
+
+impl Term {
+    /// Tells whether the condition holds for a record.
+    pub(super) fn holds(&self, record: &Record) -> bool {
+        let Some(found) = self.key.find(record) else {
+            return false;
+        };
+        match &self.test {
+            Test::Equal { wanted, answer } => found.equals(wanted) == *answer,
+            Test::Ordered { relation, bound } => found
+                .compare(bound)
+                .is_some_and(|ordering| relation.allows(ordering)),
+            Test::Found { regex, answer } => regex.is_match(&found.to_text()) == *answer,
+        }
+    }
+}
+
+impl FromStr for Term {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::invalid("filter", reason);
+        let start = text.find(['=', '!', '<', '>', '~']).unwrap_or(text.len());
+        let (key, rest) = text.split_at_checked(start).unwrap_or((text, ""));
+        let operators = ["!=", "!~", ">=", "<=", "=", ">", "<", "~"];
+        let found = operators
+            .into_iter()
+            .find_map(|operator| Some((operator, rest.strip_prefix(operator)?)));
+        let Some((operator, value)) = found else {
+            return Err(wrong(format!(
+                "`{text}` is no condition; write key=value, key!=value, key>10, key>=10, key<10, \
+                 key<=10, key~regex or key!~regex"
+            )));
+        };
+        if key.trim().is_empty() {
+            return Err(wrong(format!("`{text}` names no key before `{operator}`")));
+        }
+        if operator == "=" && value.starts_with('=') {
+            return Err(wrong(format!(
+                "`==` in `{text}` is no comparison; write `{key}={}`",
+                value.trim_start_matches('=')
+            )));
+        }
+        let key = Key::parse(key.trim());
+        let test = match operator {
+            "=" | "!=" => Test::Equal {
+                wanted: key.operand(value).map_err(wrong)?,
+                answer: operator == "=",
+            },
+            "~" | "!~" => Test::Found {
+                regex: Regex::new(value).map_err(|error| not_a_regex("filter", &error))?,
+                answer: operator == "~",
+            },
+            _ => Test::Ordered {
+                relation: Relation::parse(operator),
+                bound: key.bound(operator, value).map_err(wrong)?,
+            },
+        };
+        Ok(Self { key, test })
+    }
+}
+
+impl Key {
+    fn parse(key: &str) -> Self {
+        match key {
+            "timestamp" => Self::Timestamp,
+            "level" => Self::Level,
+            "source" => Self::Source,
+            "target" => Self::Target,
+            "event" => Self::Event,
+            "message" => Self::Message,
+            "session" => Self::Session,
+            "seq" => Self::Seq,
+            property => Self::Property(
+                property
+                    .strip_prefix("properties.")
+                    .unwrap_or(property)
+                    .into(),
+            ),
+        }
+    }
+
+    /// Parses what a value of this key can be equal to.
+    fn operand(&self, value: &str) -> Result<Operand, String> {
+        match self {
+            Self::Level => parse_level(value),
+            Self::Timestamp => parse_time(value),
+            Self::Source
+            | Self::Target
+            | Self::Event
+            | Self::Message
+            | Self::Session
+            | Self::Seq
+            | Self::Property(_) => Ok(Operand::Text {
+                text: value.to_owned(),
+                number: Number::parse(value),
+            }),
+        }
+    }
+
+    /// Parses what a value of this key can be more or less than.
+    fn bound(&self, operator: &str, value: &str) -> Result<Operand, String> {
+        let operand = self.operand(value)?;
+        match &operand {
+            Operand::Text { number: None, .. } => Err(format!(
+                "`{operator}` compares numbers, and `{value}` is none; to compare text use = != ~ !~"
+            )),
+            Operand::Text {
+                number: Some(_), ..
+            }
+            | Operand::Level(_)
+            | Operand::Time(_) => Ok(operand),
+        }
+    }
+
+    fn find<'a>(&self, record: &'a Record) -> Option<Found<'a>> {
+        let text = |text: &'a str| Some(Found::Text(text.into()));
+        match self {
+            Self::Timestamp => Some(Found::Time(record.timestamp)),
+            Self::Level => Some(Found::Level(record.level)),
+            Self::Source => text(&record.source),
+            Self::Target => text(&record.target),
+            Self::Event => text(record.event.as_ref()?),
+            Self::Message => text(record.message.as_ref()?),
+            Self::Session => Some(Found::Text(record.session.to_string().into())),
+            Self::Seq => Some(Found::Number(Number::Integer(record.seq.into()))),
+            Self::Property(name) => std::iter::once(&record.properties)
+                .chain(record.spans.iter().rev().map(|span| &span.properties))
+                .find_map(|properties| value_at(properties, name))
+                .map(Found::from),
+        }
+    }
+}
+
+/// Finds a property by its whole name, or along the dots of the name into nested objects; of several
+/// ways the one with the longest name of the property itself.
+fn value_at<'a>(properties: &'a Properties, name: &str) -> Option<&'a Value> {
+    properties.get(name).or_else(|| {
+        name.rmatch_indices('.').find_map(|(dot, _)| {
+            let (own, inner) = name.split_at_checked(dot)?;
+            inner
+                .strip_prefix('.')?
+                .split('.')
+                .try_fold(properties.get(own)?, |value, key| match value {
+                    Value::Object(object) => object.get(key),
+                    Value::Array(list) => list.get(key.parse::<usize>().ok()?),
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+                })
+        })
+    })
+}
+
+impl<'a> From<&'a Value> for Found<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Word("null"),
+            Value::Bool(true) => Self::Word("true"),
+            Value::Bool(false) => Self::Word("false"),
+            Value::Number(number) => match Number::of(number) {
+                Some(number) => Self::Number(number),
+                None => Self::Compound(value),
+            },
+            Value::String(text) => Self::Text(text.into()),
+            Value::Array(_) | Value::Object(_) => Self::Compound(value),
+        }
+    }
+}
+
+impl Found<'_> {
+    fn equals(&self, wanted: &Operand) -> bool {
+        match (self, wanted) {
+            (Self::Text(text), Operand::Text { text: wanted, .. }) => text == wanted,
+            (Self::Word(word), Operand::Text { text: wanted, .. }) => word == wanted,
+            (_, _) => self.compare(wanted) == Some(Ordering::Equal),
+        }
+    }
+
+    fn compare(&self, bound: &Operand) -> Option<Ordering> {
+        match (self, bound) {
+            (
+                Self::Number(number),
+                Operand::Text {
+                    number: Some(bound),
+                    ..
+                },
+            ) => number.compare(*bound),
+            (Self::Level(level), Operand::Level(bound)) => Some(level.cmp(bound)),
+            (Self::Time(time), Operand::Time(bound)) => Some(time.cmp(bound)),
+            (
+                Self::Text(_)
+                | Self::Number(_)
+                | Self::Word(_)
+                | Self::Level(_)
+                | Self::Time(_)
+                | Self::Compound(_),
+                Operand::Text { .. } | Operand::Level(_) | Operand::Time(_),
+            ) => None,
+        }
+    }
+
+    fn to_text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Number(Number::Integer(number)) => number.to_string().into(),
+            Self::Number(Number::Float(number)) => number.to_string().into(),
+            Self::Word(word) => Cow::Borrowed(word),
+            Self::Level(level) => Cow::Borrowed(level.as_str()),
+            Self::Time(time) => crate::record::format_timestamp(*time).into(),
+            Self::Compound(value) => text_of(value),
+        }
+    }
+}
+
+impl Relation {
+    fn parse(operator: &str) -> Self {
+        match operator {
+            "<" => Self::Less,
+            "<=" => Self::LessOrEqual,
+            ">" => Self::Greater,
+            _ => Self::GreaterOrEqual,
+        }
+    }
+
+    fn allows(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+impl Number {
+    fn parse(text: &str) -> Option<Self> {
+        let float = || text.parse().ok().filter(|float: &f64| float.is_finite());
+        text.parse()
+            .map(Self::Integer)
+            .ok()
+            .or_else(|| float().map(Self::Float))
+    }
+
+    fn of(number: &serde_json::Number) -> Option<Self> {
+        number
+            .as_i128()
+            .map(Self::Integer)
+            .or_else(|| number.as_f64().map(Self::Float))
+    }
+
+    fn compare(self, other: Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Integer(own), Self::Integer(other)) => Some(own.cmp(&other)),
+            (own, other) => own.to_float().partial_cmp(&other.to_float()),
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "compared with a float, which has no more digits either"
+    )]
+    fn to_float(self) -> f64 {
+        match self {
+            Self::Integer(number) => number as f64,
+            Self::Float(number) => number,
+        }
+    }
+}
+
+fn parse_level(value: &str) -> Result<Operand, String> {
+    value
+        .parse()
+        .map(Operand::Level)
+        .map_err(|_| format!("`{value}` is none of trace, debug, info, warn, error"))
+}
+
+fn parse_time(value: &str) -> Result<Operand, String> {
+    let midnight = format!("{value}T00:00:00Z");
+    OffsetDateTime::parse(value, &Rfc3339)
+        .or_else(|_| OffsetDateTime::parse(&midnight, &Rfc3339))
+        .map(|time| Operand::Time(time.to_offset(UtcOffset::UTC)))
+        .map_err(|_| {
+            format!("`{value}` is no time; write 2026-11-21T08:15:30Z or 2026-11-21, or use --since and --until")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::record;
+    use super::*;
+
+    fn holds(term: &str) -> bool {
+        term.parse::<Term>().unwrap().holds(&record())
+    }
+
+    #[test]
+    fn terms_that_hold() {
+        for term in [
+            "command=list",
+            "command!=get",
+            "duration=871",
+            "duration=871.0",
+            "duration>870",
+            "duration>=871",
+            "duration<871.5",
+            "duration<=871",
+            "duration!=5",
+            "duration!=abc",
+            "ratio=0.5",
+            "ratio<1",
+            "big=18446744073709551615",
+            "big>18446744073709551614",
+            "text=12",
+            "ok=true",
+            "ok!=false",
+            "none=null",
+            "none!=1",
+            "a.b=literal",
+            "nested.deep.er=3",
+            "nested.list.0=1",
+            "nested~\"er\":3",
+            "nested!=x",
+            "command~^li",
+            "command!~^x",
+            "duration~^8",
+            "level=warn",
+            "level>=WARN",
+            "level<error",
+            "level!=info",
+            "properties.level=mine",
+            "properties.command=list",
+            "timestamp>2026-11-21",
+            "timestamp<2026-11-21T09:15:31+01:00",
+            "timestamp=2026-11-21T08:15:30.5Z",
+            "source=ticloud",
+            "target~net$",
+            "event=command",
+            "message~three",
+            "session~^01936f0e",
+            "seq=12",
+            "seq>11",
+            "user=leaf",
+            "id=1",
+            "message=Listed three projects",
+        ] {
+            assert!(holds(term), "{term}");
+        }
+    }
+
+    #[test]
+    fn terms_that_do_not_hold() {
+        for term in [
+            "command=lis",
+            "command!=list",
+            "duration=872",
+            "duration=\"871\"",
+            "duration>871",
+            "text>1",
+            "text<100",
+            "ok=1",
+            "ok>0",
+            "none=",
+            "nested=x",
+            "nested.deep=3",
+            "nested.list.9=1",
+            "level=info",
+            "level>warn",
+            "seq<12",
+            "user=root",
+            "id=7",
+        ] {
+            assert!(!holds(term), "{term}");
+        }
+    }
+
+    #[test]
+    fn a_missing_key_never_matches() {
+        for operator in ["=", "!=", ">", ">=", "<", "<="] {
+            assert!(!holds(&format!("absent{operator}1")), "{operator}");
+        }
+        assert!(!holds("absent~.") && !holds("absent!~x") && !holds("nested.absent!=1"));
+        let mut bare = record();
+        bare.event = None;
+        assert!(!"event!=x".parse::<Term>().unwrap().holds(&bare));
+    }
+
+    #[test]
+    fn what_is_no_term_is_refused_with_what_to_write() {
+        for (text, expected) in [
+            ("", "write key=value"),
+            ("word", "write key=value"),
+            ("key!", "write key=value"),
+            ("=x", "names no key"),
+            (" >1", "names no key"),
+            ("a==b", "write `a=b`"),
+            ("a>b", "`b` is none"),
+            ("a>", "compares numbers"),
+            ("a~(", "not a regular expression"),
+            ("level=loud", "none of trace"),
+            ("timestamp>soon", "is no time"),
+        ] {
+            let message = text.parse::<Term>().unwrap_err().to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_hold_operators_and_a_key_dots() {
+        let mut record = record();
+        record.properties.set("q", "a=b>c~d");
+        assert!("q=a=b>c~d".parse::<Term>().unwrap().holds(&record));
+    }
+}

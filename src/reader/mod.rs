@@ -1,0 +1,233 @@
+//! Reading what was recorded: segments in order, cut into lines with positions, with damage as items.
+//! Nothing is locked, made or changed, and memory stays bounded whatever the files hold: one buffer that
+//! grows to the longest line. Files are read, never mapped, because others may cut them meanwhile.
+//!
+//! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows lines,
+//! `walk` segments, `follow` waits for more, `reverse` goes backwards.
+//!
+//! What is damaged is decided as follows.
+//! * A line that is no record, and each run of NULs, is one item of [`Damage`]. A blank line holds nothing
+//!   and is passed over. A record that stands behind a torn one on the same line is found.
+//! * What lacks its newline at the end of a closed segment is a record if it parses, and torn otherwise. At
+//!   the end of the active segment its writer may be in the middle of it: [`Notice::Unfinished`].
+//! * A segment that is not there is lost, unless its number is below the floor that the lock file notes:
+//!   then it was removed on purpose.
+
+mod damage;
+mod follow;
+mod reverse;
+mod scanner;
+#[cfg(test)]
+#[expect(
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
+    reason = "what a test does not expect fails it"
+)]
+mod tests;
+mod walk;
+
+use std::path::Path;
+
+pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
+pub use follow::Follower;
+pub use reverse::Reverse;
+
+use crate::error::{Error, Result};
+use crate::record::Record;
+use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::lock::Extent;
+use crate::store::segment::SegmentNumber;
+use walk::{Event, Gap, Walk, segment_numbers};
+
+/// One thing that a reader finds.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Item<'a> {
+    /// A line that looks like a record.
+    Line(Line<'a>),
+    /// Something unreadable.
+    Damage(Damage),
+    /// Something that is not damage and that the reader should be told.
+    Notice(Notice),
+}
+
+/// A line that begins and ends as a record does.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    position: Position,
+    bytes: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    /// Returns where it stands.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Returns its bytes as stored, without the newline.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Parses it.
+    ///
+    /// # Errors
+    ///
+    /// The line is damage if it is no record after all.
+    pub fn record(&self) -> std::result::Result<Record, Damage> {
+        Record::parse(self.bytes).map_err(|_| scanner::damage_of_line(self.position, self.bytes))
+    }
+}
+
+/// Reads a telemetry directory from its first line to its last.
+///
+/// What is added to the active segment meanwhile is read too; segments that come later are not, so that
+/// reading ends however fast others write.
+///
+/// # Examples
+///
+/// ```no_run
+/// use localtel::{Item, Reader};
+///
+/// let mut reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
+/// while let Some(item) = reader.next_item()? {
+///     match item {
+///         Item::Line(line) => match line.record() {
+///             Ok(record) => println!("{} {}", record.timestamp, record.target),
+///             Err(damage) => eprintln!("{damage}"),
+///         },
+///         Item::Damage(damage) => eprintln!("{damage}"),
+///         Item::Notice(notice) => eprintln!("{notice}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), localtel::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Reader {
+    walk: Walk,
+    /// The highest segment that should exist, as it was when the reader was opened.
+    last: SegmentNumber,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    /// All lines are read; what the end itself says is not.
+    AtEnd,
+    Done,
+}
+
+impl Reader {
+    /// Opens a directory to be read from its start.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not exist (then [`Error::is_not_found`]), is something else, or does not let
+    /// us read it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let directory = Directory::open(path, Access::Read).map_err(|error| match error {
+            OpenError::Io(source) => Error::io("open", path)(source),
+            OpenError::Unfit(reason) => Error::directory(path, reason),
+        })?;
+        let last = highest(&directory)?;
+        Ok(Self {
+            walk: Walk::new(directory, Some(last)),
+            last,
+            state: State::Reading,
+        })
+    }
+
+    /// Returns the next item, or nothing at the end.
+    ///
+    /// # Errors
+    ///
+    /// An error says that the directory cannot be listed. Everything that is wrong inside it is an item.
+    pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {
+        let event = match self.state {
+            State::Done => return Ok(None),
+            State::AtEnd => Event::End,
+            State::Reading => self.walk.step()?,
+        };
+        Ok(Some(match event {
+            Event::Line { position, range } => Item::Line(Line {
+                position,
+                bytes: self.walk.bytes(range),
+            }),
+            Event::Damage(damage) => Item::Damage(damage),
+            Event::Notice(notice) => Item::Notice(notice),
+            Event::End => return Ok(self.end()),
+        }))
+    }
+
+    /// Returns the number and the size in bytes of each segment that exists, the lowest first.
+    pub(crate) fn segment_sizes(&self) -> Result<Vec<(SegmentNumber, u64)>> {
+        let directory = self.walk.directory();
+        let sizes = segment_numbers(directory)?
+            .into_iter()
+            .filter_map(|number| {
+                // One that is removed meanwhile has no size.
+                let facts = directory.facts(&number.file_name()).ok()?;
+                facts.is_regular.then_some((number, facts.bytes))
+            });
+        Ok(sizes.collect())
+    }
+
+    /// Goes to the position of an item that this directory gave.
+    pub fn seek(&mut self, position: Position) {
+        self.walk.seek(position);
+        self.state = State::Reading;
+    }
+
+    /// Reads on from here, and then what comes later.
+    pub fn follow(self) -> Follower {
+        Follower::new(self.walk)
+    }
+
+    /// Reads from the end to the start instead.
+    ///
+    /// # Errors
+    ///
+    /// An error says that the directory cannot be listed.
+    pub fn reverse(path: &Path) -> Result<Reverse> {
+        Reverse::new(Self::open(path)?.walk.into_directory())
+    }
+
+    /// Says what there is to be said once every line is read.
+    fn end(&mut self) -> Option<Item<'_>> {
+        if self.state == State::Reading {
+            self.state = State::AtEnd;
+            if let Some(lost) = self.lost_at_end() {
+                return Some(Item::Damage(lost));
+            }
+        }
+        self.state = State::Done;
+        self.walk.open()?.unfinished().map(Item::Notice)
+    }
+
+    /// Finds segments that should stand behind the last one that exists.
+    fn lost_at_end(&self) -> Option<Damage> {
+        lost_above(self.walk.directory(), self.walk.reached(), self.last)
+    }
+}
+
+/// Returns the highest segment that exists or, by the cache, should exist.
+fn highest(directory: &Directory) -> Result<SegmentNumber> {
+    // The cache first: a segment exists before the cache says so.
+    let head = Extent::peek(directory).map(|extent| extent.head);
+    let existing = segment_numbers(directory)?.last().copied();
+    Ok(head.max(existing).unwrap_or(SegmentNumber::FIRST))
+}
+
+/// Finds what is lost above the highest segment that exists.
+fn lost_above(
+    directory: &Directory,
+    here: Option<SegmentNumber>,
+    last: SegmentNumber,
+) -> Option<Damage> {
+    let floor = Extent::peek(directory)?.floor;
+    let first = here.map_or(SegmentNumber::FIRST, SegmentNumber::next);
+    let gap = Gap::between(first, last.next(), Some(floor));
+    gap.lost.map(Damage::missing)
+}

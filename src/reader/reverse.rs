@@ -1,0 +1,274 @@
+//! Reading backwards, from the last line to the first, in bounded memory: for the newest records first,
+//! and to find where the last N of them begin.
+//!
+//! A segment is cut from its end into windows that begin and end between two pieces (see `scanner`); each
+//! window is scanned forwards and its items are given out last first. So both directions give the same
+//! items for the same bytes, and only one of them knows what a line is.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+
+use super::damage::{Damage, Notice, Position};
+use super::scanner::{BLOCK_BYTES, Scanner, Step};
+use super::walk::{Gap, Opened, open_segment, segment_numbers, unreadable};
+use super::{Item, Line, highest, lost_above};
+use crate::error::Result;
+use crate::store::disk::{Directory, read_at};
+use crate::store::lock::Extent;
+use crate::store::segment::SegmentNumber;
+
+/// The items of a directory from the last to the first.
+#[derive(Debug)]
+pub struct Reverse {
+    directory: Directory,
+    /// The segments still to be read, the lowest first.
+    left: Vec<SegmentNumber>,
+    /// The segment that was opened last.
+    above: Option<SegmentNumber>,
+    open: Option<Open>,
+    window: Window,
+}
+
+/// The segment that is being read.
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Where the part that is still to be read ends.
+    end: Position,
+    tail: Tail,
+}
+
+/// What to do with bytes at the end of a window that lack a newline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// The segment is active: its writer may be in the middle.
+    Unfinished,
+    /// The segment is closed, or this is not its end.
+    Whole,
+}
+
+/// The items of one window, the last at the end, and the bytes of their lines.
+#[derive(Debug, Default)]
+struct Window {
+    bytes: Vec<u8>,
+    stored: Vec<Stored>,
+}
+
+#[derive(Debug)]
+enum Stored {
+    Line(Position, Range<usize>),
+    Damage(Damage),
+    Notice(Notice),
+}
+
+impl Reverse {
+    pub(super) fn new(directory: Directory) -> Result<Self> {
+        let last = highest(&directory)?;
+        let left = segment_numbers(&directory)?;
+        let lost = lost_above(&directory, left.last().copied(), last);
+        let stored = lost.map(Stored::Damage).into_iter().collect();
+        Ok(Self {
+            directory,
+            left,
+            above: None,
+            open: None,
+            window: Window {
+                stored,
+                ..Window::default()
+            },
+        })
+    }
+
+    /// Returns the item before the last one, or nothing at the start.
+    pub fn next_item(&mut self) -> Option<Item<'_>> {
+        let stored = loop {
+            if let Some(stored) = self.window.stored.pop() {
+                break stored;
+            }
+            match self.open.take() {
+                Some(open) if open.end.byte > 0 => self.read_window(open),
+                Some(_) | None => match self.left.pop() {
+                    Some(number) => self.open_segment(number),
+                    None => break Stored::Damage(self.lost_below()?),
+                },
+            }
+        };
+        Some(match stored {
+            Stored::Line(position, range) => Item::Line(Line {
+                position,
+                bytes: self.window.bytes.get(range).unwrap_or_default(),
+            }),
+            Stored::Damage(damage) => Item::Damage(damage),
+            Stored::Notice(notice) => Item::Notice(notice),
+        })
+    }
+
+    fn open_segment(&mut self, number: SegmentNumber) {
+        let tail = match self.above {
+            None => Tail::Unfinished,
+            Some(_) => Tail::Whole,
+        };
+        let opened = match open_segment(&self.directory, number) {
+            Opened::Gone => return,
+            Opened::Damage(damage) => Err(damage),
+            Opened::File(file) => end_of(&self.directory, &file, number)
+                .map(|end| Open { file, end, tail })
+                .map_err(|error| unreadable(Position::start_of(number), &error)),
+        };
+        match opened {
+            Ok(open) => self.open = Some(open),
+            Err(damage) => self.window.stored.push(Stored::Damage(damage)),
+        }
+        if let Some(above) = self.above.replace(number) {
+            // It stands above this segment, so it is given out first.
+            let lost = Gap::between(number.next(), above, self.floor()).lost;
+            self.window
+                .stored
+                .extend(lost.map(|lost| Stored::Damage(Damage::missing(lost))));
+        }
+    }
+
+    fn floor(&self) -> Option<SegmentNumber> {
+        Extent::peek(&self.directory).map(|extent| extent.floor)
+    }
+
+    /// Says once, at the very end, what is lost below the lowest segment.
+    fn lost_below(&mut self) -> Option<Damage> {
+        let lowest = self.above.take()?;
+        let floor = self.floor()?;
+        let gap = Gap::between(SegmentNumber::FIRST, lowest, Some(floor));
+        gap.lost.map(Damage::missing)
+    }
+
+    /// Scans the last window before the open segment's end.
+    fn read_window(&mut self, mut open: Open) {
+        self.window.bytes.clear();
+        if let Err(error) = open.read_window(&mut self.window) {
+            // What is below cannot be read either; what was found above it is given out first.
+            let damage = unreadable(open.end, &error);
+            self.window.stored.insert(0, Stored::Damage(damage));
+            open.end.byte = 0;
+        }
+        self.open = Some(open);
+    }
+}
+
+impl Open {
+    fn read_window(&mut self, window: &mut Window) -> io::Result<()> {
+        let byte_end = self.end.byte;
+        let byte_start = window_start(&self.file, byte_end)?;
+        let newlines = count_newlines(&self.file, byte_start, byte_end)?;
+        let start = Position {
+            byte: byte_start,
+            // A segment that is cut meanwhile has fewer lines than were counted.
+            line: self.end.line.saturating_sub(newlines).max(1),
+            ..self.end
+        };
+        let tail = std::mem::replace(&mut self.tail, Tail::Whole);
+        let mut scanner = Scanner::until(start, byte_end);
+        loop {
+            let step = match (scanner.step(&self.file)?, tail) {
+                (Step::End, Tail::Whole) => scanner.finish(),
+                (Step::End, Tail::Unfinished) => {
+                    let bytes = scanner.bytes_pending();
+                    if bytes > 0 {
+                        let position = scanner.cursor();
+                        let notice = Notice::Unfinished { position, bytes };
+                        window.stored.push(Stored::Notice(notice));
+                    }
+                    Step::End
+                }
+                (step @ (Step::Line { .. } | Step::Damage(_)), Tail::Whole | Tail::Unfinished) => {
+                    step
+                }
+            };
+            match step {
+                Step::Line { position, range } => window.keep(position, scanner.bytes(range)),
+                Step::Damage(damage) => window.stored.push(Stored::Damage(damage)),
+                Step::End => break,
+            }
+        }
+        self.end = start;
+        Ok(())
+    }
+}
+
+impl Window {
+    fn keep(&mut self, position: Position, line: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(line);
+        self.stored
+            .push(Stored::Line(position, start..self.bytes.len()));
+    }
+}
+
+/// Finds the end of a segment, and the number of the line that would begin there.
+fn end_of(directory: &Directory, file: &File, segment: SegmentNumber) -> io::Result<Position> {
+    let byte = directory.facts_of(file)?.bytes;
+    Ok(Position {
+        segment,
+        byte,
+        line: count_newlines(file, 0, byte)? + 1,
+    })
+}
+
+/// Finds where the last window of a segment starts that ends at `end`: at the start of the first piece in
+/// the block before `end` or, if none starts there, of the one that reaches into it.
+fn window_start(file: &File, end: u64) -> io::Result<u64> {
+    let block = BLOCK_BYTES as u64;
+    let mut low = end.saturating_sub(block);
+    let mut bytes = vec![0; BLOCK_BYTES + 1];
+    // The first block is searched from its start, those before it from their end.
+    let mut high = end;
+    while low > 0 {
+        // One byte more than the block: whether a piece starts at a byte is told by the one before it.
+        let wanted = usize::try_from(high - low + 1).unwrap_or(bytes.len());
+        let buffer = bytes.get_mut(..wanted).unwrap_or_default();
+        let read = read_at(file, buffer, low - 1)?;
+        let mut pairs = buffer.get(..read).unwrap_or_default().windows(2);
+        let found = if high == end {
+            pairs.position(starts_piece)
+        } else {
+            pairs.rposition(starts_piece)
+        };
+        if let Some(at) = found {
+            return Ok(low + at as u64);
+        }
+        high = low;
+        low = low.saturating_sub(block);
+    }
+    Ok(0)
+}
+
+/// Tells whether a piece starts at the second of two bytes, as a scanner that came from above would say.
+fn starts_piece(pair: &[u8]) -> bool {
+    match pair {
+        [b'\n', _] => true,
+        // The newline behind a hole belongs to the hole.
+        [0, next] => !matches!(next, 0 | b'\n'),
+        _ => false,
+    }
+}
+
+/// Counts the newlines between two bytes of a file.
+#[expect(
+    clippy::naive_bytecount,
+    reason = "the compiler makes vector code of it, faster than any disk"
+)]
+pub(super) fn count_newlines(file: &File, from: u64, to: u64) -> io::Result<u64> {
+    let mut buffer = vec![0; BLOCK_BYTES];
+    let mut offset = from;
+    let mut newlines = 0;
+    while offset < to {
+        let wanted = usize::try_from(to - offset).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
+        let read = read_at(file, buffer.get_mut(..wanted).unwrap_or_default(), offset)?;
+        if read == 0 {
+            break;
+        }
+        let block = buffer.get(..read).unwrap_or_default();
+        newlines += block.iter().filter(|byte| **byte == b'\n').count() as u64;
+        offset += read as u64;
+    }
+    Ok(newlines)
+}

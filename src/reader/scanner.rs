@@ -1,0 +1,422 @@
+//! One segment's bytes, cut into lines and damage. A scanner keeps one buffer that grows from a block to
+//! the longest line and no further, whatever the segment holds; it opens nothing and knows no other
+//! segment.
+//!
+//! Besides the newline a NUL ends a line: no record holds one, and the holes that a crash of the machine
+//! leaves stand anywhere. What stands between two such ends is a *piece*, usually a line. A piece that
+//! begins and ends as a record is handed out unparsed; any other is searched for records that stand
+//! behind a torn one (their fixed prefix never occurs inside a JSON string), so that damage never
+//! hides an intact record after it.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+
+use super::damage::{Damage, DamageKind, Position};
+use crate::record::Record;
+use crate::store::disk::read_at;
+use crate::store::segment::SegmentNumber;
+
+/// What a step through a segment finds.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// A line that looks like a record; `range` is its place in the scanner's buffer.
+    Line {
+        /// Where it stands.
+        position: Position,
+        /// Where its bytes are until the next step.
+        range: Range<usize>,
+    },
+    /// Something that is no record.
+    Damage(Damage),
+    /// Nothing more for now; a later step looks again.
+    End,
+}
+
+/// What the scanner is in the middle of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// A piece of at most the longest line.
+    Piece,
+    /// A piece that is too long to be a record; it is passed over without keeping it.
+    TooLong {
+        /// Where it began.
+        from: u64,
+    },
+    /// A run of NULs.
+    Hole {
+        /// Where it began.
+        from: u64,
+    },
+}
+
+/// A position in a segment and the bytes around it.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    segment: SegmentNumber,
+    buffer: Vec<u8>,
+    /// The place of the buffer's first byte in the segment.
+    base: u64,
+    /// Where the current piece starts in the buffer, and up to where no end was found.
+    start: usize,
+    searched: usize,
+    line: u64,
+    state: State,
+    /// Where to stop, if not at the end of the file.
+    byte_end: Option<u64>,
+    /// What was found in the last piece behind what was handed out, last first.
+    queued: Vec<Step>,
+    /// The start of a piece that is too long.
+    excerpt: Vec<u8>,
+}
+
+impl Scanner {
+    /// Starts at that position, which is the start of a piece.
+    pub(super) fn new(position: Position) -> Self {
+        Self {
+            segment: position.segment,
+            buffer: Vec::new(),
+            base: position.byte,
+            start: 0,
+            searched: 0,
+            line: position.line,
+            state: State::Piece,
+            byte_end: None,
+            queued: Vec::new(),
+            excerpt: Vec::new(),
+        }
+    }
+
+    /// Starts at that position and stops at a byte, which is the end of a piece.
+    pub(super) fn until(position: Position, byte_end: u64) -> Self {
+        Self {
+            byte_end: Some(byte_end),
+            ..Self::new(position)
+        }
+    }
+
+    /// Returns the bytes of a line that the last step found.
+    pub(super) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.buffer.get(range).unwrap_or_default()
+    }
+
+    /// Returns how much memory the buffer takes.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Returns the start of what has not been handed out.
+    pub(super) fn cursor(&self) -> Position {
+        let byte = match self.state {
+            State::Piece => self.base + self.start as u64,
+            State::TooLong { from } | State::Hole { from } => from,
+        };
+        self.at(byte)
+    }
+
+    /// Returns the end of what has been read.
+    pub(super) fn byte_read(&self) -> u64 {
+        self.base + self.buffer.len() as u64
+    }
+
+    /// Returns how many bytes of an unfinished piece have been read.
+    pub(super) fn bytes_pending(&self) -> u64 {
+        self.byte_read() - self.cursor().byte
+    }
+
+    /// Forgets the bytes of an unfinished line, so that it is read afresh: a writer whose write came
+    /// out short takes it back, and what then stands here is another line.
+    pub(super) fn forget_pending(&mut self) {
+        if self.state == State::Piece {
+            self.buffer.truncate(self.start);
+            self.searched = self.start;
+        }
+    }
+
+    /// Finds what comes next.
+    pub(super) fn step(&mut self, file: &File) -> io::Result<Step> {
+        if let Some(step) = self.queued.pop() {
+            return Ok(step);
+        }
+        loop {
+            let found = match self.state {
+                State::Piece => self.step_in_piece(),
+                State::TooLong { from } => self.step_in_long(from),
+                State::Hole { from } => self.step_in_hole(from),
+            };
+            match found {
+                Found::Step(step) => return Ok(step),
+                Found::Nothing => {}
+                Found::Empty => {
+                    if !self.fill(file)? {
+                        return Ok(Step::End);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes what stands at the end of a closed segment without a newline, after [`Step::End`].
+    pub(super) fn finish(&mut self) -> Step {
+        let end = self.buffer.len();
+        let (range, state) = (self.start..end, self.state);
+        let position = self.cursor();
+        self.pass(end);
+        self.state = State::Piece;
+        let bytes = self.byte_read() - position.byte;
+        let kind = match state {
+            State::Hole { .. } => DamageKind::NulHole,
+            State::TooLong { .. } => {
+                return Step::Damage(self.too_long(position, bytes));
+            }
+            State::Piece if range.is_empty() => return Step::End,
+            State::Piece => {
+                // Only parsing tells whether just the newline is missing.
+                self.judge_suspect(position, range);
+                return self.queued.pop().unwrap_or(Step::End);
+            }
+        };
+        Step::Damage(Damage {
+            bytes,
+            ..Damage::of_segment(kind, position)
+        })
+    }
+
+    fn step_in_piece(&mut self) -> Found {
+        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+        let Some((at, terminator)) = find_end(unsearched) else {
+            self.searched = self.buffer.len();
+            if self.searched - self.start > LINE_BYTES_MAX {
+                let piece = self.buffer.get(self.start..).unwrap_or_default();
+                self.excerpt = Damage::in_line(DamageKind::TooLong, self.cursor(), piece).excerpt;
+                self.state = State::TooLong {
+                    from: self.cursor().byte,
+                };
+                return Found::Nothing;
+            }
+            return Found::Empty;
+        };
+        let range = self.start..self.searched + at;
+        let position = self.cursor();
+        self.end_piece(range.end, terminator);
+        if self.bytes(range.clone()).trim_ascii().is_empty() {
+            // A blank line holds nothing that could be lost.
+            return Found::Nothing;
+        }
+        Found::Step(self.judge(position, range))
+    }
+
+    fn step_in_long(&mut self, from: u64) -> Found {
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        let Some((at, terminator)) = find_end(rest) else {
+            self.pass(self.buffer.len());
+            return Found::Empty;
+        };
+        let end = self.start + at;
+        let position = self.at(from);
+        let bytes = self.base + end as u64 - from;
+        self.state = State::Piece;
+        self.end_piece(end, terminator);
+        Found::Step(Step::Damage(self.too_long(position, bytes)))
+    }
+
+    fn step_in_hole(&mut self, from: u64) -> Found {
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        let Some(at) = rest.iter().position(|byte| *byte != 0) else {
+            self.pass(self.buffer.len());
+            return Found::Empty;
+        };
+        let end = self.start + at;
+        let position = self.at(from);
+        self.state = State::Piece;
+        self.pass(end);
+        // The end of the line in which the hole stands says nothing by itself.
+        if self.buffer.get(end) == Some(&b'\n') {
+            self.end_piece(end, Terminator::Newline);
+        }
+        Found::Step(Step::Damage(Damage {
+            bytes: self.base + end as u64 - from,
+            ..Damage::of_segment(DamageKind::NulHole, position)
+        }))
+    }
+
+    fn end_piece(&mut self, end: usize, terminator: Terminator) {
+        match terminator {
+            Terminator::Newline => {
+                self.pass(end + 1);
+                self.line += 1;
+            }
+            Terminator::Nul => {
+                self.pass(end);
+                self.state = State::Hole {
+                    from: self.base + end as u64,
+                };
+            }
+        }
+    }
+
+    fn pass(&mut self, to: usize) {
+        self.start = to;
+        self.searched = to;
+    }
+
+    fn at(&self, byte: u64) -> Position {
+        Position {
+            segment: self.segment,
+            byte,
+            line: self.line,
+        }
+    }
+
+    fn too_long(&mut self, position: Position, bytes: u64) -> Damage {
+        Damage {
+            bytes,
+            excerpt: std::mem::take(&mut self.excerpt),
+            ..Damage::of_segment(DamageKind::TooLong, position)
+        }
+    }
+
+    /// Reads another block behind what is kept, and tells whether there was anything.
+    fn fill(&mut self, file: &File) -> io::Result<bool> {
+        self.buffer.drain(..self.start.min(self.buffer.len()));
+        self.base += self.start as u64;
+        self.searched -= self.start;
+        self.start = 0;
+        let kept = self.buffer.len();
+        let wanted = match self.byte_end {
+            Some(end) => usize::try_from(end.saturating_sub(self.byte_read()))
+                .map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES)),
+            None => BLOCK_BYTES,
+        };
+        let offset = self.byte_read();
+        self.buffer.resize(kept + wanted, 0);
+        let read = read_at(
+            file,
+            self.buffer.get_mut(kept..).unwrap_or_default(),
+            offset,
+        );
+        self.buffer
+            .truncate(kept + read.as_ref().map_or(0, |read| *read));
+        Ok(read? > 0)
+    }
+
+    /// Decides what a whole piece is, cheaply for what looks like one record.
+    fn judge(&mut self, position: Position, range: Range<usize>) -> Step {
+        let bytes = self.bytes(range.clone());
+        let looks_whole = std::str::from_utf8(bytes).is_ok_and(|text| {
+            text.ends_with('}')
+                && text
+                    .strip_prefix(RECORD_PREFIX)
+                    .is_some_and(|rest| !rest.contains(RECORD_PREFIX))
+        });
+        if looks_whole {
+            return Step::Line { position, range };
+        }
+        self.judge_suspect(position, range);
+        self.queued.pop().unwrap_or(Step::End)
+    }
+
+    /// Looks for records in a piece from its end to its start and queues them, with what is before them.
+    fn judge_suspect(&mut self, position: Position, range: Range<usize>) {
+        let mut end = range.end;
+        let mut tries_left = RESYNC_TRIES_MAX;
+        while end > range.start {
+            let bytes = self.bytes(range.start..end);
+            let place = |at: usize| Position {
+                byte: position.byte + at as u64,
+                ..position
+            };
+            let Some(at) = last_record(bytes, &mut tries_left) else {
+                let damage = Damage::in_line(kind_of(bytes), position, bytes);
+                self.queued.push(Step::Damage(damage));
+                return;
+            };
+            let line = Step::Line {
+                position: place(at),
+                range: range.start + at..end,
+            };
+            end = range.start + at;
+            self.queued.push(line);
+        }
+    }
+}
+
+/// What one look at the buffer gives.
+enum Found {
+    Step(Step),
+    /// The state changed; look again.
+    Nothing,
+    /// The buffer is used up.
+    Empty,
+}
+
+#[derive(Clone, Copy)]
+enum Terminator {
+    Newline,
+    Nul,
+}
+
+fn find_end(bytes: &[u8]) -> Option<(usize, Terminator)> {
+    let at = bytes
+        .iter()
+        .position(|byte| matches!(byte, b'\n' | b'\0'))?;
+    let terminator = match bytes.get(at) {
+        Some(b'\n') => Terminator::Newline,
+        Some(_) | None => Terminator::Nul,
+    };
+    Some((at, terminator))
+}
+
+/// Finds where the record starts that these bytes end with. There is at most one such place: the record's
+/// last brace closes it, so an object inside it ends earlier.
+fn last_record(bytes: &[u8], tries_left: &mut u32) -> Option<usize> {
+    if Record::parse(bytes).is_ok() {
+        return Some(0);
+    }
+    let mut end = bytes.len();
+    while *tries_left > 0 {
+        let head = bytes.get(..end)?;
+        let at = head
+            .windows(RECORD_PREFIX.len())
+            .rposition(|window| window == RECORD_PREFIX.as_bytes())?;
+        *tries_left -= 1;
+        if at > 0 && Record::parse(bytes.get(at..)?).is_ok() {
+            return Some(at);
+        }
+        end = at;
+    }
+    None
+}
+
+/// Names what is wrong with bytes that are no record.
+fn kind_of(bytes: &[u8]) -> DamageKind {
+    match Record::parse(bytes) {
+        Err(error) if error.is_eof() => DamageKind::Torn,
+        _ if std::str::from_utf8(bytes).is_err() => DamageKind::InvalidUtf8,
+        // A torn record with the start of another behind it.
+        _ if bytes.starts_with(RECORD_PREFIX.as_bytes()) && !bytes.ends_with(b"}") => {
+            DamageKind::Torn
+        }
+        _ => DamageKind::NotARecord,
+    }
+}
+
+/// Names what is wrong with a line that looked like a record.
+pub(super) fn damage_of_line(position: Position, bytes: &[u8]) -> Damage {
+    Damage::in_line(kind_of(bytes), position, bytes)
+}
+
+/// How every line that we write begins.
+const RECORD_PREFIX: &str = "{\"timestamp\":\"";
+
+/// The longest line that is taken for a record: four times the longest that the default limits let a
+/// writer write, and still nothing in a reader's memory.
+pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// One read: a few hundred lines, and the point beyond which larger reads are not faster.
+pub(super) const BLOCK_BYTES: usize = 64 * 1024;
+
+/// How many places in one damaged line are tried as the start of a record: more than a crash can
+/// leave, and few enough that no line costs more than parsing it 64 times.
+const RESYNC_TRIES_MAX: u32 = 64;

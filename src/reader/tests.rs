@@ -1,0 +1,717 @@
+//! Tests of the read side against directories that are written by hand, as writers and crashes leave
+//! them. INVARIANTS: damage never hides an intact line after it; both directions see the same items; a
+//! follower sees each record once, or is told what it missed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use scanner::LINE_BYTES_MAX;
+
+struct Place {
+    home: TempDir,
+}
+
+fn number(number: u64) -> SegmentNumber {
+    SegmentNumber::new(number).unwrap()
+}
+
+fn line(seq: u64) -> String {
+    format!(
+        r#"{{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"s","target":"t","session":"01936f0e-0000-7000-8000-000000000000","seq":{seq}}}"#
+    )
+}
+
+fn lines(seqs: impl IntoIterator<Item = u64>) -> Vec<u8> {
+    seqs.into_iter()
+        .flat_map(|seq| (line(seq) + "\n").into_bytes())
+        .collect()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests write the directory by hand"
+)]
+impl Place {
+    fn new() -> Self {
+        let place = Self {
+            home: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(place.path()).unwrap();
+        place
+    }
+
+    fn path(&self) -> PathBuf {
+        self.home.path().join("telemetry")
+    }
+
+    fn segment(&self, segment: u64) -> PathBuf {
+        self.path().join(number(segment).file_name())
+    }
+
+    fn write(&self, segment: u64, bytes: impl AsRef<[u8]>) -> &Self {
+        fs::write(self.segment(segment), bytes).unwrap();
+        self
+    }
+
+    fn append(&self, segment: u64, bytes: impl AsRef<[u8]>) {
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.segment(segment))
+            .unwrap();
+        file.write_all(bytes.as_ref()).unwrap();
+    }
+
+    fn cut(&self, segment: u64, bytes: u64) {
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(self.segment(segment))
+            .unwrap();
+        file.set_len(bytes).unwrap();
+    }
+
+    fn remove(&self, segment: u64) {
+        fs::remove_file(self.segment(segment)).unwrap();
+    }
+
+    fn remove_all(&self) {
+        fs::remove_dir_all(self.path()).unwrap();
+    }
+
+    fn make_again(&self) {
+        fs::create_dir(self.path()).unwrap();
+    }
+
+    fn extent(&self, head: u64, floor: u64) -> &Self {
+        fs::write(
+            self.path().join("lock"),
+            format!("{head:016} {floor:016}\n"),
+        )
+        .unwrap();
+        self
+    }
+
+    fn read(&self) -> Vec<String> {
+        let mut reader = Reader::open(&self.path()).unwrap();
+        let mut seen = Vec::new();
+        while let Some(item) = reader.next_item().unwrap() {
+            seen.push(describe(&item));
+        }
+        seen
+    }
+
+    fn read_back(&self) -> Vec<String> {
+        let mut reverse = Reader::reverse(&self.path()).unwrap();
+        let mut seen = Vec::new();
+        while let Some(item) = reverse.next_item() {
+            seen.push(describe(&item));
+        }
+        seen.reverse();
+        seen
+    }
+
+    fn follow(&self) -> Follower {
+        Reader::open(&self.path()).unwrap().follow()
+    }
+}
+
+/// `1:2 7` is line 2 of segment 1, with seq 7.
+fn describe(item: &Item<'_>) -> String {
+    let place = |at: Position| format!("{}:{}", at.segment, at.line);
+    match item {
+        Item::Line(line) => match line.record() {
+            Ok(record) => format!("{} {}", place(line.position()), record.seq),
+            Err(damage) => format!("{} {:?}", place(damage.position), damage.kind),
+        },
+        Item::Damage(damage) => match &damage.kind {
+            DamageKind::Missing { segments } => {
+                format!("missing {}..{}", segments.first, segments.last)
+            }
+            kind => format!("{} {kind:?} {}", place(damage.position), damage.bytes),
+        },
+        Item::Notice(notice) => match notice {
+            Notice::Removed { segments } => {
+                format!("removed {}..{}", segments.first, segments.last)
+            }
+            Notice::Cut {
+                position,
+                bytes_before,
+            } => format!("{} cut {bytes_before}", place(*position)),
+            Notice::Replaced => "replaced".to_owned(),
+            Notice::Unfinished { position, bytes } => {
+                format!("{} unfinished {bytes}", place(*position))
+            }
+        },
+    }
+}
+
+/// Polls until so many polls in a row found nothing.
+fn drain(follower: &mut Follower) -> Vec<String> {
+    let mut seen = Vec::new();
+    let mut idle = 0;
+    while idle < 12 {
+        match follower.poll().unwrap() {
+            Some(item) => {
+                seen.push(describe(&item));
+                idle = 0;
+            }
+            None => idle += 1,
+        }
+    }
+    seen
+}
+
+fn assert_both_ways(place: &Place, expected: &[&str]) {
+    assert_eq!(place.read(), expected, "forwards");
+    assert_eq!(place.read_back(), expected, "backwards");
+}
+
+#[test]
+fn a_directory_that_does_not_exist_is_not_found_and_is_not_made() {
+    let place = Place::new();
+    let path = place.path().join("none");
+    assert!(Reader::open(&path).unwrap_err().is_not_found());
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_empty_directory_has_no_items() {
+    assert_both_ways(&Place::new(), &[]);
+}
+
+#[test]
+fn lines_come_in_order_with_their_positions() {
+    let place = Place::new();
+    place.write(1, lines(0..2)).write(2, lines(2..3));
+    assert_both_ways(&place, &["1:1 0", "1:2 1", "2:1 2"]);
+    let mut reader = Reader::open(&place.path()).unwrap();
+    reader.next_item().unwrap();
+    let Some(Item::Line(second)) = reader.next_item().unwrap() else {
+        panic!("a second line")
+    };
+    assert_eq!(second.position().byte, lines(0..1).len() as u64);
+    assert_eq!(second.bytes(), line(1).as_bytes());
+}
+
+#[test]
+fn a_position_can_be_gone_back_to() {
+    let place = Place::new();
+    place.write(1, lines(0..2)).write(2, lines(2..4));
+    let mut reverse = Reader::reverse(&place.path()).unwrap();
+    let mut position = None;
+    for _ in 0..3 {
+        if let Some(Item::Line(line)) = reverse.next_item() {
+            position = Some(line.position());
+        }
+    }
+    let mut reader = Reader::open(&place.path()).unwrap();
+    reader.seek(position.unwrap());
+    let Some(Item::Line(found)) = reader.next_item().unwrap() else {
+        panic!("a line")
+    };
+    assert_eq!(found.record().unwrap().seq, 1);
+    assert_eq!(found.position().line, 2);
+}
+
+#[test]
+fn a_torn_last_line_of_a_closed_segment_is_one_damage_item() {
+    let place = Place::new();
+    let torn = [lines(0..1), line(1).into_bytes()[..50].to_vec()].concat();
+    place.write(1, torn).write(2, lines(2..3));
+    assert_both_ways(&place, &["1:1 0", "1:2 Torn 50", "2:1 2"]);
+}
+
+#[test]
+fn a_torn_last_line_of_the_active_segment_is_unfinished_and_no_damage() {
+    let place = Place::new();
+    place.write(1, [lines(0..1), b"{\"timest".to_vec()].concat());
+    assert_both_ways(&place, &["1:1 0", "1:2 unfinished 8"]);
+}
+
+#[test]
+fn a_last_record_of_a_closed_segment_that_only_lacks_its_newline_is_a_record() {
+    let place = Place::new();
+    place.write(1, line(0)).write(2, lines(1..2));
+    assert_both_ways(&place, &["1:1 0", "2:1 1"]);
+}
+
+#[test]
+fn a_record_behind_a_torn_one_is_found() {
+    let place = Place::new();
+    for torn in [
+        "{\"a\":{\"a\":1}",
+        "{\"timestamp\":\"20",
+        "x",
+        "}",
+        &line(7)[..100],
+    ] {
+        place.write(1, format!("{torn}{}\n", line(1)));
+        let seen = place.read();
+        assert_eq!(seen.len(), 2, "{torn}: {seen:?}");
+        assert_eq!(seen[1], "1:1 1", "{torn}");
+        assert_eq!(place.read_back(), seen);
+    }
+}
+
+#[test]
+fn records_glued_together_are_all_found() {
+    let place = Place::new();
+    place.write(1, format!("{}{}{}\n", line(0), line(1), line(2)));
+    assert_both_ways(&place, &["1:1 0", "1:1 1", "1:1 2"]);
+}
+
+#[test]
+fn a_nested_object_that_looks_like_a_record_stays_where_it_is() {
+    let place = Place::new();
+    let inner = line(9);
+    let outer = line(1).replace('}', &format!(",\"properties\":{{\"a\":{inner}}}}}"));
+    place.write(1, outer + "\n");
+    assert_both_ways(&place, &["1:1 1"]);
+}
+
+#[test]
+fn a_run_of_nuls_is_one_damage_item_however_long() {
+    let place = Place::new();
+    let hole = vec![0; 3 * LINE_BYTES_MAX];
+    let torn = b"{\"timestamp\":\"2".to_vec();
+    place.write(1, [lines(0..1), torn, hole.clone(), lines(1..2)].concat());
+    place.write(
+        2,
+        [hole.clone(), b"\n".to_vec(), lines(2..3), hole].concat(),
+    );
+    place.write(3, lines(3..4));
+    let nul = format!("NulHole {}", 3 * LINE_BYTES_MAX);
+    let expected = [
+        "1:1 0",
+        "1:2 Torn 15",
+        &format!("1:2 {nul}"),
+        "1:2 1",
+        &format!("2:1 {nul}"),
+        "2:2 2",
+        &format!("2:3 {nul}"),
+        "3:1 3",
+    ];
+    assert_both_ways(&place, &expected);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_passed_over_in_constant_memory() {
+    let place = Place::new();
+    let long = vec![b'x'; 5 * LINE_BYTES_MAX];
+    place.write(1, [long, b"\n".to_vec(), lines(0..1)].concat());
+    let expected = format!("1:1 TooLong {}", 5 * LINE_BYTES_MAX);
+    assert_both_ways(&place, &[&expected, "1:2 0"]);
+    let mut reader = Reader::open(&place.path()).unwrap();
+    while reader.next_item().unwrap().is_some() {}
+    let open = reader.walk.open().unwrap();
+    assert!(open.scanner().capacity() <= 4 * LINE_BYTES_MAX);
+}
+
+#[test]
+fn what_is_not_utf8_or_no_record_is_damage_and_blank_lines_are_nothing() {
+    let place = Place::new();
+    let bytes = [b"\xff\xfe{\n\n[1]\n\r\n{}\n".to_vec(), lines(0..1)].concat();
+    place.write(1, bytes);
+    let expected = [
+        "1:1 InvalidUtf8 3",
+        "1:3 NotARecord 3",
+        "1:5 NotARecord 2",
+        "1:6 0",
+    ];
+    assert_both_ways(&place, &expected);
+}
+
+#[test]
+fn a_missing_segment_is_lost_unless_it_is_below_the_floor() {
+    let place = Place::new();
+    place.write(3, lines(0..1)).write(6, lines(1..2));
+    assert_both_ways(&place, &["3:1 0", "missing 4..5", "6:1 1"]);
+    place.extent(6, 3);
+    assert_both_ways(&place, &["3:1 0", "missing 4..5", "6:1 1"]);
+    place.extent(6, 2);
+    assert_both_ways(&place, &["missing 2..2", "3:1 0", "missing 4..5", "6:1 1"]);
+    place.extent(8, 6);
+    assert_eq!(
+        place.read(),
+        ["3:1 0", "removed 4..5", "6:1 1", "missing 7..8"]
+    );
+    assert_eq!(place.read_back(), ["3:1 0", "6:1 1", "missing 7..8"]);
+}
+
+#[test]
+fn a_cleared_directory_has_no_damage() {
+    let place = Place::new();
+    place.extent(8, 9);
+    assert_both_ways(&place, &[]);
+}
+
+#[test]
+fn what_is_no_regular_file_is_damage_and_not_followed() {
+    let place = Place::new();
+    place.write(1, lines(0..1)).write(3, lines(1..2));
+    std::os::unix::fs::symlink(place.segment(1), place.segment(2)).unwrap();
+    assert_both_ways(&place, &["1:1 0", "2:1 NotAFile 0", "3:1 1"]);
+}
+
+#[test]
+fn names_that_are_not_ours_are_passed_over() {
+    let place = Place::new();
+    place.write(1, lines(0..1));
+    for name in ["events.000001.jsonl.swp", ".DS_Store", "events.1.jsonl"] {
+        #[expect(clippy::disallowed_methods, reason = "a test plants a file")]
+        fs::write(place.path().join(name), "x\n").unwrap();
+    }
+    assert_both_ways(&place, &["1:1 0"]);
+}
+
+#[test]
+fn reading_ends_with_the_segment_that_was_the_highest_when_it_began() {
+    let place = Place::new();
+    place.write(1, lines(0..1));
+    let mut reader = Reader::open(&place.path()).unwrap();
+    place.append(1, lines(1..2));
+    place.write(2, lines(2..3));
+    let mut seqs = Vec::new();
+    while let Some(item) = reader.next_item().unwrap() {
+        seqs.push(describe(&item));
+    }
+    assert_eq!(seqs, ["1:1 0", "1:2 1"]);
+    let mut follower = reader.follow();
+    assert_eq!(drain(&mut follower), ["2:1 2"]);
+}
+
+#[test]
+fn segments_that_are_cleared_while_being_read_are_told_and_stop_nothing() {
+    let place = Place::new();
+    place
+        .write(1, lines(0..2))
+        .write(2, lines(2..3))
+        .extent(2, 1);
+    let mut reader = Reader::open(&place.path()).unwrap();
+    assert_eq!(describe(&reader.next_item().unwrap().unwrap()), "1:1 0");
+    place.extent(2, 3);
+    place.remove(1);
+    place.remove(2);
+    assert_eq!(describe(&reader.next_item().unwrap().unwrap()), "1:2 1");
+    assert!(reader.next_item().unwrap().is_none());
+}
+
+#[test]
+fn a_follower_sees_a_line_only_when_it_is_whole() {
+    let place = Place::new();
+    let (start, end) = (line(0)[..40].to_owned(), line(0)[40..].to_owned() + "\n");
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower), [""; 0]);
+    place.append(1, start);
+    assert_eq!(drain(&mut follower), [""; 0]);
+    place.append(1, end);
+    assert_eq!(drain(&mut follower), ["1:1 0"]);
+}
+
+#[test]
+fn a_line_that_its_writer_takes_back_is_not_mixed_with_the_next() {
+    let place = Place::new();
+    place.write(1, lines(0..1));
+    let whole = lines(0..1).len() as u64;
+    let mut follower = place.follow();
+    // Nothing of it must be left: what replaces it may be longer by the time of the next look.
+    place.append(1, "x".repeat(60));
+    assert_eq!(drain(&mut follower), ["1:1 0"]);
+    place.cut(1, whole);
+    place.append(1, lines(1..2));
+    assert_eq!(drain(&mut follower), ["1:2 1"]);
+}
+
+#[test]
+fn a_follower_goes_across_rotation_and_drains_what_came_late() {
+    let place = Place::new();
+    place.write(1, lines(0..1));
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower), ["1:1 0"]);
+    place.append(1, lines(1..2));
+    place.write(2, lines(2..3));
+    assert_eq!(drain(&mut follower), ["1:2 1", "2:1 2"]);
+}
+
+#[test]
+fn a_follower_reads_an_open_segment_to_its_end_after_its_removal() {
+    let place = Place::new();
+    place.write(1, lines(0..1));
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower), ["1:1 0"]);
+    place.append(1, lines(1..2));
+    place
+        .write(2, lines(2..3))
+        .write(3, lines(3..4))
+        .extent(4, 4);
+    for segment in 1..=3 {
+        place.remove(segment);
+    }
+    place.write(4, lines(4..5));
+    assert_eq!(drain(&mut follower), ["1:2 1", "removed 2..3", "4:1 4"]);
+}
+
+#[test]
+fn a_follower_says_that_a_segment_was_cut_and_goes_on_at_its_new_end() {
+    let place = Place::new();
+    place.write(1, lines(0..3));
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower).len(), 3);
+    place.cut(1, lines(0..1).len() as u64);
+    let cut = format!("1:2 cut {}", lines(0..3).len());
+    assert_eq!(drain(&mut follower), [cut]);
+    place.append(1, lines(5..6));
+    assert_eq!(drain(&mut follower), ["1:2 5"]);
+}
+
+#[test]
+fn a_follower_goes_on_with_a_directory_that_was_made_anew() {
+    let place = Place::new();
+    place.write(1, lines(0..1)).write(2, lines(1..2));
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower).len(), 2);
+    place.remove_all();
+    assert_eq!(drain(&mut follower), [""; 0]);
+    place.make_again();
+    place.write(1, lines(0..1));
+    assert_eq!(drain(&mut follower), ["replaced", "1:1 0"]);
+}
+
+#[test]
+fn a_follower_beside_a_writing_thread_sees_every_record_once_in_order() {
+    const RECORDS: u64 = 3000;
+    let place = Place::new();
+    place.write(1, "");
+    let mut follower = place.follow();
+    let (mut seen, mut idle) = (Vec::new(), 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut segment = 1;
+            for seq in 0..RECORDS {
+                // A line in two writes: a reader may see it half done.
+                let whole = line(seq) + "\n";
+                let (start, end) = whole.split_at(whole.len() / 2);
+                place.append(segment, start);
+                place.append(segment, end);
+                if seq % 40 == 39 {
+                    segment += 1;
+                    place.write(segment, "");
+                }
+            }
+        });
+        while (seen.len() as u64) < RECORDS && idle < 2000 {
+            match follower.poll().unwrap() {
+                Some(Item::Line(line)) => {
+                    seen.push(line.record().unwrap().seq);
+                    idle = 0;
+                }
+                Some(other) => panic!("{other:?}"),
+                None => {
+                    idle += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+            }
+        }
+    });
+    assert_eq!(seen, (0..RECORDS).collect::<Vec<_>>());
+}
+
+/// What a writer or an owner does to the directory while it is followed.
+#[derive(Debug, Clone)]
+enum Act {
+    Append(u8),
+    AppendPart,
+    Rotate,
+    Retain,
+    Clear,
+    Poll(u8),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (1..5_u8).prop_map(Act::Append),
+        1 => Just(Act::AppendPart),
+        3 => Just(Act::Rotate),
+        1 => Just(Act::Retain),
+        1 => Just(Act::Clear),
+        4 => (1..8_u8).prop_map(Act::Poll),
+    ]
+}
+
+/// A writer as the store is one, and what it wrote where.
+struct Model {
+    place: Place,
+    head: u64,
+    floor: u64,
+    seq: u64,
+    pending: Option<String>,
+    written: Vec<(u64, u64)>,
+}
+
+impl Model {
+    fn apply(&mut self, act: &Act) {
+        match act {
+            Act::Append(count) => {
+                self.end_line();
+                for _ in 0..*count {
+                    self.place.append(self.head, lines([self.seq]));
+                    self.note();
+                }
+            }
+            Act::AppendPart => {
+                self.end_line();
+                let (start, end) = {
+                    let whole = line(self.seq) + "\n";
+                    let (start, end) = whole.split_at(70);
+                    (start.to_owned(), end.to_owned())
+                };
+                self.place.append(self.head, start);
+                self.pending = Some(end);
+            }
+            Act::Rotate => {
+                self.end_line();
+                self.head += 1;
+                self.place.write(self.head, "");
+                self.place.extent(self.head, self.floor);
+            }
+            Act::Retain => self.remove_below(self.head),
+            Act::Clear => {
+                self.end_line();
+                self.head += 1;
+                self.place.write(self.head, "");
+                self.remove_below(self.head);
+            }
+            Act::Poll(_) => {}
+        }
+    }
+
+    fn end_line(&mut self) {
+        if let Some(end) = self.pending.take() {
+            self.place.append(self.head, end);
+            self.note();
+        }
+    }
+
+    fn note(&mut self) {
+        self.written.push((self.head, self.seq));
+        self.seq += 1;
+    }
+
+    fn remove_below(&mut self, floor: u64) {
+        self.place.extent(self.head, floor);
+        for segment in self.floor..floor {
+            self.place.remove(segment);
+        }
+        self.floor = floor;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_follower_sees_each_record_once_or_is_told_what_it_missed(
+        acts in prop::collection::vec(act(), 1..40),
+    ) {
+        let place = Place::new();
+        place.write(1, "").extent(1, 1);
+        let mut follower = place.follow();
+        let mut model = Model { place, head: 1, floor: 1, seq: 0, pending: None, written: Vec::new() };
+        let mut seen = Vec::new();
+        let mut missed = BTreeSet::new();
+        let mut take = |item: &Item<'_>| match item {
+            Item::Line(line) => seen.push(line.record().unwrap().seq),
+            Item::Notice(Notice::Removed { segments }) => {
+                missed.extend(segments.first.get()..=segments.last.get());
+            }
+            other => panic!("{other:?}"),
+        };
+        for act in &acts {
+            model.apply(act);
+            if let Act::Poll(polls) = act {
+                for _ in 0..*polls {
+                    if let Some(item) = follower.poll().unwrap() {
+                        take(&item);
+                    }
+                }
+            }
+        }
+        model.end_line();
+        let mut idle = 0;
+        while idle < 12 {
+            match follower.poll().unwrap() {
+                Some(item) => { take(&item); idle = 0; }
+                None => idle += 1,
+            }
+        }
+        let first = seen.first().copied();
+        let expected: Vec<_> = model.written.iter()
+            .filter(|(segment, seq)| {
+                let begun = first.is_some_and(|first| *seq >= first);
+                begun && !missed.contains(segment)
+            })
+            .map(|(_, seq)| *seq)
+            .collect();
+        prop_assert_eq!(&seen, &expected);
+        // What was there at the end was seen in any case.
+        let left = model.written.iter().filter(|(segment, _)| *segment >= model.floor);
+        for (_, seq) in left {
+            prop_assert!(seen.contains(seq), "{} of {:?}", seq, seen);
+        }
+    }
+
+    #[test]
+    fn damage_never_hides_an_intact_line_after_it(
+        before in 0..4_u64,
+        garbage in prop::collection::vec(
+            prop_oneof![
+                Just(b"\n".to_vec()),
+                Just(b"\0\0\0".to_vec()),
+                Just(b"{\"timestamp\":\"".to_vec()),
+                Just(b"}".to_vec()),
+                Just(b"\"".to_vec()),
+                Just(line(99).into_bytes()),
+                prop::collection::vec(any::<u8>(), 0..20),
+            ],
+            0..12,
+        ),
+        after in 1..4_u64,
+    ) {
+        let place = Place::new();
+        let garbage = garbage.concat();
+        place.write(1, [lines(0..before), garbage, lines(before..before + after)].concat());
+        place.write(2, lines(50..51));
+        let seen = place.read();
+        let records = |seen: &[String]| -> Vec<String> {
+            seen.iter().filter_map(|item| item.split_once(' ')).map(|(_, what)| what.to_owned())
+                .filter(|what| what.parse::<u64>().is_ok_and(|seq| seq != 99)).collect()
+        };
+        let expected: Vec<_> = (0..before + after).chain([50]).map(|seq| seq.to_string()).collect();
+        prop_assert_eq!(records(&seen), expected);
+        prop_assert_eq!(place.read_back(), seen);
+    }
+
+    #[test]
+    fn both_directions_see_the_same_items_whatever_the_bytes(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                (0..9_u64).prop_map(|seq| lines([seq])),
+                (1..200_000_usize).prop_map(|length| vec![0; length]),
+                (1..200_000_usize).prop_map(|length| vec![b'y'; length]),
+                Just(b"\n".to_vec()),
+                Just(b"{\"timestamp\":\"".to_vec()),
+            ],
+            0..12,
+        ),
+    ) {
+        let place = Place::new();
+        place.write(1, pieces.concat());
+        prop_assert_eq!(place.read_back(), place.read());
+    }
+}

@@ -1,0 +1,432 @@
+//! The way through the segments of a directory, from a position to the end of the highest one, while
+//! others append, rotate and remove. It tells what is lost from what was removed on purpose. Cutting a
+//! segment into lines is `scanner`'s; what to do at the end is its users': `Reader` stops, `Follower` waits.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+
+use super::damage::{Damage, DamageKind, Notice, Position, SegmentRange};
+use super::scanner::{Scanner, Step};
+use crate::error::{Error, Result};
+use crate::store::disk::{Directory, Facts};
+use crate::store::lock::Extent;
+use crate::store::segment::{FileName, SegmentNumber};
+
+/// What a step along the way finds.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A line; its bytes are in the scanner's buffer.
+    Line {
+        /// Where it stands.
+        position: Position,
+        /// Where its bytes are until the next step.
+        range: Range<usize>,
+    },
+    /// Something unreadable.
+    Damage(Damage),
+    /// Something that the reader should be told.
+    Notice(Notice),
+    /// Nothing more for now.
+    End,
+}
+
+/// Whether more may be written to the open segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No higher segment was seen.
+    Active,
+    /// A higher segment was seen before the last read, so what that read found is all.
+    Closed,
+}
+
+/// The segment that is being read.
+#[derive(Debug)]
+pub(super) struct Open {
+    number: SegmentNumber,
+    file: File,
+    scanner: Scanner,
+    phase: Phase,
+}
+
+/// A position in a directory that moves forward.
+#[derive(Debug)]
+pub(super) struct Walk {
+    directory: Directory,
+    open: Option<Open>,
+    /// The last segment that is behind us.
+    passed: Option<SegmentNumber>,
+    /// Where to start in the segment that is opened next, if it is that one.
+    resume: Option<Position>,
+    /// The last segment to read; those above it came later.
+    last: Option<SegmentNumber>,
+    /// The directory that took the place of this one.
+    successor: Option<Directory>,
+    queue: VecDeque<Event>,
+}
+
+impl Walk {
+    /// Starts before the first segment and ends with the segment `last`.
+    pub(super) fn new(directory: Directory, last: Option<SegmentNumber>) -> Self {
+        Self {
+            directory,
+            open: None,
+            passed: None,
+            resume: None,
+            last,
+            successor: None,
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// Goes to a position that an earlier item had.
+    pub(super) fn seek(&mut self, position: Position) {
+        self.open = None;
+        self.queue.clear();
+        self.passed = SegmentNumber::new(position.segment.get() - 1);
+        self.resume = Some(position);
+    }
+
+    /// Lifts the bound: what comes later is read as well.
+    pub(super) fn unbound(&mut self) {
+        self.last = None;
+    }
+
+    /// Returns the directory.
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Returns the directory and forgets the way.
+    pub(super) fn into_directory(self) -> Directory {
+        self.directory
+    }
+
+    /// Returns the segment that is being read.
+    pub(super) fn open(&self) -> Option<&Open> {
+        self.open.as_ref()
+    }
+
+    /// Returns the segment that is being read, to change how.
+    pub(super) fn open_mut(&mut self) -> Option<&mut Open> {
+        self.open.as_mut()
+    }
+
+    /// Returns the highest segment that was reached.
+    pub(super) fn reached(&self) -> Option<SegmentNumber> {
+        match &self.open {
+            Some(open) => Some(open.number),
+            None => self.passed,
+        }
+    }
+
+    /// Names the directory that takes the place of this one once this one is read to its end.
+    pub(super) fn succeed(&mut self, directory: Directory) {
+        self.successor = Some(directory);
+    }
+
+    /// Returns the bytes of a line that the last step found.
+    pub(super) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.open
+            .as_ref()
+            .map_or(&[], |open| open.scanner.bytes(range))
+    }
+
+    /// Finds what comes next.
+    ///
+    /// # Errors
+    ///
+    /// An error says that the directory cannot be listed. Everything that is wrong inside it is an item.
+    pub(super) fn step(&mut self) -> Result<Event> {
+        loop {
+            if let Some(event) = self.queue.pop_front() {
+                return Ok(event);
+            }
+            let Some(open) = &mut self.open else {
+                if self.advance()? {
+                    continue;
+                }
+                return Ok(Event::End);
+            };
+            match open.scanner.step(&open.file) {
+                Ok(Step::Line { position, range }) => return Ok(Event::Line { position, range }),
+                Ok(Step::Damage(damage)) => return Ok(Event::Damage(damage)),
+                Ok(Step::End) => {
+                    if let Some(event) = self.end_of_segment()? {
+                        return Ok(event);
+                    }
+                }
+                Err(error) => {
+                    let position = open.scanner.cursor();
+                    self.leave();
+                    return Ok(Event::Damage(unreadable(position, &error)));
+                }
+            }
+        }
+    }
+
+    /// Decides at the end of the open segment: wait, drain once more, or leave it.
+    fn end_of_segment(&mut self) -> Result<Option<Event>> {
+        let Some(open) = &mut self.open else {
+            return Ok(None);
+        };
+        if open.phase == Phase::Active {
+            let number = open.number;
+            let numbers = segment_numbers(&self.directory)?;
+            if numbers.iter().all(|other| *other <= number) && self.successor.is_none() {
+                return Ok(Some(Event::End));
+            }
+            // What was written before the successor appeared may have come after our last read.
+            if let Some(open) = &mut self.open {
+                open.phase = Phase::Closed;
+            }
+            return Ok(None);
+        }
+        match open.scanner.finish() {
+            Step::Line { position, range } => Ok(Some(Event::Line { position, range })),
+            Step::Damage(damage) => Ok(Some(Event::Damage(damage))),
+            Step::End => {
+                self.leave();
+                Ok(None)
+            }
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.passed = Some(open.number);
+        }
+    }
+
+    /// Goes to the next segment that exists, and tells whether there is something new to look at.
+    fn advance(&mut self) -> Result<bool> {
+        let numbers = segment_numbers(&self.directory)?;
+        let first = self
+            .passed
+            .map_or(SegmentNumber::FIRST, SegmentNumber::next);
+        let next = numbers
+            .iter()
+            .copied()
+            .find(|number| *number >= first && self.last.is_none_or(|last| *number <= last));
+        let Some(next) = next else {
+            let Some(successor) = self.successor.take() else {
+                return Ok(false);
+            };
+            self.directory = successor;
+            self.passed = None;
+            self.resume = None;
+            self.queue.push_back(Event::Notice(Notice::Replaced));
+            return Ok(true);
+        };
+        let is_highest = numbers.iter().all(|number| *number <= next);
+        let opened = match open_segment(&self.directory, next) {
+            Opened::Gone => return Ok(true),
+            opened @ (Opened::File(_) | Opened::Damage(_)) => opened,
+        };
+        // The floor is looked at after the names: it moves before a segment is removed.
+        self.report_gap(first, next);
+        let start = match self.resume.take() {
+            Some(position) if position.segment == next => position,
+            Some(_) | None => Position::start_of(next),
+        };
+        match opened {
+            Opened::File(file) => {
+                self.open = Some(Open {
+                    number: next,
+                    file,
+                    scanner: Scanner::new(start),
+                    phase: if is_highest {
+                        Phase::Active
+                    } else {
+                        Phase::Closed
+                    },
+                });
+            }
+            Opened::Damage(damage) => {
+                self.passed = Some(next);
+                self.queue.push_back(Event::Damage(damage));
+            }
+            Opened::Gone => {}
+        }
+        Ok(true)
+    }
+
+    /// Reports what should stand between two segments and does not.
+    fn report_gap(&mut self, first: SegmentNumber, next: SegmentNumber) {
+        let floor = Extent::peek(&self.directory).map(|extent| extent.floor);
+        let gap = Gap::between(first, next, floor);
+        // What was removed before we began is not news.
+        if let Some(segments) = gap.removed.filter(|_| self.passed.is_some()) {
+            self.queue
+                .push_back(Event::Notice(Notice::Removed { segments }));
+        }
+        // Without a floor nobody can say whether the first segments were removed on purpose.
+        if let Some(segments) = gap
+            .lost
+            .filter(|_| self.passed.is_some() || floor.is_some())
+        {
+            self.queue
+                .push_back(Event::Damage(Damage::missing(segments)));
+        }
+    }
+}
+
+impl Open {
+    /// Returns its number.
+    pub(super) fn number(&self) -> SegmentNumber {
+        self.number
+    }
+
+    /// Returns its file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Returns what reads it.
+    pub(super) fn scanner(&self) -> &Scanner {
+        &self.scanner
+    }
+
+    /// Returns what reads it, to change where.
+    pub(super) fn scanner_mut(&mut self) -> &mut Scanner {
+        &mut self.scanner
+    }
+
+    /// Goes to a position in it.
+    pub(super) fn rewind(&mut self, position: Position) {
+        self.scanner = Scanner::new(position);
+    }
+
+    /// Returns what stands at its end without a newline, where more may still come.
+    pub(super) fn unfinished(&self) -> Option<Notice> {
+        let bytes = self.scanner.bytes_pending();
+        (self.phase == Phase::Active && bytes > 0).then(|| Notice::Unfinished {
+            position: self.scanner.cursor(),
+            bytes,
+        })
+    }
+}
+
+/// What should stand below a segment and does not.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// Removed on purpose: below the floor.
+    pub(super) removed: Option<SegmentRange>,
+    /// Lost: not below the floor.
+    pub(super) lost: Option<SegmentRange>,
+}
+
+impl Gap {
+    /// Splits the numbers from `first` to before `next` at the floor.
+    pub(super) fn between(
+        first: SegmentNumber,
+        next: SegmentNumber,
+        floor: Option<SegmentNumber>,
+    ) -> Self {
+        let split = floor.map_or(first, |floor| floor.clamp(first, next.max(first)));
+        let range = |from: SegmentNumber, to: SegmentNumber| {
+            let last = SegmentNumber::new(to.get() - 1)?;
+            (from <= last).then_some(SegmentRange { first: from, last })
+        };
+        Self {
+            removed: range(first, split),
+            lost: range(split, next),
+        }
+    }
+}
+
+/// What opening a segment gives.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// The file.
+    File(File),
+    /// It is there and cannot be read.
+    Damage(Damage),
+    /// It was removed meanwhile.
+    Gone,
+}
+
+/// Opens a segment if it is a regular file.
+pub(super) fn open_segment(directory: &Directory, number: SegmentNumber) -> Opened {
+    let name = number.file_name();
+    let position = Position::start_of(number);
+    let not_a_file = || Opened::Damage(Damage::of_segment(DamageKind::NotAFile, position));
+    let is_file = |facts: io::Result<Facts>| facts.map(|facts| facts.is_regular);
+    // Opening a device or a pipe can do something, so its kind is looked at before, and again after.
+    match is_file(directory.facts(&name)) {
+        Ok(true) => {}
+        Ok(false) => return not_a_file(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Opened::Gone,
+        Err(error) => return Opened::Damage(unreadable(position, &error)),
+    }
+    match directory.open_read(&name) {
+        Ok(file) => match is_file(directory.facts_of(&file)) {
+            Ok(true) => Opened::File(file),
+            Ok(false) => not_a_file(),
+            Err(error) => Opened::Damage(unreadable(position, &error)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Opened::Gone,
+        Err(error) => Opened::Damage(unreadable(position, &error)),
+    }
+}
+
+pub(super) fn unreadable(position: Position, error: &io::Error) -> Damage {
+    let reason = error.to_string();
+    Damage::of_segment(DamageKind::Unreadable { reason }, position)
+}
+
+/// Lists the numbers of the segments, the lowest first. A directory that was removed has none.
+pub(super) fn segment_numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
+    let names = match directory.names() {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Error::io("list", directory.path())(error)),
+    };
+    let mut numbers: Vec<_> = names
+        .iter()
+        .filter_map(|name| match name.to_str()?.parse() {
+            Ok(FileName::Segment(number)) => Some(number),
+            Ok(
+                FileName::Latest
+                | FileName::LatestPartial
+                | FileName::Lock
+                | FileName::Consent
+                | FileName::ConsentPartial,
+            )
+            | Err(_) => None,
+        })
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(number: u64) -> SegmentNumber {
+        SegmentNumber::new(number).unwrap()
+    }
+
+    #[test]
+    fn a_gap_is_split_at_the_floor() {
+        let range = |first, last| {
+            Some(SegmentRange {
+                first: number(first),
+                last: number(last),
+            })
+        };
+        let cases = [
+            (3, 3, Some(1), None, None),
+            (3, 6, Some(1), None, range(3, 5)),
+            (3, 6, Some(5), range(3, 4), range(5, 5)),
+            (3, 6, Some(9), range(3, 5), None),
+            (3, 6, None, None, range(3, 5)),
+        ];
+        for (first, next, floor, removed, lost) in cases {
+            let gap = Gap::between(number(first), number(next), floor.map(number));
+            assert_eq!(gap, Gap { removed, lost }, "{first} {next} {floor:?}");
+        }
+    }
+}

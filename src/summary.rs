@@ -1,0 +1,354 @@
+//! A directory at a glance: sizes, counts, sessions, losses, damage. One pass of the reader in bounded
+//! memory; what cannot be told apart beyond a bound is counted together, and said so.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde::Serialize;
+use serde::ser::Serializer;
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::reader::{Item, Notice, Reader};
+use crate::record::{Level, Record, format_timestamp};
+
+/// What a telemetry directory holds.
+#[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The segments, the lowest first.
+    pub segments: Vec<SegmentSize>,
+    /// The bytes of all segments together.
+    pub bytes: u64,
+    /// How many records could be read.
+    pub records: u64,
+    /// The earliest time of a record.
+    #[serde(serialize_with = "time_text")]
+    pub first: Option<OffsetDateTime>,
+    /// The latest time of a record.
+    #[serde(serialize_with = "time_text")]
+    pub last: Option<OffsetDateTime>,
+    /// The sessions that recorded.
+    pub sessions: Sessions,
+    /// What was offered and not kept, as far as the sessions said so.
+    pub losses: Losses,
+    /// How many items could not be read.
+    pub damage: u64,
+    /// Whether the last line has no end: its writer is in the middle of it, or was stopped there.
+    pub is_last_line_unfinished: bool,
+    /// Records of each level.
+    pub levels: BTreeMap<Level, u64>,
+    /// Records of each event; those without a name are not in it.
+    pub events: Tally,
+    /// Records of each target.
+    pub targets: Tally,
+    /// Records of each source.
+    pub sources: Tally,
+}
+
+/// One segment's number and size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SegmentSize {
+    /// Its number.
+    pub number: u64,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// How many sessions there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Sessions {
+    /// All of them.
+    pub count: u64,
+    /// Those that did not say that they ended: they are running, or they crashed.
+    pub without_end: u64,
+    /// Whether there were more than could be told apart, so that both numbers are too low.
+    pub is_cut_short: bool,
+}
+
+/// Events that were offered and not kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Losses {
+    /// For which there was no room.
+    pub dropped: u64,
+    /// Which consent or policy did not allow.
+    pub refused: u64,
+    /// Which an IO error took.
+    pub failed: u64,
+}
+
+/// How often each name occurs, for as many names as fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Tally {
+    /// The counts of the names that came first.
+    pub counts: BTreeMap<String, u64>,
+    /// The count of all others together.
+    pub others: u64,
+}
+
+impl Tally {
+    /// A thousand names are more than anybody reads, and with their longest spelling 256 KiB.
+    const NAMES_MAX: usize = 1000;
+    const NAME_BYTES_MAX: usize = 256;
+
+    fn add(&mut self, name: &str) {
+        if let Some(count) = self.counts.get_mut(name) {
+            *count += 1;
+        } else if self.counts.len() < Self::NAMES_MAX && name.len() <= Self::NAME_BYTES_MAX {
+            self.counts.insert(name.to_owned(), 1);
+        } else {
+            self.others += 1;
+        }
+    }
+}
+
+impl Losses {
+    fn add(&mut self, other: Self) {
+        self.dropped = self.dropped.saturating_add(other.dropped);
+        self.refused = self.refused.saturating_add(other.refused);
+        self.failed = self.failed.saturating_add(other.failed);
+    }
+
+    /// Reads what a session says at its end about all of it.
+    fn of_session_end(record: &Record) -> Self {
+        let count = |name| count_of(record, name);
+        Self {
+            dropped: count("dropped"),
+            refused: count("refused"),
+            failed: count("failed"),
+        }
+    }
+
+    /// Reads what a session says about a loss as soon as there is room again.
+    fn of_dropped(record: &Record) -> Self {
+        let count = count_of(record, "count");
+        let mut losses = Self::default();
+        match record.properties.get("reason").and_then(Value::as_str) {
+            Some("refused") => losses.refused = count,
+            Some("failed") => losses.failed = count,
+            Some(_) | None => losses.dropped = count,
+        }
+        losses
+    }
+}
+
+fn count_of(record: &Record, name: &str) -> u64 {
+    let value = record.properties.get(name);
+    value.and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// The sessions that have begun and not ended, with what they said about losses so far.
+#[derive(Debug, Default)]
+struct OpenSessions {
+    losses: HashMap<Uuid, Losses>,
+    ended: u64,
+    is_full: bool,
+}
+
+impl OpenSessions {
+    /// 65,536 sessions without an end take 4 MiB; a machine on which so many crashed has other worries.
+    const COUNT_MAX: usize = 1 << 16;
+
+    /// Notes a record and returns the losses that are final with it.
+    fn note(&mut self, record: &Record) -> Losses {
+        let own_event = record.event.as_deref().filter(|_| record.is_own());
+        match own_event {
+            Some("session.end") => {
+                self.losses.remove(&record.session);
+                self.ended += 1;
+                Losses::of_session_end(record)
+            }
+            Some("dropped") => self.add(record.session, Losses::of_dropped(record)),
+            Some(_) | None => self.add(record.session, Losses::default()),
+        }
+    }
+
+    /// Keeps losses until the session says at its end what they are in all. Those of a session that
+    /// cannot be kept are final at once.
+    fn add(&mut self, session: Uuid, losses: Losses) -> Losses {
+        if let Some(open) = self.losses.get_mut(&session) {
+            open.add(losses);
+        } else if self.losses.len() < Self::COUNT_MAX {
+            self.losses.insert(session, losses);
+        } else {
+            self.is_full = true;
+            return losses;
+        }
+        Losses::default()
+    }
+}
+
+impl Summary {
+    /// Reads a telemetry directory and sums it up.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not exist (then [`crate::Error::is_not_found`]), or cannot be listed.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut reader = Reader::open(path)?;
+        let mut summary = Self {
+            segments: reader
+                .segment_sizes()?
+                .into_iter()
+                .map(|(number, bytes)| SegmentSize {
+                    number: number.get(),
+                    bytes,
+                })
+                .collect(),
+            ..Self::default()
+        };
+        summary.bytes = summary.segments.iter().map(|segment| segment.bytes).sum();
+        let mut sessions = OpenSessions::default();
+        while let Some(item) = reader.next_item()? {
+            match item {
+                Item::Line(line) => match line.record() {
+                    Ok(record) => {
+                        summary.losses.add(sessions.note(&record));
+                        summary.add(&record);
+                    }
+                    Err(_) => summary.damage += 1,
+                },
+                Item::Damage(_) => summary.damage += 1,
+                Item::Notice(Notice::Unfinished { .. }) => summary.is_last_line_unfinished = true,
+                // What was removed meanwhile is no part of the directory any more.
+                Item::Notice(Notice::Removed { .. } | Notice::Cut { .. } | Notice::Replaced) => {}
+            }
+        }
+        let open = sessions.losses.len() as u64;
+        summary.sessions = Sessions {
+            count: open + sessions.ended,
+            without_end: open,
+            is_cut_short: sessions.is_full,
+        };
+        for losses in sessions.losses.into_values() {
+            summary.losses.add(losses);
+        }
+        Ok(summary)
+    }
+
+    fn add(&mut self, record: &Record) {
+        let time = record.timestamp;
+        self.records += 1;
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        *self.levels.entry(record.level).or_default() += 1;
+        if let Some(event) = &record.event {
+            self.events.add(event);
+        }
+        self.targets.add(&record.target);
+        self.sources.add(&record.source);
+    }
+}
+
+#[expect(
+    clippy::ref_option,
+    reason = "serde hands over a reference to the field"
+)]
+fn time_text<S: Serializer>(
+    time: &Option<OffsetDateTime>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    time.map(format_timestamp).serialize(serializer)
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests write the directory by hand"
+)]
+mod tests {
+    use super::*;
+    use crate::store::segment::SegmentNumber;
+
+    fn line(session: u8, seq: u64, rest: &str) -> String {
+        format!(
+            r#"{{"timestamp":"2026-11-21T08:15:{seq:02}.000000Z","level":"INFO","source":"s","target":"localtel",{rest},"session":"01936f0e-0000-7000-8000-0000000000{session:02}","seq":{seq}}}"#
+        ) + "\n"
+    }
+
+    fn end(session: u8, seq: u64) -> String {
+        let rest = r#""event":"session.end","properties":{"recorded":9,"dropped":5,"refused":2,"failed":1}"#;
+        line(session, seq, rest)
+    }
+
+    fn dropped(session: u8, seq: u64, reason: &str) -> String {
+        let rest = format!(r#""event":"dropped","properties":{{"count":3,"reason":"{reason}"}}"#);
+        line(session, seq, &rest)
+    }
+
+    fn summary(segments: &[String]) -> Summary {
+        let home = tempfile::tempdir().unwrap();
+        for (index, text) in segments.iter().enumerate() {
+            let number = SegmentNumber::new(index as u64 + 1).unwrap();
+            std::fs::write(home.path().join(number.file_name()), text).unwrap();
+        }
+        Summary::read(home.path()).unwrap()
+    }
+
+    #[test]
+    fn an_empty_directory_sums_up_to_nothing() {
+        let summary = summary(&[]);
+        assert_eq!((summary.records, summary.bytes, summary.damage), (0, 0, 0));
+        assert_eq!((summary.first, summary.sessions.count), (None, 0));
+    }
+
+    #[test]
+    fn records_sessions_times_and_sizes_are_counted() {
+        let start = |session, seq| line(session, seq, r#""event":"session""#);
+        let segments = [
+            start(1, 3) + "garbage\n" + &start(2, 1) + &end(2, 2),
+            start(1, 9) + "{\"timest",
+        ];
+        let summary = summary(&segments);
+        assert_eq!(summary.records, 4);
+        assert_eq!(summary.damage, 1);
+        assert!(summary.is_last_line_unfinished);
+        assert_eq!(
+            (summary.sessions.count, summary.sessions.without_end),
+            (2, 1)
+        );
+        assert_eq!(summary.bytes, segments.concat().len() as u64);
+        assert_eq!(summary.segments.len(), 2);
+        assert_eq!(summary.events.counts["session"], 3);
+        assert_eq!(summary.levels[&Level::Info], 4);
+        let json = serde_json::to_value(&summary).unwrap();
+        assert_eq!(json["first"], "2026-11-21T08:15:01.000000Z");
+        assert_eq!(json["last"], "2026-11-21T08:15:09.000000Z");
+        assert_eq!(json["levels"]["INFO"], 4);
+    }
+
+    #[test]
+    fn a_loss_is_counted_once_whether_the_session_ended_or_not() {
+        let ended = dropped(1, 0, "full") + &dropped(1, 1, "failed") + &end(1, 2);
+        let losses = |dropped, refused, failed| Losses {
+            dropped,
+            refused,
+            failed,
+        };
+        assert_eq!(
+            summary(std::slice::from_ref(&ended)).losses,
+            losses(5, 2, 1)
+        );
+        let crashed = dropped(2, 0, "full") + &dropped(2, 1, "failed");
+        assert_eq!(summary(&[ended, crashed]).losses, losses(8, 2, 4));
+    }
+
+    #[test]
+    fn names_beyond_the_bound_are_counted_together() {
+        let mut tally = Tally::default();
+        for name in 0..Tally::NAMES_MAX + 5 {
+            tally.add(&name.to_string());
+            tally.add("0");
+        }
+        tally.add(&"x".repeat(Tally::NAME_BYTES_MAX + 1));
+        assert_eq!(tally.counts.len(), Tally::NAMES_MAX);
+        assert_eq!(tally.others, 6);
+        assert_eq!(tally.counts["0"], Tally::NAMES_MAX as u64 + 6);
+    }
+}
