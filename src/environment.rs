@@ -116,6 +116,19 @@ impl Environment {
             .find(|value| !value.trim().is_empty())
     }
 
+    /// Returns all variables, for a command that is to be run with them.
+    #[cfg(feature = "cli")]
+    pub(crate) fn all(&self) -> Vec<(OsString, OsString)> {
+        match &self.variables {
+            Variables::Process => std::env::vars_os().collect(),
+            #[cfg(test)]
+            Variables::Listed(listed) => listed
+                .iter()
+                .map(|(name, value)| (name.into(), value.clone()))
+                .collect(),
+        }
+    }
+
     fn path(&self, name: &str) -> Option<PathBuf> {
         let value = self.read(name).filter(|value| !value.is_empty())?;
         Some(PathBuf::from(value))

@@ -1,0 +1,111 @@
+//! The command line: one function per command, each given the place it works on and a screen. What was
+//! typed is `args`'s, how it ends is `exit`'s and `failure`'s, and what is recorded or read is the
+//! library's.
+
+mod args;
+mod clear;
+mod consent;
+mod exit;
+mod facts;
+mod failure;
+mod manual;
+mod place;
+mod record;
+mod run;
+mod screen;
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, IsTerminal as _};
+
+use clap::Parser as _;
+
+use self::args::{Arguments, Command};
+use self::failure::Failure;
+use self::screen::Screen;
+use crate::environment::Environment;
+
+pub use self::exit::Exit;
+
+/// Runs the command that this process was called with, and says how it ended.
+pub fn main() -> Exit {
+    let environment = Environment::of_process();
+    let is_terminal = io::stdout().is_terminal();
+    let mut screen = Screen {
+        out: &mut BufWriter::new(io::stdout().lock()),
+        err: &mut io::stderr().lock(),
+        input: &mut io::stdin().lock(),
+        can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
+        is_terminal,
+        has_colour: is_terminal
+            && !environment.is_no_color()
+            && environment.term().is_some_and(|term| term != "dumb"),
+        now: crate::clock::now(),
+    };
+    execute(std::env::args_os(), &environment, &mut screen)
+}
+
+/// Runs one command line; what goes wrong is said on the screen.
+fn execute(
+    words: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Exit {
+    let outcome = match Arguments::try_parse_from(words) {
+        Ok(arguments) => dispatch(arguments, environment, screen),
+        Err(error) => explain(&error, screen),
+    };
+    let outcome = outcome.and_then(|exit| {
+        screen.out.flush()?;
+        Ok(exit)
+    });
+    outcome.unwrap_or_else(|failure| {
+        // There is nobody left to tell if this fails as well.
+        let _told = screen
+            .out
+            .flush()
+            .and_then(|()| screen.err.write_all(failure.text().as_bytes()));
+        failure.exit()
+    })
+}
+
+fn dispatch(
+    arguments: Arguments,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let find = || place::find(&arguments.place, environment);
+    match arguments.command {
+        // `show` and `tail` take their place here.
+        Command::Clear(args) => clear::run(&find()?, &args, screen),
+        Command::Status(args) => consent::status(&find()?, &args, environment, screen),
+        Command::Enable => consent::enable(&find()?, environment, screen),
+        Command::Disable => consent::disable(&find()?, environment, screen),
+        Command::Reset => consent::reset(&find()?, screen),
+        Command::Record(args) => record::run(&find()?, args, screen),
+        Command::Run(args) => run::run(&find()?, &args, environment, screen),
+        Command::Completions(args) => manual::completions(&args, screen),
+        Command::Man(args) => manual::man(&args, screen),
+    }
+}
+
+/// Shows what the parser has to say: help and version where they were asked for, a complaint otherwise.
+fn explain(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let styled = error.render();
+    if error.use_stderr() {
+        let text = styled.to_string();
+        let text = text
+            .strip_prefix("error: ")
+            .map_or(text.clone(), |rest| format!("localtel: {rest}"));
+        screen.err.write_all(text.as_bytes())?;
+        return Ok(Exit::Usage);
+    }
+    if screen.has_colour {
+        write!(screen.out, "{}", styled.ansi())?;
+    } else {
+        write!(screen.out, "{styled}")?;
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests;
