@@ -95,6 +95,14 @@ impl Error {
         }
     }
 
+    /// Returns the failure and what caused it, joined by `: `.
+    pub(crate) fn chain(&self) -> String {
+        match self.source() {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
+
     /// Returns a function for `map_err` that names the action and the path of a failed operation.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| {

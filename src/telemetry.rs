@@ -1,188 +1,259 @@
-//! STAND-IN until the handle is merged: just enough for the commands that record to compile and to be
-//! tried. To be replaced as a whole.
-#![expect(missing_docs, reason = "to be replaced as a whole")]
+//! The handle that an application holds. It hands out layers, takes drafts, flushes, tells how it is,
+//! and ends the session when it is dropped. How it is opened is `builder`'s business.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::registry::LookupSpan;
+use uuid::Uuid;
 
-use crate::consent::{Consent, Inputs, Stored, WhenUndecided, decide, installation};
-use crate::directory::{Profile, Source, of_profile};
-use crate::environment::Environment;
-use crate::error::{Error, Result};
-use crate::record::{Level, Properties, Record};
-use crate::store::disk::{Access, Directory};
+use crate::builder::Builder;
+use crate::clock;
+use crate::consent::Decision;
+use crate::draft::Draft;
+use crate::encode::{LineLimits, Loose, Own, encode_loose};
+use crate::error::{ErrorKind, Result};
+use crate::layer::{Gate, RecordLayer};
+use crate::recorder::{Counts, Offer, Recorder};
+use crate::store::limits::Limits;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Delivery {
-    Inline,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Offer {
-    Recorded,
-    Refused,
-    Dropped,
-}
-
+/// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
+/// still in memory.
+///
+/// ```no_run
+/// use tracing_subscriber::prelude::*;
+///
+/// let telemetry = localtel::Telemetry::builder("myapp").version("1.2.0").open();
+/// tracing_subscriber::registry().with(telemetry.layer()).init();
+/// tracing::info!(name: "command", command = "project-list", duration = 871, result = "SUCCESS");
+/// ```
 #[derive(Debug)]
-pub struct Draft {
-    event: String,
-    level: Level,
-    message: Option<String>,
-    properties: Properties,
-}
-
-impl Draft {
-    pub fn new(event: impl Into<String>) -> Self {
-        Self {
-            event: event.into(),
-            level: Level::Info,
-            message: None,
-            properties: Properties::default(),
-        }
-    }
-    #[must_use]
-    pub fn level(mut self, level: Level) -> Self {
-        self.level = level;
-        self
-    }
-    #[must_use]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-    #[must_use]
-    pub fn property(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.properties.set(name, value);
-        self
-    }
-}
-
-#[derive(Debug)]
-pub struct Builder {
-    source: String,
-    dir: PathBuf,
-    profile: String,
-}
-
-impl Builder {
-    #[must_use]
-    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.dir = dir.into();
-        self
-    }
-    #[must_use]
-    pub fn profile(mut self, profile: impl Into<String>) -> Self {
-        self.profile = profile.into();
-        self
-    }
-    #[must_use]
-    pub fn delivery(self, _: Delivery) -> Self {
-        self
-    }
-    pub fn open(self) -> Telemetry {
-        let source: Option<Source> = self.source.parse().ok();
-        let profile: Option<Profile> = self.profile.parse().ok();
-        let (Some(source), Some(profile)) = (source, profile) else {
-            return Telemetry::off("the source or the profile is no name");
-        };
-        let path = of_profile(&self.dir, &profile);
-        let environment = Environment::of_process();
-        let stored = Stored::read_at(&path);
-        let decision = decide(&Inputs {
-            executables: environment.executables(),
-            do_not_track: environment.do_not_track().as_deref(),
-            flag: Consent::Undecided,
-            variable: environment.telemetry(&source).as_ref(),
-            stored: &stored,
-            stored_for_all: &Stored::Missing,
-            when_undecided: WhenUndecided::Refuse,
-        });
-        if !decision.is_recording {
-            return Telemetry::off(decision.reason());
-        }
-        let deadline = Instant::now() + Duration::from_secs(1);
-        match Directory::open(&path, Access::Write) {
-            Ok(directory) if installation(&directory, deadline).is_ok() => Telemetry {
-                source: self.source,
-                directory: Some(directory),
-                reason: decision.reason(),
-            },
-            Ok(_) => Telemetry::off("there is no installation id"),
-            Err(error) => Telemetry::off(format!("{error:?}")),
-        }
-    }
-}
-
-#[derive(Debug)]
+#[must_use = "what is recorded is written at the latest when the handle is dropped, and nothing after that"]
 pub struct Telemetry {
     source: String,
-    directory: Option<Directory>,
-    reason: String,
+    /// Where it records, or would, and who decided; unknown if it could not even get that far.
+    place: Option<(PathBuf, Decision)>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    On {
+        recorder: Arc<Recorder>,
+        limits: Limits,
+        installation: Uuid,
+    },
+    Off {
+        reason: String,
+    },
+}
+
+/// What a builder opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) source: String,
+    pub(crate) path: PathBuf,
+    pub(crate) decision: Decision,
+    pub(crate) installation: Uuid,
+    pub(crate) limits: Limits,
+    pub(crate) recorder: Arc<Recorder>,
+}
+
+/// How telemetry is: whether it records, why, where, and what became of the events so far.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether events are recorded.
+    pub is_recording: bool,
+    /// Why they are not, if they are not.
+    pub off_because: Option<String>,
+    /// Why the last write failed, if it did. Events wait in memory then, as long as there is room.
+    pub trouble: Option<String>,
+    /// Where they are recorded, or would be.
+    pub directory: Option<PathBuf>,
+    /// The decision and who took it.
+    pub decision: Option<Decision>,
+    /// The installation id, while events are recorded.
+    pub installation: Option<Uuid>,
+    /// How many events ended in which way, since it was opened in this process.
+    pub counts: Counts,
 }
 
 impl Telemetry {
+    /// Starts to open telemetry for the application of that name: letters, digits, `.`, `_` and `-`.
     pub fn builder(source: impl Into<String>) -> Builder {
-        Builder {
-            source: source.into(),
-            dir: PathBuf::new(),
-            profile: "default".to_owned(),
-        }
+        Builder::new(source)
     }
-    fn off(reason: impl Into<String>) -> Self {
+
+    pub(crate) fn on(opened: Opened) -> Self {
+        let Opened {
+            source,
+            path,
+            decision,
+            installation,
+            limits,
+            recorder,
+        } = opened;
+        let state = State::On {
+            recorder,
+            limits,
+            installation,
+        };
         Self {
-            source: String::new(),
-            directory: None,
-            reason: reason.into(),
+            source,
+            place: Some((path, decision)),
+            state,
         }
     }
-    pub fn record(&self, draft: Draft) -> Offer {
-        let Some(directory) = &self.directory else {
+
+    pub(crate) fn off(
+        source: impl Into<String>,
+        place: Option<(PathBuf, Decision)>,
+        reason: String,
+    ) -> Self {
+        Self {
+            source: source.into(),
+            place,
+            state: State::Off { reason },
+        }
+    }
+
+    /// Returns a layer for a registry. Several layers of one handle, in one subscriber or in several,
+    /// record each event once for each layer that sees it.
+    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    {
+        let (gate, limits, recorder) = match &self.state {
+            State::On {
+                recorder, limits, ..
+            } => (Gate::Open, limits, Some(Arc::clone(recorder))),
+            State::Off { .. } => (Gate::Shut, &Limits::default(), None),
+        };
+        let recording = RecordLayer::new(&self.source, LineLimits::from(limits), recorder);
+        recording.with_filter(gate)
+    }
+
+    /// Records what does not come from `tracing`.
+    pub fn record(&self, draft: &Draft) -> Offer {
+        let State::On {
+            recorder, limits, ..
+        } = &self.state
+        else {
             return Offer::Refused;
         };
-        let record = Record {
-            timestamp: crate::clock::now(),
+        let now = clock::now();
+        let mut frame = Vec::new();
+        let loose = Loose {
             level: draft.level,
-            source: self.source.clone(),
-            target: "localtel".to_owned(),
-            event: Some(draft.event),
-            message: draft.message,
-            session: uuid::Uuid::now_v7(),
-            seq: 0,
-            properties: draft.properties,
-            spans: Vec::new(),
+            source: &self.source,
+            target: draft.target.as_deref().unwrap_or(&self.source),
+            event: Some(&draft.event),
+            message: draft.message.as_deref(),
+            properties: &draft.properties,
         };
-        let name = "events.000001.jsonl";
-        let file = directory
-            .open_append(name)
-            .or_else(|_| directory.create_append(name));
-        let written = file.and_then(|mut file| {
-            let mut line = serde_json::to_vec(&record)?;
-            line.push(b'\n');
-            file.write_all(&line)
-        });
-        written.map_or(Offer::Dropped, |()| Offer::Recorded)
+        encode_loose(
+            &mut frame,
+            LineLimits::from(limits),
+            now,
+            Own::Application,
+            loose,
+        );
+        recorder.offer(&frame, clock::micros_since_epoch())
     }
+
+    /// Writes everything recorded before the call and waits for it, at most five seconds.
+    ///
+    /// # Errors
+    ///
+    /// See [`flush_within`](Self::flush_within).
     pub fn flush(&self) -> Result<()> {
-        let path = std::path::Path::new("");
-        let written = std::io::Result::Ok(());
-        written.map_err(Error::io("flush", path))
+        self.flush_within(FLUSH_WAIT)
     }
-    pub fn status(&self) -> Status<'_> {
-        Status(&self.reason)
+
+    /// Writes everything recorded before the call and waits for it: after `Ok` it is in the file, and with
+    /// a durability other than [`Os`](crate::Durability::Os) it survives a power cut. Where telemetry is off
+    /// there is nothing to write.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the disk refuses, or if it is not done in time. What could not be written stays in memory
+    /// and is tried again.
+    pub fn flush_within(&self, timeout: Duration) -> Result<()> {
+        match &self.state {
+            State::On { recorder, .. } => recorder.flush(Instant::now() + timeout),
+            State::Off { .. } => Ok(()),
+        }
+    }
+
+    /// Tells how it is.
+    pub fn status(&self) -> Status {
+        let (counts, trouble, off_because, installation) = match &self.state {
+            State::On {
+                recorder,
+                installation,
+                ..
+            } => {
+                let (counts, trouble) = recorder.state();
+                (counts, trouble, None, Some(*installation))
+            }
+            State::Off { reason } => (Counts::default(), None, Some(reason.clone()), None),
+        };
+        Status {
+            is_recording: off_because.is_none(),
+            off_because,
+            trouble,
+            directory: self.directory().map(Path::to_owned),
+            decision: self.place.as_ref().map(|(_, decision)| decision.clone()),
+            installation,
+            counts,
+        }
+    }
+
+    /// Returns where events are recorded, or would be.
+    pub fn directory(&self) -> Option<&Path> {
+        self.place.as_ref().map(|(path, _)| path.as_path())
+    }
+
+    /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what
+    /// became of all events. Dropping the handle does the same with five seconds.
+    pub fn close(self, timeout: Duration) -> Counts {
+        match &self.state {
+            State::On { recorder, .. } => {
+                recorder.close(Instant::now() + timeout);
+                recorder.state().0
+            }
+            State::Off { .. } => Counts::default(),
+        }
+    }
+
+    /// Fails where telemetry is off, with the reason, for those who want to know.
+    ///
+    /// # Errors
+    ///
+    /// Fails where telemetry is off.
+    pub fn require(&self) -> Result<()> {
+        match &self.state {
+            State::On { .. } => Ok(()),
+            State::Off { reason } => Err(ErrorKind::Off {
+                reason: reason.clone(),
+            }
+            .into()),
+        }
     }
 }
 
-#[derive(Debug)]
-pub struct Status<'a>(&'a str);
-
-impl Status<'_> {
-    pub fn reason(&self) -> &str {
-        self.0
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let State::On { recorder, .. } = &self.state {
+            recorder.close(Instant::now() + FLUSH_WAIT);
+        }
     }
 }
+
+/// How long a flush and the end wait: a disk that takes no line in five seconds takes none in ten, and
+/// nobody waits longer for a program to end.
+const FLUSH_WAIT: Duration = Duration::from_secs(5);

@@ -1,8 +1,6 @@
 //! `clear`: removes recorded events, as whole segments, after saying which. Which ones go is decided from
 //! their facts alone; removing them while others write is the store's.
 
-use std::path::Path;
-
 use time::OffsetDateTime;
 
 use super::exit::Exit;
@@ -11,6 +9,7 @@ use super::failure::Failure;
 use super::place::Place;
 use super::screen::Screen;
 use crate::record::format_timestamp;
+use crate::store;
 use crate::store::segment::SegmentNumber;
 
 /// What to remove.
@@ -40,13 +39,13 @@ pub(crate) fn run(
     let path = place.path();
     let plan = plan(facts::read(&path)?, before);
     for line in plan.describe() {
-        writeln!(screen.out, "{line}")?;
+        writeln!(screen.stdout, "{line}")?;
     }
     if plan.goes.is_empty() {
         return Ok(Exit::Done);
     }
     if args.dry_run {
-        writeln!(screen.out, "dry run: nothing was removed")?;
+        writeln!(screen.stdout, "dry run: nothing was removed")?;
         return Ok(Exit::Done);
     }
     if !args.yes {
@@ -58,13 +57,13 @@ pub(crate) fn run(
             );
         }
         if !screen.ask("remove them?")? {
-            writeln!(screen.err, "nothing was removed")?;
+            writeln!(screen.stderr, "nothing was removed")?;
             return Ok(Exit::Done);
         }
     }
-    let cleared = stand_in::clear(&path, plan.keep_from)?;
+    let cleared = store::clear(&path, plan.keep_from, screen.now)?;
     writeln!(
-        screen.out,
+        screen.stdout,
         "removed {}, {}",
         count(cleared.segments, "segment"),
         size(cleared.bytes)
@@ -108,7 +107,9 @@ fn plan(segments: Vec<SegmentFacts>, before: Option<OffsetDateTime>) -> Plan {
         before,
     };
     let Some(before) = before else {
+        // What is left of an earlier `clear` is an active segment without a byte.
         plan.goes = segments;
+        plan.goes.pop_if(|active| active.bytes == 0);
         return plan;
     };
     let firsts: Vec<Option<OffsetDateTime>> = segments
@@ -233,54 +234,13 @@ Examples:
   localtel clear --before 2026-11-01T00:00:00Z --yes
   localtel clear --before 2026-11-01 --dry-run";
 
-/// STAND-IN, to be replaced when branches meet: `clear` by `store::clear`, `parse_time` by `cli::time`.
+/// STAND-IN, to be replaced by `cli::time` when branches meet.
 mod stand_in {
-    use std::time::{Duration, Instant};
-
     use time::format_description::well_known::Rfc3339;
 
-    use super::{Failure, OffsetDateTime, Path, SegmentNumber};
-    use crate::error::{Error, Result};
-    use crate::store::disk::{Access, Directory, OpenError};
-    use crate::store::lock::LockFile;
-    use crate::store::segment::FileName;
+    use super::{Failure, OffsetDateTime};
 
-    pub(super) struct Cleared {
-        pub(super) segments: u64,
-        pub(super) bytes: u64,
-    }
-
-    pub(super) fn clear(path: &Path, keep_from: Option<SegmentNumber>) -> Result<Cleared> {
-        let directory = Directory::open(path, Access::Write).map_err(|error| match error {
-            OpenError::Io(error) => Error::io("open", path)(error),
-            OpenError::Unfit(reason) => Error::directory(path, reason),
-        })?;
-        let deadline = Instant::now() + Duration::from_secs(5);
-        let _locked = LockFile::open(&directory)?.lock(&directory, deadline)?;
-        let mut cleared = Cleared {
-            segments: 0,
-            bytes: 0,
-        };
-        for name in directory.names().map_err(Error::io("list", path))? {
-            let Some(Ok(FileName::Segment(number))) = name.to_str().map(str::parse) else {
-                continue;
-            };
-            if keep_from.is_some_and(|keep| number >= keep) {
-                continue;
-            }
-            let name = number.file_name();
-            let facts = directory.facts(&name).map_err(Error::io("look at", path))?;
-            directory.remove(&name).map_err(Error::io("remove", path))?;
-            cleared.segments += 1;
-            cleared.bytes += facts.bytes;
-        }
-        Ok(cleared)
-    }
-
-    pub(super) fn parse_time(
-        text: &str,
-        _now: OffsetDateTime,
-    ) -> std::result::Result<OffsetDateTime, Failure> {
+    pub(super) fn parse_time(text: &str, _now: OffsetDateTime) -> Result<OffsetDateTime, Failure> {
         let whole = if text.len() == 10 {
             format!("{text}T00:00:00Z")
         } else {
@@ -335,6 +295,14 @@ mod tests {
     fn without_a_time_everything_goes() {
         let plan = plan(three(), None);
         assert_eq!((going(&plan), plan.keep_from), (vec![4, 5, 6], None));
+    }
+
+    #[test]
+    fn an_empty_active_segment_is_nothing_to_remove() {
+        let mut segments = three();
+        segments[2].bytes = 0;
+        assert_eq!(going(&plan(segments.clone(), None)), [4, 5]);
+        assert!(going(&plan(segments.split_off(2), None)).is_empty());
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) fn status(
     if args.json {
         let text = serde_json::to_string(&report)
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
-        writeln!(screen.out, "{text}")?;
+        writeln!(screen.stdout, "{text}")?;
     } else {
         report.print(screen)?;
     }
@@ -81,7 +81,7 @@ struct By {
 struct Wanted {
     kind: &'static str,
     text: String,
-    wanted: String,
+    consent: String,
 }
 
 /// The stored choice.
@@ -116,7 +116,7 @@ impl Report {
                 .map(|overruled| Wanted {
                     kind: overruled.by.kind(),
                     text: overruled.by.to_string(),
-                    wanted: overruled.wanted.to_string(),
+                    consent: overruled.wanted.to_string(),
                 })
                 .collect(),
             problems: decision.problems.clone(),
@@ -129,12 +129,12 @@ impl Report {
     }
 
     fn print(&self, screen: &mut Screen<'_>) -> std::io::Result<()> {
-        let out = &mut screen.out;
+        let out = &mut screen.stdout;
         writeln!(out, "status: {}", self.status)?;
         writeln!(out, "uuid: {}", self.uuid.as_deref().unwrap_or("none"))?;
         writeln!(out, "decided by: {}{}", self.decided_by.text, self.when())?;
         for overruled in &self.overruled {
-            writeln!(out, "overruled: {} ({})", overruled.text, overruled.wanted)?;
+            writeln!(out, "overruled: {} ({})", overruled.text, overruled.consent)?;
         }
         writeln!(out, "locked: {}", if self.locked { "yes" } else { "no" })?;
         for problem in &self.problems {
@@ -222,7 +222,7 @@ fn choose(
     let path = place.path();
     let before = consent::store_choice(&path, wanted, by, screen.now)?;
     if let Some(problem) = before.problem() {
-        writeln!(screen.err, "localtel: replaced: {}", plain(&problem))?;
+        writeln!(screen.stderr, "localtel: replaced: {}", plain(&problem))?;
     }
     let decision = place.decide(environment, &Stored::read_at(&path));
     let effect = if decision.state == wanted {
@@ -235,7 +235,7 @@ fn choose(
         format!("; {now} for now because of {}", decision.decided_by)
     };
     writeln!(
-        screen.out,
+        screen.stdout,
         "{wanted} for {} (profile {}): saved{effect}",
         place.source, place.profile
     )?;
@@ -255,7 +255,7 @@ pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Fail
             Failure::from(error)
         }
     })?;
-    writeln!(screen.out, "uuid: {}", installation.id)?;
+    writeln!(screen.stdout, "uuid: {}", installation.id)?;
     Ok(Exit::Done)
 }
 

@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::error::{Error, Result};
-use crate::store::disk::{Access, Directory, OpenError};
+use crate::store;
+use crate::store::disk::{Access, Directory};
 use crate::store::segment::{FileName, SegmentNumber};
 
 /// What is known of one segment.
@@ -33,10 +34,8 @@ pub(crate) struct SegmentFacts {
 ///
 /// Fails if the directory or one of its segments is there and cannot be read.
 pub(crate) fn read(path: &Path) -> Result<Vec<SegmentFacts>> {
-    let directory = Directory::open(path, Access::Read).map_err(|error| match error {
-        OpenError::Io(error) => Error::io("open", path)(error),
-        OpenError::Unfit(reason) => Error::directory(path, reason),
-    })?;
+    let directory =
+        Directory::open(path, Access::Read).map_err(|error| store::open_error(path, error))?;
     let names = directory.names().map_err(Error::io("list", path))?;
     let mut numbers: Vec<SegmentNumber> = names
         .iter()

@@ -1,7 +1,6 @@
 //! Why a command could not do what it was asked: the message, the next step, and the exit that follows.
 //! Library errors become failures here, and nowhere else is a message for people put together from one.
 
-use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io;
 
@@ -115,7 +114,7 @@ impl From<io::Error> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let complaint = Complaint {
-            message: chain(&error),
+            message: error.chain(),
             details: Vec::new(),
             hint: hint_for(&error),
         };
@@ -126,18 +125,6 @@ impl From<Error> for Failure {
             Self::Failed(complaint)
         }
     }
-}
-
-/// Joins an error and its sources.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 fn hint_for(error: &Error) -> Option<String> {

@@ -39,7 +39,7 @@ pub(crate) fn completions(
         "localtel",
         &mut script,
     );
-    screen.out.write_all(&script)?;
+    screen.stdout.write_all(&script)?;
     Ok(Exit::Done)
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn man(args: &ManArgs, screen: &mut Screen<'_>) -> Result<Exit, Failu
         );
     }
     for page in pages {
-        Man::new(page).render(&mut screen.out)?;
+        Man::new(page).render(&mut screen.stdout)?;
     }
     Ok(Exit::Done)
 }

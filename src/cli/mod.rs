@@ -21,7 +21,7 @@ use clap::Parser as _;
 
 use self::args::{Arguments, Command};
 use self::failure::Failure;
-use self::screen::Screen;
+use self::screen::{Colour, Screen, Sink};
 use crate::environment::Environment;
 
 pub use self::exit::Exit;
@@ -29,16 +29,18 @@ pub use self::exit::Exit;
 /// Runs the command that this process was called with, and says how it ended.
 pub fn main() -> Exit {
     let environment = Environment::of_process();
-    let is_terminal = io::stdout().is_terminal();
+    let sink = if io::stdout().is_terminal() {
+        Sink::Terminal
+    } else {
+        Sink::Pipe
+    };
     let mut screen = Screen {
-        out: &mut BufWriter::new(io::stdout().lock()),
-        err: &mut io::stderr().lock(),
-        input: &mut io::stdin().lock(),
+        stdout: &mut BufWriter::new(io::stdout().lock()),
+        stderr: &mut io::stderr().lock(),
+        stdin: &mut io::stdin().lock(),
         can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
-        is_terminal,
-        has_colour: is_terminal
-            && !environment.is_no_color()
-            && environment.term().is_some_and(|term| term != "dumb"),
+        sink,
+        colour: Colour::of(sink, &environment),
         now: crate::clock::now(),
     };
     execute(std::env::args_os(), &environment, &mut screen)
@@ -55,15 +57,15 @@ fn execute(
         Err(error) => explain(&error, screen),
     };
     let outcome = outcome.and_then(|exit| {
-        screen.out.flush()?;
+        screen.stdout.flush()?;
         Ok(exit)
     });
     outcome.unwrap_or_else(|failure| {
         // There is nobody left to tell if this fails as well.
         let _told = screen
-            .out
+            .stdout
             .flush()
-            .and_then(|()| screen.err.write_all(failure.text().as_bytes()));
+            .and_then(|()| screen.stderr.write_all(failure.text().as_bytes()));
         failure.exit()
     })
 }
@@ -96,13 +98,12 @@ fn explain(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure
         let text = text
             .strip_prefix("error: ")
             .map_or(text.clone(), |rest| format!("localtel: {rest}"));
-        screen.err.write_all(text.as_bytes())?;
+        screen.stderr.write_all(text.as_bytes())?;
         return Ok(Exit::Usage);
     }
-    if screen.has_colour {
-        write!(screen.out, "{}", styled.ansi())?;
-    } else {
-        write!(screen.out, "{styled}")?;
+    match screen.colour {
+        Colour::On => write!(screen.stdout, "{}", styled.ansi())?,
+        Colour::Off => write!(screen.stdout, "{styled}")?,
     }
     Ok(Exit::Done)
 }

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::args::PlaceArgs;
-use super::facts::{self, SegmentFacts};
-use super::failure::{Failure, chain};
+use super::facts;
+use super::failure::Failure;
 use crate::consent::{Consent, Decision, Inputs, Stored, WhenUndecided, decide};
 use crate::directory::{self, Platform, Profile, Source};
 use crate::environment::Environment;
@@ -122,7 +122,7 @@ fn several_in(root: &Path, sources: &[Source]) -> Failure {
 /// Says in a clause how much is there and how recent it is.
 fn overview(path: &Path) -> String {
     match facts::read(path) {
-        Err(error) => chain(&error),
+        Err(error) => error.chain(),
         Ok(segments) => {
             let bytes = facts::size(segments.iter().map(|segment| segment.bytes).sum());
             let last = segments.iter().filter_map(|segment| segment.last).max();

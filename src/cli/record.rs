@@ -132,7 +132,7 @@ struct Recording {
 
 impl Recording {
     fn offer(&mut self, wish: Wish) {
-        match self.telemetry.record(wish.into_draft()) {
+        match self.telemetry.record(&wish.into_draft()) {
             Offer::Recorded => {}
             Offer::Refused => self.refused += 1,
             Offer::Dropped => self.dropped += 1,
@@ -142,7 +142,7 @@ impl Recording {
     fn take_lines(&mut self, typed: &Wish, screen: &mut Screen<'_>) -> Result<(), Failure> {
         let mut number = 0_u64;
         loop {
-            let line = next_line(screen.input)
+            let line = next_line(screen.stdin)
                 .map_err(|error| Failure::failed(format!("could not read the input: {error}")))?;
             number += 1;
             let wish = match line {
@@ -156,7 +156,7 @@ impl Recording {
                 Err(reason) => {
                     self.bad_lines += 1;
                     writeln!(
-                        screen.err,
+                        screen.stderr,
                         "localtel: line {number} was not recorded: {reason}"
                     )?;
                 }
@@ -172,12 +172,12 @@ impl Recording {
     ) -> Result<Exit, Failure> {
         if self.refused > 0 {
             writeln!(
-                screen.err,
+                screen.stderr,
                 "localtel: not recorded: {}",
-                self.telemetry.status().reason()
+                self.telemetry.status().off_because.unwrap_or_default()
             )?;
             writeln!(
-                screen.err,
+                screen.stderr,
                 "hint: `localtel {0} status` says who decided that, `localtel {0} enable` allows it",
                 place.words()
             )?;
@@ -272,7 +272,7 @@ fn plain_value(text: &str) -> Value {
 
 fn read_text(path: &Path) -> Result<String, Failure> {
     let bytes = disk::read_any(path).map_err(|error| {
-        let text = super::failure::chain(&Error::io("read", path)(error));
+        let text = Error::io("read", path)(error).chain();
         Failure::failed(text).hint("write key:=\"@...\" for a value that starts with `@`")
     })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -46,14 +46,17 @@ pub(crate) fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    screen.out.flush()?;
+    screen.stdout.flush()?;
     let started = Instant::now();
     let end = match Running::start(&args.command, environment) {
         Ok(running) => running.wait()?,
         Err(NotStarted { end, reason }) => {
             let program = args.command.first().map(|word| word.to_string_lossy());
             let program = program.unwrap_or_default();
-            writeln!(screen.err, "localtel: could not run {program:?}: {reason}")?;
+            writeln!(
+                screen.stderr,
+                "localtel: could not run {program:?}: {reason}"
+            )?;
             end
         }
     };
@@ -64,7 +67,7 @@ pub(crate) fn run(
         .delivery(Delivery::Inline)
         .open();
     // Whatever becomes of the record, the command has ended as it has.
-    let _offer = telemetry.record(draft(&args.called(), milliseconds, end));
+    let _offer = telemetry.record(&draft(&args.called(), milliseconds, end));
     let _flushed = telemetry.flush();
     Ok(end.exit())
 }

@@ -6,20 +6,51 @@ use std::io::{self, BufRead, Write};
 
 use time::OffsetDateTime;
 
+use crate::environment::Environment;
+
+/// What stands behind the standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sink {
+    /// A person's terminal.
+    Terminal,
+    /// A pipe or a file.
+    Pipe,
+}
+
+/// Whether colours are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Colour {
+    /// They are.
+    On,
+    /// No escape sequence is written.
+    Off,
+}
+
+impl Colour {
+    /// Decides on colour: only on a terminal that can show it, and never where `NO_COLOR` is set.
+    pub(crate) fn of(sink: Sink, environment: &Environment) -> Self {
+        let is_dumb = environment.term().is_some_and(|term| term == "dumb");
+        match sink {
+            Sink::Terminal if !environment.is_no_color() && !is_dumb => Self::On,
+            Sink::Terminal | Sink::Pipe => Self::Off,
+        }
+    }
+}
+
 /// The handles and facts that a command works with.
 pub(crate) struct Screen<'a> {
     /// Where data goes.
-    pub(crate) out: &'a mut dyn Write,
+    pub(crate) stdout: &'a mut dyn Write,
     /// Where everything else goes.
-    pub(crate) err: &'a mut dyn Write,
+    pub(crate) stderr: &'a mut dyn Write,
     /// Where data and answers come from.
-    pub(crate) input: &'a mut dyn BufRead,
+    pub(crate) stdin: &'a mut dyn BufRead,
     /// Whether a question would reach a person who can answer it.
     pub(crate) can_ask: bool,
-    /// Whether data goes to a terminal.
-    pub(crate) is_terminal: bool,
-    /// Whether data may be coloured.
-    pub(crate) has_colour: bool,
+    /// What stands behind `stdout`.
+    pub(crate) sink: Sink,
+    /// Whether `stdout` shows colours.
+    pub(crate) colour: Colour,
     /// When the command started.
     pub(crate) now: OffsetDateTime,
 }
@@ -27,11 +58,11 @@ pub(crate) struct Screen<'a> {
 impl Screen<'_> {
     /// Asks a question that is answered yes only by a plain yes.
     pub(crate) fn ask(&mut self, question: &str) -> io::Result<bool> {
-        self.out.flush()?;
-        write!(self.err, "{question} [y/N] ")?;
-        self.err.flush()?;
+        self.stdout.flush()?;
+        write!(self.stderr, "{question} [y/N] ")?;
+        self.stderr.flush()?;
         let mut answer = String::new();
-        self.input.read_line(&mut answer)?;
+        self.stdin.read_line(&mut answer)?;
         Ok(matches!(
             answer.trim().to_ascii_lowercase().as_str(),
             "y" | "yes"
@@ -59,12 +90,12 @@ impl Memory {
     pub(crate) fn with<T>(&mut self, body: impl FnOnce(&mut Screen<'_>) -> T) -> T {
         let mut input = io::Cursor::new(self.input.clone());
         body(&mut Screen {
-            out: &mut self.out,
-            err: &mut self.err,
-            input: &mut input,
+            stdout: &mut self.out,
+            stderr: &mut self.err,
+            stdin: &mut input,
             can_ask: self.can_ask,
-            is_terminal: false,
-            has_colour: false,
+            sink: Sink::Pipe,
+            colour: Colour::Off,
             now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
         })
     }

@@ -390,12 +390,12 @@ fn a_closed_pipe_is_success_without_a_word() {
         let mut memory = Memory::default();
         let exit = memory.with(|screen| {
             let mut screen = Screen {
-                out: &mut ClosedPipe,
-                err: screen.err,
-                input: screen.input,
+                stdout: &mut ClosedPipe,
+                stderr: screen.stderr,
+                stdin: screen.stdin,
                 can_ask: false,
-                is_terminal: false,
-                has_colour: false,
+                sink: Sink::Pipe,
+                colour: Colour::Off,
                 now: screen.now,
             };
             execute(words.map(OsString::from), &environment, &mut screen)

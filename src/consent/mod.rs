@@ -10,7 +10,11 @@ use std::str::FromStr;
 use crate::environment::Variable;
 use crate::error::{Error, Result};
 
-pub(crate) use stored::{Choice, Installation, Stored, installation, reset, store_choice};
+#[cfg(test)]
+use stored::Choice;
+pub(crate) use stored::{Stored, installation};
+#[cfg(feature = "cli")]
+pub(crate) use stored::{reset, store_choice};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

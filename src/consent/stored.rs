@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Consent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::format_timestamp;
+use crate::store;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::lock::{LockFile, Locked};
 use crate::store::segment::FileName;
@@ -351,10 +352,7 @@ fn write(directory: &Directory, choice: &Choice) -> Result<()> {
 }
 
 fn open_to_write(path: &Path) -> Result<Directory> {
-    Directory::open(path, Access::Write).map_err(|error| match error {
-        OpenError::Io(error) => Error::io("make or open", path)(error),
-        OpenError::Unfit(reason) => Error::directory(path, reason),
-    })
+    Directory::open(path, Access::Write).map_err(|error| store::open_error(path, error))
 }
 
 /// Takes the directory's lock; a lock file that lost its name meanwhile is opened anew.

@@ -280,6 +280,15 @@ impl Directory {
     pub(crate) fn append(&self, mut file: &File, bytes: &[u8]) -> io::Result<usize> {
         #[cfg(test)]
         let bytes = self.faults.shorten(bytes)?;
+        // Beyond its limit on file sizes the kernel would send SIGXFSZ, which ends the host.
+        if let Some(bytes_max) =
+            rustix::process::getrlimit(rustix::process::Resource::Fsize).current
+        {
+            let bytes_now = u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(u64::MAX);
+            if bytes_now.saturating_add(bytes.len() as u64) > bytes_max {
+                return Err(io::Error::from(rustix::io::Errno::FBIG));
+            }
+        }
         file.write(bytes)
     }
 

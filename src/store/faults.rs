@@ -1,5 +1,6 @@
 //! Failing and cutting short the n-th operation of a directory, for tests of the store.
 
+use std::cmp::Ordering;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -8,10 +9,13 @@ use std::sync::{Arc, Mutex};
 pub(crate) enum Fault {
     /// It fails once with this error number.
     Once(i32),
-    /// It and everything after it fails with this error number, as if the process had died there.
+    /// It and everything after it fails with this error number.
     Sticky(i32),
     /// If it is a write, half of its bytes get through; otherwise nothing happens.
     Short,
+    /// As if the process had been killed there: a write gets half of its bytes through, and nothing
+    /// happens any more after it.
+    Death,
 }
 
 /// Counts operations and fails the chosen one. Clones share the count.
@@ -47,36 +51,47 @@ impl Faults {
 
     pub(super) fn before(&self, operation: &'static str) -> io::Result<()> {
         match self.0.lock().unwrap().step(operation) {
-            Some(Fault::Once(errno) | Fault::Sticky(errno)) => {
-                Err(io::Error::from_raw_os_error(errno))
-            }
-            Some(Fault::Short) | None => Ok(()),
+            Step::Whole | Step::Half => Ok(()),
+            Step::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
         }
     }
 
     pub(super) fn shorten<'a>(&self, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
         match self.0.lock().unwrap().step("write") {
-            Some(Fault::Once(errno) | Fault::Sticky(errno)) => {
-                Err(io::Error::from_raw_os_error(errno))
-            }
-            Some(Fault::Short) => Ok(&bytes[..bytes.len() / 2]),
-            None => Ok(bytes),
+            Step::Whole => Ok(bytes),
+            Step::Half => Ok(&bytes[..bytes.len() / 2]),
+            Step::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
         }
     }
 }
 
+/// How one operation goes.
+enum Step {
+    Whole,
+    Half,
+    Fails(i32),
+}
+
 impl Plan {
-    fn step(&mut self, operation: &'static str) -> Option<Fault> {
+    fn step(&mut self, operation: &'static str) -> Step {
         let here = self.operations;
         self.operations += 1;
-        let (nth, fault) = self.planned?;
-        let hit = match fault {
-            Fault::Once(_) | Fault::Short => here == nth,
-            Fault::Sticky(_) => here >= nth,
+        let Some((nth, fault)) = self.planned else {
+            return Step::Whole;
         };
-        if hit {
-            self.reached.push(operation);
-        }
-        hit.then_some(fault)
+        let is_write = operation == "write";
+        let step = match (fault, here.cmp(&nth)) {
+            (_, Ordering::Less) | (Fault::Once(_) | Fault::Short, Ordering::Greater) => {
+                return Step::Whole;
+            }
+            (Fault::Once(errno) | Fault::Sticky(errno), _) => Step::Fails(errno),
+            (Fault::Short, Ordering::Equal) => Step::Half,
+            (Fault::Death, Ordering::Equal) if is_write => Step::Half,
+            (Fault::Death, Ordering::Equal | Ordering::Greater) => Step::Fails(EIO),
+        };
+        self.reached.push(operation);
+        step
     }
 }
+
+const EIO: i32 = 5;

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use super::Listed;
+use super::segment::SegmentNumber;
 use crate::error::{Error, Result};
 
 const KIB: u64 = 1 << 10;
@@ -155,6 +157,27 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// Returns the lowest number to keep so that one more full segment fits: by size and by count.
+    pub(crate) fn keep_from(&self, listed: &[Listed]) -> SegmentNumber {
+        let mut bytes: u64 = listed.iter().map(|segment| segment.bytes).sum();
+        let mut count = listed.len() as u64;
+        let count_max = self.segments_max.unwrap_or(u64::MAX);
+        let mut keep_from = SegmentNumber::FIRST;
+        for pair in listed.windows(2) {
+            let [oldest, next] = pair else { break };
+            let fits = bytes.saturating_add(self.segment_bytes_max) <= self.total_bytes_max;
+            if fits && count < count_max {
+                break;
+            }
+            bytes -= oldest.bytes;
+            count -= 1;
+            keep_from = next.number;
+        }
+        keep_from
+    }
+}
+
 /// A record that only says that a line was cut needs its own keys, a target and a source.
 const LINE_BYTES_LEAST: usize = 1024;
 
@@ -168,6 +191,33 @@ mod tests {
     #[test]
     fn the_defaults_fit_together() {
         assert!(Limits::default().validate().is_ok());
+    }
+
+    #[test]
+    fn the_oldest_go_until_one_more_full_segment_fits() {
+        let listed: Vec<Listed> = (3..=8)
+            .map(|number| Listed {
+                number: SegmentNumber::new(number).unwrap(),
+                bytes: 10 * MIB,
+            })
+            .collect();
+        let keep_from = |limits: Limits| limits.keep_from(&listed).get();
+        assert_eq!(keep_from(Limits::default()), 1, "60 + 16 of 256 MiB fit");
+        assert_eq!(
+            keep_from(Limits::default().total_bytes(60 * MIB)),
+            5,
+            "40 + 16 of 60 MiB fit"
+        );
+        assert_eq!(
+            keep_from(Limits::default().segments(3)),
+            7,
+            "two and the next are three"
+        );
+        assert_eq!(
+            keep_from(Limits::default().total_bytes(MIB)),
+            8,
+            "the head is never removed"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::{Home, err, out};
+use super::{Home, err, out};
 
 /// Starts a shell script under `run` and waits until it has printed `ready`.
 fn start(home: &Home, script: &str) -> (Child, BufReader<std::process::ChildStdout>) {

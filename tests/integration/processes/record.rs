@@ -6,7 +6,7 @@ use std::process::Stdio;
 use localtel::Level;
 use serde_json::json;
 
-use crate::{Home, err, out};
+use super::{Home, err, out};
 
 #[test]
 fn a_record_from_a_script_has_the_values_that_were_typed() {

@@ -1,10 +1,8 @@
-//! What only whole processes can show: one binary, a file for each capability.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests start processes and look at files from outside"
-)]
+//! What only whole processes of the CLI can show: a home of their own, and a file for each command.
 
+#[path = "processes/record.rs"]
 mod record;
+#[path = "processes/run.rs"]
 mod run;
 
 use std::path::{Path, PathBuf};

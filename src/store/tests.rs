@@ -1,0 +1,441 @@
+//! The store against a disk that fails: every operation of a workload fails once, fails for ever (as if the
+//! process had died there), or writes only a half. Afterwards a new writer must find its way, nothing that
+//! was acknowledged may be missing or doubled, and every line but a torn one must be whole.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+
+use super::faults::Fault;
+use super::limits::Limits;
+use super::segment::SegmentNumber;
+use super::{Appended, Store, clear, list};
+use crate::store::disk::{Access, Directory};
+
+/// Room for about forty lines in a segment and a hundred in all: everything happens soon.
+fn small() -> Limits {
+    Limits {
+        segment_bytes_max: 2000,
+        total_bytes_max: 6000,
+        ..Limits::default()
+    }
+}
+
+fn at(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_795_000_000 + seconds).unwrap()
+}
+
+/// A line that says which it is.
+fn line(id: usize) -> Vec<u8> {
+    format!(
+        "{{\"timestamp\":\"{}\",\"id\":{id}}}\n",
+        crate::format_timestamp(at(0))
+    )
+    .into_bytes()
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(5)
+}
+
+/// Appends lines and returns the ids of those that got in, with the first failure.
+fn append(
+    store: &mut Store,
+    ids: std::ops::Range<usize>,
+    now: OffsetDateTime,
+) -> (Vec<usize>, bool) {
+    let batch: Vec<u8> = ids.clone().flat_map(line).collect();
+    let turn = match store.begin(batch.len(), now, soon()) {
+        Ok(turn) => turn,
+        Err(_) => return (Vec::new(), false),
+    };
+    match turn.append(&batch) {
+        Appended::All => (ids.collect(), true),
+        Appended::Part { bytes, error: _ } => {
+            let whole = batch[..bytes].iter().filter(|byte| **byte == b'\n').count();
+            assert!(
+                bytes == 0 || batch[bytes - 1] == b'\n',
+                "only whole lines are acknowledged"
+            );
+            (ids.take(whole).collect(), false)
+        }
+    }
+}
+
+/// The ids in the directory in file order, and how many lines are none.
+fn contents(path: &std::path::Path) -> (Vec<usize>, usize) {
+    let directory = Directory::open(path, Access::Read).unwrap();
+    let (mut ids, mut damaged) = (Vec::new(), 0);
+    for segment in list(&directory).unwrap() {
+        let bytes = directory
+            .read_small(&segment.number.file_name(), 1 << 20)
+            .unwrap();
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match serde_json::from_slice::<serde_json::Value>(line) {
+                Ok(value) if line.ends_with(b"\n") => {
+                    ids.push(usize::try_from(value["id"].as_u64().unwrap()).unwrap());
+                }
+                Ok(_) | Err(_) => damaged += 1,
+            }
+        }
+    }
+    (ids, damaged)
+}
+
+fn segments(path: &std::path::Path) -> Vec<u64> {
+    let directory = Directory::open(path, Access::Read).unwrap();
+    list(&directory)
+        .unwrap()
+        .iter()
+        .map(|segment| segment.number.get())
+        .collect()
+}
+
+fn place() -> (TempDir, PathBuf) {
+    let root = TempDir::new().unwrap();
+    let path = root.path().join("telemetry");
+    (root, path)
+}
+
+/// Thirty batches of five lines over several rotations; a failed batch is tried once more, as the
+/// recorder does.
+fn workload(store: &mut Store) -> Vec<usize> {
+    let mut acknowledged = Vec::new();
+    for batch in 0..30 {
+        let mut next = batch * 5;
+        for _attempt in 0..2 {
+            let (ids, is_done) = append(store, next..batch * 5 + 5, at(0));
+            next += ids.len();
+            acknowledged.extend(ids);
+            if is_done {
+                break;
+            }
+        }
+    }
+    acknowledged
+}
+
+fn check_after(path: &std::path::Path, acknowledged: &[usize], what: &str) {
+    // A new writer finds its way, whatever was left behind.
+    let mut store = Store::new(path, small());
+    let (ids, is_done) = append(&mut store, 9000..9003, at(1));
+    assert!(
+        is_done && ids.len() == 3,
+        "{what}: a new writer cannot append"
+    );
+    let (found, damaged) = contents(path);
+    let distinct: HashSet<usize> = found.iter().copied().collect();
+    assert_eq!(distinct.len(), found.len(), "{what}: a line is doubled");
+    assert!(damaged <= 1, "{what}: {damaged} damaged lines");
+    assert_eq!(found[found.len() - 3..], [9000, 9001, 9002], "{what}");
+    // Retention takes whole segments from the oldest on: what is left is an unbroken end.
+    let lowest = found[0];
+    for id in acknowledged.iter().filter(|id| **id >= lowest) {
+        assert!(
+            distinct.contains(id),
+            "{what}: acknowledged line {id} is missing"
+        );
+    }
+    let numbers = segments(path);
+    assert!(
+        numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]),
+        "{what}: {numbers:?}"
+    );
+}
+
+fn sweep(fault: Fault) {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    store.faults.plan(usize::MAX, fault);
+    workload(&mut store);
+    let operations = store.faults.lift();
+    assert!(
+        operations > 200,
+        "the workload is too small to mean anything: {operations}"
+    );
+    for nth in 0..operations {
+        let (_root, path) = place();
+        let mut store = Store::new(&path, small());
+        store.faults.plan(nth, fault);
+        let acknowledged = workload(&mut store);
+        store.faults.lift();
+        let what = format!(
+            "{fault:?} at operation {nth} ({:?})",
+            store.faults.reached().first()
+        );
+        drop(store);
+        check_after(&path, &acknowledged, &what);
+    }
+}
+
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+#[test]
+fn one_failure_anywhere_loses_nothing_that_was_acknowledged() {
+    sweep(Fault::Once(EIO));
+}
+
+#[test]
+fn a_full_disk_at_any_operation_loses_nothing_that_was_acknowledged() {
+    sweep(Fault::Once(ENOSPC));
+}
+
+#[test]
+fn a_disk_that_dies_at_any_operation_loses_nothing_that_was_acknowledged() {
+    sweep(Fault::Sticky(EIO));
+}
+
+#[test]
+fn a_kill_at_any_operation_leaves_at_most_one_torn_line_and_loses_nothing_acknowledged() {
+    sweep(Fault::Death);
+}
+
+#[test]
+fn a_short_write_anywhere_leaves_whole_lines_only() {
+    sweep(Fault::Short);
+}
+
+#[test]
+fn a_torn_line_is_ended_before_anything_is_added() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    append(&mut store, 0..2, at(0));
+    let segment = path.join(SegmentNumber::FIRST.file_name());
+    let mut torn = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&segment)
+        .unwrap();
+    std::io::Write::write_all(&mut torn, b"{\"timestamp\":\"20").unwrap();
+    append(&mut store, 2..4, at(0));
+    assert_eq!(contents(&path), (vec![0, 1, 2, 3], 1));
+}
+
+#[test]
+fn a_directory_never_exceeds_its_total_by_more_than_a_batch() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    for batch in 0..200 {
+        append(&mut store, batch * 5..batch * 5 + 5, at(0));
+        let directory = Directory::open(&path, Access::Read).unwrap();
+        let bytes: u64 = list(&directory)
+            .unwrap()
+            .iter()
+            .map(|segment| segment.bytes)
+            .sum();
+        assert!(
+            bytes <= small().total_bytes_max,
+            "{bytes} bytes after batch {batch}"
+        );
+    }
+    assert!(segments(&path)[0] > 1, "the oldest segments are gone");
+}
+
+#[test]
+fn a_segment_older_than_its_bound_is_followed_by_the_next() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, Limits::default());
+    append(&mut store, 0..1, at(0));
+    append(&mut store, 1..2, at(24 * 3600 - 10));
+    assert_eq!(segments(&path), [1]);
+    append(&mut store, 2..3, at(24 * 3600 + 10));
+    assert_eq!(segments(&path), [1, 2]);
+}
+
+#[test]
+fn a_clock_that_jumps_back_neither_rotates_nor_removes() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, Limits::default());
+    append(&mut store, 0..1, at(0));
+    append(&mut store, 1..2, at(-400 * 24 * 3600));
+    assert_eq!(segments(&path), [1]);
+}
+
+#[test]
+fn segments_beyond_their_age_are_removed_at_the_next_rotation() {
+    let (_root, path) = place();
+    let day = 24 * 3600;
+    let mut store = Store::new(&path, Limits::default());
+    for days in 0..3 {
+        let stamp = crate::format_timestamp(at(days * day));
+        let batch = format!("{{\"timestamp\":\"{stamp}\",\"id\":{days}}}\n").into_bytes();
+        let turn = store
+            .begin(batch.len(), at(days * day + 5 * days), soon())
+            .unwrap();
+        assert!(matches!(turn.append(&batch), Appended::All));
+    }
+    assert_eq!(segments(&path), [1, 2, 3]);
+    append(&mut store, 3..4, at(93 * day));
+    assert_eq!(
+        segments(&path),
+        [3, 4],
+        "1 and 2 ended more than 90 days ago, 3 did not provably"
+    );
+}
+
+#[test]
+fn numbers_are_not_used_again_after_clear_or_after_the_directory_was_deleted() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    append(&mut store, 0..2, at(0));
+    let removed = clear(&path, None, at(0)).unwrap();
+    assert_eq!(removed.segments, 1);
+    assert_eq!(segments(&path), [2]);
+    append(&mut store, 2..4, at(0));
+    assert_eq!(contents(&path).0, [2, 3]);
+    std::fs::remove_dir_all(&path).unwrap();
+    append(&mut store, 4..6, at(0));
+    assert_eq!(segments(&path), [3]);
+}
+
+#[test]
+fn clear_removes_only_what_is_below_the_number_it_is_given() {
+    let (_root, path) = place();
+    let mut store = Store::new(
+        &path,
+        Limits {
+            segment_bytes_max: 2000,
+            ..Limits::default()
+        },
+    );
+    workload(&mut store);
+    let before = segments(&path);
+    let keep_from = SegmentNumber::new(3).unwrap();
+    clear(&path, Some(keep_from), at(0)).unwrap();
+    assert_eq!(segments(&path), before[2..]);
+    let floor = super::lock::Extent::peek(&Directory::open(&path, Access::Read).unwrap());
+    assert_eq!(floor.unwrap().floor, keep_from);
+}
+
+#[test]
+fn what_is_not_ours_is_never_removed_or_written() {
+    let (root, path) = place();
+    let mut store = Store::new(&path, small());
+    append(&mut store, 0..2, at(0));
+    let victim = root.path().join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    std::fs::write(path.join("notes.txt"), "mine").unwrap();
+    // The next segments' names lead elsewhere: a symlink, a second name of a file, a directory.
+    std::os::unix::fs::symlink(&victim, path.join("events.000002.jsonl")).unwrap();
+    std::fs::hard_link(&victim, path.join("events.000003.jsonl")).unwrap();
+    std::fs::create_dir(path.join("events.000004.jsonl")).unwrap();
+    let (ids, is_done) = append(&mut store, 2..4, at(0));
+    assert!(is_done && ids.len() == 2);
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    clear(&path, None, at(0)).ok();
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    assert_eq!(
+        std::fs::read_to_string(path.join("notes.txt")).unwrap(),
+        "mine"
+    );
+}
+
+#[test]
+fn a_stopped_holder_of_the_lock_costs_the_deadline_and_no_more() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    append(&mut store, 0..1, at(0));
+    let holder = std::fs::File::open(path.join("lock")).unwrap();
+    holder.lock().unwrap();
+    let started = Instant::now();
+    let refused = store.begin(10, at(0), started + Duration::from_millis(50));
+    assert!(matches!(
+        refused.unwrap_err().kind(),
+        crate::ErrorKind::Busy { .. }
+    ));
+    assert!(started.elapsed() < Duration::from_secs(2));
+    holder.unlock().unwrap();
+    assert!(append(&mut store, 1..2, at(0)).1);
+}
+
+/// What can happen to a directory between two appends.
+#[derive(Debug, Clone)]
+enum Step {
+    Append { writer: usize, lines: usize },
+    Clear,
+    DeleteHead,
+    EmptyCache,
+    Reopen { writer: usize },
+    Tear,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..3usize, 1..12usize).prop_map(|(writer, lines)| Step::Append { writer, lines }),
+        1 => Just(Step::Clear),
+        1 => Just(Step::DeleteHead),
+        1 => Just(Step::EmptyCache),
+        1 => (0..3usize).prop_map(|writer| Step::Reopen { writer }),
+        1 => Just(Step::Tear),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever happens in whatever order, writers go on, lines stay whole and in order, and what is
+    /// missing is what was removed.
+    #[test]
+    fn any_sequence_of_writers_and_accidents_leaves_an_unbroken_end(steps in steps()) {
+        let (_root, path) = place();
+        let limits = Limits { segment_bytes_max: 600, total_bytes_max: u64::MAX, ..Limits::default() };
+        let mut stores: Vec<Store> = (0..3).map(|_| Store::new(&path, limits.clone())).collect();
+        let mut kept: Vec<usize> = Vec::new();
+        let (mut next, mut torn, mut highest, mut forgot) = (0, 0, 0, false);
+        for step in steps {
+            let is_append = matches!(step, Step::Append { .. });
+            match step {
+                Step::Append { writer, lines } => {
+                    let (ids, is_done) = append(&mut stores[writer], next..next + lines, at(0));
+                    prop_assert!(is_done);
+                    next += lines;
+                    kept.extend(ids);
+                }
+                Step::Clear if path.exists() => {
+                    clear(&path, None, at(0)).unwrap();
+                    kept.clear();
+                    torn = 0;
+                }
+                Step::DeleteHead if path.exists() => {
+                    if let Some(head) = segments(&path).last() {
+                        let head = path.join(SegmentNumber::new(*head).unwrap().file_name());
+                        std::fs::remove_file(&head).unwrap();
+                        let (found, damaged) = contents(&path);
+                        kept = found;
+                        torn = damaged;
+                    }
+                }
+                Step::EmptyCache if path.join("lock").exists() => {
+                    std::fs::write(path.join("lock"), "").unwrap();
+                    // A number whose file and whose cache are both gone is known to nobody.
+                    forgot = true;
+                }
+                Step::Reopen { writer } => stores[writer] = Store::new(&path, limits.clone()),
+                Step::Tear if path.exists() => {
+                    if let Some(head) = segments(&path).last() {
+                        let head = path.join(SegmentNumber::new(*head).unwrap().file_name());
+                        let mut file = std::fs::OpenOptions::new().append(true).open(head).unwrap();
+                        std::io::Write::write_all(&mut file, b"{\"torn").unwrap();
+                        torn += 1;
+                    }
+                }
+                Step::Clear | Step::DeleteHead | Step::EmptyCache | Step::Tear => {}
+            }
+            if path.exists() {
+                if is_append && !forgot {
+                    let head = segments(&path).last().copied().unwrap_or(0);
+                    prop_assert!(head >= highest, "a number was used again: {} after {}", head, highest);
+                    highest = head;
+                }
+                let (found, damaged) = contents(&path);
+                prop_assert_eq!(&found, &kept);
+                prop_assert!(damaged <= torn);
+            }
+        }
+    }
+}
