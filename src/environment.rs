@@ -99,16 +99,19 @@ impl Environment {
     }
 
     /// Tells whether colour is unwanted: `NO_COLOR` is set to anything but nothing.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_no_color(&self) -> bool {
         self.path("NO_COLOR").is_some()
     }
 
     /// Returns the kind of terminal.
+    #[cfg(feature = "cli")]
     pub(crate) fn term(&self) -> Option<String> {
         self.text("TERM")
     }
 
     /// Returns the first of these variables that is set to something.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn first_of(&self, names: &[&str]) -> Option<String> {
         names
             .iter()

@@ -226,8 +226,8 @@ const STAYS_SHOWN_MAX: usize = 5;
 
 /// Examples for `clear`.
 pub(crate) const EXAMPLES: &str = "\
-Removes whole segments, the oldest first. Programs that record go on without loss. The stored choice and
-the installation id stay.
+Removes whole segments, the oldest first. Programs that record go on without loss. \
+The stored choice and the installation id stay.
 
 Examples:
   localtel clear                              everything, after asking

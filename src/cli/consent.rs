@@ -267,8 +267,8 @@ Examples:
 
 /// Examples for `enable`.
 pub(crate) const ENABLE_EXAMPLES: &str = "\
-The choice is stored for one profile of one application. DO_NOT_TRACK, a flag of the application and the
-variable <APP>_TELEMETRY are stronger; `localtel status` says who decides.
+The choice is stored for one profile of one application. DO_NOT_TRACK, a flag \
+of the application and the variable <APP>_TELEMETRY are stronger; `localtel status` says who decides.
 
 Examples:
   localtel --app myapp enable
@@ -278,12 +278,12 @@ Examples:
 pub(crate) const DISABLE_EXAMPLES: &str = "\
 Examples:
   localtel --app myapp disable
-  localtel --app myapp disable && localtel --app myapp clear   also remove what was recorded";
+  localtel --app myapp clear          also remove what was recorded";
 
 /// Examples for `reset`.
 pub(crate) const RESET_EXAMPLES: &str = "\
-The id and the salt of the hashes are both replaced; the choice stays. Records that are already there
-keep the old id; `localtel clear` removes them.
+The id and the salt of the hashes are both replaced; the choice stays. Records that \
+are already there keep the old id; `localtel clear` removes them.
 
 Examples:
   localtel --app myapp reset";

@@ -61,11 +61,10 @@ fn execute(
         Ok(exit)
     });
     outcome.unwrap_or_else(|failure| {
-        // There is nobody left to tell if this fails as well.
-        let _told = screen
-            .stdout
-            .flush()
-            .and_then(|()| screen.stderr.write_all(failure.text().as_bytes()));
+        // What was written so far comes first; if it cannot be written, that may be the failure itself,
+        // and if nobody can be told, the exit code still says so.
+        let _written = screen.stdout.flush();
+        let _told = screen.stderr.write_all(failure.text().as_bytes());
         failure.exit()
     })
 }

@@ -171,16 +171,19 @@ impl Recording {
         screen: &mut Screen<'_>,
     ) -> Result<Exit, Failure> {
         if self.refused > 0 {
-            writeln!(
+            let status = self.telemetry.status();
+            let words = place.words();
+            let reason = status.off_because.unwrap_or_default();
+            writeln!(screen.stderr, "localtel: not recorded: {reason}")?;
+            write!(
                 screen.stderr,
-                "localtel: not recorded: {}",
-                self.telemetry.status().off_because.unwrap_or_default()
+                "hint: `localtel {words} status` says who decided that"
             )?;
-            writeln!(
-                screen.stderr,
-                "hint: `localtel {0} status` says who decided that, `localtel {0} enable` allows it",
-                place.words()
-            )?;
+            if status.decision.is_some_and(|decision| decision.is_locked) {
+                writeln!(screen.stderr)?;
+            } else {
+                writeln!(screen.stderr, ", `localtel {words} enable` allows it")?;
+            }
         }
         if self.dropped > 0 {
             return Err(Failure::failed(format!(
@@ -286,8 +289,8 @@ const LINE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Examples for `record`.
 pub(crate) const EXAMPLES: &str = "\
-Whole numbers, numbers and true or false are recognised; everything else is a string. From the input, one
-JSON object per line, `event`, `level` and `message` are taken and all other keys are properties.
+Whole numbers, numbers and true or false are recognised; everything else is a string. \
+From the input, one JSON object per line, `event`, `level` and `message` are taken and all other keys are properties.
 
 Examples:
   localtel --app deploy record deploy version=1.2.0 ok=true duration=871

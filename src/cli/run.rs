@@ -306,8 +306,8 @@ const NOT_EXECUTABLE: u8 = 126;
 
 /// Examples for `run`.
 pub(crate) const EXAMPLES: &str = "\
-The command keeps its input, output, signals and exit code; if recording is off it simply runs. A command
-that is not found ends with 127, one that cannot be executed with 126, as in a shell.
+The command keeps its input, output, signals and exit code; if recording is off it \
+simply runs. A command that is not found ends with 127, one that cannot be executed with 126, as in a shell.
 
 Examples:
   localtel --app myapp run -- make test

@@ -37,32 +37,29 @@ impl Home {
     fn with_segments(self, segments: &[&[u8]]) -> Self {
         fs::create_dir_all(self.telemetry()).unwrap();
         for (index, minutes) in segments.iter().enumerate() {
-            let lines: String = minutes
-                .iter()
-                .map(|minute| {
-                    format!("{{\"timestamp\":\"2026-11-21T08:{minute:02}:00.000000Z\"}}\n")
-                })
-                .collect();
+            let line = |minute: &u8| {
+                format!("{{\"timestamp\":\"2026-11-21T08:{minute:02}:00.000000Z\"}}\n")
+            };
+            let lines: Vec<String> = minutes.iter().map(line).collect();
             let name = format!("events.{:06}.jsonl", index + 1);
-            fs::write(self.telemetry().join(name), lines).unwrap();
+            fs::write(self.telemetry().join(name), lines.concat()).unwrap();
         }
         self
     }
 
-    fn run_on(&self, memory: &mut Memory, words: &str) -> Exit {
+    fn run_on(&self, memory: &mut Memory, line: &str) -> Exit {
         let variables: Vec<(&str, &str)> = self
             .variables
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let environment = Environment::made_up("localtel", &variables);
-        let words = std::iter::once("localtel").chain(words.split_whitespace());
-        memory.with(|screen| execute(words.map(OsString::from), &environment, screen))
+        memory.with(|screen| execute(words(line), &environment, screen))
     }
 
-    fn run(&self, words: &str) -> (Exit, String, String) {
+    fn run(&self, line: &str) -> (Exit, String, String) {
         let mut memory = Memory::default();
-        let exit = self.run_on(&mut memory, words);
+        let exit = self.run_on(&mut memory, line);
         (exit, memory.out(), memory.err())
     }
 }
@@ -385,21 +382,62 @@ impl io::Write for ClosedPipe {
 #[test]
 fn a_closed_pipe_is_success_without_a_word() {
     let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
-    for words in ["--app x status", "--version", "man all", "completions zsh"] {
-        let words = std::iter::once("localtel").chain(words.split_whitespace());
+    for line in ["--app x status", "--version", "man all", "completions zsh"] {
         let mut memory = Memory::default();
         let exit = memory.with(|screen| {
-            let mut screen = Screen {
-                stdout: &mut ClosedPipe,
-                stderr: screen.stderr,
-                stdin: screen.stdin,
-                can_ask: false,
-                sink: Sink::Pipe,
-                colour: Colour::Off,
-                now: screen.now,
-            };
-            execute(words.map(OsString::from), &environment, &mut screen)
+            let mut output = ClosedPipe;
+            let mut screen = with_output(screen, &mut output);
+            execute(words(line), &environment, &mut screen)
         });
         assert_eq!((exit, memory.err().as_str()), (Exit::Done, ""));
     }
+}
+
+/// Output onto a full disk.
+struct FullDisk;
+
+impl io::Write for FullDisk {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_and_is_said() {
+    let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
+    let mut memory = Memory::default();
+    let exit = memory.with(|screen| {
+        let mut output = FullDisk;
+        let mut screen = with_output(screen, &mut output);
+        execute(words("--app x status"), &environment, &mut screen)
+    });
+    assert_eq!(exit, Exit::Failed);
+    assert!(
+        memory
+            .err()
+            .starts_with("localtel: could not write the output: ")
+    );
+}
+
+/// The same screen with another output.
+fn with_output<'a>(screen: &'a mut Screen<'_>, stdout: &'a mut dyn io::Write) -> Screen<'a> {
+    Screen {
+        stdout,
+        stderr: screen.stderr,
+        stdin: screen.stdin,
+        can_ask: false,
+        sink: Sink::Pipe,
+        colour: Colour::Off,
+        now: screen.now,
+    }
+}
+
+fn words(line: &str) -> impl Iterator<Item = OsString> {
+    std::iter::once("localtel")
+        .chain(line.split_whitespace())
+        .map(OsString::from)
 }
