@@ -328,6 +328,13 @@ fn trouble_with_a_directory_is_one_message_with_the_next_step() {
         assert!(err.contains("\nhint: "), "{err}");
         assert_eq!(err.lines().count(), 2, "{err}");
     }
+    let (exit, out, _) = home.run(&format!("--dir {} status", file.display()));
+    assert_eq!(exit, Exit::Done);
+    assert!(out.starts_with("status: disabled\n"), "{out}");
+    assert!(
+        out.contains("problem: the directory cannot serve: a file stands"),
+        "{out}"
+    );
     let (exit, _, err) = home.run(&format!("--dir {} enable", file.display()));
     assert_eq!(exit, Exit::Failed);
     assert!(err.contains("\nhint: "), "{err}");

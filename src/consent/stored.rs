@@ -31,7 +31,7 @@ pub(crate) enum Stored {
     Choice(Choice),
     /// It cannot be read or understood. It counts as disabled and is kept as it is.
     Damaged {
-        /// What is wrong with it.
+        /// What is wrong with what.
         reason: String,
     },
     /// A newer version wrote it. It counts as disabled and is never replaced.
@@ -162,7 +162,7 @@ impl Stored {
             Ok(bytes) => Self::parse(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(error) => Self::Damaged {
-                reason: format!("it cannot be read: {error}"),
+                reason: format!("consent.json cannot be read: {error}"),
             },
         }
     }
@@ -173,16 +173,18 @@ impl Stored {
             Ok(directory) => Self::read(&directory),
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(OpenError::Io(error)) => Self::Damaged {
-                reason: format!("its directory cannot be opened: {error}"),
+                reason: format!("the directory cannot be opened: {error}"),
             },
             Err(OpenError::Unfit(reason)) => Self::Damaged {
-                reason: format!("its directory cannot serve: {reason}"),
+                reason: format!("the directory cannot serve: {reason}"),
             },
         }
     }
 
     fn parse(bytes: &[u8]) -> Self {
-        Self::try_parse(bytes).unwrap_or_else(|reason| Self::Damaged { reason })
+        Self::try_parse(bytes).unwrap_or_else(|reason| Self::Damaged {
+            reason: format!("consent.json is damaged: {reason}"),
+        })
     }
 
     fn try_parse(bytes: &[u8]) -> std::result::Result<Self, String> {
@@ -241,12 +243,10 @@ impl Stored {
     pub(crate) fn problem(&self) -> Option<String> {
         match self {
             Self::Missing | Self::Choice(_) => None,
-            Self::Damaged { reason } => Some(format!(
-                "consent.json is damaged and counts as disabled: {reason}"
-            )),
+            Self::Damaged { reason } => Some(format!("{reason}; this counts as disabled")),
             Self::Newer { format } => Some(format!(
-                "consent.json is of format {format}, which only a newer localtel understands, \
-                 and counts as disabled"
+                "consent.json is of format {format}, which only a newer localtel understands; \
+                 this counts as disabled"
             )),
         }
     }
