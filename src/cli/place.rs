@@ -20,6 +20,17 @@ pub(crate) struct Place {
     pub(crate) profile: Profile,
     /// The directory of the default profile.
     pub(crate) base: PathBuf,
+    /// How it was named.
+    pub(crate) named: Named,
+}
+
+/// How a place was named, and is to be named to another command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// By the application, or by being the only one.
+    Application,
+    /// By the directory.
+    Directory,
 }
 
 impl Place {
@@ -43,10 +54,14 @@ impl Place {
 
     /// Returns the words that name this place to another command.
     pub(crate) fn words(&self) -> String {
+        let place = match self.named {
+            Named::Application => format!("--app {}", self.source),
+            Named::Directory => format!("--dir {}", self.base.display()),
+        };
         if self.profile.is_default() {
-            format!("--app {}", self.source)
+            place
         } else {
-            format!("--app {} --profile {}", self.source, self.profile)
+            format!("{place} --profile {}", self.profile)
         }
     }
 }
@@ -63,6 +78,10 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
             source,
             profile,
             base,
+            named: match args.dir {
+                Some(_) => Named::Directory,
+                None => Named::Application,
+            },
         });
     }
     if let Some(source) = args.app.clone() {
@@ -71,6 +90,7 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
             source,
             profile,
             base,
+            named: Named::Application,
         });
     }
     let root = directory::state_root(environment, Platform::THIS)?;
@@ -81,6 +101,7 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
             base: directory::under(&root, &source),
             source,
             profile,
+            named: Named::Application,
         }),
         (Some(last), false) => {
             sources.push(last);
@@ -162,9 +183,11 @@ mod tests {
         let environment = Environment::made_up("localtel", &variables);
         let typed = find(&named(None, Some("/typed"), None), &environment).unwrap();
         assert_eq!(typed.path(), Path::new("/typed"));
+        assert_eq!(typed.words(), "--dir /typed");
         let set = find(&named(Some("myapp"), None, Some("work")), &environment).unwrap();
         assert_eq!(set.path(), Path::new("/elsewhere/profiles/work"));
         assert_eq!(set.source.as_str(), "myapp");
+        assert_eq!(set.words(), "--app myapp --profile work");
     }
 
     #[test]

@@ -171,7 +171,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Says in a clause why it is so.
+    /// Says why it is so, and what could not be understood.
     pub fn reason(&self) -> String {
         match self.state {
             Consent::Undecided if self.is_recording => {
@@ -181,7 +181,12 @@ impl Decision {
                 "nobody has decided, and until then nothing is recorded".to_owned()
             }
             Consent::Enabled | Consent::Disabled => {
-                format!("{} by {}", self.state, self.decided_by)
+                let mut reason = format!("{} by {}", self.state, self.decided_by);
+                for problem in &self.problems {
+                    reason.push_str("; ");
+                    reason.push_str(problem);
+                }
+                reason
             }
         }
     }
