@@ -14,7 +14,6 @@ mod record;
 mod recorder;
 mod store;
 mod telemetry;
-mod writer;
 
 pub use builder::Builder;
 pub use telemetry::{Status, Telemetry};

@@ -46,6 +46,7 @@
 pub(crate) mod disk;
 #[cfg(test)]
 pub(crate) mod faults;
+mod head;
 pub(crate) mod limits;
 pub(crate) mod lock;
 pub(crate) mod segment;
@@ -60,14 +61,15 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use self::disk::{Access, Directory, FileId, OpenError, read_at};
+pub(crate) use self::head::clear;
 use self::limits::Limits;
-use self::lock::{Extent, LockFile, Locked};
+use self::lock::{LockFile, Locked};
 use self::segment::{FileName, SegmentNumber};
 use crate::error::{Error, Result};
 
@@ -275,267 +277,12 @@ impl Store {
         Ok(Entered { size, tail })
     }
 
-    /// Finds head and floor: in the cache where it agrees with the directory, else in the directory.
-    fn find(&mut self, directory: &Directory, locked: &Locked) -> Result<Found> {
-        let exists = |number: SegmentNumber| directory.facts(&number.file_name()).is_ok();
-        let cached = locked.extent();
-        if let Some(extent) = cached
-            && exists(extent.head)
-            && !exists(extent.head.next())
-        {
-            self.highest_seen = self.highest_seen.max(Some(extent.head));
-            return Ok(Found {
-                extent,
-                next: extent.head.next(),
-            });
-        }
-        let listed = list(directory)?;
-        let lowest = listed.first().map(|segment| segment.number);
-        let highest = listed.last().map(|segment| segment.number);
-        let head = highest
-            .max(cached.map(|extent| extent.head))
-            .max(self.highest_seen);
-        self.highest_seen = head;
-        Ok(head.map_or(
-            Found {
-                extent: Extent {
-                    head: SegmentNumber::FIRST,
-                    floor: SegmentNumber::FIRST,
-                },
-                next: SegmentNumber::FIRST,
-            },
-            |head| {
-                let floor = cached.map(|extent| extent.floor).or(lowest).unwrap_or(head);
-                Found {
-                    extent: Extent {
-                        head,
-                        floor: floor.min(head),
-                    },
-                    next: head.next(),
-                }
-            },
-        ))
-    }
-
-    /// Makes the head this writer's active segment. Returns its size, or nothing if it may not be
-    /// appended to: gone, closed, or not a plain file of ours.
-    fn settle(
-        &mut self,
-        directory: &Directory,
-        head: SegmentNumber,
-        now: OffsetDateTime,
-    ) -> Result<Option<u64>> {
-        let name = head.file_name();
-        let facts = match directory.facts(&name) {
-            Ok(facts) if facts.is_ours && facts.is_writable => facts,
-            Ok(_) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("look at", &self.path.join(name))(error)),
-        };
-        if self
-            .active
-            .as_ref()
-            .is_some_and(|active| active.id == facts.id)
-        {
-            return Ok(Some(facts.bytes));
-        }
-        self.active = None;
-        let file = match directory.open_append(&name) {
-            Ok(file) => file,
-            // Somebody put something else there since we looked.
-            Err(error) if is_strange(&error) => return Ok(None),
-            Err(error) => return Err(Error::io("open", &self.path.join(name))(error)),
-        };
-        let facts = directory
-            .facts_of(&file)
-            .map_err(Error::io("look at", &self.path.join(name)))?;
-        if !facts.is_ours {
-            return Ok(None);
-        }
-        let started = first_timestamp(&file).unwrap_or(now);
-        self.active = Some(Active {
-            number: head,
-            file,
-            id: facts.id,
-            bytes: SIZE_UNKNOWN,
-            started,
-            condition: Condition::Sound,
-        });
-        Ok(Some(facts.bytes))
-    }
-
-    fn must_rotate(&self, size: u64, batch_bytes: u64, now: OffsetDateTime) -> bool {
-        let Some(active) = &self.active else {
-            return true;
-        };
-        let is_full = size > 0 && size.saturating_add(batch_bytes) > self.limits.segment_bytes_max;
-        let is_old = size > 0 && (now - active.started) > self.limits.segment_age_max;
-        is_full || is_old || active.condition == Condition::InDoubt
-    }
-
-    /// Makes the next segment the head and returns its size.
-    fn rotate(
-        &mut self,
-        directory: &Directory,
-        locked: &Locked,
-        found: Found,
-        now: OffsetDateTime,
-    ) -> Result<u64> {
-        let floor = self.make_room(directory, locked, found.extent, now)?;
-        let old = self.active.take();
-        let mut number = found.next;
-        let (file, facts) = loop {
-            match self.create(directory, number)? {
-                Some(created) => break created,
-                // Something that is not ours has the name: numbers are plenty.
-                None => number = number.next(),
-            }
-        };
-        locked.set_extent(
-            directory,
-            Extent {
-                head: number,
-                floor,
-            },
-        )?;
-        self.highest_seen = Some(number);
-        if let Some(old) = old {
-            close_segment(directory, &old.file);
-        }
-        // Nothing depends on the symlink: it is for people, and the next rotation tries again.
-        drop(directory.replace_symlink(
-            &FileName::Latest.to_string(),
-            &FileName::LatestPartial.to_string(),
-            &number.file_name(),
-        ));
-        let started = first_timestamp(&file).unwrap_or(now);
-        let bytes = if facts.bytes == 0 { 0 } else { SIZE_UNKNOWN };
-        let condition = Condition::Sound;
-        self.active = Some(Active {
-            number,
-            file,
-            id: facts.id,
-            bytes,
-            started,
-            condition,
-        });
-        Ok(facts.bytes)
-    }
-
-    /// Creates the segment of that number, or takes over one whose creator died before the cache moved.
-    /// Returns nothing if the name belongs to something that may not be appended to.
-    fn create(
-        &self,
-        directory: &Directory,
-        number: SegmentNumber,
-    ) -> Result<Option<(File, disk::Facts)>> {
-        let name = number.file_name();
-        let path = self.path.join(&name);
-        let created = match directory.create_append(&name) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                match directory.open_append(&name) {
-                    Err(error) if is_strange(&error) => return Ok(None),
-                    opened => opened,
-                }
-            }
-            created => created,
-        };
-        let file = created.map_err(Error::io("create", &path))?;
-        let facts = directory
-            .facts_of(&file)
-            .map_err(Error::io("look at", &path))?;
-        Ok((facts.is_ours && facts.is_writable).then_some((file, facts)))
-    }
-
-    /// Removes the oldest closed segments until one more fits within the limits, and returns the floor.
-    fn make_room(
-        &self,
-        directory: &Directory,
-        locked: &Locked,
-        extent: Extent,
-        now: OffsetDateTime,
-    ) -> Result<SegmentNumber> {
-        let listed = list(directory)?;
-        let mut keep_from = self.limits.keep_from(&listed).max(extent.floor);
-        for pair in listed.windows(2) {
-            let [older, newer] = pair else { break };
-            // Lines are in time order but for the moment between encoding and writing, so the start of
-            // the next segment bounds the newest record of this one.
-            let is_expired = older.number < extent.head
-                && first_timestamp_of(directory, newer.number)
-                    .is_some_and(|started| now - started > self.limits.age_max);
-            if !is_expired {
-                break;
-            }
-            keep_from = keep_from.max(newer.number);
-        }
-        let (extent, removed, failure) =
-            self.move_floor(directory, locked, extent, keep_from, &listed)?;
-        let bytes: u64 = listed.iter().map(|segment| segment.bytes).sum();
-        let left = bytes.saturating_sub(removed.bytes);
-        match failure {
-            Some(error)
-                if left.saturating_add(self.limits.segment_bytes_max)
-                    > self.limits.total_bytes_max =>
-            {
-                Err(error)
-            }
-            Some(_) | None => Ok(extent.floor),
-        }
-    }
-
-    /// Declares everything below `keep_from` removed, then removes it, lowest number first. Returns also
-    /// the first failure: one file that cannot be removed does not keep the others.
-    ///
-    /// This is the one place where segments end on purpose: what declares a removal belongs here.
-    fn move_floor(
-        &self,
-        directory: &Directory,
-        locked: &Locked,
-        extent: Extent,
-        keep_from: SegmentNumber,
-        listed: &[Listed],
-    ) -> Result<(Extent, Removed, Option<Error>)> {
-        let moved = Extent {
-            head: extent.head,
-            floor: extent.floor.max(keep_from),
-        };
-        if moved != extent {
-            locked.set_extent(directory, moved)?;
-        }
-        let mut removed = Removed::default();
-        let mut failure = None;
-        for segment in listed.iter().filter(|segment| segment.number < moved.floor) {
-            let name = segment.number.file_name();
-            match directory.remove(&name) {
-                Ok(()) => {
-                    removed.segments += 1;
-                    removed.bytes += segment.bytes;
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    failure
-                        .get_or_insert_with(|| Error::io("remove", &self.path.join(name))(error));
-                }
-            }
-        }
-        Ok((moved, removed, failure))
-    }
-
     fn active_mut(&mut self) -> Result<&mut Active> {
         let path = &self.path;
         self.active
             .as_mut()
             .ok_or_else(|| Error::directory(path, "no segment could be made"))
     }
-}
-
-/// Head and floor, and the number that the next segment takes.
-#[derive(Debug, Clone, Copy)]
-struct Found {
-    extent: Extent,
-    /// One above the head, or the first number where there never was a segment.
-    next: SegmentNumber,
 }
 
 /// Where a batch will stand.
@@ -610,44 +357,6 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Removes the segments below `keep_from`, or all of them if it is absent: then a new head is made first,
-/// so that running writers move on and lose nothing.
-///
-/// # Errors
-///
-/// An error says what could not be removed; what was declared removed before that stays declared.
-pub(crate) fn clear(
-    path: &Path,
-    keep_from: Option<SegmentNumber>,
-    now: OffsetDateTime,
-) -> Result<Removed> {
-    // Only what is named goes: the limits are the recording application's business.
-    let limits = Limits {
-        total_bytes_max: u64::MAX,
-        age_max: Duration::MAX,
-        ..Limits::default()
-    };
-    let mut store = Store::new(path, limits);
-    let (directory, locked) = store.lock(Instant::now() + CLEAR_LOCK_WAIT)?;
-    let mut found = store.find(&directory, &locked)?;
-    let keep_from = match keep_from {
-        Some(number) => number.min(found.extent.head),
-        None => {
-            let size = store.settle(&directory, found.extent.head, now)?;
-            if size != Some(0) {
-                store.rotate(&directory, &locked, found, now)?;
-                found = store.find(&directory, &locked)?;
-            }
-            found.extent.head
-        }
-    };
-    let listed = list(&directory)?;
-    let (_, removed, failure) =
-        store.move_floor(&directory, &locked, found.extent, keep_from, &listed)?;
-    drop(locked.unlock());
-    failure.map_or(Ok(removed), Err)
-}
-
 /// Lists the segments of a directory, lowest number first.
 ///
 /// # Errors
@@ -707,14 +416,6 @@ fn first_timestamp(file: &File) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(std::str::from_utf8(text).ok()?, &Rfc3339).ok()
 }
 
-/// Takes the write bit off a segment that is complete.
-///
-/// This is the one place where segments are closed: what seals them belongs here.
-fn close_segment(directory: &Directory, file: &File) {
-    // A lower number counts as closed whatever its mode: the bit is a hint, and may fail to change.
-    drop(directory.close(file));
-}
-
 /// Writes until all is written or the system refuses.
 fn write(directory: &Directory, active: &mut Active, bytes: &[u8]) -> (usize, Option<io::Error>) {
     let mut written = 0;
@@ -757,19 +458,6 @@ fn is_lack_of_room(error: &io::Error) -> bool {
     .contains(&error.kind())
 }
 
-/// Tells whether an open failed because something that is not a plain writable file has the name.
-fn is_strange(error: &io::Error) -> bool {
-    let errno = rustix::io::Errno::from_io_error(error);
-    errno == Some(rustix::io::Errno::LOOP)
-        || errno == Some(rustix::io::Errno::NXIO)
-        || [
-            io::ErrorKind::IsADirectory,
-            io::ErrorKind::NotFound,
-            io::ErrorKind::PermissionDenied,
-        ]
-        .contains(&error.kind())
-}
-
 /// A size that no file has: the next append looks at the last byte.
 const SIZE_UNKNOWN: u64 = u64::MAX;
 
@@ -778,7 +466,3 @@ const LOCK_FILE_TRIES: usize = 3;
 
 /// How often in a row a write may be interrupted: signals come in bursts, not for ever.
 const INTERRUPTIONS_MAX: usize = 100;
-
-/// How long `clear` waits for the lock: writers hold it for well under a millisecond, so ten seconds mean
-/// that a stopped process holds it.
-const CLEAR_LOCK_WAIT: Duration = Duration::from_secs(10);

@@ -9,11 +9,11 @@ use std::time::Instant;
 use time::OffsetDateTime;
 use uuid::{NoContext, Timestamp, Uuid};
 
+use super::{Counts, Durability, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
 use crate::error::{Error, Result};
 use crate::record::{Level, Properties};
-use crate::recorder::{Counts, Durability, Settings};
 use crate::store::{Appended, Place, Store};
 
 /// Numbers lines and writes them.

@@ -3,29 +3,34 @@
 //! `flush`, at the end and in inline delivery it is the caller. What is in a line is `encode`'s business,
 //! how bytes reach the disk is `store`'s.
 //!
-//! There is one [`Writer`], and taking it out of the staging area is the turn to write: lines reach the
+//! There is one `Writer`, and taking it out of the staging area is the turn to write: lines reach the
 //! file in the order in which they were staged, whoever writes. It alone numbers them, so a line that is
 //! dropped, or given up at the end, takes no number.
 //!
 //! Nothing here panics, prints or returns an error into the host. What cannot be kept is counted, and the
 //! count is recorded as soon as there is room.
 
+mod staging;
+mod turn;
+mod worker;
+mod writer;
+
 use std::cell::Cell;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::WorkerGuard;
 use uuid::Uuid;
 
-use crate::clock;
-use crate::encode::FrameHeader;
-use crate::error::{Error, ErrorKind, Result};
+use self::staging::{Attention, Phase, Staging, Unsynced};
+use self::turn::Shared;
+use self::worker::{Worker, start_worker};
+use self::writer::Writer;
+use crate::error::Result;
 use crate::store::limits::Limits;
-use crate::writer::{Settled, Writer};
 
 /// Who carries lines from memory to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,89 +139,6 @@ struct Core {
     worker: Option<Worker>,
     guard: Mutex<Option<WorkerGuard>>,
     child: OnceLock<Box<Self>>,
-}
-
-/// The way to wake the worker.
-#[derive(Debug)]
-struct Worker {
-    bell: NonBlocking,
-}
-
-/// What callers and worker share.
-#[derive(Debug)]
-struct Shared {
-    settings: Arc<Settings>,
-    staging: Mutex<Staging>,
-    /// Signalled when a turn to write has ended: there may be room, and lines may be settled.
-    turn_ended: Condvar,
-    /// Signalled when the lingering worker has something to do at once.
-    urgent: Condvar,
-    refused: AtomicU64,
-}
-
-/// What waits in memory.
-#[derive(Debug)]
-struct Staging {
-    frames: Vec<u8>,
-    /// Bytes that the writer took out and has not written yet.
-    taken_bytes: usize,
-    /// How many frames were ever staged, and how many of them are written or given up.
-    staged: u64,
-    settled: u64,
-    counts: Counts,
-    dropped_unreported: u64,
-    /// Nothing while somebody has the turn to write.
-    writer: Option<Box<Writer>>,
-    trouble: Option<Trouble>,
-    unsynced: Unsynced,
-    attention: Attention,
-    phase: Phase,
-}
-
-/// Why nothing could be written the last time.
-#[derive(Debug)]
-struct Trouble {
-    cause: Cause,
-    reason: String,
-    since: Instant,
-    retry_at: Instant,
-    pause: Duration,
-}
-
-/// What kind of trouble it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// Somebody else holds the directory's lock; it should not take long.
-    Busy,
-    /// The disk or the directory refuses; it may take for ever.
-    Refused,
-}
-
-/// Whether lines were written that may not survive a power cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unsynced {
-    Nothing,
-    Since(Instant),
-}
-
-/// What the worker is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attention {
-    /// There is none, or it has ended.
-    Absent,
-    /// It waits for the bell.
-    Parked,
-    /// It writes, or lingers for what comes next.
-    Awake,
-    /// As awake, and it has been told to stop lingering.
-    Called,
-}
-
-/// Whether events are still taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    Closed,
 }
 
 impl Recorder {
@@ -507,349 +429,15 @@ impl Drop for Core {
     }
 }
 
-impl Staging {
-    fn has_room(&self, frame_bytes: usize, limits: &Limits) -> bool {
-        self.frames.len() + self.taken_bytes + frame_bytes <= limits.buffer_bytes_max
-    }
-
-    /// Stages a record of our own; a few hundred bytes that the bound does not count.
-    fn stage_own(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
-        let mut frame = Vec::new();
-        encode(&mut frame);
-        self.frames.extend_from_slice(&frame);
-        self.staged += 1;
-    }
-
-    fn report_dropped(&mut self, settings: &Settings) {
-        let count = std::mem::take(&mut self.dropped_unreported);
-        if count == 0 {
-            return;
-        }
-        let reason = match &self.trouble {
-            Some(trouble) => trouble.reason.clone(),
-            None => "the buffer in memory was full".to_owned(),
-        };
-        self.stage_own(|out| Writer::encode_dropped(settings, count, &reason, out));
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Staging> {
-        // A poisoned lock is entered: what it guards is counters and whole frames.
-        self.staging.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait_for_turn<'a>(
-        &self,
-        staging: MutexGuard<'a, Staging>,
-        wait: Duration,
-    ) -> MutexGuard<'a, Staging> {
-        self.turn_ended
-            .wait_timeout(staging, wait)
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
-    }
-
-    /// Writes until so many frames are settled.
-    fn write_until(&self, ticket: u64, deadline: Instant) -> Result<()> {
-        let mut staging = self.lock();
-        loop {
-            if staging.settled >= ticket {
-                return Ok(());
-            }
-            let Some(writer) = staging.writer.take() else {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    let bytes_waiting = staging.frames.len() + staging.taken_bytes;
-                    return Err(ErrorKind::TimedOut { bytes_waiting }.into());
-                }
-                staging = self.wait_for_turn(staging, left);
-                continue;
-            };
-            let (ended, failure) = self.take_turn(staging, writer, deadline);
-            staging = ended;
-            if let Some(error) = failure {
-                return Err(error);
-            }
-        }
-    }
-
-    /// Writes one batch with the writer that the caller took out, and puts it back.
-    fn take_turn<'a>(
-        &'a self,
-        mut staging: MutexGuard<'a, Staging>,
-        mut writer: Box<Writer>,
-        deadline: Instant,
-    ) -> (MutexGuard<'a, Staging>, Option<Error>) {
-        if writer.is_empty() {
-            writer.take(&mut staging.frames);
-            staging.taken_bytes = writer.bytes_left();
-            staging.report_dropped(&self.settings);
-        }
-        drop(staging);
-        let settled = catch_unwind(AssertUnwindSafe(|| {
-            writer.write_batch(clock::now(), deadline)
-        }));
-        let Settled { frames, failure } = settled.unwrap_or_else(|_panic| Settled {
-            frames: 0,
-            failure: Some(Error::invalid(
-                "the writer",
-                "panicked; this is a bug in localtel",
-            )),
-        });
-        let mut staging = self.lock();
-        staging.settled += frames;
-        staging.taken_bytes = writer.bytes_left();
-        staging.writer = Some(writer);
-        if frames > 0 && self.settings.durability != Durability::Os {
-            staging.unsynced = match staging.unsynced {
-                Unsynced::Nothing => Unsynced::Since(Instant::now()),
-                since @ Unsynced::Since(_) => since,
-            };
-        }
-        match &failure {
-            None => staging.trouble = None,
-            Some(error) => staging.note_trouble(error),
-        }
-        self.turn_ended.notify_all();
-        (staging, failure)
-    }
-
-    /// Makes what is written survive a power cut.
-    fn sync(&self, deadline: Instant) -> Result<()> {
-        let mut staging = self.lock();
-        loop {
-            if staging.unsynced == Unsynced::Nothing {
-                return Ok(());
-            }
-            if let Some(mut writer) = staging.writer.take() {
-                staging.unsynced = Unsynced::Nothing;
-                drop(staging);
-                let synced = writer.sync();
-                let mut staging = self.lock();
-                staging.writer = Some(writer);
-                self.turn_ended.notify_all();
-                return synced;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(ErrorKind::TimedOut { bytes_waiting: 0 }.into());
-            }
-            staging = self.wait_for_turn(staging, left);
-        }
-    }
-
-    /// Counts what could not be written as failed and forgets it.
-    fn give_up(&self) {
-        let mut staging = self.lock();
-        let mut given_up = application_frames(&staging.frames);
-        if let Some(writer) = &mut staging.writer {
-            given_up += application_frames(writer.frames_left());
-            writer.forget();
-            staging.taken_bytes = 0;
-        }
-        staging.frames = Vec::new();
-        staging.settled = staging.staged;
-        staging.counts.recorded = staging.counts.recorded.saturating_sub(given_up);
-        staging.counts.failed += given_up;
-    }
-
-    /// The worker's work, from a ring of the bell until there is nothing to do: writes, then lingers for
-    /// a moment, so that a busy program pays for no wake-ups.
-    fn work(&self) {
-        let mut staging = self.lock();
-        while staging.phase == Phase::Open {
-            if staging.attention == Attention::Called {
-                staging.attention = Attention::Awake;
-            }
-            if staging.settled == staging.staged {
-                staging.report_dropped(&self.settings);
-            }
-            let ticket = staging.staged;
-            let is_due = staging
-                .trouble
-                .as_ref()
-                .is_none_or(|trouble| trouble.retry_at <= Instant::now());
-            if staging.settled < ticket && is_due {
-                drop(staging);
-                // What fails stays in memory and is tried again after a pause.
-                drop(self.write_until(ticket, Instant::now() + LOCK_WAIT));
-                staging = self.lock();
-            }
-            if let Some(wait) = staging.sync_wait(self.settings.durability)
-                && wait.is_zero()
-            {
-                drop(staging);
-                drop(self.sync(Instant::now() + LOCK_WAIT));
-                staging = self.lock();
-            }
-            let is_troubled = staging.trouble.is_some();
-            let wait = staging.pause(self.settings.durability);
-            let (lingered, _timeout) = self
-                .urgent
-                .wait_timeout_while(staging, wait, |staging| {
-                    staging.phase == Phase::Open
-                        && (is_troubled || staging.attention != Attention::Called)
-                })
-                .unwrap_or_else(PoisonError::into_inner);
-            staging = lingered;
-            let is_idle = staging.settled == staging.staged && staging.dropped_unreported == 0;
-            if is_idle && staging.unsynced == Unsynced::Nothing {
-                staging.attention = Attention::Parked;
-                return;
-            }
-        }
-    }
-}
-
-impl Staging {
-    fn note_trouble(&mut self, error: &Error) {
-        let cause = match error.kind() {
-            ErrorKind::Busy { .. } => Cause::Busy,
-            ErrorKind::Io { .. }
-            | ErrorKind::Directory { .. }
-            | ErrorKind::Format { .. }
-            | ErrorKind::TimedOut { .. }
-            | ErrorKind::Invalid { .. }
-            | ErrorKind::Off { .. } => Cause::Refused,
-        };
-        let reason = error.chain();
-        let now = Instant::now();
-        let (since, pause) = match &self.trouble {
-            Some(before) if before.cause == cause => (before.since, before.pause * 2),
-            Some(_) | None => (now, RETRY_LEAST),
-        };
-        let pause = pause.min(match cause {
-            Cause::Busy => RETRY_LEAST,
-            Cause::Refused => RETRY_MOST,
-        });
-        self.trouble = Some(Trouble {
-            cause,
-            reason,
-            since,
-            retry_at: now + pause,
-            pause,
-        });
-    }
-
-    /// Tells whether waiting for room makes sense: while the disk takes lines, and for a while after
-    /// somebody else took the lock.
-    fn is_worth_waiting(&self) -> bool {
-        match &self.trouble {
-            None => true,
-            Some(trouble) => trouble.cause == Cause::Busy && trouble.since.elapsed() < PATIENCE,
-        }
-    }
-
-    /// Returns how long it may still take until lines must survive a power cut.
-    fn sync_wait(&self, durability: Durability) -> Option<Duration> {
-        match (self.unsynced, durability) {
-            (Unsynced::Nothing, _) | (_, Durability::Os) => None,
-            (Unsynced::Since(_), Durability::EveryBatch) => Some(Duration::ZERO),
-            (Unsynced::Since(since), Durability::Interval(interval)) => {
-                Some((since + interval).saturating_duration_since(Instant::now()))
-            }
-        }
-    }
-
-    /// Returns how long the worker waits before it looks again.
-    fn pause(&self, durability: Durability) -> Duration {
-        if let Some(trouble) = &self.trouble {
-            return trouble.retry_at.saturating_duration_since(Instant::now());
-        }
-        let is_idle = self.settled == self.staged;
-        match self.sync_wait(durability) {
-            // Nothing but a sync is left to do; events that come meanwhile are looked for as ever.
-            Some(wait) if is_idle => wait.min(SYNC_LOOK),
-            Some(_) | None => LINGER,
-        }
-    }
-}
-
-/// What `tracing-appender` takes for the file: its messages are bells, and its `flush`, which it calls
-/// whenever no message is left, is the turn to work. It always reports success, because that worker
-/// swallows errors, and spins or forgets to stop after some of them.
-#[derive(Debug)]
-struct Sink {
-    shared: Arc<Shared>,
-}
-
-impl io::Write for Sink {
-    fn write(&mut self, bell: &[u8]) -> io::Result<usize> {
-        Ok(bell.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.shared.work();
-        Ok(())
-    }
-}
-
-impl Drop for Sink {
-    /// The thread ends: this is what a join would tell.
-    fn drop(&mut self) {
-        self.shared.lock().attention = Attention::Absent;
-        self.shared.turn_ended.notify_all();
-    }
-}
-
-/// Starts the worker thread, or returns nothing where the system has no thread to give: then callers
-/// write for themselves.
-fn start_worker(shared: &Arc<Shared>) -> Option<(Worker, WorkerGuard)> {
-    let sink = Sink {
-        shared: Arc::clone(shared),
-    };
-    let start = || {
-        NonBlockingBuilder::default()
-            .lossy(false)
-            .buffered_lines_limit(BELLS_MAX)
-            .thread_name("localtel")
-            .finish(sink)
-    };
-    let (bell, guard) = catch_unwind(AssertUnwindSafe(start)).ok()?;
-    Some((Worker { bell }, guard))
-}
-
-fn application_frames(mut frames: &[u8]) -> u64 {
-    let mut count = 0;
-    while let Some((header, _, rest)) = FrameHeader::split_first(frames) {
-        count += u64::from(!header.is_own);
-        frames = rest;
-    }
-    count
-}
-
-/// How long the worker waits for more before it parks. Above 200 events a second no caller pays for a
-/// wake-up, which costs some microseconds; below that, an idle program has no timer running.
-const LINGER: Duration = Duration::from_millis(5);
-
 /// How many bytes end the worker's lingering: at 1 GB/s the default buffer of 8 MiB would be full after
 /// 8 ms, and a timer may be late by as much.
 const URGENT_BYTES: usize = 256 * 1024;
-
-/// How often the worker looks for events while only a sync is left to do.
-const SYNC_LOOK: Duration = Duration::from_millis(100);
-
-/// How long the worker tries to get the directory's lock: other writers hold it for well under a
-/// millisecond, so this long means that a stopped process holds it. Then lines wait in memory.
-const LOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// How long a caller that writes for itself waits for the directory's lock.
 const INLINE_WAIT: Duration = Duration::from_millis(20);
 
 /// How long a caller sleeps at a time while it waits for room or for the worker's end.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
-
-/// How long a caller that asked for it waits for room while somebody else holds the directory's lock: far
-/// longer than any healthy process holds it, and bearable for a host.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The first and the longest pause after a failed write.
-const RETRY_LEAST: Duration = Duration::from_millis(100);
-const RETRY_MOST: Duration = Duration::from_secs(5);
-
-/// At most one bell and the end are on their way at a time.
-const BELLS_MAX: usize = 4;
 
 /// A fork copies the page tables of the process, which takes longer than this even for the smallest one;
 /// the first event of a child therefore comes at least this long after the last of its parent's thread.
@@ -858,6 +446,7 @@ const FORK_MICROS_LEAST: u64 = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
     use crate::draft::Draft;
     use crate::encode::{Loose, Own, encode_loose};
     use crate::record::Record;

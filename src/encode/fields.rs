@@ -1,0 +1,243 @@
+//! The fields of events and spans: visitors that write values under their prepared keys, each name
+//! once, the last one winning.
+
+use std::fmt::{self, Write as _};
+
+use tracing::field::{Field, Visit};
+
+use super::site::{Key, Site};
+use super::text::{Escaped, push_formatted, push_hex, push_number, push_string};
+use super::{Line, LineLimits, NAME_BYTES_MAX};
+
+/// The values of a span, each name once, rendered anew whenever one is recorded.
+#[derive(Debug, Default)]
+pub(crate) struct SpanValues {
+    /// For each recorded field its index among the call site's names and `"name":value`.
+    values: Vec<(usize, Vec<u8>)>,
+}
+
+impl SpanValues {
+    /// Takes over newly recorded values.
+    pub(crate) fn record(
+        &mut self,
+        site: &Site,
+        limits: LineLimits,
+        record: impl FnOnce(&mut dyn Visit),
+    ) {
+        record(&mut SpanFields {
+            values: self,
+            site,
+            limits,
+        });
+    }
+
+    /// Takes over newer values: each name's last one wins.
+    pub(crate) fn merge(&mut self, newer: Self) {
+        for (index, value) in newer.values {
+            match self.values.iter_mut().find(|(own, _)| *own == index) {
+                Some((_, old)) => *old = value,
+                None => self.values.push((index, value)),
+            }
+        }
+    }
+
+    /// Renders the span: `{"name":"…","properties":{…}}`.
+    pub(crate) fn render(&self, name: &str) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        out.extend_from_slice(b"{\"name\":");
+        push_string(&mut out, name, NAME_BYTES_MAX);
+        for (index, (_, value)) in self.values.iter().enumerate() {
+            let opening: &[u8] = if index == 0 {
+                b",\"properties\":{"
+            } else {
+                b","
+            };
+            out.extend_from_slice(opening);
+            out.extend_from_slice(value);
+        }
+        if !self.values.is_empty() {
+            out.push(b'}');
+        }
+        out.push(b'}');
+        out
+    }
+}
+
+/// Finds, for names that occur more than once, which field is recorded last.
+pub(super) struct LastOfName<'a> {
+    pub(super) site: &'a Site,
+    pub(super) last: Vec<Option<usize>>,
+}
+
+impl Visit for LastOfName<'_> {
+    fn record_debug(&mut self, field: &Field, _value: &dyn fmt::Debug) {
+        let first = self.site.first_of_name(field.index());
+        if let Some(last) = self.last.get_mut(first) {
+            *last = Some(field.index());
+        }
+    }
+}
+
+/// Writes the fields of an event into its line.
+pub(super) struct EventFields<'a, 'b> {
+    pub(super) line: &'a mut Line<'b>,
+    pub(super) site: &'a Site,
+    pub(super) winners: Option<&'a [Option<usize>]>,
+}
+
+impl EventFields<'_, '_> {
+    fn is_overridden(&self, field: &Field) -> bool {
+        self.winners.is_some_and(|winners| {
+            let winner = winners
+                .get(self.site.first_of_name(field.index()))
+                .copied()
+                .flatten();
+            winner != Some(field.index())
+        })
+    }
+}
+
+/// Writes the fields of a span into its values.
+struct SpanFields<'a> {
+    values: &'a mut SpanValues,
+    site: &'a Site,
+    limits: LineLimits,
+}
+
+/// Where a visited field goes; how its value is written is the same everywhere.
+trait Place {
+    /// Puts a value under the field's key; `text` says that the value is written as a string.
+    fn put(&mut self, field: &Field, text: Text, write: impl FnOnce(&mut Vec<u8>, usize));
+}
+
+/// Whether a value is written with quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Quoted,
+    Bare,
+}
+
+impl Place for EventFields<'_, '_> {
+    fn put(&mut self, field: &Field, text: Text, write: impl FnOnce(&mut Vec<u8>, usize)) {
+        if self.is_overridden(field) {
+            return;
+        }
+        match self.site.keys.get(field.index()) {
+            Some(Key::Property(key)) => self.line.property(key, write),
+            // A message is a string, also if the application gave a number.
+            Some(Key::Message) => self.line.message(|out, bytes_max| match text {
+                Text::Quoted => write(out, bytes_max),
+                Text::Bare => {
+                    out.push(b'"');
+                    write(out, bytes_max);
+                    out.push(b'"');
+                }
+            }),
+            None => {}
+        }
+    }
+}
+
+impl Place for SpanFields<'_> {
+    fn put(&mut self, field: &Field, _text: Text, write: impl FnOnce(&mut Vec<u8>, usize)) {
+        let Some(Key::Property(key)) = self.site.keys.get(field.index()) else {
+            return;
+        };
+        let mut value = key.to_vec();
+        write(&mut value, self.limits.string_bytes_max);
+        let first = self.site.first_of_name(field.index());
+        match self
+            .values
+            .values
+            .iter_mut()
+            .find(|(index, _)| *index == first)
+        {
+            Some((_, old)) => *old = value,
+            None => self.values.values.push((first, value)),
+        }
+    }
+}
+
+/// Implements `tracing`'s visitor once for both places.
+macro_rules! visit_into_place {
+    ($($place:ty),*) => {$(
+        impl Visit for $place {
+            fn record_str(&mut self, field: &Field, value: &str) {
+                self.put(field, Text::Quoted, |out, bytes_max| push_string(out, value, bytes_max));
+            }
+
+            fn record_i64(&mut self, field: &Field, value: i64) {
+                self.put(field, Text::Bare, |out, _| push_number(out, value));
+            }
+
+            fn record_u64(&mut self, field: &Field, value: u64) {
+                self.put(field, Text::Bare, |out, _| push_number(out, value));
+            }
+
+            fn record_bool(&mut self, field: &Field, value: bool) {
+                self.put(field, Text::Bare, |out, _| push_number(out, value));
+            }
+
+            fn record_f64(&mut self, field: &Field, value: f64) {
+                self.put(field, Text::Bare, |out, _| push_number(out, value));
+            }
+
+            fn record_i128(&mut self, field: &Field, value: i128) {
+                match i64::try_from(value) {
+                    Ok(value) => self.record_i64(field, value),
+                    Err(_) => match u64::try_from(value) {
+                        Ok(value) => self.record_u64(field, value),
+                        Err(_) => self.record_debug(field, &value),
+                    },
+                }
+            }
+
+            fn record_u128(&mut self, field: &Field, value: u128) {
+                match u64::try_from(value) {
+                    Ok(value) => self.record_u64(field, value),
+                    Err(_) => self.record_debug(field, &value),
+                }
+            }
+
+            fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+                self.put(field, Text::Quoted, |out, bytes_max| push_hex(out, value, bytes_max));
+            }
+
+            fn record_error(
+                &mut self,
+                field: &Field,
+                value: &(dyn std::error::Error + 'static),
+            ) {
+                self.put(field, Text::Quoted, |out, bytes_max| {
+                    push_formatted(out, bytes_max, |text| write_error_chain(text, value));
+                });
+            }
+
+            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+                self.put(field, Text::Quoted, |out, bytes_max| {
+                    push_formatted(out, bytes_max, |text| write!(text, "{value:?}"));
+                });
+            }
+        }
+    )*};
+}
+
+visit_into_place!(EventFields<'_, '_>, SpanFields<'_>);
+
+/// Writes an error and its sources, joined by `: `.
+fn write_error_chain(
+    text: &mut Escaped<'_>,
+    error: &(dyn std::error::Error + 'static),
+) -> fmt::Result {
+    write!(text, "{error}")?;
+    let mut source = error.source();
+    for _ in 0..ERROR_SOURCES_MAX {
+        let Some(error) = source else { break };
+        write!(text, ": {error}")?;
+        source = error.source();
+    }
+    Ok(())
+}
+
+/// How many sources of an error are followed: a chain may be circular.
+const ERROR_SOURCES_MAX: usize = 64;

@@ -1,0 +1,285 @@
+//! From values to the bytes of a line, straight and once: the one place that writes lines. What is
+//! constant for a call site is prepared in a [`Site`]; an event then only adds its time and its values.
+//!
+//! A line travels to the writer as a frame: without session and sequence number, which the writer alone
+//! knows and inserts where the frame's header says. Who carries frames is `recorder`'s business; which
+//! event becomes a line is `layer`'s.
+
+mod fields;
+mod frame;
+mod site;
+mod stamp;
+mod text;
+
+use time::OffsetDateTime;
+use tracing::field::Visit;
+
+pub(crate) use self::fields::SpanValues;
+use self::fields::{EventFields, LastOfName};
+pub(crate) use self::frame::FrameHeader;
+use self::site::Repeats;
+pub(crate) use self::site::Site;
+pub(crate) use self::stamp::{Stamp, TIMESTAMP_BYTES};
+pub(crate) use self::text::is_unsafe_to_show;
+use self::text::{push_json, push_string};
+use crate::record::{Level, OWN_TARGET, Properties};
+use crate::store::limits::Limits;
+
+/// The bounds that concern one line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineLimits {
+    string_bytes_max: usize,
+    line_bytes_max: usize,
+}
+
+impl From<&Limits> for LineLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            string_bytes_max: limits.string_bytes_max,
+            line_bytes_max: limits.line_bytes_max,
+        }
+    }
+}
+
+fn push_head(out: &mut Vec<u8>, level: Level, source: &str, target: &str, event: Option<&str>) {
+    out.extend_from_slice(b"\",\"level\":\"");
+    out.extend_from_slice(level.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"source\":");
+    push_string(out, source, NAME_BYTES_MAX);
+    out.extend_from_slice(b",\"target\":");
+    push_string(out, target, NAME_BYTES_MAX);
+    if let Some(event) = event {
+        out.extend_from_slice(b",\"event\":");
+        push_string(out, event, NAME_BYTES_MAX);
+    }
+}
+
+/// A frame under construction in a buffer that is used again and again.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    out: &'a mut Vec<u8>,
+    limits: LineLimits,
+    head_end: usize,
+    /// Where the message ends, and session and sequence number will be inserted.
+    number_at: usize,
+    properties: usize,
+    spans: usize,
+    is_overlong: bool,
+}
+
+impl<'a> Line<'a> {
+    /// Starts the line of an event at that call site; the timestamp is 27 characters.
+    pub(crate) fn start(
+        out: &'a mut Vec<u8>,
+        limits: LineLimits,
+        timestamp: &[u8; TIMESTAMP_BYTES],
+        site: &Site,
+    ) -> Self {
+        Self::start_with(out, limits, timestamp, |out| {
+            out.extend_from_slice(&site.head)
+        })
+    }
+
+    fn start_with(
+        out: &'a mut Vec<u8>,
+        limits: LineLimits,
+        timestamp: &[u8; TIMESTAMP_BYTES],
+        push_head: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
+        out.clear();
+        out.extend_from_slice(&[0; FrameHeader::BYTES]);
+        out.extend_from_slice(b"{\"timestamp\":\"");
+        out.extend_from_slice(timestamp);
+        push_head(out);
+        let head_end = out.len();
+        Self {
+            out,
+            limits,
+            head_end,
+            number_at: head_end,
+            properties: 0,
+            spans: 0,
+            is_overlong: false,
+        }
+    }
+
+    /// Adds the values of an event or of a draft's fields, each name once: the last one wins.
+    pub(crate) fn fields(&mut self, site: &Site, record: impl Fn(&mut dyn Visit)) {
+        let winners = match &site.repeats {
+            Repeats::None => None,
+            Repeats::Some(_) => {
+                let mut last = LastOfName {
+                    site,
+                    last: vec![None; site.keys.len()],
+                };
+                record(&mut last);
+                Some(last.last)
+            }
+        };
+        record(&mut EventFields {
+            line: self,
+            site,
+            winners: winners.as_deref(),
+        });
+    }
+
+    fn message(&mut self, write: impl FnOnce(&mut Vec<u8>, usize)) {
+        let start = self.out.len();
+        self.out.extend_from_slice(b",\"message\":");
+        write(self.out, self.limits.string_bytes_max);
+        let message_bytes = self.out.len() - start;
+        // Properties that came first move behind it.
+        if let Some(tail) = self.out.get_mut(self.number_at..) {
+            tail.rotate_right(message_bytes);
+        }
+        self.number_at += message_bytes;
+    }
+
+    fn property(&mut self, key: &[u8], write: impl FnOnce(&mut Vec<u8>, usize)) {
+        self.properties += 1;
+        if self.is_overlong || self.out.len() > self.limits.line_bytes_max {
+            // Nothing more is formatted: the line will be replaced.
+            self.is_overlong = true;
+            return;
+        }
+        let opening: &[u8] = if self.properties == 1 {
+            b",\"properties\":{"
+        } else {
+            b","
+        };
+        self.out.extend_from_slice(opening);
+        self.out.extend_from_slice(key);
+        write(self.out, self.limits.string_bytes_max);
+    }
+
+    /// Closes the properties; spans follow.
+    pub(crate) fn end_properties(&mut self) {
+        if self.properties > 0 {
+            self.out.push(b'}');
+        }
+    }
+
+    /// Adds one rendered span; they come from the root to the leaf.
+    pub(crate) fn span(&mut self, rendered: &[u8]) {
+        self.spans += 1;
+        if self.is_overlong || self.out.len() > self.limits.line_bytes_max {
+            self.is_overlong = true;
+            return;
+        }
+        let opening: &[u8] = if self.spans == 1 {
+            b",\"spans\":["
+        } else {
+            b","
+        };
+        self.out.extend_from_slice(opening);
+        self.out.extend_from_slice(rendered);
+    }
+
+    /// Ends the line and writes its header; a line over the limit is replaced by one that says so.
+    pub(crate) fn finish(mut self, own: Own) {
+        if self.spans > 0 {
+            self.out.push(b']');
+        }
+        let bytes = self.out.len() + NUMBER_BYTES_MAX;
+        if self.is_overlong || bytes > self.limits.line_bytes_max + FrameHeader::BYTES {
+            self.replace_by_notice();
+        }
+        self.out.extend_from_slice(b"}\n");
+        let header = FrameHeader {
+            line_bytes: self.out.len() - FrameHeader::BYTES,
+            number_at: self.number_at - FrameHeader::BYTES,
+            is_own: own == Own::Localtel,
+        };
+        if let Some(place) = self.out.first_chunk_mut() {
+            *place = header.to_bytes();
+        }
+    }
+
+    fn replace_by_notice(&mut self) {
+        let bytes_max = self.limits.line_bytes_max;
+        // A message that leaves room for the notice is kept; head and notice alone always fit.
+        if self.number_at > bytes_max / 2 {
+            self.number_at = self.head_end;
+        }
+        self.out.truncate(self.number_at);
+        let (properties, spans) = (self.properties, self.spans);
+        // Writing to a vector does not fail.
+        drop(std::io::Write::write_fmt(
+            self.out,
+            format_args!(
+                ",\"properties\":{{\"localtel.cut\":{{\"line_bytes_max\":{bytes_max},\
+                 \"properties\":{properties},\"spans\":{spans}}}}}"
+            ),
+        ));
+    }
+}
+
+/// Whose record a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// The application's.
+    Application,
+    /// One that localtel itself writes.
+    Localtel,
+}
+
+/// The values of a record that does not come from `tracing`.
+#[derive(Debug)]
+pub(crate) struct Loose<'a> {
+    /// How grave it is.
+    pub(crate) level: Level,
+    /// The application.
+    pub(crate) source: &'a str,
+    /// The part of it.
+    pub(crate) target: &'a str,
+    /// The event's name.
+    pub(crate) event: Option<&'a str>,
+    /// The event's message.
+    pub(crate) message: Option<&'a str>,
+    /// Names and values.
+    pub(crate) properties: &'a Properties,
+}
+
+/// Writes the frame of a record that does not come from `tracing`.
+pub(crate) fn encode_loose(
+    out: &mut Vec<u8>,
+    limits: LineLimits,
+    now: OffsetDateTime,
+    own: Own,
+    loose: Loose<'_>,
+) {
+    let micros = i64::try_from(now.unix_timestamp_nanos() / 1000).unwrap_or(0);
+    let timestamp = Stamp::default().text(micros);
+    let mut line = Line::start_with(out, limits, &timestamp, |out| {
+        let target = target_as(own, loose.target);
+        push_head(out, loose.level, loose.source, target, loose.event);
+    });
+    if let Some(message) = loose.message {
+        line.message(|out, bytes_max| push_string(out, message, bytes_max));
+    }
+    let mut key = Vec::new();
+    for (name, value) in loose.properties.iter() {
+        key.clear();
+        push_string(&mut key, name, NAME_BYTES_MAX);
+        key.push(b':');
+        line.property(&key, |out, bytes_max| push_json(out, value, bytes_max));
+    }
+    line.end_properties();
+    line.finish(own);
+}
+
+/// Returns the target to record. Only localtel writes records of its own target: what an application
+/// sends under that name would read as a statement of ours.
+fn target_as(own: Own, target: &str) -> &str {
+    match own {
+        Own::Application if target == OWN_TARGET => "app::localtel",
+        Own::Application | Own::Localtel => target,
+    }
+}
+
+/// The longest name of a source, target, event, span or property in bytes. Names are written by
+/// programmers; 256 bytes leave every line, however short its limit, room for its head.
+const NAME_BYTES_MAX: usize = 256;
+
+/// `,"session":"` + 36 + `","seq":` + 20 digits, and `}` and a newline.
+const NUMBER_BYTES_MAX: usize = 12 + 36 + 8 + 20 + 2;

@@ -1,0 +1,288 @@
+//! Values as JSON text: strings escaped and cut, numbers, bytes, and what formatting functions of the
+//! application yield. The one place that knows which characters a line may hold as they are.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::Value;
+
+use super::NAME_BYTES_MAX;
+
+/// Writes a number, a boolean, or null for what JSON has no number for.
+pub(super) fn push_number(out: &mut Vec<u8>, value: impl serde::Serialize) {
+    // Neither writing to a vector nor these types can fail.
+    drop(serde_json::to_writer(out, &value));
+}
+
+pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize) {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or(b'?');
+    out.push(b'"');
+    let kept = bytes.len().min(bytes_max / 2);
+    for byte in bytes.iter().take(kept) {
+        out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    if kept < bytes.len() {
+        out.extend_from_slice(CUT.as_bytes());
+    }
+    out.push(b'"');
+}
+
+/// Writes what a formatting function of the application yields. It may panic, log or never end: a
+/// panic leaves a mark in place of the value, and the limit ends what does not end by itself.
+pub(super) fn push_formatted(
+    out: &mut Vec<u8>,
+    bytes_max: usize,
+    format: impl FnOnce(&mut Escaped<'_>) -> fmt::Result,
+) {
+    let start = out.len();
+    out.push(b'"');
+    let mut text = Escaped {
+        out,
+        bytes_left: bytes_max,
+        is_cut: false,
+    };
+    let formatted = catch_unwind(AssertUnwindSafe(|| format(&mut text)));
+    let is_cut = text.is_cut;
+    match formatted {
+        // Some implementations panic when the limit makes their writer fail.
+        Ok(_) | Err(_) if is_cut => out.extend_from_slice(CUT.as_bytes()),
+        Ok(Ok(())) => {}
+        Ok(Err(fmt::Error)) => out.extend_from_slice(b"<formatting failed>"),
+        Err(_panic) => {
+            out.truncate(start + 1);
+            out.extend_from_slice(b"<formatting panicked>");
+        }
+    }
+    out.push(b'"');
+}
+
+/// Escapes text on its way into a line, up to a limit.
+pub(super) struct Escaped<'a> {
+    out: &'a mut Vec<u8>,
+    bytes_left: usize,
+    is_cut: bool,
+}
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.is_cut {
+            return Err(fmt::Error);
+        }
+        if text.len() <= self.bytes_left {
+            self.bytes_left -= text.len();
+            push_escaped(self.out, text);
+            return Ok(());
+        }
+        self.is_cut = true;
+        push_escaped(self.out, beginning(text, self.bytes_left));
+        Err(fmt::Error)
+    }
+}
+
+/// Writes a JSON value, its strings within the limit.
+pub(super) fn push_json(out: &mut Vec<u8>, value: &Value, string_bytes_max: usize) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(value) => push_number(out, value),
+        Value::Number(value) => push_number(out, value),
+        Value::String(value) => push_string(out, value, string_bytes_max),
+        Value::Array(values) => {
+            out.push(b'[');
+            for (index, value) in values.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                push_json(out, value, string_bytes_max);
+            }
+            out.push(b']');
+        }
+        Value::Object(values) => {
+            out.push(b'{');
+            for (index, (name, value)) in values.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                push_string(out, name, NAME_BYTES_MAX);
+                out.push(b':');
+                push_json(out, value, string_bytes_max);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+/// Writes a string with its quotes, cut at a character boundary.
+pub(super) fn push_string(out: &mut Vec<u8>, text: &str, bytes_max: usize) {
+    out.push(b'"');
+    if text.len() <= bytes_max {
+        push_escaped(out, text);
+    } else {
+        push_escaped(out, beginning(text, bytes_max));
+        out.extend_from_slice(CUT.as_bytes());
+    }
+    out.push(b'"');
+}
+
+/// Returns the beginning of a text that fits.
+fn beginning(text: &str, bytes_max: usize) -> &str {
+    text.split_at_checked(text.floor_char_boundary(bytes_max))
+        .map_or("", |(kept, _)| kept)
+}
+
+/// Escapes what JSON demands, and beyond it what could move a cursor, colour a screen or reorder text:
+/// a line is safe to look at also where a tool prints it raw.
+fn push_escaped(out: &mut Vec<u8>, mut text: &str) {
+    while let Some(at) = text.bytes().position(may_need_escape) {
+        // What may need an escape starts a character, so both splits are at boundaries.
+        let (plain, rest) = text.split_at(at);
+        out.extend_from_slice(plain.as_bytes());
+        let mut characters = rest.chars();
+        if let Some(character) = characters.next() {
+            push_character(out, character);
+        }
+        text = characters.as_str();
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Tells whether a byte begins a character that may need an escape.
+fn may_need_escape(byte: u8) -> bool {
+    const CANDIDATES: [bool; 256] = {
+        let mut candidates = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            // The last five begin U+0080 to U+00BF, U+0600 to U+063F, U+2000 to U+2FFF, U+F000 to U+FFFF
+            // and U+C0000 to U+FFFFF.
+            candidates[byte] = matches!(
+                byte,
+                0..0x20 | 0x22 | 0x5c | 0x7f | 0xc2 | 0xd8 | 0xe2 | 0xef | 0xf3
+            );
+            byte += 1;
+        }
+        candidates
+    };
+    CANDIDATES.get(usize::from(byte)).copied().unwrap_or(true)
+}
+
+fn push_character(out: &mut Vec<u8>, character: char) {
+    match character {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        _ if is_unsafe_to_show(character) => {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                drop(std::io::Write::write_fmt(
+                    out,
+                    format_args!("\\u{unit:04x}"),
+                ));
+            }
+        }
+        _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}
+
+/// Tells whether a character acts on a terminal or hides: control characters, line and paragraph
+/// separators, bidirectional controls, zero-width characters (but the joiners that scripts need) and tags.
+pub(crate) const fn is_unsafe_to_show(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// What ends a value that was cut.
+const CUT: &str = "…";
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn string(text: &str, bytes_max: usize) -> String {
+        let mut out = Vec::new();
+        push_string(&mut out, text, bytes_max);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn characters_that_act_on_a_terminal_are_escaped() {
+        for character in [
+            '\0',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            let text = string(&character.to_string(), 16);
+            assert!(text.is_ascii() && text.starts_with("\"\\u"), "{text}");
+            assert_eq!(
+                serde_json::from_str::<String>(&text).unwrap(),
+                character.to_string()
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_string_is_cut_at_a_character_boundary_and_says_so() {
+        assert_eq!(string("aä", 2), "\"a…\"");
+        assert_eq!(string("aä", 3), "\"aä\"");
+        assert_eq!(string("ä", 1), "\"…\"");
+    }
+
+    #[test]
+    fn a_value_that_panics_leaves_a_mark_and_nothing_of_itself() {
+        let mut out = Vec::new();
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        push_formatted(&mut out, 100, |text| {
+            text.write_str("half")?;
+            panic!("no more")
+        });
+        std::panic::set_hook(hook);
+        assert_eq!(out, b"\"<formatting panicked>\"");
+    }
+
+    #[test]
+    fn a_value_that_never_ends_is_cut() {
+        let mut out = Vec::new();
+        push_formatted(&mut out, 10, |text| {
+            loop {
+                text.write_str("endless")?;
+            }
+        });
+        assert_eq!(out, "\"endlessend…\"".as_bytes());
+    }
+
+    #[test]
+    fn bytes_are_lower_case_hex_within_the_limit() {
+        let mut out = Vec::new();
+        push_hex(&mut out, &[0, 0xab, 0xff], 4);
+        assert_eq!(out, "\"00ab…\"".as_bytes());
+    }
+
+    proptest! {
+        #[test]
+        fn any_string_reads_back_as_it_was(text in any::<String>()) {
+            let written = string(&text, usize::MAX);
+            prop_assert!(!written.chars().any(is_unsafe_to_show));
+            prop_assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What waits in memory, and what is known of writing it. Values behind one lock, which is held only to
+//! copy a line or to look; who takes the lock and the turn to write is `turn`'s business.
+
+use std::time::{Duration, Instant};
+
+use super::writer::Writer;
+use super::{Counts, Durability, Settings};
+use crate::encode::FrameHeader;
+use crate::error::{Error, ErrorKind};
+use crate::store::limits::Limits;
+
+/// What waits in memory.
+#[derive(Debug)]
+pub(super) struct Staging {
+    pub(super) frames: Vec<u8>,
+    /// Bytes that the writer took out and has not written yet.
+    pub(super) taken_bytes: usize,
+    /// How many frames were ever staged, and how many of them are written or given up.
+    pub(super) staged: u64,
+    pub(super) settled: u64,
+    pub(super) counts: Counts,
+    pub(super) dropped_unreported: u64,
+    /// Nothing while somebody has the turn to write.
+    pub(super) writer: Option<Box<Writer>>,
+    pub(super) trouble: Option<Trouble>,
+    pub(super) unsynced: Unsynced,
+    pub(super) attention: Attention,
+    pub(super) phase: Phase,
+}
+
+/// Why nothing could be written the last time.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) cause: Cause,
+    pub(super) reason: String,
+    pub(super) since: Instant,
+    pub(super) retry_at: Instant,
+    pub(super) pause: Duration,
+}
+
+/// What kind of trouble it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Somebody else holds the directory's lock; it should not take long.
+    Busy,
+    /// The disk or the directory refuses; it may take for ever.
+    Refused,
+}
+
+/// Whether lines were written that may not survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsynced {
+    Nothing,
+    Since(Instant),
+}
+
+/// What the worker is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attention {
+    /// There is none, or it has ended.
+    Absent,
+    /// It waits for the bell.
+    Parked,
+    /// It writes, or lingers for what comes next.
+    Awake,
+    /// As awake, and it has been told to stop lingering.
+    Called,
+}
+
+/// Whether events are still taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    Closed,
+}
+
+impl Staging {
+    pub(super) fn has_room(&self, frame_bytes: usize, limits: &Limits) -> bool {
+        self.frames.len() + self.taken_bytes + frame_bytes <= limits.buffer_bytes_max
+    }
+
+    /// Stages a record of our own; a few hundred bytes that the bound does not count.
+    pub(super) fn stage_own(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        let mut frame = Vec::new();
+        encode(&mut frame);
+        self.frames.extend_from_slice(&frame);
+        self.staged += 1;
+    }
+
+    pub(super) fn report_dropped(&mut self, settings: &Settings) {
+        let count = std::mem::take(&mut self.dropped_unreported);
+        if count == 0 {
+            return;
+        }
+        let reason = match &self.trouble {
+            Some(trouble) => trouble.reason.clone(),
+            None => "the buffer in memory was full".to_owned(),
+        };
+        self.stage_own(|out| Writer::encode_dropped(settings, count, &reason, out));
+    }
+
+    pub(super) fn note_trouble(&mut self, error: &Error) {
+        let cause = match error.kind() {
+            ErrorKind::Busy { .. } => Cause::Busy,
+            ErrorKind::Io { .. }
+            | ErrorKind::Directory { .. }
+            | ErrorKind::Format { .. }
+            | ErrorKind::TimedOut { .. }
+            | ErrorKind::Invalid { .. }
+            | ErrorKind::Off { .. } => Cause::Refused,
+        };
+        let reason = error.chain();
+        let now = Instant::now();
+        let (since, pause) = match &self.trouble {
+            Some(before) if before.cause == cause => (before.since, before.pause * 2),
+            Some(_) | None => (now, RETRY_LEAST),
+        };
+        let pause = pause.min(match cause {
+            Cause::Busy => RETRY_LEAST,
+            Cause::Refused => RETRY_MOST,
+        });
+        self.trouble = Some(Trouble {
+            cause,
+            reason,
+            since,
+            retry_at: now + pause,
+            pause,
+        });
+    }
+
+    /// Tells whether waiting for room makes sense: while the disk takes lines, and for a while after
+    /// somebody else took the lock.
+    pub(super) fn is_worth_waiting(&self) -> bool {
+        match &self.trouble {
+            None => true,
+            Some(trouble) => trouble.cause == Cause::Busy && trouble.since.elapsed() < PATIENCE,
+        }
+    }
+
+    /// Returns how long it may still take until lines must survive a power cut.
+    pub(super) fn sync_wait(&self, durability: Durability) -> Option<Duration> {
+        match (self.unsynced, durability) {
+            (Unsynced::Nothing, _) | (_, Durability::Os) => None,
+            (Unsynced::Since(_), Durability::EveryBatch) => Some(Duration::ZERO),
+            (Unsynced::Since(since), Durability::Interval(interval)) => {
+                Some((since + interval).saturating_duration_since(Instant::now()))
+            }
+        }
+    }
+
+    /// Returns how long the worker waits before it looks again.
+    pub(super) fn pause(&self, durability: Durability) -> Duration {
+        if let Some(trouble) = &self.trouble {
+            return trouble.retry_at.saturating_duration_since(Instant::now());
+        }
+        let is_idle = self.settled == self.staged;
+        match self.sync_wait(durability) {
+            // Nothing but a sync is left to do; events that come meanwhile are looked for as ever.
+            Some(wait) if is_idle => wait.min(SYNC_LOOK),
+            Some(_) | None => LINGER,
+        }
+    }
+}
+
+pub(super) fn application_frames(mut frames: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some((header, _, rest)) = FrameHeader::split_first(frames) {
+        count += u64::from(!header.is_own);
+        frames = rest;
+    }
+    count
+}
+
+/// How long the worker waits for more before it parks. Above 200 events a second no caller pays for a
+/// wake-up, which costs some microseconds; below that, an idle program has no timer running.
+pub(super) const LINGER: Duration = Duration::from_millis(5);
+
+/// How often the worker looks for events while only a sync is left to do.
+pub(super) const SYNC_LOOK: Duration = Duration::from_millis(100);
+
+/// How long a caller that asked for it waits for room while somebody else holds the directory's lock: far
+/// longer than any healthy process holds it, and bearable for a host.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The first and the longest pause after a failed write.
+pub(super) const RETRY_LEAST: Duration = Duration::from_millis(100);
+pub(super) const RETRY_MOST: Duration = Duration::from_secs(5);

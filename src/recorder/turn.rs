@@ -1,0 +1,148 @@
+//! The turn to write: the writer lies in the staging area, and who takes it out writes the next batch
+//! and puts it back. So lines reach the file in the order in which they were staged, whether the worker
+//! writes, or a caller that flushes, ends, or delivers inline.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::staging::{Staging, Unsynced, application_frames};
+use super::writer::{Settled, Writer};
+use super::{Durability, Settings};
+use crate::clock;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What callers and worker share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) settings: Arc<Settings>,
+    pub(super) staging: Mutex<Staging>,
+    /// Signalled when a turn to write has ended: there may be room, and lines may be settled.
+    pub(super) turn_ended: Condvar,
+    /// Signalled when the lingering worker has something to do at once.
+    pub(super) urgent: Condvar,
+    pub(super) refused: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Staging> {
+        // A poisoned lock is entered: what it guards is counters and whole frames.
+        self.staging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait_for_turn<'a>(
+        &self,
+        staging: MutexGuard<'a, Staging>,
+        wait: Duration,
+    ) -> MutexGuard<'a, Staging> {
+        self.turn_ended
+            .wait_timeout(staging, wait)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
+    /// Writes until so many frames are settled.
+    pub(super) fn write_until(&self, ticket: u64, deadline: Instant) -> Result<()> {
+        let mut staging = self.lock();
+        loop {
+            if staging.settled >= ticket {
+                return Ok(());
+            }
+            let Some(writer) = staging.writer.take() else {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    let bytes_waiting = staging.frames.len() + staging.taken_bytes;
+                    return Err(ErrorKind::TimedOut { bytes_waiting }.into());
+                }
+                staging = self.wait_for_turn(staging, left);
+                continue;
+            };
+            let (ended, failure) = self.take_turn(staging, writer, deadline);
+            staging = ended;
+            if let Some(error) = failure {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Writes one batch with the writer that the caller took out, and puts it back.
+    pub(super) fn take_turn<'a>(
+        &'a self,
+        mut staging: MutexGuard<'a, Staging>,
+        mut writer: Box<Writer>,
+        deadline: Instant,
+    ) -> (MutexGuard<'a, Staging>, Option<Error>) {
+        if writer.is_empty() {
+            writer.take(&mut staging.frames);
+            staging.taken_bytes = writer.bytes_left();
+            staging.report_dropped(&self.settings);
+        }
+        drop(staging);
+        let settled = catch_unwind(AssertUnwindSafe(|| {
+            writer.write_batch(clock::now(), deadline)
+        }));
+        let Settled { frames, failure } = settled.unwrap_or_else(|_panic| Settled {
+            frames: 0,
+            failure: Some(Error::invalid(
+                "the writer",
+                "panicked; this is a bug in localtel",
+            )),
+        });
+        let mut staging = self.lock();
+        staging.settled += frames;
+        staging.taken_bytes = writer.bytes_left();
+        staging.writer = Some(writer);
+        if frames > 0 && self.settings.durability != Durability::Os {
+            staging.unsynced = match staging.unsynced {
+                Unsynced::Nothing => Unsynced::Since(Instant::now()),
+                since @ Unsynced::Since(_) => since,
+            };
+        }
+        match &failure {
+            None => staging.trouble = None,
+            Some(error) => staging.note_trouble(error),
+        }
+        self.turn_ended.notify_all();
+        (staging, failure)
+    }
+
+    /// Makes what is written survive a power cut.
+    pub(super) fn sync(&self, deadline: Instant) -> Result<()> {
+        let mut staging = self.lock();
+        loop {
+            if staging.unsynced == Unsynced::Nothing {
+                return Ok(());
+            }
+            if let Some(mut writer) = staging.writer.take() {
+                staging.unsynced = Unsynced::Nothing;
+                drop(staging);
+                let synced = writer.sync();
+                let mut staging = self.lock();
+                staging.writer = Some(writer);
+                self.turn_ended.notify_all();
+                return synced;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ErrorKind::TimedOut { bytes_waiting: 0 }.into());
+            }
+            staging = self.wait_for_turn(staging, left);
+        }
+    }
+
+    /// Counts what could not be written as failed and forgets it.
+    pub(super) fn give_up(&self) {
+        let mut staging = self.lock();
+        let mut given_up = application_frames(&staging.frames);
+        if let Some(writer) = &mut staging.writer {
+            given_up += application_frames(writer.frames_left());
+            writer.forget();
+            staging.taken_bytes = 0;
+        }
+        staging.frames = Vec::new();
+        staging.settled = staging.staged;
+        staging.counts.recorded = staging.counts.recorded.saturating_sub(given_up);
+        staging.counts.failed += given_up;
+    }
+}

@@ -1,0 +1,118 @@
+//! The worker: the thread of `tracing-appender`, used for its life cycle, not for its queue. A bell wakes it
+//! when it is parked; then it writes what is staged, lingers for a moment, and parks again.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+use super::staging::{Attention, Phase, Unsynced};
+use super::turn::Shared;
+
+/// The way to wake the worker.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) bell: NonBlocking,
+}
+
+impl Shared {
+    /// The worker's work, from a ring of the bell until there is nothing to do: writes, then lingers for
+    /// a moment, so that a busy program pays for no wake-ups.
+    pub(super) fn work(&self) {
+        let mut staging = self.lock();
+        while staging.phase == Phase::Open {
+            if staging.attention == Attention::Called {
+                staging.attention = Attention::Awake;
+            }
+            if staging.settled == staging.staged {
+                staging.report_dropped(&self.settings);
+            }
+            let ticket = staging.staged;
+            let is_due = staging
+                .trouble
+                .as_ref()
+                .is_none_or(|trouble| trouble.retry_at <= Instant::now());
+            if staging.settled < ticket && is_due {
+                drop(staging);
+                // What fails stays in memory and is tried again after a pause.
+                drop(self.write_until(ticket, Instant::now() + LOCK_WAIT));
+                staging = self.lock();
+            }
+            if let Some(wait) = staging.sync_wait(self.settings.durability)
+                && wait.is_zero()
+            {
+                drop(staging);
+                drop(self.sync(Instant::now() + LOCK_WAIT));
+                staging = self.lock();
+            }
+            let is_troubled = staging.trouble.is_some();
+            let wait = staging.pause(self.settings.durability);
+            let (lingered, _timeout) = self
+                .urgent
+                .wait_timeout_while(staging, wait, |staging| {
+                    staging.phase == Phase::Open
+                        && (is_troubled || staging.attention != Attention::Called)
+                })
+                .unwrap_or_else(PoisonError::into_inner);
+            staging = lingered;
+            let is_idle = staging.settled == staging.staged && staging.dropped_unreported == 0;
+            if is_idle && staging.unsynced == Unsynced::Nothing {
+                staging.attention = Attention::Parked;
+                return;
+            }
+        }
+    }
+}
+
+/// What `tracing-appender` takes for the file: its messages are bells, and its `flush`, which it calls
+/// whenever no message is left, is the turn to work. It always reports success, because that worker
+/// swallows errors, and spins or forgets to stop after some of them.
+#[derive(Debug)]
+pub(super) struct Sink {
+    shared: Arc<Shared>,
+}
+
+impl io::Write for Sink {
+    fn write(&mut self, bell: &[u8]) -> io::Result<usize> {
+        Ok(bell.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.shared.work();
+        Ok(())
+    }
+}
+
+impl Drop for Sink {
+    /// The thread ends: this is what a join would tell.
+    fn drop(&mut self) {
+        self.shared.lock().attention = Attention::Absent;
+        self.shared.turn_ended.notify_all();
+    }
+}
+
+/// Starts the worker thread, or returns nothing where the system has no thread to give: then callers
+/// write for themselves.
+pub(super) fn start_worker(shared: &Arc<Shared>) -> Option<(Worker, WorkerGuard)> {
+    let sink = Sink {
+        shared: Arc::clone(shared),
+    };
+    let start = || {
+        NonBlockingBuilder::default()
+            .lossy(false)
+            .buffered_lines_limit(BELLS_MAX)
+            .thread_name("localtel")
+            .finish(sink)
+    };
+    let (bell, guard) = catch_unwind(AssertUnwindSafe(start)).ok()?;
+    Some((Worker { bell }, guard))
+}
+
+/// How long the worker tries to get the directory's lock: other writers hold it for well under a
+/// millisecond, so this long means that a stopped process holds it. Then lines wait in memory.
+pub(super) const LOCK_WAIT: Duration = Duration::from_millis(100);
+
+/// At most one bell and the end are on their way at a time.
+pub(super) const BELLS_MAX: usize = 4;
