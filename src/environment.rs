@@ -98,22 +98,23 @@ impl Environment {
         self.path("LOCALTEL_DIR")
     }
 
-    /// Tells whether colour is unwanted: `NO_COLOR` is set to anything but nothing.
-    pub(crate) fn is_no_color(&self) -> bool {
-        self.path("NO_COLOR").is_some()
+    /// Returns the value of a variable, if it is set.
+    #[cfg(feature = "cli")]
+    pub(crate) fn value(&self, name: &str) -> Option<OsString> {
+        self.read(name)
     }
 
-    /// Returns the kind of terminal.
-    pub(crate) fn term(&self) -> Option<String> {
-        self.text("TERM")
-    }
-
-    /// Returns the first of these variables that is set to something.
-    pub(crate) fn first_of(&self, names: &[&str]) -> Option<String> {
-        names
-            .iter()
-            .filter_map(|name| self.text(name))
-            .find(|value| !value.trim().is_empty())
+    /// Returns all variables, for a command that is to be run with them.
+    #[cfg(feature = "cli")]
+    pub(crate) fn all(&self) -> Vec<(OsString, OsString)> {
+        match &self.variables {
+            Variables::Process => std::env::vars_os().collect(),
+            #[cfg(test)]
+            Variables::Listed(listed) => listed
+                .iter()
+                .map(|(name, value)| (name.into(), value.clone()))
+                .collect(),
+        }
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
@@ -179,6 +180,6 @@ mod tests {
     fn this_process_has_a_name_and_a_path() {
         let environment = Environment::of_process();
         assert!(!environment.executables().is_empty());
-        assert!(environment.first_of(&["PATH"]).is_some());
+        assert!(environment.text("PATH").is_some());
     }
 }

@@ -1,1 +1,10 @@
-fn main() {}
+//! The command `localtel`. Everything it does is in the library's `cli`; only the end of the process
+//! is here.
+#![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    localtel::cli::main().end()
+}

@@ -10,3 +10,7 @@ mod support;
 
 #[path = "integration/events.rs"]
 mod events;
+
+#[cfg(feature = "cli")]
+#[path = "integration/processes.rs"]
+mod processes;

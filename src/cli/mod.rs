@@ -1,17 +1,120 @@
-//! The command line.
+//! The command line: one function per command, each given the place it works on and a screen. What was
+//! typed is `args`'s, how it ends is `exit`'s and `failure`'s, and what is recorded or read is the
+//! library's.
 
+mod args;
+mod clear;
+mod consent;
+mod exit;
+mod facts;
+mod failure;
+mod manual;
 mod pager;
+mod place;
+mod record;
+mod run;
 mod sanitize;
 mod screen;
 mod show;
+mod status;
 mod time;
 mod view;
 
-/// How a command ended that did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It did what it was asked to.
-    Done,
-    /// It was asked to tell whether anything matched, and nothing did.
-    NothingMatched,
+use std::ffi::OsString;
+use std::io::{self, BufWriter, IsTerminal as _};
+
+use clap::Parser as _;
+
+use self::args::{Arguments, Command};
+use self::failure::Failure;
+use self::screen::{Colour, Screen, Sink};
+use crate::environment::Environment;
+
+pub use self::exit::Exit;
+
+/// Runs the command that this process was called with, and says how it ended.
+pub fn main() -> Exit {
+    let environment = Environment::of_process();
+    let sink = if io::stdout().is_terminal() {
+        Sink::Terminal
+    } else {
+        Sink::Pipe
+    };
+    let variable = |name: &str| environment.value(name);
+    let mut screen = Screen {
+        stdout: &mut BufWriter::new(io::stdout().lock()),
+        stderr: &mut io::stderr().lock(),
+        stdin: &mut io::stdin().lock(),
+        can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
+        sink,
+        colour: Colour::of(sink, &variable),
+        now: crate::clock::now(),
+        variable: &variable,
+    };
+    execute(std::env::args_os(), &environment, &mut screen)
 }
+
+/// Runs one command line; what goes wrong is said on the screen.
+fn execute(
+    words: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Exit {
+    let outcome = match Arguments::try_parse_from(words) {
+        Ok(arguments) => dispatch(arguments, environment, screen),
+        Err(error) => explain(&error, screen),
+    };
+    let outcome = outcome.and_then(|exit| {
+        screen.stdout.flush()?;
+        Ok(exit)
+    });
+    outcome.unwrap_or_else(|failure| {
+        // What was written so far comes first; if it cannot be written, that may be the failure itself,
+        // and if nobody can be told, the exit code still says so.
+        let _written = screen.stdout.flush();
+        let _told = screen.stderr.write_all(failure.text().as_bytes());
+        failure.exit()
+    })
+}
+
+fn dispatch(
+    arguments: Arguments,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let find = || place::find(&arguments.place, environment);
+    match arguments.command {
+        Command::Show(args) => Ok(show::run(&args, &find()?.path(), screen)?),
+        Command::Tail(args) => Ok(show::run(&args.into_tail(), &find()?.path(), screen)?),
+        Command::Clear(args) => clear::run(&find()?, &args, screen),
+        Command::Status(args) => status::run(&find()?, &args, environment, screen),
+        Command::Enable => consent::enable(&find()?, environment, screen),
+        Command::Disable => consent::disable(&find()?, environment, screen),
+        Command::Reset => consent::reset(&find()?, screen),
+        Command::Record(args) => record::run(&find()?, args, screen),
+        Command::Run(args) => run::run(&find()?, &args, environment, screen),
+        Command::Completions(args) => manual::completions(&args, screen),
+        Command::Man(args) => manual::man(&args, screen),
+    }
+}
+
+/// Shows what the parser has to say: help and version where they were asked for, a complaint otherwise.
+fn explain(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let styled = error.render();
+    if error.use_stderr() {
+        let text = styled.to_string();
+        let text = text
+            .strip_prefix("error: ")
+            .map_or(text.clone(), |rest| format!("localtel: {rest}"));
+        screen.stderr.write_all(text.as_bytes())?;
+        return Ok(Exit::Usage);
+    }
+    match screen.colour {
+        Colour::On => write!(screen.stdout, "{}", styled.ansi())?,
+        Colour::Off => write!(screen.stdout, "{styled}")?,
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests;

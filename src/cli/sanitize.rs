@@ -4,6 +4,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::encode::is_unsafe_to_show;
+
 /// Shows a text with everything unsafe escaped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sanitized<'a>(pub(crate) &'a str);
@@ -20,20 +22,6 @@ pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SafeJson<'a>(pub(crate) &'a str);
 
-/// Tells whether a character is not shown as itself.
-pub(crate) fn is_unsafe(letter: char) -> bool {
-    matches!(letter,
-        // C0, DEL and C1: what terminals obey.
-        '\0'..='\x1f' | '\x7f'..='\u{9f}'
-        // Invisible: soft hyphen, Arabic letter mark, Mongolian vowel separator, zero-width space,
-        // marks and embeddings of direction, line and paragraph separators, invisible operators,
-        // isolates, byte order mark, interlinear annotations, tags. The two joiners are left alone:
-        // scripts and emoji need them.
-        | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 fn write_escaped(f: &mut fmt::Formatter<'_>, letter: char) -> fmt::Result {
     match letter {
         '\n' => f.write_str("\\n"),
@@ -45,7 +33,7 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, letter: char) -> fmt::Result {
 }
 
 fn write_letter(f: &mut fmt::Formatter<'_>, letter: char) -> fmt::Result {
-    if is_unsafe(letter) {
+    if is_unsafe_to_show(letter) {
         write_escaped(f, letter)
     } else {
         f.write_char(letter)
@@ -64,7 +52,9 @@ impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_plain = !self.0.is_empty()
             && !self.0.chars().any(|letter| {
-                letter.is_whitespace() || is_unsafe(letter) || "\"'\\=,{}[]".contains(letter)
+                letter.is_whitespace()
+                    || is_unsafe_to_show(letter)
+                    || "\"'\\=,{}[]".contains(letter)
             });
         if is_plain {
             return f.write_str(self.0);
@@ -114,7 +104,7 @@ impl fmt::Display for SafeJson<'_> {
             match letter {
                 // A control character can stand bare in JSON only as white space between values.
                 '\t' | '\r' | '\n' => f.write_char(' ')?,
-                letter if is_unsafe(letter) => {
+                letter if is_unsafe_to_show(letter) => {
                     for unit in letter.encode_utf16(&mut [0; 2]) {
                         write!(f, "\\u{unit:04x}")?;
                     }
@@ -161,7 +151,7 @@ pub(super) mod tests {
         shown.matches('\n').count() == lines
             && shown
                 .chars()
-                .all(|letter| letter == '\n' || !is_unsafe(letter))
+                .all(|letter| letter == '\n' || !is_unsafe_to_show(letter))
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! What a command writes to and what it is told about its surroundings, so that every command can run in
-//! memory. Nothing in here is global: `main` makes one screen for the process, tests make their own.
+//! What a command sees of the person in front of it: where output, complaints and answers go and come
+//! from, what the terminal can do, and what time it is. Commands are given one and ask nobody else, so
+//! that tests run them in memory.
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::path::Path;
 
 use time::OffsetDateTime;
@@ -28,17 +29,33 @@ pub(crate) enum Colour {
     Off,
 }
 
-/// Where a command writes, and what it knows of its surroundings.
+impl Colour {
+    /// Decides on colour: only on a terminal that can show it, and never where `NO_COLOR` is set.
+    pub(crate) fn of(sink: Sink, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
+        let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+        match sink {
+            Sink::Terminal if !is_unwanted && !is_dumb => Self::On,
+            Sink::Terminal | Sink::Pipe => Self::Off,
+        }
+    }
+}
+
+/// The handles and facts that a command works with.
 pub(crate) struct Screen<'a> {
     /// Where data goes.
     pub(crate) stdout: &'a mut dyn Write,
     /// Where everything else goes.
     pub(crate) stderr: &'a mut dyn Write,
+    /// Where data and answers come from.
+    pub(crate) stdin: &'a mut dyn BufRead,
+    /// Whether a question would reach a person who can answer it.
+    pub(crate) can_ask: bool,
     /// What stands behind `stdout`.
     pub(crate) sink: Sink,
     /// Whether `stdout` shows colours.
     pub(crate) colour: Colour,
-    /// The time at which the command began.
+    /// When the command started.
     pub(crate) now: OffsetDateTime,
     /// Looks up an environment variable.
     pub(crate) variable: &'a dyn Fn(&str) -> Option<OsString>,
@@ -54,22 +71,23 @@ impl fmt::Debug for Screen<'_> {
     }
 }
 
-impl Colour {
-    /// Decides on colour: only on a terminal that can show it, and never where `NO_COLOR` is set.
-    pub(crate) fn of(sink: Sink, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
-        let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
-        match sink {
-            Sink::Terminal if !is_unwanted && !is_dumb => Self::On,
-            Sink::Terminal | Sink::Pipe => Self::Off,
-        }
-    }
-}
-
 impl Screen<'_> {
     /// Says something that is not data. That nobody listens on stderr is no failure.
     pub(crate) fn say(&mut self, message: fmt::Arguments<'_>) {
         drop(writeln!(self.stderr, "{message}"));
+    }
+
+    /// Asks a question that is answered yes only by a plain yes.
+    pub(crate) fn ask(&mut self, question: &str) -> io::Result<bool> {
+        self.stdout.flush()?;
+        write!(self.stderr, "{question} [y/N] ")?;
+        self.stderr.flush()?;
+        let mut answer = String::new();
+        self.stdin.read_line(&mut answer)?;
+        Ok(matches!(
+            answer.trim().to_ascii_lowercase().as_str(),
+            "y" | "yes"
+        ))
     }
 }
 
@@ -112,6 +130,48 @@ impl Stop {
             Err(Self::ReaderGone) => Ok(when_gone()),
             Err(Self::Failed(error)) => Err(error),
         }
+    }
+}
+
+/// A screen in memory.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// What was written as data.
+    pub(crate) out: Vec<u8>,
+    /// What was written beside it.
+    pub(crate) err: Vec<u8>,
+    /// What is there to be read.
+    pub(crate) input: String,
+    /// Whether a person sits in front of it.
+    pub(crate) can_ask: bool,
+}
+
+#[cfg(test)]
+impl Memory {
+    /// Runs something with a screen, at a fixed time.
+    pub(crate) fn with<T>(&mut self, body: impl FnOnce(&mut Screen<'_>) -> T) -> T {
+        let mut input = io::Cursor::new(self.input.clone());
+        body(&mut Screen {
+            stdout: &mut self.out,
+            stderr: &mut self.err,
+            stdin: &mut input,
+            can_ask: self.can_ask,
+            sink: Sink::Pipe,
+            colour: Colour::Off,
+            now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
+            variable: &|_| None,
+        })
+    }
+
+    /// Returns what was written as data.
+    pub(crate) fn out(&self) -> String {
+        String::from_utf8(self.out.clone()).unwrap()
+    }
+
+    /// Returns what was written beside it.
+    pub(crate) fn err(&self) -> String {
+        String::from_utf8(self.err.clone()).unwrap()
     }
 }
 

@@ -10,7 +10,11 @@ use std::str::FromStr;
 use crate::environment::Variable;
 use crate::error::{Error, Result};
 
-pub(crate) use stored::{Choice, Installation, Stored, installation, reset, store_choice};
+#[cfg(test)]
+use stored::Choice;
+pub(crate) use stored::{Stored, installation};
+#[cfg(feature = "cli")]
+pub(crate) use stored::{reset, store_choice};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -167,7 +171,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Says in a clause why it is so.
+    /// Says why it is so, and what could not be understood.
     pub fn reason(&self) -> String {
         match self.state {
             Consent::Undecided if self.is_recording => {
@@ -177,7 +181,12 @@ impl Decision {
                 "nobody has decided, and until then nothing is recorded".to_owned()
             }
             Consent::Enabled | Consent::Disabled => {
-                format!("{} by {}", self.state, self.decided_by)
+                let mut reason = format!("{} by {}", self.state, self.decided_by);
+                for problem in &self.problems {
+                    reason.push_str("; ");
+                    reason.push_str(problem);
+                }
+                reason
             }
         }
     }

@@ -5,7 +5,9 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+#[cfg(any(feature = "cli", test))]
+use std::time::Duration;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -14,6 +16,7 @@ use uuid::Uuid;
 
 use super::Consent;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(any(feature = "cli", test))]
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::lock::{LockFile, Locked};
@@ -28,7 +31,7 @@ pub(crate) enum Stored {
     Choice(Choice),
     /// It cannot be read or understood. It counts as disabled and is kept as it is.
     Damaged {
-        /// What is wrong with it.
+        /// What is wrong with what.
         reason: String,
     },
     /// A newer version wrote it. It counts as disabled and is never replaced.
@@ -87,11 +90,6 @@ pub(crate) struct Salt([u8; Self::BYTES]);
 
 impl Salt {
     const BYTES: usize = 32;
-
-    /// Returns the bytes.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
 
     /// A version 4 id is 16 bytes of the system's randomness, of which the bytes 6 and 8 hold its
     /// version and variant: the first six of six ids are more than enough and wholly random.
@@ -159,7 +157,7 @@ impl Stored {
             Ok(bytes) => Self::parse(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(error) => Self::Damaged {
-                reason: format!("it cannot be read: {error}"),
+                reason: format!("consent.json cannot be read: {error}"),
             },
         }
     }
@@ -170,16 +168,18 @@ impl Stored {
             Ok(directory) => Self::read(&directory),
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(OpenError::Io(error)) => Self::Damaged {
-                reason: format!("its directory cannot be opened: {error}"),
+                reason: format!("the directory cannot be opened: {error}"),
             },
             Err(OpenError::Unfit(reason)) => Self::Damaged {
-                reason: format!("its directory cannot serve: {reason}"),
+                reason: format!("the directory cannot serve: {reason}"),
             },
         }
     }
 
     fn parse(bytes: &[u8]) -> Self {
-        Self::try_parse(bytes).unwrap_or_else(|reason| Self::Damaged { reason })
+        Self::try_parse(bytes).unwrap_or_else(|reason| Self::Damaged {
+            reason: format!("consent.json is damaged: {reason}"),
+        })
     }
 
     fn try_parse(bytes: &[u8]) -> std::result::Result<Self, String> {
@@ -238,12 +238,10 @@ impl Stored {
     pub(crate) fn problem(&self) -> Option<String> {
         match self {
             Self::Missing | Self::Choice(_) => None,
-            Self::Damaged { reason } => Some(format!(
-                "consent.json is damaged and counts as disabled: {reason}"
-            )),
+            Self::Damaged { reason } => Some(format!("{reason}; this counts as disabled")),
             Self::Newer { format } => Some(format!(
-                "consent.json is of format {format}, which only a newer localtel understands, \
-                 and counts as disabled"
+                "consent.json is of format {format}, which only a newer localtel understands; \
+                 this counts as disabled"
             )),
         }
     }
@@ -256,6 +254,7 @@ impl Stored {
 /// # Errors
 ///
 /// Fails if the directory cannot be made or written, or a newer version wrote the file.
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn store_choice(
     path: &Path,
     consent: Consent,
@@ -286,6 +285,7 @@ pub(crate) fn store_choice(
 ///
 /// Fails if the directory cannot be made or written, or the file cannot be understood: then there is
 /// no choice that could be kept.
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn reset(path: &Path) -> Result<Installation> {
     let directory = open_to_write(path)?;
     let locked = lock(&directory, Instant::now() + PATIENCE)?;
@@ -350,11 +350,9 @@ fn write(directory: &Directory, choice: &Choice) -> Result<()> {
         .map_err(Error::io("write", &path))
 }
 
+#[cfg(any(feature = "cli", test))]
 fn open_to_write(path: &Path) -> Result<Directory> {
-    Directory::open(path, Access::Write).map_err(|error| match error {
-        OpenError::Io(error) => Error::io("make or open", path)(error),
-        OpenError::Unfit(reason) => Error::directory(path, reason),
-    })
+    Directory::open(path, Access::Write).map_err(|error| crate::store::open_error(path, error))
 }
 
 /// Takes the directory's lock; a lock file that lost its name meanwhile is opened anew.
@@ -378,6 +376,7 @@ fn unfit(directory: &Directory, stored: &Stored) -> Error {
 const FORMAT: u32 = 1;
 /// Ours has some 300 bytes; anything beyond this is not ours.
 const BYTES_MAX: u64 = 16 * 1024;
+#[cfg(any(feature = "cli", test))]
 /// How long a person waits for the lock before hearing why. An append holds it for microseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -406,7 +405,9 @@ mod tests {
     fn choice_at(path: &Path) -> Choice {
         match Stored::read_at(path) {
             Stored::Choice(choice) => choice,
-            other => panic!("{other:?}"),
+            other @ (Stored::Missing | Stored::Damaged { .. } | Stored::Newer { .. }) => {
+                panic!("{other:?}")
+            }
         }
     }
 
@@ -505,7 +506,7 @@ mod tests {
             String::new(),
             "{}".to_owned(),
             "null".to_owned(),
-            WHOLE[..WHOLE.len() / 2].to_owned(),
+            WHOLE.replace("\"}", ""),
             format!("{WHOLE} {WHOLE}"),
             WHOLE.replace("enabled", "sometimes"),
             WHOLE.replace("\"enabled\"", "true"),
@@ -585,7 +586,7 @@ mod tests {
         assert_eq!(Salt::parse(&salt.to_string()), Some(salt.clone()));
         assert!(!format!("{salt:?}").contains(&salt.to_string()));
         assert_ne!(salt, Salt::random());
-        assert!(salt.as_bytes().iter().any(|byte| *byte != 0));
+        assert!(salt.0.iter().any(|byte| *byte != 0));
     }
 
     #[test]

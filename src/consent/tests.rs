@@ -237,6 +237,15 @@ fn the_reason_names_who_decided_and_cannot_move_the_cursor() {
     assert!(!reason.contains('\u{1b}'), "{reason}");
 }
 
+#[test]
+fn the_reason_says_what_could_not_be_understood() {
+    let reason = case!(stored: damaged()).decide().reason();
+    assert_eq!(
+        reason,
+        "disabled by the stored choice; it ends in the middle; this counts as disabled"
+    );
+}
+
 fn any_stored() -> impl Strategy<Value = Stored> {
     prop_oneof![
         Just(Stored::Missing),

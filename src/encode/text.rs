@@ -152,11 +152,11 @@ fn may_need_escape(byte: u8) -> bool {
         let mut candidates = [false; 256];
         let mut byte = 0;
         while byte < 256 {
-            // The last five begin U+0080 to U+00BF, U+0600 to U+063F, U+2000 to U+2FFF, U+F000 to U+FFFF
-            // and U+C0000 to U+FFFFF.
+            // The last six begin characters that may hide: U+0080 to U+00BF, U+0600 to U+063F, U+1000 to
+            // U+2FFF, U+F000 to U+FFFF and U+C0000 to U+FFFFF.
             candidates[byte] = matches!(
                 byte,
-                0..0x20 | 0x22 | 0x5c | 0x7f | 0xc2 | 0xd8 | 0xe2 | 0xef | 0xf3
+                0..0x20 | 0x22 | 0x5c | 0x7f | 0xc2 | 0xd8 | 0xe1 | 0xe2 | 0xef | 0xf3
             );
             byte += 1;
         }
@@ -184,18 +184,25 @@ fn push_character(out: &mut Vec<u8>, character: char) {
     }
 }
 
-/// Tells whether a character acts on a terminal or hides: control characters, line and paragraph
-/// separators, bidirectional controls, zero-width characters (but the joiners that scripts need) and tags.
+/// Tells whether a character acts on a terminal, or hides, or reorders what stands around it. The two
+/// zero-width joiners are left alone: scripts and emoji need them.
 pub(crate) const fn is_unsafe_to_show(character: char) -> bool {
     matches!(
         character,
+        // C0, DEL and C1: what terminals obey.
         '\0'..='\u{1f}'
             | '\u{7f}'..='\u{9f}'
+            // Soft hyphen, Arabic letter mark, Mongolian vowel separator, zero-width space, marks of
+            // direction.
+            | '\u{ad}'
             | '\u{61c}'
+            | '\u{180e}'
             | '\u{200b}'
             | '\u{200e}'..='\u{200f}'
+            // Line and paragraph separators, embeddings; invisible operators, isolates.
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
+            // Byte order mark, interlinear annotations, tags.
             | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'

@@ -31,7 +31,6 @@ pub(crate) struct Writer {
 /// One process recording.
 #[derive(Debug)]
 struct Session {
-    id: Uuid,
     /// `,"session":"…","seq":`, the same for every line.
     prefix: Vec<u8>,
     seq_next: u64,
@@ -239,7 +238,6 @@ impl Session {
         let id = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, nanos));
         let prefix = format!(",\"session\":\"{id}\",\"seq\":").into_bytes();
         Self {
-            id,
             prefix,
             seq_next: 0,
             announced: None,

@@ -38,8 +38,6 @@ pub(crate) struct Facts {
     pub(crate) bytes: u64,
     /// Whether its owner may write it; a closed segment's may not.
     pub(crate) is_writable: bool,
-    /// Whether it still has a name.
-    pub(crate) is_linked: bool,
     /// Whether it is a regular file, whoever's it is.
     pub(crate) is_regular: bool,
     /// Whether it is a regular file of this user with one name.
@@ -53,7 +51,6 @@ impl From<&Stat> for Facts {
             id: FileId::from(stat),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
             is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
-            is_linked: stat.st_nlink > 0,
             is_regular,
             is_ours: is_regular && stat.st_nlink <= 1 && is_own(stat),
         }

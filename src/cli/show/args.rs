@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::super::screen::Sink;
 use super::super::time::{Zone, parse};
 use super::super::view::Format;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::{Filter, Levels, Term};
 
 /// Which records to show, and how.
@@ -101,6 +101,29 @@ impl ShowArgs {
     pub(crate) fn into_tail(mut self) -> Self {
         self.follow = true;
         self
+    }
+
+    /// Checks what the definition of the flags cannot say, since `tail` follows without being told.
+    ///
+    /// # Errors
+    ///
+    /// An error names the flag that makes no sense here.
+    pub(super) fn check(&self) -> Result<()> {
+        let ends = [
+            (self.reverse, "--reverse"),
+            (self.sort, "--sort"),
+            (self.exit_status, "--exit-status"),
+        ];
+        match ends
+            .into_iter()
+            .find(|(is_given, _)| self.follow && *is_given)
+        {
+            Some((_, flag)) => Err(Error::invalid(
+                flag,
+                "what is followed has no end from which this could be done; use `show`",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Returns the zone in which times are shown and read.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
-use super::Outcome;
+use super::exit::Exit;
 use super::pager::Pager;
 use super::screen::{Screen, Sink, Stop};
 use super::view::View;
@@ -24,7 +24,8 @@ pub(crate) use args::{Lines, ShowArgs};
 use unread::Unread;
 
 /// Shows records of the directory.
-pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) -> Result<Outcome> {
+pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) -> Result<Exit> {
+    args.check()?;
     let filter = args.filter(screen.now)?;
     // Opened before the pager is, so that a directory that is not there is said on the screen.
     let reader = Reader::open(directory)?;
@@ -76,9 +77,9 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     }
     let is_nothing = show.matched == 0 && !is_reader_gone;
     Ok(if args.exit_status && is_nothing {
-        Outcome::NothingMatched
+        Exit::NothingMatched
     } else {
-        Outcome::Done
+        Exit::Done
     })
 }
 
@@ -287,3 +288,19 @@ impl Show {
 
 /// One write for a few hundred records.
 const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What `show --help` ends with.
+pub(crate) const SHOW_EXAMPLES: &str = "\
+Examples:
+  localtel show                                the last 1000 records
+  localtel show -l warn --since -2h            warnings and errors of the last two hours
+  localtel show event=command 'duration>500'   slow commands
+  localtel show -g timeout -o pretty           whatever mentions timeouts, a block each
+  localtel show --json | jq .properties        for another program";
+
+/// What `tail --help` ends with.
+pub(crate) const TAIL_EXAMPLES: &str = "\
+Examples:
+  localtel tail                    the last ten records, and then each new one
+  localtel tail -n 0 -l error      only what fails from now on
+  localtel tail -t myapp::net      one part of the application";

@@ -84,7 +84,7 @@ fn run_on(
     home: &Path,
     sink: Sink,
     mut stdout: Output,
-) -> (Result<Outcome>, String, String) {
+) -> (Result<Exit>, String, String) {
     let mut stderr = Vec::new();
     let shown = stdout.clone();
     let no_pager = |name: &str| (name == "PAGER").then(|| OsString::from("cat"));
@@ -97,13 +97,15 @@ fn run_on(
             sink,
             colour: Colour::Off,
             now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
+            stdin: &mut io::empty(),
+            can_ask: false,
             variable: &no_pager,
         },
     );
     (outcome, shown.text(), String::from_utf8(stderr).unwrap())
 }
 
-fn show(words: &[&str], home: &TempDir) -> (Outcome, String, String) {
+fn show(words: &[&str], home: &TempDir) -> (Exit, String, String) {
     let (outcome, stdout, stderr) =
         run_on(&args(words), home.path(), Sink::Pipe, Output::default());
     (outcome.unwrap(), stdout, stderr)
@@ -123,7 +125,7 @@ fn many(seqs: impl IntoIterator<Item = u64>) -> String {
 fn a_pipe_gets_every_record() {
     let home = home(&[many(0..1500), many(1500..1700)]);
     let (outcome, stdout, stderr) = show(&["--json"], &home);
-    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(outcome, Exit::Done);
     assert_eq!(seqs(&stdout), (0..1700).collect::<Vec<_>>());
     assert_eq!(stdout, many(0..1700));
     assert_eq!(stderr, "");
@@ -209,12 +211,12 @@ fn a_line_that_only_looks_like_a_record_is_told_as_well() {
 #[test]
 fn that_nothing_matched_is_an_outcome_where_asked_for() {
     let home = home(&[many(0..3)]);
-    assert_eq!(show(&["n>5"], &home).0, Outcome::Done);
+    assert_eq!(show(&["n>5"], &home).0, Exit::Done);
     assert_eq!(
         show(&["n>5", "--exit-status"], &home).0,
-        Outcome::NothingMatched
+        Exit::NothingMatched
     );
-    assert_eq!(show(&["n>1", "--exit-status"], &home).0, Outcome::Done);
+    assert_eq!(show(&["n>1", "--exit-status"], &home).0, Exit::Done);
 }
 
 #[test]
@@ -253,11 +255,11 @@ fn a_closed_pipe_ends_quietly() {
         ..Output::default()
     };
     let (outcome, _, stderr) = run_on(&args(&["--json"]), home.path(), Sink::Pipe, output);
-    assert_eq!(outcome.unwrap(), Outcome::Done);
+    assert_eq!(outcome.unwrap(), Exit::Done);
     assert_eq!(stderr, "");
 }
 
-fn with_pager(pager: &str, home: &TempDir) -> (Outcome, String) {
+fn with_pager(pager: &str, home: &TempDir) -> (Exit, String) {
     let mut stdout = Output::default();
     let shown = stdout.clone();
     let variable = |name: &str| (name == "LOCALTEL_PAGER").then(|| OsString::from(pager));
@@ -270,6 +272,8 @@ fn with_pager(pager: &str, home: &TempDir) -> (Outcome, String) {
             sink: Sink::Terminal,
             colour: Colour::Off,
             now: OffsetDateTime::UNIX_EPOCH,
+            stdin: &mut io::empty(),
+            can_ask: false,
             variable: &variable,
         },
     );
@@ -284,11 +288,11 @@ fn a_pager_gets_everything_and_one_that_is_missing_or_left_is_no_failure() {
     let all = many(0..3000);
     assert_eq!(
         with_pager(&format!("cat > '{}'", page.display()), &home),
-        (Outcome::Done, String::new())
+        (Exit::Done, String::new())
     );
     assert_eq!(std::fs::read_to_string(page).unwrap(), all);
-    assert_eq!(with_pager("true", &home), (Outcome::Done, String::new()));
-    assert_eq!(with_pager("/nowhere/pager", &home), (Outcome::Done, all));
+    assert_eq!(with_pager("true", &home), (Exit::Done, String::new()));
+    assert_eq!(with_pager("/nowhere/pager", &home), (Exit::Done, all));
 }
 
 #[test]
@@ -322,7 +326,7 @@ fn tail_shows_the_last_ten_and_then_what_comes() {
     append(home.path(), 2, &many([31]));
     wait_for(&shown, "\"seq\":31,");
     append(home.path(), 2, &many([32]));
-    assert_eq!(tail.join().unwrap(), Outcome::Done);
+    assert_eq!(tail.join().unwrap(), Exit::Done);
     assert_eq!(seqs(&shown.text()), (20..32).collect::<Vec<_>>());
 }
 
@@ -347,7 +351,7 @@ fn tail_from_the_end_shows_only_what_comes() {
         std::thread::sleep(Follower::PAUSE * 2);
     }
     append(home.path(), 1, &many([30]));
-    assert_eq!(tail.join().unwrap(), Outcome::Done);
+    assert_eq!(tail.join().unwrap(), Exit::Done);
     assert!(seqs(&shown.text()).iter().all(|seq| *seq == 30));
 }
 

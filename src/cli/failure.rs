@@ -1,0 +1,219 @@
+//! Why a command could not do what it was asked: the message, the next step, and the exit that follows.
+//! Library errors become failures here, and nowhere else is a message for people put together from one.
+
+use std::fmt::Write as _;
+use std::io;
+
+use super::exit::Exit;
+use crate::error::{Error, ErrorKind};
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It was asked for something that makes no sense.
+    Usage(Complaint),
+    /// Something could not be done.
+    Failed(Complaint),
+    /// Whoever read the output went away: nothing is wrong and there is nobody to tell.
+    ClosedPipe,
+}
+
+/// What people are told.
+#[derive(Debug, Default)]
+pub(crate) struct Complaint {
+    /// What happened, in one lower-case clause.
+    message: String,
+    /// Lines that belong to it.
+    details: Vec<String>,
+    /// What to do next.
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// Makes one for a request that makes no sense.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(Complaint::new(message))
+    }
+
+    /// Makes one for something that could not be done.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::Failed(Complaint::new(message))
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        let hint = Some(hint.into());
+        self.map(|complaint| Complaint { hint, ..complaint })
+    }
+
+    /// Adds lines that belong to the message.
+    pub(crate) fn details(self, details: Vec<String>) -> Self {
+        self.map(|complaint| Complaint {
+            details,
+            ..complaint
+        })
+    }
+
+    fn map(self, change: impl FnOnce(Complaint) -> Complaint) -> Self {
+        match self {
+            Self::Usage(complaint) => Self::Usage(change(complaint)),
+            Self::Failed(complaint) => Self::Failed(change(complaint)),
+            Self::ClosedPipe => Self::ClosedPipe,
+        }
+    }
+
+    /// Returns the exit that follows.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Failed(_) => Exit::Failed,
+            Self::ClosedPipe => Exit::Done,
+        }
+    }
+
+    /// Returns what to print, which may be nothing.
+    pub(crate) fn text(&self) -> String {
+        let (Self::Usage(complaint) | Self::Failed(complaint)) = self else {
+            return String::new();
+        };
+        let mut text = format!("localtel: {}\n", complaint.message);
+        for line in &complaint.details {
+            text.push_str("  ");
+            text.push_str(line);
+            text.push('\n');
+        }
+        if let Some(hint) = &complaint.hint {
+            // Writing to a string cannot fail.
+            let _ok = writeln!(text, "hint: {hint}");
+        }
+        text
+    }
+}
+
+impl Complaint {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// All files are reached through the library, whose errors name them; a bare error of the operating
+/// system comes from nothing but writing to the screen.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ClosedPipe
+        } else {
+            Self::failed(format!("could not write the output: {error}"))
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let complaint = Complaint {
+            message: error.chain(),
+            details: Vec::new(),
+            hint: hint_for(&error),
+        };
+        // What the person said is a matter of usage; all else is the world's.
+        if matches!(error.kind(), ErrorKind::Invalid { .. }) {
+            Self::Usage(complaint)
+        } else {
+            Self::Failed(complaint)
+        }
+    }
+}
+
+fn hint_for(error: &Error) -> Option<String> {
+    match error.kind() {
+        ErrorKind::Io { path, source, .. } => match_io(source.kind(), &path.display().to_string()),
+        ErrorKind::Directory { .. } => {
+            Some("name another directory with --dir, or move what is in the way".to_owned())
+        }
+        ErrorKind::Busy { .. } => Some(
+            "a stopped process may hold it: `jobs` and `ps` show state T; resume or end it"
+                .to_owned(),
+        ),
+        ErrorKind::Format { path, .. } => Some(format!(
+            "look at {}; a newer localtel may have written it",
+            path.display()
+        )),
+        ErrorKind::TimedOut { .. } | ErrorKind::Invalid { .. } | ErrorKind::Off { .. } => None,
+    }
+}
+
+fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
+    if kind == io::ErrorKind::NotFound {
+        Some(
+            "nothing was recorded there yet; `localtel status` says where telemetry lies and \
+             whether it is on"
+                .to_owned(),
+        )
+    } else if kind == io::ErrorKind::PermissionDenied {
+        Some(format!(
+            "telemetry belongs to the user whose program recorded it; `ls -ld {path}` shows whose \
+             that is"
+        ))
+    } else if kind == io::ErrorKind::NotADirectory {
+        Some(format!(
+            "a part of {path} is a file; name another directory with --dir"
+        ))
+    } else if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
+        Some("make room; `localtel clear --before TIME` removes old records".to_owned())
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn text_of(kind: io::ErrorKind) -> String {
+        let error = Error::io("open", Path::new("/x"))(io::Error::from(kind));
+        Failure::from(error).text()
+    }
+
+    #[test]
+    fn the_chain_of_an_error_is_one_line_and_the_next_step_another() {
+        let text = text_of(io::ErrorKind::NotFound);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(
+            lines[0].starts_with("localtel: could not open /x: "),
+            "{text}"
+        );
+        assert!(lines[1].starts_with("hint: "), "{text}");
+    }
+
+    #[test]
+    fn every_usual_trouble_with_a_directory_has_a_next_step() {
+        for kind in [
+            io::ErrorKind::NotFound,
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::NotADirectory,
+            io::ErrorKind::StorageFull,
+        ] {
+            assert!(text_of(kind).contains("\nhint: "), "{kind:?}");
+        }
+        let unfit = Error::directory(Path::new("/x"), "a file stands there");
+        assert!(Failure::from(unfit).text().contains("\nhint: "));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_success_without_a_word() {
+        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(failure.exit(), Exit::Done);
+        assert_eq!(failure.text(), "");
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_a_matter_of_usage() {
+        let failure = Failure::from(Error::invalid("level", "`loud` is none"));
+        assert_eq!(failure.exit(), Exit::Usage);
+    }
+}

@@ -1,0 +1,82 @@
+//! What the command says about itself to other programs: completions for shells and pages for `man`.
+//! Both follow from the definition of the commands.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use super::args::Arguments;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::screen::Screen;
+
+/// Which shell to print completions for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// Which page to print.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManArgs {
+    /// The page of one command, or `all` for all pages one after the other [default: the first page]
+    #[arg(value_name = "COMMAND")]
+    page: Option<String>,
+}
+
+/// Prints completions.
+pub(crate) fn completions(
+    args: &CompletionsArgs,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    // Into memory first: the generator does not expect that writing can fail.
+    let mut script = Vec::new();
+    clap_complete::generate(
+        args.shell,
+        &mut Arguments::command(),
+        "localtel",
+        &mut script,
+    );
+    screen.stdout.write_all(&script)?;
+    Ok(Exit::Done)
+}
+
+/// Prints pages of the manual.
+pub(crate) fn man(args: &ManArgs, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let mut root = Arguments::command().disable_help_subcommand(true);
+    root.build();
+    let pages: Vec<_> = match args.page.as_deref() {
+        None => vec![root],
+        Some("all") => std::iter::once(root.clone())
+            .chain(root.get_subcommands().cloned())
+            .collect(),
+        Some(name) => root.find_subcommand(name).cloned().into_iter().collect(),
+    };
+    if pages.is_empty() {
+        let name = args.page.as_deref().unwrap_or_default();
+        return Err(
+            Failure::usage(format!("there is no command {name:?} to have a page"))
+                .hint("`localtel --help` lists the commands"),
+        );
+    }
+    for page in pages {
+        Man::new(page).render(&mut screen.stdout)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Examples for `completions`.
+pub(crate) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  localtel completions bash > ~/.local/share/bash-completion/completions/localtel
+  localtel completions zsh > \"${fpath[1]}/_localtel\"
+  localtel completions fish > ~/.config/fish/completions/localtel.fish";
+
+/// Examples for `man`.
+pub(crate) const MAN_EXAMPLES: &str = "\
+Examples:
+  localtel man | man -l -          read the first page
+  localtel man clear | man -l -    read the page of one command
+  localtel man > localtel.1        for a package";

@@ -1,0 +1,244 @@
+//! Which telemetry a command works on: the source, the profile and the directory that follow from what
+//! was typed and from the environment, or the list of sources to choose from.
+
+use std::path::{Path, PathBuf};
+
+use super::args::PlaceArgs;
+use super::facts;
+use super::failure::Failure;
+use crate::consent::{Consent, Decision, Inputs, Stored, WhenUndecided, decide};
+use crate::directory::{self, Platform, Profile, Source};
+use crate::environment::Environment;
+use crate::record::format_timestamp;
+
+/// The telemetry that a command works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Whose it is.
+    pub(crate) source: Source,
+    /// Which of the source's sets it is.
+    pub(crate) profile: Profile,
+    /// The directory of the default profile.
+    pub(crate) base: PathBuf,
+    /// How it was named.
+    pub(crate) named: Named,
+}
+
+/// How a place was named, and is to be named to another command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// By the application, or by being the only one.
+    Application,
+    /// By the directory.
+    Directory,
+}
+
+impl Place {
+    /// Returns the directory.
+    pub(crate) fn path(&self) -> PathBuf {
+        directory::of_profile(&self.base, &self.profile)
+    }
+
+    /// Decides from outside the application: its flag, and what it does when undecided, are unknown here.
+    pub(crate) fn decide(&self, environment: &Environment, stored: &Stored) -> Decision {
+        decide(&Inputs {
+            executables: &[],
+            do_not_track: environment.do_not_track().as_deref(),
+            flag: Consent::Undecided,
+            variable: environment.telemetry(&self.source).as_ref(),
+            stored,
+            stored_for_all: &Stored::Missing,
+            when_undecided: WhenUndecided::Refuse,
+        })
+    }
+
+    /// Returns the words that name this place to another command.
+    pub(crate) fn words(&self) -> String {
+        let place = match self.named {
+            Named::Application => format!("--app {}", self.source),
+            Named::Directory => format!("--dir {}", self.base.display()),
+        };
+        if self.profile.is_default() {
+            place
+        } else {
+            format!("{place} --profile {}", self.profile)
+        }
+    }
+}
+
+/// Finds the place that is meant. Without a name or a directory it is the only source there is.
+pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place, Failure> {
+    let profile = args.profile.clone().unwrap_or_default();
+    if let Some(base) = args.dir.clone().or_else(|| environment.localtel_dir()) {
+        let source = match args.app.clone().or_else(|| directory::source_of(&base)) {
+            Some(source) => source,
+            None => UNNAMED.parse()?,
+        };
+        return Ok(Place {
+            source,
+            profile,
+            base,
+            named: match args.dir {
+                Some(_) => Named::Directory,
+                None => Named::Application,
+            },
+        });
+    }
+    if let Some(source) = args.app.clone() {
+        let base = directory::base(environment, Platform::THIS, &source)?;
+        return Ok(Place {
+            source,
+            profile,
+            base,
+            named: Named::Application,
+        });
+    }
+    let root = directory::state_root(environment, Platform::THIS)?;
+    let mut sources = directory::sources(&root)?;
+    match (sources.pop(), sources.is_empty()) {
+        (None, _) => Err(none_in(&root)),
+        (Some(source), true) => Ok(Place {
+            base: directory::under(&root, &source),
+            source,
+            profile,
+            named: Named::Application,
+        }),
+        (Some(last), false) => {
+            sources.push(last);
+            Err(several_in(&root, &sources))
+        }
+    }
+}
+
+fn none_in(root: &Path) -> Failure {
+    let message = format!("no application has telemetry below {} yet", root.display());
+    Failure::usage(message)
+        .hint("name the application with --app NAME, or its directory with --dir DIR")
+}
+
+fn several_in(root: &Path, sources: &[Source]) -> Failure {
+    let width = sources
+        .iter()
+        .map(|source| source.as_str().len())
+        .max()
+        .unwrap_or(0);
+    let lines = sources
+        .iter()
+        .map(|source| {
+            let overview = overview(&directory::under(root, source));
+            format!("{source:width$}  {overview}")
+        })
+        .collect();
+    let message = format!(
+        "{} applications have telemetry below {}; say which one is meant",
+        sources.len(),
+        root.display()
+    );
+    let first = sources.first().map_or("NAME", Source::as_str);
+    Failure::usage(message)
+        .details(lines)
+        .hint(format!("localtel --app {first} ..."))
+}
+
+/// Says in a clause how much is there and how recent it is.
+fn overview(path: &Path) -> String {
+    match facts::read(path) {
+        Err(error) => error.chain(),
+        Ok(segments) => {
+            let bytes = facts::size(segments.iter().map(|segment| segment.bytes).sum());
+            let last = segments.iter().filter_map(|segment| segment.last).max();
+            last.map_or_else(
+                || format!("{bytes:>10}  no records"),
+                |last| format!("{bytes:>10}  last record {}", format_timestamp(last)),
+            )
+        }
+    }
+}
+
+/// The source of a directory that was named without saying whose it is.
+const UNNAMED: &str = "localtel";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(app: Option<&str>, dir: Option<&str>, profile: Option<&str>) -> PlaceArgs {
+        PlaceArgs {
+            app: app.map(|name| name.parse().unwrap()),
+            dir: dir.map(PathBuf::from),
+            profile: profile.map(|name| name.parse().unwrap()),
+        }
+    }
+
+    fn home() -> (tempfile::TempDir, Environment) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().to_str().unwrap();
+        let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", path)]);
+        (home, environment)
+    }
+
+    #[test]
+    fn what_was_typed_beats_the_environment_and_the_environment_beats_the_usual_place() {
+        let variables = [("HOME", "/h"), ("LOCALTEL_DIR", "/elsewhere")];
+        let environment = Environment::made_up("localtel", &variables);
+        let typed = find(&named(None, Some("/typed"), None), &environment).unwrap();
+        assert_eq!(typed.path(), Path::new("/typed"));
+        assert_eq!(typed.words(), "--dir /typed");
+        let set = find(&named(Some("myapp"), None, Some("work")), &environment).unwrap();
+        assert_eq!(set.path(), Path::new("/elsewhere/profiles/work"));
+        assert_eq!(set.source.as_str(), "myapp");
+        assert_eq!(set.words(), "--app myapp --profile work");
+    }
+
+    #[test]
+    fn a_directory_in_its_usual_place_tells_whose_it_is() {
+        let environment = Environment::made_up("localtel", &[]);
+        let usual = find(&named(None, Some("/s/myapp/telemetry"), None), &environment).unwrap();
+        assert_eq!(usual.source.as_str(), "myapp");
+        let other = find(&named(None, Some("/s/data"), None), &environment).unwrap();
+        assert_eq!(other.source.as_str(), "localtel");
+    }
+
+    #[test]
+    fn the_only_source_is_taken() {
+        let (home, environment) = home();
+        std::fs::create_dir_all(home.path().join("only/telemetry")).unwrap();
+        let place = find(&PlaceArgs::default(), &environment).unwrap();
+        assert_eq!(place.source.as_str(), "only");
+        assert_eq!(place.path(), home.path().join("only/telemetry"));
+    }
+
+    #[test]
+    fn several_sources_are_listed_with_what_they_hold() {
+        let (home, environment) = home();
+        for source in ["one", "three"] {
+            std::fs::create_dir_all(home.path().join(source).join("telemetry")).unwrap();
+        }
+        let failure = find(&PlaceArgs::default(), &environment).unwrap_err();
+        assert_eq!(failure.exit(), crate::cli::Exit::Usage);
+        let text = failure.text();
+        assert!(text.contains("2 applications"), "{text}");
+        assert!(
+            text.contains("\n  one           0 B  no records\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\n  three         0 B  no records\n"),
+            "{text}"
+        );
+        assert!(text.contains("\nhint: localtel --app one"), "{text}");
+    }
+
+    #[test]
+    fn where_there_is_no_source_the_next_step_is_said() {
+        let (_home, environment) = home();
+        let text = find(&PlaceArgs::default(), &environment)
+            .unwrap_err()
+            .text();
+        assert!(text.contains("no application has telemetry"), "{text}");
+        assert!(
+            text.contains("hint: name the application with --app"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! `status`: whether events are recorded, who decided that, where they lie, and what is there. It makes and
+//! changes nothing.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::facts::{count, size};
+use super::failure::Failure;
+use super::place::Place;
+use super::sanitize::Sanitized;
+use super::screen::Screen;
+use crate::consent::{Decision, Stored};
+use crate::environment::Environment;
+use crate::record::format_timestamp;
+use crate::summary::Summary;
+
+/// What to show of the status.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// Print one JSON object, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Says whether events are recorded and why, where they lie and what is there, and makes nothing.
+pub(crate) fn run(
+    place: &Place,
+    args: &StatusArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let path = place.path();
+    let stored = Stored::read_at(&path);
+    let decision = place.decide(environment, &stored);
+    let mut report = Report::new(place, &path, &stored, &decision);
+    match Summary::read(&path) {
+        Ok(summary) => report.storage = Some(summary),
+        // That nothing was ever recorded is no problem.
+        Err(error) if error.is_not_found() => {}
+        Err(error) => report.storage_problem = Some(error.chain()),
+    }
+    if args.json {
+        let text = serde_json::to_string(&report)
+            .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
+        writeln!(screen.stdout, "{text}")?;
+    } else {
+        report.print(screen.stdout)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The status, with keys that stay.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// `enabled`, `disabled` or `undecided`.
+    status: String,
+    /// The installation id, once there is one.
+    uuid: Option<String>,
+    /// Who decided.
+    decided_by: By,
+    /// Whether nothing stored can change it.
+    locked: bool,
+    /// Who wanted something else.
+    overruled: Vec<Wanted>,
+    /// What could not be understood and counts as disabled.
+    problems: Vec<String>,
+    /// The stored choice, whether or not it decided.
+    stored: Option<Kept>,
+    /// Whose telemetry it is.
+    source: String,
+    /// Which set of it.
+    profile: String,
+    /// Where it lies.
+    directory: String,
+    /// Whether there is anything yet.
+    directory_exists: bool,
+    /// What is there.
+    storage: Option<Summary>,
+    /// Why what is there cannot be read.
+    storage_problem: Option<String>,
+}
+
+/// Who decided, for machines and for people.
+#[derive(Debug, Serialize)]
+struct By {
+    kind: &'static str,
+    text: String,
+}
+
+/// What somebody wanted who was overruled.
+#[derive(Debug, Serialize)]
+struct Wanted {
+    kind: &'static str,
+    text: String,
+    consent: String,
+}
+
+/// The stored choice.
+#[derive(Debug, Serialize)]
+struct Kept {
+    consent: String,
+    decided: Option<String>,
+    by: Option<String>,
+}
+
+impl Report {
+    fn new(place: &Place, path: &Path, stored: &Stored, decision: &Decision) -> Self {
+        let kept = match stored {
+            Stored::Choice(choice) => Some(Kept {
+                consent: choice.consent.to_string(),
+                decided: choice.decided.clone(),
+                by: choice.by.clone(),
+            }),
+            Stored::Missing | Stored::Damaged { .. } | Stored::Newer { .. } => None,
+        };
+        Self {
+            status: decision.state.to_string(),
+            uuid: stored.installation().map(|own| own.id.to_string()),
+            decided_by: By {
+                kind: decision.decided_by.kind(),
+                text: decision.decided_by.to_string(),
+            },
+            locked: decision.is_locked,
+            overruled: decision
+                .overruled
+                .iter()
+                .map(|overruled| Wanted {
+                    kind: overruled.by.kind(),
+                    text: overruled.by.to_string(),
+                    consent: overruled.wanted.to_string(),
+                })
+                .collect(),
+            problems: decision.problems.clone(),
+            stored: kept,
+            source: place.source.to_string(),
+            profile: place.profile.to_string(),
+            directory: path.display().to_string(),
+            directory_exists: path.is_dir(),
+            storage: None,
+            storage_problem: None,
+        }
+    }
+
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "status: {}", self.status)?;
+        writeln!(out, "uuid: {}", self.uuid.as_deref().unwrap_or("none"))?;
+        writeln!(out, "decided by: {}{}", self.decided_by.text, self.when())?;
+        for overruled in &self.overruled {
+            writeln!(out, "overruled: {} ({})", overruled.text, overruled.consent)?;
+        }
+        writeln!(out, "locked: {}", if self.locked { "yes" } else { "no" })?;
+        for problem in &self.problems {
+            writeln!(out, "problem: {}", Sanitized(problem))?;
+        }
+        writeln!(out, "source: {}", self.source)?;
+        writeln!(out, "profile: {}", self.profile)?;
+        let missing = if self.directory_exists {
+            ""
+        } else {
+            " (not there yet)"
+        };
+        writeln!(out, "directory: {}{missing}", Sanitized(&self.directory))?;
+        if let Some(problem) = &self.storage_problem {
+            writeln!(out, "storage: unreadable: {}", Sanitized(problem))?;
+        }
+        self.storage
+            .as_ref()
+            .map_or(Ok(()), |storage| print_storage(out, storage))
+    }
+
+    /// Says when and by what the stored choice was made, where it is the one that holds.
+    fn when(&self) -> String {
+        let kept = self
+            .stored
+            .as_ref()
+            .filter(|_| self.decided_by.kind == "choice");
+        let parts: Vec<&str> = kept
+            .into_iter()
+            .flat_map(|kept| [kept.by.as_deref(), kept.decided.as_deref()])
+            .flatten()
+            .collect();
+        if parts.is_empty() {
+            String::new()
+        } else {
+            Sanitized(&format!(" ({})", parts.join(", "))).to_string()
+        }
+    }
+}
+
+fn print_storage(out: &mut dyn Write, storage: &Summary) -> io::Result<()> {
+    let segments = storage.segments.len() as u64;
+    writeln!(out, "segments: {} ({})", segments, size(storage.bytes))?;
+    writeln!(out, "records: {}", storage.records)?;
+    if let (Some(first), Some(last)) = (storage.first, storage.last) {
+        writeln!(out, "first: {}", format_timestamp(first))?;
+        writeln!(out, "last: {}", format_timestamp(last))?;
+    }
+    let sessions = storage.sessions;
+    let more = if sessions.is_cut_short {
+        "more than "
+    } else {
+        ""
+    };
+    writeln!(
+        out,
+        "sessions: {more}{}, {} without an end (running, or killed)",
+        sessions.count, sessions.without_end
+    )?;
+    let losses = storage.losses;
+    writeln!(
+        out,
+        "lost: {} dropped, {} refused, {} failed",
+        losses.dropped, losses.refused, losses.failed
+    )?;
+    writeln!(out, "damage: {}", count(storage.damage, "unreadable item"))
+}
+
+/// Examples for `status`.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  localtel status
+  localtel --app myapp status --json | jq -r .status";

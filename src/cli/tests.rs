@@ -1,0 +1,453 @@
+//! Whole command lines, run in memory: what they print, what they leave on disk and how they end.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the files from outside"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use super::screen::Memory;
+use super::*;
+
+/// A home of its own, with an environment that knows nothing else.
+struct Home {
+    dir: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Home {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().to_str().unwrap().to_owned();
+        let variables = vec![("XDG_STATE_HOME".to_owned(), state)];
+        Self { dir, variables }
+    }
+
+    fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn telemetry(&self) -> std::path::PathBuf {
+        self.dir.path().join("myapp/telemetry")
+    }
+
+    /// Makes segments; each has one record at each of these minutes.
+    fn with_segments(self, segments: &[&[u8]]) -> Self {
+        fs::create_dir_all(self.telemetry()).unwrap();
+        for (index, minutes) in segments.iter().enumerate() {
+            let line = |minute: &u8| {
+                format!("{{\"timestamp\":\"2026-11-21T08:{minute:02}:00.000000Z\"}}\n")
+            };
+            let lines: Vec<String> = minutes.iter().map(line).collect();
+            let name = format!("events.{:06}.jsonl", index + 1);
+            fs::write(self.telemetry().join(name), lines.concat()).unwrap();
+        }
+        self
+    }
+
+    fn run_on(&self, memory: &mut Memory, line: &str) -> Exit {
+        let variables: Vec<(&str, &str)> = self
+            .variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let environment = Environment::made_up("localtel", &variables);
+        memory.with(|screen| execute(words(line), &environment, screen))
+    }
+
+    fn run(&self, line: &str) -> (Exit, String, String) {
+        let mut memory = Memory::default();
+        let exit = self.run_on(&mut memory, line);
+        (exit, memory.out(), memory.err())
+    }
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn help_and_version_go_to_the_output_and_wrong_words_are_a_matter_of_usage() {
+    let home = Home::new();
+    let (exit, out, err) = home.run("--version");
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    assert_eq!(out, format!("localtel {}\n", env!("CARGO_PKG_VERSION")));
+    let (exit, out, _) = home.run("clear --help");
+    assert_eq!(exit, Exit::Done);
+    assert!(out.contains("Examples:"), "{out}");
+    let (exit, out, err) = home.run("claer");
+    assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
+    assert!(
+        err.starts_with("localtel: unrecognized subcommand 'claer'"),
+        "{err}"
+    );
+    let (exit, _, err) = home.run("--app a/b status");
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.contains("may hold only letters"), "{err}");
+}
+
+#[test]
+fn the_status_of_a_virgin_home_is_undecided_and_looking_leaves_no_trace() {
+    let home = Home::new();
+    let (exit, out, err) = home.run("--app myapp status");
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "status: undecided",
+            "uuid: none",
+            "decided by: nobody",
+            "locked: no"
+        ]
+    );
+    assert!(
+        lines[6].ends_with("/myapp/telemetry (not there yet)"),
+        "{out}"
+    );
+    assert!(names(home.dir.path()).is_empty());
+}
+
+#[test]
+fn disabling_on_a_virgin_home_leaves_only_the_choice() {
+    let home = Home::new();
+    let (exit, out, err) = home.run("--app myapp disable");
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    assert_eq!(out, "disabled for myapp (profile default): saved\n");
+    assert_eq!(names(&home.telemetry()), ["consent.json", "lock"]);
+    let (_, out, _) = home.run("status");
+    assert!(out.starts_with("status: disabled\nuuid: none\n"), "{out}");
+    assert!(
+        out.contains("decided by: the stored choice (localtel disable, 2026-"),
+        "{out}"
+    );
+}
+
+#[test]
+fn enabling_under_do_not_track_is_saved_and_off_for_now() {
+    let home = Home::new().set("DO_NOT_TRACK", "1");
+    let (exit, out, _) = home.run("--app myapp enable");
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(
+        out,
+        "enabled for myapp (profile default): saved; off for now because of DO_NOT_TRACK=1\n"
+    );
+    let (_, out, _) = home.run("status");
+    assert!(out.starts_with("status: disabled\n"), "{out}");
+    assert!(
+        out.contains("overruled: the stored choice (enabled)\nlocked: yes\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn disabling_under_a_stronger_variable_says_that_it_is_on_for_now() {
+    let home = Home::new().set("MYAPP_TELEMETRY", "on");
+    let (_, out, _) = home.run("--app myapp disable");
+    assert!(
+        out.ends_with("saved; on for now because of MYAPP_TELEMETRY=on\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn the_status_for_machines_has_keys_that_stay() {
+    let home = Home::new()
+        .set("DO_NOT_TRACK", "1")
+        .set("MYAPP_TELEMETRY", "maybe");
+    home.run("--app myapp enable");
+    home.run("--app myapp reset");
+    let (exit, out, _) = home.run("--app myapp status --json");
+    assert_eq!(exit, Exit::Done);
+    let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let keys: Vec<&str> = value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let mut expected = [
+        "status",
+        "uuid",
+        "decided_by",
+        "locked",
+        "overruled",
+        "problems",
+        "stored",
+        "source",
+        "profile",
+        "directory",
+        "directory_exists",
+        "storage",
+        "storage_problem",
+    ];
+    expected.sort_unstable();
+    assert_eq!(keys, expected);
+    assert_eq!(value["decided_by"]["kind"], "do_not_track");
+    assert_eq!(value["overruled"][0]["kind"], "choice");
+    assert_eq!(value["stored"]["consent"], "enabled");
+    assert!(
+        value["problems"][0].as_str().unwrap().contains("`maybe`"),
+        "{out}"
+    );
+    assert_eq!(value["uuid"].as_str().unwrap().len(), 36);
+}
+
+#[test]
+fn a_reset_prints_the_new_id_and_keeps_the_choice() {
+    let home = Home::new();
+    home.run("--app myapp enable");
+    let (_, first, _) = home.run("reset");
+    let (_, second, _) = home.run("reset");
+    assert!(
+        first.starts_with("uuid: ") && first != second,
+        "{first}{second}"
+    );
+    let (_, status, _) = home.run("status");
+    assert!(
+        status.starts_with(&format!("status: enabled\n{second}")),
+        "{status}"
+    );
+}
+
+#[test]
+fn a_damaged_choice_is_said_and_a_new_one_takes_its_place() {
+    let home = Home::new().with_segments(&[]);
+    fs::write(home.telemetry().join("consent.json"), "{\"form").unwrap();
+    let (exit, out, _) = home.run("status");
+    assert_eq!(exit, Exit::Done);
+    assert!(out.starts_with("status: disabled\n"), "{out}");
+    assert!(out.contains("problem: consent.json is damaged"), "{out}");
+    let (exit, _, err) = home.run("reset");
+    assert_eq!(exit, Exit::Failed);
+    assert!(err.contains("hint: `localtel --app myapp enable`"), "{err}");
+    let (exit, out, err) = home.run("enable");
+    assert_eq!(exit, Exit::Done);
+    assert!(
+        out.contains("saved") && err.contains("replaced: consent.json"),
+        "{out}{err}"
+    );
+}
+
+#[test]
+fn each_profile_has_its_own_choice() {
+    let home = Home::new();
+    home.run("--app myapp --profile work enable");
+    let (_, out, _) = home.run("--app myapp --profile work status");
+    assert!(out.starts_with("status: enabled"), "{out}");
+    assert!(out.contains("/myapp/telemetry/profiles/work\n"), "{out}");
+    let (_, out, _) = home.run("--app myapp status");
+    assert!(out.starts_with("status: undecided"), "{out}");
+}
+
+#[test]
+fn clear_needs_a_yes_where_there_is_nobody_to_ask() {
+    let home = Home::new().with_segments(&[&[1, 2], &[3]]);
+    let (exit, out, err) = home.run("clear");
+    assert_eq!(exit, Exit::Usage);
+    assert!(
+        out.starts_with("goes: 2 segments (1 to 2): 3 records, "),
+        "{out}"
+    );
+    assert!(err.contains("hint: add --yes"), "{err}");
+    assert_eq!(names(&home.telemetry()).len(), 2);
+    let (exit, out, _) = home.run("clear --dry-run");
+    assert_eq!(exit, Exit::Done);
+    assert!(out.ends_with("dry run: nothing was removed\n"), "{out}");
+    assert_eq!(names(&home.telemetry()).len(), 2);
+}
+
+#[test]
+fn clear_asks_a_person_and_takes_only_a_yes() {
+    let home = Home::new().with_segments(&[&[1], &[2]]);
+    for answer in ["", "\n", "n\n", "yep\n"] {
+        let mut memory = Memory {
+            can_ask: true,
+            input: answer.to_owned(),
+            ..Memory::default()
+        };
+        assert_eq!(home.run_on(&mut memory, "clear"), Exit::Done);
+        assert!(
+            memory.err().contains("remove them? [y/N] "),
+            "{}",
+            memory.err()
+        );
+        assert_eq!(names(&home.telemetry()).len(), 2, "{answer:?}");
+    }
+    let mut memory = Memory {
+        can_ask: true,
+        input: "Y\n".to_owned(),
+        ..Memory::default()
+    };
+    assert_eq!(home.run_on(&mut memory, "clear"), Exit::Done);
+    assert!(
+        memory.out().contains("removed 2 segments"),
+        "{}",
+        memory.out()
+    );
+}
+
+#[test]
+fn clear_before_a_time_removes_whole_segments_and_says_what_stays() {
+    let home = Home::new().with_segments(&[&[1, 2], &[3, 9], &[10]]);
+    let (exit, out, _) = home.run("clear --before 2026-11-21T08:05:00Z --yes");
+    assert_eq!(exit, Exit::Done);
+    assert!(out.contains("stays: segment 2: 2 records"), "{out}");
+    assert!(out.contains("removed 1 segment, "), "{out}");
+    let left = names(&home.telemetry());
+    assert!(
+        !left.contains(&"events.000001.jsonl".to_owned()),
+        "{left:?}"
+    );
+    assert!(left.contains(&"events.000002.jsonl".to_owned()), "{left:?}");
+}
+
+#[test]
+fn trouble_with_a_directory_is_one_message_with_the_next_step() {
+    let home = Home::new();
+    let file = home.dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let missing = home.dir.path().join("missing");
+    let below = file.join("below");
+    for (path, expected) in [
+        (&missing, "could not open"),
+        (&file, "a file stands where the directory should be"),
+        (&below, "could not open"),
+    ] {
+        let (exit, out, err) = home.run(&format!("--dir {} clear", path.display()));
+        assert_eq!((exit, out.as_str()), (Exit::Failed, ""), "{err}");
+        assert!(
+            err.starts_with("localtel: ") && err.contains(expected),
+            "{err}"
+        );
+        assert!(err.contains("\nhint: "), "{err}");
+        assert_eq!(err.lines().count(), 2, "{err}");
+    }
+    let (exit, out, _) = home.run(&format!("--dir {} status", file.display()));
+    assert_eq!(exit, Exit::Done);
+    assert!(out.starts_with("status: disabled\n"), "{out}");
+    assert!(
+        out.contains("problem: the directory cannot serve: a file stands"),
+        "{out}"
+    );
+    let (exit, _, err) = home.run(&format!("--dir {} enable", file.display()));
+    assert_eq!(exit, Exit::Failed);
+    assert!(err.contains("\nhint: "), "{err}");
+}
+
+#[test]
+fn a_wrong_time_is_a_matter_of_usage() {
+    let home = Home::new().with_segments(&[&[1]]);
+    let (exit, _, err) = home.run("clear --before whenever --yes");
+    assert_eq!(exit, Exit::Usage);
+    assert!(
+        err.contains("whenever") && err.contains("`2h ago`"),
+        "{err}"
+    );
+    assert_eq!(names(&home.telemetry()).len(), 1);
+}
+
+#[test]
+fn completions_and_pages_name_every_command() {
+    let home = Home::new();
+    let (exit, script, _) = home.run("completions bash");
+    assert_eq!(exit, Exit::Done);
+    let (_, pages, _) = home.run("man all");
+    for command in <Arguments as clap::CommandFactory>::command().get_subcommands() {
+        let name = command.get_name();
+        assert!(script.contains(name), "{name}");
+        assert!(pages.contains(&format!(".TH localtel-{name} ")), "{name}");
+    }
+    let (_, first, _) = home.run("man");
+    assert!(first.contains(".TH localtel 1"), "{first}");
+    let (_, page, _) = home.run("man clear");
+    assert!(page.contains(".TH localtel-clear 1"), "{page}");
+    let (exit, _, err) = home.run("man claer");
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.contains("hint: "), "{err}");
+    assert!(names(home.dir.path()).is_empty());
+}
+
+/// Output whose reader has gone.
+struct ClosedPipe;
+
+impl io::Write for ClosedPipe {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_success_without_a_word() {
+    let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
+    for line in ["--app x status", "--version", "man all", "completions zsh"] {
+        let mut memory = Memory::default();
+        let exit = memory.with(|screen| {
+            let mut output = ClosedPipe;
+            let mut screen = with_output(screen, &mut output);
+            execute(words(line), &environment, &mut screen)
+        });
+        assert_eq!((exit, memory.err().as_str()), (Exit::Done, ""));
+    }
+}
+
+/// Output onto a full disk.
+struct FullDisk;
+
+impl io::Write for FullDisk {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_and_is_said() {
+    let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
+    let mut memory = Memory::default();
+    let exit = memory.with(|screen| {
+        let mut output = FullDisk;
+        let mut screen = with_output(screen, &mut output);
+        execute(words("--app x status"), &environment, &mut screen)
+    });
+    assert_eq!(exit, Exit::Failed);
+    assert!(
+        memory
+            .err()
+            .starts_with("localtel: could not write the output: ")
+    );
+}
+
+/// The same screen with another output.
+fn with_output<'a>(screen: &'a mut Screen<'_>, stdout: &'a mut dyn io::Write) -> Screen<'a> {
+    Screen {
+        stdout,
+        stderr: screen.stderr,
+        stdin: screen.stdin,
+        can_ask: false,
+        sink: Sink::Pipe,
+        colour: Colour::Off,
+        now: screen.now,
+        variable: screen.variable,
+    }
+}
+
+fn words(line: &str) -> impl Iterator<Item = OsString> {
+    std::iter::once("localtel")
+        .chain(line.split_whitespace())
+        .map(OsString::from)
+}

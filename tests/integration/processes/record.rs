@@ -1,0 +1,101 @@
+//! `record`: what scripts hand in is recorded, and what is not is said.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use localtel::Level;
+use serde_json::json;
+
+use super::{Home, err, out};
+
+#[test]
+fn a_record_from_a_script_has_the_values_that_were_typed() {
+    let home = Home::enabled();
+    let file = home.path().join("note.txt");
+    std::fs::write(&file, "two\nlines").unwrap();
+    let output = home
+        .localtel()
+        .args(["record", "deploy", "-l", "warn", "-m", "went out"])
+        .args(["version=1.2.0", "duration=871", "ok=true", "hosts:=[\"a\"]"])
+        .arg(format!("note=@{}", file.display()))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((out(&output), err(&output)), (String::new(), String::new()));
+    let records = home.records("deploy");
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].level, Level::Warn);
+    assert_eq!(records[0].message.as_deref(), Some("went out"));
+    for (key, value) in [
+        ("version", json!("1.2.0")),
+        ("duration", json!(871)),
+        ("ok", json!(true)),
+        ("hosts", json!(["a"])),
+        ("note", json!("two\nlines")),
+    ] {
+        assert_eq!(records[0].properties.get(key), Some(&value), "{key}");
+    }
+}
+
+#[test]
+fn a_bad_line_is_named_and_the_others_are_recorded() {
+    let home = Home::enabled();
+    let mut child = home
+        .localtel()
+        .args(["record", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input
+        .write_all(b"{\"event\":\"e\",\"n\":1}\nnonsense\n\n{\"event\":\"e\",\"n\":2}\n{\"n\":3}")
+        .unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        err(&output).contains("line 2 was not recorded"),
+        "{}",
+        err(&output)
+    );
+    assert!(err(&output).contains("line 5 was not recorded: it has no `event`"));
+    let numbers: Vec<_> = home
+        .records("e")
+        .iter()
+        .map(|record| record.properties.get("n").cloned())
+        .collect();
+    assert_eq!(numbers, [Some(json!(1)), Some(json!(2))]);
+}
+
+#[test]
+fn a_refused_record_is_said_and_is_a_failure_only_where_asked() {
+    let home = Home::new();
+    let output = home.localtel().args(["record", "e"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        err(&output).starts_with("localtel: not recorded: "),
+        "{}",
+        err(&output)
+    );
+    let strict = home
+        .localtel()
+        .args(["record", "e", "--strict"])
+        .output()
+        .unwrap();
+    assert_eq!(strict.status.code(), Some(1));
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_word_that_is_no_property_records_nothing() {
+    let home = Home::enabled();
+    let output = home
+        .localtel()
+        .args(["record", "e", "nonsense"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("\nhint: "), "{}", err(&output));
+    assert!(home.records("e").is_empty());
+}

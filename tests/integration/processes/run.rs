@@ -1,0 +1,234 @@
+//! `run`: the command does not notice that it is run by another, and how it went is recorded.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use super::{Home, err, out};
+
+/// Starts a shell script under `run` and waits until it has printed `ready`.
+fn start(home: &Home, script: &str) -> (Child, BufReader<std::process::ChildStdout>) {
+    let mut child = home
+        .localtel()
+        .args(["run", "--name", "script", "--", "sh", "-c", script])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    (child, output)
+}
+
+fn send(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).unwrap();
+    kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+#[test]
+fn the_exit_code_is_the_commands_own() {
+    let home = Home::enabled();
+    for code in [0, 1, 3, 42, 127, 255] {
+        let status = home
+            .localtel()
+            .args(["run", "--", "sh", "-c", &format!("exit {code}")])
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(code));
+    }
+    let records = home.records("command");
+    assert_eq!(records.len(), 6);
+    let property = |index: usize, key: &str| records[index].properties.get(key).cloned();
+    assert_eq!(property(0, "command"), Some(json!("sh")));
+    assert_eq!(property(0, "exit_code"), Some(json!(0)));
+    assert_eq!(property(0, "result"), Some(json!("SUCCESS")));
+    assert_eq!(property(3, "exit_code"), Some(json!(42)));
+    assert_eq!(property(3, "result"), Some(json!("ERROR")));
+    assert!(property(3, "duration").is_some_and(|value| value.is_u64()));
+}
+
+#[test]
+fn a_signal_sent_to_us_reaches_the_command() {
+    let home = Home::enabled();
+    for (signal, code) in [
+        (Signal::SIGTERM, 15),
+        (Signal::SIGHUP, 1),
+        (Signal::SIGINT, 2),
+        (Signal::SIGUSR1, 10),
+        (Signal::SIGUSR2, 12),
+    ] {
+        let name = signal.as_str().trim_start_matches("SIG");
+        let script = format!("trap 'exit {code}' {name}; echo ready; while :; do sleep 0.05; done");
+        let (mut child, _output) = start(&home, &script);
+        send(&child, signal);
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+    }
+}
+
+#[test]
+fn a_command_that_dies_by_a_signal_takes_us_with_it() {
+    let home = Home::enabled();
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGKILL,
+        Signal::SIGSEGV,
+        Signal::SIGINT,
+    ] {
+        let name = signal.as_str().trim_start_matches("SIG");
+        let status = home
+            .localtel()
+            .args([
+                "run",
+                "--",
+                "sh",
+                "-c",
+                &format!("ulimit -c 0; kill -{name} $$"),
+            ])
+            .status()
+            .unwrap();
+        assert_eq!(status.signal(), Some(signal as i32), "{signal}");
+    }
+    let records = home.records("command");
+    assert_eq!(records[0].properties.get("signal"), Some(&json!(15)));
+    assert_eq!(records[0].properties.get("exit_code"), None);
+    assert_eq!(records[0].properties.get("result"), Some(&json!("ERROR")));
+}
+
+#[test]
+fn a_broken_pipe_of_the_command_shows_as_shells_show_it() {
+    let home = Home::new();
+    let status = home
+        .localtel()
+        .args(["run", "--", "sh", "-c", "kill -PIPE $$"])
+        .status()
+        .unwrap();
+    assert!(
+        status.code() == Some(141) || status.signal() == Some(13),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn input_output_and_words_pass_through_untouched() {
+    let home = Home::enabled();
+    let mut child = home
+        .localtel()
+        .args([
+            "run",
+            "--",
+            "sh",
+            "-c",
+            "cat; printf '%s|' \"$@\" >&2",
+            "sh",
+        ])
+        .args(["--help", "-x", "a b", ""])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(300_000).collect();
+    let mut input = child.stdin.take().unwrap();
+    let sent = bytes.clone();
+    let writer = std::thread::Builder::new()
+        .spawn(move || input.write_all(&sent).unwrap())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert_eq!(output.stdout, bytes);
+    assert_eq!(err(&output), "--help|-x|a b||");
+}
+
+#[test]
+fn the_command_gets_our_signal_mask_and_dispositions_and_variables() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let home = Home::enabled();
+    let script = "grep -E '^Sig(Blk|Ign)' /proc/self/status; echo \"$MARK\"";
+    let output = home
+        .localtel()
+        .env("MARK", "a=b\nc")
+        .args(["run", "--", "sh", "-c", script])
+        .output()
+        .unwrap();
+    let text = out(&output);
+    assert!(text.contains("SigBlk:\t0000000000000000\n"), "{text}");
+    let ignored = text.lines().find_map(|line| line.strip_prefix("SigIgn:\t"));
+    let ignored = u64::from_str_radix(ignored.unwrap(), 16).unwrap();
+    assert_eq!(ignored & (1 << 12), 0, "SIGPIPE is ignored: {text}");
+    assert!(text.ends_with("a=b\nc\n"), "{text}");
+}
+
+#[test]
+fn a_command_that_is_missing_or_no_program_ends_as_in_a_shell() {
+    let home = Home::enabled();
+    let missing = home
+        .localtel()
+        .args(["run", "--", "no-such-command"])
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(127));
+    assert_eq!(
+        err(&missing),
+        "localtel: could not run \"no-such-command\": there is no such command\n"
+    );
+    let file = home.path().join("file");
+    std::fs::write(&file, "text").unwrap();
+    for path in [file.as_path(), home.path()] {
+        let refused = home
+            .localtel()
+            .args(["run", "--"])
+            .arg(path)
+            .output()
+            .unwrap();
+        assert_eq!(refused.status.code(), Some(126), "{refused:?}");
+    }
+    let codes: Vec<Option<Value>> = home
+        .records("command")
+        .iter()
+        .map(|record| record.properties.get("exit_code").cloned())
+        .collect();
+    assert_eq!(
+        codes,
+        [Some(json!(127)), Some(json!(126)), Some(json!(126))]
+    );
+}
+
+#[test]
+fn where_recording_is_off_the_command_runs_without_a_word_and_nothing_is_left() {
+    let home = Home::new();
+    let output = home
+        .localtel()
+        .args(["run", "--", "sh", "-c", "echo hello; exit 5"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert_eq!(
+        (out(&output), err(&output)),
+        ("hello\n".to_owned(), String::new())
+    );
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn signals_are_passed_on_from_the_first_moment() {
+    let home = Home::new();
+    // The command is left no chance to be ready; whatever comes first, nobody is left behind.
+    for _ in 0..20 {
+        let mut child = home
+            .localtel()
+            .args(["run", "--", "sleep", "30"])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(4));
+        send(&child, Signal::SIGTERM);
+        assert_eq!(child.wait().unwrap().signal(), Some(15));
+    }
+}
