@@ -145,9 +145,10 @@ impl Telemetry {
         else {
             return Offer::Refused;
         };
-        let now = clock::now();
+        let micros = clock::micros_since_epoch();
         let mut frame = Vec::new();
         let loose = Loose {
+            own: Own::Application,
             level: draft.level,
             source: &self.source,
             target: draft.target.as_deref().unwrap_or(&self.source),
@@ -155,14 +156,8 @@ impl Telemetry {
             message: draft.message.as_deref(),
             properties: &draft.properties,
         };
-        encode_loose(
-            &mut frame,
-            LineLimits::from(limits),
-            now,
-            Own::Application,
-            loose,
-        );
-        recorder.offer(&frame, clock::micros_since_epoch())
+        encode_loose(&mut frame, LineLimits::from(limits), micros, &loose);
+        recorder.offer(&frame, micros)
     }
 
     /// Writes everything recorded before the call and waits for it, at most five seconds.

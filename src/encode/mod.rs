@@ -11,7 +11,6 @@ mod site;
 mod stamp;
 mod text;
 
-use time::OffsetDateTime;
 use tracing::field::Visit;
 
 pub(crate) use self::fields::SpanValues;
@@ -76,7 +75,7 @@ impl<'a> Line<'a> {
         site: &Site,
     ) -> Self {
         Self::start_with(out, limits, timestamp, |out| {
-            out.extend_from_slice(&site.head)
+            out.extend_from_slice(&site.head);
         })
     }
 
@@ -226,6 +225,8 @@ pub(crate) enum Own {
 /// The values of a record that does not come from `tracing`.
 #[derive(Debug)]
 pub(crate) struct Loose<'a> {
+    /// Whose it is.
+    pub(crate) own: Own,
     /// How grave it is.
     pub(crate) level: Level,
     /// The application.
@@ -240,18 +241,11 @@ pub(crate) struct Loose<'a> {
     pub(crate) properties: &'a Properties,
 }
 
-/// Writes the frame of a record that does not come from `tracing`.
-pub(crate) fn encode_loose(
-    out: &mut Vec<u8>,
-    limits: LineLimits,
-    now: OffsetDateTime,
-    own: Own,
-    loose: Loose<'_>,
-) {
-    let micros = i64::try_from(now.unix_timestamp_nanos() / 1000).unwrap_or(0);
+/// Writes the frame of a record that does not come from `tracing`, made `micros` after 1970.
+pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, loose: &Loose<'_>) {
     let timestamp = Stamp::default().text(micros);
     let mut line = Line::start_with(out, limits, &timestamp, |out| {
-        let target = target_as(own, loose.target);
+        let target = target_as(loose.own, loose.target);
         push_head(out, loose.level, loose.source, target, loose.event);
     });
     if let Some(message) = loose.message {
@@ -265,7 +259,7 @@ pub(crate) fn encode_loose(
         line.property(&key, |out, bytes_max| push_json(out, value, bytes_max));
     }
     line.end_properties();
-    line.finish(own);
+    line.finish(loose.own);
 }
 
 /// Returns the target to record. Only localtel writes records of its own target: what an application

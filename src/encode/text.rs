@@ -147,22 +147,14 @@ fn push_escaped(out: &mut Vec<u8>, mut text: &str) {
 }
 
 /// Tells whether a byte begins a character that may need an escape.
-fn may_need_escape(byte: u8) -> bool {
-    const CANDIDATES: [bool; 256] = {
-        let mut candidates = [false; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            // The last six begin characters that may hide: U+0080 to U+00BF, U+0600 to U+063F, U+1000 to
-            // U+2FFF, U+F000 to U+FFFF and U+C0000 to U+FFFFF.
-            candidates[byte] = matches!(
-                byte,
-                0..0x20 | 0x22 | 0x5c | 0x7f | 0xc2 | 0xd8 | 0xe1 | 0xe2 | 0xef | 0xf3
-            );
-            byte += 1;
-        }
-        candidates
-    };
-    CANDIDATES.get(usize::from(byte)).copied().unwrap_or(true)
+const fn may_need_escape(byte: u8) -> bool {
+    matches!(
+        byte,
+        0..0x20 | b'"' | b'\\' | 0x7f
+            // These begin U+0080 to U+00BF, U+0600 to U+063F, U+1000 to U+2FFF, U+F000 to U+FFFF and
+            // U+C0000 to U+FFFFF, among which some characters hide.
+            | 0xc2 | 0xd8 | 0xe1 | 0xe2 | 0xef | 0xf3
+    )
 }
 
 fn push_character(out: &mut Vec<u8>, character: char) {

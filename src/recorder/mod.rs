@@ -385,7 +385,7 @@ impl Core {
                     ..staging.counts
                 };
                 staging.report_dropped(&shared.settings);
-                staging.stage_own(|out| Writer::encode_end(&shared.settings, counts, out));
+                staging.stage_own(|out| writer::encode_end(&shared.settings, counts, out));
             }
             staging.staged
         };
@@ -470,6 +470,7 @@ mod tests {
         let draft = Draft::new(event);
         let mut frame = Vec::new();
         let loose = Loose {
+            own: Own::Application,
             level: draft.level,
             source: "testapp",
             target: "testapp",
@@ -477,13 +478,8 @@ mod tests {
             message: None,
             properties: &draft.properties,
         };
-        encode_loose(
-            &mut frame,
-            (&Limits::default()).into(),
-            clock::now(),
-            Own::Application,
-            loose,
-        );
+        let micros = clock::micros_since_epoch();
+        encode_loose(&mut frame, (&Limits::default()).into(), micros, &loose);
         // A pause before it, as a fork makes one.
         std::thread::sleep(Duration::from_micros(FORK_MICROS_LEAST));
         recorder.offer(&frame, clock::micros_since_epoch())

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::writer::Writer;
+use super::writer::{self, Writer};
 use super::{Counts, Durability, Settings};
 use crate::encode::FrameHeader;
 use crate::error::{Error, ErrorKind};
@@ -96,7 +96,7 @@ impl Staging {
             Some(trouble) => trouble.reason.clone(),
             None => "the buffer in memory was full".to_owned(),
         };
-        self.stage_own(|out| Writer::encode_dropped(settings, count, &reason, out));
+        self.stage_own(|out| writer::encode_dropped(settings, count, &reason, out));
     }
 
     pub(super) fn note_trouble(&mut self, error: &Error) {

@@ -13,16 +13,22 @@ use super::{Counts, Durability, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
 use crate::error::{Error, Result};
-use crate::record::{Level, Properties};
+use crate::record::{Level, OWN_TARGET, Properties};
 use crate::store::{Appended, Place, Store};
 
 /// Numbers lines and writes them.
 #[derive(Debug)]
-pub(crate) struct Writer {
-    settings: Arc<Settings>,
+pub(super) struct Writer {
     store: Store,
+    pending: Pending,
+}
+
+/// Frames taken from staging, and the session that numbers them.
+#[derive(Debug)]
+struct Pending {
+    settings: Arc<Settings>,
     session: Session,
-    /// Frames taken from staging; those before the cursor are written.
+    /// Those before the cursor are written.
     frames: Vec<u8>,
     cursor: usize,
     batch: Vec<u8>,
@@ -40,100 +46,95 @@ struct Session {
 
 /// What came of a batch.
 #[derive(Debug)]
-pub(crate) struct Settled {
+pub(super) struct Settled {
     /// How many frames are in the segment.
-    pub(crate) frames: u64,
+    pub(super) frames: u64,
     /// Why the others are not.
-    pub(crate) failure: Option<Error>,
+    pub(super) failure: Option<Error>,
 }
 
-/// Whether a batch begins with the session's announcement.
+/// How a batch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opening {
+    /// With staged lines: the session has announced itself in this segment.
     Lines,
+    /// With the session's announcement.
     Session,
 }
 
 impl Writer {
     /// Returns a writer with a new session. Nothing is touched before the first batch.
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
         let store = Store::new(&settings.path, settings.limits.clone());
         let session = Session::new();
+        let (frames, batch) = (Vec::new(), Vec::new());
         Self {
-            settings,
             store,
-            session,
-            frames: Vec::new(),
-            cursor: 0,
-            batch: Vec::new(),
+            pending: Pending {
+                settings,
+                session,
+                frames,
+                cursor: 0,
+                batch,
+            },
         }
     }
 
     /// Tells whether all taken frames are written.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.cursor >= self.frames.len()
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames_left().is_empty()
     }
 
     /// Returns the bytes of the frames that are not written yet.
-    pub(crate) fn bytes_left(&self) -> usize {
-        self.frames.len().saturating_sub(self.cursor)
+    pub(super) fn bytes_left(&self) -> usize {
+        self.frames_left().len()
     }
 
     /// Returns the frames that are not written yet.
-    pub(crate) fn frames_left(&self) -> &[u8] {
-        self.frames.get(self.cursor..).unwrap_or_default()
+    pub(super) fn frames_left(&self) -> &[u8] {
+        self.pending.frames_left()
     }
 
-    /// Takes staged frames over and leaves an empty buffer behind. Both buffers are used again, but do
-    /// not keep what a burst made of them.
-    pub(crate) fn take(&mut self, staged: &mut Vec<u8>) {
-        self.forget();
-        std::mem::swap(&mut self.frames, staged);
+    /// Takes staged frames over and leaves an empty buffer behind.
+    pub(super) fn take(&mut self, staged: &mut Vec<u8>) {
+        self.pending.forget();
+        std::mem::swap(&mut self.pending.frames, staged);
     }
 
     /// Forgets the frames that are not written yet.
-    pub(crate) fn forget(&mut self) {
-        self.frames.clear();
-        self.frames.shrink_to(BUFFER_KEPT_BYTES);
-        self.cursor = 0;
+    pub(super) fn forget(&mut self) {
+        self.pending.forget();
     }
 
     /// Writes the next batch of taken frames.
-    pub(crate) fn write_batch(&mut self, now: OffsetDateTime, deadline: Instant) -> Settled {
-        let failed = |error| Settled {
-            frames: 0,
-            failure: Some(error),
-        };
+    pub(super) fn write_batch(&mut self, now: OffsetDateTime, deadline: Instant) -> Settled {
+        let pending = &mut self.pending;
         // Most batches go where the last one went: they are numbered before the lock is taken.
-        let mut opening = if self.session.announced.is_some() {
-            Opening::Lines
-        } else {
-            Opening::Session
+        let mut opening = match pending.session.announced {
+            Some(_) => Opening::Lines,
+            None => Opening::Session,
         };
-        let mut taken = self.render(opening, now);
-        let turn = match self.store.begin(self.batch.len(), now, deadline) {
+        let mut taken = pending.render(opening);
+        let turn = match self.store.begin(pending.batch.len(), now, deadline) {
             Ok(turn) => turn,
-            Err(error) => return failed(error),
+            Err(error) => {
+                return Settled {
+                    frames: 0,
+                    failure: Some(error),
+                };
+            }
         };
         let place = turn.place();
-        if opening == Opening::Lines && place != self.session.announced {
+        if opening == Opening::Lines && place != pending.session.announced {
             opening = Opening::Session;
-            let frames = self.frames.get(self.cursor..).unwrap_or_default();
-            taken = render(
-                &self.settings,
-                &self.session,
-                opening,
-                now,
-                frames,
-                &mut self.batch,
-            );
+            taken = pending.render(opening);
         }
-        let (bytes, failure) = match turn.append(&self.batch) {
-            Appended::All => (self.batch.len(), None),
+        let (bytes, failure) = match turn.append(&pending.batch) {
+            Appended::All => (pending.batch.len(), None),
             Appended::Part { bytes, error } => (bytes, Some(error)),
         };
-        let frames = self.settle(opening, place, bytes, taken);
-        let failure = failure.or_else(|| match self.settings.durability {
+        let frames = pending.settle(opening, place, bytes, taken);
+        let failure = failure.or_else(|| match pending.settings.durability {
             Durability::EveryBatch => self.store.sync().err(),
             Durability::Os | Durability::Interval(_) => None,
         });
@@ -141,20 +142,56 @@ impl Writer {
     }
 
     /// Makes what is written survive a power cut.
-    pub(crate) fn sync(&mut self) -> Result<()> {
+    pub(super) fn sync(&mut self) -> Result<()> {
         self.store.sync()
     }
+}
 
-    fn render(&mut self, opening: Opening, now: OffsetDateTime) -> usize {
-        let frames = self.frames.get(self.cursor..).unwrap_or_default();
-        render(
-            &self.settings,
-            &self.session,
-            opening,
-            now,
+impl Pending {
+    fn frames_left(&self) -> &[u8] {
+        self.frames.get(self.cursor..).unwrap_or_default()
+    }
+
+    /// Empties the buffer. It is used again, but does not keep what a burst made of it.
+    fn forget(&mut self) {
+        self.frames.clear();
+        self.frames.shrink_to(BUFFER_KEPT_BYTES);
+        self.cursor = 0;
+    }
+
+    /// Numbers as many whole frames as fit into one batch, and returns how many that are.
+    fn render(&mut self, opening: Opening) -> usize {
+        let Self {
+            settings,
+            session,
             frames,
-            &mut self.batch,
-        )
+            cursor,
+            batch,
+        } = self;
+        batch.clear();
+        let mut seq = session.seq_next;
+        if opening == Opening::Session {
+            let mut frame = Vec::new();
+            encode_session(settings, session, &mut frame);
+            if let Some((header, line, _)) = FrameHeader::split_first(&frame) {
+                session.push_numbered(batch, header, line, seq);
+                seq += 1;
+            }
+        }
+        let half_segment = usize::try_from(settings.limits.segment_bytes_max / 2);
+        let bytes_max = BATCH_BYTES_MAX.min(half_segment.unwrap_or(usize::MAX));
+        let mut frames = frames.get(*cursor..).unwrap_or_default();
+        let mut taken = 0;
+        while let Some((header, line, rest)) = FrameHeader::split_first(frames) {
+            if taken > 0 && batch.len() + line.len() > bytes_max {
+                break;
+            }
+            session.push_numbered(batch, header, line, seq);
+            seq += 1;
+            taken += 1;
+            frames = rest;
+        }
+        taken
     }
 
     /// Moves cursor and number past what got into the segment, and returns how many frames that is.
@@ -165,11 +202,14 @@ impl Writer {
         bytes: usize,
         taken: usize,
     ) -> u64 {
-        let written = self.batch.get(..bytes).unwrap_or_default();
         let lines = if bytes == self.batch.len() {
             taken + usize::from(opening == Opening::Session)
         } else {
-            written.iter().filter(|byte| **byte == b'\n').count()
+            self.batch
+                .get(..bytes)
+                .unwrap_or_default()
+                .split_inclusive(|byte| *byte == b'\n')
+                .count()
         };
         self.session.seq_next += lines as u64;
         let frames = match opening {
@@ -186,46 +226,12 @@ impl Writer {
                 self.cursor += FrameHeader::BYTES + header.line_bytes;
             }
         }
-        if self.is_empty() {
+        if self.frames_left().is_empty() {
             self.forget();
         }
         self.batch.clear();
         self.batch.shrink_to(BATCH_BYTES_MAX);
         frames as u64
-    }
-
-    /// Encodes the record that ends a session.
-    pub(crate) fn encode_end(settings: &Settings, counts: Counts, out: &mut Vec<u8>) {
-        let properties = [
-            ("recorded", counts.recorded),
-            ("dropped", counts.dropped),
-            ("refused", counts.refused),
-            ("failed", counts.failed),
-        ];
-        let properties = properties.into_iter().collect();
-        encode_own(
-            settings,
-            Level::Info,
-            "session.end",
-            &properties,
-            clock::now(),
-            out,
-        );
-    }
-
-    /// Encodes the record that says how many events were dropped.
-    pub(crate) fn encode_dropped(settings: &Settings, count: u64, reason: &str, out: &mut Vec<u8>) {
-        let mut properties = Properties::default();
-        properties.set("count", count);
-        properties.set("reason", reason);
-        encode_own(
-            settings,
-            Level::Warn,
-            "dropped",
-            &properties,
-            clock::now(),
-            out,
-        );
     }
 }
 
@@ -243,61 +249,46 @@ impl Session {
             announced: None,
         }
     }
+
+    fn push_numbered(&self, batch: &mut Vec<u8>, header: FrameHeader, line: &[u8], seq: u64) {
+        let Some((before, after)) = line.split_at_checked(header.number_at) else {
+            return;
+        };
+        batch.extend_from_slice(before);
+        batch.extend_from_slice(&self.prefix);
+        // Writing to a vector does not fail.
+        drop(write!(batch, "{seq}"));
+        batch.extend_from_slice(after);
+    }
 }
 
-/// Numbers as many whole frames as fit into one batch, and returns how many that are.
-fn render(
-    settings: &Settings,
-    session: &Session,
-    opening: Opening,
-    now: OffsetDateTime,
-    mut frames: &[u8],
-    batch: &mut Vec<u8>,
-) -> usize {
-    batch.clear();
-    let mut seq = session.seq_next;
-    if opening == Opening::Session {
-        let mut frame = Vec::new();
-        encode_session(settings, session, now, &mut frame);
-        if let Some((header, line, _)) = FrameHeader::split_first(&frame) {
-            push_numbered(batch, header, line, session, seq);
-            seq += 1;
-        }
-    }
-    let bytes_max = BATCH_BYTES_MAX
-        .min(usize::try_from(settings.limits.segment_bytes_max / 2).unwrap_or(usize::MAX));
-    let mut taken = 0;
-    while let Some((header, line, rest)) = FrameHeader::split_first(frames) {
-        if taken > 0 && batch.len() + line.len() > bytes_max {
-            break;
-        }
-        push_numbered(batch, header, line, session, seq);
-        seq += 1;
-        taken += 1;
-        frames = rest;
-    }
-    taken
+/// Encodes the record that ends a session.
+pub(super) fn encode_end(settings: &Settings, counts: Counts, out: &mut Vec<u8>) {
+    let properties = [
+        ("recorded", counts.recorded),
+        ("dropped", counts.dropped),
+        ("refused", counts.refused),
+        ("failed", counts.failed),
+    ];
+    encode_own(
+        settings,
+        Level::Info,
+        "session.end",
+        &properties.into_iter().collect(),
+        out,
+    );
 }
 
-fn push_numbered(
-    batch: &mut Vec<u8>,
-    header: FrameHeader,
-    line: &[u8],
-    session: &Session,
-    seq: u64,
-) {
-    let Some((before, after)) = line.split_at_checked(header.number_at) else {
-        return;
-    };
-    batch.extend_from_slice(before);
-    batch.extend_from_slice(&session.prefix);
-    // Writing to a vector does not fail.
-    drop(write!(batch, "{seq}"));
-    batch.extend_from_slice(after);
+/// Encodes the record that says how many events were dropped.
+pub(super) fn encode_dropped(settings: &Settings, count: u64, reason: &str, out: &mut Vec<u8>) {
+    let mut properties = Properties::default();
+    properties.set("count", count);
+    properties.set("reason", reason);
+    encode_own(settings, Level::Warn, "dropped", &properties, out);
 }
 
 /// Encodes the record with which a session begins its lines in a segment.
-fn encode_session(settings: &Settings, session: &Session, now: OffsetDateTime, out: &mut Vec<u8>) {
+fn encode_session(settings: &Settings, session: &Session, out: &mut Vec<u8>) {
     let mut properties = Properties::default();
     if let Some(installation) = settings.installation {
         properties.set("installation", installation.to_string());
@@ -311,7 +302,7 @@ fn encode_session(settings: &Settings, session: &Session, now: OffsetDateTime, o
     properties.set("os", std::env::consts::OS);
     properties.set("arch", std::env::consts::ARCH);
     properties.set("resumed", session.announced.is_some());
-    encode_own(settings, Level::Info, "session", &properties, now, out);
+    encode_own(settings, Level::Info, "session", &properties, out);
 }
 
 fn encode_own(
@@ -319,13 +310,13 @@ fn encode_own(
     level: Level,
     event: &str,
     properties: &Properties,
-    now: OffsetDateTime,
     out: &mut Vec<u8>,
 ) {
     let loose = Loose {
+        own: Own::Localtel,
         level,
         source: &settings.source,
-        target: crate::record::OWN_TARGET,
+        target: OWN_TARGET,
         event: Some(event),
         message: None,
         properties,
@@ -333,9 +324,8 @@ fn encode_own(
     encode_loose(
         out,
         LineLimits::from(&settings.limits),
-        now,
-        Own::Localtel,
-        loose,
+        clock::micros_since_epoch(),
+        &loose,
     );
 }
 

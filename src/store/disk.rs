@@ -117,6 +117,13 @@ macro_rules! fault {
     };
 }
 
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::unused_self,
+        reason = "every operation goes through a directory, so that tests can make it fail"
+    )
+)]
 impl Directory {
     /// Opens the directory at that path; with [`Access::Write`] makes it, 0700, where it is missing.
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, OpenError> {

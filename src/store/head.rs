@@ -26,9 +26,17 @@ pub(super) struct Found {
     pub(super) next: SegmentNumber,
 }
 
+/// A directory whose lock is held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held<'a> {
+    pub(super) directory: &'a Directory,
+    pub(super) locked: &'a Locked,
+}
+
 impl Store {
     /// Finds head and floor: in the cache where it agrees with the directory, else in the directory.
-    pub(super) fn find(&mut self, directory: &Directory, locked: &Locked) -> Result<Found> {
+    pub(super) fn find(&mut self, held: Held<'_>) -> Result<Found> {
+        let Held { directory, locked } = held;
         let exists = |number: SegmentNumber| directory.facts(&number.file_name()).is_ok();
         let cached = locked.extent();
         if let Some(extent) = cached
@@ -128,12 +136,12 @@ impl Store {
     /// Makes the next segment the head and returns its size.
     pub(super) fn rotate(
         &mut self,
-        directory: &Directory,
-        locked: &Locked,
+        held: Held<'_>,
         found: Found,
         now: OffsetDateTime,
     ) -> Result<u64> {
-        let floor = self.make_room(directory, locked, found.extent, now)?;
+        let Held { directory, locked } = held;
+        let floor = self.make_room(held, found.extent, now)?;
         let old = self.active.take();
         let mut number = found.next;
         let (file, facts) = loop {
@@ -202,11 +210,11 @@ impl Store {
     /// Removes the oldest closed segments until one more fits within the limits, and returns the floor.
     fn make_room(
         &self,
-        directory: &Directory,
-        locked: &Locked,
+        held: Held<'_>,
         extent: Extent,
         now: OffsetDateTime,
     ) -> Result<SegmentNumber> {
+        let directory = held.directory;
         let listed = list(directory)?;
         let mut keep_from = self.limits.keep_from(&listed).max(extent.floor);
         for pair in listed.windows(2) {
@@ -221,8 +229,7 @@ impl Store {
             }
             keep_from = keep_from.max(newer.number);
         }
-        let (extent, removed, failure) =
-            self.move_floor(directory, locked, extent, keep_from, &listed)?;
+        let (extent, removed, failure) = self.move_floor(held, extent, keep_from, &listed)?;
         let bytes: u64 = listed.iter().map(|segment| segment.bytes).sum();
         let left = bytes.saturating_sub(removed.bytes);
         match failure {
@@ -242,12 +249,12 @@ impl Store {
     /// This is the one place where segments end on purpose: what declares a removal belongs here.
     fn move_floor(
         &self,
-        directory: &Directory,
-        locked: &Locked,
+        held: Held<'_>,
         extent: Extent,
         keep_from: SegmentNumber,
         listed: &[Listed],
     ) -> Result<(Extent, Removed, Option<Error>)> {
+        let Held { directory, locked } = held;
         let moved = Extent {
             head: extent.head,
             floor: extent.floor.max(keep_from),
@@ -294,21 +301,23 @@ pub(crate) fn clear(
     };
     let mut store = Store::new(path, limits);
     let (directory, locked) = store.lock(Instant::now() + CLEAR_LOCK_WAIT)?;
-    let mut found = store.find(&directory, &locked)?;
-    let keep_from = match keep_from {
-        Some(number) => number.min(found.extent.head),
-        None => {
-            let size = store.settle(&directory, found.extent.head, now)?;
-            if size != Some(0) {
-                store.rotate(&directory, &locked, found, now)?;
-                found = store.find(&directory, &locked)?;
-            }
-            found.extent.head
+    let held = Held {
+        directory: &directory,
+        locked: &locked,
+    };
+    let mut found = store.find(held)?;
+    let keep_from = if let Some(number) = keep_from {
+        number.min(found.extent.head)
+    } else {
+        let size = store.settle(&directory, found.extent.head, now)?;
+        if size != Some(0) {
+            store.rotate(held, found, now)?;
+            found = store.find(held)?;
         }
+        found.extent.head
     };
     let listed = list(&directory)?;
-    let (_, removed, failure) =
-        store.move_floor(&directory, &locked, found.extent, keep_from, &listed)?;
+    let (_, removed, failure) = store.move_floor(held, found.extent, keep_from, &listed)?;
     drop(locked.unlock());
     failure.map_or(Ok(removed), Err)
 }

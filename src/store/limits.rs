@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Bounds on what is kept in memory and on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]

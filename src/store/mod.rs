@@ -67,6 +67,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use self::disk::{Access, Directory, FileId, OpenError, read_at};
+use self::head::Held;
 pub(crate) use self::head::clear;
 use self::limits::Limits;
 use self::lock::{LockFile, Locked};
@@ -254,10 +255,11 @@ impl Store {
         batch_bytes: u64,
         now: OffsetDateTime,
     ) -> Result<Entered> {
-        let found = self.find(directory, locked)?;
+        let held = Held { directory, locked };
+        let found = self.find(held)?;
         let mut size = match self.settle(directory, found.extent.head, now)? {
             Some(size) if !self.must_rotate(size, batch_bytes, now) => size,
-            Some(_) | None => self.rotate(directory, locked, found, now)?,
+            Some(_) | None => self.rotate(held, found, now)?,
         };
         let active = self.active_mut()?;
         let mut tail = Tail::Whole;

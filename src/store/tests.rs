@@ -49,14 +49,15 @@ fn append(
     now: OffsetDateTime,
 ) -> (Vec<usize>, bool) {
     let batch: Vec<u8> = ids.clone().flat_map(line).collect();
-    let turn = match store.begin(batch.len(), now, soon()) {
-        Ok(turn) => turn,
-        Err(_) => return (Vec::new(), false),
+    let Ok(turn) = store.begin(batch.len(), now, soon()) else {
+        return (Vec::new(), false);
     };
     match turn.append(&batch) {
         Appended::All => (ids.collect(), true),
         Appended::Part { bytes, error: _ } => {
-            let whole = batch[..bytes].iter().filter(|byte| **byte == b'\n').count();
+            let whole = batch[..bytes]
+                .split_inclusive(|byte| *byte == b'\n')
+                .count();
             assert!(
                 bytes == 0 || batch[bytes - 1] == b'\n',
                 "only whole lines are acknowledged"

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use localtel::{Builder, Record, Telemetry, WhenUndecided};
-use serde_json::Value;
 use tempfile::TempDir;
 use tracing_subscriber::prelude::*;
 
@@ -61,14 +60,6 @@ impl Place {
         self.lines().iter().map(parse).collect()
     }
 
-    /// All lines as values, in file order.
-    pub(crate) fn values(&self) -> Vec<Value> {
-        self.lines()
-            .iter()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    }
-
     pub(crate) fn lines(&self) -> Vec<String> {
         lines_in(&self.path())
     }
@@ -95,7 +86,8 @@ pub(crate) fn segments_in(path: &Path) -> Vec<PathBuf> {
     };
     let is_segment = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with("events.") && name.ends_with(".jsonl") && name != "events.jsonl"
+        name.strip_prefix("events.")
+            .is_some_and(|rest| rest.strip_suffix(".jsonl").is_some())
     };
     let mut segments: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
