@@ -24,6 +24,7 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _};
 
 use clap::Parser as _;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::args::{Arguments, Command};
 use self::failure::Failure;
@@ -50,8 +51,21 @@ pub fn main() -> Exit {
         colour: Colour::of(sink, &variable),
         now: crate::clock::now(),
         variable: &variable,
+        is_reader_gone: &is_stdout_closed,
     };
     execute(std::env::args_os(), &environment, &mut screen)
+}
+
+/// Tells whether nothing that is written to the standard output will be read any more.
+fn is_stdout_closed() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    poll(&mut polled, Some(&Timespec::default())).is_ok()
+        && polled.iter().any(|stdout| {
+            stdout
+                .revents()
+                .intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
+        })
 }
 
 /// Runs one command line; what goes wrong is said on the screen.

@@ -59,6 +59,8 @@ pub(crate) struct Screen<'a> {
     pub(crate) now: OffsetDateTime,
     /// Looks up an environment variable.
     pub(crate) variable: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Tells whether whoever read `stdout` went away, which a command that only waits would not notice.
+    pub(crate) is_reader_gone: &'a dyn Fn() -> bool,
 }
 
 impl fmt::Debug for Screen<'_> {
@@ -161,6 +163,7 @@ impl Memory {
             colour: Colour::Off,
             now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
             variable: &|_| None,
+            is_reader_gone: &|| false,
         })
     }
 

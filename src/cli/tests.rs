@@ -443,6 +443,7 @@ fn with_output<'a>(screen: &'a mut Screen<'_>, stdout: &'a mut dyn io::Write) ->
         colour: Colour::Off,
         now: screen.now,
         variable: screen.variable,
+        is_reader_gone: screen.is_reader_gone,
     }
 }
 

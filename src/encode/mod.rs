@@ -19,6 +19,7 @@ pub(crate) use self::frame::FrameHeader;
 use self::site::Repeats;
 pub(crate) use self::site::Site;
 pub(crate) use self::stamp::{Stamp, TIMESTAMP_BYTES};
+#[cfg(feature = "cli")]
 pub(crate) use self::text::is_unsafe_to_show;
 use self::text::{push_json, push_string};
 use crate::record::{Level, OWN_TARGET, Properties};

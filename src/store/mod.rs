@@ -43,6 +43,8 @@
 //! The store knows nothing of records: who starts a segment with a session record, and what is in a line,
 //! is the recorder's business.
 
+#[cfg(any(feature = "cli", test))]
+mod clear;
 pub(crate) mod disk;
 #[cfg(test)]
 pub(crate) mod faults;
@@ -66,9 +68,10 @@ use std::time::Instant;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+#[cfg(any(feature = "cli", test))]
+pub(crate) use self::clear::clear;
 use self::disk::{Access, Directory, FileId, OpenError, read_at};
 use self::head::Held;
-pub(crate) use self::head::clear;
 use self::limits::Limits;
 use self::lock::{LockFile, Locked};
 use self::segment::{FileName, SegmentNumber};

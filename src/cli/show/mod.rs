@@ -56,7 +56,15 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
             lines,
         };
         let result = show
-            .run(args, source, &mut out, screen.stderr)
+            .run(
+                args,
+                source,
+                &mut out,
+                Beside {
+                    stderr: screen.stderr,
+                    is_reader_gone: screen.is_reader_gone,
+                },
+            )
             .and_then(|()| Ok(out.flush()?));
         // A buffer that could not be written is not tried again.
         drop(out.into_parts());
@@ -89,6 +97,12 @@ struct Source<'a> {
     directory: &'a Path,
     start: Start,
     lines: Lines,
+}
+
+/// What following needs beside the data and its way out.
+struct Beside<'a> {
+    stderr: &'a mut dyn Write,
+    is_reader_gone: &'a dyn Fn() -> bool,
 }
 
 /// Where to start.
@@ -152,11 +166,11 @@ impl Show {
         args: &ShowArgs,
         source: Source<'_>,
         out: &mut dyn Write,
-        stderr: &mut dyn Write,
+        mut beside: Beside<'_>,
     ) -> std::result::Result<(), Stop> {
         self.view.write_header(out)?;
         if args.follow {
-            self.follow(source, out, stderr)
+            self.follow(source, out, &mut beside)
         } else if args.sort {
             self.sorted(args, source, out)
         } else if args.reverse {
@@ -248,7 +262,7 @@ impl Show {
         &mut self,
         source: Source<'_>,
         out: &mut dyn Write,
-        stderr: &mut dyn Write,
+        beside: &mut Beside<'_>,
     ) -> std::result::Result<(), Stop> {
         let mut reader = source.reader;
         match source.start {
@@ -264,8 +278,11 @@ impl Show {
             }
             out.flush()?;
             // Nobody waits for the end here, so what could not be read is told as it comes.
-            self.unread.tell(stderr);
+            self.unread.tell(beside.stderr);
             self.unread = Unread::default();
+            if (beside.is_reader_gone)() {
+                return Err(Stop::ReaderGone);
+            }
             std::thread::sleep(Follower::PAUSE);
         }
     }

@@ -99,6 +99,7 @@ fn run_on(
             now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
             stdin: &mut io::empty(),
             can_ask: false,
+            is_reader_gone: &|| false,
             variable: &no_pager,
         },
     );
@@ -274,6 +275,7 @@ fn with_pager(pager: &str, home: &TempDir) -> (Exit, String) {
             now: OffsetDateTime::UNIX_EPOCH,
             stdin: &mut io::empty(),
             can_ask: false,
+            is_reader_gone: &|| false,
             variable: &variable,
         },
     );
