@@ -14,3 +14,7 @@ mod events;
 #[cfg(feature = "cli")]
 #[path = "integration/processes.rs"]
 mod processes;
+
+#[cfg(feature = "cli")]
+#[path = "integration/documents.rs"]
+mod documents;

@@ -156,7 +156,7 @@ fn overview(path: &Path) -> String {
 }
 
 /// The source of a directory that was named without saying whose it is.
-const UNNAMED: &str = "localtel";
+const UNNAMED: &str = "unnamed";
 
 #[cfg(test)]
 mod tests {
