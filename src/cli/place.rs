@@ -196,7 +196,7 @@ mod tests {
         let usual = find(&named(None, Some("/s/myapp/telemetry"), None), &environment).unwrap();
         assert_eq!(usual.source.as_str(), "myapp");
         let other = find(&named(None, Some("/s/data"), None), &environment).unwrap();
-        assert_eq!(other.source.as_str(), "localtel");
+        assert_eq!(other.source.as_str(), "unnamed");
     }
 
     #[test]
