@@ -1,6 +1,8 @@
 //! The integration tests, linked once. A file for each capability; what they share is `support`.
 #![expect(
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
     clippy::unwrap_used,
     reason = "tests look at the disk from outside, start processes, and fail by panicking"
 )]
@@ -10,3 +12,7 @@ mod support;
 
 #[path = "integration/events.rs"]
 mod events;
+#[path = "integration/examples.rs"]
+mod examples;
+#[path = "integration/offline.rs"]
+mod offline;
