@@ -39,10 +39,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .prefix("localtel-quickstart-")
         .tempdir()?
         .keep();
+    let directory = place.join("telemetry");
 
     let telemetry = Telemetry::builder("quickstart")
         .version(env!("CARGO_PKG_VERSION"))
-        .dir(&place)
+        .dir(&directory)
         .when_undecided(WhenUndecided::Record)
         .open();
     tracing_subscriber::registry()
@@ -58,8 +59,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let counts = telemetry.close(Duration::from_secs(5));
     println!("\nWhat `localtel show --level info` prints:\n");
-    print_records(&place, Level::Info)?;
-    print_next_steps(&place, counts.recorded);
+    print_records(&directory, Level::Info)?;
+    print_next_steps(&directory, counts.recorded);
+    println!("and remove them with\n    rm -r {}", place.display());
     Ok(())
 }
 
@@ -260,8 +262,6 @@ fn print_next_steps(directory: &Path, recorded: u64) {
     println!("\n{recorded} events are recorded in {path}, and nowhere else. Look again with");
     println!("    cargo run -- --dir {path} show");
     println!("    jq . {path}/events.jsonl");
-    println!("and remove them with");
-    println!("    rm -r {path}");
 }
 
 /// As many types as fit on a screen with all the rest.

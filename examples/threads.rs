@@ -22,9 +22,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .prefix("localtel-threads-")
         .tempdir()?
         .keep();
+    let directory = place.join("telemetry");
 
     let telemetry = Telemetry::builder("threads")
-        .dir(&place)
+        .dir(&directory)
         .when_undecided(WhenUndecided::Record)
         .delivery(Delivery::Background)
         .overflow(Overflow::Block)
@@ -55,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{} recorded, {} dropped, {} failed.",
         counts.recorded, counts.dropped, counts.failed
     );
-    println!("They lie in {}", place.display());
+    println!("They lie in {}", directory.display());
     Ok(())
 }
 

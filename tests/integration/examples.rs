@@ -23,7 +23,7 @@ fn quickstart_counts_records_and_shows_what_it_recorded() {
     let shown = text(&output.stdout);
     assert!(has_row(&shown, &["txt", "2", "3", "13", "0"]), "{shown}");
     assert!(has_row(&shown, &["md", "0", "0", "0", "1"]), "{shown}");
-    let directory = place.only_directory();
+    let directory = place.telemetry();
     assert!(
         shown.contains(&format!("--dir {} show", directory.display())),
         "{shown}"
@@ -56,7 +56,7 @@ fn quickstart_does_its_job_where_it_may_not_record() {
     assert!(output.status.success(), "{output:?}");
     assert!(has_row(&shown, &["txt", "1", "1", "4", "0"]), "{shown}");
     assert!(shown.contains("Nothing was recorded"), "{shown}");
-    assert_eq!(lines_in(&place.only_directory()), Vec::<String>::new());
+    assert!(!place.telemetry().exists());
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn threads_keeps_every_event_of_every_thread() {
         shown.contains("6000 recorded, 0 dropped, 0 failed."),
         "{shown}"
     );
-    let records = records_in(&place.only_directory());
+    let records = records_in(&place.telemetry());
     for worker in 0..3 {
         let of_worker = |record: &&Record| {
             let number = record
@@ -137,12 +137,12 @@ impl ExamplePlace {
         std::fs::write(self.input().join(name), bytes).unwrap();
     }
 
-    /// The one directory that the example left among its temporary files.
-    fn only_directory(&self) -> PathBuf {
+    /// The telemetry directory that the example made among its temporary files, if it did.
+    fn telemetry(&self) -> PathBuf {
         let entries = std::fs::read_dir(self.root.path().join("temporary")).unwrap();
         let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         assert_eq!(paths.len(), 1, "{paths:?}");
-        paths.into_iter().next().unwrap()
+        paths[0].join("telemetry")
     }
 
     fn command(&self, name: &str, arguments: &[&str]) -> Command {
