@@ -56,7 +56,7 @@ pub(crate) fn parse(text: &str, zone: Zone, now: OffsetDateTime) -> Result<Offse
             .or_else(|| parse_civil(other, here.date()).map(|civil| zone.assume(civil)))
             .or_else(|| now.checked_sub(parse_ago(other)?.try_into().ok()?)),
     };
-    found.ok_or_else(|| Error::invalid("time", format!("`{text}` is none; {FORMS}")))
+    found.ok_or_else(|| Error::invalid("time", format!("`{text}` cannot be read; {FORMS}")))
 }
 
 /// Every form, for the message that helps.

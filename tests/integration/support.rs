@@ -2,6 +2,7 @@
 //! of it, read back without the library's reader.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use localtel::{Builder, Record, Telemetry, WhenUndecided};
 use tempfile::TempDir;
@@ -95,4 +96,11 @@ pub(crate) fn segments_in(path: &Path) -> Vec<PathBuf> {
         .collect();
     segments.sort();
     segments
+}
+
+/// The cargo that runs the tests, in the package's directory.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo
 }

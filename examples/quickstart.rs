@@ -1,0 +1,268 @@
+//! Counts files, lines and bytes per file type below a directory, and records how that went.
+//!
+//! ```sh
+//! cargo run --example quickstart -- [DIRECTORY]
+//! ```
+//!
+//! It records into a fresh directory of its own, so that it needs nobody's consent but that of the person
+//! who ran it, and leaves it there to be looked at. Hidden files and caches are passed over.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::missing_errors_doc,
+    reason = "reads the files that it counts, as any program does; its functions are its own"
+)]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use localtel::{Level, Record, Telemetry, WhenUndecided};
+use tracing_subscriber::prelude::*;
+
+/// What the files of one type come to.
+#[derive(Debug, Default, Clone, Copy)]
+struct Tally {
+    files: u64,
+    lines: u64,
+    bytes: u64,
+    failures: u64,
+}
+
+type Tallies = BTreeMap<String, Tally>;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| ".".into()));
+    let place = tempfile::Builder::new()
+        .prefix("localtel-quickstart-")
+        .tempdir()?
+        .keep();
+    let directory = place.join("telemetry");
+
+    let telemetry = Telemetry::builder("quickstart")
+        .version(env!("CARGO_PKG_VERSION"))
+        .dir(&directory)
+        .when_undecided(WhenUndecided::Record)
+        .open();
+    tracing_subscriber::registry()
+        .with(telemetry.layer())
+        .init();
+
+    let tallies = scan(&root);
+    print_table(&tallies);
+
+    if let Some(reason) = telemetry.status().off_because {
+        println!("\nNothing was recorded: {reason}.");
+        return Ok(());
+    }
+    let counts = telemetry.close(Duration::from_secs(5));
+    println!("\nWhat `localtel show --level info` prints:\n");
+    print_records(&directory, Level::Info)?;
+    print_next_steps(&directory, counts.recorded);
+    println!("and remove them with\n    rm -r {}", place.display());
+    Ok(())
+}
+
+/// Counts everything below a directory.
+fn scan(root: &Path) -> Tallies {
+    let _scan = tracing::info_span!("scan", root = %root.display()).entered();
+    tracing::info!(name: "scan.started", "counting lines");
+    let start = Instant::now();
+    let mut tallies = Tallies::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        match visible_entries(&directory) {
+            Ok(paths) => {
+                for path in paths {
+                    if is_own_directory(&path) {
+                        waiting.push(path);
+                    } else {
+                        count(&path, tallies.entry(type_of(&path)).or_default());
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(
+                name: "directory.failed",
+                error = &error as &dyn Error,
+                path = %directory.display(),
+                "could not list a directory"
+            ),
+        }
+    }
+    for (kind, tally) in heaviest(&tallies) {
+        let Tally {
+            files,
+            lines,
+            bytes,
+            failures,
+        } = tally;
+        tracing::info!(name: "type.counted", kind, files, lines, bytes, failures);
+    }
+    let duration = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let failures: u64 = tallies.values().map(|tally| tally.failures).sum();
+    let result = if failures == 0 { "SUCCESS" } else { "PARTIAL" };
+    tracing::info!(name: "scan.finished", types = tallies.len(), failures, duration, result);
+    tallies
+}
+
+/// Counts one file. What cannot be counted is a failure of that file, not of the program.
+fn count(path: &Path, tally: &mut Tally) {
+    let _file = tracing::info_span!("file", path = %path.display()).entered();
+    match lines_and_bytes(path) {
+        Ok((lines, bytes)) => {
+            tracing::debug!(name: "file.counted", lines, bytes);
+            tally.files += 1;
+            tally.lines += lines;
+            tally.bytes += bytes;
+        }
+        Err(error) => {
+            let error: &dyn Error = &error;
+            tracing::warn!(name: "file.failed", error, "could not count the lines of a file");
+            tally.failures += 1;
+        }
+    }
+}
+
+/// Returns how many lines and bytes of text a file holds.
+fn lines_and_bytes(path: &Path) -> io::Result<(u64, u64)> {
+    // A pipe would make us wait for somebody to write.
+    if !fs::metadata(path)?.is_file() {
+        return Err(not_text("it is no file".to_owned()));
+    }
+    let mut reader = BufReader::new(File::open(path)?);
+    let (mut line, mut lines, mut bytes) = (Vec::new(), 0, 0);
+    loop {
+        line.clear();
+        let length = reader.read_until(b'\n', &mut line)?;
+        if length == 0 {
+            return Ok((lines, bytes));
+        }
+        // No character of UTF-8 holds the byte of a newline, so lines can be checked one by one.
+        std::str::from_utf8(&line)
+            .map_err(|error| not_text(format!("line {}: {error}", lines + 1)))?;
+        lines += 1;
+        bytes += length as u64;
+    }
+}
+
+fn not_text(reason: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+/// Lists a directory but for what is hidden; caches are empty, as their tag asks for.
+fn visible_entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    if directory.join("CACHEDIR.TAG").exists() {
+        return Ok(Vec::new());
+    }
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Tells whether it is a directory, and not a link to one, which may lead in circles.
+fn is_own_directory(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_ok_and(|metadata| metadata.is_dir())
+}
+
+fn type_of(path: &Path) -> String {
+    path.extension().map_or_else(
+        || "(none)".to_owned(),
+        |extension| extension.to_string_lossy().to_lowercase(),
+    )
+}
+
+/// Returns the types with the most lines.
+fn heaviest(tallies: &Tallies) -> Vec<(&str, Tally)> {
+    let mut types: Vec<_> = tallies
+        .iter()
+        .map(|(kind, tally)| (kind.as_str(), *tally))
+        .collect();
+    types.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.lines));
+    types.truncate(TYPES_SHOWN);
+    types
+}
+
+fn print_table(tallies: &Tallies) {
+    println!(
+        "{:<12} {:>8} {:>10} {:>12} {:>8}",
+        "type", "files", "lines", "bytes", "failures"
+    );
+    for (kind, tally) in heaviest(tallies) {
+        println!(
+            "{:<12} {:>8} {:>10} {:>12} {:>8}",
+            kind.escape_debug().to_string(),
+            tally.files,
+            tally.lines,
+            tally.bytes,
+            tally.failures
+        );
+    }
+}
+
+/// Prints the records of at least that level, one a line.
+fn print_records(directory: &Path, level_least: Level) -> io::Result<()> {
+    let mut segments = visible_entries(directory)?;
+    segments.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("events.0") && name.ends_with(".jsonl")
+    });
+    for segment in segments {
+        for line in fs::read_to_string(segment)?.lines() {
+            match Record::parse(line.as_bytes()) {
+                Ok(record) if record.level >= level_least => println!("{}", one_line(&record)),
+                Ok(_) => {}
+                Err(error) => println!("a damaged line: {error}"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Renders a record: when, how grave, what, its properties, and the spans it was made in.
+fn one_line(record: &Record) -> String {
+    let mut words = vec![
+        localtel::format_timestamp(record.timestamp),
+        format!("{:<5}", record.level),
+    ];
+    words.extend(record.event.clone());
+    words.extend(record.message.clone());
+    words.extend(
+        record
+            .properties
+            .iter()
+            .map(|(name, value)| format!("{name}={value}")),
+    );
+    for span in &record.spans {
+        let values = span.properties.iter();
+        let values: Vec<String> = values
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        words.push(format!("{}{{{}}}", span.name, values.join(" ")));
+    }
+    // Names of files come from others and are printed on a terminal.
+    let plain = |character: char| !character.is_control();
+    words
+        .join(" ")
+        .chars()
+        .filter(|character| plain(*character))
+        .collect()
+}
+
+fn print_next_steps(directory: &Path, recorded: u64) {
+    let path = directory.display();
+    println!("\n{recorded} events are recorded in {path}, and nowhere else. Look again with");
+    println!("    cargo run -- --dir {path} show");
+    println!("    jq . {path}/events.jsonl");
+}
+
+/// As many types as fit on a screen with all the rest.
+const TYPES_SHOWN: usize = 10;

@@ -1,0 +1,60 @@
+//! A small command that records what it did before it ends, without a thread and without waiting.
+//!
+//! ```sh
+//! THERMOMETER_TELEMETRY=on cargo run --example short_lived -- 21.5
+//! ```
+//!
+//! It converts degrees of Celsius to Fahrenheit. Without consent it leaves no trace: no directory, no
+//! file. With consent for one run, as above, or for good, each run adds one record. Whatever becomes of
+//! that, output and exit code are those of the conversion.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the functions of a program are its own"
+)]
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use localtel::{Delivery, Draft, Level, Telemetry};
+
+fn main() -> ExitCode {
+    let start = Instant::now();
+    let telemetry = Telemetry::builder("thermometer")
+        .version(env!("CARGO_PKG_VERSION"))
+        .delivery(Delivery::Inline)
+        .open();
+
+    let outcome = convert(std::env::args().nth(1).as_deref());
+    let duration = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let draft = Draft::new("command")
+        .property("command", "thermometer-convert")
+        .property("duration", duration);
+    // What was typed may be anything, so it is not recorded; how it ended is.
+    let (draft, exit) = match outcome {
+        Ok(fahrenheit) => {
+            println!("{fahrenheit:.1} °F");
+            (draft.property("result", "SUCCESS"), ExitCode::SUCCESS)
+        }
+        Err(reason) => {
+            eprintln!("{reason}");
+            let draft = draft.level(Level::Error).property("result", "ERROR");
+            (draft.message(reason), ExitCode::from(2))
+        }
+    };
+    // An offer tells what became of the record; there is nothing that a command would do about it.
+    let _ = telemetry.record(&draft);
+
+    let status = telemetry.status();
+    match (status.off_because, status.directory) {
+        (Some(reason), _) => eprintln!("(nothing was recorded: {reason})"),
+        (None, Some(directory)) => eprintln!("(recorded in {})", directory.display()),
+        (None, None) => {}
+    }
+    exit
+}
+
+fn convert(celsius: Option<&str>) -> Result<f64, &'static str> {
+    let celsius = celsius.ok_or("give a temperature in degrees of Celsius, such as 21.5")?;
+    let celsius: f64 = celsius.parse().map_err(|_| "that is no number")?;
+    Ok(celsius * 1.8 + 32.0)
+}
