@@ -8,18 +8,18 @@
 //! who ran it, and leaves it there to be looked at. Hidden files and caches are passed over.
 #![expect(
     clippy::disallowed_methods,
-    clippy::missing_errors_doc,
     reason = "reads the files that it counts, as any program does; its functions are its own"
 )]
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use localtel::{Level, Record, Telemetry, WhenUndecided};
+use localtel::{Telemetry, WhenUndecided};
 use tracing_subscriber::prelude::*;
 
 /// What the files of one type come to.
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let counts = telemetry.close(Duration::from_secs(5));
     println!("\nWhat `localtel show --level info` prints:\n");
-    print_records(&directory, Level::Info)?;
+    show(&directory);
     print_next_steps(&directory, counts.recorded);
     println!("and remove them with\n    rm -r {}", place.display());
     Ok(())
@@ -208,53 +208,12 @@ fn print_table(tallies: &Tallies) {
     }
 }
 
-/// Prints the records of at least that level, one a line.
-fn print_records(directory: &Path, level_least: Level) -> io::Result<()> {
-    let mut segments = visible_entries(directory)?;
-    segments.retain(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("events.0") && name.ends_with(".jsonl")
-    });
-    for segment in segments {
-        for line in fs::read_to_string(segment)?.lines() {
-            match Record::parse(line.as_bytes()) {
-                Ok(record) if record.level >= level_least => println!("{}", one_line(&record)),
-                Ok(_) => {}
-                Err(error) => println!("a damaged line: {error}"),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Renders a record: when, how grave, what, its properties, and the spans it was made in.
-fn one_line(record: &Record) -> String {
-    let mut words = vec![
-        localtel::format_timestamp(record.timestamp),
-        format!("{:<5}", record.level),
-    ];
-    words.extend(record.event.clone());
-    words.extend(record.message.clone());
-    words.extend(
-        record
-            .properties
-            .iter()
-            .map(|(name, value)| format!("{name}={value}")),
-    );
-    for span in &record.spans {
-        let values = span.properties.iter();
-        let values: Vec<String> = values
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        words.push(format!("{}{{{}}}", span.name, values.join(" ")));
-    }
-    // Names of files come from others and are printed on a terminal.
-    let plain = |character: char| !character.is_control();
-    words
-        .join(" ")
-        .chars()
-        .filter(|character| plain(*character))
-        .collect()
+/// Prints what the command `localtel --dir DIRECTORY show --level info` prints.
+fn show(directory: &Path) {
+    let mut words = ["localtel", "--dir"].map(OsString::from).to_vec();
+    words.push(directory.into());
+    words.extend(["show", "--level", "info", "--no-pager"].map(OsString::from));
+    localtel::cli::run(words);
 }
 
 fn print_next_steps(directory: &Path, recorded: u64) {

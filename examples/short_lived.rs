@@ -7,10 +7,6 @@
 //! It converts degrees of Celsius to Fahrenheit. Without consent it leaves no trace: no directory, no
 //! file. With consent for one run, as above, or for good, each run adds one record. Whatever becomes of
 //! that, output and exit code are those of the conversion.
-#![expect(
-    clippy::missing_errors_doc,
-    reason = "the functions of a program are its own"
-)]
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -14,6 +14,7 @@ mod support;
 mod documents;
 #[path = "integration/events.rs"]
 mod events;
+#[cfg(feature = "cli")]
 #[path = "integration/examples.rs"]
 mod examples;
 #[path = "integration/offline.rs"]

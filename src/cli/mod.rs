@@ -35,6 +35,12 @@ pub use self::exit::Exit;
 
 /// Runs the command that this process was called with, and says how it ended.
 pub fn main() -> Exit {
+    run(std::env::args_os())
+}
+
+/// Runs a command line, the first word of which is the program's name, with the input and output of this
+/// process, and says how it ended.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
     let environment = Environment::of_process();
     let sink = if io::stdout().is_terminal() {
         Sink::Terminal
@@ -53,7 +59,7 @@ pub fn main() -> Exit {
         variable: &variable,
         is_reader_gone: &is_stdout_closed,
     };
-    execute(std::env::args_os(), &environment, &mut screen)
+    execute(words, &environment, &mut screen)
 }
 
 /// Tells whether nothing that is written to the standard output will be read any more.

@@ -60,6 +60,20 @@ fn quickstart_does_its_job_where_it_may_not_record() {
 }
 
 #[test]
+fn read_back_finds_the_one_failure() {
+    let place = ExamplePlace::new();
+    let output = place.run("read_back", &[]);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(shown.starts_with("5 records in "), "{shown}");
+    let found: Vec<&str> = shown.lines().skip(1).collect();
+    assert_eq!(
+        found,
+        [r#"events.000001.jsonl:3: Some("command") Some("ran show")"#]
+    );
+}
+
+#[test]
 fn threads_keeps_every_event_of_every_thread() {
     let place = ExamplePlace::new();
     let output = place.run("threads", &["3", "2000"]);

@@ -273,21 +273,38 @@ fn network_calls(program: &Command) -> Option<String> {
 /// The binaries that stand for all: those that contain the library, and the CLI where it is built.
 fn binaries() -> Vec<PathBuf> {
     #[cfg_attr(not(feature = "cli"), expect(unused_mut, reason = "there is no CLI"))]
-    let mut binaries = vec![example("quickstart"), example("short_lived")];
+    let mut binaries = vec![example("threads"), example("short_lived")];
     #[cfg(feature = "cli")]
     binaries.push(PathBuf::from(env!("CARGO_BIN_EXE_localtel")));
     binaries
 }
 
+/// What is run to see whether it asks the kernel for a network: with its arguments.
 fn programs() -> Vec<(PathBuf, &'static [&'static str])> {
-    #[cfg_attr(not(feature = "cli"), expect(unused_mut, reason = "there is no CLI"))]
-    let mut programs: Vec<(PathBuf, &[&str])> = vec![
-        (example("quickstart"), &["."]),
+    let programs: Vec<(PathBuf, &'static [&'static str])> = vec![
         (example("threads"), &["2", "100"]),
         (example("short_lived"), &["21.5"]),
+        (example("read_back"), &[]),
     ];
     #[cfg(feature = "cli")]
-    programs.push((PathBuf::from(env!("CARGO_BIN_EXE_localtel")), &["--help"]));
+    let programs = {
+        const SELECTION: &str = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/cmd/selection.in/telemetry"
+        );
+        const COMMANDS: [&[&str]; 6] = [
+            &["--help"],
+            &["--app", "nobody", "status"],
+            &["--dir", SELECTION, "show"],
+            &["--dir", SELECTION, "clear", "--dry-run"],
+            &["--app", "nobody", "run", "--", "true"],
+            &["man"],
+        ];
+        let localtel = PathBuf::from(env!("CARGO_BIN_EXE_localtel"));
+        let commands = COMMANDS.map(|command| (localtel.clone(), command));
+        let quickstart: (PathBuf, &'static [&'static str]) = (example("quickstart"), &["."]);
+        [programs, vec![quickstart], commands.to_vec()].concat()
+    };
     programs
 }
 

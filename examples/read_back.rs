@@ -1,0 +1,67 @@
+//! Reads back as a library what was recorded: a filter, a summary, and what cannot be read.
+//!
+//! ```sh
+//! cargo run --example read_back -- [DIRECTORY]
+//! ```
+//!
+//! Without a directory it records something into a fresh one first.
+
+use std::path::{Path, PathBuf};
+
+use localtel::{Draft, Filter, Item, Level, Reader, Summary, Telemetry, WhenUndecided};
+
+fn main() -> localtel::Result<()> {
+    let place = tempfile::TempDir::new().ok();
+    let directory = match (std::env::args_os().nth(1), &place) {
+        (Some(directory), _) => PathBuf::from(directory),
+        (None, Some(place)) => record_into(&place.path().join("telemetry"))?,
+        (None, None) => PathBuf::from("telemetry"),
+    };
+
+    let summary = Summary::read(&directory)?;
+    println!("{} records in {} bytes", summary.records, summary.bytes);
+
+    let failures = Filter::new().term("result=ERROR".parse()?);
+    let mut reader = Reader::open(&directory)?;
+    while let Some(item) = reader.next_item()? {
+        match item {
+            // Parsed only here: lines that are of no interest cost no more than finding their end.
+            Item::Line(line) => match line.record() {
+                Ok(record) if failures.matches(&record) => {
+                    println!(
+                        "{}: {:?} {:?}",
+                        line.position(),
+                        record.event,
+                        record.message
+                    );
+                }
+                Ok(_) => {}
+                Err(damage) => println!("{damage}"),
+            },
+            Item::Damage(damage) => println!("{damage}"),
+            Item::Notice(notice) => println!("{notice}"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn record_into(directory: &Path) -> localtel::Result<PathBuf> {
+    let telemetry = Telemetry::builder("read-back")
+        .dir(directory)
+        .when_undecided(WhenUndecided::Record)
+        .try_open()?;
+    for (name, result) in [("list", "SUCCESS"), ("show", "ERROR"), ("list", "SUCCESS")] {
+        let level = if result == "ERROR" {
+            Level::Error
+        } else {
+            Level::Info
+        };
+        let draft = Draft::new("command")
+            .level(level)
+            .message(format!("ran {name}"));
+        let _offer = telemetry.record(&draft.property("command", name).property("result", result));
+    }
+    telemetry.flush()?;
+    Ok(directory.to_owned())
+}
