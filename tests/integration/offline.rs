@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::examples::example;
+use crate::support::example;
 use crate::support::cargo;
 
 #[test]
