@@ -21,7 +21,7 @@ pub(crate) use self::site::Site;
 pub(crate) use self::stamp::{Stamp, TIMESTAMP_BYTES};
 #[cfg(feature = "cli")]
 pub(crate) use self::text::is_unsafe_to_show;
-use self::text::{push_json, push_string};
+use self::text::{is_named_again, push_json, push_string};
 use crate::record::{Level, OWN_TARGET, Properties};
 use crate::store::limits::Limits;
 
@@ -253,11 +253,17 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
         line.message(|out, bytes_max| push_string(out, message, bytes_max));
     }
     let mut key = Vec::new();
-    for (name, value) in loose.properties.iter() {
+    for (index, (name, value)) in loose.properties.iter().enumerate() {
+        let later = loose.properties.iter().skip(index + 1);
+        if is_named_again(name, later.map(|(name, _)| name)) {
+            continue;
+        }
         key.clear();
         push_string(&mut key, name, NAME_BYTES_MAX);
         key.push(b':');
-        line.property(&key, |out, bytes_max| push_json(out, value, bytes_max));
+        line.property(&key, |out, bytes_max| {
+            push_json(out, value, bytes_max, JSON_DEPTH_MAX);
+        });
     }
     line.end_properties();
     line.finish(loose.own);
@@ -278,3 +284,6 @@ const NAME_BYTES_MAX: usize = 256;
 
 /// `,"session":"` + 36 + `","seq":` + 20 digits, and `}` and a newline.
 const NUMBER_BYTES_MAX: usize = 12 + 36 + 8 + 20 + 2;
+
+/// How deep a draft's value may be nested: common parsers follow 128 levels.
+const JSON_DEPTH_MAX: usize = 64;

@@ -3,7 +3,7 @@
 use tracing::Metadata;
 use tracing::field::{Field, FieldSet};
 
-use super::text::push_string;
+use super::text::{is_same_name, push_string};
 use super::{NAME_BYTES_MAX, Own, push_head, target_as};
 use crate::record::Level;
 
@@ -102,7 +102,7 @@ fn repeats_of(names: &[&str]) -> Repeats {
         .map(|(index, name)| {
             names
                 .iter()
-                .position(|other| other == name)
+                .position(|other| is_same_name(other, name))
                 .unwrap_or(index)
         })
         .collect();

@@ -1,7 +1,9 @@
 //! Values as JSON text: strings escaped and cut, numbers, bytes, and what formatting functions of the
 //! application yield. The one place that knows which characters a line may hold as they are.
 
+use std::any::Any;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
@@ -45,16 +47,29 @@ pub(super) fn push_formatted(
     let formatted = catch_unwind(AssertUnwindSafe(|| format(&mut text)));
     let is_cut = text.is_cut;
     match formatted {
+        Ok(_) if is_cut => out.extend_from_slice(CUT.as_bytes()),
         // Some implementations panic when the limit makes their writer fail.
-        Ok(_) | Err(_) if is_cut => out.extend_from_slice(CUT.as_bytes()),
+        Err(payload) if is_cut => {
+            out.extend_from_slice(CUT.as_bytes());
+            discard(payload);
+        }
         Ok(Ok(())) => {}
         Ok(Err(fmt::Error)) => out.extend_from_slice(b"<formatting failed>"),
-        Err(_panic) => {
+        Err(payload) => {
             out.truncate(start + 1);
             out.extend_from_slice(b"<formatting panicked>");
+            discard(payload);
         }
     }
     out.push(b'"');
+}
+
+/// Drops what a panic carried. That is the application's too and may panic; what that panic carries is
+/// kept for good, or there would be no end.
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        let _kept = ManuallyDrop::new(again);
+    }
 }
 
 /// Escapes text on its way into a line, up to a limit.
@@ -80,8 +95,16 @@ impl fmt::Write for Escaped<'_> {
     }
 }
 
-/// Writes a JSON value, its strings within the limit.
-pub(super) fn push_json(out: &mut Vec<u8>, value: &Value, string_bytes_max: usize) {
+/// Writes a JSON value, its strings and its depth within the limits.
+pub(super) fn push_json(
+    out: &mut Vec<u8>,
+    value: &Value,
+    string_bytes_max: usize,
+    depth_max: usize,
+) {
+    let Some(depth_left) = depth_max.checked_sub(1) else {
+        return push_string(out, CUT, string_bytes_max);
+    };
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(value) => push_number(out, value),
@@ -93,19 +116,23 @@ pub(super) fn push_json(out: &mut Vec<u8>, value: &Value, string_bytes_max: usiz
                 if index > 0 {
                     out.push(b',');
                 }
-                push_json(out, value, string_bytes_max);
+                push_json(out, value, string_bytes_max, depth_left);
             }
             out.push(b']');
         }
         Value::Object(values) => {
             out.push(b'{');
+            let mut is_first = true;
             for (index, (name, value)) in values.iter().enumerate() {
-                if index > 0 {
+                if is_named_again(name, values.keys().skip(index + 1).map(String::as_str)) {
+                    continue;
+                }
+                if !std::mem::take(&mut is_first) {
                     out.push(b',');
                 }
                 push_string(out, name, NAME_BYTES_MAX);
                 out.push(b':');
-                push_json(out, value, string_bytes_max);
+                push_json(out, value, string_bytes_max, depth_left);
             }
             out.push(b'}');
         }
@@ -122,6 +149,20 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &str, bytes_max: usize) {
         out.extend_from_slice(CUT.as_bytes());
     }
     out.push(b'"');
+}
+
+/// Tells whether two names are written alike: long ones are cut.
+pub(super) fn is_same_name(one: &str, other: &str) -> bool {
+    let is_long = |name: &str| name.len() > NAME_BYTES_MAX;
+    one == other
+        || is_long(one)
+            && is_long(other)
+            && beginning(one, NAME_BYTES_MAX) == beginning(other, NAME_BYTES_MAX)
+}
+
+/// Tells whether one of the later names takes this one's place: the last of equal names wins.
+pub(super) fn is_named_again<'a>(name: &str, mut later: impl Iterator<Item = &'a str>) -> bool {
+    name.len() > NAME_BYTES_MAX && later.any(|other| is_same_name(name, other))
 }
 
 /// Returns the beginning of a text that fits.

@@ -30,6 +30,7 @@ use self::turn::Shared;
 use self::worker::{Worker, start_worker};
 use self::writer::Writer;
 use crate::error::Result;
+use crate::store::disk;
 use crate::store::limits::Limits;
 
 /// Who carries lines from memory to the disk.
@@ -143,7 +144,12 @@ struct Core {
 
 impl Recorder {
     /// Starts a recorder. Nothing is written before the first line.
-    pub(crate) fn start(settings: Settings) -> Self {
+    pub(crate) fn start(mut settings: Settings) -> Self {
+        if let Some(bytes_max) = disk::file_bytes_max() {
+            let segment_bytes_max = &mut settings.limits.segment_bytes_max;
+            *segment_bytes_max =
+                (*segment_bytes_max).min(bytes_max.saturating_sub(SESSION_BYTES_MAX));
+        }
         Self {
             root: Core::start(Arc::new(settings)),
         }
@@ -293,7 +299,11 @@ impl Core {
             staging = self.wait_for_room(staging, frame.len());
         }
         let has_room = staging.has_room(frame.len(), &shared.settings.limits);
-        if staging.phase == Phase::Closed || !has_room {
+        if staging.phase != Phase::Open {
+            staging.counts.dropped += 1;
+            return Offer::Dropped;
+        }
+        if !has_room {
             staging.counts.dropped += 1;
             staging.dropped_unreported += 1;
             return Offer::Dropped;
@@ -315,12 +325,9 @@ impl Core {
             Attention::Awake | Attention::Called => {}
             Attention::Absent => {
                 let ticket = staging.staged;
-                let may_write = staging
-                    .trouble
-                    .as_ref()
-                    .is_none_or(|trouble| trouble.retry_at <= Instant::now());
+                let is_due = staging.is_due();
                 drop(staging);
-                if may_write {
+                if is_due {
                     // What fails stays in memory, and the reason is kept for `status`.
                     drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
                 }
@@ -329,13 +336,24 @@ impl Core {
         Offer::Recorded
     }
 
-    /// Waits for room where the application asked for that and the disk still takes lines.
+    /// Makes room where nobody else does, and waits for it where the application asked for that and the
+    /// disk still takes lines.
     fn wait_for_room<'a>(
         &'a self,
         mut staging: MutexGuard<'a, Staging>,
         frame_bytes: usize,
     ) -> MutexGuard<'a, Staging> {
         let shared = &*self.shared;
+        if staging.attention == Attention::Absent
+            && staging.phase == Phase::Open
+            && staging.is_due()
+        {
+            // Without a worker nobody but the next caller tries again.
+            let ticket = staging.staged;
+            drop(staging);
+            drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
+            staging = shared.lock();
+        }
         match shared.settings.overflow {
             Overflow::Drop => return staging,
             Overflow::Block => {}
@@ -374,7 +392,7 @@ impl Core {
         let shared = &*self.shared;
         let ticket = {
             let mut staging = shared.lock();
-            if staging.phase == Phase::Closed {
+            if staging.phase != Phase::Open {
                 return;
             }
             staging.phase = Phase::Closed;
@@ -391,9 +409,7 @@ impl Core {
         };
         shared.urgent.notify_all();
         shared.turn_ended.notify_all();
-        if shared.write_until(ticket, deadline).is_err() {
-            shared.give_up();
-        }
+        shared.write_or_give_up(ticket, deadline);
         if shared.settings.durability != Durability::Os {
             drop(shared.sync(deadline));
         }
@@ -438,6 +454,10 @@ const INLINE_WAIT: Duration = Duration::from_millis(20);
 
 /// How long a caller sleeps at a time while it waits for room or for the worker's end.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
+
+/// A session record is added to a batch when it is clear which segment takes it: where the system limits
+/// the size of files, so much of it stays free.
+const SESSION_BYTES_MAX: u64 = 4096;
 
 /// A fork copies the page tables of the process, which takes longer than this even for the smallest one;
 /// the first event of a child therefore comes at least this long after the last of its parent's thread.

@@ -72,6 +72,8 @@ pub(super) enum Attention {
 pub(super) enum Phase {
     Open,
     Closed,
+    /// As closed, and what is not written by now never will be.
+    GivenUp,
 }
 
 impl Staging {
@@ -126,6 +128,19 @@ impl Staging {
             retry_at: now + pause,
             pause,
         });
+    }
+
+    /// Counts events that were to be recorded as failed.
+    pub(super) fn count_failed(&mut self, count: u64) {
+        self.counts.recorded = self.counts.recorded.saturating_sub(count);
+        self.counts.failed += count;
+    }
+
+    /// Tells whether it is time to write, or to try again.
+    pub(super) fn is_due(&self) -> bool {
+        self.trouble
+            .as_ref()
+            .is_none_or(|trouble| trouble.retry_at <= Instant::now())
     }
 
     /// Tells whether waiting for room makes sense: while the disk takes lines, and for a while after

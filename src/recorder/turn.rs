@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::staging::{Staging, Unsynced, application_frames};
+use super::staging::{Phase, Staging, Unsynced, application_frames};
 use super::writer::{Settled, Writer};
 use super::{Durability, Settings};
 use crate::clock;
@@ -66,6 +66,21 @@ impl Shared {
         }
     }
 
+    /// Writes until so many frames are settled, or counts them as failed. One refusal may pass, such as of
+    /// a file that somebody moves away at this moment; several do not.
+    pub(super) fn write_or_give_up(&self, ticket: u64, deadline: Instant) {
+        for pause in CLOSE_PAUSES {
+            if self.write_until(ticket, deadline).is_ok() {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            std::thread::sleep(pause.min(left));
+        }
+        if self.write_until(ticket, deadline).is_err() {
+            self.give_up();
+        }
+    }
+
     /// Writes one batch with the writer that the caller took out, and puts it back.
     pub(super) fn take_turn<'a>(
         &'a self,
@@ -90,7 +105,11 @@ impl Shared {
             )),
         });
         let mut staging = self.lock();
-        staging.settled += frames;
+        staging.settled = (staging.settled + frames).min(staging.staged);
+        if staging.phase == Phase::GivenUp {
+            staging.count_failed(application_frames(writer.frames_left()));
+            writer.forget();
+        }
         staging.taken_bytes = writer.bytes_left();
         staging.writer = Some(writer);
         if frames > 0 && self.settings.durability != Durability::Os {
@@ -131,9 +150,11 @@ impl Shared {
         }
     }
 
-    /// Counts what could not be written as failed and forgets it.
+    /// Counts what could not be written as failed and forgets it; whoever writes at this moment does the
+    /// same with what is left in the end.
     pub(super) fn give_up(&self) {
         let mut staging = self.lock();
+        staging.phase = Phase::GivenUp;
         let mut given_up = application_frames(&staging.frames);
         if let Some(writer) = &mut staging.writer {
             given_up += application_frames(writer.frames_left());
@@ -142,7 +163,13 @@ impl Shared {
         }
         staging.frames = Vec::new();
         staging.settled = staging.staged;
-        staging.counts.recorded = staging.counts.recorded.saturating_sub(given_up);
-        staging.counts.failed += given_up;
+        staging.count_failed(given_up);
     }
 }
+
+/// The pauses between the last tries to write: no program's end is held up by a disk that refuses.
+const CLOSE_PAUSES: [Duration; 3] = [
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+];

@@ -10,8 +10,8 @@ use super::disk::{self, Directory};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
 use super::{
-    Active, Condition, Listed, Removed, SIZE_UNKNOWN, Store, first_timestamp, first_timestamp_of,
-    list,
+    Active, Condition, Leaving, Listed, Removed, SIZE_UNKNOWN, Store, first_timestamp,
+    first_timestamp_of, list,
 };
 use crate::error::{Error, Result};
 
@@ -36,7 +36,9 @@ impl Store {
         let Held { directory, locked } = held;
         let exists = |number: SegmentNumber| directory.facts(&number.file_name()).is_ok();
         let cached = locked.extent();
+        // A directory that others made anew counts from 1; this writer's numbers go on all the same.
         if let Some(extent) = cached
+            && self.highest_seen.is_none_or(|seen| seen <= extent.head)
             && exists(extent.head)
             && !exists(extent.head.next())
         {
@@ -96,7 +98,9 @@ impl Store {
         {
             return Ok(Some(facts.bytes));
         }
-        self.active = None;
+        if let Some(old) = self.active.take() {
+            self.leave(directory, &old);
+        }
         let file = match directory.open_append(&name) {
             Ok(file) => file,
             // Somebody put something else there since we looked.
@@ -117,6 +121,7 @@ impl Store {
             bytes: SIZE_UNKNOWN,
             started,
             condition: Condition::Sound,
+            cuts: 0,
         });
         Ok(Some(facts.bytes))
     }
@@ -142,6 +147,12 @@ impl Store {
         let old = self.active.take();
         let mut number = found.next;
         let (file, facts) = loop {
+            if number > SegmentNumber::LAST {
+                return Err(Error::directory(
+                    &self.path,
+                    "its segment numbers are used up; move the highest segment away",
+                ));
+            }
             match self.create(directory, number)? {
                 Some(created) => break created,
                 // Something that is not ours has the name: numbers are plenty.
@@ -157,6 +168,7 @@ impl Store {
         )?;
         self.highest_seen = Some(number);
         if let Some(old) = old {
+            self.leave(directory, &old);
             close_segment(directory, &old.file);
         }
         // Nothing depends on the symlink: it is for people, and the next rotation tries again.
@@ -165,6 +177,11 @@ impl Store {
             &FileName::LatestPartial.to_string(),
             &number.file_name(),
         ));
+        if self.leaving == Leaving::Synced
+            && let Err(error) = directory.sync_names()
+        {
+            self.left_unsynced = Some(Error::io("sync the names in", &self.path)(error));
+        }
         let started = first_timestamp(&file).unwrap_or(now);
         let bytes = if facts.bytes == 0 { 0 } else { SIZE_UNKNOWN };
         let condition = Condition::Sound;
@@ -175,8 +192,20 @@ impl Store {
             bytes,
             started,
             condition,
+            cuts: 0,
         });
         Ok(facts.bytes)
+    }
+
+    /// Makes what this writer appended to a segment survive a power cut, where that was asked for: no later
+    /// sync comes back to it.
+    fn leave(&mut self, directory: &Directory, old: &Active) {
+        if self.leaving == Leaving::Synced
+            && let Err(error) = directory.sync(&old.file)
+        {
+            let path = self.path.join(old.number.file_name());
+            self.left_unsynced = Some(Error::io("sync", &path)(error));
+        }
     }
 
     /// Creates the segment of that number, or takes over one whose creator died before the cache moved.

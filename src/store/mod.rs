@@ -87,6 +87,9 @@ pub(crate) struct Store {
     active: Option<Active>,
     /// The highest number this writer has seen: numbers grow even if the directory was deleted.
     highest_seen: Option<SegmentNumber>,
+    leaving: Leaving,
+    /// Why something that this writer moved on from may not survive a power cut.
+    left_unsynced: Option<Error>,
     #[cfg(test)]
     pub(crate) faults: faults::Faults,
 }
@@ -101,6 +104,17 @@ struct Active {
     bytes: u64,
     started: OffsetDateTime,
     condition: Condition,
+    /// How often somebody else cut it while this writer held it open.
+    cuts: u64,
+}
+
+/// What happens to a segment's bytes when this writer moves on to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    /// The system writes them out when it thinks fit.
+    AsIs,
+    /// They are synced, because a later sync reaches only the newest segment.
+    Synced,
 }
 
 /// Whether a segment may be appended to.
@@ -163,9 +177,17 @@ impl Store {
             lock: None,
             active: None,
             highest_seen: None,
+            leaving: Leaving::AsIs,
+            left_unsynced: None,
             #[cfg(test)]
             faults: faults::Faults::default(),
         }
+    }
+
+    /// Has a sync cover also the segments that this writer moved on from, and the names of new ones.
+    pub(crate) fn syncing_all(mut self) -> Self {
+        self.leaving = Leaving::Synced;
+        self
     }
 
     /// Takes the lock and finds the segment that a batch of that size goes to.
@@ -179,19 +201,45 @@ impl Store {
         now: OffsetDateTime,
         deadline: Instant,
     ) -> Result<Turn<'_>> {
+        let mut tries = 1;
+        let (directory, locked, entered) = loop {
+            match self.try_begin(batch_bytes as u64, now, deadline) {
+                Ok(begun) => break begun,
+                Err(error) if tries == BEGIN_TRIES || self.is_directory_current() => {
+                    return Err(error);
+                }
+                // Somebody removed the directory under our hands: the next try makes it anew.
+                Err(_) => tries += 1,
+            }
+        };
+        Ok(Turn {
+            store: self,
+            directory,
+            locked: Some(locked),
+            entered,
+        })
+    }
+
+    fn try_begin(
+        &mut self,
+        batch_bytes: u64,
+        now: OffsetDateTime,
+        deadline: Instant,
+    ) -> Result<(Arc<Directory>, Locked, Entered)> {
         let (directory, locked) = self.lock(deadline)?;
-        match self.enter(&directory, &locked, batch_bytes as u64, now) {
-            Ok(entered) => Ok(Turn {
-                store: self,
-                directory,
-                locked: Some(locked),
-                entered,
-            }),
+        match self.enter(&directory, &locked, batch_bytes, now) {
+            Ok(entered) => Ok((directory, locked, entered)),
             Err(error) => {
                 self.lock = Some(locked.unlock());
                 Err(error)
             }
         }
+    }
+
+    fn is_directory_current(&self) -> bool {
+        self.directory
+            .as_ref()
+            .is_some_and(|directory| directory.is_current())
     }
 
     /// Makes everything appended so far survive a power cut.
@@ -200,6 +248,9 @@ impl Store {
     ///
     /// An error says that it may not; the next append then goes to a new segment.
     pub(crate) fn sync(&mut self) -> Result<()> {
+        if let Some(error) = self.left_unsynced.take() {
+            return Err(error);
+        }
         let (Some(directory), Some(active)) = (&self.directory, &mut self.active) else {
             return Ok(());
         };
@@ -213,7 +264,7 @@ impl Store {
     /// Opens what is not open and takes the lock.
     fn lock(&mut self, deadline: Instant) -> Result<(Arc<Directory>, Locked)> {
         let directory = self.current_directory()?;
-        // The lock file can be deleted between opening and locking it; not thrice in a row by accident.
+        // The lock file can be deleted between opening and locking it; not many times in a row by accident.
         for _ in 0..LOCK_FILE_TRIES {
             let lock = self
                 .lock
@@ -265,6 +316,9 @@ impl Store {
             Some(_) | None => self.rotate(held, found, now)?,
         };
         let active = self.active_mut()?;
+        if active.bytes != SIZE_UNKNOWN && size < active.bytes {
+            active.cuts += 1;
+        }
         let mut tail = Tail::Whole;
         if size != active.bytes && size > 0 {
             let mut last = [0];
@@ -306,9 +360,10 @@ pub(crate) struct Turn<'a> {
     entered: Entered,
 }
 
-/// What tells one segment from every other, also from one that takes its name later.
+/// What tells one segment from every other, also from one that takes its name later, and from itself
+/// before somebody cut it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place(SegmentNumber, FileId);
+pub(crate) struct Place(SegmentNumber, FileId, u64);
 
 impl Turn<'_> {
     /// Returns which segment the batch will stand in.
@@ -316,7 +371,7 @@ impl Turn<'_> {
         self.store
             .active
             .as_ref()
-            .map(|active| Place(active.number, active.id))
+            .map(|active| Place(active.number, active.id, active.cuts))
     }
 
     /// Appends whole lines and gives the lock back.
@@ -466,8 +521,12 @@ fn is_lack_of_room(error: &io::Error) -> bool {
 /// A size that no file has: the next append looks at the last byte.
 const SIZE_UNKNOWN: u64 = u64::MAX;
 
+/// How often the directory may be removed under our hands before that is an error: each time somebody
+/// must hit the moment between opening it and locking it.
+const BEGIN_TRIES: usize = 10;
+
 /// How often the lock file may be replaced under our hands before that is an error.
-const LOCK_FILE_TRIES: usize = 3;
+const LOCK_FILE_TRIES: usize = 10;
 
 /// How often in a row a write may be interrupted: signals come in bursts, not for ever.
 const INTERRUPTIONS_MAX: usize = 100;

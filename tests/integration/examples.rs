@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use localtel::{Level, Record};
 use tempfile::TempDir;
 
-use crate::support::lines_in;
+use crate::support::{example, lines_in};
 
 #[test]
 fn quickstart_counts_records_and_shows_what_it_recorded() {
@@ -173,23 +173,6 @@ impl ExamplePlace {
     fn run(&self, name: &str, arguments: &[&str]) -> Output {
         self.command(name, arguments).output().unwrap()
     }
-}
-
-/// The binary of an example, beside this test's own. `cargo test` builds all of them; where only this
-/// test was built, the example is built now.
-pub(crate) fn example(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let profile = tests.parent().and_then(Path::parent).unwrap();
-    let path = profile.join("examples").join(name);
-    if !path.exists() {
-        let mut cargo = crate::support::cargo();
-        cargo.args(["build", "--quiet", "--locked", "--example", name]);
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success(), "{name} cannot be built");
-    }
-    path
 }
 
 fn records_in(directory: &Path) -> Vec<Record> {

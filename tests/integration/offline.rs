@@ -8,8 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::example;
 use crate::support::cargo;
+use crate::support::example;
 
 #[test]
 fn no_dependency_can_open_a_socket() {

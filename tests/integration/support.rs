@@ -104,3 +104,20 @@ pub(crate) fn cargo() -> Command {
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     cargo
 }
+
+/// The binary of an example, beside this test's own. `cargo test` builds all of them; where only this
+/// test was built, the example is built now.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let profile = tests.parent().and_then(Path::parent).unwrap();
+    let path = profile.join("examples").join(name);
+    if !path.exists() {
+        let mut cargo = cargo();
+        cargo.args(["build", "--quiet", "--locked", "--example", name]);
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "{name} cannot be built");
+    }
+    path
+}
