@@ -5,7 +5,9 @@
 //! number, which the writer alone knows and inserts where the header says. Who writes frames to where is
 //! `recorder`'s and `store`'s business; which event becomes a line is `layer`'s.
 
+use std::any::Any;
 use std::fmt::{self, Write as _};
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
@@ -67,7 +69,7 @@ impl Site {
             &mut head,
             Level::from(*metadata.level()),
             source,
-            metadata.target(),
+            application_target(metadata.target()),
             name,
         );
         let names: Vec<&str> = metadata
@@ -127,7 +129,7 @@ fn repeats_of(names: &[&str]) -> Repeats {
         .map(|(index, name)| {
             names
                 .iter()
-                .position(|other| other == name)
+                .position(|other| is_same_name(other, name))
                 .unwrap_or(index)
         })
         .collect();
@@ -140,6 +142,20 @@ fn repeats_of(names: &[&str]) -> Repeats {
     } else {
         Repeats::Some(first)
     }
+}
+
+/// Tells whether two names are written alike: long ones are cut.
+fn is_same_name(one: &str, other: &str) -> bool {
+    let is_long = |name: &str| name.len() > NAME_BYTES_MAX;
+    one == other
+        || is_long(one)
+            && is_long(other)
+            && beginning(one, NAME_BYTES_MAX) == beginning(other, NAME_BYTES_MAX)
+}
+
+/// Tells whether one of the later names takes this one's place: the last of equal names wins.
+fn is_named_again<'a>(name: &str, mut later: impl Iterator<Item = &'a str>) -> bool {
+    name.len() > NAME_BYTES_MAX && later.any(|other| is_same_name(name, other))
 }
 
 /// Returns a field's name without the `r#` that Rust needs for its own words.
@@ -425,11 +441,17 @@ pub(crate) fn encode_loose(
         line.message(|out, bytes_max| push_string(out, message, bytes_max));
     }
     let mut key = Vec::new();
-    for (name, value) in loose.properties.iter() {
+    for (index, (name, value)) in loose.properties.iter().enumerate() {
+        let later = loose.properties.iter().skip(index + 1);
+        if is_named_again(name, later.map(|(name, _)| name)) {
+            continue;
+        }
         key.clear();
         push_string(&mut key, name, NAME_BYTES_MAX);
         key.push(b':');
-        line.property(&key, |out, bytes_max| push_json(out, value, bytes_max));
+        line.property(&key, |out, bytes_max| {
+            push_json(out, value, bytes_max, JSON_DEPTH_MAX);
+        });
     }
     line.end_properties();
     line.finish(own);
@@ -712,16 +734,29 @@ fn push_formatted(
     let formatted = catch_unwind(AssertUnwindSafe(|| format(&mut text)));
     let is_cut = text.is_cut;
     match formatted {
+        Ok(_) if is_cut => out.extend_from_slice(CUT.as_bytes()),
         // Some implementations panic when the limit makes their writer fail.
-        Ok(_) | Err(_) if is_cut => out.extend_from_slice(CUT.as_bytes()),
+        Err(payload) if is_cut => {
+            out.extend_from_slice(CUT.as_bytes());
+            discard(payload);
+        }
         Ok(Ok(())) => {}
         Ok(Err(fmt::Error)) => out.extend_from_slice(b"<formatting failed>"),
-        Err(_panic) => {
+        Err(payload) => {
             out.truncate(start + 1);
             out.extend_from_slice(b"<formatting panicked>");
+            discard(payload);
         }
     }
     out.push(b'"');
+}
+
+/// Drops what a panic carried. That is the application's too and may panic; what that panic carries is
+/// kept for good, or there would be no end.
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        let _kept = ManuallyDrop::new(again);
+    }
 }
 
 /// Escapes text on its way into a line, up to a limit.
@@ -747,8 +782,11 @@ impl fmt::Write for Escaped<'_> {
     }
 }
 
-/// Writes a JSON value, its strings within the limit.
-fn push_json(out: &mut Vec<u8>, value: &Value, string_bytes_max: usize) {
+/// Writes a JSON value, its strings and its depth within the limits.
+fn push_json(out: &mut Vec<u8>, value: &Value, string_bytes_max: usize, depth_max: usize) {
+    let Some(depth_left) = depth_max.checked_sub(1) else {
+        return push_string(out, CUT, string_bytes_max);
+    };
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(value) => push_number(out, value),
@@ -760,19 +798,23 @@ fn push_json(out: &mut Vec<u8>, value: &Value, string_bytes_max: usize) {
                 if index > 0 {
                     out.push(b',');
                 }
-                push_json(out, value, string_bytes_max);
+                push_json(out, value, string_bytes_max, depth_left);
             }
             out.push(b']');
         }
         Value::Object(values) => {
             out.push(b'{');
+            let mut is_first = true;
             for (index, (name, value)) in values.iter().enumerate() {
-                if index > 0 {
+                if is_named_again(name, values.keys().skip(index + 1).map(String::as_str)) {
+                    continue;
+                }
+                if !std::mem::take(&mut is_first) {
                     out.push(b',');
                 }
                 push_string(out, name, NAME_BYTES_MAX);
                 out.push(b':');
-                push_json(out, value, string_bytes_max);
+                push_json(out, value, string_bytes_max, depth_left);
             }
             out.push(b'}');
         }
@@ -918,6 +960,9 @@ const CUT: &str = "…";
 /// The longest name of a source, target, event, span or property in bytes. Names are written by
 /// programmers; 256 bytes leave every line, however short its limit, room for its head.
 const NAME_BYTES_MAX: usize = 256;
+
+/// How deep a draft's value may be nested: common parsers follow 128 levels.
+const JSON_DEPTH_MAX: usize = 64;
 
 /// How many sources of an error are followed: a chain may be circular.
 const ERROR_SOURCES_MAX: usize = 64;

@@ -178,8 +178,9 @@ impl Limits {
     }
 }
 
-/// A record that only says that a line was cut needs its own keys, a target and a source.
-const LINE_BYTES_LEAST: usize = 1024;
+/// A record that only says that a line was cut has a target and a name of up to 256 bytes each, which
+/// take six times as much if all of it is escaped, and some 500 bytes besides.
+const LINE_BYTES_LEAST: usize = 4096;
 
 /// Each segment starts with a session record of about 500 bytes for every process that writes to it.
 const SEGMENT_BYTES_LEAST: u64 = 16 * KIB;
