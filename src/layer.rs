@@ -170,17 +170,23 @@ impl RecordLayer {
         line.finish(Own::Application);
     }
 
+    /// Returns the node of a span, if this layer has seen it opening.
+    fn own_node<'a, S: LookupSpan<'a>>(&self, span: &SpanRef<'a, S>) -> Option<Arc<SpanNode>> {
+        let extensions = span.extensions();
+        let SpanNodes(nodes) = extensions.get::<SpanNodes>()?;
+        nodes
+            .iter()
+            .find(|(layer, _)| *layer == self.id)
+            .map(|(_, node)| Arc::clone(node))
+    }
+
     /// Returns the node of a span, or of its nearest ancestor that this layer has seen opening.
     fn node<'a, S: LookupSpan<'a>>(&self, span: &SpanRef<'a, S>) -> Option<Arc<SpanNode>> {
-        let own = |span: &SpanRef<'a, S>| {
-            let extensions = span.extensions();
-            let SpanNodes(nodes) = extensions.get::<SpanNodes>()?;
-            nodes
-                .iter()
-                .find(|(layer, _)| *layer == self.id)
-                .map(|(_, node)| Arc::clone(node))
-        };
-        own(span).or_else(|| span.scope().skip(1).find_map(|ancestor| own(&ancestor)))
+        self.own_node(span).or_else(|| {
+            span.scope()
+                .skip(1)
+                .find_map(|ancestor| self.own_node(&ancestor))
+        })
     }
 }
 
@@ -281,7 +287,7 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &SpanRecord<'_>, context: Context<'_, S>) {
-        let Some(node) = context.span(id).and_then(|span| self.node(&span)) else {
+        let Some(node) = context.span(id).and_then(|span| self.own_node(&span)) else {
             return;
         };
         let Some(_encoding) = Encoding::begin() else {
