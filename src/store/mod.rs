@@ -91,6 +91,8 @@ struct Active {
     bytes: u64,
     started: OffsetDateTime,
     condition: Condition,
+    /// How often somebody else cut it while this writer held it open.
+    cuts: u64,
 }
 
 /// Whether a segment may be appended to.
@@ -169,19 +171,45 @@ impl Store {
         now: OffsetDateTime,
         deadline: Instant,
     ) -> Result<Turn<'_>> {
+        let mut tries = 1;
+        let (directory, locked, entered) = loop {
+            match self.try_begin(batch_bytes as u64, now, deadline) {
+                Ok(begun) => break begun,
+                Err(error) if tries == BEGIN_TRIES || self.is_directory_current() => {
+                    return Err(error);
+                }
+                // Somebody removed the directory under our hands: the next try makes it anew.
+                Err(_) => tries += 1,
+            }
+        };
+        Ok(Turn {
+            store: self,
+            directory,
+            locked: Some(locked),
+            entered,
+        })
+    }
+
+    fn try_begin(
+        &mut self,
+        batch_bytes: u64,
+        now: OffsetDateTime,
+        deadline: Instant,
+    ) -> Result<(Arc<Directory>, Locked, Entered)> {
         let (directory, locked) = self.lock(deadline)?;
-        match self.enter(&directory, &locked, batch_bytes as u64, now) {
-            Ok(entered) => Ok(Turn {
-                store: self,
-                directory,
-                locked: Some(locked),
-                entered,
-            }),
+        match self.enter(&directory, &locked, batch_bytes, now) {
+            Ok(entered) => Ok((directory, locked, entered)),
             Err(error) => {
                 self.lock = Some(locked.unlock());
                 Err(error)
             }
         }
+    }
+
+    fn is_directory_current(&self) -> bool {
+        self.directory
+            .as_ref()
+            .is_some_and(|directory| directory.is_current())
     }
 
     /// Makes everything appended so far survive a power cut.
@@ -203,7 +231,7 @@ impl Store {
     /// Opens what is not open and takes the lock.
     fn lock(&mut self, deadline: Instant) -> Result<(Arc<Directory>, Locked)> {
         let directory = self.current_directory()?;
-        // The lock file can be deleted between opening and locking it; not thrice in a row by accident.
+        // The lock file can be deleted between opening and locking it; not many times in a row by accident.
         for _ in 0..LOCK_FILE_TRIES {
             let lock = self
                 .lock
@@ -254,6 +282,9 @@ impl Store {
             Some(_) | None => self.rotate(directory, locked, found, now)?,
         };
         let active = self.active_mut()?;
+        if active.bytes != SIZE_UNKNOWN && size < active.bytes {
+            active.cuts += 1;
+        }
         let mut tail = Tail::Whole;
         if size != active.bytes && size > 0 {
             let mut last = [0];
@@ -275,7 +306,9 @@ impl Store {
     fn find(&mut self, directory: &Directory, locked: &Locked) -> Result<Found> {
         let exists = |number: SegmentNumber| directory.facts(&number.file_name()).is_ok();
         let cached = locked.extent();
+        // A directory that others made anew counts from 1; this writer's numbers go on all the same.
         if let Some(extent) = cached
+            && self.highest_seen.is_none_or(|seen| seen <= extent.head)
             && exists(extent.head)
             && !exists(extent.head.next())
         {
@@ -356,6 +389,7 @@ impl Store {
             bytes: SIZE_UNKNOWN,
             started,
             condition: Condition::Sound,
+            cuts: 0,
         });
         Ok(Some(facts.bytes))
     }
@@ -381,6 +415,12 @@ impl Store {
         let old = self.active.take();
         let mut number = found.next;
         let (file, facts) = loop {
+            if number > SegmentNumber::LAST {
+                return Err(Error::directory(
+                    &self.path,
+                    "its segment numbers are used up; move the highest segment away",
+                ));
+            }
             match self.create(directory, number)? {
                 Some(created) => break created,
                 // Something that is not ours has the name: numbers are plenty.
@@ -414,6 +454,7 @@ impl Store {
             bytes,
             started,
             condition,
+            cuts: 0,
         });
         Ok(facts.bytes)
     }
@@ -550,9 +591,10 @@ pub(crate) struct Turn<'a> {
     entered: Entered,
 }
 
-/// What tells one segment from every other, also from one that takes its name later.
+/// What tells one segment from every other, also from one that takes its name later, and from itself
+/// before somebody cut it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place(SegmentNumber, FileId);
+pub(crate) struct Place(SegmentNumber, FileId, u64);
 
 impl Turn<'_> {
     /// Returns which segment the batch will stand in.
@@ -560,7 +602,7 @@ impl Turn<'_> {
         self.store
             .active
             .as_ref()
-            .map(|active| Place(active.number, active.id))
+            .map(|active| Place(active.number, active.id, active.cuts))
     }
 
     /// Appends whole lines and gives the lock back.
@@ -769,8 +811,12 @@ fn is_strange(error: &io::Error) -> bool {
 /// A size that no file has: the next append looks at the last byte.
 const SIZE_UNKNOWN: u64 = u64::MAX;
 
+/// How often the directory may be removed under our hands before that is an error: each time somebody
+/// must hit the moment between opening it and locking it.
+const BEGIN_TRIES: usize = 10;
+
 /// How often the lock file may be replaced under our hands before that is an error.
-const LOCK_FILE_TRIES: usize = 3;
+const LOCK_FILE_TRIES: usize = 10;
 
 /// How often in a row a write may be interrupted: signals come in bursts, not for ever.
 const INTERRUPTIONS_MAX: usize = 100;

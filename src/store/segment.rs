@@ -12,6 +12,9 @@ impl SegmentNumber {
     /// The number of the first segment of a directory.
     pub const FIRST: Self = Self(1);
 
+    /// The highest number: 16 digits, which is a segment every microsecond for 300 years.
+    pub(crate) const LAST: Self = Self(9_999_999_999_999_999);
+
     /// Returns the number, or nothing for 0, which names no segment.
     pub const fn new(number: u64) -> Option<Self> {
         if number == 0 {
@@ -100,6 +103,7 @@ impl FromStr for FileName {
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
             .and_then(|digits| digits.parse().ok())
             .and_then(SegmentNumber::new)
+            .filter(|number| *number <= SegmentNumber::LAST)
             .ok_or(NotOurs)?;
         let segment = Self::Segment(number);
         // One spelling for each number: `events.1.jsonl` and `events.0000001.jsonl` are not ours.
@@ -130,6 +134,7 @@ mod tests {
             "events.00000x.jsonl",
             "events.000001.json",
             "Events.000001.jsonl",
+            "events.10000000000000000.jsonl",
             "events.99999999999999999999999.jsonl",
             ".events.000001.jsonl.swp",
             "LOCK",
@@ -140,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_segment_name_parses_back_to_its_number(number in 1..=u64::MAX) {
+        fn every_segment_name_parses_back_to_its_number(number in 1..=SegmentNumber::LAST.get()) {
             let name = FileName::Segment(SegmentNumber::new(number).unwrap());
             prop_assert_eq!(name.to_string().parse(), Ok(name));
         }
