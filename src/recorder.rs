@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::clock;
 use crate::encode::FrameHeader;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::disk;
 use crate::store::limits::Limits;
 use crate::writer::{Settled, Writer};
 
@@ -217,11 +218,18 @@ enum Attention {
 enum Phase {
     Open,
     Closed,
+    /// As closed, and what is not written by now never will be.
+    GivenUp,
 }
 
 impl Recorder {
     /// Starts a recorder. Nothing is written before the first line.
-    pub(crate) fn start(settings: Settings) -> Self {
+    pub(crate) fn start(mut settings: Settings) -> Self {
+        if let Some(bytes_max) = disk::file_bytes_max() {
+            let segment_bytes_max = &mut settings.limits.segment_bytes_max;
+            *segment_bytes_max =
+                (*segment_bytes_max).min(bytes_max.saturating_sub(SESSION_BYTES_MAX));
+        }
         Self {
             root: Core::start(Arc::new(settings)),
         }
@@ -371,7 +379,11 @@ impl Core {
             staging = self.wait_for_room(staging, frame.len());
         }
         let has_room = staging.has_room(frame.len(), &shared.settings.limits);
-        if staging.phase == Phase::Closed || !has_room {
+        if staging.phase != Phase::Open {
+            staging.counts.dropped += 1;
+            return Offer::Dropped;
+        }
+        if !has_room {
             staging.counts.dropped += 1;
             staging.dropped_unreported += 1;
             return Offer::Dropped;
@@ -393,12 +405,9 @@ impl Core {
             Attention::Awake | Attention::Called => {}
             Attention::Absent => {
                 let ticket = staging.staged;
-                let may_write = staging
-                    .trouble
-                    .as_ref()
-                    .is_none_or(|trouble| trouble.retry_at <= Instant::now());
+                let is_due = staging.is_due();
                 drop(staging);
-                if may_write {
+                if is_due {
                     // What fails stays in memory, and the reason is kept for `status`.
                     drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
                 }
@@ -407,13 +416,24 @@ impl Core {
         Offer::Recorded
     }
 
-    /// Waits for room where the application asked for that and the disk still takes lines.
+    /// Makes room where nobody else does, and waits for it where the application asked for that and the
+    /// disk still takes lines.
     fn wait_for_room<'a>(
         &'a self,
         mut staging: MutexGuard<'a, Staging>,
         frame_bytes: usize,
     ) -> MutexGuard<'a, Staging> {
         let shared = &*self.shared;
+        if staging.attention == Attention::Absent
+            && staging.phase == Phase::Open
+            && staging.is_due()
+        {
+            // Without a worker nobody but the next caller tries again.
+            let ticket = staging.staged;
+            drop(staging);
+            drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
+            staging = shared.lock();
+        }
         match shared.settings.overflow {
             Overflow::Drop => return staging,
             Overflow::Block => {}
@@ -452,7 +472,7 @@ impl Core {
         let shared = &*self.shared;
         let ticket = {
             let mut staging = shared.lock();
-            if staging.phase == Phase::Closed {
+            if staging.phase != Phase::Open {
                 return;
             }
             staging.phase = Phase::Closed;
@@ -469,9 +489,7 @@ impl Core {
         };
         shared.urgent.notify_all();
         shared.turn_ended.notify_all();
-        if shared.write_until(ticket, deadline).is_err() {
-            shared.give_up();
-        }
+        shared.write_or_give_up(ticket, deadline);
         if shared.settings.durability != Durability::Os {
             drop(shared.sync(deadline));
         }
@@ -574,6 +592,21 @@ impl Shared {
         }
     }
 
+    /// Writes until so many frames are settled, or counts them as failed. One refusal may pass, such as of
+    /// a file that somebody moves away at this moment; several do not.
+    fn write_or_give_up(&self, ticket: u64, deadline: Instant) {
+        for pause in CLOSE_PAUSES {
+            if self.write_until(ticket, deadline).is_ok() {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            std::thread::sleep(pause.min(left));
+        }
+        if self.write_until(ticket, deadline).is_err() {
+            self.give_up();
+        }
+    }
+
     /// Writes one batch with the writer that the caller took out, and puts it back.
     fn take_turn<'a>(
         &'a self,
@@ -598,7 +631,11 @@ impl Shared {
             )),
         });
         let mut staging = self.lock();
-        staging.settled += frames;
+        staging.settled = (staging.settled + frames).min(staging.staged);
+        if staging.phase == Phase::GivenUp {
+            staging.count_failed(application_frames(writer.frames_left()));
+            writer.forget();
+        }
         staging.taken_bytes = writer.bytes_left();
         staging.writer = Some(writer);
         if frames > 0 && self.settings.durability != Durability::Os {
@@ -639,9 +676,11 @@ impl Shared {
         }
     }
 
-    /// Counts what could not be written as failed and forgets it.
+    /// Counts what could not be written as failed and forgets it; whoever writes at this moment does the
+    /// same with what is left in the end.
     fn give_up(&self) {
         let mut staging = self.lock();
+        staging.phase = Phase::GivenUp;
         let mut given_up = application_frames(&staging.frames);
         if let Some(writer) = &mut staging.writer {
             given_up += application_frames(writer.frames_left());
@@ -650,8 +689,7 @@ impl Shared {
         }
         staging.frames = Vec::new();
         staging.settled = staging.staged;
-        staging.counts.recorded = staging.counts.recorded.saturating_sub(given_up);
-        staging.counts.failed += given_up;
+        staging.count_failed(given_up);
     }
 
     /// The worker's work, from a ring of the bell until there is nothing to do: writes, then lingers for
@@ -666,11 +704,7 @@ impl Shared {
                 staging.report_dropped(&self.settings);
             }
             let ticket = staging.staged;
-            let is_due = staging
-                .trouble
-                .as_ref()
-                .is_none_or(|trouble| trouble.retry_at <= Instant::now());
-            if staging.settled < ticket && is_due {
+            if staging.settled < ticket && staging.is_due() {
                 drop(staging);
                 // What fails stays in memory and is tried again after a pause.
                 drop(self.write_until(ticket, Instant::now() + LOCK_WAIT));
@@ -730,6 +764,19 @@ impl Staging {
             retry_at: now + pause,
             pause,
         });
+    }
+
+    /// Counts events that were to be recorded as failed.
+    fn count_failed(&mut self, count: u64) {
+        self.counts.recorded = self.counts.recorded.saturating_sub(count);
+        self.counts.failed += count;
+    }
+
+    /// Tells whether it is time to write, or to try again.
+    fn is_due(&self) -> bool {
+        self.trouble
+            .as_ref()
+            .is_none_or(|trouble| trouble.retry_at <= Instant::now())
     }
 
     /// Tells whether waiting for room makes sense: while the disk takes lines, and for a while after
@@ -799,6 +846,9 @@ fn start_worker(shared: &Arc<Shared>) -> Option<(Worker, WorkerGuard)> {
     let sink = Sink {
         shared: Arc::clone(shared),
     };
+    // Where there is none, the crate panics aloud: asked first, the system says so quietly.
+    let probe = std::thread::Builder::new().name("localtel".to_owned());
+    probe.spawn(|| {}).ok()?.join().ok()?;
     let start = || {
         NonBlockingBuilder::default()
             .lossy(false)
@@ -847,6 +897,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The first and the longest pause after a failed write.
 const RETRY_LEAST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
+
+/// A session record is added to a batch when it is clear which segment takes it: where the system limits
+/// the size of files, so much of it stays free.
+const SESSION_BYTES_MAX: u64 = 4096;
+
+/// The pauses between the last tries to write: no program's end is held up by a disk that refuses.
+const CLOSE_PAUSES: [Duration; 3] = [
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+];
 
 /// At most one bell and the end are on their way at a time.
 const BELLS_MAX: usize = 4;

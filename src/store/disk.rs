@@ -281,9 +281,7 @@ impl Directory {
         #[cfg(test)]
         let bytes = self.faults.shorten(bytes)?;
         // Beyond its limit on file sizes the kernel would send SIGXFSZ, which ends the host.
-        if let Some(bytes_max) =
-            rustix::process::getrlimit(rustix::process::Resource::Fsize).current
-        {
+        if let Some(bytes_max) = file_bytes_max() {
             let bytes_now = u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(u64::MAX);
             if bytes_now.saturating_add(bytes.len() as u64) > bytes_max {
                 return Err(io::Error::from(rustix::io::Errno::FBIG));
@@ -325,6 +323,11 @@ impl Directory {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// Returns how large this process may make a file, if that is limited.
+pub(crate) fn file_bytes_max() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Fsize).current
 }
 
 /// Reads at a position until the buffer is full or the file ends, and returns how many bytes it read.
