@@ -125,9 +125,13 @@ impl Builder {
             None => base(&environment, Platform::THIS, &source)?,
         };
         let path = of_profile(&base, &profile);
-        let decision = self.decide(&environment, &source, &Stored::read_at(&path));
+        let stored = Stored::read_at(&path);
+        let decision = self.decide(&environment, &source, &stored);
         if !decision.is_recording {
-            let reason = decision.reason();
+            let reason = match stored.problem() {
+                Some(problem) => format!("{}: {problem}", decision.reason()),
+                None => decision.reason(),
+            };
             return Ok(Telemetry::off(
                 source.as_str(),
                 Some((path, decision)),
