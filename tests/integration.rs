@@ -1,6 +1,7 @@
 //! The integration tests, linked once. A file for each capability; what they share is `support`.
 #![expect(
     clippy::disallowed_methods,
+    clippy::missing_panics_doc,
     clippy::unwrap_used,
     reason = "tests look at the disk from outside, start processes, and fail by panicking"
 )]
@@ -8,5 +9,17 @@
 #[path = "integration/support.rs"]
 mod support;
 
+#[path = "integration/child.rs"]
+mod child;
+#[path = "integration/composition.rs"]
+mod composition;
 #[path = "integration/events.rs"]
 mod events;
+#[path = "integration/full_disk.rs"]
+mod full_disk;
+#[path = "integration/hostile_values.rs"]
+mod hostile_values;
+#[path = "integration/processes.rs"]
+mod processes;
+#[path = "integration/recorder.rs"]
+mod recorder;
