@@ -59,6 +59,10 @@ impl Writer {
     /// Returns a writer with a new session. Nothing is touched before the first batch.
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let store = Store::new(&settings.path, settings.limits.clone());
+        let store = match settings.durability {
+            Durability::Os => store,
+            Durability::Interval(_) | Durability::EveryBatch => store.syncing_all(),
+        };
         let session = Session::new();
         Self {
             settings,

@@ -1,7 +1,9 @@
 //! The integration tests, linked once. A file for each capability; what they share is `support`.
 #![expect(
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "tests look at the disk from outside, start processes, and fail by panicking"
 )]

@@ -314,6 +314,12 @@ impl Directory {
         file.sync_data()
     }
 
+    /// Makes the names in the directory survive a power cut.
+    pub(crate) fn sync_names(&self) -> io::Result<()> {
+        fault!(self, "sync names");
+        Ok(rustix::fs::fsync(&self.fd)?)
+    }
+
     /// Takes the exclusive lock if nobody holds it, and tells whether it did.
     pub(crate) fn try_lock(&self, file: &File) -> io::Result<bool> {
         fault!(self, "lock");

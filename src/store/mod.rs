@@ -77,6 +77,9 @@ pub(crate) struct Store {
     active: Option<Active>,
     /// The highest number this writer has seen: numbers grow even if the directory was deleted.
     highest_seen: Option<SegmentNumber>,
+    leaving: Leaving,
+    /// Why something that this writer moved on from may not survive a power cut.
+    left_unsynced: Option<Error>,
     #[cfg(test)]
     pub(crate) faults: faults::Faults,
 }
@@ -93,6 +96,15 @@ struct Active {
     condition: Condition,
     /// How often somebody else cut it while this writer held it open.
     cuts: u64,
+}
+
+/// What happens to a segment's bytes when this writer moves on to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    /// The system writes them out when it thinks fit.
+    AsIs,
+    /// They are synced, because a later sync reaches only the newest segment.
+    Synced,
 }
 
 /// Whether a segment may be appended to.
@@ -155,9 +167,17 @@ impl Store {
             lock: None,
             active: None,
             highest_seen: None,
+            leaving: Leaving::AsIs,
+            left_unsynced: None,
             #[cfg(test)]
             faults: faults::Faults::default(),
         }
+    }
+
+    /// Has a sync cover also the segments that this writer moved on from, and the names of new ones.
+    pub(crate) fn syncing_all(mut self) -> Self {
+        self.leaving = Leaving::Synced;
+        self
     }
 
     /// Takes the lock and finds the segment that a batch of that size goes to.
@@ -218,6 +238,9 @@ impl Store {
     ///
     /// An error says that it may not; the next append then goes to a new segment.
     pub(crate) fn sync(&mut self) -> Result<()> {
+        if let Some(error) = self.left_unsynced.take() {
+            return Err(error);
+        }
         let (Some(directory), Some(active)) = (&self.directory, &mut self.active) else {
             return Ok(());
         };
@@ -368,7 +391,9 @@ impl Store {
         {
             return Ok(Some(facts.bytes));
         }
-        self.active = None;
+        if let Some(old) = self.active.take() {
+            self.leave(directory, &old);
+        }
         let file = match directory.open_append(&name) {
             Ok(file) => file,
             // Somebody put something else there since we looked.
@@ -436,6 +461,7 @@ impl Store {
         )?;
         self.highest_seen = Some(number);
         if let Some(old) = old {
+            self.leave(directory, &old);
             close_segment(directory, &old.file);
         }
         // Nothing depends on the symlink: it is for people, and the next rotation tries again.
@@ -444,6 +470,11 @@ impl Store {
             &FileName::LatestPartial.to_string(),
             &number.file_name(),
         ));
+        if self.leaving == Leaving::Synced
+            && let Err(error) = directory.sync_names()
+        {
+            self.left_unsynced = Some(Error::io("sync the names in", &self.path)(error));
+        }
         let started = first_timestamp(&file).unwrap_or(now);
         let bytes = if facts.bytes == 0 { 0 } else { SIZE_UNKNOWN };
         let condition = Condition::Sound;
@@ -457,6 +488,17 @@ impl Store {
             cuts: 0,
         });
         Ok(facts.bytes)
+    }
+
+    /// Makes what this writer appended to a segment survive a power cut, where that was asked for: no later
+    /// sync comes back to it.
+    fn leave(&mut self, directory: &Directory, old: &Active) {
+        if self.leaving == Leaving::Synced
+            && let Err(error) = directory.sync(&old.file)
+        {
+            let path = self.path.join(old.number.file_name());
+            self.left_unsynced = Some(Error::io("sync", &path)(error));
+        }
     }
 
     /// Creates the segment of that number, or takes over one whose creator died before the cache moved.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use localtel::{Builder, Delivery, Limits, Overflow, Telemetry, WhenUndecided};
+use localtel::{Builder, Delivery, Durability, Limits, Overflow, Telemetry, WhenUndecided};
 use tracing_subscriber::prelude::*;
 
 use crate::hostile_values;
@@ -126,7 +126,8 @@ fn entry() {
         "suffer in silence" => recorder::suffer_in_silence(&task),
         "write with threads" => write_with_threads(&task),
         "write and acknowledge" => write_and_acknowledge(&task),
-        "write one inline" => write_inline(&task),
+        "write one inline" => write_inline(&task, Durability::Os),
+        "write one durable" => write_inline(&task, Durability::Interval(Duration::from_hours(1))),
         "open and tell" => open_and_tell(&task),
         other => panic!("no child does {other:?}"),
     }
@@ -158,7 +159,7 @@ fn write_with_threads(task: &Task) {
     });
     let offered = 4 * task.count as u64;
     let status = telemetry.status();
-    let counts = telemetry.close(Duration::from_secs(60));
+    let counts = telemetry.close(Duration::from_mins(1));
     assert_eq!(
         (counts.recorded, counts.offered()),
         (offered, offered),
@@ -184,10 +185,11 @@ fn write_and_acknowledge(task: &Task) {
     }
 }
 
-fn write_inline(task: &Task) {
+fn write_inline(task: &Task, durability: Durability) {
     let telemetry = task
         .builder()
         .delivery(Delivery::Inline)
+        .durability(durability)
         .try_open()
         .unwrap();
     let subscriber = tracing_subscriber::registry().with(telemetry.layer());

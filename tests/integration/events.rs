@@ -1,7 +1,7 @@
 //! From event to line: what an application records is what stands in the file. Values that misbehave
 //! while they are being formatted have a file of their own, `hostile_values`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use localtel::{Delivery, Draft, Limits, Offer};
 use proptest::prelude::*;
@@ -182,7 +182,7 @@ fn bytes_are_lower_case_hex_in_events_and_in_spans() {
 }
 
 #[derive(Debug)]
-struct Layered(&'static str, Option<Box<Layered>>);
+struct Layered(&'static str, Option<Box<Self>>);
 
 impl fmt::Display for Layered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -611,7 +611,10 @@ fn wide_unsigned(value: u128) -> Value {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 #[test]

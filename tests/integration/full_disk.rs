@@ -144,12 +144,14 @@ fn a_full_disk_costs_events_that_are_counted_and_nothing_else() {
         assert_eq!(full.counts.offered(), 20_100);
 
         std::fs::remove_file(ballast).unwrap();
-        let is_recovered = || match delivery {
-            Delivery::Inline => {
+        let is_recovered = || {
+            let dropped = |disk: &Disk| kept_and_dropped(&disk.directory()).1;
+            if delivery == Delivery::Inline {
                 log(&dispatch, 1);
-                kept_and_dropped(&disk.directory()).1 > 0
+                dropped(&disk) > 0
+            } else {
+                dropped(&disk) == full.counts.dropped
             }
-            _ => kept_and_dropped(&disk.directory()).1 == full.counts.dropped,
         };
         eventually("it goes on when there is room", is_recovered);
         log(&dispatch, 10);
@@ -232,6 +234,50 @@ fn a_disk_that_becomes_read_only_stops_nobody() {
     let telemetry = disk.builder().open();
     log(&self::dispatch(&telemetry), 10);
     drop(telemetry);
+}
+
+#[test]
+fn a_flush_makes_every_segment_and_its_name_survive_a_power_cut() {
+    let place = Place::new();
+    let trace = place.path().with_file_name("trace");
+    let trace_text = trace.to_str().unwrap();
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("skipped: there is no `strace` here");
+        return;
+    }
+    let before = [
+        "strace",
+        "-f",
+        "-y",
+        "-e",
+        "trace=fsync,fdatasync",
+        "-o",
+        trace_text,
+    ];
+    let mut command = child::command_in("write one durable", &place.path(), &before);
+    command
+        .env("LOCALTEL_TEST_COUNT", "400")
+        .env("LOCALTEL_TEST_SEGMENT", "16384");
+    child::succeed(command);
+    let trace = std::fs::read_to_string(&trace).unwrap();
+    let calls: Vec<&str> = trace.lines().collect();
+    let last = |what: &str| calls.iter().rposition(|line| line.contains(what));
+    let segments = segments_in(&place.path());
+    assert!(segments.len() > 2, "{segments:?}");
+    for segment in segments {
+        let synced = last(segment.to_str().unwrap());
+        assert!(
+            synced.is_some(),
+            "{} is not synced:\n{trace}",
+            segment.display()
+        );
+    }
+    let directory = format!("{}>", place.path().display());
+    let newest_name = last(&directory);
+    assert!(
+        newest_name > last("events.000002.jsonl"),
+        "the names are not synced:\n{trace}"
+    );
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn after_a_flush_everything_recorded_before_is_in_the_file() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         for durability in [
             Durability::Os,
-            Durability::Interval(Duration::from_secs(3600)),
+            Durability::Interval(Duration::from_hours(1)),
             Durability::EveryBatch,
         ] {
             let place = Place::new();

@@ -132,7 +132,11 @@ pub(crate) fn segments_in(path: &Path) -> Vec<PathBuf> {
     };
     let is_segment = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with("events.") && name.ends_with(".jsonl") && name != "events.jsonl"
+        name.starts_with("events.")
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "jsonl")
+            && name != "events.jsonl"
     };
     let mut segments: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
