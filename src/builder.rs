@@ -1,11 +1,13 @@
 //! How telemetry is opened: what the application says, the decision whether anything is recorded, and
 //! the directory. What is then done with it is `telemetry`'s business.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::consent::{Consent, Decision, Inputs, Stored, WhenUndecided, decide, installation};
+use crate::consent::{
+    Consent, Decision, Inputs, Installation, Stored, WhenUndecided, decide, installation,
+};
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::environment::Environment;
 use crate::error::Result;
@@ -138,9 +140,7 @@ impl Builder {
                 reason,
             ));
         }
-        let directory =
-            Directory::open(&path, Access::Write).map_err(|error| open_error(&path, error))?;
-        let installation = installation(&directory, Instant::now() + INSTALLATION_WAIT)?;
+        let installation = installation_at(&path, Instant::now() + INSTALLATION_WAIT)?;
         let recorder = Recorder::start(Settings {
             path: path.clone(),
             limits: self.limits.clone(),
@@ -173,6 +173,23 @@ impl Builder {
         })
     }
 }
+
+/// Makes the directory where it is missing, and returns the installation in it.
+fn installation_at(path: &Path, deadline: Instant) -> Result<Installation> {
+    let mut tries = 1;
+    loop {
+        let directory =
+            Directory::open(path, Access::Write).map_err(|error| open_error(path, error))?;
+        match installation(&directory, deadline) {
+            // Somebody removed the directory under our hands: the next try makes it anew.
+            Err(_) if tries < OPEN_TRIES && !directory.is_current() => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+/// How often the directory may be removed while it is being opened before that is an error.
+const OPEN_TRIES: usize = 3;
 
 /// How long opening waits for the directory's lock where the installation id must still be made.
 const INSTALLATION_WAIT: Duration = Duration::from_secs(1);

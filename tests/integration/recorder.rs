@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use localtel::{Builder, Delivery, Durability, Limits, Overflow, Telemetry, WhenUndecided};
+use localtel::{
+    Builder, Delivery, Draft, Durability, Limits, Offer, Overflow, Telemetry, WhenUndecided,
+};
 use serde_json::{Value, json};
 use tracing::{Dispatch, info};
 use tracing_subscriber::prelude::*;
@@ -586,4 +588,42 @@ pub(crate) fn suffer_in_silence(task: &Task) {
     log(&dispatch(&nowhere), 10);
     drop(nowhere);
     eventually("all threads have ended", || threads() == 0);
+}
+
+#[test]
+fn many_events_inside_a_flush_of_another_thread_are_neither_lost_nor_late() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    log(&dispatch, 5);
+                    telemetry.flush().unwrap();
+                }
+            });
+        }
+    });
+    // Without a close: what was flushed is there.
+    assert_eq!(place.events().len(), 400);
+    assert_eq!(telemetry.status().counts.recorded, 400);
+}
+
+#[test]
+fn what_does_not_come_from_tracing_is_counted_alike() {
+    let place = Place::new();
+    let telemetry = small_buffer(&place).try_open().unwrap();
+    let stall = Stall::new(&place.path());
+    let draft = Draft::new("draft").property("text", "x".repeat(400));
+    let offers: Vec<Offer> = (0..100).map(|_| telemetry.record(&draft)).collect();
+    let of = |kind| offers.iter().filter(|offer| **offer == kind).count() as u64;
+    let counts = telemetry.status().counts;
+    assert_eq!(of(Offer::Recorded), counts.recorded);
+    assert_eq!(of(Offer::Dropped), counts.dropped);
+    assert!(counts.dropped > 0);
+    stall.end();
+    drop(telemetry);
+    assert_eq!(place.events().len() as u64, counts.recorded);
+    assert_eq!(sum_of_dropped(&place), counts.dropped);
 }
