@@ -11,17 +11,25 @@
 #[path = "integration/support.rs"]
 mod support;
 
+#[path = "integration/any_event.rs"]
+mod any_event;
 #[path = "integration/child.rs"]
 mod child;
 #[path = "integration/composition.rs"]
 mod composition;
+#[path = "integration/drafts.rs"]
+mod drafts;
 #[path = "integration/events.rs"]
 mod events;
 #[path = "integration/full_disk.rs"]
 mod full_disk;
+#[path = "integration/host.rs"]
+mod host;
 #[path = "integration/hostile_values.rs"]
 mod hostile_values;
 #[path = "integration/processes.rs"]
 mod processes;
 #[path = "integration/recorder.rs"]
 mod recorder;
+#[path = "integration/strangers.rs"]
+mod strangers;

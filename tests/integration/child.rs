@@ -9,8 +9,8 @@ use std::time::Duration;
 use localtel::{Builder, Delivery, Durability, Limits, Overflow, Telemetry, WhenUndecided};
 use tracing_subscriber::prelude::*;
 
+use crate::host;
 use crate::hostile_values;
-use crate::recorder;
 use crate::support::Place;
 
 const ROLE: &str = "LOCALTEL_TEST_CHILD";
@@ -121,9 +121,9 @@ fn entry() {
         "log a value inside itself" => {
             with_global(&task, hostile_values::log_a_value_inside_itself);
         }
-        "record in odd places" => recorder::record_in_odd_places(&task),
-        "record in a panic hook" => recorder::record_in_a_panic_hook(&task),
-        "suffer in silence" => recorder::suffer_in_silence(&task),
+        "record in odd places" => host::record_in_odd_places(&task),
+        "record in a panic hook" => host::record_in_a_panic_hook(&task),
+        "suffer in silence" => host::suffer_in_silence(&task),
         "write with threads" => write_with_threads(&task),
         "write and acknowledge" => write_and_acknowledge(&task),
         "write one inline" => write_inline(&task, Durability::Os),

@@ -1,16 +1,13 @@
 //! From event to line: what an application records is what stands in the file. Values that misbehave
 //! while they are being formatted have a file of their own, `hostile_values`.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use localtel::{Delivery, Draft, Limits, Offer};
-use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
+use localtel::Limits;
 use serde_json::{Value, json};
 use tracing::field::Empty;
-use tracing_subscriber::prelude::*;
 
-use crate::support::Place;
+use crate::support::{Place, occurrences};
 
 #[test]
 fn an_event_becomes_one_line_with_its_spans() {
@@ -228,10 +225,6 @@ fn raw_and_dotted_names_are_what_the_programmer_means() {
     );
 }
 
-fn occurrences(line: &str, key: &str) -> usize {
-    line.matches(&format!("\"{key}\":")).count()
-}
-
 #[test]
 fn a_name_given_twice_stands_once_and_the_last_recorded_wins() {
     let cases: [(fn(), Value); 5] = [
@@ -418,227 +411,4 @@ fn no_line_is_longer_than_the_shortest_limit_whatever_its_names() {
     });
     let line = place.only_line();
     assert!(line.len() < 4096, "{} bytes", line.len());
-}
-
-#[test]
-fn a_draft_becomes_a_line_like_an_event() {
-    let place = Place::new();
-    let telemetry = place.builder().delivery(Delivery::Inline).open();
-    let draft = Draft::new("backup")
-        .level(localtel::Level::Warn)
-        .target("app::backup")
-        .message("slow disk")
-        .property("files", 1)
-        .property("nested", json!({"a": [1, "b", null, {"c": 0.5}]}))
-        .property("files", 12);
-    assert_eq!(telemetry.record(&draft), Offer::Recorded);
-    drop(telemetry);
-    let line = place.only_line();
-    assert_eq!(occurrences(&line, "files"), 1);
-    let event = &place.events()[0];
-    assert_eq!(event["event"], "backup");
-    assert_eq!(event["target"], "app::backup");
-    assert_eq!(
-        event["properties"],
-        json!({"files": 12, "nested": {"a": [1, "b", null, {"c": 0.5}]}})
-    );
-}
-
-#[test]
-fn nobody_but_localtel_writes_records_of_its_target() {
-    let place = Place::new();
-    let telemetry = place.builder().delivery(Delivery::Inline).open();
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
-    tracing::subscriber::with_default(subscriber, || {
-        tracing::info!(name: "session.end", target: "localtel", recorded = 0);
-    });
-    let forged = Draft::new("dropped").target("localtel");
-    assert_eq!(telemetry.record(&forged), Offer::Recorded);
-    drop(telemetry);
-    assert_eq!(place.own("session.end").len(), 1);
-    assert_eq!(place.own("dropped").len(), 0);
-    assert_eq!(place.events().len(), 2);
-}
-
-#[test]
-fn a_draft_nested_deeper_than_parsers_follow_is_still_a_line_that_parses() {
-    let mut nested = json!("innermost");
-    for _ in 0..200 {
-        nested = json!([nested]);
-    }
-    let place = Place::new();
-    let telemetry = place.builder().delivery(Delivery::Inline).open();
-    let draft = Draft::new("deep").property("nested", nested);
-    assert_eq!(telemetry.record(&draft), Offer::Recorded);
-    drop(telemetry);
-    assert_eq!(place.records().len(), 1);
-}
-
-#[test]
-fn long_names_that_are_cut_alike_stand_once() {
-    let long = "n".repeat(300);
-    let place = Place::new();
-    let telemetry = place.builder().delivery(Delivery::Inline).open();
-    let draft = Draft::new("long")
-        .property(format!("{long}1"), 1)
-        .property(format!("{long}2"), 2);
-    assert_eq!(telemetry.record(&draft), Offer::Recorded);
-    drop(telemetry);
-    let cut = format!("{}…", "n".repeat(256));
-    assert_eq!(occurrences(&place.only_line(), &cut), 1);
-    assert_eq!(place.events()[0]["properties"][cut], 2);
-}
-
-/// What one generated event carries.
-#[derive(Debug, Clone)]
-struct Sample {
-    text: String,
-    shown: String,
-    signed: i64,
-    unsigned: u64,
-    wide: i128,
-    wide_unsigned: u128,
-    float: f64,
-    truth: bool,
-    bytes: Vec<u8>,
-    maybe: Option<i64>,
-    maybe_text: Option<String>,
-    late: Option<String>,
-}
-
-fn sample() -> impl Strategy<Value = Sample> {
-    let texts = (any::<String>(), any::<String>());
-    let numbers = (
-        any::<i64>(),
-        any::<u64>(),
-        any::<i128>(),
-        any::<u128>(),
-        any::<f64>(),
-        any::<bool>(),
-    );
-    let others = (
-        proptest::collection::vec(any::<u8>(), 0..20),
-        any::<Option<i64>>(),
-        any::<Option<String>>(),
-        any::<Option<String>>(),
-    );
-    (texts, numbers, others).prop_map(|(texts, numbers, others)| Sample {
-        text: texts.0,
-        shown: texts.1,
-        signed: numbers.0,
-        unsigned: numbers.1,
-        wide: numbers.2,
-        wide_unsigned: numbers.3,
-        float: numbers.4,
-        truth: numbers.5,
-        bytes: others.0,
-        maybe: others.1,
-        maybe_text: others.2,
-        late: others.3,
-    })
-}
-
-impl Sample {
-    fn log(&self) {
-        let span = tracing::info_span!(
-            "sampled",
-            text = self.text,
-            wide = self.wide,
-            bytes = self.bytes.as_slice(),
-            late = Empty
-        );
-        let _entered = span.enter();
-        if let Some(late) = &self.late {
-            span.record("late", late);
-        }
-        tracing::info!(
-            text = self.text,
-            shown = %self.shown,
-            debug = ?self.shown,
-            signed = self.signed,
-            unsigned = self.unsigned,
-            wide = self.wide,
-            wide_unsigned = self.wide_unsigned,
-            float = self.float,
-            truth = self.truth,
-            bytes = self.bytes.as_slice(),
-            maybe = self.maybe,
-            maybe_text = self.maybe_text,
-            "{}",
-            self.shown
-        );
-    }
-
-    fn properties(&self) -> Value {
-        let mut properties = json!({
-            "text": self.text, "shown": self.shown, "debug": format!("{:?}", self.shown),
-            "signed": self.signed, "unsigned": self.unsigned, "wide": wide(self.wide),
-            "wide_unsigned": wide_unsigned(self.wide_unsigned), "float": self.float,
-            "truth": self.truth, "bytes": hex(&self.bytes),
-        });
-        if let Some(maybe) = self.maybe {
-            properties["maybe"] = json!(maybe);
-        }
-        if let Some(maybe) = &self.maybe_text {
-            properties["maybe_text"] = json!(maybe);
-        }
-        properties
-    }
-
-    fn span_properties(&self) -> Value {
-        let mut properties = json!({
-            "text": self.text, "wide": wide(self.wide), "bytes": hex(&self.bytes),
-        });
-        if let Some(late) = &self.late {
-            properties["late"] = json!(late);
-        }
-        properties
-    }
-}
-
-fn wide(value: i128) -> Value {
-    if let Ok(value) = i64::try_from(value) {
-        json!(value)
-    } else if let Ok(value) = u64::try_from(value) {
-        json!(value)
-    } else {
-        json!(value.to_string())
-    }
-}
-
-fn wide_unsigned(value: u128) -> Value {
-    u64::try_from(value).map_or_else(|_| json!(value.to_string()), |value| json!(value))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
-}
-
-#[test]
-fn any_event_is_one_line_whose_values_are_what_was_recorded() {
-    let strategy = proptest::collection::vec(sample(), 1..20);
-    let mut runner = TestRunner::new(ProptestConfig {
-        failure_persistence: None,
-        cases: 64,
-        ..ProptestConfig::default()
-    });
-    let outcome = runner.run(&strategy, |samples| {
-        let place = Place::new();
-        let builder = place.builder().delivery(Delivery::Inline);
-        place.record_with(builder, || samples.iter().for_each(Sample::log));
-        let events = place.events();
-        prop_assert_eq!(events.len(), samples.len());
-        for (event, sample) in events.iter().zip(&samples) {
-            prop_assert_eq!(&event["message"], &json!(sample.shown));
-            prop_assert_eq!(&event["properties"], &sample.properties());
-            prop_assert_eq!(&event["spans"][0]["properties"], &sample.span_properties());
-        }
-        Ok(())
-    });
-    if let Err(error) = outcome {
-        panic!("{error}");
-    }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use localtel::{Builder, Delivery, Limits, Overflow, Telemetry, WhenUndecided};
 use serde_json::Value;
 use tempfile::TempDir;
-use tracing::{Dispatch, info};
-use tracing_subscriber::prelude::*;
 
 use crate::child;
-use crate::support::{Place, check_sessions, eventually, is_own, lines_in, segments_in};
+use crate::support::{
+    Place, check_sessions, dispatch, eventually, is_own, lines_in, log, segments_in,
+};
 
 /// A file system of its own, gone at the end.
 struct Disk(TempDir);
@@ -71,18 +71,6 @@ impl Drop for Disk {
         let status = Command::new("umount").arg("-l").arg(self.0.path()).status();
         assert!(status.is_ok());
     }
-}
-
-fn dispatch(telemetry: &Telemetry) -> Dispatch {
-    Dispatch::new(tracing_subscriber::registry().with(telemetry.layer()))
-}
-
-fn log(dispatch: &Dispatch, count: usize) {
-    tracing::dispatcher::with_default(dispatch, || {
-        for number in 0..count {
-            info!(number, text = "x".repeat(400), "logged");
-        }
-    });
 }
 
 fn values(directory: &Path) -> Vec<Value> {
@@ -232,7 +220,7 @@ fn a_disk_that_becomes_read_only_stops_nobody() {
 
     disk.remount("remount,ro");
     let telemetry = disk.builder().open();
-    log(&self::dispatch(&telemetry), 10);
+    log(&crate::support::dispatch(&telemetry), 10);
     drop(telemetry);
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use localtel::{Builder, Record, Telemetry, WhenUndecided};
 use serde_json::Value;
 use tempfile::TempDir;
+use tracing::{Dispatch, info};
 use tracing_subscriber::prelude::*;
 
 /// A telemetry directory of one test.
@@ -144,6 +145,25 @@ pub(crate) fn segments_in(path: &Path) -> Vec<PathBuf> {
         .collect();
     segments.sort();
     segments
+}
+
+/// A subscriber with a layer of that handle.
+pub(crate) fn dispatch(telemetry: &Telemetry) -> Dispatch {
+    Dispatch::new(tracing_subscriber::registry().with(telemetry.layer()))
+}
+
+/// Records so many events of some 600 bytes.
+pub(crate) fn log(dispatch: &Dispatch, count: usize) {
+    tracing::dispatcher::with_default(dispatch, || {
+        for number in 0..count {
+            info!(number, text = "x".repeat(400), "logged");
+        }
+    });
+}
+
+/// How often a key stands in a line.
+pub(crate) fn occurrences(line: &str, key: &str) -> usize {
+    line.matches(&format!("\"{key}\":")).count()
 }
 
 pub(crate) fn is_own(line: &Value) -> bool {
