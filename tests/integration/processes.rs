@@ -1,5 +1,5 @@
-//! Several processes in one directory, and one process among people who delete, rename, truncate, kill,
-//! stop and plant things there.
+//! Several processes in one directory, and one process among people who delete, rename, truncate, kill and
+//! stop. What stands where our files should stand is for `strangers`.
 
 use std::collections::HashMap;
 use std::fs::File;
