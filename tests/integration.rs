@@ -1,24 +1,49 @@
-//! The integration tests, linked once. A file for each capability; what they share is `support`.
+//! The integration tests, linked once. A file for each capability; what they share is `support`, and what
+//! they do in processes of their own is `child`.
 #![expect(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "tests look at the disk from outside, start processes, and fail by panicking"
 )]
 
+#[path = "integration/child.rs"]
+mod child;
 #[path = "integration/support.rs"]
 mod support;
 
+#[path = "integration/any_event.rs"]
+mod any_event;
+#[path = "integration/composition.rs"]
+mod composition;
+#[path = "integration/drafts.rs"]
+mod drafts;
+#[path = "integration/events.rs"]
+mod events;
+#[path = "integration/hostile_values.rs"]
+mod hostile_values;
+
+#[path = "integration/full_disk.rs"]
+mod full_disk;
+#[path = "integration/host.rs"]
+mod host;
+#[path = "integration/processes.rs"]
+mod processes;
+#[path = "integration/recorder.rs"]
+mod recorder;
+#[path = "integration/strangers.rs"]
+mod strangers;
+
+#[path = "integration/offline.rs"]
+mod offline;
+
+#[cfg(feature = "cli")]
+#[path = "integration/commands.rs"]
+mod commands;
 #[cfg(feature = "cli")]
 #[path = "integration/documents.rs"]
 mod documents;
-#[path = "integration/events.rs"]
-mod events;
 #[cfg(feature = "cli")]
 #[path = "integration/examples.rs"]
 mod examples;
-#[path = "integration/offline.rs"]
-mod offline;
-#[cfg(feature = "cli")]
-#[path = "integration/processes.rs"]
-mod processes;

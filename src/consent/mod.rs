@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 #[cfg(test)]
 use stored::Choice;
-pub(crate) use stored::{Stored, installation};
+pub(crate) use stored::{Installation, Stored, installation};
 #[cfg(feature = "cli")]
 pub(crate) use stored::{reset, store_choice};
 

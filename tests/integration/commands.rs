@@ -1,0 +1,78 @@
+//! What only whole processes of the CLI can show: a home of their own, and a file for each command.
+
+#[path = "commands/record.rs"]
+mod record;
+#[path = "commands/run.rs"]
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A home of its own for the processes of one test.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Returns the command `localtel` for the application `myapp`, in an environment that knows nothing
+    /// but this home.
+    fn localtel(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("XDG_STATE_HOME", self.0.path())
+            .args(["--app", "myapp"]);
+        command
+    }
+
+    fn enabled() -> Self {
+        let home = Self::new();
+        let output = home.localtel().arg("enable").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        home
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn telemetry(&self) -> PathBuf {
+        self.path().join("myapp/telemetry")
+    }
+
+    /// Returns the records of that event, in the order of their lines.
+    fn records(&self, event: &str) -> Vec<localtel::Record> {
+        let Ok(entries) = std::fs::read_dir(self.telemetry()) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with("events.0")
+        });
+        paths.sort();
+        let mut records = Vec::new();
+        for path in paths {
+            let bytes = std::fs::read(path).unwrap();
+            for line in bytes
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+            {
+                records.push(localtel::Record::parse(line).unwrap());
+            }
+        }
+        records.retain(|record| record.event.as_deref() == Some(event));
+        records
+    }
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}

@@ -1,0 +1,76 @@
+//! What does not come from `tracing`: drafts, and who may write records of localtel's own target.
+
+use localtel::{Delivery, Draft, Offer};
+use serde_json::json;
+use tracing_subscriber::prelude::*;
+
+use crate::support::{Place, occurrences};
+
+#[test]
+fn a_draft_becomes_a_line_like_an_event() {
+    let place = Place::new();
+    let telemetry = place.builder().delivery(Delivery::Inline).open();
+    let draft = Draft::new("backup")
+        .level(localtel::Level::Warn)
+        .target("app::backup")
+        .message("slow disk")
+        .property("files", 1)
+        .property("nested", json!({"a": [1, "b", null, {"c": 0.5}]}))
+        .property("files", 12);
+    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    drop(telemetry);
+    let line = place.only_line();
+    assert_eq!(occurrences(&line, "files"), 1);
+    let event = &place.events()[0];
+    assert_eq!(event["event"], "backup");
+    assert_eq!(event["target"], "app::backup");
+    assert_eq!(
+        event["properties"],
+        json!({"files": 12, "nested": {"a": [1, "b", null, {"c": 0.5}]}})
+    );
+}
+
+#[test]
+fn nobody_but_localtel_writes_records_of_its_target() {
+    let place = Place::new();
+    let telemetry = place.builder().delivery(Delivery::Inline).open();
+    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info!(name: "session.end", target: "localtel", recorded = 0);
+    });
+    let forged = Draft::new("dropped").target("localtel");
+    assert_eq!(telemetry.record(&forged), Offer::Recorded);
+    drop(telemetry);
+    assert_eq!(place.own("session.end").len(), 1);
+    assert_eq!(place.own("dropped").len(), 0);
+    assert_eq!(place.events().len(), 2);
+}
+
+#[test]
+fn a_draft_nested_deeper_than_parsers_follow_is_still_a_line_that_parses() {
+    let mut nested = json!("innermost");
+    for _ in 0..200 {
+        nested = json!([nested]);
+    }
+    let place = Place::new();
+    let telemetry = place.builder().delivery(Delivery::Inline).open();
+    let draft = Draft::new("deep").property("nested", nested);
+    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    drop(telemetry);
+    assert_eq!(place.records().len(), 1);
+}
+
+#[test]
+fn long_names_that_are_cut_alike_stand_once() {
+    let long = "n".repeat(300);
+    let place = Place::new();
+    let telemetry = place.builder().delivery(Delivery::Inline).open();
+    let draft = Draft::new("long")
+        .property(format!("{long}1"), 1)
+        .property(format!("{long}2"), 2);
+    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    drop(telemetry);
+    let cut = format!("{}…", "n".repeat(256));
+    assert_eq!(occurrences(&place.only_line(), &cut), 1);
+    assert_eq!(place.events()[0]["properties"][cut], 2);
+}

@@ -1,0 +1,332 @@
+//! Disks that refuse: full ones, read-only ones, and limits on the size of files. Needs the right to mount;
+//! without it the tests that do say that they are skipped.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use localtel::{Builder, Delivery, Limits, Overflow, Telemetry, WhenUndecided};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::child;
+use crate::support::{
+    Place, check_sessions, dispatch, eventually, is_own, lines_in, log, segments_in,
+};
+
+/// A file system of its own, gone at the end.
+struct Disk(TempDir);
+
+impl Disk {
+    /// Returns nothing where mounting is not allowed, and says so.
+    fn mount(options: &str) -> Option<Self> {
+        let place = TempDir::new().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(place.path())
+            .output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            Some(Self(place))
+        } else {
+            println!("skipped: this needs the right to mount a file system");
+            None
+        }
+    }
+
+    fn remount(&self, options: &str) {
+        let status = Command::new("mount")
+            .args(["-o", options])
+            .arg(self.0.path())
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.0.path().join("telemetry")
+    }
+
+    fn builder(&self) -> Builder {
+        Telemetry::builder("testapp")
+            .dir(self.directory())
+            .when_undecided(WhenUndecided::Record)
+    }
+
+    /// Fills what is left, and returns the file that does.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.path().join("ballast");
+        for bytes in [65_536, 1] {
+            let mut file = std::fs::File::options()
+                .create(true)
+                .append(true)
+                .open(&path)
+                .unwrap();
+            while std::io::Write::write_all(&mut file, &vec![b'.'; bytes]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let status = Command::new("umount").arg("-l").arg(self.0.path()).status();
+        assert!(status.is_ok());
+    }
+}
+
+fn values(directory: &Path) -> Vec<Value> {
+    lines_in(directory)
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+/// The application's records, and how many `dropped` records speak of.
+fn kept_and_dropped(directory: &Path) -> (u64, u64) {
+    let values = values(directory);
+    let kept = values.iter().filter(|value| !is_own(value)).count() as u64;
+    let dropped = values
+        .iter()
+        .filter(|value| is_own(value) && value["event"] == "dropped")
+        .map(|value| value["properties"]["count"].as_u64().unwrap())
+        .sum();
+    (kept, dropped)
+}
+
+#[test]
+fn a_full_disk_costs_events_that_are_counted_and_nothing_else() {
+    for (delivery, overflow) in [
+        (Delivery::Background, Overflow::Drop),
+        (Delivery::Background, Overflow::Block),
+        (Delivery::Inline, Overflow::Drop),
+        (Delivery::Inline, Overflow::Block),
+    ] {
+        let Some(disk) = Disk::mount("size=4m") else {
+            return;
+        };
+        let limits = Limits::default().line_bytes(4096).buffer_bytes(65_536);
+        let builder = disk.builder().limits(limits);
+        let telemetry = builder
+            .delivery(delivery)
+            .overflow(overflow)
+            .try_open()
+            .unwrap();
+        let dispatch = dispatch(&telemetry);
+        log(&dispatch, 100);
+        telemetry.flush().unwrap();
+        let ballast = disk.fill();
+
+        let started = Instant::now();
+        log(&dispatch, 20_000);
+        let elapsed = started.elapsed();
+        assert!(
+            elapsed < Duration::from_secs(4),
+            "{delivery:?} {overflow:?}: {elapsed:?}"
+        );
+        assert!(telemetry.flush().is_err());
+        let full = telemetry.status();
+        assert!(
+            full.trouble
+                .is_some_and(|trouble| trouble.contains("No space"))
+        );
+        assert!(full.counts.dropped > 10_000, "{:?}", full.counts);
+        assert_eq!(full.counts.offered(), 20_100);
+
+        std::fs::remove_file(ballast).unwrap();
+        let is_recovered = || {
+            let dropped = |disk: &Disk| kept_and_dropped(&disk.directory()).1;
+            if delivery == Delivery::Inline {
+                log(&dispatch, 1);
+                dropped(&disk) > 0
+            } else {
+                dropped(&disk) == full.counts.dropped
+            }
+        };
+        eventually("it goes on when there is room", is_recovered);
+        log(&dispatch, 10);
+        let counts = telemetry.close(Duration::from_secs(5));
+        assert_eq!(counts.failed, 0);
+        assert_eq!(
+            kept_and_dropped(&disk.directory()),
+            (counts.recorded, counts.dropped)
+        );
+        assert_eq!(check_sessions(&disk.directory()), 1);
+    }
+}
+
+#[test]
+fn what_a_full_disk_never_took_is_counted_as_failed() {
+    let Some(disk) = Disk::mount("size=4m") else {
+        return;
+    };
+    let telemetry = disk.builder().try_open().unwrap();
+    disk.fill();
+    log(&dispatch(&telemetry), 100);
+    let counts = telemetry.close(Duration::from_secs(2));
+    assert_eq!((counts.failed, counts.offered()), (100, 100));
+    assert_eq!(values(&disk.directory()).len(), 0);
+}
+
+#[test]
+fn a_disk_without_inodes_keeps_what_it_has_and_recovers() {
+    let Some(disk) = Disk::mount("size=4m,nr_inodes=9") else {
+        return;
+    };
+    let limits = Limits::default()
+        .line_bytes(4096)
+        .buffer_bytes(65_536)
+        .segment_bytes(65_536);
+    let telemetry = disk.builder().limits(limits).try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    log(&dispatch, 10);
+    telemetry.flush().unwrap();
+    let mut ballast = Vec::new();
+    for number in 0..9 {
+        let path = disk.0.path().join(number.to_string());
+        if std::fs::File::create(&path).is_ok() {
+            ballast.push(path);
+        }
+    }
+    log(&dispatch, 2000);
+    assert!(telemetry.flush().is_err());
+    assert_eq!(telemetry.status().counts.offered(), 2010);
+    for path in ballast {
+        std::fs::remove_file(path).unwrap();
+    }
+    eventually("it goes on", || telemetry.flush().is_ok());
+    let counts = telemetry.close(Duration::from_secs(5));
+    let dropped = counts.dropped;
+    assert_eq!(
+        kept_and_dropped(&disk.directory()),
+        (counts.recorded, dropped)
+    );
+    check_sessions(&disk.directory());
+}
+
+#[test]
+fn a_disk_that_becomes_read_only_stops_nobody() {
+    let Some(disk) = Disk::mount("size=4m") else {
+        return;
+    };
+    let telemetry = disk.builder().try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    disk.remount("remount,ro");
+    log(&dispatch, 100);
+    assert!(telemetry.flush().is_err());
+    assert!(telemetry.status().trouble.is_some());
+    disk.remount("remount,rw");
+    eventually("it goes on", || telemetry.flush().is_ok());
+    drop((telemetry, dispatch));
+    assert_eq!(kept_and_dropped(&disk.directory()), (100, 0));
+
+    disk.remount("remount,ro");
+    let telemetry = disk.builder().open();
+    log(&crate::support::dispatch(&telemetry), 10);
+    drop(telemetry);
+}
+
+#[test]
+fn a_flush_makes_every_segment_and_its_name_survive_a_power_cut() {
+    let place = Place::new();
+    let trace = place.path().with_file_name("trace");
+    let trace_text = trace.to_str().unwrap();
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("skipped: there is no `strace` here");
+        return;
+    }
+    let before = [
+        "strace",
+        "-f",
+        "-y",
+        "-e",
+        "trace=fsync,fdatasync",
+        "-o",
+        trace_text,
+    ];
+    let mut command = child::command_in("write one durable", &place.path(), &before);
+    command
+        .env("LOCALTEL_TEST_COUNT", "400")
+        .env("LOCALTEL_TEST_SEGMENT", "16384");
+    child::succeed(command);
+    let trace = std::fs::read_to_string(&trace).unwrap();
+    let calls: Vec<&str> = trace.lines().collect();
+    let last = |what: &str| calls.iter().rposition(|line| line.contains(what));
+    let segments = segments_in(&place.path());
+    assert!(segments.len() > 2, "{segments:?}");
+    for segment in segments {
+        let synced = last(segment.to_str().unwrap());
+        assert!(
+            synced.is_some(),
+            "{} is not synced:\n{trace}",
+            segment.display()
+        );
+    }
+    let directory = format!("{}>", place.path().display());
+    let newest_name = last(&directory);
+    assert!(
+        newest_name > last("events.000002.jsonl"),
+        "the names are not synced:\n{trace}"
+    );
+}
+
+#[test]
+fn a_limit_on_file_sizes_does_not_end_the_host() {
+    let place = Place::new();
+    let mut command = child::command_in(
+        "open and tell",
+        &place.path(),
+        &["prlimit", "--fsize=20000"],
+    );
+    command.env("LOCALTEL_TEST_COUNT", "200");
+    let output = child::succeed(command);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains("offered 200 recorded 200"), "{printed}");
+    let segments = segments_in(&place.path());
+    let sizes: Vec<u64> = segments
+        .iter()
+        .map(|segment| segment.metadata().unwrap().len())
+        .collect();
+    assert!(sizes.iter().all(|bytes| *bytes <= 20_000), "{sizes:?}");
+    // What fits into files of that size is recorded, in as many as it takes.
+    assert_eq!(place.events().len(), 200, "{printed}");
+    check_sessions(&place.path());
+}
+
+#[test]
+fn a_process_without_file_descriptors_goes_on() {
+    let place = Place::new();
+    let mut command = child::command_in("open and tell", &place.path(), &["prlimit", "--nofile=4"]);
+    command.env("LOCALTEL_TEST_COUNT", "10");
+    let printed = child::succeed(command).stdout;
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    assert!(printed.contains("recording false"), "{printed}");
+    assert!(printed.contains("Too many open files"), "{printed}");
+}
+
+#[test]
+fn a_process_that_may_start_no_thread_writes_for_itself() {
+    let place = Place::new();
+    std::fs::create_dir(place.path()).unwrap();
+    std::os::unix::fs::chown(place.path(), Some(4321), Some(4321)).unwrap_or_default();
+    let before = [
+        "setpriv",
+        "--reuid=4321",
+        "--regid=4321",
+        "--clear-groups",
+        "prlimit",
+        "--nproc=1",
+    ];
+    let mut command = child::command_in("open and tell", &place.path(), &before);
+    command.env("LOCALTEL_TEST_COUNT", "10");
+    let output = command.output().unwrap();
+    if String::from_utf8_lossy(&output.stderr).contains("ermission denied")
+        || String::from_utf8_lossy(&output.stderr).contains("not permitted")
+    {
+        println!("skipped: this needs the right to become another user");
+        return;
+    }
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success());
+    assert!(printed.contains("offered 10 recorded 10"), "{printed}");
+    assert_eq!(place.events().len(), 10);
+}

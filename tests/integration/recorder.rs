@@ -1,0 +1,431 @@
+//! From line to disk within one process: what flush, drop and close promise, what is counted, and what
+//! the host never notices.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use localtel::{Builder, Delivery, Draft, Durability, Limits, Offer, Overflow, WhenUndecided};
+use serde_json::{Value, json};
+
+use crate::support::{Place, check_sessions, dispatch, eventually, log, numbers_in};
+
+/// Holds a directory's lock as a stopped process would.
+pub(crate) struct Stall(File);
+
+impl Stall {
+    pub(crate) fn new(directory: &Path) -> Self {
+        let lock = File::options()
+            .read(true)
+            .write(true)
+            .open(directory.join("lock"))
+            .unwrap();
+        lock.lock().unwrap();
+        Self(lock)
+    }
+
+    pub(crate) fn end(self) {
+        self.0.unlock().unwrap();
+    }
+}
+
+/// The smallest buffer: some twenty of the lines above.
+pub(crate) fn small_buffer(place: &Place) -> Builder {
+    let limits = Limits::default().line_bytes(4096).buffer_bytes(8192);
+    place.builder().limits(limits)
+}
+
+fn sum_of_dropped(place: &Place) -> u64 {
+    let count = |record: &Value| record["properties"]["count"].as_u64().unwrap();
+    place.own("dropped").iter().map(count).sum()
+}
+
+#[test]
+fn after_a_flush_everything_recorded_before_is_in_the_file() {
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        for durability in [
+            Durability::Os,
+            Durability::Interval(Duration::from_hours(1)),
+            Durability::EveryBatch,
+        ] {
+            let place = Place::new();
+            let builder = place.builder().delivery(delivery).durability(durability);
+            let telemetry = builder.try_open().unwrap();
+            let dispatch = dispatch(&telemetry);
+            for round in 1..=20 {
+                log(&dispatch, 10);
+                telemetry.flush().unwrap();
+                assert_eq!(place.events().len(), round * 10);
+            }
+        }
+    }
+}
+
+#[test]
+fn events_reach_the_file_without_a_flush_while_the_program_is_busy() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    let head = place.path().join("events.000001.jsonl");
+    eventually("lines of a busy program reach the file", || {
+        log(&dispatch, 10);
+        std::fs::metadata(&head).is_ok_and(|head| head.len() > 100_000)
+    });
+}
+
+#[test]
+fn dropping_the_handle_writes_what_is_in_memory_and_ends_the_session() {
+    let place = Place::new();
+    let telemetry = place.builder().version("1.2.3").try_open().unwrap();
+    log(&dispatch(&telemetry), 1000);
+    drop(telemetry);
+    assert_eq!(place.events().len(), 1000);
+    let (first, last) = (&place.values()[0], &place.values()[1001]);
+    assert_eq!(first["event"], "session");
+    assert_eq!(first["properties"]["version"], "1.2.3");
+    assert_eq!(first["properties"]["resumed"], false);
+    assert_eq!(first["properties"]["pid"], std::process::id());
+    assert_eq!(last["event"], "session.end");
+    assert_eq!(
+        last["properties"],
+        json!({"recorded": 1000, "dropped": 0, "refused": 0, "failed": 0})
+    );
+}
+
+#[test]
+fn a_session_without_events_leaves_no_line() {
+    let place = Place::new();
+    drop(place.builder().try_open().unwrap());
+    assert_eq!(place.lines(), [""; 0]);
+}
+
+#[test]
+fn without_consent_there_is_no_directory() {
+    let place = Place::new();
+    let builder = place.builder().when_undecided(WhenUndecided::Refuse);
+    let telemetry = builder.try_open().unwrap();
+    log(&dispatch(&telemetry), 10);
+    assert!(telemetry.flush().is_ok());
+    assert!(!telemetry.status().is_recording);
+    drop(telemetry);
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn eight_threads_get_gap_free_numbers_across_rotations() {
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = Place::new();
+        let limits = Limits::default().segment_bytes(64 * 1024);
+        let builder = place
+            .builder()
+            .limits(limits)
+            .delivery(delivery)
+            .overflow(Overflow::Block);
+        let telemetry = builder.try_open().unwrap();
+        let dispatch = dispatch(&telemetry);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| log(&dispatch, 200));
+            }
+        });
+        let counts = telemetry.close(Duration::from_secs(20));
+        assert_eq!((counts.recorded, counts.offered()), (1600, 1600));
+        assert_eq!(place.events().len(), 1600);
+        assert_eq!(check_sessions(&place.path()), 1);
+        let numbers = numbers_in(&place.path());
+        let expected: Vec<u64> = (1..=numbers.len() as u64).collect();
+        assert!(numbers.len() > 5, "{numbers:?}");
+        assert_eq!(numbers, expected);
+    }
+}
+
+#[test]
+fn what_found_no_room_is_counted_and_the_count_is_recorded() {
+    let place = Place::new();
+    let telemetry = small_buffer(&place).try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    let stall = Stall::new(&place.path());
+    let started = Instant::now();
+    log(&dispatch, 1000);
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "the host was held up"
+    );
+    let counts = telemetry.status().counts;
+    assert_eq!(counts.offered(), 1000);
+    assert!(counts.recorded < 30 && counts.dropped > 970, "{counts:?}");
+    stall.end();
+    eventually("`dropped` records follow, without a further event", || {
+        sum_of_dropped(&place) == counts.dropped
+    });
+    log(&dispatch, 1);
+    let counts = telemetry.close(Duration::from_secs(5));
+    assert_eq!(place.events().len() as u64, counts.recorded);
+    assert_eq!(sum_of_dropped(&place), counts.dropped);
+    assert_eq!(check_sessions(&place.path()), 1);
+}
+
+#[test]
+fn inline_delivery_goes_on_when_a_full_buffer_can_be_written_again() {
+    let place = Place::new();
+    let builder = small_buffer(&place).delivery(Delivery::Inline);
+    let telemetry = builder.try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    let stall = Stall::new(&place.path());
+    log(&dispatch, 100);
+    let before = telemetry.status().counts;
+    assert!(before.dropped > 0);
+    stall.end();
+    std::thread::sleep(Duration::from_millis(250));
+    log(&dispatch, 10);
+    let after = telemetry.status().counts;
+    assert!(after.recorded > before.recorded, "{before:?} {after:?}");
+    let counts = telemetry.close(Duration::from_secs(5));
+    assert_eq!(counts.offered(), 110);
+    assert_eq!(place.events().len() as u64, counts.recorded);
+    assert_eq!(sum_of_dropped(&place), counts.dropped);
+}
+
+#[test]
+fn who_asked_to_wait_for_room_loses_nothing() {
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = Place::new();
+        let builder = small_buffer(&place)
+            .delivery(delivery)
+            .overflow(Overflow::Block);
+        let telemetry = builder.try_open().unwrap();
+        let dispatch = dispatch(&telemetry);
+        let stall = Stall::new(&place.path());
+        std::thread::scope(|scope| {
+            scope.spawn(|| log(&dispatch, 200));
+            scope.spawn(|| log(&dispatch, 200));
+            std::thread::sleep(Duration::from_millis(500));
+            stall.end();
+        });
+        let counts = telemetry.close(Duration::from_secs(5));
+        assert_eq!((counts.recorded, counts.offered()), (400, 400));
+        assert_eq!(place.events().len(), 400);
+    }
+}
+
+#[test]
+fn who_asked_to_wait_for_room_does_not_wait_for_ever() {
+    let place = Place::new();
+    let telemetry = small_buffer(&place)
+        .overflow(Overflow::Block)
+        .try_open()
+        .unwrap();
+    let stall = Stall::new(&place.path());
+    let started = Instant::now();
+    log(&dispatch(&telemetry), 300);
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "the host was held up"
+    );
+    let counts = telemetry.status().counts;
+    assert!(counts.dropped > 0 && counts.offered() == 300, "{counts:?}");
+    stall.end();
+}
+
+/// Puts a file where the directory was.
+pub(crate) fn destroy(place: &Place) {
+    std::fs::remove_dir_all(place.path()).unwrap();
+    std::fs::write(place.path(), "").unwrap();
+}
+
+#[test]
+fn what_cannot_be_written_until_the_end_is_counted_as_failed() {
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = Place::new();
+        let telemetry = place.builder().delivery(delivery).try_open().unwrap();
+        let dispatch = dispatch(&telemetry);
+        destroy(&place);
+        log(&dispatch, 100);
+        let error = telemetry.flush().unwrap_err();
+        assert!(format!("{error:?}").contains("file stands"), "{error:?}");
+        assert!(telemetry.status().trouble.is_some());
+        let started = Instant::now();
+        let counts = telemetry.close(Duration::from_secs(5));
+        assert_eq!((counts.failed, counts.offered()), (100, 100));
+        assert!(
+            started.elapsed() < Duration::from_secs(2),
+            "closing took long"
+        );
+    }
+}
+
+#[test]
+fn what_the_worker_could_not_write_in_time_is_counted_as_failed_too() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    let stall = Stall::new(&place.path());
+    log(&dispatch, 5);
+    // The worker has the lines in its hands and waits for the lock.
+    std::thread::sleep(Duration::from_millis(30));
+    log(&dispatch, 5);
+    let counts = telemetry.close(Duration::from_millis(10));
+    assert_eq!((counts.failed, counts.offered()), (10, 10), "{counts:?}");
+    stall.end();
+    assert_eq!(place.lines(), [""; 0]);
+}
+
+#[test]
+fn events_offered_while_the_handle_closes_are_in_the_file_or_counted() {
+    for _ in 0..10 {
+        let place = Place::new();
+        let telemetry = place.builder().try_open().unwrap();
+        let dispatch = dispatch(&telemetry);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (dispatch, is_over) = (dispatch.clone(), Arc::clone(&is_over));
+                let body = move || {
+                    while !is_over.load(Ordering::Relaxed) {
+                        log(&dispatch, 1);
+                    }
+                };
+                std::thread::Builder::new().spawn(body).unwrap()
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(10));
+        let counts = telemetry.close(Duration::from_secs(5));
+        is_over.store(true, Ordering::Relaxed);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(place.events().len() as u64, counts.recorded);
+        assert_eq!(place.own("session.end").len(), 1);
+        assert_eq!(check_sessions(&place.path()), 1);
+    }
+}
+
+#[test]
+fn a_flush_that_cannot_be_done_in_time_says_so_and_loses_nothing() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let stall = Stall::new(&place.path());
+    log(&dispatch(&telemetry), 10);
+    let started = Instant::now();
+    assert!(telemetry.flush_within(Duration::from_millis(300)).is_err());
+    assert!(started.elapsed() < Duration::from_secs(1));
+    stall.end();
+    telemetry.flush().unwrap();
+    assert_eq!(place.events().len(), 10);
+}
+
+#[test]
+fn many_handles_one_after_the_other_are_many_sessions() {
+    let place = Place::new();
+    for _ in 0..50 {
+        let telemetry = place.builder().try_open().unwrap();
+        log(&dispatch(&telemetry), 2);
+    }
+    assert_eq!(check_sessions(&place.path()), 50);
+    assert_eq!(place.own("session.end").len(), 50);
+}
+
+#[test]
+fn two_handles_on_one_directory_do_not_disturb_each_other() {
+    let place = Place::new();
+    let limits = Limits::default().segment_bytes(64 * 1024);
+    let open = || place.builder().limits(limits.clone()).try_open().unwrap();
+    let (one, two) = (open(), open());
+    std::thread::scope(|scope| {
+        for telemetry in [&one, &two] {
+            scope.spawn(|| log(&dispatch(telemetry), 1000));
+        }
+    });
+    drop((one, two));
+    assert_eq!(place.events().len(), 2000);
+    assert_eq!(check_sessions(&place.path()), 2);
+}
+
+#[test]
+fn a_segment_cut_to_nothing_begins_with_a_session_record_again() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    log(&dispatch, 10);
+    telemetry.flush().unwrap();
+    let head = place.path().join("events.000001.jsonl");
+    File::options()
+        .write(true)
+        .open(&head)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    log(&dispatch, 10);
+    drop(telemetry);
+    let values = place.values();
+    assert_eq!(values[0]["event"], "session");
+    assert_eq!(values[0]["properties"]["resumed"], true);
+    assert_eq!(place.own("session").len(), 1);
+    assert_eq!(place.events().len(), 10);
+}
+
+#[test]
+fn the_total_is_never_exceeded_by_more_than_a_batch() {
+    let place = Place::new();
+    let limits = Limits::default()
+        .segment_bytes(32 * 1024)
+        .total_bytes(128 * 1024);
+    let builder = place.builder().limits(limits).delivery(Delivery::Inline);
+    let telemetry = builder.try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    for _ in 0..100 {
+        log(&dispatch, 10);
+        let segments = crate::support::segments_in(&place.path());
+        let bytes: u64 = segments
+            .iter()
+            .map(|segment| segment.metadata().unwrap().len())
+            .sum();
+        assert!(bytes <= (128 + 16) * 1024, "{bytes} bytes");
+    }
+    let numbers = numbers_in(&place.path());
+    assert!(numbers[0] > 1, "{numbers:?}");
+    assert_eq!(
+        numbers.len() as u64,
+        numbers.last().unwrap() - numbers[0] + 1
+    );
+}
+
+#[test]
+fn many_events_inside_a_flush_of_another_thread_are_neither_lost_nor_late() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    log(&dispatch, 5);
+                    telemetry.flush().unwrap();
+                }
+            });
+        }
+    });
+    // Without a close: what was flushed is there.
+    assert_eq!(place.events().len(), 400);
+    assert_eq!(telemetry.status().counts.recorded, 400);
+}
+
+#[test]
+fn what_does_not_come_from_tracing_is_counted_alike() {
+    let place = Place::new();
+    let telemetry = small_buffer(&place).try_open().unwrap();
+    let stall = Stall::new(&place.path());
+    let draft = Draft::new("draft").property("text", "x".repeat(400));
+    let offers: Vec<Offer> = (0..100).map(|_| telemetry.record(&draft)).collect();
+    let of = |kind| offers.iter().filter(|offer| **offer == kind).count() as u64;
+    let counts = telemetry.status().counts;
+    assert_eq!(of(Offer::Recorded), counts.recorded);
+    assert_eq!(of(Offer::Dropped), counts.dropped);
+    assert!(counts.dropped > 0);
+    stall.end();
+    drop(telemetry);
+    assert_eq!(place.events().len() as u64, counts.recorded);
+    assert_eq!(sum_of_dropped(&place), counts.dropped);
+}
