@@ -182,14 +182,20 @@ fn installation_at(path: &Path, deadline: Instant) -> Result<Installation> {
             Directory::open(path, Access::Write).map_err(|error| open_error(path, error))?;
         match installation(&directory, deadline) {
             // Somebody removed the directory under our hands: the next try makes it anew.
-            Err(_) if tries < OPEN_TRIES && !directory.is_current() => tries += 1,
+            Err(_) if tries < OPEN_TRIES && !directory.is_current() => {
+                tries += 1;
+                std::thread::sleep(OPEN_PAUSE);
+            }
             result => return result,
         }
     }
 }
 
 /// How often the directory may be removed while it is being opened before that is an error.
-const OPEN_TRIES: usize = 3;
+const OPEN_TRIES: usize = 10;
+
+/// How long a removal is given to be over.
+const OPEN_PAUSE: Duration = Duration::from_millis(1);
 
 /// How long opening waits for the directory's lock where the installation id must still be made.
 const INSTALLATION_WAIT: Duration = Duration::from_secs(1);

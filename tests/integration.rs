@@ -47,3 +47,6 @@ mod documents;
 #[cfg(feature = "cli")]
 #[path = "integration/examples.rs"]
 mod examples;
+#[cfg(feature = "cli")]
+#[path = "integration/followers.rs"]
+mod followers;

@@ -11,6 +11,8 @@ pub(crate) enum Fault {
     Once(i32),
     /// It and everything after it fails with this error number.
     Sticky(i32),
+    /// It and everything after it works, but for writes.
+    Writes(i32),
     /// If it is a write, half of its bytes get through; otherwise nothing happens.
     Short,
     /// As if the process had been killed there: a write gets half of its bytes through, and nothing
@@ -85,6 +87,8 @@ impl Plan {
                 return Step::Whole;
             }
             (Fault::Once(errno) | Fault::Sticky(errno), _) => Step::Fails(errno),
+            (Fault::Writes(errno), _) if is_write => Step::Fails(errno),
+            (Fault::Writes(_), _) => return Step::Whole,
             (Fault::Short, Ordering::Equal) => Step::Half,
             (Fault::Death, Ordering::Equal) if is_write => Step::Half,
             (Fault::Death, Ordering::Equal | Ordering::Greater) => Step::Fails(EIO),

@@ -130,9 +130,10 @@ impl Store {
         let Some(active) = &self.active else {
             return true;
         };
-        let is_full = size > 0 && size.saturating_add(batch_bytes) > self.limits.segment_bytes_max;
-        let is_old = size > 0 && (now - active.started) > self.limits.segment_age_max;
-        is_full || is_old || active.condition == Condition::InDoubt
+        // An empty segment is as good as the next one; a disk that refuses must not be filled with them.
+        let is_full = size.saturating_add(batch_bytes) > self.limits.segment_bytes_max;
+        let is_old = now - active.started > self.limits.segment_age_max;
+        size > 0 && (is_full || is_old || active.condition == Condition::InDoubt)
     }
 
     /// Makes the next segment the head and returns its size.

@@ -63,7 +63,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -209,7 +209,10 @@ impl Store {
                     return Err(error);
                 }
                 // Somebody removed the directory under our hands: the next try makes it anew.
-                Err(_) => tries += 1,
+                Err(_) => {
+                    tries += 1;
+                    std::thread::sleep(BEGIN_PAUSE);
+                }
             }
         };
         Ok(Turn {
@@ -524,6 +527,9 @@ const SIZE_UNKNOWN: u64 = u64::MAX;
 /// How often the directory may be removed under our hands before that is an error: each time somebody
 /// must hit the moment between opening it and locking it.
 const BEGIN_TRIES: usize = 10;
+
+/// How long a removal is given to be over.
+const BEGIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// How often the lock file may be replaced under our hands before that is an error.
 const LOCK_FILE_TRIES: usize = 10;

@@ -202,6 +202,18 @@ fn a_short_write_anywhere_leaves_whole_lines_only() {
 }
 
 #[test]
+fn a_disk_that_refuses_every_write_is_not_filled_with_empty_segments() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    store.faults.plan(0, Fault::Writes(EIO));
+    for _ in 0..20 {
+        assert!(!append(&mut store, 0..1, at(0)).1);
+    }
+    store.faults.lift();
+    assert_eq!(segments(&path), [1]);
+}
+
+#[test]
 fn a_torn_line_is_ended_before_anything_is_added() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());

@@ -1,0 +1,224 @@
+//! Followers beside writers: each record once and in order, and where others clear and delete meanwhile,
+//! a word about what was missed.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use localtel::{Draft, Follower, Item, Offer, Reader};
+
+use crate::child;
+use crate::support::{Place, scale, segments_in};
+
+/// What one follower saw.
+#[derive(Default)]
+struct Seen {
+    /// For each session the number that comes next, and whether something was said to be missed since.
+    sessions: HashMap<String, (u64, bool)>,
+    records: u64,
+    told: u64,
+}
+
+impl Seen {
+    fn take(&mut self, item: &Item<'_>) {
+        match item {
+            Item::Line(line) => {
+                let record = line.record().unwrap();
+                let session = record.session.to_string();
+                let is_told = self.told > 0;
+                let (next, is_gap_told) = self.sessions.entry(session).or_insert((0, is_told));
+                assert!(record.seq >= *next, "{} came twice", line.position());
+                assert!(
+                    record.seq == *next || *is_gap_told,
+                    "{} was missed",
+                    line.position()
+                );
+                (*next, *is_gap_told) = (record.seq + 1, false);
+                self.records += 1;
+            }
+            Item::Damage(_) | Item::Notice(_) => {
+                self.told += 1;
+                for (_, is_gap_told) in self.sessions.values_mut() {
+                    *is_gap_told = true;
+                }
+            }
+            _ => panic!("{item:?}"),
+        }
+    }
+
+    /// Follows until the writers have ended and nothing comes any more.
+    fn follow(path: &Path, are_done: &AtomicBool) -> Self {
+        let mut seen = Self::default();
+        let mut follower = Reader::open(path).unwrap().follow();
+        loop {
+            let is_last_look = are_done.load(Ordering::SeqCst);
+            while let Some(item) = follower.poll().unwrap() {
+                seen.take(&item);
+            }
+            if is_last_look {
+                return seen;
+            }
+            std::thread::sleep(Follower::PAUSE / 10);
+        }
+    }
+}
+
+fn start_writers(place: &Place, count: usize, segment_bytes: u64) -> Vec<Child> {
+    let start =
+        |_| child::writer("write with threads", &place.path(), count, segment_bytes).spawn();
+    (0..4).map(start).collect::<Result<_, _>>().unwrap()
+}
+
+/// Runs writers and two followers, and `meddle` over and over as long as they write.
+fn follow_while(
+    place: &Place,
+    count: usize,
+    segment_bytes: u64,
+    meddle: impl Fn(usize),
+) -> Vec<Seen> {
+    // Something to follow from the start.
+    drop(place.builder().try_open().unwrap());
+    let are_done = AtomicBool::new(false);
+    let (path, are_done) = (place.path(), &are_done);
+    std::thread::scope(|scope| {
+        let followers: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| Seen::follow(&path, are_done)))
+            .collect();
+        let mut writers = start_writers(place, count, segment_bytes);
+        let mut round = 0;
+        while writers
+            .iter_mut()
+            .any(|writer| writer.try_wait().unwrap().is_none())
+        {
+            meddle(round);
+            round += 1;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        for writer in writers {
+            let output = writer.wait_with_output().unwrap();
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        are_done.store(true, Ordering::SeqCst);
+        followers
+            .into_iter()
+            .map(|follower| follower.join().unwrap())
+            .collect()
+    })
+}
+
+/// `LOCALTEL_TEST_EVENTS=25000` is the full length.
+#[test]
+fn followers_see_each_record_once_across_rotations() {
+    let count = scale("LOCALTEL_TEST_EVENTS", 1000);
+    let place = Place::new();
+    for seen in follow_while(&place, count, 64 << 10, |_| {}) {
+        assert_eq!(seen.told, 0);
+        assert_eq!(seen.records, place.lines().len() as u64);
+        assert_eq!(seen.sessions.len(), 4);
+    }
+    assert!(segments_in(&place.path()).len() > 10);
+}
+
+/// `LOCALTEL_TEST_EVENTS=25000` is the full length.
+#[test]
+fn while_others_clear_and_delete_nobody_stops_and_followers_are_told_what_they_missed() {
+    let count = scale("LOCALTEL_TEST_EVENTS", 10_000);
+    let place = Place::new();
+    let cleared = std::sync::atomic::AtomicUsize::new(0);
+    let meddle = |round: usize| match round % 3 {
+        0 => {
+            let output = localtel(&place.path(), &["clear", "--yes"])
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            cleared.fetch_add(1, Ordering::Relaxed);
+        }
+        1 => {
+            let segments = segments_in(&place.path());
+            if let [oldest, _, ..] = segments.as_slice() {
+                drop(std::fs::remove_file(oldest));
+            }
+        }
+        _ => {}
+    };
+    for seen in follow_while(&place, count, 32 << 10, meddle) {
+        // The last one may be seen by few, but nobody can see more than there was.
+        assert!(seen.records > 0 && seen.records <= (16 * count) as u64 + 10_000);
+    }
+    assert!(cleared.into_inner() > 2, "too fast to clear");
+}
+
+/// Half of the tries must make it: on a busy machine a single one says little.
+#[test]
+fn tail_shows_a_record_within_200_ms() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    assert_eq!(telemetry.record(&Draft::new("first")), Offer::Recorded);
+    telemetry.flush().unwrap();
+    let mut tail = localtel(&place.path(), &["tail", "-n", "0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Until it is known to be waiting, nothing can be said about how long it takes.
+    std::thread::sleep(Duration::from_millis(300));
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut quick = 0;
+    for number in 0..10 {
+        std::thread::sleep(Duration::from_millis(number * 13));
+        let started = Instant::now();
+        assert_eq!(
+            telemetry.record(&Draft::new("live").property("number", number)),
+            Offer::Recorded
+        );
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains(&format!("live number={number}")), "{line}");
+        quick += usize::from(started.elapsed() < Duration::from_millis(200));
+    }
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    assert!(quick >= 5, "only {quick} of 10");
+}
+
+#[test]
+fn a_tail_whose_reader_went_away_ends_also_while_nothing_happens() {
+    let place = Place::new();
+    drop(place.builder().try_open().unwrap());
+    let mut tail = localtel(&place.path(), &["tail"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(tail.stdout.take());
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = tail.try_wait().unwrap() {
+            break status;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "it waits for ever"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(status.code(), Some(0));
+}
+
+fn localtel(directory: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
+    command
+        .arg("--dir")
+        .arg(directory)
+        .args(words)
+        .stdin(Stdio::null());
+    command
+}
