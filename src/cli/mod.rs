@@ -112,7 +112,14 @@ fn dispatch(
         Command::Disable => consent::disable(&find()?, environment, screen),
         Command::Reset => consent::reset(&find()?, screen),
         Command::Record(args) => record::run(&find()?, args, screen),
-        Command::Run(args) => run::run(&find()?, &args, environment, screen),
+        Command::Run(args) => {
+            let place = find();
+            if let Err(failure) = &place {
+                // The command is what counts: not knowing where to record it is no reason not to run it.
+                screen.say(format_args!("{}", failure.text().trim_end()));
+            }
+            run::run(place.ok().as_ref(), &args, environment, screen)
+        }
         Command::Completions(args) => manual::completions(&args, screen),
         Command::Man(args) => manual::man(&args, screen),
     }
