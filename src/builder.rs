@@ -1,21 +1,19 @@
 //! How telemetry is opened: what the application says, the decision whether anything is recorded, and
 //! the directory. What is then done with it is `telemetry`'s business.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
-use crate::consent::{
-    Consent, Decision, Inputs, Installation, Stored, WhenUndecided, decide, installation,
-};
+use crate::consent::{Consent, WhenUndecided};
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings};
-use crate::store::disk::{Access, Directory};
+use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start};
 use crate::store::limits::Limits;
-use crate::store::open_error;
-use crate::telemetry::{Opened, Telemetry};
+use crate::telemetry::Telemetry;
+use crate::watch::{INSTALLATION_WAIT, Watch, Watching};
 
 /// What an application says about its telemetry before it opens it.
 #[derive(Debug, Clone)]
@@ -31,6 +29,7 @@ pub struct Builder {
     delivery: Delivery,
     overflow: Overflow,
     durability: Durability,
+    watching: Watching,
 }
 
 impl Builder {
@@ -46,6 +45,7 @@ impl Builder {
             delivery: Delivery::default(),
             overflow: Overflow::default(),
             durability: Durability::default(),
+            watching: Watching::default(),
         }
     }
 
@@ -103,6 +103,12 @@ impl Builder {
         self
     }
 
+    /// Sets whether a process that does not record notices when it may.
+    pub fn watching(mut self, watching: Watching) -> Self {
+        self.watching = watching;
+        self
+    }
+
     /// Opens telemetry. This never fails: where it cannot record, nothing is recorded, and
     /// [`Telemetry::status`] says why.
     pub fn open(self) -> Telemetry {
@@ -129,10 +135,16 @@ impl Builder {
         // A program may change its directory; where it records was decided now.
         let base = std::path::absolute(&base).map_err(Error::io("find", &base))?;
         let path = of_profile(&base, &profile);
-        let stored = Stored::read_at(&path);
-        let decision = self.decide(&environment, &source, &stored);
-        if !decision.is_recording {
-            let reason = match stored.problem() {
+        let answers = (self.flag, self.when_undecided);
+        let mut watch = Watch::new(&path, source.clone(), environment, answers);
+        let decision = watch.decide();
+        let installation = if decision.is_recording {
+            Some(watch.installation(Instant::now() + INSTALLATION_WAIT)?.id)
+        } else {
+            None
+        };
+        if installation.is_none() && self.watching == Watching::WhileRecording {
+            let reason = match watch.stored().problem() {
                 Some(problem) => format!("{}: {problem}", decision.reason()),
                 None => decision.reason(),
             };
@@ -142,62 +154,29 @@ impl Builder {
                 reason,
             ));
         }
-        let installation = installation_at(&path, Instant::now() + INSTALLATION_WAIT)?;
+        let limits = self.limits.clone();
         let recorder = Recorder::start(Settings {
             path: path.clone(),
-            limits: self.limits.clone(),
+            limits: self.limits,
             source: source.as_str().to_owned(),
             version: self.version,
-            installation: Some(installation.id),
             delivery: self.delivery,
             overflow: self.overflow,
             durability: self.durability,
+            watch,
+            start: Start {
+                decision,
+                installation,
+            },
+            is_gate_open: Arc::new(AtomicBool::new(
+                installation.is_some() || self.delivery == Delivery::Inline,
+            )),
         });
-        Ok(Telemetry::on(Opened {
-            source: source.as_str().to_owned(),
+        Ok(Telemetry::on(
+            source.as_str(),
             path,
-            decision,
-            installation: installation.id,
-            limits: self.limits,
-            recorder: Arc::new(recorder),
-        }))
-    }
-
-    fn decide(&self, environment: &Environment, source: &Source, stored: &Stored) -> Decision {
-        decide(&Inputs {
-            executables: environment.executables(),
-            do_not_track: environment.do_not_track().as_deref(),
-            flag: self.flag,
-            variable: environment.telemetry(source).as_ref(),
-            stored,
-            stored_for_all: &Stored::Missing,
-            when_undecided: self.when_undecided,
-        })
+            limits,
+            Arc::new(recorder),
+        ))
     }
 }
-
-/// Makes the directory where it is missing, and returns the installation in it.
-fn installation_at(path: &Path, deadline: Instant) -> Result<Installation> {
-    let mut tries = 1;
-    loop {
-        let directory =
-            Directory::open(path, Access::Write).map_err(|error| open_error(path, error))?;
-        match installation(&directory, deadline) {
-            // Somebody removed the directory under our hands: the next try makes it anew.
-            Err(_) if tries < OPEN_TRIES && !directory.is_current() => {
-                tries += 1;
-                std::thread::sleep(OPEN_PAUSE);
-            }
-            result => return result,
-        }
-    }
-}
-
-/// How often the directory may be removed while it is being opened before that is an error.
-const OPEN_TRIES: usize = 10;
-
-/// How long a removal is given to be over.
-const OPEN_PAUSE: Duration = Duration::from_millis(1);
-
-/// How long opening waits for the directory's lock where the installation id must still be made.
-const INSTALLATION_WAIT: Duration = Duration::from_secs(1);

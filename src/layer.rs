@@ -21,34 +21,45 @@ use crate::encode::{Line, LineLimits, Own, Site, SpanValues, Stamp};
 use crate::recorder::Recorder;
 
 /// Whether events are let in. As a per-layer filter it answers for this layer alone: other layers of the
-/// same subscriber see what they see without it.
+/// same subscriber see what they see without it. While it is shut each event costs what a disabled one
+/// costs; who opens or shuts it has `tracing` ask again.
 #[derive(Debug)]
-pub(crate) enum Gate {
-    /// Every event.
-    Open,
-    /// None: each costs what a disabled one costs.
-    Shut,
+pub(crate) struct Gate {
+    /// Nothing where telemetry is off for good.
+    recorder: Option<Arc<Recorder>>,
+}
+
+impl Gate {
+    /// Returns the gate of that recorder.
+    pub(crate) fn new(recorder: Option<Arc<Recorder>>) -> Self {
+        Self { recorder }
+    }
+
+    fn is_open(&self) -> bool {
+        self.recorder
+            .as_ref()
+            .is_some_and(|recorder| recorder.is_gate_open())
+    }
 }
 
 impl<S> Filter<S> for Gate {
     fn enabled(&self, _metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
-        match self {
-            Self::Open => true,
-            Self::Shut => false,
-        }
+        self.is_open()
     }
 
     fn callsite_enabled(&self, _metadata: &'static Metadata<'static>) -> Interest {
-        match self {
-            Self::Open => Interest::always(),
-            Self::Shut => Interest::never(),
+        if self.is_open() {
+            Interest::always()
+        } else {
+            Interest::never()
         }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match self {
-            Self::Open => LevelFilter::TRACE,
-            Self::Shut => LevelFilter::OFF,
+        Some(if self.is_open() {
+            LevelFilter::TRACE
+        } else {
+            LevelFilter::OFF
         })
     }
 }

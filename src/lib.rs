@@ -74,6 +74,7 @@ mod directory;
 mod environment;
 mod error;
 mod record;
+mod watch;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -88,6 +89,7 @@ pub use telemetry::{Status, Telemetry};
 // Who decides, and where.
 pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};
 pub use directory::{Profile, Source};
+pub use watch::Watching;
 
 // Reading.
 pub use filter::{Filter, Levels, Term};

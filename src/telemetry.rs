@@ -17,7 +17,7 @@ use crate::draft::Draft;
 use crate::encode::{LineLimits, Loose, Own, encode_loose};
 use crate::error::{ErrorKind, Result};
 use crate::layer::{Gate, RecordLayer};
-use crate::recorder::{Counts, Offer, Recorder};
+use crate::recorder::{Counts, Offer, Recorder, RecorderState};
 use crate::store::limits::Limits;
 
 /// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
@@ -34,32 +34,23 @@ use crate::store::limits::Limits;
 #[must_use = "what is recorded is written at the latest when the handle is dropped, and nothing after that"]
 pub struct Telemetry {
     source: String,
-    /// Where it records, or would, and who decided; unknown if it could not even get that far.
-    place: Option<(PathBuf, Decision)>,
+    /// Where it records, or would; unknown if it could not even get that far.
+    path: Option<PathBuf>,
+    /// What was decided where there is no recorder that would know.
+    decision: Option<Decision>,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
+    /// It records, or did, or may begin to.
     On {
         recorder: Arc<Recorder>,
         limits: Limits,
-        installation: Uuid,
     },
     Off {
         reason: String,
     },
-}
-
-/// What a builder opened.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) source: String,
-    pub(crate) path: PathBuf,
-    pub(crate) decision: Decision,
-    pub(crate) installation: Uuid,
-    pub(crate) limits: Limits,
-    pub(crate) recorder: Arc<Recorder>,
 }
 
 /// How telemetry is: whether it records, why, where, and what became of the events so far.
@@ -88,23 +79,17 @@ impl Telemetry {
         Builder::new(source)
     }
 
-    pub(crate) fn on(opened: Opened) -> Self {
-        let Opened {
-            source,
-            path,
-            decision,
-            installation,
-            limits,
-            recorder,
-        } = opened;
-        let state = State::On {
-            recorder,
-            limits,
-            installation,
-        };
+    pub(crate) fn on(
+        source: impl Into<String>,
+        path: PathBuf,
+        limits: Limits,
+        recorder: Arc<Recorder>,
+    ) -> Self {
+        let state = State::On { recorder, limits };
         Self {
-            source,
-            place: Some((path, decision)),
+            source: source.into(),
+            path: Some(path),
+            decision: None,
             state,
         }
     }
@@ -114,9 +99,11 @@ impl Telemetry {
         place: Option<(PathBuf, Decision)>,
         reason: String,
     ) -> Self {
+        let (path, decision) = place.unzip();
         Self {
             source: source.into(),
-            place,
+            path,
+            decision,
             state: State::Off { reason },
         }
     }
@@ -127,22 +114,17 @@ impl Telemetry {
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
-        let (gate, limits, recorder) = match &self.state {
-            State::On {
-                recorder, limits, ..
-            } => (Gate::Open, limits, Some(Arc::clone(recorder))),
-            State::Off { .. } => (Gate::Shut, &Limits::default(), None),
+        let (limits, recorder) = match &self.state {
+            State::On { recorder, limits } => (LineLimits::from(limits), Some(recorder)),
+            State::Off { .. } => (LineLimits::from(&Limits::default()), None),
         };
-        let recording = RecordLayer::new(&self.source, LineLimits::from(limits), recorder);
-        recording.with_filter(gate)
+        let recording = RecordLayer::new(&self.source, limits, recorder.map(Arc::clone));
+        recording.with_filter(Gate::new(recorder.map(Arc::clone)))
     }
 
     /// Records what does not come from `tracing`.
     pub fn record(&self, draft: &Draft) -> Offer {
-        let State::On {
-            recorder, limits, ..
-        } = &self.state
-        else {
+        let State::On { recorder, limits } = &self.state else {
             return Offer::Refused;
         };
         let micros = clock::micros_since_epoch();
@@ -186,31 +168,32 @@ impl Telemetry {
 
     /// Tells how it is.
     pub fn status(&self) -> Status {
-        let (counts, trouble, off_because, installation) = match &self.state {
-            State::On {
-                recorder,
-                installation,
-                ..
-            } => {
-                let (counts, trouble) = recorder.state();
-                (counts, trouble, None, Some(*installation))
+        let (state, decision, off_because) = match &self.state {
+            State::On { recorder, .. } => {
+                let (state, decision) = recorder.state();
+                let off_because = (!state.is_recording).then(|| decision.reason());
+                (state, Some(decision), off_because)
             }
-            State::Off { reason } => (Counts::default(), None, Some(reason.clone()), None),
+            State::Off { reason } => (
+                RecorderState::default(),
+                self.decision.clone(),
+                Some(reason.clone()),
+            ),
         };
         Status {
-            is_recording: off_because.is_none(),
+            is_recording: state.is_recording,
             off_because,
-            trouble,
-            directory: self.directory().map(Path::to_owned),
-            decision: self.place.as_ref().map(|(_, decision)| decision.clone()),
-            installation,
-            counts,
+            trouble: state.trouble,
+            directory: self.path.clone(),
+            decision,
+            installation: state.installation,
+            counts: state.counts,
         }
     }
 
     /// Returns where events are recorded, or would be.
     pub fn directory(&self) -> Option<&Path> {
-        self.place.as_ref().map(|(path, _)| path.as_path())
+        self.path.as_deref()
     }
 
     /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what
@@ -219,7 +202,7 @@ impl Telemetry {
         match &self.state {
             State::On { recorder, .. } => {
                 recorder.close(Instant::now() + timeout);
-                recorder.state().0
+                recorder.state().0.counts
             }
             State::Off { .. } => Counts::default(),
         }
@@ -231,12 +214,9 @@ impl Telemetry {
     ///
     /// Fails where telemetry is off.
     pub fn require(&self) -> Result<()> {
-        match &self.state {
-            State::On { .. } => Ok(()),
-            State::Off { reason } => Err(ErrorKind::Off {
-                reason: reason.clone(),
-            }
-            .into()),
+        match self.status().off_because {
+            None => Ok(()),
+            Some(reason) => Err(ErrorKind::Off { reason }.into()),
         }
     }
 }

@@ -50,3 +50,6 @@ mod examples;
 #[cfg(feature = "cli")]
 #[path = "integration/followers.rs"]
 mod followers;
+#[cfg(feature = "cli")]
+#[path = "integration/live.rs"]
+mod live;

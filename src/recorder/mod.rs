@@ -18,7 +18,7 @@ mod writer;
 use std::cell::Cell;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,9 +29,11 @@ use self::staging::{Attention, Phase, Staging, Unsynced};
 use self::turn::Shared;
 use self::worker::{Worker, start_worker};
 use self::writer::Writer;
+use crate::consent::Decision;
 use crate::error::Result;
 use crate::store::disk;
 use crate::store::limits::Limits;
+use crate::watch::Watch;
 
 /// Who carries lines from memory to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,14 +118,40 @@ pub(crate) struct Settings {
     pub(crate) source: String,
     /// The application's version.
     pub(crate) version: Option<String>,
-    /// The installation id, where there is one.
-    pub(crate) installation: Option<Uuid>,
     /// Who writes.
     pub(crate) delivery: Delivery,
     /// What happens when there is no room.
     pub(crate) overflow: Overflow,
     /// When lines survive a power cut.
     pub(crate) durability: Durability,
+    /// Who is asked whether anything is recorded.
+    pub(crate) watch: Watch,
+    /// What the answer was at the start.
+    pub(crate) start: Start,
+    /// Whether events are let in at all. It is shut only where somebody will open it again: a worker.
+    pub(crate) is_gate_open: Arc<AtomicBool>,
+}
+
+/// What was decided when a recorder starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    /// The decision.
+    pub(crate) decision: Decision,
+    /// The installation id, where events are recorded.
+    pub(crate) installation: Option<Uuid>,
+}
+
+/// How a recorder is.
+#[derive(Debug, Default)]
+pub(crate) struct RecorderState {
+    /// Whether events are recorded.
+    pub(crate) is_recording: bool,
+    /// How many ended in which way.
+    pub(crate) counts: Counts,
+    /// Why the last write failed, if it did.
+    pub(crate) trouble: Option<String>,
+    /// As which installation they are recorded.
+    pub(crate) installation: Option<Uuid>,
 }
 
 /// The recorder of one handle and its layers, in this process and in those forked from it.
@@ -154,6 +182,15 @@ impl Recorder {
         Self {
             root: Core::start(Arc::new(settings)),
         }
+    }
+
+    /// Tells whether events are let in at all.
+    pub(crate) fn is_gate_open(&self) -> bool {
+        self.root
+            .shared
+            .settings
+            .is_gate_open
+            .load(Ordering::Relaxed)
     }
 
     /// Takes one frame, made at `micros`, into the buffer.
@@ -187,22 +224,24 @@ impl Recorder {
         }
     }
 
-    /// Returns how many events ended in which way, and why the last write failed if it did.
-    pub(crate) fn state(&self) -> (Counts, Option<String>) {
+    /// Returns how it is, after a look at what its owner decided, and that decision.
+    pub(crate) fn state(&self) -> (RecorderState, Decision) {
         let shared = &self.core().shared;
-        let staging = shared.lock();
+        let staging = shared.look(shared.lock());
         let refused = shared.refused.load(Ordering::Relaxed);
-        let trouble = staging
-            .trouble
-            .as_ref()
-            .map(|trouble| trouble.reason.clone());
-        (
-            Counts {
+        let recording = RecorderState {
+            is_recording: staging.installation.is_some() && staging.phase != Phase::Suspended,
+            counts: Counts {
                 refused,
                 ..staging.counts
             },
-            trouble,
-        )
+            trouble: staging
+                .trouble
+                .as_ref()
+                .map(|trouble| trouble.reason.clone()),
+            installation: staging.installation,
+        };
+        (recording, staging.decision.clone())
     }
 
     /// Returns the core of this process.
@@ -265,7 +304,12 @@ impl Core {
             unsynced: Unsynced::Nothing,
             sync_failure: None,
             attention: Attention::Absent,
-            phase: Phase::Open,
+            phase: match settings.start.installation {
+                Some(_) => Phase::Open,
+                None => Phase::Suspended,
+            },
+            decision: settings.start.decision.clone(),
+            installation: settings.start.installation,
         };
         let delivery = settings.delivery;
         let shared = Arc::new(Shared {
@@ -279,17 +323,22 @@ impl Core {
             Delivery::Inline => (None, None),
             Delivery::Background => start_worker(&shared).unzip(),
         };
-        if worker.is_some() {
-            shared.lock().attention = Attention::Parked;
-        }
         let (guard, child) = (Mutex::new(guard), OnceLock::new());
-        Self {
+        let core = Self {
             process: std::process::id(),
             shared,
             worker,
             guard,
             child,
+        };
+        if core.worker.is_some() {
+            let mut staging = core.shared.lock();
+            staging.attention = Attention::Parked;
+            if staging.phase == Phase::Suspended {
+                core.call_worker(staging);
+            }
         }
+        core
     }
 
     /// Returns the core of a process that was forked from this one's.
@@ -305,9 +354,13 @@ impl Core {
             staging = self.wait_for_room(staging, frame.len());
         }
         let has_room = staging.has_room(frame.len(), &shared.settings.limits);
-        if staging.phase != Phase::Open {
-            staging.counts.dropped += 1;
-            return Offer::Dropped;
+        match staging.phase {
+            Phase::Open => {}
+            Phase::Suspended => return self.offer_suspended(staging, frame),
+            Phase::Closed | Phase::GivenUp => {
+                staging.counts.dropped += 1;
+                return Offer::Dropped;
+            }
         }
         if !has_room {
             staging.counts.dropped += 1;
@@ -318,11 +371,7 @@ impl Core {
         staging.staged += 1;
         staging.counts.recorded += 1;
         match staging.attention {
-            Attention::Parked => {
-                staging.attention = Attention::Awake;
-                drop(staging);
-                self.ring();
-            }
+            Attention::Parked => self.call_worker(staging),
             Attention::Awake if staging.frames.len() >= URGENT_BYTES => {
                 staging.attention = Attention::Called;
                 drop(staging);
@@ -388,7 +437,26 @@ impl Core {
         staging
     }
 
-    fn ring(&self) {
+    /// Takes an event while nothing may be recorded: perhaps that has just changed.
+    fn offer_suspended(&self, staging: MutexGuard<'_, Staging>, frame: &[u8]) -> Offer {
+        let staging = self.shared.look(staging);
+        match (staging.phase, staging.attention) {
+            (Phase::Open, _) => {
+                drop(staging);
+                return self.offer(frame);
+            }
+            // It was parked when somebody else noticed; from now on it watches.
+            (_, Attention::Parked) => self.call_worker(staging),
+            (_, Attention::Absent | Attention::Awake | Attention::Called) => {}
+        }
+        self.shared.refused.fetch_add(1, Ordering::Relaxed);
+        Offer::Refused
+    }
+
+    /// Wakes the worker, which is parked.
+    fn call_worker(&self, mut staging: MutexGuard<'_, Staging>) {
+        staging.attention = Attention::Awake;
+        drop(staging);
         if let Some(worker) = &self.worker {
             // At most one bell is on its way, so this never waits; without a worker the next `flush` writes.
             drop(io::Write::write(&mut worker.bell.clone(), b"\n"));
@@ -398,12 +466,14 @@ impl Core {
     fn close(&self, deadline: Instant) {
         let shared = &*self.shared;
         let ticket = {
-            let mut staging = shared.lock();
-            if staging.phase != Phase::Open {
-                return;
-            }
+            let mut staging = shared.look(shared.lock());
+            let is_recording = match staging.phase {
+                Phase::Open => true,
+                Phase::Suspended => false,
+                Phase::Closed | Phase::GivenUp => return,
+            };
             staging.phase = Phase::Closed;
-            if staging.staged > 0 || staging.dropped_unreported > 0 {
+            if is_recording && (staging.staged > 0 || staging.dropped_unreported > 0) {
                 let refused = shared.refused.load(Ordering::Relaxed);
                 let counts = Counts {
                     refused,
@@ -474,22 +544,37 @@ const FORK_MICROS_LEAST: u64 = 20;
 mod tests {
     use super::*;
     use crate::clock;
+    use crate::consent::{Consent, WhenUndecided};
     use crate::draft::Draft;
     use crate::encode::{Loose, Own, encode_loose};
+    use crate::environment::Environment;
     use crate::record::Record;
     use crate::store::disk::{Access, Directory};
     use crate::store::list;
 
     fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
+        let environment = Environment::made_up("testapp", &[]);
+        let answers = (Consent::Undecided, WhenUndecided::Record);
+        let mut watch = Watch::new(path, "testapp".parse().unwrap(), environment, answers);
+        let installation = watch
+            .installation(Instant::now() + Duration::from_secs(5))
+            .unwrap()
+            .id;
+        let start = Start {
+            decision: watch.decide(),
+            installation: Some(installation),
+        };
         Settings {
             path: path.to_owned(),
             limits: Limits::default(),
             source: "testapp".to_owned(),
             version: None,
-            installation: None,
             delivery,
             overflow: Overflow::Drop,
             durability: Durability::Os,
+            watch,
+            start,
+            is_gate_open: Arc::new(AtomicBool::new(true)),
         }
     }
 
@@ -548,7 +633,11 @@ mod tests {
             .extend_from_slice(b"what the parent will write itself");
         fork(&mut recorder);
         assert_eq!(offer(&recorder, "after"), Offer::Recorded);
-        assert_eq!(recorder.state().0.recorded, 1, "the child counts its own");
+        assert_eq!(
+            recorder.state().0.counts.recorded,
+            1,
+            "the child counts its own"
+        );
         let started = Instant::now();
         recorder.close(Instant::now() + Duration::from_secs(5));
         drop(recorder);

@@ -3,8 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
 use super::writer::{self, Writer};
 use super::{Counts, Durability, Settings};
+use crate::consent::Decision;
 use crate::encode::FrameHeader;
 use crate::error::{Error, ErrorKind};
 use crate::store::limits::Limits;
@@ -28,6 +31,9 @@ pub(super) struct Staging {
     pub(super) sync_failure: Option<Error>,
     pub(super) attention: Attention,
     pub(super) phase: Phase,
+    /// What was decided when it was last looked at, and as which installation events are recorded.
+    pub(super) decision: Decision,
+    pub(super) installation: Option<Uuid>,
 }
 
 /// Why nothing could be written the last time.
@@ -73,6 +79,8 @@ pub(super) enum Attention {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Open,
+    /// Not now: nothing may be recorded until somebody decides otherwise.
+    Suspended,
     Closed,
     /// As closed, and what is not written by now never will be.
     GivenUp,
@@ -130,6 +138,17 @@ impl Staging {
             retry_at: now + pause,
             pause,
         });
+    }
+
+    /// Forgets what waits, and returns how many events that were.
+    pub(super) fn forget(&mut self, writer: &mut Writer) -> u64 {
+        let count = application_frames(&self.frames) + application_frames(writer.frames_left());
+        self.frames = Vec::new();
+        writer.forget();
+        self.taken_bytes = 0;
+        self.settled = self.staged;
+        self.counts.recorded = self.counts.recorded.saturating_sub(count);
+        count
     }
 
     /// Counts events that were to be recorded as failed.

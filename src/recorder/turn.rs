@@ -3,15 +3,16 @@
 //! writes, or a caller that flushes, ends, or delivers inline.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::staging::{Phase, Staging, Unsynced, application_frames};
-use super::writer::{Settled, Writer};
+use super::writer::{self, Settled, Writer};
 use super::{Durability, Settings};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::watch::Change;
 
 /// What callers and worker share.
 #[derive(Debug)]
@@ -88,6 +89,12 @@ impl Shared {
         mut writer: Box<Writer>,
         deadline: Instant,
     ) -> (MutexGuard<'a, Staging>, Option<Error>) {
+        staging = self.look_with(staging, &mut writer);
+        if staging.phase == Phase::Suspended {
+            staging.writer = Some(writer);
+            self.turn_ended.notify_all();
+            return (staging, None);
+        }
         if writer.is_empty() {
             writer.take(&mut staging.frames);
             staging.taken_bytes = writer.bytes_left();
@@ -132,6 +139,57 @@ impl Shared {
         }
         self.turn_ended.notify_all();
         (staging, failure)
+    }
+
+    /// Looks whether the owner decided otherwise, unless somebody else has the writer and will look.
+    pub(super) fn look<'a>(
+        &'a self,
+        mut staging: MutexGuard<'a, Staging>,
+    ) -> MutexGuard<'a, Staging> {
+        let Some(mut writer) = staging.writer.take() else {
+            return staging;
+        };
+        staging = self.look_with(staging, &mut writer);
+        staging.writer = Some(writer);
+        self.turn_ended.notify_all();
+        staging
+    }
+
+    /// Looks with the writer in hand, and obeys.
+    fn look_with<'a>(
+        &'a self,
+        staging: MutexGuard<'a, Staging>,
+        writer: &mut Writer,
+    ) -> MutexGuard<'a, Staging> {
+        drop(staging);
+        let change = writer.look();
+        let mut staging = self.lock();
+        match (change, staging.phase) {
+            (None, _) | (_, Phase::Closed | Phase::GivenUp) => {}
+            (Some(Change::Disabled(decision)), _) => {
+                let refused = staging.forget(writer);
+                self.refused.fetch_add(refused, Ordering::Relaxed);
+                staging.dropped_unreported = 0;
+                staging.trouble = None;
+                staging.decision = decision;
+                staging.phase = Phase::Suspended;
+            }
+            (Some(Change::Enabled(decision, installation)), phase) => {
+                if staging.installation != Some(installation.id) {
+                    writer.renew(installation.id);
+                }
+                staging.installation = Some(installation.id);
+                if phase == Phase::Suspended {
+                    let decided_by = decision.decided_by.kind();
+                    staging.stage_own(|out| {
+                        writer::encode_consent(&self.settings, decided_by, out);
+                    });
+                }
+                staging.decision = decision;
+                staging.phase = Phase::Open;
+            }
+        }
+        staging
     }
 
     /// Makes what is written survive a power cut.
@@ -188,10 +246,10 @@ impl Shared {
         let mut staging = self.lock();
         staging.phase = Phase::GivenUp;
         let mut given_up = application_frames(&staging.frames);
-        if let Some(writer) = &mut staging.writer {
-            given_up += application_frames(writer.frames_left());
-            writer.forget();
-            staging.taken_bytes = 0;
+        if let Some(mut writer) = staging.writer.take() {
+            given_up = staging.forget(&mut writer);
+            staging.counts.recorded += given_up;
+            staging.writer = Some(writer);
         }
         staging.frames = Vec::new();
         staging.settled = staging.staged;

@@ -3,13 +3,15 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-use super::staging::{Attention, Phase, Unsynced};
+use super::staging::{Attention, Phase, Staging, Unsynced};
 use super::turn::Shared;
+use crate::watch::PAUSE;
 
 /// The way to wake the worker.
 #[derive(Debug)]
@@ -22,7 +24,15 @@ impl Shared {
     /// a moment, so that a busy program pays for no wake-ups.
     pub(super) fn work(&self) {
         let mut staging = self.lock();
-        while staging.phase == Phase::Open {
+        loop {
+            match staging.phase {
+                Phase::Open => {}
+                Phase::Suspended => {
+                    staging = self.wait_for_consent(staging);
+                    continue;
+                }
+                Phase::Closed | Phase::GivenUp => return,
+            }
             if staging.attention == Attention::Called {
                 staging.attention = Attention::Awake;
             }
@@ -54,6 +64,34 @@ impl Shared {
                 staging.attention = Attention::Parked;
                 return;
             }
+        }
+    }
+}
+
+impl Shared {
+    /// Shuts the gate, so that events cost nothing meanwhile, and looks twice a second until something may
+    /// be recorded again or it is all over; then opens it.
+    fn wait_for_consent<'a>(&'a self, staging: MutexGuard<'a, Staging>) -> MutexGuard<'a, Staging> {
+        drop(staging);
+        self.set_gate(false);
+        let mut staging = self.lock();
+        while staging.phase == Phase::Suspended {
+            let (waited, _timeout) = self
+                .urgent
+                .wait_timeout_while(staging, PAUSE, |staging| staging.phase == Phase::Suspended)
+                .unwrap_or_else(PoisonError::into_inner);
+            staging = self.look(waited);
+        }
+        drop(staging);
+        self.set_gate(true);
+        self.lock()
+    }
+
+    /// Opens or shuts the gate and has `tracing` ask again, without holding the lock: the answer runs
+    /// through every layer of the process.
+    fn set_gate(&self, is_open: bool) {
+        if self.settings.is_gate_open.swap(is_open, Ordering::Relaxed) != is_open {
+            tracing::callsite::rebuild_interest_cache();
         }
     }
 }

@@ -15,11 +15,13 @@ use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
 use crate::error::{Error, Result};
 use crate::record::{Level, OWN_TARGET, Properties, timestamp_of};
 use crate::store::{Appended, Place, Store};
+use crate::watch::{Change, Watch};
 
 /// Numbers lines and writes them.
 #[derive(Debug)]
 pub(super) struct Writer {
     store: Store,
+    watch: Watch,
     pending: Pending,
 }
 
@@ -37,6 +39,7 @@ struct Pending {
 /// One process recording.
 #[derive(Debug)]
 struct Session {
+    installation: Option<Uuid>,
     /// `,"session":"…","seq":`, the same for every line.
     prefix: Vec<u8>,
     seq_next: u64,
@@ -72,10 +75,12 @@ impl Writer {
             Durability::Os => store,
             Durability::Interval(_) | Durability::EveryBatch => store.syncing_all(),
         };
-        let session = Session::new();
+        let session = Session::new(settings.start.installation);
+        let watch = settings.watch.clone();
         let (frames, batch) = (Vec::new(), Vec::new());
         Self {
             store,
+            watch,
             pending: Pending {
                 settings,
                 session,
@@ -84,6 +89,16 @@ impl Writer {
                 batch,
             },
         }
+    }
+
+    /// Looks whether the owner decided otherwise.
+    pub(super) fn look(&mut self) -> Option<Change> {
+        self.watch.look(Instant::now())
+    }
+
+    /// Begins a new session as another installation, so that nothing links the two.
+    pub(super) fn renew(&mut self, installation: Uuid) {
+        self.pending.session = Session::new(Some(installation));
     }
 
     /// Tells whether all taken frames are written.
@@ -251,7 +266,7 @@ impl Pending {
 }
 
 impl Session {
-    fn new() -> Self {
+    fn new(installation: Option<Uuid>) -> Self {
         let micros = clock::micros_since_epoch();
         let seconds = u64::try_from(micros.div_euclid(1_000_000)).unwrap_or(0);
         let nanos = u32::try_from(micros.rem_euclid(1_000_000) * 1000).unwrap_or(0);
@@ -259,6 +274,7 @@ impl Session {
         let id = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, nanos));
         let prefix = format!(",\"session\":\"{id}\",\"seq\":").into_bytes();
         Self {
+            installation,
             prefix,
             seq_next: 0,
             announced: None,
@@ -294,6 +310,14 @@ pub(super) fn encode_end(settings: &Settings, counts: Counts, out: &mut Vec<u8>)
     );
 }
 
+/// Encodes the record that says that recording is allowed again, and by what.
+pub(super) fn encode_consent(settings: &Settings, decided_by: &str, out: &mut Vec<u8>) {
+    let mut properties = Properties::default();
+    properties.set("state", "enabled");
+    properties.set("decided_by", decided_by);
+    encode_own(settings, Level::Info, "consent", &properties, out);
+}
+
 /// Encodes the record that says how many events were dropped.
 pub(super) fn encode_dropped(settings: &Settings, count: u64, reason: &str, out: &mut Vec<u8>) {
     let mut properties = Properties::default();
@@ -305,7 +329,7 @@ pub(super) fn encode_dropped(settings: &Settings, count: u64, reason: &str, out:
 /// Encodes the record with which a session begins its lines in a segment.
 fn encode_session(settings: &Settings, session: &Session, micros: i64, out: &mut Vec<u8>) {
     let mut properties = Properties::default();
-    if let Some(installation) = settings.installation {
+    if let Some(installation) = session.installation {
         properties.set("installation", installation.to_string());
     }
     properties.set("format", FORMAT);
