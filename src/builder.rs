@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use time::OffsetDateTime;
+
+use crate::clock;
 use crate::consent::{
-    Consent, Decision, Inputs, Installation, Stored, WhenUndecided, decide, installation,
+    Consent, Decision, Inputs, Installation, Origin, Stored, WhenUndecided, decide, installation,
+    remember_first_use,
 };
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::environment::Environment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings};
 use crate::store::disk::{Access, Directory};
 use crate::store::limits::Limits;
@@ -127,20 +131,23 @@ impl Builder {
             None => base(&environment, Platform::THIS, &source)?,
         };
         let path = of_profile(&base, &profile);
-        let stored = Stored::read_at(&path);
-        let decision = self.decide(&environment, &source, &stored);
+        let asked = Asked {
+            environment,
+            source: &source,
+            base,
+            path,
+        };
+        let decision = self.decide(&asked, clock::now())?;
+        let path = asked.path;
         if !decision.is_recording {
-            let reason = match stored.problem() {
-                Some(problem) => format!("{}: {problem}", decision.reason()),
-                None => decision.reason(),
-            };
+            let reason = decision.reason();
             return Ok(Telemetry::off(
                 source.as_str(),
                 Some((path, decision)),
                 reason,
             ));
         }
-        let installation = installation_at(&path, Instant::now() + INSTALLATION_WAIT)?;
+        let (installation, origin) = installation_at(&path)?;
         let recorder = Recorder::start(Settings {
             path: path.clone(),
             limits: self.limits.clone(),
@@ -156,31 +163,85 @@ impl Builder {
             path,
             decision,
             installation: installation.id,
+            origin,
             limits: self.limits,
             recorder: Arc::new(recorder),
         }))
     }
 
-    fn decide(&self, environment: &Environment, source: &Source, stored: &Stored) -> Decision {
-        decide(&Inputs {
+    /// Decides, and remembers the first use where a grace starts to run with it.
+    fn decide(&self, asked: &Asked<'_>, now: OffsetDateTime) -> Result<Decision> {
+        let stored = Stored::read_at(&asked.path);
+        let decision = self.decide_with(asked, &stored, now);
+        match self.when_undecided {
+            WhenUndecided::RecordAfter(grace)
+                if decision.state == Consent::Undecided && !is_remembered(&stored, grace) =>
+            {
+                let stored = in_directory(&asked.path, |directory, deadline| {
+                    remember_first_use(directory, grace, now, deadline)
+                })?;
+                Ok(self.decide_with(asked, &stored, now))
+            }
+            WhenUndecided::Refuse | WhenUndecided::Record | WhenUndecided::RecordAfter(_) => {
+                Ok(decision)
+            }
+        }
+    }
+
+    fn decide_with(&self, asked: &Asked<'_>, stored: &Stored, now: OffsetDateTime) -> Decision {
+        let environment = &asked.environment;
+        let do_not_track = environment.do_not_track();
+        let variable = environment.telemetry(asked.source);
+        let inputs = Inputs {
             executables: environment.executables(),
-            do_not_track: environment.do_not_track().as_deref(),
+            do_not_track: do_not_track.as_deref(),
             flag: self.flag,
-            variable: environment.telemetry(source).as_ref(),
+            variable: variable.as_ref(),
             stored,
-            stored_for_all: &Stored::Missing,
+            stored_for_all: &Stored::read_for_all_at(&asked.base),
             when_undecided: self.when_undecided,
-        })
+        };
+        decide(&inputs, now)
     }
 }
 
-/// Makes the directory where it is missing, and returns the installation in it.
-fn installation_at(path: &Path, deadline: Instant) -> Result<Installation> {
+/// Whose consent is asked for, and where it may be stored.
+struct Asked<'a> {
+    environment: Environment,
+    source: &'a Source,
+    /// The directory of the default profile.
+    base: PathBuf,
+    /// The directory of the profile that is opened.
+    path: PathBuf,
+}
+
+fn is_remembered(stored: &Stored, grace: Duration) -> bool {
+    stored
+        .first_use()
+        .is_some_and(|first_use| first_use.is_of(grace))
+}
+
+/// Makes the directory where it is missing, and returns the installation in it and whether it was made
+/// here. A directory in which nothing can be written is an error now rather than a loss later.
+fn installation_at(path: &Path) -> Result<(Installation, Origin)> {
+    in_directory(path, |directory, deadline| {
+        directory
+            .check_is_writable()
+            .map_err(Error::io("write to", path))?;
+        let installation = installation(directory, deadline)?;
+        let origin = installation.origin(directory);
+        Ok((installation, origin))
+    })
+}
+
+/// Does something in the directory at that path, which is made where it is missing.
+fn in_directory<T>(path: &Path, work: impl Fn(&Directory, Instant) -> Result<T>) -> Result<T> {
+    let deadline = Instant::now() + CONSENT_WAIT;
     let mut tries = 1;
     loop {
         let directory =
             Directory::open(path, Access::Write).map_err(|error| open_error(path, error))?;
-        match installation(&directory, deadline) {
+        match work(&directory, deadline) {
             // Somebody removed the directory under our hands: the next try makes it anew.
             Err(_) if tries < OPEN_TRIES && !directory.is_current() => {
                 tries += 1;
@@ -197,5 +258,6 @@ const OPEN_TRIES: usize = 10;
 /// How long a removal is given to be over.
 const OPEN_PAUSE: Duration = Duration::from_millis(1);
 
-/// How long opening waits for the directory's lock where the installation id must still be made.
-const INSTALLATION_WAIT: Duration = Duration::from_secs(1);
+/// How long opening waits for the directory's lock where the installation id must still be made, or the
+/// first use be remembered.
+const CONSENT_WAIT: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::builder::Builder;
 use crate::clock;
-use crate::consent::Decision;
+use crate::consent::{Decision, Origin};
 use crate::draft::Draft;
 use crate::encode::{LineLimits, Loose, Own, encode_loose};
 use crate::error::{ErrorKind, Result};
@@ -45,6 +45,7 @@ enum State {
         recorder: Arc<Recorder>,
         limits: Limits,
         installation: Uuid,
+        origin: Origin,
     },
     Off {
         reason: String,
@@ -58,6 +59,7 @@ pub(crate) struct Opened {
     pub(crate) path: PathBuf,
     pub(crate) decision: Decision,
     pub(crate) installation: Uuid,
+    pub(crate) origin: Origin,
     pub(crate) limits: Limits,
     pub(crate) recorder: Arc<Recorder>,
 }
@@ -78,6 +80,12 @@ pub struct Status {
     pub decision: Option<Decision>,
     /// The installation id, while events are recorded.
     pub installation: Option<Uuid>,
+    /// Whether the directory was made on another machine or by another user, as in a copied home, so that
+    /// the installation id is one that others use too. `localtel reset` makes a new one.
+    pub is_copied: bool,
+    /// How long nothing is recorded yet, where the application waits for a grace to pass: what was left
+    /// when it was opened.
+    pub grace_left: Option<Duration>,
     /// How many events ended in which way, since it was opened in this process.
     pub counts: Counts,
 }
@@ -94,6 +102,7 @@ impl Telemetry {
             path,
             decision,
             installation,
+            origin,
             limits,
             recorder,
         } = opened;
@@ -101,6 +110,7 @@ impl Telemetry {
             recorder,
             limits,
             installation,
+            origin,
         };
         Self {
             source,
@@ -186,6 +196,11 @@ impl Telemetry {
 
     /// Tells how it is.
     pub fn status(&self) -> Status {
+        let is_copied = match &self.state {
+            State::On { origin, .. } => *origin == Origin::Elsewhere,
+            State::Off { .. } => false,
+        };
+        let decision = self.place.as_ref().map(|(_, decision)| decision.clone());
         let (counts, trouble, off_because, installation) = match &self.state {
             State::On {
                 recorder,
@@ -202,8 +217,10 @@ impl Telemetry {
             off_because,
             trouble,
             directory: self.directory().map(Path::to_owned),
-            decision: self.place.as_ref().map(|(_, decision)| decision.clone()),
+            grace_left: decision.as_ref().and_then(|decision| decision.grace_left),
+            decision,
             installation,
+            is_copied,
             counts,
         }
     }

@@ -47,11 +47,11 @@ fn choose(
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     let path = place.path();
-    let before = consent::store_choice(&path, wanted, by, screen.now)?;
+    let before = consent::store_choice_of(&path, consent::Scope::Profile, wanted, by, screen.now)?;
     if let Some(problem) = before.problem() {
         writeln!(screen.stderr, "localtel: replaced: {}", Sanitized(&problem))?;
     }
-    let decision = place.decide(environment, &Stored::read_at(&path));
+    let decision = place.decide(environment, &Stored::read_at(&path), screen.now);
     let effect = if decision.state == wanted {
         String::new()
     } else {

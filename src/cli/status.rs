@@ -34,7 +34,7 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let path = place.path();
     let stored = Stored::read_at(&path);
-    let decision = place.decide(environment, &stored);
+    let decision = place.decide(environment, &stored, screen.now);
     let mut report = Report::new(place, &path, &stored, &decision);
     match Summary::read(&path) {
         Ok(summary) => report.storage = Some(summary),

@@ -392,7 +392,9 @@ pub(super) fn segment_numbers(directory: &Directory) -> Result<Vec<SegmentNumber
                 | FileName::LatestPartial
                 | FileName::Lock
                 | FileName::Consent
-                | FileName::ConsentPartial,
+                | FileName::ConsentPartial
+                | FileName::ConsentForAll
+                | FileName::ConsentForAllPartial,
             )
             | Err(_) => None,
         })
