@@ -13,6 +13,8 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::Consent;
+#[cfg(any(feature = "cli", test))]
+use super::identity::Origin;
 use super::identity::{Installation, NoHash, Salt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::format_timestamp;
@@ -288,6 +290,15 @@ impl Stored {
         match self {
             Self::Choice(choice) => choice.installation.as_ref(),
             Self::Missing | Self::Damaged { .. } | Self::Newer { .. } => None,
+        }
+    }
+
+    /// Tells whether the installation was made here, for the directory at that path.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn origin_at(&self, path: &Path) -> Origin {
+        match (self.installation(), Directory::open(path, Access::Read)) {
+            (Some(installation), Ok(directory)) => installation.origin(&directory),
+            (None, _) | (_, Err(_)) => Origin::Unknown,
         }
     }
 

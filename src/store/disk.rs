@@ -171,6 +171,19 @@ impl Directory {
         self.id.inode
     }
 
+    /// Says why it cannot serve to write, if so: it is another user's, or others may write to it.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn check_is_private(&self) -> Result<(), OpenError> {
+        check_is_private(&rustix::fs::fstat(&self.fd).map_err(io::Error::from)?)
+    }
+
+    /// Returns the permissions that others have beside its owner, as `chmod` writes them; 0 is none.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn mode_for_others(&self) -> io::Result<u32> {
+        let mode = Mode::from_raw_mode(rustix::fs::fstat(&self.fd)?.st_mode);
+        Ok(mode.intersection(Mode::RWXG | Mode::RWXO).as_raw_mode())
+    }
+
     /// Says why this user may not write in it, if so: missing permission, or a read-only file system.
     pub(crate) fn check_is_writable(&self) -> io::Result<()> {
         use rustix::fs::Access as May;
