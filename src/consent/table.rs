@@ -60,6 +60,14 @@ const SEEN: Option<&str> =
     Some(r#"{"format":1,"first_seen":"1970-01-01T00:16:40.000000Z","grace_seconds":3600}"#);
 const HOUR: WhenUndecided = WhenUndecided::RecordAfter(Duration::from_hours(1));
 
+/// Who decides what in a case, and who is overruled.
+type Conflict = (
+    Case,
+    &'static str,
+    Consent,
+    &'static [(&'static str, Consent)],
+);
+
 /// Each accepted word as it is typed, in upper case, and with space around it.
 const WORDS: [(&str, &str, &str, Consent); 25] = [
     ("1", "1\n", " 1 ", Enabled),
@@ -117,7 +125,7 @@ fn in_every_pair_of_sources_the_stronger_one_is_obeyed_and_the_weaker_one_is_nam
     let exe = "myapp-donottrack";
     let dnt = Some("1");
     let (on, off) = (Some("on"), Some("off"));
-    let table: [(Case, &str, Consent, &[(&str, Consent)]); 32] = [
+    let table: [Conflict; 32] = [
         (case!(executable: exe, do_not_track: dnt), "executable", Disabled, &[]),
         (case!(executable: exe, flag: "on"), "executable", Disabled, &[("flag", Enabled)]),
         (case!(executable: exe, variable: on), "executable", Disabled, &[("variable", Enabled)]),

@@ -234,5 +234,5 @@ fn open_and_tell_the_id(task: &Task) {
         .unwrap();
     let id = telemetry.status().installation.unwrap();
     telemetry.flush().unwrap();
-    println!("id {id}");
+    println!("\nid {id}");
 }

@@ -1,6 +1,7 @@
 //! `status`, `enable`, `disable`, `reset` and `profiles` as a person meets them, and the flaws of other
 //! programs' telemetry that must not happen here, each test named after one.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Output;
 
@@ -194,7 +195,6 @@ fn saying_it_again_changes_no_byte_and_needs_no_right_to_write() {
         "enabled for myapp (profile default): it was already, nothing changed\n"
     );
     let after = std::fs::metadata(home.telemetry().join("consent.json")).unwrap();
-    use std::os::unix::fs::MetadataExt as _;
     assert_eq!(
         (before.ino(), before.mtime_nsec()),
         (after.ino(), after.mtime_nsec())
@@ -267,7 +267,6 @@ fn a_word_that_is_no_answer_is_refused_with_the_list() {
 fn switching_off_for_all_profiles_takes_one_command() {
     let home = Home::new();
     home.says(&["--profile", "work", "enable"]);
-    home.says(&["--profile", "home", "record", "x"]);
     let said = home.says(&["disable", "--all-profiles"]);
     assert_eq!(
         said,

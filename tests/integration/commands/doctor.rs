@@ -91,7 +91,7 @@ fn choices_that_cannot_be_understood_are_found_in_both_files() {
 fn a_directory_that_others_may_read_or_write_is_found() {
     let home = Home::recorded();
     let set = |mode| {
-        std::fs::set_permissions(home.telemetry(), std::fs::Permissions::from_mode(mode)).unwrap()
+        std::fs::set_permissions(home.telemetry(), std::fs::Permissions::from_mode(mode)).unwrap();
     };
     set(0o755);
     let text = home.finds(&["permission"]);
