@@ -161,6 +161,12 @@ fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
         Some(format!(
             "a part of {path} is a file; name another directory with --dir"
         ))
+    } else if kind == io::ErrorKind::ReadOnlyFilesystem {
+        Some(
+            "make it writable; until then DO_NOT_TRACK=1, or <APP>_TELEMETRY with `on` or `off`, \
+             decides for one run without writing"
+                .to_owned(),
+        )
     } else if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
         Some("make room; `localtel clear --before TIME` removes old records".to_owned())
     } else {
@@ -197,6 +203,7 @@ mod tests {
             io::ErrorKind::PermissionDenied,
             io::ErrorKind::NotADirectory,
             io::ErrorKind::StorageFull,
+            io::ErrorKind::ReadOnlyFilesystem,
         ] {
             assert!(text_of(kind).contains("\nhint: "), "{kind:?}");
         }
