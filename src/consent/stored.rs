@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::Consent;
-#[cfg(any(feature = "cli", test))]
+#[cfg(feature = "cli")]
 use super::identity::Origin;
 use super::identity::{Installation, NoHash, Salt};
 use crate::error::{Error, ErrorKind, Result};
@@ -294,7 +294,7 @@ impl Stored {
     }
 
     /// Tells whether the installation was made here, for the directory at that path.
-    #[cfg(any(feature = "cli", test))]
+    #[cfg(feature = "cli")]
     pub(crate) fn origin_at(&self, path: &Path) -> Origin {
         match (self.installation(), Directory::open(path, Access::Read)) {
             (Some(installation), Ok(directory)) => installation.origin(&directory),

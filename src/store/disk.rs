@@ -172,13 +172,13 @@ impl Directory {
     }
 
     /// Says why it cannot serve to write, if so: it is another user's, or others may write to it.
-    #[cfg(any(feature = "cli", test))]
+    #[cfg(feature = "cli")]
     pub(crate) fn check_is_private(&self) -> Result<(), OpenError> {
         check_is_private(&rustix::fs::fstat(&self.fd).map_err(io::Error::from)?)
     }
 
     /// Returns the permissions that others have beside its owner, as `chmod` writes them; 0 is none.
-    #[cfg(any(feature = "cli", test))]
+    #[cfg(feature = "cli")]
     pub(crate) fn mode_for_others(&self) -> io::Result<u32> {
         let mode = Mode::from_raw_mode(rustix::fs::fstat(&self.fd)?.st_mode);
         Ok(mode.intersection(Mode::RWXG | Mode::RWXO).as_raw_mode())

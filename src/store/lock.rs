@@ -103,7 +103,7 @@ impl LockFile {
 
 /// Tells whether somebody holds the lock of that directory until the deadline, which no append does. Makes
 /// nothing, and lets go at once of what it takes.
-#[cfg(any(feature = "cli", test))]
+#[cfg(feature = "cli")]
 pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> std::io::Result<bool> {
     let file = match directory.open_read(&FileName::Lock.to_string()) {
         Ok(file) => file,
