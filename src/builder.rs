@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
+use crate::clock;
 use crate::consent::{Consent, WhenUndecided};
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::environment::Environment;
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start};
 use crate::store::limits::Limits;
 use crate::telemetry::Telemetry;
-use crate::watch::{INSTALLATION_WAIT, Watch, Watching};
+use crate::watch::{Watch, Watching};
 
 /// What an application says about its telemetry before it opens it.
 #[derive(Debug, Clone)]
@@ -136,18 +136,15 @@ impl Builder {
         let base = std::path::absolute(&base).map_err(Error::io("find", &base))?;
         let path = of_profile(&base, &profile);
         let answers = (self.flag, self.when_undecided);
-        let mut watch = Watch::new(&path, source.clone(), environment, answers);
-        let decision = watch.decide();
+        let mut watch = Watch::new((&path, &base), source.clone(), environment, answers);
+        let decision = watch.open(clock::now())?;
         let installation = if decision.is_recording {
-            Some(watch.installation(Instant::now() + INSTALLATION_WAIT)?.id)
+            Some(watch.installation()?.id)
         } else {
             None
         };
         if installation.is_none() && self.watching == Watching::WhileRecording {
-            let reason = match watch.stored().problem() {
-                Some(problem) => format!("{}: {problem}", decision.reason()),
-                None => decision.reason(),
-            };
+            let reason = decision.reason();
             return Ok(Telemetry::off(
                 source.as_str(),
                 Some((path, decision)),

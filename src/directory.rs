@@ -162,7 +162,7 @@ pub(crate) fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
     if profile.is_default() {
         base.to_owned()
     } else {
-        base.join("profiles").join(profile.as_str())
+        base.join(PROFILES).join(profile.as_str())
     }
 }
 
@@ -196,6 +196,32 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// Finds the profiles of a source that have a directory, given that of the default one: the default one
+/// first, the others in the order of their names.
+///
+/// # Errors
+///
+/// Fails if the directory of profiles is there but cannot be read; one that is missing holds none.
+#[cfg(any(feature = "cli", test))]
+pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
+    let below = base.join(PROFILES);
+    let names = match crate::store::disk::names_in(&below) {
+        Ok(names) => names,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Error::io("list the profiles in", &below)(error)),
+    };
+    let mut profiles: Vec<Profile> = names
+        .iter()
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .filter(|profile: &Profile| !profile.is_default() && of_profile(base, profile).is_dir())
+        .collect();
+    profiles.sort();
+    if base.is_dir() {
+        profiles.insert(0, Profile::default());
+    }
+    Ok(profiles)
+}
+
 /// Returns the usual place of a source below the state directory.
 pub(crate) fn under(root: &Path, source: &Source) -> PathBuf {
     root.join(source.as_str()).join(LEAF)
@@ -203,6 +229,8 @@ pub(crate) fn under(root: &Path, source: &Source) -> PathBuf {
 
 /// The profile that is meant when none is named.
 const DEFAULT_PROFILE: &str = "default";
+/// The directory in that of the default profile in which each other profile has its own.
+const PROFILES: &str = "profiles";
 /// The last part of every source's usual place.
 const LEAF: &str = "telemetry";
 /// Far below the 255 bytes that a file name may have, so that every name fits with its suffixes.
@@ -282,6 +310,22 @@ mod tests {
         assert_eq!(of_profile(base, &Profile::default()), base);
         let work = of_profile(base, &"work".parse().unwrap());
         assert_eq!(work, base.join("profiles/work"));
+    }
+
+    #[test]
+    fn profiles_are_directories_with_plain_names_and_the_default_one_comes_first() {
+        let home = tempfile::tempdir().unwrap();
+        let base = home.path().join("telemetry");
+        assert!(profiles(&base).unwrap().is_empty());
+        for name in ["work", "a", ".hidden", "default"] {
+            std::fs::create_dir_all(base.join("profiles").join(name)).unwrap();
+        }
+        let names: Vec<String> = profiles(&base)
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(names, ["default", "a", "work"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::builder::Builder;
 use crate::clock;
-use crate::consent::Decision;
+use crate::consent::{Decision, Origin, Stored};
 use crate::draft::Draft;
 use crate::encode::{LineLimits, Loose, Own, encode_loose};
 use crate::error::{ErrorKind, Result};
@@ -69,6 +69,12 @@ pub struct Status {
     pub decision: Option<Decision>,
     /// The installation id, while events are recorded.
     pub installation: Option<Uuid>,
+    /// Whether the directory was made on another machine or by another user, as in a copied home, so that
+    /// the installation id is one that others use too. `localtel reset` makes a new one.
+    pub is_copied: bool,
+    /// How long nothing is recorded yet, where the application waits for a grace to pass: what was left
+    /// when it was opened.
+    pub grace_left: Option<Duration>,
     /// How many events ended in which way, since it was opened in this process.
     pub counts: Counts,
 }
@@ -180,13 +186,20 @@ impl Telemetry {
                 Some(reason.clone()),
             ),
         };
+        let is_copied = state.is_recording
+            && self
+                .path
+                .as_ref()
+                .is_some_and(|path| Stored::read_at(path).origin_at(path) == Origin::Elsewhere);
         Status {
             is_recording: state.is_recording,
             off_because,
             trouble: state.trouble,
             directory: self.path.clone(),
+            grace_left: decision.as_ref().and_then(|decision| decision.grace_left),
             decision,
             installation: state.installation,
+            is_copied,
             counts: state.counts,
         }
     }

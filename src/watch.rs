@@ -5,12 +5,16 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use time::OffsetDateTime;
+
+use crate::clock;
 use crate::consent::{
     Consent, Decision, Inputs, Installation, Stored, WhenUndecided, decide, installation,
+    remember_first_use,
 };
 use crate::directory::Source;
 use crate::environment::Environment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::disk::{Access, Directory};
 use crate::store::open_error;
 
@@ -30,16 +34,21 @@ pub enum Watching {
 /// last answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
+    /// The directory of the profile.
     path: PathBuf,
+    /// The directory of the default profile, where the choice for all of them lies.
+    base: PathBuf,
     source: Source,
     environment: Environment,
     flag: Consent,
     when_undecided: WhenUndecided,
     stored: Stored,
-    asked_at: Option<Instant>,
+    stored_for_all: Stored,
+    is_recording: bool,
+    looked_at: Instant,
 }
 
-/// What holds now that a person has changed something while the process ran.
+/// What holds now that a person has changed something, or a grace is over, while the process ran.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// Nothing may be recorded any more.
@@ -49,91 +58,138 @@ pub(crate) enum Change {
 }
 
 impl Watch {
-    /// Returns the question for the telemetry in that directory.
+    /// Returns the question for the telemetry of a profile.
     pub(crate) fn new(
-        path: &Path,
+        (path, base): (&Path, &Path),
         source: Source,
         environment: Environment,
         (flag, when_undecided): (Consent, WhenUndecided),
     ) -> Self {
-        let stored = Stored::read_at(path);
-        let path = path.to_owned();
         Self {
-            path,
+            path: path.to_owned(),
+            base: base.to_owned(),
             source,
             environment,
             flag,
             when_undecided,
-            stored,
-            asked_at: Some(Instant::now()),
+            stored: Stored::read_at(path),
+            stored_for_all: Stored::read_for_all_at(base),
+            is_recording: false,
+            looked_at: Instant::now(),
         }
     }
 
-    /// Returns what is stored.
-    pub(crate) fn stored(&self) -> &Stored {
-        &self.stored
+    /// Decides at opening, and remembers the first use where a grace starts to run with it.
+    ///
+    /// # Errors
+    ///
+    /// An error says why the first use could not be remembered.
+    pub(crate) fn open(&mut self, now: OffsetDateTime) -> Result<Decision> {
+        let decision = self.decide(now);
+        let decision = match self.when_undecided {
+            WhenUndecided::RecordAfter(grace)
+                if decision.state == Consent::Undecided
+                    && self
+                        .stored
+                        .first_use()
+                        .is_none_or(|first_use| !first_use.is_of(grace)) =>
+            {
+                self.stored = in_directory(&self.path, |directory, deadline| {
+                    remember_first_use(directory, grace, now, deadline)
+                })?;
+                self.decide(now)
+            }
+            WhenUndecided::Refuse | WhenUndecided::Record | WhenUndecided::RecordAfter(_) => {
+                decision
+            }
+        };
+        self.is_recording = decision.is_recording;
+        Ok(decision)
     }
 
-    /// Decides by what was stored when it was last looked at.
-    pub(crate) fn decide(&self) -> Decision {
-        decide(&Inputs {
-            executables: self.environment.executables(),
-            do_not_track: self.environment.do_not_track().as_deref(),
-            flag: self.flag,
-            variable: self.environment.telemetry(&self.source).as_ref(),
-            stored: &self.stored,
-            stored_for_all: &Stored::Missing,
-            when_undecided: self.when_undecided,
-        })
-    }
-
-    /// Makes the directory where it is missing, and returns the installation in it.
+    /// Makes the directory where it is missing, and returns the installation in it. A directory in which
+    /// nothing can be written is an error now rather than a loss later.
     ///
     /// # Errors
     ///
     /// An error says why the directory cannot be used.
-    pub(crate) fn installation(&mut self, deadline: Instant) -> Result<Installation> {
-        let installation = installation_at(&self.path, deadline)?;
+    pub(crate) fn installation(&mut self) -> Result<Installation> {
+        let installation = in_directory(&self.path, |directory, deadline| {
+            directory
+                .check_is_writable()
+                .map_err(Error::io("write to", &self.path))?;
+            installation(directory, deadline)
+        })?;
         self.stored = Stored::read_at(&self.path);
         Ok(installation)
     }
 
     /// Looks again, at most twice a second, and returns what changed.
     pub(crate) fn look(&mut self, now: Instant) -> Option<Change> {
-        if self
-            .asked_at
-            .is_some_and(|asked_at| now.saturating_duration_since(asked_at) < PAUSE)
-        {
+        if now.saturating_duration_since(self.looked_at) < PAUSE {
             return None;
         }
-        self.asked_at = Some(now);
-        let stored = Stored::read_at(&self.path);
-        // Deleting files is no decision: what was decided stands until somebody decides otherwise.
-        if stored == self.stored || stored == Stored::Missing {
+        self.looked_at = now;
+        let was_recording = self.is_recording;
+        let is_same = !self.read_again();
+        let decision = self.decide(clock::now());
+        self.is_recording = decision.is_recording;
+        if is_same && decision.is_recording == was_recording {
             return None;
         }
-        self.stored = stored;
-        let decision = self.decide();
         if !decision.is_recording {
             return Some(Change::Disabled(decision));
         }
         let known = self.stored.installation().cloned();
-        let installation = known.map_or_else(|| self.installation(now + INSTALLATION_WAIT), Ok);
-        // Where the installation cannot be made nothing can be recorded either; the next look tries again.
-        if let Ok(installation) = installation {
-            return Some(Change::Enabled(decision, installation));
+        let Ok(installation) = known.map_or_else(|| self.installation(), Ok) else {
+            // Where it cannot be made nothing can be recorded either; the next look tries again.
+            self.is_recording = false;
+            return Some(Change::Disabled(decision));
+        };
+        Some(Change::Enabled(decision, installation))
+    }
+
+    /// Reads what is stored, and tells whether it is something else. Deleting files is no decision: what
+    /// was decided stands until somebody decides otherwise.
+    fn read_again(&mut self) -> bool {
+        let mut is_other = false;
+        let stored = Stored::read_at(&self.path);
+        if stored != self.stored && stored != Stored::Missing {
+            self.stored = stored;
+            is_other = true;
         }
-        self.stored = Stored::Missing;
-        Some(Change::Disabled(decision))
+        let stored_for_all = Stored::read_for_all_at(&self.base);
+        if stored_for_all != self.stored_for_all && stored_for_all != Stored::Missing {
+            self.stored_for_all = stored_for_all;
+            is_other = true;
+        }
+        is_other
+    }
+
+    fn decide(&self, now: OffsetDateTime) -> Decision {
+        let do_not_track = self.environment.do_not_track();
+        let variable = self.environment.telemetry(&self.source);
+        let inputs = Inputs {
+            executables: self.environment.executables(),
+            do_not_track: do_not_track.as_deref(),
+            flag: self.flag,
+            variable: variable.as_ref(),
+            stored: &self.stored,
+            stored_for_all: &self.stored_for_all,
+            when_undecided: self.when_undecided,
+        };
+        decide(&inputs, now)
     }
 }
 
-fn installation_at(path: &Path, deadline: Instant) -> Result<Installation> {
+/// Does something in the directory at that path, which is made where it is missing.
+fn in_directory<T>(path: &Path, work: impl Fn(&Directory, Instant) -> Result<T>) -> Result<T> {
+    let deadline = Instant::now() + CONSENT_WAIT;
     let mut tries = 1;
     loop {
         let directory =
             Directory::open(path, Access::Write).map_err(|error| open_error(path, error))?;
-        match installation(&directory, deadline) {
+        match work(&directory, deadline) {
             // Somebody removed the directory under our hands: the next try makes it anew.
             Err(_) if tries < OPEN_TRIES && !directory.is_current() => {
                 tries += 1;
@@ -145,7 +201,7 @@ fn installation_at(path: &Path, deadline: Instant) -> Result<Installation> {
 }
 
 /// How often the stored choice is read: often enough that a change is obeyed within a second, and seldom
-/// enough (three system calls for a small file) to cost nothing.
+/// enough (a few system calls for two small files) to cost nothing.
 pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 
 /// How often the directory may be removed while it is being opened before that is an error, and how long
@@ -153,5 +209,6 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 const OPEN_TRIES: usize = 10;
 const OPEN_PAUSE: Duration = Duration::from_millis(1);
 
-/// How long opening waits for the directory's lock where the installation id must still be made.
-pub(crate) const INSTALLATION_WAIT: Duration = Duration::from_secs(1);
+/// How long opening waits for the directory's lock where the installation id must still be made, or the
+/// first use be remembered.
+const CONSENT_WAIT: Duration = Duration::from_secs(1);

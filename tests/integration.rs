@@ -17,6 +17,8 @@ mod support;
 mod any_event;
 #[path = "integration/composition.rs"]
 mod composition;
+#[path = "integration/consent.rs"]
+mod consent;
 #[path = "integration/drafts.rs"]
 mod drafts;
 #[path = "integration/events.rs"]

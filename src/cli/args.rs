@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{clear, consent, manual, record, run, show, status};
+use super::{clear, consent, doctor, manual, profiles, record, run, show, status};
 use crate::directory::{Profile, Source};
 
 /// Shows and keeps the telemetry that applications record on this machine.
@@ -62,13 +62,19 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     /// Allows recording from now on
     #[command(after_help = consent::ENABLE_EXAMPLES)]
-    Enable,
-    /// Forbids recording from now on; what was recorded stays
+    Enable(consent::EnableArgs),
+    /// Forbids recording from now on; what was recorded stays unless --clear is given
     #[command(after_help = consent::DISABLE_EXAMPLES)]
-    Disable,
+    Disable(consent::DisableArgs),
     /// Makes a new installation id, which nothing links with the old one
     #[command(after_help = consent::RESET_EXAMPLES)]
     Reset,
+    /// Lists the profiles of an application: what holds, the installation id, how much is there
+    #[command(after_help = profiles::EXAMPLES)]
+    Profiles(profiles::ProfilesArgs),
+    /// Looks for what is wrong with the consent, the directory and the data, and says what to do
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::DoctorArgs),
     /// Records one event, from a script
     #[command(after_help = record::EXAMPLES)]
     Record(record::RecordArgs),

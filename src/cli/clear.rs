@@ -27,6 +27,17 @@ pub(crate) struct ClearArgs {
     dry_run: bool,
 }
 
+impl ClearArgs {
+    /// Asks for everything, of a person unless they said yes already.
+    pub(crate) const fn everything(yes: bool) -> Self {
+        Self {
+            before: None,
+            yes,
+            dry_run: false,
+        }
+    }
+}
+
 /// Removes what was asked for, once a person or `--yes` has agreed.
 pub(crate) fn run(
     place: &Place,

@@ -1,75 +1,188 @@
 //! The commands on consent: `enable`, `disable`, `reset`. What they say is here; who is obeyed
 //! and what is stored is the library's `consent`.
 
+use super::clear::{self, ClearArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
-use crate::consent::{self, Consent, Stored};
+use crate::consent::{self, Consent, Scope, Stored};
 use crate::environment::Environment;
+
+/// Whom to allow it for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EnableArgs {
+    /// For all profiles of the application that have no choice of their own
+    #[arg(long)]
+    all_profiles: bool,
+}
+
+/// Whom to forbid it for, and what becomes of what is there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DisableArgs {
+    /// For all profiles of the application that have no choice of their own
+    #[arg(long)]
+    all_profiles: bool,
+    /// Also remove what was recorded, after asking
+    #[arg(long)]
+    clear: bool,
+    /// Remove without asking
+    #[arg(short, long, requires = "clear")]
+    yes: bool,
+}
 
 /// Stores that recording is allowed.
 pub(crate) fn enable(
     place: &Place,
+    args: &EnableArgs,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    choose(
-        place,
-        Consent::Enabled,
-        "localtel enable",
-        environment,
-        screen,
-    )
+    let choosing = Choosing {
+        wanted: Consent::Enabled,
+        scope: scope(place, args.all_profiles)?,
+        by: "localtel enable",
+    };
+    choosing.run(place, environment, screen)
 }
 
-/// Stores that recording is forbidden.
+/// Stores that recording is forbidden, and only then removes what was recorded: whoever has nobody to ask
+/// is refused the second and still gets the first.
 pub(crate) fn disable(
     place: &Place,
+    args: &DisableArgs,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    choose(
-        place,
-        Consent::Disabled,
-        "localtel disable",
-        environment,
-        screen,
-    )
-}
-
-fn choose(
-    place: &Place,
-    wanted: Consent,
-    by: &str,
-    environment: &Environment,
-    screen: &mut Screen<'_>,
-) -> Result<Exit, Failure> {
-    let path = place.path();
-    let before = consent::store_choice(&path, wanted, by, screen.now)?;
-    if let Some(problem) = before.problem() {
-        writeln!(screen.stderr, "localtel: replaced: {}", Sanitized(&problem))?;
-    }
-    let decision = place.decide(environment, &Stored::read_at(&path));
-    let effect = if decision.state == wanted {
-        String::new()
-    } else {
-        let now = match decision.state {
-            Consent::Enabled => "on",
-            Consent::Disabled | Consent::Undecided => "off",
-        };
-        format!("; {now} for now because of {}", decision.decided_by)
+    let scope = scope(place, args.all_profiles)?;
+    let choosing = Choosing {
+        wanted: Consent::Disabled,
+        scope,
+        by: "localtel disable",
     };
-    writeln!(
-        screen.stdout,
-        "{wanted} for {} (profile {}): saved{effect}",
-        place.source, place.profile
-    )?;
-    Ok(Exit::Done)
+    choosing.run(place, environment, screen)?;
+    if !args.clear {
+        return Ok(Exit::Done);
+    }
+    let everything = ClearArgs::everything(args.yes);
+    match scope {
+        Scope::Profile => clear::run(place, &everything, screen),
+        Scope::AllProfiles => {
+            for place in place.profiles()? {
+                writeln!(screen.stdout, "profile {}:", place.profile)?;
+                clear::run(&place, &everything, screen)?;
+            }
+            Ok(Exit::Done)
+        }
+    }
 }
 
-/// Makes a new installation id.
+fn scope(place: &Place, all_profiles: bool) -> Result<Scope, Failure> {
+    match (all_profiles, place.profile.is_default()) {
+        (false, _) => Ok(Scope::Profile),
+        (true, true) => Ok(Scope::AllProfiles),
+        (true, false) => Err(Failure::usage(
+            "--profile names one profile and --all-profiles means all; say one of them",
+        )),
+    }
+}
+
+/// A choice that a person makes.
+struct Choosing {
+    wanted: Consent,
+    scope: Scope,
+    by: &'static str,
+}
+
+impl Choosing {
+    /// Stores it, and says what changed and what holds now.
+    fn run(
+        &self,
+        place: &Place,
+        environment: &Environment,
+        screen: &mut Screen<'_>,
+    ) -> Result<Exit, Failure> {
+        let wanted = self.wanted;
+        let (path, whom) = match self.scope {
+            Scope::Profile => (place.path(), format!("profile {}", place.profile)),
+            Scope::AllProfiles => (place.base.clone(), "all profiles".to_owned()),
+        };
+        let before = consent::store_choice_of(&path, self.scope, wanted, self.by, screen.now)?;
+        if let Some(problem) = before.problem() {
+            writeln!(screen.stderr, "localtel: replaced: {}", Sanitized(&problem))?;
+        }
+        write!(
+            screen.stdout,
+            "{wanted} for {} ({whom}): {}",
+            place.source,
+            change(&before, wanted)
+        )?;
+        match self.scope {
+            Scope::Profile => self.tell_effect(place, environment, screen),
+            Scope::AllProfiles => self.tell_effects(place, environment, screen),
+        }
+    }
+
+    /// Says what holds now in the one profile, where it is something else.
+    fn tell_effect(
+        &self,
+        place: &Place,
+        environment: &Environment,
+        screen: &mut Screen<'_>,
+    ) -> Result<Exit, Failure> {
+        let stored = Stored::read_at(&place.path());
+        let decision = place.decide(environment, &stored, screen.now);
+        let by = &decision.decided_by;
+        match decision.state {
+            state if state == self.wanted => writeln!(screen.stdout)?,
+            Consent::Enabled => writeln!(screen.stdout, "; on for now because of {by}")?,
+            Consent::Disabled | Consent::Undecided => {
+                writeln!(screen.stdout, "; off for now because of {by}")?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Says what holds now in each profile where it is something else.
+    fn tell_effects(
+        &self,
+        place: &Place,
+        environment: &Environment,
+        screen: &mut Screen<'_>,
+    ) -> Result<Exit, Failure> {
+        writeln!(screen.stdout)?;
+        for place in place.profiles()? {
+            let stored = Stored::read_at(&place.path());
+            let decision = place.decide(environment, &stored, screen.now);
+            if decision.state != self.wanted {
+                writeln!(
+                    screen.stdout,
+                    "profile {} is {} because of {}",
+                    place.profile, decision.state, decision.decided_by
+                )?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Says what became of the stored choice.
+fn change(before: &Stored, wanted: Consent) -> String {
+    match before {
+        Stored::Choice(choice) if choice.consent == wanted => {
+            "it was already, nothing changed".to_owned()
+        }
+        Stored::Choice(choice) if choice.consent != Consent::Undecided => {
+            format!("saved, was {}", choice.consent)
+        }
+        Stored::Missing | Stored::Choice(_) | Stored::Damaged { .. } | Stored::Newer { .. } => {
+            "saved".to_owned()
+        }
+    }
+}
+
+/// Makes a new installation id, and says what holds now.
 pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let path = place.path();
     let installation = consent::reset(&path).map_err(|error| {
@@ -83,6 +196,13 @@ pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Fail
         }
     })?;
     writeln!(screen.stdout, "uuid: {}", installation.id)?;
+    writeln!(
+        screen.stdout,
+        "id, salt and host are new for {} (profile {}); the choice stays {}",
+        place.source,
+        place.profile,
+        Stored::read_at(&path).consent()
+    )?;
     Ok(Exit::Done)
 }
 
@@ -93,17 +213,22 @@ of the application and the variable <APP>_TELEMETRY are stronger; `localtel stat
 
 Examples:
   localtel --app myapp enable
-  localtel --app myapp --profile work enable";
+  localtel --app myapp --profile work enable
+  localtel --app myapp enable --all-profiles      profiles with a choice of their own keep it";
 
 /// Examples for `disable`.
 pub(crate) const DISABLE_EXAMPLES: &str = "\
+The choice is stored before anything is removed; without --yes, and with nobody to ask, only the \
+choice is stored and the command fails.
+
 Examples:
   localtel --app myapp disable
-  localtel --app myapp clear          also remove what was recorded";
+  localtel --app myapp disable --clear            also remove what was recorded, after asking
+  localtel --app myapp disable --all-profiles --clear --yes";
 
 /// Examples for `reset`.
 pub(crate) const RESET_EXAMPLES: &str = "\
-The id and the salt of the hashes are both replaced; the choice stays. Records that \
+The id, the salt of the hashes and the hash of the host are all replaced; the choice stays. Records that \
 are already there keep the old id; `localtel clear` removes them.
 
 Examples:

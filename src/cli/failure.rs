@@ -168,6 +168,12 @@ fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
         Some(format!(
             "a part of {path} is a file; name another directory with --dir"
         ))
+    } else if kind == io::ErrorKind::ReadOnlyFilesystem {
+        Some(
+            "make it writable; until then DO_NOT_TRACK=1, or <APP>_TELEMETRY with `on` or `off`, \
+             decides for one run without writing"
+                .to_owned(),
+        )
     } else if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
         if path == super::screen::STDOUT {
             return None;
@@ -207,6 +213,7 @@ mod tests {
             io::ErrorKind::PermissionDenied,
             io::ErrorKind::NotADirectory,
             io::ErrorKind::StorageFull,
+            io::ErrorKind::ReadOnlyFilesystem,
         ] {
             assert!(text_of(kind).contains("\nhint: "), "{kind:?}");
         }

@@ -5,12 +5,14 @@
 mod args;
 mod clear;
 mod consent;
+mod doctor;
 mod exit;
 mod facts;
 mod failure;
 mod manual;
 mod pager;
 mod place;
+mod profiles;
 mod record;
 mod run;
 mod sanitize;
@@ -108,9 +110,11 @@ fn dispatch(
         Command::Tail(args) => Ok(show::run(&args.into_tail(), &find()?.path(), screen)?),
         Command::Clear(args) => clear::run(&find()?, &args, screen),
         Command::Status(args) => status::run(&find()?, &args, environment, screen),
-        Command::Enable => consent::enable(&find()?, environment, screen),
-        Command::Disable => consent::disable(&find()?, environment, screen),
+        Command::Enable(args) => consent::enable(&find()?, &args, environment, screen),
+        Command::Disable(args) => consent::disable(&find()?, &args, environment, screen),
         Command::Reset => consent::reset(&find()?, screen),
+        Command::Profiles(args) => profiles::run(&find()?, &args, environment, screen),
+        Command::Doctor(args) => doctor::run(&find()?, &args, environment, screen),
         Command::Record(args) => record::run(&find()?, args, screen),
         Command::Run(args) => {
             let place = find();

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use time::OffsetDateTime;
+
 use super::args::PlaceArgs;
 use super::facts;
 use super::failure::Failure;
@@ -39,17 +41,44 @@ impl Place {
         directory::of_profile(&self.base, &self.profile)
     }
 
-    /// Decides from outside the application: its flag, and what it does when undecided, are unknown here.
-    pub(crate) fn decide(&self, environment: &Environment, stored: &Stored) -> Decision {
-        decide(&Inputs {
+    /// Decides from outside the application: its flag is unknown here, and what it does when undecided is
+    /// known only where it waits for a grace, which is then stored with its first use.
+    pub(crate) fn decide(
+        &self,
+        environment: &Environment,
+        stored: &Stored,
+        now: OffsetDateTime,
+    ) -> Decision {
+        let do_not_track = environment.do_not_track();
+        let variable = environment.telemetry(&self.source);
+        let inputs = Inputs {
             executables: &[],
-            do_not_track: environment.do_not_track().as_deref(),
+            do_not_track: do_not_track.as_deref(),
             flag: Consent::Undecided,
-            variable: environment.telemetry(&self.source).as_ref(),
+            variable: variable.as_ref(),
             stored,
-            stored_for_all: &Stored::Missing,
-            when_undecided: WhenUndecided::Refuse,
-        })
+            stored_for_all: &Stored::read_for_all_at(&self.base),
+            when_undecided: stored
+                .first_use()
+                .map_or(WhenUndecided::Refuse, |first_use| {
+                    WhenUndecided::RecordAfter(first_use.grace)
+                }),
+        };
+        decide(&inputs, now)
+    }
+
+    /// Returns the places of all profiles of this source that have a directory, the default one first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the profiles are there but cannot be listed.
+    pub(crate) fn profiles(&self) -> Result<Vec<Self>, Failure> {
+        let profiles = directory::profiles(&self.base)?;
+        let place = |profile| Self {
+            profile,
+            ..self.clone()
+        };
+        Ok(profiles.into_iter().map(place).collect())
     }
 
     /// Returns the words that name this place to another command.

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use super::failure::Failure;
 use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
-use crate::consent::{Decision, Stored};
+use crate::consent::{Consent, Decision, Origin, Stored, rough};
 use crate::environment::Environment;
 use crate::record::format_timestamp;
 use crate::summary::Summary;
@@ -34,8 +35,13 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let path = place.path();
     let stored = Stored::read_at(&path);
-    let decision = place.decide(environment, &stored);
+    let decision = place.decide(environment, &stored, screen.now);
     let mut report = Report::new(place, &path, &stored, &decision);
+    report.copied = match stored.origin_at(&path) {
+        Origin::Here => Some(false),
+        Origin::Elsewhere => Some(true),
+        Origin::Unknown => None,
+    };
     match Summary::read(&path) {
         Ok(summary) => report.storage = Some(summary),
         // That nothing was ever recorded is no problem.
@@ -69,6 +75,14 @@ struct Report {
     problems: Vec<String>,
     /// The stored choice, whether or not it decided.
     stored: Option<Kept>,
+    /// The choice stored for all profiles, whether or not it decided.
+    stored_for_all: Option<Kept>,
+    /// When an application that waits for a grace was first used.
+    first_seen: Option<String>,
+    /// How many seconds of the grace remain, rounded up; nothing is recorded in them.
+    grace_left_seconds: Option<u64>,
+    /// Whether the directory was made on another machine or by another user, if it says so.
+    copied: Option<bool>,
     /// Whose telemetry it is.
     source: String,
     /// Which set of it.
@@ -106,16 +120,27 @@ struct Kept {
     by: Option<String>,
 }
 
-impl Report {
-    fn new(place: &Place, path: &Path, stored: &Stored, decision: &Decision) -> Self {
-        let kept = match stored {
-            Stored::Choice(choice) => Some(Kept {
+impl Kept {
+    fn of(stored: &Stored) -> Option<Self> {
+        match stored {
+            Stored::Choice(choice) => Some(Self {
                 consent: choice.consent.to_string(),
                 decided: choice.decided.clone(),
                 by: choice.by.clone(),
             }),
             Stored::Missing | Stored::Damaged { .. } | Stored::Newer { .. } => None,
-        };
+        }
+    }
+}
+
+/// Rounds up: it is never over before that.
+fn whole_seconds(left: Duration) -> u64 {
+    left.as_secs()
+        .saturating_add(u64::from(left.subsec_nanos() > 0))
+}
+
+impl Report {
+    fn new(place: &Place, path: &Path, stored: &Stored, decision: &Decision) -> Self {
         Self {
             status: decision.state.to_string(),
             uuid: stored.installation().map(|own| own.id.to_string()),
@@ -134,7 +159,14 @@ impl Report {
                 })
                 .collect(),
             problems: decision.problems.clone(),
-            stored: kept,
+            stored: Kept::of(stored),
+            stored_for_all: Kept::of(&Stored::read_for_all_at(&place.base)),
+            first_seen: stored
+                .first_use()
+                .filter(|_| decision.state == Consent::Undecided)
+                .map(|first_use| format_timestamp(first_use.seen)),
+            grace_left_seconds: decision.grace_left.map(whole_seconds),
+            copied: None,
             source: place.source.to_string(),
             profile: place.profile.to_string(),
             directory: path.display().to_string(),
@@ -163,6 +195,18 @@ impl Report {
             " (not there yet)"
         };
         writeln!(out, "directory: {}{missing}", Sanitized(&self.directory))?;
+        match (self.grace_left_seconds, &self.first_seen) {
+            (Some(seconds), _) => {
+                writeln!(out, "grace: {} left", rough(Duration::from_secs(seconds)))?;
+            }
+            (None, Some(_)) => {
+                writeln!(out, "grace: over, events are recorded until you decide")?;
+            }
+            (None, None) => {}
+        }
+        if self.copied == Some(true) {
+            writeln!(out, "copied: {COPIED}")?;
+        }
         if let Some(problem) = &self.storage_problem {
             writeln!(out, "storage: unreadable: {}", Sanitized(problem))?;
         }
@@ -173,10 +217,11 @@ impl Report {
 
     /// Says when and by what the stored choice was made, where it is the one that holds.
     fn when(&self) -> String {
-        let kept = self
-            .stored
-            .as_ref()
-            .filter(|_| self.decided_by.kind == "choice");
+        let kept = match self.decided_by.kind {
+            "choice" => self.stored.as_ref(),
+            "choice_for_all" => self.stored_for_all.as_ref(),
+            _ => None,
+        };
         let parts: Vec<&str> = kept
             .into_iter()
             .flat_map(|kept| [kept.by.as_deref(), kept.decided.as_deref()])
@@ -217,6 +262,9 @@ fn print_storage(out: &mut dyn Write, storage: &Summary) -> io::Result<()> {
     )?;
     writeln!(out, "damage: {}", count(storage.damage, "unreadable item"))
 }
+
+/// What a copied home means and what to do.
+pub(crate) const COPIED: &str = "this directory was made on another machine or by another user; `localtel reset` makes a new id";
 
 /// Examples for `status`.
 pub(crate) const EXAMPLES: &str = "\

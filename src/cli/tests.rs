@@ -181,6 +181,10 @@ fn the_status_for_machines_has_keys_that_stay() {
         "overruled",
         "problems",
         "stored",
+        "stored_for_all",
+        "first_seen",
+        "grace_left_seconds",
+        "copied",
         "source",
         "profile",
         "directory",
@@ -210,9 +214,14 @@ fn a_reset_prints_the_new_id_and_keeps_the_choice() {
         first.starts_with("uuid: ") && first != second,
         "{first}{second}"
     );
+    let (uuid, effect) = second.split_once('\n').unwrap();
+    assert_eq!(
+        effect,
+        "id, salt and host are new for myapp (profile default); the choice stays enabled\n"
+    );
     let (_, status, _) = home.run("status");
     assert!(
-        status.starts_with(&format!("status: enabled\n{second}")),
+        status.starts_with(&format!("status: enabled\n{uuid}\n")),
         "{status}"
     );
 }

@@ -1,20 +1,27 @@
 //! Whether anything may be recorded: the words for consent and the decision between everyone who has a
-//! say in it, as a function of values. What was stored, and how, is `stored`'s; where the values come
-//! from is `environment`'s and the caller's.
+//! say in it, as a function of values. What was stored, and how, is `stored`'s; what an installation is,
+//! is `identity`'s; where the values come from is `environment`'s and the caller's.
 
+mod identity;
 mod stored;
+#[cfg(test)]
+mod table;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
+
+use time::OffsetDateTime;
 
 use crate::environment::Variable;
 use crate::error::{Error, Result};
 
+pub(crate) use identity::{Installation, Origin};
 #[cfg(test)]
 use stored::Choice;
-pub(crate) use stored::{Installation, Stored, installation};
 #[cfg(feature = "cli")]
-pub(crate) use stored::{reset, store_choice};
+pub(crate) use stored::{Scope, reset, store_choice_of};
+pub(crate) use stored::{Stored, installation, remember_first_use};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -84,6 +91,10 @@ pub enum WhenUndecided {
     Refuse,
     /// It records, on this machine only, until somebody disables it.
     Record,
+    /// It records nothing for so long after its first use, which is remembered without recording
+    /// anything, so that it can ask; after that it records, on this machine only, until somebody
+    /// disables it. [`Decision::grace_left`] says how long remains.
+    RecordAfter(Duration),
 }
 
 /// Who decided, or would have.
@@ -168,6 +179,9 @@ pub struct Decision {
     pub overruled: Vec<Overruled>,
     /// What could not be understood and therefore counted as disabled.
     pub problems: Vec<String>,
+    /// How long nothing is recorded yet, while nobody has decided and the application waits for a grace
+    /// to pass.
+    pub grace_left: Option<Duration>,
 }
 
 impl Decision {
@@ -177,9 +191,13 @@ impl Decision {
             Consent::Undecided if self.is_recording => {
                 "nobody has decided, and the application records until somebody does".to_owned()
             }
-            Consent::Undecided => {
-                "nobody has decided, and until then nothing is recorded".to_owned()
-            }
+            Consent::Undecided => match self.grace_left {
+                Some(left) => format!(
+                    "nobody has decided, and for another {} nothing is recorded",
+                    rough(left)
+                ),
+                None => "nobody has decided, and until then nothing is recorded".to_owned(),
+            },
             Consent::Enabled | Consent::Disabled => {
                 let mut reason = format!("{} by {}", self.state, self.decided_by);
                 for problem in &self.problems {
@@ -190,6 +208,17 @@ impl Decision {
             }
         }
     }
+}
+
+/// Says how long something takes in its largest unit, rounded up: it is never over before that.
+pub(crate) fn rough(duration: Duration) -> String {
+    let seconds = duration
+        .as_secs()
+        .saturating_add(u64::from(duration.subsec_nanos() > 0));
+    let units = [(DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (60, "m")];
+    let fitting = units.iter().find(|(size, _)| seconds >= 2 * size);
+    let (size, unit) = fitting.copied().unwrap_or((1, "s"));
+    format!("{}{unit}", seconds.div_ceil(size))
 }
 
 /// Everyone who has a say, the strongest first.
@@ -212,27 +241,19 @@ pub(crate) struct Inputs<'a> {
 }
 
 /// Decides whether events are recorded: the strongest who says anything is obeyed, whoever wanted
-/// something else is listed, and what cannot be understood counts as disabled.
-pub(crate) fn decide(inputs: &Inputs<'_>) -> Decision {
+/// something else is listed, and what cannot be understood counts as disabled. While nobody says
+/// anything, a grace runs from the first use that is stored for the profile, or from now.
+pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     let mut opinions = opinions(inputs).into_iter();
-    let mut problems = Vec::new();
     let Some(first) = opinions.next() else {
-        return Decision {
-            state: Consent::Undecided,
-            is_recording: match inputs.when_undecided {
-                WhenUndecided::Refuse => false,
-                WhenUndecided::Record => true,
-            },
-            decided_by: DecidedBy::Nobody,
-            is_locked: false,
-            overruled: Vec::new(),
-            problems,
-        };
+        return undecided(inputs, now);
     };
+    let mut problems = Vec::new();
     problems.extend(first.problem);
     let mut overruled = Vec::new();
     for weaker in opinions {
-        problems.extend(weaker.problem);
+        // A directory that cannot be opened is the same problem for all that is stored in it.
+        problems.extend(weaker.problem.filter(|problem| !problems.contains(problem)));
         if weaker.wants != first.wants {
             overruled.push(Overruled {
                 by: weaker.by,
@@ -250,6 +271,29 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Decision {
         decided_by: first.by,
         overruled,
         problems,
+        grace_left: None,
+    }
+}
+
+/// Decides where nobody says anything: the application does what it does when undecided.
+fn undecided(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
+    let (is_recording, grace_left) = match inputs.when_undecided {
+        WhenUndecided::Refuse => (false, None),
+        WhenUndecided::Record => (true, None),
+        WhenUndecided::RecordAfter(grace) => {
+            let first_use = inputs.stored.first_use();
+            let left = first_use.map_or(grace, |first_use| first_use.left(grace, now));
+            (left.is_zero(), Some(left).filter(|left| !left.is_zero()))
+        }
+    };
+    Decision {
+        state: Consent::Undecided,
+        is_recording,
+        decided_by: DecidedBy::Nobody,
+        is_locked: false,
+        overruled: Vec::new(),
+        problems: Vec::new(),
+        grace_left,
     }
 }
 
@@ -323,6 +367,8 @@ fn of_stored(by: DecidedBy, stored: &Stored) -> Opinion {
     }
 }
 
+const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
+const HOUR_SECONDS: u64 = 60 * 60;
 /// The words that enable.
 const ENABLED_WORDS: &[&str] = &[
     "1", "t", "true", "y", "yes", "on", "enable", "enabled", "optin", "opt-in", "allow",

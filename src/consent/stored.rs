@@ -1,13 +1,11 @@
 //! The stored choice and the installation id: `consent.json`, one small file that is replaced as a
-//! whole under the directory's lock, so that decision and id cannot disagree. Who else has a say is
-//! the parent's.
+//! whole under the directory's lock, so that decision and id cannot disagree; and `consent.all.json`
+//! beside it, the choice for all profiles, in the same format. Who else has a say is the parent's, and
+//! what an installation is, is `identity`'s.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
-#[cfg(any(feature = "cli", test))]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -15,14 +13,42 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::Consent;
+#[cfg(feature = "cli")]
+use super::identity::Origin;
+use super::identity::{Installation, NoHash, Salt};
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(any(feature = "cli", test))]
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::lock::{LockFile, Locked};
 use crate::store::segment::FileName;
 
-/// What `consent.json` says.
+/// Whom a stored choice is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// One profile: `consent.json` in its directory, which also holds its installation.
+    Profile,
+    /// All profiles that have no choice of their own: `consent.all.json` in the default one's directory.
+    AllProfiles,
+}
+
+impl Scope {
+    /// Returns the name of the file.
+    pub(crate) const fn file(self) -> FileName {
+        match self {
+            Self::Profile => FileName::Consent,
+            Self::AllProfiles => FileName::ConsentForAll,
+        }
+    }
+
+    const fn partial(self) -> FileName {
+        match self {
+            Self::Profile => FileName::ConsentPartial,
+            Self::AllProfiles => FileName::ConsentForAllPartial,
+        }
+    }
+}
+
+/// What a file of consent says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stored {
     /// There is none: nobody has decided.
@@ -36,6 +62,8 @@ pub(crate) enum Stored {
     },
     /// A newer version wrote it. It counts as disabled and is never replaced.
     Newer {
+        /// Which file it is.
+        file: FileName,
         /// The format it is in.
         format: u32,
     },
@@ -50,8 +78,44 @@ pub(crate) struct Choice {
     pub(crate) decided: Option<String>,
     /// By what command or call.
     pub(crate) by: Option<String>,
+    /// When an application was first used that records after a while of silence.
+    pub(crate) first_use: Option<FirstUse>,
     /// The installation, once something was recorded.
     pub(crate) installation: Option<Installation>,
+}
+
+/// The first use of an application that records after a grace, remembered without recording anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FirstUse {
+    /// When it was.
+    pub(crate) seen: OffsetDateTime,
+    /// How long the application said it would wait, in whole seconds, for those who look from outside.
+    pub(crate) grace: Duration,
+}
+
+impl FirstUse {
+    fn at(seen: OffsetDateTime, grace: Duration) -> Self {
+        // Whole seconds, and never fewer than the application waits.
+        let seconds = grace
+            .as_secs()
+            .saturating_add(u64::from(grace.subsec_nanos() > 0));
+        Self {
+            seen,
+            grace: Duration::from_secs(seconds),
+        }
+    }
+
+    /// Tells whether it is remembered with that grace.
+    pub(crate) fn is_of(self, grace: Duration) -> bool {
+        self == Self::at(self.seen, grace)
+    }
+
+    /// Returns how much of a grace is left. A clock that stands before the first use has not moved yet:
+    /// jumping backwards makes the wait longer and never shorter.
+    pub(crate) fn left(self, grace: Duration, now: OffsetDateTime) -> Duration {
+        let elapsed = Duration::try_from(now - self.seen).unwrap_or(Duration::ZERO);
+        grace.saturating_sub(elapsed)
+    }
 }
 
 impl Choice {
@@ -61,70 +125,9 @@ impl Choice {
             consent,
             decided: None,
             by: None,
+            first_use: None,
             installation: None,
         }
-    }
-}
-
-/// A random id for this directory, and the salt that makes its hashes worthless elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Installation {
-    /// The id; it says nothing about the machine or its user.
-    pub(crate) id: Uuid,
-    /// The salt.
-    pub(crate) salt: Salt,
-}
-
-impl Installation {
-    fn random() -> Self {
-        Self {
-            id: Uuid::new_v4(),
-            salt: Salt::random(),
-        }
-    }
-}
-
-/// 32 random bytes.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Salt([u8; Self::BYTES]);
-
-impl Salt {
-    const BYTES: usize = 32;
-
-    /// A version 4 id is 16 bytes of the system's randomness, of which the bytes 6 and 8 hold its
-    /// version and variant: the first six of six ids are more than enough and wholly random.
-    fn random() -> Self {
-        let ids = [(); 6].map(|()| Uuid::new_v4().into_bytes());
-        let random = ids.iter().flat_map(|id| id.iter().take(6));
-        let mut salt = [0; Self::BYTES];
-        for (byte, random) in salt.iter_mut().zip(random) {
-            *byte = *random;
-        }
-        Self(salt)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        if text.len() != Self::BYTES * 2 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return None;
-        }
-        let mut salt = [0; Self::BYTES];
-        for (byte, digits) in salt.iter_mut().zip(text.as_bytes().chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-        }
-        Some(Self(salt))
-    }
-}
-
-impl fmt::Display for Salt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// Whoever knows the salt can guess what was hashed, so it is kept out of messages.
-impl fmt::Debug for Salt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Salt({} bytes)", Self::BYTES)
     }
 }
 
@@ -139,9 +142,69 @@ struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_seen: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     installation: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     salt: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+}
+
+impl Written {
+    fn choice(self) -> std::result::Result<Choice, String> {
+        let installation = self.installation()?;
+        let first_use = self.first_use()?;
+        let consent = match self.consent {
+            None => Consent::Undecided,
+            Some(word) => word.parse().map_err(|error: Error| error.to_string())?,
+        };
+        self.decided.as_deref().map(parse_time).transpose()?;
+        Ok(Choice {
+            consent,
+            decided: self.decided,
+            by: self.by,
+            first_use,
+            installation,
+        })
+    }
+
+    fn installation(&self) -> std::result::Result<Option<Installation>, String> {
+        let host = match self.host.as_deref().map(str::parse) {
+            None => None,
+            Some(Ok(host)) => Some(host),
+            Some(Err(NoHash)) => return Err("its host is not 64 hexadecimal digits".to_owned()),
+        };
+        match (self.installation, self.salt.as_deref(), host) {
+            (None, None, None) => Ok(None),
+            (Some(id), Some(salt), host) => Ok(Some(Installation {
+                id,
+                salt: Salt::parse(salt).ok_or("its salt is not 64 hexadecimal digits")?,
+                host,
+            })),
+            (Some(_), None, _) => Err("it has an installation id without its salt".to_owned()),
+            (None, Some(_), _) => Err("it has a salt without its installation id".to_owned()),
+            (None, None, Some(_)) => Err("it has a host without its installation id".to_owned()),
+        }
+    }
+
+    fn first_use(&self) -> std::result::Result<Option<FirstUse>, String> {
+        match (self.first_seen.as_deref(), self.grace_seconds) {
+            (None, None) => Ok(None),
+            (Some(seen), Some(seconds)) => Ok(Some(FirstUse {
+                seen: parse_time(seen)?,
+                grace: Duration::from_secs(seconds),
+            })),
+            (Some(_), None) => Err("it has a first use without its grace".to_owned()),
+            (None, Some(_)) => Err("it has a grace without its first use".to_owned()),
+        }
+    }
+}
+
+fn parse_time(text: &str) -> std::result::Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|error| format!("its time is none: {error}"))
 }
 
 /// All that is asked of a file before its format is known.
@@ -151,21 +214,35 @@ struct Probe {
 }
 
 impl Stored {
-    /// Reads what is stored in that directory.
+    /// Reads what is stored for the profile of that directory.
     pub(crate) fn read(directory: &Directory) -> Self {
-        match directory.read_small(&FileName::Consent.to_string(), BYTES_MAX) {
-            Ok(bytes) => Self::parse(&bytes),
+        Self::read_of(directory, Scope::Profile)
+    }
+
+    /// Reads what is stored for the profile at that path, where there may be no directory at all.
+    pub(crate) fn read_at(path: &Path) -> Self {
+        Self::read_of_at(path, Scope::Profile)
+    }
+
+    /// Reads what is stored for all profiles, given the directory of the default one.
+    pub(crate) fn read_for_all_at(base: &Path) -> Self {
+        Self::read_of_at(base, Scope::AllProfiles)
+    }
+
+    pub(super) fn read_of(directory: &Directory, scope: Scope) -> Self {
+        let file = scope.file();
+        match directory.read_small(&file.to_string(), BYTES_MAX) {
+            Ok(bytes) => Self::parse(&bytes, file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(error) => Self::Damaged {
-                reason: format!("consent.json cannot be read: {error}"),
+                reason: format!("{file} cannot be read: {error}"),
             },
         }
     }
 
-    /// Reads what is stored at that path, where there may be no directory at all.
-    pub(crate) fn read_at(path: &Path) -> Self {
+    fn read_of_at(path: &Path, scope: Scope) -> Self {
         match Directory::open(path, Access::Read) {
-            Ok(directory) => Self::read(&directory),
+            Ok(directory) => Self::read_of(&directory, scope),
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(OpenError::Io(error)) => Self::Damaged {
                 reason: format!("the directory cannot be opened: {error}"),
@@ -176,45 +253,27 @@ impl Stored {
         }
     }
 
-    fn parse(bytes: &[u8]) -> Self {
-        Self::try_parse(bytes).unwrap_or_else(|reason| Self::Damaged {
-            reason: format!("consent.json is damaged: {reason}"),
+    pub(super) fn parse(bytes: &[u8], file: FileName) -> Self {
+        Self::try_parse(bytes, file).unwrap_or_else(|reason| Self::Damaged {
+            reason: format!("{file} is damaged: {reason}"),
         })
     }
 
-    fn try_parse(bytes: &[u8]) -> std::result::Result<Self, String> {
+    fn try_parse(bytes: &[u8], file: FileName) -> std::result::Result<Self, String> {
         let no_json = |error: serde_json::Error| format!("it is not as we write it: {error}");
+        // A list would be taken as well, its items for the fields in their order.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err("it is a list and no object".to_owned());
+        }
         let Probe { format } = serde_json::from_slice(bytes).map_err(no_json)?;
         if format > FORMAT {
-            return Ok(Self::Newer { format });
+            return Ok(Self::Newer { file, format });
         }
         if format != FORMAT {
             return Err(format!("format {format} never existed"));
         }
         let written: Written = serde_json::from_slice(bytes).map_err(no_json)?;
-        let consent = match written.consent {
-            None => Consent::Undecided,
-            Some(word) => word.parse().map_err(|error: Error| error.to_string())?,
-        };
-        let installation = match (written.installation, written.salt.as_deref()) {
-            (None, None) => None,
-            (Some(id), Some(salt)) => Some(Installation {
-                id,
-                salt: Salt::parse(salt).ok_or("its salt is not 64 hexadecimal digits")?,
-            }),
-            (Some(_), None) => return Err("it has an installation id without its salt".to_owned()),
-            (None, Some(_)) => return Err("it has a salt without its installation id".to_owned()),
-        };
-        if let Some(decided) = &written.decided {
-            OffsetDateTime::parse(decided, &Rfc3339)
-                .map_err(|error| format!("its time is none: {error}"))?;
-        }
-        Ok(Self::Choice(Choice {
-            consent,
-            decided: written.decided,
-            by: written.by,
-            installation,
-        }))
+        Ok(Self::Choice(written.choice()?))
     }
 
     /// Returns what it amounts to: what cannot be understood is disabled.
@@ -234,20 +293,39 @@ impl Stored {
         }
     }
 
+    /// Tells whether the installation was made here, for the directory at that path.
+    #[cfg(feature = "cli")]
+    pub(crate) fn origin_at(&self, path: &Path) -> Origin {
+        match (self.installation(), Directory::open(path, Access::Read)) {
+            (Some(installation), Ok(directory)) => installation.origin(&directory),
+            (None, _) | (_, Err(_)) => Origin::Unknown,
+        }
+    }
+
+    /// Returns the first use that was remembered, if one was and it can be read.
+    pub(crate) fn first_use(&self) -> Option<FirstUse> {
+        match self {
+            Self::Choice(choice) => choice.first_use,
+            Self::Missing | Self::Damaged { .. } | Self::Newer { .. } => None,
+        }
+    }
+
     /// Says what is wrong with it, if anything is.
     pub(crate) fn problem(&self) -> Option<String> {
         match self {
             Self::Missing | Self::Choice(_) => None,
             Self::Damaged { reason } => Some(format!("{reason}; this counts as disabled")),
-            Self::Newer { format } => Some(format!(
-                "consent.json is of format {format}, which only a newer localtel understands; \
+            Self::Newer { file, format } => Some(format!(
+                "{file} is of format {format}, which only a newer localtel understands; \
                  this counts as disabled"
             )),
         }
     }
 }
 
-/// Stores a choice, and returns what stood there before. The installation, if there is one, stays.
+/// Stores a choice for the profile of that directory or, in the directory of the default one, for all
+/// profiles, and returns what stood there before. The installation, if there is one, stays. A choice
+/// that stands there already is left alone, also where nothing could be written.
 ///
 /// A damaged file is replaced, for somebody has now decided; one of a newer version is not.
 ///
@@ -255,31 +333,43 @@ impl Stored {
 ///
 /// Fails if the directory cannot be made or written, or a newer version wrote the file.
 #[cfg(any(feature = "cli", test))]
-pub(crate) fn store_choice(
+pub(crate) fn store_choice_of(
     path: &Path,
+    scope: Scope,
     consent: Consent,
     by: &str,
     now: OffsetDateTime,
 ) -> Result<Stored> {
+    let before = Stored::read_of_at(path, scope);
+    if matches!(&before, Stored::Choice(choice) if choice.consent == consent) {
+        return Ok(before);
+    }
     let directory = open_to_write(path)?;
     let locked = lock(&directory, Instant::now() + PATIENCE)?;
-    let before = Stored::read(&directory);
+    let before = Stored::read_of(&directory, scope);
     if let Stored::Newer { .. } = before {
-        return Err(unfit(&directory, &before));
+        return Err(unfit(&directory, scope, &before));
     }
     let choice = Choice {
         consent,
         decided: Some(format_timestamp(now)),
         by: Some(by.to_owned()),
+        first_use: before.first_use(),
         installation: before.installation().cloned(),
     };
-    write(&directory, &choice)?;
+    write(&directory, scope, &choice)?;
     drop(locked);
     Ok(before)
 }
 
-/// Makes a new installation id and a new salt, so that nothing recorded from now on can be linked with
-/// what was recorded before, and keeps the choice.
+/// Stores a choice for one profile: see [`store_choice_of`].
+#[cfg(test)]
+fn store_choice(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) -> Result<Stored> {
+    store_choice_of(path, Scope::Profile, consent, by, now)
+}
+
+/// Makes a new installation id, a new salt and a new hash of the host, so that nothing recorded from now
+/// on can be linked with what was recorded before, and keeps the choice.
 ///
 /// # Errors
 ///
@@ -289,8 +379,10 @@ pub(crate) fn store_choice(
 pub(crate) fn reset(path: &Path) -> Result<Installation> {
     let directory = open_to_write(path)?;
     let locked = lock(&directory, Instant::now() + PATIENCE)?;
-    let installation = Installation::random();
-    write(&directory, &with_installation(&directory, &installation)?)?;
+    let installation = Installation::make(&directory);
+    let mut choice = choice_to_keep(&directory)?;
+    choice.installation = Some(installation.clone());
+    write(&directory, Scope::Profile, &choice)?;
     drop(locked);
     Ok(installation)
 }
@@ -306,29 +398,56 @@ pub(crate) fn installation(directory: &Directory, deadline: Instant) -> Result<I
         return Ok(installation.clone());
     }
     let locked = lock(directory, deadline)?;
-    if let Some(installation) = Stored::read(directory).installation() {
-        return Ok(installation.clone());
+    let mut choice = choice_to_keep(directory)?;
+    if let Some(installation) = choice.installation {
+        return Ok(installation);
     }
-    let installation = Installation::random();
-    write(directory, &with_installation(directory, &installation)?)?;
+    let installation = Installation::make(directory);
+    choice.installation = Some(installation.clone());
+    write(directory, Scope::Profile, &choice)?;
     drop(locked);
     Ok(installation)
 }
 
-fn with_installation(directory: &Directory, installation: &Installation) -> Result<Choice> {
-    let mut choice = match Stored::read(directory) {
-        Stored::Missing => Choice::of(Consent::Undecided),
-        Stored::Choice(choice) => choice,
+/// Remembers when an application that records after a grace was first used, and how long it waits; a
+/// first use that is remembered already stays. Returns what is stored then: somebody may have decided
+/// meanwhile.
+///
+/// # Errors
+///
+/// Fails if the file cannot be understood or written, or the lock is not free before the deadline.
+pub(crate) fn remember_first_use(
+    directory: &Directory,
+    grace: Duration,
+    now: OffsetDateTime,
+    deadline: Instant,
+) -> Result<Stored> {
+    let locked = lock(directory, deadline)?;
+    let mut choice = choice_to_keep(directory)?;
+    let seen = choice.first_use.map_or(now, |first_use| first_use.seen);
+    let first_use = Some(FirstUse::at(seen, grace));
+    if choice.first_use != first_use {
+        choice.first_use = first_use;
+        write(directory, Scope::Profile, &choice)?;
+    }
+    drop(locked);
+    Ok(Stored::read(directory))
+}
+
+/// Returns the profile's choice, to be written again with a change.
+fn choice_to_keep(directory: &Directory) -> Result<Choice> {
+    match Stored::read(directory) {
+        Stored::Missing => Ok(Choice::of(Consent::Undecided)),
+        Stored::Choice(choice) => Ok(choice),
         stored @ (Stored::Damaged { .. } | Stored::Newer { .. }) => {
-            return Err(unfit(directory, &stored));
+            Err(unfit(directory, Scope::Profile, &stored))
         }
-    };
-    choice.installation = Some(installation.clone());
-    Ok(choice)
+    }
 }
 
 /// INVARIANT: called only under the lock, so that nobody's change is lost.
-fn write(directory: &Directory, choice: &Choice) -> Result<()> {
+fn write(directory: &Directory, scope: Scope, choice: &Choice) -> Result<()> {
+    let installation = choice.installation.as_ref();
     let written = Written {
         format: FORMAT,
         consent: match choice.consent {
@@ -337,16 +456,19 @@ fn write(directory: &Directory, choice: &Choice) -> Result<()> {
         },
         decided: choice.decided.clone(),
         by: choice.by.clone(),
-        installation: choice.installation.as_ref().map(|own| own.id),
-        salt: choice.installation.as_ref().map(|own| own.salt.to_string()),
+        first_seen: choice.first_use.map(|first| format_timestamp(first.seen)),
+        grace_seconds: choice.first_use.map(|first| first.grace.as_secs()),
+        installation: installation.map(|own| own.id),
+        salt: installation.map(|own| own.salt.to_string()),
+        host: installation.and_then(|own| own.host.map(|host| host.to_string())),
     };
-    let name = FileName::Consent.to_string();
+    let name = scope.file().to_string();
     let path = directory.path().join(&name);
     let mut bytes = serde_json::to_vec(&written)
         .map_err(|error| Error::io("write", &path)(io::Error::from(error)))?;
     bytes.push(b'\n');
     directory
-        .replace(&name, &FileName::ConsentPartial.to_string(), &bytes)
+        .replace(&name, &scope.partial().to_string(), &bytes)
         .map_err(Error::io("write", &path))
 }
 
@@ -364,9 +486,9 @@ fn lock(directory: &Directory, deadline: Instant) -> Result<Locked> {
     }
 }
 
-fn unfit(directory: &Directory, stored: &Stored) -> Error {
+fn unfit(directory: &Directory, scope: Scope, stored: &Stored) -> Error {
     ErrorKind::Format {
-        path: directory.path().join(FileName::Consent.to_string()),
+        path: directory.path().join(scope.file().to_string()),
         reason: stored.problem().unwrap_or_default(),
     }
     .into()
@@ -451,10 +573,11 @@ mod tests {
             text,
             format!(
                 "{{\"format\":1,\"consent\":\"enabled\",\"decided\":\"{}\",\
-                 \"by\":\"localtel enable\",\"installation\":\"{}\",\"salt\":\"{}\"}}\n",
+                 \"by\":\"localtel enable\",\"installation\":\"{}\",\"salt\":\"{}\",\"host\":\"{}\"}}\n",
                 format_timestamp(now()),
                 id.id,
-                id.salt
+                id.salt,
+                id.host.unwrap()
             )
         );
         let mode = |name: &str| fs::metadata(path.join(name)).unwrap().permissions().mode();
@@ -482,6 +605,7 @@ mod tests {
         let after = reset(home.path()).unwrap();
         assert_ne!(after.id, before.id);
         assert_ne!(after.salt, before.salt);
+        assert_ne!(after.host, before.host);
         assert_eq!(id_at(home.path()), after);
         assert_eq!(choice_at(home.path()).consent, Consent::Enabled);
     }
@@ -517,10 +641,26 @@ mod tests {
             WHOLE.replace("000102", "+00102"),
             WHOLE.replace(&format!(",\"salt\":\"{salt}\""), ""),
             WHOLE.replace("2026-11-21T", "yesterday "),
+            WHOLE.replace("\"}", "\",\"host\":\"abc\"}"),
+            WHOLE.replace("\"}", "\",\"grace_seconds\":3600}"),
+            WHOLE.replace("\"}", "\",\"first_seen\":\"2026-11-21T08:15:30Z\"}"),
+            WHOLE.replace("\"}", "\",\"first_seen\":\"once\",\"grace_seconds\":1}"),
+            WHOLE.replace(
+                "\"}",
+                "\",\"first_seen\":\"2026-11-21T08:15:30Z\",\"grace_seconds\":-1}",
+            ),
+            format!(r#"{{"format":1,"host":"{salt}"}}"#),
+            format!(r#"{{"format":1,"salt":"{salt}"}}"#),
+            "\u{feff}{\"format\":1}".to_owned(),
+            "{\"format\":1,\"consent\":\"enabled\"".to_owned(),
+            "[1]".to_owned(),
         ];
-        assert!(matches!(Stored::parse(WHOLE.as_bytes()), Stored::Choice(_)));
+        assert!(matches!(
+            Stored::parse(WHOLE.as_bytes(), FileName::Consent),
+            Stored::Choice(_)
+        ));
         for text in broken {
-            let stored = Stored::parse(text.as_bytes());
+            let stored = Stored::parse(text.as_bytes(), FileName::Consent);
             assert!(
                 matches!(stored, Stored::Damaged { .. }),
                 "{text}: {stored:?}"
@@ -574,19 +714,17 @@ mod tests {
         let file = home.path().join("consent.json");
         let newer = r#"{"format":2,"consent":{"until":"2027"}}"#;
         fs::write(&file, newer).unwrap();
-        assert_eq!(Stored::read_at(home.path()), Stored::Newer { format: 2 });
+        let file_name = FileName::Consent;
+        assert_eq!(
+            Stored::read_at(home.path()),
+            Stored::Newer {
+                file: file_name,
+                format: 2
+            }
+        );
         assert!(store_choice(home.path(), Consent::Disabled, "test", now()).is_err());
         assert!(reset(home.path()).is_err());
         assert_eq!(fs::read_to_string(&file).unwrap(), newer);
-    }
-
-    #[test]
-    fn a_salt_shows_in_its_file_and_nowhere_else() {
-        let salt = Salt::random();
-        assert_eq!(Salt::parse(&salt.to_string()), Some(salt.clone()));
-        assert!(!format!("{salt:?}").contains(&salt.to_string()));
-        assert_ne!(salt, Salt::random());
-        assert!(salt.0.iter().any(|byte| *byte != 0));
     }
 
     #[test]
@@ -598,5 +736,83 @@ mod tests {
         directory.faults.plan(0, Fault::Sticky(28));
         assert!(installation(&directory, Instant::now() + PATIENCE).is_err());
         assert_eq!(choice_at(home.path()).consent, Consent::Disabled);
+    }
+
+    fn remembered_at(path: &Path, grace_seconds: u64, now: OffsetDateTime) -> Stored {
+        let directory = Directory::open(path, Access::Write).unwrap();
+        let grace = Duration::from_secs(grace_seconds);
+        remember_first_use(&directory, grace, now, Instant::now() + PATIENCE).unwrap()
+    }
+
+    #[test]
+    fn a_first_use_is_remembered_once_and_nothing_else_is_made() {
+        let home = tempfile::tempdir().unwrap();
+        let hour = time::Duration::HOUR;
+        let first = remembered_at(home.path(), 3600, now()).first_use().unwrap();
+        assert_eq!((first.seen, first.grace), (now(), Duration::from_hours(1)));
+        let later = remembered_at(home.path(), 60, now() + hour);
+        let expected = FirstUse {
+            seen: now(),
+            grace: Duration::from_mins(1),
+        };
+        assert_eq!(later.first_use(), Some(expected));
+        assert_eq!(later.installation(), None);
+        assert_eq!(later.consent(), Consent::Undecided);
+        assert_eq!(names(home.path()), ["consent.json", "lock"]);
+        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        assert_eq!(choice_at(home.path()).first_use, Some(expected));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_backwards_makes_the_wait_longer_and_never_shorter() {
+        let hour = Duration::from_hours(1);
+        let first = FirstUse {
+            seen: now(),
+            grace: hour,
+        };
+        let table = [
+            (time::Duration::ZERO, hour),
+            (time::Duration::minutes(18), Duration::from_mins(42)),
+            (time::Duration::minutes(-18), hour),
+            (time::Duration::days(-20_000), hour),
+            (time::Duration::hours(1), Duration::ZERO),
+            (time::Duration::days(20_000), Duration::ZERO),
+        ];
+        for (moved, left) in table {
+            assert_eq!(first.left(hour, now() + moved), left, "{moved}");
+        }
+        assert_eq!(first.left(Duration::MAX, now()), Duration::MAX);
+    }
+
+    #[test]
+    fn the_choice_for_all_profiles_stands_beside_that_of_the_default_one() {
+        let home = tempfile::tempdir().unwrap();
+        let all = Scope::AllProfiles;
+        store_choice_of(home.path(), all, Consent::Disabled, "test", now()).unwrap();
+        assert_eq!(names(home.path()), ["consent.all.json", "lock"]);
+        assert_eq!(Stored::read_at(home.path()), Stored::Missing);
+        let stored = Stored::read_for_all_at(home.path());
+        assert_eq!(stored.consent(), Consent::Disabled);
+        fs::write(home.path().join("consent.all.json"), r#"{"format":9}"#).unwrap();
+        let problem = Stored::read_for_all_at(home.path()).problem().unwrap();
+        assert!(problem.starts_with("consent.all.json is of format 9"));
+        let refused = store_choice_of(home.path(), all, Consent::Enabled, "test", now());
+        assert!(
+            refused
+                .unwrap_err()
+                .to_string()
+                .contains("consent.all.json")
+        );
+        assert!(id_at(home.path()).host.is_some());
+    }
+
+    #[test]
+    fn a_choice_that_stands_already_is_not_written_again() {
+        let home = tempfile::tempdir().unwrap();
+        store_choice(home.path(), Consent::Enabled, "first", now()).unwrap();
+        let later = now() + time::Duration::HOUR;
+        let before = store_choice(home.path(), Consent::Enabled, "second", later).unwrap();
+        assert_eq!(before.consent(), Consent::Enabled);
+        assert_eq!(choice_at(home.path()).by.as_deref(), Some("first"));
     }
 }

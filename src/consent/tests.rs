@@ -39,21 +39,31 @@ impl Case {
             name: "MYAPP_TELEMETRY".to_owned(),
             value: value.to_owned(),
         });
-        decide(&Inputs {
-            executables: &[self.executable.to_owned()],
-            do_not_track: self.do_not_track,
-            flag: self.flag,
-            variable: variable.as_ref(),
-            stored: &self.stored,
-            stored_for_all: &self.stored_for_all,
-            when_undecided: self.when_undecided,
-        })
+        decide(
+            &Inputs {
+                executables: &[self.executable.to_owned()],
+                do_not_track: self.do_not_track,
+                flag: self.flag,
+                variable: variable.as_ref(),
+                stored: &self.stored,
+                stored_for_all: &self.stored_for_all,
+                when_undecided: self.when_undecided,
+            },
+            OffsetDateTime::UNIX_EPOCH,
+        )
     }
 }
 
 fn damaged() -> Stored {
     Stored::Damaged {
         reason: "it ends in the middle".to_owned(),
+    }
+}
+
+fn newer() -> Stored {
+    Stored::Newer {
+        file: crate::store::segment::FileName::Consent,
+        format: 2,
     }
 }
 
@@ -156,7 +166,7 @@ fn the_strongest_who_says_anything_is_obeyed() {
         (case!(stored: damaged(), stored_for_all: ENABLED), Disabled, "choice"),
         (case!(stored: damaged(), when_undecided: WhenUndecided::Record), Disabled, "choice"),
         (case!(stored: damaged(), variable: Some("on")), Enabled, "variable"),
-        (case!(stored: Stored::Newer { format: 2 }), Disabled, "choice"),
+        (case!(stored: newer()), Disabled, "choice"),
         (case!(stored_for_all: damaged()), Disabled, "choice_for_all"),
     ];
     for (number, (case, state, kind)) in table.iter().enumerate() {
@@ -303,7 +313,7 @@ proptest! {
             stored: &stored,
             stored_for_all: &Stored::Missing,
             when_undecided: WhenUndecided::Refuse,
-        });
+        }, OffsetDateTime::UNIX_EPOCH);
         prop_assert!(!decision.is_recording || says_so);
     }
 }

@@ -555,14 +555,13 @@ mod tests {
     fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
         let environment = Environment::made_up("testapp", &[]);
         let answers = (Consent::Undecided, WhenUndecided::Record);
-        let mut watch = Watch::new(path, "testapp".parse().unwrap(), environment, answers);
-        let installation = watch
-            .installation(Instant::now() + Duration::from_secs(5))
-            .unwrap()
-            .id;
+        let source = "testapp".parse().unwrap();
+        let mut watch = Watch::new((path, path), source, environment, answers);
+        let decision = watch.open(clock::now()).unwrap();
+        let installation = Some(watch.installation().unwrap().id);
         let start = Start {
-            decision: watch.decide(),
-            installation: Some(installation),
+            decision,
+            installation,
         };
         Settings {
             path: path.to_owned(),

@@ -23,6 +23,12 @@ const DIRECTORY_MODE: Mode = Mode::RWXU;
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The mode of a closed segment: a hint for writers and a guard against slips.
 const CLOSED_MODE: Mode = Mode::RUSR;
+/// Where systems keep the machine's id: Linux with systemd, Linux with D-Bus alone, FreeBSD.
+const MACHINE_IDS: [&str; 3] = ["/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostid"];
+/// Ids have 32 or 36 characters; more than this is something else.
+const MACHINE_ID_BYTES_MAX: u64 = 128;
+/// Less than this tells no machine from another.
+const MACHINE_ID_BYTES_MIN: usize = 16;
 
 /// What makes a file the same file whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +195,36 @@ impl Directory {
     /// Tells whether the path still leads to this directory.
     pub(crate) fn is_current(&self) -> bool {
         rustix::fs::lstat(&self.path).is_ok_and(|stat| FileId::from(&stat) == self.id)
+    }
+
+    /// Returns its inode, which stays through reboots, remounts and renames and is another in a copy.
+    pub(crate) fn inode(&self) -> u64 {
+        self.id.inode
+    }
+
+    /// Says why it cannot serve to write, if so: it is another user's, or others may write to it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn check_is_private(&self) -> Result<(), OpenError> {
+        check_is_own(&rustix::fs::fstat(&self.fd).map_err(io::Error::from)?)
+    }
+
+    /// Returns the permissions that others have beside its owner, as `chmod` writes them; 0 is none.
+    #[cfg(feature = "cli")]
+    pub(crate) fn mode_for_others(&self) -> io::Result<u32> {
+        let mode = Mode::from_raw_mode(rustix::fs::fstat(&self.fd)?.st_mode);
+        Ok(mode.intersection(Mode::RWXG | Mode::RWXO).as_raw_mode())
+    }
+
+    /// Says why this user may not write in it, if so: missing permission, or a read-only file system.
+    pub(crate) fn check_is_writable(&self) -> io::Result<()> {
+        use rustix::fs::Access as May;
+        let wanted = May::WRITE_OK | May::EXEC_OK;
+        Ok(rustix::fs::accessat(
+            &self.fd,
+            ".",
+            wanted,
+            AtFlags::EACCESS,
+        )?)
     }
 
     /// Lists the names in it, in no order.
@@ -403,6 +439,27 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
         }
     }
     Ok(filled)
+}
+
+/// Returns the user this process acts as.
+pub(crate) fn effective_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Returns the id that the system gave this machine when it was installed, if it has one.
+pub(crate) fn machine_id() -> Option<Vec<u8>> {
+    MACHINE_IDS.iter().find_map(|path| {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(*path, flags, Mode::empty()).ok()?);
+        let mut bytes = Vec::new();
+        file.take(MACHINE_ID_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .ok()?;
+        let id = bytes.trim_ascii();
+        // An image that was not started yet says `uninitialized`, as every other one does.
+        let is_one = id.len() >= MACHINE_ID_BYTES_MIN && id != b"uninitialized";
+        is_one.then(|| id.to_vec())
+    })
 }
 
 /// Lists the names in any directory, not only one of ours.

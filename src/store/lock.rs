@@ -111,6 +111,24 @@ impl LockFile {
     }
 }
 
+/// Tells whether somebody holds the lock of that directory until the deadline, which no append does. Makes
+/// nothing, and lets go at once of what it takes.
+#[cfg(feature = "cli")]
+pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> std::io::Result<bool> {
+    let file = match directory.open_read(&FileName::Lock.to_string()) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    while !directory.try_lock(&file)? {
+        if Instant::now() >= deadline {
+            return Ok(true);
+        }
+        std::thread::sleep(PAUSE_MOST);
+    }
+    Ok(false)
+}
+
 /// The lock, held until it is dropped or given back.
 #[derive(Debug)]
 pub(crate) struct Locked {

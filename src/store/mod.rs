@@ -5,6 +5,7 @@
 //! ```text
 //! <directory>/            0700, of this user, no symlink
 //!   consent.json          the decision and the installation id; replaced by rename
+//!   consent.all.json      the decision for all profiles, in the default one's directory only
 //!   lock                  locked around every append, rotation and removal; caches head and floor
 //!   events.000001.jsonl   closed (0400)
 //!   events.000002.jsonl   the active segment: the highest number, the head

@@ -62,6 +62,10 @@ pub(crate) enum FileName {
     Consent,
     /// The stored decision before it takes its name by a rename.
     ConsentPartial,
+    /// The stored decision for all profiles, in the directory of the default one.
+    ConsentForAll,
+    /// The stored decision for all profiles before it takes its name by a rename.
+    ConsentForAllPartial,
 }
 
 impl FileName {
@@ -73,7 +77,9 @@ impl FileName {
             | Self::LatestPartial
             | Self::Lock
             | Self::Consent
-            | Self::ConsentPartial => None,
+            | Self::ConsentPartial
+            | Self::ConsentForAll
+            | Self::ConsentForAllPartial => None,
         }
     }
 }
@@ -88,6 +94,8 @@ impl fmt::Display for FileName {
             Self::Lock => f.write_str("lock"),
             Self::Consent => f.write_str("consent.json"),
             Self::ConsentPartial => f.write_str("consent.json.partial"),
+            Self::ConsentForAll => f.write_str("consent.all.json"),
+            Self::ConsentForAllPartial => f.write_str("consent.all.json.partial"),
         }
     }
 }
@@ -106,6 +114,8 @@ impl FromStr for FileName {
             Self::Lock,
             Self::Consent,
             Self::ConsentPartial,
+            Self::ConsentForAll,
+            Self::ConsentForAllPartial,
         ];
         if let Some(found) = fixed.into_iter().find(|fixed| fixed.to_string() == name) {
             return Ok(found);
@@ -152,6 +162,9 @@ mod tests {
             "events.99999999999999999999999.jsonl",
             ".events.000001.jsonl.swp",
             "LOCK",
+            "consent.json~",
+            "consent.all.json.bak",
+            "consent.work.json",
         ] {
             assert_eq!(name.parse::<FileName>(), Err(NotOurs), "{name}");
         }

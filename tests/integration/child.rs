@@ -129,6 +129,7 @@ fn entry() {
         "write one inline" => write_inline(&task, Durability::Os),
         "write one durable" => write_inline(&task, Durability::Interval(Duration::from_hours(1))),
         "open and tell" => open_and_tell(&task),
+        "open and tell the id" => open_and_tell_the_id(&task),
         other => panic!("no child does {other:?}"),
     }
 }
@@ -218,4 +219,20 @@ fn open_and_tell(task: &Task) {
     println!("trouble {}", status.trouble.unwrap_or_default());
     println!("flushed {}", flushed.is_ok());
     println!("offered {} recorded {}", counts.offered(), counts.recorded);
+}
+
+/// Waits for the directory's `go`, so that many do the next step at once, and prints the installation id.
+fn open_and_tell_the_id(task: &Task) {
+    let go = Path::new(&task.directory).with_file_name("go");
+    while !go.exists() {
+        std::thread::yield_now();
+    }
+    let telemetry = task
+        .builder()
+        .delivery(Delivery::Inline)
+        .try_open()
+        .unwrap();
+    let id = telemetry.status().installation.unwrap();
+    telemetry.flush().unwrap();
+    println!("\nid {id}");
 }

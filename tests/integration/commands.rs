@@ -1,5 +1,9 @@
 //! What only whole processes of the CLI can show: a home of their own, and a file for each command.
 
+#[path = "commands/consent.rs"]
+mod consent;
+#[path = "commands/doctor.rs"]
+mod doctor;
 #[path = "commands/record.rs"]
 mod record;
 #[path = "commands/run.rs"]

@@ -225,6 +225,76 @@ fn a_disk_that_becomes_read_only_stops_nobody() {
 }
 
 #[test]
+fn a_home_on_a_read_only_disk_is_off_with_the_reason() {
+    let Some(disk) = Disk::mount("size=4m") else {
+        return;
+    };
+    drop(disk.builder().try_open().unwrap());
+    disk.remount("remount,ro");
+    let hour = WhenUndecided::RecordAfter(Duration::from_hours(1));
+    for (builder, word) in [
+        (disk.builder(), "telemetry"),
+        (disk.builder().profile("new"), "new"),
+        (disk.builder().when_undecided(hour), "telemetry"),
+    ] {
+        let telemetry = builder.open();
+        log(&dispatch(&telemetry), 10);
+        let status = telemetry.status();
+        assert!(!status.is_recording);
+        let reason = status.off_because.unwrap();
+        assert!(
+            reason.contains(word) && reason.contains("Read-only file system"),
+            "{reason}"
+        );
+        telemetry.flush().unwrap();
+    }
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn what_needs_no_change_works_on_a_read_only_disk() {
+    let Some(disk) = Disk::mount("size=4m") else {
+        return;
+    };
+    let localtel = |words: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_localtel"))
+            .env_clear()
+            .env("LOCALTEL_DIR", disk.directory())
+            .args(words.split(' '))
+            .output()
+            .unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), out, err)
+    };
+    assert_eq!(localtel("enable").0, 0);
+    assert_eq!(localtel("record hello").0, 0);
+    disk.remount("remount,ro");
+    for (words, expected) in [
+        ("status", "status: enabled"),
+        ("show", "hello"),
+        ("profiles", "default  enabled"),
+        ("enable", "nothing changed"),
+    ] {
+        let (code, out, err) = localtel(words);
+        assert_eq!((code, err.as_str()), (0, ""), "{words}");
+        assert!(out.contains(expected), "{words}: {out}");
+    }
+    let (code, out, _) = localtel("doctor");
+    assert!(
+        code == 3 && out.contains("nothing can be recorded in "),
+        "{out}"
+    );
+    for words in ["disable", "reset", "clear --yes"] {
+        let (code, _, err) = localtel(words);
+        assert!(
+            code == 1 && err.contains("Read-only file system"),
+            "{words}: {err}"
+        );
+    }
+}
+
+#[test]
 fn a_flush_makes_every_segment_and_its_name_survive_a_power_cut() {
     let place = Place::new();
     let trace = place.path().with_file_name("trace");

@@ -1,0 +1,291 @@
+//! `doctor`: looks for what is wrong with the stored consent, the directory, its lock and its data, and says
+//! what to do about each. It repairs nothing, and makes nothing; it takes the lock for a moment, to see
+//! whether it can. Whether what is recorded is complete and unaltered is not asked here.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::facts::count;
+use super::failure::Failure;
+use super::place::Place;
+use super::sanitize::Sanitized;
+use super::screen::Screen;
+use super::status::COPIED;
+use crate::consent::{Origin, Stored};
+use crate::environment::Environment;
+use crate::error::Result as LibraryResult;
+use crate::reader::{DamageKind, Item, Reader};
+use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::lock::is_stuck;
+
+/// How to show what was found.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Print one JSON object, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks for what is wrong, and ends with [`Exit::Findings`] if something is.
+pub(crate) fn run(
+    place: &Place,
+    args: &DoctorArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let findings = examine(place, environment, screen);
+    if args.json {
+        let report = BTreeMap::from([("findings", &findings)]);
+        let text = serde_json::to_string(&report)
+            .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
+        writeln!(screen.stdout, "{text}")?;
+    } else if findings.is_empty() {
+        writeln!(screen.stdout, "nothing is wrong")?;
+    } else {
+        for Finding { what, next, .. } in &findings {
+            writeln!(screen.stdout, "{}; next: {next}", Sanitized(what))?;
+        }
+    }
+    Ok(if findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Findings
+    })
+}
+
+/// Something that is wrong, and what to do about it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Finding {
+    kind: Kind,
+    what: String,
+    next: String,
+}
+
+/// What is wrong, for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// The directory cannot serve, or cannot be looked into.
+    Directory,
+    /// Others may look into the directory.
+    Permission,
+    /// Nothing can be written in the directory.
+    ReadOnly,
+    /// A stored choice or the application's variable cannot be understood.
+    Consent,
+    /// The first use lies in the future.
+    Clock,
+    /// The directory was made elsewhere.
+    Copied,
+    /// The lock is held, or is no file.
+    Lock,
+    /// Lines cannot be read.
+    Unreadable,
+    /// Segments are missing that nobody removed on purpose.
+    Missing,
+}
+
+impl Finding {
+    fn new(kind: Kind, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self {
+            kind,
+            what: what.into(),
+            next: next.into(),
+        }
+    }
+}
+
+fn examine(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Vec<Finding> {
+    let path = place.path();
+    let stored = Stored::read_at(&path);
+    let directory = match Directory::open(&path, Access::Read) {
+        Ok(directory) => directory,
+        Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+            // Whatever is stored for all profiles, and the variable, still decide.
+            return about_consent(place, &stored, environment, screen);
+        }
+        Err(error) => return vec![about_opening(&path, error)],
+    };
+    let mut findings = about_consent(place, &stored, environment, screen);
+    findings.extend(about_permissions(&directory));
+    if stored.origin_at(&path) == Origin::Elsewhere {
+        let step = format!("localtel {} reset", place.words());
+        findings.push(Finding::new(Kind::Copied, COPIED, step));
+    }
+    findings.extend(about_lock(&directory));
+    findings.extend(about_data(&path).unwrap_or_else(|error| {
+        let step = "look at the directory as its owner";
+        vec![Finding::new(Kind::Directory, error.chain(), step)]
+    }));
+    findings
+}
+
+fn about_opening(path: &Path, error: OpenError) -> Finding {
+    let path = path.display();
+    match error {
+        OpenError::Io(error) => Finding::new(
+            Kind::Directory,
+            format!("{path} cannot be opened: {error}"),
+            "look at it as its owner, or name another directory with --dir",
+        ),
+        OpenError::Unfit(reason) => Finding::new(
+            Kind::Directory,
+            format!("{path} cannot serve: {reason}"),
+            "move what is in the way, or name another directory with --dir",
+        ),
+    }
+}
+
+/// Looks at everyone who has a say and cannot be understood.
+fn about_consent(
+    place: &Place,
+    stored: &Stored,
+    environment: &Environment,
+    screen: &Screen<'_>,
+) -> Vec<Finding> {
+    let words = place.words();
+    let for_all = Stored::read_for_all_at(&place.base);
+    let decision = place.decide(environment, stored, screen.now);
+    let step = |problem: &String| match problem {
+        problem if stored.problem().as_ref() == Some(problem) => step_for(
+            stored,
+            &format!("{words} enable"),
+            &format!("{words} disable"),
+        ),
+        problem if for_all.problem().as_ref() == Some(problem) => {
+            let all = |choice| format!("--app {} {choice} --all-profiles", place.source);
+            step_for(&for_all, &all("enable"), &all("disable"))
+        }
+        _ => "set the variable to one of these words, or unset it".to_owned(),
+    };
+    let mut findings: Vec<Finding> = decision
+        .problems
+        .iter()
+        .map(|problem| Finding::new(Kind::Consent, problem.clone(), step(problem)))
+        .collect();
+    if stored
+        .first_use()
+        .is_some_and(|first| first.seen > screen.now)
+    {
+        findings.push(Finding::new(
+            Kind::Clock,
+            "the first use is remembered for a time that has not come yet, so the grace does not run",
+            format!("set the clock, or decide: `localtel {words} enable` or `disable`"),
+        ));
+    }
+    findings
+}
+
+fn step_for(stored: &Stored, enable: &str, disable: &str) -> String {
+    match stored {
+        Stored::Newer { .. } => "install the localtel that wrote it".to_owned(),
+        Stored::Missing | Stored::Choice(_) | Stored::Damaged { .. } => {
+            format!("decide anew: `localtel {enable}` or `localtel {disable}`")
+        }
+    }
+}
+
+/// Looks at whose the directory is and who may do what in it.
+fn about_permissions(directory: &Directory) -> Vec<Finding> {
+    let path = directory.path().display();
+    let chmod = format!("chmod 700 {path}");
+    let mut findings = Vec::new();
+    match (directory.check_is_private(), directory.mode_for_others()) {
+        (Err(error), _) => findings.push(about_opening(directory.path(), error)),
+        (Ok(()), Ok(0) | Err(_)) => {}
+        (Ok(()), Ok(mode)) => findings.push(Finding::new(
+            Kind::Permission,
+            format!("{path} is open to other users (mode 07{mode:02o})"),
+            chmod,
+        )),
+    }
+    if let Err(error) = directory.check_is_writable() {
+        findings.push(Finding::new(
+            Kind::ReadOnly,
+            format!("nothing can be recorded in {path}: {error}"),
+            "make it writable for its owner, or disable recording",
+        ));
+    }
+    findings
+}
+
+/// Looks whether somebody holds the lock for longer than anybody should.
+fn about_lock(directory: &Directory) -> Option<Finding> {
+    match is_stuck(directory, Instant::now() + LOCK_PATIENCE) {
+        Ok(false) => None,
+        Ok(true) => Some(Finding::new(
+            Kind::Lock,
+            "a process holds the lock and does not let go, so nothing is recorded",
+            "find it with `fuser` or `lsof` on the file `lock`; resume or end it",
+        )),
+        Err(error) => Some(Finding::new(
+            Kind::Lock,
+            format!("the file `lock` cannot be locked: {error}"),
+            "remove it if it is no plain file of yours; it is made anew",
+        )),
+    }
+}
+
+/// Reads everything, and sums up what cannot be read.
+fn about_data(path: &Path) -> LibraryResult<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut unreadable = 0;
+    let mut first = None;
+    let mut reader = Reader::open(path)?;
+    while let Some(item) = reader.next_item()? {
+        let position = match item {
+            Item::Line(line) => match line.record() {
+                Ok(_) => continue,
+                Err(_) => line.position(),
+            },
+            Item::Damage(damage) => match damage.kind {
+                DamageKind::Missing { segments } => {
+                    findings.push(Finding::new(
+                        Kind::Missing,
+                        format!("missing, and not removed by localtel: {segments}"),
+                        "restore the files if you have them; what is there can still be read",
+                    ));
+                    continue;
+                }
+                DamageKind::Torn
+                | DamageKind::NotARecord
+                | DamageKind::NulHole
+                | DamageKind::TooLong
+                | DamageKind::InvalidUtf8
+                | DamageKind::NotAFile
+                | DamageKind::Unreadable { .. } => damage.position,
+            },
+            Item::Notice(_) => continue,
+        };
+        unreadable += 1;
+        first.get_or_insert(position);
+    }
+    if let Some(first) = first {
+        findings.push(Finding::new(
+            Kind::Unreadable,
+            format!(
+                "{}, the first at {first}",
+                count(unreadable, "unreadable line")
+            ),
+            "`localtel show` says where each is; `localtel clear` removes them with the rest",
+        ));
+    }
+    Ok(findings)
+}
+
+/// A writer holds the lock for well under a millisecond; who holds it for so long does not let go.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Examples for `doctor`.
+pub(crate) const EXAMPLES: &str = "\
+Prints a line for each finding with the next step, and ends with 3 if there is one. \
+It repairs nothing: what to do with your data is yours to decide.
+
+Examples:
+  localtel --app myapp doctor
+  localtel doctor --json | jq -r '.findings[].kind'";

@@ -1,0 +1,281 @@
+//! What makes one installation differ from all others: a random id, a random salt, and where it was made,
+//! which is kept only as a hash keyed with the salt, so that a copied home directory is noticed and the
+//! file tells nobody which machine it came from. Keeping them is `stored`'s, and the files of the system
+//! are read by `store::disk`.
+//!
+//! # Where it was made
+//!
+//! What is hashed must stay through reboots, remounts, renames and changes of the host's name, and be
+//! another on another machine. So it is the machine's id (`/etc/machine-id` and its kin) and the
+//! effective user. Only where a system has no such id does the directory's inode stand in for it: a copy
+//! has another one, and so does a restored backup. Left out are the device's number, which changes from
+//! one mount to the next, and the path, which changes with a rename and is the same in most copies. A
+//! copy on the same machine by the same user is therefore not noticed: it links nobody with anybody else.
+//! A home that several machines share, or a container with an id of its own, counts as copied on all but
+//! one of them, which is what sharing an id amounts to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::store::disk::{self, Directory};
+
+/// A random id for this directory, and the salt that makes its hashes worthless elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Installation {
+    /// The id; it says nothing about the machine or its user.
+    pub(crate) id: Uuid,
+    /// The salt.
+    pub(crate) salt: Salt,
+    /// Where it was made.
+    pub(crate) host: Option<HostHash>,
+}
+
+impl Installation {
+    pub(super) fn make(directory: &Directory) -> Self {
+        let salt = Salt::random();
+        Self {
+            id: Uuid::new_v4(),
+            host: Some(HostFacts::of(directory).hash(&salt)),
+            salt,
+        }
+    }
+
+    /// Tells whether it was made here, for this directory.
+    pub(crate) fn origin(&self, directory: &Directory) -> Origin {
+        HostFacts::of(directory).origin(&self.salt, self.host)
+    }
+}
+
+/// 32 random bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Salt([u8; Self::BYTES]);
+
+impl Salt {
+    const BYTES: usize = 32;
+
+    /// A version 4 id is 16 bytes of the system's randomness, of which the bytes 6 and 8 hold its
+    /// version and variant: the first six of six ids are more than enough and wholly random.
+    fn random() -> Self {
+        let ids = [(); 6].map(|()| Uuid::new_v4().into_bytes());
+        let random = ids.iter().flat_map(|id| id.iter().take(6));
+        let mut salt = [0; Self::BYTES];
+        for (byte, random) in salt.iter_mut().zip(random) {
+            *byte = *random;
+        }
+        Self(salt)
+    }
+
+    /// Returns the bytes, as the key of a hash.
+    fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        parse_hex(text).map(Self)
+    }
+}
+
+impl fmt::Display for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Whoever knows the salt can guess what was hashed, so it is kept out of messages.
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Salt({} bytes)", Self::BYTES)
+    }
+}
+
+/// Whether an installation is used where it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It was made on this machine by this user.
+    Here,
+    /// It was made on another machine or by another user.
+    Elsewhere,
+    /// The installation does not say where it was made.
+    Unknown,
+}
+
+/// What tells this machine and user from others.
+#[derive(Clone, PartialEq, Eq)]
+struct HostFacts {
+    machine: Option<Vec<u8>>,
+    user: u32,
+    inode: u64,
+}
+
+/// The facts name the machine, so they are kept out of messages.
+impl fmt::Debug for HostFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostFacts").finish_non_exhaustive()
+    }
+}
+
+impl HostFacts {
+    /// Collects the facts for an installation in that directory.
+    fn of(directory: &Directory) -> Self {
+        Self {
+            machine: disk::machine_id(),
+            user: disk::effective_user(),
+            inode: directory.inode(),
+        }
+    }
+
+    /// Returns the hash to keep.
+    fn hash(&self, salt: &Salt) -> HostHash {
+        match &self.machine {
+            Some(machine) => self.hash_with(salt, b"machine", machine),
+            None => self.hash_inode(salt),
+        }
+    }
+
+    /// Compares with a hash that was kept.
+    fn origin(&self, salt: &Salt, kept: Option<HostHash>) -> Origin {
+        match kept {
+            None => Origin::Unknown,
+            // A machine may have been given its id later.
+            Some(kept) if kept == self.hash(salt) || kept == self.hash_inode(salt) => Origin::Here,
+            Some(_) => Origin::Elsewhere,
+        }
+    }
+
+    fn hash_inode(&self, salt: &Salt) -> HostHash {
+        self.hash_with(salt, b"inode", &self.inode.to_be_bytes())
+    }
+
+    /// The lengths are fixed or stand at the end, so no two sets of facts are the same bytes.
+    fn hash_with(&self, salt: &Salt, kind: &[u8], fact: &[u8]) -> HostHash {
+        // A key that is shorter than a block is by definition padded with zeros; a whole block cannot fail.
+        let mut key = [0; BLOCK_BYTES];
+        for (byte, salt) in key.iter_mut().zip(salt.as_bytes()) {
+            *byte = *salt;
+        }
+        let mut hash = Hmac::<Sha256>::new(&key.into());
+        hash.update(b"localtel host 1\0");
+        hash.update(kind);
+        hash.update(b"\0");
+        hash.update(&self.user.to_be_bytes());
+        hash.update(fact);
+        HostHash(hash.finalize().into_bytes().into())
+    }
+}
+
+/// The facts of a host as a keyed hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HostHash([u8; Self::BYTES]);
+
+impl HostHash {
+    const BYTES: usize = 32;
+}
+
+impl FromStr for HostHash {
+    type Err = NoHash;
+
+    fn from_str(text: &str) -> Result<Self, NoHash> {
+        parse_hex(text).map(Self).ok_or(NoHash)
+    }
+}
+
+impl fmt::Display for HostHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The block of SHA-256.
+const BLOCK_BYTES: usize = 64;
+
+/// A text that is no hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoHash;
+
+/// Reads 32 bytes that are written as 64 hexadecimal digits.
+fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != bytes.len() * 2 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(machine: Option<&str>, user: u32, inode: u64) -> HostFacts {
+        HostFacts {
+            machine: machine.map(|id| id.as_bytes().to_vec()),
+            user,
+            inode,
+        }
+    }
+
+    #[test]
+    fn another_machine_or_user_is_elsewhere_and_another_place_on_this_machine_is_not() {
+        let salt = Salt::random();
+        let kept = Some(facts(Some("machine-a"), 1000, 7).hash(&salt));
+        let table = [
+            (facts(Some("machine-a"), 1000, 7), Origin::Here),
+            (facts(Some("machine-a"), 1000, 8), Origin::Here),
+            (facts(Some("machine-b"), 1000, 7), Origin::Elsewhere),
+            (facts(Some("machine-a"), 1001, 7), Origin::Elsewhere),
+            (facts(None, 1000, 7), Origin::Elsewhere),
+        ];
+        for (now, expected) in table {
+            assert_eq!(now.origin(&salt, kept), expected, "{:?}", now.machine);
+            assert_eq!(now.origin(&salt, None), Origin::Unknown);
+        }
+    }
+
+    #[test]
+    fn without_an_id_of_the_machine_a_copy_is_known_by_its_inode() {
+        let salt = Salt::random();
+        let kept = Some(facts(None, 1000, 7).hash(&salt));
+        let here = facts(None, 1000, 7);
+        assert_eq!(here.origin(&salt, kept), Origin::Here);
+        let copy = facts(None, 1000, 8);
+        assert_eq!(copy.origin(&salt, kept), Origin::Elsewhere);
+        let named_since = facts(Some("machine-a"), 1000, 7);
+        assert_eq!(named_since.origin(&salt, kept), Origin::Here);
+    }
+
+    #[test]
+    fn the_hash_is_hmac_sha_256_of_the_facts() {
+        // By Python: `hmac.new(bytes([7] * 32), facts, "sha256")`, the user as four bytes.
+        let salt = Salt([7; Salt::BYTES]);
+        assert_eq!(
+            facts(Some("machine-a"), 1000, 7).hash(&salt).to_string(),
+            "aae9b15be281ed795900edf332152f35d046ca4169a9f83331b18cd57174023f"
+        );
+    }
+
+    #[test]
+    fn the_hash_depends_on_the_salt_and_shows_none_of_the_facts() {
+        let facts = facts(Some("0123456789abcdef"), 1000, 7);
+        let hash = facts.hash(&Salt::random());
+        assert_ne!(hash, facts.hash(&Salt::random()));
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert!(!hash.to_string().contains("0123456789abcdef"));
+        assert!(!format!("{facts:?}").contains("01234567"));
+        assert_eq!("abc".parse::<HostHash>(), Err(NoHash));
+    }
+
+    #[test]
+    fn a_salt_shows_in_its_file_and_nowhere_else() {
+        let salt = Salt::random();
+        assert_eq!(Salt::parse(&salt.to_string()), Some(salt.clone()));
+        assert!(!format!("{salt:?}").contains(&salt.to_string()));
+        assert_ne!(salt, Salt::random());
+        assert!(salt.0.iter().any(|byte| *byte != 0));
+    }
+}

@@ -1,0 +1,383 @@
+//! `status`, `enable`, `disable`, `reset` and `profiles` as a person meets them, and the flaws of other
+//! programs' telemetry that must not happen here, each test named after one.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Output;
+
+use super::Home;
+
+fn names(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn text(output: Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+impl Home {
+    fn says(&self, arguments: &[&str]) -> String {
+        text(self.localtel().args(arguments).output().unwrap())
+    }
+
+    fn says_with(&self, variable: (&str, &str), arguments: &[&str]) -> String {
+        let mut command = self.localtel();
+        command.env(variable.0, variable.1).args(arguments);
+        text(command.output().unwrap())
+    }
+
+    fn store(&self, text: &str) {
+        std::fs::create_dir_all(self.telemetry()).unwrap();
+        std::fs::write(self.telemetry().join("consent.json"), text).unwrap();
+    }
+
+    fn stored(&self) -> serde_json::Value {
+        let bytes = std::fs::read(self.telemetry().join("consent.json")).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    fn segments(&self) -> usize {
+        let names = names(&self.telemetry());
+        names
+            .iter()
+            .filter(|name| name.starts_with("events.0"))
+            .count()
+    }
+}
+
+// FerretDB.
+
+#[test]
+fn an_opt_out_by_environment_is_not_remembered() {
+    let home = Home::enabled();
+    let before = home.stored();
+    let status = home.says_with(("DO_NOT_TRACK", "1"), &["status"]);
+    assert!(status.starts_with("status: disabled\n"), "{status}");
+    home.localtel()
+        .env("DO_NOT_TRACK", "1")
+        .args(["record", "x"])
+        .output()
+        .unwrap();
+    home.localtel()
+        .env("MYAPP_TELEMETRY", "off")
+        .args(["record", "x"])
+        .output()
+        .unwrap();
+    assert_eq!(home.stored(), before);
+    assert!(home.says(&["status"]).starts_with("status: enabled\n"));
+}
+
+#[test]
+fn an_opt_in_by_environment_is_not_remembered() {
+    let home = Home::new();
+    home.says_with(("MYAPP_TELEMETRY", "on"), &["record", "x"]);
+    assert!(home.says(&["status"]).starts_with("status: undecided\n"));
+    assert!(home.stored()["consent"].is_null());
+}
+
+#[test]
+fn an_odd_do_not_track_is_off_and_never_an_exit() {
+    let home = Home::enabled();
+    for odd in ["maybe", "forbid", "-1", "disable"] {
+        let status = home.says_with(("DO_NOT_TRACK", odd), &["status"]);
+        assert!(status.starts_with("status: disabled\n"), "{odd}: {status}");
+        assert!(status.contains("\nlocked: yes\n"), "{odd}: {status}");
+    }
+}
+
+#[test]
+fn forbid_never_enables() {
+    let home = Home::new();
+    let status = home.says_with(("MYAPP_TELEMETRY", "Forbid "), &["status"]);
+    assert!(status.starts_with("status: disabled\n"), "{status}");
+}
+
+#[test]
+fn silence_never_becomes_consent_by_itself() {
+    let home = Home::new();
+    let output = home.localtel().args(["record", "x"]).output().unwrap();
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("nobody has decided")
+    );
+    assert!(names(home.path()).is_empty());
+}
+
+#[test]
+fn a_damaged_file_never_loses_an_opt_out() {
+    let home = Home::new();
+    let torn = r#"{"format":1,"consent":"disabl"#;
+    home.store(torn);
+    home.localtel().args(["record", "x"]).output().unwrap();
+    assert!(home.says(&["status"]).starts_with("status: disabled\n"));
+    assert!(
+        !home
+            .localtel()
+            .arg("reset")
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let kept = std::fs::read_to_string(home.telemetry().join("consent.json")).unwrap();
+    assert_eq!(kept, torn);
+    assert_eq!(home.segments(), 0);
+}
+
+#[test]
+fn a_directory_named_donottrack_above_the_executable_locks_nothing() {
+    let home = Home::enabled();
+    let directory = home.path().join("donottrack");
+    std::fs::create_dir(&directory).unwrap();
+    let copy = directory.join("tool");
+    std::fs::copy(env!("CARGO_BIN_EXE_localtel"), &copy).unwrap();
+    let record = |program: &Path, event: &str| {
+        let mut command = std::process::Command::new(program);
+        command.env_clear().env("XDG_STATE_HOME", home.path());
+        command.args(["--app", "myapp", "record", event]);
+        assert!(command.output().unwrap().status.success());
+        home.records(event).len()
+    };
+    assert_eq!(record(&copy, "above"), 1);
+    let link = home.path().join("tool-DoNotTrack");
+    std::os::unix::fs::symlink(&copy, &link).unwrap();
+    assert_eq!(record(&link, "named"), 0);
+}
+
+// Go.
+
+#[test]
+fn junk_in_the_stored_choice_never_enables() {
+    for word in ["OFF ", "bogus", "enabled!", "2", "on off", "yes please"] {
+        let home = Home::new();
+        home.store(&serde_json::json!({"format": 1, "consent": word}).to_string());
+        let status = home.says(&["status"]);
+        assert!(status.starts_with("status: disabled\n"), "{word}: {status}");
+        home.localtel().args(["record", "x"]).output().unwrap();
+        assert_eq!(home.segments(), 0, "{word}");
+    }
+}
+
+#[test]
+fn switching_off_on_a_virgin_home_leaves_only_the_choice() {
+    let home = Home::new();
+    assert_eq!(
+        home.says(&["disable"]),
+        "disabled for myapp (profile default): saved\n"
+    );
+    assert_eq!(names(&home.telemetry()), ["consent.json", "lock"]);
+    let stored = home.stored();
+    let keys: Vec<&String> = stored.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["by", "consent", "decided", "format"]);
+    assert_eq!(
+        std::fs::metadata(home.telemetry().join("lock"))
+            .unwrap()
+            .len(),
+        0
+    );
+}
+
+#[test]
+fn saying_it_again_changes_no_byte_and_needs_no_right_to_write() {
+    let home = Home::enabled();
+    let before = std::fs::metadata(home.telemetry().join("consent.json")).unwrap();
+    let again = home.says(&["enable"]);
+    assert_eq!(
+        again,
+        "enabled for myapp (profile default): it was already, nothing changed\n"
+    );
+    let after = std::fs::metadata(home.telemetry().join("consent.json")).unwrap();
+    assert_eq!(
+        (before.ino(), before.mtime_nsec()),
+        (after.ino(), after.mtime_nsec())
+    );
+}
+
+// TiUP.
+
+#[test]
+fn a_reset_renews_the_salt() {
+    let home = Home::enabled();
+    home.says(&["record", "x"]);
+    let before = home.stored();
+    let said = home.says(&["reset"]);
+    let after = home.stored();
+    for key in ["installation", "salt", "host"] {
+        assert!(after[key].is_string() && after[key] != before[key], "{key}");
+    }
+    for key in ["consent", "decided", "by"] {
+        assert_eq!(after[key], before[key], "{key}");
+    }
+    assert_eq!(
+        said.lines().next().unwrap(),
+        format!("uuid: {}", after["installation"].as_str().unwrap())
+    );
+    assert!(!said.contains(before["installation"].as_str().unwrap()));
+    assert!(!said.contains(after["salt"].as_str().unwrap()));
+}
+
+#[test]
+fn the_status_of_a_fresh_home_is_a_word_and_never_empty() {
+    let home = Home::new();
+    assert!(
+        home.says(&["status"])
+            .starts_with("status: undecided\nuuid: none\n")
+    );
+}
+
+// ticloud.
+
+#[test]
+fn a_word_that_is_no_answer_is_refused_with_the_list() {
+    let home = Home::enabled();
+    for word in ["tRuE!", "enabeld", "si"] {
+        let status = home.says_with(("MYAPP_TELEMETRY", word), &["status"]);
+        assert!(status.starts_with("status: disabled\n"), "{word}: {status}");
+        let problem = status
+            .lines()
+            .find(|line| line.starts_with("problem: "))
+            .unwrap();
+        assert!(
+            problem.contains(&format!("`{word}`")) && problem.contains("opt-in"),
+            "{problem}"
+        );
+    }
+    assert_eq!(
+        "yes".parse::<localtel::Consent>().unwrap(),
+        localtel::Consent::Enabled
+    );
+    assert!(
+        "enabeld"
+            .parse::<localtel::Consent>()
+            .unwrap_err()
+            .to_string()
+            .contains("enable,")
+    );
+}
+
+#[test]
+fn switching_off_for_all_profiles_takes_one_command() {
+    let home = Home::new();
+    home.says(&["--profile", "work", "enable"]);
+    let said = home.says(&["disable", "--all-profiles"]);
+    assert_eq!(
+        said,
+        "disabled for myapp (all profiles): saved\nprofile work is enabled because of the stored choice\n"
+    );
+    let status = home.says(&["--profile", "home", "status"]);
+    assert!(status.starts_with("status: disabled\n"), "{status}");
+    assert!(
+        status.contains("decided by: the stored choice for all profiles (localtel disable, "),
+        "{status}"
+    );
+    let both = home
+        .localtel()
+        .args(["--profile", "work", "disable", "--all-profiles"])
+        .output()
+        .unwrap();
+    assert_eq!(both.status.code(), Some(2));
+}
+
+// What none of them has.
+
+#[test]
+fn disabling_with_clear_removes_what_was_recorded() {
+    let home = Home::enabled();
+    home.says(&["record", "x"]);
+    let unasked = home
+        .localtel()
+        .args(["disable", "--clear"])
+        .output()
+        .unwrap();
+    assert_eq!(unasked.status.code(), Some(2), "{unasked:?}");
+    assert!(
+        home.says(&["status"]).starts_with("status: disabled\n"),
+        "the choice comes first"
+    );
+    assert_eq!(home.records("x").len(), 1);
+    let said = home.says(&["disable", "--clear", "--yes"]);
+    assert!(said.contains("\nremoved 1 segment, "), "{said}");
+    assert_eq!(home.records("x").len(), 0);
+    let alone = home.localtel().args(["disable", "--yes"]).output().unwrap();
+    assert_eq!(alone.status.code(), Some(2));
+}
+
+#[test]
+fn a_change_of_mind_says_what_it_was() {
+    let home = Home::enabled();
+    assert_eq!(
+        home.says(&["disable"]),
+        "disabled for myapp (profile default): saved, was enabled\n"
+    );
+}
+
+#[test]
+fn the_grace_that_remains_is_shown_and_exact_for_machines() {
+    let home = Home::new();
+    let future = r#"{"format":1,"first_seen":"2999-01-01T00:00:00.000000Z","grace_seconds":2520}"#;
+    home.store(future);
+    let status = home.says(&["status"]);
+    assert!(status.starts_with("status: undecided\n"), "{status}");
+    assert!(status.contains("\ngrace: 42m left\n"), "{status}");
+    let status: serde_json::Value =
+        serde_json::from_str(&home.says(&["status", "--json"])).unwrap();
+    assert_eq!(status["grace_left_seconds"], 2520);
+    assert_eq!(status["first_seen"], "2999-01-01T00:00:00.000000Z");
+    home.store(&future.replace("2999", "2020"));
+    let status = home.says(&["status"]);
+    assert!(status.contains("\ngrace: over, "), "{status}");
+}
+
+#[test]
+fn a_copied_home_is_said_with_the_way_out() {
+    let home = Home::enabled();
+    home.says(&["record", "x"]);
+    assert!(!home.says(&["status"]).contains("copied: "));
+    let mut elsewhere = home.stored();
+    elsewhere["host"] = "f".repeat(64).into();
+    home.store(&elsewhere.to_string());
+    let status = home.says(&["status"]);
+    assert!(
+        status.contains("\ncopied: this directory was made on another machine or by another user; `localtel reset`"),
+        "{status}"
+    );
+    home.says(&["reset"]);
+    assert!(!home.says(&["status"]).contains("copied: "));
+}
+
+#[test]
+fn profiles_are_listed_with_what_holds_and_what_is_there() {
+    let home = Home::new();
+    assert_eq!(
+        home.localtel().arg("profiles").output().unwrap().stdout,
+        b""
+    );
+    assert!(names(home.path()).is_empty());
+    home.says(&["enable"]);
+    home.says(&["record", "x"]);
+    home.says(&["--profile", "work", "disable"]);
+    let listed = home.says(&["profiles"]);
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 3, "{listed}");
+    let first: Vec<&str> = lines[1].split_whitespace().collect();
+    assert_eq!(first[..2], ["default", "enabled"], "{listed}");
+    assert!(first.last().unwrap().starts_with("202"), "{listed}");
+    let second: Vec<&str> = lines[2].split_whitespace().collect();
+    assert_eq!(
+        second,
+        ["work", "disabled", "none", "0", "B", "none"],
+        "{listed}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&home.says(&["profiles", "--json"])).unwrap();
+    assert_eq!(json[0]["uuid"], home.stored()["installation"]);
+    assert_eq!(json[1]["decided_by"], "choice");
+}

@@ -1,0 +1,168 @@
+//! `doctor`: each thing that can be wrong has a line with the next step, and what is well has none.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use super::Home;
+
+impl Home {
+    /// Returns the exit code, what is printed, and the kinds of what was found.
+    fn doctor(&self) -> (i32, String, Vec<String>) {
+        let run = |arguments: &[&str]| {
+            self.localtel()
+                .arg("doctor")
+                .args(arguments)
+                .output()
+                .unwrap()
+        };
+        let output = run(&[]);
+        let json = run(&["--json"]);
+        assert_eq!(output.status, json.status);
+        let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        let kind = |finding: &serde_json::Value| finding["kind"].as_str().unwrap().to_owned();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let code = output.status.code().unwrap();
+        if code == 3 {
+            assert_eq!(text.lines().count(), findings.len(), "{text}");
+            assert!(text.lines().all(|line| line.contains("; next: ")), "{text}");
+        }
+        (code, text, findings.iter().map(kind).collect())
+    }
+
+    fn finds(&self, kinds: &[&str]) -> String {
+        let (code, text, found) = self.doctor();
+        assert_eq!(
+            (code, found),
+            (3, kinds.iter().map(ToString::to_string).collect()),
+            "{text}"
+        );
+        text
+    }
+
+    fn recorded() -> Self {
+        let home = Self::enabled();
+        assert!(
+            home.localtel()
+                .args(["record", "x"])
+                .output()
+                .unwrap()
+                .status
+                .success()
+        );
+        home
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        std::fs::create_dir_all(self.telemetry()).unwrap();
+        std::fs::write(self.telemetry().join(name), text).unwrap();
+        let mode = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(self.telemetry(), mode).unwrap();
+    }
+}
+
+#[test]
+fn a_virgin_home_and_a_sound_one_have_nothing_wrong_and_looking_makes_nothing() {
+    let virgin = Home::new();
+    assert_eq!(virgin.doctor().0, 0);
+    assert!(!virgin.telemetry().exists());
+    let (code, text, _) = Home::recorded().doctor();
+    assert_eq!((code, text.as_str()), (0, "nothing is wrong\n"));
+}
+
+#[test]
+fn choices_that_cannot_be_understood_are_found_in_both_files() {
+    let home = Home::new();
+    home.put("consent.json", r#"{"format":1,"consent":"perhaps"}"#);
+    home.put("consent.all.json", r#"{"format":7}"#);
+    let text = home.finds(&["consent", "consent"]);
+    assert!(
+        text.contains("`perhaps`")
+            && text.contains("next: decide anew: `localtel --app myapp enable`"),
+        "{text}"
+    );
+    assert!(text.contains("consent.all.json is of format 7"), "{text}");
+    assert!(
+        text.contains("next: install the localtel that wrote it"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_directory_that_others_may_read_or_write_is_found() {
+    let home = Home::recorded();
+    let set = |mode| {
+        std::fs::set_permissions(home.telemetry(), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(0o755);
+    let text = home.finds(&["permission"]);
+    assert!(text.contains("(mode 0755); next: chmod 700 "), "{text}");
+    set(0o770);
+    home.finds(&["directory"]);
+}
+
+#[test]
+fn a_symlink_or_a_file_in_the_place_of_the_directory_is_found() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path().join("myapp")).unwrap();
+    symlink("/tmp", home.telemetry()).unwrap();
+    assert!(home.finds(&["directory"]).contains("symbolic link"));
+    std::fs::remove_file(home.telemetry()).unwrap();
+    std::fs::write(home.telemetry(), "").unwrap();
+    assert!(home.finds(&["directory"]).contains("a file stands"));
+}
+
+#[test]
+fn a_lock_that_is_held_or_is_none_is_found() {
+    let home = Home::recorded();
+    let lock = std::fs::File::open(home.telemetry().join("lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(home.finds(&["lock"]).contains("does not let go"));
+    drop(lock);
+    assert_eq!(home.doctor().0, 0);
+    std::fs::remove_file(home.telemetry().join("lock")).unwrap();
+    symlink("/etc/passwd", home.telemetry().join("lock")).unwrap();
+    assert!(home.finds(&["lock"]).contains("cannot be locked"));
+}
+
+#[test]
+fn unreadable_lines_and_missing_segments_are_found() {
+    let home = Home::recorded();
+    home.put("events.000003.jsonl", "junk\n{\"a\":1}\n");
+    let text = home.finds(&["missing", "unreadable"]);
+    assert!(text.contains("events.000002.jsonl"), "{text}");
+    assert!(
+        text.contains("2 unreadable lines, the first at events.000003.jsonl:1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_copied_home_and_a_first_use_in_the_future_are_found() {
+    let home = Home::recorded();
+    let path = home.telemetry().join("consent.json");
+    let mut stored: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    stored["host"] = "0".repeat(64).into();
+    stored["first_seen"] = "2999-01-01T00:00:00Z".into();
+    stored["grace_seconds"] = 60.into();
+    std::fs::write(&path, stored.to_string()).unwrap();
+    let text = home.finds(&["clock", "copied"]);
+    assert!(text.contains("next: localtel --app myapp reset"), "{text}");
+}
+
+#[test]
+fn a_variable_that_is_no_answer_is_found() {
+    let home = Home::enabled();
+    let output = home
+        .localtel()
+        .env("MYAPP_TELEMETRY", "perhaps")
+        .arg("doctor")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.starts_with("MYAPP_TELEMETRY: ") && text.contains("or unset it"),
+        "{text}"
+    );
+}

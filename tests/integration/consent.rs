@@ -1,0 +1,181 @@
+//! Consent and identity as an application meets them: graces, ids that many processes agree on, copied and
+//! unwritable homes. What people type is for `commands`, and who decides is a table of the library's own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use localtel::{Consent, DecidedBy, Telemetry, WhenUndecided};
+use serde_json::Value;
+
+use crate::child;
+use crate::support::{Place, dispatch, log};
+
+const HOUR: WhenUndecided = WhenUndecided::RecordAfter(Duration::from_hours(1));
+
+fn names(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn stored(place: &Place) -> Value {
+    let bytes = std::fs::read(place.path().join("consent.json")).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+fn store(place: &Place, value: &Value) {
+    std::fs::write(place.path().join("consent.json"), value.to_string()).unwrap();
+}
+
+#[test]
+fn nothing_is_recorded_before_the_grace_is_over_and_only_the_first_use_is_remembered() {
+    let place = Place::new();
+    let telemetry = place.builder().when_undecided(HOUR).try_open().unwrap();
+    log(&dispatch(&telemetry), 3);
+    let status = telemetry.status();
+    drop(telemetry);
+    assert!(!status.is_recording);
+    let left = status.grace_left.unwrap();
+    assert!(left <= Duration::from_hours(1) && left > Duration::from_mins(59));
+    assert!(status.off_because.unwrap().contains("60m"));
+    assert_eq!(names(&place.path()), ["consent.json", "lock"]);
+    let stored = stored(&place);
+    let keys: Vec<&String> = stored.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["first_seen", "format", "grace_seconds"]);
+}
+
+#[test]
+fn once_the_grace_is_over_events_are_recorded_until_somebody_decides() {
+    let place = Place::new();
+    let builder = || place.builder().when_undecided(HOUR);
+    drop(builder().try_open().unwrap());
+    let mut past = stored(&place);
+    past["first_seen"] = "2026-01-01T00:00:00.000000Z".into();
+    store(&place, &past);
+    let telemetry = builder().try_open().unwrap();
+    let status = telemetry.status();
+    assert!(status.is_recording && status.grace_left.is_none());
+    assert_eq!(status.decision.unwrap().state, Consent::Undecided);
+    log(&dispatch(&telemetry), 3);
+    drop(telemetry);
+    assert_eq!(place.records().len(), 3);
+    let mut kept = stored(&place);
+    assert_eq!(kept["first_seen"], past["first_seen"]);
+    kept["consent"] = "disabled".into();
+    store(&place, &kept);
+    assert!(!builder().try_open().unwrap().status().is_recording);
+}
+
+#[test]
+fn a_first_use_in_the_future_never_starts_recording() {
+    let place = Place::new();
+    let builder = || place.builder().when_undecided(HOUR);
+    drop(builder().try_open().unwrap());
+    let mut future = stored(&place);
+    future["first_seen"] = "2999-01-01T00:00:00.000000Z".into();
+    store(&place, &future);
+    let status = builder().try_open().unwrap().status();
+    assert!(!status.is_recording);
+    assert_eq!(status.grace_left, Some(Duration::from_hours(1)));
+    assert_eq!(stored(&place), future);
+}
+
+#[test]
+fn a_flag_is_obeyed_and_leaves_no_first_use() {
+    let place = Place::new();
+    let builder = place.builder().when_undecided(HOUR).flag(Consent::Disabled);
+    assert!(!builder.try_open().unwrap().status().is_recording);
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn thirty_two_processes_that_start_at_once_on_a_virgin_home_agree_on_one_id() {
+    let place = Place::new();
+    let start = || child::command("open and tell the id", &place.path()).spawn();
+    let children: Vec<_> = (0..32).map(|_| start().unwrap()).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(place.path().with_file_name("go"), "").unwrap();
+    let ids: Vec<String> = children
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            let printed = String::from_utf8(output.stdout).unwrap();
+            let id = printed.lines().find_map(|line| line.strip_prefix("id "));
+            id.unwrap_or_else(|| panic!("{printed}")).to_owned()
+        })
+        .collect();
+    assert_eq!(ids.len(), 32);
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_eq!(stored(&place)["installation"], ids[0]);
+}
+
+#[test]
+fn a_copied_home_is_noticed_and_goes_on_recording() {
+    let place = Place::new();
+    let opened = || place.builder().try_open().unwrap().status();
+    let first = opened();
+    assert!(!first.is_copied);
+    assert!(!opened().is_copied);
+    let mut elsewhere = stored(&place);
+    elsewhere["host"] = "0".repeat(64).into();
+    store(&place, &elsewhere);
+    let copied = opened();
+    assert!(copied.is_copied && copied.is_recording);
+    assert_eq!(copied.installation, first.installation);
+    assert_eq!(stored(&place), elsewhere, "looking changes nothing");
+}
+
+#[test]
+fn nothing_of_the_host_is_stored_unhashed() {
+    let place = Place::new();
+    drop(place.builder().try_open().unwrap());
+    let text = std::fs::read_to_string(place.path().join("consent.json")).unwrap();
+    assert_eq!(stored(&place)["host"].as_str().unwrap().len(), 64);
+    if let Ok(machine) = std::fs::read_to_string("/etc/machine-id") {
+        assert!(machine.trim().is_empty() || !text.contains(machine.trim()));
+    }
+}
+
+#[test]
+fn a_home_where_nothing_can_be_made_is_off_with_the_reason_and_the_host_goes_on() {
+    for path in ["/proc/localtel-of-nobody", "/dev/null/telemetry"] {
+        for when in [WhenUndecided::Record, HOUR] {
+            let telemetry = Telemetry::builder("testapp")
+                .dir(path)
+                .when_undecided(when)
+                .open();
+            log(&dispatch(&telemetry), 3);
+            let status = telemetry.status();
+            assert!(!status.is_recording, "{path}");
+            let reason = status.off_because.unwrap();
+            assert!(
+                reason.contains("could not") || reason.contains("cannot"),
+                "{reason}"
+            );
+            telemetry.flush().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_choice_for_all_profiles_holds_where_a_profile_has_none_of_its_own() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path().join("profiles/work")).unwrap();
+    let all = place.path().join("consent.all.json");
+    std::fs::write(&all, r#"{"format":1,"consent":"disabled"}"#).unwrap();
+    let open = |profile| place.builder().profile(profile).try_open().unwrap();
+    for profile in ["default", "work", "new"] {
+        let decision = open(profile).status().decision.unwrap();
+        assert_eq!(decision.state, Consent::Disabled, "{profile}");
+        assert_eq!(decision.decided_by, DecidedBy::ChoiceForAll, "{profile}");
+    }
+    assert!(!place.path().join("profiles/new").exists());
+    let own = place.path().join("profiles/work/consent.json");
+    std::fs::write(own, r#"{"format":1,"consent":"enabled"}"#).unwrap();
+    assert!(open("work").status().is_recording);
+    assert!(!open("default").status().is_recording);
+}
