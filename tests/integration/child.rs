@@ -9,6 +9,7 @@ use std::time::Duration;
 use localtel::{Builder, Delivery, Durability, Limits, Overflow, Telemetry, WhenUndecided};
 use tracing_subscriber::prelude::*;
 
+use crate::composition;
 use crate::host;
 use crate::hostile_values;
 use crate::support::Place;
@@ -128,6 +129,7 @@ fn entry() {
         "write and acknowledge" => write_and_acknowledge(&task),
         "write one inline" => write_inline(&task, Durability::Os),
         "write one durable" => write_inline(&task, Durability::Interval(Duration::from_hours(1))),
+        "be off and alone" => composition::be_off_and_alone(),
         "open and tell" => open_and_tell(&task),
         "open and tell the id" => open_and_tell_the_id(&task),
         other => panic!("no child does {other:?}"),

@@ -13,6 +13,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::prelude::*;
 
+use crate::child;
 use crate::support::Place;
 
 /// A layer of somebody else, which notes the levels it sees.
@@ -80,6 +81,11 @@ fn other_layers_see_everything_also_where_telemetry_is_off() {
 
 #[test]
 fn where_telemetry_is_off_and_alone_no_event_is_even_made() {
+    child::run("be off and alone", &Place::new());
+}
+
+/// In a process of its own: the subscribers of other tests have a say in whether an event is made.
+pub(crate) fn be_off_and_alone() {
     let telemetry = off();
     let subscriber = tracing_subscriber::registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
