@@ -185,6 +185,13 @@ fn change(before: &Stored, wanted: Consent) -> String {
 /// Makes a new installation id, and says what holds now.
 pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let path = place.path();
+    if Stored::read_at(&path) == Stored::Missing {
+        // Making an id where nobody agreed to anything, perhaps for a misspelled name, is not asked for.
+        return Err(Failure::failed(format!(
+            "there is no id to replace: {} (profile {}) has decided and recorded nothing",
+            place.source, place.profile
+        )));
+    }
     let installation = consent::reset(&path).map_err(|error| {
         if Stored::read_at(&path).problem().is_some() {
             Failure::from(error).hint(format!(

@@ -125,7 +125,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// The directory does not exist (then [`Error::is_not_found`]), is something else, or does not let
+    /// The directory does not exist (then [`is_not_found`](crate::Error::is_not_found)), is something else, or does not let
     /// us read it.
     pub fn open(path: &Path) -> Result<Self> {
         let directory =
