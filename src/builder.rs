@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::consent::{
-    Consent, Decision, Inputs, Installation, Stored, WhenUndecided, decide, installation,
+    Consent, Decision, IS_LEFT_OUT, Inputs, Installation, LEFT_OUT, Stored, WhenUndecided, decide,
+    installation,
 };
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::environment::Environment;
@@ -118,14 +119,12 @@ impl Builder {
     /// Fails if the source or profile is no valid name, the limits contradict each other, or the directory
     /// cannot be made, is not this user's alone, or cannot be written.
     pub fn try_open(self) -> Result<Telemetry> {
-        let source: Source = self.source.parse()?;
-        let profile: Profile = self.profile.as_deref().unwrap_or("default").parse()?;
+        if IS_LEFT_OUT {
+            return Ok(Telemetry::off(self.source, None, LEFT_OUT.to_owned()));
+        }
         self.limits.validate()?;
         let environment = Environment::of_process();
-        let base = match &self.base {
-            Some(path) => path.clone(),
-            None => base(&environment, Platform::THIS, &source)?,
-        };
+        let (source, profile, base) = self.place(&environment)?;
         let path = of_profile(&base, &profile);
         let stored = Stored::read_at(&path);
         let decision = self.decide(&environment, &source, &stored);
@@ -159,6 +158,23 @@ impl Builder {
             limits: self.limits,
             recorder: Arc::new(recorder),
         }))
+    }
+
+    /// Returns whose telemetry it is, which set of it, and the directory of the default profile.
+    pub(crate) fn place(&self, environment: &Environment) -> Result<(Source, Profile, PathBuf)> {
+        let source: Source = self.source.parse()?;
+        let profile: Profile = self.profile.as_deref().unwrap_or("default").parse()?;
+        let base = match &self.base {
+            Some(path) => path.clone(),
+            None => base(environment, Platform::THIS, &source)?,
+        };
+        Ok((source, profile, base))
+    }
+
+    /// Returns what the application itself says: its name, its flag, and what it does when undecided.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_say(&self) -> (&str, Consent, WhenUndecided) {
+        (&self.source, self.flag, self.when_undecided)
     }
 
     fn decide(&self, environment: &Environment, source: &Source, stored: &Stored) -> Decision {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::builder::Builder;
 use crate::clock;
-use crate::consent::Decision;
+use crate::consent::{Consent, Decision, store_choice};
 use crate::draft::Draft;
 use crate::encode::{LineLimits, Loose, Own, encode_loose};
 use crate::error::{ErrorKind, Result};
@@ -206,6 +206,39 @@ impl Telemetry {
             installation,
             counts,
         }
+    }
+
+    /// Stores the answer of the person whom the application asked, for this profile and from now on.
+    /// [`Undecided`](Consent::Undecided) takes an earlier answer back. Whoever is stronger stays stronger,
+    /// and this handle goes on as it was opened; whether to ask at all is in [`Status::decision`].
+    ///
+    /// ```no_run
+    /// use localtel::{Consent, Telemetry};
+    ///
+    /// let telemetry = Telemetry::builder("myapp").open();
+    /// let decision = telemetry.status().decision;
+    /// if decision.is_some_and(|decision| decision.state == Consent::Undecided) {
+    ///     let answer = Consent::Enabled; // What the person said.
+    ///     telemetry.store_choice(answer)?;
+    /// }
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the directory is not known or cannot be made or written, or if a newer version stored a
+    /// choice there.
+    pub fn store_choice(&self, choice: Consent) -> Result<()> {
+        let Some(path) = self.directory() else {
+            return self.require();
+        };
+        store_choice(
+            path,
+            choice,
+            &format!("{} asked", self.source),
+            clock::now(),
+        )?;
+        Ok(())
     }
 
     /// Returns where events are recorded, or would be.

@@ -18,7 +18,7 @@ pub(crate) fn enable(
     choose(
         place,
         Consent::Enabled,
-        "localtel enable",
+        &format!("{} enable", place.host.called()),
         environment,
         screen,
     )
@@ -33,7 +33,7 @@ pub(crate) fn disable(
     choose(
         place,
         Consent::Disabled,
-        "localtel disable",
+        &format!("{} disable", place.host.called()),
         environment,
         screen,
     )
@@ -49,7 +49,8 @@ fn choose(
     let path = place.path();
     let before = consent::store_choice(&path, wanted, by, screen.now)?;
     if let Some(problem) = before.problem() {
-        writeln!(screen.stderr, "localtel: replaced: {}", Sanitized(&problem))?;
+        let called = place.host.called();
+        writeln!(screen.stderr, "{called}: replaced: {}", Sanitized(&problem))?;
     }
     let decision = place.decide(environment, &Stored::read_at(&path));
     let effect = if decision.state == wanted {
@@ -75,8 +76,9 @@ pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Fail
     let installation = consent::reset(&path).map_err(|error| {
         if Stored::read_at(&path).problem().is_some() {
             Failure::from(error).hint(format!(
-                "`localtel {0} enable` or `localtel {0} disable` puts a new choice in its place",
-                place.words()
+                "`{}` or `{}` puts a new choice in its place",
+                place.command("enable"),
+                place.command("disable")
             ))
         } else {
             Failure::from(error)

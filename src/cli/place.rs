@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::args::PlaceArgs;
 use super::facts;
 use super::failure::Failure;
-use crate::consent::{Consent, Decision, Inputs, Stored, WhenUndecided, decide};
+use super::host::Host;
+use crate::consent::{Decision, Inputs, Stored, decide};
 use crate::directory::{self, Platform, Profile, Source};
 use crate::environment::Environment;
 use crate::record::format_timestamp;
@@ -22,6 +23,8 @@ pub(crate) struct Place {
     pub(crate) base: PathBuf,
     /// How it was named.
     pub(crate) named: Named,
+    /// Who works on it.
+    pub(crate) host: Host,
 }
 
 /// How a place was named, and is to be named to another command.
@@ -39,17 +42,27 @@ impl Place {
         directory::of_profile(&self.base, &self.profile)
     }
 
-    /// Decides from outside the application: its flag, and what it does when undecided, are unknown here.
+    /// Decides as the application would. From outside of it, its flag and what it does when undecided are
+    /// unknown.
     pub(crate) fn decide(&self, environment: &Environment, stored: &Stored) -> Decision {
         decide(&Inputs {
-            executables: &[],
+            executables: self.host.executables(environment),
             do_not_track: environment.do_not_track().as_deref(),
-            flag: Consent::Undecided,
+            flag: self.host.flag(),
             variable: environment.telemetry(&self.source).as_ref(),
             stored,
             stored_for_all: &Stored::Missing,
-            when_undecided: WhenUndecided::Refuse,
+            when_undecided: self.host.when_undecided(),
         })
+    }
+
+    /// Returns a command line of `localtel` that does something with this place, or the application's own.
+    pub(crate) fn command(&self, command: &str) -> String {
+        let called = self.host.called();
+        match &self.host {
+            Host::Localtel => format!("{called} {} {command}", self.words()),
+            Host::Application(_) => format!("{called} {command}"),
+        }
     }
 
     /// Returns the words that name this place to another command.
@@ -82,6 +95,7 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
                 Some(_) => Named::Directory,
                 None => Named::Application,
             },
+            host: Host::Localtel,
         });
     }
     if let Some(source) = args.app.clone() {
@@ -91,6 +105,7 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
             profile,
             base,
             named: Named::Application,
+            host: Host::Localtel,
         });
     }
     let root = directory::state_root(environment, Platform::THIS)?;
@@ -102,6 +117,7 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
             source,
             profile,
             named: Named::Application,
+            host: Host::Localtel,
         }),
         (Some(last), false) => {
             sources.push(last);

@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 
 #[cfg(test)]
 use stored::Choice;
-pub(crate) use stored::{Installation, Stored, installation};
 #[cfg(feature = "cli")]
-pub(crate) use stored::{reset, store_choice};
+pub(crate) use stored::reset;
+pub(crate) use stored::{Installation, Stored, installation, store_choice};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -90,6 +90,8 @@ pub enum WhenUndecided {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecidedBy {
+    /// Whoever built the program and left telemetry out, with the feature `off`.
+    Build,
     /// The executable's file name, which contains `donottrack`.
     Executable(String),
     /// The variable `DO_NOT_TRACK` with this value.
@@ -116,6 +118,7 @@ impl DecidedBy {
     /// Returns a word for machines.
     pub const fn kind(&self) -> &'static str {
         match self {
+            Self::Build => "build",
             Self::Executable(_) => "executable",
             Self::DoNotTrack(_) => "do_not_track",
             Self::Flag => "flag",
@@ -130,6 +133,7 @@ impl DecidedBy {
 impl fmt::Display for DecidedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Build => write!(f, "the build: {LEFT_OUT}"),
             // Values come from outside; quoting them escapes what could move the cursor.
             Self::Executable(name) => write!(f, "the executable's name {name:?}"),
             Self::DoNotTrack(value) => write!(f, "DO_NOT_TRACK={}", value.escape_debug()),
@@ -245,7 +249,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Decision {
         is_recording: first.wants == Consent::Enabled,
         is_locked: matches!(
             first.by,
-            DecidedBy::Executable(_) | DecidedBy::DoNotTrack(_)
+            DecidedBy::Build | DecidedBy::Executable(_) | DecidedBy::DoNotTrack(_)
         ),
         decided_by: first.by,
         overruled,
@@ -267,6 +271,7 @@ fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
         wants,
         problem: None,
     };
+    let build = IS_LEFT_OUT.then(|| plain(DecidedBy::Build, Consent::Disabled));
     let executable = inputs
         .executables
         .iter()
@@ -277,6 +282,7 @@ fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
         .filter(|value| is_opt_out(value))
         .map(|value| plain(DecidedBy::DoNotTrack(value.to_owned()), Consent::Disabled));
     let said = [
+        build,
         executable,
         do_not_track,
         Some(plain(DecidedBy::Flag, inputs.flag)),
@@ -323,6 +329,11 @@ fn of_stored(by: DecidedBy, stored: &Stored) -> Opinion {
     }
 }
 
+/// Whether telemetry was left out when this was built, so that nothing else matters. The unit tests test
+/// what can be left out, and are built with it.
+pub(crate) const IS_LEFT_OUT: bool = cfg!(all(feature = "off", not(test)));
+/// What is said where it was.
+pub(crate) const LEFT_OUT: &str = "telemetry was left out when this was built";
 /// The words that enable.
 const ENABLED_WORDS: &[&str] = &[
     "1", "t", "true", "y", "yes", "on", "enable", "enabled", "optin", "opt-in", "allow",

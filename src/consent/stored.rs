@@ -5,9 +5,7 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-#[cfg(any(feature = "cli", test))]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -16,7 +14,6 @@ use uuid::Uuid;
 
 use super::Consent;
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(any(feature = "cli", test))]
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::lock::{LockFile, Locked};
@@ -254,7 +251,6 @@ impl Stored {
 /// # Errors
 ///
 /// Fails if the directory cannot be made or written, or a newer version wrote the file.
-#[cfg(any(feature = "cli", test))]
 pub(crate) fn store_choice(
     path: &Path,
     consent: Consent,
@@ -350,7 +346,6 @@ fn write(directory: &Directory, choice: &Choice) -> Result<()> {
         .map_err(Error::io("write", &path))
 }
 
-#[cfg(any(feature = "cli", test))]
 fn open_to_write(path: &Path) -> Result<Directory> {
     Directory::open(path, Access::Write).map_err(|error| crate::store::open_error(path, error))
 }
@@ -376,7 +371,6 @@ fn unfit(directory: &Directory, stored: &Stored) -> Error {
 const FORMAT: u32 = 1;
 /// Ours has some 300 bytes; anything beyond this is not ours.
 const BYTES_MAX: u64 = 16 * 1024;
-#[cfg(any(feature = "cli", test))]
 /// How long a person waits for the lock before hearing why. An append holds it for microseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
