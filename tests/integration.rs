@@ -7,6 +7,8 @@
     clippy::unwrap_used,
     reason = "tests look at the disk from outside, start processes, and fail by panicking"
 )]
+// Where telemetry was left out there is nothing to test here; the test `off` shows that.
+#![cfg(not(feature = "off"))]
 
 #[path = "integration/child.rs"]
 mod child;
@@ -44,6 +46,9 @@ mod commands;
 #[cfg(feature = "cli")]
 #[path = "integration/documents.rs"]
 mod documents;
+#[cfg(feature = "cli")]
+#[path = "integration/embedded.rs"]
+mod embedded;
 #[cfg(feature = "cli")]
 #[path = "integration/examples.rs"]
 mod examples;
