@@ -59,7 +59,8 @@ use crate::environment::Environment;
 /// ```
 #[derive(Debug)]
 pub struct TelemetryCommand {
-    command: Command,
+    /// Boxed, so that it weighs little among an application's own commands.
+    command: Box<Command>,
     called: Option<String>,
 }
 
@@ -78,7 +79,7 @@ impl TelemetryCommand {
         super::in_process(|environment, screen| {
             let host = self.host(builder);
             let outcome = place_of(builder, &host, environment)
-                .and_then(|place| super::on_place(self.command, &place, environment, screen));
+                .and_then(|place| super::on_place(*self.command, &place, environment, screen));
             super::settle(outcome, &host, screen)
         })
     }
@@ -123,7 +124,7 @@ impl Args for TelemetryCommand {
 impl FromArgMatches for TelemetryCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, ParseError> {
         Ok(Self {
-            command: Command::from_arg_matches(matches)?,
+            command: Box::new(Command::from_arg_matches(matches)?),
             called: None,
         })
     }
