@@ -20,6 +20,8 @@ mod support;
 
 #[path = "integration/any_event.rs"]
 mod any_event;
+#[path = "integration/asking.rs"]
+mod asking;
 #[path = "integration/composition.rs"]
 mod composition;
 #[path = "integration/drafts.rs"]
