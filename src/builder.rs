@@ -11,7 +11,7 @@ use crate::consent::{
 };
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::environment::Environment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings};
 use crate::store::disk::{Access, Directory};
 use crate::store::limits::Limits;
@@ -168,6 +168,8 @@ impl Builder {
             Some(path) => path.clone(),
             None => base(environment, Platform::THIS, &source)?,
         };
+        // A program may change its directory; where it records was decided now.
+        let base = std::path::absolute(&base).map_err(Error::io("find", &base))?;
         Ok((source, profile, base))
     }
 

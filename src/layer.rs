@@ -137,18 +137,22 @@ impl RecordLayer {
 
     fn site(&self, metadata: &'static Metadata<'static>) -> Arc<Site> {
         let callsite = metadata.callsite();
-        let known = self.sites.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(site) = known.get(&callsite) {
+        if let Ok(known) = self.sites.try_read()
+            && let Some(site) = known.get(&callsite)
+        {
             return Arc::clone(site);
         }
-        drop(known);
         let site = Arc::new(if metadata.is_span() {
             Site::of_fields(metadata.fields())
         } else {
             Site::new(metadata, &self.source)
         });
-        let mut known = self.sites.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(callsite).or_insert(site))
+        // Never waited for: in a forked child a thread that is no more may hold it. Who finds it taken
+        // prepares the call site for itself.
+        match self.sites.try_write() {
+            Ok(mut known) => Arc::clone(known.entry(callsite).or_insert(site)),
+            Err(_) => site,
+        }
     }
 
     /// Encodes an event into a frame.
@@ -157,7 +161,7 @@ impl RecordLayer {
         event: &Event<'_>,
         context: &Context<'_, S>,
         site: &Site,
-        (timestamp, frame): (&[u8; crate::encode::TIMESTAMP_BYTES], &mut Vec<u8>),
+        (timestamp, frame): (&[u8; crate::record::TIMESTAMP_BYTES], &mut Vec<u8>),
     ) where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {

@@ -213,7 +213,12 @@ impl Summary {
                 Item::Damage(_) => summary.damage += 1,
                 Item::Notice(Notice::Unfinished { .. }) => summary.is_last_line_unfinished = true,
                 // What was removed meanwhile is no part of the directory any more.
-                Item::Notice(Notice::Removed { .. } | Notice::Cut { .. } | Notice::Replaced) => {}
+                Item::Notice(
+                    Notice::Removed { .. }
+                    | Notice::Cut { .. }
+                    | Notice::SegmentReplaced { .. }
+                    | Notice::Replaced,
+                ) => {}
             }
         }
         let open = sessions.losses.len() as u64;

@@ -100,6 +100,14 @@ Examples:
   localtel clear --before 2026-11-01  remove what is older
   localtel run -- make test           run a command and record how it went
 
+Environment:
+  LOCALTEL_DIR            the directory, instead of that of the application
+  XDG_STATE_HOME          where applications have theirs [default: ~/.local/state]
+  DO_NOT_TRACK            set: nothing is recorded, whatever was chosen
+  <APPLICATION>_TELEMETRY on or off for one run
+  LOCALTEL_PAGER, PAGER   shows what does not fit on a terminal; empty or `cat`: none
+  NO_COLOR                set: no colours
+
 Exit codes: 0 done, 1 failed, 2 usage, 3 findings, 4 nothing matched.";
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::store::segment::SegmentNumber;
 #[derive(Debug, clap::Args)]
 pub(crate) struct ClearArgs {
     /// Remove only segments whose records are all older than this
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     before: Option<String>,
     /// Remove without asking
     #[arg(short, long)]
@@ -251,6 +251,7 @@ mod tests {
             records: if span.is_some() { 10 } else { 0 },
             first: span.map(|(first, _)| at(first)),
             last: span.map(|(_, last)| at(last)),
+            damage: 0,
         }
     }
 

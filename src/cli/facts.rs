@@ -1,17 +1,14 @@
-//! What is known of each segment without parsing its records: how many there are and the times between
-//! which they lie. For deciding what to clear and for naming sources; everything else is the reader's.
+//! What is known of each segment: how many records there are and the times between which they lie. For
+//! deciding what to clear and for naming sources; finding lines is the reader's.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use crate::error::{Error, Result};
-use crate::store;
-use crate::store::disk::{Access, Directory};
-use crate::store::segment::{FileName, SegmentNumber};
+use crate::error::Result;
+use crate::reader::{Item, Reader};
+use crate::record::timestamp_of;
+use crate::store::segment::SegmentNumber;
 
 /// What is known of one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,89 +21,65 @@ pub(crate) struct SegmentFacts {
     pub(crate) records: u64,
     /// The earliest time in it; lines of several processes may lie out of order.
     pub(crate) first: Option<OffsetDateTime>,
-    /// The latest time in it.
+    /// The latest time in it, unknown if not all of it can be read.
     pub(crate) last: Option<OffsetDateTime>,
+    /// How many places in it cannot be read.
+    pub(crate) damage: u64,
 }
 
 /// Reads what is known of all segments of a directory, in the order of their numbers.
 ///
 /// # Errors
 ///
-/// Fails if the directory or one of its segments is there and cannot be read.
+/// Fails if the directory is there and cannot be read.
 pub(crate) fn read(path: &Path) -> Result<Vec<SegmentFacts>> {
-    let directory =
-        Directory::open(path, Access::Read).map_err(|error| store::open_error(path, error))?;
-    let names = directory.names().map_err(Error::io("list", path))?;
-    let mut numbers: Vec<SegmentNumber> = names
-        .iter()
-        .filter_map(|name| match name.to_str()?.parse() {
-            Ok(FileName::Segment(number)) => Some(number),
-            Ok(_) | Err(_) => None,
-        })
-        .collect();
-    numbers.sort();
-    let mut all = Vec::new();
-    for number in numbers {
-        let name = number.file_name();
-        match directory
-            .open_read(&name)
-            .and_then(|file| scan(number, file))
-        {
-            Ok(facts) => all.push(facts),
-            // Retention or somebody else took it between the list and now.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::io("read", &path.join(&name))(error)),
+    let mut reader = Reader::open(path)?;
+    let sizes = reader.segment_sizes()?;
+    let mut all: Vec<SegmentFacts> = sizes.into_iter().map(SegmentFacts::of_size).collect();
+    let mut of = |number: SegmentNumber, note: &dyn Fn(&mut SegmentFacts)| {
+        if let Some(facts) = all.iter_mut().rev().find(|facts| facts.number == number) {
+            note(facts);
+        }
+    };
+    while let Some(item) = reader.next_item()? {
+        match item {
+            Item::Line(line) => {
+                let time = timestamp_of(line.bytes());
+                of(line.position().segment, &|facts| facts.count(time));
+            }
+            Item::Damage(damage) => of(damage.position.segment, &|facts| facts.damage += 1),
+            Item::Notice(_) => {}
+        }
+    }
+    for facts in &mut all {
+        if facts.damage > 0 {
+            facts.last = None;
         }
     }
     Ok(all)
 }
 
-fn scan(number: SegmentNumber, file: File) -> io::Result<SegmentFacts> {
-    let mut facts = SegmentFacts {
-        number,
-        bytes: 0,
-        records: 0,
-        first: None,
-        last: None,
-    };
-    let mut input = BufReader::with_capacity(CHUNK_BYTES, file);
-    // Only the start of a line is kept, so that a foreign file without newlines needs no memory.
-    let mut start = Vec::with_capacity(START_BYTES);
-    loop {
-        let chunk = input.fill_buf()?;
-        if chunk.is_empty() {
-            return Ok(facts);
-        }
-        for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
-            let room = START_BYTES.saturating_sub(start.len());
-            start.extend(piece.iter().take(room));
-            if piece.ends_with(b"\n") {
-                facts.count(&start);
-                start.clear();
-            }
-        }
-        let read = chunk.len();
-        facts.bytes = facts.bytes.saturating_add(read as u64);
-        input.consume(read);
-    }
-}
-
 impl SegmentFacts {
-    fn count(&mut self, start: &[u8]) {
-        let Some(time) = time_of(start) else {
+    fn of_size((number, bytes): (SegmentNumber, u64)) -> Self {
+        Self {
+            number,
+            bytes,
+            records: 0,
+            first: None,
+            last: None,
+            damage: 0,
+        }
+    }
+
+    fn count(&mut self, time: Option<OffsetDateTime>) {
+        let Some(time) = time else {
+            self.damage += 1;
             return;
         };
         self.records += 1;
         self.first = Some(self.first.map_or(time, |first| first.min(time)));
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
     }
-}
-
-/// Reads the time that every line of ours starts with.
-fn time_of(start: &[u8]) -> Option<OffsetDateTime> {
-    let rest = start.strip_prefix(br#"{"timestamp":""#)?;
-    let text = rest.split(|byte| *byte == b'"').next()?;
-    OffsetDateTime::parse(std::str::from_utf8(text).ok()?, &Rfc3339).ok()
 }
 
 /// Writes a size for people, in the unit in which it has one to four digits.
@@ -133,11 +106,6 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{ending}")
 }
 
-/// Large enough that the calls cost nothing, small enough to stay in the processor's cache.
-const CHUNK_BYTES: usize = 64 * 1024;
-/// The key and the 27 characters of a time, with room for times of another make.
-const START_BYTES: usize = 64;
-
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
 mod tests {
@@ -163,10 +131,24 @@ mod tests {
     #[test]
     fn damaged_torn_and_endless_lines_are_no_records() {
         let home = tempfile::tempdir().unwrap();
-        let endless = "x".repeat(3 * CHUNK_BYTES);
+        let endless = "x".repeat(200_000);
         let text = format!("{}junk\n\0\0\0\n{endless}\n{}{{\"timest", line(1), line(2));
         std::fs::write(home.path().join("events.000001.jsonl"), text).unwrap();
-        assert_eq!(read(home.path()).unwrap()[0].records, 2);
+        let facts = &read(home.path()).unwrap()[0];
+        assert_eq!((facts.records, facts.damage), (2, 3));
+        assert_eq!(facts.last, None, "what cannot be read may be newer");
+    }
+
+    #[test]
+    fn a_record_behind_a_hole_or_without_its_newline_counts() {
+        let home = tempfile::tempdir().unwrap();
+        let text = format!("{}\0\0\0{}{}", line(1), line(8), line(9).trim_end());
+        std::fs::write(home.path().join("events.000001.jsonl"), text).unwrap();
+        std::fs::write(home.path().join("events.000002.jsonl"), "").unwrap();
+        std::fs::create_dir(home.path().join("events.000003.jsonl")).unwrap();
+        let all = read(home.path()).unwrap();
+        assert_eq!(all.len(), 2, "a directory is no segment");
+        assert_eq!((all[0].records, all[0].last), (2, None));
     }
 
     #[test]

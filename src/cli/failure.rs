@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::exit::Exit;
+use super::sanitize::Sanitized;
 use crate::error::{Error, ErrorKind};
 
 /// Why a command ends early.
@@ -76,15 +77,21 @@ impl Failure {
         let (Self::Usage(complaint) | Self::Failed(complaint)) = self else {
             return String::new();
         };
-        let mut text = format!("localtel: {}\n", complaint.message);
+        // Paths, files and what was typed can hold anything; nothing of it may act on the terminal.
+        let plain = |text: &str| {
+            let lines: Vec<String> = text
+                .lines()
+                .map(|line| Sanitized(line).to_string())
+                .collect();
+            lines.join("\n    ")
+        };
+        let mut text = format!("localtel: {}\n", plain(&complaint.message));
         for line in &complaint.details {
-            text.push_str("  ");
-            text.push_str(line);
-            text.push('\n');
+            // Writing to a string cannot fail.
+            let _ok = writeln!(text, "  {}", Sanitized(line));
         }
         if let Some(hint) = &complaint.hint {
-            // Writing to a string cannot fail.
-            let _ok = writeln!(text, "hint: {hint}");
+            let _ok = writeln!(text, "hint: {}", Sanitized(hint));
         }
         text
     }
@@ -162,6 +169,9 @@ fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
             "a part of {path} is a file; move it, or use another directory"
         ))
     } else if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
+        if path == super::screen::STDOUT {
+            return None;
+        }
         Some("make room; `localtel clear --before TIME` removes old records".to_owned())
     } else {
         None

@@ -122,7 +122,14 @@ fn dispatch(
     match arguments.command {
         AnyCommand::OnPlace(command) => on_place(command, &find()?, environment, screen),
         AnyCommand::Record(args) => record::run(&find()?, args, screen),
-        AnyCommand::Run(args) => run::run(&find()?, &args, environment, screen),
+        AnyCommand::Run(args) => {
+            let place = find();
+            if let Err(failure) = &place {
+                // The command is what counts: not knowing where to record it is no reason not to run it.
+                screen.say(format_args!("{}", failure.text().trim_end()));
+            }
+            run::run(place.ok().as_ref(), &args, environment, screen)
+        }
         AnyCommand::Completions(args) => manual::completions(&args, screen),
         AnyCommand::Man(args) => manual::man(&args, screen),
     }

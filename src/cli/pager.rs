@@ -35,8 +35,18 @@ fn words(command: &OsString) -> Vec<OsString> {
 }
 
 impl Pager {
-    /// Starts the pager that the environment asks for, if there is one.
+    /// Tells whether a pager shows colours: `less` does if its options say so, and then ours or the
+    /// person's are in force.
+    pub(crate) fn shows_colours(variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
+        variable("LESS").is_none_or(|options| options.to_string_lossy().contains(['R', 'r']))
+    }
+
+    /// Starts the pager that the environment asks for, if there is one. A terminal that can do nothing
+    /// has none.
     pub(crate) fn start(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<Self> {
+        if variable("TERM").is_some_and(|term| term == "dumb") {
+            return None;
+        }
         let words = words(&choose(variable)?);
         let (program, arguments) = words.split_first()?;
         #[expect(

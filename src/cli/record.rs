@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::place::Place;
+use super::sanitize::Sanitized;
 use super::screen::Screen;
 use crate::error::Error;
 use crate::record::{Level, Properties};
@@ -109,7 +110,7 @@ pub(crate) fn run(
             .dir(&place.base)
             .profile(place.profile.as_str())
             .delivery(Delivery::Inline)
-            .open(),
+            .try_open()?,
         refused: 0,
         dropped: 0,
         bad_lines: 0,
@@ -157,7 +158,8 @@ impl Recording {
                     self.bad_lines += 1;
                     writeln!(
                         screen.stderr,
-                        "localtel: line {number} was not recorded: {reason}"
+                        "localtel: line {number} was not recorded: {}",
+                        Sanitized(&reason)
                     )?;
                 }
             }
@@ -174,7 +176,11 @@ impl Recording {
             let status = self.telemetry.status();
             let words = place.words();
             let reason = status.off_because.unwrap_or_default();
-            writeln!(screen.stderr, "localtel: not recorded: {reason}")?;
+            writeln!(
+                screen.stderr,
+                "localtel: not recorded: {}",
+                Sanitized(&reason)
+            )?;
             write!(
                 screen.stderr,
                 "hint: `localtel {words} status` says who decided that"
@@ -254,21 +260,12 @@ fn property(
     Ok((key.to_owned(), value))
 }
 
-/// Recognises what JSON calls a number or a boolean. Anything else is a string, such as `007`, which is
-/// somebody's code, and integers beyond 64 bits, which would lose digits.
+/// Recognises a boolean, and a number that reads back as it was typed. Anything else is a string: `1.10`
+/// is a version, `12345e7` a commit and `007` somebody's code, and none of them may lose a digit.
 fn plain_value(text: &str) -> Value {
-    let is_trimmed = text.trim_ascii() == text;
     match serde_json::from_str(text) {
-        Ok(Value::Number(number)) if is_trimmed => {
-            let digits = text.strip_prefix('-').unwrap_or(text);
-            let is_integer = digits.bytes().all(|byte| byte.is_ascii_digit());
-            if is_integer && number.is_f64() && text != "-0" {
-                Value::String(text.to_owned())
-            } else {
-                Value::Number(number)
-            }
-        }
-        Ok(Value::Bool(is_true)) if is_trimmed => Value::Bool(is_true),
+        Ok(Value::Number(number)) if number.to_string() == text => Value::Number(number),
+        Ok(Value::Bool(is_true)) if text == "true" || text == "false" => Value::Bool(is_true),
         Ok(_) | Err(_) => Value::String(text.to_owned()),
     }
 }
@@ -311,11 +308,13 @@ mod tests {
         let table = [
             ("a=1", json!(1)),
             ("a=-7", json!(-7)),
-            ("a=-0", json!(-0.0)),
+            ("a=-0", json!("-0")),
+            ("a=1.10", json!("1.10")),
+            ("a=12345e7", json!("12345e7")),
             ("a=18446744073709551615", json!(u64::MAX)),
             ("a=18446744073709551616", json!("18446744073709551616")),
             ("a=1.5", json!(1.5)),
-            ("a=1e3", json!(1000.0)),
+            ("a=1e3", json!("1e3")),
             ("a=1e999", json!("1e999")),
             ("a=true", json!(true)),
             ("a=false", json!(false)),

@@ -21,7 +21,7 @@ use super::failure::Failure;
 use super::place::Place;
 use super::screen::Screen;
 use crate::environment::Environment;
-use crate::{Delivery, Draft, Telemetry};
+use crate::{Delivery, Draft, Level, Telemetry};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub(crate) struct RunArgs {
 
 /// Runs the command to its end and records it, if anything is recorded here; if not, nothing is said.
 pub(crate) fn run(
-    place: &Place,
+    place: Option<&Place>,
     args: &RunArgs,
     environment: &Environment,
     screen: &mut Screen<'_>,
@@ -61,6 +61,9 @@ pub(crate) fn run(
         }
     };
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let Some(place) = place else {
+        return Ok(end.exit());
+    };
     let telemetry = Telemetry::builder(place.source.as_str())
         .dir(&place.base)
         .profile(place.profile.as_str())
@@ -109,9 +112,13 @@ fn draft(name: &str, milliseconds: u64, end: End) -> Draft {
     match end {
         End::Code(0) => draft.property("exit_code", 0).property("result", "SUCCESS"),
         End::Code(code) => draft
+            .level(Level::Error)
             .property("exit_code", code)
             .property("result", "ERROR"),
-        End::Signal(signal) => draft.property("signal", signal).property("result", "ERROR"),
+        End::Signal(signal) => draft
+            .level(Level::Error)
+            .property("signal", signal)
+            .property("result", "ERROR"),
     }
 }
 

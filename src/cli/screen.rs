@@ -114,9 +114,7 @@ impl From<io::Error> for Stop {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Self::ReaderGone
         } else {
-            Self::Failed(Error::io("write to", Path::new("the standard output"))(
-                error,
-            ))
+            Self::Failed(Error::io("write to", Path::new(STDOUT))(error))
         }
     }
 }
@@ -134,6 +132,9 @@ impl Stop {
         }
     }
 }
+
+/// What the standard output is called where a path is named.
+pub(crate) const STDOUT: &str = "the standard output";
 
 /// A screen in memory.
 #[cfg(test)]

@@ -18,11 +18,11 @@ use self::fields::{EventFields, LastOfName};
 pub(crate) use self::frame::FrameHeader;
 use self::site::Repeats;
 pub(crate) use self::site::Site;
-pub(crate) use self::stamp::{Stamp, TIMESTAMP_BYTES};
+pub(crate) use self::stamp::Stamp;
 #[cfg(feature = "cli")]
 pub(crate) use self::text::is_unsafe_to_show;
 use self::text::{is_named_again, push_json, push_string};
-use crate::record::{Level, OWN_TARGET, Properties};
+use crate::record::{Level, OPENING, OWN_TARGET, Properties, TIMESTAMP_BYTES};
 use crate::store::limits::Limits;
 
 /// The bounds that concern one line.
@@ -36,7 +36,7 @@ impl From<&Limits> for LineLimits {
     fn from(limits: &Limits) -> Self {
         Self {
             string_bytes_max: limits.string_bytes_max,
-            line_bytes_max: limits.line_bytes_max,
+            line_bytes_max: limits.line_bytes_effective_max(),
         }
     }
 }
@@ -88,7 +88,7 @@ impl<'a> Line<'a> {
     ) -> Self {
         out.clear();
         out.extend_from_slice(&[0; FrameHeader::BYTES]);
-        out.extend_from_slice(b"{\"timestamp\":\"");
+        out.extend_from_slice(OPENING.as_bytes());
         out.extend_from_slice(timestamp);
         push_head(out);
         let head_end = out.len();

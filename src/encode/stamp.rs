@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::record::format_timestamp;
+use crate::record::{TIMESTAMP_BYTES, format_timestamp};
 
 /// The text of a time, with the part down to the second kept from one event to the next.
 #[derive(Debug)]
@@ -43,9 +43,6 @@ impl Stamp {
         self.text
     }
 }
-
-/// `2026-11-21T08:15:30.123456Z`.
-pub(crate) const TIMESTAMP_BYTES: usize = 27;
 
 /// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z in microseconds since 1970.
 const MICROS_LEAST: i64 = -62_167_219_200_000_000;

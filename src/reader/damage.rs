@@ -179,6 +179,13 @@ pub enum Notice {
         /// The size up to which it had been read.
         bytes_before: u64,
     },
+    /// Something other than localtel put another file in the place of a segment while it was followed. It
+    /// is taken for a copy, so reading goes on where the old one ended.
+    #[non_exhaustive]
+    SegmentReplaced {
+        /// Where reading goes on.
+        position: Position,
+    },
     /// The directory was replaced by another one; reading goes on at the start of the new one.
     Replaced,
     /// The last line of the active segment has no end yet: its writer is in the middle of it, or was
@@ -204,6 +211,12 @@ impl fmt::Display for Notice {
             } => write!(
                 f,
                 "{} was cut from {bytes_before} to {} bytes by something else; going on at its new end",
+                position.segment.file_name(),
+                position.byte
+            ),
+            Self::SegmentReplaced { position } => write!(
+                f,
+                "{} was replaced by another file; going on at its byte {}",
                 position.segment.file_name(),
                 position.byte
             ),

@@ -10,9 +10,10 @@
 use std::time::Duration;
 
 use super::damage::{Notice, Position};
-use super::walk::{Event, Walk, segment_numbers};
+use super::walk::{Event, Walk};
 use super::{Item, Line};
 use crate::error::Result;
+use crate::store;
 use crate::store::disk::{Access, Directory};
 
 /// A reader that goes on where the data ends for now.
@@ -39,8 +40,8 @@ enum State {
 enum Look {
     Same,
     Changed,
-    /// The segment is shorter than what was consumed of it.
-    Cut(Notice),
+    /// Somebody did something to the segment that is to be told.
+    Told(Notice),
 }
 
 impl Follower {
@@ -71,7 +72,7 @@ impl Follower {
                     return Ok(None);
                 }
                 Look::Changed => {}
-                Look::Cut(notice) => return Ok(Some(Item::Notice(notice))),
+                Look::Told(notice) => return Ok(Some(Item::Notice(notice))),
             }
         }
         let event = self.walk.step()?;
@@ -118,7 +119,7 @@ impl Follower {
         // Where a segment is open, the one after it was looked for just now; only if that one was
         // removed at once does a listing find more.
         if self.walk.open().is_none() || self.looks_idle.is_multiple_of(LOOKS_PER_LIST) {
-            let highest = segment_numbers(self.walk.directory())?.last().copied();
+            let highest = store::numbers(self.walk.directory())?.last().copied();
             if highest > self.walk.reached() {
                 return Ok(Look::Changed);
             }
@@ -131,6 +132,7 @@ impl Follower {
         let directory = self.walk.directory();
         let open = self.walk.open()?;
         let facts = directory.facts_of(open.file());
+        let named = directory.facts(&open.number().file_name()).ok();
         let has_next = directory.facts(&open.number().next().file_name()).is_ok();
         let open = self.walk.open_mut()?;
         let Ok(facts) = facts else {
@@ -138,11 +140,21 @@ impl Follower {
             return Some(Look::Changed);
         };
         let (read, cursor) = (open.scanner().byte_read(), open.scanner().cursor());
+        if let Some(named) = named.filter(|named| named.is_regular && named.id != facts.id) {
+            // Where it goes on as the old one, it is taken for a copy; else only its end is new for sure.
+            let position = Position {
+                byte: cursor.byte.min(named.bytes),
+                ..cursor
+            };
+            self.walk.reopen(position);
+            self.bytes_seen = 0;
+            return Some(Look::Told(Notice::SegmentReplaced { position }));
+        }
         if facts.bytes < cursor.byte {
             let position = end_position(open.file(), facts.bytes, cursor);
             open.rewind(position);
             self.bytes_seen = facts.bytes;
-            return Some(Look::Cut(Notice::Cut {
+            return Some(Look::Told(Notice::Cut {
                 position,
                 bytes_before: read,
             }));

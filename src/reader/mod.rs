@@ -32,12 +32,13 @@ pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 pub use follow::Follower;
 pub use reverse::Reverse;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::record::Record;
-use crate::store::disk::{Access, Directory, OpenError};
+use crate::store;
+use crate::store::disk::{Access, Directory};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
-use walk::{Event, Gap, Walk, segment_numbers};
+use walk::{Event, Gap, Walk};
 
 /// One thing that a reader finds.
 #[derive(Debug)]
@@ -127,10 +128,8 @@ impl Reader {
     /// The directory does not exist (then [`Error::is_not_found`]), is something else, or does not let
     /// us read it.
     pub fn open(path: &Path) -> Result<Self> {
-        let directory = Directory::open(path, Access::Read).map_err(|error| match error {
-            OpenError::Io(source) => Error::io("open", path)(source),
-            OpenError::Unfit(reason) => Error::directory(path, reason),
-        })?;
+        let directory =
+            Directory::open(path, Access::Read).map_err(|error| store::open_error(path, error))?;
         let last = highest(&directory)?;
         Ok(Self {
             walk: Walk::new(directory, Some(last)),
@@ -164,18 +163,19 @@ impl Reader {
     /// Returns the number and the size in bytes of each segment that exists, the lowest first.
     pub(crate) fn segment_sizes(&self) -> Result<Vec<(SegmentNumber, u64)>> {
         let directory = self.walk.directory();
-        let sizes = segment_numbers(directory)?
-            .into_iter()
-            .filter_map(|number| {
-                // One that is removed meanwhile has no size.
-                let facts = directory.facts(&number.file_name()).ok()?;
-                facts.is_regular.then_some((number, facts.bytes))
-            });
+        let sizes = store::numbers(directory)?.into_iter().filter_map(|number| {
+            // One that is removed meanwhile has no size.
+            let facts = directory.facts(&number.file_name()).ok()?;
+            facts.is_regular.then_some((number, facts.bytes))
+        });
         Ok(sizes.collect())
     }
 
     /// Goes to the position of an item that this directory gave.
     pub fn seek(&mut self, position: Position) {
+        // The position may have been found in a later look, behind a rotation.
+        self.last = self.last.max(position.segment);
+        self.walk.read_up_to(self.last);
         self.walk.seek(position);
         self.state = State::Reading;
     }
@@ -216,7 +216,7 @@ impl Reader {
 fn highest(directory: &Directory) -> Result<SegmentNumber> {
     // The cache first: a segment exists before the cache says so.
     let head = Extent::peek(directory).map(|extent| extent.head);
-    let existing = segment_numbers(directory)?.last().copied();
+    let existing = store::numbers(directory)?.last().copied();
     Ok(head.max(existing).unwrap_or(SegmentNumber::FIRST))
 }
 

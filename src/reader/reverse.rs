@@ -11,9 +11,10 @@ use std::ops::Range;
 
 use super::damage::{Damage, Notice, Position};
 use super::scanner::{BLOCK_BYTES, Scanner, Step};
-use super::walk::{Gap, Opened, open_segment, segment_numbers, unreadable};
+use super::walk::{Gap, Opened, open_segment, unreadable};
 use super::{Item, Line, highest, lost_above};
 use crate::error::Result;
+use crate::store;
 use crate::store::disk::{Directory, read_at};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
@@ -65,7 +66,7 @@ enum Stored {
 impl Reverse {
     pub(super) fn new(directory: Directory) -> Result<Self> {
         let last = highest(&directory)?;
-        let left = segment_numbers(&directory)?;
+        let left = store::numbers(&directory)?;
         let lost = lost_above(&directory, left.last().copied(), last);
         let stored = lost.map(Stored::Damage).into_iter().collect();
         Ok(Self {

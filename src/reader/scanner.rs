@@ -13,8 +13,9 @@ use std::io;
 use std::ops::Range;
 
 use super::damage::{Damage, DamageKind, Position};
-use crate::record::Record;
+use crate::record::{OPENING, Record};
 use crate::store::disk::read_at;
+use crate::store::limits::READ_LINE_BYTES_MAX;
 use crate::store::segment::SegmentNumber;
 
 /// What a step through a segment finds.
@@ -187,7 +188,7 @@ impl Scanner {
         let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
         let Some((at, terminator)) = find_end(unsearched) else {
             self.searched = self.buffer.len();
-            if self.searched - self.start > LINE_BYTES_MAX {
+            if self.searched - self.start > READ_LINE_BYTES_MAX {
                 let piece = self.buffer.get(self.start..).unwrap_or_default();
                 self.excerpt = Damage::in_line(DamageKind::TooLong, self.cursor(), piece).excerpt;
                 self.state = State::TooLong {
@@ -307,8 +308,8 @@ impl Scanner {
         let looks_whole = std::str::from_utf8(bytes).is_ok_and(|text| {
             text.ends_with('}')
                 && text
-                    .strip_prefix(RECORD_PREFIX)
-                    .is_some_and(|rest| !rest.contains(RECORD_PREFIX))
+                    .strip_prefix(OPENING)
+                    .is_some_and(|rest| !rest.contains(OPENING))
         });
         if looks_whole {
             return Step::Line { position, range };
@@ -378,8 +379,8 @@ fn last_record(bytes: &[u8], tries_left: &mut u32) -> Option<usize> {
     while *tries_left > 0 {
         let head = bytes.get(..end)?;
         let at = head
-            .windows(RECORD_PREFIX.len())
-            .rposition(|window| window == RECORD_PREFIX.as_bytes())?;
+            .windows(OPENING.len())
+            .rposition(|window| window == OPENING.as_bytes())?;
         *tries_left -= 1;
         if at > 0 && Record::parse(bytes.get(at..)?).is_ok() {
             return Some(at);
@@ -395,9 +396,7 @@ fn kind_of(bytes: &[u8]) -> DamageKind {
         Err(error) if error.is_eof() => DamageKind::Torn,
         _ if std::str::from_utf8(bytes).is_err() => DamageKind::InvalidUtf8,
         // A torn record with the start of another behind it.
-        _ if bytes.starts_with(RECORD_PREFIX.as_bytes()) && !bytes.ends_with(b"}") => {
-            DamageKind::Torn
-        }
+        _ if bytes.starts_with(OPENING.as_bytes()) && !bytes.ends_with(b"}") => DamageKind::Torn,
         _ => DamageKind::NotARecord,
     }
 }
@@ -406,13 +405,6 @@ fn kind_of(bytes: &[u8]) -> DamageKind {
 pub(super) fn damage_of_line(position: Position, bytes: &[u8]) -> Damage {
     Damage::in_line(kind_of(bytes), position, bytes)
 }
-
-/// How every line that we write begins.
-const RECORD_PREFIX: &str = "{\"timestamp\":\"";
-
-/// The longest line that is taken for a record: four times the longest that the default limits let a
-/// writer write, and still nothing in a reader's memory.
-pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// One read: a few hundred lines, and the point beyond which larger reads are not faster.
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;

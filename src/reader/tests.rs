@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use scanner::LINE_BYTES_MAX;
+use crate::store::limits::READ_LINE_BYTES_MAX;
 
 struct Place {
     home: TempDir,
@@ -143,6 +143,7 @@ fn describe(item: &Item<'_>) -> String {
                 position,
                 bytes_before,
             } => format!("{} cut {bytes_before}", place(*position)),
+            Notice::SegmentReplaced { position } => format!("{} instead", place(*position)),
             Notice::Replaced => "replaced".to_owned(),
             Notice::Unfinished { position, bytes } => {
                 format!("{} unfinished {bytes}", place(*position))
@@ -170,6 +171,20 @@ fn drain(follower: &mut Follower) -> Vec<String> {
 fn assert_both_ways(place: &Place, expected: &[&str]) {
     assert_eq!(place.read(), expected, "forwards");
     assert_eq!(place.read_back(), expected, "backwards");
+}
+
+#[test]
+fn a_position_behind_a_rotation_can_be_sought() {
+    let place = Place::new();
+    place.write(1, lines([0]));
+    let mut reader = Reader::open(&place.path()).unwrap();
+    place.write(2, lines([1]));
+    reader.seek(Position {
+        segment: SegmentNumber::new(2).unwrap(),
+        byte: 0,
+        line: 1,
+    });
+    assert!(matches!(reader.next_item().unwrap(), Some(Item::Line(_))));
 }
 
 #[test]
@@ -278,7 +293,7 @@ fn a_nested_object_that_looks_like_a_record_stays_where_it_is() {
 #[test]
 fn a_run_of_nuls_is_one_damage_item_however_long() {
     let place = Place::new();
-    let hole = vec![0; 3 * LINE_BYTES_MAX];
+    let hole = vec![0; 3 * READ_LINE_BYTES_MAX];
     let torn = b"{\"timestamp\":\"2".to_vec();
     place.write(1, [lines(0..1), torn, hole.clone(), lines(1..2)].concat());
     place.write(
@@ -286,7 +301,7 @@ fn a_run_of_nuls_is_one_damage_item_however_long() {
         [hole.clone(), b"\n".to_vec(), lines(2..3), hole].concat(),
     );
     place.write(3, lines(3..4));
-    let nul = format!("NulHole {}", 3 * LINE_BYTES_MAX);
+    let nul = format!("NulHole {}", 3 * READ_LINE_BYTES_MAX);
     let expected = [
         "1:1 0",
         "1:2 Torn 15",
@@ -303,14 +318,14 @@ fn a_run_of_nuls_is_one_damage_item_however_long() {
 #[test]
 fn a_line_that_is_too_long_is_passed_over_in_constant_memory() {
     let place = Place::new();
-    let long = vec![b'x'; 5 * LINE_BYTES_MAX];
+    let long = vec![b'x'; 5 * READ_LINE_BYTES_MAX];
     place.write(1, [long, b"\n".to_vec(), lines(0..1)].concat());
-    let expected = format!("1:1 TooLong {}", 5 * LINE_BYTES_MAX);
+    let expected = format!("1:1 TooLong {}", 5 * READ_LINE_BYTES_MAX);
     assert_both_ways(&place, &[&expected, "1:2 0"]);
     let mut reader = Reader::open(&place.path()).unwrap();
     while reader.next_item().unwrap().is_some() {}
     let open = reader.walk.open().unwrap();
-    assert!(open.scanner().capacity() <= 4 * LINE_BYTES_MAX);
+    assert!(open.scanner().capacity() <= 4 * READ_LINE_BYTES_MAX);
 }
 
 #[test]

@@ -9,10 +9,11 @@ use std::ops::Range;
 
 use super::damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 use super::scanner::{Scanner, Step};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::store;
 use crate::store::disk::{Directory, Facts};
 use crate::store::lock::Extent;
-use crate::store::segment::{FileName, SegmentNumber};
+use crate::store::segment::SegmentNumber;
 
 /// What a step along the way finds.
 #[derive(Debug)]
@@ -88,6 +89,11 @@ impl Walk {
         self.resume = Some(position);
     }
 
+    /// Moves the bound.
+    pub(super) fn read_up_to(&mut self, last: SegmentNumber) {
+        self.last = Some(last);
+    }
+
     /// Lifts the bound: what comes later is read as well.
     pub(super) fn unbound(&mut self) {
         self.last = None;
@@ -118,6 +124,19 @@ impl Walk {
         match &self.open {
             Some(open) => Some(open.number),
             None => self.passed,
+        }
+    }
+
+    /// Goes on at that position in the file that now bears the open segment's name.
+    pub(super) fn reopen(&mut self, position: Position) {
+        if let Opened::File(file) = open_segment(&self.directory, position.segment) {
+            let scanner = Scanner::new(position);
+            self.open = Some(Open {
+                number: position.segment,
+                file,
+                scanner,
+                phase: Phase::Active,
+            });
         }
     }
 
@@ -173,7 +192,7 @@ impl Walk {
         };
         if open.phase == Phase::Active {
             let number = open.number;
-            let numbers = segment_numbers(&self.directory)?;
+            let numbers = store::numbers(&self.directory)?;
             if numbers.iter().all(|other| *other <= number) && self.successor.is_none() {
                 return Ok(Some(Event::End));
             }
@@ -201,7 +220,7 @@ impl Walk {
 
     /// Goes to the next segment that exists, and tells whether there is something new to look at.
     fn advance(&mut self) -> Result<bool> {
-        let numbers = segment_numbers(&self.directory)?;
+        let numbers = store::numbers(&self.directory)?;
         let first = self
             .passed
             .map_or(SegmentNumber::FIRST, SegmentNumber::next);
@@ -374,31 +393,6 @@ pub(super) fn open_segment(directory: &Directory, number: SegmentNumber) -> Open
 pub(super) fn unreadable(position: Position, error: &io::Error) -> Damage {
     let reason = error.to_string();
     Damage::of_segment(DamageKind::Unreadable { reason }, position)
-}
-
-/// Lists the numbers of the segments, the lowest first. A directory that was removed has none.
-pub(super) fn segment_numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
-    let names = match directory.names() {
-        Ok(names) => names,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(Error::io("list", directory.path())(error)),
-    };
-    let mut numbers: Vec<_> = names
-        .iter()
-        .filter_map(|name| match name.to_str()?.parse() {
-            Ok(FileName::Segment(number)) => Some(number),
-            Ok(
-                FileName::Latest
-                | FileName::LatestPartial
-                | FileName::Lock
-                | FileName::Consent
-                | FileName::ConsentPartial,
-            )
-            | Err(_) => None,
-        })
-        .collect();
-    numbers.sort_unstable();
-    Ok(numbers)
 }
 
 #[cfg(test)]

@@ -69,7 +69,8 @@ pub enum Durability {
     EveryBatch,
 }
 
-/// How many events ended in which way. The sum is the number of events offered.
+/// How many events ended in which way. The sum is the number of events offered: those that reached this
+/// recorder. Where telemetry is off they do not even get that far, and nothing is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Counts {
@@ -179,7 +180,11 @@ impl Recorder {
 
     /// Ends the session: writes what is staged and the counts, and waits for the worker's end.
     pub(crate) fn close(&self, deadline: Instant) {
-        self.core().close(deadline);
+        // A forked child that recorded nothing has nothing to end.
+        let latest = self.latest();
+        if latest.process == std::process::id() {
+            latest.close(deadline);
+        }
     }
 
     /// Returns how many events ended in which way, and why the last write failed if it did.
@@ -258,6 +263,7 @@ impl Core {
             writer: Some(Box::new(Writer::new(Arc::clone(&settings)))),
             trouble: None,
             unsynced: Unsynced::Nothing,
+            sync_failure: None,
             attention: Attention::Absent,
             phase: Phase::Open,
         };
@@ -330,6 +336,7 @@ impl Core {
                 if is_due {
                     // What fails stays in memory, and the reason is kept for `status`.
                     drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
+                    shared.sync_if_due();
                 }
             }
         }

@@ -24,6 +24,8 @@ pub(super) struct Staging {
     pub(super) writer: Option<Box<Writer>>,
     pub(super) trouble: Option<Trouble>,
     pub(super) unsynced: Unsynced,
+    /// Why something may not survive a power cut, until a `flush` has told it.
+    pub(super) sync_failure: Option<Error>,
     pub(super) attention: Attention,
     pub(super) phase: Phase,
 }

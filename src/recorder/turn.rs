@@ -97,8 +97,13 @@ impl Shared {
         let settled = catch_unwind(AssertUnwindSafe(|| {
             writer.write_batch(clock::now(), deadline)
         }));
-        let Settled { frames, failure } = settled.unwrap_or_else(|_panic| Settled {
+        let Settled {
+            frames,
+            failure,
+            sync_failure,
+        } = settled.unwrap_or_else(|_panic| Settled {
             frames: 0,
+            sync_failure: None,
             failure: Some(Error::invalid(
                 "the writer",
                 "panicked; this is a bug in localtel",
@@ -112,6 +117,9 @@ impl Shared {
         }
         staging.taken_bytes = writer.bytes_left();
         staging.writer = Some(writer);
+        if sync_failure.is_some() {
+            staging.sync_failure = sync_failure;
+        }
         if frames > 0 && self.settings.durability != Durability::Os {
             staging.unsynced = match staging.unsynced {
                 Unsynced::Nothing => Unsynced::Since(Instant::now()),
@@ -127,9 +135,16 @@ impl Shared {
     }
 
     /// Makes what is written survive a power cut.
+    ///
+    /// # Errors
+    ///
+    /// An error says that some of it may not; also one that nobody has been told of yet.
     pub(super) fn sync(&self, deadline: Instant) -> Result<()> {
         let mut staging = self.lock();
         loop {
+            if let Some(error) = staging.sync_failure.take() {
+                return Err(error);
+            }
             if staging.unsynced == Unsynced::Nothing {
                 return Ok(());
             }
@@ -147,6 +162,23 @@ impl Shared {
                 return Err(ErrorKind::TimedOut { bytes_waiting: 0 }.into());
             }
             staging = self.wait_for_turn(staging, left);
+        }
+    }
+
+    /// Makes what is written survive a power cut if it is time to. That it may not is kept until a `flush`
+    /// tells it.
+    pub(super) fn sync_if_due(&self) {
+        let staging = self.lock();
+        let is_due = staging
+            .sync_wait(self.settings.durability)
+            .is_some_and(|wait| wait.is_zero());
+        let has_untold = staging.sync_failure.is_some();
+        drop(staging);
+        if is_due
+            && !has_untold
+            && let Err(error) = self.sync(Instant::now() + SYNC_WAIT)
+        {
+            self.lock().sync_failure = Some(error);
         }
     }
 
@@ -173,3 +205,6 @@ const CLOSE_PAUSES: [Duration; 3] = [
     Duration::from_millis(20),
     Duration::from_millis(50),
 ];
+
+/// How long a sync that nobody waits for tries to get its turn.
+const SYNC_WAIT: Duration = Duration::from_millis(100);

@@ -36,13 +36,9 @@ impl Shared {
                 drop(self.write_until(ticket, Instant::now() + LOCK_WAIT));
                 staging = self.lock();
             }
-            if let Some(wait) = staging.sync_wait(self.settings.durability)
-                && wait.is_zero()
-            {
-                drop(staging);
-                drop(self.sync(Instant::now() + LOCK_WAIT));
-                staging = self.lock();
-            }
+            drop(staging);
+            self.sync_if_due();
+            staging = self.lock();
             let is_troubled = staging.trouble.is_some();
             let wait = staging.pause(self.settings.durability);
             let (lingered, _timeout) = self

@@ -13,7 +13,7 @@ use super::{Counts, Durability, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
 use crate::error::{Error, Result};
-use crate::record::{Level, OWN_TARGET, Properties};
+use crate::record::{Level, OWN_TARGET, Properties, timestamp_of};
 use crate::store::{Appended, Place, Store};
 
 /// Numbers lines and writes them.
@@ -51,6 +51,8 @@ pub(super) struct Settled {
     pub(super) frames: u64,
     /// Why the others are not.
     pub(super) failure: Option<Error>,
+    /// Why those that are may not survive a power cut, where that was asked for.
+    pub(super) sync_failure: Option<Error>,
 }
 
 /// How a batch begins.
@@ -125,6 +127,7 @@ impl Writer {
                 return Settled {
                     frames: 0,
                     failure: Some(error),
+                    sync_failure: None,
                 };
             }
         };
@@ -138,11 +141,15 @@ impl Writer {
             Appended::Part { bytes, error } => (bytes, Some(error)),
         };
         let frames = pending.settle(opening, place, bytes, taken);
-        let failure = failure.or_else(|| match pending.settings.durability {
+        let sync_failure = match pending.settings.durability {
             Durability::EveryBatch => self.store.sync().err(),
             Durability::Os | Durability::Interval(_) => None,
-        });
-        Settled { frames, failure }
+        };
+        Settled {
+            frames,
+            failure,
+            sync_failure,
+        }
     }
 
     /// Makes what is written survive a power cut.
@@ -175,8 +182,12 @@ impl Pending {
         batch.clear();
         let mut seq = session.seq_next;
         if opening == Opening::Session {
+            // It comes first, also by its time.
+            let micros = FrameHeader::split_first(frames.get(*cursor..).unwrap_or_default())
+                .and_then(|(_, line, _)| micros_of(line))
+                .unwrap_or_else(clock::micros_since_epoch);
             let mut frame = Vec::new();
-            encode_session(settings, session, &mut frame);
+            encode_session(settings, session, micros, &mut frame);
             if let Some((header, line, _)) = FrameHeader::split_first(&frame) {
                 session.push_numbered(batch, header, line, seq);
                 seq += 1;
@@ -292,7 +303,7 @@ pub(super) fn encode_dropped(settings: &Settings, count: u64, reason: &str, out:
 }
 
 /// Encodes the record with which a session begins its lines in a segment.
-fn encode_session(settings: &Settings, session: &Session, out: &mut Vec<u8>) {
+fn encode_session(settings: &Settings, session: &Session, micros: i64, out: &mut Vec<u8>) {
     let mut properties = Properties::default();
     if let Some(installation) = settings.installation {
         properties.set("installation", installation.to_string());
@@ -306,7 +317,7 @@ fn encode_session(settings: &Settings, session: &Session, out: &mut Vec<u8>) {
     properties.set("os", std::env::consts::OS);
     properties.set("arch", std::env::consts::ARCH);
     properties.set("resumed", session.announced.is_some());
-    encode_own(settings, Level::Info, "session", &properties, out);
+    encode_own_at(settings, (Level::Info, "session"), &properties, micros, out);
 }
 
 fn encode_own(
@@ -314,6 +325,22 @@ fn encode_own(
     level: Level,
     event: &str,
     properties: &Properties,
+    out: &mut Vec<u8>,
+) {
+    encode_own_at(
+        settings,
+        (level, event),
+        properties,
+        clock::micros_since_epoch(),
+        out,
+    );
+}
+
+fn encode_own_at(
+    settings: &Settings,
+    (level, event): (Level, &str),
+    properties: &Properties,
+    micros: i64,
     out: &mut Vec<u8>,
 ) {
     let loose = Loose {
@@ -325,12 +352,13 @@ fn encode_own(
         message: None,
         properties,
     };
-    encode_loose(
-        out,
-        LineLimits::from(&settings.limits),
-        clock::micros_since_epoch(),
-        &loose,
-    );
+    encode_loose(out, LineLimits::from(&settings.limits), micros, &loose);
+}
+
+/// Reads the time of a line, in microseconds since 1970.
+fn micros_of(line: &[u8]) -> Option<i64> {
+    let nanos = timestamp_of(line)?.unix_timestamp_nanos();
+    i64::try_from(nanos / 1000).ok()
 }
 
 /// The number of the on-disk format that the store documents.

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
+use super::segment::FileName;
+
 #[cfg(not(unix))]
 compile_error!("localtel needs a Unix: it relies on O_APPEND, O_NOFOLLOW and advisory locks");
 
@@ -31,6 +33,10 @@ pub(crate) struct FileId {
 
 /// What is known of a file without reading it.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of the system"
+)]
 pub(crate) struct Facts {
     /// Which file it is.
     pub(crate) id: FileId,
@@ -40,6 +46,8 @@ pub(crate) struct Facts {
     pub(crate) is_writable: bool,
     /// Whether it is a regular file, whoever's it is.
     pub(crate) is_regular: bool,
+    /// Whether nobody else may read or write it.
+    pub(crate) is_private: bool,
     /// Whether it is a regular file of this user with one name.
     pub(crate) is_ours: bool,
 }
@@ -50,6 +58,7 @@ impl From<&Stat> for Facts {
         Self {
             id: FileId::from(stat),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            is_private: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO),
             is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
             is_regular,
             is_ours: is_regular && stat.st_nlink <= 1 && is_own(stat),
@@ -139,15 +148,37 @@ impl Directory {
         let fd = fd.map_err(|error| describe_open_failure(path, error))?;
         let stat = rustix::fs::fstat(&fd).map_err(io::Error::from)?;
         if access == Access::Write {
-            check_is_private(&stat)?;
+            check_is_own(&stat)?;
         }
-        Ok(Self {
+        let directory = Self {
             fd,
             path: path.to_owned(),
             id: FileId::from(&stat),
             #[cfg(test)]
             faults: super::faults::Faults::default(),
-        })
+        };
+        let is_open = Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO);
+        if access == Access::Write && is_open {
+            directory.make_private(stat.st_mode & 0o7777)?;
+        }
+        Ok(directory)
+    }
+
+    /// Shuts others out, if there is nothing in it that might be theirs to see.
+    fn make_private(&self, mode: u32) -> Result<(), OpenError> {
+        let is_ours = |name: &OsString| {
+            name == "profiles"
+                || name
+                    .to_str()
+                    .is_some_and(|name| name.parse::<FileName>().is_ok())
+        };
+        if self.names()?.iter().all(is_ours) {
+            return Ok(rustix::fs::fchmod(&self.fd, DIRECTORY_MODE).map_err(io::Error::from)?);
+        }
+        Err(OpenError::Unfit(format!(
+            "other users may look into it (mode {mode:04o}) and it holds other things; name a directory of \
+             its own, or `chmod 700` it"
+        )))
     }
 
     /// Returns the path it was opened at.
@@ -238,11 +269,21 @@ impl Directory {
             Ok(()) | Err(rustix::io::Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
         }
-        let mut file = self.open_own(partial, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        rustix::fs::renameat(&self.fd, partial, &self.fd, name)?;
+        let replaced = self
+            .write_whole(partial, bytes)
+            .and_then(|()| Ok(rustix::fs::renameat(&self.fd, partial, &self.fd, name)?));
+        if replaced.is_err() {
+            // Half a file is of no use to anybody; that it may stay is no further failure.
+            let _stays = rustix::fs::unlinkat(&self.fd, partial, AtFlags::empty());
+        }
+        replaced?;
         Ok(rustix::fs::fsync(&self.fd)?)
+    }
+
+    fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.open_own(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        file.write_all(bytes)?;
+        file.sync_all()
     }
 
     /// Points the symlink of that name at `target`, by a rename, so that it is never missing.
@@ -253,6 +294,13 @@ impl Directory {
         target: &str,
     ) -> io::Result<()> {
         fault!(self, "link");
+        // What a person put there is theirs.
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {}
+            Err(rustix::io::Errno::NOENT) => {}
+            Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error) => return Err(error.into()),
+        }
         match rustix::fs::unlinkat(&self.fd, partial, AtFlags::empty()) {
             Ok(()) | Err(rustix::io::Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
@@ -401,7 +449,7 @@ fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
     }
 }
 
-fn check_is_private(stat: &Stat) -> Result<(), OpenError> {
+fn check_is_own(stat: &Stat) -> Result<(), OpenError> {
     if !is_own(stat) {
         return Err(OpenError::Unfit(format!(
             "it belongs to another user (uid {})",

@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Writes(i32),
     /// If it is a write, half of its bytes get through; otherwise nothing happens.
     Short,
+    /// Every write lacks its last byte, then fails, and nothing can be cut.
+    ShortByOneAndNoCut,
     /// As if the process had been killed there: a write gets half of its bytes through, and nothing
     /// happens any more after it.
     Death,
@@ -53,7 +55,7 @@ impl Faults {
 
     pub(super) fn before(&self, operation: &'static str) -> io::Result<()> {
         match self.0.lock().unwrap().step(operation) {
-            Step::Whole | Step::Half => Ok(()),
+            Step::Whole | Step::Half | Step::AllButOne => Ok(()),
             Step::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
         }
     }
@@ -62,6 +64,8 @@ impl Faults {
         match self.0.lock().unwrap().step("write") {
             Step::Whole => Ok(bytes),
             Step::Half => Ok(&bytes[..bytes.len() / 2]),
+            Step::AllButOne if bytes.len() > 1 => Ok(&bytes[..bytes.len() - 1]),
+            Step::AllButOne => Err(io::Error::from_raw_os_error(ENOSPC)),
             Step::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
         }
     }
@@ -71,6 +75,7 @@ impl Faults {
 enum Step {
     Whole,
     Half,
+    AllButOne,
     Fails(i32),
 }
 
@@ -88,7 +93,9 @@ impl Plan {
             }
             (Fault::Once(errno) | Fault::Sticky(errno), _) => Step::Fails(errno),
             (Fault::Writes(errno), _) if is_write => Step::Fails(errno),
-            (Fault::Writes(_), _) => return Step::Whole,
+            (Fault::ShortByOneAndNoCut, _) if is_write => Step::AllButOne,
+            (Fault::ShortByOneAndNoCut, _) if operation == "cut" => Step::Fails(EIO),
+            (Fault::Writes(_) | Fault::ShortByOneAndNoCut, _) => return Step::Whole,
             (Fault::Short, Ordering::Equal) => Step::Half,
             (Fault::Death, Ordering::Equal) if is_write => Step::Half,
             (Fault::Death, Ordering::Equal | Ordering::Greater) => Step::Fails(EIO),
@@ -99,3 +106,4 @@ impl Plan {
 }
 
 const EIO: i32 = 5;
+const ENOSPC: i32 = 28;

@@ -86,7 +86,7 @@ impl Store {
     ) -> Result<Option<u64>> {
         let name = head.file_name();
         let facts = match directory.facts(&name) {
-            Ok(facts) if facts.is_ours && facts.is_writable => facts,
+            Ok(facts) if facts.is_ours && facts.is_writable && facts.is_private => facts,
             Ok(_) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("look at", &self.path.join(name))(error)),
@@ -246,15 +246,20 @@ impl Store {
         let mut keep_from = self.limits.keep_from(&listed).max(extent.floor);
         for pair in listed.windows(2) {
             let [older, newer] = pair else { break };
-            // Lines are in time order but for the moment between encoding and writing, so the start of
-            // the next segment bounds the newest record of this one.
-            let is_expired = older.number < extent.head
-                && first_timestamp_of(directory, newer.number)
-                    .is_some_and(|started| now - started > self.limits.age_max);
-            if !is_expired {
+            if older.number >= extent.head {
                 break;
             }
-            keep_from = keep_from.max(newer.number);
+            // Lines are in time order but for the moment between encoding and writing, so the start of
+            // the next segment bounds the newest record of this one. A start that cannot be read, or lies
+            // ahead of the clock, bounds nothing; the one after it may.
+            let started = first_timestamp_of(directory, newer.number).filter(|start| *start <= now);
+            match started {
+                Some(started) if now - started > self.limits.age_max => {
+                    keep_from = keep_from.max(newer.number);
+                }
+                Some(_) => break,
+                None => {}
+            }
         }
         let (extent, removed, failure) = self.move_floor(held, extent, keep_from, &listed)?;
         let bytes: u64 = listed.iter().map(|segment| segment.bytes).sum();

@@ -20,7 +20,7 @@ pub struct Limits {
     /// `…`. 16 KiB holds any stack trace that a person would read.
     pub string_bytes_max: usize,
     /// The longest line in bytes; a longer one is replaced by one that says what was cut.
-    /// 256 KiB = 16 strings of the longest kind.
+    /// 256 KiB = 16 strings of the longest kind. Never more than half a segment, nor than 1 MiB.
     pub line_bytes_max: usize,
     /// The size in bytes at which a segment is closed. 16 MiB is about 60,000 records: small enough
     /// to open in an editor and to remove as a unit, large enough that rotation costs nothing.
@@ -111,6 +111,15 @@ impl Limits {
         self
     }
 
+    /// Returns the longest line that is really written: no reader takes more than 1 MiB for a record, and
+    /// a segment holds at least two lines.
+    pub(crate) fn line_bytes_effective_max(&self) -> usize {
+        let half_segment = usize::try_from(self.segment_bytes_max / 2).unwrap_or(usize::MAX);
+        self.line_bytes_max
+            .min(READ_LINE_BYTES_MAX)
+            .min(half_segment)
+    }
+
     /// Checks that the bounds fit together.
     ///
     /// # Errors
@@ -182,6 +191,10 @@ impl Limits {
 /// take six times as much if all of it is escaped, and some 500 bytes besides.
 const LINE_BYTES_LEAST: usize = 4096;
 
+/// The longest line that a reader takes for a record: four times the default, and still nothing in a
+/// reader's memory.
+pub(crate) const READ_LINE_BYTES_MAX: usize = 1 << 20;
+
 /// Each segment starts with a session record of about 500 bytes for every process that writes to it.
 const SEGMENT_BYTES_LEAST: u64 = 16 * KIB;
 
@@ -218,6 +231,20 @@ mod tests {
             keep_from(Limits::default().total_bytes(MIB)),
             8,
             "the head is never removed"
+        );
+    }
+
+    #[test]
+    fn no_line_is_longer_than_half_a_segment_or_than_a_reader_takes() {
+        let effective = |limits: Limits| limits.line_bytes_effective_max();
+        assert_eq!(effective(Limits::default()), 256 * 1024);
+        assert_eq!(
+            effective(Limits::default().segment_bytes(16 * KIB)),
+            8 * 1024
+        );
+        assert_eq!(
+            effective(Limits::default().line_bytes(3 << 20)),
+            READ_LINE_BYTES_MAX
         );
     }
 

@@ -72,6 +72,16 @@ impl LockFile {
                 "its `lock` is no plain file of this user; remove it",
             ));
         }
+        let mut start = [0; Extent::BYTES + 1];
+        let read = read_at(&file, &mut start, 0).map_err(failed("read the lock"))?;
+        // A crash leaves the cache empty, torn or full of zeros, but never anything else in it.
+        let is_cache = |byte: &u8| matches!(byte, 0 | b'0'..=b'9' | b' ' | b'\n');
+        if read > Extent::BYTES || !start.iter().take(read).all(is_cache) {
+            return Err(Error::directory(
+                directory.path(),
+                "it holds somebody else's file `lock`; name a directory of its own",
+            ));
+        }
         Ok(Self { file, id: facts.id })
     }
 

@@ -66,7 +66,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 #[cfg(any(feature = "cli", test))]
 pub(crate) use self::clear::clear;
@@ -76,6 +75,7 @@ use self::limits::Limits;
 use self::lock::{LockFile, Locked};
 use self::segment::{FileName, SegmentNumber};
 use crate::error::{Error, Result};
+use crate::record::{OPENING, TIMESTAMP_BYTES, timestamp_of};
 
 /// A directory opened to be written.
 #[derive(Debug)]
@@ -251,17 +251,20 @@ impl Store {
     ///
     /// An error says that it may not; the next append then goes to a new segment.
     pub(crate) fn sync(&mut self) -> Result<()> {
-        if let Some(error) = self.left_unsynced.take() {
-            return Err(error);
+        let left = self.left_unsynced.take();
+        if let (Some(directory), Some(active)) = (&self.directory, &mut self.active) {
+            let path = self.path.join(active.number.file_name());
+            let synced = match active.condition {
+                Condition::Sound => directory.sync(&active.file),
+                // The kernel marks the pages clean after a failure: asking again would only lie.
+                Condition::InDoubt => Err(io::Error::other("an earlier operation on it failed")),
+            };
+            if let Err(error) = synced {
+                active.condition = Condition::InDoubt;
+                return Err(Error::io("sync", &path)(error));
+            }
         }
-        let (Some(directory), Some(active)) = (&self.directory, &mut self.active) else {
-            return Ok(());
-        };
-        directory.sync(&active.file).map_err(|error| {
-            // The kernel marks the pages clean all the same: asking again would only lie.
-            active.condition = Condition::InDoubt;
-            Error::io("sync", &self.path.join(active.number.file_name()))(error)
-        })
+        left.map_or(Ok(()), Err)
     }
 
     /// Opens what is not open and takes the lock.
@@ -402,11 +405,15 @@ impl Turn<'_> {
             active.bytes = size.saturating_add(written as u64);
             return Appended::All;
         };
-        let kept = bytes.get(..written).map_or(0, whole_lines_bytes);
+        let mut kept = bytes.get(..written).map_or(0, whole_lines_bytes);
         let end = size.saturating_add(kept as u64);
         // What lock-free eyes may have seen, whole lines, stays; a torn line is cut off.
         let is_clean = written == kept || self.directory.cut(&active.file, end).is_ok();
         active.bytes = if is_clean { end } else { SIZE_UNKNOWN };
+        if !is_clean && bytes.get(written) == Some(&b'\n') {
+            // Only the newline is missing, and whoever comes next adds it: writing it again would double it.
+            kept = written + 1;
+        }
         Appended::Part {
             bytes: kept.saturating_sub(prefix_bytes),
             error: Error::io("append to", &path.join(active.number.file_name()))(error),
@@ -420,38 +427,42 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Lists the segments of a directory, lowest number first.
+/// Lists the numbers of the segments of a directory, the lowest first.
+///
+/// # Errors
+///
+/// An error says that the directory could not be listed.
+pub(crate) fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
+    let names = match directory.names() {
+        Ok(names) => names,
+        // A directory that was removed has none.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Error::io("list the directory", directory.path())(error)),
+    };
+    let mut numbers: Vec<SegmentNumber> = names
+        .iter()
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .filter_map(FileName::number)
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Lists the segments of a directory with their sizes, the lowest number first.
 ///
 /// # Errors
 ///
 /// An error says that the directory could not be listed.
 pub(crate) fn list(directory: &Directory) -> Result<Vec<Listed>> {
-    let names = directory
-        .names()
-        .map_err(Error::io("list the directory", directory.path()))?;
-    let mut listed: Vec<Listed> = names
-        .iter()
-        .filter_map(|name| match name.to_str()?.parse() {
-            Ok(FileName::Segment(number)) => Some(number),
-            Ok(
-                FileName::Latest
-                | FileName::LatestPartial
-                | FileName::Lock
-                | FileName::Consent
-                | FileName::ConsentPartial,
-            )
-            | Err(segment::NotOurs) => None,
+    let listed = numbers(directory)?.into_iter().filter_map(|number| {
+        // One that is removed meanwhile has no size.
+        let facts = directory.facts(&number.file_name()).ok()?;
+        Some(Listed {
+            number,
+            bytes: facts.bytes,
         })
-        .filter_map(|number| {
-            let facts = directory.facts(&number.file_name()).ok()?;
-            Some(Listed {
-                number,
-                bytes: facts.bytes,
-            })
-        })
-        .collect();
-    listed.sort_unstable_by_key(|segment| segment.number);
-    Ok(listed)
+    });
+    Ok(listed.collect())
 }
 
 /// Turns a failure to open a directory into the library's error.
@@ -471,12 +482,9 @@ pub(crate) fn first_timestamp_of(
 }
 
 fn first_timestamp(file: &File) -> Option<OffsetDateTime> {
-    const OPENING: &[u8] = b"{\"timestamp\":\"";
-    const TIMESTAMP_BYTES: usize = 27;
     let mut start = [0; OPENING.len() + TIMESTAMP_BYTES];
     let read = read_at(file, &mut start, 0).ok()?;
-    let text = start.get(..read)?.strip_prefix(OPENING)?;
-    OffsetDateTime::parse(std::str::from_utf8(text).ok()?, &Rfc3339).ok()
+    timestamp_of(start.get(..read)?)
 }
 
 /// Writes until all is written or the system refuses.

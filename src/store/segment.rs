@@ -64,6 +64,20 @@ pub(crate) enum FileName {
     ConsentPartial,
 }
 
+impl FileName {
+    /// Returns the number, if it is a segment's name.
+    pub(crate) fn number(self) -> Option<SegmentNumber> {
+        match self {
+            Self::Segment(number) => Some(number),
+            Self::Latest
+            | Self::LatestPartial
+            | Self::Lock
+            | Self::Consent
+            | Self::ConsentPartial => None,
+        }
+    }
+}
+
 impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

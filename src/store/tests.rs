@@ -291,6 +291,59 @@ fn segments_beyond_their_age_are_removed_at_the_next_rotation() {
 }
 
 #[test]
+fn a_first_line_that_cannot_be_read_or_lies_ahead_does_not_keep_older_segments() {
+    let (_root, path) = place();
+    let day = 24 * 3600;
+    let mut store = Store::new(&path, Limits::default());
+    for days in 0..5 {
+        let stamp = match days {
+            1 => "garbage".to_owned(),
+            2 => crate::format_timestamp(at(10_000 * day)),
+            _ => crate::format_timestamp(at(days * day)),
+        };
+        let batch = format!("{{\"timestamp\":\"{stamp}\",\"id\":{days}}}\n").into_bytes();
+        let turn = store
+            .begin(batch.len(), at(days * day + 5 * days), soon())
+            .unwrap();
+        assert!(matches!(turn.append(&batch), Appended::All));
+    }
+    assert_eq!(segments(&path), [1, 2, 3, 4, 5]);
+    append(&mut store, 5..6, at(95 * day));
+    assert_eq!(
+        segments(&path),
+        [5, 6],
+        "4 ended, at the start of 5, more than 90 days ago"
+    );
+}
+
+#[test]
+fn a_line_that_lacks_only_its_newline_and_cannot_be_cut_is_not_written_twice() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    append(&mut store, 0..1, at(0));
+    store.faults.plan(0, Fault::ShortByOneAndNoCut);
+    let (ids, is_done) = append(&mut store, 1..2, at(0));
+    assert!(!is_done && ids == [1], "the next append adds the newline");
+    store.faults.lift();
+    append(&mut store, 2..3, at(0));
+    assert_eq!(contents(&path), (vec![0, 1, 2], 0));
+}
+
+#[test]
+fn a_sync_that_failed_is_not_said_to_have_worked_afterwards() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    append(&mut store, 0..1, at(0));
+    store.faults.plan(0, Fault::Once(EIO));
+    assert!(store.sync().is_err());
+    store.faults.lift();
+    assert!(store.sync().is_err(), "the pages count as clean now");
+    append(&mut store, 1..2, at(0));
+    assert!(store.sync().is_ok(), "in a new segment");
+    assert_eq!(segments(&path), [1, 2]);
+}
+
+#[test]
 fn numbers_are_not_used_again_after_clear_or_after_the_directory_was_deleted() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());

@@ -159,6 +159,43 @@ fn while_others_clear_and_delete_nobody_stops_and_followers_are_told_what_they_m
     assert!(cleared.into_inner() > 2, "too fast to clear");
 }
 
+#[test]
+fn a_follower_goes_on_in_the_file_that_took_a_segments_place() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let record = |event: &str| {
+        assert_eq!(telemetry.record(&Draft::new(event)), Offer::Recorded);
+        telemetry.flush().unwrap();
+    };
+    record("before");
+    let mut follower = Reader::open(&place.path()).unwrap().follow();
+    let mut seen = || {
+        let mut events = Vec::new();
+        while let Some(item) = follower.poll().unwrap() {
+            events.push(match item {
+                Item::Line(line) => line.record().unwrap().event.unwrap(),
+                Item::Damage(damage) => format!("damage: {damage}"),
+                Item::Notice(notice) => format!("notice: {notice}"),
+                _ => "nothing known".to_owned(),
+            });
+        }
+        events
+    };
+    assert_eq!(seen(), ["session", "before"]);
+    let segment = &segments_in(&place.path())[0];
+    let copy = place.path().join("copy");
+    std::fs::copy(segment, &copy).unwrap();
+    std::fs::rename(&copy, segment).unwrap();
+    record("after");
+    let later = [seen(), seen()].concat();
+    assert!(later.contains(&"after".to_owned()), "{later:?}");
+    assert!(
+        later.iter().any(|item| item.starts_with("notice")),
+        "{later:?}"
+    );
+    assert!(!later.contains(&"before".to_owned()), "{later:?}");
+}
+
 /// Half of the tries must make it: on a busy machine a single one says little.
 #[test]
 fn tail_shows_a_record_within_200_ms() {

@@ -181,10 +181,67 @@ fn a_directory_that_is_a_symlink_or_a_file_is_refused_with_a_reason() {
     assert!(reason.contains("a file stands"), "{reason}");
 }
 
+/// Makes a directory that only its owner may look into.
+fn make_private(place: &Place) {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(place.path())
+        .unwrap();
+}
+
+#[test]
+fn a_persons_own_files_of_the_names_that_we_use_are_left_alone() {
+    let place = Place::new();
+    make_private(&place);
+    std::fs::write(place.path().join("events.jsonl"), "mine").unwrap();
+    place.record(|| tracing::info!("beside it"));
+    assert_eq!(
+        std::fs::read_to_string(place.path().join("events.jsonl")).unwrap(),
+        "mine"
+    );
+
+    let place = Place::new();
+    make_private(&place);
+    std::fs::write(place.path().join("lock"), "a poem").unwrap();
+    let error = place.builder().try_open().unwrap_err().to_string();
+    assert!(error.contains("somebody else's file `lock`"), "{error}");
+    assert_eq!(
+        std::fs::read_to_string(place.path().join("lock")).unwrap(),
+        "a poem"
+    );
+}
+
+#[test]
+fn what_others_could_read_is_shut_or_not_used() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let set = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let place = Place::new();
+    place.record(|| tracing::info!("first"));
+    set(&place.path(), 0o755);
+    let first = place.path().join("events.000001.jsonl");
+    set(&first, 0o644);
+    place.record(|| tracing::info!("second"));
+    assert_eq!(mode(&place.path()), 0o700);
+    let second = std::fs::read_to_string(place.path().join("events.000002.jsonl")).unwrap();
+    assert!(
+        second.contains("second") && !std::fs::read_to_string(first).unwrap().contains("second")
+    );
+
+    set(&place.path(), 0o755);
+    std::fs::write(place.path().join("thesis.tex"), "").unwrap();
+    let error = place.builder().try_open().unwrap_err().to_string();
+    assert!(error.contains("holds other things"), "{error}");
+    assert_eq!(mode(&place.path()), 0o755);
+}
+
 #[test]
 fn only_names_that_are_ours_are_ever_removed() {
     let place = Place::new();
-    std::fs::create_dir(place.path()).unwrap();
+    make_private(&place);
     let foreign = [
         "events.1.jsonl",
         "events.000001.jsonl~",

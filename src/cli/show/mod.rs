@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use super::exit::Exit;
 use super::pager::Pager;
-use super::screen::{Screen, Sink, Stop};
+use super::screen::{Colour, Screen, Sink, Stop};
 use super::view::View;
 use crate::error::Result;
 use crate::filter::Filter;
@@ -32,13 +32,16 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     let lines = args.lines_or_default(screen.sink);
     let start = start_of(args, directory, &filter, lines)?;
     let is_cut = matches!(start, Start::At(_));
-    let view = View::new(args.format(), args.zone(), screen.sink, screen.colour);
     let mut pager = match screen.sink {
         Sink::Terminal if !args.no_pager && !args.follow => Pager::start(screen.variable),
         Sink::Terminal | Sink::Pipe => None,
     };
+    let colour = match pager {
+        Some(_) if !Pager::shows_colours(screen.variable) => Colour::Off,
+        Some(_) | None => screen.colour,
+    };
     let mut show = Show {
-        view,
+        view: View::new(args.format(), args.zone(), screen.sink, colour),
         filter,
         matched: 0,
         unread: Unread::default(),
@@ -84,7 +87,13 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
         ));
     }
     let is_nothing = show.matched == 0 && !is_reader_gone;
-    Ok(if args.exit_status && is_nothing {
+    if is_nothing && screen.sink == Sink::Terminal {
+        screen.say(format_args!("nothing matched"));
+    }
+    // Damage is for others to judge; that the system did not let us read is a failure of ours.
+    Ok(if show.unread.is_denied() {
+        Exit::Failed
+    } else if args.exit_status && is_nothing {
         Exit::NothingMatched
     } else {
         Exit::Done

@@ -10,6 +10,7 @@ use crate::reader::{Damage, DamageKind, Item, Line, Notice};
 pub(super) struct Unread {
     lines: u64,
     segments: u64,
+    denied: u64,
     examples: Vec<Damage>,
     notices: Vec<Notice>,
 }
@@ -40,13 +41,20 @@ impl Unread {
             | DamageKind::NulHole
             | DamageKind::TooLong
             | DamageKind::InvalidUtf8 => self.lines += 1,
-            DamageKind::Missing { .. } | DamageKind::NotAFile | DamageKind::Unreadable { .. } => {
+            DamageKind::Missing { .. } | DamageKind::NotAFile => self.segments += 1,
+            DamageKind::Unreadable { .. } => {
                 self.segments += 1;
+                self.denied += 1;
             }
         }
         if self.examples.len() < Self::EXAMPLES_MAX {
             self.examples.push(damage);
         }
+    }
+
+    /// Tells whether the system did not let us read something that is there.
+    pub(super) fn is_denied(&self) -> bool {
+        self.denied > 0
     }
 
     /// Says it on stderr. That nobody listens there is no failure.
