@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::clock;
-use crate::consent::{Consent, WhenUndecided};
+use crate::consent::{Consent, IS_LEFT_OUT, LEFT_OUT, WhenUndecided};
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -124,16 +124,12 @@ impl Builder {
     /// Fails if the source or profile is no valid name, the limits contradict each other, or the directory
     /// cannot be made, is not this user's alone, or cannot be written.
     pub fn try_open(self) -> Result<Telemetry> {
-        let source: Source = self.source.parse()?;
-        let profile: Profile = self.profile.as_deref().unwrap_or("default").parse()?;
+        if IS_LEFT_OUT {
+            return Ok(Telemetry::off(self.source, None, LEFT_OUT.to_owned()));
+        }
         self.limits.validate()?;
         let environment = Environment::of_process();
-        let base = match &self.base {
-            Some(path) => path.clone(),
-            None => base(&environment, Platform::THIS, &source)?,
-        };
-        // A program may change its directory; where it records was decided now.
-        let base = std::path::absolute(&base).map_err(Error::io("find", &base))?;
+        let (source, profile, base) = self.place(&environment)?;
         let path = of_profile(&base, &profile);
         let answers = (self.flag, self.when_undecided);
         let mut watch = Watch::new((&path, &base), source.clone(), environment, answers);
@@ -175,5 +171,24 @@ impl Builder {
             limits,
             Arc::new(recorder),
         ))
+    }
+
+    /// Returns whose telemetry it is, which set of it, and the directory of the default profile.
+    pub(crate) fn place(&self, environment: &Environment) -> Result<(Source, Profile, PathBuf)> {
+        let source: Source = self.source.parse()?;
+        let profile: Profile = self.profile.as_deref().unwrap_or("default").parse()?;
+        let base = match &self.base {
+            Some(path) => path.clone(),
+            None => base(environment, Platform::THIS, &source)?,
+        };
+        // A program may change its directory; where it records was decided now.
+        let base = std::path::absolute(&base).map_err(Error::io("find", &base))?;
+        Ok((source, profile, base))
+    }
+
+    /// Returns what the application itself says: its name, its flag, and what it does when undecided.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_say(&self) -> (&str, Consent, WhenUndecided) {
+        (&self.source, self.flag, self.when_undecided)
     }
 }

@@ -51,8 +51,17 @@
 //!
 //! `cli` (default) holds what only the binary needs: argument parsing, views, pager and signals. Applications
 //! that only record or read turn it off: `default-features = false`.
+//!
+//! `off` is for packagers: it leaves telemetry out of what is built. Nothing is recorded, no thread is started and
+//! no file of events is made, whatever anybody consents to, and [`Telemetry::status`] and the command `status` say so.
+//! Features of all crates in a build add up, so one that asks for it silences all; libraries should not.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+
+/// The README, whose code is tested.
+#[cfg(all(doctest, feature = "cli"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod builder;
 mod telemetry;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::builder::Builder;
 use crate::clock;
-use crate::consent::{Decision, Origin, Stored};
+use crate::consent::{Consent, Decision, Origin, Scope, Stored, store_choice_of};
 use crate::draft::Draft;
 use crate::encode::{LineLimits, Loose, Own, encode_loose};
 use crate::error::{ErrorKind, Result};
@@ -202,6 +202,36 @@ impl Telemetry {
             is_copied,
             counts: state.counts,
         }
+    }
+
+    /// Stores the answer of the person whom the application asked, for this profile and from now on.
+    /// [`Undecided`](Consent::Undecided) takes an earlier answer back. Whoever is stronger stays stronger.
+    /// A handle that records obeys within a second; one that was opened without consent goes on without
+    /// unless it is [watching](crate::Watching). Whether to ask at all is in [`Status::decision`].
+    ///
+    /// ```no_run
+    /// use localtel::{Consent, Telemetry};
+    ///
+    /// let telemetry = Telemetry::builder("myapp").open();
+    /// let decision = telemetry.status().decision;
+    /// if decision.is_some_and(|decision| decision.state == Consent::Undecided) {
+    ///     let answer = Consent::Enabled; // What the person said.
+    ///     telemetry.store_choice(answer)?;
+    /// }
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the directory is not known or cannot be made or written, or if a newer version stored a
+    /// choice there.
+    pub fn store_choice(&self, choice: Consent) -> Result<()> {
+        let Some(path) = self.directory() else {
+            return self.require();
+        };
+        let by = format!("{} asked", self.source);
+        store_choice_of(path, Scope::Profile, choice, &by, clock::now())?;
+        Ok(())
     }
 
     /// Returns where events are recorded, or would be.

@@ -1,12 +1,17 @@
 //! The integration tests, linked once. A file for each capability; what they share is `support`, and what
 //! they do in processes of their own is `child`.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::unwrap_used,
-    reason = "tests look at the disk from outside, start processes, and fail by panicking"
+#![cfg_attr(
+    not(feature = "off"),
+    expect(
+        clippy::disallowed_methods,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::unwrap_used,
+        reason = "tests look at the disk from outside, start processes, and fail by panicking"
+    )
 )]
+// Where telemetry was left out there is nothing to test here; the test `off` shows that.
+#![cfg(not(feature = "off"))]
 
 #[path = "integration/child.rs"]
 mod child;
@@ -15,6 +20,8 @@ mod support;
 
 #[path = "integration/any_event.rs"]
 mod any_event;
+#[path = "integration/asking.rs"]
+mod asking;
 #[path = "integration/composition.rs"]
 mod composition;
 #[path = "integration/consent.rs"]
@@ -46,6 +53,9 @@ mod commands;
 #[cfg(feature = "cli")]
 #[path = "integration/documents.rs"]
 mod documents;
+#[cfg(feature = "cli")]
+#[path = "integration/embedded.rs"]
+mod embedded;
 #[cfg(feature = "cli")]
 #[path = "integration/examples.rs"]
 mod examples;

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     pub(crate) place: PlaceArgs,
     /// What to do.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: AnyCommand,
 }
 
 /// Which telemetry is meant.
@@ -45,7 +45,27 @@ pub(crate) struct PlaceArgs {
     pub(crate) profile: Option<Profile>,
 }
 
-/// The commands.
+/// The commands of `localtel`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnyCommand {
+    /// On telemetry that is there.
+    #[command(flatten)]
+    OnPlace(Command),
+    /// Records one event, from a script
+    #[command(after_help = record::EXAMPLES)]
+    Record(record::RecordArgs),
+    /// Runs a command and records how long it took and how it ended
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::RunArgs),
+    /// Prints completions for a shell
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
+    Completions(manual::CompletionsArgs),
+    /// Prints the manual as roff
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(manual::ManArgs),
+}
+
+/// The commands on the telemetry of one application, which applications embed, too.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Shows what was recorded
@@ -75,18 +95,6 @@ pub(crate) enum Command {
     /// Looks for what is wrong with the consent, the directory and the data, and says what to do
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
-    /// Records one event, from a script
-    #[command(after_help = record::EXAMPLES)]
-    Record(record::RecordArgs),
-    /// Runs a command and records how long it took and how it ended
-    #[command(after_help = run::EXAMPLES)]
-    Run(run::RunArgs),
-    /// Prints completions for a shell
-    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
-    Completions(manual::CompletionsArgs),
-    /// Prints the manual as roff
-    #[command(after_help = manual::MAN_EXAMPLES)]
-    Man(manual::ManArgs),
 }
 
 const EXAMPLES: &str = "\

@@ -42,7 +42,7 @@ pub(crate) fn enable(
     let choosing = Choosing {
         wanted: Consent::Enabled,
         scope: scope(place, args.all_profiles)?,
-        by: "localtel enable",
+        by: format!("{} enable", place.host.called()),
     };
     choosing.run(place, environment, screen)
 }
@@ -59,7 +59,7 @@ pub(crate) fn disable(
     let choosing = Choosing {
         wanted: Consent::Disabled,
         scope,
-        by: "localtel disable",
+        by: format!("{} disable", place.host.called()),
     };
     choosing.run(place, environment, screen)?;
     if !args.clear {
@@ -92,7 +92,7 @@ fn scope(place: &Place, all_profiles: bool) -> Result<Scope, Failure> {
 struct Choosing {
     wanted: Consent,
     scope: Scope,
-    by: &'static str,
+    by: String,
 }
 
 impl Choosing {
@@ -108,9 +108,10 @@ impl Choosing {
             Scope::Profile => (place.path(), format!("profile {}", place.profile)),
             Scope::AllProfiles => (place.base.clone(), "all profiles".to_owned()),
         };
-        let before = consent::store_choice_of(&path, self.scope, wanted, self.by, screen.now)?;
+        let before = consent::store_choice_of(&path, self.scope, wanted, &self.by, screen.now)?;
         if let Some(problem) = before.problem() {
-            writeln!(screen.stderr, "localtel: replaced: {}", Sanitized(&problem))?;
+            let called = place.host.called();
+            writeln!(screen.stderr, "{called}: replaced: {}", Sanitized(&problem))?;
         }
         write!(
             screen.stdout,
@@ -195,8 +196,9 @@ pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Fail
     let installation = consent::reset(&path).map_err(|error| {
         if Stored::read_at(&path).problem().is_some() {
             Failure::from(error).hint(format!(
-                "`localtel {0} enable` or `localtel {0} disable` puts a new choice in its place",
-                place.words()
+                "`{}` or `{}` puts a new choice in its place",
+                place.command("enable"),
+                place.command("disable")
             ))
         } else {
             Failure::from(error)

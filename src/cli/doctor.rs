@@ -48,7 +48,13 @@ pub(crate) fn run(
         writeln!(screen.stdout, "nothing is wrong")?;
     } else {
         for Finding { what, next, .. } in &findings {
-            writeln!(screen.stdout, "{}; next: {next}", Sanitized(what))?;
+            let next = place.host.in_own_words(next);
+            writeln!(
+                screen.stdout,
+                "{}; next: {}",
+                Sanitized(what),
+                Sanitized(&next)
+            )?;
         }
     }
     Ok(if findings.is_empty() {

@@ -56,6 +56,13 @@ impl Exit {
     }
 }
 
+impl From<Exit> for ExitCode {
+    /// Returns the code for `main` to return, without ending anything.
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
 fn die_by(number: i32) {
     let Ok(signal) = Signal::try_from(number) else {
         return;

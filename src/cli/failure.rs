@@ -138,7 +138,7 @@ fn hint_for(error: &Error) -> Option<String> {
     match error.kind() {
         ErrorKind::Io { path, source, .. } => match_io(source.kind(), &path.display().to_string()),
         ErrorKind::Directory { .. } => {
-            Some("name another directory with --dir, or move what is in the way".to_owned())
+            Some("move what is in the way, or use another directory".to_owned())
         }
         ErrorKind::Busy { .. } => Some(
             "a stopped process may hold it: `jobs` and `ps` show state T; resume or end it"
@@ -166,7 +166,7 @@ fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
         ))
     } else if kind == io::ErrorKind::NotADirectory {
         Some(format!(
-            "a part of {path} is a file; name another directory with --dir"
+            "a part of {path} is a file; move it, or use another directory"
         ))
     } else if kind == io::ErrorKind::ReadOnlyFilesystem {
         Some(

@@ -6,9 +6,11 @@ mod args;
 mod clear;
 mod consent;
 mod doctor;
+mod embedded;
 mod exit;
 mod facts;
 mod failure;
+mod host;
 mod manual;
 mod pager;
 mod place;
@@ -28,11 +30,14 @@ use std::io::{self, BufWriter, IsTerminal as _};
 use clap::Parser as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use self::args::{Arguments, Command};
+use self::args::{AnyCommand, Arguments, Command};
 use self::failure::Failure;
+use self::host::Host;
+use self::place::Place;
 use self::screen::{Colour, Screen, Sink};
 use crate::environment::Environment;
 
+pub use self::embedded::{TelemetryCommand, TelemetryFlag};
 pub use self::exit::Exit;
 
 /// Runs the command that this process was called with, and says how it ended.
@@ -43,6 +48,11 @@ pub fn main() -> Exit {
 /// Runs a command line, the first word of which is the program's name, with the input and output of this
 /// process, and says how it ended.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
+    in_process(|environment, screen| execute(words, environment, screen))
+}
+
+/// Does something with the environment, the input and the output of this process.
+fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exit) -> Exit {
     let environment = Environment::of_process();
     let sink = if io::stdout().is_terminal() {
         Sink::Terminal
@@ -61,7 +71,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
         variable: &variable,
         is_reader_gone: &is_stdout_closed,
     };
-    execute(words, &environment, &mut screen)
+    work(&environment, &mut screen)
 }
 
 /// Tells whether nothing that is written to the standard output will be read any more.
@@ -86,6 +96,11 @@ fn execute(
         Ok(arguments) => dispatch(arguments, environment, screen),
         Err(error) => explain(&error, screen),
     };
+    settle(outcome, &Host::Localtel, screen)
+}
+
+/// Ends a command: what it wrote is handed on, and what went wrong is said.
+fn settle(outcome: Result<Exit, Failure>, host: &Host, screen: &mut Screen<'_>) -> Exit {
     let outcome = outcome.and_then(|exit| {
         screen.stdout.flush()?;
         Ok(exit)
@@ -94,7 +109,8 @@ fn execute(
         // What was written so far comes first; if it cannot be written, that may be the failure itself,
         // and if nobody can be told, the exit code still says so.
         let _written = screen.stdout.flush();
-        let _told = screen.stderr.write_all(failure.text().as_bytes());
+        let text = failure.text();
+        let _told = screen.stderr.write_all(host.in_own_words(&text).as_bytes());
         failure.exit()
     })
 }
@@ -106,17 +122,9 @@ fn dispatch(
 ) -> Result<Exit, Failure> {
     let find = || place::find(&arguments.place, environment);
     match arguments.command {
-        Command::Show(args) => Ok(show::run(&args, &find()?.path(), screen)?),
-        Command::Tail(args) => Ok(show::run(&args.into_tail(), &find()?.path(), screen)?),
-        Command::Clear(args) => clear::run(&find()?, &args, screen),
-        Command::Status(args) => status::run(&find()?, &args, environment, screen),
-        Command::Enable(args) => consent::enable(&find()?, &args, environment, screen),
-        Command::Disable(args) => consent::disable(&find()?, &args, environment, screen),
-        Command::Reset => consent::reset(&find()?, screen),
-        Command::Profiles(args) => profiles::run(&find()?, &args, environment, screen),
-        Command::Doctor(args) => doctor::run(&find()?, &args, environment, screen),
-        Command::Record(args) => record::run(&find()?, args, screen),
-        Command::Run(args) => {
+        AnyCommand::OnPlace(command) => on_place(command, &find()?, environment, screen),
+        AnyCommand::Record(args) => record::run(&find()?, args, screen),
+        AnyCommand::Run(args) => {
             let place = find();
             if let Err(failure) = &place {
                 // The command is what counts: not knowing where to record it is no reason not to run it.
@@ -124,8 +132,27 @@ fn dispatch(
             }
             run::run(place.ok().as_ref(), &args, environment, screen)
         }
-        Command::Completions(args) => manual::completions(&args, screen),
-        Command::Man(args) => manual::man(&args, screen),
+        AnyCommand::Completions(args) => manual::completions(&args, screen),
+        AnyCommand::Man(args) => manual::man(&args, screen),
+    }
+}
+
+fn on_place(
+    command: Command,
+    place: &Place,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    match command {
+        Command::Show(args) => Ok(show::run(&args, &place.path(), screen)?),
+        Command::Tail(args) => Ok(show::run(&args.into_tail(), &place.path(), screen)?),
+        Command::Clear(args) => clear::run(place, &args, screen),
+        Command::Status(args) => status::run(place, &args, environment, screen),
+        Command::Enable(args) => consent::enable(place, &args, environment, screen),
+        Command::Disable(args) => consent::disable(place, &args, environment, screen),
+        Command::Reset => consent::reset(place, screen),
+        Command::Profiles(args) => profiles::run(place, &args, environment, screen),
+        Command::Doctor(args) => doctor::run(place, &args, environment, screen),
     }
 }
 

@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 use super::args::PlaceArgs;
 use super::facts;
 use super::failure::Failure;
-use crate::consent::{Consent, Decision, Inputs, Stored, WhenUndecided, decide};
+use super::host::Host;
+use crate::consent::{Decision, Inputs, Stored, WhenUndecided, decide};
 use crate::directory::{self, Platform, Profile, Source};
 use crate::environment::Environment;
 use crate::record::format_timestamp;
@@ -24,6 +25,8 @@ pub(crate) struct Place {
     pub(crate) base: PathBuf,
     /// How it was named.
     pub(crate) named: Named,
+    /// Who works on it.
+    pub(crate) host: Host,
 }
 
 /// How a place was named, and is to be named to another command.
@@ -41,8 +44,8 @@ impl Place {
         directory::of_profile(&self.base, &self.profile)
     }
 
-    /// Decides from outside the application: its flag is unknown here, and what it does when undecided is
-    /// known only where it waits for a grace, which is then stored with its first use.
+    /// Decides as the application would. From outside of it its flag is unknown, and what it does when
+    /// undecided is known only where it waits for a grace, which is then stored with its first use.
     pub(crate) fn decide(
         &self,
         environment: &Environment,
@@ -51,18 +54,20 @@ impl Place {
     ) -> Decision {
         let do_not_track = environment.do_not_track();
         let variable = environment.telemetry(&self.source);
+        let outside = stored
+            .first_use()
+            .map(|first_use| WhenUndecided::RecordAfter(first_use.grace));
         let inputs = Inputs {
-            executables: &[],
+            executables: self.host.executables(environment),
             do_not_track: do_not_track.as_deref(),
-            flag: Consent::Undecided,
+            flag: self.host.flag(),
             variable: variable.as_ref(),
             stored,
             stored_for_all: &Stored::read_for_all_at(&self.base),
-            when_undecided: stored
-                .first_use()
-                .map_or(WhenUndecided::Refuse, |first_use| {
-                    WhenUndecided::RecordAfter(first_use.grace)
-                }),
+            when_undecided: match &self.host {
+                Host::Localtel => outside.unwrap_or_default(),
+                Host::Application(_) => self.host.when_undecided(),
+            },
         };
         decide(&inputs, now)
     }
@@ -79,6 +84,15 @@ impl Place {
             ..self.clone()
         };
         Ok(profiles.into_iter().map(place).collect())
+    }
+
+    /// Returns a command line of `localtel` that does something with this place, or the application's own.
+    pub(crate) fn command(&self, command: &str) -> String {
+        let called = self.host.called();
+        match &self.host {
+            Host::Localtel => format!("{called} {} {command}", self.words()),
+            Host::Application(_) => format!("{called} {command}"),
+        }
     }
 
     /// Returns the words that name this place to another command.
@@ -111,6 +125,7 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
                 Some(_) => Named::Directory,
                 None => Named::Application,
             },
+            host: Host::Localtel,
         });
     }
     if let Some(source) = args.app.clone() {
@@ -120,6 +135,7 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
             profile,
             base,
             named: Named::Application,
+            host: Host::Localtel,
         });
     }
     let root = directory::state_root(environment, Platform::THIS)?;
@@ -131,6 +147,7 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
             source,
             profile,
             named: Named::Application,
+            host: Host::Localtel,
         }),
         (Some(last), false) => {
             sources.push(last);

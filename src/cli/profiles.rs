@@ -41,7 +41,8 @@ pub(crate) fn run(
     }
     if rows.is_empty() {
         screen.say(format_args!(
-            "localtel: no profile of {} has a directory yet",
+            "{}: no profile of {} has a directory yet",
+            place.host.called(),
             place.source
         ));
         return Ok(Exit::Done);

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::facts::{count, size};
 use super::failure::Failure;
+use super::host::Host;
 use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
@@ -53,7 +54,7 @@ pub(crate) fn run(
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
         writeln!(screen.stdout, "{text}")?;
     } else {
-        report.print(screen.stdout)?;
+        report.print(&place.host, screen.stdout)?;
     }
     Ok(Exit::Done)
 }
@@ -176,7 +177,7 @@ impl Report {
         }
     }
 
-    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn print(&self, host: &Host, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "status: {}", self.status)?;
         writeln!(out, "uuid: {}", self.uuid.as_deref().unwrap_or("none"))?;
         writeln!(out, "decided by: {}{}", self.decided_by.text, self.when())?;
@@ -205,7 +206,7 @@ impl Report {
             (None, None) => {}
         }
         if self.copied == Some(true) {
-            writeln!(out, "copied: {COPIED}")?;
+            writeln!(out, "copied: {}", host.in_own_words(COPIED))?;
         }
         if let Some(problem) = &self.storage_problem {
             writeln!(out, "storage: unreadable: {}", Sanitized(problem))?;

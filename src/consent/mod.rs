@@ -20,8 +20,8 @@ pub(crate) use identity::{Installation, Origin};
 #[cfg(test)]
 use stored::Choice;
 #[cfg(feature = "cli")]
-pub(crate) use stored::{Scope, reset, store_choice_of};
-pub(crate) use stored::{Stored, installation, remember_first_use};
+pub(crate) use stored::reset;
+pub(crate) use stored::{Scope, Stored, installation, remember_first_use, store_choice_of};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -101,6 +101,8 @@ pub enum WhenUndecided {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecidedBy {
+    /// Whoever built the program and left telemetry out, with the feature `off`.
+    Build,
     /// The executable's file name, which contains `donottrack`.
     Executable(String),
     /// The variable `DO_NOT_TRACK` with this value.
@@ -127,6 +129,7 @@ impl DecidedBy {
     /// Returns a word for machines.
     pub const fn kind(&self) -> &'static str {
         match self {
+            Self::Build => "build",
             Self::Executable(_) => "executable",
             Self::DoNotTrack(_) => "do_not_track",
             Self::Flag => "flag",
@@ -141,6 +144,7 @@ impl DecidedBy {
 impl fmt::Display for DecidedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Build => write!(f, "the build: {LEFT_OUT}"),
             // Values come from outside; quoting them escapes what could move the cursor.
             Self::Executable(name) => write!(f, "the executable's name {name:?}"),
             Self::DoNotTrack(value) => write!(f, "DO_NOT_TRACK={}", value.escape_debug()),
@@ -266,7 +270,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
         is_recording: first.wants == Consent::Enabled,
         is_locked: matches!(
             first.by,
-            DecidedBy::Executable(_) | DecidedBy::DoNotTrack(_)
+            DecidedBy::Build | DecidedBy::Executable(_) | DecidedBy::DoNotTrack(_)
         ),
         decided_by: first.by,
         overruled,
@@ -311,6 +315,7 @@ fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
         wants,
         problem: None,
     };
+    let build = IS_LEFT_OUT.then(|| plain(DecidedBy::Build, Consent::Disabled));
     let executable = inputs
         .executables
         .iter()
@@ -321,6 +326,7 @@ fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
         .filter(|value| is_opt_out(value))
         .map(|value| plain(DecidedBy::DoNotTrack(value.to_owned()), Consent::Disabled));
     let said = [
+        build,
         executable,
         do_not_track,
         Some(plain(DecidedBy::Flag, inputs.flag)),
@@ -369,6 +375,11 @@ fn of_stored(by: DecidedBy, stored: &Stored) -> Opinion {
 
 const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
 const HOUR_SECONDS: u64 = 60 * 60;
+/// Whether telemetry was left out when this was built, so that nothing else matters. The unit tests test
+/// what can be left out, and are built with it.
+pub(crate) const IS_LEFT_OUT: bool = cfg!(all(feature = "off", not(test)));
+/// What is said where it was.
+pub(crate) const LEFT_OUT: &str = "telemetry was left out when this was built";
 /// The words that enable.
 const ENABLED_WORDS: &[&str] = &[
     "1", "t", "true", "y", "yes", "on", "enable", "enabled", "optin", "opt-in", "allow",

@@ -332,7 +332,6 @@ impl Stored {
 /// # Errors
 ///
 /// Fails if the directory cannot be made or written, or a newer version wrote the file.
-#[cfg(any(feature = "cli", test))]
 pub(crate) fn store_choice_of(
     path: &Path,
     scope: Scope,
@@ -472,7 +471,6 @@ fn write(directory: &Directory, scope: Scope, choice: &Choice) -> Result<()> {
         .map_err(Error::io("write", &path))
 }
 
-#[cfg(any(feature = "cli", test))]
 fn open_to_write(path: &Path) -> Result<Directory> {
     Directory::open(path, Access::Write).map_err(|error| crate::store::open_error(path, error))
 }
@@ -498,7 +496,6 @@ fn unfit(directory: &Directory, scope: Scope, stored: &Stored) -> Error {
 const FORMAT: u32 = 1;
 /// Ours has some 300 bytes; anything beyond this is not ours.
 const BYTES_MAX: u64 = 16 * 1024;
-#[cfg(any(feature = "cli", test))]
 /// How long a person waits for the lock before hearing why. An append holds it for microseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -5,9 +5,12 @@ use std::path::Path;
 
 use trycmd::TestCases;
 
+use crate::support::example;
+
 /// Runs documents in an environment where nothing of the machine matters.
 fn cases(directory: &Path) -> TestCases {
     let cases = TestCases::new();
+    cases.register_bin("words", example("embedded").as_path());
     cases
         .env("LOCALTEL_DIR", directory.to_str().unwrap())
         .env("NO_COLOR", "1")

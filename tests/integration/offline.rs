@@ -302,8 +302,12 @@ fn programs() -> Vec<(PathBuf, &'static [&'static str])> {
         ];
         let localtel = PathBuf::from(env!("CARGO_BIN_EXE_localtel"));
         let commands = COMMANDS.map(|command| (localtel.clone(), command));
-        let quickstart: (PathBuf, &'static [&'static str]) = (example("quickstart"), &["."]);
-        [programs, vec![quickstart], commands.to_vec()].concat()
+        let examples: [(PathBuf, &'static [&'static str]); 3] = [
+            (example("quickstart"), &["."]),
+            (example("embedded"), &["--telemetry", "on", "--version"]),
+            (example("embedded"), &["telemetry", "status"]),
+        ];
+        [programs, examples.to_vec(), commands.to_vec()].concat()
     };
     programs
 }

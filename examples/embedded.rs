@@ -1,0 +1,183 @@
+//! A complete application that embeds the commands of localtel and asks its user: `words` counts words.
+//!
+//! ```sh
+//! cargo run --example embedded -- count README.md
+//! cargo run --example embedded -- telemetry enable
+//! cargo run --example embedded -- top README.md
+//! cargo run --example embedded -- telemetry show
+//! cargo run --example embedded -- --telemetry off count README.md
+//! ```
+//!
+//! It records which command ran, how long it took and how it ended; never the names or the text of files.
+//! Telemetry is opened after the command line is understood and only for the commands that do the job, so
+//! `--help`, `--version`, completions and the telemetry commands themselves never record.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads files and the environment, as any program does; its functions are its own"
+)]
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+use std::{env, fs};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use localtel::cli::{TelemetryCommand, TelemetryFlag};
+use localtel::{Builder, Consent, Delivery, Telemetry};
+use tracing_subscriber::prelude::*;
+
+/// Counts words.
+#[derive(Debug, Parser)]
+#[command(name = "words", bin_name = "words", version)]
+struct Arguments {
+    #[command(flatten)]
+    telemetry: TelemetryFlag,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Counts the lines and words of files
+    Count {
+        /// The files
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Lists the words that are used most
+    Top {
+        /// The file
+        file: PathBuf,
+        /// How many words
+        #[arg(short, long, default_value_t = 10)]
+        number: usize,
+    },
+    /// Prints completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Shows and keeps the telemetry of this program
+    Telemetry(TelemetryCommand),
+}
+
+fn main() -> ExitCode {
+    // Help, version and wrong words end here.
+    let arguments = Arguments::parse();
+    let builder = Telemetry::builder("words")
+        .version(env!("CARGO_PKG_VERSION"))
+        .delivery(Delivery::Inline)
+        .flag(arguments.telemetry.consent());
+    match arguments.command {
+        Command::Count { files } => recorded(builder, "count", || count(&files)),
+        Command::Top { file, number } => recorded(builder, "top", || top(&file, number)),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "words", &mut io::stdout());
+            ExitCode::SUCCESS
+        }
+        Command::Telemetry(command) => command.run(&builder).into(),
+    }
+}
+
+/// Does a job and records how it went. Whatever becomes of that, output and exit code are the job's.
+fn recorded(builder: Builder, command: &str, job: impl FnOnce() -> io::Result<()>) -> ExitCode {
+    let telemetry = builder.open();
+    tracing_subscriber::registry()
+        .with(telemetry.layer())
+        .init();
+
+    let start = Instant::now();
+    let outcome = job();
+    let duration = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let exit = match outcome {
+        Ok(()) => {
+            tracing::info!(name: "command", command, duration, result = "SUCCESS");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("words: {error}");
+            // The message may hold the name of a file, so only its kind is recorded.
+            let error = error.kind().to_string();
+            tracing::error!(name: "command", command, duration, result = "ERROR", error);
+            ExitCode::FAILURE
+        }
+    };
+    ask(&telemetry);
+    exit
+}
+
+/// Asks whether to record, once: when nobody has decided yet, where a person sits at a terminal, and after
+/// the job is done, so that nobody has to answer before they get what they came for.
+fn ask(telemetry: &Telemetry) {
+    let status = telemetry.status();
+    let (Some(decision), Some(directory)) = (status.decision, status.directory) else {
+        return;
+    };
+    let is_seen = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if decision.state != Consent::Undecided || !is_seen || env::var_os("CI").is_some() {
+        return;
+    }
+    let mut answer = String::new();
+    eprint!(
+        "
+May words note which of its commands you run, how long they take and how they end?
+The notes stay on this computer, in {}.
+They are never sent anywhere, and hold no text and no names of files.
+Look at them with `words telemetry show`, change your mind with `words telemetry disable`,
+and remove them with `words telemetry clear`.
+Your answer? [y/N] ",
+        directory.display()
+    );
+    // Whoever closes the terminal has not answered, and is asked again another time.
+    if io::stderr().flush().is_err() || io::stdin().read_line(&mut answer).unwrap_or(0) == 0 {
+        return;
+    }
+    let choice = match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Consent::Enabled,
+        _ => Consent::Disabled,
+    };
+    if let Err(error) = telemetry.store_choice(choice) {
+        eprintln!("words: your answer could not be stored: {error}");
+    }
+}
+
+/// Prints the lines and words of files.
+fn count(files: &[PathBuf]) -> io::Result<()> {
+    for file in files {
+        let text = read(file)?;
+        let (lines, words) = (text.lines().count(), text.split_whitespace().count());
+        println!("{lines:>8} {words:>8} {}", file.display());
+    }
+    Ok(())
+}
+
+/// Prints the words that a file uses most.
+fn top(file: &Path, number: usize) -> io::Result<()> {
+    let text = read(file)?.to_lowercase();
+    let mut uses: HashMap<&str, usize> = HashMap::new();
+    for word in text.split(|letter: char| !letter.is_alphanumeric()) {
+        if !word.is_empty() {
+            *uses.entry(word).or_default() += 1;
+        }
+    }
+    let mut uses: Vec<_> = uses.into_iter().collect();
+    uses.sort_by_key(|(word, count)| (Reverse(*count), *word));
+    for (word, count) in uses.into_iter().take(number) {
+        println!("{count:>8} {word}");
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    let name = |error: io::Error| {
+        io::Error::new(
+            error.kind(),
+            format!("could not read {}: {error}", file.display()),
+        )
+    };
+    fs::read_to_string(file).map_err(name)
+}

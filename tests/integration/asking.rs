@@ -1,0 +1,63 @@
+//! The answer of a person whom the application asked: it is stored for one profile, decides the next
+//! opening, and can be taken back.
+
+use localtel::{Consent, DecidedBy, Telemetry};
+use tempfile::TempDir;
+
+#[test]
+fn an_answer_decides_the_next_opening_and_can_be_taken_back() {
+    let home = TempDir::new().unwrap();
+    assert_eq!(state(&home, "default"), Consent::Undecided);
+    for answer in [Consent::Enabled, Consent::Disabled, Consent::Undecided] {
+        open(&home, "default").store_choice(answer).unwrap();
+        assert_eq!(state(&home, "default"), answer);
+        assert_eq!(
+            open(&home, "default").status().is_recording,
+            answer == Consent::Enabled
+        );
+    }
+}
+
+#[test]
+fn an_answer_holds_for_its_profile_alone() {
+    let home = TempDir::new().unwrap();
+    open(&home, "work").store_choice(Consent::Enabled).unwrap();
+    assert_eq!(state(&home, "work"), Consent::Enabled);
+    assert_eq!(state(&home, "default"), Consent::Undecided);
+}
+
+#[test]
+fn an_answer_is_stored_and_still_overruled_by_the_flag() {
+    let home = TempDir::new().unwrap();
+    let refusing = Telemetry::builder("myapp")
+        .dir(home.path().join("telemetry"))
+        .flag(Consent::Disabled);
+    refusing
+        .clone()
+        .open()
+        .store_choice(Consent::Enabled)
+        .unwrap();
+    let decision = refusing.open().status().decision.unwrap();
+    assert_eq!(decision.state, Consent::Disabled);
+    assert_eq!(decision.decided_by, DecidedBy::Flag);
+    assert_eq!(decision.overruled[0].by, DecidedBy::Choice);
+    assert_eq!(state(&home, "default"), Consent::Enabled);
+}
+
+#[test]
+fn an_answer_that_has_no_place_is_an_error_and_no_panic() {
+    let telemetry = Telemetry::builder("../elsewhere").open();
+    let error = telemetry.store_choice(Consent::Enabled).unwrap_err();
+    assert!(error.to_string().contains("../elsewhere"), "{error}");
+}
+
+fn open(home: &TempDir, profile: &str) -> Telemetry {
+    Telemetry::builder("myapp")
+        .dir(home.path().join("telemetry"))
+        .profile(profile)
+        .open()
+}
+
+fn state(home: &TempDir, profile: &str) -> Consent {
+    open(home, profile).status().decision.unwrap().state
+}
