@@ -13,7 +13,6 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::Consent;
-#[cfg(feature = "cli")]
 use super::identity::Origin;
 use super::identity::{Installation, NoHash, Salt};
 use crate::error::{Error, ErrorKind, Result};
@@ -294,7 +293,6 @@ impl Stored {
     }
 
     /// Tells whether the installation was made here, for the directory at that path.
-    #[cfg(feature = "cli")]
     pub(crate) fn origin_at(&self, path: &Path) -> Origin {
         match (self.installation(), Directory::open(path, Access::Read)) {
             (Some(installation), Ok(directory)) => installation.origin(&directory),
