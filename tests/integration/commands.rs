@@ -80,3 +80,48 @@ fn err(output: &Output) -> String {
 fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
+
+/// What can be seen of a directory from outside: names, sizes, modes, times of change.
+fn snapshot(directory: &Path) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut seen: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let facts = entry.path().symlink_metadata().unwrap();
+            let times = (facts.mtime_nsec(), facts.ctime_nsec());
+            format!(
+                "{} {} {:o} {times:?}",
+                entry.file_name().display(),
+                facts.len(),
+                facts.mode()
+            )
+        })
+        .collect();
+    seen.sort();
+    seen
+}
+
+#[test]
+fn looking_changes_nothing() {
+    let home = Home::enabled();
+    let run = |words: &[&str]| {
+        let output = home.localtel().args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {output:?}");
+    };
+    run(&["record", "one", "n=1"]);
+    let directory = home.telemetry();
+    let before = snapshot(&directory);
+    assert!(before.len() >= 4, "{before:?}");
+    for words in [
+        &["show"] as &[&str],
+        &["show", "-r", "-n", "1", "-o", "csv"],
+        &["status", "--json"],
+        &["profiles"],
+        &["doctor"],
+        &["clear", "--dry-run"],
+    ] {
+        run(words);
+        assert_eq!(snapshot(&directory), before, "{words:?}");
+    }
+}

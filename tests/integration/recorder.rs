@@ -290,7 +290,9 @@ fn events_offered_while_the_handle_closes_are_in_the_file_or_counted() {
                 std::thread::Builder::new().spawn(body).unwrap()
             })
             .collect();
-        std::thread::sleep(Duration::from_millis(10));
+        eventually("something is offered", || {
+            telemetry.status().counts.recorded > 0
+        });
         let counts = telemetry.close(Duration::from_secs(5));
         is_over.store(true, Ordering::Relaxed);
         for thread in threads {
