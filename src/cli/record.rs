@@ -175,7 +175,9 @@ impl Recording {
         if self.refused > 0 {
             let status = self.telemetry.status();
             let words = place.words();
-            let reason = status.off_because.unwrap_or_default();
+            let reason = status.off_because.unwrap_or_else(|| {
+                format!("{} events came while recording was forbidden", self.refused)
+            });
             writeln!(
                 screen.stderr,
                 "localtel: not recorded: {}",
