@@ -168,14 +168,14 @@ fn a_choice_for_all_profiles_holds_where_a_profile_has_none_of_its_own() {
     let all = place.path().join("consent.all.json");
     std::fs::write(&all, r#"{"format":1,"consent":"disabled"}"#).unwrap();
     let open = |profile| place.builder().profile(profile).try_open().unwrap();
-    for profile in ["default", "work", "new"] {
+    for profile in ["default", "night", "new"] {
         let decision = open(profile).status().decision.unwrap();
         assert_eq!(decision.state, Consent::Disabled, "{profile}");
         assert_eq!(decision.decided_by, DecidedBy::ChoiceForAll, "{profile}");
     }
     assert!(!place.path().join("profiles/new").exists());
-    let own = place.path().join("profiles/work/consent.json");
+    let own = place.path().join("profiles/night/consent.json");
     std::fs::write(own, r#"{"format":1,"consent":"enabled"}"#).unwrap();
-    assert!(open("work").status().is_recording);
+    assert!(open("night").status().is_recording);
     assert!(!open("default").status().is_recording);
 }
