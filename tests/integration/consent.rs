@@ -164,7 +164,7 @@ fn a_home_where_nothing_can_be_made_is_off_with_the_reason_and_the_host_goes_on(
 #[test]
 fn a_choice_for_all_profiles_holds_where_a_profile_has_none_of_its_own() {
     let place = Place::new();
-    std::fs::create_dir_all(place.path().join("profiles/work")).unwrap();
+    std::fs::create_dir_all(place.path().join("profiles/night")).unwrap();
     let all = place.path().join("consent.all.json");
     std::fs::write(&all, r#"{"format":1,"consent":"disabled"}"#).unwrap();
     let open = |profile| place.builder().profile(profile).try_open().unwrap();
