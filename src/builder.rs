@@ -132,7 +132,7 @@ impl Builder {
         let (source, profile, base) = self.place(&environment)?;
         let path = of_profile(&base, &profile);
         let answers = (self.flag, self.when_undecided);
-        let mut watch = Watch::new((&path, &base), source.clone(), environment, answers);
+        let mut watch = Watch::new((&path, &base), &source, &environment, answers);
         let decision = watch.open(clock::now())?;
         let installation = if decision.is_recording {
             Some(watch.installation()?.id)

@@ -13,7 +13,7 @@ use crate::consent::{
     remember_first_use,
 };
 use crate::directory::Source;
-use crate::environment::Environment;
+use crate::environment::{Environment, Variable};
 use crate::error::{Error, Result};
 use crate::store::disk::{Access, Directory};
 use crate::store::open_error;
@@ -38,8 +38,11 @@ pub(crate) struct Watch {
     path: PathBuf,
     /// The directory of the default profile, where the choice for all of them lies.
     base: PathBuf,
-    source: Source,
-    environment: Environment,
+    /// What the environment says, asked once: it decides one run, and reading it again from another
+    /// thread could meet a host that changes it.
+    executables: Vec<String>,
+    do_not_track: Option<String>,
+    variable: Option<Variable>,
     flag: Consent,
     when_undecided: WhenUndecided,
     stored: Stored,
@@ -61,15 +64,16 @@ impl Watch {
     /// Returns the question for the telemetry of a profile.
     pub(crate) fn new(
         (path, base): (&Path, &Path),
-        source: Source,
-        environment: Environment,
+        source: &Source,
+        environment: &Environment,
         (flag, when_undecided): (Consent, WhenUndecided),
     ) -> Self {
         Self {
             path: path.to_owned(),
             base: base.to_owned(),
-            source,
-            environment,
+            executables: environment.executables().to_vec(),
+            do_not_track: environment.do_not_track(),
+            variable: environment.telemetry(source),
             flag,
             when_undecided,
             stored: Stored::read_at(path),
@@ -167,13 +171,11 @@ impl Watch {
     }
 
     fn decide(&self, now: OffsetDateTime) -> Decision {
-        let do_not_track = self.environment.do_not_track();
-        let variable = self.environment.telemetry(&self.source);
         let inputs = Inputs {
-            executables: self.environment.executables(),
-            do_not_track: do_not_track.as_deref(),
+            executables: &self.executables,
+            do_not_track: self.do_not_track.as_deref(),
             flag: self.flag,
-            variable: variable.as_ref(),
+            variable: self.variable.as_ref(),
             stored: &self.stored,
             stored_for_all: &self.stored_for_all,
             when_undecided: self.when_undecided,

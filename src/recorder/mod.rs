@@ -556,7 +556,7 @@ mod tests {
         let environment = Environment::made_up("testapp", &[]);
         let answers = (Consent::Undecided, WhenUndecided::Record);
         let source = "testapp".parse().unwrap();
-        let mut watch = Watch::new((path, path), source, environment, answers);
+        let mut watch = Watch::new((path, path), &source, &environment, answers);
         let decision = watch.open(clock::now()).unwrap();
         let installation = Some(watch.installation().unwrap().id);
         let start = Start {
