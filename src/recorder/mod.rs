@@ -550,6 +550,7 @@ mod tests {
     use crate::environment::Environment;
     use crate::record::Record;
     use crate::store::disk::{Access, Directory};
+    use crate::store::faults::Fault;
     use crate::store::list;
 
     fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
@@ -690,5 +691,75 @@ mod tests {
             2,
             "it is written when the call returns"
         );
+    }
+
+    fn faults(recorder: &Recorder) -> crate::store::faults::Faults {
+        recorder
+            .root
+            .shared
+            .lock()
+            .writer
+            .as_ref()
+            .unwrap()
+            .faults()
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    #[test]
+    fn a_panic_while_writing_ends_neither_the_host_nor_the_recording() {
+        let place = tempfile::TempDir::new().unwrap();
+        let path = place.path().join("telemetry");
+        let recorder = Recorder::start(settings(&path, Delivery::Background));
+        faults(&recorder).plan(3, Fault::Panic);
+        assert_eq!(offer(&recorder, "kept"), Offer::Recorded);
+        let patience = soon();
+        while recorder.flush(soon()).is_err() {
+            assert!(Instant::now() < patience, "it never recovers");
+        }
+        assert_eq!(faults_reached(&recorder), 1, "it did panic");
+        assert_eq!(offer(&recorder, "later"), Offer::Recorded);
+        recorder.close(soon());
+        let records = records(&path);
+        let events: Vec<&str> = records
+            .iter()
+            .filter_map(|record| record.event.as_deref())
+            .collect();
+        assert_eq!(events, ["session", "kept", "later", "session.end"]);
+    }
+
+    fn faults_reached(recorder: &Recorder) -> usize {
+        faults(recorder).reached().len()
+    }
+
+    #[test]
+    fn a_sync_that_failed_in_the_worker_is_told_by_the_next_flush() {
+        for durability in [Durability::EveryBatch, Durability::Interval(Duration::ZERO)] {
+            let place = tempfile::TempDir::new().unwrap();
+            let path = place.path().join("telemetry");
+            let settings = Settings {
+                durability,
+                ..settings(&path, Delivery::Background)
+            };
+            let recorder = Recorder::start(settings);
+            let faults = faults(&recorder);
+            faults.plan(0, Fault::Named("sync", 5));
+            assert_eq!(offer(&recorder, "unsafe"), Offer::Recorded);
+            let patience = soon();
+            while faults.reached().is_empty() {
+                assert!(Instant::now() < patience, "the worker never syncs");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            faults.lift();
+            assert!(
+                recorder.flush(soon()).is_err(),
+                "{durability:?}: said to be safe"
+            );
+            assert_eq!(offer(&recorder, "safe"), Offer::Recorded);
+            assert!(recorder.flush(soon()).is_ok(), "{durability:?}: told twice");
+        }
     }
 }

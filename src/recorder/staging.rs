@@ -176,8 +176,7 @@ impl Staging {
     /// Returns how long it may still take until lines must survive a power cut.
     pub(super) fn sync_wait(&self, durability: Durability) -> Option<Duration> {
         match (self.unsynced, durability) {
-            (Unsynced::Nothing, _) | (_, Durability::Os) => None,
-            (Unsynced::Since(_), Durability::EveryBatch) => Some(Duration::ZERO),
+            (Unsynced::Nothing, _) | (_, Durability::Os | Durability::EveryBatch) => None,
             (Unsynced::Since(since), Durability::Interval(interval)) => {
                 Some((since + interval).saturating_duration_since(Instant::now()))
             }

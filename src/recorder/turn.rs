@@ -127,7 +127,8 @@ impl Shared {
         if sync_failure.is_some() {
             staging.sync_failure = sync_failure;
         }
-        if frames > 0 && self.settings.durability != Durability::Os {
+        // After every batch the writer has synced already.
+        if frames > 0 && matches!(self.settings.durability, Durability::Interval(_)) {
             staging.unsynced = match staging.unsynced {
                 Unsynced::Nothing => Unsynced::Since(Instant::now()),
                 since @ Unsynced::Since(_) => since,

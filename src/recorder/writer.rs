@@ -167,6 +167,12 @@ impl Writer {
         }
     }
 
+    /// Returns the faults of the disk below.
+    #[cfg(test)]
+    pub(super) fn faults(&self) -> crate::store::faults::Faults {
+        self.store.faults.clone()
+    }
+
     /// Makes what is written survive a power cut.
     pub(super) fn sync(&mut self) -> Result<()> {
         self.store.sync()

@@ -11,8 +11,10 @@ pub(crate) enum Fault {
     Once(i32),
     /// It and everything after it fails with this error number.
     Sticky(i32),
-    /// It and everything after it works, but for writes.
-    Writes(i32),
+    /// From it on, operations of that name fail with this error number, and all others work.
+    Named(&'static str, i32),
+    /// It panics, once.
+    Panic,
     /// If it is a write, half of its bytes get through; otherwise nothing happens.
     Short,
     /// Every write lacks its last byte, then fails, and nothing can be cut.
@@ -54,20 +56,27 @@ impl Faults {
     }
 
     pub(super) fn before(&self, operation: &'static str) -> io::Result<()> {
-        match self.0.lock().unwrap().step(operation) {
+        match self.step(operation) {
             Step::Whole | Step::Half | Step::AllButOne => Ok(()),
             Step::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
+            Step::Panics => panic!("planned at {operation}"),
         }
     }
 
     pub(super) fn shorten<'a>(&self, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
-        match self.0.lock().unwrap().step("write") {
+        match self.step("write") {
             Step::Whole => Ok(bytes),
             Step::Half => Ok(&bytes[..bytes.len() / 2]),
             Step::AllButOne if bytes.len() > 1 => Ok(&bytes[..bytes.len() - 1]),
             Step::AllButOne => Err(io::Error::from_raw_os_error(ENOSPC)),
             Step::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
+            Step::Panics => panic!("planned at a write"),
         }
+    }
+
+    /// Takes a step and lets go of the plan: a panic must not poison it.
+    fn step(&self, operation: &'static str) -> Step {
+        self.0.lock().unwrap().step(operation)
     }
 }
 
@@ -77,6 +86,7 @@ enum Step {
     Half,
     AllButOne,
     Fails(i32),
+    Panics,
 }
 
 impl Plan {
@@ -92,10 +102,11 @@ impl Plan {
                 return Step::Whole;
             }
             (Fault::Once(errno) | Fault::Sticky(errno), _) => Step::Fails(errno),
-            (Fault::Writes(errno), _) if is_write => Step::Fails(errno),
+            (Fault::Named(name, errno), _) if name == operation => Step::Fails(errno),
+            (Fault::Panic, Ordering::Equal) => Step::Panics,
             (Fault::ShortByOneAndNoCut, _) if is_write => Step::AllButOne,
             (Fault::ShortByOneAndNoCut, _) if operation == "cut" => Step::Fails(EIO),
-            (Fault::Writes(_) | Fault::ShortByOneAndNoCut, _) => return Step::Whole,
+            (Fault::Named(..) | Fault::ShortByOneAndNoCut | Fault::Panic, _) => return Step::Whole,
             (Fault::Short, Ordering::Equal) => Step::Half,
             (Fault::Death, Ordering::Equal) if is_write => Step::Half,
             (Fault::Death, Ordering::Equal | Ordering::Greater) => Step::Fails(EIO),

@@ -205,7 +205,7 @@ fn a_short_write_anywhere_leaves_whole_lines_only() {
 fn a_disk_that_refuses_every_write_is_not_filled_with_empty_segments() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
-    store.faults.plan(0, Fault::Writes(EIO));
+    store.faults.plan(0, Fault::Named("write", EIO));
     for _ in 0..20 {
         assert!(!append(&mut store, 0..1, at(0)).1);
     }

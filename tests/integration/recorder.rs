@@ -1,5 +1,23 @@
 //! From line to disk within one process: what flush, drop and close promise, what is counted, and what
 //! the host never notices.
+//!
+//! `tracing-appender` alone loses lines in ways that its thread and queue bring along. What guards against
+//! each, here or in the module named:
+//!
+//! * an IO error that is swallowed: `what_cannot_be_written_until_the_end_is_counted_as_failed`;
+//! * a torn line with the next one glued to it: `store::tests`, a short write at every operation;
+//! * a failed flush that forgets the end, or spins: `what_the_worker_could_not_write_in_time_is_counted_as_failed_too`;
+//! * a guard that gives up when the queue is full, after a second, or without a join:
+//!   `dropping_the_handle_writes_what_is_in_memory_and_ends_the_session`,
+//!   `host::nothing_is_printed_whatever_goes_wrong_and_no_thread_stays`;
+//! * a panic in the writer: `recorder::tests::a_panic_while_writing_ends_neither_the_host_nor_the_recording`;
+//! * drops that nobody hears of: `what_found_no_room_is_counted_and_the_count_is_recorded`;
+//! * a bound in lines: `who_asked_to_wait_for_room_loses_nothing` and its neighbours bound bytes;
+//! * what is sent after the end: `events_offered_while_the_handle_closes_are_in_the_file_or_counted`;
+//! * a fork: `recorder::tests::a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_alone`;
+//! * no flush under load: `events_reach_the_file_without_a_flush_while_the_program_is_busy`;
+//! * one write for each line: `many_events_inside_a_flush_of_another_thread_are_neither_lost_nor_late`;
+//! * no way to flush: `after_a_flush_everything_recorded_before_is_in_the_file`.
 
 use std::fs::File;
 use std::path::Path;
