@@ -16,7 +16,7 @@
 //! * what is sent after the end: `events_offered_while_the_handle_closes_are_in_the_file_or_counted`;
 //! * a fork: `recorder::tests::a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_alone`;
 //! * no flush under load: `events_reach_the_file_without_a_flush_while_the_program_is_busy`;
-//! * one write for each line: `many_events_inside_a_flush_of_another_thread_are_neither_lost_nor_late`;
+//! * one write for each line: `host::nothing_is_printed_whatever_goes_wrong_and_no_thread_stays`, which counts them;
 //! * no way to flush: `after_a_flush_everything_recorded_before_is_in_the_file`.
 
 use std::fs::File;
