@@ -1,0 +1,273 @@
+//! Following: INVARIANT: a follower sees each record once and in order, or is told what it missed, whatever
+//! writers and owners do meanwhile.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn a_follower_sees_a_line_only_when_it_is_whole() {
+    let place = Place::new();
+    let (start, end) = (line(0)[..40].to_owned(), line(0)[40..].to_owned() + "\n");
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower), [""; 0]);
+    place.append(1, start);
+    assert_eq!(drain(&mut follower), [""; 0]);
+    place.append(1, end);
+    assert_eq!(drain(&mut follower), ["1:1 0"]);
+}
+
+#[test]
+fn a_line_that_its_writer_takes_back_is_not_mixed_with_the_next() {
+    let place = Place::new();
+    place.write(1, lines(0..1));
+    let whole = lines(0..1).len() as u64;
+    let mut follower = place.follow();
+    // Nothing of it must be left: what replaces it may be longer by the time of the next look.
+    place.append(1, "x".repeat(60));
+    assert_eq!(drain(&mut follower), ["1:1 0"]);
+    place.cut(1, whole);
+    place.append(1, lines(1..2));
+    assert_eq!(drain(&mut follower), ["1:2 1"]);
+}
+
+#[test]
+fn a_follower_goes_across_rotation_and_drains_what_came_late() {
+    let place = Place::new();
+    place.write(1, lines(0..1));
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower), ["1:1 0"]);
+    place.append(1, lines(1..2));
+    place.write(2, lines(2..3));
+    assert_eq!(drain(&mut follower), ["1:2 1", "2:1 2"]);
+}
+
+#[test]
+fn a_follower_reads_an_open_segment_to_its_end_after_its_removal() {
+    let place = Place::new();
+    place.write(1, lines(0..1));
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower), ["1:1 0"]);
+    place.append(1, lines(1..2));
+    place
+        .write(2, lines(2..3))
+        .write(3, lines(3..4))
+        .extent(4, 4);
+    for segment in 1..=3 {
+        place.remove(segment);
+    }
+    place.write(4, lines(4..5));
+    assert_eq!(drain(&mut follower), ["1:2 1", "removed 2..3", "4:1 4"]);
+}
+
+#[test]
+fn a_follower_says_that_a_segment_was_cut_and_goes_on_at_its_new_end() {
+    let place = Place::new();
+    place.write(1, lines(0..3));
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower).len(), 3);
+    place.cut(1, lines(0..1).len() as u64);
+    let cut = format!("1:2 cut {}", lines(0..3).len());
+    assert_eq!(drain(&mut follower), [cut]);
+    place.append(1, lines(5..6));
+    assert_eq!(drain(&mut follower), ["1:2 5"]);
+}
+
+#[test]
+fn a_follower_goes_on_with_a_directory_that_was_made_anew() {
+    let place = Place::new();
+    place.write(1, lines(0..1)).write(2, lines(1..2));
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower).len(), 2);
+    place.remove_all();
+    assert_eq!(drain(&mut follower), [""; 0]);
+    place.make_again();
+    place.write(1, lines(0..1));
+    assert_eq!(drain(&mut follower), ["replaced", "1:1 0"]);
+}
+
+#[test]
+fn a_follower_beside_a_writing_thread_sees_every_record_once_in_order() {
+    const RECORDS: u64 = 3000;
+    let place = Place::new();
+    place.write(1, "");
+    let mut follower = place.follow();
+    let (mut seen, mut idle) = (Vec::new(), 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut segment = 1;
+            for seq in 0..RECORDS {
+                // A line in two writes: a reader may see it half done.
+                let whole = line(seq) + "\n";
+                let (start, end) = whole.split_at(whole.len() / 2);
+                place.append(segment, start);
+                place.append(segment, end);
+                if seq % 40 == 39 {
+                    segment += 1;
+                    place.write(segment, "");
+                }
+            }
+        });
+        while (seen.len() as u64) < RECORDS && idle < 2000 {
+            match follower.poll().unwrap() {
+                Some(Item::Line(line)) => {
+                    seen.push(line.record().unwrap().seq);
+                    idle = 0;
+                }
+                Some(other) => panic!("{other:?}"),
+                None => {
+                    idle += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+            }
+        }
+    });
+    assert_eq!(seen, (0..RECORDS).collect::<Vec<_>>());
+}
+
+/// What a writer or an owner does to the directory while it is followed.
+#[derive(Debug, Clone)]
+enum Act {
+    Append(u8),
+    AppendPart,
+    Rotate,
+    Retain,
+    Clear,
+    Poll(u8),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (1..5_u8).prop_map(Act::Append),
+        1 => Just(Act::AppendPart),
+        3 => Just(Act::Rotate),
+        1 => Just(Act::Retain),
+        1 => Just(Act::Clear),
+        4 => (1..8_u8).prop_map(Act::Poll),
+    ]
+}
+
+/// A writer as the store is one, and what it wrote where.
+struct Model {
+    place: Place,
+    head: u64,
+    floor: u64,
+    seq: u64,
+    pending: Option<String>,
+    written: Vec<(u64, u64)>,
+}
+
+impl Model {
+    fn apply(&mut self, act: &Act) {
+        match act {
+            Act::Append(count) => {
+                self.end_line();
+                for _ in 0..*count {
+                    self.place.append(self.head, lines([self.seq]));
+                    self.note();
+                }
+            }
+            Act::AppendPart => {
+                self.end_line();
+                let (start, end) = {
+                    let whole = line(self.seq) + "\n";
+                    let (start, end) = whole.split_at(70);
+                    (start.to_owned(), end.to_owned())
+                };
+                self.place.append(self.head, start);
+                self.pending = Some(end);
+            }
+            Act::Rotate => {
+                self.end_line();
+                self.head += 1;
+                self.place.write(self.head, "");
+                self.place.extent(self.head, self.floor);
+            }
+            Act::Retain => self.remove_below(self.head),
+            Act::Clear => {
+                self.end_line();
+                self.head += 1;
+                self.place.write(self.head, "");
+                self.remove_below(self.head);
+            }
+            Act::Poll(_) => {}
+        }
+    }
+
+    fn end_line(&mut self) {
+        if let Some(end) = self.pending.take() {
+            self.place.append(self.head, end);
+            self.note();
+        }
+    }
+
+    fn note(&mut self) {
+        self.written.push((self.head, self.seq));
+        self.seq += 1;
+    }
+
+    fn remove_below(&mut self, floor: u64) {
+        self.place.extent(self.head, floor);
+        for segment in self.floor..floor {
+            self.place.remove(segment);
+        }
+        self.floor = floor;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_follower_sees_each_record_once_or_is_told_what_it_missed(
+        acts in prop::collection::vec(act(), 1..40),
+    ) {
+        let place = Place::new();
+        place.write(1, "").extent(1, 1);
+        let mut follower = place.follow();
+        let mut model = Model { place, head: 1, floor: 1, seq: 0, pending: None, written: Vec::new() };
+        let mut seen = Vec::new();
+        let mut missed = BTreeSet::new();
+        let mut take = |item: &Item<'_>| match item {
+            Item::Line(line) => seen.push(line.record().unwrap().seq),
+            Item::Notice(Notice::Removed { segments }) => {
+                missed.extend(segments.first.get()..=segments.last.get());
+            }
+            other => panic!("{other:?}"),
+        };
+        for act in &acts {
+            model.apply(act);
+            if let Act::Poll(polls) = act {
+                for _ in 0..*polls {
+                    if let Some(item) = follower.poll().unwrap() {
+                        take(&item);
+                    }
+                }
+            }
+        }
+        model.end_line();
+        let mut idle = 0;
+        while idle < 12 {
+            match follower.poll().unwrap() {
+                Some(item) => { take(&item); idle = 0; }
+                None => idle += 1,
+            }
+        }
+        let first = seen.first().copied();
+        let expected: Vec<_> = model.written.iter()
+            .filter(|(segment, seq)| {
+                let begun = first.is_some_and(|first| *seq >= first);
+                begun && !missed.contains(segment)
+            })
+            .map(|(_, seq)| *seq)
+            .collect();
+        prop_assert_eq!(&seen, &expected);
+        // What was there at the end was seen in any case.
+        let left = model.written.iter().filter(|(segment, _)| *segment >= model.floor);
+        for (_, seq) in left {
+            prop_assert!(seen.contains(seq), "{} of {:?}", seq, seen);
+        }
+    }
+}
