@@ -6,6 +6,9 @@
 //! <directory>/            0700, of this user, no symlink
 //!   consent.json          the decision and the installation id; replaced by rename
 //!   consent.all.json      the decision for all profiles, in the default one's directory only
+//!   policy.toml           what its owner lets be recorded; written by people and by `localtel policy`
+//!   history.json          the application's last version and its last report; replaced by rename
+//!   release.json          the application's newest release, if its owner put it there; never written by us
 //!   lock                  locked around every append, rotation and removal; caches head and floor
 //!   events.000001.jsonl   closed (0400)
 //!   events.000002.jsonl   the active segment: the highest number, the head

@@ -66,6 +66,16 @@ pub(crate) enum FileName {
     ConsentForAll,
     /// The stored decision for all profiles before it takes its name by a rename.
     ConsentForAllPartial,
+    /// What its owner lets be recorded.
+    Policy,
+    /// The owner's policy before it takes its name by a rename.
+    PolicyPartial,
+    /// What is remembered from one process to the next: the last version, the last report.
+    History,
+    /// The history before it takes its name by a rename.
+    HistoryPartial,
+    /// The newest release of the application, which the owner may put there.
+    Release,
 }
 
 impl FileName {
@@ -79,7 +89,12 @@ impl FileName {
             | Self::Consent
             | Self::ConsentPartial
             | Self::ConsentForAll
-            | Self::ConsentForAllPartial => None,
+            | Self::ConsentForAllPartial
+            | Self::Policy
+            | Self::PolicyPartial
+            | Self::History
+            | Self::HistoryPartial
+            | Self::Release => None,
         }
     }
 }
@@ -96,6 +111,11 @@ impl fmt::Display for FileName {
             Self::ConsentPartial => f.write_str("consent.json.partial"),
             Self::ConsentForAll => f.write_str("consent.all.json"),
             Self::ConsentForAllPartial => f.write_str("consent.all.json.partial"),
+            Self::Policy => f.write_str("policy.toml"),
+            Self::PolicyPartial => f.write_str("policy.toml.partial"),
+            Self::History => f.write_str("history.json"),
+            Self::HistoryPartial => f.write_str("history.json.partial"),
+            Self::Release => f.write_str("release.json"),
         }
     }
 }
@@ -116,6 +136,11 @@ impl FromStr for FileName {
             Self::ConsentPartial,
             Self::ConsentForAll,
             Self::ConsentForAllPartial,
+            Self::Policy,
+            Self::PolicyPartial,
+            Self::History,
+            Self::HistoryPartial,
+            Self::Release,
         ];
         if let Some(found) = fixed.into_iter().find(|fixed| fixed.to_string() == name) {
             return Ok(found);
