@@ -8,8 +8,11 @@ use std::sync::atomic::AtomicBool;
 use crate::clock;
 use crate::consent::{Consent, IS_LEFT_OUT, LEFT_OUT, WhenUndecided};
 use crate::directory::{Platform, Profile, Source, base, of_profile};
+use crate::encode::LineLimits;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::outlet::{Echo, Outlet, Sink};
+use crate::policy::Policy;
 use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start};
 use crate::store::limits::Limits;
 use crate::telemetry::Telemetry;
@@ -30,6 +33,7 @@ pub struct Builder {
     overflow: Overflow,
     durability: Durability,
     watching: Watching,
+    policy: Policy,
 }
 
 impl Builder {
@@ -46,6 +50,7 @@ impl Builder {
             overflow: Overflow::default(),
             durability: Durability::default(),
             watching: Watching::default(),
+            policy: Policy::default(),
         }
     }
 
@@ -109,12 +114,18 @@ impl Builder {
         self
     }
 
+    /// Sets what may be recorded. The owner of the machine can narrow it, and never widen it.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// Opens telemetry. This never fails: where it cannot record, nothing is recorded, and
     /// [`Telemetry::status`] says why.
     pub fn open(self) -> Telemetry {
         let source = self.source.clone();
         self.try_open()
-            .unwrap_or_else(|error| Telemetry::off(source, None, error.chain()))
+            .unwrap_or_else(|error| Telemetry::off(source, error.chain()))
     }
 
     /// Opens telemetry, and says why if it cannot record. That consent is missing is no error.
@@ -125,52 +136,51 @@ impl Builder {
     /// cannot be made, is not this user's alone, or cannot be written.
     pub fn try_open(self) -> Result<Telemetry> {
         if IS_LEFT_OUT {
-            return Ok(Telemetry::off(self.source, None, LEFT_OUT.to_owned()));
+            return Ok(Telemetry::off(self.source, LEFT_OUT.to_owned()));
         }
         self.limits.validate()?;
         let environment = Environment::of_process();
         let (source, profile, base) = self.place(&environment)?;
         let path = of_profile(&base, &profile);
         let answers = (self.flag, self.when_undecided);
-        let mut watch = Watch::new((&path, &base), &source, &environment, answers);
+        let place = (path.as_path(), base.as_path());
+        let mut watch = Watch::new(place, &source, &environment, answers, self.policy);
         let decision = watch.open(clock::now())?;
         let installation = if decision.is_recording {
             Some(watch.installation()?.id)
         } else {
             None
         };
-        if installation.is_none() && self.watching == Watching::WhileRecording {
-            let reason = decision.reason();
-            return Ok(Telemetry::off(
-                source.as_str(),
-                Some((path, decision)),
-                reason,
-            ));
-        }
-        let limits = self.limits.clone();
-        let recorder = Recorder::start(Settings {
-            path: path.clone(),
-            limits: self.limits,
-            source: source.as_str().to_owned(),
-            version: self.version,
-            delivery: self.delivery,
-            overflow: self.overflow,
-            durability: self.durability,
-            watch,
-            start: Start {
-                decision,
-                installation,
-            },
-            is_gate_open: Arc::new(AtomicBool::new(
-                installation.is_some() || self.delivery == Delivery::Inline,
-            )),
-        });
-        Ok(Telemetry::on(
-            source.as_str(),
-            path,
-            limits,
-            Arc::new(recorder),
-        ))
+        let policy = Arc::clone(watch.policy());
+        let echo = match environment.debugging(&source).map(|word| word.parse()) {
+            Some(Ok(Consent::Enabled)) => Echo::Shown,
+            Some(Ok(Consent::Disabled | Consent::Undecided) | Err(_)) | None => Echo::Silent,
+        };
+        let limits = LineLimits::from(&self.limits);
+        let sink = if installation.is_none() && self.watching == Watching::WhileRecording {
+            Sink::Off(decision.reason())
+        } else {
+            Sink::Recorder(Arc::new(Recorder::start(Settings {
+                path: path.clone(),
+                limits: self.limits,
+                source: source.as_str().to_owned(),
+                version: self.version,
+                delivery: self.delivery,
+                overflow: self.overflow,
+                durability: self.durability,
+                watch,
+                start: Start {
+                    decision: decision.clone(),
+                    installation,
+                },
+                is_gate_open: Arc::new(AtomicBool::new(
+                    installation.is_some() || self.delivery == Delivery::Inline,
+                )),
+                interest: Arc::default(),
+            })))
+        };
+        let outlet = Outlet::new(source.as_str(), limits, policy, sink, echo);
+        Ok(Telemetry::new(outlet, Some(path), Some(decision)))
     }
 
     /// Returns whose telemetry it is, which set of it, and the directory of the default profile.

@@ -81,9 +81,26 @@ impl Environment {
         Some(Variable { name, value })
     }
 
+    /// Returns the variable that has each record of this source shown as it is made, if it is set:
+    /// `MYAPP_TELEMETRY_DEBUG`.
+    pub(crate) fn debugging(&self, source: &Source) -> Option<String> {
+        self.text(&format!("{}_DEBUG", source.variable()))
+    }
+
     /// Returns the user's home, if `HOME` names one.
     pub(crate) fn home(&self) -> Option<PathBuf> {
         self.path("HOME")
+    }
+
+    /// Returns the user's name, if a variable or the home tells it. Asking the system for it would open
+    /// sockets behind the scenes.
+    pub(crate) fn user(&self) -> Option<String> {
+        let named = ["USER", "LOGNAME"]
+            .into_iter()
+            .find_map(|name| self.text(name));
+        named
+            .filter(|name| !name.is_empty())
+            .or_else(|| file_name(&self.home()?))
     }
 
     /// Returns where the user keeps state, if `XDG_STATE_HOME` says so; a relative path is none, as

@@ -11,44 +11,52 @@ use tracing::callsite::Identifier;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as SpanRecord};
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::clock;
-use crate::encode::{Line, LineLimits, Own, Site, SpanValues, Stamp};
-use crate::recorder::Recorder;
+use crate::encode::{Line, Own, Site, SpanValues, Stamp};
+use crate::outlet::{Outlet, TRIES};
+use crate::policy::{Generation, InForce};
+use crate::recorder::Stale;
 
 /// Whether events are let in. As a per-layer filter it answers for this layer alone: other layers of the
 /// same subscriber see what they see without it. While it is shut each event costs what a disabled one
 /// costs; who opens or shuts it has `tracing` ask again.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// Nothing where telemetry is off for good.
-    recorder: Option<Arc<Recorder>>,
+    outlet: Arc<Outlet>,
 }
 
 impl Gate {
-    /// Returns the gate of that recorder.
-    pub(crate) fn new(recorder: Option<Arc<Recorder>>) -> Self {
-        Self { recorder }
+    /// Returns the gate of that outlet.
+    pub(crate) fn new(outlet: Arc<Outlet>) -> Self {
+        Self { outlet }
     }
 
-    fn is_open(&self) -> bool {
-        self.recorder
-            .as_ref()
-            .is_some_and(|recorder| recorder.is_gate_open())
+    /// Returns the policy that shuts call sites out for good; where nobody would open them again, each of
+    /// their events is refused instead.
+    fn policy(&self) -> Option<Arc<InForce>> {
+        self.outlet
+            .policy()
+            .get()
+            .filter(|_| self.outlet.is_asked_again())
     }
 }
 
 impl<S> Filter<S> for Gate {
     fn enabled(&self, _metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
-        self.is_open()
+        self.outlet.is_open()
     }
 
-    fn callsite_enabled(&self, _metadata: &'static Metadata<'static>) -> Interest {
-        if self.is_open() {
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let is_admitted = || {
+            self.policy()
+                .is_none_or(|policy| is_admitted(metadata, &policy))
+        };
+        if self.outlet.is_open() && is_admitted() {
             Interest::always()
         } else {
             Interest::never()
@@ -56,8 +64,9 @@ impl<S> Filter<S> for Gate {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(if self.is_open() {
-            LevelFilter::TRACE
+        Some(if self.outlet.is_open() {
+            self.policy()
+                .map_or(LevelFilter::TRACE, |policy| policy.level_hint())
         } else {
             LevelFilter::OFF
         })
@@ -69,10 +78,7 @@ impl<S> Filter<S> for Gate {
 pub(crate) struct RecordLayer {
     /// Tells this layer's call sites and spans from those of other layers in the same process.
     id: LayerId,
-    source: String,
-    limits: LineLimits,
-    /// Nothing where telemetry is off; the gate is shut then.
-    recorder: Option<Arc<Recorder>>,
+    outlet: Arc<Outlet>,
     sites: RwLock<HashMap<Identifier, Arc<Site>>>,
 }
 
@@ -91,14 +97,14 @@ impl LayerId {
 #[derive(Debug)]
 struct SpanNode {
     parent: Option<Arc<Self>>,
-    name: &'static str,
-    site: Arc<Site>,
+    metadata: &'static Metadata<'static>,
     /// Spans are rendered when they open or record, never when an event passes through them.
     state: RwLock<SpanState>,
 }
 
 #[derive(Debug)]
 struct SpanState {
+    site: Arc<Site>,
     values: SpanValues,
     rendered: Vec<u8>,
 }
@@ -135,35 +141,37 @@ thread_local! {
 
 impl RecordLayer {
     /// Returns a layer that has events recorded, or one that does nothing.
-    pub(crate) fn new(source: &str, limits: LineLimits, recorder: Option<Arc<Recorder>>) -> Self {
+    pub(crate) fn new(outlet: Arc<Outlet>) -> Self {
         let sites = RwLock::default();
         Self {
             id: LayerId::new(),
-            source: source.to_owned(),
-            limits,
-            recorder,
+            outlet,
             sites,
         }
     }
 
-    fn site(&self, metadata: &'static Metadata<'static>) -> Arc<Site> {
+    /// Returns what is prepared for a call site under the policy in force, unless that cannot be learned.
+    fn site(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Site>> {
         let callsite = metadata.callsite();
+        let generation = self.outlet.policy().generation();
         if let Ok(known) = self.sites.try_read()
             && let Some(site) = known.get(&callsite)
+            && site.generation() == generation
         {
-            return Arc::clone(site);
+            return Some(Arc::clone(site));
         }
+        let policy = self.outlet.policy().get()?;
         let site = Arc::new(if metadata.is_span() {
-            Site::of_fields(metadata.fields())
+            Site::of_span(metadata, policy)
         } else {
-            Site::new(metadata, &self.source)
+            Site::of_event(metadata, self.outlet.source(), policy)
         });
         // Never waited for: in a forked child a thread that is no more may hold it. Who finds it taken
         // prepares the call site for itself.
-        match self.sites.try_write() {
-            Ok(mut known) => Arc::clone(known.entry(callsite).or_insert(site)),
-            Err(_) => site,
+        if let Ok(mut known) = self.sites.try_write() {
+            known.insert(callsite, Arc::clone(&site));
         }
+        Some(site)
     }
 
     /// Encodes an event into a frame.
@@ -176,13 +184,47 @@ impl RecordLayer {
     ) where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
-        let mut line = Line::start(frame, self.limits, timestamp, site);
+        let mut line = Line::start(frame, self.outlet.limits(), timestamp, site);
         line.fields(site, |visit| event.record(visit));
         line.end_properties();
         if let Some(leaf) = context.event_span(event).and_then(|span| self.node(&span)) {
-            leaf.render_chain(&mut line);
+            leaf.render_chain(&mut line, self);
         }
         line.finish(Own::Application);
+    }
+
+    /// Encodes an event and offers it, anew if the policy changed meanwhile.
+    fn record<S>(
+        &self,
+        event: &Event<'_>,
+        context: &Context<'_, S>,
+        micros: i64,
+        scratch: &mut Scratch,
+    ) where
+        S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    {
+        let Scratch {
+            frame,
+            stamp,
+            sites,
+        } = scratch;
+        let timestamp = stamp.text(micros);
+        for _ in 0..TRIES {
+            let Some(site) = sites.find(self, event.metadata()) else {
+                break;
+            };
+            if !site.is_admitted() {
+                return;
+            }
+            self.encode(event, context, site, (&timestamp, frame));
+            let offer = self.outlet.offer(frame, micros, site.generation());
+            frame.shrink_to(FRAME_KEPT_BYTES);
+            match offer {
+                Ok(_) => return,
+                Err(Stale) => {}
+            }
+        }
+        let _ = self.outlet.refuse();
     }
 
     /// Returns the node of a span, if this layer has seen it opening.
@@ -207,43 +249,72 @@ impl RecordLayer {
 
 impl SpanNode {
     /// Adds the spans from the root to this one. Very deep ones lose those nearest to the root.
-    fn render_chain(&self, line: &mut Line<'_>) {
+    fn render_chain(&self, line: &mut Line<'_>, layer: &RecordLayer) {
         let mut chain: [Option<&Self>; SPANS_MAX] = [None; SPANS_MAX];
         let mut node = Some(self);
         for place in chain.iter_mut().rev() {
             *place = node;
             node = node.and_then(|node| node.parent.as_deref());
         }
+        let generation = layer.outlet.policy().generation();
         for node in chain.into_iter().flatten() {
-            let state = node.state.read().unwrap_or_else(PoisonError::into_inner);
-            line.span(&state.rendered);
+            let mut state = node.state.read().unwrap_or_else(PoisonError::into_inner);
+            if state.site.generation() != generation {
+                drop(state);
+                node.narrow(layer);
+                state = node.state.read().unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.site.is_admitted() {
+                line.span(&state.rendered);
+            }
         }
+    }
+
+    /// Renders the span anew, as far as the policy that is now in force lets its values stand.
+    fn narrow(&self, layer: &RecordLayer) {
+        let Some(site) = layer.site(self.metadata) else {
+            return;
+        };
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.values = state.values.narrowed(&state.site, &site);
+        state.rendered = state.values.render(self.metadata.name());
+        state.site = site;
     }
 }
 
 impl KnownSites {
-    /// Returns what was prepared for a call site. Its place follows from the address of its metadata,
-    /// which never moves; two that share a place take turns.
-    fn find(&mut self, layer: &RecordLayer, metadata: &'static Metadata<'static>) -> &Site {
+    /// Returns what was prepared for a call site under the policy in force. Its place follows from the
+    /// address of its metadata, which never moves; two that share a place take turns.
+    fn find(
+        &mut self,
+        layer: &RecordLayer,
+        metadata: &'static Metadata<'static>,
+    ) -> Option<&Arc<Site>> {
         if self.0.is_empty() {
             self.0.resize_with(KNOWN_SITES, || None);
         }
         let callsite = metadata.callsite();
+        let generation = layer.outlet.policy().generation();
         // Metadata is aligned to 8 bytes.
         let place = (std::ptr::from_ref(metadata).addr() >> 3) % self.0.len();
         let (_, places) = self.0.split_at_mut(place);
         let [place, ..] = places else {
             unreachable!("a remainder is below its divisor")
         };
-        if !matches!(place, Some(known) if known.layer == layer.id && known.callsite == callsite) {
-            *place = None;
+        if !matches!(place, Some(known) if known.is(layer.id, &callsite, generation)) {
+            *place = Some(KnownSite {
+                layer: layer.id,
+                callsite,
+                site: layer.site(metadata)?,
+            });
         }
-        let known = place.get_or_insert_with(|| KnownSite {
-            layer: layer.id,
-            callsite,
-            site: layer.site(metadata),
-        });
-        &known.site
+        place.as_ref().map(|known| &known.site)
+    }
+}
+
+impl KnownSite {
+    fn is(&self, layer: LayerId, callsite: &Identifier, generation: Generation) -> bool {
+        self.layer == layer && self.callsite == *callsite && self.site.generation() == generation
     }
 }
 
@@ -272,26 +343,39 @@ impl<S> Layer<S> for RecordLayer
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        if let Some(recorder) = self.outlet.recorder() {
+            recorder.register(subscriber);
+        }
+    }
+
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        self.site(metadata);
+        let _prepared = self.site(metadata);
         Interest::always()
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let metadata = attributes.metadata();
-        let site = self.site(metadata);
+        let Some(site) = self.site(metadata) else {
+            return;
+        };
         let parent = span.parent().and_then(|parent| self.node(&parent));
         let mut values = SpanValues::default();
         if let Some(_encoding) = Encoding::begin() {
-            values.record(&site, self.limits, |visit| attributes.record(visit));
+            values.record(&site, self.outlet.limits(), |visit| {
+                attributes.record(visit)
+            });
         }
         let rendered = values.render(metadata.name());
-        let state = RwLock::new(SpanState { values, rendered });
+        let state = RwLock::new(SpanState {
+            site,
+            values,
+            rendered,
+        });
         let node = Arc::new(SpanNode {
             parent,
-            name: metadata.name(),
-            site,
+            metadata,
             state,
         });
         let mut extensions = span.extensions_mut();
@@ -308,20 +392,24 @@ where
         let Some(_encoding) = Encoding::begin() else {
             return;
         };
+        let Some(site) = self.site(node.metadata) else {
+            return;
+        };
         // Formatted before the lock is taken: a value may log, and that event reads this span.
         let mut newer = SpanValues::default();
-        newer.record(&node.site, self.limits, |visit| values.record(visit));
+        newer.record(&site, self.outlet.limits(), |visit| values.record(visit));
         let mut state = node.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.site.generation() != site.generation() {
+            state.values = state.values.narrowed(&state.site, &site);
+            state.site = site;
+        }
         state.values.merge(newer);
-        state.rendered = state.values.render(node.name);
+        state.rendered = state.values.render(node.metadata.name());
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let Some(recorder) = &self.recorder else {
-            return;
-        };
         let Some(_encoding) = Encoding::begin() else {
-            let _ = recorder.refuse();
+            let _ = self.outlet.refuse();
             return;
         };
         let micros = clock::micros_since_epoch();
@@ -330,25 +418,22 @@ where
             let Ok(mut scratch) = scratch.try_borrow_mut() else {
                 return false;
             };
-            let Scratch {
-                frame,
-                stamp,
-                sites,
-            } = &mut *scratch;
-            let timestamp = stamp.text(micros);
-            let site = sites.find(self, event.metadata());
-            self.encode(event, &context, site, (&timestamp, frame));
-            let _ = recorder.offer(frame, micros);
-            frame.shrink_to(FRAME_KEPT_BYTES);
+            self.record(event, &context, micros, &mut scratch);
             true
         });
         if in_scratch != Ok(true) {
-            let site = self.site(event.metadata());
-            let timestamp = Stamp::default().text(micros);
-            let mut frame = Vec::new();
-            self.encode(event, &context, &site, (&timestamp, &mut frame));
-            let _ = recorder.offer(&frame, micros);
+            self.record(event, &context, micros, &mut Scratch::default());
         }
+    }
+}
+
+/// Tells whether a policy lets in the events or spans of a call site.
+fn is_admitted(metadata: &Metadata<'_>, policy: &Arc<InForce>) -> bool {
+    let policy = Arc::clone(policy);
+    if metadata.is_span() {
+        Site::of_span(metadata, policy).is_admitted()
+    } else {
+        Site::of_event(metadata, "", policy).is_admitted()
     }
 }
 

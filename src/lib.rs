@@ -69,7 +69,10 @@ mod telemetry;
 mod draft;
 mod encode;
 mod layer;
+mod outlet;
 mod recorder;
+
+mod policy;
 
 mod filter;
 mod reader;
@@ -99,6 +102,9 @@ pub use telemetry::{Status, Telemetry};
 pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};
 pub use directory::{Profile, Source};
 pub use watch::Watching;
+
+// What may be recorded.
+pub use policy::{Admission, Policy, Treatment};
 
 // Reading.
 pub use filter::{Filter, Levels, Term};

@@ -14,10 +14,12 @@ use crate::builder::Builder;
 use crate::clock;
 use crate::consent::{Consent, Decision, Origin, Scope, Stored, store_choice_of};
 use crate::draft::Draft;
-use crate::encode::{LineLimits, Loose, Own, encode_loose};
+use crate::encode::{LineLimits, Own};
 use crate::error::{ErrorKind, Result};
 use crate::layer::{Gate, RecordLayer};
-use crate::recorder::{Counts, Offer, Recorder, RecorderState};
+use crate::outlet::{Echo, Outlet, Sink};
+use crate::policy::{Current, Policy, Secrets};
+use crate::recorder::{Counts, Offer, RecorderState};
 use crate::store::limits::Limits;
 
 /// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
@@ -33,24 +35,11 @@ use crate::store::limits::Limits;
 #[derive(Debug)]
 #[must_use = "what is recorded is written at the latest when the handle is dropped, and nothing after that"]
 pub struct Telemetry {
-    source: String,
+    outlet: Arc<Outlet>,
     /// Where it records, or would; unknown if it could not even get that far.
     path: Option<PathBuf>,
     /// What was decided where there is no recorder that would know.
     decision: Option<Decision>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    /// It records, or did, or may begin to.
-    On {
-        recorder: Arc<Recorder>,
-        limits: Limits,
-    },
-    Off {
-        reason: String,
-    },
 }
 
 /// How telemetry is: whether it records, why, where, and what became of the events so far.
@@ -85,33 +74,22 @@ impl Telemetry {
         Builder::new(source)
     }
 
-    pub(crate) fn on(
-        source: impl Into<String>,
-        path: PathBuf,
-        limits: Limits,
-        recorder: Arc<Recorder>,
-    ) -> Self {
-        let state = State::On { recorder, limits };
+    /// Returns the handle of an outlet, given where it records and what was decided, as far as that is known.
+    pub(crate) fn new(outlet: Outlet, path: Option<PathBuf>, decision: Option<Decision>) -> Self {
+        let outlet = Arc::new(outlet);
         Self {
-            source: source.into(),
-            path: Some(path),
-            decision: None,
-            state,
+            outlet,
+            path,
+            decision,
         }
     }
 
-    pub(crate) fn off(
-        source: impl Into<String>,
-        place: Option<(PathBuf, Decision)>,
-        reason: String,
-    ) -> Self {
-        let (path, decision) = place.unzip();
-        Self {
-            source: source.into(),
-            path,
-            decision,
-            state: State::Off { reason },
-        }
+    /// Returns a handle that records nothing and does not even know what it would.
+    pub(crate) fn off(source: impl Into<String>, reason: String) -> Self {
+        let limits = LineLimits::from(&Limits::default());
+        let policy = Arc::new(Current::new(Policy::new(), None, Secrets::new(None, None)));
+        let outlet = Outlet::new(source, limits, policy, Sink::Off(reason), Echo::Silent);
+        Self::new(outlet, None, None)
     }
 
     /// Returns a layer for a registry. Several layers of one handle, in one subscriber or in several,
@@ -120,32 +98,12 @@ impl Telemetry {
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
-        let (limits, recorder) = match &self.state {
-            State::On { recorder, limits } => (LineLimits::from(limits), Some(recorder)),
-            State::Off { .. } => (LineLimits::from(&Limits::default()), None),
-        };
-        let recording = RecordLayer::new(&self.source, limits, recorder.map(Arc::clone));
-        recording.with_filter(Gate::new(recorder.map(Arc::clone)))
+        RecordLayer::new(Arc::clone(&self.outlet)).with_filter(Gate::new(Arc::clone(&self.outlet)))
     }
 
     /// Records what does not come from `tracing`.
     pub fn record(&self, draft: &Draft) -> Offer {
-        let State::On { recorder, limits } = &self.state else {
-            return Offer::Refused;
-        };
-        let micros = clock::micros_since_epoch();
-        let mut frame = Vec::new();
-        let loose = Loose {
-            own: Own::Application,
-            level: draft.level,
-            source: &self.source,
-            target: draft.target.as_deref().unwrap_or(&self.source),
-            event: Some(&draft.event),
-            message: draft.message.as_deref(),
-            properties: &draft.properties,
-        };
-        encode_loose(&mut frame, LineLimits::from(limits), micros, &loose);
-        recorder.offer(&frame, micros)
+        self.outlet.record(draft, Own::Application)
     }
 
     /// Writes everything recorded before the call and waits for it, at most five seconds.
@@ -166,21 +124,21 @@ impl Telemetry {
     /// Fails if the disk refuses, or if it is not done in time. What could not be written stays in memory
     /// and is tried again.
     pub fn flush_within(&self, timeout: Duration) -> Result<()> {
-        match &self.state {
-            State::On { recorder, .. } => recorder.flush(Instant::now() + timeout),
-            State::Off { .. } => Ok(()),
+        match self.outlet.recorder() {
+            Some(recorder) => recorder.flush(Instant::now() + timeout),
+            None => Ok(()),
         }
     }
 
     /// Tells how it is.
     pub fn status(&self) -> Status {
-        let (state, decision, off_because) = match &self.state {
-            State::On { recorder, .. } => {
+        let (state, decision, off_because) = match self.outlet.sink() {
+            Sink::Recorder(recorder) => {
                 let (state, decision) = recorder.state();
                 let off_because = (!state.is_recording).then(|| decision.reason());
                 (state, Some(decision), off_because)
             }
-            State::Off { reason } => (
+            Sink::Off(reason) => (
                 RecorderState::default(),
                 self.decision.clone(),
                 Some(reason.clone()),
@@ -229,7 +187,7 @@ impl Telemetry {
         let Some(path) = self.directory() else {
             return self.require();
         };
-        let by = format!("{} asked", self.source);
+        let by = format!("{} asked", self.outlet.source());
         store_choice_of(path, Scope::Profile, choice, &by, clock::now())?;
         Ok(())
     }
@@ -242,13 +200,12 @@ impl Telemetry {
     /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what
     /// became of all events. Dropping the handle does the same with five seconds.
     pub fn close(self, timeout: Duration) -> Counts {
-        match &self.state {
-            State::On { recorder, .. } => {
+        self.outlet
+            .recorder()
+            .map_or_else(Counts::default, |recorder| {
                 recorder.close(Instant::now() + timeout);
                 recorder.state().0.counts
-            }
-            State::Off { .. } => Counts::default(),
-        }
+            })
     }
 
     /// Fails where telemetry is off, with the reason, for those who want to know.
@@ -266,7 +223,7 @@ impl Telemetry {
 
 impl Drop for Telemetry {
     fn drop(&mut self) {
-        if let State::On { recorder, .. } = &self.state {
+        if let Some(recorder) = self.outlet.recorder() {
             recorder.close(Instant::now() + FLUSH_WAIT);
         }
     }

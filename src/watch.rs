@@ -3,9 +3,11 @@
 //! what follows for events that wait or come is `recorder`'s.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::clock;
 use crate::consent::{
@@ -15,6 +17,8 @@ use crate::consent::{
 use crate::directory::Source;
 use crate::environment::{Environment, Variable};
 use crate::error::{Error, Result};
+use crate::policy::owner::OwnerFile;
+use crate::policy::{Current, Policy, Secrets, Unlinked};
 use crate::store::disk::{Access, Directory};
 use crate::store::open_error;
 
@@ -47,6 +51,11 @@ pub(crate) struct Watch {
     when_undecided: WhenUndecided,
     stored: Stored,
     stored_for_all: Stored,
+    owner: OwnerFile,
+    /// What the answers on policy are handed to.
+    policy: Arc<Current>,
+    /// The installation whose key pseudonyms are made with.
+    keyed: Option<Uuid>,
     is_recording: bool,
     looked_at: Instant,
 }
@@ -57,7 +66,7 @@ pub(crate) enum Change {
     /// Nothing may be recorded any more.
     Disabled(Decision),
     /// Recording is allowed, as this installation.
-    Enabled(Decision, Installation),
+    Enabled(Decision, Installation, Unlinked),
 }
 
 impl Watch {
@@ -67,7 +76,13 @@ impl Watch {
         source: &Source,
         environment: &Environment,
         (flag, when_undecided): (Consent, WhenUndecided),
+        policy: Policy,
     ) -> Self {
+        let owner = OwnerFile::read_at(path);
+        let secrets = Secrets::new(
+            environment.home().as_deref().and_then(Path::to_str),
+            environment.user().as_deref(),
+        );
         Self {
             path: path.to_owned(),
             base: base.to_owned(),
@@ -78,9 +93,17 @@ impl Watch {
             when_undecided,
             stored: Stored::read_at(path),
             stored_for_all: Stored::read_for_all_at(base),
+            policy: Arc::new(Current::new(policy, owner.policy().cloned(), secrets)),
+            owner,
+            keyed: None,
             is_recording: false,
             looked_at: Instant::now(),
         }
+    }
+
+    /// Returns where the policy in force is found.
+    pub(crate) fn policy(&self) -> &Arc<Current> {
+        &self.policy
     }
 
     /// Decides at opening, and remembers the first use where a grace starts to run with it.
@@ -125,7 +148,16 @@ impl Watch {
             installation(directory, deadline)
         })?;
         self.stored = Stored::read_at(&self.path);
+        self.set_key_of(&installation);
         Ok(installation)
+    }
+
+    /// Has pseudonyms made with this installation's key from now on.
+    fn set_key_of(&mut self, installation: &Installation) -> Unlinked {
+        if self.keyed.replace(installation.id) == Some(installation.id) {
+            return Unlinked::Nothing;
+        }
+        self.policy.set_key(installation.pseudonym_key())
     }
 
     /// Looks again, at most twice a second, and returns what changed.
@@ -150,7 +182,8 @@ impl Watch {
             self.is_recording = false;
             return Some(Change::Disabled(decision));
         };
-        Some(Change::Enabled(decision, installation))
+        let unlinked = self.set_key_of(&installation);
+        Some(Change::Enabled(decision, installation, unlinked))
     }
 
     /// Reads what is stored, and tells whether it is something else. Deleting files is no decision: what
@@ -167,6 +200,14 @@ impl Watch {
             self.stored_for_all = stored_for_all;
             is_other = true;
         }
+        let owner = OwnerFile::read_at(&self.path);
+        if owner != self.owner && owner != OwnerFile::Missing {
+            if let Some(policy) = owner.policy() {
+                self.policy.set_owner(policy.clone());
+            }
+            self.owner = owner;
+            is_other = true;
+        }
         is_other
     }
 
@@ -179,6 +220,7 @@ impl Watch {
             stored: &self.stored,
             stored_for_all: &self.stored_for_all,
             when_undecided: self.when_undecided,
+            policy_problem: self.owner.problem(),
         };
         decide(&inputs, now)
     }

@@ -33,6 +33,9 @@ mod events;
 #[path = "integration/hostile_values.rs"]
 mod hostile_values;
 
+#[path = "integration/policy.rs"]
+mod policy;
+
 #[path = "integration/full_disk.rs"]
 mod full_disk;
 #[path = "integration/host.rs"]

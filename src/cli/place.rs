@@ -12,6 +12,7 @@ use super::host::Host;
 use crate::consent::{Decision, Inputs, Stored, WhenUndecided, decide};
 use crate::directory::{self, Platform, Profile, Source};
 use crate::environment::Environment;
+use crate::policy::owner::OwnerFile;
 use crate::record::format_timestamp;
 
 /// The telemetry that a command works on.
@@ -57,6 +58,7 @@ impl Place {
         let outside = stored
             .first_use()
             .map(|first_use| WhenUndecided::RecordAfter(first_use.grace));
+        let owner = OwnerFile::read_at(&self.path());
         let inputs = Inputs {
             executables: self.host.executables(environment),
             do_not_track: do_not_track.as_deref(),
@@ -68,6 +70,7 @@ impl Place {
                 Host::Localtel => outside.unwrap_or_default(),
                 Host::Application(_) => self.host.when_undecided(),
             },
+            policy_problem: owner.problem(),
         };
         decide(&inputs, now)
     }

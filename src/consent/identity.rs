@@ -44,6 +44,11 @@ impl Installation {
         }
     }
 
+    /// Returns the key of its pseudonyms.
+    pub(crate) fn pseudonym_key(&self) -> PseudonymKey {
+        PseudonymKey(*self.salt.as_bytes())
+    }
+
     /// Tells whether it was made here, for this directory.
     pub(crate) fn origin(&self, directory: &Directory) -> Origin {
         HostFacts::of(directory).origin(&self.salt, self.host)
@@ -90,6 +95,43 @@ impl fmt::Debug for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Salt({} bytes)", Self::BYTES)
     }
+}
+
+/// The key under which values become pseudonyms: of this installation alone, and gone with its salt.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PseudonymKey([u8; Salt::BYTES]);
+
+/// Whoever knows the key can guess what was hashed, so it is kept out of messages.
+impl fmt::Debug for PseudonymKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PseudonymKey({} bytes)", Salt::BYTES)
+    }
+}
+
+impl PseudonymKey {
+    /// Returns what takes the value's place: `p-` and 64 bits of a keyed hash as hexadecimal digits, enough
+    /// to tell some million values apart, and to find none of them again without the key.
+    pub(crate) fn pseudonym(&self, value: &str) -> String {
+        let mut hash = keyed(&self.0, b"localtel pseudonym 1\0");
+        hash.update(value.as_bytes());
+        let hash: [u8; Salt::BYTES] = hash.finalize().into_bytes().into();
+        let digits = hash.iter().take(PSEUDONYM_BYTES);
+        digits.fold(String::from("p-"), |text, byte| {
+            text + &format!("{byte:02x}")
+        })
+    }
+}
+
+/// Starts a hash under a key, for one purpose. A key that is shorter than a block is by definition padded
+/// with zeros; a whole block cannot fail.
+fn keyed(key: &[u8; Salt::BYTES], purpose: &[u8]) -> Hmac<Sha256> {
+    let mut block = [0; BLOCK_BYTES];
+    for (byte, key) in block.iter_mut().zip(key) {
+        *byte = *key;
+    }
+    let mut hash = Hmac::<Sha256>::new(&block.into());
+    hash.update(purpose);
+    hash
 }
 
 /// Whether an installation is used where it was made.
@@ -152,13 +194,7 @@ impl HostFacts {
 
     /// The lengths are fixed or stand at the end, so no two sets of facts are the same bytes.
     fn hash_with(&self, salt: &Salt, kind: &[u8], fact: &[u8]) -> HostHash {
-        // A key that is shorter than a block is by definition padded with zeros; a whole block cannot fail.
-        let mut key = [0; BLOCK_BYTES];
-        for (byte, salt) in key.iter_mut().zip(salt.as_bytes()) {
-            *byte = *salt;
-        }
-        let mut hash = Hmac::<Sha256>::new(&key.into());
-        hash.update(b"localtel host 1\0");
+        let mut hash = keyed(salt.as_bytes(), b"localtel host 1\0");
         hash.update(kind);
         hash.update(b"\0");
         hash.update(&self.user.to_be_bytes());
@@ -188,6 +224,9 @@ impl fmt::Display for HostHash {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+/// How much of a hash a pseudonym shows.
+const PSEUDONYM_BYTES: usize = 8;
 
 /// The block of SHA-256.
 const BLOCK_BYTES: usize = 64;
@@ -268,6 +307,17 @@ mod tests {
         assert!(!hash.to_string().contains("0123456789abcdef"));
         assert!(!format!("{facts:?}").contains("01234567"));
         assert_eq!("abc".parse::<HostHash>(), Err(NoHash));
+    }
+
+    #[test]
+    fn a_pseudonym_is_hmac_sha_256_of_the_value_and_another_under_another_salt() {
+        // By Python: `hmac.new(bytes([7] * 32), b"localtel pseudonym 1\0alice", "sha256")`.
+        let key = PseudonymKey([7; Salt::BYTES]);
+        assert_eq!(key.pseudonym("alice"), "p-d24e226b43096a74");
+        assert_ne!(key.pseudonym("alice"), key.pseudonym("alic"));
+        let other = PseudonymKey([8; Salt::BYTES]);
+        assert_ne!(key.pseudonym("alice"), other.pseudonym("alice"));
+        assert!(!format!("{key:?}").contains("7, 7"));
     }
 
     #[test]

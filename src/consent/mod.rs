@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use crate::environment::Variable;
 use crate::error::{Error, Result};
 
-pub(crate) use identity::{Installation, Origin};
+pub(crate) use identity::{Installation, Origin, PseudonymKey};
 #[cfg(test)]
 use stored::Choice;
 #[cfg(feature = "cli")]
@@ -186,11 +186,16 @@ pub struct Decision {
     /// How long nothing is recorded yet, while nobody has decided and the application waits for a grace
     /// to pass.
     pub grace_left: Option<Duration>,
+    /// Why nothing is recorded although it was allowed: the owner's policy cannot be understood.
+    pub obstacle: Option<String>,
 }
 
 impl Decision {
     /// Says why it is so, and what could not be understood.
     pub fn reason(&self) -> String {
+        if let Some(obstacle) = &self.obstacle {
+            return obstacle.clone();
+        }
         match self.state {
             Consent::Undecided if self.is_recording => {
                 "nobody has decided, and the application records until somebody does".to_owned()
@@ -242,12 +247,28 @@ pub(crate) struct Inputs<'a> {
     pub(crate) stored_for_all: &'a Stored,
     /// What the application does if none of these says anything.
     pub(crate) when_undecided: WhenUndecided,
+    /// Why it is not known what the owner lets be recorded, if so.
+    pub(crate) policy_problem: Option<&'a str>,
 }
 
 /// Decides whether events are recorded: the strongest who says anything is obeyed, whoever wanted
 /// something else is listed, and what cannot be understood counts as disabled. While nobody says
 /// anything, a grace runs from the first use that is stored for the profile, or from now.
 pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
+    let decision = decide_on_consent(inputs, now);
+    match inputs.policy_problem {
+        Some(problem) if decision.is_recording => Decision {
+            is_recording: false,
+            obstacle: Some(format!(
+                "{problem}; what it forbids is not known, so nothing is recorded until it is mended"
+            )),
+            ..decision
+        },
+        Some(_) | None => decision,
+    }
+}
+
+fn decide_on_consent(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     let mut opinions = opinions(inputs).into_iter();
     let Some(first) = opinions.next() else {
         return undecided(inputs, now);
@@ -276,6 +297,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
         overruled,
         problems,
         grace_left: None,
+        obstacle: None,
     }
 }
 
@@ -298,6 +320,7 @@ fn undecided(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
         overruled: Vec::new(),
         problems: Vec::new(),
         grace_left,
+        obstacle: None,
     }
 }
 

@@ -38,6 +38,7 @@ impl Case {
             stored: &stored(self.own, FileName::Consent),
             stored_for_all: &stored(self.all, FileName::ConsentForAll),
             when_undecided: self.when_undecided,
+            policy_problem: None,
         };
         decide(
             &inputs,

@@ -48,6 +48,7 @@ impl Case {
                 stored: &self.stored,
                 stored_for_all: &self.stored_for_all,
                 when_undecided: self.when_undecided,
+                policy_problem: None,
             },
             OffsetDateTime::UNIX_EPOCH,
         )
@@ -313,6 +314,7 @@ proptest! {
             stored: &stored,
             stored_for_all: &Stored::Missing,
             when_undecided: WhenUndecided::Refuse,
+            policy_problem: None,
         }, OffsetDateTime::UNIX_EPOCH);
         prop_assert!(!decision.is_recording || says_so);
     }

@@ -7,7 +7,9 @@ use tracing::field::{Field, Visit};
 
 use super::site::{Key, Site};
 use super::text::{Escaped, push_formatted, push_hex, push_number, push_string};
+use super::treated::push_treated;
 use super::{Line, LineLimits, NAME_BYTES_MAX};
+use crate::policy::{MASKED, Treatment};
 
 /// The values of a span, each name once, rendered anew whenever one is recorded.
 #[derive(Debug, Default)]
@@ -38,6 +40,29 @@ impl SpanValues {
                 Some((_, old)) => *old = value,
                 None => self.values.push((index, value)),
             }
+        }
+    }
+
+    /// Returns the values as far as a newer policy lets them stand. What it treats more strictly cannot be
+    /// treated anew, for the value itself is gone, so it is masked; a pseudonym's key may have changed.
+    pub(crate) fn narrowed(&self, before: &Site, after: &Site) -> Self {
+        let narrow = |(index, value): &(usize, Vec<u8>)| {
+            let treatment = after.treatment_max(*index);
+            match after.keys.get(*index) {
+                Some(Key::Property(key, _))
+                    if treatment > before.treatment_max(*index)
+                        || treatment == Treatment::Pseudonym =>
+                {
+                    let mut masked = key.to_vec();
+                    push_string(&mut masked, MASKED, NAME_BYTES_MAX);
+                    Some((*index, masked))
+                }
+                Some(Key::Property(..) | Key::Message(_)) => Some((*index, value.clone())),
+                Some(Key::Dropped) | None => None,
+            }
+        };
+        Self {
+            values: self.values.iter().filter_map(narrow).collect(),
         }
     }
 
@@ -106,45 +131,77 @@ struct SpanFields<'a> {
 
 /// Where a visited field goes; how its value is written is the same everywhere.
 trait Place {
-    /// Puts a value under the field's key; `text` says that the value is written as a string.
-    fn put(&mut self, field: &Field, text: Text, write: impl FnOnce(&mut Vec<u8>, usize));
+    /// Puts a value under the field's key, as the policy lets it stand.
+    fn put(&mut self, field: &Field, kind: Kind, write: impl FnOnce(&mut Vec<u8>, usize));
 }
 
-/// Whether a value is written with quotes.
+/// How a value is written, and what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Text {
-    Quoted,
+enum Kind {
+    /// A number or a boolean.
     Bare,
+    /// With quotes.
+    Quoted,
+    /// With quotes, and a text that whoever made the error wrote.
+    Error,
+}
+
+impl Kind {
+    /// Returns what becomes of a value of this kind, given what its name asks for.
+    fn treatment(self, named: Treatment, site: &Site) -> Treatment {
+        match self {
+            Self::Bare | Self::Quoted => named,
+            Self::Error => named.max(site.policy.error_treatment()),
+        }
+    }
 }
 
 impl Place for EventFields<'_, '_> {
-    fn put(&mut self, field: &Field, text: Text, write: impl FnOnce(&mut Vec<u8>, usize)) {
+    fn put(&mut self, field: &Field, kind: Kind, write: impl FnOnce(&mut Vec<u8>, usize)) {
         if self.is_overridden(field) {
             return;
         }
+        let policy = &self.site.policy;
         match self.site.keys.get(field.index()) {
-            Some(Key::Property(key)) => self.line.property(key, write),
+            Some(Key::Property(key, named)) => {
+                let treatment = kind.treatment(*named, self.site);
+                self.line.property(key, |out, bytes_max| {
+                    push_treated(out, bytes_max, (treatment, policy), write);
+                });
+            }
             // A message is a string, also if the application gave a number.
-            Some(Key::Message) => self.line.message(|out, bytes_max| match text {
-                Text::Quoted => write(out, bytes_max),
-                Text::Bare => {
-                    out.push(b'"');
-                    write(out, bytes_max);
-                    out.push(b'"');
-                }
-            }),
-            None => {}
+            Some(Key::Message(named)) => {
+                let treatment = kind.treatment(*named, self.site);
+                self.line.message(|out, bytes_max| {
+                    push_treated(
+                        out,
+                        bytes_max,
+                        (treatment, policy),
+                        |out, bytes_max| match kind {
+                            Kind::Quoted | Kind::Error => write(out, bytes_max),
+                            Kind::Bare => {
+                                out.push(b'"');
+                                write(out, bytes_max);
+                                out.push(b'"');
+                            }
+                        },
+                    );
+                });
+            }
+            Some(Key::Dropped) | None => {}
         }
     }
 }
 
 impl Place for SpanFields<'_> {
-    fn put(&mut self, field: &Field, _text: Text, write: impl FnOnce(&mut Vec<u8>, usize)) {
-        let Some(Key::Property(key)) = self.site.keys.get(field.index()) else {
+    fn put(&mut self, field: &Field, kind: Kind, write: impl FnOnce(&mut Vec<u8>, usize)) {
+        let Some(Key::Property(key, named)) = self.site.keys.get(field.index()) else {
             return;
         };
+        let treatment = kind.treatment(*named, self.site);
         let mut value = key.to_vec();
-        write(&mut value, self.limits.string_bytes_max);
+        let treated = (treatment, &*self.site.policy);
+        push_treated(&mut value, self.limits.string_bytes_max, treated, write);
         let first = self.site.first_of_name(field.index());
         match self
             .values
@@ -163,23 +220,23 @@ macro_rules! visit_into_place {
     ($($place:ty),*) => {$(
         impl Visit for $place {
             fn record_str(&mut self, field: &Field, value: &str) {
-                self.put(field, Text::Quoted, |out, bytes_max| push_string(out, value, bytes_max));
+                self.put(field, Kind::Quoted, |out, bytes_max| push_string(out, value, bytes_max));
             }
 
             fn record_i64(&mut self, field: &Field, value: i64) {
-                self.put(field, Text::Bare, |out, _| push_number(out, value));
+                self.put(field, Kind::Bare, |out, _| push_number(out, value));
             }
 
             fn record_u64(&mut self, field: &Field, value: u64) {
-                self.put(field, Text::Bare, |out, _| push_number(out, value));
+                self.put(field, Kind::Bare, |out, _| push_number(out, value));
             }
 
             fn record_bool(&mut self, field: &Field, value: bool) {
-                self.put(field, Text::Bare, |out, _| push_number(out, value));
+                self.put(field, Kind::Bare, |out, _| push_number(out, value));
             }
 
             fn record_f64(&mut self, field: &Field, value: f64) {
-                self.put(field, Text::Bare, |out, _| push_number(out, value));
+                self.put(field, Kind::Bare, |out, _| push_number(out, value));
             }
 
             fn record_i128(&mut self, field: &Field, value: i128) {
@@ -200,7 +257,7 @@ macro_rules! visit_into_place {
             }
 
             fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-                self.put(field, Text::Quoted, |out, bytes_max| push_hex(out, value, bytes_max));
+                self.put(field, Kind::Quoted, |out, bytes_max| push_hex(out, value, bytes_max));
             }
 
             fn record_error(
@@ -208,13 +265,13 @@ macro_rules! visit_into_place {
                 field: &Field,
                 value: &(dyn std::error::Error + 'static),
             ) {
-                self.put(field, Text::Quoted, |out, bytes_max| {
+                self.put(field, Kind::Error, |out, bytes_max| {
                     push_formatted(out, bytes_max, |text| write_error_chain(text, value));
                 });
             }
 
             fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-                self.put(field, Text::Quoted, |out, bytes_max| {
+                self.put(field, Kind::Quoted, |out, bytes_max| {
                     push_formatted(out, bytes_max, |text| write!(text, "{value:?}"));
                 });
             }

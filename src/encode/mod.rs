@@ -10,7 +10,9 @@ mod frame;
 mod site;
 mod stamp;
 mod text;
+mod treated;
 
+use serde_json::Value;
 use tracing::field::Visit;
 
 pub(crate) use self::fields::SpanValues;
@@ -22,6 +24,8 @@ pub(crate) use self::stamp::Stamp;
 #[cfg(feature = "cli")]
 pub(crate) use self::text::is_unsafe_to_show;
 use self::text::{is_named_again, push_json, push_string};
+use self::treated::push_treated;
+use crate::policy::{InForce, Treatment};
 use crate::record::{Level, OPENING, OWN_TARGET, Properties, TIMESTAMP_BYTES};
 use crate::store::limits::Limits;
 
@@ -219,7 +223,10 @@ impl<'a> Line<'a> {
 pub(crate) enum Own {
     /// The application's.
     Application,
-    /// One that localtel itself writes.
+    /// One that localtel writes because the application asked for it: a command, a report. It is counted
+    /// as the application's, and only its target says who wrote it.
+    OnBehalf,
+    /// One with which localtel accounts for the others.
     Localtel,
 }
 
@@ -240,6 +247,30 @@ pub(crate) struct Loose<'a> {
     pub(crate) message: Option<&'a str>,
     /// Names and values.
     pub(crate) properties: &'a Properties,
+    /// What they are subject to; records that account for others are subject to nothing.
+    pub(crate) policy: Option<&'a InForce>,
+}
+
+impl Loose<'_> {
+    /// Tells whether the policy lets it in.
+    pub(crate) fn is_admitted(&self) -> bool {
+        let target = target_as(self.own, self.target);
+        self.policy
+            .is_none_or(|policy| policy.admits_event(self.level, target, self.event))
+    }
+
+    fn treatment(&self, name: &str) -> Treatment {
+        self.policy
+            .map_or(Treatment::Keep, |policy| policy.treatment(name))
+    }
+
+    fn push(&self, name: &str, value: &Value, out: &mut Vec<u8>, bytes_max: usize) {
+        let write = |out: &mut Vec<u8>, bytes_max| push_json(out, value, bytes_max, JSON_DEPTH_MAX);
+        match self.policy {
+            Some(policy) => push_treated(out, bytes_max, (policy.treatment(name), policy), write),
+            None => write(out, bytes_max),
+        }
+    }
 }
 
 /// Writes the frame of a record that does not come from `tracing`, made `micros` after 1970.
@@ -249,20 +280,25 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
         let target = target_as(loose.own, loose.target);
         push_head(out, loose.level, loose.source, target, loose.event);
     });
-    if let Some(message) = loose.message {
-        line.message(|out, bytes_max| push_string(out, message, bytes_max));
+    if let Some(message) = loose.message
+        && loose.treatment("message") != Treatment::Drop
+    {
+        let message = Value::from(message);
+        line.message(|out, bytes_max| loose.push("message", &message, out, bytes_max));
     }
     let mut key = Vec::new();
     for (index, (name, value)) in loose.properties.iter().enumerate() {
         let later = loose.properties.iter().skip(index + 1);
-        if is_named_again(name, later.map(|(name, _)| name)) {
+        if is_named_again(name, later.map(|(name, _)| name))
+            || loose.treatment(name) == Treatment::Drop
+        {
             continue;
         }
         key.clear();
         push_string(&mut key, name, NAME_BYTES_MAX);
         key.push(b':');
         line.property(&key, |out, bytes_max| {
-            push_json(out, value, bytes_max, JSON_DEPTH_MAX);
+            loose.push(name, value, out, bytes_max)
         });
     }
     line.end_properties();
@@ -274,7 +310,7 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
 fn target_as(own: Own, target: &str) -> &str {
     match own {
         Own::Application if target == OWN_TARGET => "app::localtel",
-        Own::Application | Own::Localtel => target,
+        Own::Application | Own::OnBehalf | Own::Localtel => target,
     }
 }
 

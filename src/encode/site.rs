@@ -1,15 +1,21 @@
 //! A call site: what is the same for every event or span that it makes, prepared once.
 
+use std::sync::Arc;
+
 use tracing::Metadata;
-use tracing::field::{Field, FieldSet};
+use tracing::field::Field;
 
 use super::text::{is_same_name, push_string};
 use super::{NAME_BYTES_MAX, Own, push_head, target_as};
+use crate::policy::{Admission, Generation, InForce, Treatment};
 use crate::record::Level;
 
-/// What is constant for a call site: everything between the timestamp and the message, and the keys.
+/// What is constant for a call site: everything between the timestamp and the message, the keys, and what
+/// the policy in force says of each of them.
 #[derive(Debug)]
 pub(crate) struct Site {
+    pub(super) policy: Arc<InForce>,
+    admission: Admission,
     /// `","level":"INFO","source":"…","target":"…","event":"…"`.
     pub(super) head: Box<[u8]>,
     pub(super) keys: Box<[Key]>,
@@ -20,9 +26,20 @@ pub(crate) struct Site {
 #[derive(Debug)]
 pub(super) enum Key {
     /// Lifted out of the properties.
-    Message,
+    Message(Treatment),
     /// `"name":`, escaped.
-    Property(Box<[u8]>),
+    Property(Box<[u8]>, Treatment),
+    /// The policy drops it.
+    Dropped,
+}
+
+impl Key {
+    fn treatment(&self) -> Treatment {
+        match self {
+            Self::Message(treatment) | Self::Property(_, treatment) => *treatment,
+            Self::Dropped => Treatment::Drop,
+        }
+    }
 }
 
 /// Whether names occur more than once at a call site.
@@ -34,39 +51,64 @@ pub(super) enum Repeats {
 }
 
 impl Site {
-    /// Prepares a call site of an application.
-    pub(crate) fn new(metadata: &Metadata<'_>, source: &str) -> Self {
+    /// Prepares the events of a call site of an application.
+    pub(crate) fn of_event(metadata: &Metadata<'_>, source: &str, policy: Arc<InForce>) -> Self {
         let mut head = Vec::with_capacity(128);
         let name = given_name(metadata);
-        push_head(
-            &mut head,
-            Level::from(*metadata.level()),
-            source,
-            target_as(Own::Application, metadata.target()),
-            name,
-        );
-        let names: Vec<&str> = metadata
-            .fields()
-            .iter()
-            .map(|field| plain_name(&field))
-            .collect();
+        let level = Level::from(*metadata.level());
+        let target = target_as(Own::Application, metadata.target());
+        push_head(&mut head, level, source, target, name);
+        let admission = admission(policy.admits_event(level, target, name));
+        let names = names_of(metadata);
+        let key = |name: &&str| match *name {
+            "message" => match policy.treatment(name) {
+                Treatment::Drop => Key::Dropped,
+                treatment => Key::Message(treatment),
+            },
+            name => property_key(name, &policy),
+        };
         Self {
             head: head.into(),
-            keys: keys_of(&names),
+            keys: names.iter().map(key).collect(),
             repeats: repeats_of(&names),
+            admission,
+            policy,
         }
     }
 
-    /// Prepares the fields of a span.
-    pub(crate) fn of_fields(fields: &FieldSet) -> Self {
-        let names: Vec<&str> = fields.iter().map(|field| plain_name(&field)).collect();
+    /// Prepares the spans of a call site.
+    pub(crate) fn of_span(metadata: &Metadata<'_>, policy: Arc<InForce>) -> Self {
+        let level = Level::from(*metadata.level());
+        let target = target_as(Own::Application, metadata.target());
+        let names = names_of(metadata);
         // A span has no message of its own: there the name is an ordinary one.
-        let keys = names.iter().map(|name| property_key(name)).collect();
+        let keys = names.iter().map(|name| property_key(name, &policy));
         Self {
             head: Box::default(),
-            keys,
+            keys: keys.collect(),
             repeats: repeats_of(&names),
+            admission: admission(policy.admits_span(level, target)),
+            policy,
         }
+    }
+
+    /// Tells whether the policy lets in what comes from here.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.admission == Admission::Keep
+    }
+
+    /// Returns the number of the policy it was prepared under.
+    pub(crate) fn generation(&self) -> Generation {
+        self.policy.generation()
+    }
+
+    /// Returns what becomes of a field's value, at most: one that is an error may be treated more strictly
+    /// than its name alone asks for.
+    pub(super) fn treatment_max(&self, index: usize) -> Treatment {
+        self.keys
+            .get(index)
+            .map_or(Treatment::Drop, Key::treatment)
+            .max(self.policy.error_treatment())
     }
 
     pub(super) fn first_of_name(&self, index: usize) -> usize {
@@ -77,22 +119,31 @@ impl Site {
     }
 }
 
-fn keys_of(names: &[&str]) -> Box<[Key]> {
-    let key = |name: &&str| {
-        if *name == "message" {
-            Key::Message
-        } else {
-            property_key(name)
-        }
-    };
-    names.iter().map(key).collect()
+fn admission(is_admitted: bool) -> Admission {
+    if is_admitted {
+        Admission::Keep
+    } else {
+        Admission::Drop
+    }
 }
 
-fn property_key(name: &str) -> Key {
+fn names_of(metadata: &Metadata<'_>) -> Vec<&'static str> {
+    metadata
+        .fields()
+        .iter()
+        .map(|field| plain_name(&field))
+        .collect()
+}
+
+fn property_key(name: &str, policy: &InForce) -> Key {
+    let treatment = policy.treatment(name);
+    if treatment == Treatment::Drop {
+        return Key::Dropped;
+    }
     let mut key = Vec::with_capacity(name.len() + 3);
     push_string(&mut key, name, NAME_BYTES_MAX);
     key.push(b':');
-    Key::Property(key.into())
+    Key::Property(key.into(), treatment)
 }
 
 fn repeats_of(names: &[&str]) -> Repeats {

@@ -10,6 +10,7 @@
 //! Nothing here panics, prints or returns an error into the host. What cannot be kept is counted, and the
 //! count is recorded as soon as there is room.
 
+mod interest;
 mod staging;
 mod turn;
 mod worker;
@@ -25,12 +26,14 @@ use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::WorkerGuard;
 use uuid::Uuid;
 
+pub(crate) use self::interest::Interest;
 use self::staging::{Attention, Phase, Staging, Unsynced};
 use self::turn::Shared;
 use self::worker::{Worker, start_worker};
 use self::writer::Writer;
 use crate::consent::Decision;
 use crate::error::Result;
+use crate::policy::Generation;
 use crate::store::disk;
 use crate::store::limits::Limits;
 use crate::watch::Watch;
@@ -107,6 +110,10 @@ pub enum Offer {
     Dropped,
 }
 
+/// A frame was made under a policy that is not in force any more, and must be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stale;
+
 /// What a recorder is made with.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -130,6 +137,8 @@ pub(crate) struct Settings {
     pub(crate) start: Start,
     /// Whether events are let in at all. It is shut only where somebody will open it again: a worker.
     pub(crate) is_gate_open: Arc<AtomicBool>,
+    /// Who is asked again when that changes.
+    pub(crate) interest: Arc<Interest>,
 }
 
 /// What was decided when a recorder starts.
@@ -193,9 +202,24 @@ impl Recorder {
             .load(Ordering::Relaxed)
     }
 
-    /// Takes one frame, made at `micros`, into the buffer.
-    pub(crate) fn offer(&self, frame: &[u8], micros: i64) -> Offer {
-        self.core_at(micros).offer(frame)
+    /// Remembers a subscriber that holds a layer of this recorder.
+    pub(crate) fn register(&self, subscriber: &tracing::Dispatch) {
+        self.root.shared.settings.interest.register(subscriber);
+    }
+
+    /// Tells whether a worker writes, who also has `tracing` ask again when something changed.
+    pub(crate) fn has_worker(&self) -> bool {
+        self.root.worker.is_some()
+    }
+
+    /// Takes one frame, made at `micros` under the policy of that number, into the buffer.
+    pub(crate) fn offer(
+        &self,
+        frame: &[u8],
+        micros: i64,
+        generation: Generation,
+    ) -> std::result::Result<Offer, Stale> {
+        self.core_at(micros).offer(frame, generation)
     }
 
     /// Counts an event that was not let in.
@@ -347,25 +371,29 @@ impl Core {
             .get_or_init(|| Box::new(Self::start(Arc::clone(&self.shared.settings))))
     }
 
-    fn offer(&self, frame: &[u8]) -> Offer {
+    fn offer(&self, frame: &[u8], generation: Generation) -> std::result::Result<Offer, Stale> {
         let shared = &*self.shared;
         let mut staging = shared.lock();
         if !staging.has_room(frame.len(), &shared.settings.limits) {
             staging = self.wait_for_room(staging, frame.len());
         }
+        // Seen under the lock: what is forgotten because of a newer policy is forgotten under it, too.
+        if generation != shared.settings.watch.policy().generation() {
+            return Err(Stale);
+        }
         let has_room = staging.has_room(frame.len(), &shared.settings.limits);
         match staging.phase {
             Phase::Open => {}
-            Phase::Suspended => return self.offer_suspended(staging, frame),
+            Phase::Suspended => return self.offer_suspended(staging, frame, generation),
             Phase::Closed | Phase::GivenUp => {
                 staging.counts.dropped += 1;
-                return Offer::Dropped;
+                return Ok(Offer::Dropped);
             }
         }
         if !has_room {
             staging.counts.dropped += 1;
             staging.dropped_unreported += 1;
-            return Offer::Dropped;
+            return Ok(Offer::Dropped);
         }
         staging.frames.extend_from_slice(frame);
         staging.staged += 1;
@@ -389,7 +417,7 @@ impl Core {
                 }
             }
         }
-        Offer::Recorded
+        Ok(Offer::Recorded)
     }
 
     /// Makes room where nobody else does, and waits for it where the application asked for that and the
@@ -438,19 +466,24 @@ impl Core {
     }
 
     /// Takes an event while nothing may be recorded: perhaps that has just changed.
-    fn offer_suspended(&self, staging: MutexGuard<'_, Staging>, frame: &[u8]) -> Offer {
+    fn offer_suspended(
+        &self,
+        staging: MutexGuard<'_, Staging>,
+        frame: &[u8],
+        generation: Generation,
+    ) -> std::result::Result<Offer, Stale> {
         let staging = self.shared.look(staging);
         match (staging.phase, staging.attention) {
             (Phase::Open, _) => {
                 drop(staging);
-                return self.offer(frame);
+                return self.offer(frame, generation);
             }
             // It was parked when somebody else noticed; from now on it watches.
             (_, Attention::Parked) => self.call_worker(staging),
             (_, Attention::Absent | Attention::Awake | Attention::Called) => {}
         }
         self.shared.refused.fetch_add(1, Ordering::Relaxed);
-        Offer::Refused
+        Ok(Offer::Refused)
     }
 
     /// Wakes the worker, which is parked.
@@ -548,6 +581,7 @@ mod tests {
     use crate::draft::Draft;
     use crate::encode::{Loose, Own, encode_loose};
     use crate::environment::Environment;
+    use crate::policy::Policy;
     use crate::record::Record;
     use crate::store::disk::{Access, Directory};
     use crate::store::faults::Fault;
@@ -557,7 +591,7 @@ mod tests {
         let environment = Environment::made_up("testapp", &[]);
         let answers = (Consent::Undecided, WhenUndecided::Record);
         let source = "testapp".parse().unwrap();
-        let mut watch = Watch::new((path, path), &source, &environment, answers);
+        let mut watch = Watch::new((path, path), &source, &environment, answers, Policy::new());
         let decision = watch.open(clock::now()).unwrap();
         let installation = Some(watch.installation().unwrap().id);
         let start = Start {
@@ -575,6 +609,7 @@ mod tests {
             watch,
             start,
             is_gate_open: Arc::new(AtomicBool::new(true)),
+            interest: Arc::default(),
         }
     }
 
@@ -589,12 +624,16 @@ mod tests {
             event: Some(event),
             message: None,
             properties: &draft.properties,
+            policy: None,
         };
         let micros = clock::micros_since_epoch();
         encode_loose(&mut frame, (&Limits::default()).into(), micros, &loose);
         // A pause before it, as a fork makes one.
         std::thread::sleep(Duration::from_micros(FORK_MICROS_LEAST));
-        recorder.offer(&frame, clock::micros_since_epoch())
+        let generation = recorder.root.shared.settings.watch.policy().generation();
+        recorder
+            .offer(&frame, clock::micros_since_epoch(), generation)
+            .unwrap()
     }
 
     fn records(path: &std::path::Path) -> Vec<Record> {

@@ -12,6 +12,7 @@ use super::writer::{self, Settled, Writer};
 use super::{Durability, Settings};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Unlinked;
 use crate::watch::Change;
 
 /// What callers and worker share.
@@ -175,7 +176,12 @@ impl Shared {
                 staging.decision = decision;
                 staging.phase = Phase::Suspended;
             }
-            (Some(Change::Enabled(decision, installation)), phase) => {
+            (Some(Change::Enabled(decision, installation, unlinked)), phase) => {
+                if unlinked == Unlinked::Pseudonyms {
+                    // They were made with the key before, and would link the sessions.
+                    let refused = staging.forget(writer);
+                    self.refused.fetch_add(refused, Ordering::Relaxed);
+                }
                 if staging.installation != Some(installation.id) {
                     writer.renew(installation.id);
                 }

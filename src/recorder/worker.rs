@@ -48,6 +48,9 @@ impl Shared {
             }
             drop(staging);
             self.sync_if_due();
+            if self.settings.watch.policy().is_news() {
+                self.settings.interest.ask_again();
+            }
             staging = self.lock();
             let is_troubled = staging.trouble.is_some();
             let wait = staging.pause(self.settings.durability);
@@ -91,7 +94,7 @@ impl Shared {
     /// through every layer of the process.
     fn set_gate(&self, is_open: bool) {
         if self.settings.is_gate_open.swap(is_open, Ordering::Relaxed) != is_open {
-            tracing::callsite::rebuild_interest_cache();
+            self.settings.interest.ask_again();
         }
     }
 }

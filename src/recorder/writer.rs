@@ -381,6 +381,7 @@ fn encode_own_at(
         event: Some(event),
         message: None,
         properties,
+        policy: None,
     };
     encode_loose(out, LineLimits::from(&settings.limits), micros, &loose);
 }

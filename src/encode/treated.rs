@@ -1,0 +1,81 @@
+//! Values as the policy lets them stand: written first, then looked at, so that what holds no secret costs
+//! one look, and what is dropped or masked is never even formatted.
+
+use serde_json::Value;
+
+use super::JSON_DEPTH_MAX;
+use super::text::{push_json, push_string};
+use crate::policy::{InForce, MASKED, Treatment};
+
+/// Writes a value as the policy lets it stand.
+pub(super) fn push_treated(
+    out: &mut Vec<u8>,
+    bytes_max: usize,
+    (treatment, policy): (Treatment, &InForce),
+    write: impl FnOnce(&mut Vec<u8>, usize),
+) {
+    let start = out.len();
+    match treatment {
+        Treatment::Keep => write(out, bytes_max),
+        Treatment::Clean => {
+            // A secret at the limit must be seen whole, or what is left of it could not be told.
+            write(out, bytes_max.saturating_add(SECRET_BYTES));
+            clean(out, start, bytes_max, policy);
+        }
+        Treatment::Pseudonym => {
+            write(out, bytes_max);
+            pseudonymise(out, start, policy);
+        }
+        Treatment::Mask | Treatment::Drop => push_string(out, MASKED, bytes_max),
+    }
+}
+
+/// Masks secrets in the value that was written from `start` on.
+fn clean(out: &mut Vec<u8>, start: usize, bytes_max: usize, policy: &InForce) {
+    let written = out.get(start..).unwrap_or_default();
+    // Escapes only make a text longer, so one that is this short needs no cut.
+    let is_short = written.len() <= bytes_max.saturating_add(QUOTES_BYTES);
+    if is_short && !policy.may_hold_secret(written) {
+        return;
+    }
+    // What was just written can be read; if not, nobody knows what is in it.
+    let value = serde_json::from_slice(written);
+    out.truncate(start);
+    match value {
+        Ok(value) => push_json(out, &cleaned(value, policy), bytes_max, JSON_DEPTH_MAX),
+        Err(_) => push_string(out, MASKED, bytes_max),
+    }
+}
+
+fn cleaned(value: Value, policy: &InForce) -> Value {
+    match value {
+        Value::String(text) => Value::String(policy.clean(&text).into_owned()),
+        Value::Array(values) => values
+            .into_iter()
+            .map(|value| cleaned(value, policy))
+            .collect(),
+        Value::Object(values) => values
+            .into_iter()
+            .map(|(name, value)| (policy.clean(&name).into_owned(), cleaned(value, policy)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+/// Puts a pseudonym in the place of the value that was written from `start` on. A number and its text are
+/// the same value.
+fn pseudonymise(out: &mut Vec<u8>, start: usize, policy: &InForce) {
+    let written = out.get(start..).unwrap_or_default();
+    let text = serde_json::from_slice::<String>(written)
+        .unwrap_or_else(|_no_string| String::from_utf8_lossy(written).into_owned());
+    let pseudonym = policy.pseudonym(&text);
+    out.truncate(start);
+    push_string(out, &pseudonym, pseudonym.len());
+}
+
+/// How far beyond the limit a text is looked at: 4 KiB is more than any secret but a whole key, whose
+/// beginning gives it away.
+const SECRET_BYTES: usize = 4096;
+
+/// The quotes of a string.
+const QUOTES_BYTES: usize = 2;

@@ -1,0 +1,176 @@
+//! The outlet: what layers and drafts of one handle record into. It knows the policy in force, takes
+//! frames made under it, hands them to the recorder if there is one, and shows them where the owner asked
+//! for that. What a frame holds is `encode`'s business, what becomes of it `recorder`'s.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use crate::clock;
+use crate::draft::Draft;
+use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
+use crate::policy::{Current, Generation};
+use crate::recorder::{Offer, Recorder, Stale};
+
+/// What the layers and drafts of one handle record into.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    source: String,
+    limits: LineLimits,
+    policy: Arc<Current>,
+    sink: Sink,
+    echo: Echo,
+}
+
+/// Where frames go.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    /// To the disk.
+    Recorder(Arc<Recorder>),
+    /// Nowhere, for this reason.
+    Off(String),
+}
+
+/// Whether each record is shown on the standard error as it is made, as the owner asks for with
+/// `<SOURCE>_TELEMETRY_DEBUG`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Echo {
+    /// It is, also where nothing is recorded.
+    Shown,
+    /// Nothing is shown.
+    Silent,
+}
+
+impl Outlet {
+    /// Returns an outlet for the records of that application.
+    pub(crate) fn new(
+        source: impl Into<String>,
+        limits: LineLimits,
+        policy: Arc<Current>,
+        sink: Sink,
+        echo: Echo,
+    ) -> Self {
+        let source = source.into();
+        Self {
+            source,
+            limits,
+            policy,
+            sink,
+            echo,
+        }
+    }
+
+    /// Returns the application's name.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Returns the bounds on a line.
+    pub(crate) fn limits(&self) -> LineLimits {
+        self.limits
+    }
+
+    /// Returns where the policy in force is found.
+    pub(crate) fn policy(&self) -> &Current {
+        &self.policy
+    }
+
+    /// Returns where frames go.
+    pub(crate) fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// Returns the recorder, where there is one.
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        match &self.sink {
+            Sink::Recorder(recorder) => Some(recorder),
+            Sink::Off(_) => None,
+        }
+    }
+
+    /// Tells whether there is any use in making frames.
+    pub(crate) fn is_open(&self) -> bool {
+        self.echo == Echo::Shown || self.recorder().is_some_and(Recorder::is_gate_open)
+    }
+
+    /// Tells whether `tracing` is asked again when a policy changes, so that what it shuts out may cost
+    /// nothing meanwhile.
+    pub(crate) fn is_asked_again(&self) -> bool {
+        self.recorder().is_some_and(Recorder::has_worker)
+    }
+
+    /// Counts an event that was not let in.
+    pub(crate) fn refuse(&self) -> Offer {
+        self.recorder().map_or(Offer::Refused, Recorder::refuse)
+    }
+
+    /// Takes one frame that was made at `micros`, under the policy of that number.
+    pub(crate) fn offer(
+        &self,
+        frame: &[u8],
+        micros: i64,
+        generation: Generation,
+    ) -> Result<Offer, Stale> {
+        let offer = match &self.sink {
+            Sink::Recorder(recorder) => recorder.offer(frame, micros, generation)?,
+            Sink::Off(_) => Offer::Refused,
+        };
+        match self.echo {
+            Echo::Silent => {}
+            Echo::Shown => self.show(frame, offer),
+        }
+        Ok(offer)
+    }
+
+    /// Takes a draft, as the application's own or as a record that localtel writes on its behalf.
+    pub(crate) fn record(&self, draft: &Draft, own: Own) -> Offer {
+        if !self.is_open() {
+            return self.refuse();
+        }
+        let micros = clock::micros_since_epoch();
+        let mut frame = Vec::new();
+        for _ in 0..TRIES {
+            let Some(policy) = self.policy.get() else {
+                break;
+            };
+            let loose = Loose {
+                own,
+                level: draft.level,
+                source: &self.source,
+                target: draft.target.as_deref().unwrap_or(&self.source),
+                event: Some(&draft.event),
+                message: draft.message.as_deref(),
+                properties: &draft.properties,
+                policy: Some(&policy),
+            };
+            if !loose.is_admitted() {
+                break;
+            }
+            encode_loose(&mut frame, self.limits, micros, &loose);
+            match self.offer(&frame, micros, policy.generation()) {
+                Ok(offer) => return offer,
+                Err(Stale) => {}
+            }
+        }
+        self.refuse()
+    }
+
+    /// Shows a record as it is made: without session and number, which it gets when it is written. The
+    /// line is safe to show, for that is how lines are written; that nobody can be shown is no failure.
+    fn show(&self, frame: &[u8], offer: Offer) {
+        let became = match (offer, &self.sink) {
+            (Offer::Recorded, _) => "recorded".to_owned(),
+            (Offer::Dropped, _) => "dropped: there was no room".to_owned(),
+            (Offer::Refused, Sink::Off(reason)) => format!("refused: {reason}"),
+            (Offer::Refused, Sink::Recorder(recorder)) => {
+                format!("refused: {}", recorder.state().1.reason())
+            }
+        };
+        let mut text = format!("{} telemetry: {became}: ", self.source).into_bytes();
+        text.extend_from_slice(frame.get(FrameHeader::BYTES..).unwrap_or_default());
+        // One write, so that lines of several threads do not mix.
+        let _shown = std::io::stderr().write_all(&text);
+    }
+}
+
+/// How often a record is made anew because the policy changed meanwhile: it changes twice a second at most.
+pub(crate) const TRIES: usize = 4;

@@ -1,0 +1,216 @@
+//! The policy in force: the application's and the owner's taken together, with what applying them needs,
+//! the rules for secrets and the key of pseudonyms; and the place where all threads find the latest one.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tracing::level_filters::LevelFilter;
+
+use super::{Policy, Secrets, Treatment};
+use crate::consent::PseudonymKey;
+use crate::record::Level;
+
+/// The application's policy and the owner's, taken together: the stricter of the two holds.
+#[derive(Debug)]
+pub(crate) struct InForce {
+    application: Policy,
+    owner: Option<Policy>,
+    secrets: Arc<Secrets>,
+    key: Option<PseudonymKey>,
+    /// Which of the policies of this process it is; a later one is higher.
+    generation: Generation,
+}
+
+/// The number of a policy in force: what was prepared under another one must be prepared again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Generation(u64);
+
+impl InForce {
+    /// Returns its number.
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    fn policies(&self) -> impl Iterator<Item = &Policy> {
+        std::iter::once(&self.application).chain(&self.owner)
+    }
+
+    /// Decides whether an event is recorded.
+    pub(crate) fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
+        self.policies()
+            .all(|policy| policy.admits_event(level, target, event))
+    }
+
+    /// Decides whether a span is recorded with the events in it.
+    pub(crate) fn admits_span(&self, level: Level, target: &str) -> bool {
+        self.policies()
+            .all(|policy| policy.admits_span(level, target))
+    }
+
+    /// Returns what becomes of a property, or of a message.
+    pub(crate) fn treatment(&self, name: &str) -> Treatment {
+        self.strictest(|policy| policy.treatment(name))
+    }
+
+    /// Returns what becomes at least of a value that is an error, whatever its name.
+    pub(crate) fn error_treatment(&self) -> Treatment {
+        self.strictest(Policy::error_treatment)
+    }
+
+    fn strictest(&self, treatment: impl Fn(&Policy) -> Treatment) -> Treatment {
+        self.policies()
+            .map(treatment)
+            .max()
+            .unwrap_or(Treatment::Keep)
+    }
+
+    /// Returns the least grave level that may be recorded.
+    pub(crate) fn level_hint(&self) -> LevelFilter {
+        let least = self.policies().map(|policy| policy.level).max();
+        match least.unwrap_or(Level::Trace) {
+            Level::Trace => LevelFilter::TRACE,
+            Level::Debug => LevelFilter::DEBUG,
+            Level::Info => LevelFilter::INFO,
+            Level::Warn => LevelFilter::WARN,
+            Level::Error => LevelFilter::ERROR,
+        }
+    }
+
+    /// Tells whether values may have been recorded as pseudonyms.
+    fn has_pseudonyms(&self) -> bool {
+        self.policies().any(Policy::has_pseudonyms)
+    }
+
+    /// Quickly tells whether a text, plain or escaped, may hold a secret.
+    pub(crate) fn may_hold_secret(&self, text: &[u8]) -> bool {
+        self.secrets.may_find_in(text)
+    }
+
+    /// Masks the secrets in a text.
+    pub(crate) fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.secrets.mask(text)
+    }
+
+    /// Returns what takes a value's place: equal for equal values of this installation, and worthless
+    /// without its salt. Where there is no installation there is no key, and the value is masked.
+    pub(crate) fn pseudonym(&self, value: &str) -> String {
+        self.key
+            .as_ref()
+            .map_or_else(|| MASKED.to_owned(), |key| key.pseudonym(value))
+    }
+}
+
+/// Where the threads of a process find the policy in force, and whether theirs still is.
+pub(crate) struct Current {
+    in_force: RwLock<Arc<InForce>>,
+    generation: AtomicU64,
+    /// The number of the policy under which `tracing` was asked which call sites are of interest.
+    asked: AtomicU64,
+}
+
+impl fmt::Debug for Current {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Current").finish_non_exhaustive()
+    }
+}
+
+/// Whether a change of installation cut a link that staged values may still hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unlinked {
+    /// Pseudonyms made with the key before may be among them.
+    Pseudonyms,
+    /// Nothing.
+    Nothing,
+}
+
+impl Current {
+    /// Puts a policy in force; values that it wants as pseudonyms are masked until there is a key.
+    pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
+        let in_force = InForce {
+            application,
+            owner,
+            secrets: Arc::new(secrets),
+            key: None,
+            generation: Generation(0),
+        };
+        Self {
+            in_force: RwLock::new(Arc::new(in_force)),
+            generation: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the number of the policy in force.
+    pub(crate) fn generation(&self) -> Generation {
+        Generation(self.generation.load(Ordering::Acquire))
+    }
+
+    /// Tells, once for each change, whether call sites must be asked again.
+    pub(crate) fn is_news(&self) -> bool {
+        let generation = self.generation.load(Ordering::Acquire);
+        self.asked.swap(generation, Ordering::Relaxed) != generation
+    }
+
+    /// Returns the policy in force. It is never waited for: in a forked child, a thread that is no more
+    /// may have been putting another one in force. Who cannot learn it must not record.
+    pub(crate) fn get(&self) -> Option<Arc<InForce>> {
+        for _ in 0..TRIES {
+            match self.in_force.try_read() {
+                Ok(in_force) => return Some(Arc::clone(&in_force)),
+                Err(std::sync::TryLockError::Poisoned(poisoned)) => {
+                    return Some(Arc::clone(&poisoned.into_inner()));
+                }
+                Err(std::sync::TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+        None
+    }
+
+    /// Takes over what the owner says now.
+    pub(crate) fn set_owner(&self, owner: Policy) {
+        let _before = self.replace(|in_force| InForce {
+            application: in_force.application.clone(),
+            owner: Some(owner),
+            secrets: Arc::clone(&in_force.secrets),
+            key: in_force.key.clone(),
+            generation: in_force.generation,
+        });
+    }
+
+    /// Takes over the key of another installation, and says whether values under the one before may
+    /// still be waiting.
+    pub(crate) fn set_key(&self, key: PseudonymKey) -> Unlinked {
+        let before = self.replace(|in_force| InForce {
+            application: in_force.application.clone(),
+            owner: in_force.owner.clone(),
+            secrets: Arc::clone(&in_force.secrets),
+            key: Some(key),
+            generation: in_force.generation,
+        });
+        if before.has_pseudonyms() {
+            Unlinked::Pseudonyms
+        } else {
+            Unlinked::Nothing
+        }
+    }
+
+    fn replace(&self, renew: impl FnOnce(&InForce) -> InForce) -> Arc<InForce> {
+        let mut place = self
+            .in_force
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut newer = renew(&place);
+        newer.generation = Generation(place.generation.0 + 1);
+        self.generation.store(newer.generation.0, Ordering::Release);
+        std::mem::replace(&mut place, Arc::new(newer))
+    }
+}
+
+/// What takes the place of a masked value.
+pub(crate) const MASKED: &str = "[masked]";
+
+/// How often a thread tries to read the policy in force, giving way between tries. It is replaced in well
+/// under a microsecond, so that this many mean a lock that a fork left behind.
+const TRIES: usize = 1000;

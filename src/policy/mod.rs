@@ -1,0 +1,343 @@
+//! The policy: what may be recorded, as a value. An application states one in code and the owner of the
+//! machine narrows it in `policy.toml` (`owner`); what both come to is the policy in force (`in_force`).
+//! Which texts hold a secret is `secrets`'; who applies a verdict to a value is `encode`.
+
+mod in_force;
+pub(crate) mod owner;
+mod secrets;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub(crate) use self::in_force::{Current, Generation, InForce, MASKED, Unlinked};
+#[cfg(feature = "cli")]
+pub(crate) use self::secrets::Rule;
+pub(crate) use self::secrets::Secrets;
+use crate::error::{Error, Result};
+use crate::record::Level;
+
+/// What becomes of a value, from the mildest to the strictest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever shows a verdict must know all of them"
+)]
+pub enum Treatment {
+    /// It is recorded as it is, cut to the limits.
+    Keep,
+    /// It is recorded with the secrets in its text masked: passwords, tokens, addresses and the like.
+    Clean,
+    /// A keyed hash takes its place: equal values stay equal, until `reset` makes a new key.
+    Pseudonym,
+    /// `[masked]` takes its place.
+    Mask,
+    /// Neither the value nor its name is recorded.
+    Drop,
+}
+
+impl Treatment {
+    /// Every treatment, from the mildest to the strictest.
+    pub const ALL: [Self; 5] = [
+        Self::Keep,
+        Self::Clean,
+        Self::Pseudonym,
+        Self::Mask,
+        Self::Drop,
+    ];
+
+    /// Returns the word for it, as it stands in `policy.toml`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Clean => "clean",
+            Self::Pseudonym => "pseudonym",
+            Self::Mask => "mask",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+impl fmt::Display for Treatment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Treatment {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        let found = Self::ALL
+            .into_iter()
+            .find(|treatment| treatment.as_str() == word);
+        found.ok_or_else(|| {
+            let reason = format!("`{word}` is none of keep, clean, pseudonym, mask, drop");
+            Error::invalid("treatment", reason)
+        })
+    }
+}
+
+/// Whether an event is recorded at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
+pub enum Admission {
+    /// It is.
+    Keep,
+    /// It is not.
+    Drop,
+}
+
+impl Admission {
+    /// Returns the word for it, as it stands in `policy.toml`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+impl FromStr for Admission {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        match word {
+            "keep" => Ok(Self::Keep),
+            "drop" => Ok(Self::Drop),
+            _ => {
+                let reason = format!("`{word}` is neither keep nor drop");
+                Err(Error::invalid("admission", reason))
+            }
+        }
+    }
+}
+
+/// What may be recorded: which levels, targets and events, and what becomes of each property.
+///
+/// A name is exact, or ends in `*` and stands for all names that begin so; the longest that fits holds.
+/// A target also stands for the modules below it. Properties of spans count like those of events, and
+/// the message is the property `message`. Secrets in messages and error texts are masked unless
+/// [`keep_secrets`](Self::keep_secrets) says otherwise.
+///
+/// ```
+/// use localtel::{Admission, Level, Policy, Treatment};
+///
+/// let policy = Policy::new()
+///     .level(Level::Info)
+///     .target("myapp::sql", Admission::Drop)
+///     .property("user", Treatment::Pseudonym)
+///     .property("http.*", Treatment::Drop);
+/// # let _ = policy;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Policy {
+    level: Level,
+    unnamed: Unnamed,
+    targets: Vec<(String, Admission)>,
+    events: Vec<(String, Admission)>,
+    properties: Vec<(String, Treatment)>,
+    in_texts: InTexts,
+}
+
+/// What becomes of what no rule names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unnamed {
+    Kept,
+    Dropped,
+}
+
+/// What becomes of secrets in messages and error texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InTexts {
+    Kept,
+    Masked,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Policy {
+    /// Starts a policy that keeps everything but the secrets in messages and error texts.
+    pub fn new() -> Self {
+        Self {
+            level: Level::Trace,
+            unnamed: Unnamed::Kept,
+            targets: Vec::new(),
+            events: Vec::new(),
+            properties: Vec::new(),
+            in_texts: InTexts::Masked,
+        }
+    }
+
+    /// Starts an allow-list: only events are recorded whose name, or whose target, is kept by a rule, and
+    /// of them only the properties that a rule names; the message, too, must be named.
+    ///
+    /// ```
+    /// use localtel::{Admission, Policy, Treatment};
+    ///
+    /// let policy = Policy::listed_only()
+    ///     .event("command", Admission::Keep)
+    ///     .property("duration", Treatment::Keep)
+    ///     .property("user", Treatment::Pseudonym);
+    /// # let _ = policy;
+    /// ```
+    pub fn listed_only() -> Self {
+        Self {
+            unnamed: Unnamed::Dropped,
+            ..Self::new()
+        }
+    }
+
+    /// Returns a policy that has no opinion: what an owner's file says is added to it.
+    fn open() -> Self {
+        Self {
+            in_texts: InTexts::Kept,
+            ..Self::new()
+        }
+    }
+
+    /// Sets the least grave level that is recorded; of spans, too.
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Sets whether events and spans of a target, and of the modules below it, are recorded.
+    pub fn target(mut self, name: impl Into<String>, admission: Admission) -> Self {
+        set(&mut self.targets, name.into(), admission);
+        self
+    }
+
+    /// Sets whether events of that name are recorded.
+    pub fn event(mut self, name: impl Into<String>, admission: Admission) -> Self {
+        set(&mut self.events, name.into(), admission);
+        self
+    }
+
+    /// Sets what becomes of the property of that name, in events and in spans.
+    pub fn property(mut self, name: impl Into<String>, treatment: Treatment) -> Self {
+        set(&mut self.properties, name.into(), treatment);
+        self
+    }
+
+    /// Leaves secrets in messages and error texts, for applications whose messages are full of addresses
+    /// that nobody minds. An owner can still have them masked.
+    pub fn keep_secrets(mut self) -> Self {
+        self.in_texts = InTexts::Kept;
+        self
+    }
+
+    fn mask_secrets(mut self) -> Self {
+        self.in_texts = InTexts::Masked;
+        self
+    }
+
+    /// Decides on an event.
+    fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
+        let by_target = longest(&self.targets, |name| is_target_of(name, target));
+        let by_event =
+            event.and_then(|event| longest(&self.events, |name| is_name_of(name, event)));
+        let is_dropped = [by_target, by_event].contains(&Some(Admission::Drop));
+        let is_kept = [by_target, by_event].contains(&Some(Admission::Keep));
+        level >= self.level
+            && !is_dropped
+            && match self.unnamed {
+                Unnamed::Kept => true,
+                Unnamed::Dropped => is_kept,
+            }
+    }
+
+    /// Decides on a span. It is no event: an allow-list asks for its properties, not for its name.
+    fn admits_span(&self, level: Level, target: &str) -> bool {
+        let by_target = longest(&self.targets, |name| is_target_of(name, target));
+        level >= self.level && by_target != Some(Admission::Drop)
+    }
+
+    /// Decides on a property; a message is one.
+    fn treatment(&self, name: &str) -> Treatment {
+        let unnamed = match self.unnamed {
+            Unnamed::Kept => Treatment::Keep,
+            Unnamed::Dropped => Treatment::Drop,
+        };
+        let named = longest(&self.properties, |pattern| is_name_of(pattern, name));
+        let treatment = named.unwrap_or(unnamed);
+        if is_text(name) {
+            treatment.max(self.error_treatment())
+        } else {
+            treatment
+        }
+    }
+
+    /// Decides on a value that is an error, whatever its name.
+    fn error_treatment(&self) -> Treatment {
+        match self.in_texts {
+            InTexts::Kept => Treatment::Keep,
+            InTexts::Masked => Treatment::Clean,
+        }
+    }
+
+    fn has_pseudonyms(&self) -> bool {
+        self.properties
+            .iter()
+            .any(|(_, treatment)| *treatment == Treatment::Pseudonym)
+    }
+}
+
+/// A later rule takes the place of an earlier one of the same name.
+fn set<T>(rules: &mut Vec<(String, T)>, name: String, rule: T) {
+    match rules.iter_mut().find(|(own, _)| *own == name) {
+        Some((_, old)) => *old = rule,
+        None => rules.push((name, rule)),
+    }
+}
+
+/// Returns what the longest name that fits says; an exact one counts as longer than any that ends in `*`.
+fn longest<T: Copy>(rules: &[(String, T)], fits: impl Fn(&str) -> bool) -> Option<T> {
+    rules
+        .iter()
+        .filter(|(name, _)| fits(name))
+        .max_by_key(|(name, _)| (!name.ends_with('*'), name.len()))
+        .map(|(_, rule)| *rule)
+}
+
+fn is_name_of(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => pattern == name,
+    }
+}
+
+/// A target stands for itself and the modules below it.
+fn is_target_of(pattern: &str, target: &str) -> bool {
+    is_name_of(pattern, target)
+        || target
+            .strip_prefix(pattern)
+            .is_some_and(|rest| rest.starts_with("::"))
+}
+
+/// Tells whether a property usually holds text that people or libraries wrote, in which anything may be.
+fn is_text(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    TEXT_NAMES.contains(&last)
+}
+
+/// The names under which messages and error texts are recorded, by `tracing`'s own habits and by the
+/// semantic conventions of OpenTelemetry (`exception.message`, `error.message`).
+const TEXT_NAMES: [&str; 10] = [
+    "message",
+    "msg",
+    "error",
+    "err",
+    "errors",
+    "exception",
+    "panic",
+    "reason",
+    "cause",
+    "stacktrace",
+];
