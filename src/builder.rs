@@ -165,6 +165,7 @@ impl Builder {
                 limits: self.limits,
                 source: source.as_str().to_owned(),
                 version: self.version,
+                update: None,
                 delivery: self.delivery,
                 overflow: self.overflow,
                 durability: self.durability,

@@ -19,6 +19,7 @@ use crate::error::{ErrorKind, Result};
 use crate::layer::{Gate, RecordLayer};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::{Current, Policy, Secrets};
+use crate::record::Properties;
 use crate::recorder::{Counts, Offer, RecorderState};
 use crate::store::limits::Limits;
 
@@ -203,7 +204,7 @@ impl Telemetry {
         self.outlet
             .recorder()
             .map_or_else(Counts::default, |recorder| {
-                recorder.close(Instant::now() + timeout);
+                recorder.close(&Properties::default(), Instant::now() + timeout);
                 recorder.state().0.counts
             })
     }
@@ -224,7 +225,7 @@ impl Telemetry {
 impl Drop for Telemetry {
     fn drop(&mut self) {
         if let Some(recorder) = self.outlet.recorder() {
-            recorder.close(Instant::now() + FLUSH_WAIT);
+            recorder.close(&Properties::default(), Instant::now() + FLUSH_WAIT);
         }
     }
 }

@@ -33,6 +33,8 @@ mod events;
 #[path = "integration/hostile_values.rs"]
 mod hostile_values;
 
+#[path = "integration/debugging.rs"]
+mod debugging;
 #[path = "integration/policy.rs"]
 mod policy;
 

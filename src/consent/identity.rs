@@ -19,6 +19,7 @@ use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::store::disk::{self, Directory};
@@ -32,15 +33,18 @@ pub(crate) struct Installation {
     pub(crate) salt: Salt,
     /// Where it was made.
     pub(crate) host: Option<HostHash>,
+    /// When it was made, if the version that made it noted that.
+    pub(crate) made: Option<OffsetDateTime>,
 }
 
 impl Installation {
-    pub(super) fn make(directory: &Directory) -> Self {
+    pub(super) fn make(directory: &Directory, now: OffsetDateTime) -> Self {
         let salt = Salt::random();
         Self {
             id: Uuid::new_v4(),
             host: Some(HostFacts::of(directory).hash(&salt)),
             salt,
+            made: Some(now),
         }
     }
 

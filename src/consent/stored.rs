@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Consent;
 use super::identity::Origin;
 use super::identity::{Installation, NoHash, Salt};
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory, OpenError};
@@ -150,6 +151,8 @@ struct Written {
     salt: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     host: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made: Option<String>,
 }
 
 impl Written {
@@ -176,12 +179,14 @@ impl Written {
             Some(Ok(host)) => Some(host),
             Some(Err(NoHash)) => return Err("its host is not 64 hexadecimal digits".to_owned()),
         };
+        let made = self.made.as_deref().map(parse_time).transpose()?;
         match (self.installation, self.salt.as_deref(), host) {
             (None, None, None) => Ok(None),
             (Some(id), Some(salt), host) => Ok(Some(Installation {
                 id,
                 salt: Salt::parse(salt).ok_or("its salt is not 64 hexadecimal digits")?,
                 host,
+                made,
             })),
             (Some(_), None, _) => Err("it has an installation id without its salt".to_owned()),
             (None, Some(_), _) => Err("it has a salt without its installation id".to_owned()),
@@ -376,7 +381,7 @@ fn store_choice(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) ->
 pub(crate) fn reset(path: &Path) -> Result<Installation> {
     let directory = open_to_write(path)?;
     let locked = lock(&directory, Instant::now() + PATIENCE)?;
-    let installation = Installation::make(&directory);
+    let installation = Installation::make(&directory, clock::now());
     let mut choice = choice_to_keep(&directory)?;
     choice.installation = Some(installation.clone());
     write(&directory, Scope::Profile, &choice)?;
@@ -399,7 +404,7 @@ pub(crate) fn installation(directory: &Directory, deadline: Instant) -> Result<I
     if let Some(installation) = choice.installation {
         return Ok(installation);
     }
-    let installation = Installation::make(directory);
+    let installation = Installation::make(directory, clock::now());
     choice.installation = Some(installation.clone());
     write(directory, Scope::Profile, &choice)?;
     drop(locked);
@@ -458,6 +463,7 @@ fn write(directory: &Directory, scope: Scope, choice: &Choice) -> Result<()> {
         installation: installation.map(|own| own.id),
         salt: installation.map(|own| own.salt.to_string()),
         host: installation.and_then(|own| own.host.map(|host| host.to_string())),
+        made: installation.and_then(|own| own.made.map(format_timestamp)),
     };
     let name = scope.file().to_string();
     let path = directory.path().join(&name);

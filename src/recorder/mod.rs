@@ -34,6 +34,7 @@ use self::writer::Writer;
 use crate::consent::Decision;
 use crate::error::Result;
 use crate::policy::Generation;
+use crate::record::Properties;
 use crate::store::disk;
 use crate::store::limits::Limits;
 use crate::watch::Watch;
@@ -125,6 +126,8 @@ pub(crate) struct Settings {
     pub(crate) source: String,
     /// The application's version.
     pub(crate) version: Option<String>,
+    /// The version that is out, where the owner said that a newer one is.
+    pub(crate) update: Option<String>,
     /// Who writes.
     pub(crate) delivery: Delivery,
     /// What happens when there is no room.
@@ -207,6 +210,17 @@ impl Recorder {
         self.root.shared.settings.interest.register(subscriber);
     }
 
+    /// Tells how often consent was withdrawn, or given to another installation, since the start: what was
+    /// collected before that is not to be recorded any more.
+    pub(crate) fn withdrawals(&self) -> u64 {
+        self.core().shared.withdrawals.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether this is the process that started the recorder, and not one forked from it.
+    pub(crate) fn is_own_process(&self) -> bool {
+        self.root.process == std::process::id()
+    }
+
     /// Tells whether a worker writes, who also has `tracing` ask again when something changed.
     pub(crate) fn has_worker(&self) -> bool {
         self.root.worker.is_some()
@@ -239,12 +253,13 @@ impl Recorder {
         }
     }
 
-    /// Ends the session: writes what is staged and the counts, and waits for the worker's end.
-    pub(crate) fn close(&self, deadline: Instant) {
+    /// Ends the session: writes what is staged and the counts, with what else is to be said at the end, and
+    /// waits for the worker's end.
+    pub(crate) fn close(&self, also: &Properties, deadline: Instant) {
         // A forked child that recorded nothing has nothing to end.
         let latest = self.latest();
         if latest.process == std::process::id() {
-            latest.close(deadline);
+            latest.close(also, deadline);
         }
     }
 
@@ -342,6 +357,7 @@ impl Core {
             turn_ended: Condvar::new(),
             urgent: Condvar::new(),
             refused: AtomicU64::new(0),
+            withdrawals: AtomicU64::new(0),
         });
         let (worker, guard) = match delivery {
             Delivery::Inline => (None, None),
@@ -496,7 +512,7 @@ impl Core {
         }
     }
 
-    fn close(&self, deadline: Instant) {
+    fn close(&self, also: &Properties, deadline: Instant) {
         let shared = &*self.shared;
         let ticket = {
             let mut staging = shared.look(shared.lock());
@@ -506,14 +522,16 @@ impl Core {
                 Phase::Closed | Phase::GivenUp => return,
             };
             staging.phase = Phase::Closed;
-            if is_recording && (staging.staged > 0 || staging.dropped_unreported > 0) {
+            let is_worth_it =
+                staging.staged > 0 || staging.dropped_unreported > 0 || !also.is_empty();
+            if is_recording && is_worth_it {
                 let refused = shared.refused.load(Ordering::Relaxed);
                 let counts = Counts {
                     refused,
                     ..staging.counts
                 };
                 staging.report_dropped(&shared.settings);
-                staging.stage_own(|out| writer::encode_end(&shared.settings, counts, out));
+                staging.stage_own(|out| writer::encode_end(&shared.settings, counts, also, out));
             }
             staging.staged
         };
@@ -603,6 +621,7 @@ mod tests {
             limits: Limits::default(),
             source: "testapp".to_owned(),
             version: None,
+            update: None,
             delivery,
             overflow: Overflow::Drop,
             durability: Durability::Os,
@@ -678,7 +697,10 @@ mod tests {
             "the child counts its own"
         );
         let started = Instant::now();
-        recorder.close(Instant::now() + Duration::from_secs(5));
+        recorder.close(
+            &Properties::default(),
+            Instant::now() + Duration::from_secs(5),
+        );
         drop(recorder);
         assert!(
             started.elapsed() < Duration::from_millis(900),
@@ -760,7 +782,7 @@ mod tests {
         }
         assert_eq!(faults_reached(&recorder), 1, "it did panic");
         assert_eq!(offer(&recorder, "later"), Offer::Recorded);
-        recorder.close(soon());
+        recorder.close(&Properties::default(), soon());
         let records = records(&path);
         let events: Vec<&str> = records
             .iter()

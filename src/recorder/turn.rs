@@ -25,6 +25,7 @@ pub(super) struct Shared {
     /// Signalled when the lingering worker has something to do at once.
     pub(super) urgent: Condvar,
     pub(super) refused: AtomicU64,
+    pub(super) withdrawals: AtomicU64,
 }
 
 impl Shared {
@@ -171,6 +172,7 @@ impl Shared {
             (Some(Change::Disabled(decision)), _) => {
                 let refused = staging.forget(writer);
                 self.refused.fetch_add(refused, Ordering::Relaxed);
+                self.withdrawals.fetch_add(1, Ordering::Relaxed);
                 staging.dropped_unreported = 0;
                 staging.trouble = None;
                 staging.decision = decision;
@@ -183,6 +185,7 @@ impl Shared {
                     self.refused.fetch_add(refused, Ordering::Relaxed);
                 }
                 if staging.installation != Some(installation.id) {
+                    self.withdrawals.fetch_add(1, Ordering::Relaxed);
                     writer.renew(installation.id);
                 }
                 staging.installation = Some(installation.id);

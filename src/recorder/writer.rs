@@ -300,20 +300,21 @@ impl Session {
 }
 
 /// Encodes the record that ends a session.
-pub(super) fn encode_end(settings: &Settings, counts: Counts, out: &mut Vec<u8>) {
-    let properties = [
-        ("recorded", counts.recorded),
-        ("dropped", counts.dropped),
-        ("refused", counts.refused),
-        ("failed", counts.failed),
-    ];
-    encode_own(
-        settings,
-        Level::Info,
-        "session.end",
-        &properties.into_iter().collect(),
-        out,
-    );
+pub(super) fn encode_end(
+    settings: &Settings,
+    counts: Counts,
+    also: &Properties,
+    out: &mut Vec<u8>,
+) {
+    let mut properties = Properties::default();
+    properties.set("recorded", counts.recorded);
+    properties.set("dropped", counts.dropped);
+    properties.set("refused", counts.refused);
+    properties.set("failed", counts.failed);
+    for (name, value) in also.iter() {
+        properties.set(name, value.clone());
+    }
+    encode_own(settings, Level::Info, "session.end", &properties, out);
 }
 
 /// Encodes the record that says that recording is allowed again, and by what.
@@ -341,6 +342,9 @@ fn encode_session(settings: &Settings, session: &Session, micros: i64, out: &mut
     properties.set("format", FORMAT);
     if let Some(version) = &settings.version {
         properties.set("version", version.as_str());
+    }
+    if let Some(update) = &settings.update {
+        properties.set("update", update.as_str());
     }
     properties.set("localtel", env!("CARGO_PKG_VERSION"));
     properties.set("pid", std::process::id());

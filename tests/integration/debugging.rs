@@ -1,0 +1,63 @@
+//! What the owner sees with `<SOURCE>_TELEMETRY_DEBUG`: each record as it is made, and why it is not
+//! recorded where it is not.
+
+use serde_json::Value;
+
+use crate::child;
+use crate::support::Place;
+
+/// The lines that a child shows of its one event, recorded under these variables.
+fn shown(place: &Place, variables: &[(&str, &str)]) -> Vec<String> {
+    let mut command = child::command("open and tell", &place.path());
+    command
+        .env_remove("DO_NOT_TRACK")
+        .envs(variables.iter().copied());
+    let output = child::succeed(command);
+    let shown = String::from_utf8(output.stderr).unwrap();
+    shown.lines().map(str::to_owned).collect()
+}
+
+fn event(line: &str) -> Value {
+    let (_, json) = line.split_once(": {").unwrap();
+    serde_json::from_str(&format!("{{{json}")).unwrap()
+}
+
+#[test]
+fn nothing_is_shown_unless_somebody_asks_for_it() {
+    for variables in [
+        &[][..],
+        &[("TESTAPP_TELEMETRY_DEBUG", "0")],
+        &[("OTHER_TELEMETRY_DEBUG", "1")],
+    ] {
+        assert_eq!(shown(&Place::new(), variables), [""; 0], "{variables:?}");
+    }
+}
+
+#[test]
+fn each_record_is_shown_as_it_is_made_and_recorded_all_the_same() {
+    let place = Place::new();
+    let shown = shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]);
+    assert_eq!(shown.len(), 1, "{shown:#?}");
+    assert!(
+        shown[0].starts_with("testapp telemetry: recorded: {"),
+        "{}",
+        shown[0]
+    );
+    let mut recorded = place.events().remove(0);
+    let recorded = recorded.as_object_mut().unwrap();
+    recorded.remove("session");
+    recorded.remove("seq");
+    assert_eq!(&event(&shown[0]), &Value::Object(recorded.clone()));
+}
+
+#[test]
+fn where_nothing_is_recorded_what_would_be_is_shown_with_the_reason_and_nothing_is_made() {
+    let place = Place::new();
+    let debug = ("TESTAPP_TELEMETRY_DEBUG", "yes");
+    let shown = shown(&place, &[debug, ("DO_NOT_TRACK", "1")]);
+    assert_eq!(shown.len(), 1, "{shown:#?}");
+    let beginning = "testapp telemetry: refused: disabled by DO_NOT_TRACK=1: {";
+    assert!(shown[0].starts_with(beginning), "{}", shown[0]);
+    assert_eq!(event(&shown[0])["message"], "told");
+    assert!(!place.path().exists());
+}
