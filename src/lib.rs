@@ -82,7 +82,10 @@ mod consent;
 mod directory;
 mod environment;
 mod error;
+#[cfg_attr(not(test), expect(dead_code, reason = "the handle will use it"))]
+mod history;
 mod record;
+mod report;
 mod watch;
 
 #[cfg(feature = "cli")]
