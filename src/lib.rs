@@ -85,6 +85,11 @@ mod error;
 #[cfg_attr(not(test), expect(dead_code, reason = "the handle will use it"))]
 mod history;
 mod record;
+#[cfg_attr(
+    all(not(feature = "cli"), not(test)),
+    expect(dead_code, reason = "the handle will use it")
+)]
+mod release;
 mod report;
 mod watch;
 
@@ -102,6 +107,9 @@ pub use telemetry::{Status, Telemetry};
 pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};
 pub use directory::{Profile, Source};
 pub use watch::Watching;
+
+// What else there is to know of the application.
+pub use release::Release;
 
 // Reading.
 pub use filter::{Filter, Levels, Term};
