@@ -202,4 +202,10 @@ impl Builder {
     pub(crate) fn own_say(&self) -> (&str, Consent, WhenUndecided) {
         (&self.source, self.flag, self.when_undecided)
     }
+
+    /// Returns the application's version, if it told it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
 }

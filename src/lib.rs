@@ -85,7 +85,15 @@ mod consent;
 mod directory;
 mod environment;
 mod error;
+#[cfg_attr(not(test), expect(dead_code, reason = "the handle will use it"))]
+mod history;
 mod record;
+#[cfg_attr(
+    all(not(feature = "cli"), not(test)),
+    expect(dead_code, reason = "the handle will use it")
+)]
+mod release;
+mod report;
 mod watch;
 
 #[cfg(feature = "cli")]
@@ -105,6 +113,9 @@ pub use watch::Watching;
 
 // What may be recorded.
 pub use policy::{Admission, Policy, Treatment};
+
+// What else there is to know of the application.
+pub use release::Release;
 
 // Reading.
 pub use filter::{Filter, Levels, Term};

@@ -1,5 +1,5 @@
-//! `doctor`: looks for what is wrong with the stored consent, the directory, its lock and its data, and says
-//! what to do about each. It repairs nothing, and makes nothing; it takes the lock for a moment, to see
+//! `doctor`: looks for what is wrong with the stored consent, the directory, its lock, its data and the files
+//! beside them, and says what to do about each. It repairs nothing, and makes nothing; it takes the lock for a moment, to see
 //! whether it can. Whether what is recorded is complete and unaltered is not asked here.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,9 @@ use super::status::COPIED;
 use crate::consent::{Origin, Stored};
 use crate::environment::Environment;
 use crate::error::Result as LibraryResult;
+use crate::history::Kept;
 use crate::reader::{DamageKind, Item, Reader};
+use crate::release::Release;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::lock::is_stuck;
 
@@ -94,6 +96,10 @@ enum Kind {
     Unreadable,
     /// Segments are missing that nobody removed on purpose.
     Missing,
+    /// What is remembered of earlier processes cannot be understood. Recording goes on.
+    History,
+    /// What the owner said of the newest release cannot be understood. Recording goes on.
+    Release,
 }
 
 impl Finding {
@@ -128,7 +134,38 @@ fn examine(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Vec
         let step = "look at the directory as its owner";
         vec![Finding::new(Kind::Directory, error.chain(), step)]
     }));
+    findings.extend(about_history(&path));
+    findings.extend(about_release(&path));
     findings
+}
+
+/// Looks at what is remembered from one process to the next.
+fn about_history(path: &Path) -> Option<Finding> {
+    let kept = Kept::read_at(path);
+    let problem = kept.problem()?;
+    let step = match kept {
+        Kept::Newer { .. } => "install the localtel that wrote it",
+        Kept::Unreadable { .. } => "let its owner read it, or remove it",
+        Kept::Damaged { .. } | Kept::Missing | Kept::Known(_) => {
+            "nothing, for it is replaced when there is something to remember"
+        }
+    };
+    let what = format!("{problem}; events are recorded all the same");
+    Some(Finding::new(Kind::History, what, step))
+}
+
+/// Looks at what the owner said of the newest release.
+fn about_release(path: &Path) -> Option<Finding> {
+    let problem = match Release::read_at(path) {
+        Ok(Some(release)) if !release.is_ordered() => format!(
+            "release.json: nobody can tell what `{}` is newer than",
+            release.version
+        ),
+        Ok(_) => return None,
+        Err(problem) => problem.to_string(),
+    };
+    let what = format!("{problem}; events are recorded all the same");
+    Some(Finding::new(Kind::Release, what, RELEASE_FORM))
 }
 
 fn about_opening(path: &Path, error: OpenError) -> Finding {
@@ -283,6 +320,10 @@ fn about_data(path: &Path) -> LibraryResult<Vec<Finding>> {
     }
     Ok(findings)
 }
+
+/// What a file that announces a release looks like.
+const RELEASE_FORM: &str =
+    r#"remove it, or write {"version":"1.3.0","released":"2026-11-01","notes":"what is new"}"#;
 
 /// A writer holds the lock for well under a millisecond; who holds it for so long does not let go.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);

@@ -94,6 +94,7 @@ impl TelemetryCommand {
             called,
             flag,
             when_undecided,
+            version: builder.own_version().map(str::to_owned),
         })
     }
 }

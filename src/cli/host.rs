@@ -25,6 +25,8 @@ pub(crate) struct Application {
     pub(crate) flag: Consent,
     /// What the application does while nobody has decided.
     pub(crate) when_undecided: WhenUndecided,
+    /// The application's version, if it told it.
+    pub(crate) version: Option<String>,
 }
 
 impl Host {
@@ -58,6 +60,14 @@ impl Host {
         match self {
             Self::Localtel => WhenUndecided::Refuse,
             Self::Application(application) => application.when_undecided,
+        }
+    }
+
+    /// Returns the application's version, as far as that is known.
+    pub(crate) fn version(&self) -> Option<&str> {
+        match self {
+            Self::Localtel => None,
+            Self::Application(application) => application.version.as_deref(),
         }
     }
 

@@ -1,5 +1,5 @@
-//! `status`: whether events are recorded, who decided that, where they lie, and what is there. It makes and
-//! changes nothing.
+//! `status`: whether events are recorded, who decided that, where they lie, what is there, and whether there is
+//! a newer release of the application. It makes and changes nothing.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,7 +16,9 @@ use super::sanitize::Sanitized;
 use super::screen::Screen;
 use crate::consent::{Consent, Decision, Origin, Stored, rough};
 use crate::environment::Environment;
+use crate::history::History;
 use crate::record::format_timestamp;
+use crate::release::Release;
 use crate::summary::Summary;
 
 /// What to show of the status.
@@ -48,6 +50,10 @@ pub(crate) fn run(
         // That nothing was ever recorded is no problem.
         Err(error) if error.is_not_found() => {}
         Err(error) => report.storage_problem = Some(error.chain()),
+    }
+    match Release::read_at(&path) {
+        Ok(release) => report.update = release.and_then(|new| Update::new(new, place, &path)),
+        Err(problem) => report.update_problem = Some(problem.to_string()),
     }
     if args.json {
         let text = serde_json::to_string(&report)
@@ -96,6 +102,49 @@ struct Report {
     storage: Option<Summary>,
     /// Why what is there cannot be read.
     storage_problem: Option<String>,
+    /// The release that the owner announced, if it is newer than what is in use.
+    update: Option<Update>,
+    /// Why what the owner announced cannot be understood.
+    update_problem: Option<String>,
+}
+
+/// A release that is newer than what is in use.
+#[derive(Debug, Serialize)]
+struct Update {
+    version: String,
+    released: Option<String>,
+    notes: Option<String>,
+    /// What is in use: the version of the application that runs the command, or that recorded last.
+    current: String,
+}
+
+impl Update {
+    /// Returns nothing if it is no newer, or nobody knows what is in use.
+    fn new(release: Release, place: &Place, path: &Path) -> Option<Self> {
+        let current = match place.host.version() {
+            Some(version) => version.to_owned(),
+            None => History::read_at(path).version?,
+        };
+        release.is_newer_than(&current).then_some(Self {
+            version: release.version,
+            released: release.released,
+            notes: release.notes,
+            current,
+        })
+    }
+
+    fn print(&self, host: &Host, out: &mut dyn Write) -> io::Result<()> {
+        let released = match &self.released {
+            Some(released) => format!(" (released {released})"),
+            None => String::new(),
+        };
+        let current = match host.version() {
+            Some(version) => format!("this is {version}"),
+            None => format!("{} recorded last", self.current),
+        };
+        let text = format!("{} is out{released}, {current}", self.version);
+        writeln!(out, "update: {}", Sanitized(&text))
+    }
 }
 
 /// Who decided, for machines and for people.
@@ -174,6 +223,8 @@ impl Report {
             directory_exists: path.is_dir(),
             storage: None,
             storage_problem: None,
+            update: None,
+            update_problem: None,
         }
     }
 
@@ -207,6 +258,12 @@ impl Report {
         }
         if self.copied == Some(true) {
             writeln!(out, "copied: {}", host.in_own_words(COPIED))?;
+        }
+        if let Some(update) = &self.update {
+            update.print(host, out)?;
+        }
+        if let Some(problem) = &self.update_problem {
+            writeln!(out, "update: unknown: {}", Sanitized(problem))?;
         }
         if let Some(problem) = &self.storage_problem {
             writeln!(out, "storage: unreadable: {}", Sanitized(problem))?;

@@ -191,6 +191,8 @@ fn the_status_for_machines_has_keys_that_stay() {
         "directory_exists",
         "storage",
         "storage_problem",
+        "update",
+        "update_problem",
     ];
     expected.sort_unstable();
     assert_eq!(keys, expected);
@@ -202,6 +204,70 @@ fn the_status_for_machines_has_keys_that_stay() {
         "{out}"
     );
     assert_eq!(value["uuid"].as_str().unwrap().len(), 36);
+}
+
+#[test]
+fn the_status_shows_a_release_that_is_newer_than_what_recorded_last() {
+    let home = Home::new();
+    let path = home.telemetry();
+    fs::create_dir_all(&path).unwrap();
+    let update = || {
+        let (_, text, _) = home.run("--app myapp status");
+        let (_, json, _) = home.run("--app myapp status --json");
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let line = text.lines().find(|line| line.starts_with("update: "));
+        (line.map(str::to_owned), value["update"].clone())
+    };
+    let release = r#"{"version":"1.10.0","released":"2026-11-01","notes":"a\u001b[2Jb"}"#;
+    fs::write(path.join("release.json"), release).unwrap();
+    assert_eq!(update(), (None, serde_json::Value::Null));
+    let history = path.join("history.json");
+    fs::write(&history, r#"{"format":1,"version":"1.9.0"}"#).unwrap();
+    let (line, json) = update();
+    let expected = "update: 1.10.0 is out (released 2026-11-01), 1.9.0 recorded last";
+    assert_eq!(line.unwrap(), expected);
+    let expected = serde_json::json!({
+        "version": "1.10.0", "released": "2026-11-01", "notes": "a\u{fffd}[2Jb", "current": "1.9.0"
+    });
+    assert_eq!(json, expected);
+    for version in ["1.10.0", "2.0.0", "dev\\u001b[2J"] {
+        let text = format!(r#"{{"format":1,"version":"{version}"}}"#);
+        fs::write(&history, text).unwrap();
+        assert_eq!(update(), (None, serde_json::Value::Null), "{version}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_understood_are_said_and_shown_harmless() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    let path = home.telemetry();
+    fs::create_dir_all(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(path.join("release.json"), "\"\u{1b}[2J\u{202e}\"").unwrap();
+    fs::write(path.join("history.json"), "{\"format\":\"\\u001b[2J\"}").unwrap();
+    let (_, status, _) = home.run("--app myapp status");
+    assert!(
+        status.contains("\nupdate: unknown: release.json: it is no object"),
+        "{status}"
+    );
+    let (exit, doctor, _) = home.run("--app myapp doctor");
+    assert_eq!(exit, Exit::Findings);
+    assert_eq!(doctor.lines().count(), 2, "{doctor}");
+    for shown in [status, doctor] {
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
+    }
+    let (_, json, _) = home.run("--app myapp doctor --json");
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["findings"][0]["kind"], "history");
+    assert_eq!(value["findings"][1]["kind"], "release");
+    fs::write(path.join("history.json"), "{\"format\":2}").unwrap();
+    fs::write(path.join("release.json"), "{\"version\":\"latest\"}").unwrap();
+    let (_, doctor, _) = home.run("--app myapp doctor");
+    assert!(
+        doctor.contains("format 2") && doctor.contains("`latest`"),
+        "{doctor}"
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory, OpenError};
-use crate::store::lock::{LockFile, Locked};
+use crate::store::lock::lock;
 use crate::store::segment::FileName;
 
 /// Whom a stored choice is for.
@@ -477,15 +477,6 @@ fn write(directory: &Directory, scope: Scope, choice: &Choice) -> Result<()> {
 
 fn open_to_write(path: &Path) -> Result<Directory> {
     Directory::open(path, Access::Write).map_err(|error| crate::store::open_error(path, error))
-}
-
-/// Takes the directory's lock; a lock file that lost its name meanwhile is opened anew.
-fn lock(directory: &Directory, deadline: Instant) -> Result<Locked> {
-    loop {
-        if let Some(locked) = LockFile::open(directory)?.lock(directory, deadline)? {
-            return Ok(locked);
-        }
-    }
 }
 
 fn unfit(directory: &Directory, scope: Scope, stored: &Stored) -> Error {

@@ -21,7 +21,6 @@ pub(crate) use self::frame::FrameHeader;
 use self::site::Repeats;
 pub(crate) use self::site::Site;
 pub(crate) use self::stamp::Stamp;
-#[cfg(feature = "cli")]
 pub(crate) use self::text::is_unsafe_to_show;
 use self::text::{is_named_again, push_json, push_string};
 use self::treated::push_treated;

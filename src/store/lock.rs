@@ -111,6 +111,15 @@ impl LockFile {
     }
 }
 
+/// Takes the lock of that directory; a lock file that lost its name meanwhile is opened anew.
+pub(crate) fn lock(directory: &Directory, deadline: Instant) -> Result<Locked> {
+    loop {
+        if let Some(locked) = LockFile::open(directory)?.lock(directory, deadline)? {
+            return Ok(locked);
+        }
+    }
+}
+
 /// Tells whether somebody holds the lock of that directory until the deadline, which no append does. Makes
 /// nothing, and lets go at once of what it takes.
 #[cfg(feature = "cli")]

@@ -1,0 +1,430 @@
+//! News of a newer release without a network: `release.json`, which the owner of the machine may put into
+//! the telemetry directory, and the order of versions. It only reads; that file is never written or removed
+//! by us. Who is told, and which version is compared with it, is the caller's business.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use semver::{BuildMetadata, Version};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::encode::is_unsafe_to_show;
+use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::segment::FileName;
+
+/// A release of the application, as the owner of the machine announced it in `release.json` in the telemetry
+/// directory:
+///
+/// ```json
+/// {"version":"1.3.0","released":"2026-11-01","notes":"Faster imports."}
+/// ```
+///
+/// Only `version` is required, and keys of other names are left alone. A file of more than 64 KiB is not
+/// read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Release {
+    /// Its version: 1 to 128 characters of `[A-Za-z0-9.+-]`.
+    pub version: String,
+    /// When it was released, as it stands in the file: a date such as `2026-11-01`, or a time of RFC 3339.
+    pub released: Option<String>,
+    /// What is new in it, at most 4 KiB, cut at a character and ending in `…` if there was more. Characters
+    /// that act on a terminal are replaced by `U+FFFD`, except for newlines and tabs.
+    pub notes: Option<String>,
+}
+
+/// Why `release.json` cannot be understood, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReleaseProblem(String);
+
+impl fmt::Display for ReleaseProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The file as its owner writes it.
+#[derive(Debug, Deserialize)]
+struct Written {
+    version: String,
+    #[serde(default)]
+    released: Option<String>,
+    #[serde(default)]
+    notes: Option<String>,
+}
+
+impl Release {
+    /// Reads the file in the directory at that path; nothing if there is no such file, or no directory that
+    /// can be opened, which others have to say.
+    pub(crate) fn read_at(path: &Path) -> Result<Option<Self>, ReleaseProblem> {
+        let problem = |reason: String| {
+            let mut problem = format!("{}: {reason}", FileName::Release);
+            // It may quote a value.
+            problem.truncate(problem.floor_char_boundary(PROBLEM_BYTES_MAX));
+            ReleaseProblem(problem)
+        };
+        match Directory::open(path, Access::Read) {
+            Ok(directory) => read(&directory).map_err(problem),
+            Err(OpenError::Io(_) | OpenError::Unfit(_)) => Ok(None),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        // A list would be taken as well, its items for the keys in their order.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err("it is a list and no object".to_owned());
+        }
+        let written: Written = serde_json::from_slice(bytes)
+            .map_err(|error| format!("it is no object with a `version`: {error}"))?;
+        check_version(&written.version)?;
+        if let Some(released) = &written.released {
+            check_time(released)?;
+        }
+        Ok(Self {
+            version: written.version,
+            released: written.released,
+            notes: written.notes.as_deref().and_then(bounded_notes),
+        })
+    }
+
+    /// Tells whether it is newer than that version, in the order of [semantic versions]: `1.10.0` is newer
+    /// than `1.9.0`, and `1.3.0` than `1.3.0-rc.1`. Of either version a leading `v` is ignored, `1.3` is taken
+    /// for `1.3.0`, and build metadata (`+...`) makes no difference.
+    ///
+    /// Versions of any other form, such as `2026.01.15` with its leading zero or `1.2.3.4`, have no order that
+    /// is known: nothing is newer than they are, and they are newer than nothing.
+    ///
+    /// [semantic versions]: https://semver.org/spec/v2.0.0.html
+    pub fn is_newer_than(&self, version: &str) -> bool {
+        let (Some(own), Some(other)) = (parse_version(&self.version), parse_version(version))
+        else {
+            return false;
+        };
+        own.cmp_precedence(&other) == Ordering::Greater
+    }
+
+    /// Tells whether its version has a place in the order of versions at all.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn is_ordered(&self) -> bool {
+        parse_version(&self.version).is_some()
+    }
+}
+
+fn read(directory: &Directory) -> Result<Option<Release>, String> {
+    let name = FileName::Release.to_string();
+    let bytes = directory.facts(&name).and_then(|facts| {
+        if facts.is_regular {
+            directory.read_small(&name, BYTES_MAX)
+        } else {
+            Err(io::Error::other("it is no plain file"))
+        }
+    });
+    match bytes {
+        Ok(bytes) => Release::parse(&bytes).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Err(format!("it is larger than {} KiB", BYTES_MAX / 1024))
+        }
+        Err(error) => Err(format!("it cannot be read: {error}")),
+    }
+}
+
+fn check_version(version: &str) -> Result<(), String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-');
+    if version.is_empty() || version.len() > VERSION_BYTES_MAX || !version.bytes().all(is_plain) {
+        return Err(format!(
+            "its version is not 1 to {VERSION_BYTES_MAX} characters of A-Z, a-z, 0-9, `.`, `+` and `-`"
+        ));
+    }
+    Ok(())
+}
+
+fn check_time(text: &str) -> Result<(), String> {
+    let is_time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).is_ok();
+    // A date alone is checked as the midnight it begins with.
+    let is_date = text.len() == "2026-11-01".len() && is_time(&format!("{text}T00:00:00Z"));
+    if is_date || (text.len() <= TIME_BYTES_MAX && is_time(text)) {
+        Ok(())
+    } else {
+        Err("its `released` is no date such as 2026-11-01 and no time of RFC 3339".to_owned())
+    }
+}
+
+/// Cuts notes to their bound and takes out what acts on a terminal. Notes of nothing are none.
+fn bounded_notes(notes: &str) -> Option<String> {
+    let shown = |letter: char| {
+        if is_unsafe_to_show(letter) && !matches!(letter, '\n' | '\t') {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            letter
+        }
+    };
+    let mut text: String = notes.trim().chars().map(shown).collect();
+    if text.len() > NOTES_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(NOTES_BYTES_MAX - CUT.len()));
+        text.push_str(CUT);
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// Returns the version in the order of versions, if it has a place there.
+fn parse_version(text: &str) -> Option<Version> {
+    if text.len() > VERSION_BYTES_MAX + 1 {
+        return None;
+    }
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let core_end = text.find(['-', '+']).unwrap_or(text.len());
+    let (core, rest) = text.split_at_checked(core_end)?;
+    let mut version = if core.bytes().filter(|byte| *byte == b'.').count() == 1 {
+        Version::parse(&format!("{core}.0{rest}")).ok()?
+    } else {
+        Version::parse(text).ok()?
+    };
+    version.build = BuildMetadata::EMPTY;
+    Some(version)
+}
+
+/// A version, a time and 4 KiB of notes take a tenth of it, however they are escaped.
+const BYTES_MAX: u64 = 64 * 1024;
+/// The bound of `TimescaleDB` on the version that it is told.
+const VERSION_BYTES_MAX: usize = 128;
+/// A time of RFC 3339 with nanoseconds and an offset has 35.
+const TIME_BYTES_MAX: usize = 64;
+/// A screenful: 50 lines of 80 characters.
+const NOTES_BYTES_MAX: usize = 4 * 1024;
+/// Two or three lines of a terminal.
+const PROBLEM_BYTES_MAX: usize = 200;
+/// What ends a text that was cut.
+const CUT: &str = "…";
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests put files where an owner would"
+)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fs;
+
+    fn release(version: &str) -> Release {
+        Release {
+            version: version.to_owned(),
+            released: None,
+            notes: None,
+        }
+    }
+
+    fn read_bytes(bytes: impl AsRef<[u8]>) -> Result<Option<Release>, ReleaseProblem> {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("release.json"), bytes).unwrap();
+        Release::read_at(home.path())
+    }
+
+    #[test]
+    fn where_there_is_no_file_or_no_directory_there_is_no_release() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(Release::read_at(home.path()), Ok(None));
+        assert_eq!(Release::read_at(&home.path().join("none")), Ok(None));
+    }
+
+    #[test]
+    fn a_release_is_read_as_its_owner_wrote_it() {
+        let text =
+            r#" {"version":"1.3.0","released":"2026-11-01","notes":"Faster.\n\tReally.","x":[1]} "#;
+        let expected = Release {
+            version: "1.3.0".to_owned(),
+            released: Some("2026-11-01".to_owned()),
+            notes: Some("Faster.\n\tReally.".to_owned()),
+        };
+        assert_eq!(read_bytes(text), Ok(Some(expected)));
+        assert_eq!(
+            read_bytes(r#"{"version":"v2","released":null,"notes":" \n"}"#),
+            Ok(Some(release("v2")))
+        );
+    }
+
+    #[test]
+    fn what_is_newer_follows_semantic_versions() {
+        let rising = [
+            "0.9",
+            "v1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0-alpha.beta",
+            "1.0.0-beta.2",
+            "1.0.0-beta.11+7",
+            "1.0.0-rc.1",
+            "1.0",
+            "1.2.9",
+            "v1.2.10",
+            "1.10.0",
+            "10.0.0",
+            "18446744073709551615.0.0",
+        ];
+        for (at, older) in rising.iter().enumerate() {
+            for (other, newer) in rising.iter().enumerate() {
+                let is_newer = release(newer).is_newer_than(older);
+                assert_eq!(is_newer, other > at, "{newer} than {older}");
+            }
+        }
+        assert!(!release("1.3.0+2").is_newer_than("1.3.0+1"));
+        assert!(!release("v1.3").is_newer_than("1.3.0"));
+        assert!(!release("1.3.0").is_newer_than("v1.3"));
+    }
+
+    #[test]
+    fn versions_of_another_form_are_newer_than_nothing_and_nothing_is_newer_than_they() {
+        for odd in [
+            "",
+            "v",
+            "2",
+            "latest",
+            "1.2.3.4",
+            "2026.01.15",
+            "vv1.0.0",
+            "1..0",
+            "-1.0.0",
+            "1.0.0-",
+            "18446744073709551616.0.0",
+            "unknown version",
+            "１.０.０",
+        ] {
+            assert!(!release(odd).is_ordered(), "{odd}");
+            assert!(!release(odd).is_newer_than("0.0.1"), "{odd}");
+            assert!(!release("999.0.0").is_newer_than(odd), "{odd}");
+        }
+        let long = format!("0.0.1-{}", "a".repeat(10_000_000));
+        assert!(!release("999.0.0").is_newer_than(&long));
+    }
+
+    #[test]
+    fn times_are_dates_or_rfc_3339() {
+        for good in [
+            "2026-11-01",
+            "2024-02-29",
+            "2026-11-01T08:15:30Z",
+            "2026-11-01T08:15:30.123456789+01:00",
+        ] {
+            assert_eq!(check_time(good), Ok(()), "{good}");
+        }
+        let long = format!("2026-11-01T08:15:30.{}Z", "0".repeat(100));
+        for bad in [
+            "",
+            "today",
+            "2026-11-31",
+            "2025-02-29",
+            "2026-13-01",
+            "20261101",
+            "2026-W44-7",
+            "+2026-11-1",
+            "2026-11-01T08:15",
+            "01.11.2026",
+            "2026-11-01\u{1b}[2J",
+            &long,
+        ] {
+            assert!(check_time(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hostile_files_are_a_problem_that_is_said_and_nothing_else() {
+        let deep = format!("{{\"version\":{}{}", "[".repeat(30_000), "]".repeat(30_000));
+        let unknown = format!("{{\"version\":\"1.0.0\",\"x\":{}", "[".repeat(60_000));
+        let long = format!("{{\"version\":\"{}\"}}", "1".repeat(129));
+        let quoted = format!("\"{}\"", "ä".repeat(20_000));
+        let hostile: [&[u8]; 18] = [
+            b"",
+            b"null",
+            b"1.3.0",
+            b"\"1.3.0\"",
+            b"[\"1.3.0\"]",
+            b"{}",
+            b"{\"version\":\"\"}",
+            b"{\"version\":1.3}",
+            b"{\"version\":\"1.3.0 \"}",
+            b"{\"version\":\"\\u001b[2J\"}",
+            b"{\"version\":\"1.3.0\",\"version\":\"1.4.0\"}",
+            b"{\"version\":\"1.3.0\",\"notes\":\"\x1b[2J\"}",
+            b"{\"version\":\"1.3.0\",\"notes\":\"\xff\xfe\"}",
+            b"{\"version\":\"1.3.0\",\"released\":\"soon\"}",
+            deep.as_bytes(),
+            unknown.as_bytes(),
+            long.as_bytes(),
+            quoted.as_bytes(),
+        ];
+        for bytes in hostile {
+            let problem = read_bytes(bytes).unwrap_err().to_string();
+            assert!(problem.starts_with("release.json: it"), "{problem}");
+            assert!(problem.len() <= PROBLEM_BYTES_MAX, "{problem}");
+        }
+        let large = read_bytes(vec![b' '; 10_000_000]).unwrap_err();
+        assert_eq!(large.to_string(), "release.json: it is larger than 64 KiB");
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_neither_followed_nor_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let place = home.path().join("release.json");
+        let target = home.path().join("target");
+        fs::write(&target, "{\"version\":\"9.9.9\"}").unwrap();
+        let said = "release.json: it cannot be read: it is no plain file";
+        let is_refused =
+            || assert_eq!(Release::read_at(home.path()).unwrap_err().to_string(), said);
+        std::os::unix::fs::symlink(&target, &place).unwrap();
+        is_refused();
+        fs::remove_file(&place).unwrap();
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        assert!(mkfifo.arg(&place).status().unwrap().success());
+        is_refused();
+        fs::remove_file(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        is_refused();
+    }
+
+    #[test]
+    fn notes_are_cut_at_a_character_and_cannot_act_on_a_terminal() {
+        let notes = bounded_notes(&"ä".repeat(5_000_000)).unwrap();
+        assert_eq!(notes.len(), 4_095);
+        assert!(notes.ends_with("ä…"));
+        let exact = "x".repeat(NOTES_BYTES_MAX);
+        assert_eq!(bounded_notes(&exact), Some(exact));
+        assert_eq!(
+            bounded_notes("a\u{1b}[31m\r\n\u{202e}b\tc").unwrap(),
+            "a\u{fffd}[31m\u{fffd}\n\u{fffd}b\tc"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_release_within_its_bounds_or_a_problem(
+            bytes in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..200),
+                ".*".prop_map(|notes| serde_json::to_vec(
+                    &serde_json::json!({"version": "1.3.0", "notes": notes.repeat(50)})
+                ).unwrap()),
+            ]
+        ) {
+            if let Ok(release) = Release::parse(&bytes) {
+                prop_assert!(check_version(&release.version).is_ok());
+                let notes = release.notes.unwrap_or_default();
+                prop_assert!(notes.len() <= NOTES_BYTES_MAX);
+                let is_harmless = |letter| matches!(letter, '\n' | '\t') || !is_unsafe_to_show(letter);
+                prop_assert!(notes.chars().all(is_harmless));
+            }
+        }
+
+        #[test]
+        fn of_two_versions_at_most_one_is_newer(
+            one in "v?[0-9]{1,2}(\\.[0-9]{1,2}){0,3}(-[a-z0-9.]{1,5})?(\\+[a-z0-9]{1,3})?",
+            other in "v?[0-9]{1,2}(\\.[0-9]{1,2}){0,3}(-[a-z0-9.]{1,5})?",
+        ) {
+            let is_newer = release(&one).is_newer_than(&other);
+            prop_assert!(!(is_newer && release(&other).is_newer_than(&one)));
+            prop_assert!(!release(&one).is_newer_than(&one));
+        }
+    }
+}
