@@ -191,4 +191,10 @@ impl Builder {
     pub(crate) fn own_say(&self) -> (&str, Consent, WhenUndecided) {
         (&self.source, self.flag, self.when_undecided)
     }
+
+    /// Returns how much the application keeps.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_limits(&self) -> &Limits {
+        &self.limits
+    }
 }

@@ -94,6 +94,7 @@ impl TelemetryCommand {
             called,
             flag,
             when_undecided,
+            limits: builder.own_limits().clone(),
         })
     }
 }

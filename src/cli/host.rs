@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::consent::{Consent, WhenUndecided};
 use crate::environment::Environment;
+use crate::store::limits::Limits;
 
 /// Who runs the commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) struct Application {
     pub(crate) flag: Consent,
     /// What the application does while nobody has decided.
     pub(crate) when_undecided: WhenUndecided,
+    /// How much it keeps.
+    pub(crate) limits: Limits,
 }
 
 impl Host {
