@@ -208,4 +208,10 @@ impl Builder {
     pub(crate) fn own_version(&self) -> Option<&str> {
         self.version.as_deref()
     }
+
+    /// Returns how much the application keeps.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_limits(&self) -> &Limits {
+        &self.limits
+    }
 }

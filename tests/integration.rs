@@ -49,6 +49,9 @@ mod recorder;
 #[path = "integration/strangers.rs"]
 mod strangers;
 
+#[path = "integration/schema.rs"]
+mod schema;
+
 #[path = "integration/offline.rs"]
 mod offline;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{clear, consent, doctor, manual, profiles, record, run, show, status};
+use super::{clear, consent, doctor, explain, manual, profiles, record, run, show, status};
 use crate::directory::{Profile, Source};
 
 /// Shows and keeps the telemetry that applications record on this machine.
@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// Says whether events are recorded, who decided that, and where they lie
     #[command(after_help = status::EXAMPLES)]
     Status(status::StatusArgs),
+    /// Tells what is recorded and what never is, where it lies, who can read it, how to stop it
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::ExplainArgs),
     /// Allows recording from now on
     #[command(after_help = consent::ENABLE_EXAMPLES)]
     Enable(consent::EnableArgs),
@@ -102,6 +105,7 @@ Examples:
   localtel show -l warn --since -2h   what went wrong in the last two hours
   localtel tail result=ERROR          failing commands as they happen
   localtel status                     is anything recorded, and why?
+  localtel explain                    what is in it, who can read it, how to stop it?
   localtel --app myapp enable         allow it for one application
   localtel clear --before 2026-11-01  remove what is older
   localtel run -- make test           run a command and record how it went

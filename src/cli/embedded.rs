@@ -95,6 +95,7 @@ impl TelemetryCommand {
             flag,
             when_undecided,
             version: builder.own_version().map(str::to_owned),
+            limits: builder.own_limits().clone(),
         })
     }
 }

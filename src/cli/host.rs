@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::consent::{Consent, WhenUndecided};
 use crate::environment::Environment;
+use crate::store::limits::Limits;
 
 /// Who runs the commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(crate) struct Application {
     pub(crate) when_undecided: WhenUndecided,
     /// The application's version, if it told it.
     pub(crate) version: Option<String>,
+    /// How much it keeps.
+    pub(crate) limits: Limits,
 }
 
 impl Host {

@@ -8,6 +8,7 @@ mod consent;
 mod doctor;
 mod embedded;
 mod exit;
+mod explain;
 mod facts;
 mod failure;
 mod host;
@@ -94,7 +95,7 @@ fn execute(
 ) -> Exit {
     let outcome = match Arguments::try_parse_from(words) {
         Ok(arguments) => dispatch(arguments, environment, screen),
-        Err(error) => explain(&error, screen),
+        Err(error) => answer(&error, screen),
     };
     settle(outcome, &Host::Localtel, screen)
 }
@@ -122,6 +123,10 @@ fn dispatch(
 ) -> Result<Exit, Failure> {
     let find = || place::find(&arguments.place, environment);
     match arguments.command {
+        // A format is nobody's.
+        AnyCommand::OnPlace(Command::Explain(args)) if args.is_of_no_place() => {
+            explain::print_schema(screen)
+        }
         AnyCommand::OnPlace(command) => on_place(command, &find()?, environment, screen),
         AnyCommand::Record(args) => record::run(&find()?, args, screen),
         AnyCommand::Run(args) => {
@@ -148,6 +153,7 @@ fn on_place(
         Command::Tail(args) => Ok(show::run(&args.into_tail(), &place.path(), screen)?),
         Command::Clear(args) => clear::run(place, &args, screen),
         Command::Status(args) => status::run(place, &args, environment, screen),
+        Command::Explain(args) => explain::run(place, &args, environment, screen),
         Command::Enable(args) => consent::enable(place, &args, environment, screen),
         Command::Disable(args) => consent::disable(place, &args, environment, screen),
         Command::Reset => consent::reset(place, screen),
@@ -157,7 +163,7 @@ fn on_place(
 }
 
 /// Shows what the parser has to say: help and version where they were asked for, a complaint otherwise.
-fn explain(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+fn answer(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let styled = error.render();
     if error.use_stderr() {
         let text = styled.to_string();

@@ -45,6 +45,11 @@ impl Place {
         directory::of_profile(&self.base, &self.profile)
     }
 
+    /// Returns whose telemetry it is, unless only its directory is known.
+    pub(crate) fn name(&self) -> Option<&Source> {
+        Some(&self.source).filter(|source| source.as_str() != UNNAMED)
+    }
+
     /// Decides as the application would. From outside of it its flag is unknown, and what it does when
     /// undecided is known only where it waits for a grace, which is then stored with its first use.
     pub(crate) fn decide(

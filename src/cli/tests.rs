@@ -94,6 +94,14 @@ fn help_and_version_go_to_the_output_and_wrong_words_are_a_matter_of_usage() {
 }
 
 #[test]
+fn the_schema_of_the_lines_is_printed_where_there_is_no_application() {
+    let (exit, out, err) = Home::new().run("explain --schema");
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(schema["properties"]["timestamp"]["maxLength"], 27);
+}
+
+#[test]
 fn the_status_of_a_virgin_home_is_undecided_and_looking_leaves_no_trace() {
     let home = Home::new();
     let (exit, out, err) = home.run("--app myapp status");

@@ -387,7 +387,10 @@ fn encode_own_at(
         properties,
         policy: None,
     };
-    encode_loose(out, LineLimits::from(&settings.limits), micros, &loose);
+    // An id that is cut is none.
+    let string_bytes_max = settings.limits.string_bytes_max.max(ID_BYTES);
+    let limits = settings.limits.clone().string_bytes(string_bytes_max);
+    encode_loose(out, LineLimits::from(&limits), micros, &loose);
 }
 
 /// Reads the time of a line, in microseconds since 1970.
@@ -398,6 +401,9 @@ fn micros_of(line: &[u8]) -> Option<i64> {
 
 /// The number of the on-disk format that the store documents.
 const FORMAT: u64 = 1;
+
+/// The length of a UUID as text: 32 digits and 4 hyphens.
+const ID_BYTES: usize = 36;
 
 /// How many bytes one `write` takes: it lasts some 50 µs, which is how long other processes wait.
 const BATCH_BYTES_MAX: usize = 256 * 1024;

@@ -12,6 +12,8 @@ mod run;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::support::lines_in;
+
 /// A home of its own for the processes of one test.
 struct Home(tempfile::TempDir);
 
@@ -49,25 +51,9 @@ impl Home {
 
     /// Returns the records of that event, in the order of their lines.
     fn records(&self, event: &str) -> Vec<localtel::Record> {
-        let Ok(entries) = std::fs::read_dir(self.telemetry()) else {
-            return Vec::new();
-        };
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        paths.retain(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with("events.0")
-        });
-        paths.sort();
-        let mut records = Vec::new();
-        for path in paths {
-            let bytes = std::fs::read(path).unwrap();
-            for line in bytes
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.is_empty())
-            {
-                records.push(localtel::Record::parse(line).unwrap());
-            }
-        }
+        let lines = lines_in(&self.telemetry());
+        let parse = |line: &String| localtel::Record::parse(line.as_bytes()).unwrap();
+        let mut records: Vec<_> = lines.iter().map(parse).collect();
         records.retain(|record| record.event.as_deref() == Some(event));
         records
     }
@@ -119,6 +105,8 @@ fn looking_changes_nothing() {
         &["status", "--json"],
         &["profiles"],
         &["doctor"],
+        &["explain"],
+        &["explain", "--json"],
         &["clear", "--dry-run"],
     ] {
         run(words);

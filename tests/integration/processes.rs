@@ -96,7 +96,7 @@ fn meddle(directory: &Path, round: usize) {
 #[test]
 fn whatever_others_do_to_the_files_nobody_stops_and_later_events_land() {
     let count = scale("LOCALTEL_TEST_EVENTS", 5000);
-    let place = Place::new();
+    let place = Place::with_damage();
     let mut children = start_writers(&place, count, 64 << 10);
     let mut round = 0;
     let started = Instant::now();
@@ -239,7 +239,7 @@ impl Acknowledging {
 #[test]
 fn a_kill_at_any_moment_tears_one_line_at_most_and_loses_nothing_flushed() {
     let rounds = scale("LOCALTEL_TEST_KILLS", 15);
-    let place = Place::new();
+    let place = Place::with_damage();
     let survivor = Acknowledging::start(&place);
     let mut flushed = HashMap::new();
     for round in 0..rounds {

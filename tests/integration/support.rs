@@ -1,27 +1,47 @@
 //! What the tests share: a directory of their own, a handle that records into it, and the lines that came
-//! of it, read back without the library's reader.
+//! of it, read back without the library's reader and held against the schema of a line.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use localtel::{Builder, Record, Telemetry, WhenUndecided};
+use jsonschema::{Draft, Validator};
+use localtel::{Builder, Properties, Record, Telemetry, WhenUndecided};
+use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 use tracing::{Dispatch, info};
 use tracing_subscriber::prelude::*;
 
-/// A telemetry directory of one test.
+/// A telemetry directory of one test. When it goes, whatever lines are left in it are held against the schema.
 pub(crate) struct Place {
     root: TempDir,
+    damage: Damage,
+}
+
+/// Whether a test damages lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Damage {
+    None,
+    Deliberate,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         Self {
             root: TempDir::new().unwrap(),
+            damage: Damage::None,
         }
+    }
+
+    /// A place in which the test damages lines, kills their writers, or plants what is no line: what cannot be
+    /// a record is passed over there.
+    pub(crate) fn with_damage() -> Self {
+        let mut place = Self::new();
+        place.damage = Damage::Deliberate;
+        place
     }
 
     /// The telemetry directory; it does not exist before something is recorded.
@@ -74,7 +94,7 @@ impl Place {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        lines_in(&self.path())
+        read_lines(&self.path(), self.damage)
     }
 
     /// The application's lines as they stand in the file, in file order.
@@ -113,8 +133,115 @@ impl Place {
     }
 }
 
-/// The lines of all segments in that directory, in order.
+impl Drop for Place {
+    fn drop(&mut self) {
+        // A test that fails already says enough.
+        if !std::thread::panicking() {
+            check_all_below(self.root.path(), self.damage);
+        }
+    }
+}
+
+/// The JSON Schema that `explain --schema` prints.
+pub(crate) const LINE_SCHEMA: &str = include_str!("../../src/cli/explain/line.schema.json");
+
+/// The compiled schema of a line.
+pub(crate) fn line_schema() -> &'static Validator {
+    static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+        let schema = serde_json::from_str(LINE_SCHEMA).unwrap();
+        jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .build(&schema)
+            .unwrap()
+    });
+    &SCHEMA
+}
+
+/// Says what is wrong with a line of format 1, if anything is: by the schema, or in the order of its keys,
+/// which no schema can fix but this one lists.
+pub(crate) fn complaint_about(line: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Listed {
+        properties: Properties,
+    }
+    static ORDER: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let schema: Listed = serde_json::from_str(LINE_SCHEMA).unwrap();
+        let keys = schema.properties.iter();
+        keys.map(|(key, _)| key.to_owned()).collect()
+    });
+    let value: Value = match serde_json::from_str(line) {
+        Ok(value) => value,
+        Err(error) => return Some(error.to_string()),
+    };
+    if let Err(error) = line_schema().validate(&value) {
+        return Some(format!("{error} at {}", error.instance_path()));
+    }
+    // A key that stands twice is an error of the record's parser.
+    if let Err(error) = Record::parse(line.as_bytes()) {
+        return Some(error.to_string());
+    }
+    let record: Properties = serde_json::from_str(line).unwrap();
+    let places: Vec<_> = record
+        .iter()
+        .map(|(key, _)| ORDER.iter().position(|known| known == key))
+        .collect();
+    (!places.is_sorted()).then(|| "the keys stand in another order".to_owned())
+}
+
+/// Holds lines against the schema. It takes some 20 µs each, so of more than 5,000 the first and the last
+/// thousand are, and of those between as many as make it 5,000: lines in the midst of many are much alike.
+fn check_lines<'a>(lines: impl IntoIterator<Item = &'a str>, damage: Damage) {
+    let lines: Vec<&str> = lines.into_iter().collect();
+    let between = lines.len().saturating_sub(2000);
+    let step = between.div_ceil(3000).max(1);
+    for (index, line) in lines.iter().enumerate() {
+        let is_between = index >= 1000 && index + 1000 < lines.len();
+        if is_between && index % step != 0 {
+            continue;
+        }
+        if damage == Damage::Deliberate && Record::parse(line.as_bytes()).is_err() {
+            continue;
+        }
+        if let Some(complaint) = complaint_about(line) {
+            panic!("{complaint}: {line}");
+        }
+    }
+}
+
+/// Holds the lines of all segments below a directory against the schema.
+fn check_all_below(path: &Path, damage: Damage) {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return;
+    };
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let Ok(kind) = path.symlink_metadata() else {
+            continue;
+        };
+        if kind.is_dir() {
+            check_all_below(&path, damage);
+        } else if kind.is_file() && is_segment(&path) {
+            let bytes = std::fs::read(&path).unwrap();
+            check_lines(String::from_utf8_lossy(&bytes).lines(), damage);
+        }
+    }
+}
+
+/// Tells whether a path has the name of a segment.
+pub(crate) fn is_segment(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let number = name
+        .and_then(|name| name.strip_prefix("events."))
+        .and_then(|name| name.strip_suffix(".jsonl"));
+    number
+        .is_some_and(|number| number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The lines of all segments in that directory, in order; each must be one of format 1.
 pub(crate) fn lines_in(path: &Path) -> Vec<String> {
+    read_lines(path, Damage::None)
+}
+
+fn read_lines(path: &Path, damage: Damage) -> Vec<String> {
     let mut lines = Vec::new();
     for segment in segments_in(path) {
         let text = std::fs::read_to_string(segment).unwrap();
@@ -124,6 +251,7 @@ pub(crate) fn lines_in(path: &Path) -> Vec<String> {
         );
         lines.extend(text.lines().map(str::to_owned));
     }
+    check_lines(lines.iter().map(String::as_str), damage);
     lines
 }
 
@@ -132,17 +260,9 @@ pub(crate) fn segments_in(path: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(path) else {
         return Vec::new();
     };
-    let is_segment = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with("events.")
-            && path
-                .extension()
-                .is_some_and(|extension| extension == "jsonl")
-            && name != "events.jsonl"
-    };
     let mut segments: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
-        .filter(is_segment)
+        .filter(|path| is_segment(path))
         .collect();
     segments.sort();
     segments

@@ -1,0 +1,321 @@
+//! What `explain` tells in each situation, as people and programs get it.
+#![expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+
+use super::*;
+use crate::cli::host::Application;
+use crate::cli::place::Named;
+use crate::cli::sanitize::tests::{HOSTILE, is_safe};
+use crate::cli::screen::Memory;
+use crate::consent::WhenUndecided;
+
+/// The telemetry of `myapp` in a directory of its own.
+struct Home {
+    dir: tempfile::TempDir,
+    variables: Vec<(&'static str, &'static str)>,
+    host: Host,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+            host: Host::Localtel,
+        }
+    }
+
+    fn embedded(when_undecided: WhenUndecided) -> Self {
+        let host = Host::Application(Application {
+            called: "myapp telemetry".to_owned(),
+            flag: Consent::Undecided,
+            when_undecided,
+            limits: Limits::default().total_bytes(64 << 20),
+        });
+        Self {
+            host,
+            ..Self::new()
+        }
+    }
+
+    fn with(self, file: &str, text: &str) -> Self {
+        let place = self.place();
+        fs::create_dir_all(place.path()).unwrap();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(place.path().join(file), text).unwrap();
+        self
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            source: "myapp".parse().unwrap(),
+            profile: crate::Profile::default(),
+            base: self.dir.path().join("telemetry"),
+            named: Named::Application,
+            host: self.host.clone(),
+        }
+    }
+
+    fn run(&self, args: &ExplainArgs) -> String {
+        let environment = Environment::made_up("myapp", &self.variables);
+        let mut memory = Memory::default();
+        let exit = memory.with(|screen| run(&self.place(), args, &environment, screen).unwrap());
+        assert_eq!((exit, memory.err()), (Exit::Done, String::new()));
+        memory.out()
+    }
+
+    fn text(&self) -> String {
+        self.run(&args(false))
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.run(&args(true))).unwrap()
+    }
+}
+
+fn args(json: bool) -> ExplainArgs {
+    ExplainArgs {
+        json,
+        schema: false,
+    }
+}
+
+fn line(target: &str, rest: &str) -> String {
+    format!(
+        r#"{{"timestamp":"2026-11-21T08:15:30.000000Z","level":"INFO","source":"myapp","target":{target},{rest},"session":"01936f0e-0000-7000-8000-000000000000","seq":0}}"#
+    ) + "\n"
+}
+
+const SEGMENT: &str = "events.000001.jsonl";
+const ENABLED: &str = r#"{"format":1,"consent":"enabled","by":"myapp asked","decided":"2026-11-21T08:15:30.000000Z"}"#;
+
+#[test]
+fn where_there_is_nothing_it_says_so_and_makes_nothing() {
+    let home = Home::new();
+    let text = home.text();
+    assert!(text.contains("Nobody has decided yet."), "{text}");
+    assert!(text.contains("(not there yet)"), "{text}");
+    assert!(
+        text.ends_with("\nWhat was recorded so far\n  Nothing.\n"),
+        "{text}"
+    );
+    let json = home.json();
+    assert_eq!(
+        json["recording"],
+        Value::Null,
+        "only the application knows that"
+    );
+    assert_eq!(json["events"], Value::Array(Vec::new()));
+    assert_eq!(fs::read_dir(home.dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn who_decided_is_said_with_when_and_by_what() {
+    let home = Home::new().with("consent.json", ENABLED);
+    let text = home.text();
+    let on =
+        "  It is on: decided by the stored choice (myapp asked, 2026-11-21T08:15:30.000000Z).\n";
+    assert!(text.contains(on), "{text}");
+    assert_eq!(home.json()["recording"], true);
+    assert_eq!(home.json()["decided_by"]["kind"], "choice");
+}
+
+#[test]
+fn what_was_recorded_is_still_listed_while_it_is_off() {
+    let mut home = Home::new()
+        .with("consent.json", ENABLED)
+        .with(SEGMENT, &line("\"a\"", r#""event":"hello""#));
+    home.variables.push(("DO_NOT_TRACK", "1"));
+    let text = home.text();
+    assert!(
+        text.contains("It is off: decided by DO_NOT_TRACK=1."),
+        "{text}"
+    );
+    assert!(
+        text.contains("the stored choice says enabled, and is overruled."),
+        "{text}"
+    );
+    assert!(text.contains("\n  hello (a): 1 record\n"), "{text}");
+    assert_eq!(home.json()["recording"], false);
+}
+
+#[test]
+fn limits_are_those_of_the_application_where_it_can_be_asked() {
+    let home = Home::embedded(WhenUndecided::Record);
+    let text = home.text();
+    assert!(
+        text.contains("  At most 64 MiB and 90 days are kept."),
+        "{text}"
+    );
+    assert!(
+        text.contains("myapp records until somebody does."),
+        "{text}"
+    );
+    assert!(text.contains("`myapp telemetry clear` removes"), "{text}");
+    assert!(!text.contains("localtel"), "{text}");
+    assert_eq!(home.json()["limits"]["known_from"], "application");
+    assert_eq!(home.json()["limits"]["total_bytes_max"], 64 << 20);
+    let text = Home::new().text();
+    let usual = "Unless the application says otherwise, at most 256 MiB and 90 days are kept.";
+    assert!(text.contains(usual), "{text}");
+}
+
+#[test]
+fn an_application_that_asks_first_promises_that_there_is_nothing_before() {
+    let text = Home::embedded(WhenUndecided::Refuse).text();
+    assert!(
+        text.contains("It is off: nobody has decided yet."),
+        "{text}"
+    );
+    assert!(
+        text.contains("Before you agree there is no record, no id and no directory.\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_directory_that_others_can_look_into_is_named() {
+    let home = Home::new().with(SEGMENT, "");
+    assert!(!home.text().contains("But somebody"));
+    assert_eq!(home.json()["is_open_to_others"], false);
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(home.place().path(), mode).unwrap();
+    let text = home.text();
+    assert!(
+        text.contains("opened the directory to other users (0755)"),
+        "{text}"
+    );
+    assert_eq!(home.json()["is_open_to_others"], true);
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_told_and_no_failure() {
+    let home = Home::new();
+    fs::write(home.place().path(), "").unwrap();
+    let text = home.text();
+    assert!(text.contains("\n  It cannot be read: "), "{text}");
+    assert!(home.json()["storage_problem"].is_string());
+}
+
+#[test]
+fn every_record_of_localtel_is_explained_in_words() {
+    let own = [
+        "session",
+        "session.end",
+        "dropped",
+        "consent",
+        "report",
+        "version",
+        "command",
+    ];
+    let lines = own.map(|event| line("\"localtel\"", &format!(r#""event":"{event}""#)));
+    let text = Home::new().with(SEGMENT, &lines.concat()).text();
+    assert!(!text.contains("does not know it"), "{text}");
+    let newer = line("\"localtel\"", r#""event":"seal""#);
+    let text = Home::new().with(SEGMENT, &newer).text();
+    assert!(text.contains("does not know it"), "{text}");
+}
+
+#[test]
+fn nothing_recorded_acts_on_the_terminal_wherever_it_stands() {
+    for hostile in HOSTILE {
+        let text = Value::from(hostile).to_string();
+        let rest = format!(
+            r#""event":{text},"message":{text},"properties":{{{text}:{text},"list":[{text}]}},"spans":[{{"name":{text},"properties":{{{text}:1}}}}]"#
+        );
+        let home = Home::new().with(SEGMENT, &line(&text, &rest));
+        let lines = Home::new().with(SEGMENT, &line("\"a\"", r#""event":"e","message":"m","properties":{"p":"q","list":[1]},"spans":[{"name":"s","properties":{"t":1}}]"#));
+        let expected = lines.text().matches('\n').count();
+        let shown = home.text();
+        assert!(is_safe(&shown, expected), "{shown:?}");
+        assert!(is_safe(&home.run(&args(true)), 1));
+        assert_eq!(home.json()["events"][0]["event"], hostile);
+    }
+}
+
+#[test]
+fn damage_is_counted_and_hides_nothing() {
+    let segment = format!("junk\n{}\0\0\n", line("\"a\"", r#""event":"hello""#));
+    let home = Home::new().with(SEGMENT, &segment);
+    let text = home.text();
+    assert!(text.contains("2 items could not be read;"), "{text}");
+    assert!(text.contains("hello (a): 1 record"), "{text}");
+    assert_eq!(home.json()["storage"]["damage"], 2);
+}
+
+#[test]
+fn a_verdict_is_asked_for_each_value() {
+    let rest = r#""event":"e","message":"m","properties":{"p":1},"spans":[{"name":"s","properties":{"p":2}}]"#;
+    let home = Home::new().with(SEGMENT, &line("\"a\"", rest));
+    let place = home.place();
+    let environment = Environment::made_up("localtel", &[]);
+    let facts = Memory::default().with(|screen| Facts::gather(&place, &environment, screen));
+    let verdict = |subject: &Subject<'_>| {
+        assert_eq!((subject.target, subject.event), ("a", Some("e")));
+        match subject.part {
+            Part::Message => "masked",
+            Part::Property("p") => "dropped",
+            Part::InSpan {
+                span: "s",
+                property: "p",
+            } => "pseudonym",
+            Part::Property(_) | Part::InSpan { .. } => panic!("{subject:?}"),
+        }
+    };
+    let mut out = Vec::new();
+    text::print(&facts, &verdict, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let rows = "\n    (message)  1  masked     m\n    p          1  dropped    1\n    s.p        1  pseudonym  2\n";
+    assert!(text.contains(rows), "{text}");
+    let json = serde_json::to_value(Report::new(&facts, &verdict)).unwrap();
+    assert_eq!(json["events"][0]["message"]["verdict"], "masked");
+    let span = &json["events"][0]["properties"][1];
+    assert_eq!(
+        (&span["in_span"], &span["verdict"]),
+        (&"s".into(), &"pseudonym".into())
+    );
+}
+
+#[test]
+fn the_report_for_programs_has_keys_that_stay() {
+    let home = Home::new().with(SEGMENT, &line("\"a\"", r#""properties":{"p":1}"#));
+    let json = home.json();
+    let keys: Vec<&str> = json
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let expected = [
+        "decided_by",
+        "directory",
+        "directory_exists",
+        "events",
+        "is_open_to_others",
+        "limits",
+        "problems",
+        "profile",
+        "recording",
+        "records_of_other_events",
+        "source",
+        "status",
+        "storage",
+        "storage_problem",
+    ];
+    assert_eq!(keys, expected);
+    let expected = serde_json::json!([{
+        "event": null,
+        "target": "a",
+        "records": 1,
+        "message": null,
+        "properties": [
+            {"name": "p", "records": 1, "kinds": ["number"], "example": "1", "verdict": "kept"},
+        ],
+        "values_of_other_properties": 0,
+    }]);
+    assert_eq!(json["events"], expected);
+}

@@ -1,0 +1,271 @@
+//! The JSON Schema of a line of format 1: it is a schema, it takes every line that there is, and it refuses
+//! what is no line. That every line that the tests write is held against it is `support`'s doing.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::{complaint_about, is_segment, line_schema};
+
+/// A line with everything that a line can have.
+const FULL: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"myapp","target":"myapp::project","event":"command","message":"listed projects","session":"01936f0e-0000-7000-8000-000000000000","seq":1,"properties":{"command":"project-list","duration":871},"spans":[{"name":"request","properties":{"id":7}},{"name":"bare"}]}"#;
+
+/// A record of localtel with these properties.
+fn own(event: &str, level: &str, properties: &Value) -> Value {
+    json!({
+        "timestamp": "2026-11-21T08:15:30.123456Z", "level": level, "source": "myapp",
+        "target": "localtel", "event": event,
+        "session": "01936f0e-0000-7000-8000-000000000000", "seq": 0, "properties": properties,
+    })
+}
+
+fn session() -> Value {
+    own(
+        "session",
+        "INFO",
+        &json!({
+            "installation": "01936f0e-0000-4000-8000-000000000000", "format": 1, "version": "1.2.0",
+            "localtel": "0.1.0", "pid": 4242, "os": "linux", "arch": "x86_64", "resumed": false,
+        }),
+    )
+}
+
+/// Changes the value at a JSON pointer; none removes it.
+fn changed(line: &Value, pointer: &str, value: Option<Value>) -> Value {
+    let mut line = line.clone();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = line.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    match value {
+        Some(value) => drop(parent.insert(key.to_owned(), value)),
+        None => assert!(parent.remove(key).is_some(), "{pointer}"),
+    }
+    line
+}
+
+#[track_caller]
+fn refuses(line: &Value, pointer: &str, value: Option<Value>) {
+    let wrong = changed(line, pointer, value);
+    let now = wrong.pointer(pointer);
+    assert!(!line_schema().is_valid(&wrong), "{pointer} may be {now:?}");
+}
+
+#[track_caller]
+fn takes(line: &Value, pointer: &str, value: Option<Value>) {
+    let right = changed(line, pointer, value);
+    if let Err(error) = line_schema().validate(&right) {
+        panic!("{pointer} as {:?}: {error}", right.pointer(pointer));
+    }
+}
+
+#[test]
+fn it_is_a_json_schema() {
+    let schema: Value = serde_json::from_str(crate::support::LINE_SCHEMA).unwrap();
+    jsonschema::meta::validate(&schema).unwrap();
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+}
+
+#[test]
+fn what_is_optional_may_be_missing_and_what_is_not_may_not() {
+    assert_eq!(complaint_about(FULL), None);
+    let line: Value = serde_json::from_str(FULL).unwrap();
+    for key in ["event", "message", "properties", "spans"] {
+        takes(&line, &format!("/{key}"), None);
+    }
+    for key in ["timestamp", "level", "source", "target", "session", "seq"] {
+        refuses(&line, &format!("/{key}"), None);
+    }
+    for key in ["event", "message", "properties", "spans"] {
+        refuses(&line, &format!("/{key}"), Some(Value::Null));
+    }
+}
+
+#[test]
+fn a_line_that_is_wrong_in_one_place_is_refused() {
+    let line: Value = serde_json::from_str(FULL).unwrap();
+    for (pointer, values) in [
+        (
+            "/timestamp",
+            json!([
+                1,
+                "2026-11-21T08:15:30Z",
+                "2026-11-21T08:15:30.123Z",
+                "2026-11-21T08:15:30.1234567Z",
+                "2026-11-21 08:15:30.123456Z",
+                "2026-11-21T08:15:30.123456z",
+                "2026-13-21T08:15:30.123456Z",
+                "2026-11-32T08:15:30.123456Z",
+                "2026-11-21T24:15:30.123456Z",
+                "2026-11-21T08:15:60.123456Z",
+                "2026-11-21T08:15:30.123456+00:00",
+                "2026-11-21T08:15:30.123456Z\n"
+            ]),
+        ),
+        ("/level", json!(["info", "FATAL", "", 3])),
+        (
+            "/source",
+            json!(["", "a/b", ".hidden", "ä", "x".repeat(65), 1]),
+        ),
+        ("/target", json!([1, "x".repeat(258)])),
+        ("/event", json!([1, true, "x".repeat(258)])),
+        ("/message", json!([1, ["m"]])),
+        (
+            "/session",
+            json!([
+                "",
+                "01936F0E-0000-7000-8000-000000000000",
+                "01936f0e-0000-4000-8000-000000000000",
+                "01936f0e-0000-7000-c000-000000000000",
+                "01936f0e00007000800000000000000",
+                7
+            ]),
+        ),
+        ("/seq", json!([-1, 0.5, "1", 18_446_744_073_709_551_616.0])),
+        ("/properties", json!([{}, [], "p"])),
+        ("/properties", json!([{"x".repeat(258): 1}])),
+        ("/spans", json!([[], {}, ["request"], [{}], [{"name": 1}]])),
+        ("/spans", json!([[{"name": "s", "properties": {}}]])),
+        ("/spans", json!([[{"name": "s", "id": 1}]])),
+        ("/extra", json!([1, null])),
+    ] {
+        for value in values.as_array().unwrap() {
+            refuses(&line, pointer, Some(value.clone()));
+        }
+    }
+}
+
+#[test]
+fn any_value_may_stand_in_properties() {
+    let line: Value = serde_json::from_str(FULL).unwrap();
+    for value in [
+        json!(null),
+        json!(true),
+        json!(-0.5),
+        json!("…"),
+        json!([{"a": [null]}]),
+    ] {
+        takes(&line, "/properties/command", Some(value.clone()));
+        takes(&line, "/spans/0/properties/id", Some(value));
+    }
+    takes(&line, "/seq", Some(json!(u64::MAX)));
+    takes(&line, "/event", Some(json!("session")));
+    // Of localtel's own records those that are not fixed yet may hold anything, and no others.
+    takes(&line, "/target", Some(json!("localtel")));
+    let other = changed(&line, "/event", Some(json!("retry")));
+    refuses(&other, "/target", Some(json!("localtel")));
+}
+
+#[test]
+fn the_records_of_localtel_have_their_properties_and_no_others() {
+    let count = json!({"recorded": 1, "dropped": 0, "refused": 0, "failed": 0});
+    let lost = json!({"count": 1, "reason": "no room"});
+    let allowed = json!({"state": "enabled", "decided_by": "the stored choice"});
+    let all = [
+        (session(), &["installation", "version"] as &[&str]),
+        (own("session.end", "INFO", &count), &[]),
+        (own("dropped", "WARN", &lost), &[]),
+        (own("consent", "INFO", &allowed), &[]),
+    ];
+    for (line, optional) in all {
+        line_schema().validate(&line).unwrap();
+        for key in line["properties"].as_object().unwrap().keys() {
+            let pointer = format!("/properties/{key}");
+            if optional.contains(&key.as_str()) {
+                takes(&line, &pointer, None);
+            } else {
+                refuses(&line, &pointer, None);
+            }
+            refuses(&line, &pointer, Some(json!([])));
+        }
+        refuses(&line, "/properties/extra", Some(json!(1)));
+        refuses(&line, "/properties", None);
+        refuses(&line, "/event", None);
+        refuses(&line, "/event", Some(json!("unheard.of")));
+        refuses(&line, "/level", Some(json!("ERROR")));
+        refuses(&line, "/message", Some(json!("m")));
+        refuses(&line, "/spans", Some(json!([{"name": "s"}])));
+    }
+    refuses(&session(), "/properties/format", Some(json!(2)));
+    refuses(
+        &own("dropped", "WARN", &lost),
+        "/properties/count",
+        Some(json!(0)),
+    );
+}
+
+#[test]
+fn a_record_of_localtel_may_be_cut_like_any_other() {
+    let cut = json!({"localtel.cut": {"line_bytes_max": 4096, "properties": 8, "spans": 0}});
+    let line = own("session", "INFO", &cut);
+    line_schema().validate(&line).unwrap();
+    refuses(&line, "/properties/localtel.cut/spans", None);
+    refuses(&line, "/properties/pid", Some(json!(1)));
+}
+
+#[test]
+fn keys_in_another_order_are_complained_of() {
+    let swapped = FULL.replacen(
+        r#""level":"INFO","source":"myapp""#,
+        r#""source":"myapp","level":"INFO""#,
+        1,
+    );
+    assert_ne!(swapped, FULL);
+    let complaint = complaint_about(&swapped).unwrap();
+    assert!(complaint.contains("order"), "{complaint}");
+    let twice = FULL.replacen(r#""seq":1"#, r#""seq":1,"seq":2"#, 1);
+    assert!(complaint_about(&twice).is_some());
+}
+
+/// All files below a directory.
+fn files_below(path: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn every_line_in_the_documents_and_their_fixtures_is_one() {
+    let mut seen = 0;
+    for path in files_below(Path::new("tests/cmd")) {
+        let is_document = path.extension().is_some_and(|ending| ending == "md");
+        if !is_document && !is_segment(&path) {
+            continue;
+        }
+        // Some are damaged, because that is what they show.
+        let is_damaged = ["damage", "failures", "explain"]
+            .iter()
+            .any(|name| path.starts_with(format!("tests/cmd/{name}.in")));
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        for line in text.lines() {
+            let is_parsed = serde_json::from_str::<Value>(line).is_ok();
+            let is_meant = if is_document {
+                // Where a document leaves out what differs each time, it is no line.
+                is_parsed && line.starts_with("{\"timestamp\"") && !line.contains("[..]")
+            } else {
+                is_parsed || !is_damaged
+            };
+            if is_meant {
+                assert_eq!(complaint_about(line), None, "{}: {line}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    for line in readme
+        .lines()
+        .filter(|line| line.starts_with("{\"timestamp\""))
+    {
+        assert_eq!(complaint_about(line), None, "{line}");
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen}");
+}
