@@ -147,7 +147,7 @@ impl Builder {
                 reason,
             ));
         }
-        let limits = self.limits.clone();
+        let told = (self.limits.clone(), self.version.clone());
         let recorder = Recorder::start(Settings {
             path: path.clone(),
             limits: self.limits,
@@ -168,7 +168,7 @@ impl Builder {
         Ok(Telemetry::on(
             source.as_str(),
             path,
-            limits,
+            told,
             Arc::new(recorder),
         ))
     }

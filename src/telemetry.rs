@@ -47,6 +47,8 @@ enum State {
     On {
         recorder: Arc<Recorder>,
         limits: Limits,
+        /// The application's.
+        version: Option<String>,
     },
     Off {
         reason: String,
@@ -88,10 +90,14 @@ impl Telemetry {
     pub(crate) fn on(
         source: impl Into<String>,
         path: PathBuf,
-        limits: Limits,
+        (limits, version): (Limits, Option<String>),
         recorder: Arc<Recorder>,
     ) -> Self {
-        let state = State::On { recorder, limits };
+        let state = State::On {
+            recorder,
+            limits,
+            version,
+        };
         Self {
             source: source.into(),
             path: Some(path),
@@ -121,7 +127,9 @@ impl Telemetry {
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
         let (limits, recorder) = match &self.state {
-            State::On { recorder, limits } => (LineLimits::from(limits), Some(recorder)),
+            State::On {
+                recorder, limits, ..
+            } => (LineLimits::from(limits), Some(recorder)),
             State::Off { .. } => (LineLimits::from(&Limits::default()), None),
         };
         let recording = RecordLayer::new(&self.source, limits, recorder.map(Arc::clone));
@@ -130,7 +138,10 @@ impl Telemetry {
 
     /// Records what does not come from `tracing`.
     pub fn record(&self, draft: &Draft) -> Offer {
-        let State::On { recorder, limits } = &self.state else {
+        let State::On {
+            recorder, limits, ..
+        } = &self.state
+        else {
             return Offer::Refused;
         };
         let micros = clock::micros_since_epoch();
@@ -237,6 +248,16 @@ impl Telemetry {
     /// Returns where events are recorded, or would be.
     pub fn directory(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// Returns the recorder and the application's version, where something is recorded or may come to be.
+    pub(crate) fn recording(&self) -> Option<(&Recorder, Option<&str>)> {
+        match &self.state {
+            State::On {
+                recorder, version, ..
+            } => Some((recorder, version.as_deref())),
+            State::Off { .. } => None,
+        }
     }
 
     /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what
