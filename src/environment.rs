@@ -115,6 +115,11 @@ impl Environment {
         self.path("LOCALTEL_DIR")
     }
 
+    /// Returns the value of `LOCALTEL_COMMAND_ID`, if it is set.
+    pub(crate) fn command_id(&self) -> Option<OsString> {
+        self.read(COMMAND_ID)
+    }
+
     /// Returns the value of a variable, if it is set.
     #[cfg(feature = "cli")]
     pub(crate) fn value(&self, name: &str) -> Option<OsString> {
@@ -159,10 +164,19 @@ impl Environment {
     }
 }
 
+/// Returns the words with which this process was started, its own name first.
+#[cfg(feature = "clap")]
+pub(crate) fn words_of_process() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
 /// The directories above are left out: one of them may well be called `donottrack`.
 fn file_name(path: &Path) -> Option<String> {
     Some(path.file_name()?.to_string_lossy().into_owned())
 }
+
+/// The variable that hands the id of a command on to child processes.
+pub(crate) const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
 
 #[cfg(test)]
 mod tests {

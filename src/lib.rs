@@ -52,6 +52,8 @@
 //! `cli` (default) holds what only the binary needs: argument parsing, views, pager and signals. Applications
 //! that only record or read turn it off: `default-features = false`.
 //!
+//! `clap` measures commands by what clap understood of the command line: [`Telemetry`]'s `command_of`. `cli` has it too.
+//!
 //! `off` is for packagers: it leaves telemetry out of what is built. Nothing is recorded, no thread is started and
 //! no file of events is made, whatever anybody consents to, and [`Telemetry::status`] and the command `status` say so.
 //! Features of all crates in a build add up, so one that asks for it silences all; libraries should not.
@@ -66,6 +68,7 @@ struct Readme;
 mod builder;
 mod telemetry;
 
+mod command;
 mod draft;
 mod encode;
 mod layer;
@@ -101,6 +104,7 @@ pub mod cli;
 
 // Recording.
 pub use builder::Builder;
+pub use command::Command;
 pub use draft::Draft;
 pub use recorder::{Counts, Delivery, Durability, Offer, Overflow};
 pub use store::limits::Limits;

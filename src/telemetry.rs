@@ -198,6 +198,16 @@ impl Telemetry {
         self.path.as_deref()
     }
 
+    /// Returns the recorder and the application's version, where something is recorded or may come to be.
+    pub(crate) fn recording(&self) -> Option<(&Recorder, Option<&str>)> {
+        match &self.state {
+            State::On {
+                recorder, version, ..
+            } => Some((recorder, version.as_deref())),
+            State::Off { .. } => None,
+        }
+    }
+
     /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what
     /// became of all events. Dropping the handle does the same with five seconds.
     pub fn close(self, timeout: Duration) -> Counts {

@@ -32,6 +32,8 @@ mod drafts;
 mod events;
 #[path = "integration/hostile_values.rs"]
 mod hostile_values;
+#[path = "integration/measured.rs"]
+mod measured;
 
 #[path = "integration/debugging.rs"]
 mod debugging;

@@ -15,13 +15,16 @@ use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::unistd::Pid;
+use uuid::Uuid;
 
 use super::exit::Exit;
 use super::failure::Failure;
 use super::place::Place;
 use super::screen::Screen;
+use crate::command::{ID_PROPERTY, id};
+use crate::consent::Stored;
 use crate::environment::Environment;
-use crate::{Delivery, Draft, Level, Telemetry};
+use crate::{Delivery, Draft, Level, Telemetry, clock};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -47,8 +50,9 @@ pub(crate) fn run(
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     screen.stdout.flush()?;
+    let id = command_id(place, environment);
     let started = Instant::now();
-    let end = match Running::start(&args.command, environment) {
+    let end = match Running::start(&args.command, environment, id) {
         Ok(running) => running.wait()?,
         Err(NotStarted { end, reason }) => {
             let program = args.command.first().map(|word| word.to_string_lossy());
@@ -70,9 +74,25 @@ pub(crate) fn run(
         .delivery(Delivery::Inline)
         .open();
     // Whatever becomes of the record, the command has ended as it has.
-    let _offer = telemetry.record(&draft(&args.called(), milliseconds, end));
+    let _offer = telemetry.record(&draft(&args.called(), milliseconds, end, id));
     let _flushed = telemetry.flush();
     Ok(end.exit())
+}
+
+/// Returns the id that links the records of the command with ours: the one that we were started with, or,
+/// if anything is recorded here, a new one.
+fn command_id(place: Option<&Place>, environment: &Environment) -> Option<Uuid> {
+    let is_recording = place.is_some_and(|place| {
+        let stored = Stored::read_at(&place.path());
+        place
+            .decide(environment, &stored, clock::now())
+            .is_recording
+    });
+    if is_recording {
+        Some(id::inherited_or_new(environment))
+    } else {
+        id::inherited(environment)
+    }
 }
 
 impl RunArgs {
@@ -105,11 +125,11 @@ impl End {
     }
 }
 
-fn draft(name: &str, milliseconds: u64, end: End) -> Draft {
+fn draft(name: &str, milliseconds: u64, end: End, id: Option<Uuid>) -> Draft {
     let draft = Draft::new("command")
         .property("command", name)
         .property("duration", milliseconds);
-    match end {
+    let draft = match end {
         End::Code(0) => draft.property("exit_code", 0).property("result", "SUCCESS"),
         End::Code(code) => draft
             .level(Level::Error)
@@ -119,6 +139,10 @@ fn draft(name: &str, milliseconds: u64, end: End) -> Draft {
             .level(Level::Error)
             .property("signal", signal)
             .property("result", "ERROR"),
+    };
+    match id {
+        Some(id) => draft.property(ID_PROPERTY, id.to_string()),
+        None => draft,
     }
 }
 
@@ -154,12 +178,16 @@ struct Running {
 }
 
 impl Running {
-    fn start(command: &[OsString], environment: &Environment) -> Result<Self, NotStarted> {
+    fn start(
+        command: &[OsString],
+        environment: &Environment,
+        id: Option<Uuid>,
+    ) -> Result<Self, NotStarted> {
         let mut set = SigSet::empty();
         set.extend(PASSED_ON);
         let mask = set.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
         let listener = Listener::new(&set)?;
-        let pid = spawn(command, environment, &mask)?;
+        let pid = spawn(command, variables(environment, id), &mask)?;
         let target = Arc::new(Mutex::new(Some(pid)));
         let of_thread = Arc::clone(&target);
         let thread = std::thread::Builder::new()
@@ -198,11 +226,21 @@ impl Running {
     }
 }
 
+/// Returns our variables, and the one that hands the id on.
+fn variables(environment: &Environment, id: Option<Uuid>) -> Vec<(OsString, OsString)> {
+    let mut variables = environment.all();
+    if let Some((name, value)) = id.map(id::variable) {
+        variables.retain(|(own, _)| own != name);
+        variables.push((name.into(), value.into()));
+    }
+    variables
+}
+
 /// `std::process::Command` would give the command our mask, in which the signals are blocked; here it gets
 /// the one that we were given ourselves.
 fn spawn(
     command: &[OsString],
-    environment: &Environment,
+    variables: Vec<(OsString, OsString)>,
     mask: &SigSet,
 ) -> Result<Pid, NotStarted> {
     let words: Result<Vec<CString>, _> = command
@@ -210,8 +248,7 @@ fn spawn(
         .map(|word| CString::new(word.clone().into_vec()))
         .collect();
     let words = words.map_err(|_| Errno::EINVAL)?;
-    let variables: Vec<CString> = environment
-        .all()
+    let variables: Vec<CString> = variables
         .into_iter()
         .filter_map(|(name, value)| {
             let mut variable = name.into_vec();
@@ -314,7 +351,8 @@ const NOT_EXECUTABLE: u8 = 126;
 /// Examples for `run`.
 pub(crate) const EXAMPLES: &str = "\
 The command keeps its input, output, signals and exit code; if recording is off it \
-simply runs. A command that is not found ends with 127, one that cannot be executed with 126, as in a shell.
+simply runs. A command that is not found ends with 127, one that cannot be executed with 126, as in a shell. \
+What the command records is linked with the record of it by `command.id`, which it gets in LOCALTEL_COMMAND_ID.
 
 Examples:
   localtel --app myapp run -- make test

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use time::OffsetDateTime;
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::Uuid;
 
 use super::{Counts, Durability, Settings};
 use crate::clock;
@@ -273,11 +273,7 @@ impl Pending {
 
 impl Session {
     fn new(installation: Option<Uuid>) -> Self {
-        let micros = clock::micros_since_epoch();
-        let seconds = u64::try_from(micros.div_euclid(1_000_000)).unwrap_or(0);
-        let nanos = u32::try_from(micros.rem_euclid(1_000_000) * 1000).unwrap_or(0);
-        // Without the counter that `now_v7` shares between threads: its lock may be held across a fork.
-        let id = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, nanos));
+        let id = clock::id_of_now();
         let prefix = format!(",\"session\":\"{id}\",\"seq\":").into_bytes();
         Self {
             installation,

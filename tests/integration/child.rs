@@ -12,6 +12,7 @@ use tracing_subscriber::prelude::*;
 use crate::composition;
 use crate::host;
 use crate::hostile_values;
+use crate::measured;
 use crate::support::Place;
 
 const ROLE: &str = "LOCALTEL_TEST_CHILD";
@@ -49,6 +50,7 @@ pub(crate) fn command_in(role: &str, directory: &Path, before: &[&str]) -> Comma
         .env(ROLE, role)
         .env(DIRECTORY, directory)
         .env_remove("RUST_BACKTRACE")
+        .env_remove("LOCALTEL_COMMAND_ID")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -132,6 +134,13 @@ fn entry() {
         "be off and alone" => composition::be_off_and_alone(),
         "open and tell" => open_and_tell(&task),
         "open and tell the id" => open_and_tell_the_id(&task),
+        "measure a command" => measured::measure_a_command(&task),
+        "measure a command and a child's" => measured::measure_a_command_and_a_childs(&task),
+        "measure a command that panics" => measured::measure_a_command_that_panics(&task),
+        "measure a command across a choice" => measured::measure_a_command_across_a_choice(&task),
+        "measure nothing" => measured::measure_nothing(),
+        #[cfg(feature = "clap")]
+        "measure what clap understood" => measured::measure_what_clap_understood(&task),
         other => panic!("no child does {other:?}"),
     }
 }

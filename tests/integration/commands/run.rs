@@ -182,6 +182,53 @@ fn the_command_gets_our_signal_mask_and_dispositions_and_variables() {
 }
 
 #[test]
+fn the_command_gets_the_id_of_our_record_and_we_the_one_that_we_were_given() {
+    const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
+    let home = Home::enabled();
+    let script = "echo $LOCALTEL_COMMAND_ID; env | grep -c COMMAND_ID";
+    let told = |given: Option<&str>| {
+        let mut command = home.localtel();
+        command.envs(given.map(|id| ("LOCALTEL_COMMAND_ID", id)));
+        let output = command.args(["run", "--", "sh", "-c", script]).output();
+        out(&output.unwrap()).trim_end().to_owned()
+    };
+    let made = told(None);
+    assert_eq!(told(Some(ID)), format!("{ID}\n1"));
+    let replaced = told(Some("nonsense"));
+    let recorded: Vec<String> = home
+        .records("command")
+        .iter()
+        .map(|record| record.properties.get("command.id").unwrap())
+        .map(|id| format!("{}\n1", id.as_str().unwrap()))
+        .collect();
+    assert_eq!(recorded, [made, format!("{ID}\n1"), replaced]);
+}
+
+#[test]
+fn nested_runs_have_one_id() {
+    let home = Home::enabled();
+    let inner = format!("{} --app myapp run -- true", env!("CARGO_BIN_EXE_localtel"));
+    let mut command = home.localtel();
+    command.args(["run", "--", "sh", "-c", &inner]);
+    assert!(command.status().unwrap().success());
+    let records = home.records("command");
+    let id = |index: usize| records[index].properties.get("command.id").unwrap();
+    assert_eq!(records.len(), 2);
+    assert_eq!(id(0), id(1));
+}
+
+#[test]
+fn where_recording_is_off_no_id_is_made_and_one_that_was_given_is_passed_on() {
+    let home = Home::new();
+    let mut command = home.localtel();
+    command.args(["run", "--", "sh", "-c", "echo ${LOCALTEL_COMMAND_ID-none}"]);
+    assert_eq!(out(&command.output().unwrap()), "none\n");
+    command.env("LOCALTEL_COMMAND_ID", "anything");
+    assert_eq!(out(&command.output().unwrap()), "anything\n");
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_command_that_is_missing_or_no_program_ends_as_in_a_shell() {
     let home = Home::enabled();
     let missing = home

@@ -1,0 +1,288 @@
+//! What `error` says of a command that failed: the kind of its error, and the first line of the messages
+//! of the error and of its sources. It is bounded, whatever an error writes. Complaints of clap repeat what
+//! the user typed, so only their kind is told.
+
+use std::any::type_name;
+use std::error::Error;
+use std::fmt::{self, Display, Write as _};
+use std::io;
+
+/// Returns `<kind>: <message>: <message of its source>…` for an error.
+pub(super) fn text<E: Error + 'static>(error: &E) -> String {
+    let error: &(dyn Error + 'static) = error;
+    let mut message = Message::default();
+    message.add_error(error);
+    let mut source = error.source();
+    for _ in 0..SOURCES_MAX {
+        let Some(error) = source else { break };
+        message.add_error(error);
+        source = error.source();
+    }
+    message.of_kind(&kind_of(error, type_name::<E>()))
+}
+
+/// Returns `<kind>: <message>` for what is no [`Error`].
+pub(super) fn text_of(kind: &str, message: &dyn Display) -> String {
+    let mut text = Message::default();
+    text.add(&message);
+    text.of_kind(&first_line(&kind))
+}
+
+/// Tells whether the error is none: `--help` and `--version` are answers.
+pub(super) fn is_answer(error: &(dyn Error + 'static)) -> bool {
+    #[cfg(feature = "clap")]
+    if let Some(error) = error.downcast_ref::<clap::Error>() {
+        return !error.use_stderr();
+    }
+    let _ = error;
+    false
+}
+
+/// Returns what kind of error it is: as it says itself, or else by its type.
+fn kind_of(error: &(dyn Error + 'static), type_name: &str) -> String {
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return format!("{:?}", error.kind());
+    }
+    #[cfg(feature = "clap")]
+    if let Some(error) = error.downcast_ref::<clap::Error>() {
+        return format!("{:?}", error.kind());
+    }
+    short_name(type_name)
+}
+
+/// Returns the last segment of a type's name, without generics and without the pointers around it. Where
+/// that is only `Error`, the crate's name tells it from all the others.
+fn short_name(type_name: &str) -> String {
+    let mut name = type_name;
+    while let Some(inner) = POINTERS
+        .iter()
+        .find_map(|pointer| name.strip_prefix(pointer))
+    {
+        name = inner;
+    }
+    let name = name.split(['<', '>']).next().unwrap_or_default();
+    match (name.split("::").next(), name.rsplit("::").next()) {
+        (Some(of_crate), Some("Error")) if of_crate != "Error" => format!("{of_crate}::Error"),
+        (_, Some(last)) if !last.is_empty() => last.to_owned(),
+        (_, Some(_) | None) => "Error".to_owned(),
+    }
+}
+
+/// The messages of an error and its sources.
+#[derive(Debug, Default)]
+struct Message(String);
+
+impl Message {
+    fn add_error(&mut self, error: &(dyn Error + 'static)) {
+        #[cfg(feature = "clap")]
+        if let Some(error) = error.downcast_ref::<clap::Error>() {
+            return self.add(&error.kind());
+        }
+        self.add(&error);
+    }
+
+    /// Adds the first line of a message, unless the error above has already told it.
+    fn add(&mut self, message: &dyn Display) {
+        let line = first_line(message);
+        if line.is_empty() || self.0.ends_with(&line) || self.0.len() >= MESSAGE_BYTES_MAX {
+            return;
+        }
+        if !self.0.is_empty() {
+            self.0.push_str(": ");
+        }
+        self.0.push_str(&line);
+    }
+
+    fn of_kind(self, kind: &str) -> String {
+        let Self(message) = self;
+        if message.is_empty() {
+            kind.to_owned()
+        } else {
+            format!("{kind}: {message}")
+        }
+    }
+}
+
+/// Returns the first line that is not empty, as much of it as is kept.
+fn first_line(message: &dyn Display) -> String {
+    let mut line = FirstLine {
+        text: String::new(),
+        room: MESSAGE_BYTES_MAX,
+    };
+    // It fails as soon as there is enough.
+    let _enough = write!(line, "{message}");
+    line.text.truncate(line.text.trim_end().len());
+    line.text
+}
+
+/// Takes one line, and refuses what comes after it.
+#[derive(Debug)]
+struct FirstLine {
+    text: String,
+    /// How many bytes are still looked at, also of those that are not kept.
+    room: usize,
+}
+
+impl fmt::Write for FirstLine {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let (piece, rest) = piece.split_at(piece.floor_char_boundary(self.room));
+        self.room -= piece.len();
+        let piece = if self.text.is_empty() {
+            piece.trim_start()
+        } else {
+            piece
+        };
+        let line = piece.split(['\n', '\r']).next().unwrap_or_default();
+        self.text.push_str(line);
+        match (line.len() == piece.len(), rest.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => {
+                self.text.push('…');
+                Err(fmt::Error)
+            }
+            (false, _) => Err(fmt::Error),
+        }
+    }
+}
+
+/// How many sources of an error are followed: a chain may be circular.
+const SOURCES_MAX: usize = 64;
+
+/// How long a message becomes: four times what a line keeps of a string by default, so that it is the
+/// limit of the line that cuts, while an error that writes without end fills no memory.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// How names of types begin that only point to an error.
+const POINTERS: [&str; 5] = [
+    "&",
+    "mut ",
+    "alloc::boxed::Box<",
+    "alloc::rc::Rc<",
+    "alloc::sync::Arc<",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error with a message of its own and a source.
+    #[derive(Debug)]
+    struct Wrapping<T>(&'static str, T);
+
+    impl<T> Display for Wrapping<T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl<T: Error + 'static> Error for Wrapping<T> {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.1)
+        }
+    }
+
+    /// An error that is its own source and never stops talking, unless it is told to.
+    #[derive(Debug)]
+    struct Endless;
+
+    impl Display for Endless {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            loop {
+                f.write_str("ähm, ")?;
+            }
+        }
+    }
+
+    impl Error for Endless {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(self)
+        }
+    }
+
+    #[test]
+    fn an_io_error_is_of_the_kind_that_it_says() {
+        let error = io::Error::new(io::ErrorKind::NotFound, "no such project");
+        assert_eq!(text(&error), "NotFound: no such project");
+    }
+
+    #[test]
+    fn other_errors_are_of_the_kind_of_their_type() {
+        assert_eq!(
+            text(&"x".parse::<u8>().unwrap_err()),
+            "ParseIntError: invalid digit found in string"
+        );
+        let error = Wrapping("could not read the profile", fmt::Error);
+        let told =
+            "Wrapping: could not read the profile: an error occurred when formatting an argument";
+        assert_eq!(text(&error), told);
+        assert_eq!(text(&Box::new(error)), told);
+    }
+
+    #[test]
+    fn a_type_that_is_only_called_error_is_told_by_its_crate() {
+        assert_eq!(short_name("serde_json::error::Error"), "serde_json::Error");
+        assert_eq!(short_name("app::api::ApiError<app::Error>"), "ApiError");
+        assert_eq!(short_name("&alloc::sync::Arc<app::Refused>"), "Refused");
+        assert_eq!(short_name("core::fmt::Error"), "core::Error");
+        assert_eq!(short_name("Error"), "Error");
+        assert_eq!(short_name("<>::"), "Error");
+    }
+
+    #[test]
+    fn only_the_first_line_of_each_message_is_told() {
+        let error = Wrapping(
+            "\n  could not connect \r\nto 10.0.0.1",
+            Wrapping("refused\nby it", fmt::Error),
+        );
+        assert!(text(&error).starts_with("Wrapping: could not connect: refused: an error"));
+        assert_eq!(text_of("Api\nError", &"first\nsecond"), "Api: first");
+        assert_eq!(text_of("Refused", &""), "Refused");
+    }
+
+    #[test]
+    fn a_source_that_the_error_has_told_is_not_told_again() {
+        let inner = io::Error::other("disk is full");
+        let error = Wrapping("could not save: disk is full", inner);
+        assert_eq!(text(&error), "Wrapping: could not save: disk is full");
+    }
+
+    #[test]
+    fn an_error_of_nothing_but_space_says_nothing() {
+        struct Space;
+        impl Display for Space {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    f.write_str(" \n")?;
+                }
+            }
+        }
+        assert_eq!(text_of("Odd", &Space), "Odd: …");
+    }
+
+    #[test]
+    fn an_error_without_end_is_cut() {
+        let told = text(&Endless);
+        assert!(told.starts_with("Endless: ähm, ähm, "));
+        assert!(told.ends_with('…'));
+        assert!(told.len() < MESSAGE_BYTES_MAX + 100, "{}", told.len());
+    }
+
+    #[cfg(feature = "clap")]
+    #[test]
+    fn what_the_user_typed_is_not_repeated_from_a_complaint_of_clap() {
+        let application = clap::Command::new("myapp").arg(clap::arg!(--port <PORT>));
+        let complaint =
+            |words: &[&str]| application.clone().try_get_matches_from(words).unwrap_err();
+        let error = complaint(&["myapp", "--secret", "s3cret"]);
+        assert!(error.to_string().contains("--secret"));
+        let told = "UnknownArgument: unexpected argument found";
+        assert_eq!(text(&error), told);
+        assert!(!is_answer(&error));
+        assert!(is_answer(&complaint(&["myapp", "--help"])));
+        let error = Wrapping("could not start", error);
+        assert_eq!(
+            text(&error),
+            "Wrapping: could not start: unexpected argument found"
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! The id that links the records of one process tree: made by the first command, and handed on in the
+//! environment. It says nothing about the machine, its user or the installation.
+
+use uuid::Uuid;
+
+use crate::clock;
+use crate::environment::{COMMAND_ID, Environment};
+
+/// Returns the id that this process was started with. What is no UUID is as good as none.
+pub(crate) fn inherited(environment: &Environment) -> Option<Uuid> {
+    let value = environment.command_id()?;
+    let text = value.to_str().filter(|text| text.len() <= UUID_BYTES_MAX)?;
+    Uuid::try_parse(text).ok()
+}
+
+/// Returns the id that this process was started with, or a new one.
+pub(crate) fn inherited_or_new(environment: &Environment) -> Uuid {
+    inherited(environment).unwrap_or_else(clock::id_of_now)
+}
+
+/// Returns the variable with which a child process continues that id.
+pub(crate) fn variable(id: Uuid) -> (&'static str, String) {
+    (COMMAND_ID, id.to_string())
+}
+
+/// The longest way to write a UUID, 36 characters after `urn:uuid:`.
+const UUID_BYTES_MAX: usize = 9 + 36;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
+
+    fn inherited_from(value: &str) -> Option<Uuid> {
+        inherited(&Environment::made_up(
+            "myapp",
+            &[("LOCALTEL_COMMAND_ID", value)],
+        ))
+    }
+
+    #[test]
+    fn what_is_handed_on_is_inherited() {
+        let id: Uuid = ID.parse().unwrap();
+        let (name, value) = variable(id);
+        assert_eq!(name, "LOCALTEL_COMMAND_ID");
+        assert_eq!(inherited_from(&value), Some(id));
+        assert_eq!(
+            inherited_from(&format!("urn:uuid:{}", ID.to_uppercase())),
+            Some(id)
+        );
+    }
+
+    #[test]
+    fn what_is_no_uuid_is_none() {
+        let long = "0".repeat(10 << 20);
+        let padded = format!("{ID}\n");
+        for value in ["", "1", "\u{1b}[2J\0", &padded, &format!("{ID}{ID}"), &long] {
+            assert_eq!(inherited_from(value), None);
+        }
+        let environment = Environment::made_up("myapp", &[]);
+        assert_eq!(inherited(&environment), None);
+    }
+
+    #[test]
+    fn new_ids_begin_with_the_time_and_differ() {
+        let environment = Environment::made_up("myapp", &[]);
+        let (first, second) = (
+            inherited_or_new(&environment),
+            inherited_or_new(&environment),
+        );
+        assert_eq!(first.get_version_num(), 7);
+        assert_ne!(first, second);
+    }
+}

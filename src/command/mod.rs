@@ -1,0 +1,370 @@
+//! One command of an application, measured from its start to its end, and recorded as `command` with the
+//! properties that `ticloud` reports. What is taken from clap is `line`'s business, what is said of an
+//! error `failure`'s, and what links the commands of one process tree `id`'s.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt::Display;
+use std::io::IsTerminal as _;
+use std::time::Instant;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::draft::Draft;
+use crate::environment::Environment;
+use crate::record::{Level, Properties};
+use crate::telemetry::Telemetry;
+
+mod failure;
+pub(crate) mod id;
+#[cfg(feature = "clap")]
+mod line;
+
+impl Telemetry {
+    /// Starts to measure a command, named by its path: `ticloud-project-list`. See [`Command`].
+    pub fn command(&self, path: impl Into<String>) -> Command<'_> {
+        let Some((recorder, version)) = self.recording() else {
+            return Command {
+                telemetry: self,
+                measured: None,
+            };
+        };
+        let environment = Environment::of_process();
+        let (state, _) = recorder.state();
+        let id = if state.is_recording {
+            Some(id::inherited_or_new(&environment))
+        } else {
+            id::inherited(&environment)
+        };
+        let about = About {
+            version,
+            git_commit: None,
+            installer: None,
+        };
+        Command::new(self, path.into(), id, about)
+    }
+
+    /// Starts to measure the command that clap understood, with its path, alias and flags. The values of
+    /// flags and arguments, and the names of external subcommands, are never recorded.
+    ///
+    /// The application is the very one that parsed, or one defined alike; where parts of it are
+    /// [deferred](clap::Command::defer), only the one that parsed knows them. The alias is looked for in the
+    /// words that this process was started with; it is absent where something else was parsed.
+    ///
+    /// ```no_run
+    /// # let telemetry = localtel::Telemetry::builder("myapp").open();
+    /// let mut application = clap::Command::new("myapp")
+    ///     .arg(clap::arg!(--debug).global(true))
+    ///     .subcommand(clap::Command::new("list").visible_alias("ls"));
+    /// let matches = application.get_matches_mut();
+    /// // After `myapp ls --debug` it is `myapp-list`, with the alias `ls` and the flag `debug`.
+    /// let command = telemetry.command_of(&application, &matches);
+    /// command.success();
+    /// ```
+    #[cfg(feature = "clap")]
+    pub fn command_of(
+        &self,
+        application: &clap::Command,
+        matches: &clap::ArgMatches,
+    ) -> Command<'_> {
+        if self.recording().is_none() {
+            return self.command("");
+        }
+        let words = crate::environment::words_of_process();
+        let line = line::CommandLine::new(application, matches, &words);
+        let mut command = self.command(line.path);
+        if let Some(alias) = line.alias {
+            command.alias(alias);
+        }
+        command.flags(line.flags);
+        command
+    }
+}
+
+/// One command of an application, measured from here to its end. It is recorded when it is finished:
+/// as event `command`, at level INFO or, if it failed, at ERROR. Dropped before that, or by a panic, it is
+/// recorded as failed; where the process ends without dropping it, as with [`std::process::exit`], it is
+/// not recorded.
+///
+/// The properties stand in this order, each absent where it is not known, and before those that the
+/// application [adds](Self::property):
+///
+/// | property | value |
+/// |---|---|
+/// | `alias` | the alias by which the command was called: `ls` |
+/// | `arch` | for which processor the application was built: `aarch64` |
+/// | `auth_method` | how the user is known to a service: `api_key` |
+/// | `command` | the names of application, command and subcommands: `ticloud-project-list` |
+/// | `duration` | milliseconds, by a clock that is never set |
+/// | `error` | kind and message, if it failed: `NotFound: no such project` |
+/// | `flags` | the names of the flags that were given: `["debug","output"]` |
+/// | `git_commit` | the commit that the application was built from |
+/// | `installer` | what installed the application: `TiUP` |
+/// | `interactive` | whether the user was asked for something |
+/// | `os` | for which system the application was built: `macos` |
+/// | `project_id` | on which project it worked |
+/// | `result` | `SUCCESS` or `ERROR` |
+/// | `terminal` | `tty` if standard output is a terminal |
+/// | `version` | the application's version |
+/// | `command.id` | a UUID, the same in the whole process tree |
+///
+/// Where telemetry is off nothing is measured, and no id is made.
+///
+/// ```
+/// # let telemetry = localtel::Telemetry::builder("myapp").open();
+/// # fn list() -> std::io::Result<()> { Ok(()) }
+/// let mut command = telemetry.command("myapp-project-list");
+/// command.auth_method("api_key").interactive(false);
+/// let listed = list();
+/// command.finish(&listed);
+/// ```
+#[derive(Debug)]
+#[must_use = "it is measured until it is finished; dropped at once, it is recorded as unfinished"]
+pub struct Command<'t> {
+    telemetry: &'t Telemetry,
+    /// Nothing where telemetry is off, and once it is recorded.
+    measured: Option<Box<Measured<'t>>>,
+}
+
+/// What is known of the application that runs a command.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct About<'a> {
+    /// Its version.
+    pub(crate) version: Option<&'a str>,
+    /// The commit that it was built from.
+    pub(crate) git_commit: Option<&'a str>,
+    /// What installed it.
+    pub(crate) installer: Option<&'a str>,
+}
+
+/// What is known of a command before its end.
+#[derive(Debug)]
+struct Measured<'a> {
+    started: Instant,
+    path: String,
+    /// None if neither is it inherited nor was anything recorded when the command started.
+    id: Option<Uuid>,
+    about: About<'a>,
+    alias: Option<String>,
+    auth_method: Option<String>,
+    flags: BTreeSet<String>,
+    interactive: Option<bool>,
+    project_id: Option<String>,
+    others: Properties,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+enum End {
+    Success,
+    /// With what is said of the error.
+    Failure(String),
+}
+
+impl<'t> Command<'t> {
+    pub(crate) fn new(
+        telemetry: &'t Telemetry,
+        path: String,
+        id: Option<Uuid>,
+        about: About<'t>,
+    ) -> Self {
+        let measured = Measured {
+            started: Instant::now(),
+            path,
+            id,
+            about,
+            alias: None,
+            auth_method: None,
+            flags: BTreeSet::new(),
+            interactive: None,
+            project_id: None,
+            others: Properties::default(),
+        };
+        Self {
+            telemetry,
+            measured: Some(Box::new(measured)),
+        }
+    }
+
+    /// Sets the alias by which it was called.
+    pub fn alias(&mut self, alias: impl Into<String>) -> &mut Self {
+        self.set(|measured| measured.alias = Some(alias.into()))
+    }
+
+    /// Sets how the user is known to the service that the command talks to: `api_key`.
+    pub fn auth_method(&mut self, method: impl Into<String>) -> &mut Self {
+        self.set(|measured| measured.auth_method = Some(method.into()))
+    }
+
+    /// Adds names of flags that were given. What looks like a value is left out: `--output=x` is `output`.
+    pub fn flags(&mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> &mut Self {
+        self.set(|measured| {
+            let names = names
+                .into_iter()
+                .filter_map(|name| flag_name(name.as_ref()).map(str::to_owned));
+            measured.flags.extend(names);
+        })
+    }
+
+    /// Sets whether the user was asked for something.
+    pub fn interactive(&mut self, is_interactive: bool) -> &mut Self {
+        self.set(|measured| measured.interactive = Some(is_interactive))
+    }
+
+    /// Sets the project that it worked on.
+    pub fn project_id(&mut self, id: impl Into<String>) -> &mut Self {
+        self.set(|measured| measured.project_id = Some(id.into()))
+    }
+
+    /// Sets a property that only this application has; an earlier one of the same name is replaced, one that
+    /// is measured stays as it is.
+    pub fn property(&mut self, name: impl Into<String>, value: impl Into<Value>) -> &mut Self {
+        self.set(|measured| measured.others.set(name, value))
+    }
+
+    /// Returns the id that links the records of one process tree: the one that this process was started
+    /// with, or else, if anything is recorded, one that was made for this command.
+    pub fn id(&self) -> Option<Uuid> {
+        match &self.measured {
+            Some(measured) => measured.id,
+            None => id::inherited(&Environment::of_process()),
+        }
+    }
+
+    /// Returns the variable that hands the id on to a child process, whose commands continue it:
+    /// `LOCALTEL_COMMAND_ID` and a UUID. There is none where there is no id.
+    ///
+    /// ```no_run
+    /// # let telemetry = localtel::Telemetry::builder("myapp").open();
+    /// let command = telemetry.command("myapp-build");
+    /// let mut child = std::process::Command::new("myapp-compile");
+    /// let built = child.envs(command.environment()).status();
+    /// command.finish(&built);
+    /// ```
+    pub fn environment(&self) -> Option<(&'static str, String)> {
+        self.id().map(id::variable)
+    }
+
+    /// Records that it has done what it was asked for.
+    pub fn success(mut self) {
+        self.end(End::Success);
+    }
+
+    /// Records that it failed, and why: `<kind>: <message>`. The kind is the one that an [`std::io::Error`]
+    /// has, or else the name of the error's type; the message is the first line of the error's, and of its
+    /// sources', joined by `: `.
+    ///
+    /// With the feature `clap`, a [`clap::Error`] is told by its kind alone, since its message repeats what
+    /// the user typed; and where it holds help or a version instead of an error, nothing is recorded.
+    pub fn failure<E: Error + 'static>(mut self, error: &E) {
+        if self.measured.is_none() {
+            return;
+        }
+        if failure::is_answer(error) {
+            self.measured = None;
+            return;
+        }
+        self.end(End::Failure(failure::text(error)));
+    }
+
+    /// Records that it failed, where what is known of it is no [`Error`]: `<kind>: <message>`, the first line
+    /// of each.
+    pub fn failure_of(mut self, kind: &str, message: &dyn Display) {
+        if self.measured.is_some() {
+            self.end(End::Failure(failure::text_of(kind, message)));
+        }
+    }
+
+    /// Records how it ended, as [`success`](Self::success) or [`failure`](Self::failure).
+    pub fn finish<T, E: Error + 'static>(self, result: &Result<T, E>) {
+        match result {
+            Ok(_) => self.success(),
+            Err(error) => self.failure(error),
+        }
+    }
+
+    fn set(&mut self, set: impl FnOnce(&mut Measured<'t>)) -> &mut Self {
+        if let Some(measured) = &mut self.measured {
+            set(measured);
+        }
+        self
+    }
+
+    fn end(&mut self, end: End) {
+        if let Some(measured) = self.measured.take() {
+            // What becomes of it is counted.
+            let _offer = self.telemetry.record(&measured.draft(end));
+        }
+    }
+}
+
+impl Drop for Command<'_> {
+    fn drop(&mut self) {
+        let error = if std::thread::panicking() {
+            PANICKED
+        } else {
+            UNFINISHED
+        };
+        if self.measured.is_some() {
+            self.end(End::Failure(error.to_owned()));
+        }
+    }
+}
+
+impl Measured<'_> {
+    fn draft(self, end: End) -> Draft {
+        let (level, result, error) = match end {
+            End::Success => (Level::Info, "SUCCESS", None),
+            End::Failure(error) => (Level::Error, "ERROR", Some(error)),
+        };
+        let milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let flags: Vec<String> = self.flags.into_iter().collect();
+        let terminal = std::io::stdout().is_terminal().then_some("tty");
+        let known: [(&str, Option<Value>); 16] = [
+            ("alias", self.alias.map(Value::from)),
+            ("arch", Some(std::env::consts::ARCH.into())),
+            ("auth_method", self.auth_method.map(Value::from)),
+            ("command", Some(self.path.into())),
+            ("duration", Some(milliseconds.into())),
+            ("error", error.map(Value::from)),
+            ("flags", (!flags.is_empty()).then(|| flags.into())),
+            ("git_commit", self.about.git_commit.map(Value::from)),
+            ("installer", self.about.installer.map(Value::from)),
+            ("interactive", self.interactive.map(Value::from)),
+            ("os", Some(std::env::consts::OS.into())),
+            ("project_id", self.project_id.map(Value::from)),
+            ("result", Some(result.into())),
+            ("terminal", terminal.map(Value::from)),
+            ("version", self.about.version.map(Value::from)),
+            (ID_PROPERTY, self.id.map(|id| id.to_string().into())),
+        ];
+        let mut draft = Draft::new("command").level(level);
+        for (name, value) in known {
+            if let Some(value) = value {
+                draft = draft.property(name, value);
+            }
+        }
+        for (name, value) in self.others.iter() {
+            if draft.properties.get(name).is_none() {
+                draft = draft.property(name, value.clone());
+            }
+        }
+        draft
+    }
+}
+
+/// Returns the name in what may be a flag as it was typed; nothing is no name.
+fn flag_name(flag: &str) -> Option<&str> {
+    let name = flag.trim_start_matches('-').split('=').next()?;
+    (!name.is_empty()).then_some(name)
+}
+
+/// The property that holds the id of a process tree.
+pub(crate) const ID_PROPERTY: &str = "command.id";
+
+/// What is said of a command that nobody finished.
+const UNFINISHED: &str = "unfinished: dropped before it ended";
+
+/// What is said of a command that a panic ended. The message goes to the hook, which is the application's.
+const PANICKED: &str = "panic: the message is not known here";

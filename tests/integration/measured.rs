@@ -1,0 +1,417 @@
+//! Commands of an application: how they end is recorded with the properties of `ticloud`, and what happens
+//! in one process tree has one id.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::process::Stdio;
+
+use localtel::{Command, Consent, Delivery, Level, Telemetry, Watching, WhenUndecided};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::child::{self, Task};
+use crate::support::{Place, eventually, lines_in};
+
+const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
+const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
+
+/// Measures a command of an application with a version, and returns the level and the properties of its
+/// record, without what is different each time.
+fn measured(work: impl FnOnce(Command<'_>)) -> (Level, Value) {
+    let place = Place::new();
+    let telemetry = place
+        .builder()
+        .version("v0.0.1")
+        .delivery(Delivery::Inline)
+        .open();
+    work(telemetry.command("ticloud-project-list"));
+    drop(telemetry);
+    let records = place.records();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!(records[0].event.as_deref(), Some("command"));
+    let mut properties = serde_json::to_value(&records[0].properties).unwrap();
+    for (name, is_valid) in [
+        ("duration", Value::is_u64 as fn(&Value) -> bool),
+        ("command.id", |id| {
+            id.as_str().is_some_and(|id| id.parse::<Uuid>().is_ok())
+        }),
+    ] {
+        let value = properties.as_object_mut().unwrap().remove(name);
+        assert!(value.as_ref().is_some_and(is_valid), "{name}: {value:?}");
+    }
+    // The tests may be run at a terminal.
+    properties.as_object_mut().unwrap().remove("terminal");
+    (records[0].level, properties)
+}
+
+fn error_of(work: impl FnOnce(Command<'_>)) -> Value {
+    let (level, properties) = measured(work);
+    assert_eq!(level, Level::Error);
+    assert_eq!(properties["result"], "ERROR");
+    properties["error"].clone()
+}
+
+#[test]
+fn a_bare_command_has_the_properties_that_are_always_known() {
+    let (level, properties) = measured(|command| {
+        command.success();
+    });
+    assert_eq!(level, Level::Info);
+    assert_eq!(
+        properties,
+        json!({
+            "arch": std::env::consts::ARCH,
+            "command": "ticloud-project-list",
+            "os": std::env::consts::OS,
+            "result": "SUCCESS",
+            "version": "v0.0.1",
+        })
+    );
+}
+
+#[test]
+fn a_full_command_has_all_properties_in_their_order() {
+    let place = Place::new();
+    child::run("measure a command", &place);
+    let record = &place.records()[0];
+    let names: Vec<&str> = record.properties.iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        [
+            "alias",
+            "arch",
+            "auth_method",
+            "command",
+            "duration",
+            "error",
+            "flags",
+            "interactive",
+            "os",
+            "project_id",
+            "result",
+            "version",
+            "command.id",
+            "exit_code",
+            "tag"
+        ]
+    );
+    let mut properties = serde_json::to_value(&record.properties).unwrap();
+    let properties = properties.as_object_mut().unwrap();
+    properties.remove("duration");
+    properties.remove("command.id");
+    assert_eq!(
+        Value::Object(properties.clone()),
+        json!({
+            "alias": "ls",
+            "arch": std::env::consts::ARCH,
+            "auth_method": "api_key",
+            "command": "ticloud-project-list",
+            "error": "PermissionDenied: you do not have permission",
+            "flags": ["debug", "output"],
+            "interactive": false,
+            "os": std::env::consts::OS,
+            "project_id": "43511",
+            "result": "ERROR",
+            "version": "v0.0.1",
+            "exit_code": 3,
+            "tag": "nightly",
+        })
+    );
+}
+
+/// What a child does for `a_full_command_has_all_properties_in_their_order`.
+pub(crate) fn measure_a_command(task: &Task) {
+    let telemetry = task.builder().version("v0.0.1").open();
+    let mut command = telemetry.command("ticloud-project-list");
+    command
+        .alias("ls")
+        .auth_method("api_key")
+        .interactive(false)
+        .flags(["--output=json", "debug", "--debug", "--", "=x"])
+        .project_id("43511")
+        .property("exit_code", 1)
+        .property("tag", "nightly")
+        .property("exit_code", 3)
+        .property("result", "SUCCESS")
+        .property("command.id", "mine");
+    command.failure(&io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        "you do not have permission\nto access this project",
+    ));
+}
+
+#[test]
+fn a_terminal_is_told_and_anything_else_is_not() {
+    let place = Place::new();
+    child::run("measure a command", &place);
+    let Some((_ours, theirs)) = terminal() else {
+        return;
+    };
+    let mut at_terminal = child::command("measure a command", &place.path());
+    let status = at_terminal.stdout(theirs).status().unwrap();
+    assert!(status.success());
+    let terminals: Vec<Option<Value>> = place
+        .records()
+        .iter()
+        .map(|record| record.properties.get("terminal").cloned())
+        .collect();
+    assert_eq!(terminals, [None, Some(json!("tty"))]);
+}
+
+/// Both ends of a terminal, where the system has them.
+fn terminal() -> Option<(rustix::fd::OwnedFd, Stdio)> {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).ok()?;
+    grantpt(&ours).ok()?;
+    unlockpt(&ours).ok()?;
+    let name = ptsname(&ours, Vec::new()).ok()?;
+    let theirs = File::options().write(true).open(name.to_str().ok()?).ok()?;
+    Some((ours, theirs.into()))
+}
+
+#[test]
+fn a_result_decides_how_a_command_is_finished() {
+    let (level, properties) = measured(|command| command.finish(&Ok::<_, io::Error>(7)));
+    assert_eq!(
+        (level, &properties["result"]),
+        (Level::Info, &json!("SUCCESS"))
+    );
+    let error = error_of(|command| command.finish(&"x".parse::<u8>()));
+    assert_eq!(error, "ParseIntError: invalid digit found in string");
+}
+
+#[test]
+fn a_failure_that_is_no_error_is_told_as_the_application_says() {
+    let error =
+        error_of(|command| command.failure_of("Api", &format_args!("{} {}", 403, "refused")));
+    assert_eq!(error, "Api: 403 refused");
+}
+
+#[test]
+fn a_dropped_command_is_recorded_as_an_error() {
+    assert_eq!(
+        error_of(|command| drop(command)),
+        "unfinished: dropped before it ended"
+    );
+}
+
+#[test]
+fn a_panicking_command_is_recorded_as_an_error_and_nothing_is_printed_but_the_panic() {
+    let place = Place::new();
+    let output = child::command("measure a command that panics", &place.path())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let record = &place.records()[0];
+    assert_eq!(record.level, Level::Error);
+    let error = record.properties.get("error").unwrap();
+    assert_eq!(error, "panic: the message is not known here");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "the panic\n");
+}
+
+/// What a child does for the test above.
+pub(crate) fn measure_a_command_that_panics(task: &Task) {
+    std::panic::set_hook(Box::new(|_| eprintln!("the panic")));
+    let telemetry = task.builder().open();
+    let _command = telemetry.command("myapp");
+    panic!("secret");
+}
+
+#[test]
+fn hostile_values_change_nothing_but_their_own_record() {
+    let hostile = [
+        "\u{1b}[2J\n{\"seq\":0}\u{202e}".to_owned(),
+        "x".repeat(10 << 20),
+    ];
+    let place = Place::new();
+    let telemetry = place.builder().delivery(Delivery::Inline).open();
+    for value in &hostile {
+        let mut command = telemetry.command(value);
+        command
+            .alias(value)
+            .auth_method(value)
+            .flags([value])
+            .project_id(value)
+            .property(value, value.as_str());
+        command.failure_of(value, value);
+        telemetry.command("myapp-next").success();
+    }
+    drop(telemetry);
+    let lines = place.raw();
+    assert_eq!(lines.len(), 4);
+    for line in &lines {
+        assert!(line.len() <= 256 * 1024, "{}", line.len());
+        assert!(!line.contains(['\u{1b}', '\u{202e}']));
+    }
+    assert!(lines[3].contains("myapp-next"));
+}
+
+#[test]
+fn where_telemetry_is_off_nothing_is_measured_and_no_id_is_made() {
+    let place = Place::new();
+    child::run("measure nothing", &place);
+    let mut inheriting = child::command("measure nothing", &place.path());
+    inheriting.env(COMMAND_ID, ID);
+    child::succeed(inheriting);
+    assert!(!place.path().exists());
+}
+
+/// What a child does for the test above.
+pub(crate) fn measure_nothing() {
+    let inherited: Option<Uuid> = std::env::var(COMMAND_ID).ok().map(|id| id.parse().unwrap());
+    let telemetry = Telemetry::builder("testapp").open();
+    let mut command = telemetry.command("myapp");
+    command.alias("x").property("x", 1);
+    assert_eq!(command.id(), inherited);
+    let variable = inherited.map(|id| (COMMAND_ID, id.to_string()));
+    assert_eq!(command.environment(), variable);
+    command.failure_of("Panicking", &Panicking);
+    drop(telemetry.command("dropped"));
+}
+
+#[test]
+fn a_command_that_began_before_anybody_agreed_has_no_id() {
+    let place = Place::new();
+    child::run("measure a command across a choice", &place);
+    let records = place.records();
+    let ids: Vec<bool> = records
+        .iter()
+        .map(|record| record.properties.get("command.id").is_some())
+        .collect();
+    assert_eq!(ids, [false, true]);
+}
+
+/// What a child does for the test above.
+pub(crate) fn measure_a_command_across_a_choice(task: &Task) {
+    let telemetry = task
+        .builder()
+        .when_undecided(WhenUndecided::Refuse)
+        .watching(Watching::Always)
+        .open();
+    let command = telemetry.command("early");
+    assert_eq!(command.environment(), None);
+    telemetry.store_choice(Consent::Enabled).unwrap();
+    eventually("recording", || telemetry.status().is_recording);
+    command.success();
+    telemetry.command("late").success();
+}
+
+/// Must not be asked what it says.
+struct Panicking;
+
+impl std::fmt::Display for Panicking {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("nothing is to be formatted where nothing is recorded")
+    }
+}
+
+#[test]
+fn the_commands_of_one_process_tree_have_one_id_and_others_have_another() {
+    let place = Place::new();
+    let role = "measure a command and a child's";
+    child::run(role, &place);
+    child::run(role, &place);
+    let ids = ids_in(&place);
+    assert_eq!(ids.len(), 4);
+    assert_eq!(ids[0], ids[1]);
+    assert_eq!(ids[2], ids[3]);
+    assert_ne!(ids[0], ids[2]);
+    let sessions: HashSet<Uuid> = place
+        .records()
+        .iter()
+        .map(|record| record.session)
+        .collect();
+    assert_eq!(sessions.len(), 4);
+}
+
+/// What a child does for the test above.
+pub(crate) fn measure_a_command_and_a_childs(task: &Task) {
+    let telemetry = task.builder().open();
+    let command = telemetry.command("outer");
+    let directory = telemetry.directory().unwrap();
+    let mut inner = child::command("measure a command", directory);
+    inner.envs(command.environment());
+    child::succeed(inner);
+    command.success();
+}
+
+#[test]
+fn an_inherited_id_is_continued_and_what_is_no_id_is_not() {
+    let place = Place::new();
+    // What an environment can hold at most of one variable on Linux is 128 KiB.
+    for value in [ID, "nonsense", "\u{1b}[2J\n", &"0".repeat(100_000)] {
+        let mut command = child::command("measure a command", &place.path());
+        command.env(COMMAND_ID, value);
+        child::succeed(command);
+    }
+    let ids = ids_in(&place);
+    assert_eq!(ids[0], ID);
+    let made: HashSet<&String> = ids[1..].iter().collect();
+    assert_eq!(made.len(), 3);
+    assert!(
+        ids[1..]
+            .iter()
+            .all(|id| id.parse::<Uuid>().unwrap().get_version_num() == 7)
+    );
+}
+
+/// The ids of the commands in that place, in file order.
+fn ids_in(place: &Place) -> Vec<String> {
+    let id = |line: &String| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["properties"]["command.id"].as_str().map(str::to_owned)
+    };
+    lines_in(&place.path()).iter().filter_map(id).collect()
+}
+
+#[cfg(feature = "clap")]
+#[test]
+fn help_and_version_are_no_commands_that_failed() {
+    let place = Place::new();
+    let telemetry = place.builder().delivery(Delivery::Inline).open();
+    let application = clap::Command::new("myapp").version("1");
+    for word in ["--help", "--version", "--secret"] {
+        let command = telemetry.command("myapp");
+        command.finish(&application.clone().try_get_matches_from(["myapp", word]));
+    }
+    drop(telemetry);
+    let records = place.records();
+    assert_eq!(records.len(), 1);
+    let error = records[0].properties.get("error").unwrap();
+    assert_eq!(error, "UnknownArgument: unexpected argument found");
+}
+
+#[cfg(feature = "clap")]
+#[test]
+fn what_clap_understood_is_recorded_without_any_value() {
+    let place = Place::new();
+    child::run("measure what clap understood", &place);
+    let record = &place.records()[0];
+    let property = |name: &str| record.properties.get(name).cloned();
+    assert_eq!(property("command"), Some(json!("libtest-entry")));
+    assert_eq!(property("alias"), Some(json!("child::entry")));
+    assert_eq!(
+        property("flags"),
+        Some(json!(["exact", "ignored", "nocapture", "test-threads"]))
+    );
+    assert_eq!(property("result"), Some(json!("SUCCESS")));
+}
+
+/// What a child does for the test above: it understands the words that made it a child.
+#[cfg(feature = "clap")]
+pub(crate) fn measure_what_clap_understood(task: &Task) {
+    use clap::arg;
+    let mut application = clap::Command::new("libtest")
+        .args([
+            arg!(--exact).global(true),
+            arg!(--ignored),
+            arg!(--include),
+            arg!(--nocapture).global(true),
+            arg!(--"test-threads" <COUNT>).required(false).global(true),
+        ])
+        .subcommand(clap::Command::new("entry").alias("child::entry"));
+    let matches = application.get_matches_mut();
+    let telemetry = task.builder().open();
+    telemetry.command_of(&application, &matches).success();
+}
