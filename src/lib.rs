@@ -83,6 +83,11 @@ mod directory;
 mod environment;
 mod error;
 mod record;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the handle that reports is not there yet")
+)]
+mod report;
 mod watch;
 
 #[cfg(feature = "cli")]
@@ -94,6 +99,9 @@ pub use draft::Draft;
 pub use recorder::{Counts, Delivery, Durability, Offer, Overflow};
 pub use store::limits::Limits;
 pub use telemetry::{Status, Telemetry};
+
+// What an application says of itself.
+pub use report::{Deployment, Include, RESERVED_KEYS, Report};
 
 // Who decides, and where.
 pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};

@@ -19,7 +19,6 @@ pub(crate) use self::frame::FrameHeader;
 use self::site::Repeats;
 pub(crate) use self::site::Site;
 pub(crate) use self::stamp::Stamp;
-#[cfg(feature = "cli")]
 pub(crate) use self::text::is_unsafe_to_show;
 use self::text::{is_named_again, push_json, push_string};
 use crate::record::{Level, OPENING, OWN_TARGET, Properties, TIMESTAMP_BYTES};
