@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::Policy;
 use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start};
+use crate::report::{Deployment, Reports, newer_release};
 use crate::store::limits::Limits;
 use crate::telemetry::Telemetry;
 use crate::watch::{Watch, Watching};
@@ -34,6 +35,8 @@ pub struct Builder {
     durability: Durability,
     watching: Watching,
     policy: Policy,
+    deployment: Deployment,
+    reports: Reports,
 }
 
 impl Builder {
@@ -51,6 +54,8 @@ impl Builder {
             durability: Durability::default(),
             watching: Watching::default(),
             policy: Policy::default(),
+            deployment: Deployment::default(),
+            reports: Reports::default(),
         }
     }
 
@@ -120,12 +125,25 @@ impl Builder {
         self
     }
 
+    /// Sets what the application says of its installation, for reports and commands.
+    pub fn deployment(mut self, deployment: Deployment) -> Self {
+        self.deployment = deployment;
+        self
+    }
+
+    /// Sets when deployment reports are recorded; by default only when the application says so.
+    pub fn reports(mut self, reports: Reports) -> Self {
+        self.reports = reports;
+        self
+    }
+
     /// Opens telemetry. This never fails: where it cannot record, nothing is recorded, and
     /// [`Telemetry::status`] says why.
     pub fn open(self) -> Telemetry {
         let source = self.source.clone();
+        let told = (self.version.clone(), self.deployment.clone());
         self.try_open()
-            .unwrap_or_else(|error| Telemetry::off(source, error.chain()))
+            .unwrap_or_else(|error| Telemetry::off(source, told, error.chain()))
     }
 
     /// Opens telemetry, and says why if it cannot record. That consent is missing is no error.
@@ -136,7 +154,8 @@ impl Builder {
     /// cannot be made, is not this user's alone, or cannot be written.
     pub fn try_open(self) -> Result<Telemetry> {
         if IS_LEFT_OUT {
-            return Ok(Telemetry::off(self.source, LEFT_OUT.to_owned()));
+            let told = (self.version, self.deployment);
+            return Ok(Telemetry::off(self.source, told, LEFT_OUT.to_owned()));
         }
         self.limits.validate()?;
         let environment = Environment::of_process();
@@ -164,8 +183,12 @@ impl Builder {
                 path: path.clone(),
                 limits: self.limits,
                 source: source.as_str().to_owned(),
-                version: self.version,
-                update: None,
+                version: self.version.clone(),
+                update: self
+                    .version
+                    .as_deref()
+                    .and_then(|version| newer_release(&path, version))
+                    .map(|release| release.version),
                 delivery: self.delivery,
                 overflow: self.overflow,
                 durability: self.durability,
@@ -181,7 +204,9 @@ impl Builder {
             })))
         };
         let outlet = Outlet::new(source.as_str(), limits, policy, sink, echo);
-        Ok(Telemetry::new(outlet, Some(path), Some(decision)))
+        let place = (Some(path), Some(decision));
+        let told = (self.version, self.deployment);
+        Ok(Telemetry::new(outlet, place, told, self.reports))
     }
 
     /// Returns whose telemetry it is, which set of it, and the directory of the default profile.

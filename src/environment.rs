@@ -120,6 +120,12 @@ impl Environment {
         self.read(COMMAND_ID)
     }
 
+    /// Tells whether Kubernetes started this process: it gives each container the address of its API.
+    pub(crate) fn is_in_kubernetes(&self) -> bool {
+        self.read("KUBERNETES_SERVICE_HOST")
+            .is_some_and(|host| !host.is_empty())
+    }
+
     /// Returns the value of a variable, if it is set.
     #[cfg(feature = "cli")]
     pub(crate) fn value(&self, name: &str) -> Option<OsString> {
@@ -205,6 +211,14 @@ mod tests {
     fn only_the_file_name_of_the_executable_is_known() {
         let environment = Environment::made_up("/opt/donottrack/bin/myapp", &[]);
         assert_eq!(environment.executables(), ["myapp"]);
+    }
+
+    #[test]
+    fn kubernetes_shows_in_its_variable_unless_that_is_empty() {
+        let host = |host| Environment::made_up("myapp", &[("KUBERNETES_SERVICE_HOST", host)]);
+        assert!(host("10.0.0.1").is_in_kubernetes());
+        assert!(!host("").is_in_kubernetes());
+        assert!(!Environment::made_up("myapp", &[]).is_in_kubernetes());
     }
 
     #[test]

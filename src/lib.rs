@@ -88,13 +88,8 @@ mod consent;
 mod directory;
 mod environment;
 mod error;
-#[cfg_attr(not(test), expect(dead_code, reason = "the handle will use it"))]
 mod history;
 mod record;
-#[cfg_attr(
-    all(not(feature = "cli"), not(test)),
-    expect(dead_code, reason = "the handle will use it")
-)]
 mod release;
 mod report;
 mod watch;
@@ -109,6 +104,9 @@ pub use draft::Draft;
 pub use recorder::{Counts, Delivery, Durability, Offer, Overflow};
 pub use store::limits::Limits;
 pub use telemetry::{Status, Telemetry};
+
+// What an application says of itself.
+pub use report::{Deployment, Include, RESERVED_KEYS, Report, Reports};
 
 // Who decides, and where.
 pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};

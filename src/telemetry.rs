@@ -19,8 +19,9 @@ use crate::error::{ErrorKind, Result};
 use crate::layer::{Gate, RecordLayer};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::{Current, Policy, Secrets};
-use crate::record::Properties;
 use crate::recorder::{Counts, Offer, RecorderState};
+use crate::release::Release;
+use crate::report::{Deployment, Report, Reporter, Reports, Waiting};
 use crate::store::limits::Limits;
 
 /// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
@@ -41,6 +42,9 @@ pub struct Telemetry {
     path: Option<PathBuf>,
     /// What was decided where there is no recorder that would know.
     decision: Option<Decision>,
+    reporter: Arc<Reporter>,
+    /// The thread that waits for reports to be due, if there is one.
+    waiting: Option<Waiting>,
 }
 
 /// How telemetry is: whether it records, why, where, and what became of the events so far.
@@ -76,21 +80,36 @@ impl Telemetry {
     }
 
     /// Returns the handle of an outlet, given where it records and what was decided, as far as that is known.
-    pub(crate) fn new(outlet: Outlet, path: Option<PathBuf>, decision: Option<Decision>) -> Self {
+    pub(crate) fn new(
+        outlet: Outlet,
+        (path, decision): (Option<PathBuf>, Option<Decision>),
+        (version, deployment): (Option<String>, Deployment),
+        reports: Reports,
+    ) -> Self {
         let outlet = Arc::new(outlet);
+        let reporter = Reporter::new(Arc::clone(&outlet), path.clone(), version, deployment);
+        let reporter = Arc::new(reporter);
+        reporter.note_version();
+        let waiting = Reporter::begin(&reporter, reports);
         Self {
             outlet,
             path,
             decision,
+            reporter,
+            waiting,
         }
     }
 
     /// Returns a handle that records nothing and does not even know what it would.
-    pub(crate) fn off(source: impl Into<String>, reason: String) -> Self {
+    pub(crate) fn off(
+        source: impl Into<String>,
+        told: (Option<String>, Deployment),
+        reason: String,
+    ) -> Self {
         let limits = LineLimits::from(&Limits::default());
         let policy = Arc::new(Current::new(Policy::new(), None, Secrets::new(None, None)));
         let outlet = Outlet::new(source, limits, policy, Sink::Off(reason), Echo::Silent);
-        Self::new(outlet, None, None)
+        Self::new(outlet, (None, None), told, Reports::OnRequest)
     }
 
     /// Returns a layer for a registry. Several layers of one handle, in one subscriber or in several,
@@ -105,6 +124,79 @@ impl Telemetry {
     /// Records what does not come from `tracing`.
     pub fn record(&self, draft: &Draft) -> Offer {
         self.outlet.record(draft, Own::Application)
+    }
+
+    /// Adds one to a counter: no line is recorded for it, what adds up goes into the next report, and what no
+    /// report took into the record of the session's end. In steady state no lock is taken. Where telemetry is
+    /// off nothing is counted.
+    ///
+    /// The labels tell series of the counter apart; at most 1,000 series of all counters, what is beyond adds up
+    /// under the name `other`. Every name and every value is a text of the program:
+    ///
+    /// ```
+    /// # let telemetry = localtel::Telemetry::builder("myapp").open();
+    /// telemetry.counter("queries", [("command", "find"), ("result", "ok")]);
+    /// ```
+    ///
+    /// so that what a remote client sent cannot become one:
+    ///
+    /// ```compile_fail
+    /// # let telemetry = localtel::Telemetry::builder("myapp").open();
+    /// let sent = String::from("whatever a client likes");
+    /// telemetry.counter("queries", [("command", sent.as_str()), ("result", "ok")]);
+    /// ```
+    pub fn counter<const N: usize>(
+        &self,
+        name: &'static str,
+        labels: [(&'static str, &'static str); N],
+    ) {
+        self.counter_add(name, labels, 1);
+    }
+
+    /// Adds to a counter, as [`counter`](Self::counter) does.
+    pub fn counter_add<const N: usize>(
+        &self,
+        name: &'static str,
+        labels: [(&'static str, &'static str); N],
+        by: u64,
+    ) {
+        self.reporter
+            .count(|counters| counters.add(name, labels, by));
+    }
+
+    /// Counts an error by its code, for the next report; no line is recorded for it.
+    pub fn count_error(&self, code: &'static str) {
+        self.reporter.count(|counters| counters.add_error(code));
+    }
+
+    /// Changes what the application says of its installation: what becomes known only later, or changes
+    /// while it runs.
+    ///
+    /// ```
+    /// # let telemetry = localtel::Telemetry::builder("myapp").open();
+    /// telemetry.describe(|deployment| deployment.extension("postgis", true));
+    /// ```
+    pub fn describe(&self, change: impl FnOnce(Deployment) -> Deployment) {
+        self.reporter.describe(change);
+    }
+
+    /// Returns the deployment report as it would be recorded now. Nothing is recorded, counted or made by
+    /// that, and it works where telemetry is off, too: then it says why. It looks at the machine and at the
+    /// paths that the application named, for at most a second.
+    pub fn report(&self) -> Report {
+        self.reporter.report()
+    }
+
+    /// Records the deployment report now, whenever the last one was. When reports are recorded by themselves
+    /// is said with [`Builder::reports`].
+    pub fn record_report(&self) -> Offer {
+        self.reporter.record()
+    }
+
+    /// Returns the application's newer release, if the owner of the machine announced one: then a program
+    /// may say so when it starts. It looks for a file, and never for a network.
+    pub fn release(&self) -> Option<Release> {
+        self.reporter.release()
     }
 
     /// Writes everything recorded before the call and waits for it, at most five seconds.
@@ -198,25 +290,29 @@ impl Telemetry {
         self.path.as_deref()
     }
 
-    /// Returns the recorder and the application's version, where something is recorded or may come to be.
-    pub(crate) fn recording(&self) -> Option<(&Recorder, Option<&str>)> {
-        match &self.state {
-            State::On {
-                recorder, version, ..
-            } => Some((recorder, version.as_deref())),
-            State::Off { .. } => None,
-        }
+    /// Returns what reports for this handle.
+    pub(crate) fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
+    /// Returns what records, where something is recorded or may come to be.
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what
     /// became of all events. Dropping the handle does the same with five seconds.
-    pub fn close(self, timeout: Duration) -> Counts {
-        self.outlet
-            .recorder()
-            .map_or_else(Counts::default, |recorder| {
-                recorder.close(&Properties::default(), Instant::now() + timeout);
-                recorder.state().0.counts
-            })
+    pub fn close(mut self, timeout: Duration) -> Counts {
+        self.end(timeout);
+        let recorder = self.outlet.recorder();
+        recorder.map_or_else(Counts::default, |recorder| recorder.state().0.counts)
+    }
+
+    fn end(&mut self, timeout: Duration) {
+        drop(self.waiting.take());
+        if let Some(recorder) = self.outlet.recorder() {
+            recorder.close(&self.reporter.ending(), Instant::now() + timeout);
+        }
     }
 
     /// Fails where telemetry is off, with the reason, for those who want to know.
@@ -234,9 +330,7 @@ impl Telemetry {
 
 impl Drop for Telemetry {
     fn drop(&mut self) {
-        if let Some(recorder) = self.outlet.recorder() {
-            recorder.close(&Properties::default(), Instant::now() + FLUSH_WAIT);
-        }
+        self.end(FLUSH_WAIT);
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{clear, consent, doctor, explain, manual, profiles, record, run, show, status};
+use super::{clear, consent, doctor, explain, manual, policy, profiles, record, run, show, status};
 use crate::directory::{Profile, Source};
 
 /// Shows and keeps the telemetry that applications record on this machine.
@@ -95,6 +95,9 @@ pub(crate) enum Command {
     /// Lists the profiles of an application: what holds, the installation id, how much is there
     #[command(after_help = profiles::EXAMPLES)]
     Profiles(profiles::ProfilesArgs),
+    /// Shows and narrows what may be recorded
+    #[command(after_help = policy::EXAMPLES)]
+    Policy(policy::PolicyArgs),
     /// Looks for what is wrong with the consent, the directory and the data, and says what to do
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),

@@ -15,6 +15,7 @@ mod host;
 mod manual;
 mod pager;
 mod place;
+mod policy;
 mod profiles;
 mod record;
 mod run;
@@ -158,6 +159,7 @@ fn on_place(
         Command::Disable(args) => consent::disable(place, &args, environment, screen),
         Command::Reset => consent::reset(place, screen),
         Command::Profiles(args) => profiles::run(place, &args, environment, screen),
+        Command::Policy(args) => policy::run(place, args, environment, screen),
         Command::Doctor(args) => doctor::run(place, &args, environment, screen),
     }
 }

@@ -12,8 +12,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::draft::Draft;
+use crate::encode::Own;
 use crate::environment::Environment;
-use crate::record::{Level, Properties};
+use crate::record::{Level, OWN_TARGET, Properties};
+use crate::report::Reporter;
 use crate::telemetry::Telemetry;
 
 mod failure;
@@ -24,25 +26,23 @@ mod line;
 impl Telemetry {
     /// Starts to measure a command, named by its path: `ticloud-project-list`. See [`Command`].
     pub fn command(&self, path: impl Into<String>) -> Command<'_> {
-        let Some((recorder, version)) = self.recording() else {
+        let outlet = self.outlet();
+        if outlet.recorder().is_none() && !outlet.is_open() {
             return Command {
                 telemetry: self,
                 measured: None,
             };
-        };
+        }
         let environment = Environment::of_process();
-        let (state, _) = recorder.state();
-        let id = if state.is_recording {
+        let is_recording = outlet
+            .recorder()
+            .is_some_and(|recorder| recorder.state().0.is_recording);
+        let id = if is_recording {
             Some(id::inherited_or_new(&environment))
         } else {
             id::inherited(&environment)
         };
-        let about = About {
-            version,
-            git_commit: None,
-            installer: None,
-        };
-        Command::new(self, path.into(), id, about)
+        Command::new(self, path.into(), id)
     }
 
     /// Starts to measure the command that clap understood, with its path, alias and flags. The values of
@@ -68,7 +68,7 @@ impl Telemetry {
         application: &clap::Command,
         matches: &clap::ArgMatches,
     ) -> Command<'_> {
-        if self.recording().is_none() {
+        if self.outlet().recorder().is_none() && !self.outlet().is_open() {
             return self.command("");
         }
         let words = crate::environment::words_of_process();
@@ -124,28 +124,16 @@ impl Telemetry {
 pub struct Command<'t> {
     telemetry: &'t Telemetry,
     /// Nothing where telemetry is off, and once it is recorded.
-    measured: Option<Box<Measured<'t>>>,
-}
-
-/// What is known of the application that runs a command.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct About<'a> {
-    /// Its version.
-    pub(crate) version: Option<&'a str>,
-    /// The commit that it was built from.
-    pub(crate) git_commit: Option<&'a str>,
-    /// What installed it.
-    pub(crate) installer: Option<&'a str>,
+    measured: Option<Box<Measured>>,
 }
 
 /// What is known of a command before its end.
 #[derive(Debug)]
-struct Measured<'a> {
+struct Measured {
     started: Instant,
     path: String,
     /// None if neither is it inherited nor was anything recorded when the command started.
     id: Option<Uuid>,
-    about: About<'a>,
     alias: Option<String>,
     auth_method: Option<String>,
     flags: BTreeSet<String>,
@@ -163,17 +151,11 @@ enum End {
 }
 
 impl<'t> Command<'t> {
-    pub(crate) fn new(
-        telemetry: &'t Telemetry,
-        path: String,
-        id: Option<Uuid>,
-        about: About<'t>,
-    ) -> Self {
+    fn new(telemetry: &'t Telemetry, path: String, id: Option<Uuid>) -> Self {
         let measured = Measured {
             started: Instant::now(),
             path,
             id,
-            about,
             alias: None,
             auth_method: None,
             flags: BTreeSet::new(),
@@ -284,7 +266,7 @@ impl<'t> Command<'t> {
         }
     }
 
-    fn set(&mut self, set: impl FnOnce(&mut Measured<'t>)) -> &mut Self {
+    fn set(&mut self, set: impl FnOnce(&mut Measured)) -> &mut Self {
         if let Some(measured) = &mut self.measured {
             set(measured);
         }
@@ -294,7 +276,8 @@ impl<'t> Command<'t> {
     fn end(&mut self, end: End) {
         if let Some(measured) = self.measured.take() {
             // What becomes of it is counted.
-            let _offer = self.telemetry.record(&measured.draft(end));
+            let draft = measured.draft(end, self.telemetry.reporter());
+            let _offer = self.telemetry.outlet().record(&draft, Own::OnBehalf);
         }
     }
 }
@@ -312,8 +295,9 @@ impl Drop for Command<'_> {
     }
 }
 
-impl Measured<'_> {
-    fn draft(self, end: End) -> Draft {
+impl Measured {
+    fn draft(self, end: End, reporter: &Reporter) -> Draft {
+        let (commit, installer) = reporter.deployment().built_and_installed();
         let (level, result, error) = match end {
             End::Success => (Level::Info, "SUCCESS", None),
             End::Failure(error) => (Level::Error, "ERROR", Some(error)),
@@ -329,17 +313,17 @@ impl Measured<'_> {
             ("duration", Some(milliseconds.into())),
             ("error", error.map(Value::from)),
             ("flags", (!flags.is_empty()).then(|| flags.into())),
-            ("git_commit", self.about.git_commit.map(Value::from)),
-            ("installer", self.about.installer.map(Value::from)),
+            ("git_commit", commit.map(Value::from)),
+            ("installer", installer.map(Value::from)),
             ("interactive", self.interactive.map(Value::from)),
             ("os", Some(std::env::consts::OS.into())),
             ("project_id", self.project_id.map(Value::from)),
             ("result", Some(result.into())),
             ("terminal", terminal.map(Value::from)),
-            ("version", self.about.version.map(Value::from)),
+            ("version", reporter.version().map(Value::from)),
             (ID_PROPERTY, self.id.map(|id| id.to_string().into())),
         ];
-        let mut draft = Draft::new("command").level(level);
+        let mut draft = Draft::new("command").target(OWN_TARGET).level(level);
         for (name, value) in known {
             if let Some(value) = value {
                 draft = draft.property(name, value);

@@ -565,11 +565,12 @@ mod tests {
             text,
             format!(
                 "{{\"format\":1,\"consent\":\"enabled\",\"decided\":\"{}\",\
-                 \"by\":\"localtel enable\",\"installation\":\"{}\",\"salt\":\"{}\",\"host\":\"{}\"}}\n",
+                 \"by\":\"localtel enable\",\"installation\":\"{}\",\"salt\":\"{}\",\"host\":\"{}\",\"made\":\"{}\"}}\n",
                 format_timestamp(now()),
                 id.id,
                 id.salt,
-                id.host.unwrap()
+                id.host.unwrap(),
+                format_timestamp(id.made.unwrap())
             )
         );
         let mode = |name: &str| fs::metadata(path.join(name)).unwrap().permissions().mode();

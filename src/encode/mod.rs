@@ -35,6 +35,13 @@ pub(crate) struct LineLimits {
     line_bytes_max: usize,
 }
 
+impl LineLimits {
+    /// Returns the longest line, in bytes.
+    pub(crate) fn line_bytes_max(self) -> usize {
+        self.line_bytes_max
+    }
+}
+
 impl From<&Limits> for LineLimits {
     fn from(limits: &Limits) -> Self {
         Self {
@@ -311,6 +318,14 @@ fn target_as(own: Own, target: &str) -> &str {
         Own::Application if target == OWN_TARGET => "app::localtel",
         Own::Application | Own::OnBehalf | Own::Localtel => target,
     }
+}
+
+/// Returns a text as a line holds it, for tests of who reads that.
+#[cfg(test)]
+pub(crate) fn json_string(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_string(&mut out, text, usize::MAX);
+    out
 }
 
 /// The longest name of a source, target, event, span or property in bytes. Names are written by

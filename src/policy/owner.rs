@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Admission, Policy, Treatment};
 use crate::error::Error;
 use crate::record::Level;
+use crate::report::{Include, OwnerMetadata};
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::segment::FileName;
 
@@ -34,16 +35,7 @@ pub(crate) struct Owner {
     /// What may be recorded.
     pub(crate) policy: Policy,
     /// What is changed in the application's metadata, by key.
-    pub(crate) metadata: BTreeMap<String, MetadataChange>,
-}
-
-/// What an owner changes in a row of metadata.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct MetadataChange {
-    /// The value that takes the place of the application's.
-    pub(crate) value: Option<String>,
-    /// Whether the row is reported, if that is another than the application's answer.
-    pub(crate) include: Option<bool>,
+    pub(crate) metadata: BTreeMap<String, OwnerMetadata>,
 }
 
 /// The file as it is written. A word that is not known is an error: a misspelt rule protects nobody.
@@ -120,6 +112,14 @@ impl OwnerFile {
         }
     }
 
+    /// Returns what the owner changes in the application's metadata.
+    pub(crate) fn into_metadata(self) -> BTreeMap<String, OwnerMetadata> {
+        match self {
+            Self::Owner(owner) => owner.metadata,
+            Self::Missing | Self::Damaged { .. } => BTreeMap::new(),
+        }
+    }
+
     /// Returns why nothing may be recorded because of it, if so.
     pub(crate) fn problem(&self) -> Option<&str> {
         match self {
@@ -127,6 +127,60 @@ impl OwnerFile {
             Self::Damaged { reason } => Some(reason),
         }
     }
+}
+
+/// Returns the text of the file in the directory at that path.
+///
+/// # Errors
+///
+/// Fails if it cannot be read.
+#[cfg(feature = "cli")]
+pub(crate) fn text_at(path: &Path) -> crate::error::Result<String> {
+    let directory = Directory::open(path, Access::Read)
+        .map_err(|error| crate::store::open_error(path, error))?;
+    let name = FileName::Policy.to_string();
+    let bytes = directory
+        .read_small(&name, BYTES_MAX)
+        .map_err(Error::io("read", &path.join(&name)))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Changes the file of the directory at that path, which is made where it is missing: its text before, if
+/// any, is given to `change`, and what that returns takes its place as a whole, under the lock.
+///
+/// # Errors
+///
+/// Fails if `change` does, if what it returns cannot be understood, or if the directory cannot be written.
+#[cfg(feature = "cli")]
+pub(crate) fn edit(
+    path: &Path,
+    change: impl FnOnce(&str) -> crate::error::Result<String>,
+) -> crate::error::Result<()> {
+    let directory = Directory::open(path, Access::Write)
+        .map_err(|error| crate::store::open_error(path, error))?;
+    let locked = crate::store::lock::lock(&directory, std::time::Instant::now() + PATIENCE)?;
+    let name = FileName::Policy.to_string();
+    let file = path.join(&name);
+    let before = match directory.read_small(&name, BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Error::io("read", &file)(error)),
+    };
+    let before = String::from_utf8(before)
+        .map_err(|_| Error::invalid("policy.toml", "is no UTF-8; mend it in an editor"))?;
+    let after = change(&before)?;
+    if let OwnerFile::Damaged { reason } = OwnerFile::parse(after.as_bytes()) {
+        return Err(Error::invalid("policy", reason));
+    }
+    directory
+        .replace(
+            &name,
+            &FileName::PolicyPartial.to_string(),
+            after.as_bytes(),
+        )
+        .map_err(Error::io("write", &file))?;
+    drop(locked);
+    Ok(())
 }
 
 impl Owner {
@@ -180,14 +234,17 @@ impl Written {
     }
 }
 
-impl From<WrittenMetadata> for MetadataChange {
+impl From<WrittenMetadata> for OwnerMetadata {
     fn from(written: WrittenMetadata) -> Self {
         match written {
             WrittenMetadata::Value(value) => Self {
                 value: Some(value),
                 include: None,
             },
-            WrittenMetadata::Row(WrittenRow { value, include }) => Self { value, include },
+            WrittenMetadata::Row(WrittenRow { value, include }) => Self {
+                value,
+                include: include.map(Include::from),
+            },
         }
     }
 }
@@ -220,6 +277,10 @@ fn describe(text: &str, error: &toml::de::Error) -> String {
     let line = before.matches('\n').count() + 1;
     format!("line {line}: {reason}")
 }
+
+/// How long a change waits for the lock: writers hold it for well under a millisecond.
+#[cfg(feature = "cli")]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The largest policy that is read: some thousand rules.
 const BYTES_MAX: u64 = 256 * 1024;

@@ -1,4 +1,430 @@
-//! The deployment report: what an application says about itself from time to time.
+//! The deployment report: one value that says what an application is, what it runs on and how it has been
+//! used, for the person whose machine it is. Making one is a pure function of what was collected; nothing
+//! here writes, counts or waits. When a report is recorded is decided elsewhere.
+//!
+//! ```text
+//! deployment ─┐
+//! metadata ───┤
+//! machine ────┼─► Parts ─► Report ─► shown as JSON, or the properties of a record
+//! volumes ────┤
+//! counters ───┘
+//! ```
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the handle will use it"))]
 pub(crate) mod counters;
+mod deployment;
+mod machine;
+mod metadata;
+mod reporter;
+mod surroundings;
+mod text;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub use self::deployment::Deployment;
+pub(crate) use self::machine::Machine;
+use self::machine::{Hardware, Os, Surroundings};
+pub(crate) use self::metadata::OwnerMetadata;
+pub use self::metadata::{Include, RESERVED_KEYS};
+pub use self::reporter::Reports;
+pub(crate) use self::reporter::{Reporter, Waiting, newer_release};
+use self::text::{Fitting, NAME_BYTES_MAX, cut, escaped, fact, fit};
+use crate::record::{Properties, format_timestamp};
+use crate::store::volume::{CutShort, Measured, Volume};
+
+/// What a deployment reports: what it is, what it runs on, and how it has been used.
+///
+/// Displayed it is indented JSON, safe to look at, whose keys are always in the same order; what is unknown
+/// is absent. Having it records nothing: it is what the next report would be, and `recorded` says whether
+/// there is going to be one.
+///
+/// # Format
+///
+/// | key | value |
+/// |---|---|
+/// | `installation` | the installation's id |
+/// | `installed`, `started` | when it was installed, and when this process started |
+/// | `uptime` | for how many seconds the process has been running |
+/// | `uuid`, `exported_uuid`, `install_timestamp` | the rows of metadata with [`RESERVED_KEYS`] |
+/// | `application` | `name`, `version`, `commit`, `branch`, `dirty`, `debug`, `installer`, `build` |
+/// | `os` | `family`, `distribution`, `name`, `version`, `release`, `pretty_name`, `kernel`, `arch`, `pointer_width` (bits) |
+/// | `environment` | `container`, `virtual_machine` |
+/// | `hardware` | `cpus`, `cores`, `sockets`, `model`, `mhz`, `memory_total_bytes`, `memory_available_bytes`, `load` of 1, 5 and 15 minutes |
+/// | `machine_uptime` | for how many seconds the machine has been running |
+/// | `data` | for each named path `bytes` and `files`, `cut_short` (`directories`, `entries` or `time`: which bound ended the count), `problem` |
+/// | `changed_settings` | the names of the settings that differ from their default |
+/// | `components`, `extensions` | a version, or whether it is installed, for each name |
+/// | `metadata` | the rows that are included |
+/// | `counters`, `errors` | how often what happened since the last report |
+/// | `since` | when the last report was recorded |
+/// | `omitted` | how many entries of which key did not fit |
+/// | `recorded` | `is_recording`, `because` and a `text`; not part of what is recorded |
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installation: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uptime: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uuid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exported_uuid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    install_timestamp: Option<String>,
+    application: Application,
+    #[serde(skip_serializing_if = "is_default")]
+    os: Os,
+    #[serde(rename = "environment", skip_serializing_if = "is_default")]
+    surroundings: Surroundings,
+    #[serde(skip_serializing_if = "is_default")]
+    hardware: Hardware,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine_uptime: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    data: BTreeMap<String, Data>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed_settings: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    components: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: BTreeMap<String, bool>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    metadata: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    counters: BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    errors: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    omitted: BTreeMap<&'static str, u64>,
+    recorded: Recorded,
+}
+
+/// What an application says of itself, as a report shows it.
+#[derive(Debug, Clone, Serialize)]
+struct Application {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dirty: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debug: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installer: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    build: BTreeMap<String, String>,
+}
+
+/// A volume, as a report shows it.
+#[derive(Debug, Clone, Default, Serialize)]
+struct Data {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut_short: Option<CutShort>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+impl From<&Volume> for Data {
+    fn from(volume: &Volume) -> Self {
+        match volume {
+            Volume::Unknown(reason) => Self {
+                problem: Some(fact(reason)),
+                ..Self::default()
+            },
+            Volume::Measured(Measured {
+                bytes,
+                files,
+                unreadable,
+                cut_short,
+            }) => Self {
+                bytes: Some(*bytes),
+                files: Some(*files),
+                cut_short: *cut_short,
+                problem: match unreadable {
+                    0 => None,
+                    1 => Some("a directory could not be looked into".to_owned()),
+                    count => Some(format!("{count} directories could not be looked into")),
+                },
+            },
+        }
+    }
+}
+
+/// Whether reports are recorded, as a report shows it.
+#[derive(Debug, Clone, Serialize)]
+struct Recorded {
+    is_recording: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
+    text: &'static str,
+}
+
+impl From<&Recording> for Recorded {
+    fn from(recording: &Recording) -> Self {
+        match recording {
+            Recording::On => Self {
+                is_recording: true,
+                because: None,
+                text: "is recorded when the next report is due",
+            },
+            Recording::Off { because } => Self {
+                is_recording: false,
+                because: Some(fact(because)),
+                text: "would be recorded if telemetry were on",
+            },
+        }
+    }
+}
+
+/// Whether reports are recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Recording {
+    /// They are.
+    On,
+    /// They are not.
+    Off {
+        /// Why not.
+        because: String,
+    },
+}
+
+/// What a report is made of.
+#[derive(Debug)]
+pub(crate) struct Parts<'a> {
+    /// The installation's id; there is none without consent.
+    pub(crate) installation: Option<Uuid>,
+    /// When it was installed.
+    pub(crate) installed: Option<OffsetDateTime>,
+    /// When this process started.
+    pub(crate) started: Option<OffsetDateTime>,
+    /// The application's name.
+    pub(crate) source: &'a str,
+    /// The application's version.
+    pub(crate) version: Option<&'a str>,
+    /// What the application says of its installation.
+    pub(crate) deployment: &'a Deployment,
+    /// What the owner of the machine changes in the application's metadata.
+    pub(crate) owner_metadata: &'a BTreeMap<String, OwnerMetadata>,
+    /// What it runs on.
+    pub(crate) machine: &'a Machine,
+    /// What lies below the paths that the application named: [`Deployment::volumes`].
+    pub(crate) volumes: &'a BTreeMap<String, Volume>,
+    /// What was counted since the last report: an object.
+    pub(crate) counters: Value,
+    /// How often each error happened since the last report.
+    pub(crate) errors: &'a BTreeMap<String, u64>,
+    /// When the last report was recorded.
+    pub(crate) since: Option<OffsetDateTime>,
+    /// Whether reports are recorded.
+    pub(crate) recording: &'a Recording,
+    /// The length of the line that has to take it.
+    pub(crate) line_bytes_max: usize,
+    /// When it is made.
+    pub(crate) now: OffsetDateTime,
+}
+
+impl Report {
+    /// Makes a report.
+    pub(crate) fn new(parts: Parts<'_>) -> Self {
+        let deployment = parts.deployment;
+        let machine = parts.machine;
+        let mut room = Room::in_line(parts.line_bytes_max);
+        let rows = deployment.metadata.entries();
+        let mut rows = metadata::included(rows, parts.owner_metadata);
+        let [uuid, exported_uuid, install_timestamp] =
+            RESERVED_KEYS.map(|key| rows.remove(key).map(fact));
+        room.count("metadata", deployment.metadata.omitted());
+        room.count("data", deployment.data_paths.omitted());
+        room.count("changed_settings", deployment.changed_settings.omitted());
+        room.count("components", deployment.components.omitted());
+        room.count("extensions", deployment.extensions.omitted());
+        let volumes = parts.volumes.iter();
+        let settings = deployment.changed_settings.entries().clone();
+        Self {
+            installation: parts.installation,
+            installed: parts.installed.map(format_timestamp),
+            started: parts.started.map(format_timestamp),
+            uptime: parts
+                .started
+                .and_then(|started| (parts.now - started).whole_seconds().try_into().ok()),
+            uuid,
+            exported_uuid,
+            install_timestamp,
+            application: Application::new(&parts, &mut room),
+            os: machine.os.clone(),
+            surroundings: machine.surroundings.clone(),
+            hardware: machine.hardware.clone(),
+            machine_uptime: machine.uptime_seconds,
+            data: room.fit(
+                "data",
+                volumes.map(|(name, volume)| (cut(name, NAME_BYTES_MAX), volume.into())),
+            ),
+            changed_settings: room.fit("changed_settings", settings).into_keys().collect(),
+            components: room.fit("components", deployment.components.entries().clone()),
+            extensions: room.fit("extensions", deployment.extensions.entries().clone()),
+            metadata: room.fit("metadata", rows),
+            counters: room.fit_counters(parts.counters),
+            errors: room.fit("errors", with_short_names(parts.errors)),
+            since: parts.since.map(format_timestamp),
+            recorded: parts.recording.into(),
+            omitted: room.omitted,
+        }
+    }
+
+    /// Returns the report as a JSON object.
+    pub fn to_json(&self) -> Value {
+        // Every key is a string and every number finite, so there is nothing to fail.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Returns what a record of the report holds: its top-level keys in their order, without `recorded`.
+    pub(crate) fn properties(&self) -> Properties {
+        let Value::Object(mut values) = self.to_json() else {
+            return Properties::default();
+        };
+        let of_key = |key: &&'static str| Some((*key, values.remove(*key)?));
+        KEYS.iter().filter_map(of_key).collect()
+    }
+}
+
+/// Indented JSON in which nothing acts on a terminal.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let json = serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?;
+        f.write_str(&escaped(&json))
+    }
+}
+
+impl Application {
+    fn new(parts: &Parts<'_>, room: &mut Room) -> Self {
+        let deployment = parts.deployment;
+        room.count("build", deployment.build.omitted());
+        Self {
+            name: fact(parts.source),
+            version: parts.version.map(fact),
+            commit: deployment.commit.clone(),
+            branch: deployment.branch.clone(),
+            dirty: deployment.is_dirty,
+            debug: deployment.is_debug,
+            installer: deployment.installer.clone(),
+            build: room.fit("build", deployment.build.entries().clone()),
+        }
+    }
+}
+
+/// The room that a line has for what an application names, and what found none.
+#[derive(Debug)]
+struct Room {
+    named_bytes: usize,
+    counters_bytes: usize,
+    omitted: BTreeMap<&'static str, u64>,
+}
+
+impl Room {
+    /// Shares a line out, so that no kind of names takes the place of another.
+    fn in_line(line_bytes_max: usize) -> Self {
+        let bytes = line_bytes_max.saturating_sub(FACTS_BYTES.min(line_bytes_max / 2));
+        let counters_bytes = bytes / 4;
+        Self {
+            named_bytes: (bytes - counters_bytes) / NAMED_KINDS,
+            counters_bytes,
+            omitted: BTreeMap::new(),
+        }
+    }
+
+    fn count(&mut self, kind: &'static str, omitted: u64) {
+        if omitted > 0 {
+            *self.omitted.entry(kind).or_default() += omitted;
+        }
+    }
+
+    fn fit<T: Serialize>(
+        &mut self,
+        kind: &'static str,
+        entries: impl IntoIterator<Item = (String, T)>,
+    ) -> BTreeMap<String, T> {
+        let Fitting { entries, omitted } = fit(entries, self.named_bytes);
+        self.count(kind, omitted);
+        entries
+    }
+
+    fn fit_counters(&mut self, counters: Value) -> BTreeMap<String, Value> {
+        let Value::Object(counters) = counters else {
+            return BTreeMap::new();
+        };
+        let counters = counters
+            .into_iter()
+            .map(|(name, value)| (cut(name, NAME_BYTES_MAX), value));
+        let Fitting { entries, omitted } = fit(counters, self.counters_bytes);
+        self.count("counters", omitted);
+        entries
+    }
+}
+
+/// Counts of names that are cut to the same one belong together.
+fn with_short_names(counts: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let mut short: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, count) in counts {
+        let sum = short.entry(cut(name, NAME_BYTES_MAX)).or_default();
+        *sum = sum.saturating_add(*count);
+    }
+    short
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The keys of a record of a report, in their order.
+const KEYS: [&str; 21] = [
+    "installation",
+    "installed",
+    "started",
+    "uptime",
+    "uuid",
+    "exported_uuid",
+    "install_timestamp",
+    "application",
+    "os",
+    "environment",
+    "hardware",
+    "machine_uptime",
+    "data",
+    "changed_settings",
+    "components",
+    "extensions",
+    "metadata",
+    "counters",
+    "errors",
+    "since",
+    "omitted",
+];
+/// The kinds of names of which each has the same room: data, build, changed settings, components,
+/// extensions, metadata, errors.
+const NAMED_KINDS: usize = 7;
+/// What all single facts take at most. A character takes up to six bytes of JSON for each of its own. Eight
+/// facts of 256 bytes (application, lifted metadata) are 12.5 KiB, seven of 128 bytes (system, processor)
+/// 5.5 KiB, the three names in the line's head 4.5 KiB, and keys, numbers and times 3 KiB.
+const FACTS_BYTES: usize = 26 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,7 @@ pub(crate) mod segment;
     reason = "tests look at the disk from outside"
 )]
 mod tests;
+pub(crate) mod volume;
 
 use std::fs::File;
 use std::io;

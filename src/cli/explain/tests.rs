@@ -34,6 +34,7 @@ impl Home {
             called: "myapp telemetry".to_owned(),
             flag: Consent::Undecided,
             when_undecided,
+            version: None,
             limits: Limits::default().total_bytes(64 << 20),
         });
         Self {

@@ -1,0 +1,186 @@
+//! People in paths: the owner's home directory, the owner's name, and whoever has a home in one of the
+//! usual directories of homes. Names are told from names that only begin alike, so `/home/al` is no part
+//! of `/home/alice`.
+
+use std::ops::Range;
+
+use super::anchors::Fingerprint;
+use super::text::Text;
+
+/// The owner's home directory, without a separator at its end.
+#[derive(Debug)]
+pub(super) struct Home(Name);
+
+/// The owner's name.
+#[derive(Debug)]
+pub(super) struct User(Name);
+
+/// A text to look for, by the first part of it that looks the same in a JSON string.
+#[derive(Debug)]
+struct Name {
+    text: String,
+    part: Range<usize>,
+}
+
+impl Home {
+    /// Returns nothing for a root, and for what is no path from a root.
+    pub(super) fn new(home: &str) -> Option<Self> {
+        let text = home.trim_end_matches(['/', '\\']);
+        let is_absolute = text.starts_with(['/', '\\']) || text.contains(":\\");
+        is_absolute.then(|| Name::new(text).map(Self))?
+    }
+
+    pub(super) fn fingerprint(&self) -> Fingerprint<'_> {
+        self.0.fingerprint()
+    }
+
+    /// Finds the home directory at the start of a path.
+    pub(super) fn find(&self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
+        let range = self.0.find(text, at)?;
+        let is_inside = text.is_before(range.start, |byte| is_of_name(byte) || is_separator(byte));
+        (!is_inside && is_end_of_name(text, range.end)).then_some(range)
+    }
+
+    pub(super) fn may_be(&self, text: Text<'_>, at: usize) -> bool {
+        self.0.may_be(text, at)
+    }
+}
+
+impl User {
+    /// Returns nothing for a name of no or one letter, and for `root`, who is nobody.
+    pub(super) fn new(user: &str) -> Option<Self> {
+        let tells = user.chars().nth(1).is_some() && user != "root";
+        tells.then(|| Name::new(user).map(Self))?
+    }
+
+    pub(super) fn fingerprint(&self) -> Fingerprint<'_> {
+        self.0.fingerprint()
+    }
+
+    /// Finds the name as a whole component of a path.
+    pub(super) fn find(&self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
+        let range = self.0.find(text, at)?;
+        let is_component = text.is_before(range.start, is_separator)
+            || text.is(range.end, is_separator) && !text.is_before(range.start, is_of_name);
+        (is_component && is_end_of_name(text, range.end)).then_some(range)
+    }
+
+    pub(super) fn may_be(&self, text: Text<'_>, at: usize) -> bool {
+        self.0.may_be(text, at)
+    }
+}
+
+impl Name {
+    /// Returns nothing for a name that a JSON string leaves nothing of.
+    fn new(text: &str) -> Option<Self> {
+        let is_kept = |letter: char| {
+            letter.is_alphanumeric() || matches!(letter, ' '..='~') && !matches!(letter, '"' | '\\')
+        };
+        let mut start = 0;
+        let part = text
+            .split_inclusive(|letter| !is_kept(letter))
+            .find_map(|part| {
+                let kept = part.trim_end_matches(|letter| !is_kept(letter)).len();
+                let range = start..start + kept;
+                start += part.len();
+                (kept > 1).then_some(range)
+            })?;
+        Some(Self {
+            text: text.to_owned(),
+            part,
+        })
+    }
+
+    fn part(&self) -> &[u8] {
+        self.text
+            .as_bytes()
+            .get(self.part.clone())
+            .unwrap_or_default()
+    }
+
+    fn fingerprint(&self) -> Fingerprint<'_> {
+        let place = |at: usize| self.part().get(at..=at).unwrap_or_default();
+        [place(0), place(1), place(2)]
+    }
+
+    fn find(&self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
+        let start = at.checked_sub(self.part.start)?;
+        text.has(start, &self.text)
+            .then(|| start..start + self.text.len())
+    }
+
+    fn may_be(&self, text: Text<'_>, at: usize) -> bool {
+        text.from(at).starts_with(self.part())
+    }
+}
+
+/// Finds the name after `/home/`, `/Users/` or `\Users\`, given the separator at its beginning. In
+/// texts that `Debug` has written, each backslash is two.
+pub(super) fn find_in_homes(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    let (separator, name_at) = homes_at(text, at)?;
+    let start = text.end_within(name_at, SEPARATORS_MAX, |byte| byte == separator);
+    if start == name_at {
+        return None;
+    }
+    let end = text.end(start, is_of_name);
+    let end = spaced_end(text, start)
+        .filter(|_| separator == b'\\')
+        .unwrap_or(end);
+    let name = text.get(start..end);
+    let stops = name.iter().rev().take_while(|&&byte| byte == b'.').count();
+    (stops < name.len()).then_some(start..end - stops)
+}
+
+pub(super) fn may_be_in_homes(text: Text<'_>, at: usize) -> bool {
+    homes_at(text, at).is_some_and(|(separator, name_at)| text.byte(name_at) == Some(separator))
+}
+
+/// Returns the separator of a directory of homes, and where the one before the name is.
+fn homes_at(text: Text<'_>, at: usize) -> Option<(u8, usize)> {
+    let directory = at + 1;
+    let directories = match text.byte(at)? {
+        b'/' => ["home", "Users"],
+        _ => ["users", "users"],
+    };
+    let separator = text.byte(at)?;
+    directories
+        .into_iter()
+        .find(|name| match separator {
+            b'/' => text.has(directory, name),
+            _ => text.has_word(directory, name),
+        })
+        .map(|name| (separator, directory + name.len()))
+}
+
+/// Returns the end of a name with spaces in it, which Windows allows: a backslash must follow.
+fn spaced_end(text: Text<'_>, start: usize) -> Option<usize> {
+    let end = text.end_within(start, NAME_BYTES_MAX, |byte| {
+        byte == b' ' || is_of_name(byte)
+    });
+    let is_name = text.byte(end) == Some(b'\\') && !text.is_before(end, |byte| byte == b' ');
+    is_name.then_some(end)
+}
+
+/// Tells whether no longer name goes on there; a full stop may end a sentence.
+fn is_end_of_name(text: Text<'_>, at: usize) -> bool {
+    let end = text.end_within(at, SEPARATORS_MAX, |byte| byte == b'.');
+    !text.is(end, is_of_name)
+}
+
+const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'/' | b'\\')
+}
+
+/// Tells whether a byte may belong to a name in a path, among those that do not rather belong to the
+/// text around it.
+const fn is_of_name(byte: u8) -> bool {
+    matches!(byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'+' | b'@' | b'~' | b'#'
+            | b'$' | b'%' | b'!' | 0x80..)
+}
+
+/// Windows allows 20 characters in the names of users, and longer ones in full names.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A backslash that was escaped four times over.
+const SEPARATORS_MAX: usize = 16;

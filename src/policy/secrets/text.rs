@@ -1,0 +1,135 @@
+//! A text as the rules see it: bytes around a place, and how far something alike goes on. Every range
+//! that a rule finds begins and ends beside ASCII, so it never splits a character.
+
+use std::ops::Range;
+
+use super::Rule;
+
+/// A text of which the part below the floor is decided: nothing there is seen any more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text<'t> {
+    bytes: &'t [u8],
+    floor: usize,
+}
+
+impl<'t> Text<'t> {
+    pub(super) fn above(bytes: &'t [u8], floor: usize) -> Self {
+        Self { bytes, floor }
+    }
+
+    pub(super) fn byte(self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    /// Returns the byte before a place, unless that is decided.
+    pub(super) fn before(self, at: usize) -> Option<u8> {
+        if at <= self.floor {
+            return None;
+        }
+        self.byte(at - 1)
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn get(self, range: Range<usize>) -> &'t [u8] {
+        self.bytes.get(range).unwrap_or_default()
+    }
+
+    pub(super) fn from(self, at: usize) -> &'t [u8] {
+        self.bytes.get(at..).unwrap_or_default()
+    }
+
+    /// Tells whether the byte at a place is one of those.
+    pub(super) fn is(self, at: usize, wanted: impl Fn(u8) -> bool) -> bool {
+        self.byte(at).is_some_and(wanted)
+    }
+
+    /// Tells whether the byte before a place is one of those, and not decided.
+    pub(super) fn is_before(self, at: usize, wanted: impl Fn(u8) -> bool) -> bool {
+        self.before(at).is_some_and(wanted)
+    }
+
+    /// Tells whether a word stands at a place, which is not decided.
+    pub(super) fn has(self, at: usize, word: &str) -> bool {
+        at >= self.floor && self.from(at).starts_with(word.as_bytes())
+    }
+
+    /// Tells the same of a word in letters of any case.
+    pub(super) fn has_word(self, at: usize, word: &str) -> bool {
+        at >= self.floor
+            && self
+                .bytes
+                .get(at..at.saturating_add(word.len()))
+                .is_some_and(|found| found.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// Returns where bytes of that kind end, from a place on.
+    pub(super) fn end(self, from: usize, wanted: impl Fn(u8) -> bool) -> usize {
+        let rest = self.from(from);
+        from + rest
+            .iter()
+            .position(|&byte| !wanted(byte))
+            .unwrap_or(rest.len())
+    }
+
+    /// Returns where bytes of that kind end, from a place on and after so many at most.
+    pub(super) fn end_within(
+        self,
+        from: usize,
+        bytes_max: usize,
+        wanted: impl Fn(u8) -> bool,
+    ) -> usize {
+        let until = from.saturating_add(bytes_max).min(self.bytes.len());
+        let part = self.get(from..until);
+        from + part
+            .iter()
+            .position(|&byte| !wanted(byte))
+            .unwrap_or(part.len())
+    }
+
+    /// Returns where bytes of that kind begin that end at a place, or the last so many of them.
+    pub(super) fn start_within(
+        self,
+        until: usize,
+        bytes_max: usize,
+        wanted: impl Fn(u8) -> bool,
+    ) -> usize {
+        let from = until.saturating_sub(bytes_max).max(self.floor);
+        let part = self.get(from..until);
+        until - part.iter().rev().take_while(|&&byte| wanted(byte)).count()
+    }
+}
+
+/// Tells whether bytes are what a rule put in place of a secret.
+pub(super) fn is_mark(bytes: &[u8]) -> bool {
+    mark_bytes(bytes) == Some(bytes.len())
+}
+
+/// Returns the length of the mark that bytes begin with.
+pub(super) fn mark_bytes(bytes: &[u8]) -> Option<usize> {
+    Rule::ALL
+        .into_iter()
+        .map(|rule| rule.replacement().as_bytes())
+        .find(|mark| mark.starts_with(b"[") && bytes.starts_with(mark))
+        .map(<[u8]>::len)
+}
+
+pub(super) const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+pub(super) const fn is_alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+/// Tells whether a byte belongs to the word of most kinds of names.
+pub(super) const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Tells whether a byte belongs to the alphabet of base64 for URLs.
+pub(super) const fn is_url_safe(byte: u8) -> bool {
+    is_word(byte) || byte == b'-'
+}

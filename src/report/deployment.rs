@@ -1,0 +1,142 @@
+//! What an application says of its installation, for the reports on it. Nothing is looked up here but the
+//! volume of the paths that it names.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::metadata::{Include, Row};
+use super::text::{Named, VALUE_BYTES_MAX, cut, fact};
+use crate::store::volume::{Volume, VolumeLimits, volume};
+
+/// What an application says of its installation: where it comes from, how it is set up, what belongs to it.
+/// All of it is optional, and what is not said is absent from the reports.
+///
+/// Names are cut after 256 bytes, values after 16 KiB, single facts (a commit, a branch, an installer) after
+/// 256 bytes; what was cut ends in `…`. Of each kind up to 1000 names are kept. Of those a report holds what
+/// fits into a line, the largest left out first, and says under `omitted` how many it left out.
+///
+/// ```
+/// use localtel::{Deployment, Include};
+///
+/// let deployment = Deployment::new()
+///     .commit("0c4a5e5")
+///     .branch("main")
+///     .dirty(false)
+///     .build("go.version", "1.25")
+///     .installer("docker")
+///     .data_path("tables", "/var/lib/myapp")
+///     .changed_setting("cache-size")
+///     .component("postgres", "17.2")
+///     .extension("postgis", false)
+///     .metadata("cloud", "ours", Include::Yes);
+/// # let _ = deployment;
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct Deployment {
+    pub(super) commit: Option<String>,
+    pub(super) branch: Option<String>,
+    pub(super) is_dirty: Option<bool>,
+    pub(super) is_debug: Option<bool>,
+    pub(super) installer: Option<String>,
+    pub(super) build: Named<String>,
+    pub(super) data_paths: Named<PathBuf>,
+    pub(super) changed_settings: Named<()>,
+    pub(super) components: Named<String>,
+    pub(super) extensions: Named<bool>,
+    pub(super) metadata: Named<Row>,
+}
+
+impl Deployment {
+    /// Starts with nothing said.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the commit that it was built from.
+    pub fn commit(mut self, commit: impl Into<String>) -> Self {
+        self.commit = Some(fact(commit));
+        self
+    }
+
+    /// Sets the branch that it was built from.
+    pub fn branch(mut self, branch: impl Into<String>) -> Self {
+        self.branch = Some(fact(branch));
+        self
+    }
+
+    /// Sets whether it was built from a tree with changes that no commit has.
+    pub fn dirty(mut self, is_dirty: bool) -> Self {
+        self.is_dirty = Some(is_dirty);
+        self
+    }
+
+    /// Sets whether it was built to be debugged.
+    pub fn debug_build(mut self, is_debug: bool) -> Self {
+        self.is_debug = Some(is_debug);
+        self
+    }
+
+    /// Sets a fact of the build, such as the compiler's version or the system that it was built on.
+    pub fn build(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.build.set(name, cut(value, VALUE_BYTES_MAX));
+        self
+    }
+
+    /// Sets what installed it: a package, an image, a script.
+    pub fn installer(mut self, installer: impl Into<String>) -> Self {
+        self.installer = Some(fact(installer));
+        self
+    }
+
+    /// Names a file or directory whose volume, bytes and files, is reported under that name; the path
+    /// itself is not. Symbolic links are not followed and other file systems are not entered. All paths
+    /// together are looked at for a second at most, up to 100,000 entries, in equal shares.
+    pub fn data_path(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        self.data_paths.set(name, path.into());
+        self
+    }
+
+    /// Names a setting that differs from its default; what it is set to is not reported.
+    pub fn changed_setting(mut self, name: impl Into<String>) -> Self {
+        self.changed_settings.set(name, ());
+        self
+    }
+
+    /// Sets the version of something that it consists of or builds upon.
+    pub fn component(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.components.set(name, cut(version, VALUE_BYTES_MAX));
+        self
+    }
+
+    /// Sets whether an extension is installed.
+    pub fn extension(mut self, name: impl Into<String>, is_installed: bool) -> Self {
+        self.extensions.set(name, is_installed);
+        self
+    }
+
+    /// Sets a row of metadata, and whether it is included in reports. The owner of the machine may change
+    /// both. Rows of [`RESERVED_KEYS`](crate::RESERVED_KEYS) stand at a report's top level.
+    pub fn metadata(
+        mut self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+        include: Include,
+    ) -> Self {
+        self.metadata.set(key, Row::new(value, include));
+        self
+    }
+
+    /// Returns the commit that it was built from, and what installed it, for records of commands.
+    pub(crate) fn built_and_installed(&self) -> (Option<String>, Option<String>) {
+        (self.commit.clone(), self.installer.clone())
+    }
+
+    /// Counts what lies below the paths that were named, all of them together within the limits.
+    pub(crate) fn volumes(&self, limits: VolumeLimits) -> BTreeMap<String, Volume> {
+        let paths = self.data_paths.entries();
+        let share = limits.share(paths.len());
+        let measure = |(name, path): (&String, &PathBuf)| (name.clone(), volume(path, share));
+        paths.iter().map(measure).collect()
+    }
+}

@@ -1,0 +1,344 @@
+//! What an application runs on: facts of the operating system and of the hardware, as far as they can be
+//! known without privilege. They name no user, no host and no address. Those that every system has come
+//! from `sysinfo`, which is asked for no process; the others from files that Linux keeps, each read through
+//! `store::disk` within a bound, and parsed by pure functions.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, System};
+
+use super::surroundings::{Container, ContainerMarks, CpuMark, MachineMarks, VirtualMachine};
+use super::text::cut;
+use crate::environment::Environment;
+use crate::store::disk;
+
+/// What an application runs on, as it was when it was looked at.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Machine {
+    pub(crate) os: Os,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) hardware: Hardware,
+    /// For how many seconds it has been running.
+    pub(crate) uptime_seconds: Option<u64>,
+}
+
+/// Facts of the operating system.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Os {
+    /// The kind of system: `linux`, `macos`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) family: Option<String>,
+    /// The name of the distribution in one word: `debian`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) distribution: Option<String>,
+    /// `Debian GNU/Linux`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// `12`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+    /// The version with the name of the release: `12 (bookworm)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) release: Option<String>,
+    /// `Debian GNU/Linux 12 (bookworm)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pretty_name: Option<String>,
+    /// The kernel's release: `6.1.0-28-amd64`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kernel: Option<String>,
+    /// The architecture that the application was built for: `x86_64`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) arch: Option<String>,
+    /// The size of its pointers in bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pointer_width: Option<u32>,
+}
+
+/// What it all runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Surroundings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) container: Option<Container>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) virtual_machine: Option<VirtualMachine>,
+}
+
+/// Facts of the hardware.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(crate) struct Hardware {
+    /// The processors that the system sees, each thread of a core counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpus: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cores: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sockets: Option<usize>,
+    /// The name of the first processor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    /// The highest frequency of the first processor, or where that is unknown its frequency now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mhz: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_total_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_available_bytes: Option<u64>,
+    /// The load averages of 1, 5 and 15 minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) load: Option<[f64; 3]>,
+}
+
+impl Machine {
+    /// Looks at the machine. It opens files for reading and nothing else, and takes about a millisecond.
+    pub(crate) fn look(environment: &Environment) -> Self {
+        let cpuinfo = text_of("/proc/cpuinfo", CPUINFO_BYTES_MAX).unwrap_or_default();
+        let kernel = System::kernel_version().ok();
+        Self {
+            surroundings: Surroundings {
+                container: look_for_container(environment, kernel.clone()).container(),
+                virtual_machine: look_for_hypervisor(&cpuinfo).virtual_machine(),
+            },
+            os: look_at_os(kernel),
+            hardware: look_at_hardware(&cpuinfo),
+            uptime_seconds: System::uptime().ok(),
+        }
+    }
+}
+
+fn look_at_os(kernel: Option<String>) -> Os {
+    let os_release = OS_RELEASES
+        .iter()
+        .find_map(|path| text_of(path, OS_RELEASE_BYTES_MAX))
+        .unwrap_or_default();
+    Os {
+        family: known(std::env::consts::OS),
+        distribution: known(System::distribution_id()),
+        name: System::name().ok().and_then(known),
+        version: System::os_version().ok().and_then(known),
+        release: os_release_value(&os_release, "VERSION").and_then(known),
+        pretty_name: os_release_value(&os_release, "PRETTY_NAME")
+            .or_else(|| System::long_os_version().ok())
+            .and_then(known),
+        kernel: kernel.and_then(known),
+        arch: known(std::env::consts::ARCH),
+        pointer_width: Some(usize::BITS),
+    }
+}
+
+fn look_for_container(environment: &Environment, kernel: Option<String>) -> ContainerMarks {
+    ContainerMarks {
+        has_docker_file: disk::is_there("/.dockerenv"),
+        has_podman_file: disk::is_there("/run/.containerenv"),
+        has_kubernetes_variable: environment.is_in_kubernetes(),
+        manager: text_of("/run/systemd/container", WORD_BYTES_MAX),
+        cgroup: text_of("/proc/self/cgroup", CGROUP_BYTES_MAX),
+        kernel,
+    }
+}
+
+fn look_for_hypervisor(cpuinfo: &str) -> MachineMarks {
+    let word_of = |path| text_of(path, WORD_BYTES_MAX);
+    MachineMarks {
+        vendor: word_of("/sys/class/dmi/id/sys_vendor"),
+        product: word_of("/sys/class/dmi/id/product_name"),
+        hypervisor: word_of("/sys/hypervisor/type"),
+        xen_capabilities: word_of("/proc/xen/capabilities"),
+        device_tree: word_of("/proc/device-tree/hypervisor/compatible"),
+        cpu: CpuMark::of(cpuinfo),
+    }
+}
+
+fn look_at_hardware(cpuinfo: &str) -> Hardware {
+    // Of the processors it is asked for their names alone: Linux takes long to tell all frequencies.
+    let system = System::new().ok().map(|mut system| {
+        system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+        system.refresh_cpu_list(CpuRefreshKind::nothing());
+        system
+    });
+    let cpus = system.as_ref().map_or(&[][..], System::cpus);
+    let memory = |bytes: fn(&System) -> u64| system.as_ref().map(bytes).filter(|bytes| *bytes > 0);
+    let load = System::load_average().ok();
+    Hardware {
+        cpus: Some(cpus.len()).filter(|count| *count > 0),
+        cores: System::physical_core_count()
+            .ok()
+            .filter(|count| *count > 0),
+        sockets: sockets(cpuinfo),
+        model: cpus.first().and_then(|cpu| known(cpu.brand())),
+        mhz: text_of(MAX_KHZ, WORD_BYTES_MAX)
+            .and_then(|khz| mhz_of_khz(&khz))
+            .or_else(|| mhz_of_cpuinfo(cpuinfo)),
+        memory_total_bytes: memory(System::total_memory),
+        memory_available_bytes: memory(System::available_memory),
+        load: load.and_then(|load| plausible_load([load.one, load.five, load.fifteen])),
+    }
+}
+
+fn text_of(path: &str, bytes_max: u64) -> Option<String> {
+    let bytes = disk::read_of_system(path, bytes_max)?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Returns a text within its bound, if it says anything.
+fn known(text: impl Into<String>) -> Option<String> {
+    let text = text.into();
+    let trimmed = text.trim_matches(|end: char| end.is_whitespace() || end == '\'' || end == '\0');
+    (!trimmed.is_empty()).then(|| cut(trimmed, TEXT_BYTES_MAX))
+}
+
+/// Returns a value of an `os-release` file, which has the quotes of a shell.
+fn os_release_value(text: &str, name: &str) -> Option<String> {
+    let assigned = |line: &str| {
+        let (key, value) = line.trim().split_once('=')?;
+        (key == name).then(|| value.to_owned())
+    };
+    let value = text.lines().find_map(assigned)?;
+    let quoted = |quote| {
+        value
+            .strip_prefix(quote)
+            .and_then(|value| value.strip_suffix(quote))
+    };
+    if let Some(plain) = quoted('\'') {
+        return Some(plain.to_owned());
+    }
+    let mut out = String::new();
+    let mut characters = quoted('"').unwrap_or(&value).chars();
+    while let Some(character) = characters.next() {
+        let meant = match character {
+            '\\' => characters.next(),
+            plain => Some(plain),
+        };
+        out.extend(meant);
+    }
+    Some(out)
+}
+
+/// Counts the sockets that `/proc/cpuinfo` names; ARM names none.
+fn sockets(cpuinfo: &str) -> Option<usize> {
+    let ids: BTreeSet<u64> = values(cpuinfo, "physical id")
+        .filter_map(|id| id.parse().ok())
+        .collect();
+    (!ids.is_empty()).then_some(ids.len())
+}
+
+fn mhz_of_cpuinfo(cpuinfo: &str) -> Option<u64> {
+    let mhz = values(cpuinfo, "cpu MHz").next()?;
+    // Its thousandths say nothing.
+    let whole = mhz.split_once('.').map_or(mhz, |(whole, _)| whole);
+    whole.parse().ok().filter(|mhz| *mhz > 0)
+}
+
+fn mhz_of_khz(khz: &str) -> Option<u64> {
+    let khz: u64 = khz.trim().parse().ok()?;
+    Some(khz / 1000).filter(|mhz| *mhz > 0)
+}
+
+fn values<'a>(cpuinfo: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    cpuinfo.lines().filter_map(move |line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then_some(value.trim())
+    })
+}
+
+/// Returns the load if it can be one.
+fn plausible_load(load: [f64; 3]) -> Option<[f64; 3]> {
+    load.iter()
+        .all(|load| load.is_finite() && *load >= 0.0)
+        .then_some(load)
+}
+
+/// Where the file that describes the system lies, the first that is there.
+const OS_RELEASES: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
+/// The highest frequency of the first processor in kHz.
+const MAX_KHZ: &str = "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq";
+/// 2000 processors of 2 KiB each.
+const CPUINFO_BYTES_MAX: u64 = 4 << 20;
+/// Such files have a few hundred bytes.
+const OS_RELEASE_BYTES_MAX: u64 = 64 * 1024;
+/// A dozen hierarchies with a path each.
+const CGROUP_BYTES_MAX: u64 = 64 * 1024;
+/// Files of one word.
+const WORD_BYTES_MAX: u64 = 256;
+/// No system's name is longer.
+const TEXT_BYTES_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn os_release_is_read_with_the_quotes_of_a_shell() {
+        let text =
+            "# x\nPRETTY_NAME=\"Ma\\\"in \\$1\"\nVERSION='12 (bookworm)'\nID=debian\nNAME=\"open\n";
+        let value = |name| os_release_value(text, name);
+        assert_eq!(value("PRETTY_NAME").as_deref(), Some("Ma\"in $1"));
+        assert_eq!(value("VERSION").as_deref(), Some("12 (bookworm)"));
+        assert_eq!(value("ID").as_deref(), Some("debian"));
+        assert_eq!(value("NAME").as_deref(), Some("\"open"));
+        assert_eq!(value("VERSION_ID"), None);
+    }
+
+    #[test]
+    fn distinct_physical_ids_are_sockets() {
+        let two = "physical id\t: 0\n\nphysical id\t: 1\n\nphysical id\t: 0\nphysical id : x\n";
+        assert_eq!(sockets(two), Some(2));
+        assert_eq!(sockets("Features : fp\n"), None);
+    }
+
+    #[test]
+    fn frequencies_are_whole_and_never_zero() {
+        assert_eq!(
+            mhz_of_cpuinfo("cpu MHz\t\t: 2596.096\ncpu MHz : 1\n"),
+            Some(2596)
+        );
+        assert_eq!(mhz_of_cpuinfo("cpu MHz : 0.000\n"), None);
+        assert_eq!(mhz_of_cpuinfo("cpu MHz : fast\n"), None);
+        assert_eq!(mhz_of_khz("3600000\n"), Some(3600));
+        assert_eq!(mhz_of_khz("-1"), None);
+    }
+
+    #[test]
+    fn a_load_that_is_no_number_is_unknown() {
+        assert_eq!(plausible_load([0.5, 0.0, 12.0]), Some([0.5, 0.0, 12.0]));
+        assert_eq!(plausible_load([0.5, f64::NAN, 1.0]), None);
+        assert_eq!(plausible_load([f64::INFINITY, 0.0, 0.0]), None);
+        assert_eq!(plausible_load([-1.0, 0.0, 0.0]), None);
+    }
+
+    #[test]
+    fn a_text_is_bounded_and_one_that_says_nothing_is_unknown() {
+        assert_eq!(known(" \n\0"), None);
+        assert_eq!(known("'debian'\n").as_deref(), Some("debian"));
+        assert_eq!(
+            known("x".repeat(10 << 20)).map(|text| text.len()),
+            Some(131)
+        );
+    }
+
+    #[test]
+    fn this_machine_is_known_and_looking_takes_little_time() {
+        let environment = Environment::made_up("myapp", &[]);
+        let started = std::time::Instant::now();
+        let machine = Machine::look(&environment);
+        assert!(started.elapsed() < std::time::Duration::from_secs(2));
+        assert!(machine.os.kernel.is_some() && machine.os.pretty_name.is_some());
+        let hardware = &machine.hardware;
+        assert!(hardware.cpus >= hardware.cores.or(Some(1)), "{hardware:?}");
+        assert!(hardware.memory_total_bytes > hardware.memory_available_bytes);
+        assert!(machine.uptime_seconds > Some(0) && hardware.load.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_of_a_system_makes_a_parser_panic(text in "[a-z:= \n\"'\\\\\0-9\u{fffd}]{0,200}") {
+            let _: (Option<usize>, Option<u64>) = (sockets(&text), mhz_of_cpuinfo(&text));
+            let _: Option<u64> = mhz_of_khz(&text);
+            let _: CpuMark = CpuMark::of(&text);
+            let name = text.split('=').next().unwrap_or("");
+            drop(os_release_value(&text, name));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Metadata: rows of a key, a value and whether it is included in reports. The application sets them, and
+//! the owner of the machine has the last word on each. Where the owner's changes are kept is `policy`'s.
+
+use std::collections::BTreeMap;
+
+use super::text::{NAME_BYTES_MAX, VALUE_BYTES_MAX, cut};
+
+/// The keys whose rows stand at a report's top level and not in its `metadata`, as in `TimescaleDB`'s:
+/// which instance it is, which lineage of copies and restores it belongs to, and when it was installed.
+/// They say what the application knows; the report's own `installation` and `installed` stand beside them.
+pub const RESERVED_KEYS: [&str; 3] = ["uuid", "exported_uuid", "install_timestamp"];
+
+/// Whether a row of metadata is included in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it is included or it is not")]
+pub enum Include {
+    /// It is.
+    Yes,
+    /// It is not, until the owner of the machine includes it.
+    No,
+}
+
+impl From<bool> for Include {
+    fn from(is_included: bool) -> Self {
+        if is_included { Self::Yes } else { Self::No }
+    }
+}
+
+/// A value and whether it is included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) value: String,
+    pub(super) include: Include,
+}
+
+impl Row {
+    pub(super) fn new(value: impl Into<String>, include: Include) -> Self {
+        Self {
+            value: cut(value, VALUE_BYTES_MAX),
+            include,
+        }
+    }
+}
+
+/// What the owner of the machine changes in a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OwnerMetadata {
+    /// Another value; without one the application's stays.
+    pub(crate) value: Option<String>,
+    /// Whether it is included; without that the application's choice stays, and a row that only the owner
+    /// has is included: there is no other reason to write it.
+    pub(crate) include: Option<Include>,
+}
+
+/// Returns the keys and values that are included once the owner has changed the application's rows.
+pub(super) fn included(
+    rows: &BTreeMap<String, Row>,
+    changes: &BTreeMap<String, OwnerMetadata>,
+) -> BTreeMap<String, String> {
+    let mut rows = rows.clone();
+    for (key, change) in changes {
+        let key = cut(key, NAME_BYTES_MAX);
+        match (rows.get_mut(&key), &change.value) {
+            (Some(row), value) => {
+                row.include = change.include.unwrap_or(row.include);
+                if let Some(value) = value {
+                    row.value = cut(value, VALUE_BYTES_MAX);
+                }
+            }
+            (None, Some(value)) => {
+                let include = change.include.unwrap_or(Include::Yes);
+                rows.insert(key, Row::new(value, include));
+            }
+            (None, None) => {}
+        }
+    }
+    rows.into_iter()
+        .filter(|(_, row)| row.include == Include::Yes)
+        .map(|(key, row)| (key, row.value))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(change: (&str, Option<&str>, Option<Include>)) -> String {
+        let rows = BTreeMap::from([
+            ("cloud".to_owned(), Row::new("ours", Include::Yes)),
+            ("team".to_owned(), Row::new("db", Include::No)),
+        ]);
+        let (key, value, include) = change;
+        let change = OwnerMetadata {
+            value: value.map(str::to_owned),
+            include,
+        };
+        let included = included(&rows, &BTreeMap::from([(key.to_owned(), change)]));
+        let rows = included.iter().map(|(key, value)| format!("{key}={value}"));
+        rows.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_owner_has_the_last_word_on_each_row() {
+        let cases = [
+            (("cloud", None, None), "cloud=ours"),
+            (("cloud", Some("mine"), None), "cloud=mine"),
+            (("cloud", None, Some(Include::No)), ""),
+            (("team", Some("x"), None), "cloud=ours"),
+            (("team", None, Some(Include::Yes)), "cloud=ours team=db"),
+            (("rack", Some("7"), None), "cloud=ours rack=7"),
+            (("rack", Some("7"), Some(Include::No)), "cloud=ours"),
+            (("rack", None, Some(Include::Yes)), "cloud=ours"),
+        ];
+        for (change, expected) in cases {
+            assert_eq!(with(change), expected, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_key_is_the_same_key_to_application_and_owner() {
+        let key = "k".repeat(1000);
+        let rows = BTreeMap::from([(cut(&key, NAME_BYTES_MAX), Row::new("1", Include::Yes))]);
+        let change = OwnerMetadata {
+            value: None,
+            include: Some(Include::No),
+        };
+        assert!(included(&rows, &BTreeMap::from([(key, change)])).is_empty());
+    }
+}

@@ -1,0 +1,191 @@
+//! The texts of a report: bounded when they come in, so that no value costs another its place, and
+//! harmless to look at when they go out. What they mean is `deployment`'s and `machine`'s.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::encode::is_unsafe_to_show;
+
+/// Named values, as many as are kept; those beyond that are counted.
+#[derive(Debug, Clone)]
+pub(super) struct Named<T> {
+    entries: BTreeMap<String, T>,
+    omitted: u64,
+}
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            omitted: 0,
+        }
+    }
+}
+
+impl<T> Named<T> {
+    /// Sets a value; an earlier one of the same name is replaced.
+    pub(super) fn set(&mut self, name: impl Into<String>, value: T) {
+        let name = cut(name, NAME_BYTES_MAX);
+        if self.entries.len() < ENTRIES_MAX || self.entries.contains_key(&name) {
+            self.entries.insert(name, value);
+        } else {
+            self.omitted = self.omitted.saturating_add(1);
+        }
+    }
+
+    /// Returns the values that were kept.
+    pub(super) fn entries(&self) -> &BTreeMap<String, T> {
+        &self.entries
+    }
+
+    /// Returns how many values found no place.
+    pub(super) fn omitted(&self) -> u64 {
+        self.omitted
+    }
+}
+
+/// What of some named values fits in a report, and how many do not.
+#[derive(Debug)]
+pub(super) struct Fitting<T> {
+    /// What fits.
+    pub(super) entries: BTreeMap<String, T>,
+    /// How many do not.
+    pub(super) omitted: u64,
+}
+
+/// Keeps as many entries as fit into so many bytes of JSON. The largest go first: whoever is too large
+/// costs nobody else a place.
+pub(super) fn fit<T: Serialize>(
+    entries: impl IntoIterator<Item = (String, T)>,
+    bytes_max: usize,
+) -> Fitting<T> {
+    let mut sized: Vec<_> = entries
+        .into_iter()
+        .map(|(name, value)| (json_bytes(&name) + json_bytes(&value) + 2, name, value))
+        .collect();
+    sized.sort_by(|(one, one_name, _), (other, other_name, _)| {
+        (one, one_name).cmp(&(other, other_name))
+    });
+    let count = sized.len();
+    let mut bytes_left = bytes_max;
+    let fitting = sized.into_iter().take(ENTRIES_MAX);
+    let entries: BTreeMap<_, _> = fitting
+        .map_while(|(bytes, name, value)| {
+            bytes_left = bytes_left.checked_sub(bytes)?;
+            Some((name, value))
+        })
+        .collect();
+    Fitting {
+        omitted: (count - entries.len()) as u64,
+        entries,
+    }
+}
+
+/// Returns the bytes that a value takes in a line, where what is unsafe to show is escaped.
+fn json_bytes(value: &impl Serialize) -> usize {
+    // What has no JSON has no place in a report, however large that is.
+    serde_json::to_string(value).map_or(usize::MAX / 4, |json| escaped(&json).len())
+}
+
+/// Escapes what JSON leaves as it is and a terminal does not. Outside of strings, JSON has no such
+/// characters but newlines, which stay.
+pub(super) fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character == '\n' || !is_unsafe_to_show(character) {
+            out.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a string does not fail.
+            let _infallible = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out
+}
+
+/// Cuts a text at a character boundary; one that was cut ends in `…`.
+pub(super) fn cut(text: impl Into<String>, bytes_max: usize) -> String {
+    let mut text = text.into();
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// Cuts a text to what a single fact may take.
+pub(super) fn fact(text: impl Into<String>) -> String {
+    cut(text, FACT_BYTES_MAX)
+}
+
+/// The longest name in bytes: as long as the names of properties.
+pub(super) const NAME_BYTES_MAX: usize = 256;
+/// The longest value in bytes: as long as the default limit of strings in a line.
+pub(super) const VALUE_BYTES_MAX: usize = 16 * 1024;
+/// The longest single fact in bytes. Versions, commits and models are far shorter.
+pub(super) const FACT_BYTES_MAX: usize = 256;
+/// More names than anybody reads.
+pub(super) const ENTRIES_MAX: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character_boundary_and_gives_its_memory_back() {
+        assert_eq!(cut("aä", 2), "a…");
+        assert_eq!(cut("aä", 3), "aä");
+        assert!(cut("x".repeat(10 << 20), 10).capacity() < 100);
+    }
+
+    #[test]
+    fn the_last_of_equal_names_wins_and_those_beyond_the_bound_are_counted() {
+        let mut named = Named::default();
+        for number in 0..ENTRIES_MAX + 5 {
+            named.set(format!("n{number}"), number);
+        }
+        named.set("n0", 7);
+        assert_eq!(named.entries().len(), ENTRIES_MAX);
+        assert_eq!(named.omitted(), 5);
+        assert_eq!(named.entries().get("n0"), Some(&7));
+    }
+
+    #[test]
+    fn what_is_too_large_costs_nobody_else_a_place() {
+        let entries = [("a", "x".repeat(100)), ("b", "y".to_owned())];
+        let entries = entries.map(|(name, value)| (name.to_owned(), value));
+        let fitting = fit(entries, 50);
+        assert_eq!(
+            fitting.entries.keys().collect::<Vec<_>>(),
+            [&"b".to_owned()]
+        );
+        assert_eq!(fitting.omitted, 1);
+    }
+
+    proptest! {
+        #[test]
+        fn what_fits_is_as_small_as_it_must_be_and_nothing_goes_uncounted(
+            entries in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..20),
+            bytes_max in 0_usize..400,
+        ) {
+            let count = entries.len() as u64;
+            let fitting = fit(entries, bytes_max);
+            let json = escaped(&serde_json::to_string(&fitting.entries).unwrap());
+            prop_assert!(json.len() <= bytes_max + 2);
+            prop_assert_eq!(fitting.entries.len() as u64 + fitting.omitted, count);
+        }
+
+        #[test]
+        fn escaped_json_is_safe_and_means_the_same(text in any::<String>()) {
+            let json = escaped(&serde_json::to_string(&text).unwrap());
+            prop_assert!(!json.chars().any(is_unsafe_to_show));
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! How much lies below a path that an application names: bytes and files, seen from outside and within
+//! bounds. No file is opened, no symbolic link followed and no other file system entered. Which paths are
+//! measured is `report`'s business; how a directory is looked into is `disk`'s.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::disk::{FileId, Folder, Kind, Sight};
+
+/// How much lies below a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Volume {
+    /// What was counted.
+    Measured(Measured),
+    /// Why nothing could be counted.
+    Unknown(String),
+}
+
+/// What was counted below a path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Measured {
+    /// The sizes of all files together; one with several names counts once.
+    pub(crate) bytes: u64,
+    /// The regular files.
+    pub(crate) files: u64,
+    /// The directories that could not be looked into.
+    pub(crate) unreadable: u64,
+    /// What ended the counting before its end, so that the numbers are too low.
+    pub(crate) cut_short: Option<CutShort>,
+}
+
+/// Which bound ended a count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CutShort {
+    /// More directories waited than are remembered.
+    Directories,
+    /// There were more entries.
+    Entries,
+    /// It took longer.
+    Time,
+}
+
+/// How much may be looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VolumeLimits {
+    /// How many entries of directories.
+    pub(crate) entries_max: u64,
+    /// For how long.
+    pub(crate) duration_max: Duration,
+}
+
+impl Default for VolumeLimits {
+    fn default() -> Self {
+        Self {
+            entries_max: ENTRIES_MAX,
+            duration_max: DURATION_MAX,
+        }
+    }
+}
+
+impl VolumeLimits {
+    /// Returns the share of one of `paths`, so that all of them together stay within these limits.
+    pub(crate) fn share(self, paths: usize) -> Self {
+        let paths = u32::try_from(paths).unwrap_or(u32::MAX).max(1);
+        Self {
+            entries_max: self.entries_max / u64::from(paths),
+            duration_max: self.duration_max / paths,
+        }
+    }
+}
+
+/// Counts what lies below a path; a file is its own size.
+pub(crate) fn volume(path: &Path, limits: VolumeLimits) -> Volume {
+    let sight = match Sight::of(path) {
+        Ok(sight) => sight,
+        Err(error) => return Volume::Unknown(error.to_string()),
+    };
+    match sight.kind {
+        Kind::Directory => match Walk::start(path, limits) {
+            Ok(walk) => Volume::Measured(walk.finish()),
+            Err(error) => Volume::Unknown(error.to_string()),
+        },
+        Kind::File => Volume::Measured(Measured {
+            bytes: sight.bytes,
+            files: 1,
+            ..Measured::default()
+        }),
+        Kind::Other => Volume::Unknown("it is neither a file nor a directory".to_owned()),
+        Kind::Symlink => Volume::Unknown(
+            "it is a symbolic link, which is not followed; name what it leads to".to_owned(),
+        ),
+    }
+}
+
+/// A walk through the directories below one, never with more than two of them open: the host needs its
+/// descriptors itself.
+#[derive(Debug)]
+struct Walk {
+    root: Folder,
+    root_id: FileId,
+    /// Directories still to be looked into, from the root.
+    waiting: Vec<PathBuf>,
+    waiting_bytes: usize,
+    /// Directories, which bind mounts may show again, and files of several names.
+    seen: HashSet<FileId>,
+    entries_left: u64,
+    until: Option<Instant>,
+    measured: Measured,
+}
+
+impl Walk {
+    fn start(path: &Path, limits: VolumeLimits) -> io::Result<Self> {
+        let root = Folder::open(path)?;
+        let root_id = root.sight()?.id;
+        Ok(Self {
+            root,
+            root_id,
+            waiting: vec![PathBuf::from(".")],
+            waiting_bytes: ".".len(),
+            seen: HashSet::new(),
+            entries_left: limits.entries_max,
+            until: Instant::now().checked_add(limits.duration_max),
+            measured: Measured::default(),
+        })
+    }
+
+    fn finish(mut self) -> Measured {
+        let mut cut_short = None;
+        while cut_short.is_none()
+            && let Some(path) = self.waiting.pop()
+        {
+            self.waiting_bytes -= path.as_os_str().len();
+            match self.root.open_below(&path) {
+                Ok(folder) if self.is_new_here(&folder) => {
+                    cut_short = self.look_into(&folder, &path).err();
+                }
+                // Somebody put another one in its place, or it was counted before.
+                Ok(_) => {}
+                Err(error) => self.miss(&error),
+            }
+        }
+        self.measured.cut_short = cut_short;
+        self.measured
+    }
+
+    fn is_new_here(&mut self, folder: &Folder) -> bool {
+        folder
+            .sight()
+            .is_ok_and(|sight| sight.id.is_beside(self.root_id) && self.seen.insert(sight.id))
+    }
+
+    fn look_into(&mut self, folder: &Folder, path: &Path) -> Result<(), CutShort> {
+        let entries = match folder.entries() {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.miss(&error);
+                return Ok(());
+            }
+        };
+        for entry in entries {
+            let (name, sight) = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.miss(&error);
+                    return Ok(());
+                }
+            };
+            self.entries_left = self.entries_left.checked_sub(1).ok_or(CutShort::Entries)?;
+            if self.until.is_some_and(|until| Instant::now() >= until) {
+                return Err(CutShort::Time);
+            }
+            // What vanished in between is no longer there to be counted.
+            let Ok(sight) = sight else { continue };
+            match sight.kind {
+                Kind::Directory if sight.id.is_beside(self.root_id) => {
+                    self.wait(path.join(name))?;
+                }
+                Kind::File if !sight.has_other_names || self.seen.insert(sight.id) => {
+                    self.measured.bytes = self.measured.bytes.saturating_add(sight.bytes);
+                    self.measured.files += 1;
+                }
+                Kind::Directory | Kind::File | Kind::Other | Kind::Symlink => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, path: PathBuf) -> Result<(), CutShort> {
+        self.waiting_bytes += path.as_os_str().len();
+        if self.waiting_bytes > WAITING_BYTES_MAX {
+            return Err(CutShort::Directories);
+        }
+        self.waiting.push(path);
+        Ok(())
+    }
+
+    fn miss(&mut self, error: &io::Error) {
+        if error.kind() != io::ErrorKind::NotFound {
+            self.measured.unreadable += 1;
+        }
+    }
+}
+
+/// A look at an entry takes about a microsecond where its directory is cached, so this many take a tenth
+/// of a second; the ids of as many files of several names take 2 MiB.
+const ENTRIES_MAX: u64 = 100_000;
+/// Where directories are not cached, this bounds what a disk is made to do.
+const DURATION_MAX: Duration = Duration::from_secs(1);
+/// 40,000 waiting directories of 100 bytes each.
+const WAITING_BYTES_MAX: usize = 4 << 20;
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make the files")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn measure(path: &Path) -> Measured {
+        measure_within(path, VolumeLimits::default())
+    }
+
+    fn measure_within(path: &Path, limits: VolumeLimits) -> Measured {
+        match volume(path, limits) {
+            Volume::Measured(measured) => measured,
+            Volume::Unknown(reason) => panic!("{reason}"),
+        }
+    }
+
+    fn reason(path: &Path) -> String {
+        match volume(path, VolumeLimits::default()) {
+            Volume::Measured(measured) => panic!("{measured:?}"),
+            Volume::Unknown(reason) => reason,
+        }
+    }
+
+    fn tree() -> TempDir {
+        let place = TempDir::new().unwrap();
+        fs::create_dir_all(place.path().join("a/b/c")).unwrap();
+        fs::write(place.path().join("one"), [0; 10]).unwrap();
+        fs::write(place.path().join("a/two"), [0; 20]).unwrap();
+        fs::write(place.path().join("a/b/c/three"), [0; 30]).unwrap();
+        place
+    }
+
+    #[test]
+    fn files_at_every_depth_are_counted() {
+        let expected = Measured {
+            bytes: 60,
+            files: 3,
+            ..Measured::default()
+        };
+        assert_eq!(measure(tree().path()), expected);
+    }
+
+    #[test]
+    fn a_file_is_its_own_size() {
+        let place = tree();
+        let measured = measure(&place.path().join("a/two"));
+        assert_eq!((measured.bytes, measured.files), (20, 1));
+    }
+
+    #[test]
+    fn a_file_of_several_names_counts_once() {
+        let place = tree();
+        fs::hard_link(place.path().join("one"), place.path().join("a/again")).unwrap();
+        fs::hard_link(place.path().join("one"), place.path().join("a/b/again")).unwrap();
+        let measured = measure(place.path());
+        assert_eq!((measured.bytes, measured.files), (60, 3));
+    }
+
+    #[test]
+    fn symbolic_links_are_neither_followed_nor_counted() {
+        let place = tree();
+        symlink(place.path(), place.path().join("a/b/up")).unwrap();
+        symlink("/", place.path().join("root")).unwrap();
+        symlink("loop", place.path().join("loop")).unwrap();
+        assert_eq!(measure(place.path()), measure(tree().path()));
+    }
+
+    #[test]
+    fn a_path_that_is_a_symbolic_link_is_a_reason() {
+        let place = tree();
+        let link = place.path().join("link");
+        symlink(place.path().join("a"), &link).unwrap();
+        assert!(reason(&link).contains("symbolic link"));
+    }
+
+    #[test]
+    fn what_is_missing_or_no_path_at_all_is_a_reason() {
+        assert!(reason(Path::new("/no/such/place")).contains("No such file"));
+        assert!(reason(Path::new("")).contains("No such file"));
+        assert!(reason(Path::new("a\0b")).contains("nvalid"));
+        assert!(reason(Path::new(&"x".repeat(10 << 20))).contains("too long"));
+    }
+
+    #[test]
+    fn a_device_is_a_reason() {
+        assert!(reason(Path::new("/dev/null")).contains("neither"));
+    }
+
+    #[test]
+    fn a_count_ends_after_its_entries() {
+        let limits = VolumeLimits {
+            entries_max: 2,
+            ..VolumeLimits::default()
+        };
+        let measured = measure_within(tree().path(), limits);
+        assert_eq!(measured.cut_short, Some(CutShort::Entries));
+    }
+
+    #[test]
+    fn a_count_of_exactly_its_entries_is_whole() {
+        let limits = VolumeLimits {
+            entries_max: 6,
+            ..VolumeLimits::default()
+        };
+        assert_eq!(measure_within(tree().path(), limits).cut_short, None);
+    }
+
+    #[test]
+    fn a_count_ends_after_its_time() {
+        let limits = VolumeLimits {
+            duration_max: Duration::ZERO,
+            ..VolumeLimits::default()
+        };
+        let measured = measure_within(tree().path(), limits);
+        assert_eq!(measured.cut_short, Some(CutShort::Time));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_files_of_processes_end_it_within_its_bounds() {
+        let started = Instant::now();
+        let measured = measure(Path::new("/proc"));
+        assert!(measured.files > 100, "{measured:?}");
+        assert!(started.elapsed() < 5 * DURATION_MAX);
+    }
+
+    #[test]
+    fn a_deep_tree_is_counted_to_its_end_or_missed_and_said_so() {
+        let place = TempDir::new().unwrap();
+        let deep: PathBuf = (0..300).map(|_| "a234567").collect();
+        fs::create_dir_all(place.path().join(&deep)).unwrap();
+        fs::write(place.path().join(&deep).join("x"), [0; 7]).unwrap();
+        assert_eq!(measure(place.path()).bytes, 7);
+    }
+
+    #[test]
+    fn an_unreadable_directory_is_counted_as_such() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let place = tree();
+        let shut = place.path().join("a");
+        fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
+        let measured = measure(place.path());
+        fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).unwrap();
+        // Nothing is unreadable to root.
+        let is_root = super::super::disk::effective_user() == 0;
+        assert_eq!(measured.unreadable, u64::from(!is_root));
+        assert_eq!(measured.files, if is_root { 3 } else { 1 });
+    }
+
+    #[test]
+    fn all_shares_together_stay_within_the_limits() {
+        let share = VolumeLimits::default().share(7);
+        assert!(share.entries_max * 7 <= ENTRIES_MAX && share.duration_max * 7 <= DURATION_MAX);
+        assert_eq!(VolumeLimits::default().share(0).entries_max, ENTRIES_MAX);
+    }
+}
