@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::metadata::{Include, Row};
 use super::text::{Named, VALUE_BYTES_MAX, cut, fact};
-use crate::store::volume::{Volume, VolumeLimits, volume};
+use crate::store::volume::{Volume, VolumeLimits, volumes};
 
 /// What an application says of its installation: where it comes from, how it is set up, what belongs to it.
 /// All of it is optional, and what is not said is absent from the reports.
@@ -91,7 +91,7 @@ impl Deployment {
 
     /// Names a file or directory whose volume, bytes and files, is reported under that name; the path
     /// itself is not. Symbolic links are not followed and other file systems are not entered. All paths
-    /// together are looked at for a second at most, up to 100,000 entries, in equal shares.
+    /// together are looked at for a second at most, up to 100,000 entries, in fair shares.
     pub fn data_path(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         self.data_paths.set(name, path.into());
         self
@@ -134,9 +134,6 @@ impl Deployment {
 
     /// Counts what lies below the paths that were named, all of them together within the limits.
     pub(crate) fn volumes(&self, limits: VolumeLimits) -> BTreeMap<String, Volume> {
-        let paths = self.data_paths.entries();
-        let share = limits.share(paths.len());
-        let measure = |(name, path): (&String, &PathBuf)| (name.clone(), volume(path, share));
-        paths.iter().map(measure).collect()
+        volumes(self.data_paths.entries(), limits)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
 
 use serde::Serialize;
 
@@ -63,7 +64,12 @@ pub(super) fn fit<T: Serialize>(
 ) -> Fitting<T> {
     let mut sized: Vec<_> = entries
         .into_iter()
-        .map(|(name, value)| (json_bytes(&name) + json_bytes(&value) + 2, name, value))
+        .map(|(name, value)| {
+            let name_bytes = json_bytes(&name, bytes_max);
+            let bytes = name_bytes.saturating_add(json_bytes(&value, bytes_max));
+            // A colon and a comma stand with them.
+            (bytes.saturating_add(2), name, value)
+        })
         .collect();
     sized.sort_by(|(one, one_name, _), (other, other_name, _)| {
         (one, one_name).cmp(&(other, other_name))
@@ -83,10 +89,44 @@ pub(super) fn fit<T: Serialize>(
     }
 }
 
-/// Returns the bytes that a value takes in a line, where what is unsafe to show is escaped.
-fn json_bytes(value: &impl Serialize) -> usize {
-    // What has no JSON has no place in a report, however large that is.
-    serde_json::to_string(value).map_or(usize::MAX / 4, |json| escaped(&json).len())
+/// Returns the bytes that a value takes in a line, where what is unsafe to show is escaped; one over the
+/// limit where it takes more.
+fn json_bytes(value: &impl Serialize, bytes_max: usize) -> usize {
+    let mut count = JsonBytes {
+        bytes: 0,
+        bytes_max,
+    };
+    match serde_json::to_writer(&mut count, value) {
+        Ok(()) => count.bytes,
+        // It is too long, or has no JSON and so no place in a report.
+        Err(_) => bytes_max.saturating_add(1),
+    }
+}
+
+/// Counts the bytes of JSON and keeps none of them; beyond the limit it fails.
+#[derive(Debug)]
+struct JsonBytes {
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl io::Write for JsonBytes {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        let mut bytes = json.len();
+        if bytes <= self.bytes_max && !json.iter().all(|byte| matches!(byte, 0x20..0x7f)) {
+            // What is written is whole characters.
+            bytes = std::str::from_utf8(json).map_or(bytes, |json| escaped(json).len());
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(json.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Escapes what JSON leaves as it is and a terminal does not. Outside of strings, JSON has no such

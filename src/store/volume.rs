@@ -2,7 +2,7 @@
 //! bounds. No file is opened, no symbolic link followed and no other file system entered. Which paths are
 //! measured is `report`'s business; how a directory is looked into is `disk`'s.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ impl Default for VolumeLimits {
 }
 
 impl VolumeLimits {
-    /// Returns the share of one of `paths`, so that all of them together stay within these limits.
+    /// Returns the share of one of so many paths.
     pub(crate) fn share(self, paths: usize) -> Self {
         let paths = u32::try_from(paths).unwrap_or(u32::MAX).max(1);
         Self {
@@ -72,10 +72,34 @@ impl VolumeLimits {
             duration_max: self.duration_max / paths,
         }
     }
+
+    /// Returns what is left after a share was spent in that time.
+    pub(crate) fn without(self, share: Self, duration: Duration) -> Self {
+        Self {
+            entries_max: self.entries_max.saturating_sub(share.entries_max),
+            duration_max: self.duration_max.saturating_sub(duration),
+        }
+    }
+}
+
+/// Counts what lies below each of the paths, all of them together within the limits.
+pub(crate) fn volumes(
+    paths: &BTreeMap<String, PathBuf>,
+    limits: VolumeLimits,
+) -> BTreeMap<String, Volume> {
+    let mut left = limits;
+    let mut volumes = BTreeMap::new();
+    for (name, path) in paths {
+        let started = Instant::now();
+        let share = left.share(paths.len() - volumes.len());
+        volumes.insert(name.clone(), volume(path, share));
+        left = left.without(share, started.elapsed());
+    }
+    volumes
 }
 
 /// Counts what lies below a path; a file is its own size.
-pub(crate) fn volume(path: &Path, limits: VolumeLimits) -> Volume {
+fn volume(path: &Path, limits: VolumeLimits) -> Volume {
     let sight = match Sight::of(path) {
         Ok(sight) => sight,
         Err(error) => return Volume::Unknown(error.to_string()),
@@ -135,6 +159,11 @@ impl Walk {
             && let Some(path) = self.waiting.pop()
         {
             self.waiting_bytes -= path.as_os_str().len();
+            // Merely opening some directories takes long.
+            if self.is_late() {
+                cut_short = Some(CutShort::Time);
+                break;
+            }
             match self.root.open_below(&path) {
                 Ok(folder) if self.is_new_here(&folder) => {
                     cut_short = self.look_into(&folder, &path).err();
@@ -146,6 +175,10 @@ impl Walk {
         }
         self.measured.cut_short = cut_short;
         self.measured
+    }
+
+    fn is_late(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     fn is_new_here(&mut self, folder: &Folder) -> bool {
@@ -171,7 +204,7 @@ impl Walk {
                 }
             };
             self.entries_left = self.entries_left.checked_sub(1).ok_or(CutShort::Entries)?;
-            if self.until.is_some_and(|until| Instant::now() >= until) {
+            if self.is_late() {
                 return Err(CutShort::Time);
             }
             // What vanished in between is no longer there to be counted.
@@ -373,5 +406,32 @@ mod tests {
         let share = VolumeLimits::default().share(7);
         assert!(share.entries_max * 7 <= ENTRIES_MAX && share.duration_max * 7 <= DURATION_MAX);
         assert_eq!(VolumeLimits::default().share(0).entries_max, ENTRIES_MAX);
+    }
+
+    #[test]
+    fn what_one_path_leaves_is_the_others() {
+        let limits = VolumeLimits::default();
+        let share = limits.share(2);
+        let left = limits.without(share, Duration::from_millis(10));
+        assert_eq!(left.entries_max, ENTRIES_MAX / 2);
+        assert_eq!(left.share(1).duration_max, Duration::from_millis(990));
+        assert_eq!(
+            left.without(left, DURATION_MAX).duration_max,
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn all_paths_together_take_no_longer_than_one() {
+        let path = |number: usize| (number.to_string(), PathBuf::from("/proc"));
+        let limits = VolumeLimits {
+            entries_max: 1_000_000,
+            duration_max: Duration::from_millis(100),
+        };
+        let started = Instant::now();
+        let volumes = volumes(&(0..500).map(path).collect(), limits);
+        assert_eq!(volumes.len(), 500);
+        assert!(started.elapsed() < Duration::from_secs(1));
     }
 }
