@@ -12,8 +12,6 @@ use std::fmt;
 use std::str::FromStr;
 
 pub(crate) use self::in_force::{Current, Generation, InForce, MASKED, Unlinked};
-#[cfg(feature = "cli")]
-pub(crate) use self::secrets::Rule;
 pub(crate) use self::secrets::Secrets;
 use crate::error::{Error, Result};
 use crate::record::Level;

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::process::Stdio;
 
-use localtel::{Command, Consent, Delivery, Level, Telemetry, Watching, WhenUndecided};
+use localtel::{Command, Consent, Delivery, Level, Record, Telemetry, Watching, WhenUndecided};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,6 +15,13 @@ use crate::support::{Place, eventually, lines_in};
 
 const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
 const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
+
+/// The records of commands, which localtel writes on behalf of the application.
+fn commands(place: &Place) -> Vec<Record> {
+    let mut records = place.all_records();
+    records.retain(|record| record.event.as_deref() == Some("command"));
+    records
+}
 
 /// Measures a command of an application with a version, and returns the level and the properties of its
 /// record, without what is different each time.
@@ -27,7 +34,7 @@ fn measured(work: impl FnOnce(Command<'_>)) -> (Level, Value) {
         .open();
     work(telemetry.command("ticloud-project-list"));
     drop(telemetry);
-    let records = place.records();
+    let records = commands(&place);
     assert_eq!(records.len(), 1, "{records:#?}");
     assert_eq!(records[0].event.as_deref(), Some("command"));
     let mut properties = serde_json::to_value(&records[0].properties).unwrap();
@@ -74,7 +81,7 @@ fn a_bare_command_has_the_properties_that_are_always_known() {
 fn a_full_command_has_all_properties_in_their_order() {
     let place = Place::new();
     child::run("measure a command", &place);
-    let record = &place.records()[0];
+    let record = &commands(&place)[0];
     let names: Vec<&str> = record.properties.iter().map(|(name, _)| name).collect();
     assert_eq!(
         names,
@@ -151,8 +158,7 @@ fn a_terminal_is_told_and_anything_else_is_not() {
     let mut at_terminal = child::command("measure a command", &place.path());
     let status = at_terminal.stdout(theirs).status().unwrap();
     assert!(status.success());
-    let terminals: Vec<Option<Value>> = place
-        .records()
+    let terminals: Vec<Option<Value>> = commands(&place)
         .iter()
         .map(|record| record.properties.get("terminal").cloned())
         .collect();
@@ -203,7 +209,7 @@ fn a_panicking_command_is_recorded_as_an_error_and_nothing_is_printed_but_the_pa
         .output()
         .unwrap();
     assert!(!output.status.success());
-    let record = &place.records()[0];
+    let record = &commands(&place)[0];
     assert_eq!(record.level, Level::Error);
     let error = record.properties.get("error").unwrap();
     assert_eq!(error, "panic: the message is not known here");
@@ -274,7 +280,7 @@ pub(crate) fn measure_nothing() {
 fn a_command_that_began_before_anybody_agreed_has_no_id() {
     let place = Place::new();
     child::run("measure a command across a choice", &place);
-    let records = place.records();
+    let records = commands(&place);
     let ids: Vec<bool> = records
         .iter()
         .map(|record| record.properties.get("command.id").is_some())
@@ -317,8 +323,7 @@ fn the_commands_of_one_process_tree_have_one_id_and_others_have_another() {
     assert_eq!(ids[0], ids[1]);
     assert_eq!(ids[2], ids[3]);
     assert_ne!(ids[0], ids[2]);
-    let sessions: HashSet<Uuid> = place
-        .records()
+    let sessions: HashSet<Uuid> = commands(&place)
         .iter()
         .map(|record| record.session)
         .collect();
@@ -376,7 +381,7 @@ fn help_and_version_are_no_commands_that_failed() {
         command.finish(&application.clone().try_get_matches_from(["myapp", word]));
     }
     drop(telemetry);
-    let records = place.records();
+    let records = commands(&place);
     assert_eq!(records.len(), 1);
     let error = records[0].properties.get("error").unwrap();
     assert_eq!(error, "UnknownArgument: unexpected argument found");
@@ -387,7 +392,7 @@ fn help_and_version_are_no_commands_that_failed() {
 fn what_clap_understood_is_recorded_without_any_value() {
     let place = Place::new();
     child::run("measure what clap understood", &place);
-    let record = &place.records()[0];
+    let record = &commands(&place)[0];
     let property = |name: &str| record.properties.get(name).cloned();
     assert_eq!(property("command"), Some(json!("libtest-entry")));
     assert_eq!(property("alias"), Some(json!("child::entry")));
