@@ -169,8 +169,8 @@ pub(super) fn may_be_ipv6(text: Text<'_>, at: usize) -> bool {
     let end = text.end_within(at, IPV6_BYTES_MAX, is_of_ipv6);
     let run = text.get(start..end);
     let is_short = || run.windows(2).any(|pair| pair == b"::");
-    let colons = || run.iter().filter(|&&byte| byte == b':').count();
-    is_short() && run.iter().any(u8::is_ascii_digit) || colons() >= 6
+    let is_long = || run.iter().filter(|&&byte| byte == b':').nth(5).is_some();
+    is_short() && run.iter().any(u8::is_ascii_digit) || is_long()
 }
 
 /// Tells whether bytes are an address of IPv4, as the standard library parses it. Its types are not used

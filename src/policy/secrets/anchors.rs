@@ -50,7 +50,7 @@ pub(super) struct Anchors {
 type Table = [[u32; 256]; 3];
 
 /// Kinds whose fingerprints match at one place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Hits(u32);
 
 impl Anchors {
@@ -59,8 +59,12 @@ impl Anchors {
         let shipped = KINDS.iter().map(|(_, fingerprint)| Some(*fingerprint));
         for (kind, fingerprint) in [home, user].into_iter().chain(shipped).enumerate() {
             for (place, bytes) in table.iter_mut().zip(fingerprint.into_iter().flatten()) {
-                for (byte, kinds) in (0..=u8::MAX).zip(place) {
-                    if bytes.is_empty() || bytes.contains(&byte) {
+                let any = if bytes.is_empty() { place.len() } else { 0 };
+                for kinds in place.iter_mut().take(any) {
+                    *kinds |= 1 << kind;
+                }
+                for &byte in bytes {
+                    if let Some(kinds) = place.get_mut(usize::from(byte)) {
                         *kinds |= 1 << kind;
                     }
                 }

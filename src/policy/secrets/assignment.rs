@@ -73,7 +73,7 @@ impl Word {
         let end = self.end_at(text, at)?;
         let start = text.start_within(at, NAME_BYTES_MAX, is_of_name);
         let name_end = text.end_within(end, NAME_BYTES_MAX, is_of_name);
-        if name_end - end == NAME_BYTES_MAX {
+        if name_end - end == NAME_BYTES_MAX || is_in_mark(text, start) {
             return None;
         }
         let rest = text.get(end..name_end);
@@ -135,6 +135,14 @@ impl Word {
     }
 }
 
+/// Tells whether what looks like a name is what a rule put there. Behind a letter or digit brackets are
+/// rather a part of a name, as in `params[token]`.
+fn is_in_mark(text: Text<'_>, start: usize) -> bool {
+    text.is_before(start, |byte| byte == b'[')
+        && mark_bytes(text.from(start - 1)).is_some()
+        && !text.is_before(start - 1, is_alphanumeric)
+}
+
 /// Returns where the value behind a name begins, if a separator, or space after a flag, is between them.
 fn value_start(text: Text<'_>, name: &Name) -> Option<usize> {
     let closed = text.end_within(name.end, CLOSERS_MAX, is_closer);
@@ -142,10 +150,9 @@ fn value_start(text: Text<'_>, name: &Name) -> Option<usize> {
     let next = text.byte(at + 1);
     let start = match text.byte(at)? {
         b'=' if matches!(next, Some(b'=' | b'>')) => at + 2,
-        b'=' => at + 1,
         b':' if next == Some(b':') => return None,
         b':' if next == Some(b'=') => at + 2,
-        b':' => at + 1,
+        b'=' | b':' => at + 1,
         b'-' => return None,
         _ if at > closed && closed == name.end && text.byte(name.start) == Some(b'-') => at,
         _ => return None,
@@ -186,7 +193,8 @@ fn find_plain_value(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 }
 
 /// Returns what is between quotes, up to the end of the text if they are not closed. Quotes may be
-/// escaped, as in JSON within a string; then they are closed by one that is escaped no deeper.
+/// escaped, as in JSON within a string; then they are closed by one that is escaped no deeper. What goes on
+/// behind them, as a shell allows, belongs to the value.
 fn quoted(text: Text<'_>, start: usize) -> Option<Range<usize>> {
     let at = text.end_within(start, CLOSERS_MAX, |byte| byte == b'\\');
     let quote = text.byte(at).filter(|byte| is_quote(*byte))?;
@@ -200,7 +208,13 @@ fn quoted(text: Text<'_>, start: usize) -> Option<Range<usize>> {
         };
         if byte == quote && is_closing {
             let escape = if depth == 0 { 0 } else { backslashes };
-            return Some(at + 1..end - escape);
+            let content = at + 1..end - escape;
+            let sticks = text.is(end + 1, |byte| content.is_empty() || !ends_quoted(byte));
+            let rest = sticks.then(|| word(text, end + 1));
+            return Some(match rest {
+                Some(rest) if !rest.is_empty() => start..rest.end,
+                Some(_) | None => content,
+            });
         }
         backslashes = if byte == b'\\' { backslashes + 1 } else { 0 };
     }
@@ -248,9 +262,7 @@ fn bracketed(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 /// Returns a value without quotes: up to space, a comma, `&` or `;`, without what may close what the name
 /// stands in.
 fn word(text: Text<'_>, start: usize) -> Range<usize> {
-    let end = text.end(start, |byte| {
-        !byte.is_ascii_whitespace() && !matches!(byte, b',' | b'&' | b';')
-    });
+    let end = text.end(start, |byte| !ends_value(byte));
     let value = text.get(start..end);
     let kept = mark_bytes(value).unwrap_or(0);
     let closing = value
@@ -275,6 +287,18 @@ const fn is_closer(byte: u8) -> bool {
 
 const fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
+}
+
+const fn ends_value(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b',' | b'&' | b';')
+}
+
+/// Tells whether a byte behind a closing quote belongs to the text around it.
+const fn ends_quoted(byte: u8) -> bool {
+    matches!(
+        byte,
+        b':' | b'.' | b'/' | b'\\' | b'|' | b')' | b']' | b'}' | b'>' | b'<' | b'"' | b'\'' | b'`'
+    )
 }
 
 /// Values that keep no secret.

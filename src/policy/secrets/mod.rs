@@ -1,6 +1,6 @@
 //! Secrets in free text, such as messages and texts of errors: where they are, and what is shown instead.
 //!
-//! A text is scanned once for [anchors](anchors): three bytes that each secret of a kind contains. Only
+//! A text is scanned for [anchors](anchors): three bytes that each secret of a kind contains. Only
 //! there the rule of that kind looks closer, never far: how much it reads beyond what it masks has a
 //! bound, so that any text takes linear time. What was masked stands like a bracket for what comes after
 //! it, so masking masked text changes nothing.
@@ -86,8 +86,8 @@ impl Secrets {
     /// be plain, or written as a JSON string. A wrong "yes" is possible, a wrong "no" is not.
     pub(crate) fn may_find_in(&self, text: &[u8]) -> bool {
         let mut from = 0;
-        while let Some((at, hits)) = self.anchors.next(text, from) {
-            if hits.into_iter().any(|anchor| self.may_be(anchor, text, at)) {
+        while let Some((at, mut hits)) = self.anchors.next(text, from) {
+            if hits.any(|anchor| self.may_be(anchor, text, at)) {
                 return true;
             }
             from = at + 1;
@@ -101,60 +101,69 @@ impl Secrets {
         if findings.is_empty() {
             return Cow::Borrowed(text);
         }
-        let mut masked = String::with_capacity(text.len());
-        let mut from = 0;
-        for finding in findings {
-            masked.push_str(text.get(from..finding.range.start).unwrap_or_default());
-            masked.push_str(finding.replacement);
-            from = finding.range.end;
-        }
-        masked.push_str(text.get(from..).unwrap_or_default());
-        Cow::Owned(masked)
+        Cow::Owned(apply(&findings, text))
     }
 
     /// Lists what is found in plain text, in order and without overlap.
+    ///
+    /// What was found is looked at once more in its masked form: a mark ends what before went on, as a
+    /// name in a path, and a value may have hidden what its name holds.
     pub(crate) fn findings(&self, text: &str) -> Vec<Finding> {
+        let mut findings = self.findings_at_once(text);
+        for _ in 1..ROUNDS_MAX {
+            if findings.is_empty() {
+                break;
+            }
+            let later = self.findings_at_once(&apply(&findings, text));
+            if later.is_empty() {
+                break;
+            }
+            findings = join(findings, later);
+        }
+        findings
+    }
+
+    fn findings_at_once(&self, text: &str) -> Vec<Finding> {
         let bytes = text.as_bytes();
-        let mut findings: Vec<Finding> = Vec::new();
+        let mut findings = Vec::new();
         let mut from = 0;
         let mut floor = 0;
-        while let Some((at, hits)) = self.anchors.next(bytes, from) {
+        while let Some((at, mut hits)) = self.anchors.next(bytes, from) {
             let text = Text::above(bytes, floor);
-            let found = hits
-                .into_iter()
-                .find_map(|anchor| self.find(anchor, text, at));
             from = at + 1;
-            if let Some((rule, range)) = found {
-                floor = range.end;
+            if let Some(found) = hits.find_map(|anchor| self.find(anchor, text, at)) {
+                floor = found.range.end;
                 from = from.max(floor);
-                findings.push(Finding {
-                    replacement: rule.replacement(),
-                    rule,
-                    range,
-                });
+                findings.push(found);
             }
         }
         findings
     }
 
     /// Looks closer at an anchor of plain text.
-    fn find(&self, anchor: Anchor, text: Text<'_>, at: usize) -> Option<(Rule, Range<usize>)> {
-        let by = |rule| move |range| (rule, range);
-        match anchor {
-            Anchor::Word(word) => assignment::find(word, text, at),
-            Anchor::Scheme(scheme) => token::find_after(scheme, text, at).map(by(Rule::Token)),
-            Anchor::Shape(shape) => shape.find(text, at).map(by(Rule::Token)),
-            Anchor::WebToken => token::find_web_token(text, at).map(by(Rule::Token)),
-            Anchor::PrivateKey => token::find_private_key(text, at.checked_sub(token::BEGIN_LEAD)?)
-                .map(by(Rule::PrivateKey)),
-            Anchor::Url => address::find_user_info(text, at).map(by(Rule::UserInfo)),
-            Anchor::Email => address::find_email(text, at + 1).map(by(Rule::Email)),
-            Anchor::Ipv4 => address::find_ipv4(text, at).map(by(Rule::IpAddress)),
-            Anchor::Ipv6 => address::find_ipv6(text, at).map(by(Rule::IpAddress)),
-            Anchor::Homes => path::find_in_homes(text, at).map(by(Rule::User)),
-            Anchor::Home => self.home.as_ref()?.find(text, at).map(by(Rule::Home)),
-            Anchor::User => self.user.as_ref()?.find(text, at).map(by(Rule::User)),
-        }
+    fn find(&self, anchor: Anchor, text: Text<'_>, at: usize) -> Option<Finding> {
+        let (rule, range) = match anchor {
+            Anchor::Word(word) => assignment::find(word, text, at)?,
+            Anchor::Scheme(scheme) => (Rule::Token, token::find_after(scheme, text, at)?),
+            Anchor::Shape(shape) => (Rule::Token, shape.find(text, at)?),
+            Anchor::WebToken => (Rule::Token, token::find_web_token(text, at)?),
+            Anchor::PrivateKey => {
+                let start = at.checked_sub(token::BEGIN_LEAD)?;
+                (Rule::PrivateKey, token::find_private_key(text, start)?)
+            }
+            Anchor::Url => (Rule::UserInfo, address::find_user_info(text, at)?),
+            Anchor::Email => (Rule::Email, address::find_email(text, at + 1)?),
+            Anchor::Ipv4 => (Rule::IpAddress, address::find_ipv4(text, at)?),
+            Anchor::Ipv6 => (Rule::IpAddress, address::find_ipv6(text, at)?),
+            Anchor::Homes => (Rule::User, path::find_in_homes(text, at)?),
+            Anchor::Home => (Rule::Home, self.home.as_ref()?.find(text, at)?),
+            Anchor::User => (Rule::User, self.user.as_ref()?.find(text, at)?),
+        };
+        Some(Finding {
+            replacement: rule.replacement(),
+            rule,
+            range,
+        })
     }
 
     /// Looks a little closer at an anchor, where a JSON string may have changed what stands around it:
@@ -176,6 +185,53 @@ impl Secrets {
             Anchor::User => self.user.as_ref().is_some_and(|user| user.may_be(text, at)),
         }
     }
+}
+
+/// Returns the text with what was found replaced.
+fn apply(findings: &[Finding], text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut from = 0;
+    for finding in findings {
+        masked.push_str(text.get(from..finding.range.start).unwrap_or_default());
+        masked.push_str(finding.replacement);
+        from = finding.range.end;
+    }
+    masked.push_str(text.get(from..).unwrap_or_default());
+    masked
+}
+
+/// Joins findings in a text with those that were found later in its masked form. A later one takes the
+/// place of those whose marks it covers.
+fn join(findings: Vec<Finding>, later: Vec<Finding>) -> Vec<Finding> {
+    let mut joined = Vec::with_capacity(findings.len() + later.len());
+    let mut findings = findings.into_iter().peekable();
+    // How many bytes of the text, and of its masked form, lie before what is looked at.
+    let (mut plain, mut masked) = (0, 0);
+    for mut found in later {
+        let Range { start, end } = found.range;
+        let is_before = |next: &Finding, plain: usize, masked: usize| {
+            masked + (next.range.start - plain) + next.replacement.len() <= start
+        };
+        while let Some(next) = findings.next_if(|next| is_before(next, plain, masked)) {
+            masked += next.range.start - plain + next.replacement.len();
+            plain = next.range.end;
+            joined.push(next);
+        }
+        let mut range = plain + (start - masked)..0;
+        let begins =
+            |next: &Finding, plain: usize, masked: usize| masked + (next.range.start - plain) < end;
+        while let Some(next) = findings.next_if(|next| begins(next, plain, masked)) {
+            range.start = range.start.min(next.range.start);
+            masked += next.range.start - plain + next.replacement.len();
+            plain = next.range.end;
+        }
+        range.end = plain + end.saturating_sub(masked);
+        (plain, masked) = (range.end, masked.max(end));
+        found.range = range;
+        joined.push(found);
+    }
+    joined.extend(findings);
+    joined
 }
 
 impl Rule {
@@ -239,3 +295,6 @@ impl Rule {
         }
     }
 }
+
+/// How often a text is looked at. The second look finds nothing new in all but contrived texts.
+const ROUNDS_MAX: usize = 8;

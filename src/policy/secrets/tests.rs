@@ -1,6 +1,8 @@
 //! Each rule as two tables: what is masked, with the exact result, and what looks alike and stays. Then what
 //! holds for any text.
 
+use std::time::Instant;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -166,7 +168,25 @@ fn the_value_behind_the_name_of_a_secret_is_masked() {
             ("secret := `a b`", "secret := `[secret]`"),
             ("auth=abc", "auth=[secret]"),
             ("x-auth: abc", "x-auth: [secret]"),
+        ],
+    );
+}
+
+#[test]
+fn the_value_of_a_flag_and_of_a_part_is_masked() {
+    assert_masked(
+        Rule::Assignment,
+        &[
             ("params[password]=abc", "params[password]=[secret]"),
+            ("password=''abc'd x", "password=[secret] x"),
+            ("password=``:0ab x", "password=[secret] x"),
+            (
+                "token-ghp_0123456789abcdefghij=abc",
+                "token-[token]=[secret]",
+            ),
+            ("password=\"a\"bc, x", "password=[secret], x"),
+            ("params[token]=abc", "params[token]=[secret]"),
+            ("token: {]}stuck to it", "token: [secret] to it"),
             (
                 "run --password hunter2 --force",
                 "run --password [secret] --force",
@@ -217,6 +237,7 @@ fn names_without_a_secret_value_stay() {
         "compass: north",
         "password = [secret]",
         "Authorization: Basic [token]",
+        "[token]: what a rule put there",
     ]);
 }
 
@@ -458,6 +479,22 @@ fn a_name_of_any_script_and_of_two_letters_is_found() {
 }
 
 #[test]
+fn what_a_mark_makes_plain_is_masked_too() {
+    let secrets = shipped();
+    for (text, masked) in [
+        ("255::ghp_0123456789abcdefghij", "[ip][token]"),
+        ("/x/alice-----BEGIN PRIVATE KEY-----", "/x/[user][key]"),
+        (
+            "token-ghp_0123456789abcdefghij=a x alice/b",
+            "token-[token]=[secret] x [user]/b",
+        ),
+    ] {
+        assert_eq!(secrets.mask(text), masked);
+        assert_eq!(apply(&secrets.findings(text), text), masked);
+    }
+}
+
+#[test]
 fn each_rule_has_a_name_of_its_own_and_says_what_it_is() {
     let names: std::collections::HashSet<_> = Rule::ALL.into_iter().map(Rule::name).collect();
     assert_eq!(names.len(), Rule::ALL.len());
@@ -531,13 +568,14 @@ fn what_comes_close_to_secrets_over_and_over_takes_linear_time() {
         "\"",
     ] {
         let text = piece.repeat(BYTES / piece.len());
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let masked = secrets.mask(&text);
         let took = start.elapsed();
         assert!(took.as_secs() < 5, "{piece:?} took {took:?}");
         assert!(masked.len() <= 2 * text.len());
+        let start = Instant::now();
         secrets.may_find_in(text.as_bytes());
-        let took = start.elapsed() - took;
+        let took = start.elapsed();
         assert!(
             took.as_secs() < 5,
             "a quick look at {piece:?} took {took:?}"
@@ -548,7 +586,7 @@ fn what_comes_close_to_secrets_over_and_over_takes_linear_time() {
 #[test]
 fn ten_megabytes_are_masked_at_once() {
     let line = "2026-11-21 12:30:01 GET /api/v1/x 200 from 10.0.0.1 token=abc, all is well\n";
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let masked = shipped()
         .mask(&line.repeat(10_000_000 / line.len()))
         .into_owned();
@@ -560,84 +598,85 @@ fn ten_megabytes_are_masked_at_once() {
 /// What is quadratic takes minutes with that.
 const BYTES: usize = 300_000;
 
+const PIECES: &[&str] = &[
+    "password",
+    "pwd",
+    "secret",
+    "token",
+    "tokens",
+    "api",
+    "_key",
+    "auth",
+    "orization",
+    "=",
+    ":",
+    ": ",
+    "--",
+    "-",
+    " ",
+    "\"",
+    "'",
+    "\\",
+    "\\\"",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "&",
+    ";",
+    "\n",
+    "\t",
+    "\0",
+    "\u{202e}",
+    "Bearer ",
+    "Basic ",
+    "dXNlcjpwdw==",
+    "abc123",
+    "null",
+    "5",
+    "ghp_0123456789abcdefghij",
+    "sk-0123456789abcdefghij",
+    "AKIAIOSFODNN7EXAMPLE",
+    "eyJhbGciOi",
+    ".eyJhbGciOi",
+    ".",
+    "https://",
+    "://",
+    "bob",
+    "@",
+    "example.com",
+    "10.0.0.1",
+    "1.2",
+    "255",
+    "::",
+    "fe80:",
+    ":1",
+    "f",
+    "/home/",
+    "/home/alice",
+    "alice",
+    "/",
+    "\\Users\\",
+    "\\",
+    "Bob Smith",
+    "~",
+    "[secret]",
+    "[token]",
+    "[ip]",
+    "[user]",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END PRIVATE KEY-----",
+    "ä",
+    "日",
+    "Some(",
+    "x",
+];
+
 /// Pieces from which texts are made that come close to secrets.
 fn piece() -> impl Strategy<Value = String> {
-    const PIECES: &[&str] = &[
-        "password",
-        "pwd",
-        "secret",
-        "token",
-        "tokens",
-        "api",
-        "_key",
-        "auth",
-        "orization",
-        "=",
-        ":",
-        ": ",
-        "--",
-        "-",
-        " ",
-        "\"",
-        "'",
-        "\\",
-        "\\\"",
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        ",",
-        "&",
-        ";",
-        "\n",
-        "\t",
-        "\0",
-        "\u{202e}",
-        "Bearer ",
-        "Basic ",
-        "dXNlcjpwdw==",
-        "abc123",
-        "null",
-        "5",
-        "ghp_0123456789abcdefghij",
-        "sk-0123456789abcdefghij",
-        "AKIAIOSFODNN7EXAMPLE",
-        "eyJhbGciOi",
-        ".eyJhbGciOi",
-        ".",
-        "https://",
-        "://",
-        "bob",
-        "@",
-        "example.com",
-        "10.0.0.1",
-        "1.2",
-        "255",
-        "::",
-        "fe80:",
-        ":1",
-        "f",
-        "/home/",
-        "/home/alice",
-        "alice",
-        "/",
-        "\\Users\\",
-        "\\",
-        "Bob Smith",
-        "~",
-        "[secret]",
-        "[token]",
-        "[ip]",
-        "[user]",
-        "-----BEGIN PRIVATE KEY-----",
-        "-----END PRIVATE KEY-----",
-        "ä",
-        "日",
-        "Some(",
-        "x",
-    ];
     prop_oneof![
         8 => proptest::sample::select(PIECES).prop_map(str::to_owned),
         1 => any::<char>().prop_map(String::from),
@@ -689,7 +728,7 @@ fn secret() -> impl Strategy<Value = (String, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn masking_masked_text_changes_nothing(text in text_of_pieces()) {

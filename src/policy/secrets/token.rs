@@ -128,7 +128,7 @@ impl Scheme {
             && bytes.first().is_none_or(u8::is_ascii_alphabetic);
         match self {
             Self::Bearer => !is_plain,
-            Self::Basic => !is_plain && bytes.len() >= 8 && bytes.len() % 4 == 0,
+            Self::Basic => !is_plain && bytes.len() >= 8 && bytes.len().is_multiple_of(4),
         }
     }
 }
