@@ -75,3 +75,6 @@ mod followers;
 #[cfg(feature = "cli")]
 #[path = "integration/live.rs"]
 mod live;
+#[cfg(feature = "cli")]
+#[path = "integration/seeds.rs"]
+mod seeds;

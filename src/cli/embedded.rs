@@ -21,6 +21,9 @@ use crate::environment::Environment;
 /// It needs the [`Builder`] that the application opens its telemetry with, and nothing else; it opens
 /// nothing itself, and records nothing.
 ///
+/// Flags that the application makes global must have other names than the flags of these commands have,
+/// such as `output`, `level` and `json`: clap takes both for one, and panics where their values differ.
+///
 /// ```no_run
 /// use std::process::ExitCode;
 ///

@@ -127,12 +127,12 @@ fn short_lived_records_each_run_and_keeps_its_exit_code() {
 }
 
 /// What an example reads, where its temporary files go, and where its state would go.
-struct ExamplePlace {
+pub(crate) struct ExamplePlace {
     root: TempDir,
 }
 
 impl ExamplePlace {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = TempDir::new().unwrap();
         std::fs::create_dir_all(root.path().join("input/b")).unwrap();
         std::fs::create_dir(root.path().join("temporary")).unwrap();
@@ -143,23 +143,23 @@ impl ExamplePlace {
         self.root.path().join("input")
     }
 
-    fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.root.path().join("state")
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.input().join(name), bytes).unwrap();
     }
 
     /// The telemetry directory that the example made among its temporary files, if it did.
-    fn telemetry(&self) -> PathBuf {
+    pub(crate) fn telemetry(&self) -> PathBuf {
         let entries = std::fs::read_dir(self.root.path().join("temporary")).unwrap();
         let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         assert_eq!(paths.len(), 1, "{paths:?}");
         paths[0].join("telemetry")
     }
 
-    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(example(name));
         command
             .args(arguments)
@@ -170,18 +170,18 @@ impl ExamplePlace {
         command
     }
 
-    fn run(&self, name: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, name: &str, arguments: &[&str]) -> Output {
         self.command(name, arguments).output().unwrap()
     }
 }
 
-fn records_in(directory: &Path) -> Vec<Record> {
+pub(crate) fn records_in(directory: &Path) -> Vec<Record> {
     let lines = lines_in(directory);
     let parse = |line: &String| Record::parse(line.as_bytes()).unwrap();
     lines.iter().map(parse).collect()
 }
 
-fn of_event<'a>(records: &'a [Record], event: &str) -> Vec<&'a Record> {
+pub(crate) fn of_event<'a>(records: &'a [Record], event: &str) -> Vec<&'a Record> {
     let is_of = |record: &&Record| record.event.as_deref() == Some(event);
     records.iter().filter(is_of).collect()
 }
@@ -192,6 +192,6 @@ fn has_row(text: &str, words: &[&str]) -> bool {
         .any(|line| line.split_whitespace().eq(words.iter().copied()))
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -166,7 +166,7 @@ fn a_terminal_is_told_and_anything_else_is_not() {
 }
 
 /// Both ends of a terminal, where the system has them.
-fn terminal() -> Option<(rustix::fd::OwnedFd, Stdio)> {
+pub(crate) fn terminal() -> Option<(rustix::fd::OwnedFd, Stdio)> {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).ok()?;
     grantpt(&ours).ok()?;

@@ -1,0 +1,372 @@
+//! A server of JSON documents, after `FerretDB`: it counts which commands it was asked for and how they
+//! ended, and reports that when it ends, and once a day as long as it runs.
+//!
+//! ```sh
+//! cargo run --example document_server -- --telemetry on <<END
+//! 1 insert {"name":"ann","age":41}
+//! 2 insert {"name":"bob","age":17}
+//! 1 find {"age":{"$gt":18}}
+//! 2 update {"name":"bob"} {"$set":{"age":18}}
+//! 1 count {}
+//! END
+//! ```
+//!
+//! It listens to standard input instead of a network. A line is the number of a client and its command; each
+//! client's commands are answered in their order, those of several clients at the same time.
+//!
+//! Counted are names that stand in this program: a command or an operator that a client made up adds to
+//! `unknown`, so that no client can put anything into the telemetry.
+//!
+//! While nobody has decided, nothing is recorded in the first hour, so that there is time to say no, and then
+//! it is: the server says so when it starts. With `--telemetry off`, or once somebody has said
+//! `localtel --app document_server disable`, nothing ever is.
+
+use std::io::{self, BufRead as _, Write as _};
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use localtel::{Consent, Deployment, Reports, Telemetry, Watching, WhenUndecided};
+use serde_json::{Map, Value, json};
+
+fn main() -> ExitCode {
+    let flag = match telemetry_flag(std::env::args().skip(1)) {
+        Ok(flag) => flag,
+        Err(complaint) => {
+            eprintln!("document_server: {complaint}");
+            return ExitCode::from(2);
+        }
+    };
+    let telemetry = Telemetry::builder("document_server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .when_undecided(WhenUndecided::RecordAfter(HOUR))
+        // It runs for long, and must notice that the hour is over, or that somebody decided.
+        .watching(Watching::Always)
+        .flag(flag)
+        .deployment(deployment())
+        .reports(Reports::Every(DAY))
+        .open();
+    announce(&telemetry);
+    let served = serve(&telemetry);
+    // What was counted since the last report; where telemetry is off, nothing happens.
+    let _offer = telemetry.record_report();
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("document_server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Parses `--telemetry WORD`, all that the command line knows.
+fn telemetry_flag(mut words: impl Iterator<Item = String>) -> Result<Consent, String> {
+    match (words.next().as_deref(), words.next(), words.next()) {
+        (None, _, _) => Ok(Consent::Undecided),
+        (Some("--telemetry"), Some(word), None) => word
+            .parse()
+            .map_err(|error: localtel::Error| error.to_string()),
+        _ => Err("usage: document_server [--telemetry on|off]".to_owned()),
+    }
+}
+
+fn deployment() -> Deployment {
+    Deployment::new()
+        .commit(COMMIT)
+        .branch(BRANCH)
+        // Nobody knows what was in the tree of a build that does not even know its commit.
+        .dirty(COMMIT == UNKNOWN)
+        .debug_build(cfg!(debug_assertions))
+        .installer("cargo")
+        .build("rust", env!("CARGO_PKG_RUST_VERSION"))
+        .build(
+            "panic",
+            if cfg!(panic = "unwind") {
+                "unwind"
+            } else {
+                "abort"
+            },
+        )
+        .component("collection", "1.0")
+        .component("query", "1.0")
+}
+
+/// Says whether telemetry is on, and whether an update is out: the owner of the machine may have said so in
+/// `release.json`, and nobody is asked over a network.
+fn announce(telemetry: &Telemetry) {
+    let status = telemetry.status();
+    match status.off_because {
+        None => eprintln!("document_server: telemetry stays on this machine"),
+        Some(reason) => eprintln!("document_server: nothing is recorded: {reason}"),
+    }
+    if let Some(release) = telemetry.release() {
+        let own = env!("CARGO_PKG_VERSION");
+        eprintln!("document_server: {} is out, this is {own}", release.version);
+    }
+}
+
+/// A client's command.
+struct Request {
+    client: u64,
+    text: String,
+}
+
+/// Answers what stands on standard input until it ends.
+fn serve(telemetry: &Telemetry) -> io::Result<()> {
+    let collection = Mutex::new(Vec::new());
+    let collection = &collection;
+    thread::scope(|scope| {
+        let mut workers: Vec<Sender<Request>> = Vec::new();
+        for number in 0..WORKERS {
+            let (sender, requests) = channel();
+            workers.push(sender);
+            let work = move || work_off(&requests, collection, telemetry);
+            let name = format!("worker-{number}");
+            thread::Builder::new()
+                .name(name)
+                .spawn_scoped(scope, work)?;
+        }
+        for line in io::stdin().lock().lines() {
+            let line = line?;
+            let Some(request) = request(&line) else {
+                eprintln!("document_server: a line is CLIENT COMMAND [JSON...]");
+                continue;
+            };
+            // One worker for each client, so that its commands stay in their order.
+            let worker = usize::try_from(request.client % WORKERS).unwrap_or_default();
+            if let Some(worker) = workers.get(worker) {
+                worker.send(request).map_err(io::Error::other)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn request(line: &str) -> Option<Request> {
+    let (client, text) = line.trim().split_once(' ')?;
+    Some(Request {
+        client: client.parse().ok()?,
+        text: text.trim().to_owned(),
+    })
+}
+
+fn work_off(
+    requests: &Receiver<Request>,
+    collection: &Mutex<Vec<Document>>,
+    telemetry: &Telemetry,
+) {
+    for Request { client, text } in requests {
+        let (name, arguments) = text.split_once(' ').unwrap_or((&text, ""));
+        let command = Command::named(name);
+        let (argument, result) = match command {
+            Some(command) => answer(command, arguments, collection),
+            None => (NONE, Err(Failure::CommandNotFound)),
+        };
+        let labels = [
+            ("opcode", "OP_MSG"),
+            ("command", command.map_or(UNKNOWN, Command::name)),
+            ("argument", argument),
+            (
+                "result",
+                result.as_ref().map_or_else(Failure::code, |_| "ok"),
+            ),
+        ];
+        telemetry.counter("command_metrics", labels);
+        let reply = match result {
+            Ok(reply) => format!("{client} ok {reply}\n"),
+            Err(failure) => format!("{client} error {}\n", failure.code()),
+        };
+        // Nobody may be listening any more.
+        let _written = io::stdout().lock().write_all(reply.as_bytes());
+    }
+}
+
+type Document = Map<String, Value>;
+
+/// What a client may ask for.
+#[derive(Debug, Clone, Copy)]
+enum Command {
+    Insert,
+    Find,
+    Update,
+    Delete,
+    Count,
+}
+
+impl Command {
+    const ALL: [Self; 5] = [
+        Self::Insert,
+        Self::Find,
+        Self::Update,
+        Self::Delete,
+        Self::Count,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Find => "find",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Count => "count",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|command| command.name() == name)
+    }
+}
+
+/// Why a command failed, by the names of `MongoDB`.
+#[derive(Debug)]
+enum Failure {
+    CommandNotFound,
+    FailedToParse,
+    BadValue,
+}
+
+impl Failure {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::CommandNotFound => "CommandNotFound",
+            Self::FailedToParse => "FailedToParse",
+            Self::BadValue => "BadValue",
+        }
+    }
+}
+
+/// Answers a command, and says which operator it used, if any.
+fn answer(
+    command: Command,
+    arguments: &str,
+    collection: &Mutex<Vec<Document>>,
+) -> (&'static str, Result<String, Failure>) {
+    let arguments: Result<Vec<Document>, _> = serde_json::Deserializer::from_str(arguments)
+        .into_iter()
+        .collect();
+    let Ok(arguments) = arguments else {
+        return (NONE, Err(Failure::FailedToParse));
+    };
+    let operator = arguments.iter().find_map(operator_in).unwrap_or(NONE);
+    let mut documents = collection.lock().unwrap_or_else(PoisonError::into_inner);
+    let reply = match (command, arguments.as_slice()) {
+        (Command::Insert, new) if !new.is_empty() => {
+            documents.extend_from_slice(new);
+            Ok(new.len().to_string())
+        }
+        (Command::Find, [filter]) => {
+            matching(&documents, filter).map(|found| json!(found).to_string())
+        }
+        (Command::Count, [filter]) => {
+            matching(&documents, filter).map(|found| found.len().to_string())
+        }
+        (Command::Update, [filter, change]) => update(&mut documents, filter, change),
+        (Command::Delete, [filter]) => delete(&mut documents, filter),
+        (
+            Command::Insert | Command::Find | Command::Update | Command::Delete | Command::Count,
+            _,
+        ) => Err(Failure::BadValue),
+    };
+    (operator, reply)
+}
+
+/// Returns the first operator of a filter or a change; one that is not known is `unknown`.
+fn operator_in(document: &Document) -> Option<&'static str> {
+    document.iter().find_map(|(name, value)| {
+        if name.starts_with('$') {
+            let known = OPERATORS.iter().find(|known| *known == name);
+            return Some(known.copied().unwrap_or(UNKNOWN));
+        }
+        value.as_object().and_then(operator_in)
+    })
+}
+
+fn matching<'d>(
+    documents: &'d [Document],
+    filter: &Document,
+) -> Result<Vec<&'d Document>, Failure> {
+    let mut found = Vec::new();
+    for document in documents {
+        if is_match(document, filter)? {
+            found.push(document);
+        }
+    }
+    Ok(found)
+}
+
+fn is_match(document: &Document, filter: &Document) -> Result<bool, Failure> {
+    for (name, wanted) in filter {
+        let value = document.get(name);
+        let is_kept = match wanted.as_object().and_then(|wanted| wanted.iter().next()) {
+            None => value == Some(wanted),
+            Some((operator, bound)) => {
+                let numbers = (value.and_then(Value::as_f64), bound.as_f64());
+                match (operator.as_str(), numbers) {
+                    ("$eq", _) => value == Some(bound),
+                    ("$exists", _) => Some(value.is_some()) == bound.as_bool(),
+                    ("$gt", (value, Some(bound))) => value.is_some_and(|value| value > bound),
+                    ("$lt", (value, Some(bound))) => value.is_some_and(|value| value < bound),
+                    _ => return Err(Failure::BadValue),
+                }
+            }
+        };
+        if !is_kept {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn update(
+    documents: &mut [Document],
+    filter: &Document,
+    change: &Document,
+) -> Result<String, Failure> {
+    let Some(Value::Object(set)) = change.get("$set") else {
+        return Err(Failure::BadValue);
+    };
+    let mut updated = 0;
+    for document in documents {
+        if is_match(document, filter)? {
+            document.extend(set.clone());
+            updated += 1;
+        }
+    }
+    Ok(updated.to_string())
+}
+
+fn delete(documents: &mut Vec<Document>, filter: &Document) -> Result<String, Failure> {
+    let mut kept = Vec::new();
+    for document in &*documents {
+        if !is_match(document, filter)? {
+            kept.push(document.clone());
+        }
+    }
+    let deleted = documents.len() - kept.len();
+    *documents = kept;
+    Ok(deleted.to_string())
+}
+
+/// The operators of filters and changes.
+const OPERATORS: [&str; 5] = ["$eq", "$exists", "$gt", "$lt", "$set"];
+
+/// What is counted in the place of what a client made up.
+const UNKNOWN: &str = "unknown";
+/// What is counted where there is nothing to name.
+const NONE: &str = "none";
+
+const WORKERS: u64 = 4;
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// Set by whoever builds it.
+const COMMIT: &str = match option_env!("DOCUMENT_SERVER_COMMIT") {
+    Some(commit) => commit,
+    None => UNKNOWN,
+};
+const BRANCH: &str = match option_env!("DOCUMENT_SERVER_BRANCH") {
+    Some(branch) => branch,
+    None => UNKNOWN,
+};

@@ -1,0 +1,218 @@
+//! A database of time series that keeps a table of metadata, after `TimescaleDB`: it averages series, counts
+//! how its jobs ended, shows the report that this makes, and then records it.
+//!
+//! ```sh
+//! cargo run --example metadata_table                 # a demonstration in a temporary directory
+//! METADATA_TABLE_TELEMETRY=on cargo run --example metadata_table -- DIRECTORY
+//! ```
+//!
+//! In the directory each `*.csv` is a table of lines `time,value`; `metadata.csv` holds lines
+//! `key,value,include`, and `settings.conf` lines `name = value`. A row of metadata is reported if its
+//! `include` is `true`, and the owner of the machine has the last word on each in `policy.toml`. Names of tables
+//! and what settings are set to are never reported.
+//!
+//! The demonstration records into a fresh directory of its own, so that it needs nobody's consent but that
+//! of the person who ran it, and leaves it there to be looked at.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "keeps files, as any program does; its functions are its own"
+)]
+
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use localtel::{Delivery, Deployment, Report, Telemetry, WhenUndecided};
+use uuid::Uuid;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let builder = Telemetry::builder("metadata_table")
+        .version(env!("CARGO_PKG_VERSION"))
+        .delivery(Delivery::Inline);
+    let (builder, place) = if let Some(place) = std::env::args_os().nth(1) {
+        (builder, PathBuf::from(place))
+    } else {
+        let place = demonstration()?;
+        let builder = builder
+            .dir(place.join("telemetry"))
+            .when_undecided(WhenUndecided::Record);
+        (builder, place.join("tables"))
+    };
+    let telemetry = builder.deployment(deployment(&place)?).open();
+
+    run_jobs(&place, &telemetry)?;
+
+    // The report as it would be recorded. Showing it changes nothing, and works without consent, too.
+    let report = telemetry.report();
+    println!("{report}");
+    let counters = |report: &Report| report.to_json().get("counters").cloned();
+    assert_eq!(counters(&telemetry.report()), counters(&report));
+    println!("shown twice, and nothing was counted, reset or recorded by that");
+
+    let _offer = telemetry.record_report();
+    match (telemetry.status().off_because, telemetry.directory()) {
+        (Some(reason), _) => println!("it was not recorded: {reason}"),
+        (None, Some(directory)) => println!("it was recorded in {}", directory.display()),
+        (None, None) => {}
+    }
+    if counters(&telemetry.report()).is_none() {
+        println!("the next report counts anew");
+    }
+    Ok(())
+}
+
+/// What is known of the installation: facts of the build, and what the directory holds.
+fn deployment(place: &Path) -> io::Result<Deployment> {
+    let mut deployment = Deployment::new()
+        .installer("source")
+        .build("os", std::env::consts::OS)
+        .build("os_version", BUILD_OS_VERSION)
+        .component("csv", "RFC 4180")
+        .extension("gzip", false)
+        .extension("metadata", place.join("metadata.csv").exists())
+        .data_path("tables", place);
+    for line in text_of(&place.join("metadata.csv"))?.lines() {
+        if let [key, value, include] = *line.split(',').collect::<Vec<_>>() {
+            deployment = deployment.metadata(key, value, (include == "true").into());
+        }
+    }
+    for line in text_of(&place.join("settings.conf"))?.lines() {
+        let (name, value) = line.split_once('=').unwrap_or_default();
+        let known = DEFAULTS.iter().find(|(known, _)| *known == name.trim());
+        if let Some((name, default)) = known
+            && value.trim() != *default
+        {
+            deployment = deployment.changed_setting(*name);
+        }
+    }
+    let tables = tables_in(place)?.len().to_string();
+    Ok(deployment.metadata("num_hypertables", tables, true.into()))
+}
+
+/// Averages each table and counts how that went.
+fn run_jobs(place: &Path, telemetry: &Telemetry) -> io::Result<()> {
+    let start = Instant::now();
+    for table in tables_in(place)? {
+        let name = table.file_stem().unwrap_or_default().to_string_lossy();
+        let result = match average(&fs::read_to_string(&table)?) {
+            Ok(average) => {
+                println!("{name}: {average:.2} on average");
+                telemetry.counter("functions_used", [("function", "avg(double precision)")]);
+                "success"
+            }
+            Err(failure) => {
+                println!("{name}: {}", failure.text());
+                let code = failure.sqlstate();
+                telemetry.count_error(code);
+                telemetry.counter("job_errors", [("job_type", JOB), ("sqlerrcode", code)]);
+                "failure"
+            }
+        };
+        telemetry.counter("jobs", [("job_type", JOB), ("result", result)]);
+    }
+    let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    telemetry.counter_add("job_milliseconds", [("job_type", JOB)], milliseconds.max(1));
+    Ok(())
+}
+
+/// Why a table has no average.
+#[derive(Debug, Clone, Copy)]
+enum Failure {
+    NotANumber,
+    Empty,
+}
+
+impl Failure {
+    /// The code that `PostgreSQL` has for it.
+    const fn sqlstate(self) -> &'static str {
+        match self {
+            Self::NotANumber => "22P02",
+            Self::Empty => "22012",
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::NotANumber => "a value is no number",
+            Self::Empty => "there is nothing to divide by",
+        }
+    }
+}
+
+fn average(text: &str) -> Result<f64, Failure> {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for line in text.lines() {
+        let (_time, value) = line.split_once(',').unwrap_or_default();
+        let value: f64 = value.trim().parse().map_err(|_| Failure::NotANumber)?;
+        sum += value;
+        count += 1.0;
+    }
+    if count == 0.0 {
+        return Err(Failure::Empty);
+    }
+    Ok(sum / count)
+}
+
+fn tables_in(place: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut tables = Vec::new();
+    for entry in fs::read_dir(place)? {
+        let path = entry?.path();
+        let is_csv = path.extension().is_some_and(|extension| extension == "csv");
+        let is_metadata = path.file_name().is_some_and(|name| name == "metadata.csv");
+        if is_csv && !is_metadata {
+            tables.push(path);
+        }
+    }
+    tables.sort();
+    Ok(tables)
+}
+
+/// A file that is not there is empty.
+fn text_of(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        other => other,
+    }
+}
+
+/// Makes a directory with three tables, one of them empty and one with a mistake.
+fn demonstration() -> io::Result<PathBuf> {
+    let place = tempfile::Builder::new()
+        .prefix("localtel-metadata-")
+        .tempdir()?
+        .keep();
+    let tables = place.join("tables");
+    fs::create_dir(&tables)?;
+    // The instance has an id of its own; that of the lineage goes with copies of the data.
+    let metadata = format!(
+        "uuid,{},true\nexported_uuid,{},true\ninstall_timestamp,2026-11-21T08:15:30Z,true\n\
+         edition,community,true\nlast_tuned_time,2026-11-21T09:00:00Z,true\n\
+         last_tuned_version,1.0.0,true\ncloud,ours,true\nteam,night-shift,false\n",
+        Uuid::new_v4(),
+        Uuid::new_v4()
+    );
+    for (name, text) in [
+        ("metadata.csv", metadata.as_str()),
+        ("settings.conf", "work_mem = 64MB\nmax_workers = 8\n"),
+        ("boiler.csv", "08:00,61.5\n08:10,62\n08:20,63.1\n"),
+        ("garden.csv", "08:00,4.5\n08:10,frozen\n"),
+        ("cellar.csv", ""),
+    ] {
+        fs::write(tables.join(name), text)?;
+    }
+    Ok(place)
+}
+
+/// The settings and their defaults.
+const DEFAULTS: [(&str, &str); 2] = [("work_mem", "4MB"), ("max_workers", "8")];
+
+/// The kind of job that there is.
+const JOB: &str = "policy_refresh_continuous_aggregate";
+
+/// Set by whoever builds it.
+const BUILD_OS_VERSION: &str = match option_env!("METADATA_TABLE_BUILD_OS_VERSION") {
+    Some(version) => version,
+    None => "unknown",
+};
