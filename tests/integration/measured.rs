@@ -244,7 +244,8 @@ fn hostile_values_change_nothing_but_their_own_record() {
         telemetry.command("myapp-next").success();
     }
     drop(telemetry);
-    let lines = place.raw();
+    let mut lines = place.lines();
+    lines.retain(|line| line.contains("\"event\":\"command\""));
     assert_eq!(lines.len(), 4);
     for line in &lines {
         assert!(line.len() <= 256 * 1024, "{}", line.len());
