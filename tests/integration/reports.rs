@@ -304,6 +304,23 @@ fn consent_withdrawn_while_a_process_was_quiet_is_obeyed_when_it_reports() {
 }
 
 #[test]
+fn what_was_counted_before_a_policy_forbade_everything_is_never_recorded() {
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = Place::new();
+        let telemetry = place.builder().delivery(delivery).try_open().unwrap();
+        telemetry.counter("counted_before", []);
+        owner(&place, "[[[");
+        eventually("it stops", || !telemetry.status().is_recording);
+        telemetry.counter("counted_while_off", []);
+        owner(&place, "");
+        eventually("it goes on", || telemetry.status().is_recording);
+        assert_eq!(telemetry.record_report(), Offer::Recorded);
+        drop(telemetry);
+        assert!(!holds(&place, "counted_"));
+    }
+}
+
+#[test]
 fn after_disable_nothing_that_was_counted_is_recorded_even_at_the_end() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
