@@ -201,6 +201,7 @@ impl Builder {
                     installation.is_some() || self.delivery == Delivery::Inline,
                 )),
                 interest: Arc::default(),
+                withdrawals: Arc::default(),
             })))
         };
         let outlet = Outlet::new(source.as_str(), limits, policy, sink, echo);
@@ -232,6 +233,12 @@ impl Builder {
     #[cfg(feature = "cli")]
     pub(crate) fn own_version(&self) -> Option<&str> {
         self.version.as_deref()
+    }
+
+    /// Returns what the application says of its installation.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
     /// Returns how much the application keeps.

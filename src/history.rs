@@ -214,10 +214,28 @@ pub(crate) fn note_version(
     Ok(before)
 }
 
-/// Claims the report that is due, and tells whether it is the caller's to record: of several processes that
-/// ask at once it is for exactly one. The claim stands before the report does, so a process that is killed
-/// between the two leaves out one report, and never records one twice; who could not record it gives it
-/// back with [`give_back_report`]. Where none is due, nothing is written and no lock is taken.
+/// Whether a report is the caller's to record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It is.
+    Now(Claim),
+    /// None is due before so long.
+    In(Duration),
+}
+
+/// A report that is the caller's to record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// When it was claimed.
+    pub(crate) at: OffsetDateTime,
+    /// When the report before was recorded, if there was one.
+    pub(crate) before: Option<OffsetDateTime>,
+}
+
+/// Claims the report that is due, or tells when one is: of several processes that ask at once it is for
+/// exactly one. The claim stands before the report does, so a process that is killed between the two leaves
+/// out one report, and never records one twice; who could not record it gives it back with
+/// [`give_back_report`]. Where none is due, nothing is written and no lock is taken.
 ///
 /// # Errors
 ///
@@ -228,54 +246,76 @@ pub(crate) fn claim_report(
     every: Duration,
     now: OffsetDateTime,
     deadline: Instant,
-) -> Result<bool> {
-    if !is_report_due(&Kept::read(directory).history(), every, now) {
-        return Ok(false);
+) -> Result<Due> {
+    let left = due_in(&Kept::read(directory).history(), every, now);
+    if !left.is_zero() {
+        return Ok(Due::In(left));
     }
     let locked = lock(directory, deadline)?;
     let mut history = history_to_keep(directory)?;
-    if !is_report_due(&history, every, now) {
-        return Ok(false);
+    let left = due_in(&history, every, now);
+    if !left.is_zero() {
+        return Ok(Due::In(left));
     }
-    history.reported = Some(now);
+    let before = history.reported.replace(now);
     write(directory, &history)?;
     drop(locked);
-    Ok(true)
+    Ok(Due::Now(Claim { at: now, before }))
 }
 
-/// Gives back the claim made at `claimed`, because the report could not be recorded: it is due again, for
-/// whoever asks next. A later claim of somebody else's stays. When the report before was recorded is
-/// forgotten, which changes nothing: it was long enough ago.
+/// Gives a claim back, because the report could not be recorded: it is due again, for whoever asks next. A
+/// later claim of somebody else's stays.
 ///
 /// # Errors
 ///
 /// Fails as [`claim_report`] does; then the next report comes after the usual time.
 pub(crate) fn give_back_report(
     directory: &Directory,
-    claimed: OffsetDateTime,
+    claim: &Claim,
     deadline: Instant,
 ) -> Result<()> {
     let locked = lock(directory, deadline)?;
     let mut history = history_to_keep(directory)?;
     // As they are written, in microseconds.
-    if history.reported.map(format_timestamp) == Some(format_timestamp(claimed)) {
-        history.reported = None;
+    if history.reported.map(format_timestamp) == Some(format_timestamp(claim.at)) {
+        history.reported = claim.before;
         write(directory, &history)?;
     }
     drop(locked);
     Ok(())
 }
 
-/// Tells whether a report is due: none is known, or the last one is as long ago as reports are apart. One in
-/// the future comes from a clock that jumped; it counts as long as it is no further ahead than reports are
-/// apart, so that nobody waits longer than twice that.
-pub(crate) fn is_report_due(history: &History, every: Duration, now: OffsetDateTime) -> bool {
+/// Notes that a report was recorded which nobody had to claim.
+///
+/// # Errors
+///
+/// Fails as [`claim_report`] does; then the next report comes earlier than it could.
+pub(crate) fn note_report(
+    directory: &Directory,
+    now: OffsetDateTime,
+    deadline: Instant,
+) -> Result<()> {
+    let locked = lock(directory, deadline)?;
+    let mut history = history_to_keep(directory)?;
+    history.reported = Some(now);
+    write(directory, &history)?;
+    drop(locked);
+    Ok(())
+}
+
+/// Tells after how long a report is due: at once if none is known, or if the last one is as long ago as
+/// reports are apart. One in the future comes from a clock that jumped; it counts as long as it is no further
+/// ahead than reports are apart, so that nobody waits longer than twice that.
+pub(crate) fn due_in(history: &History, every: Duration, now: OffsetDateTime) -> Duration {
     let Some(reported) = history.reported else {
-        return true;
+        return Duration::ZERO;
     };
     let every = time::Duration::try_from(every).unwrap_or(time::Duration::MAX);
     let ago = now - reported;
-    ago >= every || ago < -every
+    if ago >= every || ago < -every {
+        return Duration::ZERO;
+    }
+    every.saturating_sub(ago).try_into().unwrap_or_default()
 }
 
 /// Returns the history, to be written again with a change.
@@ -338,6 +378,21 @@ mod tests {
         Instant::now() + Duration::from_secs(30)
     }
 
+    /// Asks for the report that is due, and tells whether it is the caller's.
+    fn claims(
+        directory: &Directory,
+        every: Duration,
+        now: OffsetDateTime,
+        deadline: Instant,
+    ) -> Result<bool> {
+        let due = claim_report(directory, every, now, deadline)?;
+        Ok(matches!(due, Due::Now(_)))
+    }
+
+    fn claim_at(at: OffsetDateTime) -> Claim {
+        Claim { at, before: None }
+    }
+
     fn open(path: &Path) -> Directory {
         Directory::open(path, Access::Write).unwrap()
     }
@@ -383,14 +438,14 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let directory = open(home.path());
         note_version(&directory, "1.2.0", soon()).unwrap();
-        assert!(claim_report(&directory, DAY, now(), soon()).unwrap());
+        assert!(claims(&directory, DAY, now(), soon()).unwrap());
         let locked = lock(&directory, soon()).unwrap();
         let before = text(home.path());
         assert_eq!(
             note_version(&directory, "1.2.0", Instant::now()).unwrap(),
             None
         );
-        assert!(!claim_report(&directory, DAY, now(), Instant::now()).unwrap());
+        assert!(!claims(&directory, DAY, now(), Instant::now()).unwrap());
         assert_eq!(text(home.path()), before);
         assert!(note_version(&directory, "1.3.0", Instant::now()).is_err());
         drop(locked);
@@ -419,7 +474,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let directory = open(home.path());
         note_version(&directory, "1.2.0", soon()).unwrap();
-        let claim = |now| claim_report(&directory, DAY, now, soon()).unwrap();
+        let claim = |now| claims(&directory, DAY, now, soon()).unwrap();
         assert!(claim(now()));
         assert!(!claim(now() + time::Duration::hours(23)));
         assert!(claim(now() + time::Duration::hours(24)));
@@ -437,11 +492,28 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let directory = open(home.path());
         let fine = now() + time::Duration::nanoseconds(123_456_789);
-        assert!(claim_report(&directory, DAY, fine, soon()).unwrap());
-        give_back_report(&directory, fine, soon()).unwrap();
-        assert!(claim_report(&directory, DAY, fine, soon()).unwrap());
-        give_back_report(&directory, now(), soon()).unwrap();
-        assert!(!claim_report(&directory, DAY, fine, soon()).unwrap());
+        assert!(claims(&directory, DAY, fine, soon()).unwrap());
+        give_back_report(&directory, &claim_at(fine), soon()).unwrap();
+        assert!(claims(&directory, DAY, fine, soon()).unwrap());
+        give_back_report(&directory, &claim_at(now()), soon()).unwrap();
+        assert!(!claims(&directory, DAY, fine, soon()).unwrap());
+    }
+
+    #[test]
+    fn a_report_given_back_leaves_the_one_before_as_the_last() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = open(home.path());
+        note_report(&directory, now(), soon()).unwrap();
+        let later = now() + DAY;
+        let due = claim_report(&directory, DAY, later, soon()).unwrap();
+        let claim = Claim {
+            at: later,
+            before: Some(now()),
+        };
+        assert_eq!(due, Due::Now(claim));
+        assert_eq!(History::read_at(home.path()).reported, Some(later));
+        give_back_report(&directory, &claim, soon()).unwrap();
+        assert_eq!(History::read_at(home.path()).reported, Some(now()));
     }
 
     #[test]
@@ -466,10 +538,12 @@ mod tests {
             reported: Some(now()),
         };
         for (moved, every, is_due) in table {
-            let found = is_report_due(&history, every, now() + moved);
+            let found = due_in(&history, every, now() + moved).is_zero();
             assert_eq!(found, is_due, "{moved}, every {every:?}");
         }
-        assert!(is_report_due(&History::default(), Duration::MAX, now()));
+        assert!(due_in(&History::default(), Duration::MAX, now()).is_zero());
+        let hour = now() + hours(1);
+        assert_eq!(due_in(&history, DAY, hour), Duration::from_hours(23));
     }
 
     #[test]
@@ -485,7 +559,7 @@ mod tests {
                 let directory = open(home.path());
                 start.wait();
                 let news = note_version(&directory, &version, soon()).unwrap();
-                (news, claim_report(&directory, DAY, at, soon()).unwrap())
+                (news, claims(&directory, DAY, at, soon()).unwrap())
             };
             let got: Vec<_> = std::thread::scope(|scope| {
                 let all: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
@@ -531,7 +605,7 @@ mod tests {
             assert_eq!(kept.history(), History::default());
             let directory = open(home.path());
             assert_eq!(note_version(&directory, "1.2.0", soon()).unwrap(), None);
-            assert!(claim_report(&directory, DAY, now(), soon()).unwrap());
+            assert!(claims(&directory, DAY, now(), soon()).unwrap());
             assert_eq!(Kept::read_at(home.path()).problem(), None, "{shown}");
         }
     }
@@ -544,8 +618,8 @@ mod tests {
         let directory = open(home.path());
         assert_eq!(History::read_at(home.path()), History::default());
         assert!(note_version(&directory, "1.2.0", soon()).is_err());
-        assert!(claim_report(&directory, DAY, now(), soon()).is_err());
-        assert!(give_back_report(&directory, now(), soon()).is_err());
+        assert!(claims(&directory, DAY, now(), soon()).is_err());
+        assert!(give_back_report(&directory, &claim_at(now()), soon()).is_err());
         assert_eq!(text(home.path()), newer);
     }
 
@@ -572,10 +646,7 @@ mod tests {
             assert!(matches!(kept, Kept::Unreadable { .. }), "{kind}: {kept:?}");
             let directory = open(home.path());
             assert!(note_version(&directory, "1.2.0", soon()).is_err(), "{kind}");
-            assert!(
-                claim_report(&directory, DAY, now(), soon()).is_err(),
-                "{kind}"
-            );
+            assert!(claims(&directory, DAY, now(), soon()).is_err(), "{kind}");
             match kind {
                 "directory" => fs::remove_dir(&place).unwrap(),
                 _ => fs::remove_file(&place).unwrap(),
@@ -591,13 +662,13 @@ mod tests {
             note_version(&directory, "1.2.0", soon()).unwrap();
             directory.faults.plan(nth, Fault::Once(28));
             let news = note_version(&directory, "1.3.0", soon());
-            let is_mine = claim_report(&directory, DAY, now(), soon());
+            let is_mine = claims(&directory, DAY, now(), soon());
             let operations = directory.faults.lift();
             assert_eq!(Kept::read_at(home.path()).problem(), None);
             let again = note_version(&directory, "1.3.0", soon()).unwrap();
             let told = [news.ok().flatten(), again];
             assert!(told.iter().flatten().count() <= 1, "{nth}: {told:?}");
-            let is_mine_again = claim_report(&directory, DAY, now(), soon()).unwrap();
+            let is_mine_again = claims(&directory, DAY, now(), soon()).unwrap();
             assert!(!(is_mine_again && is_mine.is_ok_and(|is| is)), "{nth}");
             if operations <= nth {
                 assert!(nth > 10, "{nth} operations are too few");
@@ -614,7 +685,7 @@ mod tests {
         let before = text(home.path());
         directory.faults.plan(0, Fault::Named("replace", 28));
         assert!(note_version(&directory, "1.3.0", soon()).is_err());
-        assert!(claim_report(&directory, DAY, now(), soon()).is_err());
+        assert!(claims(&directory, DAY, now(), soon()).is_err());
         assert_eq!(text(home.path()), before);
     }
 }

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::draft::Draft;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
 use crate::policy::{Current, Generation};
+use crate::record::{Level, OWN_TARGET};
 use crate::recorder::{Offer, Recorder, Stale};
 
 /// What the layers and drafts of one handle record into.
@@ -96,6 +97,12 @@ impl Outlet {
     /// nothing meanwhile.
     pub(crate) fn is_asked_again(&self) -> bool {
         self.recorder().is_some_and(Recorder::has_worker)
+    }
+
+    /// Tells whether the policy lets in what localtel records on the application's behalf at level INFO.
+    pub(crate) fn admits_on_behalf(&self, event: &str) -> bool {
+        let policy = self.policy.get();
+        policy.is_some_and(|policy| policy.admits_event(Level::Info, OWN_TARGET, Some(event)))
     }
 
     /// Counts an event that was not let in.

@@ -309,9 +309,12 @@ impl Telemetry {
     }
 
     fn end(&mut self, timeout: Duration) {
-        drop(self.waiting.take());
+        let deadline = Instant::now() + timeout;
+        if let Some(waiting) = self.waiting.take() {
+            waiting.end(deadline);
+        }
         if let Some(recorder) = self.outlet.recorder() {
-            recorder.close(&self.reporter.ending(), Instant::now() + timeout);
+            recorder.close(&self.reporter.ending(deadline), deadline);
         }
     }
 

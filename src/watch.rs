@@ -66,7 +66,24 @@ pub(crate) enum Change {
     /// Nothing may be recorded any more.
     Disabled(Decision),
     /// Recording is allowed, as this installation.
-    Enabled(Decision, Installation, Unlinked),
+    Enabled(Decision, Installation, Unlinked, Meanwhile),
+}
+
+/// Whether somebody decided on consent since the last look. Then it may have been withdrawn for a while
+/// between two looks, which a process that records no events takes seldom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meanwhile {
+    /// Somebody did.
+    Decided,
+    /// Nobody did.
+    Nothing,
+}
+
+/// What of that which people change is other than at the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct News {
+    consent: Meanwhile,
+    is_policy_other: bool,
 }
 
 impl Watch {
@@ -167,7 +184,8 @@ impl Watch {
         }
         self.looked_at = now;
         let was_recording = self.is_recording;
-        let is_same = !self.read_again();
+        let news = self.read_again();
+        let is_same = news.consent == Meanwhile::Nothing && !news.is_policy_other;
         let decision = self.decide(clock::now());
         self.is_recording = decision.is_recording;
         if is_same && decision.is_recording == was_recording {
@@ -183,22 +201,30 @@ impl Watch {
             return Some(Change::Disabled(decision));
         };
         let unlinked = self.set_key_of(&installation);
-        Some(Change::Enabled(decision, installation, unlinked))
+        Some(Change::Enabled(
+            decision,
+            installation,
+            unlinked,
+            news.consent,
+        ))
     }
 
     /// Reads what is stored, and tells whether it is something else. Deleting files is no decision: what
     /// was decided stands until somebody decides otherwise.
-    fn read_again(&mut self) -> bool {
-        let mut is_other = false;
+    fn read_again(&mut self) -> News {
+        let mut news = News {
+            consent: Meanwhile::Nothing,
+            is_policy_other: false,
+        };
         let stored = Stored::read_at(&self.path);
         if stored != self.stored && stored != Stored::Missing {
             self.stored = stored;
-            is_other = true;
+            news.consent = Meanwhile::Decided;
         }
         let stored_for_all = Stored::read_for_all_at(&self.base);
         if stored_for_all != self.stored_for_all && stored_for_all != Stored::Missing {
             self.stored_for_all = stored_for_all;
-            is_other = true;
+            news.consent = Meanwhile::Decided;
         }
         let owner = OwnerFile::read_at(&self.path);
         if owner != self.owner && owner != OwnerFile::Missing {
@@ -206,9 +232,9 @@ impl Watch {
                 self.policy.set_owner(policy.clone());
             }
             self.owner = owner;
-            is_other = true;
+            news.is_policy_other = true;
         }
-        is_other
+        news
     }
 
     fn decide(&self, now: OffsetDateTime) -> Decision {

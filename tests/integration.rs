@@ -37,8 +37,12 @@ mod measured;
 
 #[path = "integration/debugging.rs"]
 mod debugging;
+#[path = "integration/hostile_reports.rs"]
+mod hostile_reports;
 #[path = "integration/policy.rs"]
 mod policy;
+#[path = "integration/reports.rs"]
+mod reports;
 
 #[path = "integration/full_disk.rs"]
 mod full_disk;

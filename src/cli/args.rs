@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{clear, consent, doctor, explain, manual, policy, profiles, record, run, show, status};
+use super::{
+    clear, consent, doctor, explain, manual, policy, profiles, record, report, run, show, status,
+};
 use crate::directory::{Profile, Source};
 
 /// Shows and keeps the telemetry that applications record on this machine.
@@ -83,6 +85,9 @@ pub(crate) enum Command {
     /// Tells what is recorded and what never is, where it lies, who can read it, how to stop it
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
+    /// Prints the deployment report as it would be recorded now, or the last that was recorded
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::ReportArgs),
     /// Allows recording from now on
     #[command(after_help = consent::ENABLE_EXAMPLES)]
     Enable(consent::EnableArgs),

@@ -99,6 +99,7 @@ impl TelemetryCommand {
             when_undecided,
             version: builder.own_version().map(str::to_owned),
             limits: builder.own_limits().clone(),
+            deployment: Box::new(builder.own_deployment().clone()),
         })
     }
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::consent::{Consent, WhenUndecided};
 use crate::environment::Environment;
+use crate::report::Deployment;
 use crate::store::limits::Limits;
 
 /// Who runs the commands.
@@ -30,6 +31,8 @@ pub(crate) struct Application {
     pub(crate) version: Option<String>,
     /// How much it keeps.
     pub(crate) limits: Limits,
+    /// What it says of its installation.
+    pub(crate) deployment: Box<Deployment>,
 }
 
 impl Host {

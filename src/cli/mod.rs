@@ -18,6 +18,7 @@ mod place;
 mod policy;
 mod profiles;
 mod record;
+mod report;
 mod run;
 mod sanitize;
 mod screen;
@@ -155,6 +156,7 @@ fn on_place(
         Command::Clear(args) => clear::run(place, &args, screen),
         Command::Status(args) => status::run(place, &args, environment, screen),
         Command::Explain(args) => explain::run(place, &args, environment, screen),
+        Command::Report(args) => report::run(place, &args, environment, screen),
         Command::Enable(args) => consent::enable(place, &args, environment, screen),
         Command::Disable(args) => consent::disable(place, &args, environment, screen),
         Command::Reset => consent::reset(place, screen),

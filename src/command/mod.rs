@@ -297,7 +297,7 @@ impl Drop for Command<'_> {
 
 impl Measured {
     fn draft(self, end: End, reporter: &Reporter) -> Draft {
-        let (commit, installer) = reporter.deployment().built_and_installed();
+        let (commit, installer) = reporter.built_and_installed();
         let (level, result, error) = match end {
             End::Success => (Level::Info, "SUCCESS", None),
             End::Failure(error) => (Level::Error, "ERROR", Some(error)),

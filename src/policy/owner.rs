@@ -85,7 +85,15 @@ impl OwnerFile {
 
     fn read(directory: &Directory) -> Self {
         let name = FileName::Policy.to_string();
-        match directory.read_small(&name, BYTES_MAX) {
+        // A pipe would read as an empty file, which narrows nothing.
+        let bytes = directory.facts(&name).and_then(|facts| {
+            if facts.is_regular {
+                directory.read_small(&name, BYTES_MAX)
+            } else {
+                Err(io::Error::other("it is no plain file"))
+            }
+        });
+        match bytes {
             Ok(bytes) => Self::parse(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(error) => Self::Damaged {

@@ -142,6 +142,8 @@ pub(crate) struct Settings {
     pub(crate) is_gate_open: Arc<AtomicBool>,
     /// Who is asked again when that changes.
     pub(crate) interest: Arc<Interest>,
+    /// How often what had been collected lost its consent.
+    pub(crate) withdrawals: Arc<AtomicU64>,
 }
 
 /// What was decided when a recorder starts.
@@ -210,15 +212,20 @@ impl Recorder {
         self.root.shared.settings.interest.register(subscriber);
     }
 
-    /// Tells how often consent was withdrawn, or given to another installation, since the start: what was
-    /// collected before that is not to be recorded any more.
+    /// Tells how often what had been collected in memory lost its consent since the start: it was withdrawn,
+    /// perhaps only for a while that nobody looked, or given to another installation, or this is a process
+    /// forked from the one that collected it. It is not to be recorded any more.
     pub(crate) fn withdrawals(&self) -> u64 {
-        self.core().shared.withdrawals.load(Ordering::Relaxed)
+        self.root
+            .shared
+            .settings
+            .withdrawals
+            .load(Ordering::Acquire)
     }
 
-    /// Tells whether this is the process that started the recorder, and not one forked from it.
-    pub(crate) fn is_own_process(&self) -> bool {
-        self.root.process == std::process::id()
+    /// Tells whether it records in this very process: one forked from it begins with its first event.
+    pub(crate) fn has_begun_here(&self) -> bool {
+        self.latest().process == std::process::id()
     }
 
     /// Tells whether a worker writes, who also has `tracing` ask again when something changed.
@@ -357,7 +364,6 @@ impl Core {
             turn_ended: Condvar::new(),
             urgent: Condvar::new(),
             refused: AtomicU64::new(0),
-            withdrawals: AtomicU64::new(0),
         });
         let (worker, guard) = match delivery {
             Delivery::Inline => (None, None),
@@ -383,8 +389,12 @@ impl Core {
 
     /// Returns the core of a process that was forked from this one's.
     fn child(&self) -> &Self {
-        self.child
-            .get_or_init(|| Box::new(Self::start(Arc::clone(&self.shared.settings))))
+        self.child.get_or_init(|| {
+            let settings = Arc::clone(&self.shared.settings);
+            // What its parent collected is its parent's.
+            settings.withdrawals.fetch_add(1, Ordering::Release);
+            Box::new(Self::start(settings))
+        })
     }
 
     fn offer(&self, frame: &[u8], generation: Generation) -> std::result::Result<Offer, Stale> {
@@ -592,7 +602,7 @@ const SESSION_BYTES_MAX: u64 = 4096;
 const FORK_MICROS_LEAST: u64 = 20;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::clock;
     use crate::consent::{Consent, WhenUndecided};
@@ -605,7 +615,7 @@ mod tests {
     use crate::store::faults::Fault;
     use crate::store::list;
 
-    fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
+    pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
         let environment = Environment::made_up("testapp", &[]);
         let answers = (Consent::Undecided, WhenUndecided::Record);
         let source = "testapp".parse().unwrap();
@@ -629,6 +639,7 @@ mod tests {
             start,
             is_gate_open: Arc::new(AtomicBool::new(true)),
             interest: Arc::default(),
+            withdrawals: Arc::default(),
         }
     }
 
@@ -669,7 +680,7 @@ mod tests {
     }
 
     /// Makes the recorder believe that its memory was copied into another process.
-    fn fork(recorder: &mut Recorder) {
+    pub(crate) fn fork(recorder: &mut Recorder) {
         recorder.root.process = recorder.root.process.wrapping_add(1);
     }
 

@@ -13,7 +13,7 @@ use super::{Durability, Settings};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Unlinked;
-use crate::watch::Change;
+use crate::watch::{Change, Meanwhile};
 
 /// What callers and worker share.
 #[derive(Debug)]
@@ -25,7 +25,6 @@ pub(super) struct Shared {
     /// Signalled when the lingering worker has something to do at once.
     pub(super) urgent: Condvar,
     pub(super) refused: AtomicU64,
-    pub(super) withdrawals: AtomicU64,
 }
 
 impl Shared {
@@ -172,20 +171,24 @@ impl Shared {
             (Some(Change::Disabled(decision)), _) => {
                 let refused = staging.forget(writer);
                 self.refused.fetch_add(refused, Ordering::Relaxed);
-                self.withdrawals.fetch_add(1, Ordering::Relaxed);
+                self.note_withdrawal();
                 staging.dropped_unreported = 0;
                 staging.trouble = None;
                 staging.decision = decision;
                 staging.phase = Phase::Suspended;
             }
-            (Some(Change::Enabled(decision, installation, unlinked)), phase) => {
+            (Some(Change::Enabled(decision, installation, unlinked, meanwhile)), phase) => {
                 if unlinked == Unlinked::Pseudonyms {
                     // They were made with the key before, and would link the sessions.
                     let refused = staging.forget(writer);
                     self.refused.fetch_add(refused, Ordering::Relaxed);
                 }
+                // What was collected while nothing was to be recorded must not follow.
+                if phase == Phase::Suspended || meanwhile == Meanwhile::Decided {
+                    self.note_withdrawal();
+                }
                 if staging.installation != Some(installation.id) {
-                    self.withdrawals.fetch_add(1, Ordering::Relaxed);
+                    self.note_withdrawal();
                     writer.renew(installation.id);
                 }
                 staging.installation = Some(installation.id);
@@ -200,6 +203,10 @@ impl Shared {
             }
         }
         staging
+    }
+
+    fn note_withdrawal(&self) {
+        self.settings.withdrawals.fetch_add(1, Ordering::Release);
     }
 
     /// Makes what is written survive a power cut.

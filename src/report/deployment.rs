@@ -31,7 +31,7 @@ use crate::store::volume::{Volume, VolumeLimits, volumes};
 ///     .metadata("cloud", "ours", Include::Yes);
 /// # let _ = deployment;
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Deployment {
     pub(super) commit: Option<String>,

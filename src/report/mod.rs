@@ -17,6 +17,7 @@ mod metadata;
 mod reporter;
 mod surroundings;
 mod text;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,8 +33,9 @@ use self::machine::{Hardware, Os, Surroundings};
 pub(crate) use self::metadata::OwnerMetadata;
 pub use self::metadata::{Include, RESERVED_KEYS};
 pub use self::reporter::Reports;
-pub(crate) use self::reporter::{Reporter, Waiting, newer_release};
+pub(crate) use self::reporter::{Reporter, newer_release};
 use self::text::{Fitting, NAME_BYTES_MAX, cut, escaped, fact, fit};
+pub(crate) use self::waiting::Waiting;
 use crate::record::{Properties, format_timestamp};
 use crate::store::volume::{CutShort, Measured, Volume};
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::encode::is_unsafe_to_show;
 
 /// Named values, as many as are kept; those beyond that are counted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named<T> {
     entries: BTreeMap<String, T>,
     omitted: u64,

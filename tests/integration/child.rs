@@ -13,6 +13,7 @@ use crate::composition;
 use crate::host;
 use crate::hostile_values;
 use crate::measured;
+use crate::reports;
 use crate::support::Place;
 
 const ROLE: &str = "LOCALTEL_TEST_CHILD";
@@ -100,6 +101,14 @@ impl Task {
         }
     }
 
+    /// Waits for the directory's `go`, so that many do the next step at once.
+    pub(crate) fn wait_for_go(&self) {
+        let go = Path::new(&self.directory).with_file_name("go");
+        while !go.exists() {
+            std::thread::yield_now();
+        }
+    }
+
     pub(crate) fn builder(&self) -> Builder {
         let limits = Limits::default()
             .segment_bytes(self.segment_bytes)
@@ -138,6 +147,9 @@ fn entry() {
         "measure a command and a child's" => measured::measure_a_command_and_a_childs(&task),
         "measure a command that panics" => measured::measure_a_command_that_panics(&task),
         "measure a command across a choice" => measured::measure_a_command_across_a_choice(&task),
+        "report at the start" => reports::report_at_the_start(&task),
+        "report under do not track" => reports::report_under_do_not_track(&task),
+        "report from a thread" => reports::report_from_a_thread(&task),
         "measure nothing" => measured::measure_nothing(),
         #[cfg(feature = "clap")]
         "measure what clap understood" => measured::measure_what_clap_understood(&task),
@@ -232,12 +244,9 @@ fn open_and_tell(task: &Task) {
     println!("offered {} recorded {}", counts.offered(), counts.recorded);
 }
 
-/// Waits for the directory's `go`, so that many do the next step at once, and prints the installation id.
+/// Prints the installation id.
 fn open_and_tell_the_id(task: &Task) {
-    let go = Path::new(&task.directory).with_file_name("go");
-    while !go.exists() {
-        std::thread::yield_now();
-    }
+    task.wait_for_go();
     let telemetry = task
         .builder()
         .delivery(Delivery::Inline)

@@ -107,6 +107,8 @@ fn looking_changes_nothing() {
         &["doctor"],
         &["explain"],
         &["explain", "--json"],
+        &["report"],
+        &["report", "--json"],
         &["clear", "--dry-run"],
     ] {
         run(words);

@@ -151,8 +151,7 @@ fn any_value_may_stand_in_properties() {
     }
     takes(&line, "/seq", Some(json!(u64::MAX)));
     takes(&line, "/event", Some(json!("session")));
-    // Of localtel's own records those that are not fixed yet may hold anything, and no others.
-    takes(&line, "/target", Some(json!("localtel")));
+    // Of localtel's own records there are no others than are listed.
     let other = changed(&line, "/event", Some(json!("retry")));
     refuses(&other, "/target", Some(json!("localtel")));
 }
@@ -162,9 +161,20 @@ fn the_records_of_localtel_have_their_properties_and_no_others() {
     let count = json!({"recorded": 1, "dropped": 0, "refused": 0, "failed": 0});
     let lost = json!({"count": 1, "reason": "no room"});
     let allowed = json!({"state": "enabled", "decided_by": "the stored choice"});
+    let updated = changed(&session(), "/properties/update", Some(json!("1.3.0")));
+    let counted = json!({
+        "recorded": 1, "dropped": 0, "refused": 0, "failed": 0,
+        "counters": {"queries": [{"command": "find", "count": 12}]}, "errors": {"40001": 1},
+        "omitted": {"counters": 3},
+    });
     let all = [
         (session(), &["installation", "version"] as &[&str]),
+        (updated, &["installation", "version", "update"]),
         (own("session.end", "INFO", &count), &[]),
+        (
+            own("session.end", "INFO", &counted),
+            &["counters", "errors", "omitted"],
+        ),
         (own("dropped", "WARN", &lost), &[]),
         (own("consent", "INFO", &allowed), &[]),
     ];
@@ -193,6 +203,108 @@ fn the_records_of_localtel_have_their_properties_and_no_others() {
         "/properties/count",
         Some(json!(0)),
     );
+}
+
+/// A report with all that one can hold.
+fn report() -> Value {
+    let time = "2026-11-21T08:15:30.123456Z";
+    own(
+        "report",
+        "INFO",
+        &json!({
+            "installation": "01936f0e-0000-4000-8000-000000000000",
+            "installed": time, "started": time, "uptime": 5,
+            "uuid": "u", "exported_uuid": "u", "install_timestamp": "2026",
+            "application": {
+                "name": "myapp", "version": "1.2.0", "commit": "0c4a5e5", "branch": "main",
+                "dirty": false, "debug": true, "installer": "docker", "build": {"go": "1.25"},
+            },
+            "os": {
+                "family": "linux", "distribution": "debian", "name": "Debian", "version": "12",
+                "release": "12", "pretty_name": "Debian 12", "kernel": "6.1", "arch": "x86_64",
+                "pointer_width": 64,
+            },
+            "environment": {"container": "docker", "virtual_machine": "kvm"},
+            "hardware": {
+                "cpus": 8, "cores": 4, "sockets": 1, "model": "m", "mhz": 3600,
+                "memory_total_bytes": 1, "memory_available_bytes": 1, "load": [0.5, 0.0, 1.0],
+            },
+            "machine_uptime": 7,
+            "data": {"tables": {"bytes": 1, "files": 2, "cut_short": "time", "problem": "p"}},
+            "changed_settings": ["cache"], "components": {"postgres": "17"},
+            "extensions": {"postgis": true}, "metadata": {"cloud": "ours"},
+            "counters": {"queries": [{"command": "find", "count": 12}]},
+            "errors": {"40001": 1}, "since": time, "omitted": {"metadata": 1},
+        }),
+    )
+}
+
+fn command() -> Value {
+    own(
+        "command",
+        "ERROR",
+        &json!({
+            "alias": "ls", "arch": "x86_64", "auth_method": "api_key", "command": "a-list",
+            "duration": 871, "error": "E: no", "flags": ["debug"], "git_commit": "0c4a5e5",
+            "installer": "TiUP", "interactive": true, "os": "linux", "project_id": "7",
+            "result": "ERROR", "terminal": "tty", "version": "1.2.0",
+            "command.id": "01936f0e-0000-7000-8000-000000000000",
+        }),
+    )
+}
+
+#[test]
+fn what_is_recorded_on_behalf_of_the_application_is_subject_to_the_policy_and_fixed_otherwise() {
+    let version = own("version", "INFO", &json!({"from": "1.2.0", "to": "1.3.0"}));
+    for line in [report(), command(), version] {
+        line_schema().validate(&line).unwrap();
+        takes(&line, "/properties", None);
+        for key in line["properties"].as_object().unwrap().keys() {
+            let pointer = format!("/properties/{key}");
+            takes(&line, &pointer, None);
+            takes(&line, &pointer, Some(json!("[masked]")));
+            takes(&line, &pointer, Some(json!("p-0123456789abcdef")));
+            refuses(&line, &pointer, Some(json!(-1.5)));
+            refuses(&line, &pointer, Some(json!([[]])));
+            refuses(&line, &pointer, Some(json!({"deep": {"deep": []}})));
+        }
+        refuses(&line, "/level", Some(json!("WARN")));
+        refuses(&line, "/message", Some(json!("m")));
+        refuses(&line, "/spans", Some(json!([{"name": "s"}])));
+        let cut = json!({"localtel.cut": {"line_bytes_max": 4096, "properties": 8, "spans": 0}});
+        takes(&line, "/properties", Some(cut));
+        let own = line["event"] != "command";
+        if own {
+            refuses(&line, "/properties/extra", Some(json!(1)));
+        } else {
+            takes(&line, "/properties/extra", Some(json!({"deep": [1]})));
+        }
+    }
+    for (pointer, value) in [
+        ("/properties/application/name", json!(1)),
+        ("/properties/application/extra", json!("x")),
+        ("/properties/os/pointer_width", json!("64")),
+        ("/properties/hardware/load", json!([0.5, 0.5])),
+        ("/properties/hardware/hostname", json!("h")),
+        ("/properties/data/tables/path", json!("/var")),
+        ("/properties/counters/queries", json!(12)),
+        ("/properties/counters/queries", json!([{"command": "find"}])),
+        ("/properties/errors/40001", json!("1")),
+        ("/properties/extensions/postgis", json!("yes")),
+        ("/properties/since", json!("yesterday")),
+        ("/properties/installation", json!("7")),
+    ] {
+        refuses(&report(), pointer, Some(value));
+    }
+    for (pointer, value) in [
+        ("/properties/result", json!("MAYBE")),
+        ("/properties/terminal", json!("pipe")),
+        ("/properties/flags", json!([1])),
+        ("/properties/command.id", json!("7")),
+        ("/properties/duration", json!("long")),
+    ] {
+        refuses(&command(), pointer, Some(value));
+    }
 }
 
 #[test]

@@ -36,6 +36,7 @@ impl Home {
             when_undecided,
             version: None,
             limits: Limits::default().total_bytes(64 << 20),
+            deployment: Box::default(),
         });
         Self {
             host,

@@ -347,11 +347,13 @@ fn about_own(event: &str) -> &'static str {
     match event {
         "session" => "A process began to record, or went on in a new file, and says who it is.",
         "session.end" => {
-            "A process ended, and says how many events it recorded and how many it lost."
+            "A process ended, and says how many events it recorded, how many it lost, and what it counted."
         }
         "dropped" => "Events were lost, because there was no room for them: how many and why.",
         "consent" => "Recording was allowed again while the application ran.",
-        "report" => "What the application says about itself and this machine from time to time.",
+        "report" => {
+            "What the application says from time to time of itself, this machine and what it counted."
+        }
         "version" => "The application's version is another one than before.",
         "command" => {
             "A command of the application was used: which one, how long it took, how it ended."

@@ -1,0 +1,176 @@
+//! `report`: prints the deployment report as it would be recorded now, or the last one that was recorded. It
+//! makes and changes nothing. What stands in a report is the library's business; here is what of it can be
+//! known without the application running: from its builder where it embeds the commands, and from outside
+//! only what lies in the directory.
+
+use std::path::Path;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::host::Host;
+use super::place::Place;
+use super::sanitize::SafeJson;
+use super::screen::Screen;
+use crate::consent::Stored;
+use crate::encode::LineLimits;
+use crate::environment::Environment;
+use crate::error::Result;
+use crate::history::History;
+use crate::policy::owner::OwnerFile;
+use crate::reader::{Item, Reader};
+use crate::record::{Record, format_timestamp};
+use crate::report::{Deployment, Machine, Parts, Recording, Report};
+use crate::store::limits::Limits;
+use crate::store::volume::VolumeLimits;
+
+/// Which report to show, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReportArgs {
+    /// Print the last report that was recorded, instead of what would be recorded now
+    #[arg(long)]
+    last: bool,
+    /// Print it on one line, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints a report, and makes nothing.
+pub(crate) fn run(
+    place: &Place,
+    args: &ReportArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> std::result::Result<Exit, Failure> {
+    if args.last {
+        return print_last(place, args, screen);
+    }
+    let report = fresh(place, environment, screen);
+    if args.json {
+        let text = serde_json::to_string(&report).map_err(no_json)?;
+        writeln!(screen.stdout, "{}", SafeJson(&text))?;
+    } else {
+        writeln!(screen.stdout, "{report}")?;
+    }
+    match place.host {
+        Host::Localtel => say_what_is_missing(place, screen),
+        Host::Application(_) => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// Makes the report from what is known here and now.
+fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Report {
+    let path = place.path();
+    let stored = Stored::read_at(&path);
+    let history = History::read_at(&path);
+    let decision = place.decide(environment, &stored, screen.now);
+    let recording = if decision.is_recording {
+        Recording::On
+    } else {
+        Recording::Off {
+            because: decision.reason(),
+        }
+    };
+    let (told, version, limits) = match &place.host {
+        Host::Localtel => (Deployment::new(), history.version, Limits::default()),
+        Host::Application(application) => (
+            (*application.deployment).clone(),
+            application.version.clone(),
+            application.limits.clone(),
+        ),
+    };
+    let installation = stored.installation();
+    Report::new(Parts {
+        installation: installation.map(|installation| installation.id),
+        installed: installation.and_then(|installation| installation.made),
+        started: None,
+        source: place.source.as_str(),
+        version: version.as_deref(),
+        deployment: &told,
+        owner_metadata: &OwnerFile::read_at(&path).into_metadata(),
+        machine: &Machine::look(environment),
+        volumes: &told.volumes(VolumeLimits::default()),
+        counters: serde_json::Value::Null,
+        errors: &std::collections::BTreeMap::new(),
+        since: history.reported,
+        recording: &recording,
+        line_bytes_max: LineLimits::from(&limits).line_bytes_max(),
+        now: screen.now,
+    })
+}
+
+/// Says where the rest is, which from outside is not known.
+fn say_what_is_missing(place: &Place, screen: &mut Screen<'_>) {
+    let application = place.name().map_or("the application", |name| name.as_str());
+    let last = match last_recorded(&place.path()) {
+        Ok(Some(record)) => format!(
+            "`{}` has what it said at {}",
+            place.command("report --last"),
+            format_timestamp(record.timestamp)
+        ),
+        Ok(None) | Err(_) => "it has recorded no report yet".to_owned(),
+    };
+    screen.say(format_args!(
+        "localtel: made here and now; what only {application} knows is not in it: {last}"
+    ));
+}
+
+fn print_last(
+    place: &Place,
+    args: &ReportArgs,
+    screen: &mut Screen<'_>,
+) -> std::result::Result<Exit, Failure> {
+    let path = place.path();
+    let Some(record) = last_recorded(&path)? else {
+        let message = format!("no report was recorded in {}", path.display());
+        return Err(Failure::failed(message).hint(format!(
+            "`{}` shows what would be recorded now",
+            place.command("report")
+        )));
+    };
+    let text = if args.json {
+        serde_json::to_string(&record)
+    } else {
+        serde_json::to_string_pretty(&record)
+    };
+    let text = text.map_err(no_json)?;
+    // A line for a line, since a newline is what indents.
+    for line in text.lines() {
+        writeln!(screen.stdout, "{}", SafeJson(line))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the last report that was recorded, if there is one and it can be read.
+fn last_recorded(path: &Path) -> Result<Option<Record>> {
+    let mut reverse = match Reader::reverse(path) {
+        Ok(reverse) => reverse,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    while let Some(item) = reverse.next_item() {
+        let Item::Line(line) = item else {
+            continue;
+        };
+        if let Ok(record) = line.record()
+            && record.is_own()
+            && record.event.as_deref() == Some("report")
+        {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+fn no_json(error: impl std::fmt::Display) -> Failure {
+    Failure::failed(format!("could not write JSON: {error}"))
+}
+
+/// Examples for `report`.
+pub(crate) const EXAMPLES: &str = "\
+It makes and changes nothing, and works whether or not anything is recorded.
+
+Examples:
+  localtel report
+  localtel --app myapp report --json | jq .hardware
+  localtel --app myapp report --last";

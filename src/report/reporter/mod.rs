@@ -1,0 +1,469 @@
+//! The reporter: what one handle reports, and when. It collects what the application says and counts, makes
+//! reports of it, and records one when it is due; a thread of its own waits for that only where the
+//! application asked for it. What stands in a report is the parent's business.
+//!
+//! What takes time, a look at the machine and at paths, is learnt before any lock is taken. Under the lock
+//! the counts are taken, recorded and settled, so that none stands in two reports. A forked child finds locks
+//! held by threads that it has not got: there nobody waits for one for long.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::counters::{Counters, Snapshot};
+use super::text::fit;
+use super::waiting::Waiting;
+use super::{Deployment, Machine, OwnerMetadata, Parts, Recording, Report};
+use crate::clock;
+use crate::consent::{Installation, Stored};
+use crate::draft::Draft;
+use crate::encode::Own;
+use crate::environment::Environment;
+use crate::history::{
+    Claim, Due, History, claim_report, give_back_report, note_report, note_version,
+};
+use crate::outlet::{Outlet, Sink};
+use crate::policy::Treatment;
+use crate::policy::owner::OwnerFile;
+use crate::record::{OWN_TARGET, Properties};
+use crate::recorder::{Offer, Recorder};
+use crate::release::Release;
+use crate::store::disk::{Access, Directory};
+use crate::store::volume::{Volume, VolumeLimits};
+
+/// When reports are recorded. When the last one was is remembered in the directory, so that many short-lived
+/// processes record one between them. One takes as long as [`report`](crate::Telemetry::report) does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Reports {
+    /// Only when the application says so, with [`record_report`](crate::Telemetry::record_report).
+    #[default]
+    OnRequest,
+    /// When telemetry is opened, if the last one is at least so long ago; before opening returns.
+    AtStart(Duration),
+    /// When telemetry is opened, if the last one is at least so long ago, and then again and again, so long
+    /// after each other, at most one a second. A quiet thread does that, where anything is recorded, or may
+    /// come to be because the process is [watching](crate::Watching).
+    Every(Duration),
+}
+
+/// What one handle reports.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    outlet: Arc<Outlet>,
+    /// Where it records, or would; unknown if telemetry could not even get that far.
+    path: Option<PathBuf>,
+    version: Option<String>,
+    started: OffsetDateTime,
+    /// The process that has the threads which may hold the locks; one forked from it has none of them.
+    process: u32,
+    deployment: Mutex<Deployment>,
+    /// Held while the deployment is changed: changes come one after the other.
+    describing: Mutex<()>,
+    /// Made with the first count: most applications count nothing.
+    counters: OnceLock<Counters>,
+    /// How many withdrawals of consent the counters have obeyed.
+    obeyed: AtomicU64,
+    /// Held while they obey one.
+    obeying: Mutex<()>,
+    /// Held while a report is recorded: counts are settled by one at a time.
+    reporting: Mutex<()>,
+}
+
+/// What a report needs and takes time to learn.
+#[derive(Debug)]
+struct Learnt {
+    installation: Option<Installation>,
+    /// When the last report was recorded.
+    reported: Option<OffsetDateTime>,
+    owner_metadata: BTreeMap<String, OwnerMetadata>,
+    deployment: Deployment,
+    machine: Machine,
+    volumes: BTreeMap<String, Volume>,
+}
+
+impl Reporter {
+    /// Returns what reports on that outlet.
+    pub(crate) fn new(
+        outlet: Arc<Outlet>,
+        path: Option<PathBuf>,
+        version: Option<String>,
+        deployment: Deployment,
+    ) -> Self {
+        Self {
+            outlet,
+            path,
+            version,
+            started: clock::now(),
+            process: std::process::id(),
+            deployment: Mutex::new(deployment),
+            describing: Mutex::default(),
+            counters: OnceLock::new(),
+            obeyed: AtomicU64::new(0),
+            obeying: Mutex::default(),
+            reporting: Mutex::default(),
+        }
+    }
+
+    /// Returns the application's version, if it told it.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// Returns the commit that it was built from, and what installed it, for records of commands.
+    pub(crate) fn built_and_installed(&self) -> (Option<String>, Option<String>) {
+        self.lock(&self.deployment)
+            .map(|deployment| deployment.built_and_installed())
+            .unwrap_or_default()
+    }
+
+    /// Returns what the application says of its installation.
+    fn deployment(&self) -> Deployment {
+        self.lock(&self.deployment)
+            .map(|deployment| deployment.clone())
+            .unwrap_or_default()
+    }
+
+    /// Changes what the application says of its installation.
+    pub(crate) fn describe(&self, change: impl FnOnce(Deployment) -> Deployment) {
+        // One change at a time, or one of two would be lost; a change within a change goes ahead all the same.
+        let _one_at_a_time = lock_until(&self.describing, soon());
+        // The application's code runs without the lock, in case it panics or asks for a report.
+        let changed = change(self.deployment());
+        if let Some(mut deployment) = self.lock(&self.deployment) {
+            *deployment = changed;
+        }
+    }
+
+    /// Takes a lock. In a forked child one that a thread of the parent held is held for ever: it goes without.
+    fn lock<'m, T>(&self, mutex: &'m Mutex<T>) -> Option<MutexGuard<'m, T>> {
+        if self.process == std::process::id() {
+            // A poisoned lock is entered: what it guards is a value that is replaced as a whole.
+            return Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        lock_until(mutex, soon())
+    }
+
+    /// Adds to a counter, where anything is recorded.
+    pub(crate) fn count(&self, count: impl FnOnce(&Counters)) {
+        let Some(recorder) = self.outlet.recorder().filter(|it| it.is_gate_open()) else {
+            return;
+        };
+        if self.counters.get().is_none() {
+            // Made before it is set: nobody waits for somebody else to make it. One of two is needless.
+            let _is_first = self.counters.set(Counters::new());
+        }
+        if let Some(counters) = self.counters.get() {
+            self.obey(recorder, counters);
+            count(counters);
+        }
+    }
+
+    /// Forgets what was counted before consent was withdrawn.
+    fn obey(&self, recorder: &Recorder, counters: &Counters) {
+        if self.obeyed.load(Ordering::Acquire) == recorder.withdrawals() {
+            return;
+        }
+        let _one_at_a_time = self.lock(&self.obeying);
+        let withdrawals = recorder.withdrawals();
+        if self.obeyed.load(Ordering::Acquire) != withdrawals {
+            counters.forget();
+            self.obeyed.store(withdrawals, Ordering::Release);
+        }
+    }
+
+    /// Returns what was counted and not yet reported, if anything. What was counted before consent was
+    /// withdrawn is forgotten, and so is in a forked child what its parent counted: it reports that itself.
+    fn unreported(&self) -> Option<Snapshot> {
+        let counters = self.counters.get()?;
+        let recorder = self.outlet.recorder()?;
+        if !recorder.has_begun_here() {
+            return None;
+        }
+        self.obey(recorder, counters);
+        Some(counters.unreported()).filter(|snapshot| !snapshot.is_empty())
+    }
+
+    /// Returns the report as it would be recorded now. Nothing changes by that.
+    pub(crate) fn report(&self) -> Report {
+        let learnt = self.learn();
+        let (recorded_as, recording) = self.state();
+        self.make(&learnt, recorded_as, &recording, self.unreported().as_ref())
+    }
+
+    /// Looks at what is stored, at the machine, and at the paths that the application named.
+    fn learn(&self) -> Learnt {
+        let path = self.path.as_deref();
+        let stored = path.map(Stored::read_at);
+        let deployment = self.deployment();
+        Learnt {
+            installation: stored.as_ref().and_then(Stored::installation).cloned(),
+            reported: path.and_then(|path| History::read_at(path).reported),
+            owner_metadata: path
+                .map(|path| OwnerFile::read_at(path).into_metadata())
+                .unwrap_or_default(),
+            machine: Machine::look(&Environment::of_process()),
+            volumes: deployment.volumes(VolumeLimits::default()),
+            deployment,
+        }
+    }
+
+    /// Returns as which installation anything is recorded, and whether it is, after a look at what the owner
+    /// decided.
+    fn state(&self) -> (Option<Uuid>, Recording) {
+        match self.outlet.sink() {
+            Sink::Off(because) => {
+                let because = because.clone();
+                (None, Recording::Off { because })
+            }
+            Sink::Recorder(recorder) => {
+                let (state, decision) = recorder.state();
+                let recording = if state.is_recording {
+                    Recording::On
+                } else {
+                    let because = decision.reason();
+                    Recording::Off { because }
+                };
+                (state.installation, recording)
+            }
+        }
+    }
+
+    fn make(
+        &self,
+        learnt: &Learnt,
+        recorded_as: Option<Uuid>,
+        recording: &Recording,
+        counted: Option<&Snapshot>,
+    ) -> Report {
+        let installation = learnt.installation.as_ref();
+        let errors = counted.map(Snapshot::errors).unwrap_or_default();
+        let errors: BTreeMap<String, u64> = serde_json::from_value(errors).unwrap_or_default();
+        Report::new(Parts {
+            installation: recorded_as.or(installation.map(|installation| installation.id)),
+            installed: installation.and_then(|installation| installation.made),
+            started: Some(self.started),
+            source: self.outlet.source(),
+            version: self.version(),
+            deployment: &learnt.deployment,
+            owner_metadata: &learnt.owner_metadata,
+            machine: &learnt.machine,
+            volumes: &learnt.volumes,
+            counters: counted.map(Snapshot::counters).unwrap_or_default(),
+            errors: &errors,
+            since: learnt.reported,
+            recording,
+            line_bytes_max: self.outlet.limits().line_bytes_max(),
+            now: clock::now(),
+        })
+    }
+
+    /// Records a report now, and remembers when that was.
+    pub(crate) fn record(&self) -> Offer {
+        let now = clock::now();
+        let offer = self.record_report(None);
+        if offer == Offer::Recorded
+            && let Some(directory) = self.directory()
+        {
+            // If that cannot be written, the next report comes earlier than it could.
+            let _noted = note_report(&directory, now, soon());
+        }
+        offer
+    }
+
+    /// Records a report, on a claim where there is one: then the report before is the one before the claim.
+    fn record_report(&self, claim: Option<&Claim>) -> Offer {
+        if !self.outlet.is_open() || !self.outlet.admits_on_behalf(REPORT) {
+            return self.outlet.refuse();
+        }
+        let mut learnt = self.learn();
+        if let Some(claim) = claim {
+            learnt.reported = claim.before;
+        }
+        let _one_at_a_time = self.lock(&self.reporting);
+        // Looked at after all that took time: what was withdrawn meanwhile is not taken.
+        let (recorded_as, recording) = self.state();
+        let counted = self.unreported();
+        let report = self.make(&learnt, recorded_as, &recording, counted.as_ref());
+        let offer = self.record_own(REPORT, report.properties());
+        if let (Some(counters), Some(counted)) = (self.counters.get(), counted)
+            && offer == Offer::Recorded
+        {
+            counters.settle(&counted);
+        }
+        offer
+    }
+
+    /// Records something on behalf of the application, under our own target.
+    fn record_own(&self, event: &str, properties: Properties) -> Offer {
+        let mut draft = Draft::new(event).target(OWN_TARGET);
+        draft.properties = properties;
+        self.outlet.record(&draft, Own::OnBehalf)
+    }
+
+    /// Records a report if one is due and nobody else records it, and returns how long to wait until the next
+    /// look.
+    pub(super) fn record_if_due(&self, every: Duration) -> Duration {
+        let look = every.min(LOOK_MOST);
+        // Where the owner wants no reports none is claimed, and the machine is not looked at.
+        if !self.outlet.admits_on_behalf(REPORT) {
+            return look;
+        }
+        let Some(directory) = self.directory() else {
+            return look;
+        };
+        let claim = match claim_report(&directory, every, clock::now(), soon()) {
+            Ok(Due::Now(claim)) => claim,
+            Ok(Due::In(left)) => return left.min(LOOK_MOST),
+            Err(_) => return every.min(RETRY),
+        };
+        match self.record_report(Some(&claim)) {
+            Offer::Recorded => look,
+            Offer::Refused | Offer::Dropped => {
+                // If even that cannot be written, the next report comes after the usual time.
+                let _given_back = give_back_report(&directory, &claim, soon());
+                every.min(RETRY)
+            }
+        }
+    }
+
+    /// Returns the directory, where something is recorded at this moment.
+    fn directory(&self) -> Option<Directory> {
+        let recorder = self.outlet.recorder()?;
+        if !recorder.state().0.is_recording {
+            return None;
+        }
+        Directory::open(self.path.as_deref()?, Access::Write).ok()
+    }
+
+    /// Records that another version of the application recorded before, if one did.
+    pub(crate) fn note_version(&self) {
+        let Some(version) = self.version() else {
+            return;
+        };
+        let Some(directory) = self.directory() else {
+            return;
+        };
+        if let Ok(Some(before)) = note_version(&directory, version, soon()) {
+            let properties = [("from", before.as_str()), ("to", version)];
+            let _offer = self.record_own("version", properties.into_iter().collect());
+        }
+    }
+
+    /// Returns the newer release that the owner announced, if there is one.
+    pub(crate) fn release(&self) -> Option<Release> {
+        newer_release(self.path.as_deref()?, self.version()?)
+    }
+
+    /// Returns what is to be said at the end of what was counted and not reported, and is nothing that the
+    /// policy keeps out of reports. Nothing of it is reported afterwards.
+    pub(crate) fn ending(&self, deadline: Instant) -> Properties {
+        let is_begun = |recorder: &&Recorder| recorder.has_begun_here();
+        let (Some(counters), Some(recorder)) =
+            (self.counters.get(), self.outlet.recorder().filter(is_begun))
+        else {
+            return Properties::default();
+        };
+        // Whoever still has it is recording all of it, or nobody ever will.
+        let Some(_one_at_a_time) = lock_until(&self.reporting, deadline) else {
+            return Properties::default();
+        };
+        let _looked = recorder.state();
+        let (Some(counted), Some(policy)) = (self.unreported(), self.outlet.policy().get()) else {
+            return Properties::default();
+        };
+        counters.settle(&counted);
+        let is_said = |name: &str| match policy.treatment(name) {
+            Treatment::Keep | Treatment::Clean => self.outlet.admits_on_behalf(REPORT),
+            Treatment::Pseudonym | Treatment::Mask | Treatment::Drop => false,
+        };
+        let mut said = Properties::default();
+        let mut omitted = Map::new();
+        for (name, value) in [
+            ("counters", counted.counters()),
+            ("errors", counted.errors()),
+        ] {
+            let Value::Object(counts) = value else {
+                continue;
+            };
+            // So little that the record of the end is never cut.
+            let bytes_max = self.outlet.limits().line_bytes_max() / 8;
+            let fitting = fit(counts, bytes_max);
+            if is_said(name) && !fitting.entries.is_empty() {
+                said.set(name, Value::Object(fitting.entries.into_iter().collect()));
+            }
+            if is_said(name) && fitting.omitted > 0 {
+                omitted.insert(name.to_owned(), fitting.omitted.into());
+            }
+        }
+        if !omitted.is_empty() {
+            said.set("omitted", omitted);
+        }
+        said
+    }
+
+    /// Records a report if one is due, and has a thread wait for the next ones where that was asked for.
+    /// Where the system has no thread to give, reports are recorded at the start only.
+    pub(crate) fn begin(reporter: &Arc<Self>, reports: Reports) -> Option<Waiting> {
+        match reports {
+            Reports::OnRequest => None,
+            Reports::AtStart(every) => {
+                reporter.record_if_due(every);
+                None
+            }
+            Reports::Every(every) => {
+                reporter.outlet.recorder()?;
+                Waiting::start(reporter, every).or_else(|| {
+                    reporter.record_if_due(every);
+                    None
+                })
+            }
+        }
+    }
+}
+
+/// Returns the release that the owner of that directory announced, if it is newer than that version.
+pub(crate) fn newer_release(path: &Path, version: &str) -> Option<Release> {
+    let release = Release::read_at(path).ok().flatten()?;
+    release.is_newer_than(version).then_some(release)
+}
+
+/// Takes a lock if it is free before the deadline.
+fn lock_until<T>(mutex: &Mutex<T>, deadline: Instant) -> Option<MutexGuard<'_, T>> {
+    loop {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+        }
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + LOCK_WAIT
+}
+
+/// The event of a report.
+const REPORT: &str = "report";
+
+/// How often it is looked whether a report is due: a process may have been asleep, or telemetry off. Twice an
+/// hour is nothing.
+const LOOK_MOST: Duration = Duration::from_mins(30);
+
+/// After how long a report is tried again that found no room, or a history that was locked.
+const RETRY: Duration = Duration::from_mins(1);
+
+/// How long a lock is waited for, the directory's or one of the process. Others hold them for well under a
+/// millisecond.
+const LOCK_WAIT: Duration = Duration::from_millis(100);
+const LOCK_PAUSE: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests;

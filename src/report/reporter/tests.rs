@@ -1,0 +1,123 @@
+//! What of reporting needs more than the handle shows: a claim that comes to nothing, and forked children.
+
+use super::*;
+use crate::encode::LineLimits;
+use crate::outlet::Echo;
+use crate::recorder::Delivery;
+use crate::recorder::tests::{fork, settings};
+use crate::store::limits::Limits;
+use crate::telemetry::Telemetry;
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn later() -> Instant {
+    Instant::now() + Duration::from_secs(5)
+}
+
+/// Returns a reporter in a directory, after what a test does to its recorder.
+fn reporter(path: &Path, change: impl FnOnce(&mut Recorder)) -> Reporter {
+    let settings = settings(path, Delivery::Inline);
+    let policy = Arc::clone(settings.watch.policy());
+    let mut recorder = Recorder::start(settings);
+    change(&mut recorder);
+    let sink = Sink::Recorder(Arc::new(recorder));
+    let limits = LineLimits::from(&Limits::default());
+    let outlet = Outlet::new("testapp", limits, policy, sink, Echo::Silent);
+    let path = Some(path.to_owned());
+    Reporter::new(Arc::new(outlet), path, None, Deployment::new())
+}
+
+fn reported(path: &Path) -> Option<OffsetDateTime> {
+    History::read_at(path).reported
+}
+
+#[test]
+fn a_report_that_finds_no_place_gives_its_claim_back() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("telemetry");
+    let reporter = reporter(&path, |_| {});
+    assert_eq!(reporter.record(), Offer::Recorded);
+    let before = reported(&path);
+    assert!(before.is_some());
+    let recorder = reporter.outlet.recorder().unwrap();
+    recorder.close(&Properties::default(), later());
+    assert_eq!(reporter.record_if_due(Duration::ZERO), Duration::ZERO);
+    assert_eq!(reported(&path), before);
+    assert!(reporter.record_if_due(DAY) <= LOOK_MOST);
+    assert_eq!(reported(&path), before, "none was due");
+}
+
+#[test]
+fn the_next_look_is_when_the_next_report_is_due() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("telemetry");
+    let reporter = reporter(&path, |_| {});
+    assert_eq!(reporter.record_if_due(DAY), LOOK_MOST);
+    let left = reporter.record_if_due(Duration::from_secs(100));
+    let range = Duration::from_secs(95)..=Duration::from_secs(100);
+    assert!(range.contains(&left), "{left:?}");
+}
+
+#[test]
+fn a_forked_child_reports_nothing_that_its_parent_counted_and_says_nothing_at_its_end() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("telemetry");
+    let mut reporter = reporter(&path, fork);
+    reporter.process = reporter.process.wrapping_add(1);
+    reporter.count(|counters| counters.add("of_the_parent", [], 1));
+    assert!(reporter.ending(later()).is_empty());
+    let recorder = reporter.outlet.recorder().unwrap();
+    assert!(!recorder.has_begun_here(), "its end begins nothing");
+    assert_eq!(reporter.record(), Offer::Recorded);
+    reporter.count(|counters| counters.add("of_the_child", [], 1));
+    let ending = reporter.ending(later());
+    let counters = ending.get("counters").unwrap();
+    assert_eq!(counters.as_object().unwrap().len(), 1);
+    assert!(counters.get("of_the_child").is_some());
+}
+
+#[test]
+fn a_forked_child_waits_for_no_lock_that_a_thread_of_its_parent_holds() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("telemetry");
+    let mut reporter = reporter(&path, fork);
+    reporter.process = reporter.process.wrapping_add(1);
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let held = (
+            reporter.reporting.lock().unwrap(),
+            reporter.deployment.lock().unwrap(),
+            reporter.describing.lock().unwrap(),
+            reporter.obeying.lock().unwrap(),
+        );
+        let child = scope.spawn(|| {
+            reporter.count(|counters| counters.add("counted", [], 1));
+            reporter.describe(|deployment| deployment.commit("0c4a5e5"));
+            assert_eq!(reporter.built_and_installed(), (None, None));
+            assert_eq!(reporter.record(), Offer::Recorded);
+            let _shown = reporter.report();
+            let soon = Instant::now() + Duration::from_millis(50);
+            assert!(reporter.ending(soon).is_empty());
+        });
+        child.join().unwrap();
+        drop(held);
+    });
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn what_is_counted_while_a_report_is_made_stands_in_the_next() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("telemetry");
+    let telemetry = Telemetry::builder("testapp")
+        .dir(&path)
+        .when_undecided(crate::consent::WhenUndecided::Record)
+        .open();
+    let reporter = telemetry.reporter();
+    telemetry.counter("counted", []);
+    let counted = reporter.unreported().unwrap();
+    telemetry.counter("counted", []);
+    reporter.counters.get().unwrap().settle(&counted);
+    let left = reporter.unreported().unwrap().counters();
+    assert_eq!(left, serde_json::json!({"counted": [{"count": 1}]}));
+}

@@ -1,0 +1,78 @@
+//! The thread that waits for reports to be due, and how it ends. Whether one is due, and what is in it, is
+//! the reporter's business.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::reporter::Reporter;
+
+/// The thread that waits for reports to be due.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// The process that has the thread; one forked from it has none.
+    process: u32,
+    /// Closed to end it.
+    until: SyncSender<()>,
+    /// Closed when it has ended.
+    ended: Mutex<Receiver<()>>,
+}
+
+impl Waiting {
+    /// Starts the thread, or returns nothing where the system has none to give.
+    pub(super) fn start(reporter: &Arc<Reporter>, every: Duration) -> Option<Self> {
+        let reporter = Arc::clone(reporter);
+        let (until, is_over) = sync_channel::<()>(0);
+        let (ending, ended) = sync_channel::<()>(0);
+        let every = every.max(EVERY_LEAST);
+        let wait = move || {
+            let _ending = ending;
+            loop {
+                // A report that is due is recorded even if it is all over by now.
+                let pause = reporter.record_if_due(every).max(PAUSE_LEAST);
+                if is_over.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("localtel-report".to_owned());
+        thread.spawn(wait).ok()?;
+        Some(Self {
+            process: std::process::id(),
+            until,
+            ended: Mutex::new(ended),
+        })
+    }
+
+    /// Ends the thread and waits for a report that is being made, though not for long.
+    pub(crate) fn end(self, deadline: Instant) {
+        if self.process != std::process::id() {
+            forget(self);
+            return;
+        }
+        drop(self.until);
+        let ended = self
+            .ended
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let _ended = ended.recv_timeout(left.min(END_WAIT));
+    }
+}
+
+#[expect(
+    clippy::mem_forget,
+    reason = "a forked child must not wait for a lock that its parent's thread holds"
+)]
+fn forget(waiting: Waiting) {
+    std::mem::forget(waiting);
+}
+
+/// No report is of use a second after another one; tests and demonstrations may want it.
+const EVERY_LEAST: Duration = Duration::from_secs(1);
+
+/// The shortest pause: clocks that disagree must not make it spin.
+const PAUSE_LEAST: Duration = Duration::from_millis(10);
+
+/// How long the end of a handle waits for the thread: as long as a look at paths may take, and a bit.
+const END_WAIT: Duration = Duration::from_secs(2);

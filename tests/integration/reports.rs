@@ -1,0 +1,655 @@
+//! Reports: what is shown is what is recorded, counts are reported once, many processes record one between
+//! them, and nothing is reported, counted or started where nobody agreed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use localtel::{
+    Consent, Delivery, Deployment, Include, Offer, Reports, Telemetry, Watching, WhenUndecided,
+};
+use serde_json::{Value, json};
+
+use crate::child::{self, Task};
+use crate::support::{Place, eventually};
+
+const DAY: Duration = Duration::from_hours(24);
+const VERSION: &str = "LOCALTEL_TEST_VERSION";
+const EVERY: &str = "LOCALTEL_TEST_EVERY";
+
+/// What of a report is the same a moment later.
+fn lasting(report: &Value) -> Value {
+    let mut report = report.clone();
+    let keys = report.as_object_mut().unwrap();
+    for key in ["uptime", "machine_uptime", "recorded"] {
+        keys.remove(key);
+    }
+    if let Some(hardware) = keys.get_mut("hardware").and_then(Value::as_object_mut) {
+        hardware.remove("memory_available_bytes");
+        hardware.remove("load");
+    }
+    report
+}
+
+/// The names of all that is in a directory, with the contents of plain files.
+pub(crate) fn contents(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return BTreeMap::new();
+    };
+    let file = |entry: std::io::Result<std::fs::DirEntry>| {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let is_file = entry.file_type().unwrap().is_file();
+        let bytes = is_file.then(|| std::fs::read(entry.path()).unwrap());
+        (name, bytes.unwrap_or_default())
+    };
+    entries.map(file).collect()
+}
+
+fn reports(place: &Place) -> Vec<Value> {
+    place.own("report")
+}
+
+/// The count of a counter without labels in some properties.
+fn count(properties: &Value, name: &str) -> u64 {
+    let counted = &properties["counters"][name];
+    counted[0]["count"].as_u64().unwrap_or(0)
+}
+
+fn owner(place: &Place, text: &str) {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = std::fs::DirBuilder::new();
+    let path = place.path();
+    builder.recursive(true).mode(0o700).create(&path).unwrap();
+    std::fs::write(path.join("policy.toml"), text).unwrap();
+}
+
+#[test]
+fn showing_a_report_changes_nothing_and_says_whether_it_is_recorded() {
+    let place = Place::new();
+    let off = [
+        (
+            place.builder().when_undecided(WhenUndecided::Refuse),
+            "nobody has decided",
+        ),
+        (place.builder().flag(Consent::Disabled), "flag"),
+    ];
+    for (builder, why) in off {
+        let telemetry = builder.version("1.2.0").open();
+        telemetry.counter("queries", []);
+        let shown = telemetry.report();
+        let json = shown.to_json();
+        assert_eq!(json["recorded"]["is_recording"], false);
+        let text = "would be recorded if telemetry were on";
+        assert_eq!(json["recorded"]["text"], text);
+        let because = json["recorded"]["because"].as_str().unwrap();
+        assert!(because.contains(why), "{because}");
+        assert_eq!(json["application"]["version"], "1.2.0");
+        assert_eq!(json.get("counters"), None, "nothing is counted");
+        assert!(shown.to_string().contains(text));
+        assert_eq!(telemetry.record_report(), Offer::Refused);
+        drop(telemetry);
+        assert!(!place.path().exists(), "{why}");
+    }
+    let telemetry = place.builder().open();
+    telemetry.counter("queries", []);
+    telemetry.flush().unwrap();
+    let before = contents(&place.path());
+    let first = telemetry.report().to_json();
+    let second = telemetry.report().to_json();
+    assert_eq!(count(&first, "queries"), 1);
+    assert_eq!(lasting(&first), lasting(&second));
+    assert_eq!(first["recorded"]["is_recording"], true);
+    assert_eq!(contents(&place.path()), before);
+    assert_eq!(telemetry.status().counts.offered(), 0);
+}
+
+#[test]
+fn a_report_says_who_forbids_it() {
+    let place = Place::new();
+    let mut command = child::command("report under do not track", &place.path());
+    command.env("DO_NOT_TRACK", "1");
+    child::succeed(command);
+    assert!(!place.path().exists());
+}
+
+pub(crate) fn report_under_do_not_track(task: &Task) {
+    let telemetry = task.builder().reports(Reports::Every(DAY)).open();
+    let report = telemetry.report().to_json();
+    let because = report["recorded"]["because"].as_str().unwrap();
+    assert!(because.contains("DO_NOT_TRACK"), "{because}");
+    assert_eq!(telemetry.record_report(), Offer::Refused);
+    assert_eq!(threads(), 0);
+}
+
+#[test]
+fn what_is_recorded_is_what_was_shown_and_counts_move_once() {
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = Place::new();
+        let deployment = Deployment::new()
+            .commit("0c4a5e5")
+            .component("postgres", "17.2")
+            .metadata("team", "db", Include::Yes);
+        let telemetry = place
+            .builder()
+            .version("1.2.0")
+            .deployment(deployment)
+            .delivery(delivery)
+            .try_open()
+            .unwrap();
+        telemetry.counter_add("queries", [("command", "find")], 3);
+        telemetry.count_error("40001");
+        let shown = telemetry.report().to_json();
+        assert_eq!(telemetry.record_report(), Offer::Recorded);
+        let after = telemetry.report().to_json();
+        assert_eq!((after.get("counters"), after.get("errors")), (None, None));
+        assert!(after["since"].is_string());
+        telemetry.counter("queries", [("command", "find")]);
+        assert_eq!(telemetry.record_report(), Offer::Recorded);
+        drop(telemetry);
+        let recorded = reports(&place);
+        assert_eq!(recorded.len(), 2);
+        assert_eq!(recorded[0]["target"], "localtel");
+        assert_eq!(lasting(&recorded[0]["properties"]), lasting(&shown));
+        let counters = json!({"queries": [{"command": "find", "count": 3}]});
+        assert_eq!(recorded[0]["properties"]["counters"], counters);
+        assert_eq!(recorded[0]["properties"]["errors"], json!({"40001": 1}));
+        let counters = json!({"queries": [{"command": "find", "count": 1}]});
+        assert_eq!(recorded[1]["properties"]["counters"], counters);
+        assert_eq!(recorded[1]["properties"].get("errors"), None);
+        let end = place.own("session.end").pop().unwrap();
+        assert_eq!(end["properties"].get("counters"), None);
+        assert_eq!(end["properties"]["recorded"], 2);
+    }
+}
+
+#[test]
+fn since_is_when_the_report_before_was_recorded() {
+    let place = Place::new();
+    let open = || place.builder().reports(Reports::AtStart(Duration::ZERO));
+    drop(open().open());
+    drop(open().open());
+    let reports = reports(&place);
+    assert_eq!(reports[0]["properties"].get("since"), None);
+    let since = reports[1]["properties"]["since"].as_str().unwrap();
+    let (first, second) = (&reports[0]["timestamp"], &reports[1]["timestamp"]);
+    assert!(since <= first.as_str().unwrap(), "{since}: {first}");
+    assert!(first.as_str() < second.as_str());
+}
+
+#[test]
+fn counts_that_threads_make_while_reports_are_recorded_are_neither_lost_nor_doubled() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let (threads, each) = (4_u64, 20_000_u64);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                for _ in 0..each {
+                    telemetry.counter("counted", []);
+                    telemetry.count_error("E1");
+                }
+            });
+        }
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    assert_eq!(telemetry.record_report(), Offer::Recorded);
+                    let _shown = telemetry.report();
+                }
+            });
+        }
+    });
+    telemetry.counter("counted", []);
+    drop(telemetry);
+    let all = [reports(&place), place.own("session.end")].concat();
+    assert_eq!(all.len(), 11);
+    let counted: u64 = all
+        .iter()
+        .map(|line| count(&line["properties"], "counted"))
+        .sum();
+    assert_eq!(counted, threads * each + 1);
+    let errors = |line: &Value| line["properties"]["errors"]["E1"].as_u64().unwrap_or(0);
+    assert_eq!(all.iter().map(errors).sum::<u64>(), threads * each);
+}
+
+#[test]
+fn what_no_report_took_stands_in_the_record_of_the_end() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    telemetry.counter_add("queries", [], 2);
+    telemetry.count_error("40001");
+    telemetry.close(Duration::from_secs(5));
+    let end = place.own("session.end").pop().unwrap();
+    let expected = json!({"queries": [{"count": 2}]});
+    assert_eq!(end["properties"]["counters"], expected);
+    assert_eq!(end["properties"]["errors"], json!({"40001": 1}));
+}
+
+#[test]
+fn counts_that_do_not_fit_never_cost_the_end_its_own() {
+    let place = Place::new();
+    let limits = localtel::Limits::default().line_bytes(4096);
+    let telemetry = place.builder().limits(limits).try_open().unwrap();
+    for number in 0..100 {
+        let name: &'static str = format!("counter_{number}").leak();
+        telemetry.counter(name, [("label", "value")]);
+    }
+    drop(telemetry);
+    let end = place.own("session.end").pop().unwrap();
+    let end = &end["properties"];
+    assert_eq!(end["dropped"], 0);
+    let kept = end["counters"].as_object().unwrap().len() as u64;
+    assert_eq!(kept + end["omitted"]["counters"].as_u64().unwrap(), 100);
+}
+
+/// Whether a text stands in any file of the directory.
+fn holds(place: &Place, text: &str) -> bool {
+    let finds = |bytes: &Vec<u8>| {
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    contents(&place.path()).values().any(finds)
+}
+
+/// Longer than a recorder waits between two looks at what its owner decided.
+const LOOKED: Duration = Duration::from_millis(600);
+
+#[test]
+fn what_was_counted_before_or_while_consent_was_withdrawn_is_never_recorded() {
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = Place::new();
+        let telemetry = place.builder().delivery(delivery).try_open().unwrap();
+        telemetry.counter("counted_before", []);
+        telemetry.store_choice(Consent::Disabled).unwrap();
+        eventually("it stops", || !telemetry.status().is_recording);
+        telemetry.counter("counted_while_off", []);
+        assert_eq!(telemetry.record_report(), Offer::Refused);
+        telemetry.store_choice(Consent::Enabled).unwrap();
+        eventually("it goes on", || telemetry.status().is_recording);
+        eventually("its counters do", || {
+            telemetry.counter("counted_after", []);
+            telemetry.report().to_json().get("counters").is_some()
+        });
+        let shown = count(&telemetry.report().to_json(), "counted_after");
+        assert_eq!(telemetry.record_report(), Offer::Recorded);
+        drop(telemetry);
+        assert_eq!(
+            count(&reports(&place)[0]["properties"], "counted_after"),
+            shown
+        );
+        assert!(!holds(&place, "counted_before"));
+        assert!(!holds(&place, "counted_while_off"));
+    }
+}
+
+#[test]
+fn consent_withdrawn_while_a_process_was_quiet_is_obeyed_when_it_reports() {
+    for ends in [true, false] {
+        let place = Place::new();
+        let telemetry = place.builder().try_open().unwrap();
+        telemetry.counter("counted_before", []);
+        telemetry.store_choice(Consent::Disabled).unwrap();
+        telemetry.counter("counted_while_off", []);
+        telemetry.store_choice(Consent::Enabled).unwrap();
+        std::thread::sleep(LOOKED);
+        if !ends {
+            assert_eq!(telemetry.record_report(), Offer::Recorded);
+        }
+        drop(telemetry);
+        assert!(!holds(&place, "counted_"), "at the end: {ends}");
+    }
+}
+
+#[test]
+fn what_was_counted_before_a_policy_forbade_everything_is_never_recorded() {
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = Place::new();
+        let telemetry = place.builder().delivery(delivery).try_open().unwrap();
+        telemetry.counter("counted_before", []);
+        owner(&place, "[[[");
+        eventually("it stops", || !telemetry.status().is_recording);
+        telemetry.counter("counted_while_off", []);
+        owner(&place, "");
+        eventually("it goes on", || telemetry.status().is_recording);
+        assert_eq!(telemetry.record_report(), Offer::Recorded);
+        drop(telemetry);
+        assert!(!holds(&place, "counted_"));
+    }
+}
+
+#[test]
+fn after_disable_nothing_that_was_counted_is_recorded_even_at_the_end() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    telemetry.counter("counted_before", []);
+    assert_eq!(telemetry.record_report(), Offer::Recorded);
+    telemetry.counter("counted_later", []);
+    telemetry.store_choice(Consent::Disabled).unwrap();
+    std::thread::sleep(LOOKED);
+    drop(telemetry);
+    assert!(!holds(&place, "counted_later"));
+    assert!(holds(&place, "counted_before"));
+}
+
+#[test]
+#[cfg(feature = "cli")]
+fn a_reset_forgets_what_was_counted() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    telemetry.counter("counted_before", []);
+    let mut localtel = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"));
+    localtel.arg("--dir").arg(place.path()).arg("reset");
+    assert!(localtel.output().unwrap().status.success());
+    std::thread::sleep(LOOKED);
+    assert_eq!(telemetry.record_report(), Offer::Recorded);
+    telemetry.counter("counted_after", []);
+    drop(telemetry);
+    assert!(!holds(&place, "counted_before"));
+    assert!(holds(&place, "counted_after"));
+}
+
+/// Starts so many processes, has them do that at the same time, and waits for their ends.
+fn at_once(place: &Place, processes: usize, role: &str, variables: &[(&str, &str)]) {
+    let go = place.path().with_file_name("go");
+    let start = |_| -> Child {
+        let mut command = child::command(role, &place.path());
+        command.envs(variables.iter().copied());
+        command.spawn().unwrap()
+    };
+    let children: Vec<Child> = (0..processes).map(start).collect();
+    std::fs::write(&go, "").unwrap();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+    std::fs::remove_file(go).unwrap();
+}
+
+/// Runs in a process of its own: opens with that version, and reports at the start that often.
+pub(crate) fn report_at_the_start(task: &Task) {
+    task.wait_for_go();
+    let every =
+        std::env::var(EVERY).map_or(DAY, |text| Duration::from_millis(text.parse().unwrap()));
+    let version = std::env::var(VERSION).unwrap_or("1.2.0".to_owned());
+    let telemetry = task
+        .builder()
+        .version(version)
+        .reports(Reports::AtStart(every))
+        .try_open()
+        .unwrap();
+    telemetry.close(Duration::from_secs(20));
+}
+
+#[test]
+fn many_processes_at_once_or_after_each_other_record_one_report_between_them() {
+    let place = Place::new();
+    at_once(&place, 8, "report at the start", &[]);
+    assert_eq!(reports(&place).len(), 1);
+    for _ in 0..20 {
+        let telemetry = place.builder().reports(Reports::AtStart(DAY)).open();
+        drop(telemetry);
+    }
+    assert_eq!(reports(&place).len(), 1);
+    std::thread::sleep(Duration::from_millis(20));
+    at_once(&place, 1, "report at the start", &[(EVERY, "10")]);
+    assert_eq!(reports(&place).len(), 2, "the interval is over");
+}
+
+#[test]
+fn a_report_that_was_asked_for_counts_as_the_last_one() {
+    let place = Place::new();
+    let telemetry = place.builder().open();
+    assert_eq!(telemetry.record_report(), Offer::Recorded);
+    drop(telemetry);
+    drop(place.builder().reports(Reports::AtStart(DAY)).open());
+    assert_eq!(reports(&place).len(), 1);
+}
+
+#[test]
+fn reports_come_again_and_again_from_a_running_process() {
+    let place = Place::new();
+    let every = Reports::Every(Duration::from_secs(1));
+    let telemetry = place.builder().reports(every).open();
+    eventually("a third report", || {
+        telemetry.counter("counted", []);
+        std::thread::sleep(Duration::from_millis(50));
+        telemetry.flush().unwrap();
+        reports(&place).len() >= 3
+    });
+    drop(telemetry);
+    let reports = reports(&place);
+    assert!(reports[1]["properties"]["counters"].is_object());
+}
+
+/// The threads of this process that are ours.
+fn threads() -> usize {
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(entry.unwrap().path().join("comm")).unwrap_or_default()
+    };
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    tasks
+        .map(name)
+        .filter(|name| name.starts_with("localtel"))
+        .count()
+}
+
+#[test]
+fn one_thread_waits_for_reports_only_where_something_is_recorded_and_none_stays() {
+    child::run("report from a thread", &Place::new());
+}
+
+/// Runs in a process of its own: it looks at all threads.
+pub(crate) fn report_from_a_thread(_: &Task) {
+    let place = Place::new();
+    let every = Reports::Every(DAY);
+    let off = place.builder().when_undecided(WhenUndecided::Refuse);
+    let off = off.reports(every).open();
+    assert_eq!(threads(), 0, "nobody agreed");
+    drop(off);
+    assert!(!place.path().exists());
+    let inline = place.builder().delivery(Delivery::Inline);
+    for (reports, expected) in [
+        (Reports::OnRequest, 0),
+        (Reports::AtStart(DAY), 0),
+        (every, 1),
+    ] {
+        let telemetry = inline.clone().reports(reports).open();
+        // A thread takes its name only once it runs.
+        eventually("the threads have begun", || threads() >= expected);
+        assert_eq!(threads(), expected, "{reports:?}");
+        drop(telemetry);
+        eventually("the threads have ended", || threads() == 0);
+    }
+    let telemetry = place.builder().reports(every).open();
+    eventually("the worker is the other one", || threads() == 2);
+    drop(telemetry);
+    eventually("the threads have ended", || threads() == 0);
+    let elsewhere = Place::new();
+    let watching = elsewhere
+        .builder()
+        .when_undecided(WhenUndecided::Refuse)
+        .watching(Watching::Always)
+        .reports(every)
+        .open();
+    eventually("the application asked for both", || threads() == 2);
+    drop(watching);
+    assert!(!elsewhere.path().exists());
+    eventually("the threads have ended", || threads() == 0);
+}
+
+#[test]
+fn a_handle_that_is_closed_at_once_has_recorded_the_report_that_was_due() {
+    for _ in 0..5 {
+        let place = Place::new();
+        let started = Instant::now();
+        let telemetry = place.builder().reports(Reports::Every(DAY)).open();
+        drop(telemetry);
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert_eq!(reports(&place).len(), 1);
+    }
+}
+
+fn versions(place: &Place) -> Vec<Value> {
+    let properties = |line: Value| line["properties"].clone();
+    place.own("version").into_iter().map(properties).collect()
+}
+
+#[test]
+fn another_version_is_recorded_once_and_the_first_and_the_same_one_are_not() {
+    let place = Place::new();
+    let open = |version: &str| drop(place.builder().version(version).open());
+    open("1.2.0");
+    open("1.2.0");
+    drop(place.builder().open());
+    assert!(versions(&place).is_empty());
+    assert!(place.lines().is_empty(), "nothing happened");
+    open("1.3.0");
+    open("1.3.0");
+    open("1.2.9");
+    let expected = [
+        json!({"from": "1.2.0", "to": "1.3.0"}),
+        json!({"from": "1.3.0", "to": "1.2.9"}),
+    ];
+    assert_eq!(versions(&place), expected);
+    at_once(&place, 8, "report at the start", &[(VERSION, "2.0.0")]);
+    assert_eq!(
+        versions(&place)[2..],
+        [json!({"from": "1.2.9", "to": "2.0.0"})]
+    );
+}
+
+#[test]
+fn a_newer_release_is_told_by_the_session_the_handle_and_the_status() {
+    let place = Place::new();
+    drop(place.builder().open());
+    let release = r#"{"version":"1.3.0","released":"2026-11-01","notes":"Faster."}"#;
+    std::fs::write(place.path().join("release.json"), release).unwrap();
+    for (version, update) in [("1.2.0", Some("1.3.0")), ("1.3.0", None), ("2.0.0", None)] {
+        let telemetry = place.builder().version(version).open();
+        let told = telemetry.release().map(|release| release.version);
+        assert_eq!(told.as_deref(), update, "{version}");
+        let _recorded = telemetry.record_report();
+        drop(telemetry);
+        let session = place.own("session").pop().unwrap();
+        assert_eq!(
+            session["properties"].get("update"),
+            update.map(|it| json!(it)).as_ref()
+        );
+        #[cfg(feature = "cli")]
+        {
+            let mut localtel = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"));
+            localtel
+                .arg("--dir")
+                .arg(place.path())
+                .args(["status", "--json"]);
+            let output = localtel.output().unwrap();
+            let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(status["update"]["version"].as_str(), update, "{version}");
+        }
+    }
+}
+
+fn full(place: &Place) -> Telemetry {
+    let deployment = Deployment::new()
+        .metadata("team", "metadata_q7", Include::Yes)
+        .component("postgres", "component_q7");
+    let telemetry = place.builder().version("1.3.0").deployment(deployment);
+    let telemetry = telemetry.try_open().unwrap();
+    telemetry.counter("counter_q7", []);
+    telemetry.count_error("error_q7");
+    telemetry.command("command_q7").success();
+    let _offer = telemetry.record_report();
+    telemetry
+}
+
+#[test]
+fn an_owner_keeps_reports_versions_and_commands_out() {
+    let place = Place::new();
+    drop(place.builder().version("1.2.0").open());
+    owner(
+        &place,
+        "[events]\nreport = \"drop\"\nversion = \"drop\"\ncommand = \"drop\"\n",
+    );
+    let telemetry = full(&place);
+    assert_eq!(telemetry.record_report(), Offer::Refused);
+    drop(telemetry);
+    assert!(!holds(&place, "_q7"), "not even at the end");
+    for event in ["report", "version", "command"] {
+        assert!(place.own(event).is_empty(), "{event}");
+    }
+    drop(place.builder().reports(Reports::AtStart(DAY)).open());
+    std::fs::write(place.path().join("policy.toml"), "").unwrap();
+    drop(place.builder().reports(Reports::AtStart(DAY)).open());
+    assert_eq!(reports(&place).len(), 1, "what is kept out takes no turn");
+}
+
+#[test]
+fn an_owner_keeps_properties_of_reports_versions_and_commands_out() {
+    let place = Place::new();
+    drop(place.builder().version("1.2.0").open());
+    owner(
+        &place,
+        "[properties]\nmetadata = \"drop\"\ncounters = \"drop\"\nerrors = \"mask\"\n\
+         command = \"mask\"\nfrom = \"pseudonym\"\ncomponents = \"pseudonym\"\n",
+    );
+    let telemetry = full(&place);
+    telemetry.counter("counter_q7", []);
+    telemetry.count_error("error_q7");
+    drop(telemetry);
+    assert!(!holds(&place, "_q7"));
+    let report = &reports(&place)[0]["properties"];
+    assert_eq!(report.get("metadata"), None);
+    assert_eq!(report.get("counters"), None);
+    assert_eq!(report["errors"], "[masked]");
+    assert!(report["components"].as_str().unwrap().starts_with("p-"));
+    assert_eq!(place.own("command")[0]["properties"]["command"], "[masked]");
+    let version = &place.own("version")[0]["properties"];
+    assert!(version["from"].as_str().unwrap().starts_with("p-"));
+    assert_eq!(version["to"], "1.3.0");
+}
+
+#[test]
+fn an_owners_rows_of_metadata_stand_in_the_report() {
+    let place = Place::new();
+    owner(
+        &place,
+        "[metadata]\nrack = { value = \"7\" }\nteam = { include = false }\n",
+    );
+    let telemetry = full(&place);
+    let metadata = json!({"rack": "7"});
+    assert_eq!(telemetry.report().to_json()["metadata"], metadata);
+    drop(telemetry);
+    assert_eq!(reports(&place)[0]["properties"]["metadata"], metadata);
+}
+
+#[test]
+fn what_several_threads_say_of_the_installation_is_all_kept() {
+    let place = Place::new();
+    let telemetry = place.builder().open();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let telemetry = &telemetry;
+            scope.spawn(move || {
+                for number in 0..50 {
+                    let name = format!("{thread}.{number}");
+                    telemetry.describe(|deployment| deployment.component(name, "1"));
+                }
+            });
+        }
+    });
+    let report = telemetry.report().to_json();
+    assert_eq!(report["components"].as_object().unwrap().len(), 200);
+    telemetry.describe(|deployment| {
+        let _shown = telemetry.report();
+        deployment.extension("postgis", true)
+    });
+    assert_eq!(
+        telemetry.report().to_json()["extensions"],
+        json!({"postgis": true})
+    );
+}
