@@ -39,6 +39,10 @@ mod measured;
 mod debugging;
 #[path = "integration/policy.rs"]
 mod policy;
+#[path = "integration/policy_changes.rs"]
+mod policy_changes;
+#[path = "integration/secrets.rs"]
+mod secrets;
 
 #[path = "integration/full_disk.rs"]
 mod full_disk;

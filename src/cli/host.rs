@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::consent::{Consent, WhenUndecided};
 use crate::environment::Environment;
+use crate::policy::Policy;
 use crate::store::limits::Limits;
 
 /// Who runs the commands.
@@ -14,7 +15,7 @@ pub(crate) enum Host {
     /// A program of its own, for the telemetry of all applications.
     Localtel,
     /// An application, for its own telemetry.
-    Application(Application),
+    Application(Box<Application>),
 }
 
 /// An application that embeds the commands.
@@ -30,6 +31,8 @@ pub(crate) struct Application {
     pub(crate) version: Option<String>,
     /// How much it keeps.
     pub(crate) limits: Limits,
+    /// What it lets be recorded.
+    pub(crate) policy: Policy,
 }
 
 impl Host {

@@ -18,6 +18,7 @@ mod place;
 mod policy;
 mod profiles;
 mod record;
+mod rules;
 mod run;
 mod sanitize;
 mod screen;
