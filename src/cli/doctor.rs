@@ -153,7 +153,7 @@ fn about_policy(place: &Place, path: &Path) -> Option<Finding> {
     );
     let file = path.join(FileName::Policy.to_string());
     let step = format!(
-        "mend {} in an editor; `{}` says whether it can be understood",
+        "mend {}; `{}` says whether it can be understood",
         file.display(),
         place.command("policy")
     );

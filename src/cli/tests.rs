@@ -543,7 +543,7 @@ fn secrets_in_lines_to_record_are_masked_and_what_the_owner_drops_is_dropped() {
     home.run("--app myapp enable");
     home.run("--app myapp policy property user drop");
     let mut memory = Memory {
-        input: "{\"event\":\"a\",\"message\":\"password=hunter2\",\"properties\":{\"user\":\"alice\",\"error\":{\"deep\":[\"token=hunter2\"],\"password\":\"hunter2\"}}}\n".to_owned(),
+        input: "{\"event\":\"a\",\"message\":\"password=hunter2\",\"user\":\"alice\",\"error\":{\"deep\":[\"token=hunter2\"],\"password\":\"hunter2\"}}\n".to_owned(),
         ..Memory::default()
     };
     let exit = home.run_on(&mut memory, "--app myapp record -");

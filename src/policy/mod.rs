@@ -116,7 +116,8 @@ impl FromStr for Admission {
 ///
 /// A name is exact, or ends in `*` and stands for all names that begin so; the exact one holds, and else
 /// the longest that fits. A target also stands for the modules below it. Properties of spans count like those of events, and
-/// the message is the property `message`. Secrets in messages and error texts are masked unless
+/// the message is the property `message`. What is nested in a value has no name of its own here: it goes with
+/// its property. Secrets in messages and error texts are masked unless
 /// [`keep_secrets`](Self::keep_secrets) says otherwise.
 ///
 /// ```

@@ -239,6 +239,25 @@ fn every_word_of_the_file_does_what_it_says() {
 }
 
 #[test]
+fn the_readme_shows_a_policy_that_can_be_understood() {
+    let readme = include_str!("../../README.md");
+    let mut blocks = readme.split("```toml\n").skip(1);
+    let block = blocks.find(|block| block.contains("[properties]")).unwrap();
+    let (text, _) = block.split_once("```").unwrap();
+    let policy = owner(text).policy;
+    assert_eq!(policy.treatment("user"), Treatment::Pseudonym);
+    assert_eq!(policy.treatment("http.url"), Treatment::Drop);
+    assert!(!event(&policy, Level::Info, "myapp::sql", None));
+    // What is commented out can be understood, too.
+    let all = owner(
+        &text
+            .replace("# unnamed", "unnamed")
+            .replace("# secrets", "secrets"),
+    );
+    assert_eq!(all.policy.treatment("other"), Treatment::Drop);
+}
+
+#[test]
 fn a_file_that_says_nothing_forbids_nothing() {
     for text in [
         "",
@@ -349,6 +368,33 @@ fn a_file_of_very_many_rules_is_read_quickly_and_a_longer_one_is_refused() {
     );
     write(home.path(), &rules(15_000));
     assert_eq!(OwnerFile::read_at(home.path()).problem(), None);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
+fn what_is_no_plain_file_lets_nothing_pass() {
+    let home = tempfile::tempdir().unwrap();
+    write(home.path(), "level = \"info\"");
+    let file = home.path().join("policy.toml");
+    let elsewhere = home.path().join("elsewhere");
+    std::fs::rename(&file, &elsewhere).unwrap();
+    let problem = || {
+        let problem = OwnerFile::read_at(home.path()).problem().map(str::to_owned);
+        problem.unwrap()
+    };
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    assert!(
+        problem().contains("policy.toml cannot be read: "),
+        "{}",
+        problem()
+    );
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    assert!(problem().contains("no plain file"), "{}", problem());
+    std::fs::remove_dir(&file).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    assert!(problem().contains("no plain file"), "{}", problem());
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests make the files themselves")]

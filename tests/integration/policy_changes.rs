@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use localtel::{Counts, Delivery, Draft, Telemetry};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::{info, info_span};
 
 use crate::policy::owner;
-use crate::support::{Place, check_sessions, dispatch};
+use crate::support::{Place, check_sessions, dispatch, eventually};
 
 /// Puts a policy in place as a whole.
 fn replace(place: &Place, text: &str) {
@@ -92,6 +92,28 @@ fn while_the_policy_changes_each_line_obeys_one_that_held() {
         }
         assert_eq!(seen, [true, true], "each of them held for a while");
     }
+}
+
+#[test]
+fn what_an_open_span_holds_is_masked_where_a_newer_policy_would_not_have_let_it_stand() {
+    let place = Place::new();
+    owner(&place, "[properties]\nuser = \"pseudonym\"\n");
+    let telemetry = place.builder().try_open().unwrap();
+    tracing::dispatcher::with_default(&dispatch(&telemetry), || {
+        let _span = info_span!("span", plain = "password=hunter2", user = "anna", id = 7).entered();
+        info!("before");
+        replace(&place, "[properties]\nplain = \"clean\"\n");
+        // Kept before, and to be cleaned now; and a pseudonym, whose key may be gone by now.
+        let expected = json!({"plain": "[masked]", "user": "[masked]", "id": 7});
+        eventually("the span is narrowed", || {
+            info!("after");
+            telemetry.flush().unwrap();
+            place.events().pop().unwrap()["spans"][0]["properties"] == expected
+        });
+    });
+    let first = &place.events()[0]["spans"][0]["properties"];
+    assert_eq!(first["plain"], "password=hunter2");
+    assert!(first["user"].as_str().unwrap().starts_with("p-"));
 }
 
 #[test]

@@ -22,6 +22,8 @@ use crate::error::{Error, ErrorKind};
 use crate::policy::owner::{self, OwnerFile};
 use crate::policy::{Secrets, Treatment};
 use crate::record::Level;
+use crate::store::disk::{Access, Directory};
+use crate::store::open_error;
 use crate::store::segment::FileName;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
@@ -209,8 +211,8 @@ fn show(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let owner = OwnerFile::read_at(&path);
     if let Some(problem) = owner.problem() {
         // A directory that cannot be looked into is another matter.
-        owner::text_at(&path)?;
-        let hint = format!("mend {file} in an editor; running programs then go on within a second");
+        Directory::open(&path, Access::Read).map_err(|error| open_error(&path, error))?;
+        let hint = format!("mend {file}; running programs then go on within a second");
         let message = format!("{problem}; nothing is recorded until it is mended");
         return Err(Failure::failed(message).hint(hint));
     }
