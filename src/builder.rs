@@ -246,4 +246,10 @@ impl Builder {
     pub(crate) fn own_limits(&self) -> &Limits {
         &self.limits
     }
+
+    /// Returns what the application lets be recorded.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_policy(&self) -> &Policy {
+        &self.policy
+    }
 }

@@ -219,9 +219,8 @@ impl RecordLayer {
             self.encode(event, context, site, (&timestamp, frame));
             let offer = self.outlet.offer(frame, micros, site.generation());
             frame.shrink_to(FRAME_KEPT_BYTES);
-            match offer {
-                Ok(_) => return,
-                Err(Stale) => {}
+            if offer != Err(Stale) {
+                return;
             }
         }
         let _ = self.outlet.refuse();
@@ -276,7 +275,7 @@ impl SpanNode {
             return;
         };
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.values = state.values.narrowed(&state.site, &site);
+        state.values = state.values.narrowed(&site);
         state.rendered = state.values.render(self.metadata.name());
         state.site = site;
     }
@@ -364,7 +363,7 @@ where
         let mut values = SpanValues::default();
         if let Some(_encoding) = Encoding::begin() {
             values.record(&site, self.outlet.limits(), |visit| {
-                attributes.record(visit)
+                attributes.record(visit);
             });
         }
         let rendered = values.render(metadata.name());
@@ -400,7 +399,7 @@ where
         newer.record(&site, self.outlet.limits(), |visit| values.record(visit));
         let mut state = node.state.write().unwrap_or_else(PoisonError::into_inner);
         if state.site.generation() != site.generation() {
-            state.values = state.values.narrowed(&state.site, &site);
+            state.values = state.values.narrowed(&site);
             state.site = site;
         }
         state.values.merge(newer);

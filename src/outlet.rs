@@ -153,9 +153,8 @@ impl Outlet {
                 break;
             }
             encode_loose(&mut frame, self.limits, micros, &loose);
-            match self.offer(&frame, micros, policy.generation()) {
-                Ok(offer) => return offer,
-                Err(Stale) => {}
+            if let Ok(offer) = self.offer(&frame, micros, policy.generation()) {
+                return offer;
             }
         }
         self.refuse()

@@ -52,12 +52,24 @@ pub(crate) struct Watch {
     stored: Stored,
     stored_for_all: Stored,
     owner: OwnerFile,
+    /// Whether the last look found a policy that suddenly says nothing.
+    emptied: Emptied,
     /// What the answers on policy are handed to.
     policy: Arc<Current>,
     /// The installation whose key pseudonyms are made with.
     keyed: Option<Uuid>,
     is_recording: bool,
     looked_at: Instant,
+}
+
+/// Whether a policy that said something was found to say nothing. Many editors empty a file before they
+/// write it, and who looks between the two must not take that for a leave to record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Emptied {
+    /// It was not.
+    No,
+    /// It was, a moment ago: the next look believes it.
+    JustNow,
 }
 
 /// What holds now that a person has changed something, or a grace is over, while the process ran.
@@ -112,6 +124,7 @@ impl Watch {
             stored_for_all: Stored::read_for_all_at(base),
             policy: Arc::new(Current::new(policy, owner.policy().cloned(), secrets)),
             owner,
+            emptied: Emptied::No,
             keyed: None,
             is_recording: false,
             looked_at: Instant::now(),
@@ -227,6 +240,12 @@ impl Watch {
             news.consent = Meanwhile::Decided;
         }
         let owner = OwnerFile::read_at(&self.path);
+        let is_emptied = owner.says_nothing() && owner != self.owner;
+        if is_emptied && self.emptied == Emptied::No {
+            self.emptied = Emptied::JustNow;
+            return news;
+        }
+        self.emptied = Emptied::No;
         if owner != self.owner && owner != OwnerFile::Missing {
             if let Some(policy) = owner.policy() {
                 self.policy.set_owner(policy.clone());

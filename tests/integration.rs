@@ -43,6 +43,10 @@ mod hostile_reports;
 mod policy;
 #[path = "integration/reports.rs"]
 mod reports;
+#[path = "integration/policy_changes.rs"]
+mod policy_changes;
+#[path = "integration/secrets.rs"]
+mod secrets;
 
 #[path = "integration/full_disk.rs"]
 mod full_disk;

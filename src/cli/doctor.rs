@@ -1,5 +1,5 @@
-//! `doctor`: looks for what is wrong with the stored consent, the directory, its lock, its data and the files
-//! beside them, and says what to do about each. It repairs nothing, and makes nothing; it takes the lock for a moment, to see
+//! `doctor`: looks for what is wrong with the stored consent, the policy, the directory, its lock, its data and the
+//! files beside them, and says what to do about each. It repairs nothing, and makes nothing; it takes the lock for a moment, to see
 //! whether it can. Whether what is recorded is complete and unaltered is not asked here.
 
 use std::collections::BTreeMap;
@@ -20,10 +20,12 @@ use crate::consent::{Origin, Stored};
 use crate::environment::Environment;
 use crate::error::Result as LibraryResult;
 use crate::history::Kept;
+use crate::policy::owner::OwnerFile;
 use crate::reader::{DamageKind, Item, Reader};
 use crate::release::Release;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::lock::is_stuck;
+use crate::store::segment::FileName;
 
 /// How to show what was found.
 #[derive(Debug, clap::Args)]
@@ -86,6 +88,8 @@ enum Kind {
     ReadOnly,
     /// A stored choice or the application's variable cannot be understood.
     Consent,
+    /// The owner's policy cannot be read or understood, so nothing is recorded.
+    Policy,
     /// The first use lies in the future.
     Clock,
     /// The directory was made elsewhere.
@@ -129,6 +133,7 @@ fn examine(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Vec
         let step = format!("localtel {} reset", place.words());
         findings.push(Finding::new(Kind::Copied, COPIED, step));
     }
+    findings.extend(about_policy(place, &path));
     findings.extend(about_lock(&directory));
     findings.extend(about_data(&path).unwrap_or_else(|error| {
         let step = "look at the directory as its owner";
@@ -137,6 +142,22 @@ fn examine(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Vec
     findings.extend(about_history(&path));
     findings.extend(about_release(&path));
     findings
+}
+
+/// Looks whether what the owner forbids is known.
+fn about_policy(place: &Place, path: &Path) -> Option<Finding> {
+    let owner = OwnerFile::read_at(path);
+    let what = format!(
+        "{}; nothing is recorded until it is mended",
+        owner.problem()?
+    );
+    let file = path.join(FileName::Policy.to_string());
+    let step = format!(
+        "mend {}; `{}` says whether it can be understood",
+        file.display(),
+        place.command("policy")
+    );
+    Some(Finding::new(Kind::Policy, what, step))
 }
 
 /// Looks at what is remembered from one process to the next.

@@ -93,14 +93,15 @@ impl TelemetryCommand {
             Some(words) => words.clone(),
             None => format!("{source} telemetry"),
         };
-        Host::Application(Application {
+        Host::Application(Box::new(Application {
             called,
             flag,
             when_undecided,
             version: builder.own_version().map(str::to_owned),
             limits: builder.own_limits().clone(),
-            deployment: Box::new(builder.own_deployment().clone()),
-        })
+            deployment: builder.own_deployment().clone(),
+            policy: builder.own_policy().clone(),
+        }))
     }
 }
 
@@ -169,6 +170,21 @@ fn with_help_in_own_words(command: clap::Command) -> clap::Command {
         .get_bin_name()
         .and_then(|words| words.strip_suffix(own))
         .map_or(NAME, str::trim_end);
+    let examples = in_words_of(called, &examples);
+    command
+        .after_help(examples)
+        .mut_subcommands(|one| one.defer(with_nested_help_in_own_words))
+}
+
+/// The same for a command below a command, the name of which its examples begin with.
+fn with_nested_help_in_own_words(command: clap::Command) -> clap::Command {
+    let Some(examples) = command.get_after_help().map(ToString::to_string) else {
+        return command;
+    };
+    let called = command
+        .get_bin_name()
+        .and_then(|words| words.rsplitn(3, ' ').nth(2))
+        .unwrap_or(NAME);
     let examples = in_words_of(called, &examples);
     command.after_help(examples)
 }
@@ -260,6 +276,13 @@ mod tests {
                 assert!(!help.contains("--app"), "{help}");
                 assert!(!help.contains("--profile"), "{help}");
             }
+        }
+        for name in ["property", "test"] {
+            let line = format!("words telemetry policy {name} --help");
+            let help = parse(&line).unwrap_err().to_string();
+            let example = format!("\n  words telemetry policy {name}");
+            assert!(help.contains(&example), "{help}");
+            assert!(!help.contains("localtel"), "{help}");
         }
         let help = parse("words telemetry").unwrap_err().to_string();
         assert!(help.contains("stays on this machine"), "{help}");

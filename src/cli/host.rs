@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::consent::{Consent, WhenUndecided};
 use crate::environment::Environment;
+use crate::policy::Policy;
 use crate::report::Deployment;
 use crate::store::limits::Limits;
 
@@ -15,7 +16,7 @@ pub(crate) enum Host {
     /// A program of its own, for the telemetry of all applications.
     Localtel,
     /// An application, for its own telemetry.
-    Application(Application),
+    Application(Box<Application>),
 }
 
 /// An application that embeds the commands.
@@ -32,7 +33,9 @@ pub(crate) struct Application {
     /// How much it keeps.
     pub(crate) limits: Limits,
     /// What it says of its installation.
-    pub(crate) deployment: Box<Deployment>,
+    pub(crate) deployment: Deployment,
+    /// What it lets be recorded.
+    pub(crate) policy: Policy,
 }
 
 impl Host {

@@ -187,7 +187,10 @@ impl Recording {
                 screen.stderr,
                 "hint: `localtel {words} status` says who decided that"
             )?;
-            if status.decision.is_some_and(|decision| decision.is_locked) {
+            if status
+                .decision
+                .is_some_and(|decision| decision.is_locked || decision.obstacle.is_some())
+            {
                 writeln!(screen.stderr)?;
             } else {
                 writeln!(screen.stderr, ", `localtel {words} enable` allows it")?;

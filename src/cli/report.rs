@@ -74,7 +74,7 @@ fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Repor
     let (told, version, limits) = match &place.host {
         Host::Localtel => (Deployment::new(), history.version, Limits::default()),
         Host::Application(application) => (
-            (*application.deployment).clone(),
+            application.deployment.clone(),
             application.version.clone(),
             application.limits.clone(),
         ),

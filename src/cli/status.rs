@@ -12,11 +12,13 @@ use super::facts::{count, size};
 use super::failure::Failure;
 use super::host::Host;
 use super::place::Place;
+use super::rules::{OwnerReport, OwnerState};
 use super::sanitize::Sanitized;
 use super::screen::Screen;
 use crate::consent::{Consent, Decision, Origin, Stored, rough};
 use crate::environment::Environment;
 use crate::history::History;
+use crate::policy::owner::OwnerFile;
 use crate::record::format_timestamp;
 use crate::release::Release;
 use crate::summary::Summary;
@@ -80,6 +82,8 @@ struct Report {
     overruled: Vec<Wanted>,
     /// What could not be understood and counts as disabled.
     problems: Vec<String>,
+    /// What the owner's `policy.toml` amounts to; where it is damaged nothing is recorded.
+    policy: OwnerReport,
     /// The stored choice, whether or not it decided.
     stored: Option<Kept>,
     /// The choice stored for all profiles, whether or not it decided.
@@ -209,6 +213,7 @@ impl Report {
                 })
                 .collect(),
             problems: decision.problems.clone(),
+            policy: OwnerReport::of(&OwnerFile::read_at(path)),
             stored: Kept::of(stored),
             stored_for_all: Kept::of(&Stored::read_for_all_at(&place.base)),
             first_seen: stored
@@ -238,6 +243,17 @@ impl Report {
         writeln!(out, "locked: {}", if self.locked { "yes" } else { "no" })?;
         for problem in &self.problems {
             writeln!(out, "problem: {}", Sanitized(problem))?;
+        }
+        match self.policy.owner {
+            OwnerState::Missing | OwnerState::Open => {}
+            OwnerState::Narrows => writeln!(out, "policy: policy.toml narrows what is recorded")?,
+            OwnerState::Damaged => {
+                let problem = Sanitized(self.policy.problem.as_deref().unwrap_or_default());
+                writeln!(
+                    out,
+                    "policy: {problem}; nothing is recorded until it is mended"
+                )?;
+            }
         }
         writeln!(out, "source: {}", self.source)?;
         writeln!(out, "profile: {}", self.profile)?;

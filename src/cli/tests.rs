@@ -188,6 +188,7 @@ fn the_status_for_machines_has_keys_that_stay() {
         "locked",
         "overruled",
         "problems",
+        "policy",
         "stored",
         "stored_for_all",
         "first_seen",
@@ -534,4 +535,68 @@ fn words(line: &str) -> impl Iterator<Item = OsString> {
     std::iter::once("localtel")
         .chain(line.split_whitespace())
         .map(OsString::from)
+}
+
+#[test]
+fn secrets_in_lines_to_record_are_masked_and_what_the_owner_drops_is_dropped() {
+    let home = Home::new();
+    home.run("--app myapp enable");
+    home.run("--app myapp policy property user drop");
+    let mut memory = Memory {
+        input: "{\"event\":\"a\",\"message\":\"password=hunter2\",\"user\":\"alice\",\"error\":{\"deep\":[\"token=hunter2\"],\"password\":\"hunter2\"}}\n".to_owned(),
+        ..Memory::default()
+    };
+    let exit = home.run_on(&mut memory, "--app myapp record -");
+    assert_eq!((exit, memory.err()), (Exit::Done, String::new()));
+    let (_, out, _) = home.run("--app myapp show event=a -o json");
+    assert!(!out.contains("hunter2") && !out.contains("alice"), "{out}");
+    assert!(
+        out.contains(r#""message":"password=[secret]","#)
+            && out.contains(r#"{"error":{"deep":["token=[secret]"],"password":"[secret]"}}"#),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_policy_that_narrows_or_cannot_be_understood_is_told_by_status_and_doctor() {
+    let home = Home::new();
+    home.run("--app myapp enable");
+    home.run("--app myapp policy level info");
+    let (_, out, _) = home.run("--app myapp status");
+    assert!(
+        out.contains("\npolicy: policy.toml narrows what is recorded\n"),
+        "{out}"
+    );
+    let (exit, out, _) = home.run("--app myapp doctor");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "nothing is wrong\n"));
+    home.run("--app myapp policy level trace");
+    let (_, out, _) = home.run("--app myapp status --json");
+    assert!(
+        out.contains(r#""policy":{"owner":"open","problem":null}"#),
+        "{out}"
+    );
+    fs::write(home.telemetry().join("policy.toml"), "x = 1").unwrap();
+    let (_, out, _) = home.run("--app myapp status");
+    let damaged = "policy.toml cannot be understood: line 1: unknown field `x`";
+    assert!(out.contains(&format!("\npolicy: {damaged}")), "{out}");
+    let (_, out, _) = home.run("--app myapp status --json");
+    assert!(
+        out.contains(r#""policy":{"owner":"damaged","problem":"policy.toml"#),
+        "{out}"
+    );
+    let (exit, out, _) = home.run("--app myapp doctor");
+    assert_eq!(exit, Exit::Findings);
+    assert!(
+        out.starts_with(damaged) && out.contains("; next: mend "),
+        "{out}"
+    );
+    assert!(
+        out.contains("`localtel --app myapp policy` says whether"),
+        "{out}"
+    );
+    let (_, _, err) = home.run("--app myapp record x");
+    assert!(
+        err.contains("nothing is recorded until it is mended"),
+        "{err}"
+    );
 }

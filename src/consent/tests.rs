@@ -132,7 +132,7 @@ fn when_nobody_says_anything_nothing_is_recorded_unless_the_application_says_oth
 fn the_strongest_who_says_anything_is_obeyed() {
     use Consent::{Disabled, Enabled, Undecided};
     #[rustfmt::skip]
-    let table = [
+    let table = vec![
         (case!(stored: ENABLED), Enabled, "choice"),
         (case!(stored: DISABLED), Disabled, "choice"),
         (case!(stored: OPEN), Undecided, "nobody"),

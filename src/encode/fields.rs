@@ -14,8 +14,19 @@ use crate::policy::{MASKED, Treatment};
 /// The values of a span, each name once, rendered anew whenever one is recorded.
 #[derive(Debug, Default)]
 pub(crate) struct SpanValues {
-    /// For each recorded field its index among the call site's names and `"name":value`.
-    values: Vec<(usize, Vec<u8>)>,
+    values: Vec<SpanValue>,
+}
+
+/// One recorded field of a span.
+#[derive(Debug, Clone)]
+struct SpanValue {
+    /// The index among the call site's names; of names that repeat, the first one's.
+    index: usize,
+    kind: Kind,
+    /// What became of the value.
+    treatment: Treatment,
+    /// `"name":value`.
+    written: Vec<u8>,
 }
 
 impl SpanValues {
@@ -35,31 +46,37 @@ impl SpanValues {
 
     /// Takes over newer values: each name's last one wins.
     pub(crate) fn merge(&mut self, newer: Self) {
-        for (index, value) in newer.values {
-            match self.values.iter_mut().find(|(own, _)| *own == index) {
-                Some((_, old)) => *old = value,
-                None => self.values.push((index, value)),
-            }
+        for value in newer.values {
+            self.put(value);
+        }
+    }
+
+    fn put(&mut self, value: SpanValue) {
+        match self.values.iter_mut().find(|own| own.index == value.index) {
+            Some(old) => *old = value,
+            None => self.values.push(value),
         }
     }
 
     /// Returns the values as far as a newer policy lets them stand. What it treats more strictly cannot be
-    /// treated anew, for the value itself is gone, so it is masked; a pseudonym's key may have changed.
-    pub(crate) fn narrowed(&self, before: &Site, after: &Site) -> Self {
-        let narrow = |(index, value): &(usize, Vec<u8>)| {
-            let treatment = after.treatment_max(*index);
-            match after.keys.get(*index) {
-                Some(Key::Property(key, _))
-                    if treatment > before.treatment_max(*index)
-                        || treatment == Treatment::Pseudonym =>
-                {
-                    let mut masked = key.to_vec();
-                    push_string(&mut masked, MASKED, NAME_BYTES_MAX);
-                    Some((*index, masked))
-                }
-                Some(Key::Property(..) | Key::Message(_)) => Some((*index, value.clone())),
-                Some(Key::Dropped) | None => None,
+    /// treated anew, for the value itself is gone, so it is masked; so is a pseudonym, whose key may have
+    /// changed.
+    pub(crate) fn narrowed(&self, after: &Site) -> Self {
+        let narrow = |value: &SpanValue| {
+            let Some(Key::Property(key, named)) = after.keys.get(value.index) else {
+                return None;
+            };
+            let wanted = value.kind.treatment(*named, after);
+            if value.treatment >= wanted && value.treatment != Treatment::Pseudonym {
+                return Some(value.clone());
             }
+            let mut written = key.to_vec();
+            push_string(&mut written, MASKED, NAME_BYTES_MAX);
+            Some(SpanValue {
+                treatment: Treatment::Mask,
+                written,
+                ..*value
+            })
         };
         Self {
             values: self.values.iter().filter_map(narrow).collect(),
@@ -71,14 +88,14 @@ impl SpanValues {
         let mut out = Vec::with_capacity(64);
         out.extend_from_slice(b"{\"name\":");
         push_string(&mut out, name, NAME_BYTES_MAX);
-        for (index, (_, value)) in self.values.iter().enumerate() {
+        for (index, value) in self.values.iter().enumerate() {
             let opening: &[u8] = if index == 0 {
                 b",\"properties\":{"
             } else {
                 b","
             };
             out.extend_from_slice(opening);
-            out.extend_from_slice(value);
+            out.extend_from_slice(&value.written);
         }
         if !self.values.is_empty() {
             out.push(b'}');
@@ -199,19 +216,15 @@ impl Place for SpanFields<'_> {
             return;
         };
         let treatment = kind.treatment(*named, self.site);
-        let mut value = key.to_vec();
+        let mut written = key.to_vec();
         let treated = (treatment, &*self.site.policy);
-        push_treated(&mut value, self.limits.string_bytes_max, treated, write);
-        let first = self.site.first_of_name(field.index());
-        match self
-            .values
-            .values
-            .iter_mut()
-            .find(|(index, _)| *index == first)
-        {
-            Some((_, old)) => *old = value,
-            None => self.values.values.push((first, value)),
-        }
+        push_treated(&mut written, self.limits.string_bytes_max, treated, write);
+        self.values.put(SpanValue {
+            index: self.site.first_of_name(field.index()),
+            kind,
+            treatment,
+            written,
+        });
     }
 }
 

@@ -304,7 +304,7 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
         push_string(&mut key, name, NAME_BYTES_MAX);
         key.push(b':');
         line.property(&key, |out, bytes_max| {
-            loose.push(name, value, out, bytes_max)
+            loose.push(name, value, out, bytes_max);
         });
     }
     line.end_properties();

@@ -33,15 +33,6 @@ pub(super) enum Key {
     Dropped,
 }
 
-impl Key {
-    fn treatment(&self) -> Treatment {
-        match self {
-            Self::Message(treatment) | Self::Property(_, treatment) => *treatment,
-            Self::Dropped => Treatment::Drop,
-        }
-    }
-}
-
 /// Whether names occur more than once at a call site.
 #[derive(Debug)]
 pub(super) enum Repeats {
@@ -63,7 +54,10 @@ impl Site {
         let key = |name: &&str| match *name {
             "message" => match policy.treatment(name) {
                 Treatment::Drop => Key::Dropped,
-                treatment => Key::Message(treatment),
+                treatment @ (Treatment::Keep
+                | Treatment::Clean
+                | Treatment::Pseudonym
+                | Treatment::Mask) => Key::Message(treatment),
             },
             name => property_key(name, &policy),
         };
@@ -100,15 +94,6 @@ impl Site {
     /// Returns the number of the policy it was prepared under.
     pub(crate) fn generation(&self) -> Generation {
         self.policy.generation()
-    }
-
-    /// Returns what becomes of a field's value, at most: one that is an error may be treated more strictly
-    /// than its name alone asks for.
-    pub(super) fn treatment_max(&self, index: usize) -> Treatment {
-        self.keys
-            .get(index)
-            .map_or(Treatment::Drop, Key::treatment)
-            .max(self.policy.error_treatment())
     }
 
     pub(super) fn first_of_name(&self, index: usize) -> usize {

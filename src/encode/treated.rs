@@ -56,9 +56,25 @@ fn cleaned(value: Value, policy: &InForce) -> Value {
             .collect(),
         Value::Object(values) => values
             .into_iter()
-            .map(|(name, value)| (policy.clean(&name).into_owned(), cleaned(value, policy)))
+            .map(|(name, value)| {
+                let value = if policy.is_secret(&name) && !is_empty(&value) {
+                    Value::from(SECRET)
+                } else {
+                    cleaned(value, policy)
+                };
+                (policy.clean(&name).into_owned(), value)
+            })
             .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+/// Tells whether a value says no more than that there is none.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
     }
 }
 
@@ -72,6 +88,9 @@ fn pseudonymise(out: &mut Vec<u8>, start: usize, policy: &InForce) {
     out.truncate(start);
     push_string(out, &pseudonym, pseudonym.len());
 }
+
+/// What takes the place of a nested value whose name says that it is a secret.
+const SECRET: &str = "[secret]";
 
 /// How far beyond the limit a text is looked at: 4 KiB is more than any secret but a whole key, whose
 /// beginning gives it away.

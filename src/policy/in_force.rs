@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::level_filters::LevelFilter;
 
+use super::secrets::Rule as SecretRule;
 use super::{Policy, Secrets, Treatment};
 use crate::consent::PseudonymKey;
 use crate::record::Level;
@@ -19,6 +20,8 @@ pub(crate) struct InForce {
     owner: Option<Policy>,
     secrets: Arc<Secrets>,
     key: Option<PseudonymKey>,
+    /// Whether values may be waiting that a policy before this one had made pseudonyms with the same key.
+    had_pseudonyms: bool,
     /// Which of the policies of this process it is; a later one is higher.
     generation: Generation,
 }
@@ -28,6 +31,19 @@ pub(crate) struct InForce {
 pub(crate) struct Generation(u64);
 
 impl InForce {
+    /// Takes two policies together, for asking what they decide. There is no key: values that they want as
+    /// pseudonyms would be masked.
+    pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
+        Self {
+            application,
+            owner,
+            secrets: Arc::new(secrets),
+            key: None,
+            had_pseudonyms: false,
+            generation: Generation(0),
+        }
+    }
+
     /// Returns its number.
     pub(crate) fn generation(&self) -> Generation {
         self.generation
@@ -49,9 +65,26 @@ impl InForce {
             .all(|policy| policy.admits_span(level, target))
     }
 
-    /// Returns what becomes of a property, or of a message.
+    /// Returns what becomes of a property, or of a message. Where secrets are to be masked and the name says
+    /// that the value is one, nothing of it is left.
     pub(crate) fn treatment(&self, name: &str) -> Treatment {
-        self.strictest(|policy| policy.treatment(name))
+        match self.strictest(|policy| policy.treatment(name)) {
+            Treatment::Clean if self.is_secret(name) => Treatment::Mask,
+            treatment @ (Treatment::Keep
+            | Treatment::Clean
+            | Treatment::Pseudonym
+            | Treatment::Mask
+            | Treatment::Drop) => treatment,
+        }
+    }
+
+    /// Tells whether a value of that name is a secret, whatever it is.
+    pub(crate) fn is_secret(&self, name: &str) -> bool {
+        // Behind the name of a secret a number is one, too; behind that of a count it is not.
+        let findings = self.secrets.findings(&format!("{name}: {SAMPLE}"));
+        findings
+            .iter()
+            .any(|finding| finding.rule == SecretRule::Assignment && finding.range.end > name.len())
     }
 
     /// Returns what becomes at least of a value that is an error, whatever its name.
@@ -80,7 +113,7 @@ impl InForce {
 
     /// Tells whether values may have been recorded as pseudonyms.
     fn has_pseudonyms(&self) -> bool {
-        self.policies().any(Policy::has_pseudonyms)
+        self.had_pseudonyms || self.policies().any(Policy::has_pseudonyms)
     }
 
     /// Quickly tells whether a text, plain or escaped, may hold a secret.
@@ -128,13 +161,7 @@ pub(crate) enum Unlinked {
 impl Current {
     /// Puts a policy in force; values that it wants as pseudonyms are masked until there is a key.
     pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
-        let in_force = InForce {
-            application,
-            owner,
-            secrets: Arc::new(secrets),
-            key: None,
-            generation: Generation(0),
-        };
+        let in_force = InForce::new(application, owner, secrets);
         Self {
             in_force: RwLock::new(Arc::new(in_force)),
             generation: AtomicU64::new(0),
@@ -175,6 +202,7 @@ impl Current {
             owner: Some(owner),
             secrets: Arc::clone(&in_force.secrets),
             key: in_force.key.clone(),
+            had_pseudonyms: in_force.has_pseudonyms(),
             generation: in_force.generation,
         });
     }
@@ -187,6 +215,7 @@ impl Current {
             owner: in_force.owner.clone(),
             secrets: Arc::clone(&in_force.secrets),
             key: Some(key),
+            had_pseudonyms: false,
             generation: in_force.generation,
         });
         if before.has_pseudonyms() {
@@ -210,6 +239,9 @@ impl Current {
 
 /// What takes the place of a masked value.
 pub(crate) const MASKED: &str = "[masked]";
+
+/// A value that stands behind a name to see whether it would be masked there.
+const SAMPLE: &str = "123456";
 
 /// How often a thread tries to read the policy in force, giving way between tries. It is replaced in well
 /// under a microsecond, so that this many mean a lock that a fork left behind.

@@ -114,9 +114,10 @@ impl FromStr for Admission {
 
 /// What may be recorded: which levels, targets and events, and what becomes of each property.
 ///
-/// A name is exact, or ends in `*` and stands for all names that begin so; the longest that fits holds.
-/// A target also stands for the modules below it. Properties of spans count like those of events, and
-/// the message is the property `message`. Secrets in messages and error texts are masked unless
+/// A name is exact, or ends in `*` and stands for all names that begin so; the exact one holds, and else
+/// the longest that fits. A target also stands for the modules below it. Properties of spans count like those of events, and
+/// the message is the property `message`. What is nested in a value has no name of its own here: it goes with
+/// its property. Secrets in messages and error texts are masked unless
 /// [`keep_secrets`](Self::keep_secrets) says otherwise.
 ///
 /// ```
@@ -152,6 +153,24 @@ enum Unnamed {
 enum InTexts {
     Kept,
     Masked,
+}
+
+/// One thing that a policy says, for whoever tells it to a person.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule<'p> {
+    /// The least grave level that is recorded.
+    Level(Level),
+    /// What no rule names is dropped.
+    UnnamedDropped,
+    /// Secrets in messages and error texts are masked.
+    SecretsMasked,
+    /// Whether a target is recorded.
+    Target(&'p str, Admission),
+    /// Whether an event is.
+    Event(&'p str, Admission),
+    /// What becomes of a property.
+    Property(&'p str, Treatment),
 }
 
 impl Default for Policy {
@@ -192,14 +211,6 @@ impl Policy {
         }
     }
 
-    /// Returns a policy that has no opinion: what an owner's file says is added to it.
-    fn open() -> Self {
-        Self {
-            in_texts: InTexts::Kept,
-            ..Self::new()
-        }
-    }
-
     /// Sets the least grave level that is recorded; of spans, too.
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
@@ -231,16 +242,10 @@ impl Policy {
         self
     }
 
-    fn mask_secrets(mut self) -> Self {
-        self.in_texts = InTexts::Masked;
-        self
-    }
-
     /// Decides on an event.
     fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
-        let by_target = longest(&self.targets, |name| is_target_of(name, target));
-        let by_event =
-            event.and_then(|event| longest(&self.events, |name| is_name_of(name, event)));
+        let by_target = longest(&self.targets, target, is_target_of);
+        let by_event = event.and_then(|event| longest(&self.events, event, is_name_of));
         let is_dropped = [by_target, by_event].contains(&Some(Admission::Drop));
         let is_kept = [by_target, by_event].contains(&Some(Admission::Keep));
         level >= self.level
@@ -253,7 +258,7 @@ impl Policy {
 
     /// Decides on a span. It is no event: an allow-list asks for its properties, not for its name.
     fn admits_span(&self, level: Level, target: &str) -> bool {
-        let by_target = longest(&self.targets, |name| is_target_of(name, target));
+        let by_target = longest(&self.targets, target, is_target_of);
         level >= self.level && by_target != Some(Admission::Drop)
     }
 
@@ -263,7 +268,7 @@ impl Policy {
             Unnamed::Kept => Treatment::Keep,
             Unnamed::Dropped => Treatment::Drop,
         };
-        let named = longest(&self.properties, |pattern| is_name_of(pattern, name));
+        let named = longest(&self.properties, name, is_name_of);
         let treatment = named.unwrap_or(unnamed);
         if is_text(name) {
             treatment.max(self.error_treatment())
@@ -278,6 +283,30 @@ impl Policy {
             InTexts::Kept => Treatment::Keep,
             InTexts::Masked => Treatment::Clean,
         }
+    }
+
+    /// Lists what it says beyond keeping everything, in the order of the file's tables.
+    #[cfg(feature = "cli")]
+    pub(crate) fn rules(&self) -> Vec<Rule<'_>> {
+        let mut rules = Vec::new();
+        if self.level != Level::Trace {
+            rules.push(Rule::Level(self.level));
+        }
+        match self.unnamed {
+            Unnamed::Kept => {}
+            Unnamed::Dropped => rules.push(Rule::UnnamedDropped),
+        }
+        match self.in_texts {
+            InTexts::Kept => {}
+            InTexts::Masked => rules.push(Rule::SecretsMasked),
+        }
+        let targets = self.targets.iter();
+        rules.extend(targets.map(|(name, rule)| Rule::Target(name, *rule)));
+        let events = self.events.iter();
+        rules.extend(events.map(|(name, rule)| Rule::Event(name, *rule)));
+        let properties = self.properties.iter();
+        rules.extend(properties.map(|(name, rule)| Rule::Property(name, *rule)));
+        rules
     }
 
     fn has_pseudonyms(&self) -> bool {
@@ -295,12 +324,21 @@ fn set<T>(rules: &mut Vec<(String, T)>, name: String, rule: T) {
     }
 }
 
-/// Returns what the longest name that fits says; an exact one counts as longer than any that ends in `*`.
-fn longest<T: Copy>(rules: &[(String, T)], fits: impl Fn(&str) -> bool) -> Option<T> {
+/// Returns what the longest name that fits says; the exact one counts as longer than any other, and one
+/// without `*` as longer than the same with it.
+fn longest<T: Copy>(
+    rules: &[(String, T)],
+    name: &str,
+    fits: impl Fn(&str, &str) -> bool,
+) -> Option<T> {
+    let length = |pattern: &str| {
+        let beginning = pattern.strip_suffix('*').unwrap_or(pattern);
+        (pattern == name, beginning.len(), !pattern.ends_with('*'))
+    };
     rules
         .iter()
-        .filter(|(name, _)| fits(name))
-        .max_by_key(|(name, _)| (!name.ends_with('*'), name.len()))
+        .filter(|(pattern, _)| fits(pattern, name))
+        .max_by_key(|(pattern, _)| length(pattern))
         .map(|(_, rule)| *rule)
 }
 

@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::str::FromStr;
 
 use serde::Deserialize;
+use toml::Spanned;
 
-use super::{Admission, Policy, Treatment};
+use super::{InTexts, Policy, Unnamed};
 use crate::error::Error;
 use crate::record::Level;
 use crate::report::{Include, OwnerMetadata};
@@ -42,14 +44,17 @@ pub(crate) struct Owner {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Written {
-    level: Option<String>,
-    unnamed: Option<String>,
-    secrets: Option<String>,
-    targets: BTreeMap<String, String>,
-    events: BTreeMap<String, String>,
-    properties: BTreeMap<String, String>,
+    level: Option<Word>,
+    unnamed: Option<Word>,
+    secrets: Option<Word>,
+    targets: BTreeMap<String, Word>,
+    events: BTreeMap<String, Word>,
+    properties: BTreeMap<String, Word>,
     metadata: BTreeMap<String, WrittenMetadata>,
 }
+
+/// A word, and where it stands.
+type Word = Spanned<String>;
 
 #[derive(Debug, Deserialize)]
 #[serde(
@@ -120,6 +125,14 @@ impl OwnerFile {
         }
     }
 
+    /// Tells whether there is a file in which nothing stands.
+    pub(crate) fn says_nothing(&self) -> bool {
+        match self {
+            Self::Owner(owner) => *owner == Owner::default(),
+            Self::Missing | Self::Damaged { .. } => false,
+        }
+    }
+
     /// Returns what the owner changes in the application's metadata.
     pub(crate) fn into_metadata(self) -> BTreeMap<String, OwnerMetadata> {
         match self {
@@ -137,7 +150,7 @@ impl OwnerFile {
     }
 }
 
-/// Returns the text of the file in the directory at that path.
+/// Returns the text of the file in the directory at that path; where there is no file it is empty.
 ///
 /// # Errors
 ///
@@ -146,10 +159,7 @@ impl OwnerFile {
 pub(crate) fn text_at(path: &Path) -> crate::error::Result<String> {
     let directory = Directory::open(path, Access::Read)
         .map_err(|error| crate::store::open_error(path, error))?;
-    let name = FileName::Policy.to_string();
-    let bytes = directory
-        .read_small(&name, BYTES_MAX)
-        .map_err(Error::io("read", &path.join(&name)))?;
+    let bytes = bytes_in(&directory, path)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -158,7 +168,8 @@ pub(crate) fn text_at(path: &Path) -> crate::error::Result<String> {
 ///
 /// # Errors
 ///
-/// Fails if `change` does, if what it returns cannot be understood, or if the directory cannot be written.
+/// Fails if `change` does, if what it returns cannot be understood or is too long, or if the directory
+/// cannot be written. Then nothing is changed.
 #[cfg(feature = "cli")]
 pub(crate) fn edit(
     path: &Path,
@@ -169,17 +180,18 @@ pub(crate) fn edit(
     let locked = crate::store::lock::lock(&directory, std::time::Instant::now() + PATIENCE)?;
     let name = FileName::Policy.to_string();
     let file = path.join(&name);
-    let before = match directory.read_small(&name, BYTES_MAX) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(Error::io("read", &file)(error)),
+    let damaged = |reason: String| {
+        let path = file.clone();
+        Error::from(crate::error::ErrorKind::Format { path, reason })
     };
-    let before = String::from_utf8(before)
-        .map_err(|_| Error::invalid("policy.toml", "is no UTF-8; mend it in an editor"))?;
+    let before = String::from_utf8(bytes_in(&directory, path)?)
+        .map_err(|error| damaged(format!("it is no UTF-8: {error}")))?;
     let after = change(&before)?;
-    if let OwnerFile::Damaged { reason } = OwnerFile::parse(after.as_bytes()) {
+    if after.len() as u64 > BYTES_MAX {
+        let reason = format!("the file would be longer than {BYTES_MAX} bytes");
         return Err(Error::invalid("policy", reason));
     }
+    check(&after).map_err(damaged)?;
     directory
         .replace(
             &name,
@@ -191,13 +203,57 @@ pub(crate) fn edit(
     Ok(())
 }
 
+/// Tells whether a text could be the file.
+///
+/// # Errors
+///
+/// The error is what is wrong with it.
+#[cfg(feature = "cli")]
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    Owner::parse(text.as_bytes()).map(drop)
+}
+
+#[cfg(feature = "cli")]
+fn bytes_in(directory: &Directory, path: &Path) -> crate::error::Result<Vec<u8>> {
+    let name = FileName::Policy.to_string();
+    match directory.read_small(&name, BYTES_MAX) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::io("read", &path.join(&name))(error)),
+    }
+}
+
+impl Default for Owner {
+    fn default() -> Self {
+        Self {
+            policy: Policy::new().keep_secrets(),
+            metadata: BTreeMap::new(),
+        }
+    }
+}
+
 impl Owner {
+    /// Tells whether it forbids anything that an application may allow.
+    #[cfg(feature = "cli")]
+    pub(crate) fn narrows(&self) -> bool {
+        use super::{Admission, Rule, Treatment};
+        self.policy.rules().into_iter().any(|rule| match rule {
+            Rule::Level(_) | Rule::UnnamedDropped | Rule::SecretsMasked => true,
+            Rule::Target(_, admission) | Rule::Event(_, admission) => admission == Admission::Drop,
+            Rule::Property(_, treatment) => treatment != Treatment::Keep,
+        })
+    }
+
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let text =
             std::str::from_utf8(bytes).map_err(|error| format!("it is no UTF-8: {error}"))?;
-        let written: Written = toml::from_str(text).map_err(|error| describe(text, &error))?;
+        let said = |(at, reason): (Option<usize>, String)| describe(text, at, &reason);
+        let written: Written = toml::from_str(text).map_err(|error| {
+            let at = error.span().map(|span| span.start);
+            said((at, error.message().to_owned()))
+        })?;
         Ok(Self {
-            policy: written.policy()?,
+            policy: written.policy().map_err(said)?,
             metadata: written
                 .metadata
                 .into_iter()
@@ -207,39 +263,55 @@ impl Owner {
     }
 }
 
+/// Where in the text something is wrong, and what.
+type Wrong = (Option<usize>, String);
+
 impl Written {
-    fn policy(&self) -> Result<Policy, String> {
-        let mut policy = match self.unnamed.as_deref() {
-            None | Some("keep") => Policy::open(),
-            Some("drop") => Policy {
-                unnamed: super::Unnamed::Dropped,
-                ..Policy::open()
-            },
-            Some(other) => return Err(format!("unnamed: `{other}` is neither keep nor drop")),
+    fn policy(&self) -> Result<Policy, Wrong> {
+        let level = |word: &str| word.parse::<Level>().map_err(|error| error.to_string());
+        let unnamed = |word: &str| match word {
+            "keep" => Ok(Unnamed::Kept),
+            "drop" => Ok(Unnamed::Dropped),
+            _ => Err(format!("unnamed: `{word}` is neither keep nor drop")),
         };
-        policy = match self.secrets.as_deref() {
-            None | Some("keep") => policy,
-            Some("mask") => policy.mask_secrets(),
-            Some(other) => return Err(format!("secrets: `{other}` is neither mask nor keep")),
+        let in_texts = |word: &str| match word {
+            "keep" => Ok(InTexts::Kept),
+            "mask" => Ok(InTexts::Masked),
+            _ => Err(format!("secrets: `{word}` is neither mask nor keep")),
         };
-        if let Some(level) = &self.level {
-            let level: Level = level.parse().map_err(|error: Error| error.to_string())?;
-            policy = policy.level(level);
-        }
-        for (name, word) in &self.targets {
-            policy = policy.target(checked("targets", name)?, admission("targets", name, word)?);
-        }
-        for (name, word) in &self.events {
-            policy = policy.event(checked("events", name)?, admission("events", name, word)?);
-        }
-        for (name, word) in &self.properties {
-            let treatment: Treatment = word
-                .parse()
-                .map_err(|error: Error| format!("properties, {name}: {error}"))?;
-            policy = policy.property(checked("properties", name)?, treatment);
-        }
-        Ok(policy)
+        Ok(Policy {
+            level: single(self.level.as_ref(), level)?.unwrap_or(Level::Trace),
+            unnamed: single(self.unnamed.as_ref(), unnamed)?.unwrap_or(Unnamed::Kept),
+            in_texts: single(self.secrets.as_ref(), in_texts)?.unwrap_or(InTexts::Kept),
+            targets: rules("targets", &self.targets)?,
+            events: rules("events", &self.events)?,
+            properties: rules("properties", &self.properties)?,
+        })
     }
+}
+
+fn single<T>(
+    word: Option<&Word>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, Wrong> {
+    let parse =
+        |word: &Word| parse(word.get_ref()).map_err(|reason| (Some(word.span().start), reason));
+    word.map(parse).transpose()
+}
+
+/// Names occur once in a table, so its rules are taken over as they are.
+fn rules<T: FromStr<Err = Error>>(
+    table: &str,
+    words: &BTreeMap<String, Word>,
+) -> Result<Vec<(String, T)>, Wrong> {
+    let rule = |(name, word): (&String, &Word)| {
+        let wrong = |reason| (Some(word.span().start), format!("{table}: {reason}"));
+        check_name(name).map_err(wrong)?;
+        let rule = word.get_ref().parse();
+        let rule = rule.map_err(|error: Error| wrong(format!("{name}: {error}")))?;
+        Ok((name.clone(), rule))
+    };
+    words.iter().map(rule).collect()
 }
 
 impl From<WrittenMetadata> for OwnerMetadata {
@@ -257,38 +329,50 @@ impl From<WrittenMetadata> for OwnerMetadata {
     }
 }
 
-fn admission(table: &str, name: &str, word: &str) -> Result<Admission, String> {
-    word.parse()
-        .map_err(|error: Error| format!("{table}, {name}: {error}"))
-}
-
-/// A rule without a name, or with a `*` in its middle, would not do what its writer meant.
-fn checked<'n>(table: &str, name: &'n str) -> Result<&'n str, String> {
+/// Tells what is wrong with the name of a rule: one without a name, or with a `*` in its middle, would not
+/// do what its writer meant.
+///
+/// # Errors
+///
+/// The error is what is wrong with it.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let beginning = name.strip_suffix('*').unwrap_or(name);
     if name.is_empty() {
-        return Err(format!("{table}: a rule has no name"));
+        return Err("a rule has no name".to_owned());
     }
     if beginning.contains('*') {
-        return Err(format!(
-            "{table}: in `{name}` a `*` may only stand at the end"
-        ));
+        return Err(format!("in `{name}` a `*` may only stand at the end"));
     }
-    Ok(name)
+    Ok(())
 }
 
-/// Says where it went wrong and why, without the text of the file.
-fn describe(text: &str, error: &toml::de::Error) -> String {
-    let reason = error.message().trim();
-    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
-        return reason.to_owned();
+/// Says in which line it went wrong and why. What the reason quotes of the file is shortened, and what would
+/// act on a terminal is escaped: applications show it, too.
+fn describe(text: &str, at: Option<usize>, reason: &str) -> String {
+    let mut said = match at.and_then(|at| text.get(..at)) {
+        Some(before) => format!("line {}: ", before.matches('\n').count() + 1),
+        None => String::new(),
     };
-    let line = before.matches('\n').count() + 1;
-    format!("line {line}: {reason}")
+    let mut letters = reason.trim().chars();
+    for letter in letters.by_ref().take(REASON_LETTERS_MAX) {
+        match letter {
+            '\n' => said.push(' '),
+            '"' | '\'' | '\\' => said.push(letter),
+            _ => said.extend(letter.escape_debug()),
+        }
+    }
+    if letters.next().is_some() {
+        said.push('…');
+    }
+    said
 }
 
 /// How long a change waits for the lock: writers hold it for well under a millisecond.
 #[cfg(feature = "cli")]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How much of a reason is told: a name in it may be as long as the file.
+const REASON_LETTERS_MAX: usize = 300;
 
 /// The largest policy that is read: some thousand rules.
 const BYTES_MAX: u64 = 256 * 1024;

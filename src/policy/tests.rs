@@ -1,1 +1,516 @@
+//! What policies decide, alone and together, and how the owner's file is read.
 
+use proptest::prelude::*;
+
+use super::owner::{Owner, OwnerFile};
+use super::*;
+use crate::store::disk::{Access, Directory};
+
+fn event(policy: &Policy, level: Level, target: &str, name: Option<&str>) -> bool {
+    policy.admits_event(level, target, name)
+}
+
+fn owner(text: &str) -> Owner {
+    match OwnerFile::parse(text.as_bytes()) {
+        OwnerFile::Owner(owner) => owner,
+        OwnerFile::Missing => panic!("a text is no missing file"),
+        OwnerFile::Damaged { reason } => panic!("{reason}: {text}"),
+    }
+}
+
+fn problem(text: &[u8]) -> String {
+    match OwnerFile::parse(text) {
+        OwnerFile::Damaged { reason } => reason,
+        other @ (OwnerFile::Missing | OwnerFile::Owner(_)) => panic!("{other:?}"),
+    }
+}
+
+fn in_force(application: Policy, owner: Option<Policy>) -> InForce {
+    InForce::new(application, owner, Secrets::new(None, None))
+}
+
+#[test]
+fn the_longest_name_that_fits_holds_and_the_exact_one_before_all() {
+    let policy = Policy::new()
+        .property("http.url", Treatment::Pseudonym)
+        .property("http.*", Treatment::Drop)
+        .property("http.u*", Treatment::Mask)
+        .property("*", Treatment::Clean);
+    for (name, expected) in [
+        ("http.url", Treatment::Pseudonym),
+        ("http.url.x", Treatment::Mask),
+        ("http.u", Treatment::Mask),
+        ("http.method", Treatment::Drop),
+        ("http", Treatment::Clean),
+        ("", Treatment::Clean),
+    ] {
+        assert_eq!(policy.treatment(name), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_target_stands_for_the_modules_below_it_and_for_no_neighbour() {
+    let policy = Policy::new().target("app::sql", Admission::Drop);
+    for (target, expected) in [
+        ("app::sql", false),
+        ("app::sql::pool", false),
+        ("app::sqlite", true),
+        ("app", true),
+        ("app::sql:pool", true),
+        ("", true),
+    ] {
+        assert_eq!(
+            event(&policy, Level::Info, target, None),
+            expected,
+            "{target}"
+        );
+        assert_eq!(
+            policy.admits_span(Level::Info, target),
+            expected,
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn of_targets_too_the_longest_that_fits_holds() {
+    let policy = Policy::new()
+        .target("app", Admission::Keep)
+        .target("app::sec*", Admission::Drop)
+        .target("app::secret_free", Admission::Keep)
+        .target("lib*", Admission::Keep)
+        .target("lib", Admission::Drop);
+    for (target, expected) in [
+        ("app", true),
+        ("app::other", true),
+        ("app::secrets", false),
+        ("app::secrets::deep", false),
+        ("app::secret_free", true),
+        ("app::secret_free::deep", true),
+        ("lib", false),
+        ("lib::deep", false),
+        ("library", true),
+    ] {
+        assert_eq!(
+            event(&policy, Level::Info, target, None),
+            expected,
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn an_allow_list_keeps_what_a_rule_keeps_and_nothing_that_a_rule_drops() {
+    let policy = Policy::listed_only()
+        .event("command", Admission::Keep)
+        .target("app::api", Admission::Keep)
+        .target("app::sql", Admission::Drop)
+        .property("duration", Treatment::Keep);
+    for (target, name, expected) in [
+        ("app", Some("command"), true),
+        ("app", Some("other"), false),
+        ("app", None, false),
+        ("app::api", None, true),
+        ("app::api::v1", Some("other"), true),
+        ("app::sql", Some("command"), false),
+    ] {
+        assert_eq!(
+            event(&policy, Level::Info, target, name),
+            expected,
+            "{target} {name:?}"
+        );
+    }
+    assert!(
+        policy.admits_span(Level::Info, "app"),
+        "a span has no event's name"
+    );
+    assert!(!policy.admits_span(Level::Info, "app::sql"));
+    assert_eq!(policy.treatment("duration"), Treatment::Keep);
+    assert_eq!(policy.treatment("message"), Treatment::Drop);
+    assert_eq!(policy.treatment("error"), Treatment::Drop);
+}
+
+#[test]
+fn a_level_shuts_out_what_is_less_grave() {
+    let policy = Policy::new().level(Level::Warn);
+    for (level, expected) in [
+        (Level::Trace, false),
+        (Level::Debug, false),
+        (Level::Info, false),
+        (Level::Warn, true),
+        (Level::Error, true),
+    ] {
+        assert_eq!(event(&policy, level, "app", None), expected, "{level}");
+        assert_eq!(policy.admits_span(level, "app"), expected, "{level}");
+    }
+    let both = in_force(policy, Some(Policy::new().level(Level::Error)));
+    assert_eq!(
+        both.level_hint(),
+        tracing::level_filters::LevelFilter::ERROR
+    );
+}
+
+#[test]
+fn secrets_are_masked_in_what_is_named_like_a_text() {
+    let policy = Policy::new();
+    for name in TEXT_NAMES {
+        assert_eq!(policy.treatment(name), Treatment::Clean, "{name}");
+        let dotted = format!("exception.{name}");
+        assert_eq!(policy.treatment(&dotted), Treatment::Clean, "{dotted}");
+        let keeping = Policy::new().keep_secrets();
+        assert_eq!(keeping.treatment(name), Treatment::Keep, "{name}");
+        let stricter = Policy::new().property(name, Treatment::Mask);
+        assert_eq!(stricter.treatment(name), Treatment::Mask, "{name}");
+        let milder = Policy::new().property(name, Treatment::Keep);
+        assert_eq!(
+            milder.treatment(name),
+            Treatment::Clean,
+            "only keep_secrets keeps them"
+        );
+    }
+    for name in ["user", "messages", "error_code", "error.code", "Message"] {
+        assert_eq!(policy.treatment(name), Treatment::Keep, "{name}");
+    }
+}
+
+#[test]
+fn where_secrets_are_to_be_masked_a_value_named_like_one_is_masked_whole() {
+    let all = in_force(Policy::new().property("*", Treatment::Clean), None);
+    for (name, expected) in [
+        ("password", Treatment::Mask),
+        ("db.password", Treatment::Mask),
+        ("api_key", Treatment::Mask),
+        ("access_token", Treatment::Mask),
+        ("path", Treatment::Clean),
+        ("message", Treatment::Clean),
+        ("tokens", Treatment::Clean),
+        ("auth_method", Treatment::Clean),
+    ] {
+        assert_eq!(all.treatment(name), expected, "{name}");
+    }
+    let keeping = in_force(Policy::new(), None);
+    assert_eq!(
+        keeping.treatment("password"),
+        Treatment::Keep,
+        "nobody asked for it"
+    );
+}
+
+#[test]
+fn every_word_of_the_file_does_what_it_says() {
+    let text = r#"
+        level = "WARNING"
+        unnamed = "drop"
+        secrets = "mask"
+        targets = { "app::api" = "keep", sql = "drop" }
+        [events]
+        command = "keep"
+        "heart*" = "drop"
+        [properties]
+        a = "keep"
+        b = "clean"
+        c = "pseudonym"
+        d = "mask"
+        "e.f" = "drop"
+        [metadata]
+        cloud = "aws"
+        team = { include = false }
+    "#;
+    let expected = Policy::listed_only()
+        .level(Level::Warn)
+        .target("app::api", Admission::Keep)
+        .target("sql", Admission::Drop)
+        .event("command", Admission::Keep)
+        .event("heart*", Admission::Drop)
+        .property("a", Treatment::Keep)
+        .property("b", Treatment::Clean)
+        .property("c", Treatment::Pseudonym)
+        .property("d", Treatment::Mask)
+        .property("e.f", Treatment::Drop);
+    let owner = owner(text);
+    let sorted = |mut policy: Policy| {
+        policy.targets.sort_by(|one, other| one.0.cmp(&other.0));
+        policy.events.sort_by(|one, other| one.0.cmp(&other.0));
+        policy.properties.sort_by(|one, other| one.0.cmp(&other.0));
+        policy
+    };
+    assert_eq!(sorted(owner.policy), sorted(expected));
+    assert_eq!(owner.metadata.len(), 2);
+}
+
+#[test]
+fn the_readme_shows_a_policy_that_can_be_understood() {
+    let readme = include_str!("../../README.md");
+    let mut blocks = readme.split("```toml\n").skip(1);
+    let block = blocks.find(|block| block.contains("[properties]")).unwrap();
+    let (text, _) = block.split_once("```").unwrap();
+    let policy = owner(text).policy;
+    assert_eq!(policy.treatment("user"), Treatment::Pseudonym);
+    assert_eq!(policy.treatment("http.url"), Treatment::Drop);
+    assert!(!event(&policy, Level::Info, "myapp::sql", None));
+    // What is commented out can be understood, too.
+    let all = owner(
+        &text
+            .replace("# unnamed", "unnamed")
+            .replace("# secrets", "secrets"),
+    );
+    assert_eq!(all.policy.treatment("other"), Treatment::Drop);
+}
+
+#[test]
+fn a_file_that_says_nothing_forbids_nothing() {
+    for text in [
+        "",
+        "# nothing\n",
+        "unnamed = \"keep\"\nsecrets = \"keep\"\nlevel = \"trace\"",
+        "[targets]\n[events]\n[properties]\n[metadata]",
+    ] {
+        assert_eq!(owner(text).policy, Policy::new().keep_secrets(), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_understood_is_told_with_its_line_and_why() {
+    for (text, line, reason) in [
+        ("level = \"loud\"", 1, "`loud` is none of trace"),
+        ("\nlevel = 5", 2, "expected a string"),
+        (
+            "unnamed = \"mask\"",
+            1,
+            "unnamed: `mask` is neither keep nor drop",
+        ),
+        (
+            "\n\nsecrets = \"drop\"",
+            3,
+            "secrets: `drop` is neither mask nor keep",
+        ),
+        ("[targets]\na = \"mask\"", 2, "targets: a: "),
+        ("[events]\na = \"clean\"", 2, "events: a: "),
+        (
+            "[properties]\n# x\nuser = \"hide\"",
+            3,
+            "`hide` is none of keep, clean",
+        ),
+        ("[properties]\nuser = \"Drop\"", 2, "`Drop` is none of"),
+        ("[properties]\nuser = true", 2, "expected a string"),
+        ("[properties]\nhttp.url = \"drop\"", 2, "expected a string"),
+        ("[properties]\n\"\" = \"drop\"", 2, "a rule has no name"),
+        (
+            "[properties]\n\"a*b\" = \"drop\"",
+            2,
+            "in `a*b` a `*` may only stand at the end",
+        ),
+        (
+            "[propertys]\nuser = \"drop\"",
+            1,
+            "unknown field `propertys`",
+        ),
+        (
+            "[properties]\nuser = \"drop\"\nuser = \"keep\"",
+            3,
+            "duplicate",
+        ),
+        ("properties = 5", 1, "expected a map"),
+        ("[metadata]\ncloud = 5", 2, "metadata is `key = "),
+        ("level = ", 1, ""),
+        ("\n[[[", 2, ""),
+    ] {
+        let said = problem(text.as_bytes());
+        let beginning = format!("policy.toml cannot be understood: line {line}: ");
+        assert!(said.starts_with(&beginning), "{text:?}: {said}");
+        assert!(said.contains(reason), "{text:?}: {said}");
+    }
+    assert!(problem(b"\xff").contains("no UTF-8"));
+}
+
+#[test]
+fn what_is_said_of_a_file_acts_on_no_terminal_and_is_no_longer_than_one_reads() {
+    let hostile = "\u{1b}]0;x\u{7}\n\u{202e}\u{9b}31m\u{85}\u{200b}\u{2028}";
+    let quoted = "\\u001B]0;x\\u0007\\n\\u202e\\u009b31m\\u0085\\u200b\\u2028";
+    let long = "x".repeat(200 * 1024);
+    for text in [
+        format!("[properties]\n\"{quoted}\" = \"hide\""),
+        format!("[properties]\nuser = \"{quoted}\""),
+        format!("\"{quoted}\" = 1"),
+        format!("level = \"{quoted}\""),
+        format!("level = {hostile}"),
+        format!("[properties]\n\"{long}*{long}\" = \"drop\""),
+        format!("level = \"{long}\""),
+        format!("[{long}]"),
+    ] {
+        let said = problem(text.as_bytes());
+        assert!(
+            !said.chars().any(crate::encode::is_unsafe_to_show),
+            "{said:?}"
+        );
+        assert!(said.len() < 2000, "{}", said.len());
+    }
+}
+
+#[test]
+fn a_file_of_very_many_rules_is_read_quickly_and_a_longer_one_is_refused() {
+    let rules = |count: usize| {
+        let rules: Vec<String> = (0..count).map(|n| format!("p{n:x}=\"drop\"\n")).collect();
+        format!("[properties]\n{}", rules.concat())
+    };
+    let started = std::time::Instant::now();
+    let policy = owner(&rules(100_000)).policy;
+    assert_eq!(policy.treatment("p1869f"), Treatment::Drop);
+    assert_eq!(policy.treatment("p"), Treatment::Keep);
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+    let home = tempfile::tempdir().unwrap();
+    write(home.path(), &rules(100_000));
+    let file = OwnerFile::read_at(home.path());
+    assert!(
+        file.problem().unwrap().contains("larger"),
+        "{:?}",
+        file.problem()
+    );
+    write(home.path(), &rules(15_000));
+    assert_eq!(OwnerFile::read_at(home.path()).problem(), None);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
+fn what_is_no_plain_file_lets_nothing_pass() {
+    let home = tempfile::tempdir().unwrap();
+    write(home.path(), "level = \"info\"");
+    let file = home.path().join("policy.toml");
+    let elsewhere = home.path().join("elsewhere");
+    std::fs::rename(&file, &elsewhere).unwrap();
+    let problem = || {
+        let problem = OwnerFile::read_at(home.path()).problem().map(str::to_owned);
+        problem.unwrap()
+    };
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    assert!(
+        problem().contains("policy.toml cannot be read: "),
+        "{}",
+        problem()
+    );
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    assert!(problem().contains("no plain file"), "{}", problem());
+    std::fs::remove_dir(&file).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    assert!(problem().contains("no plain file"), "{}", problem());
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
+fn write(directory: &std::path::Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::write(directory.join("policy.toml"), text).unwrap();
+}
+
+#[test]
+fn pseudonyms_of_any_policy_since_the_key_are_known_to_wait() {
+    let key = || {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("telemetry");
+        let directory = Directory::open(&path, Access::Write).unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        let installation = crate::consent::installation(&directory, deadline);
+        installation.unwrap().pseudonym_key()
+    };
+    let making = Policy::new().property("user", Treatment::Pseudonym);
+    let current = Current::new(Policy::new(), Some(making), Secrets::new(None, None));
+    current.set_key(key());
+    current.set_owner(Policy::new());
+    assert_eq!(
+        current.set_key(key()),
+        Unlinked::Pseudonyms,
+        "they were made before"
+    );
+    assert_eq!(current.set_key(key()), Unlinked::Nothing, "none since");
+}
+
+fn names() -> impl Strategy<Value = String> {
+    "[ab]{0,2}(::|\\.)?[ab]{0,2}\\*?".prop_filter("a rule has a name", |name| !name.is_empty())
+}
+
+fn levels() -> impl Strategy<Value = Level> {
+    prop::sample::select(vec![
+        Level::Trace,
+        Level::Debug,
+        Level::Info,
+        Level::Warn,
+        Level::Error,
+    ])
+}
+
+fn admissions() -> impl Strategy<Value = Vec<(String, Admission)>> {
+    let admission = prop::sample::select(vec![Admission::Keep, Admission::Drop]);
+    prop::collection::vec((names(), admission), 0..4)
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let treatment = prop::sample::select(Treatment::ALL.to_vec());
+    let properties = prop::collection::vec((names(), treatment), 0..6);
+    let flags = (any::<bool>(), any::<bool>(), levels());
+    (flags, admissions(), admissions(), properties).prop_map(
+        |((is_listed, keeps, level), targets, events, properties)| {
+            let mut policy = if is_listed {
+                Policy::listed_only()
+            } else {
+                Policy::new()
+            };
+            policy = policy.level(level);
+            if keeps {
+                policy = policy.keep_secrets();
+            }
+            for (name, admission) in targets {
+                policy = policy.target(name, admission);
+            }
+            for (name, admission) in events {
+                policy = policy.event(name, admission);
+            }
+            for (name, treatment) in properties {
+                policy = policy.property(name, treatment);
+            }
+            policy
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn the_policy_in_force_is_never_milder_than_either(
+        application in policies(),
+        of_owner in policies(),
+        level in levels(),
+        target in "[ab]{1,2}(::[ab]{1,2})?",
+        name in prop::option::of("[ab]{1,3}"),
+        property in "([ab]{1,2}\\.)?([ab]{1,2}|message|error)",
+    ) {
+        let both = in_force(application.clone(), Some(of_owner.clone()));
+        for policy in [&application, &of_owner] {
+            if both.admits_event(level, &target, name.as_deref()) {
+                prop_assert!(policy.admits_event(level, &target, name.as_deref()));
+            }
+            if both.admits_span(level, &target) {
+                prop_assert!(policy.admits_span(level, &target));
+            }
+            prop_assert!(both.treatment(&property) >= policy.treatment(&property));
+            prop_assert!(both.error_treatment() >= policy.error_treatment());
+        }
+        // And no stricter than the stricter of the two, where the name is that of no secret.
+        let stricter = application.treatment(&property).max(of_owner.treatment(&property));
+        prop_assert_eq!(both.treatment(&property), stricter);
+        prop_assert_eq!(
+            both.admits_event(level, &target, name.as_deref()),
+            application.admits_event(level, &target, name.as_deref())
+                && of_owner.admits_event(level, &target, name.as_deref())
+        );
+    }
+
+    #[test]
+    fn any_text_is_a_policy_or_is_refused_with_a_reason(text in "(\\[(properties|events|x)\\]\n)?([a-b.\"*]{0,4}( = |=)?(\"(keep|drop|x)\"|5|\\[)?\n){0,4}") {
+        match OwnerFile::parse(text.as_bytes()) {
+            OwnerFile::Owner(_) => {}
+            OwnerFile::Damaged { reason } => prop_assert!(!reason.contains('\n'), "{}", reason),
+            OwnerFile::Missing => prop_assert!(false, "a text is no missing file"),
+        }
+    }
+}

@@ -356,6 +356,11 @@ impl Directory {
     pub(crate) fn read_small(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
         fault!(self, "read");
         let file = self.open_at(name, OFlags::RDONLY, Mode::empty())?;
+        // A pipe would read as an empty file, and what a file says is not to be missed.
+        if !FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode).is_file() {
+            let reason = "it is no plain file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         let mut bytes = Vec::new();
         file.take(bytes_max.saturating_add(1))
             .read_to_end(&mut bytes)?;

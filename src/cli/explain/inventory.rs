@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::Part;
+use super::verdict::Part;
 use crate::error::Result;
 use crate::reader::{Item, Reader};
-use crate::record::{OWN_TARGET, Properties, Record};
+use crate::record::{Level, OWN_TARGET, Properties, Record};
 
 /// What a directory holds, by event and property.
 #[derive(Debug, Default)]
@@ -58,10 +58,12 @@ impl EventKey {
 }
 
 /// One event as it was recorded so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Event {
     /// The number of its records.
     pub(super) records: u64,
+    /// The gravest level of one of them.
+    pub(super) level: Level,
     /// Its messages, if it has any.
     pub(super) message: Option<Values>,
     /// Its properties and those of the spans around it, in the order in which they came first.
@@ -239,8 +241,12 @@ impl Inventory {
         }
         let number = self.records;
         let properties = &mut self.properties;
-        let event = self.events.entry(key).or_default();
+        let event = self
+            .events
+            .entry(key)
+            .or_insert_with(|| Event::new(record.level));
         event.records += 1;
+        event.level = event.level.max(record.level);
         if let Some(message) = record.message {
             let example = Example::of_text(&message);
             match &mut event.message {
@@ -256,6 +262,16 @@ impl Inventory {
 }
 
 impl Event {
+    fn new(level: Level) -> Self {
+        Self {
+            records: 0,
+            level,
+            message: None,
+            properties: Vec::new(),
+            values_of_others: 0,
+        }
+    }
+
     /// Adds the values of one record or span; `known` is how many properties there are in all events.
     fn add(&mut self, in_span: Option<&str>, values: &Properties, record: u64, known: &mut usize) {
         for (name, value) in values.iter() {

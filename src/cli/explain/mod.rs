@@ -1,19 +1,21 @@
 //! `explain`: tells a person what is recorded here and what never is, where it lies, for how long, who can
 //! read it, how to stop it and how to remove it, and lists what was recorded so far. It makes and changes
-//! nothing. The sentences are `text`'s, what was recorded so far is `inventory`'s; the facts
-//! for programs are `report`'s; here they are gathered.
+//! nothing. The sentences are `text`'s, what was recorded so far is `inventory`'s, what becomes
+//! of it under the policy is `verdict`'s; the facts for programs are `report`'s; here they are gathered.
 
 mod inventory;
 mod report;
 #[cfg(test)]
 mod tests;
 mod text;
+mod verdict;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use self::inventory::{EventKey, Inventory};
+use self::inventory::Inventory;
 use self::report::Report;
+use self::verdict::Judge;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::Host;
@@ -22,6 +24,7 @@ use super::sanitize::SafeJson;
 use super::screen::Screen;
 use crate::consent::{Consent, DecidedBy, Decision, Stored};
 use crate::environment::Environment;
+use crate::policy::owner::OwnerFile;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::limits::Limits;
 
@@ -55,11 +58,11 @@ pub(crate) fn run(
     }
     let facts = Facts::gather(place, environment, screen);
     if args.json {
-        let text = serde_json::to_string(&Report::new(&facts, &as_recorded))
+        let text = serde_json::to_string(&Report::new(&facts))
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
         writeln!(screen.stdout, "{}", SafeJson(&text))?;
     } else {
-        text::print(&facts, &as_recorded, screen.stdout)?;
+        text::print(&facts, screen.stdout)?;
     }
     Ok(Exit::Done)
 }
@@ -68,51 +71,6 @@ pub(crate) fn run(
 pub(crate) fn print_schema(screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     screen.stdout.write_all(SCHEMA.as_bytes())?;
     Ok(Exit::Done)
-}
-
-/// A value that may be recorded, of which a verdict is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Subject<'a> {
-    /// The part of the application.
-    pub(crate) target: &'a str,
-    /// The event's name, where it has one.
-    pub(crate) event: Option<&'a str>,
-    /// Which of its values.
-    pub(crate) part: Part<'a>,
-}
-
-/// One of the values of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part<'a> {
-    /// The message.
-    Message,
-    /// The property of that name.
-    Property(&'a str),
-    /// A property of a span around the event.
-    InSpan {
-        /// The span's name.
-        span: &'a str,
-        /// The property's name.
-        property: &'a str,
-    },
-}
-
-impl<'a> Subject<'a> {
-    fn of(key: &'a EventKey, part: Part<'a>) -> Self {
-        Self {
-            target: &key.target,
-            event: key.event.as_deref(),
-            part,
-        }
-    }
-}
-
-/// Says in a word what becomes of a value when it is recorded: `kept` and so on.
-type Verdict<'v> = dyn Fn(&Subject<'_>) -> &'static str + 'v;
-
-/// The verdict where no policy says otherwise.
-fn as_recorded(_subject: &Subject<'_>) -> &'static str {
-    "kept"
 }
 
 /// All that is told.
@@ -124,6 +82,8 @@ struct Facts<'a> {
     /// When and by what the stored choice was made, where it is the one that holds.
     chosen: Option<String>,
     recording: Recording,
+    owner: OwnerFile,
+    judge: Judge,
     limits: KnownLimits,
     openness: Openness,
     inventory: Option<Inventory>,
@@ -174,8 +134,14 @@ impl<'a> Facts<'a> {
             Err(error) if error.is_not_found() => (None, None),
             Err(error) => (None, Some(error.chain())),
         };
+        let owner = OwnerFile::read_at(&path);
         Self {
-            recording: Recording::of(place, &stored, &decision),
+            recording: match owner.problem() {
+                Some(_) => Recording::Off,
+                None => Recording::of(place, &stored, &decision),
+            },
+            judge: Judge::new(&place.host, &owner),
+            owner,
             limits: match &place.host {
                 Host::Localtel => KnownLimits::Usual(Limits::default()),
                 Host::Application(application) => {

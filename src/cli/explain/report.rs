@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::inventory::{Event, EventKey, Inventory, Kind, Values};
-use super::{Facts, KnownLimits, Openness, Part, Recording, Subject, Verdict};
+use super::verdict::{Judge, Part, Subject};
+use super::{Facts, KnownLimits, Openness, Recording};
+use crate::cli::rules::OwnerReport;
 use crate::consent::Decision;
 use crate::record::format_timestamp;
 
@@ -18,6 +20,8 @@ pub(super) struct Report<'a> {
     decided_by: By,
     /// What could not be understood and counts as disabled.
     problems: &'a [String],
+    /// What the owner's `policy.toml` amounts to.
+    policy: OwnerReport,
     /// Whose telemetry it is.
     source: &'a str,
     /// Which set of it.
@@ -113,7 +117,7 @@ struct ValuesReport<'a> {
 
 impl<'a> Report<'a> {
     /// Puts the facts under their keys.
-    pub(super) fn new(facts: &'a Facts<'_>, verdict: &Verdict<'_>) -> Self {
+    pub(super) fn new(facts: &'a Facts<'_>) -> Self {
         let Decision {
             state,
             decided_by,
@@ -133,6 +137,7 @@ impl<'a> Report<'a> {
                 text: decided_by.to_string(),
             },
             problems,
+            policy: OwnerReport::of(&facts.owner),
             source: facts.place.source.as_str(),
             profile: facts.place.profile.as_str(),
             directory: facts.path.display().to_string(),
@@ -148,7 +153,7 @@ impl<'a> Report<'a> {
             events: inventory
                 .into_iter()
                 .flat_map(|inventory| &inventory.events)
-                .map(|(key, event)| EventReport::of(key, event, verdict))
+                .map(|(key, event)| EventReport::of(key, event, &facts.judge))
                 .collect(),
             records_of_other_events: inventory.map_or(0, |inventory| inventory.records_of_others),
         }
@@ -186,12 +191,17 @@ impl Storage {
 }
 
 impl<'a> EventReport<'a> {
-    fn of(key: &'a EventKey, event: &'a Event, verdict: &Verdict<'_>) -> Self {
+    fn of(key: &'a EventKey, event: &'a Event, judge: &Judge) -> Self {
+        let verdict = |part| {
+            let level = event.level;
+            let event = key;
+            judge.verdict(&Subject { event, level, part })
+        };
         let report = |values: &'a Values, part| ValuesReport {
             records: values.records,
             kinds: values.kinds.iter().copied().collect(),
             example: &values.example.text,
-            verdict: verdict(&Subject::of(key, part)),
+            verdict: verdict(part).as_str(),
         };
         Self {
             event: key.event.as_deref(),

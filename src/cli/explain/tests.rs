@@ -12,6 +12,8 @@ use crate::cli::place::Named;
 use crate::cli::sanitize::tests::{HOSTILE, is_safe};
 use crate::cli::screen::Memory;
 use crate::consent::WhenUndecided;
+use crate::policy::{Policy, Treatment};
+use crate::report::Deployment;
 
 /// The telemetry of `myapp` in a directory of its own.
 struct Home {
@@ -30,14 +32,15 @@ impl Home {
     }
 
     fn embedded(when_undecided: WhenUndecided) -> Self {
-        let host = Host::Application(Application {
+        let host = Host::Application(Box::new(Application {
             called: "myapp telemetry".to_owned(),
             flag: Consent::Undecided,
             when_undecided,
             version: None,
             limits: Limits::default().total_bytes(64 << 20),
-            deployment: Box::default(),
-        });
+            deployment: Deployment::default(),
+            policy: Policy::new().property("user", Treatment::Pseudonym),
+        }));
         Self {
             host,
             ..Self::new()
@@ -249,37 +252,123 @@ fn damage_is_counted_and_hides_nothing() {
     assert_eq!(home.json()["storage"]["damage"], 2);
 }
 
+/// An event with a message, properties of its own and in a span.
+const EVENT: &str = r#""event":"e","message":"m","properties":{"p":1,"user":"x"},"spans":[{"name":"s","properties":{"p":2}}]"#;
+
+fn rows(home: &Home) -> Vec<(String, String)> {
+    let event = &home.json()["events"][0];
+    let word = |values: &Value| values["verdict"].as_str().unwrap().to_owned();
+    let mut rows = vec![("(message)".to_owned(), word(&event["message"]))];
+    for property in event["properties"].as_array().unwrap() {
+        rows.push((
+            property["name"].as_str().unwrap().to_owned(),
+            word(property),
+        ));
+    }
+    rows
+}
+
+fn expect_rows(home: &Home, expected: [&str; 4]) {
+    let expected = ["(message)", "p", "user", "p"]
+        .map(str::to_owned)
+        .into_iter()
+        .zip(expected.map(str::to_owned));
+    assert_eq!(rows(home), expected.collect::<Vec<_>>());
+}
+
 #[test]
-fn a_verdict_is_asked_for_each_value() {
-    let rest = r#""event":"e","message":"m","properties":{"p":1},"spans":[{"name":"s","properties":{"p":2}}]"#;
-    let home = Home::new().with(SEGMENT, &line("\"a\"", rest));
-    let place = home.place();
-    let environment = Environment::made_up("localtel", &[]);
-    let facts = Memory::default().with(|screen| Facts::gather(&place, &environment, screen));
-    let verdict = |subject: &Subject<'_>| {
-        assert_eq!((subject.target, subject.event), ("a", Some("e")));
-        match subject.part {
-            Part::Message => "masked",
-            Part::Property("p") => "dropped",
-            Part::InSpan {
-                span: "s",
-                property: "p",
-            } => "pseudonym",
-            Part::Property(_) | Part::InSpan { .. } => panic!("{subject:?}"),
-        }
-    };
-    let mut out = Vec::new();
-    text::print(&facts, &verdict, &mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
-    let rows = "\n    (message)  1  masked     m\n    p          1  dropped    1\n    s.p        1  pseudonym  2\n";
+fn from_outside_the_verdict_is_that_of_the_usual_policy_and_the_owners() {
+    let home = Home::new().with(SEGMENT, &line("\"a\"", EVENT));
+    expect_rows(&home, ["clean", "keep", "keep", "keep"]);
+    let home = home.with("policy.toml", "[properties]\np = \"mask\"\nuser = \"drop\"");
+    expect_rows(&home, ["clean", "mask", "drop", "mask"]);
+    let text = home.text();
+    let rows = "\n    (message)  1  clean  m\n    p          1  mask   1\n    user       1  drop   x\n    s.p        1  mask   2\n";
     assert!(text.contains(rows), "{text}");
-    let json = serde_json::to_value(Report::new(&facts, &verdict)).unwrap();
-    assert_eq!(json["events"][0]["message"]["verdict"], "masked");
-    let span = &json["events"][0]["properties"][1];
-    assert_eq!(
-        (&span["in_span"], &span["verdict"]),
-        (&"s".into(), &"pseudonym".into())
+    assert!(
+        text.contains("\n    Recorded neither with value nor name: `user`.\n"),
+        "{text}"
     );
+    assert!(
+        text.contains("Unless myapp says otherwise:\n    In messages"),
+        "{text}"
+    );
+}
+
+#[test]
+fn embedded_the_verdict_is_that_of_the_applications_policy_and_the_owners() {
+    let home = Home::embedded(WhenUndecided::Record).with(SEGMENT, &line("\"a\"", EVENT));
+    expect_rows(&home, ["clean", "keep", "pseudonym", "keep"]);
+    let home = home.with(
+        "policy.toml",
+        "[properties]\nmessage = \"drop\"\nuser = \"keep\"",
+    );
+    expect_rows(&home, ["drop", "keep", "pseudonym", "keep"]);
+    let text = home.text();
+    assert!(text.contains("By the rules of myapp:\n"), "{text}");
+    assert!(
+        text.contains("keyed hash in place of the value: `user`."),
+        "{text}"
+    );
+    assert!(!text.contains("Unless"), "{text}");
+    assert!(!text.contains("localtel"), "{text}");
+}
+
+#[test]
+fn what_is_shut_out_is_not_recorded_any_more() {
+    for rule in [
+        "[events]\ne = \"drop\"",
+        "[targets]\na = \"drop\"",
+        "level = \"warn\"",
+        "unnamed = \"drop\"",
+    ] {
+        let home = Home::new()
+            .with(SEGMENT, &line("\"a\"", EVENT))
+            .with("policy.toml", rule);
+        expect_rows(&home, ["not recorded"; 4]);
+        assert!(home.text().contains("  not recorded  "), "{rule}");
+    }
+}
+
+#[test]
+fn what_localtel_accounts_with_is_subject_to_nothing_and_what_it_records_for_others_is() {
+    let home = Home::new()
+        .with(
+            SEGMENT,
+            &[
+                line("\"localtel\"", r#""event":"session","properties":{"p":1}"#),
+                line("\"localtel\"", r#""event":"command","properties":{"p":1}"#),
+            ]
+            .concat(),
+        )
+        .with("policy.toml", "[properties]\np = \"mask\"");
+    let json = home.json();
+    assert_eq!(json["events"][0]["event"], "command");
+    assert_eq!(json["events"][0]["properties"][0]["verdict"], "mask");
+    assert_eq!(json["events"][1]["properties"][0]["verdict"], "keep");
+}
+
+#[test]
+fn under_a_policy_that_cannot_be_understood_it_is_off_and_nothing_is_recorded() {
+    for choice in ["{}", ENABLED] {
+        let home = Home::new()
+            .with("consent.json", choice)
+            .with(SEGMENT, &line("\"a\"", EVENT))
+            .with("policy.toml", "level = \"loud\"");
+        let text = home.text();
+        let off =
+            "\n  It is off: policy.toml cannot be understood: line 1: level: `loud` is none of";
+        assert!(text.contains(off), "{text}");
+        assert!(
+            text.contains("nothing at all is recorded until it is mended"),
+            "{text}"
+        );
+        expect_rows(&home, ["not recorded"; 4]);
+        let json = home.json();
+        assert_eq!(json["recording"], false);
+        assert_eq!(json["policy"]["owner"], "damaged");
+        assert!(json["policy"]["problem"].is_string());
+    }
 }
 
 #[test]
@@ -299,6 +388,7 @@ fn the_report_for_programs_has_keys_that_stay() {
         "events",
         "is_open_to_others",
         "limits",
+        "policy",
         "problems",
         "profile",
         "recording",
@@ -315,7 +405,7 @@ fn the_report_for_programs_has_keys_that_stay() {
         "records": 1,
         "message": null,
         "properties": [
-            {"name": "p", "records": 1, "kinds": ["number"], "example": "1", "verdict": "kept"},
+            {"name": "p", "records": 1, "kinds": ["number"], "example": "1", "verdict": "keep"},
         ],
         "values_of_other_properties": 0,
     }]);

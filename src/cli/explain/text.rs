@@ -5,20 +5,19 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::inventory::{Event, EventKey, Inventory, Kind, Values};
-use super::{Facts, KnownLimits, Openness, Part, Recording, Subject, Verdict};
+use super::verdict::{Judge, Part, Subject, Verdict};
+use super::{Facts, KnownLimits, Openness, Recording};
 use crate::cli::facts::{count, size};
 use crate::cli::host::Host;
+use crate::cli::rules::{SECRETS, sentences};
 use crate::cli::sanitize::{Quoted, Sanitized};
 use crate::consent::{Consent, WhenUndecided, rough};
 use crate::directory::Source;
+use crate::policy::owner::OwnerFile;
 use crate::record::format_timestamp;
 
 /// Prints it all.
-pub(super) fn print(
-    facts: &Facts<'_>,
-    verdict: &Verdict<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn print(facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
     let sections = [
         ("What is recorded", what_is(facts)),
         ("What never is", what_never_is(facts)),
@@ -40,7 +39,7 @@ pub(super) fn print(
     }
     writeln!(out, "What was recorded so far")?;
     match (&facts.inventory, &facts.problem) {
-        (Some(inventory), _) => print_inventory(facts, inventory, verdict, out),
+        (Some(inventory), _) => print_inventory(facts, inventory, out),
         (None, Some(problem)) => writeln!(out, "  It cannot be read: {}.", Sanitized(problem)),
         (None, None) => writeln!(out, "  Nothing."),
     }
@@ -55,7 +54,8 @@ fn what_is(facts: &Facts<'_>) -> Vec<String> {
         ),
         "Each run notes a random id of this installation, the number of its process, the operating"
             .to_owned(),
-        "system, and the versions of application and recorder. The application decides on its events.".to_owned(),
+        "system, and the versions of application and recorder. The application decides on its events,".to_owned(),
+        "and a policy on what of them is recorded: see below, and the words in the list at the end.".to_owned(),
         is_it_on(facts),
     ];
     for overruled in &facts.decision.overruled {
@@ -70,6 +70,9 @@ fn what_is(facts: &Facts<'_>) -> Vec<String> {
 
 /// Says whether anything is recorded at present, and who decided that.
 fn is_it_on(facts: &Facts<'_>) -> String {
+    if let Some(problem) = facts.owner.problem() {
+        return format!("It is off: {problem}.");
+    }
     let application = application(facts);
     let by = &facts.decision.decided_by;
     let by = match &facts.chosen {
@@ -115,10 +118,57 @@ fn what_never_is(facts: &Facts<'_>) -> Vec<String> {
     };
     let sentences = "\
 Nothing leaves this machine: what records and reads it has no code that uses a network.
-Where commands are measured, the names of their flags are noted, never the values given to them.
-What the policy drops is never written, and what it masks only masked; the lists below say which.";
+Where commands are measured, the names of their flags are noted, never the values given to them.";
     let lines = asked.lines().chain(sentences.lines());
-    lines.map(str::to_owned).collect()
+    let mut said: Vec<String> = lines.map(str::to_owned).collect();
+    said.extend(what_the_application_keeps_out(facts));
+    said.extend(what_the_owner_keeps_out(facts));
+    said
+}
+
+fn what_the_application_keeps_out(facts: &Facts<'_>) -> Vec<String> {
+    let test = facts.place.command("policy test TEXT");
+    let test = format!("`{test}` shows what is masked in a text.");
+    match &facts.place.host {
+        Host::Localtel => {
+            let mut said = vec![format!("Unless {} says otherwise:", application(facts))];
+            said.extend(SECRETS.lines().map(indented));
+            said.push(test);
+            said
+        }
+        Host::Application(host) => {
+            let rules = sentences(&host.policy);
+            if rules.is_empty() {
+                return vec!["The application leaves out nothing of its events.".to_owned()];
+            }
+            let mut said = vec![format!("By the rules of {}:", application(facts))];
+            said.extend(rules.iter().map(indented));
+            said.push(test);
+            said
+        }
+    }
+}
+
+fn what_the_owner_keeps_out(facts: &Facts<'_>) -> Vec<String> {
+    let policy = facts.place.command("policy");
+    match &facts.owner {
+        OwnerFile::Missing => vec![format!("`{policy}` tells how you can forbid more.")],
+        OwnerFile::Damaged { .. } => vec![
+            "What policy.toml forbids is not known, so nothing at all is recorded until it is mended;"
+                .to_owned(),
+            format!("`{policy}` says whether it can be understood."),
+        ],
+        OwnerFile::Owner(owner) if owner.narrows() => {
+            let mut said = vec![format!("By your own rules, which `{policy}` shows:")];
+            said.extend(sentences(&owner.policy).iter().map(indented));
+            said
+        }
+        OwnerFile::Owner(_) => vec![format!("Your own rules, which `{policy}` shows, forbid nothing.")],
+    }
+}
+
+fn indented(line: impl AsRef<str>) -> String {
+    format!("  {}", line.as_ref())
 }
 
 fn where_it_lies(facts: &Facts<'_>) -> Vec<String> {
@@ -234,7 +284,6 @@ fn days(age: Duration) -> String {
 fn print_inventory(
     facts: &Facts<'_>,
     inventory: &Inventory,
-    verdict: &Verdict<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if inventory.records == 0 {
@@ -258,7 +307,7 @@ fn print_inventory(
     let (own, theirs): (Vec<_>, Vec<_>) =
         inventory.events.iter().partition(|(key, _)| key.is_own());
     for (key, event) in theirs.into_iter().chain(own) {
-        print_event(key, event, verdict, out)?;
+        print_event(key, event, &facts.judge, out)?;
     }
     Ok(())
 }
@@ -266,7 +315,7 @@ fn print_inventory(
 fn print_event(
     key: &EventKey,
     event: &Event,
-    verdict: &Verdict<'_>,
+    judge: &Judge,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let name = match &key.event {
@@ -279,17 +328,18 @@ fn print_event(
         let about = about_own(key.event.as_deref().unwrap_or_default());
         writeln!(out, "    {about}")?;
     }
-    let rows: Vec<Row> = event
+    let row = |part, values| {
+        let level = event.level;
+        let event = key;
+        Row::new(part, values, judge.verdict(&Subject { event, level, part }))
+    };
+    let message = event
         .message
         .iter()
-        .map(|values| Row::new(key, Part::Message, values, verdict))
-        .chain(
-            event
-                .properties
-                .iter()
-                .map(|(property, values)| Row::new(key, property.part(), values, verdict)),
-        )
-        .collect();
+        .map(|values| row(Part::Message, values));
+    let properties = event.properties.iter();
+    let properties = properties.map(|(property, values)| row(property.part(), values));
+    let rows: Vec<Row> = message.chain(properties).collect();
     let width = |column: fn(&Row) -> &str| {
         let widths = rows.iter().map(|row| column(row).chars().count());
         widths.max().unwrap_or(0).min(WIDTH_MAX)
@@ -322,7 +372,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(key: &EventKey, part: Part<'_>, values: &Values, verdict: &Verdict<'_>) -> Self {
+    fn new(part: Part<'_>, values: &Values, verdict: Verdict) -> Self {
         let example = &values.example;
         Self {
             name: match part {
@@ -331,7 +381,7 @@ impl Row {
                 Part::InSpan { span, property } => format!("{}.{}", Quoted(span), Quoted(property)),
             },
             records: values.records.to_string(),
-            verdict: verdict(&Subject::of(key, part)),
+            verdict: verdict.as_str(),
             example: match example.kind {
                 Kind::String => Quoted(&example.text).to_string(),
                 Kind::Number | Kind::Boolean | Kind::Array | Kind::Object | Kind::Null => {

@@ -1,0 +1,109 @@
+//! The verdict of the policy on a value that was recorded: what becomes of it when it is recorded again.
+//! Embedded in an application its own policy is known; from outside it is taken for the usual one. What
+//! holds for both is the library's `policy`.
+
+use super::inventory::EventKey;
+use crate::cli::host::Host;
+use crate::policy::owner::OwnerFile;
+use crate::policy::{InForce, Policy, Secrets, Treatment};
+use crate::record::Level;
+
+/// A value that may be recorded, of which a verdict is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Subject<'a> {
+    /// The event that it belongs to.
+    pub(super) event: &'a EventKey,
+    /// The gravest level at which the event was recorded.
+    pub(super) level: Level,
+    /// Which of its values.
+    pub(super) part: Part<'a>,
+}
+
+/// One of the values of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    /// The message.
+    Message,
+    /// The property of that name.
+    Property(&'a str),
+    /// A property of a span around the event.
+    InSpan {
+        /// The span's name.
+        span: &'a str,
+        /// The property's name.
+        property: &'a str,
+    },
+}
+
+/// What becomes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The event is shut out.
+    NotRecorded,
+    /// The event is recorded, and the value so.
+    Treated(Treatment),
+}
+
+impl Verdict {
+    /// Returns the word for it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRecorded => "not recorded",
+            Self::Treated(treatment) => treatment.as_str(),
+        }
+    }
+}
+
+/// What decides.
+#[derive(Debug)]
+pub(super) enum Judge {
+    /// The policies that are known.
+    Policy(Box<InForce>),
+    /// Nothing is recorded, for what the owner forbids is not known.
+    Nothing,
+}
+
+impl Judge {
+    /// Returns what decides in a directory with that file of its owner.
+    pub(super) fn new(host: &Host, owner: &OwnerFile) -> Self {
+        let application = match host {
+            Host::Localtel => Policy::new(),
+            Host::Application(application) => application.policy.clone(),
+        };
+        match owner {
+            OwnerFile::Damaged { .. } => Self::Nothing,
+            OwnerFile::Missing | OwnerFile::Owner(_) => Self::Policy(Box::new(InForce::new(
+                application,
+                owner.policy().cloned(),
+                Secrets::new(None, None),
+            ))),
+        }
+    }
+
+    /// Returns what becomes of a value.
+    pub(super) fn verdict(&self, subject: &Subject<'_>) -> Verdict {
+        let Self::Policy(policy) = self else {
+            return Verdict::NotRecorded;
+        };
+        let EventKey { target, event } = subject.event;
+        let event = event.as_deref();
+        if subject.event.is_own() && !ON_BEHALF.map(Some).contains(&event) {
+            // What accounts for the others is subject to nothing.
+            return Verdict::Treated(Treatment::Keep);
+        }
+        if !policy.admits_event(subject.level, target, event) {
+            return Verdict::NotRecorded;
+        }
+        Verdict::Treated(policy.treatment(match subject.part {
+            Part::Message => "message",
+            Part::Property(name)
+            | Part::InSpan {
+                span: _,
+                property: name,
+            } => name,
+        }))
+    }
+}
+
+/// The events of our own target that are recorded for the application, and are subject to its policy.
+const ON_BEHALF: [&str; 3] = ["command", "report", "version"];

@@ -1,0 +1,192 @@
+//! A policy, and the key of pseudonyms, that change while threads record: each line obeys what held before or
+//! what held after, and nothing is lost that is not counted.
+
+#[cfg(feature = "cli")]
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use localtel::{Counts, Delivery, Draft, Telemetry};
+use serde_json::{Value, json};
+use tracing::{info, info_span};
+
+use crate::policy::owner;
+use crate::support::{Place, check_sessions, dispatch, eventually};
+
+/// Puts a policy in place as a whole.
+fn replace(place: &Place, text: &str) {
+    let partial = place.path().join("policy.toml.new");
+    std::fs::write(&partial, text).unwrap();
+    std::fs::rename(partial, place.path().join("policy.toml")).unwrap();
+}
+
+/// Records on several threads until `change` returns, and returns how many events and drafts were offered.
+fn under_fire(telemetry: &Telemetry, change: impl FnOnce()) -> u64 {
+    let is_over = AtomicBool::new(false);
+    let offered = AtomicU64::new(0);
+    let dispatch = dispatch(telemetry);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (is_over, offered, dispatch) = (&is_over, &offered, &dispatch);
+            scope.spawn(move || {
+                tracing::dispatcher::with_default(dispatch, || {
+                    let long = info_span!("long", a = "a", b = "b", user = thread);
+                    let _entered = long.enter();
+                    while !is_over.load(Ordering::Relaxed) {
+                        let _short = info_span!("short", a = 1, b = 2).entered();
+                        info!(a = "a", b = "b", user = thread, "event");
+                        long.record("a", "again");
+                        let draft = Draft::new("draft").property("a", 1).property("b", 2);
+                        let _offer = telemetry.record(&draft.property("user", thread));
+                        offered.fetch_add(2, Ordering::Relaxed);
+                        std::thread::sleep(Duration::from_micros(500));
+                    }
+                });
+            });
+        }
+        change();
+        is_over.store(true, Ordering::Relaxed);
+    });
+    offered.into_inner()
+}
+
+fn all_of(counts: &Counts) -> u64 {
+    counts.recorded + counts.refused + counts.dropped + counts.failed
+}
+
+fn has(properties: &Value, name: &str) -> bool {
+    properties.get(name).is_some()
+}
+
+const WITHOUT_A: &str = "[properties]\na = \"drop\"\n";
+const WITHOUT_B: &str = "[properties]\nb = \"drop\"\n";
+
+#[test]
+fn while_the_policy_changes_each_line_obeys_one_that_held() {
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = Place::new();
+        owner(&place, WITHOUT_A);
+        let telemetry = place.builder().delivery(delivery).try_open().unwrap();
+        let offered = under_fire(&telemetry, || {
+            for round in 0..50 {
+                replace(&place, if round % 2 == 0 { WITHOUT_B } else { WITHOUT_A });
+                std::thread::sleep(Duration::from_millis(70));
+            }
+        });
+        telemetry.flush().unwrap();
+        assert_eq!(all_of(&telemetry.status().counts), offered);
+        drop(telemetry);
+        check_sessions(&place.path());
+        let mut seen = [false; 2];
+        for event in place.events() {
+            let spans = event["spans"].as_array().cloned().unwrap_or_default();
+            let spans = spans.iter().map(|span| &span["properties"]);
+            let all: Vec<&Value> = spans.chain([&event["properties"]]).collect();
+            let (a, b) = (
+                all.iter().any(|values| has(values, "a")),
+                all.iter().any(|values| has(values, "b")),
+            );
+            assert!(!(a && b), "under which policy is that? {event}");
+            seen[0] |= a;
+            seen[1] |= b;
+        }
+        assert_eq!(seen, [true, true], "each of them held for a while");
+    }
+}
+
+#[test]
+fn what_an_open_span_holds_is_masked_where_a_newer_policy_would_not_have_let_it_stand() {
+    let place = Place::new();
+    owner(&place, "[properties]\nuser = \"pseudonym\"\n");
+    let telemetry = place.builder().try_open().unwrap();
+    tracing::dispatcher::with_default(&dispatch(&telemetry), || {
+        let _span = info_span!("span", plain = "password=hunter2", user = "anna", id = 7).entered();
+        info!("before");
+        replace(&place, "[properties]\nplain = \"clean\"\n");
+        // Kept before, and to be cleaned now; and a pseudonym, whose key may be gone by now.
+        let expected = json!({"plain": "[masked]", "user": "[masked]", "id": 7});
+        eventually("the span is narrowed", || {
+            info!("after");
+            telemetry.flush().unwrap();
+            place.events().pop().unwrap()["spans"][0]["properties"] == expected
+        });
+    });
+    let first = &place.events()[0]["spans"][0]["properties"];
+    assert_eq!(first["plain"], "password=hunter2");
+    assert!(first["user"].as_str().unwrap().starts_with("p-"));
+}
+
+#[test]
+fn a_policy_that_is_emptied_before_it_is_written_is_no_leave_to_record() {
+    let place = Place::new();
+    owner(&place, WITHOUT_A);
+    let telemetry = place.builder().try_open().unwrap();
+    under_fire(&telemetry, || {
+        for _ in 0..4 {
+            let path = place.path().join("policy.toml");
+            std::fs::write(&path, "").unwrap();
+            // Shorter than from one look to the next, so that one look at most finds nothing.
+            std::thread::sleep(Duration::from_millis(300));
+            std::fs::write(&path, WITHOUT_A).unwrap();
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    });
+    drop(telemetry);
+    let events = place.events();
+    assert!(!events.is_empty());
+    for event in events {
+        assert!(!has(&event["properties"], "a"), "{event}");
+    }
+}
+
+#[cfg(feature = "cli")]
+fn reset(path: &Path) {
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"))
+        .arg("--dir")
+        .arg(path)
+        .arg("reset")
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn a_reset_leaves_no_pseudonym_that_links_two_sessions() {
+    use std::collections::{HashMap, HashSet};
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = Place::new();
+        owner(&place, "[properties]\nuser = \"pseudonym\"\n");
+        let telemetry = place.builder().delivery(delivery).try_open().unwrap();
+        let offered = under_fire(&telemetry, || {
+            std::thread::sleep(Duration::from_millis(300));
+            for _ in 0..3 {
+                reset(&place.path());
+                std::thread::sleep(Duration::from_millis(800));
+            }
+        });
+        telemetry.flush().unwrap();
+        assert_eq!(all_of(&telemetry.status().counts), offered);
+        drop(telemetry);
+        let mut sessions: HashMap<String, HashSet<String>> = HashMap::new();
+        for event in place.events() {
+            let known = sessions
+                .entry(event["session"].as_str().unwrap().to_owned())
+                .or_default();
+            let spans = event["spans"].as_array().cloned().unwrap_or_default();
+            let spans = spans.iter().map(|span| &span["properties"]["user"]);
+            let users = spans.chain([&event["properties"]["user"]]);
+            known.extend(users.filter_map(Value::as_str).map(str::to_owned));
+        }
+        assert_eq!(sessions.len(), 4);
+        let mut all = HashSet::new();
+        for users in sessions.values_mut() {
+            users.remove("[masked]");
+            assert_eq!(users.len(), 4, "one for each thread");
+            for user in users.drain() {
+                assert!(user.starts_with("p-"), "{user}");
+                assert!(all.insert(user), "two sessions have a pseudonym in common");
+            }
+        }
+    }
+}

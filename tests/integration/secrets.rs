@@ -1,0 +1,205 @@
+//! Secrets in every place that takes a text, also where the text is hostile: nothing of them is in any byte
+//! under the directory. Which texts hold a secret is for the rules' own tests.
+
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use localtel::{Draft, Offer, Policy, Treatment};
+use serde_json::{Value, json};
+use tracing::{error, error_span, info};
+use tracing_subscriber::prelude::*;
+
+use crate::policy::holds;
+use crate::support::Place;
+
+const TEXT: &str = "password=hunter2 x";
+
+/// An error with a secret in each link of its chain.
+#[derive(Debug)]
+struct Chain(Option<Box<Self>>);
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(TEXT)
+    }
+}
+
+impl Error for Chain {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source = self.0.as_deref()?;
+        Some(source)
+    }
+}
+
+fn chain() -> Chain {
+    Chain(Some(Box::new(Chain(Some(Box::new(Chain(None)))))))
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is shown by its `Debug`")]
+struct Login {
+    user: &'static str,
+    password: &'static str,
+}
+
+#[test]
+fn no_place_that_takes_a_text_lets_a_secret_through() {
+    let place = Place::new();
+    let policy = Policy::new().property("*", Treatment::Clean);
+    let telemetry = place.builder().policy(policy).try_open().unwrap();
+    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let chain = chain();
+    let login = Login {
+        user: "anna",
+        password: "hunter2",
+    };
+    tracing::subscriber::with_default(subscriber, || {
+        let span = error_span!(
+            "span",
+            opened = TEXT,
+            shown = %TEXT,
+            password = "hunter2",
+            later = tracing::field::Empty,
+            cause = &chain as &(dyn Error + 'static)
+        );
+        span.record("later", tracing::field::display(TEXT));
+        let _entered = span.enter();
+        error!(
+            text = TEXT,
+            shown = %TEXT,
+            debugged = ?login,
+            api_key = "hunter2",
+            cause = &chain as &(dyn Error + 'static),
+            boxed = format!("{:?}", vec![TEXT, TEXT]),
+            "{login:?} {TEXT}"
+        );
+    });
+    let draft = Draft::new("draft")
+        .message(TEXT)
+        .property(
+            "deep",
+            json!([{"a": [TEXT, {"b": TEXT}], "password": "hunter2"}]),
+        )
+        .property("secret", json!({"any": ["hunter2"]}));
+    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    drop(telemetry);
+    assert!(!holds(&place.path(), "hunter2"), "{:#?}", place.events());
+    let chain = ["password=[secret] x"; 3].join(": ");
+    assert_eq!(place.events()[0]["properties"]["cause"], chain);
+    assert_eq!(place.events()[0]["spans"][0]["properties"]["cause"], chain);
+    let deep = json!([{"a": ["password=[secret] x", {"b": "password=[secret] x"}], "password": "[secret]"}]);
+    assert_eq!(place.events()[1]["properties"]["deep"], deep);
+    assert_eq!(place.events()[1]["properties"]["secret"], "[masked]");
+}
+
+#[test]
+fn errors_messages_and_panics_are_masked_without_anybody_asking_for_it() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let chain = chain();
+    tracing::subscriber::with_default(subscriber, || {
+        let panicked = std::panic::catch_unwind(|| panic!("{TEXT}")).unwrap_err();
+        let said = panicked.downcast_ref::<String>().unwrap();
+        let _span = error_span!("span", error = %chain).entered();
+        error!(
+            panic = said.as_str(),
+            anything = &chain as &(dyn Error + 'static),
+            err = ?chain,
+            "{said}"
+        );
+    });
+    telemetry.command("x").failure(&chain);
+    let draft = Draft::new("draft").property("error", json!({"why": [TEXT], "token": "hunter2"}));
+    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    drop(telemetry);
+    assert_eq!(place.events().len(), 2);
+    assert_eq!(place.own("command").len(), 1);
+    assert!(!holds(&place.path(), "hunter2"), "{:#?}", place.values());
+}
+
+#[test]
+fn a_secret_is_masked_wherever_the_limit_cuts_it() {
+    let place = Place::new();
+    let limits = localtel::Limits::default().string_bytes(64);
+    let records = place.record_with(place.builder().limits(limits), || {
+        for before in 0..80 {
+            let text = "é ".repeat(before / 3) + &"x".repeat(before % 3);
+            info!(
+                error = text,
+                "{text} password=hunter2 {}",
+                "y".repeat(before)
+            );
+            info!(error = %format!("{text} https://anna:hunter2@host/"), "x");
+        }
+    });
+    assert_eq!(records.len(), 160);
+    for part in ["hunter2", "hunte", "=h"] {
+        assert!(!holds(&place.path(), part), "{part}");
+    }
+}
+
+#[test]
+fn ten_megabytes_are_looked_at_no_further_than_they_are_recorded() {
+    let place = Place::new();
+    let started = Instant::now();
+    place.record(|| {
+        let secrets = "password=hunter2 ".repeat(10 * 1024 * 1024 / 17);
+        let plain = "=:@/ ".repeat(2 * 1024 * 1024);
+        for text in [&secrets, &plain] {
+            info!(error = text.as_str(), "{text}");
+        }
+        info!(error = ?secrets);
+    });
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(!holds(&place.path(), "hunter2"));
+    let text = place.events()[0]["message"].as_str().unwrap().to_owned();
+    assert!(text.starts_with("password=[secret] password=[secret] "));
+    assert!(
+        text.ends_with('…') && text.len() < 17 * 1024,
+        "{}",
+        text.len()
+    );
+}
+
+#[test]
+fn a_value_that_panics_under_any_treatment_leaves_nothing_of_itself() {
+    struct Bomb;
+    impl fmt::Display for Bomb {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(TEXT)?;
+            panic!("a value's own fault")
+        }
+    }
+    let place = Place::new();
+    let policy = Policy::new()
+        .property("cleaned", Treatment::Clean)
+        .property("hashed", Treatment::Pseudonym)
+        .property("masked", Treatment::Mask)
+        .property("dropped", Treatment::Drop);
+    place.record_with(place.builder().policy(policy), || {
+        let _span = error_span!("span", cleaned = %Bomb, hashed = %Bomb).entered();
+        info!(cleaned = %Bomb, hashed = %Bomb, masked = %Bomb, dropped = %Bomb, after = 1, "{Bomb}");
+        info!("next");
+    });
+    let events = place.events();
+    assert_eq!(events.len(), 2);
+    let properties = &events[0]["properties"];
+    assert_eq!(properties["cleaned"], "<formatting panicked>");
+    assert!(
+        properties["hashed"].as_str().unwrap().starts_with("p-"),
+        "{properties}"
+    );
+    assert_eq!(properties["masked"], "[masked]");
+    assert_eq!(
+        (&properties["dropped"], &properties["after"]),
+        (&Value::Null, &json!(1))
+    );
+    assert_eq!(events[0]["message"], "<formatting panicked>");
+    assert!(!holds(&place.path(), "hunter2"));
+}
