@@ -41,10 +41,10 @@ mod debugging;
 mod hostile_reports;
 #[path = "integration/policy.rs"]
 mod policy;
-#[path = "integration/reports.rs"]
-mod reports;
 #[path = "integration/policy_changes.rs"]
 mod policy_changes;
+#[path = "integration/reports.rs"]
+mod reports;
 #[path = "integration/secrets.rs"]
 mod secrets;
 

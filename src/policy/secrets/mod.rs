@@ -1,6 +1,6 @@
 //! Secrets in free text, such as messages and texts of errors: where they are, and what is shown instead.
 //!
-//! A text is scanned for [anchors](anchors): three bytes that each secret of a kind contains. Only
+//! A text is scanned for [anchors]: three bytes that each secret of a kind contains. Only
 //! there the rule of that kind looks closer, never far: how much it reads beyond what it masks has a
 //! bound, so that any text takes linear time. What was masked stands like a bracket for what comes after
 //! it, so masking masked text changes nothing.
@@ -248,6 +248,7 @@ impl Rule {
     ];
 
     /// Returns the rule's name.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -262,6 +263,7 @@ impl Rule {
     }
 
     /// Says to a person what the rule masks.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) const fn about(self) -> &'static str {
         match self {
             Self::Token => {
