@@ -1,0 +1,89 @@
+//! What a recorder is made with: the application's choices, the bounds, and what was decided at the start.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Interest;
+use crate::consent::Decision;
+use crate::store::limits::Limits;
+use crate::watch::Watch;
+
+/// Who carries lines from memory to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// A thread of its own: the caller only copies a line into memory.
+    #[default]
+    Background,
+    /// The caller, at once: for short-lived programs. No thread is started.
+    Inline,
+}
+
+/// What happens to an event for which there is no room in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// It is dropped and counted, and the count is recorded.
+    #[default]
+    Drop,
+    /// The caller waits until there is room, as long as the disk takes what is written. If the disk
+    /// refuses, the event is dropped and counted all the same.
+    Block,
+}
+
+/// When lines survive a power cut. They survive the end of the process as soon as they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Durability {
+    /// When the operating system thinks fit, usually within half a minute.
+    #[default]
+    Os,
+    /// At most this long after they were written, and on `flush`.
+    Interval(Duration),
+    /// After every batch.
+    EveryBatch,
+}
+
+/// What a recorder is made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The telemetry directory.
+    pub(crate) path: PathBuf,
+    /// The bounds.
+    pub(crate) limits: Limits,
+    /// The application's name.
+    pub(crate) source: String,
+    /// The application's version.
+    pub(crate) version: Option<String>,
+    /// The version that is out, where the owner said that a newer one is.
+    pub(crate) update: Option<String>,
+    /// Who writes.
+    pub(crate) delivery: Delivery,
+    /// What happens when there is no room.
+    pub(crate) overflow: Overflow,
+    /// When lines survive a power cut.
+    pub(crate) durability: Durability,
+    /// Who is asked whether anything is recorded.
+    pub(crate) watch: Watch,
+    /// What the answer was at the start.
+    pub(crate) start: Start,
+    /// Whether events are let in at all. It is shut only where somebody will open it again: a worker.
+    pub(crate) is_gate_open: Arc<AtomicBool>,
+    /// Who is asked again when that changes.
+    pub(crate) interest: Arc<Interest>,
+    /// How often what had been collected lost its consent.
+    pub(crate) withdrawals: Arc<AtomicU64>,
+}
+
+/// What was decided when a recorder starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    /// The decision.
+    pub(crate) decision: Decision,
+    /// The installation id, where events are recorded.
+    pub(crate) installation: Option<Uuid>,
+}

@@ -1,0 +1,237 @@
+//! The recorder from inside: forks, faults of the disk, panics, and who has the turn to write.
+
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::clock;
+use crate::consent::{Consent, WhenUndecided};
+use crate::draft::Draft;
+use crate::encode::{Loose, Own, encode_loose};
+use crate::environment::Environment;
+use crate::policy::Policy;
+use crate::record::Record;
+use crate::store::disk::{Access, Directory};
+use crate::store::faults::Fault;
+use crate::store::limits::Limits;
+use crate::store::list;
+use crate::watch::Watch;
+
+pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
+    let environment = Environment::made_up("testapp", &[]);
+    let answers = (Consent::Undecided, WhenUndecided::Record);
+    let source = "testapp".parse().unwrap();
+    let mut watch = Watch::new((path, path), &source, &environment, answers, Policy::new());
+    let decision = watch.open(clock::now()).unwrap();
+    let installation = Some(watch.installation().unwrap().id);
+    let start = Start {
+        decision,
+        installation,
+    };
+    Settings {
+        path: path.to_owned(),
+        limits: Limits::default(),
+        source: "testapp".to_owned(),
+        version: None,
+        update: None,
+        delivery,
+        overflow: Overflow::Drop,
+        durability: Durability::Os,
+        watch,
+        start,
+        is_gate_open: Arc::new(AtomicBool::new(true)),
+        interest: Arc::default(),
+        withdrawals: Arc::default(),
+    }
+}
+
+fn offer(recorder: &Recorder, event: &str) -> Offer {
+    let draft = Draft::new(event);
+    let mut frame = Vec::new();
+    let loose = Loose {
+        own: Own::Application,
+        level: draft.level,
+        source: "testapp",
+        target: "testapp",
+        event: Some(event),
+        message: None,
+        properties: &draft.properties,
+        policy: None,
+    };
+    let micros = clock::micros_since_epoch();
+    encode_loose(&mut frame, (&Limits::default()).into(), micros, &loose);
+    // A pause before it, as a fork makes one.
+    std::thread::sleep(Duration::from_micros(FORK_MICROS_LEAST));
+    let generation = recorder.root.shared.settings.watch.policy().generation();
+    recorder
+        .offer(&frame, clock::micros_since_epoch(), generation)
+        .unwrap()
+}
+
+fn records(path: &std::path::Path) -> Vec<Record> {
+    let directory = Directory::open(path, Access::Read).unwrap();
+    let mut records = Vec::new();
+    for segment in list(&directory).unwrap() {
+        let bytes = directory
+            .read_small(&segment.number.file_name(), 1 << 20)
+            .unwrap();
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        records.extend(lines.map(|line| Record::parse(line).unwrap()));
+    }
+    records
+}
+
+/// Makes the recorder believe that its memory was copied into another process.
+pub(crate) fn fork(recorder: &mut Recorder) {
+    recorder.root.process = recorder.root.process.wrapping_add(1);
+}
+
+#[test]
+fn a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_alone() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let mut recorder = Recorder::start(settings(&path, Delivery::Background));
+    assert_eq!(offer(&recorder, "before"), Offer::Recorded);
+    recorder
+        .flush(Instant::now() + Duration::from_secs(5))
+        .unwrap();
+    // Staged in the parent's memory, and not written when the fork happens.
+    recorder
+        .root
+        .shared
+        .lock()
+        .frames
+        .extend_from_slice(b"what the parent will write itself");
+    fork(&mut recorder);
+    assert_eq!(offer(&recorder, "after"), Offer::Recorded);
+    assert_eq!(
+        recorder.state().0.counts.recorded,
+        1,
+        "the child counts its own"
+    );
+    let started = Instant::now();
+    recorder.close(
+        &Properties::default(),
+        Instant::now() + Duration::from_secs(5),
+    );
+    drop(recorder);
+    assert!(
+        started.elapsed() < Duration::from_millis(900),
+        "it waited for its parent's worker"
+    );
+    let records = records(&path);
+    let events: Vec<&str> = records
+        .iter()
+        .filter_map(|record| record.event.as_deref())
+        .collect();
+    assert_eq!(
+        events,
+        ["session", "before", "session", "after", "session.end"]
+    );
+    assert_ne!(records[1].session, records[3].session);
+    assert_eq!(records[2].seq, 0);
+}
+
+#[test]
+fn an_idle_worker_is_parked_and_wakes_for_the_next_event() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let recorder = Recorder::start(settings(&path, Delivery::Background));
+    for event in ["first", "second"] {
+        assert_eq!(offer(&recorder, event), Offer::Recorded);
+        let patience = Instant::now() + Duration::from_secs(5);
+        while recorder.root.shared.lock().attention != Attention::Parked {
+            assert!(Instant::now() < patience, "the worker never parks");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let staging = recorder.root.shared.lock();
+        assert_eq!(
+            staging.settled, staging.staged,
+            "it parks only when all is written"
+        );
+    }
+    assert_eq!(records(&path).len(), 3);
+}
+
+#[test]
+fn inline_delivery_starts_no_thread_and_writes_before_the_call_returns() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let recorder = Recorder::start(settings(&path, Delivery::Inline));
+    assert!(recorder.root.worker.is_none());
+    assert_eq!(offer(&recorder, "alone"), Offer::Recorded);
+    assert_eq!(
+        records(&path).len(),
+        2,
+        "it is written when the call returns"
+    );
+}
+
+fn faults(recorder: &Recorder) -> crate::store::faults::Faults {
+    recorder
+        .root
+        .shared
+        .lock()
+        .writer
+        .as_ref()
+        .unwrap()
+        .faults()
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(5)
+}
+
+#[test]
+fn a_panic_while_writing_ends_neither_the_host_nor_the_recording() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let recorder = Recorder::start(settings(&path, Delivery::Background));
+    faults(&recorder).plan(3, Fault::Panic);
+    assert_eq!(offer(&recorder, "kept"), Offer::Recorded);
+    let patience = soon();
+    while recorder.flush(soon()).is_err() {
+        assert!(Instant::now() < patience, "it never recovers");
+    }
+    assert_eq!(faults_reached(&recorder), 1, "it did panic");
+    assert_eq!(offer(&recorder, "later"), Offer::Recorded);
+    recorder.close(&Properties::default(), soon());
+    let records = records(&path);
+    let events: Vec<&str> = records
+        .iter()
+        .filter_map(|record| record.event.as_deref())
+        .collect();
+    assert_eq!(events, ["session", "kept", "later", "session.end"]);
+}
+
+fn faults_reached(recorder: &Recorder) -> usize {
+    faults(recorder).reached().len()
+}
+
+#[test]
+fn a_sync_that_failed_in_the_worker_is_told_by_the_next_flush() {
+    for durability in [Durability::EveryBatch, Durability::Interval(Duration::ZERO)] {
+        let place = tempfile::TempDir::new().unwrap();
+        let path = place.path().join("telemetry");
+        let settings = Settings {
+            durability,
+            ..settings(&path, Delivery::Background)
+        };
+        let recorder = Recorder::start(settings);
+        let faults = faults(&recorder);
+        faults.plan(0, Fault::Named("sync", 5));
+        assert_eq!(offer(&recorder, "unsafe"), Offer::Recorded);
+        let patience = soon();
+        while faults.reached().is_empty() {
+            assert!(Instant::now() < patience, "the worker never syncs");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        faults.lift();
+        assert!(
+            recorder.flush(soon()).is_err(),
+            "{durability:?}: said to be safe"
+        );
+        assert_eq!(offer(&recorder, "safe"), Offer::Recorded);
+        assert!(recorder.flush(soon()).is_ok(), "{durability:?}: told twice");
+    }
+}
