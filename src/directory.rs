@@ -182,7 +182,7 @@ pub(crate) fn source_of(base: &Path) -> Option<Source> {
 /// Fails if the state directory is there but cannot be read; one that is missing holds no sources.
 #[cfg(any(feature = "cli", test))]
 pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
-    let names = match crate::store::disk::names_in(root) {
+    let names = match crate::store::elsewhere::names_in(root) {
         Ok(names) => names,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(Error::io("list the state directory", root)(error)),
@@ -205,7 +205,7 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
 #[cfg(any(feature = "cli", test))]
 pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
     let below = base.join(PROFILES);
-    let names = match crate::store::disk::names_in(&below) {
+    let names = match crate::store::elsewhere::names_in(&below) {
         Ok(names) => names,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(Error::io("list the profiles in", &below)(error)),

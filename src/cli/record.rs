@@ -13,7 +13,7 @@ use super::sanitize::Sanitized;
 use super::screen::Screen;
 use crate::error::Error;
 use crate::record::{Level, Properties};
-use crate::store::disk;
+use crate::store::elsewhere;
 use crate::{Delivery, Draft, Offer, Telemetry};
 
 /// What to record.
@@ -276,7 +276,7 @@ fn plain_value(text: &str) -> Value {
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {
-    let bytes = disk::read_any(path).map_err(|error| {
+    let bytes = elsewhere::read_any(path).map_err(|error| {
         let text = Error::io("read", path)(error).chain();
         Failure::failed(text).hint("write key:=\"@...\" for a value that starts with `@`")
     })?;

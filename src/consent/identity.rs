@@ -1,7 +1,7 @@
 //! What makes one installation differ from all others: a random id, a random salt, and where it was made,
 //! which is kept only as a hash keyed with the salt, so that a copied home directory is noticed and the
 //! file tells nobody which machine it came from. Keeping them is `stored`'s, and the files of the system
-//! are read by `store::disk`.
+//! are read by `store::elsewhere`.
 //!
 //! # Where it was made
 //!
@@ -22,7 +22,8 @@ use sha2::Sha256;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::store::disk::{self, Directory};
+use crate::store::disk::Directory;
+use crate::store::elsewhere;
 
 /// A random id for this directory, and the salt that makes its hashes worthless elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,8 +169,8 @@ impl HostFacts {
     /// Collects the facts for an installation in that directory.
     fn of(directory: &Directory) -> Self {
         Self {
-            machine: disk::machine_id(),
-            user: disk::effective_user(),
+            machine: elsewhere::machine_id(),
+            user: elsewhere::effective_user(),
             inode: directory.inode(),
         }
     }

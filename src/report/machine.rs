@@ -11,7 +11,7 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, System};
 use super::surroundings::{Container, ContainerMarks, CpuMark, MachineMarks, VirtualMachine};
 use super::text::cut;
 use crate::environment::Environment;
-use crate::store::disk;
+use crate::store::elsewhere;
 
 /// What an application runs on, as it was when it was looked at.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -128,8 +128,8 @@ fn look_at_os(kernel: Option<String>) -> Os {
 
 fn look_for_container(environment: &Environment, kernel: Option<String>) -> ContainerMarks {
     ContainerMarks {
-        has_docker_file: disk::is_there("/.dockerenv"),
-        has_podman_file: disk::is_there("/run/.containerenv"),
+        has_docker_file: elsewhere::is_there("/.dockerenv"),
+        has_podman_file: elsewhere::is_there("/run/.containerenv"),
         has_kubernetes_variable: environment.is_in_kubernetes(),
         manager: text_of("/run/systemd/container", WORD_BYTES_MAX),
         cgroup: text_of("/proc/self/cgroup", CGROUP_BYTES_MAX),
@@ -176,7 +176,7 @@ fn look_at_hardware(cpuinfo: &str) -> Hardware {
 }
 
 fn text_of(path: &str, bytes_max: u64) -> Option<String> {
-    let bytes = disk::read_of_system(path, bytes_max)?;
+    let bytes = elsewhere::read_of_system(path, bytes_max)?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

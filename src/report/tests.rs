@@ -308,7 +308,7 @@ fn making_and_showing_a_report_changes_nothing() {
     let place = tempfile::TempDir::new().unwrap();
     let data = place.path().join("data");
     crate::store::disk::Directory::open(&data, crate::store::disk::Access::Write).unwrap();
-    let look = || crate::store::disk::names_in(place.path()).unwrap();
+    let look = || crate::store::elsewhere::names_in(place.path()).unwrap();
     let before = look();
     let mut made = Made::full();
     made.deployment = made.deployment.data_path("tables", &data);
@@ -319,7 +319,7 @@ fn making_and_showing_a_report_changes_nothing() {
     assert_eq!(first.to_string(), made.report().to_string());
     assert_eq!(first.to_json(), made.report().to_json());
     assert_eq!(
-        (look(), crate::store::disk::names_in(&data).unwrap()),
+        (look(), crate::store::elsewhere::names_in(&data).unwrap()),
         (before, vec![])
     );
     assert_eq!(

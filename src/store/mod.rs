@@ -50,6 +50,7 @@
 #[cfg(any(feature = "cli", test))]
 mod clear;
 pub(crate) mod disk;
+pub(crate) mod elsewhere;
 #[cfg(test)]
 pub(crate) mod faults;
 mod head;

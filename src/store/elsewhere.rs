@@ -1,0 +1,177 @@
+//! The other side of the door to the file system: what is read outside of telemetry directories, of the
+//! operating system and of paths that an application or a person names. Nothing there is ever changed.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+
+use super::disk::FileId;
+
+/// Returns the user this process acts as.
+pub(crate) fn effective_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Returns the id that the system gave this machine when it was installed, if it has one.
+pub(crate) fn machine_id() -> Option<Vec<u8>> {
+    MACHINE_IDS.iter().find_map(|path| {
+        let bytes = read_of_system(path, MACHINE_ID_BYTES_MAX)?;
+        let id = bytes.trim_ascii();
+        // An image that was not started yet says `uninitialized`, as every other one does.
+        let is_one = id.len() >= MACHINE_ID_BYTES_MIN && id != b"uninitialized";
+        is_one.then(|| id.to_vec())
+    })
+}
+
+/// Reads the beginning of a file that the operating system keeps, if it is there and may be read.
+pub(crate) fn read_of_system(path: &str, bytes_max: u64) -> Option<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    let mut bytes = Vec::new();
+    file.take(bytes_max).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Tells whether anything of that name is there, as far as this user can see.
+pub(crate) fn is_there(path: &str) -> bool {
+    rustix::fs::stat(path).is_ok()
+}
+
+/// What kind of thing a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A pipe, a device or the like.
+    Other,
+    /// A symbolic link, wherever it leads.
+    Symlink,
+}
+
+/// What is seen of anything without opening it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight {
+    /// Which one it is.
+    pub(crate) id: FileId,
+    /// What kind of thing it is.
+    pub(crate) kind: Kind,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// Whether it has more than one name.
+    pub(crate) has_other_names: bool,
+}
+
+impl Sight {
+    /// Looks at what lies at that path, at the link itself where it is one.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self::from(&rustix::fs::lstat(path)?))
+    }
+}
+
+impl From<&Stat> for Sight {
+    fn from(stat: &Stat) -> Self {
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Kind::Directory,
+            FileType::RegularFile => Kind::File,
+            FileType::Symlink => Kind::Symlink,
+            FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => Kind::Other,
+        };
+        Self {
+            id: FileId::from(stat),
+            kind,
+            bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            has_other_names: stat.st_nlink > 1,
+        }
+    }
+}
+
+/// An open directory, anybody's, that is only looked at.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    fd: OwnedFd,
+}
+
+impl Folder {
+    /// Opens the directory at that path; a symbolic link is none.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let fd = rustix::fs::open(path, Self::FLAGS, Mode::empty())?;
+        Ok(Self { fd })
+    }
+
+    /// Opens a directory below this one; a symbolic link is none.
+    pub(crate) fn open_below(&self, path: &Path) -> io::Result<Self> {
+        let fd = rustix::fs::openat(&self.fd, path, Self::FLAGS, Mode::empty())?;
+        Ok(Self { fd })
+    }
+
+    /// Looks at the directory itself.
+    pub(crate) fn sight(&self) -> io::Result<Sight> {
+        Ok(Sight::from(&rustix::fs::fstat(&self.fd)?))
+    }
+
+    /// Walks over what is in it, one at a time; what is gone when it is looked at is an error of its own.
+    pub(crate) fn entries(
+        &self,
+    ) -> io::Result<impl Iterator<Item = io::Result<(OsString, io::Result<Sight>)>>> {
+        let names = rustix::fs::Dir::read_from(&self.fd)?;
+        let entries = names.filter_map(|entry| {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error.into())),
+            };
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                return None;
+            }
+            let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+            let sight = stat.map(|stat| Sight::from(&stat)).map_err(io::Error::from);
+            Some(Ok((OsString::from_vec(name.to_bytes().to_vec()), sight)))
+        });
+        Ok(entries)
+    }
+
+    const FLAGS: OFlags = OFlags::RDONLY
+        .union(OFlags::DIRECTORY)
+        .union(OFlags::NOFOLLOW)
+        .union(OFlags::CLOEXEC);
+}
+
+/// Lists the names in any directory, not only one of ours.
+#[cfg(any(feature = "cli", test))]
+pub(crate) fn names_in(path: &Path) -> io::Result<Vec<OsString>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(path, flags, Mode::empty())?;
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(&fd)? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    Ok(names)
+}
+
+/// Reads a file that the caller named, whole: what a user of the CLI hands in.
+#[cfg(feature = "cli")]
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+pub(crate) fn read_any(path: &Path) -> io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+/// Where systems keep the machine's id: Linux with systemd, Linux with D-Bus alone, FreeBSD.
+const MACHINE_IDS: [&str; 3] = ["/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostid"];
+/// Ids have 32 or 36 characters; more than this is something else.
+const MACHINE_ID_BYTES_MAX: u64 = 128;
+/// Less than this tells no machine from another.
+const MACHINE_ID_BYTES_MIN: usize = 16;
