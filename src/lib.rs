@@ -106,7 +106,7 @@ pub use store::limits::Limits;
 pub use telemetry::{Status, Telemetry};
 
 // What an application says of itself.
-pub use report::{Deployment, Include, RESERVED_KEYS, Report, Reports};
+pub use report::{Deployment, RESERVED_KEYS, Report, Reports};
 
 // Who decides, and where.
 pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};
@@ -114,7 +114,7 @@ pub use directory::{Profile, Source};
 pub use watch::Watching;
 
 // What may be recorded.
-pub use policy::{Admission, Policy, Treatment};
+pub use policy::{Admission, Include, Policy, Treatment};
 
 // What else there is to know of the application.
 pub use release::Release;

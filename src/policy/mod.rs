@@ -12,6 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub(crate) use self::in_force::{Current, Generation, InForce, MASKED, Unlinked};
+pub use self::owner::Include;
 pub(crate) use self::secrets::Secrets;
 use crate::error::{Error, Result};
 use crate::record::Level;

@@ -13,7 +13,6 @@ use toml::Spanned;
 use super::{InTexts, Policy, Unnamed};
 use crate::error::Error;
 use crate::record::Level;
-use crate::report::{Include, OwnerMetadata};
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::segment::FileName;
 
@@ -38,6 +37,32 @@ pub(crate) struct Owner {
     pub(crate) policy: Policy,
     /// What is changed in the application's metadata, by key.
     pub(crate) metadata: BTreeMap<String, OwnerMetadata>,
+}
+
+/// Whether a row of metadata is included in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it is included or it is not")]
+pub enum Include {
+    /// It is.
+    Yes,
+    /// It is not, until the owner of the machine includes it.
+    No,
+}
+
+impl From<bool> for Include {
+    fn from(is_included: bool) -> Self {
+        if is_included { Self::Yes } else { Self::No }
+    }
+}
+
+/// What the owner of the machine changes in a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OwnerMetadata {
+    /// Another value; without one the application's stays.
+    pub(crate) value: Option<String>,
+    /// Whether it is included; without that the application's choice stays, and a row that only the owner
+    /// has is included: there is no other reason to write it.
+    pub(crate) include: Option<Include>,
 }
 
 /// The file as it is written. A word that is not known is an error: a misspelt rule protects nobody.

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::metadata::{Include, Row};
+use super::metadata::Row;
 use super::text::{Named, VALUE_BYTES_MAX, cut, fact};
+use crate::policy::Include;
 use crate::store::volume::{Volume, VolumeLimits, volumes};
 
 /// What an application says of its installation: where it comes from, how it is set up, what belongs to it.

@@ -4,27 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::text::{NAME_BYTES_MAX, VALUE_BYTES_MAX, cut};
+use crate::policy::Include;
+use crate::policy::owner::OwnerMetadata;
 
 /// The keys whose rows stand at a report's top level and not in its `metadata`, as in `TimescaleDB`'s:
 /// which instance it is, which lineage of copies and restores it belongs to, and when it was installed.
 /// They say what the application knows; the report's own `installation` and `installed` stand beside them.
 pub const RESERVED_KEYS: [&str; 3] = ["uuid", "exported_uuid", "install_timestamp"];
-
-/// Whether a row of metadata is included in reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "it is included or it is not")]
-pub enum Include {
-    /// It is.
-    Yes,
-    /// It is not, until the owner of the machine includes it.
-    No,
-}
-
-impl From<bool> for Include {
-    fn from(is_included: bool) -> Self {
-        if is_included { Self::Yes } else { Self::No }
-    }
-}
 
 /// A value and whether it is included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,16 +26,6 @@ impl Row {
             include,
         }
     }
-}
-
-/// What the owner of the machine changes in a row.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct OwnerMetadata {
-    /// Another value; without one the application's stays.
-    pub(crate) value: Option<String>,
-    /// Whether it is included; without that the application's choice stays, and a row that only the owner
-    /// has is included: there is no other reason to write it.
-    pub(crate) include: Option<Include>,
 }
 
 /// Returns the keys and values that are included once the owner has changed the application's rows.

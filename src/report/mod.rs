@@ -30,12 +30,12 @@ use uuid::Uuid;
 pub use self::deployment::Deployment;
 pub(crate) use self::machine::Machine;
 use self::machine::{Hardware, Os, Surroundings};
-pub(crate) use self::metadata::OwnerMetadata;
-pub use self::metadata::{Include, RESERVED_KEYS};
+pub use self::metadata::RESERVED_KEYS;
 pub use self::reporter::Reports;
 pub(crate) use self::reporter::{Reporter, newer_release};
 use self::text::{Fitting, NAME_BYTES_MAX, cut, escaped, fact, fit};
 pub(crate) use self::waiting::Waiting;
+use crate::policy::owner::OwnerMetadata;
 use crate::record::{Properties, format_timestamp};
 use crate::store::volume::{CutShort, Measured, Volume};
 

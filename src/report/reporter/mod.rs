@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::counters::{Counters, Snapshot};
 use super::text::fit;
 use super::waiting::Waiting;
-use super::{Deployment, Machine, OwnerMetadata, Parts, Recording, Report};
+use super::{Deployment, Machine, Parts, Recording, Report};
 use crate::clock;
 use crate::consent::{Installation, Stored};
 use crate::draft::Draft;
@@ -30,7 +30,7 @@ use crate::history::{
 };
 use crate::outlet::{Outlet, Sink};
 use crate::policy::Treatment;
-use crate::policy::owner::OwnerFile;
+use crate::policy::owner::{OwnerFile, OwnerMetadata};
 use crate::record::{OWN_TARGET, Properties};
 use crate::recorder::{Offer, Recorder};
 use crate::release::Release;
