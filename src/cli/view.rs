@@ -112,6 +112,16 @@ impl View {
         }
     }
 
+    /// Tells whether lines are shown as they stand.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        matches!((self.format, self.sink), (Format::Json, Sink::Pipe))
+    }
+
+    /// Writes a line as it stands.
+    pub(crate) fn write_verbatim(&self, out: &mut dyn Write, line: &[u8]) -> io::Result<()> {
+        self.write_json(out, line)
+    }
+
     fn write_short(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
         let Styles {
             time,

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 pub use term::Term;
 
 use crate::error::{Error, Result};
+use crate::record::glance::Glance;
 use crate::record::{Level, Properties, Record};
 
 /// Which records somebody wants to see.
@@ -141,6 +142,48 @@ impl Filter {
             && until.is_none()
             && grep.is_none()
             && terms.is_empty()
+    }
+
+    /// Tells whether a record passes, as far as a glance at its line tells; nothing where only its values do.
+    pub(crate) fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
+        let since = || Some(glance.time()? >= self.since?);
+        let until = || Some(glance.time()? <= self.until?);
+        let target = || {
+            let target = glance.target.plain()?;
+            Some(is_any(&self.targets, |above| is_within(target, above)))
+        };
+        let event = || match glance.event {
+            None => Some(self.events.is_empty()),
+            Some(event) => {
+                let event = event.plain()?;
+                Some(is_any(&self.events, |wanted| wanted == event))
+            }
+        };
+        let source = || Some(glance.source.plain()? == self.source.as_deref()?);
+        let session = || Some(glance.session.starts_with(self.session.as_deref()?));
+        // Whether it is asked, and the answer; the cheapest come first.
+        let mut is_sure = true;
+        let parts: [(bool, &dyn Fn() -> Option<bool>); 6] = [
+            (!self.targets.is_empty(), &target),
+            (!self.events.is_empty(), &event),
+            (self.source.is_some(), &source),
+            (self.session.is_some(), &session),
+            (self.since.is_some(), &since),
+            (self.until.is_some(), &until),
+        ];
+        if !self.levels.is_none_or(|levels| levels.hold(glance.level)) {
+            return Some(false);
+        }
+        let asked = parts.into_iter().filter(|(is_asked, _)| *is_asked);
+        let answers = asked.map(|(_, answer)| answer());
+        for answer in answers.chain(self.terms.iter().map(|term| term.judge(glance))) {
+            match answer {
+                Some(true) => {}
+                Some(false) => return Some(false),
+                None => is_sure = false,
+            }
+        }
+        (is_sure && self.grep.is_none()).then_some(true)
     }
 
     /// Tells whether a record passes: everything that the filter names holds for it.

@@ -17,6 +17,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::{not_a_regex, text_of};
 use crate::error::Error;
+use crate::record::glance::{Glance, Sought, Text};
 use crate::record::{Level, Properties, Record};
 
 /// A condition on one value of a record.
@@ -99,15 +100,26 @@ enum Found<'a> {
 impl Term {
     /// Tells whether the condition holds for a record.
     pub(super) fn holds(&self, record: &Record) -> bool {
-        let Some(found) = self.key.find(record) else {
-            return false;
-        };
-        match &self.test {
-            Test::Equal { wanted, answer } => found.equals(wanted) == *answer,
-            Test::Ordered { relation, bound } => found
+        self.key
+            .find(record)
+            .is_some_and(|found| self.test.holds(&found))
+    }
+
+    /// Tells whether the condition holds for a record, as far as a glance at its line tells.
+    pub(super) fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
+        let found = self.key.glimpse(glance)?;
+        Some(found.is_some_and(|found| self.test.holds(&found)))
+    }
+}
+
+impl Test {
+    fn holds(&self, found: &Found<'_>) -> bool {
+        match self {
+            Self::Equal { wanted, answer } => found.equals(wanted) == *answer,
+            Self::Ordered { relation, bound } => found
                 .compare(bound)
                 .is_some_and(|ordering| relation.allows(ordering)),
-            Test::Found { regex, answer } => regex.is_match(&found.to_text()) == *answer,
+            Self::Found { regex, answer } => regex.is_match(&found.to_text()) == *answer,
         }
     }
 }
@@ -227,6 +239,46 @@ impl Key {
                 .map(Found::from),
         }
     }
+
+    /// Finds the value where it stands in a line: nothing if only parsing tells, and in it nothing if there
+    /// is no such value.
+    fn glimpse<'a>(&self, glance: &Glance<'a>) -> Option<Option<Found<'a>>> {
+        let text = |text: Text<'a>| Some(Some(Found::Text(text.plain()?.into())));
+        match self {
+            Self::Timestamp => Some(Some(Found::Time(glance.time()?))),
+            Self::Level => Some(Some(Found::Level(glance.level))),
+            Self::Source => text(glance.source),
+            Self::Target => text(glance.target),
+            Self::Event => glance.event.map_or(Some(None), text),
+            Self::Message => glance.message.map_or(Some(None), text),
+            Self::Session => Some(Some(Found::Text(glance.session.into()))),
+            Self::Seq => Some(Some(Found::Number(Number::Integer(glance.seq.into())))),
+            Self::Property(name) => match sought(glance, name) {
+                Sought::Found(json) => Some(Some(Found::of_json(json)?)),
+                // A dot may lead into an object.
+                Sought::Absent if name.contains('.') => None,
+                Sought::Absent => Some(None),
+                Sought::Unsure => None,
+            },
+        }
+    }
+}
+
+/// Finds a property by its whole name, of the record or else of the span nearest to the leaf.
+fn sought<'a>(glance: &Glance<'a>, name: &str) -> Sought<'a> {
+    match glance.properties.get(name) {
+        Sought::Absent => {}
+        sought @ (Sought::Found(_) | Sought::Unsure) => return sought,
+    }
+    let mut last = Sought::Absent;
+    for properties in glance.spans.properties() {
+        match properties.get(name) {
+            Sought::Absent => {}
+            found @ Sought::Found(_) => last = found,
+            Sought::Unsure => return Sought::Unsure,
+        }
+    }
+    last
 }
 
 /// Finds a property by its whole name, or along the dots of the name into nested objects; of several
@@ -260,6 +312,25 @@ impl<'a> From<&'a Value> for Found<'a> {
             Value::String(text) => Self::Text(text.into()),
             Value::Array(_) | Value::Object(_) => Self::Compound(value),
         }
+    }
+}
+
+impl<'a> Found<'a> {
+    /// Reads a value from its JSON, unless it takes a parser to.
+    fn of_json(json: &'a str) -> Option<Self> {
+        match json {
+            "null" => return Some(Self::Word("null")),
+            "true" => return Some(Self::Word("true")),
+            "false" => return Some(Self::Word("false")),
+            _ => {}
+        }
+        if let Some(text) = json.strip_prefix('"') {
+            let text = text.strip_suffix('"')?;
+            let is_plain = !text.as_bytes().contains(&b'\\');
+            return is_plain.then(|| Self::Text(text.into()));
+        }
+        let number = serde_json::from_str(json).ok()?;
+        Number::of(&number).map(Self::Number)
     }
 }
 

@@ -359,9 +359,7 @@ enum Terminator {
 }
 
 fn find_end(bytes: &[u8]) -> Option<(usize, Terminator)> {
-    let at = bytes
-        .iter()
-        .position(|byte| matches!(byte, b'\n' | b'\0'))?;
+    let at = memchr::memchr2(b'\n', b'\0', bytes)?;
     let terminator = match bytes.get(at) {
         Some(b'\n') => Terminator::Newline,
         Some(_) | None => Terminator::Nul,

@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::filter::Filter;
 use crate::reader::{Follower, Item, Position, Reader};
 use crate::record::Record;
+use crate::record::glance::Glance;
 
 pub(crate) use args::{Lines, ShowArgs};
 use unread::Unread;
@@ -138,7 +139,12 @@ fn start_of(args: &ShowArgs, directory: &Path, filter: &Filter, lines: Lines) ->
     let mut left = count;
     while let Some(item) = reverse.next_item() {
         let Item::Line(line) = item else { continue };
-        if line.record().is_ok_and(|record| filter.matches(&record)) {
+        let judged = Glance::at(line.bytes()).and_then(|glance| filter.judge(&glance));
+        let passes = judged.unwrap_or_else(|| {
+            line.record()
+                .is_ok_and(|record| filter.matches(&record))
+        });
+        if passes {
             left -= 1;
             if left == 0 {
                 return Ok(Start::At(line.position()));
@@ -300,6 +306,16 @@ impl Show {
         let Some(line) = self.unread.take(item) else {
             return Ok(());
         };
+        // Most lines are passed over, or shown as they stand, without taking them apart.
+        match Glance::at(line.bytes()).and_then(|glance| self.filter.judge(&glance)) {
+            Some(false) => return Ok(()),
+            Some(true) if self.view.is_verbatim() => {
+                self.view.write_verbatim(out, line.bytes())?;
+                self.matched += 1;
+                return Ok(());
+            }
+            Some(true) | None => {}
+        }
         match line.record() {
             Ok(record) if self.filter.matches(&record) => {
                 self.view.write(out, line.bytes(), &record)?;

@@ -1,6 +1,8 @@
 //! A record: one event as it was written, parsed back into values. This file knows what a line means;
 //! how a line is written is `encode`'s, where lines lie is `reader`'s and `store`'s.
 
+pub(crate) mod glance;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
