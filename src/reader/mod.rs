@@ -60,6 +60,12 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Returns a line that was read before and kept.
+    #[cfg(feature = "cli")]
+    pub(crate) fn new(position: Position, bytes: &'a [u8]) -> Self {
+        Self { position, bytes }
+    }
+
     /// Returns where it stands.
     pub fn position(&self) -> Position {
         self.position
@@ -169,6 +175,16 @@ impl Reader {
             facts.is_regular.then_some((number, facts.bytes))
         });
         Ok(sizes.collect())
+    }
+
+    /// Returns how many bytes there are to read, from here to the end of the highest segment, at most.
+    #[cfg(feature = "cli")]
+    pub(crate) fn bytes_left(&self) -> Result<u64> {
+        let start = self.walk.start();
+        let sizes = self.segment_sizes()?.into_iter();
+        let ahead = sizes.filter(|(number, _)| *number >= start.segment);
+        let bytes: u64 = ahead.map(|(_, bytes)| bytes).sum();
+        Ok(bytes.saturating_sub(start.byte))
     }
 
     /// Goes to the position of an item that this directory gave.

@@ -89,6 +89,19 @@ impl Walk {
         self.resume = Some(position);
     }
 
+    /// Returns where it stands, or starts.
+    #[cfg(feature = "cli")]
+    pub(super) fn start(&self) -> Position {
+        match (&self.open, self.resume) {
+            (Some(open), _) => open.scanner.cursor(),
+            (None, Some(resume)) => resume,
+            (None, None) => Position::start_of(
+                self.passed
+                    .map_or(SegmentNumber::FIRST, SegmentNumber::next),
+            ),
+        }
+    }
+
     /// Moves the bound.
     pub(super) fn read_up_to(&mut self, last: SegmentNumber) {
         self.last = Some(last);

@@ -334,7 +334,8 @@ impl<'a> Cursor<'a> {
         let _minus = self.byte(b'-');
         let start = self.at;
         self.digits()?;
-        let has_leading_zero = self.at - start > 1 && self.text.as_bytes().get(start) == Some(&b'0');
+        let has_leading_zero =
+            self.at - start > 1 && self.text.as_bytes().get(start) == Some(&b'0');
         if self.byte(b'.').is_some() {
             self.digits()?;
         }
@@ -492,7 +493,11 @@ mod tests {
         assert_eq!(glance.message.unwrap().plain(), None);
         assert_eq!(glance.properties.get("duration"), Sought::Found("871"));
         assert_eq!(glance.properties.get("id"), Sought::Absent);
-        let spans: Vec<_> = glance.spans.properties().map(|span| span.get("id")).collect();
+        let spans: Vec<_> = glance
+            .spans
+            .properties()
+            .map(|span| span.get("id"))
+            .collect();
         assert_eq!(spans, [Sought::Found("7"), Sought::Absent]);
         agree(LINE).unwrap();
     }
@@ -501,7 +506,10 @@ mod tests {
     fn what_the_parser_takes_and_we_never_write_is_left_to_the_parser() {
         for (from, to) in [
             (",\"level\"", ", \"level\""),
-            ("\"level\":\"INFO\",\"source\":\"ticloud\"", "\"source\":\"ticloud\",\"level\":\"INFO\""),
+            (
+                "\"level\":\"INFO\",\"source\":\"ticloud\"",
+                "\"source\":\"ticloud\",\"level\":\"INFO\"",
+            ),
             ("\"seq\":12", "\"seq\":12,\"later\":1"),
             ("Z\"", "+00:00\""),
             ("871", "8.71e2"),

@@ -2,6 +2,7 @@
 //! which ones fit is the filter's, where they lie is the reader's.
 
 mod args;
+mod crew;
 #[cfg(test)]
 mod tests;
 mod unread;
@@ -42,8 +43,10 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
         Some(_) | None => screen.colour,
     };
     let mut show = Show {
-        view: View::new(args.format(), args.zone(), screen.sink, colour),
-        filter,
+        judge: Judge {
+            view: View::new(args.format(), args.zone(), screen.sink, colour),
+            filter,
+        },
         matched: 0,
         unread: Unread::default(),
     };
@@ -140,10 +143,8 @@ fn start_of(args: &ShowArgs, directory: &Path, filter: &Filter, lines: Lines) ->
     while let Some(item) = reverse.next_item() {
         let Item::Line(line) = item else { continue };
         let judged = Glance::at(line.bytes()).and_then(|glance| filter.judge(&glance));
-        let passes = judged.unwrap_or_else(|| {
-            line.record()
-                .is_ok_and(|record| filter.matches(&record))
-        });
+        let passes =
+            judged.unwrap_or_else(|| line.record().is_ok_and(|record| filter.matches(&record)));
         if passes {
             left -= 1;
             if left == 0 {
@@ -169,10 +170,49 @@ fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
 
 /// Showing records, under way.
 struct Show {
-    view: View,
-    filter: Filter,
+    judge: Judge,
     matched: u64,
     unread: Unread,
+}
+
+/// Which records are shown, and as what.
+struct Judge {
+    view: View,
+    filter: Filter,
+}
+
+impl Judge {
+    /// Shows an item if it is a record that passes, and tells whether it was one.
+    fn take(
+        &self,
+        item: Item<'_>,
+        out: &mut dyn Write,
+        unread: &mut Unread,
+    ) -> std::io::Result<bool> {
+        let Some(line) = unread.take(item) else {
+            return Ok(false);
+        };
+        // Most lines are passed over, or shown as they stand, without taking them apart.
+        match Glance::at(line.bytes()).and_then(|glance| self.filter.judge(&glance)) {
+            Some(false) => return Ok(false),
+            Some(true) if self.view.is_verbatim() => {
+                self.view.write_verbatim(out, line.bytes())?;
+                return Ok(true);
+            }
+            Some(true) | None => {}
+        }
+        match line.record() {
+            Ok(record) if self.filter.matches(&record) => {
+                self.view.write(out, line.bytes(), &record)?;
+                Ok(true)
+            }
+            Ok(_) => Ok(false),
+            Err(damage) => {
+                unread.add(damage);
+                Ok(false)
+            }
+        }
+    }
 }
 
 impl Show {
@@ -183,7 +223,7 @@ impl Show {
         out: &mut dyn Write,
         mut beside: Beside<'_>,
     ) -> std::result::Result<(), Stop> {
-        self.view.write_header(out)?;
+        self.judge.view.write_header(out)?;
         if args.follow {
             self.follow(source, out, &mut beside)
         } else if args.sort {
@@ -205,6 +245,10 @@ impl Show {
             Start::First => {}
             Start::At(position) => reader.seek(position),
             Start::End => return Ok(()),
+        }
+        if reader.bytes_left()? >= SHARED_BYTES_LEAST {
+            self.matched += crew::show(&mut reader, &self.judge, out, &mut self.unread)?;
+            return Ok(());
         }
         while let Some(item) = reader.next_item()? {
             self.take(item, out)?;
@@ -244,7 +288,7 @@ impl Show {
                 continue;
             };
             match line.record() {
-                Ok(record) if self.filter.matches(&record) => {
+                Ok(record) if self.judge.filter.matches(&record) => {
                     kept.push((record.timestamp, line.bytes().into()));
                 }
                 Ok(_) => {}
@@ -265,7 +309,7 @@ impl Show {
         }
         for (_, line) in &kept {
             if let Ok(record) = Record::parse(line) {
-                self.view.write(out, line, &record)?;
+                self.judge.view.write(out, line, &record)?;
                 self.matched += 1;
             }
         }
@@ -303,30 +347,15 @@ impl Show {
     }
 
     fn take(&mut self, item: Item<'_>, out: &mut dyn Write) -> std::result::Result<(), Stop> {
-        let Some(line) = self.unread.take(item) else {
-            return Ok(());
-        };
-        // Most lines are passed over, or shown as they stand, without taking them apart.
-        match Glance::at(line.bytes()).and_then(|glance| self.filter.judge(&glance)) {
-            Some(false) => return Ok(()),
-            Some(true) if self.view.is_verbatim() => {
-                self.view.write_verbatim(out, line.bytes())?;
-                self.matched += 1;
-                return Ok(());
-            }
-            Some(true) | None => {}
-        }
-        match line.record() {
-            Ok(record) if self.filter.matches(&record) => {
-                self.view.write(out, line.bytes(), &record)?;
-                self.matched += 1;
-            }
-            Ok(_) => {}
-            Err(damage) => self.unread.add(damage),
+        if self.judge.take(item, out, &mut self.unread)? {
+            self.matched += 1;
         }
         Ok(())
     }
 }
+
+/// From this size on several threads share the work: below it one is done in a few milliseconds.
+const SHARED_BYTES_LEAST: u64 = 4 << 20;
 
 /// One write for a few hundred records.
 const BUFFER_BYTES: usize = 64 * 1024;

@@ -52,6 +52,19 @@ impl Unread {
         }
     }
 
+    /// Adds what came later, and leaves nothing behind.
+    pub(super) fn append(&mut self, later: &mut Self) {
+        let later = std::mem::take(later);
+        self.lines += later.lines;
+        self.segments += later.segments;
+        self.denied += later.denied;
+        let room = |kept: usize| Self::EXAMPLES_MAX.saturating_sub(kept);
+        let examples = later.examples.into_iter().take(room(self.examples.len()));
+        self.examples.extend(examples);
+        let notices = later.notices.into_iter().take(room(self.notices.len()));
+        self.notices.extend(notices);
+    }
+
     /// Tells whether the system did not let us read something that is there.
     pub(super) fn is_denied(&self) -> bool {
         self.denied > 0
