@@ -19,6 +19,7 @@ mod policy;
 mod profiles;
 mod record;
 mod report;
+mod row;
 mod rules;
 mod run;
 mod sanitize;

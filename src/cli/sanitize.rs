@@ -10,6 +10,32 @@ use crate::encode::is_unsafe_to_show;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sanitized<'a>(pub(crate) &'a str);
 
+/// Adds a text with everything unsafe escaped, as [`Sanitized`] shows it.
+pub(crate) fn push_sanitized(out: &mut String, text: &str) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        out.push_str(text);
+    } else {
+        // Writing to memory does not fail.
+        let _written = write!(out, "{}", Sanitized(text));
+    }
+}
+
+/// Adds a text as [`Quoted`] shows it.
+pub(crate) fn push_quoted(out: &mut String, text: &str) {
+    let is_plain = |byte: u8| {
+        matches!(byte, b'!'..=b'~')
+            && !matches!(
+                byte,
+                b'"' | b'\'' | b'\\' | b'=' | b',' | b'{' | b'}' | b'[' | b']'
+            )
+    };
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        out.push_str(text);
+    } else {
+        let _written = write!(out, "{}", Quoted(text));
+    }
+}
+
 /// Shows bytes that may not even be text, escaped and cut to 200 characters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);

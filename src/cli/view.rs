@@ -1,6 +1,7 @@
 //! How a record looks. Values from records reach the output only through `sanitize`, except where the
 //! output is no terminal and its format has rules of its own: JSON (the line as stored) and CSV.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -8,9 +9,11 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use time::{OffsetDateTime, UtcOffset};
 
+use super::row::Row;
 use super::sanitize::{Quoted, SafeJson, Sanitized};
 use super::screen::{Colour, Sink};
 use super::time::Zone;
+use crate::record::glance::Glance;
 use crate::record::{Level, Properties, Record, format_timestamp};
 
 /// A format of records.
@@ -37,12 +40,29 @@ pub(crate) struct View {
 
 /// The styles of the parts of a record; all plain where there is no colour.
 #[derive(Debug, Clone, Copy, Default)]
-struct Styles {
-    time: Style,
-    target: Style,
-    event: Style,
-    key: Style,
-    levels: [Style; 5],
+pub(super) struct Styles {
+    pub(super) time: Paint,
+    pub(super) target: Paint,
+    pub(super) event: Paint,
+    pub(super) key: Paint,
+    levels: [Paint; 5],
+}
+
+/// A style, or none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Paint(Style);
+
+impl Paint {
+    /// Adds what is painted so.
+    pub(super) fn push(self, out: &mut String, push: impl FnOnce(&mut String)) {
+        if self.0.is_plain() {
+            return push(out);
+        }
+        // Writing to memory does not fail.
+        let _written = fmt::Write::write_fmt(out, format_args!("{}", self.0));
+        push(out);
+        let _written = fmt::Write::write_fmt(out, format_args!("{:#}", self.0));
+    }
 }
 
 impl Styles {
@@ -51,22 +71,22 @@ impl Styles {
         match colour {
             Colour::Off => Self::default(),
             Colour::On => Self {
-                time: Style::new().dimmed(),
-                target: AnsiColor::Cyan.on_default(),
-                event: Style::new().bold(),
-                key: Style::new().dimmed(),
+                time: Paint(Style::new().dimmed()),
+                target: Paint(AnsiColor::Cyan.on_default()),
+                event: Paint(Style::new().bold()),
+                key: Paint(Style::new().dimmed()),
                 levels: [
-                    AnsiColor::Magenta.on_default(),
-                    AnsiColor::Blue.on_default(),
-                    AnsiColor::Green.on_default(),
-                    bold(AnsiColor::Yellow),
-                    bold(AnsiColor::Red),
+                    Paint(AnsiColor::Magenta.on_default()),
+                    Paint(AnsiColor::Blue.on_default()),
+                    Paint(AnsiColor::Green.on_default()),
+                    Paint(bold(AnsiColor::Yellow)),
+                    Paint(bold(AnsiColor::Red)),
                 ],
             },
         }
     }
 
-    fn level(&self, level: Level) -> Style {
+    pub(super) fn level(&self, level: Level) -> Paint {
         let [trace, debug, info, warn, error] = self.levels;
         match level {
             Level::Trace => trace,
@@ -122,46 +142,43 @@ impl View {
         self.write_json(out, line)
     }
 
-    fn write_short(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
-        let Styles {
-            time,
-            target,
-            event,
-            ..
-        } = self.styles;
-        let level = self.styles.level(record.level);
-        write!(
-            out,
-            "{time}{}{time:#} {level}{:<5}{level:#} {target}{}{target:#}",
-            self.time_of(record),
-            record.level,
-            Sanitized(&record.target)
-        )?;
-        let separator = match (&record.event, &record.message) {
-            (Some(_), Some(_)) => ":",
-            (_, _) => "",
+    /// Writes a record of which a glance at its line tells all that is shown, and tells whether it did.
+    pub(crate) fn write_at_a_glance(
+        &self,
+        out: &mut dyn Write,
+        glance: &Glance<'_>,
+    ) -> io::Result<bool> {
+        match self.format {
+            Format::Short => {}
+            Format::Pretty | Format::Json | Format::Csv => return Ok(false),
+        }
+        let time = if self.zone == Zone::UTC {
+            Some(Cow::Borrowed(glance.timestamp))
+        } else {
+            let time = glance.time();
+            time.map(|time| Cow::Owned(ShownTime(self.zone.show(time)).to_string()))
         };
-        if let Some(name) = &record.event {
-            write!(out, " {event}{}{event:#}{separator}", Sanitized(name))?;
+        match time.and_then(|time| Row::of_glance(glance, time)) {
+            Some(row) => self.write_row(out, &row).map(|()| true),
+            None => Ok(false),
         }
-        if let Some(message) = &record.message {
-            write!(out, " {}", Sanitized(message))?;
-        }
-        if !record.properties.is_empty() {
-            write!(out, " {}", self.pairs(&record.properties))?;
-        }
-        for span in &record.spans {
-            write!(out, " {}", Quoted(&span.name))?;
-            if !span.properties.is_empty() {
-                write!(out, "{{{}}}", self.pairs(&span.properties))?;
-            }
-        }
-        writeln!(out)
+    }
+
+    fn write_short(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+        let time = self.time_of(record).to_string();
+        self.write_row(out, &Row::of_record(record, time.into()))
+    }
+
+    fn write_row(&self, out: &mut dyn Write, row: &Row<'_>) -> io::Result<()> {
+        let mut line = String::with_capacity(LINE_BYTES);
+        row.push(&mut line, &self.styles);
+        line.push('\n');
+        out.write_all(line.as_bytes())
     }
 
     fn write_pretty(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
-        let Styles { time, target, .. } = self.styles;
-        let level = self.styles.level(record.level);
+        let (Paint(time), Paint(target)) = (self.styles.time, self.styles.target);
+        let Paint(level) = self.styles.level(record.level);
         writeln!(
             out,
             "{time}{}{time:#} {level}{}{level:#} {target}{}{target:#}",
@@ -199,7 +216,7 @@ impl View {
         name: &str,
         value: &dyn fmt::Display,
     ) -> io::Result<()> {
-        let key = self.styles.key;
+        let Paint(key) = self.styles.key;
         writeln!(out, "  {key}{name:<10}{key:#} {value}")
     }
 
@@ -212,7 +229,7 @@ impl View {
         if properties.is_empty() {
             return Ok(());
         }
-        let key = self.styles.key;
+        let Paint(key) = self.styles.key;
         writeln!(out, "  {title}")?;
         for (name, value) in properties.iter() {
             write!(out, "    {key}{}{key:#} = ", Sanitized(name))?;
@@ -281,30 +298,6 @@ impl View {
     fn time_of(&self, record: &Record) -> impl fmt::Display {
         ShownTime(self.zone.show(record.timestamp))
     }
-
-    fn pairs<'a>(&self, properties: &'a Properties) -> Pairs<'a> {
-        Pairs {
-            properties,
-            key: self.styles.key,
-        }
-    }
-}
-
-/// Properties on one line.
-struct Pairs<'a> {
-    properties: &'a Properties,
-    key: Style,
-}
-
-impl fmt::Display for Pairs<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = self.key;
-        for (index, (name, value)) in self.properties.iter().enumerate() {
-            let space = if index == 0 { "" } else { " " };
-            write!(f, "{space}{key}{}={key:#}{}", Quoted(name), Shown(value))?;
-        }
-        Ok(())
-    }
 }
 
 /// A value on one line.
@@ -356,6 +349,9 @@ impl fmt::Display for ShownTime {
         )
     }
 }
+
+/// What most records take on one line.
+const LINE_BYTES: usize = 512;
 
 const CSV_HEADER: [&str; 10] = [
     "timestamp",

@@ -271,7 +271,7 @@ fn sought<'a>(glance: &Glance<'a>, name: &str) -> Sought<'a> {
         sought @ (Sought::Found(_) | Sought::Unsure) => return sought,
     }
     let mut last = Sought::Absent;
-    for properties in glance.spans.properties() {
+    for (_, properties) in glance.spans.iter() {
         match properties.get(name) {
             Sought::Absent => {}
             found @ Sought::Found(_) => last = found,

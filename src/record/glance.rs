@@ -6,6 +6,9 @@
 //! each line were parsed. What is written in any other way, even if it is a record, it leaves to
 //! [`Record::parse`](super::Record::parse).
 
+#[cfg(feature = "cli")]
+use std::borrow::Cow;
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -49,6 +52,23 @@ pub(crate) struct Object<'a>(&'a str);
 pub(crate) struct Spans<'a>(&'a str);
 
 impl<'a> Text<'a> {
+    /// Takes the text of a JSON string, given with its quotes.
+    #[cfg(feature = "cli")]
+    pub(crate) fn quoted(json: &'a str) -> Option<Self> {
+        Some(Self(json.strip_prefix('"')?.strip_suffix('"')?))
+    }
+
+    /// Returns the text that it stands for.
+    #[cfg(feature = "cli")]
+    pub(crate) fn decoded(self) -> Option<Cow<'a, str>> {
+        match self.plain() {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => serde_json::from_str(&format!("\"{}\"", self.0))
+                .ok()
+                .map(Cow::Owned),
+        }
+    }
+
     /// Returns the text, where it stands in the line as it is; nothing where something is escaped.
     pub(crate) fn plain(self) -> Option<&'a str> {
         (!self.0.as_bytes().contains(&b'\\')).then_some(self.0)
@@ -56,31 +76,29 @@ impl<'a> Text<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// Returns the last value of that name, as JSON. The name has no character that JSON escapes.
-    ///
-    /// Nothing is found for sure only where no name holds an escape: then it says so.
-    pub(crate) fn get(self, name: &str) -> Sought<'a> {
+    /// Walks over names and values, each value as JSON.
+    pub(crate) fn members(self) -> impl Iterator<Item = (Text<'a>, &'a str)> {
         let mut cursor = Cursor::new(self.0);
-        let mut sought = Sought::Absent;
-        while !cursor.is_at_end() {
-            let Some(key) = cursor.quoted() else {
-                return Sought::Unsure;
-            };
-            let Some(()) = cursor.byte(b':') else {
-                return Sought::Unsure;
-            };
+        std::iter::from_fn(move || {
+            let name = cursor.quoted()?;
+            cursor.byte(b':')?;
             let start = cursor.at;
-            let Some(()) = cursor.value(0) else {
-                return Sought::Unsure;
-            };
-            match key.plain() {
-                Some(key) if key == name => {
-                    sought = Sought::Found(self.0.get(start..cursor.at).unwrap_or_default());
-                }
+            cursor.value(0)?;
+            let json = self.0.get(start..cursor.at)?;
+            let _comma = cursor.byte(b',');
+            Some((name, json))
+        })
+    }
+
+    /// Finds the last value of that name, as JSON.
+    pub(crate) fn get(self, name: &str) -> Sought<'a> {
+        let mut sought = Sought::Absent;
+        for (own, json) in self.members() {
+            match own.plain() {
+                Some(own) if own == name => sought = Sought::Found(json),
                 Some(_) => {}
                 None => return Sought::Unsure,
             }
-            let _comma = cursor.byte(b',');
         }
         sought
     }
@@ -98,13 +116,13 @@ pub(crate) enum Sought<'a> {
 }
 
 impl<'a> Spans<'a> {
-    /// Returns the properties of each span, from the root to the leaf.
-    pub(crate) fn properties(self) -> impl Iterator<Item = Object<'a>> {
+    /// Walks over the spans' names and properties, from the root to the leaf.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (Text<'a>, Object<'a>)> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
-            let (_, properties) = cursor.span()?;
+            let span = cursor.span()?;
             let _comma = cursor.byte(b',');
-            Some(properties)
+            Some(span)
         })
     }
 }
@@ -482,7 +500,7 @@ mod tests {
                 Sought::Unsure => {}
             }
         }
-        prop_assert_eq!(glance.spans.properties().count(), record.spans.len());
+        prop_assert_eq!(glance.spans.iter().count(), record.spans.len());
         Ok(())
     }
 
@@ -495,8 +513,8 @@ mod tests {
         assert_eq!(glance.properties.get("id"), Sought::Absent);
         let spans: Vec<_> = glance
             .spans
-            .properties()
-            .map(|span| span.get("id"))
+            .iter()
+            .map(|(_, span)| span.get("id"))
             .collect();
         assert_eq!(spans, [Sought::Found("7"), Sought::Absent]);
         agree(LINE).unwrap();

@@ -193,13 +193,16 @@ impl Judge {
             return Ok(false);
         };
         // Most lines are passed over, or shown as they stand, without taking them apart.
-        match Glance::at(line.bytes()).and_then(|glance| self.filter.judge(&glance)) {
-            Some(false) => return Ok(false),
-            Some(true) if self.view.is_verbatim() => {
-                self.view.write_verbatim(out, line.bytes())?;
-                return Ok(true);
+        if let Some(glance) = Glance::at(line.bytes()) {
+            match self.filter.judge(&glance) {
+                Some(false) => return Ok(false),
+                Some(true) if self.view.is_verbatim() => {
+                    self.view.write_verbatim(out, line.bytes())?;
+                    return Ok(true);
+                }
+                Some(true) if self.view.write_at_a_glance(out, &glance)? => return Ok(true),
+                Some(true) | None => {}
             }
-            Some(true) | None => {}
         }
         match line.record() {
             Ok(record) if self.filter.matches(&record) => {
