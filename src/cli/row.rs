@@ -57,13 +57,20 @@ impl<'a> Row<'a> {
 
     /// Takes the parts of a line, unless a name stands twice in it, which parsing sorts out.
     pub(super) fn of_glance(glance: &Glance<'a>, time: Cow<'a, str>) -> Option<Self> {
+        let (mut event, mut message) = (None, None);
+        if let Some(text) = glance.event {
+            event = Some(text.decoded()?);
+        }
+        if let Some(text) = glance.message {
+            message = Some(text.decoded()?);
+        }
         let spans = glance.spans.iter();
         Some(Self {
             time,
             level: glance.level,
             target: glance.target.decoded()?,
-            event: decoded(glance.event)?,
-            message: decoded(glance.message)?,
+            event,
+            message,
             properties: pairs_at(glance.properties)?,
             spans: spans
                 .map(|(name, properties)| Some((name.decoded()?, pairs_at(properties)?)))
@@ -111,18 +118,6 @@ impl<'a> Row<'a> {
                 out.push('}');
             }
         }
-    }
-}
-
-/// Returns a text where there is one; nothing if it cannot be decoded.
-#[expect(
-    clippy::option_option,
-    reason = "an event or message that is not there is no failure"
-)]
-fn decoded(text: Option<Text<'_>>) -> Option<Option<Cow<'_, str>>> {
-    match text {
-        None => Some(None),
-        Some(text) => text.decoded().map(Some),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Which records somebody wants to see: a pure function of a record. Everything that a filter names must
-//! hold. Who reads the records is `reader`; how its parts are spelled on a command line is told by their
+//! Which records somebody wants to see: a pure function of a record, or of a line that holds one. Everything
+//! that a filter names must hold. Who reads the lines is `reader`; how its parts are spelled on a command line is told by their
 //! `FromStr`.
 
 mod term;
@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 pub use term::Term;
 
 use crate::error::{Error, Result};
+use crate::reader::{Damage, Line};
 use crate::record::glance::Glance;
 use crate::record::{Level, Properties, Record};
 
@@ -142,6 +143,18 @@ impl Filter {
             && until.is_none()
             && grep.is_none()
             && terms.is_empty()
+    }
+
+    /// Tells whether the record in a line passes, without taking the line apart where a glance at it tells.
+    ///
+    /// # Errors
+    ///
+    /// The line is damage if it is no record after all.
+    pub fn passes(&self, line: &Line<'_>) -> std::result::Result<bool, Damage> {
+        match Glance::at(line.bytes()).and_then(|glance| self.judge(&glance)) {
+            Some(passes) => Ok(passes),
+            None => Ok(self.matches(&line.record()?)),
+        }
     }
 
     /// Tells whether a record passes, as far as a glance at its line tells; nothing where only its values do.

@@ -107,8 +107,11 @@ impl Term {
 
     /// Tells whether the condition holds for a record, as far as a glance at its line tells.
     pub(super) fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
-        let found = self.key.glimpse(glance)?;
-        Some(found.is_some_and(|found| self.test.holds(&found)))
+        match self.key.glimpse(glance) {
+            Glimpse::Found(found) => Some(self.test.holds(&found)),
+            Glimpse::Absent => Some(false),
+            Glimpse::Unsure => None,
+        }
     }
 }
 
@@ -240,27 +243,42 @@ impl Key {
         }
     }
 
-    /// Finds the value where it stands in a line: nothing if only parsing tells, and in it nothing if there
-    /// is no such value.
-    fn glimpse<'a>(&self, glance: &Glance<'a>) -> Option<Option<Found<'a>>> {
-        let text = |text: Text<'a>| Some(Some(Found::Text(text.plain()?.into())));
+    /// Finds the value where it stands in a line.
+    fn glimpse<'a>(&self, glance: &Glance<'a>) -> Glimpse<'a> {
+        let text =
+            |text: Text<'a>| Glimpse::sure(text.plain().map(|text| Found::Text(text.into())));
+        let optional = |found: Option<Text<'a>>| found.map_or(Glimpse::Absent, text);
         match self {
-            Self::Timestamp => Some(Some(Found::Time(glance.time()?))),
-            Self::Level => Some(Some(Found::Level(glance.level))),
+            Self::Timestamp => Glimpse::sure(glance.time().map(Found::Time)),
+            Self::Level => Glimpse::Found(Found::Level(glance.level)),
             Self::Source => text(glance.source),
             Self::Target => text(glance.target),
-            Self::Event => glance.event.map_or(Some(None), text),
-            Self::Message => glance.message.map_or(Some(None), text),
-            Self::Session => Some(Some(Found::Text(glance.session.into()))),
-            Self::Seq => Some(Some(Found::Number(Number::Integer(glance.seq.into())))),
+            Self::Event => optional(glance.event),
+            Self::Message => optional(glance.message),
+            Self::Session => Glimpse::Found(Found::Text(glance.session.into())),
+            Self::Seq => Glimpse::Found(Found::Number(Number::Integer(glance.seq.into()))),
             Self::Property(name) => match sought(glance, name) {
-                Sought::Found(json) => Some(Some(Found::of_json(json)?)),
+                Sought::Found(json) => Glimpse::sure(Found::of_json(json)),
                 // A dot may lead into an object.
-                Sought::Absent if name.contains('.') => None,
-                Sought::Absent => Some(None),
-                Sought::Unsure => None,
+                Sought::Absent if name.contains('.') => Glimpse::Unsure,
+                Sought::Absent => Glimpse::Absent,
+                Sought::Unsure => Glimpse::Unsure,
             },
         }
+    }
+}
+
+/// What a glance at a line tells of a value.
+enum Glimpse<'a> {
+    Found(Found<'a>),
+    Absent,
+    /// Only parsing tells.
+    Unsure,
+}
+
+impl<'a> Glimpse<'a> {
+    fn sure(found: Option<Found<'a>>) -> Self {
+        found.map_or(Self::Unsure, Self::Found)
     }
 }
 

@@ -144,14 +144,20 @@ impl<'a> Glance<'a> {
         let source = cursor.quoted()?;
         cursor.literal(",\"target\":")?;
         let target = cursor.quoted()?;
-        let event = cursor.optional(",\"event\":", Cursor::quoted)?;
-        let message = cursor.optional(",\"message\":", Cursor::quoted)?;
+        let (mut event, mut message) = (None, None);
+        cursor.optional(",\"event\":", Cursor::quoted, &mut event)?;
+        cursor.optional(",\"message\":", Cursor::quoted, &mut message)?;
         cursor.literal(",\"session\":\"")?;
         let session = cursor.uuid()?;
         cursor.literal("\",\"seq\":")?;
         let seq = cursor.seq()?;
-        let properties = cursor.optional(",\"properties\":", |cursor| cursor.object(0))?;
-        let spans = cursor.optional(",\"spans\":", Cursor::spans)?;
+        let (mut properties, mut spans) = (None, None);
+        cursor.optional(
+            ",\"properties\":",
+            |cursor| cursor.object(0),
+            &mut properties,
+        )?;
+        cursor.optional(",\"spans\":", Cursor::spans, &mut spans)?;
         cursor.byte(b'}')?;
         cursor.is_at_end().then_some(Self {
             timestamp,
@@ -207,11 +213,12 @@ impl<'a> Cursor<'a> {
         &mut self,
         key: &str,
         read: impl FnOnce(&mut Self) -> Option<T>,
-    ) -> Option<Option<T>> {
-        match self.literal(key) {
-            Some(()) => read(self).map(Some),
-            None => Some(None),
+        found: &mut Option<T>,
+    ) -> Option<()> {
+        if self.literal(key).is_some() {
+            *found = Some(read(self)?);
         }
+        Some(())
     }
 
     fn take(&mut self, bytes: usize) -> Option<&'a str> {
@@ -430,7 +437,12 @@ impl<'a> Cursor<'a> {
     fn span(&mut self) -> Option<(Text<'a>, Object<'a>)> {
         self.literal("{\"name\":")?;
         let name = self.quoted()?;
-        let properties = self.optional(",\"properties\":", |cursor| cursor.object(0))?;
+        let mut properties = None;
+        self.optional(
+            ",\"properties\":",
+            |cursor| cursor.object(0),
+            &mut properties,
+        )?;
         self.byte(b'}')?;
         Some((name, properties.unwrap_or_default()))
     }

@@ -167,3 +167,151 @@ const BATCH_ITEMS_MAX: usize = 4096;
 
 /// How many batches each thread may be ahead: one that it works on, one that waits, one that is written.
 const BATCHES_PER_THREAD: usize = 3;
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests write the directory by hand"
+)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cli::screen::{Colour, Sink};
+    use crate::cli::time::Zone;
+    use crate::cli::view::{Format, View};
+    use crate::filter::Filter;
+    use crate::record::Record;
+    use crate::record::glance::Glance;
+    use crate::store::segment::SegmentNumber;
+
+    /// What is shown, how much of it, and what is said of the rest.
+    type Told = (String, u64, String);
+
+    fn told(shown: &[u8], matched: u64, unread: &Unread) -> Told {
+        let mut said = Vec::new();
+        unread.tell(&mut said);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(shown), matched, text(&said))
+    }
+
+    /// Every line is parsed, one after the other.
+    fn slowly(mut reader: Reader, judge: &Judge) -> Told {
+        let (mut shown, mut matched, mut unread) = (Vec::new(), 0, Unread::default());
+        while let Some(item) = reader.next_item().unwrap() {
+            let Some(line) = unread.take(item) else {
+                continue;
+            };
+            match line.record() {
+                Ok(record) if judge.filter.matches(&record) => {
+                    judge.view.write(&mut shown, line.bytes(), &record).unwrap();
+                    matched += 1;
+                }
+                Ok(_) => {}
+                Err(damage) => unread.add(damage),
+            }
+        }
+        told(&shown, matched, &unread)
+    }
+
+    fn quickly(mut reader: Reader, judge: &Judge) -> Told {
+        let (mut shown, mut unread) = (Vec::new(), Unread::default());
+        let matched = show(&mut reader, judge, &mut shown, &mut unread).unwrap();
+        told(&shown, matched, &unread)
+    }
+
+    fn line(seq: usize) -> String {
+        let level = ["INFO", "WARN", "ERROR"]
+            .into_iter()
+            .cycle()
+            .nth(seq)
+            .unwrap();
+        format!(
+            r#"{{"timestamp":"2026-11-21T08:15:30.{seq:06}Z","level":"{level}","source":"s","target":"app::net","event":"command","message":"say \"hi\" \u001b","session":"01936f0e-0000-7000-8000-000000000000","seq":{seq},"properties":{{"n":{seq},"ratio":0.5,"a.b":"x","nested":{{"deep":[{seq}]}},"text":"\u00e4"}},"spans":[{{"name":"root","properties":{{"id":{}}}}},{{"name":"leaf"}}]}}"#,
+            seq % 7,
+        ) + "\n"
+    }
+
+    fn filters() -> Vec<Filter> {
+        let with = |term: &str| Filter::new().term(term.parse().unwrap());
+        vec![
+            Filter::new(),
+            Filter::new().levels("error".parse().unwrap()),
+            Filter::new().event("command").target("app"),
+            Filter::new().grep("hi").unwrap(),
+            with("n>20"),
+            with("n!=3"),
+            with("id=3"),
+            with("a.b=x"),
+            with("nested.deep.0=5"),
+            with("ratio<1"),
+            with("text=ä"),
+            with("message~hi"),
+            with("absent!=1"),
+            with("timestamp>=2026-11-21T08:15:30.000010Z"),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        /// Whatever happened to the files, looking quickly tells what looking slowly does.
+        #[test]
+        fn quick_and_slow_reading_tell_the_same_of_any_damage(
+            counts in proptest::collection::vec(0..60_usize, 1..4),
+            blows in proptest::collection::vec((0..30_000_usize, 0..6_u8, 0..200_usize), 0..12),
+            which in 0..14_usize,
+            format in prop::sample::select(vec![Format::Json, Format::Short, Format::Pretty, Format::Csv]),
+        ) {
+            let home = tempfile::tempdir().unwrap();
+            for (index, count) in counts.iter().enumerate() {
+                let mut bytes: Vec<u8> = (0..*count).flat_map(|seq| line(seq).into_bytes()).collect();
+                for (at, kind, length) in &blows {
+                    let at = at % bytes.len().max(1);
+                    let end = (at + length).min(bytes.len());
+                    match kind {
+                        0 => drop(bytes.drain(at..end)),
+                        1 => bytes[at..end].fill(0),
+                        2 => bytes[at..end].fill(b'x'),
+                        3 => bytes[at..end].fill(0xff),
+                        4 => bytes[at..end].fill(b'\n'),
+                        _ => bytes.truncate(end),
+                    }
+                }
+                // A gap between the segments, now and then.
+                let number = index as u64 * (1 + u64::from(blows.len() > 9)) + 1;
+                let name = SegmentNumber::new(number).unwrap().file_name();
+                std::fs::write(home.path().join(name), bytes).unwrap();
+            }
+            let judge = Judge {
+                view: View::new(format, Zone::UTC, Sink::Pipe, Colour::Off),
+                filter: filters().swap_remove(which),
+            };
+            let open = || Reader::open(home.path()).unwrap();
+            prop_assert_eq!(quickly(open(), &judge), slowly(open(), &judge));
+        }
+    }
+
+    #[test]
+    fn the_lines_of_this_test_are_records_that_a_glance_takes() {
+        let line = line(1);
+        let line = line.trim_end().as_bytes();
+        assert!(Record::parse(line).is_ok());
+        assert!(Glance::at(line).is_some());
+    }
+
+    #[test]
+    fn more_lines_than_all_batches_hold_come_in_their_order() {
+        let home = tempfile::tempdir().unwrap();
+        let text: String = (0..20_000).map(line).collect();
+        let name = SegmentNumber::FIRST.file_name();
+        std::fs::write(home.path().join(name), &text).unwrap();
+        let judge = Judge {
+            view: View::new(Format::Json, Zone::UTC, Sink::Pipe, Colour::Off),
+            filter: Filter::new(),
+        };
+        let (shown, matched, said) = quickly(Reader::open(home.path()).unwrap(), &judge);
+        assert_eq!((matched, said.as_str()), (20_000, ""));
+        assert!(shown == text);
+    }
+}

@@ -90,18 +90,7 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
             "these were the last {count} records; `-n all` shows every one"
         ));
     }
-    let is_nothing = show.matched == 0 && !is_reader_gone;
-    if is_nothing && screen.sink == Sink::Terminal {
-        screen.say(format_args!("nothing matched"));
-    }
-    // Damage is for others to judge; that the system did not let us read is a failure of ours.
-    Ok(if show.unread.is_denied() {
-        Exit::Failed
-    } else if args.exit_status && is_nothing {
-        Exit::NothingMatched
-    } else {
-        Exit::Done
-    })
+    Ok(show.exit(args, is_reader_gone, screen))
 }
 
 /// Where the records come from.
@@ -142,10 +131,7 @@ fn start_of(args: &ShowArgs, directory: &Path, filter: &Filter, lines: Lines) ->
     let mut left = count;
     while let Some(item) = reverse.next_item() {
         let Item::Line(line) = item else { continue };
-        let judged = Glance::at(line.bytes()).and_then(|glance| filter.judge(&glance));
-        let passes =
-            judged.unwrap_or_else(|| line.record().is_ok_and(|record| filter.matches(&record)));
-        if passes {
+        if filter.passes(&line).unwrap_or(false) {
             left -= 1;
             if left == 0 {
                 return Ok(Start::At(line.position()));
@@ -219,6 +205,22 @@ impl Judge {
 }
 
 impl Show {
+    /// Says how it ended.
+    fn exit(&self, args: &ShowArgs, is_reader_gone: bool, screen: &mut Screen<'_>) -> Exit {
+        let is_nothing = self.matched == 0 && !is_reader_gone;
+        if is_nothing && screen.sink == Sink::Terminal {
+            screen.say(format_args!("nothing matched"));
+        }
+        // Damage is for others to judge; that the system did not let us read is a failure of ours.
+        if self.unread.is_denied() {
+            Exit::Failed
+        } else if args.exit_status && is_nothing {
+            Exit::NothingMatched
+        } else {
+            Exit::Done
+        }
+    }
+
     fn run(
         &mut self,
         args: &ShowArgs,
