@@ -88,7 +88,13 @@ impl Outlet {
         }
     }
 
-    /// Tells whether there is any use in making frames.
+    /// Tells whether anybody looks at what is offered, be it to refuse it. The gate is another question: it
+    /// opens a moment after consent was given, and what is not asked of `tracing` need not wait for that.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.echo == Echo::Shown || self.recorder().is_some()
+    }
+
+    /// Tells whether there is any use in making frames of events.
     pub(crate) fn is_open(&self) -> bool {
         self.echo == Echo::Shown || self.recorder().is_some_and(Recorder::is_gate_open)
     }
@@ -130,8 +136,8 @@ impl Outlet {
 
     /// Takes a draft, as the application's own or as a record that localtel writes on its behalf.
     pub(crate) fn record(&self, draft: &Draft, own: Own) -> Offer {
-        if !self.is_open() {
-            return self.refuse();
+        if !self.is_listening() {
+            return Offer::Refused;
         }
         let micros = clock::micros_since_epoch();
         let mut frame = Vec::new();

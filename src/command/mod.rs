@@ -27,7 +27,7 @@ impl Telemetry {
     /// Starts to measure a command, named by its path: `ticloud-project-list`. See [`Command`].
     pub fn command(&self, path: impl Into<String>) -> Command<'_> {
         let outlet = self.outlet();
-        if outlet.recorder().is_none() && !outlet.is_open() {
+        if !outlet.is_listening() {
             return Command {
                 telemetry: self,
                 measured: None,
@@ -68,7 +68,7 @@ impl Telemetry {
         application: &clap::Command,
         matches: &clap::ArgMatches,
     ) -> Command<'_> {
-        if self.outlet().recorder().is_none() && !self.outlet().is_open() {
+        if !self.outlet().is_listening() {
             return self.command("");
         }
         let words = crate::environment::words_of_process();

@@ -279,7 +279,7 @@ impl Reporter {
 
     /// Records a report, on a claim where there is one: then the report before is the one before the claim.
     fn record_report(&self, claim: Option<&Claim>) -> Offer {
-        if !self.outlet.is_open() || !self.outlet.admits_on_behalf(REPORT) {
+        if !self.outlet.is_listening() || !self.outlet.admits_on_behalf(REPORT) {
             return self.outlet.refuse();
         }
         let mut learnt = self.learn();
