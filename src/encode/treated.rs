@@ -42,39 +42,35 @@ fn clean(out: &mut Vec<u8>, start: usize, bytes_max: usize, policy: &InForce) {
     let value = serde_json::from_slice(written);
     out.truncate(start);
     match value {
-        Ok(value) => push_json(out, &cleaned(value, policy), bytes_max, JSON_DEPTH_MAX),
+        Ok(value) => {
+            let value = cleaned(value, bytes_max, policy);
+            push_json(out, &value, bytes_max, JSON_DEPTH_MAX);
+        }
         Err(_) => push_string(out, MASKED, bytes_max),
     }
 }
 
-fn cleaned(value: Value, policy: &InForce) -> Value {
+fn cleaned(value: Value, bytes_max: usize, policy: &InForce) -> Value {
     match value {
-        Value::String(text) => Value::String(policy.clean(&text).into_owned()),
+        Value::String(text) => Value::String(policy.clean(&text, bytes_max).into_owned()),
         Value::Array(values) => values
             .into_iter()
-            .map(|value| cleaned(value, policy))
+            .map(|value| cleaned(value, bytes_max, policy))
             .collect(),
         Value::Object(values) => values
             .into_iter()
             .map(|(name, value)| {
-                let value = if policy.is_secret(&name) && !is_empty(&value) {
-                    Value::from(SECRET)
-                } else {
-                    cleaned(value, policy)
+                let value = match value {
+                    Value::String(text) if !text.is_empty() && policy.is_secret(&name) => {
+                        Value::from(SECRET)
+                    }
+                    Value::Number(_) if policy.is_secret(&name) => Value::from(SECRET),
+                    value => cleaned(value, bytes_max, policy),
                 };
-                (policy.clean(&name).into_owned(), value)
+                (policy.clean(&name, bytes_max).into_owned(), value)
             })
             .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
-    }
-}
-
-/// Tells whether a value says no more than that there is none.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(_) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
     }
 }
 

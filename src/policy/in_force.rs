@@ -121,9 +121,11 @@ impl InForce {
         self.secrets.may_find_in(text)
     }
 
-    /// Masks the secrets in a text.
-    pub(crate) fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        self.secrets.mask(text)
+    /// Masks the secrets in a text of which at most so many bytes are kept. It is cut where that many bytes
+    /// of it end, not of what is left of it: masks shorten a text, and behind them would stand the beginning
+    /// of a secret of which not enough was seen to know it.
+    pub(crate) fn clean<'t>(&self, text: &'t str, bytes_max: usize) -> Cow<'t, str> {
+        self.secrets.mask_up_to(text, bytes_max)
     }
 
     /// Returns what takes a value's place: equal for equal values of this installation, and worthless

@@ -104,6 +104,16 @@ impl Secrets {
         Cow::Owned(apply(&findings, text))
     }
 
+    /// Masks what is found in a plain text of which at most so many bytes are kept: a longer one is cut and
+    /// ends in `…`, and a secret across the cut is masked whole.
+    pub(crate) fn mask_up_to<'t>(&self, text: &'t str, bytes_max: usize) -> Cow<'t, str> {
+        if text.len() <= bytes_max {
+            return self.mask(text);
+        }
+        let (findings, kept) = within(self.findings(text), text, bytes_max);
+        Cow::Owned(apply(&findings, kept) + "…")
+    }
+
     /// Lists what is found in plain text, in order and without overlap.
     ///
     /// What was found is looked at once more in its masked form: a mark ends what before went on, as a
@@ -185,6 +195,16 @@ impl Secrets {
             Anchor::User => self.user.as_ref().is_some_and(|user| user.may_be(text, at)),
         }
     }
+}
+
+/// Returns the findings that begin within so many bytes, and that much of the text, or a finding's end.
+fn within(mut findings: Vec<Finding>, text: &str, bytes_max: usize) -> (Vec<Finding>, &str) {
+    let mut end = text.floor_char_boundary(bytes_max);
+    findings.retain(|finding| finding.range.start < end);
+    if let Some(last) = findings.last() {
+        end = end.max(last.range.end);
+    }
+    (findings, text.get(..end).unwrap_or_default())
 }
 
 /// Returns the text with what was found replaced.
