@@ -171,6 +171,8 @@ impl Builder {
             None
         };
         let policy = Arc::clone(watch.policy());
+        // Nobody has been asked yet, so what opening changed is no news.
+        let _is_news = policy.is_news();
         let echo = match environment.debugging(&source).map(|word| word.parse()) {
             Some(Ok(Consent::Enabled)) => Echo::Shown,
             Some(Ok(Consent::Disabled | Consent::Undecided) | Err(_)) | None => Echo::Silent,

@@ -214,7 +214,7 @@ impl RecordLayer {
                 break;
             };
             if !site.is_admitted() {
-                return;
+                break;
             }
             self.encode(event, context, site, (&timestamp, frame));
             let offer = self.outlet.offer(frame, micros, site.generation());
@@ -255,17 +255,23 @@ impl SpanNode {
             *place = node;
             node = node.and_then(|node| node.parent.as_deref());
         }
-        let generation = layer.outlet.policy().generation();
         for node in chain.into_iter().flatten() {
-            let mut state = node.state.read().unwrap_or_else(PoisonError::into_inner);
-            if state.site.generation() != generation {
-                drop(state);
-                node.narrow(layer);
-                state = node.state.read().unwrap_or_else(PoisonError::into_inner);
+            node.render(line, layer);
+        }
+    }
+
+    /// Adds this span, as the policy in force lets it stand; if that cannot be had, it is left out.
+    fn render(&self, line: &mut Line<'_>, layer: &RecordLayer) {
+        for _ in 0..TRIES {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            if state.site.generation() == layer.outlet.policy().generation() {
+                if state.site.is_admitted() {
+                    line.span(&state.rendered);
+                }
+                return;
             }
-            if state.site.is_admitted() {
-                line.span(&state.rendered);
-            }
+            drop(state);
+            self.narrow(layer);
         }
     }
 
@@ -275,9 +281,11 @@ impl SpanNode {
             return;
         };
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.values = state.values.narrowed(&site);
-        state.rendered = state.values.render(self.metadata.name());
-        state.site = site;
+        if state.site.generation() < site.generation() {
+            state.values = state.values.narrowed(&site);
+            state.rendered = state.values.render(self.metadata.name());
+            state.site = site;
+        }
     }
 }
 
@@ -391,19 +399,26 @@ where
         let Some(_encoding) = Encoding::begin() else {
             return;
         };
-        let Some(site) = self.site(node.metadata) else {
+        for _ in 0..TRIES {
+            let Some(site) = self.site(node.metadata) else {
+                return;
+            };
+            // Formatted before the lock is taken: a value may log, and that event reads this span.
+            let mut newer = SpanValues::default();
+            newer.record(&site, self.outlet.limits(), |visit| values.record(visit));
+            let mut state = node.state.write().unwrap_or_else(PoisonError::into_inner);
+            if state.site.generation() > site.generation() {
+                // A newer policy was put in force meanwhile, and may want these values otherwise.
+                continue;
+            }
+            if state.site.generation() < site.generation() {
+                state.values = state.values.narrowed(&site);
+                state.site = site;
+            }
+            state.values.merge(newer);
+            state.rendered = state.values.render(node.metadata.name());
             return;
-        };
-        // Formatted before the lock is taken: a value may log, and that event reads this span.
-        let mut newer = SpanValues::default();
-        newer.record(&site, self.outlet.limits(), |visit| values.record(visit));
-        let mut state = node.state.write().unwrap_or_else(PoisonError::into_inner);
-        if state.site.generation() != site.generation() {
-            state.values = state.values.narrowed(&site);
-            state.site = site;
         }
-        state.values.merge(newer);
-        state.rendered = state.values.render(node.metadata.name());
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {

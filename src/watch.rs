@@ -52,24 +52,14 @@ pub(crate) struct Watch {
     stored: Stored,
     stored_for_all: Stored,
     owner: OwnerFile,
-    /// Whether the last look found a policy that suddenly says nothing.
-    emptied: Emptied,
+    /// What the last look saw of the owner's policy, where that is not believed yet.
+    glimpsed: Option<OwnerFile>,
     /// What the answers on policy are handed to.
     policy: Arc<Current>,
     /// The installation whose key pseudonyms are made with.
     keyed: Option<Uuid>,
     is_recording: bool,
     looked_at: Instant,
-}
-
-/// Whether a policy that said something was found to say nothing. Many editors empty a file before they
-/// write it, and who looks between the two must not take that for a leave to record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Emptied {
-    /// It was not.
-    No,
-    /// It was, a moment ago: the next look believes it.
-    JustNow,
 }
 
 /// What holds now that a person has changed something, or a grace is over, while the process ran.
@@ -124,7 +114,7 @@ impl Watch {
             stored_for_all: Stored::read_for_all_at(base),
             policy: Arc::new(Current::new(policy, owner.policy().cloned(), secrets)),
             owner,
-            emptied: Emptied::No,
+            glimpsed: None,
             keyed: None,
             is_recording: false,
             looked_at: Instant::now(),
@@ -239,21 +229,34 @@ impl Watch {
             self.stored_for_all = stored_for_all;
             news.consent = Meanwhile::Decided;
         }
-        let owner = OwnerFile::read_at(&self.path);
-        let is_emptied = owner.says_nothing() && owner != self.owner;
-        if is_emptied && self.emptied == Emptied::No {
-            self.emptied = Emptied::JustNow;
-            return news;
-        }
-        self.emptied = Emptied::No;
-        if owner != self.owner && owner != OwnerFile::Missing {
-            if let Some(policy) = owner.policy() {
-                self.policy.set_owner(policy.clone());
-            }
-            self.owner = owner;
-            news.is_policy_other = true;
-        }
+        news.is_policy_other = self.read_owner_again();
         news
+    }
+
+    /// Reads the owner's policy, puts it in force if it is another, and tells whether it did. Editors write in
+    /// pieces, and the first piece may be a policy that lets more pass than the whole: what is not surely
+    /// stricter than before is believed when two looks agree on it.
+    fn read_owner_again(&mut self) -> bool {
+        let owner = OwnerFile::read_at(&self.path);
+        // In a forked child another policy may be in force than this watch remembers.
+        let is_in_force = owner
+            .policy()
+            .is_none_or(|policy| self.policy.is_owners(policy));
+        if owner == OwnerFile::Missing || (owner == self.owner && is_in_force) {
+            self.glimpsed = None;
+            return false;
+        }
+        let is_surely_stricter = self.owner.says_nothing() || owner.problem().is_some();
+        if !is_surely_stricter && self.glimpsed.as_ref() != Some(&owner) {
+            self.glimpsed = Some(owner);
+            return false;
+        }
+        if let Some(policy) = owner.policy() {
+            self.policy.set_owner(policy.clone());
+        }
+        self.glimpsed = None;
+        self.owner = owner;
+        true
     }
 
     fn decide(&self, now: OffsetDateTime) -> Decision {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock, TryLockError};
 
 use tracing::level_filters::LevelFilter;
 
@@ -27,7 +27,7 @@ pub(crate) struct InForce {
 }
 
 /// The number of a policy in force: what was prepared under another one must be prepared again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Generation(u64);
 
 impl InForce {
@@ -188,13 +188,26 @@ impl Current {
         for _ in 0..TRIES {
             match self.in_force.try_read() {
                 Ok(in_force) => return Some(Arc::clone(&in_force)),
-                Err(std::sync::TryLockError::Poisoned(poisoned)) => {
+                Err(TryLockError::Poisoned(poisoned)) => {
                     return Some(Arc::clone(&poisoned.into_inner()));
                 }
-                Err(std::sync::TryLockError::WouldBlock) => std::thread::yield_now(),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
             }
         }
         None
+    }
+
+    /// Tells whether that is the owner's policy in force.
+    pub(crate) fn is_owners(&self, policy: &Policy) -> bool {
+        self.get()
+            .is_some_and(|in_force| in_force.owner.as_ref() == Some(policy))
+    }
+
+    /// Tells whether the owner may have shut out whole call sites, which `tracing` then asks nobody about.
+    pub(crate) fn may_shut_out(&self) -> bool {
+        self.get()
+            .and_then(|in_force| in_force.owner.as_ref().map(Policy::may_shut_out))
+            .unwrap_or(false)
     }
 
     /// Takes over what the owner says now.
@@ -220,22 +233,30 @@ impl Current {
             had_pseudonyms: false,
             generation: in_force.generation,
         });
-        if before.has_pseudonyms() {
-            Unlinked::Pseudonyms
-        } else {
-            Unlinked::Nothing
+        match before {
+            Some(before) if before.has_pseudonyms() => Unlinked::Pseudonyms,
+            Some(_) | None => Unlinked::Nothing,
         }
     }
 
-    fn replace(&self, renew: impl FnOnce(&InForce) -> InForce) -> Arc<InForce> {
-        let mut place = self
-            .in_force
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut newer = renew(&place);
-        newer.generation = Generation(place.generation.0 + 1);
-        self.generation.store(newer.generation.0, Ordering::Release);
-        std::mem::replace(&mut place, Arc::new(newer))
+    /// Puts another policy in force, and returns the one before. It is not waited for as long as it takes: in
+    /// a forked child the lock may be held by nobody, and then nothing can be recorded there anyway.
+    fn replace(&self, renew: impl FnOnce(&InForce) -> InForce) -> Option<Arc<InForce>> {
+        for _ in 0..TRIES {
+            let mut place = match self.in_force.try_write() {
+                Ok(place) => place,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::yield_now();
+                    continue;
+                }
+            };
+            let mut newer = renew(&place);
+            newer.generation = Generation(place.generation.0 + 1);
+            self.generation.store(newer.generation.0, Ordering::Release);
+            return Some(std::mem::replace(&mut place, Arc::new(newer)));
+        }
+        None
     }
 }
 

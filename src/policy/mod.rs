@@ -310,6 +310,19 @@ impl Policy {
         rules
     }
 
+    /// Tells whether there are events that it does not let in.
+    fn may_shut_out(&self) -> bool {
+        let drops = |rules: &[(String, Admission)]| {
+            rules
+                .iter()
+                .any(|(_, admission)| *admission == Admission::Drop)
+        };
+        self.level > Level::Trace
+            || self.unnamed == Unnamed::Dropped
+            || drops(&self.targets)
+            || drops(&self.events)
+    }
+
     fn has_pseudonyms(&self) -> bool {
         self.properties
             .iter()

@@ -1,6 +1,7 @@
 //! Whom `tracing` asks which call sites are of interest: the subscribers with layers of this recorder, and
 //! how it is made to ask them again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use tracing::Dispatch;
@@ -34,7 +35,9 @@ impl Interest {
             .iter()
             .find_map(WeakDispatch::upgrade);
         if let Some(subscriber) = known {
-            with_default(&subscriber, tracing::callsite::rebuild_interest_cache);
+            // Layers of others are asked, too, and what they do must not end our worker.
+            let ask = || with_default(&subscriber, tracing::callsite::rebuild_interest_cache);
+            let _asked = catch_unwind(AssertUnwindSafe(ask));
         }
     }
 }

@@ -253,7 +253,8 @@ impl Core {
         if core.worker.is_some() {
             let mut staging = core.shared.lock();
             staging.attention = Attention::Parked;
-            if staging.phase == Phase::Suspended {
+            let is_watching = core.shared.settings.watch.policy().may_shut_out();
+            if staging.phase == Phase::Suspended || is_watching {
                 core.call_worker(staging);
             }
         }
@@ -299,6 +300,11 @@ impl Core {
         staging.counts.recorded += 1;
         match staging.attention {
             Attention::Parked => self.call_worker(staging),
+            Attention::Dozing => {
+                staging.attention = Attention::Awake;
+                drop(staging);
+                shared.urgent.notify_one();
+            }
             Attention::Awake if staging.frames.len() >= URGENT_BYTES => {
                 staging.attention = Attention::Called;
                 drop(staging);
@@ -353,7 +359,7 @@ impl Core {
                     staging = shared.lock();
                     continue;
                 }
-                Attention::Awake => {
+                Attention::Awake | Attention::Dozing => {
                     staging.attention = Attention::Called;
                     shared.urgent.notify_one();
                 }
@@ -379,7 +385,7 @@ impl Core {
             }
             // It was parked when somebody else noticed; from now on it watches.
             (_, Attention::Parked) => self.call_worker(staging),
-            (_, Attention::Absent | Attention::Awake | Attention::Called) => {}
+            (_, Attention::Absent | Attention::Dozing | Attention::Awake | Attention::Called) => {}
         }
         self.shared.refused.fetch_add(1, Ordering::Relaxed);
         Ok(Offer::Refused)

@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 /// How many events ended in which way. The sum is the number of events offered: those that reached this
-/// recorder. Where telemetry is off they do not even get that far, and nothing is counted.
+/// recorder. Where telemetry is off, or a policy shuts a call site out for `tracing`, they do not even get that
+/// far, and nothing is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Counts {

@@ -69,6 +69,9 @@ pub(super) enum Attention {
     Absent,
     /// It waits for the bell.
     Parked,
+    /// Has nothing to do, and looks twice a second whether the owner lets in more than before: of what is shut
+    /// out nobody rings the bell.
+    Dozing,
     /// It writes, or lingers for what comes next.
     Awake,
     /// As awake, and it has been told to stop lingering.

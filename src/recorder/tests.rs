@@ -235,3 +235,43 @@ fn a_sync_that_failed_in_the_worker_is_told_by_the_next_flush() {
         assert!(recorder.flush(soon()).is_ok(), "{durability:?}: told twice");
     }
 }
+
+#[test]
+fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_first() {
+    use crate::policy::Treatment;
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("telemetry");
+    drop(Directory::open(&path, Access::Write).unwrap());
+    let put = |text: &str| {
+        let directory = Directory::open(&path, Access::Write).unwrap();
+        directory
+            .replace("policy.toml", "policy.toml.partial", text.as_bytes())
+            .unwrap();
+    };
+    let strict = "[properties]\nx = \"drop\"\n";
+    put(strict);
+    let mut recorder = Recorder::start(settings(&path, Delivery::Inline));
+    let treatment = |recorder: &Recorder| {
+        let policy = recorder.root.shared.settings.watch.policy().get().unwrap();
+        policy.treatment("x")
+    };
+    let becomes = |recorder: &Recorder, wanted: Treatment| {
+        for _ in 0..30 {
+            let _ = offer(recorder, "event");
+            if treatment(recorder) == wanted {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        false
+    };
+    assert_eq!(treatment(&recorder), Treatment::Drop);
+    put("[properties]\ny = \"drop\"\n");
+    assert!(becomes(&recorder, Treatment::Keep));
+    put(strict);
+    fork(&mut recorder);
+    assert!(
+        becomes(&recorder, Treatment::Drop),
+        "the child keeps what its parent had"
+    );
+}

@@ -64,8 +64,11 @@ impl Shared {
             staging = lingered;
             let is_idle = staging.settled == staging.staged && staging.dropped_unreported == 0;
             if is_idle && staging.unsynced == Unsynced::Nothing {
-                staging.attention = Attention::Parked;
-                return;
+                if !self.settings.watch.policy().may_shut_out() {
+                    staging.attention = Attention::Parked;
+                    return;
+                }
+                staging = self.doze(staging);
             }
         }
     }
@@ -88,6 +91,21 @@ impl Shared {
         drop(staging);
         self.set_gate(true);
         self.lock()
+    }
+
+    /// Looks whether the owner changed something, half a second from now or when there is something to do.
+    fn doze<'a>(&'a self, mut staging: MutexGuard<'a, Staging>) -> MutexGuard<'a, Staging> {
+        staging.attention = Attention::Dozing;
+        let (mut waited, _timeout) = self
+            .urgent
+            .wait_timeout_while(staging, PAUSE, |staging| {
+                staging.phase == Phase::Open && staging.attention == Attention::Dozing
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        if waited.attention == Attention::Dozing {
+            waited.attention = Attention::Awake;
+        }
+        self.look(waited)
     }
 
     /// Opens or shuts the gate and has `tracing` ask again, without holding the lock: the answer runs

@@ -68,9 +68,15 @@ fn while_the_policy_changes_each_line_obeys_one_that_held() {
         owner(&place, WITHOUT_A);
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         let offered = under_fire(&telemetry, || {
-            for round in 0..50 {
+            for round in 0..4 {
+                for _ in 0..10 {
+                    replace(&place, WITHOUT_A);
+                    replace(&place, WITHOUT_B);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
                 replace(&place, if round % 2 == 0 { WITHOUT_B } else { WITHOUT_A });
-                std::thread::sleep(Duration::from_millis(70));
+                // Two looks have to agree on it.
+                std::thread::sleep(Duration::from_millis(1200));
             }
         });
         telemetry.flush().unwrap();
@@ -189,4 +195,63 @@ fn a_reset_leaves_no_pseudonym_that_links_two_sessions() {
             }
         }
     }
+}
+
+#[test]
+fn what_a_relaxed_policy_lets_in_is_recorded_though_nothing_else_happens() {
+    let place = Place::new();
+    owner(&place, "level = \"error\"\n");
+    let telemetry = place.builder().try_open().unwrap();
+    tracing::dispatcher::with_default(&dispatch(&telemetry), || {
+        info!("shut out");
+        std::thread::sleep(Duration::from_millis(50));
+        replace(&place, "level = \"trace\"\n");
+        eventually("events are let in", || {
+            info!("let in");
+            telemetry.flush().unwrap();
+            place
+                .events()
+                .iter()
+                .any(|event| event["message"] == "let in")
+        });
+    });
+    drop(telemetry);
+    assert!(
+        place
+            .events()
+            .iter()
+            .all(|event| event["message"] == "let in")
+    );
+}
+
+#[test]
+fn the_first_piece_of_a_policy_that_is_being_written_lets_nothing_pass() {
+    let place = Place::new();
+    owner(&place, "[properties]\na = \"drop\"\nb = \"drop\"\n");
+    let telemetry = place.builder().try_open().unwrap();
+    tracing::dispatcher::with_default(&dispatch(&telemetry), || {
+        for round in 0..3 {
+            info!(a = "a", b = "b", round, "event");
+            telemetry.flush().unwrap();
+            // Longer than it takes to look again.
+            std::thread::sleep(Duration::from_millis(600));
+            std::fs::write(
+                place.path().join("policy.toml"),
+                "[properties]\na = \"drop\"\n",
+            )
+            .unwrap();
+            info!(a = "a", b = "b", round, "event");
+            telemetry.flush().unwrap();
+            let whole = "[properties]\na = \"drop\"\nb = \"drop\"\n";
+            std::fs::write(place.path().join("policy.toml"), whole).unwrap();
+            std::thread::sleep(Duration::from_millis(600));
+        }
+    });
+    drop(telemetry);
+    let events = place.events();
+    assert!(
+        events
+            .iter()
+            .all(|event| event["properties"].get("b").is_none())
+    );
 }

@@ -203,3 +203,20 @@ fn a_value_that_panics_under_any_treatment_leaves_nothing_of_itself() {
     assert_eq!(events[0]["message"], "<formatting panicked>");
     assert!(!holds(&place.path(), "hunter2"));
 }
+
+#[test]
+fn a_secret_of_which_only_the_beginning_is_seen_is_not_moved_into_what_is_kept() {
+    let place = Place::new();
+    place.record(|| {
+        // A long token, whose mask is short, and at the end of what is looked at half a secret.
+        let mut text = format!("Authorization: Bearer {} ", "a1B2".repeat(2000));
+        while text.len() < 16 * 1024 + 4096 - 40 {
+            text.push_str("x ");
+        }
+        text.truncate(16 * 1024 + 4096 - 40);
+        text.push_str(" postgres://admin:hunter2isverysecretxxxxxxxxxxxxxxxxxx@db.example.com/x");
+        info!("{text}");
+    });
+    let line = place.only_line();
+    assert!(line.contains("[token]") && !line.contains("hunter2"));
+}
