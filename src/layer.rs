@@ -42,7 +42,7 @@ impl Gate {
         self.outlet
             .policy()
             .get()
-            .filter(|_| self.outlet.is_asked_again())
+            .filter(|_| self.outlet.is_asked_again() && !self.outlet.is_shown())
     }
 }
 
@@ -213,10 +213,15 @@ impl RecordLayer {
             let Some(site) = sites.find(self, event.metadata()) else {
                 break;
             };
-            if !site.is_admitted() {
+            let is_admitted = site.is_admitted();
+            if !is_admitted && !self.outlet.is_shown() {
                 break;
             }
             self.encode(event, context, site, (&timestamp, frame));
+            if !is_admitted {
+                let _ = self.outlet.refuse_by_policy(frame);
+                return;
+            }
             let offer = self.outlet.offer(frame, micros, site.generation());
             frame.shrink_to(FRAME_KEPT_BYTES);
             if offer != Err(Stale) {

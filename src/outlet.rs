@@ -91,12 +91,12 @@ impl Outlet {
     /// Tells whether anybody looks at what is offered, be it to refuse it. The gate is another question: it
     /// opens a moment after consent was given, and what is not asked of `tracing` need not wait for that.
     pub(crate) fn is_listening(&self) -> bool {
-        self.echo == Echo::Shown || self.recorder().is_some()
+        self.is_shown() || self.recorder().is_some()
     }
 
     /// Tells whether there is any use in making frames of events.
     pub(crate) fn is_open(&self) -> bool {
-        self.echo == Echo::Shown || self.recorder().is_some_and(Recorder::is_gate_open)
+        self.is_shown() || self.recorder().is_some_and(Recorder::is_gate_open)
     }
 
     /// Tells whether `tracing` is asked again when a policy changes, so that what it shuts out may cost
@@ -109,6 +109,19 @@ impl Outlet {
     pub(crate) fn admits_on_behalf(&self, event: &str) -> bool {
         let policy = self.policy.get();
         policy.is_some_and(|policy| policy.admits_event(Level::Info, OWN_TARGET, Some(event)))
+    }
+
+    /// Tells whether each record is shown, also those that the policy does not let in.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.echo == Echo::Shown
+    }
+
+    /// Counts a record that the policy does not let in, and shows it where that was asked for.
+    pub(crate) fn refuse_by_policy(&self, frame: &[u8]) -> Offer {
+        if self.is_shown() {
+            self.show_as("refused: the policy does not let it in", frame);
+        }
+        self.refuse()
     }
 
     /// Counts an event that was not let in.
@@ -155,10 +168,13 @@ impl Outlet {
                 properties: &draft.properties,
                 policy: Some(&policy),
             };
-            if !loose.is_admitted() {
+            if !loose.is_admitted() && !self.is_shown() {
                 break;
             }
             encode_loose(&mut frame, self.limits, micros, &loose);
+            if !loose.is_admitted() {
+                return self.refuse_by_policy(&frame);
+            }
             if let Ok(offer) = self.offer(&frame, micros, policy.generation()) {
                 return offer;
             }
@@ -177,6 +193,10 @@ impl Outlet {
                 format!("refused: {}", recorder.state().1.reason())
             }
         };
+        self.show_as(&became, frame);
+    }
+
+    fn show_as(&self, became: &str, frame: &[u8]) {
         let mut text = format!("{} telemetry: {became}: ", self.source).into_bytes();
         text.extend_from_slice(frame.get(FrameHeader::BYTES..).unwrap_or_default());
         // One write, so that lines of several threads do not mix.

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::child;
+use crate::policy::owner;
 use crate::support::Place;
 
 /// The lines that a child shows of its one event, recorded under these variables.
@@ -60,4 +61,16 @@ fn where_nothing_is_recorded_what_would_be_is_shown_with_the_reason_and_nothing_
     assert!(shown[0].starts_with(beginning), "{}", shown[0]);
     assert_eq!(event(&shown[0])["message"], "told");
     assert!(!place.path().exists());
+}
+
+#[test]
+fn what_the_policy_does_not_let_in_is_shown_as_refused() {
+    let place = Place::new();
+    owner(&place, "level = \"error\"");
+    let shown = shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]);
+    assert_eq!(shown.len(), 1, "{shown:#?}");
+    let beginning = "testapp telemetry: refused: the policy does not let it in: {";
+    assert!(shown[0].starts_with(beginning), "{}", shown[0]);
+    assert_eq!(event(&shown[0])["message"], "told");
+    assert!(place.events().is_empty());
 }
