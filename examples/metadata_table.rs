@@ -64,7 +64,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     match (telemetry.record_report(), telemetry.directory()) {
         (Offer::Recorded, Some(directory)) => {
-            println!("it was recorded in {}", directory.display())
+            println!("it was recorded in {}", directory.display());
         }
         (Offer::Recorded, None) => println!("it was recorded"),
         (Offer::Dropped, _) => println!("it was not recorded: it could not be written"),

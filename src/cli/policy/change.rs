@@ -1,14 +1,12 @@
 //! Changes of `policy.toml`: a text in, a text out, with all that a change does not concern left as its writer
 //! wrote it, comments too. Who may change the file when is the library's `policy::owner`.
 
-mod taking;
-
 use std::fmt;
 use std::path::Path;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::Kind;
+use super::{Kind, taking};
 use crate::cli::failure::Failure;
 use crate::cli::place::Place;
 use crate::error::{Error, ErrorKind, Result as LibraryResult};

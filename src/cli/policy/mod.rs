@@ -2,6 +2,7 @@
 //! a file that cannot be understood is left as it is, is the library's `policy`.
 
 mod change;
+mod taking;
 #[cfg(test)]
 mod tests;
 
