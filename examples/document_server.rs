@@ -101,6 +101,13 @@ fn announce(telemetry: &Telemetry) {
         None => eprintln!("document_server: telemetry stays on this machine"),
         Some(reason) => eprintln!("document_server: nothing is recorded: {reason}"),
     }
+    if let Some(left) = status.grace_left {
+        let minutes = left.as_secs().div_ceil(60);
+        eprintln!(
+            "document_server: unless somebody decides, recording begins in {minutes} minutes; to say no: \
+             `localtel --app document_server disable`, or start it with `--telemetry off`"
+        );
+    }
     if let Some(release) = telemetry.release() {
         let own = env!("CARGO_PKG_VERSION");
         eprintln!("document_server: {} is out, this is {own}", release.version);
@@ -110,7 +117,8 @@ fn announce(telemetry: &Telemetry) {
 /// A client's command.
 struct Request {
     client: u64,
-    text: String,
+    /// Clients may send anything, so it need not be UTF-8.
+    text: Vec<u8>,
 }
 
 /// Answers what stands on standard input until it ends.
@@ -128,7 +136,7 @@ fn serve(telemetry: &Telemetry) -> io::Result<()> {
                 .name(name)
                 .spawn_scoped(scope, work)?;
         }
-        for line in io::stdin().lock().lines() {
+        for line in io::stdin().lock().split(b'\n') {
             let line = line?;
             let Some(request) = request(&line) else {
                 eprintln!("document_server: a line is CLIENT COMMAND [JSON...]");
@@ -144,11 +152,12 @@ fn serve(telemetry: &Telemetry) -> io::Result<()> {
     })
 }
 
-fn request(line: &str) -> Option<Request> {
-    let (client, text) = line.trim().split_once(' ')?;
+fn request(line: &[u8]) -> Option<Request> {
+    let line = line.trim_ascii();
+    let (client, text) = line.split_at_checked(line.iter().position(|byte| *byte == b' ')?)?;
     Some(Request {
-        client: client.parse().ok()?,
-        text: text.trim().to_owned(),
+        client: str::from_utf8(client).ok()?.parse().ok()?,
+        text: text.trim_ascii().to_vec(),
     })
 }
 
@@ -158,11 +167,17 @@ fn work_off(
     telemetry: &Telemetry,
 ) {
     for Request { client, text } in requests {
-        let (name, arguments) = text.split_once(' ').unwrap_or((&text, ""));
-        let command = Command::named(name);
-        let (argument, result) = match command {
-            Some(command) => answer(command, arguments, collection),
-            None => (NONE, Err(Failure::CommandNotFound)),
+        let (command, (argument, result)) = match str::from_utf8(&text) {
+            Err(_) => (None, (NONE, Err(Failure::FailedToParse))),
+            Ok(text) => {
+                let (name, arguments) = text.split_once(' ').unwrap_or((text, ""));
+                let command = Command::named(name);
+                let answered = match command {
+                    Some(command) => answer(command, arguments, collection),
+                    None => (NONE, Err(Failure::CommandNotFound)),
+                };
+                (command, answered)
+            }
         };
         let labels = [
             ("opcode", "OP_MSG"),

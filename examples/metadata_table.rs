@@ -22,12 +22,23 @@ use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
-use localtel::{Delivery, Deployment, Report, Telemetry, WhenUndecided};
+use localtel::{Delivery, Deployment, Offer, Report, Telemetry, WhenUndecided};
 use uuid::Uuid;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("metadata_table: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let builder = Telemetry::builder("metadata_table")
         .version(env!("CARGO_PKG_VERSION"))
         .delivery(Delivery::Inline);
@@ -51,11 +62,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(counters(&telemetry.report()), counters(&report));
     println!("shown twice, and nothing was counted, reset or recorded by that");
 
-    let _offer = telemetry.record_report();
-    match (telemetry.status().off_because, telemetry.directory()) {
-        (Some(reason), _) => println!("it was not recorded: {reason}"),
-        (None, Some(directory)) => println!("it was recorded in {}", directory.display()),
-        (None, None) => {}
+    match (telemetry.record_report(), telemetry.directory()) {
+        (Offer::Recorded, Some(directory)) => {
+            println!("it was recorded in {}", directory.display());
+        }
+        (Offer::Recorded, None) => println!("it was recorded"),
+        (Offer::Dropped, _) => println!("it was not recorded: it could not be written"),
+        // Refused.
+        _ => {
+            let reason = telemetry.status().off_because;
+            let reason = reason.unwrap_or_else(|| "a policy forbids it".to_owned());
+            println!("it was not recorded: {reason}");
+        }
     }
     if counters(&telemetry.report()).is_none() {
         println!("the next report counts anew");
@@ -157,7 +175,9 @@ fn average(text: &str) -> Result<f64, Failure> {
 
 fn tables_in(place: &Path) -> io::Result<Vec<PathBuf>> {
     let mut tables = Vec::new();
-    for entry in fs::read_dir(place)? {
+    let entries = fs::read_dir(place)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", place.display())))?;
+    for entry in entries {
         let path = entry?.path();
         let is_csv = path.extension().is_some_and(|extension| extension == "csv");
         let is_metadata = path.file_name().is_some_and(|name| name == "metadata.csv");

@@ -82,7 +82,7 @@ struct Finding {
 enum Kind {
     /// The directory cannot serve, or cannot be looked into.
     Directory,
-    /// Others may look into the directory.
+    /// Others may look into the directory, or read or write a file in it.
     Permission,
     /// Nothing can be written in the directory.
     ReadOnly,
@@ -129,6 +129,7 @@ fn examine(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Vec
     };
     let mut findings = about_consent(place, &stored, environment, screen);
     findings.extend(about_permissions(&directory));
+    findings.extend(about_files(&directory));
     if stored.origin_at(&path) == Origin::Elsewhere {
         let step = format!("localtel {} reset", place.words());
         findings.push(Finding::new(Kind::Copied, COPIED, step));
@@ -276,6 +277,45 @@ fn about_permissions(directory: &Directory) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Looks whether others may read or write a file of ours. What the owner writes with an editor is usually
+/// open to be read, and holds nothing about anybody.
+fn about_files(directory: &Directory) -> Option<Finding> {
+    let mut names: Vec<String> = directory
+        .names()
+        .ok()?
+        .into_iter()
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| {
+            let facts = directory.facts(name).ok().filter(|facts| facts.is_regular);
+            match (name.parse(), facts) {
+                (Err(_), _) | (_, None) => false,
+                (Ok(FileName::Policy | FileName::Release), Some(facts)) => !facts.is_guarded,
+                (Ok(_), Some(facts)) => !facts.is_private,
+            }
+        })
+        .collect();
+    names.sort();
+    let first = directory.path().join(names.first()?);
+    let (what, files) = match names.len() {
+        1 => (first.display().to_string(), first.display().to_string()),
+        more => {
+            let files = names.iter().map(|name| directory.path().join(name));
+            let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+            let what = format!(
+                "{} and {}",
+                first.display(),
+                count(more as u64 - 1, "more file")
+            );
+            (what, files.join(" "))
+        }
+    };
+    Some(Finding::new(
+        Kind::Permission,
+        format!("open to other users: {what}"),
+        format!("chmod go= {files}"),
+    ))
 }
 
 /// Looks whether somebody holds the lock for longer than anybody should.

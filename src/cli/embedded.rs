@@ -277,7 +277,7 @@ mod tests {
                 assert!(!help.contains("--profile"), "{help}");
             }
         }
-        for name in ["property", "test"] {
+        for name in ["property", "metadata", "unset", "test"] {
             let line = format!("words telemetry policy {name} --help");
             let help = parse(&line).unwrap_err().to_string();
             let example = format!("\n  words telemetry policy {name}");

@@ -131,6 +131,10 @@ fn dispatch(
         AnyCommand::OnPlace(Command::Explain(args)) if args.is_of_no_place() => {
             explain::print_schema(screen)
         }
+        AnyCommand::OnPlace(Command::Policy(args)) if args.text_to_test().is_some() => {
+            let text = args.text_to_test().unwrap_or_default();
+            policy::test(text, environment, screen)
+        }
         AnyCommand::OnPlace(command) => on_place(command, &find()?, environment, screen),
         AnyCommand::Record(args) => record::run(&find()?, args, screen),
         AnyCommand::Run(args) => {

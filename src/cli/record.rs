@@ -12,8 +12,10 @@ use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
 use crate::error::Error;
+use crate::policy::owner::OwnerFile;
 use crate::record::{Level, Properties};
 use crate::store::elsewhere;
+use crate::store::segment::FileName;
 use crate::{Delivery, Draft, Offer, Telemetry};
 
 /// What to record.
@@ -183,18 +185,23 @@ impl Recording {
                 "localtel: not recorded: {}",
                 Sanitized(&reason)
             )?;
-            write!(
-                screen.stderr,
-                "hint: `localtel {words} status` says who decided that"
-            )?;
-            if status
+            let is_fixed = status
                 .decision
-                .is_some_and(|decision| decision.is_locked || decision.obstacle.is_some())
-            {
-                writeln!(screen.stderr)?;
+                .is_some_and(|decision| decision.is_locked || decision.obstacle.is_some());
+            let hint = if OwnerFile::read_at(&place.path()).problem().is_some() {
+                let file = place.path().join(FileName::Policy.to_string());
+                format!(
+                    "mend or remove {}; `localtel {words} policy` says what is wrong with it",
+                    file.display()
+                )
+            } else if is_fixed {
+                format!("`localtel {words} status` says who decided that")
             } else {
-                writeln!(screen.stderr, ", `localtel {words} enable` allows it")?;
-            }
+                format!(
+                    "`localtel {words} status` says who decided that, `localtel {words} enable` allows it"
+                )
+            };
+            writeln!(screen.stderr, "hint: {}", Sanitized(&hint))?;
         }
         if self.dropped > 0 {
             return Err(Failure::failed(format!(

@@ -52,8 +52,8 @@ pub(crate) fn run(
     screen.stdout.flush()?;
     let id = command_id(place, environment);
     let started = Instant::now();
-    let end = match Running::start(&args.command, environment, id) {
-        Ok(running) => running.wait()?,
+    let (end, name) = match Running::start(&args.command, environment, id) {
+        Ok(running) => (running.wait()?, Some(args.called())),
         Err(NotStarted { end, reason }) => {
             let program = args.command.first().map(|word| word.to_string_lossy());
             let program = program.unwrap_or_default();
@@ -61,7 +61,8 @@ pub(crate) fn run(
                 screen.stderr,
                 "localtel: could not run {program:?}: {reason}"
             )?;
-            end
+            // What is no program may be anything that somebody typed, a password too.
+            (end, args.name.clone())
         }
     };
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -74,7 +75,7 @@ pub(crate) fn run(
         .delivery(Delivery::Inline)
         .open();
     // Whatever becomes of the record, the command has ended as it has.
-    let _offer = telemetry.record(&draft(&args.called(), milliseconds, end, id));
+    let _offer = telemetry.record(&draft(name, milliseconds, end, id));
     let _flushed = telemetry.flush();
     Ok(end.exit())
 }
@@ -125,10 +126,12 @@ impl End {
     }
 }
 
-fn draft(name: &str, milliseconds: u64, end: End, id: Option<Uuid>) -> Draft {
-    let draft = Draft::new("command")
-        .property("command", name)
-        .property("duration", milliseconds);
+fn draft(name: Option<String>, milliseconds: u64, end: End, id: Option<Uuid>) -> Draft {
+    let draft = Draft::new("command").property("duration", milliseconds);
+    let draft = match name {
+        Some(name) => draft.property("command", name),
+        None => draft,
+    };
     let draft = match end {
         End::Code(0) => draft.property("exit_code", 0).property("result", "SUCCESS"),
         End::Code(code) => draft
@@ -351,7 +354,8 @@ const NOT_EXECUTABLE: u8 = 126;
 /// Examples for `run`.
 pub(crate) const EXAMPLES: &str = "\
 The command keeps its input, output, signals and exit code; if recording is off it \
-simply runs. A command that is not found ends with 127, one that cannot be executed with 126, as in a shell. \
+simply runs. A command that is not found ends with 127, one that cannot be executed with 126, as in a shell; what was \
+typed in its place is not recorded, unless --name says it. \
 What the command records is linked with the record of it by `command.id`, which it gets in LOCALTEL_COMMAND_ID.
 
 Examples:

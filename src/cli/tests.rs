@@ -102,6 +102,19 @@ fn the_schema_of_the_lines_is_printed_where_there_is_no_application() {
 }
 
 #[test]
+fn a_text_is_tried_where_there_is_no_application_and_where_there_are_several() {
+    let home = Home::new();
+    let expected = (Exit::Done, "password=[secret]\n".to_owned());
+    let (exit, out, _) = home.run("policy test password=hunter2");
+    assert_eq!((exit, out), expected);
+    for source in ["one", "two"] {
+        fs::create_dir_all(home.dir.path().join(source).join("telemetry")).unwrap();
+    }
+    let (exit, out, _) = home.run("policy test password=hunter2");
+    assert_eq!((exit, out), expected);
+}
+
+#[test]
 fn the_status_of_a_virgin_home_is_undecided_and_looking_leaves_no_trace() {
     let home = Home::new();
     let (exit, out, err) = home.run("--app myapp status");
@@ -254,7 +267,9 @@ fn files_that_cannot_be_understood_are_said_and_shown_harmless() {
     fs::create_dir_all(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     fs::write(path.join("release.json"), "\"\u{1b}[2J\u{202e}\"").unwrap();
-    fs::write(path.join("history.json"), "{\"format\":\"\\u001b[2J\"}").unwrap();
+    let history = path.join("history.json");
+    fs::write(&history, "{\"format\":\"\\u001b[2J\"}").unwrap();
+    fs::set_permissions(&history, fs::Permissions::from_mode(0o600)).unwrap();
     let (_, status, _) = home.run("--app myapp status");
     assert!(
         status.contains("\nupdate: unknown: release.json: it is no object"),

@@ -115,15 +115,7 @@ impl OwnerFile {
 
     fn read(directory: &Directory) -> Self {
         let name = FileName::Policy.to_string();
-        // A pipe would read as an empty file, which narrows nothing.
-        let bytes = directory.facts(&name).and_then(|facts| {
-            if facts.is_regular {
-                directory.read_small(&name, BYTES_MAX)
-            } else {
-                Err(io::Error::other("it is no plain file"))
-            }
-        });
-        match bytes {
+        match bytes_of(directory, &name) {
             Ok(bytes) => Self::parse(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(error) => Self::Damaged {
@@ -241,10 +233,21 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
 #[cfg(feature = "cli")]
 fn bytes_in(directory: &Directory, path: &Path) -> crate::error::Result<Vec<u8>> {
     let name = FileName::Policy.to_string();
-    match directory.read_small(&name, BYTES_MAX) {
+    match bytes_of(directory, &name) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Error::io("read", &path.join(&name))(error)),
+    }
+}
+
+/// Reads the file as it is. A pipe would read as an empty file, which narrows nothing, and a link could lead
+/// to what others write.
+fn bytes_of(directory: &Directory, name: &str) -> io::Result<Vec<u8>> {
+    if directory.facts(name)?.is_regular {
+        directory.read_small(name, BYTES_MAX)
+    } else {
+        let reason = "it is no plain file; a symbolic link is not followed";
+        Err(io::Error::other(reason))
     }
 }
 

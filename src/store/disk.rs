@@ -56,6 +56,9 @@ pub(crate) struct Facts {
     pub(crate) is_regular: bool,
     /// Whether nobody else may read or write it.
     pub(crate) is_private: bool,
+    /// Whether nobody else may write it.
+    #[cfg(feature = "cli")]
+    pub(crate) is_guarded: bool,
     /// Whether it is a regular file of this user with one name.
     pub(crate) is_ours: bool,
 }
@@ -67,6 +70,8 @@ impl From<&Stat> for Facts {
             id: FileId::from(stat),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
             is_private: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO),
+            #[cfg(feature = "cli")]
+            is_guarded: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH),
             is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
             is_regular,
             is_ours: is_regular && stat.st_nlink <= 1 && is_own(stat),

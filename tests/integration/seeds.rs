@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -324,10 +325,20 @@ fn document_server_waits_before_it_records_for_anybody_undecided() {
         text(&output.stderr).contains("nothing is recorded"),
         "{output:?}"
     );
+    for said in [
+        "unless somebody decides, recording begins in 60 minutes",
+        "localtel --app document_server disable",
+    ] {
+        assert!(text(&output.stderr).contains(said), "{output:?}");
+    }
     let directory = place.state().join("document_server/telemetry");
     assert_eq!(records_in(&directory).len(), 0);
     let output = serve(&place, &["--telemetry", "off"], "1 count {}\n");
     assert_eq!(text(&output.stdout), "1 ok 0\n");
+    assert!(
+        !text(&output.stderr).contains("recording begins"),
+        "{output:?}"
+    );
     assert_eq!(records_in(&directory).len(), 0);
 }
 
@@ -343,6 +354,15 @@ fn document_server_records_for_anybody_undecided_once_the_hour_is_over() {
     serve(&place, &[], "1 count {}\n");
     let records = records_in(&directory);
     assert!(!of_event(&records, "report").is_empty());
+}
+
+#[test]
+fn document_server_answers_on_after_a_byte_that_is_no_text() {
+    let place = ExamplePlace::new();
+    let words = ["--telemetry", "off"];
+    let output = serve(&place, &words, b"1 count {\xff}\n1 count {}\n\xff\n");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output.stdout), "1 error FailedToParse\n1 ok 0\n");
 }
 
 #[test]
@@ -402,6 +422,39 @@ fn metadata_table_shows_its_report_without_consent_and_records_nothing() {
 }
 
 #[test]
+fn metadata_table_says_that_a_policy_kept_the_report_out() {
+    let place = ExamplePlace::new();
+    place.write("raven.csv", b"08:00,1\n");
+    let directory = place.state().join("metadata_table/telemetry");
+    std::fs::create_dir_all(&directory).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(&directory, mode).unwrap();
+    std::fs::write(
+        directory.join("policy.toml"),
+        "[events]\nreport = \"drop\"\n",
+    )
+    .unwrap();
+    let mut command = place.command("metadata_table", &["input"]);
+    command.env("METADATA_TABLE_TELEMETRY", "on");
+    let shown = text(&output_of(command).stdout);
+    assert!(
+        shown.contains("it was not recorded: a policy forbids it"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn metadata_table_names_the_directory_that_is_not_there() {
+    let output = ExamplePlace::new().run("metadata_table", &["no-such-place"]);
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("metadata_table: no-such-place: "),
+        "{said}"
+    );
+}
+
+#[test]
 fn feature_usage_records_what_tidb_does_in_windows_that_count_anew() {
     let place = ExamplePlace::new();
     let output = place.run("feature_usage", &[]);
@@ -451,7 +504,7 @@ fn output_of(mut command: Command) -> Output {
 }
 
 /// Runs the server and gives it those lines.
-fn serve(place: &ExamplePlace, words: &[&str], lines: &str) -> Output {
+fn serve(place: &ExamplePlace, words: &[&str], lines: impl AsRef<[u8]>) -> Output {
     let mut command = place.command("document_server", words);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut server = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -459,7 +512,7 @@ fn serve(place: &ExamplePlace, words: &[&str], lines: &str) -> Output {
         .stdin
         .take()
         .unwrap()
-        .write_all(lines.as_bytes())
+        .write_all(lines.as_ref())
         .unwrap();
     server.wait_with_output().unwrap()
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::Kind;
+use super::{Kind, taking};
 use crate::cli::failure::Failure;
+use crate::cli::place::Place;
 use crate::error::{Error, ErrorKind, Result as LibraryResult};
 use crate::policy::owner;
 use crate::store::segment::FileName;
@@ -86,7 +87,7 @@ impl Change {
     }
 
     /// Takes something back.
-    pub(super) fn unset(kind: Kind, name: Option<String>) -> Result<Self, Failure> {
+    pub(super) fn unset(kind: Kind, name: Option<String>, place: &Place) -> Result<Self, Failure> {
         let top = |key| (Ok(Self::Top(key, Wanted::Nothing)), None);
         let rule = |table, kind| (Err(kind), Some(table));
         let (change, table) = match kind {
@@ -102,15 +103,29 @@ impl Change {
             (Ok(Self::Top(key, _)), _, Some(_)) => Err(Failure::usage(format!(
                 "there is one {key} only, without a name"
             ))
-            .hint(format!("localtel policy unset {key}"))),
+            .hint(place.command(&format!("policy unset {key}")))),
             (Err(_), Some(table), Some(name)) => Ok(Self::Rule {
                 table,
                 name,
                 wanted: Wanted::Nothing,
             }),
             (Err(kind), _, _) => Err(Failure::usage(format!("which {kind} is meant?"))
-                .hint(format!("localtel policy unset {kind} NAME"))),
+                .hint(place.command(&format!("policy unset {kind} NAME")))),
             (Ok(change), _, _) => Ok(change),
+        }
+    }
+
+    /// Says what it does not do, where somebody could expect more of it: an owner only narrows.
+    pub(super) fn note(&self) -> Option<&'static str> {
+        match self {
+            Self::Rule {
+                wanted: Wanted::Word(word),
+                ..
+            } if word == "keep" => Some(KEPT),
+            Self::Top(_, Wanted::Word(word)) if word == "keep" || word == "trace" => {
+                Some(NOT_FORBIDDEN)
+            }
+            Self::Top(..) | Self::Rule { .. } | Self::Metadata { .. } => None,
         }
     }
 
@@ -135,20 +150,19 @@ impl Change {
             damaged(reason.unwrap_or_else(|| error.message().trim().to_owned()))
         })?;
         let lead = lead_of(&mut document, text);
-        let root = document.as_table_mut();
         let not_there = || self.nothing_there();
         let no_table = |name: &str| damaged(format!("`{name}` is no table"));
         match self {
-            Self::Top(key, Wanted::Word(word)) => put_top(root, key, word),
+            Self::Top(key, Wanted::Word(word)) => put_top(document.as_table_mut(), key, word),
             Self::Top(key, Wanted::Nothing) => {
-                let kept = take(root, key).ok_or_else(not_there)?;
-                keep_comments(&mut document, &kept);
+                taking::take(&mut document, key).ok_or_else(not_there)?;
             }
             Self::Rule {
                 table,
                 name,
                 wanted: Wanted::Word(word),
             } => {
+                let root = document.as_table_mut();
                 let table = table_of(root, table).ok_or_else(|| no_table(table))?;
                 put(table, name, word.as_str().into());
             }
@@ -157,15 +171,14 @@ impl Change {
                 name,
                 wanted: Wanted::Nothing,
             } => {
-                let table = root.get_mut(table).and_then(Item::as_table_like_mut);
-                let kept = table.and_then(|table| take(table, name));
-                keep_comments(&mut document, &kept.ok_or_else(not_there)?);
+                taking::take_rule(&mut document, table, name).ok_or_else(not_there)?;
             }
             Self::Metadata {
                 key,
                 value,
                 include,
             } => {
+                let root = document.as_table_mut();
                 let table = table_of(root, METADATA).ok_or_else(|| no_table(METADATA))?;
                 put_row(table, key, value.as_deref(), *include);
             }
@@ -231,43 +244,6 @@ fn put(table: &mut dyn TableLike, key: &str, mut value: Value) {
     }
 }
 
-/// Takes a key away and returns the comments before it that have found no other place; nothing if there is
-/// no such key.
-fn take(table: &mut dyn TableLike, key: &str) -> Option<String> {
-    let comments = |table: &dyn TableLike, key: &str| {
-        let prefix = table.key(key)?.leaf_decor().prefix()?.as_str()?;
-        prefix.contains('#').then(|| prefix.to_owned())
-    };
-    let own = comments(table, key).unwrap_or_default();
-    let next = table.iter().map(|(name, _)| name.to_owned());
-    let next = next.skip_while(|name| name != key).nth(1);
-    table.remove(key)?;
-    if own.is_empty() {
-        return Some(own);
-    }
-    if let Some(next) = next
-        && table.get(&next).is_some_and(Item::is_value)
-        && let Some(mut next_key) = table.key_mut(&next)
-    {
-        let decor = next_key.leaf_decor_mut();
-        let before = decor.prefix().and_then(|prefix| prefix.as_str());
-        let joined = format!("{own}{}", before.unwrap_or_default());
-        decor.set_prefix(joined);
-        return Some(String::new());
-    }
-    Some(own)
-}
-
-/// Puts comments that lost their place at the end of the file.
-fn keep_comments(document: &mut DocumentMut, comments: &str) {
-    if comments.is_empty() {
-        return;
-    }
-    let trailing = document.trailing().as_str().unwrap_or_default();
-    let joined = format!("{trailing}{comments}");
-    document.set_trailing(joined);
-}
-
 /// Puts what was given into a row of metadata, and leaves the rest of it as it was.
 fn put_row(table: &mut dyn TableLike, key: &str, text: Option<&str>, include: Option<bool>) {
     let has_row = table.get(key).is_some_and(Item::is_table_like);
@@ -303,9 +279,17 @@ const METADATA: &str = "metadata";
 
 const NAME_HINT: &str = "a name is exact, or ends in `*` and stands for all that begin so";
 
+/// What `keep` does for a name.
+const KEPT: &str =
+    "it is only spared from wider rules of this file; what the application forbids stays forbidden";
+/// What `keep` does for the whole file.
+const NOT_FORBIDDEN: &str =
+    "so this file forbids nothing here; what the application forbids stays forbidden";
+
 /// What a new file begins with.
 const HEADING: &str = "\
-# What may be recorded here. It can only take away from what the application allows; what cannot be
-# understood lets nothing pass. The words are in the help of the command `policy`.
+# What may be recorded here. Of events it can only take away from what the application allows; a row of
+# metadata can be added, too. What cannot be understood lets nothing pass. The words are in the help of the
+# command `policy`.
 
 ";

@@ -2,6 +2,7 @@
 //! a file that cannot be understood is left as it is, is the library's `policy`.
 
 mod change;
+mod taking;
 #[cfg(test)]
 mod tests;
 
@@ -82,17 +83,18 @@ enum PolicyCommand {
         secrets: String,
     },
     /// Sets a row of the metadata that reports show, or whether it is shown
+    #[command(after_help = METADATA_EXAMPLES)]
     Metadata {
         /// The row's key
         key: String,
         /// Its value, instead of the application's
-        #[arg(required_unless_present = "include")]
         value: Option<String>,
         /// Whether reports show it [default: as the application says]
         #[arg(long, value_name = "yes|no", value_parser = ["yes", "no"])]
         include: Option<String>,
     },
     /// Takes a rule back
+    #[command(after_help = UNSET_EXAMPLES)]
     Unset {
         /// Which kind of rule
         #[arg(value_enum)]
@@ -126,6 +128,16 @@ fn treatment() -> impl clap::builder::TypedValueParser<Value = Treatment> {
         .try_map(|word| word.parse::<Treatment>())
 }
 
+impl PolicyArgs {
+    /// Returns the text that the rules for secrets are to be tried on, whoever's telemetry is meant.
+    pub(crate) fn text_to_test(&self) -> Option<&str> {
+        match &self.command {
+            Some(PolicyCommand::Test { text }) => Some(text),
+            Some(_) | None => None,
+        }
+    }
+}
+
 /// Does what was asked for.
 pub(crate) fn run(
     place: &Place,
@@ -148,13 +160,12 @@ pub(crate) fn run(
             key,
             value,
             include,
-        } => Change::Metadata {
-            key: named(key)?,
-            value,
-            include: include.map(|word| word == "yes"),
-        },
+        } => {
+            let include = include.map(|word| word == "yes");
+            metadata(key, value, include, place)?
+        }
         PolicyCommand::Unset { kind, name } => {
-            let change = Change::unset(kind, name)?;
+            let change = Change::unset(kind, name, place)?;
             if OwnerFile::read_at(&place.path()) == OwnerFile::Missing {
                 // Nothing is made in order to take nothing away.
                 return Err(complaint(change.nothing_there(), place));
@@ -171,6 +182,9 @@ pub(crate) fn run(
         Sanitized(&change.to_string()),
         Sanitized(&file_in(&path))
     )?;
+    if let Some(note) = change.note() {
+        writeln!(screen.stdout, "{note}")?;
+    }
     Ok(Exit::Done)
 }
 
@@ -184,6 +198,13 @@ fn complaint(error: Error, place: &Place) -> Failure {
         )),
         ErrorKind::Invalid { .. } => Failure::failed(error.chain())
             .hint(format!("nothing was changed; `{policy}` shows what is there")),
+        ErrorKind::Io { .. } if is_no_file(&place.path()) => {
+            let file = file_in(&place.path());
+            Failure::failed(error.chain()).hint(format!(
+                "nothing was changed, and nothing is recorded meanwhile; put a plain file in the place of \
+                 {file}, or remove it"
+            ))
+        }
         ErrorKind::Io { .. }
         | ErrorKind::Directory { .. }
         | ErrorKind::Busy { .. }
@@ -192,11 +213,33 @@ fn complaint(error: Error, place: &Place) -> Failure {
     }
 }
 
-fn named(name: String) -> Result<String, Failure> {
-    if name.is_empty() {
-        return Err(Failure::usage("what is meant has no name").hint("localtel policy --help"));
+/// Tells whether something stands in the place of the file that is none.
+fn is_no_file(path: &Path) -> bool {
+    let directory = Directory::open(path, Access::Read).ok();
+    let facts = directory.and_then(|directory| directory.facts(&FileName::Policy.to_string()).ok());
+    facts.is_some_and(|facts| !facts.is_regular)
+}
+
+fn metadata(
+    key: String,
+    value: Option<String>,
+    include: Option<bool>,
+    place: &Place,
+) -> Result<Change, Failure> {
+    if key.is_empty() {
+        let help = place.command("policy metadata --help");
+        return Err(Failure::usage("what is meant has no name").hint(help));
     }
-    Ok(name)
+    if value.is_none() && include.is_none() {
+        let message = format!("metadata: say a value for {key:?}, or --include yes or no, or both");
+        let hint = place.command("policy metadata KEY VALUE");
+        return Err(Failure::usage(message).hint(hint));
+    }
+    Ok(Change::Metadata {
+        key,
+        value,
+        include,
+    })
 }
 
 fn file_in(path: &Path) -> String {
@@ -266,7 +309,11 @@ fn show(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
 }
 
 /// Shows what is masked in a text, as it would be in a message, and which rule found what.
-fn test(text: &str, environment: &Environment, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+pub(crate) fn test(
+    text: &str,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
     let mut input = String::new();
     let text = if text == "-" {
         input.push_str(&read_text(screen)?);
@@ -343,7 +390,8 @@ const INPUT_BYTES_MAX: u64 = 16 << 20;
 
 /// Examples for `policy`.
 pub(crate) const EXAMPLES: &str = "\
-What the application allows can be narrowed here, and never widened. Running programs obey within a second \
+What the application allows of events can be narrowed here, and never widened; a row of metadata can be \
+added to reports, and one that the application leaves out be shown. Running programs obey within a second \
 of their next record.
 
 Examples:
@@ -362,6 +410,21 @@ Examples:
   localtel policy property user pseudonym   equal users stay equal, until `localtel reset`
   localtel policy property path clean       names of users and the home directory are masked in it
   localtel policy property query drop";
+
+const METADATA_EXAMPLES: &str = "\
+A value, --include or both must be given. A row that the application leaves out is shown with \
+`--include yes`, and one that it does not have is added: reports stay on this machine.
+
+Examples:
+  localtel policy metadata cloud --include no    leave it out
+  localtel policy metadata team --include yes    show it though the application leaves it out
+  localtel policy metadata rack 'B 7'            say it instead of the application";
+
+const UNSET_EXAMPLES: &str = "\
+Examples:
+  localtel policy unset property user
+  localtel policy unset metadata cloud
+  localtel policy unset level";
 
 const TEST_EXAMPLES: &str = "\
 Prints the text as it would be recorded in a message, and on stderr which rule found what.

@@ -467,3 +467,137 @@ fn a_text_is_tested_as_a_message_would_be_masked() {
     }
     assert!(!home.place().path().exists(), "trying makes nothing");
 }
+
+#[test]
+fn inside_an_application_no_next_step_speaks_of_localtel() {
+    for words in [
+        &["unset", "property"][..],
+        &["unset", "level", "info"],
+        &["metadata", "", "x"],
+        &["metadata", "cloud"],
+    ] {
+        let (exit, said) = Home::embedded(Policy::new()).run(words);
+        assert_eq!(exit, Exit::Usage, "{words:?}");
+        assert!(
+            said.contains("\nhint: myapp telemetry policy "),
+            "{words:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_row_of_metadata_without_anything_about_it_is_refused_with_what_could_be_said() {
+    let (exit, said) = Home::new().run(&["metadata", "cloud"]);
+    assert_eq!(exit, Exit::Usage);
+    assert!(
+        said.contains("a value") && said.contains("--include"),
+        "{said}"
+    );
+}
+
+#[test]
+fn comments_stay_where_they_stood_when_something_is_taken_back() {
+    for (text, words, expected) in [
+        (
+            "# top\n\n# finer\nlevel = \"info\"\nunnamed = \"drop\"\n",
+            &["level"][..],
+            "# top\n\n# finer\nunnamed = \"drop\"\n",
+        ),
+        (
+            "# top\n\n# finer\nlevel = \"info\"\n\n[events]\nx = \"drop\"\n# end\n",
+            &["level"],
+            "# top\n\n# finer\n\n[events]\nx = \"drop\"\n# end\n",
+        ),
+        (
+            "[events]\n# x\nx = \"drop\"\n\n# who\n[properties]\ny = \"drop\"\n",
+            &["event", "x"],
+            "[events]\n# x\n\n# who\n[properties]\ny = \"drop\"\n",
+        ),
+        (
+            "[events]\ny = \"drop\"\n# x\nx = \"drop\"\n# end\n",
+            &["event", "x"],
+            "[events]\ny = \"drop\"\n# x\n# end\n",
+        ),
+        (
+            "# top\n\n[metadata]\n\n# a\n[metadata.a]\nvalue = \"x\"\n\n[metadata.b]\nvalue = \"x\"\n",
+            &["metadata", "a"],
+            "# top\n\n[metadata]\n\n# a\n\n[metadata.b]\nvalue = \"x\"\n",
+        ),
+        (
+            "# top\nproperties.x = \"drop\"\nlevel = \"info\"\n",
+            &["property", "x"],
+            "# top\nlevel = \"info\"\n",
+        ),
+    ] {
+        let home = Home::new().with(text);
+        let words = [&["unset"], words].concat();
+        let (exit, said) = home.run(&words);
+        assert_eq!(exit, Exit::Done, "{said}");
+        assert_eq!(home.text(), expected, "{words:?} in {text}");
+    }
+}
+
+#[test]
+fn a_table_goes_with_its_last_rule_unless_something_is_said_of_it() {
+    for (text, expected) in [
+        ("[events]\nx = \"drop\"\n", ""),
+        ("# top\n\n[events]\nx = \"drop\"\n", "# top\n\n"),
+        (
+            "# top\n\n[events]\nx = \"drop\"\n\n[targets]\ny = \"drop\"\n",
+            "# top\n\n[targets]\ny = \"drop\"\n",
+        ),
+        ("events = { x = \"drop\" }\n", ""),
+        ("[events] # e\nx = \"drop\"\n", "[events] # e\n"),
+        ("# e\n[events]\nx = \"drop\"\n", "# e\n[events]\n"),
+    ] {
+        let home = Home::new().with(text);
+        assert_eq!(home.run(&["unset", "event", "x"]).0, Exit::Done);
+        assert_eq!(home.text(), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_set_and_taken_back_leaves_the_file_as_it_was() {
+    let home = Home::new();
+    home.run(&["target", "hyper", "drop"]);
+    let before = home.text();
+    for (set, unset) in [
+        (&["level", "info"][..], &["unset", "level"][..]),
+        (&["event", "x", "drop"], &["unset", "event", "x"]),
+        (&["metadata", "a", "b"], &["unset", "metadata", "a"]),
+    ] {
+        assert_eq!(home.run(set).0, Exit::Done);
+        assert_eq!(home.run(unset).0, Exit::Done);
+        assert_eq!(home.text(), before, "{set:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_forbids_nothing_is_said_to_forbid_nothing() {
+    for (words, is_noted) in [
+        (&["property", "message", "keep"][..], true),
+        (&["event", "x", "keep"], true),
+        (&["unnamed", "keep"], true),
+        (&["secrets", "keep"], true),
+        (&["level", "trace"], true),
+        (&["property", "message", "mask"], false),
+        (&["unnamed", "drop"], false),
+        (&["metadata", "keep", "keep"], false),
+    ] {
+        let (_, said) = Home::new().run(words);
+        let is_said = said.contains("what the application forbids stays forbidden");
+        assert_eq!(is_said, is_noted, "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_the_file_is_named_with_the_way_out() {
+    let home = Home::new().with("");
+    fs::remove_file(home.file()).unwrap();
+    std::os::unix::fs::symlink("elsewhere.toml", home.file()).unwrap();
+    let (exit, said) = home.run(&["level", "warn"]);
+    assert_eq!(exit, Exit::Failed);
+    assert!(said.contains("a symbolic link is not followed"), "{said}");
+    assert!(said.contains("\nhint: nothing was changed"), "{said}");
+    assert!(said.contains("policy.toml, or remove it"), "{said}");
+}

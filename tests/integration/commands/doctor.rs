@@ -55,8 +55,14 @@ impl Home {
     fn put(&self, name: &str, text: &str) {
         std::fs::create_dir_all(self.telemetry()).unwrap();
         std::fs::write(self.telemetry().join(name), text).unwrap();
+        self.set_mode(name, 0o600);
         let mode = std::fs::Permissions::from_mode(0o700);
         std::fs::set_permissions(self.telemetry(), mode).unwrap();
+    }
+
+    fn set_mode(&self, name: &str, mode: u32) {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(self.telemetry().join(name), mode).unwrap();
     }
 }
 
@@ -98,6 +104,25 @@ fn a_directory_that_others_may_read_or_write_is_found() {
     assert!(text.contains("(mode 0755); next: chmod 700 "), "{text}");
     set(0o770);
     home.finds(&["directory"]);
+}
+
+#[test]
+fn a_file_that_others_may_read_or_write_is_found() {
+    let home = Home::recorded();
+    home.put("policy.toml", "");
+    assert_eq!(home.doctor().0, 0);
+    home.set_mode("policy.toml", 0o666);
+    let text = home.finds(&["permission"]);
+    let file = home.telemetry().join("policy.toml");
+    let step = format!("; next: chmod go= {}\n", file.display());
+    assert!(text.ends_with(&step), "{text}");
+    home.set_mode("events.000001.jsonl", 0o644);
+    let text = home.finds(&["permission"]);
+    assert!(
+        text.contains("events.000001.jsonl and 1 more file; "),
+        "{text}"
+    );
+    assert!(text.ends_with("policy.toml\n"), "{text}");
 }
 
 #[test]

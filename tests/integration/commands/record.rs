@@ -88,6 +88,17 @@ fn a_refused_record_is_said_and_is_a_failure_only_where_asked() {
 }
 
 #[test]
+fn a_record_under_a_policy_that_cannot_be_understood_names_the_next_step() {
+    let home = Home::enabled();
+    std::fs::write(home.telemetry().join("policy.toml"), "level = 5").unwrap();
+    let output = home.localtel().args(["record", "e"]).output().unwrap();
+    let said = err(&output);
+    let file = home.telemetry().join("policy.toml");
+    let step = format!("\nhint: mend or remove {}; ", file.display());
+    assert!(said.contains(&step), "{said}");
+}
+
+#[test]
 fn a_word_that_is_no_property_records_nothing() {
     let home = Home::enabled();
     let output = home

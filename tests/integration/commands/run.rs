@@ -264,6 +264,23 @@ fn a_command_that_is_missing_or_no_program_ends_as_in_a_shell() {
 }
 
 #[test]
+fn what_is_no_program_is_not_recorded_by_what_was_typed() {
+    let home = Home::enabled();
+    for words in [
+        &["run", "--", "password=hunter2"][..],
+        &["run", "--name", "nightly", "--", "password=hunter2"],
+    ] {
+        home.localtel().args(words).output().unwrap();
+    }
+    let names: Vec<Option<Value>> = home
+        .records("command")
+        .iter()
+        .map(|record| record.properties.get("command").cloned())
+        .collect();
+    assert_eq!(names, [None, Some(json!("nightly"))]);
+}
+
+#[test]
 fn where_recording_is_off_the_command_runs_without_a_word_and_nothing_is_left() {
     let home = Home::new();
     let output = home

@@ -1,0 +1,126 @@
+//! Taking something out of `policy.toml`: the comments before it stay where they stood, before what follows
+//! it, and a table that holds nothing any more goes as well.
+
+use toml_edit::{Decor, DocumentMut, Item, RawString, Table, TableLike};
+
+/// Takes a key of its own away; nothing if there is no such key.
+pub(super) fn take(document: &mut DocumentMut, key: &str) -> Option<()> {
+    let comments = remove(document.as_table_mut(), key)?;
+    hand_down(document, key, &comments);
+    document.as_table_mut().remove(key);
+    Some(())
+}
+
+/// Takes a rule out of a table; nothing if there is no such rule.
+pub(super) fn take_rule(document: &mut DocumentMut, table: &str, name: &str) -> Option<()> {
+    let rules = document.get_mut(table)?.as_table_like_mut()?;
+    let comments = remove(rules, name)?;
+    rules.remove(name);
+    let is_empty = rules.is_empty();
+    hand_down(document, table, &comments);
+    if is_empty && comments.is_empty() && document.get(table).is_some_and(holds_no_comment) {
+        let comments = before(document.as_table(), table).unwrap_or_default();
+        hand_down(document, table, &comments);
+        document.as_table_mut().remove(table);
+    }
+    Some(())
+}
+
+/// Hands the comments before a key, which is still there, to what follows it in the table, and returns those
+/// that nothing in the table could take.
+fn remove(table: &mut dyn TableLike, key: &str) -> Option<String> {
+    table.get(key)?;
+    let comments = before(table, key).unwrap_or_default();
+    let is_taken = comments.is_empty() || hand_on(table, key, &comments);
+    Some(if is_taken { String::new() } else { comments })
+}
+
+/// Hands comments to what follows a key of the file, and else to its end.
+fn hand_down(document: &mut DocumentMut, key: &str, comments: &str) {
+    if comments.is_empty() || hand_on(document.as_table_mut(), key, comments) {
+        return;
+    }
+    let trailing = document.trailing().as_str().unwrap_or_default();
+    let joined = join(comments, trailing);
+    document.set_trailing(joined);
+}
+
+/// Returns what stands before a key or the heading of a table, if there is a comment in it.
+fn before(table: &dyn TableLike, key: &str) -> Option<String> {
+    let decor = match table.get(key)? {
+        Item::Table(below) if !below.is_dotted() => below.decor(),
+        Item::Table(_) | Item::Value(_) | Item::ArrayOfTables(_) | Item::None => {
+            table.key(key)?.leaf_decor()
+        }
+    };
+    let prefix = decor.prefix()?.as_str()?;
+    prefix.contains('#').then(|| prefix.to_owned())
+}
+
+/// Puts comments before what follows a key; false if nothing does.
+fn hand_on(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
+    let names = table.iter().map(|(name, _)| name.to_owned());
+    let following: Vec<String> = names.skip_while(|name| name != key).skip(1).collect();
+    following.iter().any(|name| give(table, name, comments))
+}
+
+/// Puts comments before a key or the heading of a table; false where neither is written.
+fn give(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
+    match table.get_mut(key) {
+        Some(Item::Value(_)) => {
+            if let Some(mut key) = table.key_mut(key) {
+                prepend(key.leaf_decor_mut(), comments);
+                return true;
+            }
+            false
+        }
+        Some(Item::Table(below)) if is_headed(below) => {
+            prepend(below.decor_mut(), comments);
+            true
+        }
+        Some(Item::Table(below)) => {
+            let names: Vec<String> = below.iter().map(|(name, _)| name.to_owned()).collect();
+            names.iter().any(|name| give(below, name, comments))
+        }
+        Some(Item::ArrayOfTables(_) | Item::None) | None => false,
+    }
+}
+
+/// Tells whether a table is written with a heading of its own.
+fn is_headed(table: &Table) -> bool {
+    !table.is_dotted() && !table.is_implicit()
+}
+
+fn prepend(decor: &mut Decor, comments: &str) {
+    let prefix = decor.prefix().and_then(RawString::as_str);
+    let joined = join(comments, prefix.unwrap_or_default());
+    decor.set_prefix(joined);
+}
+
+/// Joins what stood before two things, with no more empty lines between than one.
+fn join(first: &str, second: &str) -> String {
+    let second = if first.ends_with("\n\n") {
+        second.trim_start_matches('\n')
+    } else {
+        second
+    };
+    format!("{first}{second}")
+}
+
+/// Tells whether an empty table may go: nothing is said in its heading, or right above it, of that table
+/// alone. What stands further up is of the file.
+fn holds_no_comment(item: &Item) -> bool {
+    let Item::Table(table) = item else {
+        return true;
+    };
+    let text = |raw: Option<&RawString>| {
+        raw.and_then(RawString::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (prefix, suffix) = (text(table.decor().prefix()), text(table.decor().suffix()));
+    let own = prefix
+        .rsplit_once("\n\n")
+        .map_or(prefix.as_str(), |(_, own)| own);
+    !own.contains('#') && !suffix.contains('#')
+}
