@@ -62,11 +62,11 @@ fn cleaned(value: Value, bytes_max: usize, policy: &InForce) -> Value {
         Value::Object(values) => values
             .into_iter()
             .map(|(name, value)| {
-                let value = match value {
-                    Value::String(text) if !text.is_empty() && policy.is_secret(&name) => {
-                        Value::from(SECRET)
-                    }
-                    value => cleaned(value, bytes_max, policy),
+                let is_text = value.as_str().is_some_and(|text| !text.is_empty());
+                let value = if is_text && policy.is_secret(&name) {
+                    Value::from(SECRET)
+                } else {
+                    cleaned(value, bytes_max, policy)
                 };
                 (policy.clean(&name, bytes_max).into_owned(), value)
             })

@@ -168,6 +168,15 @@ fn the_value_behind_the_name_of_a_secret_is_masked() {
             ("secret := `a b`", "secret := `[secret]`"),
             ("auth=abc", "auth=[secret]"),
             ("x-auth: abc", "x-auth: [secret]"),
+        ],
+    );
+}
+
+#[test]
+fn the_value_behind_a_pass_an_account_key_and_a_signature_is_masked() {
+    assert_masked(
+        Rule::Assignment,
+        &[
             ("pass=hunter2", "pass=[secret]"),
             ("DB_PASS=hunter2", "DB_PASS=[secret]"),
             ("dbPass=hunter2", "dbPass=[secret]"),
@@ -641,66 +650,7 @@ fn clean_texts_of_everyday_are_not_even_looked_at() {
 #[test]
 fn what_comes_close_to_secrets_over_and_over_takes_linear_time() {
     let secrets = shipped();
-    for piece in [
-        "x",
-        "a ",
-        "1.1.",
-        "1:",
-        "a:b::",
-        "::",
-        "@",
-        "a@",
-        "a.b@c.d.",
-        "://",
-        "a://b:c/",
-        "a://b:c@",
-        "token",
-        "token:",
-        "token=",
-        "token=a ",
-        "token='",
-        "token=\"a\\",
-        "token=(",
-        "token={[",
-        "--token ",
-        "sk-",
-        "eyJ",
-        "eyJ-.",
-        "eyJaaaaaa.",
-        "bearer ",
-        "basic",
-        "/home/",
-        "\\Users\\",
-        "\\users\\a ",
-        "alice/",
-        "/alice",
-        "-----BEGIN ",
-        "-----BEGIN PRIVATE KEY-----",
-        "-----BEGIN PRIVATE KEY----------END PRIVATE KEY-----",
-        "\0",
-        "ä",
-        "auth.",
-        "tokens:1",
-        "token: Bearer ",
-        "A(token=",
-        "github_pat_",
-        "token=[secret]",
-        "pass=",
-        "pass",
-        "cookie: a=",
-        "cookie: a=b",
-        "cookie: a='",
-        "cookie: a",
-        "Cookie:",
-        "-u ",
-        "-u '",
-        "-u a",
-        "-u '-u \"",
-        "&sig=",
-        "version 1.1.1.1",
-        "\\",
-        "\"",
-    ] {
+    for piece in REPEATED {
         let text = piece.repeat(BYTES / piece.len());
         let start = Instant::now();
         let masked = secrets.mask(&text);
@@ -728,6 +678,68 @@ fn ten_megabytes_are_masked_at_once() {
     assert!(took.as_secs() < 10, "{took:?}");
     assert!(!masked.contains("abc") && !masked.contains("10.0.0.1"));
 }
+
+/// What comes close to a secret, over and over.
+const REPEATED: &[&str] = &[
+    "x",
+    "a ",
+    "1.1.",
+    "1:",
+    "a:b::",
+    "::",
+    "@",
+    "a@",
+    "a.b@c.d.",
+    "://",
+    "a://b:c/",
+    "a://b:c@",
+    "token",
+    "token:",
+    "token=",
+    "token=a ",
+    "token='",
+    "token=\"a\\",
+    "token=(",
+    "token={[",
+    "--token ",
+    "sk-",
+    "eyJ",
+    "eyJ-.",
+    "eyJaaaaaa.",
+    "bearer ",
+    "basic",
+    "/home/",
+    "\\Users\\",
+    "\\users\\a ",
+    "alice/",
+    "/alice",
+    "-----BEGIN ",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY----------END PRIVATE KEY-----",
+    "\0",
+    "ä",
+    "auth.",
+    "tokens:1",
+    "token: Bearer ",
+    "A(token=",
+    "github_pat_",
+    "token=[secret]",
+    "pass=",
+    "pass",
+    "cookie: a=",
+    "cookie: a=b",
+    "cookie: a='",
+    "cookie: a",
+    "Cookie:",
+    "-u ",
+    "-u '",
+    "-u a",
+    "-u '-u \"",
+    "&sig=",
+    "version 1.1.1.1",
+    "\\",
+    "\"",
+];
 
 /// What is quadratic takes minutes with that.
 const BYTES: usize = 300_000;
@@ -926,6 +938,10 @@ proptest! {
         beside in proptest::sample::select(&[" ", "\n", "\t", "  "][..]),
     ) {
         prop_assume!(!before.contains(&secret) && !after.contains(&secret));
+        // Four numbers behind such a word are a version.
+        let word = before.to_lowercase();
+        let word = word.trim_end_matches(|letter: char| " =:-\"'\\".contains(letter));
+        prop_assume!(["v", "ver", "version", "release", "oid"].iter().all(|end| !word.ends_with(end)));
         let text = format!("{before}{beside}{text}{beside}{after}");
         let masked = shipped().mask(&text).into_owned();
         prop_assert!(!masked.contains(&secret), "{text:?} became {masked:?}");
