@@ -23,7 +23,7 @@ pub(crate) use self::site::Site;
 pub(crate) use self::stamp::Stamp;
 pub(crate) use self::text::is_unsafe_to_show;
 use self::text::{is_named_again, push_json, push_string};
-use self::treated::push_treated;
+use self::treated::{push_clean_failure, push_treated, split_failure};
 use crate::policy::{InForce, Treatment};
 use crate::record::{Level, OPENING, OWN_TARGET, Properties, TIMESTAMP_BYTES};
 use crate::store::limits::Limits;
@@ -272,10 +272,24 @@ impl Loose<'_> {
 
     fn push(&self, name: &str, value: &Value, out: &mut Vec<u8>, bytes_max: usize) {
         let write = |out: &mut Vec<u8>, bytes_max| push_json(out, value, bytes_max, JSON_DEPTH_MAX);
-        match self.policy {
-            Some(policy) => push_treated(out, bytes_max, (policy.treatment(name), policy), write),
-            None => write(out, bytes_max),
+        let Some(policy) = self.policy else {
+            return write(out, bytes_max);
+        };
+        match (policy.treatment(name), self.failure(name, value)) {
+            (Treatment::Clean, Some(failure)) => {
+                push_clean_failure(out, bytes_max, policy, failure);
+            }
+            (treatment, _) => push_treated(out, bytes_max, (treatment, policy), write),
         }
+    }
+
+    /// Returns kind and message, if a value says why a command failed.
+    fn failure<'v>(&self, name: &str, value: &'v Value) -> Option<(&'v str, &'v str)> {
+        let is_of_command = self.own == Own::OnBehalf && self.event == Some("command");
+        let text = value
+            .as_str()
+            .filter(|_| is_of_command && name == "error")?;
+        split_failure(text)
     }
 }
 

@@ -50,6 +50,8 @@ fn clean(out: &mut Vec<u8>, start: usize, bytes_max: usize, policy: &InForce) {
     }
 }
 
+/// Returns a value with the secrets in its texts masked. Numbers stay, whatever their names say: they are
+/// counts, as those of a report's errors.
 fn cleaned(value: Value, bytes_max: usize, policy: &InForce) -> Value {
     match value {
         Value::String(text) => Value::String(policy.clean(&text, bytes_max).into_owned()),
@@ -84,6 +86,38 @@ fn pseudonymise(out: &mut Vec<u8>, start: usize, policy: &InForce) {
     out.truncate(start);
     push_string(out, &pseudonym, pseudonym.len());
 }
+
+/// Writes what is said of a command that failed, `<kind>: <message>`, with the secrets in each masked apart:
+/// the kind may be called like a secret, as `InvalidPassword`, and the message is none for that.
+pub(super) fn push_clean_failure(
+    out: &mut Vec<u8>,
+    bytes_max: usize,
+    policy: &InForce,
+    (kind, message): (&str, &str),
+) {
+    let kind = policy.clean(kind, bytes_max);
+    let message_bytes_max = bytes_max.saturating_sub(kind.len() + SEPARATOR.len());
+    let message = policy.clean(message, message_bytes_max);
+    push_string(out, &format!("{kind}{SEPARATOR}{message}"), bytes_max);
+}
+
+/// Returns kind and message of what is said of a command that failed, if the kind is surely the name of
+/// one, such as `InvalidPassword` or `myapp::Error`: words in one, and no assignment as `password: x` is.
+pub(super) fn split_failure(text: &str) -> Option<(&str, &str)> {
+    let (kind, message) = text.split_once(SEPARATOR)?;
+    let is_name = kind
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b':');
+    let is_camel = kind.starts_with(|letter: char| letter.is_ascii_uppercase())
+        && kind.as_bytes().windows(2).any(|pair| match pair {
+            [one, other] => one.is_ascii_lowercase() && other.is_ascii_uppercase(),
+            _ => false,
+        });
+    (is_name && (is_camel || kind.contains("::"))).then_some((kind, message))
+}
+
+/// What stands between an error's kind and its message.
+const SEPARATOR: &str = ": ";
 
 /// What takes the place of a nested value whose name says that it is a secret.
 const SECRET: &str = "[secret]";

@@ -371,15 +371,36 @@ fn is_target_of(pattern: &str, target: &str) -> bool {
             .is_some_and(|rest| rest.starts_with("::"))
 }
 
-/// Tells whether a property usually holds text that people or libraries wrote, in which anything may be.
+/// Tells whether a property usually holds text that people or libraries wrote, in which anything may be: one
+/// of the words that its name is made of says so, as in `error.message`, `last_error` and `errorDetails`.
 fn is_text(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    TEXT_NAMES.contains(&last)
+    name.split(['.', '_', '-']).flat_map(words).any(|word| {
+        TEXT_WORDS
+            .iter()
+            .any(|text| word.eq_ignore_ascii_case(text))
+    })
 }
 
-/// The names under which messages and error texts are recorded, by `tracing`'s own habits and by the
-/// semantic conventions of OpenTelemetry (`exception.message`, `error.message`).
-const TEXT_NAMES: [&str; 10] = [
+/// Returns the words of a name in camel case. Capitals in a row are one, but for the last before a small
+/// letter: `HTTPError` is two.
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    let byte = |at: usize| name.as_bytes().get(at).copied();
+    let is_upper = move |at: usize| byte(at).is_some_and(|byte| byte.is_ascii_uppercase());
+    let is_lower = move |at: usize| byte(at).is_some_and(|byte| byte.is_ascii_lowercase());
+    let mut start = 0;
+    (1..=name.len()).filter_map(move |end| {
+        let is_next = is_upper(end) && (!is_upper(end - 1) || is_lower(end + 1));
+        (end == name.len() || is_next).then(|| {
+            let word = name.get(start..end).unwrap_or_default();
+            start = end;
+            word
+        })
+    })
+}
+
+/// The words that name messages and texts of errors, by `tracing`'s own habits, by the semantic conventions of
+/// OpenTelemetry (`exception.message`, `error.message`) and by those of other loggers.
+const TEXT_WORDS: [&str; 13] = [
     "message",
     "msg",
     "error",
@@ -390,4 +411,7 @@ const TEXT_NAMES: [&str; 10] = [
     "reason",
     "cause",
     "stacktrace",
+    "backtrace",
+    "detail",
+    "details",
 ];

@@ -153,7 +153,7 @@ fn a_level_shuts_out_what_is_less_grave() {
 #[test]
 fn secrets_are_masked_in_what_is_named_like_a_text() {
     let policy = Policy::new();
-    for name in TEXT_NAMES {
+    for name in TEXT_WORDS {
         assert_eq!(policy.treatment(name), Treatment::Clean, "{name}");
         let dotted = format!("exception.{name}");
         assert_eq!(policy.treatment(&dotted), Treatment::Clean, "{dotted}");
@@ -168,7 +168,24 @@ fn secrets_are_masked_in_what_is_named_like_a_text() {
             "only keep_secrets keeps them"
         );
     }
-    for name in ["user", "messages", "error_code", "error.code", "Message"] {
+    for name in [
+        "error_message",
+        "err_msg",
+        "error.text",
+        "last_error",
+        "last-error",
+        "errorDetails",
+        "lastError",
+        "HTTPError",
+        "Message",
+        "ERROR",
+        "error.code",
+    ] {
+        assert_eq!(policy.treatment(name), Treatment::Clean, "{name}");
+    }
+    for name in [
+        "", "user", "messages", "terror", "detailed", "errno", "merry", "because", "HERR", "ä.é",
+    ] {
         assert_eq!(policy.treatment(name), Treatment::Keep, "{name}");
     }
 }

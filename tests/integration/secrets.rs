@@ -120,6 +120,96 @@ fn errors_messages_and_panics_are_masked_without_anybody_asking_for_it() {
 }
 
 #[test]
+fn the_counts_of_a_report_stay_numbers_whatever_they_are_called() {
+    let place = Place::new();
+    let policy = Policy::new().property("*", Treatment::Clean);
+    let telemetry = place.builder().policy(policy).try_open().unwrap();
+    telemetry.count_error("bad_password");
+    telemetry.count_error("bad_password");
+    let _offer = telemetry.record_report();
+    drop(telemetry);
+    let report = &place.own("report")[0];
+    assert_eq!(
+        report["properties"]["errors"]["bad_password"], 2,
+        "{report}"
+    );
+}
+
+#[test]
+fn numbers_in_a_cleaned_object_stay_and_texts_called_like_a_secret_do_not() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let errors = json!({"bad_password": 2, "token": true, "secret": "hunter2", "pass": "x1y2z3"});
+    let draft = Draft::new("draft").property("errors", errors);
+    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    drop(telemetry);
+    let cleaned =
+        json!({"bad_password": 2, "token": true, "secret": "[secret]", "pass": "[secret]"});
+    assert_eq!(place.events()[0]["properties"]["errors"], cleaned);
+}
+
+#[test]
+fn the_kind_of_an_error_is_no_name_of_a_secret_and_its_message_is_cleaned() {
+    for (kind, message, told) in [
+        ("InvalidPassword", "nope", "InvalidPassword: nope"),
+        ("auth::Token", "nope", "auth::Token: nope"),
+        (
+            "InvalidToken",
+            "password=hunter2",
+            "InvalidToken: password=[secret]",
+        ),
+        (
+            "Config",
+            "Invalid password: hunter2",
+            "Config: Invalid password: [secret]",
+        ),
+        ("password", "hunter2", "password: [secret]"),
+        ("Password", "hunter2", "Password: [secret]"),
+        ("BadPassword", "", "BadPassword"),
+    ] {
+        let place = Place::new();
+        let telemetry = place.builder().try_open().unwrap();
+        telemetry.command("x").failure_of(kind, &message);
+        drop(telemetry);
+        assert_eq!(place.own("command")[0]["properties"]["error"], told);
+        assert!(!holds(&place.path(), "hunter2"));
+    }
+}
+
+#[test]
+fn a_message_behind_a_kind_is_cut_where_the_whole_would_be() {
+    let limits = localtel::Limits::default().string_bytes(64);
+    for length in 30..64 {
+        let place = Place::new();
+        let telemetry = place.builder().limits(limits.clone()).try_open().unwrap();
+        let message = format!("{} password=hunter2 {}", "x".repeat(length), "y".repeat(64));
+        telemetry.command("x").failure_of("InvalidToken", &message);
+        drop(telemetry);
+        let told = place.own("command")[0]["properties"]["error"].clone();
+        let told = told.as_str().unwrap();
+        assert!(told.starts_with("InvalidToken: xxx") && told.ends_with('…'));
+        assert!(told.len() <= 64 + '…'.len_utf8(), "{told}");
+        assert!(!holds(&place.path(), "hunter2") && !holds(&place.path(), "=h"));
+    }
+}
+
+#[test]
+fn texts_are_known_by_any_word_of_their_names() {
+    let place = Place::new();
+    place.record(|| {
+        info!(
+            error_message = TEXT,
+            err_msg = TEXT,
+            error.text = TEXT,
+            last_error = TEXT,
+            errorDetails = TEXT,
+            "x"
+        );
+    });
+    assert!(!holds(&place.path(), "hunter2"), "{:#?}", place.events());
+}
+
+#[test]
 fn a_secret_is_masked_wherever_the_limit_cuts_it() {
     let place = Place::new();
     let limits = localtel::Limits::default().string_bytes(64);

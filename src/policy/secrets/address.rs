@@ -103,6 +103,9 @@ pub(super) fn find_ipv4(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     if text.is_before(start, |byte| is_word(byte) || byte == b'.') {
         return None;
     }
+    if is_behind_version(text, start) {
+        return None;
+    }
     let is_of_address = |byte: u8| byte == b'.' || byte.is_ascii_digit();
     let run = text.get(start..text.end_within(start, IPV4_BYTES_MAX + 2, is_of_address));
     // A full stop belongs to the sentence.
@@ -110,6 +113,26 @@ pub(super) fn find_ipv4(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     let end = start + address.len();
     let is_whole = !text.is(start + run.len(), is_word) || run.len() > address.len();
     (is_whole && is_ipv4(address)).then_some(start..end)
+}
+
+/// Tells whether a word before a place says that four numbers there are no address.
+fn is_behind_version(text: Text<'_>, at: usize) -> bool {
+    let is_between = |byte| {
+        matches!(
+            byte,
+            b' ' | b'\t' | b'=' | b':' | b'-' | b'"' | b'\'' | b'\\'
+        )
+    };
+    let end = text.start_within(at, BETWEEN_BYTES_MAX, is_between);
+    VERSION_WORDS.iter().any(|word| {
+        let start = end.checked_sub(word.len());
+        end < at
+            && start.is_some_and(|start| {
+                // `-v` is rather a flag, and what follows it a host.
+                let is_flag = *word == "v" && text.before(start) == Some(b'-');
+                text.has_word(start, word) && !text.is_before(start, is_alphanumeric) && !is_flag
+            })
+    })
 }
 
 pub(super) fn may_be_ipv4(text: Text<'_>, at: usize) -> bool {
@@ -236,6 +259,12 @@ const fn is_of_mailbox(byte: u8) -> bool {
 const fn is_of_domain(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | 0x80..)
 }
+
+/// What stands before versions and identifiers of objects (ITU-T X.660) that look like an address.
+const VERSION_WORDS: [&str; 5] = ["version", "release", "ver", "v", "oid"];
+
+/// `\": \"`
+const BETWEEN_BYTES_MAX: usize = 6;
 
 /// `255.255.255.255`
 const IPV4_BYTES_MAX: usize = 15;

@@ -3,7 +3,7 @@
 //! is an anchor if one kind is left after all three. That is three look-ups for each byte, which do not
 //! wait for each other, and no case to fold.
 //!
-//! No fingerprint has a byte that a JSON string escapes, except the backslash, which stays one of two.
+//! No fingerprint needs a byte that a JSON string escapes, except the backslash, which stays one of two.
 
 use super::assignment::Word;
 use super::token::{Scheme, Shape};
@@ -25,6 +25,8 @@ pub(super) enum Anchor {
     Url,
     /// A byte before an `@`.
     Email,
+    /// The flag that takes a user and a password.
+    UserFlag,
     /// A digit before a dot and a digit.
     Ipv4,
     /// Colons and hexadecimal digits.
@@ -132,6 +134,9 @@ const KINDS: &[(Anchor, Fingerprint<'static>)] = &[
     (Anchor::Word(Word::Key), [b"kK", b"eE", b"yY"]),
     (Anchor::Word(Word::Credential), [b"eE", b"dD", b"eE"]),
     (Anchor::Word(Word::Auth), [b"uU", b"tT", b"hH"]),
+    (Anchor::Word(Word::Pass), [b"pP", b"aA", b"sS"]),
+    (Anchor::Word(Word::Cookie), [b"oO", b"kK", b"iI"]),
+    (Anchor::Word(Word::Signature), [b"sS", b"iI", b"gG"]),
     (Anchor::Scheme(Scheme::Bearer), [b"bB", b"eE", b"aA"]),
     (Anchor::Scheme(Scheme::Basic), [b"sS", b"iI", b"cC"]),
     (Anchor::Shape(&Shape::GITHUB), [b"h", b"pousr", b"_"]),
@@ -146,6 +151,7 @@ const KINDS: &[(Anchor, Fingerprint<'static>)] = &[
     (Anchor::WebToken, [b"e", b"y", b"J"]),
     (Anchor::PrivateKey, [b"-", b"B", b"E"]),
     (Anchor::Url, [b":", b"/", b"/"]),
+    (Anchor::UserFlag, [b"-", b"uU", b" =\t\\sS"]),
     (Anchor::Email, [b"", b"@", b""]),
     (Anchor::Ipv4, [b"0123456789", b".", b"0123456789"]),
     (

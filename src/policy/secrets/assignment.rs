@@ -4,7 +4,7 @@
 //! A name is the name of a secret if one of the [words](Word) is in it, however it goes on:
 //! `db_password_file` too. `token` is told from `tokenizer`, and in the plural or with an addition, as in
 //! `tokens: 5`, its value may be a number; `auth` has to end the name, as authors and methods are no
-//! secrets. `token::Kind` is a path of Rust.
+//! secrets. `pass` is told from `compass` and `passed`. `token::Kind` is a path of Rust.
 
 use std::ops::Range;
 
@@ -25,12 +25,18 @@ pub(super) enum Word {
     Secret,
     /// `token`.
     Token,
-    /// `api_key`, `access_key` and `private_key`, however joined.
+    /// `api_key`, `access_key`, `account_key` and `private_key`, however joined.
     Key,
     /// `credential`.
     Credential,
     /// `auth` and `authorization` at the end of a name.
     Auth,
+    /// `pass` as a word of its own at the end of a name, and `passcode`.
+    Pass,
+    /// `cookie` at the end of a name: a header whole.
+    Cookie,
+    /// `sig` and `signature` in the query of a URL, and `SharedAccessSignature`.
+    Signature,
 }
 
 /// A name in a text.
@@ -45,8 +51,24 @@ struct Name {
 /// Finds the value behind a name, given an anchor in one of its words.
 pub(super) fn find(word: Word, text: Text<'_>, at: usize) -> Option<(Rule, Range<usize>)> {
     let name = word.name_at(text, at)?;
+    if !word.stands_alone(text, &name, at) {
+        return None;
+    }
     let start = value_start(text, &name)?;
-    let (rule, range) = find_value(text, start)?;
+    let (rule, range) = match word {
+        Word::Cookie => cookies(text, &name, start).map(|range| (Rule::Assignment, range)),
+        Word::Password
+        | Word::Passphrase
+        | Word::Pwd
+        | Word::Secret
+        | Word::Token
+        | Word::Key
+        | Word::Credential
+        | Word::Auth
+        | Word::Pass
+        | Word::Signature => None,
+    }
+    .or_else(|| find_value(text, start))?;
     let is_count = name.may_count && text.get(range.clone()).iter().all(u8::is_ascii_digit);
     (!is_count).then_some((rule, range))
 }
@@ -101,12 +123,57 @@ impl Word {
                 };
                 rest.iter().all(u8::is_ascii_digit)
             }
+            Self::Pass => {
+                let rest = rest.strip_prefix(b"_").unwrap_or(rest);
+                let rest = rest.strip_prefix(b"-").unwrap_or(rest);
+                let goes_on = |word: &str| {
+                    let start = rest.get(..word.len());
+                    start.is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+                };
+                rest.iter().all(u8::is_ascii_digit)
+                    || ["code", "phrase", "word"].into_iter().any(goes_on)
+            }
+            Self::Cookie => {
+                may_count = starts_with(b"s");
+                let rest = rest.get(usize::from(may_count)..).unwrap_or_default();
+                rest.iter().all(u8::is_ascii_digit)
+            }
+            Self::Signature => rest.is_empty(),
         };
         is_of_secret.then_some(Name {
             start,
             end: name_end,
             may_count,
         })
+    }
+
+    /// Tells whether what stands before the word makes its name that of a secret, given the anchor. A quick
+    /// look does not ask: a letter of an escape may stand there.
+    fn stands_alone(self, text: Text<'_>, name: &Name, at: usize) -> bool {
+        let is_first = !text.is_before(at, is_alphanumeric)
+            || text.is(at, |byte| byte.is_ascii_uppercase())
+                && text.is_before(at, |byte| !byte.is_ascii_uppercase());
+        match self {
+            // `compass` and `bypass` are other words.
+            Self::Pass => is_first,
+            Self::Signature => {
+                let is_of_query = text.is_before(name.start, |byte| matches!(byte, b'?' | b'&'));
+                let lead = "sharedaccess";
+                let is_shared = at
+                    .checked_sub(lead.len())
+                    .is_some_and(|start| text.has_word(start, lead));
+                is_shared || is_of_query && is_first
+            }
+            Self::Password
+            | Self::Passphrase
+            | Self::Pwd
+            | Self::Secret
+            | Self::Token
+            | Self::Key
+            | Self::Credential
+            | Self::Auth
+            | Self::Cookie => true,
+        }
     }
 
     /// Returns where the word ends that has its anchor there.
@@ -123,10 +190,13 @@ impl Word {
             Self::Token => has(1, "token"),
             Self::Credential => has(2, "credential"),
             Self::Auth => has(1, "auth"),
+            Self::Pass => has(0, "pass"),
+            Self::Cookie => has(2, "cookie"),
+            Self::Signature => has(0, "signature").or_else(|| has(0, "sig")),
             Self::Key => {
                 let is_joint = |byte| matches!(byte, b'_' | b'-' | b'.' | b' ');
                 let joint = usize::from(text.is_before(at, is_joint));
-                ["api", "access", "private"]
+                ["api", "access", "account", "private"]
                     .into_iter()
                     .find_map(|kind| has(joint + kind.len(), kind))?;
                 has(0, "key")
@@ -179,6 +249,39 @@ fn find_value(text: Text<'_>, start: usize) -> Option<(Rule, Range<usize>)> {
     }
 }
 
+/// Returns the cookies of a header, `Cookie: a=b; c=d`: all of its line, up to what closes a quote around
+/// it. What does not begin like a cookie is any value.
+fn cookies(text: Text<'_>, name: &Name, start: usize) -> Option<Range<usize>> {
+    let is_header = text.get(name.end..start).contains(&b':');
+    let first = text.end(start, |byte| {
+        !ends_value(byte) && !is_quote(byte) && !matches!(byte, b'=' | b'\\')
+    });
+    if !is_header || first == start || text.byte(first) != Some(b'=') {
+        return None;
+    }
+    let mut at = first;
+    while let Some(byte) = text.byte(at) {
+        if matches!(byte, b'\n' | b'\r' | b'\\') || is_quote(byte) {
+            break;
+        }
+        at += 1;
+        if byte == b'='
+            && let Some(content) = quoted(text, at)
+        {
+            let escapes_end = text.end_within(content.end, CLOSERS_MAX, |byte| byte == b'\\');
+            let is_closed = text.is(escapes_end, is_quote);
+            at = if is_closed {
+                escapes_end + 1
+            } else {
+                content.end
+            };
+        }
+    }
+    let trailing = text.get(start..at).iter().rev();
+    let blanks = trailing.take_while(|&&byte| is_blank(byte)).count();
+    Some(start..at - blanks)
+}
+
 fn find_plain_value(text: Text<'_>, start: usize) -> Option<Range<usize>> {
     let range = quoted(text, start)
         .or_else(|| bracketed(text, start))
@@ -195,7 +298,7 @@ fn find_plain_value(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 /// Returns what is between quotes, up to the end of the text if they are not closed. Quotes may be
 /// escaped, as in JSON within a string; then they are closed by one that is escaped no deeper. What goes on
 /// behind them, as a shell allows, belongs to the value.
-fn quoted(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+pub(super) fn quoted(text: Text<'_>, start: usize) -> Option<Range<usize>> {
     let at = text.end_within(start, CLOSERS_MAX, |byte| byte == b'\\');
     let quote = text.byte(at).filter(|byte| is_quote(*byte))?;
     let depth = at - start;
@@ -261,7 +364,7 @@ fn bracketed(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 
 /// Returns a value without quotes: up to space, a comma, `&` or `;`, without what may close what the name
 /// stands in.
-fn word(text: Text<'_>, start: usize) -> Range<usize> {
+pub(super) fn word(text: Text<'_>, start: usize) -> Range<usize> {
     let end = text.end(start, |byte| !ends_value(byte));
     let value = text.get(start..end);
     let kept = mark_bytes(value).unwrap_or(0);

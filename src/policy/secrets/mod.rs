@@ -12,6 +12,7 @@
 mod address;
 mod anchors;
 mod assignment;
+mod flag;
 mod path;
 mod text;
 mod token;
@@ -37,11 +38,11 @@ pub(crate) struct Secrets {
 /// What one rule looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Rule {
-    /// What follows `Bearer` and `Basic`, and tokens known by their shape.
+    /// What follows `Bearer` and `Basic` and is no plain word, and tokens known by their shape.
     Token,
     /// The value that stands behind the name of a secret.
     Assignment,
-    /// Who signs in, in a URL.
+    /// Who signs in, in a URL or in a flag as curl has it.
     UserInfo,
     /// A private key in PEM's armour.
     PrivateKey,
@@ -162,6 +163,7 @@ impl Secrets {
                 (Rule::PrivateKey, token::find_private_key(text, start)?)
             }
             Anchor::Url => (Rule::UserInfo, address::find_user_info(text, at)?),
+            Anchor::UserFlag => (Rule::UserInfo, flag::find(text, at)?),
             Anchor::Email => (Rule::Email, address::find_email(text, at + 1)?),
             Anchor::Ipv4 => (Rule::IpAddress, address::find_ipv4(text, at)?),
             Anchor::Ipv6 => (Rule::IpAddress, address::find_ipv6(text, at)?),
@@ -187,6 +189,7 @@ impl Secrets {
             Anchor::WebToken => token::may_be_web_token(text, at),
             Anchor::PrivateKey => text.has(at, "-BEGIN "),
             Anchor::Url => address::may_be_user_info(text, at),
+            Anchor::UserFlag => flag::may_be(text, at),
             Anchor::Email => address::may_be_email(text, at + 1),
             Anchor::Ipv4 => address::may_be_ipv4(text, at),
             Anchor::Ipv6 => address::may_be_ipv6(text, at),
@@ -287,13 +290,17 @@ impl Rule {
     pub(crate) const fn about(self) -> &'static str {
         match self {
             Self::Token => {
-                "what follows `Bearer` or `Basic`, and access tokens of well-known services"
+                "what follows `Bearer` or `Basic`, but for a plain word of a sentence, and access tokens \
+                 of well-known services"
             }
             Self::Assignment => {
-                "the value after a name such as password, secret, token or api_key, as in \
+                "the value after a name such as password, secret, token, cookie or api_key, as in \
                  `password=...`, `\"token\": \"...\"` or `--api-key ...`"
             }
-            Self::UserInfo => "user name and password in a URL, as in `https://user:password@host`",
+            Self::UserInfo => {
+                "user name and password in a URL, as in `https://user:password@host`, and in \
+                 `-u user:password`"
+            }
             Self::PrivateKey => "private keys, from `-----BEGIN ... PRIVATE KEY-----` to their end",
             Self::Email => "e-mail addresses",
             Self::IpAddress => "IPv4 and IPv6 addresses; a port after them stays",
