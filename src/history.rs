@@ -303,6 +303,24 @@ pub(crate) fn note_report(
     Ok(())
 }
 
+/// Forgets everything: what is recorded from now on is another installation's.
+///
+/// INVARIANT: called only under the lock, so that nobody's change is lost.
+///
+/// # Errors
+///
+/// Fails if the file is there and cannot be removed, whoever wrote it.
+#[cfg(any(feature = "cli", test))]
+pub(crate) fn forget(directory: &Directory) -> Result<()> {
+    let name = FileName::History.to_string();
+    match directory.remove(&name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", &directory.path().join(&name))(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Tells after how long a report is due: at once if none is known, or if the last one is as long ago as
 /// reports are apart. One in the future comes from a clock that jumped; it counts as long as it is no further
 /// ahead than reports are apart, so that nobody waits longer than twice that.
