@@ -190,7 +190,8 @@ impl Kept {
 /// # Errors
 ///
 /// Fails if the file cannot be read or written, if a newer version of localtel wrote it, or if the lock is
-/// not free before the deadline. Then nobody has the news, or whoever asks next.
+/// not free before the deadline. Then nobody has the news, or whoever asks next. Who could not record it
+/// gives it back with [`give_back_version`].
 pub(crate) fn note_version(
     directory: &Directory,
     version: &str,
@@ -212,6 +213,31 @@ pub(crate) fn note_version(
     write(directory, &history)?;
     drop(locked);
     Ok(before)
+}
+
+/// Gives the news of a version back, because it could not be recorded: it is news again, for whoever asks
+/// next. What somebody else noted meanwhile stays.
+///
+/// # Errors
+///
+/// Fails as [`note_version`] does; then nobody has the news.
+pub(crate) fn give_back_version(
+    directory: &Directory,
+    version: &str,
+    before: String,
+    deadline: Instant,
+) -> Result<()> {
+    let version = version
+        .get(..version.floor_char_boundary(VERSION_BYTES_MAX))
+        .unwrap_or_default();
+    let locked = lock(directory, deadline)?;
+    let mut history = history_to_keep(directory)?;
+    if history.version.as_deref() == Some(version) {
+        history.version = Some(before);
+        write(directory, &history)?;
+    }
+    drop(locked);
+    Ok(())
 }
 
 /// Whether a report is the caller's to record.

@@ -524,6 +524,18 @@ fn another_version_is_recorded_once_and_the_first_and_the_same_one_are_not() {
 }
 
 #[test]
+fn news_of_a_version_waits_for_the_policy() {
+    let place = Place::new();
+    drop(place.builder().version("1.2.0").open());
+    owner(&place, "[events]\nversion = \"drop\"\n");
+    drop(place.builder().version("1.3.0").open());
+    assert!(versions(&place).is_empty());
+    owner(&place, "");
+    drop(place.builder().version("1.3.0").open());
+    assert_eq!(versions(&place), [json!({"from": "1.2.0", "to": "1.3.0"})]);
+}
+
+#[test]
 fn a_newer_release_is_told_by_the_session_the_handle_and_the_status() {
     let place = Place::new();
     drop(place.builder().open());

@@ -26,7 +26,8 @@ use crate::draft::Draft;
 use crate::encode::Own;
 use crate::environment::Environment;
 use crate::history::{
-    Claim, Due, History, claim_report, give_back_report, note_report, note_version,
+    Claim, Due, History, claim_report, give_back_report, give_back_version, note_report,
+    note_version,
 };
 use crate::outlet::{Outlet, Sink};
 use crate::policy::Treatment;
@@ -347,12 +348,22 @@ impl Reporter {
         let Some(version) = self.version() else {
             return;
         };
+        // Where the owner wants no such news, it stays news until the owner does.
+        if !self.outlet.admits_on_behalf(VERSION) {
+            return;
+        }
         let Some(directory) = self.directory() else {
             return;
         };
         if let Ok(Some(before)) = note_version(&directory, version, soon()) {
             let properties = [("from", before.as_str()), ("to", version)];
-            let _offer = self.record_own("version", properties.into_iter().collect());
+            match self.record_own(VERSION, properties.into_iter().collect()) {
+                Offer::Recorded => {}
+                Offer::Refused | Offer::Dropped => {
+                    // If even that cannot be written, the news is lost.
+                    let _given_back = give_back_version(&directory, version, before, soon());
+                }
+            }
         }
     }
 
@@ -452,6 +463,8 @@ fn soon() -> Instant {
 
 /// The event of a report.
 const REPORT: &str = "report";
+/// The event of another version.
+const VERSION: &str = "version";
 
 /// How often it is looked whether a report is due: a process may have been asleep, or telemetry off. Twice an
 /// hour is nothing.
