@@ -258,6 +258,14 @@ pub(crate) struct Claim {
     pub(crate) before: Option<OffsetDateTime>,
 }
 
+impl Claim {
+    /// Tells whether a time that was read is that of the claim.
+    pub(crate) fn is_at(&self, reported: OffsetDateTime) -> bool {
+        // As they are written, in microseconds.
+        format_timestamp(reported) == format_timestamp(self.at)
+    }
+}
+
 /// Claims the report that is due, or tells when one is: of several processes that ask at once it is for
 /// exactly one. The claim stands before the report does, so a process that is killed between the two leaves
 /// out one report, and never records one twice; who could not record it gives it back with
@@ -302,8 +310,7 @@ pub(crate) fn give_back_report(
 ) -> Result<()> {
     let locked = lock(directory, deadline)?;
     let mut history = history_to_keep(directory)?;
-    // As they are written, in microseconds.
-    if history.reported.map(format_timestamp) == Some(format_timestamp(claim.at)) {
+    if history.reported.is_some_and(|reported| claim.is_at(reported)) {
         history.reported = claim.before;
         write(directory, &history)?;
     }

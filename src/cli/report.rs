@@ -93,6 +93,7 @@ fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Repor
         counters: serde_json::Value::Null,
         errors: &std::collections::BTreeMap::new(),
         since: history.reported,
+        counted_since: None,
         recording: &recording,
         line_bytes_max: LineLimits::from(&limits).line_bytes_max(),
         now: screen.now,

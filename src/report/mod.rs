@@ -62,8 +62,9 @@ use crate::store::volume::{CutShort, Measured, Volume};
 /// | `changed_settings` | the names of the settings that differ from their default |
 /// | `components`, `extensions` | a version, or whether it is installed, for each name |
 /// | `metadata` | the rows that are included |
-/// | `counters`, `errors` | how often what happened since the last report |
-/// | `since` | when the last report was recorded |
+/// | `counters`, `errors` | how often what happened in this process since `counted_since` |
+/// | `since` | when the last report was recorded, by whichever process |
+/// | `counted_since` | from when on `counters` and `errors` were counted, by this process: its start, or when it last recorded some; only where there are any |
 /// | `omitted` | how many entries of which key did not fit |
 /// | `recorded` | `is_recording`, `because` and a `text`; not part of what is recorded |
 #[derive(Debug, Clone, Serialize)]
@@ -107,6 +108,8 @@ pub struct Report {
     errors: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted_since: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     omitted: BTreeMap<&'static str, u64>,
     recorded: Recorded,
@@ -230,12 +233,14 @@ pub(crate) struct Parts<'a> {
     pub(crate) machine: &'a Machine,
     /// What lies below the paths that the application named: [`Deployment::volumes`].
     pub(crate) volumes: &'a BTreeMap<String, Volume>,
-    /// What was counted since the last report: an object.
+    /// What was counted and not yet reported: an object.
     pub(crate) counters: Value,
-    /// How often each error happened since the last report.
+    /// How often each error happened that was not yet reported.
     pub(crate) errors: &'a BTreeMap<String, u64>,
-    /// When the last report was recorded.
+    /// When the last report was recorded, by whichever process.
     pub(crate) since: Option<OffsetDateTime>,
+    /// From when on counters and errors were counted, where there are any.
+    pub(crate) counted_since: Option<OffsetDateTime>,
     /// Whether reports are recorded.
     pub(crate) recording: &'a Recording,
     /// The length of the line that has to take it.
@@ -287,6 +292,7 @@ impl Report {
             counters: room.fit_counters(parts.counters),
             errors: room.fit("errors", with_short_names(parts.errors)),
             since: parts.since.map(format_timestamp),
+            counted_since: parts.counted_since.map(format_timestamp),
             recorded: parts.recording.into(),
             omitted: room.omitted,
         }
@@ -397,7 +403,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// The keys of a record of a report, in their order.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "installation",
     "installed",
     "started",
@@ -418,6 +424,7 @@ const KEYS: [&str; 21] = [
     "counters",
     "errors",
     "since",
+    "counted_since",
     "omitted",
 ];
 /// The kinds of names of which each has the same room: data, build, changed settings, components,

@@ -88,6 +88,7 @@ impl Made {
             counters: self.counters.clone(),
             errors: &self.errors,
             since: Some(time("2026-11-20T08:00:00Z")),
+            counted_since: Some(time("2026-11-20T08:00:00Z")),
             recording: &self.recording,
             line_bytes_max: self.line_bytes_max,
             now: time("2026-11-21T08:01:30.9Z"),
@@ -221,6 +222,7 @@ fn what_is_unknown_is_absent() {
         counters: Value::Null,
         errors: &BTreeMap::new(),
         since: None,
+        counted_since: None,
         recording: &Recording::On,
         line_bytes_max: Limits::default().line_bytes_max,
         now: time("2026-11-21T08:00:00Z"),
@@ -251,6 +253,7 @@ fn a_clock_that_was_set_back_makes_no_uptime() {
         counters: Value::Null,
         errors: &made.errors,
         since: None,
+        counted_since: None,
         recording: &made.recording,
         line_bytes_max: made.line_bytes_max,
     });

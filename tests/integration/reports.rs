@@ -179,6 +179,32 @@ fn since_is_when_the_report_before_was_recorded() {
 }
 
 #[test]
+fn counts_are_told_with_the_time_from_which_their_process_counted() {
+    let place = Place::new();
+    let (one, other) = (place.builder().open(), place.builder().open());
+    assert_eq!(one.record_report(), Offer::Recorded);
+    other.counter("queries", []);
+    assert_eq!(other.record_report(), Offer::Recorded);
+    other.counter("queries", []);
+    assert_eq!(one.record_report(), Offer::Recorded);
+    assert_eq!(other.record_report(), Offer::Recorded);
+    other.flush().unwrap();
+    one.flush().unwrap();
+    let mut all: Vec<Value> = reports(&place).iter().map(|it| it["properties"].clone()).collect();
+    all.retain(|report| report.get("counters").is_some());
+    let [first, second] = all.as_slice() else {
+        panic!("{all:?}")
+    };
+    let time = |report: &Value, key: &str| report[key].as_str().unwrap().to_owned();
+    assert_eq!(time(first, "counted_since"), time(first, "started"));
+    assert!(time(first, "since") > time(first, "counted_since"));
+    assert!(time(second, "counted_since") > time(first, "since"));
+    assert!(time(second, "counted_since") < time(second, "since"));
+    let without = one.report().to_json();
+    assert_eq!(without.get("counted_since"), None, "nothing is counted");
+}
+
+#[test]
 fn counts_that_threads_make_while_reports_are_recorded_are_neither_lost_nor_doubled() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();

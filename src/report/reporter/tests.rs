@@ -127,8 +127,8 @@ fn what_is_counted_while_a_report_is_made_stands_in_the_next() {
     telemetry.counter("counted", []);
     let counted = reporter.unreported().unwrap();
     telemetry.counter("counted", []);
-    reporter.counters.get().unwrap().settle(&counted);
-    let left = reporter.unreported().unwrap().counters();
+    reporter.settle(&counted);
+    let left = reporter.unreported().unwrap().snapshot.counters();
     assert_eq!(left, serde_json::json!({"counted": [{"count": 1}]}));
 }
 
