@@ -652,6 +652,40 @@ fn an_owner_keeps_properties_of_reports_versions_and_commands_out() {
 }
 
 #[test]
+fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
+    let place = Place::new();
+    drop(place.builder().open());
+    owner(
+        &place,
+        "[properties]\n\"os.kernel\" = \"drop\"\n\"hardware.*\" = \"mask\"\n\"metadata.cloud\" = \"mask\"\n\
+         \"counters.*\" = \"drop\"\n\"extensions.*\" = \"mask\"\n\"http.url\" = \"drop\"\n",
+    );
+    let deployment = Deployment::new()
+        .metadata("cloud", "ours", Include::Yes)
+        .metadata("rack", "7", Include::Yes)
+        .extension("postgis", true);
+    let telemetry = place.builder().deployment(deployment).open();
+    telemetry.counter("queries", []);
+    assert_eq!(telemetry.record_report(), Offer::Recorded);
+    telemetry.counter("queries", []);
+    let url = json!({"url": "https://example.org", "status": 200});
+    let _offer = telemetry.record(localtel::Draft::new("asked").property("http", url));
+    drop(telemetry);
+    let report = &reports(&place)[0]["properties"];
+    assert_eq!(report["os"].get("kernel"), None);
+    assert!(report["os"]["family"].is_string());
+    assert_eq!(report["hardware"]["memory_total_bytes"], "[masked]");
+    assert_eq!(report["metadata"], json!({"cloud": "[masked]", "rack": "7"}));
+    assert_eq!(report["extensions"], json!({"postgis": "[masked]"}));
+    assert_eq!(report["counters"], json!({}));
+    let end = place.own("session.end").pop().unwrap();
+    assert_eq!(end["properties"].get("queries"), None);
+    assert!(!end.to_string().contains("queries"), "{end}");
+    let asked = place.records().pop().unwrap();
+    assert_eq!(asked.properties.get("http"), Some(&json!({"status": 200})));
+}
+
+#[test]
 fn an_owners_rows_of_metadata_stand_in_the_report() {
     let place = Place::new();
     owner(

@@ -23,7 +23,7 @@ use super::{Deployment, Machine, Parts, Recording, Report};
 use crate::clock;
 use crate::consent::{Installation, Stored};
 use crate::draft::Draft;
-use crate::encode::Own;
+use crate::encode::{Own, as_recorded};
 use crate::environment::Environment;
 use crate::history::{
     Claim, Due, History, claim_report, give_back_report, give_back_version, note_report,
@@ -454,7 +454,10 @@ impl Reporter {
             let bytes_max = self.outlet.limits().line_bytes_max() / 8;
             let fitting = fit(counts, bytes_max);
             if is_said(name) && !fitting.entries.is_empty() {
-                said.set(name, Value::Object(fitting.entries.into_iter().collect()));
+                let counts = Value::Object(fitting.entries.into_iter().collect());
+                if let Some(counts) = as_recorded(name, &counts, self.outlet.limits(), &policy) {
+                    said.set(name, counts);
+                }
             }
             if is_said(name) && fitting.omitted > 0 {
                 omitted.insert(name.to_owned(), fitting.omitted.into());
