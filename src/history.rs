@@ -310,7 +310,10 @@ pub(crate) fn give_back_report(
 ) -> Result<()> {
     let locked = lock(directory, deadline)?;
     let mut history = history_to_keep(directory)?;
-    if history.reported.is_some_and(|reported| claim.is_at(reported)) {
+    if history
+        .reported
+        .is_some_and(|reported| claim.is_at(reported))
+    {
         history.reported = claim.before;
         write(directory, &history)?;
     }

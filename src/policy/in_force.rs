@@ -44,6 +44,13 @@ impl InForce {
         }
     }
 
+    /// Adds the key of an installation, for asking what its pseudonyms are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_key(self, key: PseudonymKey) -> Self {
+        let key = Some(key);
+        Self { key, ..self }
+    }
+
     /// Returns its number.
     pub(crate) fn generation(&self) -> Generation {
         self.generation

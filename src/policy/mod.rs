@@ -282,9 +282,8 @@ impl Policy {
 
     /// Decides on what is nested in a value, if a rule names it: one that begins with the path of the value.
     fn member_treatment(&self, parent: &str, path: &str) -> Option<Treatment> {
-        let names = |pattern: &str, path: &str| {
-            is_beneath(parent, pattern) && is_name_of(pattern, path)
-        };
+        let names =
+            |pattern: &str, path: &str| is_beneath(parent, pattern) && is_name_of(pattern, path);
         let named = longest(&self.properties, path, names)?;
         Some(self.with_text(path, named))
     }

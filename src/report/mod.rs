@@ -35,15 +35,17 @@ pub use self::reporter::Reports;
 pub(crate) use self::reporter::{Reporter, newer_release};
 use self::text::{Fitting, NAME_BYTES_MAX, cut, escaped, fact, fit};
 pub(crate) use self::waiting::Waiting;
+use crate::encode::{LineLimits, as_recorded};
+use crate::policy::InForce;
 use crate::policy::owner::OwnerMetadata;
-use crate::record::{Properties, format_timestamp};
+use crate::record::{Level, OWN_TARGET, Properties, format_timestamp};
 use crate::store::volume::{CutShort, Measured, Volume};
 
 /// What a deployment reports: what it is, what it runs on, and how it has been used.
 ///
 /// Displayed it is indented JSON, safe to look at, whose keys are always in the same order; what is unknown
-/// is absent. Having it records nothing: it is what the next report would be, and `recorded` says whether
-/// there is going to be one.
+/// is absent, and so is what the policy drops: each value is as it would be recorded. Having it records
+/// nothing: it is what the next report would be, and `recorded` says whether one may be.
 ///
 /// # Format
 ///
@@ -69,6 +71,14 @@ use crate::store::volume::{CutShort, Measured, Volume};
 /// | `recorded` | `is_recording`, `because` and a `text`; not part of what is recorded |
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    #[serde(flatten)]
+    properties: Properties,
+    recorded: Recorded,
+}
+
+/// What stands in a report, before any policy.
+#[derive(Debug, Serialize)]
+struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     installation: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,7 +122,6 @@ pub struct Report {
     counted_since: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     omitted: BTreeMap<&'static str, u64>,
-    recorded: Recorded,
 }
 
 /// What an application says of itself, as a report shows it.
@@ -189,7 +198,12 @@ impl From<&Recording> for Recorded {
             Recording::On => Self {
                 is_recording: true,
                 because: None,
-                text: "is recorded when the next report is due",
+                text: "is recorded when the next report is due, or when the application asks for one",
+            },
+            Recording::ShutOut => Self {
+                is_recording: false,
+                because: Some("the policy lets no event `report` in".to_owned()),
+                text: "would be recorded if the policy let it in",
             },
             Recording::Off { because } => Self {
                 is_recording: false,
@@ -205,6 +219,8 @@ impl From<&Recording> for Recorded {
 pub(crate) enum Recording {
     /// They are.
     On,
+    /// They are not, though other events may be: the policy shuts them out.
+    ShutOut,
     /// They are not.
     Off {
         /// Why not.
@@ -250,8 +266,57 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Report {
-    /// Makes a report.
+    /// Makes a report, before any policy: whoever records it applies that.
     pub(crate) fn new(parts: Parts<'_>) -> Self {
+        let recorded = parts.recording.into();
+        let facts = Facts::new(parts);
+        // Every key is a string and every number finite, so there is nothing to fail.
+        let mut values = match serde_json::to_value(&facts) {
+            Ok(Value::Object(values)) => values,
+            Ok(_) | Err(_) => serde_json::Map::new(),
+        };
+        let of_key = |key: &&'static str| Some((*key, values.remove(*key)?));
+        Self {
+            properties: KEYS.iter().filter_map(of_key).collect(),
+            recorded,
+        }
+    }
+
+    /// Returns the report as it would be recorded under a policy.
+    pub(crate) fn under(self, policy: &InForce, limits: LineLimits) -> Self {
+        let treated = |(name, value)| Some((name, as_recorded(name, value, limits, policy)?));
+        Self {
+            properties: self.properties.iter().filter_map(treated).collect(),
+            recorded: self.recorded,
+        }
+    }
+
+    /// Returns the report as a JSON object.
+    pub fn to_json(&self) -> Value {
+        // As above.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Returns what a record of the report holds: its top-level keys in their order, without `recorded`.
+    pub(crate) fn properties(&self) -> &Properties {
+        &self.properties
+    }
+}
+
+impl Recording {
+    /// Returns whether reports are recorded under a policy, where recording is on.
+    pub(crate) fn under(self, policy: &InForce) -> Self {
+        match self {
+            Self::On if !policy.admits_event(Level::Info, OWN_TARGET, Some(REPORT)) => {
+                Self::ShutOut
+            }
+            Self::On | Self::ShutOut | Self::Off { .. } => self,
+        }
+    }
+}
+
+impl Facts {
+    fn new(parts: Parts<'_>) -> Self {
         let deployment = parts.deployment;
         let machine = parts.machine;
         let mut room = Room::in_line(parts.line_bytes_max);
@@ -293,24 +358,8 @@ impl Report {
             errors: room.fit("errors", with_short_names(parts.errors)),
             since: parts.since.map(format_timestamp),
             counted_since: parts.counted_since.map(format_timestamp),
-            recorded: parts.recording.into(),
             omitted: room.omitted,
         }
-    }
-
-    /// Returns the report as a JSON object.
-    pub fn to_json(&self) -> Value {
-        // Every key is a string and every number finite, so there is nothing to fail.
-        serde_json::to_value(self).unwrap_or_default()
-    }
-
-    /// Returns what a record of the report holds: its top-level keys in their order, without `recorded`.
-    pub(crate) fn properties(&self) -> Properties {
-        let Value::Object(mut values) = self.to_json() else {
-            return Properties::default();
-        };
-        let of_key = |key: &&'static str| Some((*key, values.remove(*key)?));
-        KEYS.iter().filter_map(of_key).collect()
     }
 }
 
@@ -401,6 +450,9 @@ fn with_short_names(counts: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
+
+/// The event of a report.
+const REPORT: &str = "report";
 
 /// The keys of a record of a report, in their order.
 const KEYS: [&str; 22] = [

@@ -190,7 +190,10 @@ fn counts_are_told_with_the_time_from_which_their_process_counted() {
     assert_eq!(other.record_report(), Offer::Recorded);
     other.flush().unwrap();
     one.flush().unwrap();
-    let mut all: Vec<Value> = reports(&place).iter().map(|it| it["properties"].clone()).collect();
+    let mut all: Vec<Value> = reports(&place)
+        .iter()
+        .map(|it| it["properties"].clone())
+        .collect();
     all.retain(|report| report.get("counters").is_some());
     let [first, second] = all.as_slice() else {
         panic!("{all:?}")
@@ -627,6 +630,40 @@ fn an_owner_keeps_reports_versions_and_commands_out() {
 }
 
 #[test]
+fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
+    let place = Place::new();
+    drop(place.builder().open());
+    let rules = "[properties]\nhardware = \"mask\"\nmetadata = \"drop\"\ninstallation = \"pseudonym\"\n\
+                 \"os.kernel\" = \"drop\"\n";
+    owner(&place, rules);
+    let deployment = Deployment::new().metadata("team", "ours", Include::Yes);
+    let telemetry = place.builder().deployment(deployment).open();
+    let mut shown = telemetry.report().to_json();
+    assert_eq!(shown["recorded"]["is_recording"], true);
+    assert_eq!(shown["hardware"], "[masked]");
+    assert_eq!(telemetry.record_report(), Offer::Recorded);
+    telemetry.flush().unwrap();
+    let mut recorded = reports(&place)[0]["properties"].clone();
+    for report in [&mut shown, &mut recorded] {
+        *report = lasting(report);
+    }
+    assert_eq!(shown, recorded);
+    for shut in ["level = \"error\"\n", "[events]\nreport = \"drop\"\n"] {
+        owner(
+            &place,
+            &format!("{shut}[properties]\nhardware = \"mask\"\n"),
+        );
+        let telemetry = place.builder().open();
+        let shown = telemetry.report().to_json();
+        assert_eq!(shown["recorded"]["is_recording"], false, "{shut}");
+        let because = shown["recorded"]["because"].as_str().unwrap();
+        assert!(because.contains("policy"), "{because}");
+        assert_eq!(shown["hardware"], "[masked]");
+        assert_eq!(telemetry.record_report(), Offer::Refused);
+    }
+}
+
+#[test]
 fn an_owner_keeps_properties_of_reports_versions_and_commands_out() {
     let place = Place::new();
     drop(place.builder().version("1.2.0").open());
@@ -669,13 +706,16 @@ fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
     assert_eq!(telemetry.record_report(), Offer::Recorded);
     telemetry.counter("queries", []);
     let url = json!({"url": "https://example.org", "status": 200});
-    let _offer = telemetry.record(localtel::Draft::new("asked").property("http", url));
+    let _offer = telemetry.record(&localtel::Draft::new("asked").property("http", url));
     drop(telemetry);
     let report = &reports(&place)[0]["properties"];
     assert_eq!(report["os"].get("kernel"), None);
     assert!(report["os"]["family"].is_string());
     assert_eq!(report["hardware"]["memory_total_bytes"], "[masked]");
-    assert_eq!(report["metadata"], json!({"cloud": "[masked]", "rack": "7"}));
+    assert_eq!(
+        report["metadata"],
+        json!({"cloud": "[masked]", "rack": "7"})
+    );
     assert_eq!(report["extensions"], json!({"postgis": "[masked]"}));
     assert_eq!(report["counters"], json!({}));
     let end = place.own("session.end").pop().unwrap();

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::counters::{Counters, Snapshot};
 use super::text::fit;
 use super::waiting::Waiting;
-use super::{Deployment, Machine, Parts, Recording, Report};
+use super::{Deployment, Machine, Parts, REPORT, Recording, Report};
 use crate::clock;
 use crate::consent::{Installation, Stored};
 use crate::draft::Draft;
@@ -234,7 +234,13 @@ impl Reporter {
         let (recorded_as, recording) = self.state();
         let since = self.reported();
         let counted = self.unreported();
-        self.make(&learnt, since, (recorded_as, &recording), counted.as_ref())
+        let make =
+            |recording| self.make(&learnt, since, (recorded_as, recording), counted.as_ref());
+        match self.outlet.policy().get() {
+            Some(policy) => make(&recording.under(&policy)).under(&policy, self.outlet.limits()),
+            // Who cannot learn it must not record.
+            None => make(&Recording::ShutOut),
+        }
     }
 
     /// Returns when the last report was recorded, by whichever process.
@@ -335,7 +341,7 @@ impl Reporter {
         };
         let counted = self.unreported();
         let report = self.make(&learnt, since, (recorded_as, &recording), counted.as_ref());
-        let offer = self.record_own(REPORT, report.properties());
+        let offer = self.record_own(REPORT, report.properties().clone());
         if offer == Offer::Recorded {
             if let Some(counted) = counted {
                 self.settle(&counted);
@@ -521,8 +527,6 @@ fn soon() -> Instant {
     Instant::now() + LOCK_WAIT
 }
 
-/// The event of a report.
-const REPORT: &str = "report";
 /// The event of another version.
 const VERSION: &str = "version";
 

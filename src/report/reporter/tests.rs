@@ -20,11 +20,7 @@ fn reporter(path: &Path, change: impl FnOnce(&mut Recorder)) -> Reporter {
 }
 
 /// Returns the reporter of a version.
-fn reporter_of(
-    version: Option<&str>,
-    path: &Path,
-    change: impl FnOnce(&mut Recorder),
-) -> Reporter {
+fn reporter_of(version: Option<&str>, path: &Path, change: impl FnOnce(&mut Recorder)) -> Reporter {
     let settings = settings(path, Delivery::Inline);
     let policy = Arc::clone(settings.watch.policy());
     let mut recorder = Recorder::start(settings);
