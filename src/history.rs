@@ -190,7 +190,8 @@ impl Kept {
 /// # Errors
 ///
 /// Fails if the file cannot be read or written, if a newer version of localtel wrote it, or if the lock is
-/// not free before the deadline. Then nobody has the news, or whoever asks next.
+/// not free before the deadline. Then nobody has the news, or whoever asks next. Who could not record it
+/// gives it back with [`give_back_version`].
 pub(crate) fn note_version(
     directory: &Directory,
     version: &str,
@@ -214,6 +215,31 @@ pub(crate) fn note_version(
     Ok(before)
 }
 
+/// Gives the news of a version back, because it could not be recorded: it is news again, for whoever asks
+/// next. What somebody else noted meanwhile stays.
+///
+/// # Errors
+///
+/// Fails as [`note_version`] does; then nobody has the news.
+pub(crate) fn give_back_version(
+    directory: &Directory,
+    version: &str,
+    before: String,
+    deadline: Instant,
+) -> Result<()> {
+    let version = version
+        .get(..version.floor_char_boundary(VERSION_BYTES_MAX))
+        .unwrap_or_default();
+    let locked = lock(directory, deadline)?;
+    let mut history = history_to_keep(directory)?;
+    if history.version.as_deref() == Some(version) {
+        history.version = Some(before);
+        write(directory, &history)?;
+    }
+    drop(locked);
+    Ok(())
+}
+
 /// Whether a report is the caller's to record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -230,6 +256,14 @@ pub(crate) struct Claim {
     pub(crate) at: OffsetDateTime,
     /// When the report before was recorded, if there was one.
     pub(crate) before: Option<OffsetDateTime>,
+}
+
+impl Claim {
+    /// Tells whether a time that was read is that of the claim.
+    pub(crate) fn is_at(&self, reported: OffsetDateTime) -> bool {
+        // As they are written, in microseconds.
+        format_timestamp(reported) == format_timestamp(self.at)
+    }
 }
 
 /// Claims the report that is due, or tells when one is: of several processes that ask at once it is for
@@ -276,8 +310,10 @@ pub(crate) fn give_back_report(
 ) -> Result<()> {
     let locked = lock(directory, deadline)?;
     let mut history = history_to_keep(directory)?;
-    // As they are written, in microseconds.
-    if history.reported.map(format_timestamp) == Some(format_timestamp(claim.at)) {
+    if history
+        .reported
+        .is_some_and(|reported| claim.is_at(reported))
+    {
         history.reported = claim.before;
         write(directory, &history)?;
     }
@@ -301,6 +337,24 @@ pub(crate) fn note_report(
     write(directory, &history)?;
     drop(locked);
     Ok(())
+}
+
+/// Forgets everything: what is recorded from now on is another installation's.
+///
+/// INVARIANT: called only under the lock, so that nobody's change is lost.
+///
+/// # Errors
+///
+/// Fails if the file is there and cannot be removed, whoever wrote it.
+#[cfg(any(feature = "cli", test))]
+pub(crate) fn forget(directory: &Directory) -> Result<()> {
+    let name = FileName::History.to_string();
+    match directory.remove(&name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", &directory.path().join(&name))(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Tells after how long a report is due: at once if none is known, or if the last one is as long ago as

@@ -11,12 +11,13 @@ use super::host::Host;
 use super::place::Place;
 use super::sanitize::SafeJson;
 use super::screen::Screen;
-use crate::consent::Stored;
+use crate::consent::{Installation, Stored};
 use crate::encode::LineLimits;
 use crate::environment::Environment;
 use crate::error::Result;
 use crate::history::History;
 use crate::policy::owner::OwnerFile;
+use crate::policy::{InForce, Policy, Secrets};
 use crate::reader::{Item, Reader};
 use crate::record::{Record, format_timestamp};
 use crate::report::{Deployment, Machine, Parts, Recording, Report};
@@ -64,22 +65,31 @@ fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Repor
     let stored = Stored::read_at(&path);
     let history = History::read_at(&path);
     let decision = place.decide(environment, &stored, screen.now);
-    let recording = if decision.is_recording {
-        Recording::On
-    } else {
-        Recording::Off {
-            because: decision.reason(),
+    let owner = OwnerFile::read_at(&path);
+    let (told, version, limits, own) = match &place.host {
+        Host::Localtel => {
+            let limits = Limits::default();
+            (Deployment::new(), history.version, limits, Policy::new())
         }
-    };
-    let (told, version, limits) = match &place.host {
-        Host::Localtel => (Deployment::new(), history.version, Limits::default()),
         Host::Application(application) => (
             application.deployment.clone(),
             application.version.clone(),
             application.limits.clone(),
+            application.policy.clone(),
         ),
     };
+    let limits = LineLimits::from(&limits);
     let installation = stored.installation();
+    let policy = in_force(own, &owner, installation, environment);
+    let recording = match owner.problem() {
+        Some(problem) => Recording::Off {
+            because: format!("policy.toml cannot be understood: {problem}"),
+        },
+        None if decision.is_recording => Recording::On.under(&policy),
+        None => Recording::Off {
+            because: decision.reason(),
+        },
+    };
     Report::new(Parts {
         installation: installation.map(|installation| installation.id),
         installed: installation.and_then(|installation| installation.made),
@@ -87,16 +97,35 @@ fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Repor
         source: place.source.as_str(),
         version: version.as_deref(),
         deployment: &told,
-        owner_metadata: &OwnerFile::read_at(&path).into_metadata(),
+        owner_metadata: &owner.into_metadata(),
         machine: &Machine::look(environment),
         volumes: &told.volumes(VolumeLimits::default()),
         counters: serde_json::Value::Null,
         errors: &std::collections::BTreeMap::new(),
         since: history.reported,
+        counted_since: None,
         recording: &recording,
-        line_bytes_max: LineLimits::from(&limits).line_bytes_max(),
+        line_bytes_max: limits.line_bytes_max(),
         now: screen.now,
     })
+    .under(&policy, limits)
+}
+
+/// Returns the policy that is in force when the application records.
+fn in_force(
+    application: Policy,
+    owner: &OwnerFile,
+    installation: Option<&Installation>,
+    environment: &Environment,
+) -> InForce {
+    let home = environment.home();
+    let home = home.as_deref().and_then(Path::to_str);
+    let secrets = Secrets::new(home, environment.user().as_deref());
+    let in_force = InForce::new(application, owner.policy().cloned(), secrets);
+    match installation {
+        Some(installation) => in_force.with_key(installation.pseudonym_key()),
+        None => in_force,
+    }
 }
 
 /// Says where the rest is, which from outside is not known.

@@ -17,6 +17,8 @@ use super::identity::Origin;
 use super::identity::{Installation, NoHash, Salt};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(any(feature = "cli", test))]
+use crate::history::forget;
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::lock::lock;
@@ -370,13 +372,13 @@ fn store_choice(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) ->
     store_choice_of(path, Scope::Profile, consent, by, now)
 }
 
-/// Makes a new installation id, a new salt and a new hash of the host, so that nothing recorded from now
-/// on can be linked with what was recorded before, and keeps the choice.
+/// Makes a new installation id, a new salt and a new hash of the host and forgets the history, so that
+/// nothing recorded from now on can be linked with what was recorded before, and keeps the choice.
 ///
 /// # Errors
 ///
-/// Fails if the directory cannot be made or written, or the file cannot be understood: then there is
-/// no choice that could be kept.
+/// Fails if the directory cannot be made or written, if the history cannot be removed, or if the file cannot
+/// be understood: then there is no choice that could be kept.
 #[cfg(any(feature = "cli", test))]
 pub(crate) fn reset(path: &Path) -> Result<Installation> {
     let directory = open_to_write(path)?;
@@ -384,6 +386,8 @@ pub(crate) fn reset(path: &Path) -> Result<Installation> {
     let installation = Installation::make(&directory, clock::now());
     let mut choice = choice_to_keep(&directory)?;
     choice.installation = Some(installation.clone());
+    // First: where the rest fails, the old installation has no history, and not the new one the old one's.
+    forget(&directory)?;
     write(&directory, Scope::Profile, &choice)?;
     drop(locked);
     Ok(installation)
@@ -601,6 +605,21 @@ mod tests {
         assert_ne!(after.host, before.host);
         assert_eq!(id_at(home.path()), after);
         assert_eq!(choice_at(home.path()).consent, Consent::Enabled);
+    }
+
+    #[test]
+    fn a_reset_forgets_the_history_whoever_wrote_it() {
+        let home = tempfile::tempdir().unwrap();
+        id_at(home.path());
+        for history in [r#"{"format":1,"version":"1.2.0"}"#, r#"{"format":9}"#, "?"] {
+            fs::write(home.path().join("history.json"), history).unwrap();
+            reset(home.path()).unwrap();
+            assert!(!home.path().join("history.json").exists(), "{history}");
+        }
+        fs::create_dir(home.path().join("history.json")).unwrap();
+        let before = id_at(home.path());
+        assert!(reset(home.path()).is_err(), "it cannot be forgotten");
+        assert_eq!(id_at(home.path()), before);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod fields;
 mod frame;
+mod nested;
 mod site;
 mod stamp;
 mod text;
@@ -18,6 +19,8 @@ use tracing::field::Visit;
 pub(crate) use self::fields::SpanValues;
 use self::fields::{EventFields, LastOfName};
 pub(crate) use self::frame::FrameHeader;
+pub(crate) use self::nested::as_recorded;
+use self::nested::with_members_treated;
 use self::site::Repeats;
 pub(crate) use self::site::Site;
 pub(crate) use self::stamp::Stamp;
@@ -271,15 +274,20 @@ impl Loose<'_> {
     }
 
     fn push(&self, name: &str, value: &Value, out: &mut Vec<u8>, bytes_max: usize) {
-        let write = |out: &mut Vec<u8>, bytes_max| push_json(out, value, bytes_max, JSON_DEPTH_MAX);
         let Some(policy) = self.policy else {
-            return write(out, bytes_max);
+            return push_json(out, value, bytes_max, JSON_DEPTH_MAX);
         };
         match (policy.treatment(name), self.failure(name, value)) {
             (Treatment::Clean, Some(failure)) => {
                 push_clean_failure(out, bytes_max, policy, failure);
             }
-            (treatment, _) => push_treated(out, bytes_max, (treatment, policy), write),
+            (treatment, _) => {
+                let value = with_members_treated(name, value, bytes_max, policy);
+                let write = |out: &mut Vec<u8>, bytes_max| {
+                    push_json(out, &value, bytes_max, JSON_DEPTH_MAX)
+                };
+                push_treated(out, bytes_max, (treatment, policy), write);
+            }
         }
     }
 

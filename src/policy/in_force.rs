@@ -44,6 +44,13 @@ impl InForce {
         }
     }
 
+    /// Adds the key of an installation, for asking what its pseudonyms are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_key(self, key: PseudonymKey) -> Self {
+        let key = Some(key);
+        Self { key, ..self }
+    }
+
     /// Returns its number.
     pub(crate) fn generation(&self) -> Generation {
         self.generation
@@ -68,7 +75,25 @@ impl InForce {
     /// Returns what becomes of a property, or of a message. Where secrets are to be masked and the name says
     /// that the value is one, nothing of it is left.
     pub(crate) fn treatment(&self, name: &str) -> Treatment {
-        match self.strictest(|policy| policy.treatment(name)) {
+        self.with_secret_name(name, self.strictest(|policy| policy.treatment(name)))
+    }
+
+    /// Tells whether a rule may name what is nested in the property of that name.
+    pub(crate) fn names_members_of(&self, name: &str) -> bool {
+        self.policies().any(|policy| policy.names_members_of(name))
+    }
+
+    /// Returns what becomes of the member at a path, which is nested in the value at its parent's; nothing if
+    /// no rule names it: then it goes with its parent.
+    pub(crate) fn member_treatment(&self, parent: &str, path: &str) -> Option<Treatment> {
+        let named = self
+            .policies()
+            .filter_map(|policy| policy.member_treatment(parent, path));
+        Some(self.with_secret_name(path, named.max()?))
+    }
+
+    fn with_secret_name(&self, name: &str, treatment: Treatment) -> Treatment {
+        match treatment {
             Treatment::Clean if self.is_secret(name) => Treatment::Mask,
             treatment @ (Treatment::Keep
             | Treatment::Clean

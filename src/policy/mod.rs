@@ -117,8 +117,9 @@ impl FromStr for Admission {
 ///
 /// A name is exact, or ends in `*` and stands for all names that begin so; the exact one holds, and else
 /// the longest that fits. A target also stands for the modules below it. Properties of spans count like those of events, and
-/// the message is the property `message`. What is nested in a value has no name of its own here: it goes with
-/// its property. Secrets in messages and error texts are masked unless
+/// the message is the property `message`. What is nested in a value is named by its path, such as `http.url`
+/// or `os.kernel`, to which a list adds nothing; it is never treated more mildly than what it is nested in, and
+/// goes with that where no rule names it. Secrets in messages and error texts are masked unless
 /// [`keep_secrets`](Self::keep_secrets) says otherwise.
 ///
 /// ```
@@ -270,7 +271,24 @@ impl Policy {
             Unnamed::Dropped => Treatment::Drop,
         };
         let named = longest(&self.properties, name, is_name_of);
-        let treatment = named.unwrap_or(unnamed);
+        self.with_text(name, named.unwrap_or(unnamed))
+    }
+
+    /// Tells whether a rule begins with the path of what is nested in the property of that name.
+    fn names_members_of(&self, name: &str) -> bool {
+        let mut names = self.properties.iter().map(|(pattern, _)| pattern);
+        names.any(|pattern| is_beneath(name, pattern))
+    }
+
+    /// Decides on what is nested in a value, if a rule names it: one that begins with the path of the value.
+    fn member_treatment(&self, parent: &str, path: &str) -> Option<Treatment> {
+        let names =
+            |pattern: &str, path: &str| is_beneath(parent, pattern) && is_name_of(pattern, path);
+        let named = longest(&self.properties, path, names)?;
+        Some(self.with_text(path, named))
+    }
+
+    fn with_text(&self, name: &str, treatment: Treatment) -> Treatment {
         if is_text(name) {
             treatment.max(self.error_treatment())
         } else {
@@ -361,6 +379,12 @@ fn is_name_of(pattern: &str, name: &str) -> bool {
         Some(beginning) => name.starts_with(beginning),
         None => pattern == name,
     }
+}
+
+/// Tells whether a path leads into the value at another one.
+fn is_beneath(parent: &str, path: &str) -> bool {
+    path.strip_prefix(parent)
+        .is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// A target stands for itself and the modules below it.

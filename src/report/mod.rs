@@ -35,15 +35,17 @@ pub use self::reporter::Reports;
 pub(crate) use self::reporter::{Reporter, newer_release};
 use self::text::{Fitting, NAME_BYTES_MAX, cut, escaped, fact, fit};
 pub(crate) use self::waiting::Waiting;
+use crate::encode::{LineLimits, as_recorded};
+use crate::policy::InForce;
 use crate::policy::owner::OwnerMetadata;
-use crate::record::{Properties, format_timestamp};
+use crate::record::{Level, OWN_TARGET, Properties, format_timestamp};
 use crate::store::volume::{CutShort, Measured, Volume};
 
 /// What a deployment reports: what it is, what it runs on, and how it has been used.
 ///
 /// Displayed it is indented JSON, safe to look at, whose keys are always in the same order; what is unknown
-/// is absent. Having it records nothing: it is what the next report would be, and `recorded` says whether
-/// there is going to be one.
+/// is absent, and so is what the policy drops: each value is as it would be recorded. Having it records
+/// nothing: it is what the next report would be, and `recorded` says whether one may be.
 ///
 /// # Format
 ///
@@ -62,12 +64,21 @@ use crate::store::volume::{CutShort, Measured, Volume};
 /// | `changed_settings` | the names of the settings that differ from their default |
 /// | `components`, `extensions` | a version, or whether it is installed, for each name |
 /// | `metadata` | the rows that are included |
-/// | `counters`, `errors` | how often what happened since the last report |
-/// | `since` | when the last report was recorded |
+/// | `counters`, `errors` | how often what happened in this process since `counted_since` |
+/// | `since` | when the last report was recorded, by whichever process |
+/// | `counted_since` | from when on `counters` and `errors` were counted, by this process: its start, or when it last recorded some; only where there are any |
 /// | `omitted` | how many entries of which key did not fit |
 /// | `recorded` | `is_recording`, `because` and a `text`; not part of what is recorded |
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    #[serde(flatten)]
+    properties: Properties,
+    recorded: Recorded,
+}
+
+/// What stands in a report, before any policy.
+#[derive(Debug, Serialize)]
+struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     installation: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,9 +118,10 @@ pub struct Report {
     errors: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted_since: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     omitted: BTreeMap<&'static str, u64>,
-    recorded: Recorded,
 }
 
 /// What an application says of itself, as a report shows it.
@@ -186,7 +198,12 @@ impl From<&Recording> for Recorded {
             Recording::On => Self {
                 is_recording: true,
                 because: None,
-                text: "is recorded when the next report is due",
+                text: "is recorded when the next report is due, or when the application asks for one",
+            },
+            Recording::ShutOut => Self {
+                is_recording: false,
+                because: Some("the policy lets no event `report` in".to_owned()),
+                text: "would be recorded if the policy let it in",
             },
             Recording::Off { because } => Self {
                 is_recording: false,
@@ -202,6 +219,8 @@ impl From<&Recording> for Recorded {
 pub(crate) enum Recording {
     /// They are.
     On,
+    /// They are not, though other events may be: the policy shuts them out.
+    ShutOut,
     /// They are not.
     Off {
         /// Why not.
@@ -230,12 +249,14 @@ pub(crate) struct Parts<'a> {
     pub(crate) machine: &'a Machine,
     /// What lies below the paths that the application named: [`Deployment::volumes`].
     pub(crate) volumes: &'a BTreeMap<String, Volume>,
-    /// What was counted since the last report: an object.
+    /// What was counted and not yet reported: an object.
     pub(crate) counters: Value,
-    /// How often each error happened since the last report.
+    /// How often each error happened that was not yet reported.
     pub(crate) errors: &'a BTreeMap<String, u64>,
-    /// When the last report was recorded.
+    /// When the last report was recorded, by whichever process.
     pub(crate) since: Option<OffsetDateTime>,
+    /// From when on counters and errors were counted, where there are any.
+    pub(crate) counted_since: Option<OffsetDateTime>,
     /// Whether reports are recorded.
     pub(crate) recording: &'a Recording,
     /// The length of the line that has to take it.
@@ -245,8 +266,57 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Report {
-    /// Makes a report.
+    /// Makes a report, before any policy: whoever records it applies that.
     pub(crate) fn new(parts: Parts<'_>) -> Self {
+        let recorded = parts.recording.into();
+        let facts = Facts::new(parts);
+        // Every key is a string and every number finite, so there is nothing to fail.
+        let mut values = match serde_json::to_value(&facts) {
+            Ok(Value::Object(values)) => values,
+            Ok(_) | Err(_) => serde_json::Map::new(),
+        };
+        let of_key = |key: &&'static str| Some((*key, values.remove(*key)?));
+        Self {
+            properties: KEYS.iter().filter_map(of_key).collect(),
+            recorded,
+        }
+    }
+
+    /// Returns the report as it would be recorded under a policy.
+    pub(crate) fn under(self, policy: &InForce, limits: LineLimits) -> Self {
+        let treated = |(name, value)| Some((name, as_recorded(name, value, limits, policy)?));
+        Self {
+            properties: self.properties.iter().filter_map(treated).collect(),
+            recorded: self.recorded,
+        }
+    }
+
+    /// Returns the report as a JSON object.
+    pub fn to_json(&self) -> Value {
+        // As above.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Returns what a record of the report holds: its top-level keys in their order, without `recorded`.
+    pub(crate) fn properties(&self) -> &Properties {
+        &self.properties
+    }
+}
+
+impl Recording {
+    /// Returns whether reports are recorded under a policy, where recording is on.
+    pub(crate) fn under(self, policy: &InForce) -> Self {
+        match self {
+            Self::On if !policy.admits_event(Level::Info, OWN_TARGET, Some(REPORT)) => {
+                Self::ShutOut
+            }
+            Self::On | Self::ShutOut | Self::Off { .. } => self,
+        }
+    }
+}
+
+impl Facts {
+    fn new(parts: Parts<'_>) -> Self {
         let deployment = parts.deployment;
         let machine = parts.machine;
         let mut room = Room::in_line(parts.line_bytes_max);
@@ -287,24 +357,9 @@ impl Report {
             counters: room.fit_counters(parts.counters),
             errors: room.fit("errors", with_short_names(parts.errors)),
             since: parts.since.map(format_timestamp),
-            recorded: parts.recording.into(),
+            counted_since: parts.counted_since.map(format_timestamp),
             omitted: room.omitted,
         }
-    }
-
-    /// Returns the report as a JSON object.
-    pub fn to_json(&self) -> Value {
-        // Every key is a string and every number finite, so there is nothing to fail.
-        serde_json::to_value(self).unwrap_or_default()
-    }
-
-    /// Returns what a record of the report holds: its top-level keys in their order, without `recorded`.
-    pub(crate) fn properties(&self) -> Properties {
-        let Value::Object(mut values) = self.to_json() else {
-            return Properties::default();
-        };
-        let of_key = |key: &&'static str| Some((*key, values.remove(*key)?));
-        KEYS.iter().filter_map(of_key).collect()
     }
 }
 
@@ -396,8 +451,11 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// The event of a report.
+const REPORT: &str = "report";
+
 /// The keys of a record of a report, in their order.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "installation",
     "installed",
     "started",
@@ -418,6 +476,7 @@ const KEYS: [&str; 21] = [
     "counters",
     "errors",
     "since",
+    "counted_since",
     "omitted",
 ];
 /// The kinds of names of which each has the same room: data, build, changed settings, components,

@@ -88,6 +88,7 @@ impl Made {
             counters: self.counters.clone(),
             errors: &self.errors,
             since: Some(time("2026-11-20T08:00:00Z")),
+            counted_since: Some(time("2026-11-20T08:00:00Z")),
             recording: &self.recording,
             line_bytes_max: self.line_bytes_max,
             now: time("2026-11-21T08:01:30.9Z"),
@@ -142,7 +143,7 @@ fn recorded(report: &Report) -> Record {
         target: "localtel",
         event: Some("report"),
         message: None,
-        properties: &report.properties(),
+        properties: report.properties(),
         policy: None,
     };
     encode_loose(&mut frame, LineLimits::from(&Limits::default()), 0, &loose);
@@ -221,13 +222,14 @@ fn what_is_unknown_is_absent() {
         counters: Value::Null,
         errors: &BTreeMap::new(),
         since: None,
+        counted_since: None,
         recording: &Recording::On,
         line_bytes_max: Limits::default().line_bytes_max,
         now: time("2026-11-21T08:00:00Z"),
     });
     let expected = json!({
         "application": {"name": "myapp"},
-        "recorded": {"is_recording": true, "text": "is recorded when the next report is due"},
+        "recorded": {"is_recording": true, "text": "is recorded when the next report is due, or when the application asks for one"},
     });
     assert_eq!(report.to_json(), expected);
 }
@@ -235,7 +237,7 @@ fn what_is_unknown_is_absent() {
 #[test]
 fn a_clock_that_was_set_back_makes_no_uptime() {
     let mut report = Made::full().report();
-    assert_eq!(report.uptime, Some(90));
+    assert_eq!(report.to_json()["uptime"], 90);
     let made = Made::full();
     report = Report::new(Parts {
         now: time("2026-11-21T07:00:00Z"),
@@ -251,10 +253,11 @@ fn a_clock_that_was_set_back_makes_no_uptime() {
         counters: Value::Null,
         errors: &made.errors,
         since: None,
+        counted_since: None,
         recording: &made.recording,
         line_bytes_max: made.line_bytes_max,
     });
-    assert_eq!(report.uptime, None);
+    assert_eq!(report.to_json().get("uptime"), None);
 }
 
 #[test]

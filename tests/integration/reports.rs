@@ -179,6 +179,35 @@ fn since_is_when_the_report_before_was_recorded() {
 }
 
 #[test]
+fn counts_are_told_with_the_time_from_which_their_process_counted() {
+    let place = Place::new();
+    let (one, other) = (place.builder().open(), place.builder().open());
+    assert_eq!(one.record_report(), Offer::Recorded);
+    other.counter("queries", []);
+    assert_eq!(other.record_report(), Offer::Recorded);
+    other.counter("queries", []);
+    assert_eq!(one.record_report(), Offer::Recorded);
+    assert_eq!(other.record_report(), Offer::Recorded);
+    other.flush().unwrap();
+    one.flush().unwrap();
+    let mut all: Vec<Value> = reports(&place)
+        .iter()
+        .map(|it| it["properties"].clone())
+        .collect();
+    all.retain(|report| report.get("counters").is_some());
+    let [first, second] = all.as_slice() else {
+        panic!("{all:?}")
+    };
+    let time = |report: &Value, key: &str| report[key].as_str().unwrap().to_owned();
+    assert_eq!(time(first, "counted_since"), time(first, "started"));
+    assert!(time(first, "since") > time(first, "counted_since"));
+    assert!(time(second, "counted_since") > time(first, "since"));
+    assert!(time(second, "counted_since") < time(second, "since"));
+    let without = one.report().to_json();
+    assert_eq!(without.get("counted_since"), None, "nothing is counted");
+}
+
+#[test]
 fn counts_that_threads_make_while_reports_are_recorded_are_neither_lost_nor_doubled() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
@@ -524,6 +553,18 @@ fn another_version_is_recorded_once_and_the_first_and_the_same_one_are_not() {
 }
 
 #[test]
+fn news_of_a_version_waits_for_the_policy() {
+    let place = Place::new();
+    drop(place.builder().version("1.2.0").open());
+    owner(&place, "[events]\nversion = \"drop\"\n");
+    drop(place.builder().version("1.3.0").open());
+    assert!(versions(&place).is_empty());
+    owner(&place, "");
+    drop(place.builder().version("1.3.0").open());
+    assert_eq!(versions(&place), [json!({"from": "1.2.0", "to": "1.3.0"})]);
+}
+
+#[test]
 fn a_newer_release_is_told_by_the_session_the_handle_and_the_status() {
     let place = Place::new();
     drop(place.builder().open());
@@ -589,6 +630,40 @@ fn an_owner_keeps_reports_versions_and_commands_out() {
 }
 
 #[test]
+fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
+    let place = Place::new();
+    drop(place.builder().open());
+    let rules = "[properties]\nhardware = \"mask\"\nmetadata = \"drop\"\ninstallation = \"pseudonym\"\n\
+                 \"os.kernel\" = \"drop\"\n";
+    owner(&place, rules);
+    let deployment = Deployment::new().metadata("team", "ours", Include::Yes);
+    let telemetry = place.builder().deployment(deployment).open();
+    let mut shown = telemetry.report().to_json();
+    assert_eq!(shown["recorded"]["is_recording"], true);
+    assert_eq!(shown["hardware"], "[masked]");
+    assert_eq!(telemetry.record_report(), Offer::Recorded);
+    telemetry.flush().unwrap();
+    let mut recorded = reports(&place)[0]["properties"].clone();
+    for report in [&mut shown, &mut recorded] {
+        *report = lasting(report);
+    }
+    assert_eq!(shown, recorded);
+    for shut in ["level = \"error\"\n", "[events]\nreport = \"drop\"\n"] {
+        owner(
+            &place,
+            &format!("{shut}[properties]\nhardware = \"mask\"\n"),
+        );
+        let telemetry = place.builder().open();
+        let shown = telemetry.report().to_json();
+        assert_eq!(shown["recorded"]["is_recording"], false, "{shut}");
+        let because = shown["recorded"]["because"].as_str().unwrap();
+        assert!(because.contains("policy"), "{because}");
+        assert_eq!(shown["hardware"], "[masked]");
+        assert_eq!(telemetry.record_report(), Offer::Refused);
+    }
+}
+
+#[test]
 fn an_owner_keeps_properties_of_reports_versions_and_commands_out() {
     let place = Place::new();
     drop(place.builder().version("1.2.0").open());
@@ -611,6 +686,43 @@ fn an_owner_keeps_properties_of_reports_versions_and_commands_out() {
     let version = &place.own("version")[0]["properties"];
     assert!(version["from"].as_str().unwrap().starts_with("p-"));
     assert_eq!(version["to"], "1.3.0");
+}
+
+#[test]
+fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
+    let place = Place::new();
+    drop(place.builder().open());
+    owner(
+        &place,
+        "[properties]\n\"os.kernel\" = \"drop\"\n\"hardware.*\" = \"mask\"\n\"metadata.cloud\" = \"mask\"\n\
+         \"counters.*\" = \"drop\"\n\"extensions.*\" = \"mask\"\n\"http.url\" = \"drop\"\n",
+    );
+    let deployment = Deployment::new()
+        .metadata("cloud", "ours", Include::Yes)
+        .metadata("rack", "7", Include::Yes)
+        .extension("postgis", true);
+    let telemetry = place.builder().deployment(deployment).open();
+    telemetry.counter("queries", []);
+    assert_eq!(telemetry.record_report(), Offer::Recorded);
+    telemetry.counter("queries", []);
+    let url = json!({"url": "https://example.org", "status": 200});
+    let _offer = telemetry.record(&localtel::Draft::new("asked").property("http", url));
+    drop(telemetry);
+    let report = &reports(&place)[0]["properties"];
+    assert_eq!(report["os"].get("kernel"), None);
+    assert!(report["os"]["family"].is_string());
+    assert_eq!(report["hardware"]["memory_total_bytes"], "[masked]");
+    assert_eq!(
+        report["metadata"],
+        json!({"cloud": "[masked]", "rack": "7"})
+    );
+    assert_eq!(report["extensions"], json!({"postgis": "[masked]"}));
+    assert_eq!(report["counters"], json!({}));
+    let end = place.own("session.end").pop().unwrap();
+    assert_eq!(end["properties"].get("queries"), None);
+    assert!(!end.to_string().contains("queries"), "{end}");
+    let asked = place.records().pop().unwrap();
+    assert_eq!(asked.properties.get("http"), Some(&json!({"status": 200})));
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn report() -> Value {
             "changed_settings": ["cache"], "components": {"postgres": "17"},
             "extensions": {"postgis": true}, "metadata": {"cloud": "ours"},
             "counters": {"queries": [{"command": "find", "count": 12}]},
-            "errors": {"40001": 1}, "since": time, "omitted": {"metadata": 1},
+            "errors": {"40001": 1}, "since": time, "counted_since": time, "omitted": {"metadata": 1},
         }),
     )
 }
@@ -288,13 +288,32 @@ fn what_is_recorded_on_behalf_of_the_application_is_subject_to_the_policy_and_fi
         ("/properties/hardware/hostname", json!("h")),
         ("/properties/data/tables/path", json!("/var")),
         ("/properties/counters/queries", json!(12)),
-        ("/properties/counters/queries", json!([{"command": "find"}])),
+        (
+            "/properties/counters/queries",
+            json!([{"command": "find", "count": -1}]),
+        ),
+        ("/properties/counted_since", json!("yesterday")),
         ("/properties/errors/40001", json!("1")),
         ("/properties/extensions/postgis", json!("yes")),
         ("/properties/since", json!("yesterday")),
         ("/properties/installation", json!("7")),
     ] {
         refuses(&report(), pointer, Some(value));
+    }
+    for pointer in [
+        "/properties/os/pointer_width",
+        "/properties/hardware/load",
+        "/properties/data/tables",
+        "/properties/data/tables/bytes",
+        "/properties/counters/queries",
+        "/properties/counters/queries/0/count",
+        "/properties/application/dirty",
+        "/properties/application/build",
+        "/properties/errors/40001",
+        "/properties/extensions/postgis",
+    ] {
+        takes(&report(), pointer, None);
+        takes(&report(), pointer, Some(json!("[masked]")));
     }
     for (pointer, value) in [
         ("/properties/result", json!("MAYBE")),

@@ -349,6 +349,25 @@ fn what_localtel_accounts_with_is_subject_to_nothing_and_what_it_records_for_oth
 }
 
 #[test]
+fn counts_at_the_end_of_a_session_obey_the_rules_for_reports() {
+    let end = r#""event":"session.end","properties":{"recorded":1,"counters":{},"errors":{}}"#;
+    let verdicts = |policy: &str| {
+        let home = Home::new()
+            .with(SEGMENT, &line("\"localtel\"", end))
+            .with("policy.toml", policy);
+        let json = home.json();
+        let properties = json["events"][0]["properties"].as_array().unwrap();
+        let verdict = |it: &Value| it["verdict"].as_str().unwrap().to_owned();
+        properties.iter().map(verdict).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(verdicts(""), "keep keep clean");
+    assert_eq!(verdicts("[events]\nreport = \"drop\""), "keep drop drop");
+    assert_eq!(verdicts("level = \"error\""), "keep drop drop");
+    let some = "[properties]\ncounters = \"mask\"\nrecorded = \"drop\"";
+    assert_eq!(verdicts(some), "keep drop clean");
+}
+
+#[test]
 fn under_a_policy_that_cannot_be_understood_it_is_off_and_nothing_is_recorded() {
     for choice in ["{}", ENABLED] {
         let home = Home::new()

@@ -6,7 +6,7 @@ use super::inventory::EventKey;
 use crate::cli::host::Host;
 use crate::policy::owner::OwnerFile;
 use crate::policy::{InForce, Policy, Secrets, Treatment};
-use crate::record::Level;
+use crate::record::{Level, OWN_TARGET};
 
 /// A value that may be recorded, of which a verdict is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,9 @@ impl Judge {
         };
         let EventKey { target, event } = subject.event;
         let event = event.as_deref();
+        if subject.event.is_own() && event == Some(SESSION_END) {
+            return Verdict::Treated(at_the_end(policy, subject.part));
+        }
         if subject.event.is_own() && !ON_BEHALF.map(Some).contains(&event) {
             // What accounts for the others is subject to nothing.
             return Verdict::Treated(Treatment::Keep);
@@ -104,6 +107,28 @@ impl Judge {
         }))
     }
 }
+
+/// Returns what becomes of a value in the record of a session's end. What accounts for others is subject to
+/// nothing; counts that stand in no report are said there as far as they may be reported.
+fn at_the_end(policy: &InForce, part: Part<'_>) -> Treatment {
+    let is_reported = policy.admits_event(Level::Info, OWN_TARGET, Some("report"));
+    let treatment = match part {
+        Part::Property(name @ ("counters" | "errors")) => policy.treatment(name),
+        Part::Property("omitted") => Treatment::Keep,
+        Part::Message | Part::Property(_) | Part::InSpan { .. } => return Treatment::Keep,
+    };
+    match treatment {
+        Treatment::Keep | Treatment::Clean if is_reported => treatment,
+        Treatment::Keep
+        | Treatment::Clean
+        | Treatment::Pseudonym
+        | Treatment::Mask
+        | Treatment::Drop => Treatment::Drop,
+    }
+}
+
+/// The event at the end of a session.
+const SESSION_END: &str = "session.end";
 
 /// The events of our own target that are recorded for the application, and are subject to its policy.
 const ON_BEHALF: [&str; 3] = ["command", "report", "version"];

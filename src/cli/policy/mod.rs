@@ -43,7 +43,7 @@ enum PolicyCommand {
     /// Sets what becomes of a property, in events and in spans; `message` is one
     #[command(after_help = PROPERTY_EXAMPLES)]
     Property {
-        /// The property's name; `http.*` stands for all that begin so
+        /// The property's name; `http.*` stands for all that begin so; `os.kernel` for what is nested in `os`
         name: String,
         /// keep, clean (mask the secrets in it), pseudonym, mask, drop
         #[arg(value_parser = treatment())]

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -19,14 +19,15 @@ use uuid::Uuid;
 use super::counters::{Counters, Snapshot};
 use super::text::fit;
 use super::waiting::Waiting;
-use super::{Deployment, Machine, Parts, Recording, Report};
+use super::{Deployment, Machine, Parts, REPORT, Recording, Report};
 use crate::clock;
 use crate::consent::{Installation, Stored};
 use crate::draft::Draft;
-use crate::encode::Own;
+use crate::encode::{Own, as_recorded};
 use crate::environment::Environment;
 use crate::history::{
-    Claim, Due, History, claim_report, give_back_report, note_report, note_version,
+    Claim, Due, History, claim_report, give_back_report, give_back_version, note_report,
+    note_version,
 };
 use crate::outlet::{Outlet, Sink};
 use crate::policy::Treatment;
@@ -72,16 +73,26 @@ pub(crate) struct Reporter {
     obeyed: AtomicU64,
     /// Held while they obey one.
     obeying: Mutex<()>,
+    /// From when on what is not yet reported was counted, in microseconds after 1970.
+    counted_since: AtomicI64,
     /// Held while a report is recorded: counts are settled by one at a time.
     reporting: Mutex<()>,
+}
+
+/// What was counted and not yet reported, and in what time.
+#[derive(Debug)]
+struct Counted {
+    snapshot: Snapshot,
+    /// From when on, in microseconds after 1970.
+    since: i64,
+    /// Until when at least, likewise.
+    until: i64,
 }
 
 /// What a report needs and takes time to learn.
 #[derive(Debug)]
 struct Learnt {
     installation: Option<Installation>,
-    /// When the last report was recorded.
-    reported: Option<OffsetDateTime>,
     owner_metadata: BTreeMap<String, OwnerMetadata>,
     deployment: Deployment,
     machine: Machine,
@@ -96,17 +107,19 @@ impl Reporter {
         version: Option<String>,
         deployment: Deployment,
     ) -> Self {
+        let started = clock::now();
         Self {
             outlet,
             path,
             version,
-            started: clock::now(),
+            started,
             process: std::process::id(),
             deployment: Mutex::new(deployment),
             describing: Mutex::default(),
             counters: OnceLock::new(),
             obeyed: AtomicU64::new(0),
             obeying: Mutex::default(),
+            counted_since: AtomicI64::new(micros_of(started)),
             reporting: Mutex::default(),
         }
     }
@@ -173,28 +186,68 @@ impl Reporter {
         let _one_at_a_time = self.lock(&self.obeying);
         let withdrawals = recorder.withdrawals();
         if self.obeyed.load(Ordering::Acquire) != withdrawals {
+            let now = clock::micros_since_epoch();
             counters.forget();
+            self.counted_since.store(now, Ordering::Release);
             self.obeyed.store(withdrawals, Ordering::Release);
         }
     }
 
     /// Returns what was counted and not yet reported, if anything. What was counted before consent was
     /// withdrawn is forgotten, and so is in a forked child what its parent counted: it reports that itself.
-    fn unreported(&self) -> Option<Snapshot> {
+    fn unreported(&self) -> Option<Counted> {
         let counters = self.counters.get()?;
         let recorder = self.outlet.recorder()?;
         if !recorder.has_begun_here() {
             return None;
         }
         self.obey(recorder, counters);
-        Some(counters.unreported()).filter(|snapshot| !snapshot.is_empty())
+        let since = self.counted_since.load(Ordering::Acquire);
+        // Earlier than the snapshot: what is counted between the two was counted since then.
+        let until = clock::micros_since_epoch();
+        let snapshot = counters.unreported();
+        (!snapshot.is_empty()).then_some(Counted {
+            snapshot,
+            since,
+            until,
+        })
+    }
+
+    /// Declares what was counted recorded: what comes is counted from there.
+    fn settle(&self, counted: &Counted) {
+        let Some(counters) = self.counters.get() else {
+            return;
+        };
+        counters.settle(&counted.snapshot);
+        // Where all was forgotten meanwhile, that was later.
+        let _was_forgotten = self.counted_since.compare_exchange(
+            counted.since,
+            counted.until,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
     }
 
     /// Returns the report as it would be recorded now. Nothing changes by that.
     pub(crate) fn report(&self) -> Report {
         let learnt = self.learn();
         let (recorded_as, recording) = self.state();
-        self.make(&learnt, recorded_as, &recording, self.unreported().as_ref())
+        let since = self.reported();
+        let counted = self.unreported();
+        let make =
+            |recording| self.make(&learnt, since, (recorded_as, recording), counted.as_ref());
+        match self.outlet.policy().get() {
+            Some(policy) => make(&recording.under(&policy)).under(&policy, self.outlet.limits()),
+            // Who cannot learn it must not record.
+            None => make(&Recording::ShutOut),
+        }
+    }
+
+    /// Returns when the last report was recorded, by whichever process.
+    fn reported(&self) -> Option<OffsetDateTime> {
+        self.path
+            .as_deref()
+            .and_then(|path| History::read_at(path).reported)
     }
 
     /// Looks at what is stored, at the machine, and at the paths that the application named.
@@ -204,7 +257,6 @@ impl Reporter {
         let deployment = self.deployment();
         Learnt {
             installation: stored.as_ref().and_then(Stored::installation).cloned(),
-            reported: path.and_then(|path| History::read_at(path).reported),
             owner_metadata: path
                 .map(|path| OwnerFile::read_at(path).into_metadata())
                 .unwrap_or_default(),
@@ -238,11 +290,13 @@ impl Reporter {
     fn make(
         &self,
         learnt: &Learnt,
-        recorded_as: Option<Uuid>,
-        recording: &Recording,
-        counted: Option<&Snapshot>,
+        since: Option<OffsetDateTime>,
+        (recorded_as, recording): (Option<Uuid>, &Recording),
+        counted: Option<&Counted>,
     ) -> Report {
         let installation = learnt.installation.as_ref();
+        let counted_since = counted.and_then(|counted| time_of(counted.since));
+        let counted = counted.map(|counted| &counted.snapshot);
         let errors = counted.map(Snapshot::errors).unwrap_or_default();
         let errors: BTreeMap<String, u64> = serde_json::from_value(errors).unwrap_or_default();
         Report::new(Parts {
@@ -257,7 +311,8 @@ impl Reporter {
             volumes: &learnt.volumes,
             counters: counted.map(Snapshot::counters).unwrap_or_default(),
             errors: &errors,
-            since: learnt.reported,
+            since,
+            counted_since,
             recording,
             line_bytes_max: self.outlet.limits().line_bytes_max(),
             now: clock::now(),
@@ -266,15 +321,7 @@ impl Reporter {
 
     /// Records a report now, and remembers when that was.
     pub(crate) fn record(&self) -> Offer {
-        let now = clock::now();
-        let offer = self.record_report(None);
-        if offer == Offer::Recorded
-            && let Some(directory) = self.directory()
-        {
-            // If that cannot be written, the next report comes earlier than it could.
-            let _noted = note_report(&directory, now, soon());
-        }
-        offer
+        self.record_report(None)
     }
 
     /// Records a report, on a claim where there is one: then the report before is the one before the claim.
@@ -282,20 +329,28 @@ impl Reporter {
         if !self.outlet.is_listening() || !self.outlet.admits_on_behalf(REPORT) {
             return self.outlet.refuse();
         }
-        let mut learnt = self.learn();
-        if let Some(claim) = claim {
-            learnt.reported = claim.before;
-        }
+        let learnt = self.learn();
         let _one_at_a_time = self.lock(&self.reporting);
-        // Looked at after all that took time: what was withdrawn meanwhile is not taken.
+        // Looked at after all that took time: what was withdrawn meanwhile is not taken, and of two reports at
+        // once the second one knows of the first.
         let (recorded_as, recording) = self.state();
+        let now = clock::now();
+        let since = match (self.reported(), claim) {
+            (reported, Some(claim)) if reported.is_none_or(|it| claim.is_at(it)) => claim.before,
+            (reported, Some(_) | None) => reported,
+        };
         let counted = self.unreported();
-        let report = self.make(&learnt, recorded_as, &recording, counted.as_ref());
-        let offer = self.record_own(REPORT, report.properties());
-        if let (Some(counters), Some(counted)) = (self.counters.get(), counted)
-            && offer == Offer::Recorded
-        {
-            counters.settle(&counted);
+        let report = self.make(&learnt, since, (recorded_as, &recording), counted.as_ref());
+        let offer = self.record_own(REPORT, report.properties().clone());
+        if offer == Offer::Recorded {
+            if let Some(counted) = counted {
+                self.settle(&counted);
+            }
+            // A claim is noted already.
+            if let (None, Some(directory)) = (claim, self.directory()) {
+                // If that cannot be written, the next report comes earlier than it could.
+                let _noted = note_report(&directory, now, soon());
+            }
         }
         offer
     }
@@ -347,12 +402,22 @@ impl Reporter {
         let Some(version) = self.version() else {
             return;
         };
+        // Where the owner wants no such news, it stays news until the owner does.
+        if !self.outlet.admits_on_behalf(VERSION) {
+            return;
+        }
         let Some(directory) = self.directory() else {
             return;
         };
         if let Ok(Some(before)) = note_version(&directory, version, soon()) {
             let properties = [("from", before.as_str()), ("to", version)];
-            let _offer = self.record_own("version", properties.into_iter().collect());
+            match self.record_own(VERSION, properties.into_iter().collect()) {
+                Offer::Recorded => {}
+                Offer::Refused | Offer::Dropped => {
+                    // If even that cannot be written, the news is lost.
+                    let _given_back = give_back_version(&directory, version, before, soon());
+                }
+            }
         }
     }
 
@@ -365,9 +430,7 @@ impl Reporter {
     /// policy keeps out of reports. Nothing of it is reported afterwards.
     pub(crate) fn ending(&self, deadline: Instant) -> Properties {
         let is_begun = |recorder: &&Recorder| recorder.has_begun_here();
-        let (Some(counters), Some(recorder)) =
-            (self.counters.get(), self.outlet.recorder().filter(is_begun))
-        else {
+        let Some(recorder) = self.outlet.recorder().filter(is_begun) else {
             return Properties::default();
         };
         // Whoever still has it is recording all of it, or nobody ever will.
@@ -378,7 +441,8 @@ impl Reporter {
         let (Some(counted), Some(policy)) = (self.unreported(), self.outlet.policy().get()) else {
             return Properties::default();
         };
-        counters.settle(&counted);
+        self.settle(&counted);
+        let counted = counted.snapshot;
         let is_said = |name: &str| match policy.treatment(name) {
             Treatment::Keep | Treatment::Clean => self.outlet.admits_on_behalf(REPORT),
             Treatment::Pseudonym | Treatment::Mask | Treatment::Drop => false,
@@ -396,7 +460,10 @@ impl Reporter {
             let bytes_max = self.outlet.limits().line_bytes_max() / 8;
             let fitting = fit(counts, bytes_max);
             if is_said(name) && !fitting.entries.is_empty() {
-                said.set(name, Value::Object(fitting.entries.into_iter().collect()));
+                let counts = Value::Object(fitting.entries.into_iter().collect());
+                if let Some(counts) = as_recorded(name, &counts, self.outlet.limits(), &policy) {
+                    said.set(name, counts);
+                }
             }
             if is_said(name) && fitting.omitted > 0 {
                 omitted.insert(name.to_owned(), fitting.omitted.into());
@@ -446,12 +513,22 @@ fn lock_until<T>(mutex: &Mutex<T>, deadline: Instant) -> Option<MutexGuard<'_, T
     }
 }
 
+/// Returns a time in microseconds after 1970.
+fn micros_of(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or(0)
+}
+
+/// Returns the time so many microseconds after 1970, if there is one.
+fn time_of(micros: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()
+}
+
 fn soon() -> Instant {
     Instant::now() + LOCK_WAIT
 }
 
-/// The event of a report.
-const REPORT: &str = "report";
+/// The event of another version.
+const VERSION: &str = "version";
 
 /// How often it is looked whether a report is due: a process may have been asleep, or telemetry off. Twice an
 /// hour is nothing.

@@ -16,6 +16,11 @@ fn later() -> Instant {
 
 /// Returns a reporter in a directory, after what a test does to its recorder.
 fn reporter(path: &Path, change: impl FnOnce(&mut Recorder)) -> Reporter {
+    reporter_of(None, path, change)
+}
+
+/// Returns the reporter of a version.
+fn reporter_of(version: Option<&str>, path: &Path, change: impl FnOnce(&mut Recorder)) -> Reporter {
     let settings = settings(path, Delivery::Inline);
     let policy = Arc::clone(settings.watch.policy());
     let mut recorder = Recorder::start(settings);
@@ -24,7 +29,8 @@ fn reporter(path: &Path, change: impl FnOnce(&mut Recorder)) -> Reporter {
     let limits = LineLimits::from(&Limits::default());
     let outlet = Outlet::new("testapp", limits, policy, sink, Echo::Silent);
     let path = Some(path.to_owned());
-    Reporter::new(Arc::new(outlet), path, None, Deployment::new())
+    let version = version.map(str::to_owned);
+    Reporter::new(Arc::new(outlet), path, version, Deployment::new())
 }
 
 fn reported(path: &Path) -> Option<OffsetDateTime> {
@@ -117,7 +123,20 @@ fn what_is_counted_while_a_report_is_made_stands_in_the_next() {
     telemetry.counter("counted", []);
     let counted = reporter.unreported().unwrap();
     telemetry.counter("counted", []);
-    reporter.counters.get().unwrap().settle(&counted);
-    let left = reporter.unreported().unwrap().counters();
+    reporter.settle(&counted);
+    let left = reporter.unreported().unwrap().snapshot.counters();
     assert_eq!(left, serde_json::json!({"counted": [{"count": 1}]}));
+}
+
+#[test]
+fn news_of_a_version_that_finds_no_place_is_given_back() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("telemetry");
+    reporter_of(Some("1.2.0"), &path, |_| {}).note_version();
+    let newer = reporter_of(Some("1.3.0"), &path, |_| {});
+    let recorder = newer.outlet.recorder().unwrap();
+    recorder.close(&Properties::default(), later());
+    newer.note_version();
+    let version = History::read_at(&path).version;
+    assert_eq!(version.as_deref(), Some("1.2.0"));
 }
