@@ -284,7 +284,7 @@ impl Loose<'_> {
             (treatment, _) => {
                 let value = with_members_treated(name, value, bytes_max, policy);
                 let write = |out: &mut Vec<u8>, bytes_max| {
-                    push_json(out, &value, bytes_max, JSON_DEPTH_MAX)
+                    push_json(out, &value, bytes_max, JSON_DEPTH_MAX);
                 };
                 push_treated(out, bytes_max, (treatment, policy), write);
             }
