@@ -58,6 +58,9 @@ pub(super) struct Walk {
     open: Option<Open>,
     /// The last segment that is behind us.
     passed: Option<SegmentNumber>,
+    /// The lowest segment that was there when the way began, or else the one to come: what was removed before
+    /// that is not news.
+    began: Option<SegmentNumber>,
     /// Where to start in the segment that is opened next, if it is that one.
     resume: Option<Position>,
     /// The last segment to read; those above it came later.
@@ -70,10 +73,12 @@ pub(super) struct Walk {
 impl Walk {
     /// Starts before the first segment and ends with the segment `last`.
     pub(super) fn new(directory: Directory, last: Option<SegmentNumber>) -> Self {
+        let began = first_to_come(&directory);
         Self {
             directory,
             open: None,
             passed: None,
+            began,
             resume: None,
             last,
             successor: None,
@@ -247,6 +252,7 @@ impl Walk {
             };
             self.directory = successor;
             self.passed = None;
+            self.began = None;
             self.resume = None;
             self.queue.push_back(Event::Notice(Notice::Replaced));
             return Ok(true);
@@ -288,8 +294,8 @@ impl Walk {
     fn report_gap(&mut self, first: SegmentNumber, next: SegmentNumber) {
         let floor = Extent::peek(&self.directory).map(|extent| extent.floor);
         let gap = Gap::between(first, next, floor);
-        // What was removed before we began is not news.
-        if let Some(segments) = gap.removed.filter(|_| self.passed.is_some()) {
+        let removed = gap.removed.and_then(|segments| self.news_of(segments));
+        if let Some(segments) = removed {
             self.queue
                 .push_back(Event::Notice(Notice::Removed { segments }));
         }
@@ -302,6 +308,26 @@ impl Walk {
                 .push_back(Event::Damage(Damage::missing(segments)));
         }
     }
+
+    /// Returns those of the removed segments that were not removed before the way began.
+    fn news_of(&self, removed: SegmentRange) -> Option<SegmentRange> {
+        if self.passed.is_some() {
+            return Some(removed);
+        }
+        let first = removed.first.max(self.began?);
+        (first <= removed.last).then_some(SegmentRange { first, ..removed })
+    }
+}
+
+/// Returns the lowest segment that is there, or else the one that comes next, as far as that is known.
+fn first_to_come(directory: &Directory) -> Option<SegmentNumber> {
+    let numbers = store::numbers(directory).ok()?;
+    let next = || {
+        Extent::peek(directory).map_or(SegmentNumber::FIRST, |extent| {
+            extent.floor.max(extent.head.next())
+        })
+    };
+    Some(numbers.first().copied().unwrap_or_else(next))
 }
 
 impl Open {

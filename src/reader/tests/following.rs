@@ -76,6 +76,25 @@ fn a_follower_says_that_a_segment_was_cut_and_goes_on_at_its_new_end() {
 }
 
 #[test]
+fn a_follower_is_told_of_what_came_and_went_before_its_first_look() {
+    let place = Place::new();
+    let mut follower = place.follow();
+    place.write(2, lines(1..2)).extent(2, 2);
+    let seen = drain(&mut follower);
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert!(seen[0].contains("removed"), "{seen:?}");
+    assert_eq!(seen[1], "2:1 1");
+}
+
+#[test]
+fn what_was_removed_before_a_follower_began_is_no_news_to_it() {
+    let place = Place::new();
+    place.write(2, lines(1..2)).extent(2, 2);
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower), ["2:1 1"]);
+}
+
+#[test]
 fn a_follower_goes_on_with_a_directory_that_was_made_anew() {
     let place = Place::new();
     place.write(1, lines(0..1)).write(2, lines(1..2));
