@@ -1,0 +1,86 @@
+//! Measures localtel beside what people use instead, all in one run, and writes `RESULTS.md`.
+//!
+//! Each measurement is a process of its own, a child of this program, so that it installs its subscriber as
+//! a program does and leaves nothing behind for the next one. The contenders take turns, so that a busy
+//! moment of the machine hits all of them, and the median of the rounds counts.
+
+mod child;
+mod costs;
+mod effort;
+mod machine;
+mod reading;
+mod results;
+mod series;
+mod writing;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use crate::effort::Effort;
+use crate::results::Section;
+
+/// What a measurement that went wrong says.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// A part of the results, as it is asked for on the command line.
+struct Part {
+    name: &'static str,
+    /// Measures everything of it.
+    run: fn(Effort) -> Result<Section>,
+    /// Does one measurement in a process of its own.
+    child: fn(&[&str]) -> Result<()>,
+}
+
+const PARTS: [Part; 3] = [
+    Part {
+        name: "writing",
+        run: writing::run,
+        child: writing::child,
+    },
+    Part {
+        name: "costs",
+        run: costs::run,
+        child: costs::child,
+    },
+    Part {
+        name: "reading",
+        run: reading::run,
+        child: reading::child,
+    },
+];
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let [child::WORD, name, rest @ ..] = arguments.as_slice() {
+        (part(name)?.child)(rest)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (effort, names) = match arguments.as_slice() {
+        ["--quick", names @ ..] => (Effort::Quick, names),
+        names => (Effort::Full, names),
+    };
+    let parts: Vec<&Part> = if names.is_empty() {
+        PARTS.iter().collect()
+    } else {
+        names.iter().map(|name| part(name)).collect::<Result<_>>()?
+    };
+    let is_all = names.is_empty() && effort == Effort::Full;
+    let mut sections = Vec::new();
+    for part in parts {
+        let section = (part.run)(effort)?;
+        println!("{section}");
+        sections.push(section);
+    }
+    if is_all {
+        results::write(&sections)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn part(name: &str) -> Result<&'static Part> {
+    let found = PARTS.iter().find(|part| part.name == name);
+    found.ok_or_else(|| USAGE.into())
+}
+
+const USAGE: &str = "usage: localtel-bench [--quick] [writing|costs|reading]...";

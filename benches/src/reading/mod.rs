@@ -1,0 +1,18 @@
+//! To be measured: how fast a directory is read.
+
+use crate::Result;
+use crate::effort::Effort;
+use crate::results::Section;
+
+/// Measures everything of this part.
+pub(crate) fn run(_effort: Effort) -> Result<Section> {
+    Ok(Section {
+        title: "Reading",
+        ..Section::default()
+    })
+}
+
+/// Does one measurement in a process of its own.
+pub(crate) fn child(_arguments: &[&str]) -> Result<()> {
+    Ok(())
+}
