@@ -70,7 +70,7 @@ impl SpanValues {
             if value.treatment >= wanted && value.treatment != Treatment::Pseudonym {
                 return Some(value.clone());
             }
-            let mut written = key.to_vec();
+            let mut written = key.first().to_vec();
             push_string(&mut written, MASKED, NAME_BYTES_MAX);
             Some(SpanValue {
                 treatment: Treatment::Mask,
@@ -216,7 +216,7 @@ impl Place for SpanFields<'_> {
             return;
         };
         let treatment = kind.treatment(*named, self.site);
-        let mut written = key.to_vec();
+        let mut written = key.first().to_vec();
         let treated = (treatment, &*self.site.policy);
         push_treated(&mut written, self.limits.string_bytes_max, treated, write);
         self.values.put(SpanValue {

@@ -5,6 +5,7 @@
 //! knows and inserts where the frame's header says. Who carries frames is `recorder`'s business; which
 //! event becomes a line is `layer`'s.
 
+mod chain;
 mod fields;
 mod frame;
 mod nested;
@@ -16,12 +17,13 @@ mod treated;
 use serde_json::Value;
 use tracing::field::Visit;
 
+pub(crate) use self::chain::SpanChain;
 pub(crate) use self::fields::SpanValues;
 use self::fields::{EventFields, LastOfName};
 pub(crate) use self::frame::FrameHeader;
 pub(crate) use self::nested::as_recorded;
 use self::nested::with_members_treated;
-use self::site::Repeats;
+use self::site::{PropertyKey, Repeats};
 pub(crate) use self::site::Site;
 pub(crate) use self::stamp::Stamp;
 pub(crate) use self::text::is_unsafe_to_show;
@@ -54,7 +56,12 @@ impl From<&Limits> for LineLimits {
     }
 }
 
-fn push_head(out: &mut Vec<u8>, level: Level, source: &str, target: &str, event: Option<&str>) {
+/// Writes all that stands before the message: a blank header, the opening, a blank timestamp, and what is
+/// the same for all events of a call site.
+fn push_start(out: &mut Vec<u8>, level: Level, source: &str, target: &str, event: Option<&str>) {
+    out.extend_from_slice(&[0; FrameHeader::BYTES]);
+    out.extend_from_slice(OPENING.as_bytes());
+    out.extend_from_slice(&[b'0'; TIMESTAMP_BYTES]);
     out.extend_from_slice(b"\",\"level\":\"");
     out.extend_from_slice(level.as_str().as_bytes());
     out.extend_from_slice(b"\",\"source\":");
@@ -88,22 +95,24 @@ impl<'a> Line<'a> {
         timestamp: &[u8; TIMESTAMP_BYTES],
         site: &Site,
     ) -> Self {
-        Self::start_with(out, limits, timestamp, |out| {
-            out.extend_from_slice(&site.head);
-        })
+        Self::start_with(out, limits, timestamp, &site.start)
     }
 
+    /// Starts with all that stands before the message, the place of the timestamp being blank.
     fn start_with(
         out: &'a mut Vec<u8>,
         limits: LineLimits,
         timestamp: &[u8; TIMESTAMP_BYTES],
-        push_head: impl FnOnce(&mut Vec<u8>),
+        start: &[u8],
     ) -> Self {
         out.clear();
-        out.extend_from_slice(&[0; FrameHeader::BYTES]);
-        out.extend_from_slice(OPENING.as_bytes());
-        out.extend_from_slice(timestamp);
-        push_head(out);
+        out.extend_from_slice(start);
+        if let Some(place) = out
+            .get_mut(TIMESTAMP_AT..)
+            .and_then(<[u8]>::first_chunk_mut)
+        {
+            *place = *timestamp;
+        }
         let head_end = out.len();
         Self {
             out,
@@ -142,26 +151,27 @@ impl<'a> Line<'a> {
         write(self.out, self.limits.string_bytes_max);
         let message_bytes = self.out.len() - start;
         // Properties that came first move behind it.
-        if let Some(tail) = self.out.get_mut(self.number_at..) {
+        if start > self.number_at
+            && let Some(tail) = self.out.get_mut(self.number_at..)
+        {
             tail.rotate_right(message_bytes);
         }
         self.number_at += message_bytes;
     }
 
-    fn property(&mut self, key: &[u8], write: impl FnOnce(&mut Vec<u8>, usize)) {
+    fn property(&mut self, key: &PropertyKey, write: impl FnOnce(&mut Vec<u8>, usize)) {
         self.properties += 1;
         if self.is_overlong || self.out.len() > self.limits.line_bytes_max {
             // Nothing more is formatted: the line will be replaced.
             self.is_overlong = true;
             return;
         }
-        let opening: &[u8] = if self.properties == 1 {
-            b",\"properties\":{"
+        if self.properties == 1 {
+            self.out.extend_from_slice(b",\"properties\":{");
+            self.out.extend_from_slice(key.first());
         } else {
-            b","
-        };
-        self.out.extend_from_slice(opening);
-        self.out.extend_from_slice(key);
+            self.out.extend_from_slice(key.next());
+        }
         write(self.out, self.limits.string_bytes_max);
     }
 
@@ -172,27 +182,23 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Adds one rendered span; they come from the root to the leaf.
-    pub(crate) fn span(&mut self, rendered: &[u8]) {
-        self.spans += 1;
-        if self.is_overlong || self.out.len() > self.limits.line_bytes_max {
+    /// Adds the spans, after the properties.
+    pub(crate) fn spans(&mut self, chain: &SpanChain) {
+        self.spans = chain.spans;
+        if chain.spans == 0 {
+            return;
+        }
+        if self.out.len() + chain.rendered.len() > self.limits.line_bytes_max {
             self.is_overlong = true;
             return;
         }
-        let opening: &[u8] = if self.spans == 1 {
-            b",\"spans\":["
-        } else {
-            b","
-        };
-        self.out.extend_from_slice(opening);
-        self.out.extend_from_slice(rendered);
+        self.out.extend_from_slice(b",\"spans\":[");
+        self.out.extend_from_slice(&chain.rendered);
+        self.out.push(b']');
     }
 
     /// Ends the line and writes its header; a line over the limit is replaced by one that says so.
     pub(crate) fn finish(mut self, own: Own) {
-        if self.spans > 0 {
-            self.out.push(b']');
-        }
         let bytes = self.out.len() + NUMBER_BYTES_MAX;
         if self.is_overlong || bytes > self.limits.line_bytes_max + FrameHeader::BYTES {
             self.replace_by_notice();
@@ -303,18 +309,17 @@ impl Loose<'_> {
 
 /// Writes the frame of a record that does not come from `tracing`, made `micros` after 1970.
 pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, loose: &Loose<'_>) {
-    let timestamp = Stamp::default().text(micros);
-    let mut line = Line::start_with(out, limits, &timestamp, |out| {
-        let target = target_as(loose.own, loose.target);
-        push_head(out, loose.level, loose.source, target, loose.event);
-    });
+    let mut start = Vec::with_capacity(START_BYTES);
+    let target = target_as(loose.own, loose.target);
+    push_start(&mut start, loose.level, loose.source, target, loose.event);
+    let mut stamp = Stamp::new();
+    let mut line = Line::start_with(out, limits, stamp.text(micros), &start);
     if let Some(message) = loose.message
         && loose.treatment("message") != Treatment::Drop
     {
         let message = Value::from(message);
         line.message(|out, bytes_max| loose.push("message", &message, out, bytes_max));
     }
-    let mut key = Vec::new();
     for (index, (name, value)) in loose.properties.iter().enumerate() {
         let later = loose.properties.iter().skip(index + 1);
         if is_named_again(name, later.map(|(name, _)| name))
@@ -322,10 +327,7 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
         {
             continue;
         }
-        key.clear();
-        push_string(&mut key, name, NAME_BYTES_MAX);
-        key.push(b':');
-        line.property(&key, |out, bytes_max| {
+        line.property(&PropertyKey::new(name), |out, bytes_max| {
             loose.push(name, value, out, bytes_max);
         });
     }
@@ -353,6 +355,12 @@ pub(crate) fn json_string(text: &str) -> Vec<u8> {
 /// The longest name of a source, target, event, span or property in bytes. Names are written by
 /// programmers; 256 bytes leave every line, however short its limit, room for its head.
 const NAME_BYTES_MAX: usize = 256;
+
+/// Where a frame has its timestamp.
+const TIMESTAMP_AT: usize = FrameHeader::BYTES + OPENING.len();
+
+/// What usually stands before a message: header, opening and timestamp are 49 bytes.
+const START_BYTES: usize = 160;
 
 /// `,"session":"` + 36 + `","seq":` + 20 digits, and `}` and a newline.
 const NUMBER_BYTES_MAX: usize = 12 + 36 + 8 + 20 + 2;

@@ -6,7 +6,7 @@ use tracing::Metadata;
 use tracing::field::Field;
 
 use super::text::{is_same_name, push_string};
-use super::{NAME_BYTES_MAX, Own, push_head, target_as};
+use super::{NAME_BYTES_MAX, Own, START_BYTES, push_start, target_as};
 use crate::policy::{Admission, Generation, InForce, Treatment};
 use crate::record::Level;
 
@@ -16,8 +16,8 @@ use crate::record::Level;
 pub(crate) struct Site {
     pub(super) policy: Arc<InForce>,
     admission: Admission,
-    /// `","level":"INFO","source":"…","target":"…","event":"…"`.
-    pub(super) head: Box<[u8]>,
+    /// A frame up to its message, the header and the timestamp being blank; of a span nothing.
+    pub(super) start: Box<[u8]>,
     pub(super) keys: Box<[Key]>,
     pub(super) repeats: Repeats,
 }
@@ -27,10 +27,39 @@ pub(crate) struct Site {
 pub(super) enum Key {
     /// Lifted out of the properties.
     Message(Treatment),
-    /// `"name":`, escaped.
-    Property(Box<[u8]>, Treatment),
+    /// Among the properties.
+    Property(PropertyKey, Treatment),
     /// The policy drops it.
     Dropped,
+}
+
+/// A property's name as it is written.
+#[derive(Debug)]
+pub(super) struct PropertyKey {
+    /// `,"name":`, escaped.
+    written: Box<[u8]>,
+}
+
+impl PropertyKey {
+    /// Writes a name.
+    pub(super) fn new(name: &str) -> Self {
+        let mut written = Vec::with_capacity(name.len() + ",\"\":".len());
+        written.push(b',');
+        push_string(&mut written, name, NAME_BYTES_MAX);
+        written.push(b':');
+        let written = written.into();
+        Self { written }
+    }
+
+    /// Returns it as it stands first: `"name":`.
+    pub(super) fn first(&self) -> &[u8] {
+        self.written.get(1..).unwrap_or_default()
+    }
+
+    /// Returns it as it stands behind another one: `,"name":`.
+    pub(super) fn next(&self) -> &[u8] {
+        &self.written
+    }
 }
 
 /// Whether names occur more than once at a call site.
@@ -44,11 +73,11 @@ pub(super) enum Repeats {
 impl Site {
     /// Prepares the events of a call site of an application.
     pub(crate) fn of_event(metadata: &Metadata<'_>, source: &str, policy: Arc<InForce>) -> Self {
-        let mut head = Vec::with_capacity(128);
+        let mut start = Vec::with_capacity(START_BYTES);
         let name = given_name(metadata);
         let level = Level::from(*metadata.level());
         let target = target_as(Own::Application, metadata.target());
-        push_head(&mut head, level, source, target, name);
+        push_start(&mut start, level, source, target, name);
         let admission = admission(policy.admits_event(level, target, name));
         let names = names_of(metadata);
         let key = |name: &&str| match *name {
@@ -62,7 +91,7 @@ impl Site {
             name => property_key(name, &policy),
         };
         Self {
-            head: head.into(),
+            start: start.into(),
             keys: names.iter().map(key).collect(),
             repeats: repeats_of(&names),
             admission,
@@ -78,7 +107,7 @@ impl Site {
         // A span has no message of its own: there the name is an ordinary one.
         let keys = names.iter().map(|name| property_key(name, &policy));
         Self {
-            head: Box::default(),
+            start: Box::default(),
             keys: keys.collect(),
             repeats: repeats_of(&names),
             admission: admission(policy.admits_span(level, target)),
@@ -125,10 +154,7 @@ fn property_key(name: &str, policy: &InForce) -> Key {
     if treatment == Treatment::Drop {
         return Key::Dropped;
     }
-    let mut key = Vec::with_capacity(name.len() + 3);
-    push_string(&mut key, name, NAME_BYTES_MAX);
-    key.push(b':');
-    Key::Property(key.into(), treatment)
+    Key::Property(PropertyKey::new(name), treatment)
 }
 
 fn repeats_of(names: &[&str]) -> Repeats {

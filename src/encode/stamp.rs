@@ -7,46 +7,65 @@ use crate::record::{TIMESTAMP_BYTES, format_timestamp};
 /// The text of a time, with the part down to the second kept from one event to the next.
 #[derive(Debug)]
 pub(crate) struct Stamp {
-    second: i64,
+    /// When the second begins whose text is kept, in microseconds since 1970.
+    second_micros: i64,
     text: [u8; TIMESTAMP_BYTES],
 }
 
-impl Default for Stamp {
-    fn default() -> Self {
+impl Stamp {
+    /// Returns one that keeps the first second of 1970.
+    pub(crate) const fn new() -> Self {
         Self {
-            second: 0,
+            second_micros: 0,
             text: *b"1970-01-01T00:00:00.000000Z",
         }
     }
-}
 
-impl Stamp {
     /// Returns the text of a time in microseconds since 1970, held within the years 0 to 9999.
-    pub(crate) fn text(&mut self, micros: i64) -> [u8; TIMESTAMP_BYTES] {
-        let micros = micros.clamp(MICROS_LEAST, MICROS_MOST);
-        let second = micros.div_euclid(1_000_000);
-        if second != self.second {
-            self.second = second;
-            let at =
-                OffsetDateTime::from_unix_timestamp(second).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-            let text = format_timestamp(at);
-            for (byte, value) in self.text.iter_mut().zip(text.bytes()) {
-                *byte = value;
-            }
+    pub(crate) fn text(&mut self, micros: i64) -> &[u8; TIMESTAMP_BYTES] {
+        let rest = match self.rest(micros) {
+            Some(rest) => rest,
+            None => self.begin_second(micros.clamp(MICROS_LEAST, MICROS_MOST)),
+        };
+        self.put_micros(rest);
+        &self.text
+    }
+
+    /// Returns the microseconds within the second that is kept, if the time is in it.
+    fn rest(&self, micros: i64) -> Option<u32> {
+        let rest = u32::try_from(micros.checked_sub(self.second_micros)?).ok()?;
+        (rest < SECOND_MICROS).then_some(rest)
+    }
+
+    /// Writes the text of another second, and returns the microseconds within it.
+    fn begin_second(&mut self, micros: i64) -> u32 {
+        let second = micros.div_euclid(i64::from(SECOND_MICROS));
+        self.second_micros = second * i64::from(SECOND_MICROS);
+        let at = OffsetDateTime::from_unix_timestamp(second).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        for (byte, value) in self.text.iter_mut().zip(format_timestamp(at).bytes()) {
+            *byte = value;
         }
-        let mut rest = micros.rem_euclid(1_000_000);
-        // The six digits before the `Z`.
-        for byte in self.text.iter_mut().rev().skip(1).take(6) {
-            *byte = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-            rest /= 10;
+        self.rest(micros).unwrap_or(0)
+    }
+
+    /// Writes the six digits before the `Z`, two at a time.
+    fn put_micros(&mut self, rest: u32) {
+        let pairs = [rest / 10_000, rest / 100 % 100, rest % 100];
+        let [.., a, b, c, d, e, f, _] = &mut self.text;
+        for ((tens, ones), pair) in [(a, b), (c, d), (e, f)].into_iter().zip(pairs) {
+            // Both are below ten.
+            let pair = pair.to_le_bytes()[0];
+            *tens = b'0' + pair / 10;
+            *ones = b'0' + pair % 10;
         }
-        self.text
     }
 }
 
 /// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z in microseconds since 1970.
 const MICROS_LEAST: i64 = -62_167_219_200_000_000;
 const MICROS_MOST: i64 = 253_402_300_799_999_999;
+
+const SECOND_MICROS: u32 = 1_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -58,8 +77,8 @@ mod tests {
     #[test]
     fn times_outside_the_years_0_to_9999_stay_27_characters() {
         for micros in [i64::MIN, MICROS_LEAST, -1, 0, 1, MICROS_MOST, i64::MAX] {
-            let text = Stamp::default().text(micros);
-            let text = std::str::from_utf8(&text).unwrap();
+            let mut stamp = Stamp::new();
+            let text = std::str::from_utf8(stamp.text(micros)).unwrap();
             let parsed = OffsetDateTime::parse(text, &Rfc3339).unwrap();
             let clamped = micros.clamp(MICROS_LEAST, MICROS_MOST);
             assert_eq!(parsed.unix_timestamp_nanos(), i128::from(clamped) * 1000);
@@ -72,9 +91,9 @@ mod tests {
             first in MICROS_LEAST..MICROS_MOST,
             second in MICROS_LEAST..MICROS_MOST,
         ) {
-            let mut kept = Stamp::default();
+            let mut kept = Stamp::new();
             kept.text(first);
-            prop_assert_eq!(kept.text(second), Stamp::default().text(second));
+            prop_assert_eq!(kept.text(second), Stamp::new().text(second));
         }
     }
 }

@@ -1,0 +1,38 @@
+//! The spans of an event, rendered and joined, ready to be copied into its line.
+
+/// The rendered spans from the root to a leaf.
+#[derive(Debug)]
+pub(crate) struct SpanChain {
+    /// `{…},{…}`.
+    pub(super) rendered: Vec<u8>,
+    pub(super) spans: usize,
+}
+
+impl SpanChain {
+    /// Returns a chain without spans.
+    pub(crate) const fn new() -> Self {
+        Self {
+            rendered: Vec::new(),
+            spans: 0,
+        }
+    }
+
+    /// Forgets all spans, and keeps the buffer unless it is far larger than usual.
+    pub(crate) fn clear(&mut self) {
+        self.rendered.clear();
+        self.rendered.shrink_to(KEPT_BYTES);
+        self.spans = 0;
+    }
+
+    /// Adds the next span on the way from the root to the leaf.
+    pub(crate) fn push(&mut self, rendered: &[u8]) {
+        if self.spans > 0 {
+            self.rendered.push(b',');
+        }
+        self.rendered.extend_from_slice(rendered);
+        self.spans += 1;
+    }
+}
+
+/// How much of a buffer is kept: far more than the spans of a usual event.
+const KEPT_BYTES: usize = 4096;

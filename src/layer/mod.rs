@@ -1,0 +1,298 @@
+//! The layer: takes events from `tracing`, finds their spans, and has them encoded on the caller's
+//! thread into a buffer of that thread. What a line looks like is `encode`'s business, where it goes is
+//! `recorder`'s.
+
+mod entered;
+mod gate;
+mod sites;
+mod span;
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tracing::span::{Attributes, Id, Record as SpanRecord};
+use tracing::subscriber::Interest;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+pub(crate) use self::gate::Gate;
+use self::sites::{KnownSites, Sites};
+use self::span::{SpanNode, SpanNodes};
+use crate::clock;
+use crate::encode::{Line, Own, Site, SpanChain, SpanValues, Stamp};
+use crate::outlet::{Outlet, TRIES};
+use crate::policy::Generation;
+use crate::recorder::Stale;
+
+/// Turns events into lines.
+#[derive(Debug)]
+pub(crate) struct RecordLayer {
+    /// Tells this layer's call sites and spans from those of other layers in the same process.
+    id: LayerId,
+    outlet: Arc<Outlet>,
+    sites: Sites,
+}
+
+/// The number of a layer, never used twice in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct LayerId(u64);
+
+impl LayerId {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What each thread keeps from one event to the next.
+#[derive(Debug)]
+struct Scratch {
+    frame: Vec<u8>,
+    stamp: Stamp,
+    sites: KnownSites,
+    /// The spans of an event that says itself in which one it is.
+    chain: SpanChain,
+}
+
+impl Scratch {
+    const fn new() -> Self {
+        Self {
+            frame: Vec::new(),
+            stamp: Stamp::new(),
+            sites: KnownSites::new(),
+            chain: SpanChain::new(),
+        }
+    }
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch::new()) };
+    /// How many events are being encoded by this thread: one inside another where a value logs.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+impl RecordLayer {
+    /// Returns a layer that has events recorded, or one that does nothing.
+    pub(crate) fn new(outlet: Arc<Outlet>) -> Self {
+        let sites = Sites::default();
+        Self {
+            id: LayerId::new(),
+            outlet,
+            sites,
+        }
+    }
+
+    /// Returns the number of the policy in force.
+    fn generation(&self) -> Generation {
+        self.outlet.policy().generation()
+    }
+
+    /// Returns what is prepared for a call site under the policy in force, unless that cannot be learned.
+    fn site(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Site>> {
+        self.sites.get(metadata, &self.outlet)
+    }
+
+    /// Encodes an event into a frame.
+    fn encode<S>(
+        &self,
+        event: &Event<'_>,
+        context: &Context<'_, S>,
+        mut line: Line<'_>,
+        (site, chain): (&Site, &mut SpanChain),
+    ) where
+        S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    {
+        line.fields(site, |visit| event.record(visit));
+        line.end_properties();
+        let known = if event.is_contextual() {
+            let node = |id: &Id| self.node(&context.span(id)?);
+            entered::with_chain(self, node, |chain| line.spans(chain))
+        } else {
+            None
+        };
+        if known.is_none()
+            && let Some(leaf) = context.event_span(event).and_then(|span| self.node(&span))
+        {
+            leaf.render_chain(chain, self);
+            line.spans(chain);
+        }
+        line.finish(Own::Application);
+    }
+
+    /// Encodes an event and offers it, anew if the policy changed meanwhile.
+    fn record<S>(
+        &self,
+        event: &Event<'_>,
+        context: &Context<'_, S>,
+        micros: i64,
+        scratch: &mut Scratch,
+    ) where
+        S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    {
+        let Scratch {
+            frame,
+            stamp,
+            sites,
+            chain,
+        } = scratch;
+        for _ in 0..TRIES {
+            let Some(site) = sites.find(self, event.metadata()) else {
+                break;
+            };
+            let is_admitted = site.is_admitted();
+            if !is_admitted && !self.outlet.is_shown() {
+                break;
+            }
+            let line = Line::start(frame, self.outlet.limits(), stamp.text(micros), site);
+            self.encode(event, context, line, (site, chain));
+            if !is_admitted {
+                let _ = self.outlet.refuse_by_policy(frame);
+                return;
+            }
+            let offer = self.outlet.offer(frame, micros, site.generation());
+            if frame.capacity() > FRAME_KEPT_BYTES {
+                frame.shrink_to(FRAME_KEPT_BYTES);
+            }
+            if offer != Err(Stale) {
+                return;
+            }
+        }
+        let _ = self.outlet.refuse();
+    }
+
+    /// Returns the node of a span, if this layer has seen it opening.
+    fn own_node<'a, S: LookupSpan<'a>>(&self, span: &SpanRef<'a, S>) -> Option<Arc<SpanNode>> {
+        span.extensions().get::<SpanNodes>()?.of(self.id)
+    }
+
+    /// Returns the node of a span, or of its nearest ancestor that this layer has seen opening.
+    fn node<'a, S: LookupSpan<'a>>(&self, span: &SpanRef<'a, S>) -> Option<Arc<SpanNode>> {
+        self.own_node(span).or_else(|| {
+            span.scope()
+                .skip(1)
+                .find_map(|ancestor| self.own_node(&ancestor))
+        })
+    }
+}
+
+/// One event being encoded by this thread; ends also when a value's formatting unwinds.
+struct Encoding;
+
+impl Encoding {
+    /// Begins, unless events are nested too deep.
+    fn begin() -> Option<Self> {
+        let depth = DEPTH
+            .try_with(|depth| depth.replace(depth.get() + 1))
+            .unwrap_or(0);
+        let encoding = Self;
+        (depth < NESTED_MAX).then_some(encoding)
+    }
+}
+
+impl Drop for Encoding {
+    fn drop(&mut self) {
+        // In a thread whose storage is gone there is nothing to count down.
+        let _is_alive = DEPTH.try_with(|depth| depth.set(depth.get().saturating_sub(1)));
+    }
+}
+
+impl<S> Layer<S> for RecordLayer
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+{
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        if let Some(recorder) = self.outlet.recorder() {
+            recorder.register(subscriber);
+        }
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let _prepared = self.site(metadata);
+        Interest::always()
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let metadata = attributes.metadata();
+        let Some(site) = self.site(metadata) else {
+            return;
+        };
+        let parent = span.parent().and_then(|parent| self.node(&parent));
+        let mut values = SpanValues::default();
+        if let Some(_encoding) = Encoding::begin() {
+            values.record(&site, self.outlet.limits(), |visit| {
+                attributes.record(visit);
+            });
+        }
+        let node = Arc::new(SpanNode::new(parent, metadata, site, values));
+        let mut extensions = span.extensions_mut();
+        if extensions.get_mut::<SpanNodes>().is_none() {
+            extensions.insert(SpanNodes::default());
+        }
+        if let Some(nodes) = extensions.get_mut::<SpanNodes>() {
+            nodes.add(self.id, node);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &SpanRecord<'_>, context: Context<'_, S>) {
+        let Some(node) = context.span(id).and_then(|span| self.own_node(&span)) else {
+            return;
+        };
+        let Some(_encoding) = Encoding::begin() else {
+            return;
+        };
+        for _ in 0..TRIES {
+            let Some(site) = self.site(node.metadata) else {
+                return;
+            };
+            // Formatted before the lock is taken: a value may log, and that event reads this span.
+            let mut newer = SpanValues::default();
+            newer.record(&site, self.outlet.limits(), |visit| values.record(visit));
+            if node.merge(site, newer) {
+                return;
+            }
+        }
+    }
+
+    fn on_enter(&self, id: &Id, _context: Context<'_, S>) {
+        entered::enter(self.id, id);
+    }
+
+    fn on_exit(&self, id: &Id, _context: Context<'_, S>) {
+        entered::exit(self.id, id);
+    }
+
+    fn on_close(&self, id: Id, _context: Context<'_, S>) {
+        // Nobody is in a span that is no more, whoever forgot to exit it.
+        entered::exit(self.id, &id);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let Some(_encoding) = Encoding::begin() else {
+            let _ = self.outlet.refuse();
+            return;
+        };
+        let micros = clock::micros_since_epoch();
+        let in_scratch = SCRATCH.try_with(|scratch| {
+            // Taken while a value of an outer event logs while it is being formatted.
+            let Ok(mut scratch) = scratch.try_borrow_mut() else {
+                return false;
+            };
+            self.record(event, &context, micros, &mut scratch);
+            true
+        });
+        if in_scratch != Ok(true) {
+            self.record(event, &context, micros, &mut Scratch::new());
+        }
+    }
+}
+
+/// How deep events may be nested: one that a value logs while it is formatted is recorded; one that is
+/// logged while formatting that one is refused, since values that log themselves never end.
+const NESTED_MAX: usize = 2;
+
+/// How much of a buffer a thread keeps: far more than a usual line.
+const FRAME_KEPT_BYTES: usize = 64 * 1024;

@@ -1,0 +1,153 @@
+//! What the layer keeps with a span: its values, its rendered form, and the way to the root.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tracing::Metadata;
+
+use super::{LayerId, RecordLayer};
+use crate::encode::{Site, SpanChain, SpanValues};
+use crate::outlet::TRIES;
+
+/// A span as one layer keeps it.
+#[derive(Debug)]
+pub(super) struct SpanNode {
+    parent: Option<Arc<Self>>,
+    pub(super) metadata: &'static Metadata<'static>,
+    /// Spans are rendered when they open or record, never when an event passes through them.
+    state: RwLock<SpanState>,
+    /// How often it was rendered anew.
+    changes: AtomicU64,
+}
+
+#[derive(Debug)]
+struct SpanState {
+    site: Arc<Site>,
+    values: SpanValues,
+    rendered: Vec<u8>,
+}
+
+/// The nodes that the layers of this type keep with one span.
+#[derive(Debug, Default)]
+pub(super) struct SpanNodes(Vec<(LayerId, Arc<SpanNode>)>);
+
+/// The state of a span and its ancestors: another number means that one of them was rendered anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Edition(u64);
+
+impl SpanNode {
+    /// Renders a span that opens.
+    pub(super) fn new(
+        parent: Option<Arc<Self>>,
+        metadata: &'static Metadata<'static>,
+        site: Arc<Site>,
+        values: SpanValues,
+    ) -> Self {
+        let rendered = values.render(metadata.name());
+        let state = RwLock::new(SpanState {
+            site,
+            values,
+            rendered,
+        });
+        Self {
+            parent,
+            metadata,
+            state,
+            changes: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes over newly recorded values, unless a newer policy was put in force meanwhile, which may want
+    /// them otherwise. Returns whether it did.
+    pub(super) fn merge(&self, site: Arc<Site>, newer: SpanValues) -> bool {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.site.generation() > site.generation() {
+            return false;
+        }
+        if state.site.generation() < site.generation() {
+            state.values = state.values.narrowed(&site);
+            state.site = site;
+        }
+        state.values.merge(newer);
+        self.render_anew(&mut state);
+        true
+    }
+
+    fn render_anew(&self, state: &mut SpanState) {
+        state.rendered = state.values.render(self.metadata.name());
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// The spans from this one to the root, as far as they are recorded. Very deep ones lose those nearest
+    /// to the root.
+    fn to_root(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |node| node.parent.as_deref()).take(SPANS_MAX)
+    }
+
+    /// Returns in which state it and its ancestors are. Changes only add up, so equal sums mean that none
+    /// was rendered anew.
+    pub(super) fn edition(&self) -> Edition {
+        let changes = self.to_root();
+        Edition(changes.map(|node| node.changes.load(Ordering::Acquire)).sum())
+    }
+
+    /// Renders the spans from the root to this one.
+    pub(super) fn render_chain(&self, chain: &mut SpanChain, layer: &RecordLayer) {
+        chain.clear();
+        let mut nodes: [Option<&Self>; SPANS_MAX] = [None; SPANS_MAX];
+        let mut depth = 0;
+        for (place, node) in nodes.iter_mut().zip(self.to_root()) {
+            *place = Some(node);
+            depth += 1;
+        }
+        for node in nodes.iter().take(depth).rev().flatten() {
+            node.render(chain, layer);
+        }
+    }
+
+    /// Adds this span, as the policy in force lets it stand; if that cannot be had, it is left out.
+    fn render(&self, chain: &mut SpanChain, layer: &RecordLayer) {
+        for _ in 0..TRIES {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            if state.site.generation() == layer.generation() {
+                if state.site.is_admitted() {
+                    chain.push(&state.rendered);
+                }
+                return;
+            }
+            drop(state);
+            self.narrow(layer);
+        }
+    }
+
+    /// Renders the span anew, as far as the policy that is now in force lets its values stand.
+    fn narrow(&self, layer: &RecordLayer) {
+        let Some(site) = layer.site(self.metadata) else {
+            return;
+        };
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.site.generation() < site.generation() {
+            state.values = state.values.narrowed(&site);
+            state.site = site;
+            self.render_anew(&mut state);
+        }
+    }
+}
+
+impl SpanNodes {
+    /// Adds the node of a layer.
+    pub(super) fn add(&mut self, layer: LayerId, node: Arc<SpanNode>) {
+        self.0.push((layer, node));
+    }
+
+    /// Returns the node of a layer.
+    pub(super) fn of(&self, layer: LayerId) -> Option<Arc<SpanNode>> {
+        let mut nodes = self.0.iter();
+        let (_, node) = nodes.find(|(own, _)| *own == layer)?;
+        Some(Arc::clone(node))
+    }
+}
+
+/// How many spans of a scope are recorded, counted from the leaf. Deeper nesting is recursion, whose
+/// innermost part tells the story.
+const SPANS_MAX: usize = 64;
