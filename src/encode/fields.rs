@@ -7,7 +7,7 @@ use tracing::field::{Field, Visit};
 
 use super::site::{Key, Site};
 use super::text::{Escaped, push_formatted, push_hex, push_number, push_string};
-use super::treated::push_treated;
+use super::treated::{Clean, push_treated, push_treated_again};
 use super::{Line, LineLimits, NAME_BYTES_MAX};
 use crate::policy::{MASKED, Treatment};
 
@@ -124,6 +124,8 @@ impl Visit for LastOfName<'_> {
 pub(super) struct EventFields<'a, 'b> {
     pub(super) line: &'a mut Line<'b>,
     pub(super) site: &'a Site,
+    /// The message before this one.
+    pub(super) message: &'a mut Clean,
     pub(super) winners: Option<&'a [Option<usize>]>,
 }
 
@@ -189,11 +191,13 @@ impl Place for EventFields<'_, '_> {
             // A message is a string, also if the application gave a number.
             Some(Key::Message(named)) => {
                 let treatment = kind.treatment(*named, self.site);
+                let before = Some(&mut *self.message);
                 self.line.message(|out, bytes_max| {
-                    push_treated(
+                    push_treated_again(
                         out,
                         bytes_max,
                         (treatment, policy),
+                        before,
                         |out, bytes_max| match kind {
                             Kind::Quoted | Kind::Error => write(out, bytes_max),
                             Kind::Bare => {

@@ -26,8 +26,9 @@ use self::nested::with_members_treated;
 use self::site::{PropertyKey, Repeats};
 pub(crate) use self::site::Site;
 pub(crate) use self::stamp::Stamp;
-pub(crate) use self::text::is_unsafe_to_show;
+pub(crate) use self::text::{is_unsafe_to_show, push_number};
 use self::text::{is_named_again, push_json, push_string};
+pub(crate) use self::treated::Clean;
 use self::treated::{push_clean_failure, push_treated, split_failure};
 use crate::policy::{InForce, Treatment};
 use crate::record::{Level, OPENING, OWN_TARGET, Properties, TIMESTAMP_BYTES};
@@ -88,21 +89,21 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Starts the line of an event at that call site; the timestamp is 27 characters.
+    /// Starts the line of an event at that call site, which happened `micros` after 1970.
     pub(crate) fn start(
         out: &'a mut Vec<u8>,
         limits: LineLimits,
-        timestamp: &[u8; TIMESTAMP_BYTES],
+        (stamp, micros): (&mut Stamp, i64),
         site: &Site,
     ) -> Self {
-        Self::start_with(out, limits, timestamp, &site.start)
+        Self::start_with(out, limits, (stamp, micros), &site.start)
     }
 
     /// Starts with all that stands before the message, the place of the timestamp being blank.
     fn start_with(
         out: &'a mut Vec<u8>,
         limits: LineLimits,
-        timestamp: &[u8; TIMESTAMP_BYTES],
+        (stamp, micros): (&mut Stamp, i64),
         start: &[u8],
     ) -> Self {
         out.clear();
@@ -111,7 +112,7 @@ impl<'a> Line<'a> {
             .get_mut(TIMESTAMP_AT..)
             .and_then(<[u8]>::first_chunk_mut)
         {
-            *place = *timestamp;
+            stamp.write(micros, place);
         }
         let head_end = out.len();
         Self {
@@ -125,8 +126,14 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Adds the values of an event or of a draft's fields, each name once: the last one wins.
-    pub(crate) fn fields(&mut self, site: &Site, record: impl Fn(&mut dyn Visit)) {
+    /// Adds the values of an event's fields, each name once: the last one wins. `message` is the message of the
+    /// event before it from that call site, under the same policy.
+    pub(crate) fn fields(
+        &mut self,
+        site: &Site,
+        message: &mut Clean,
+        record: impl Fn(&mut dyn Visit),
+    ) {
         let winners = match &site.repeats {
             Repeats::None => None,
             Repeats::Some(_) => {
@@ -141,6 +148,7 @@ impl<'a> Line<'a> {
         record(&mut EventFields {
             line: self,
             site,
+            message,
             winners: winners.as_deref(),
         });
     }
@@ -312,8 +320,7 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
     let mut start = Vec::with_capacity(START_BYTES);
     let target = target_as(loose.own, loose.target);
     push_start(&mut start, loose.level, loose.source, target, loose.event);
-    let mut stamp = Stamp::new();
-    let mut line = Line::start_with(out, limits, stamp.text(micros), &start);
+    let mut line = Line::start_with(out, limits, (&mut Stamp::new(), micros), &start);
     if let Some(message) = loose.message
         && loose.treatment("message") != Treatment::Drop
     {

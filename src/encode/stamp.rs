@@ -9,6 +9,7 @@ use crate::record::{TIMESTAMP_BYTES, format_timestamp};
 pub(crate) struct Stamp {
     /// When the second begins whose text is kept, in microseconds since 1970.
     second_micros: i64,
+    /// Its text, the microseconds being 0.
     text: [u8; TIMESTAMP_BYTES],
 }
 
@@ -21,14 +22,15 @@ impl Stamp {
         }
     }
 
-    /// Returns the text of a time in microseconds since 1970, held within the years 0 to 9999.
-    pub(crate) fn text(&mut self, micros: i64) -> &[u8; TIMESTAMP_BYTES] {
+    /// Writes the text of a time in microseconds since 1970, held within the years 0 to 9999, where it is
+    /// wanted: reading again what was just written in pieces would wait for them.
+    pub(crate) fn write(&mut self, micros: i64, place: &mut [u8; TIMESTAMP_BYTES]) {
         let rest = match self.rest(micros) {
             Some(rest) => rest,
             None => self.begin_second(micros.clamp(MICROS_LEAST, MICROS_MOST)),
         };
-        self.put_micros(rest);
-        &self.text
+        *place = self.text;
+        put_micros(rest, place);
     }
 
     /// Returns the microseconds within the second that is kept, if the time is in it.
@@ -48,16 +50,17 @@ impl Stamp {
         self.rest(micros).unwrap_or(0)
     }
 
-    /// Writes the six digits before the `Z`, two at a time.
-    fn put_micros(&mut self, rest: u32) {
-        let pairs = [rest / 10_000, rest / 100 % 100, rest % 100];
-        let [.., a, b, c, d, e, f, _] = &mut self.text;
-        for ((tens, ones), pair) in [(a, b), (c, d), (e, f)].into_iter().zip(pairs) {
-            // Both are below ten.
-            let pair = pair.to_le_bytes()[0];
-            *tens = b'0' + pair / 10;
-            *ones = b'0' + pair % 10;
-        }
+}
+
+/// Writes the six digits before the `Z`, two at a time.
+fn put_micros(rest: u32, place: &mut [u8; TIMESTAMP_BYTES]) {
+    let pairs = [rest / 10_000, rest / 100 % 100, rest % 100];
+    let [.., a, b, c, d, e, f, _] = place;
+    for ((tens, ones), pair) in [(a, b), (c, d), (e, f)].into_iter().zip(pairs) {
+        // A number below a hundred is in its lowest byte.
+        let [pair, ..] = pair.to_le_bytes();
+        *tens = b'0' + pair / 10;
+        *ones = b'0' + pair % 10;
     }
 }
 
@@ -74,12 +77,17 @@ mod tests {
 
     use super::*;
 
+    fn text(stamp: &mut Stamp, micros: i64) -> String {
+        let mut place = [0; TIMESTAMP_BYTES];
+        stamp.write(micros, &mut place);
+        String::from_utf8(place.to_vec()).unwrap()
+    }
+
     #[test]
     fn times_outside_the_years_0_to_9999_stay_27_characters() {
         for micros in [i64::MIN, MICROS_LEAST, -1, 0, 1, MICROS_MOST, i64::MAX] {
-            let mut stamp = Stamp::new();
-            let text = std::str::from_utf8(stamp.text(micros)).unwrap();
-            let parsed = OffsetDateTime::parse(text, &Rfc3339).unwrap();
+            let text = text(&mut Stamp::new(), micros);
+            let parsed = OffsetDateTime::parse(&text, &Rfc3339).unwrap();
             let clamped = micros.clamp(MICROS_LEAST, MICROS_MOST);
             assert_eq!(parsed.unix_timestamp_nanos(), i128::from(clamped) * 1000);
         }
@@ -92,8 +100,8 @@ mod tests {
             second in MICROS_LEAST..MICROS_MOST,
         ) {
             let mut kept = Stamp::new();
-            kept.text(first);
-            prop_assert_eq!(kept.text(second), Stamp::new().text(second));
+            text(&mut kept, first);
+            prop_assert_eq!(text(&mut kept, second), text(&mut Stamp::new(), second));
         }
     }
 }

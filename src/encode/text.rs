@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::NAME_BYTES_MAX;
 
 /// Writes a number, a boolean, or null for what JSON has no number for.
-pub(super) fn push_number(out: &mut Vec<u8>, value: impl serde::Serialize) {
+pub(crate) fn push_number(out: &mut Vec<u8>, value: impl serde::Serialize) {
     // Neither writing to a vector nor these types can fail.
     drop(serde_json::to_writer(out, &value));
 }
@@ -187,22 +187,41 @@ fn push_escaped(out: &mut Vec<u8>, mut text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Returns where the first character begins that may need an escape. Blocks of plain ASCII are told at once,
-/// for a fold without an early end compiles to vector instructions.
+/// Returns where the first character begins that may need an escape.
 fn escape_at(text: &[u8]) -> Option<usize> {
     let (blocks, rest) = text.as_chunks::<BLOCK_BYTES>();
     let mut at = 0;
     for block in blocks {
-        let is_plain = block.iter().fold(true, |is_plain, byte| {
-            is_plain & (0x20..0x7f).contains(byte) & (*byte != b'"') & (*byte != b'\\')
-        });
-        if !is_plain && let Some(found) = block.iter().copied().position(may_need_escape) {
+        if !is_plain(*block)
+            && let Some(found) = block.iter().position(|byte| may_need_escape(*byte))
+        {
             return Some(at + found);
         }
         at += BLOCK_BYTES;
     }
-    let found = rest.iter().copied().position(may_need_escape)?;
+    // What is left is looked at with what stands before it: most texts are a few bytes longer than a block.
+    if !rest.is_empty() && text.last_chunk().is_some_and(|block| is_plain(*block)) {
+        return None;
+    }
+    let found = rest.iter().position(|byte| may_need_escape(*byte))?;
     Some(at + found)
+}
+
+/// Tells whether a block surely holds nothing but ASCII that needs no escape, all bytes at a time: a bit at
+/// the top of a byte is set where it is beyond ASCII, and by the additions and subtractions where it is 0x7f,
+/// below a blank, a quote or a backslash. What they carry into the next byte may be a wrong "no".
+const fn is_plain(block: [u8; BLOCK_BYTES]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; BLOCK_BYTES]);
+    const TOPS: u64 = ONES * 0x80;
+    let bytes = u64::from_le_bytes(block);
+    let quotes = bytes ^ (ONES * b'"' as u64);
+    let backslashes = bytes ^ (ONES * b'\\' as u64);
+    let found = bytes
+        | bytes.wrapping_add(ONES)
+        | bytes.wrapping_sub(ONES * 0x20)
+        | quotes.wrapping_sub(ONES)
+        | backslashes.wrapping_sub(ONES);
+    found & TOPS == 0
 }
 
 /// Tells whether a byte begins a character that may need an escape.
@@ -260,9 +279,8 @@ pub(crate) const fn is_unsafe_to_show(character: char) -> bool {
     )
 }
 
-/// How many bytes are looked at at once: half a vector register of the least of 64-bit machines, since most
-/// texts are short.
-const BLOCK_BYTES: usize = 8;
+/// How many bytes are looked at at once: a register's.
+const BLOCK_BYTES: usize = size_of::<u64>();
 
 /// What ends a value that was cut.
 const CUT: &str = "…";
@@ -340,6 +358,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn looking_at_blocks_finds_what_looking_at_bytes_does(
+            text in proptest::collection::vec(prop_oneof![0x1e..0x24_u8, 0x5a..0x5e_u8, 0x7d..0x82_u8, any::<u8>(), Just(b'a')], 0..40)
+        ) {
+            let slowly = text.iter().position(|byte| may_need_escape(*byte));
+            prop_assert_eq!(escape_at(&text), slowly);
+        }
+
         #[test]
         fn any_string_reads_back_as_it_was(text in any::<String>()) {
             let written = string(&text, usize::MAX);

@@ -7,11 +7,48 @@ use super::JSON_DEPTH_MAX;
 use super::text::{push_json, push_string};
 use crate::policy::{InForce, MASKED, Treatment};
 
+/// A value that was written before and held no secret: the message of a call site is often the same one, and
+/// comparing costs less than looking for secrets. Values of one policy only are compared with it.
+#[derive(Debug, Default)]
+pub(crate) struct Clean {
+    written: Vec<u8>,
+}
+
+impl Clean {
+    /// Remembers nothing.
+    pub(crate) const fn new() -> Self {
+        let written = Vec::new();
+        Self { written }
+    }
+
+    fn is(&self, written: &[u8]) -> bool {
+        self.written == written
+    }
+
+    fn remember(&mut self, written: &[u8]) {
+        if written.len() <= REMEMBERED_BYTES_MAX {
+            self.written.clear();
+            self.written.extend_from_slice(written);
+        }
+    }
+}
+
 /// Writes a value as the policy lets it stand.
 pub(super) fn push_treated(
     out: &mut Vec<u8>,
     bytes_max: usize,
     (treatment, policy): (Treatment, &InForce),
+    write: impl FnOnce(&mut Vec<u8>, usize),
+) {
+    push_treated_again(out, bytes_max, (treatment, policy), None, write);
+}
+
+/// Does the same at a place where the value is often the one before.
+pub(super) fn push_treated_again(
+    out: &mut Vec<u8>,
+    bytes_max: usize,
+    (treatment, policy): (Treatment, &InForce),
+    before: Option<&mut Clean>,
     write: impl FnOnce(&mut Vec<u8>, usize),
 ) {
     let start = out.len();
@@ -20,7 +57,7 @@ pub(super) fn push_treated(
         Treatment::Clean => {
             // A secret at the limit must be seen whole, or what is left of it could not be told.
             write(out, bytes_max.saturating_add(SECRET_BYTES));
-            clean(out, start, bytes_max, policy);
+            clean(out, start, bytes_max, (policy, before));
         }
         Treatment::Pseudonym => {
             write(out, bytes_max);
@@ -31,12 +68,25 @@ pub(super) fn push_treated(
 }
 
 /// Masks secrets in the value that was written from `start` on.
-fn clean(out: &mut Vec<u8>, start: usize, bytes_max: usize, policy: &InForce) {
+fn clean(
+    out: &mut Vec<u8>,
+    start: usize,
+    bytes_max: usize,
+    (policy, before): (&InForce, Option<&mut Clean>),
+) {
     let written = out.get(start..).unwrap_or_default();
     // Escapes only make a text longer, so one that is this short needs no cut.
     let is_short = written.len() <= bytes_max.saturating_add(QUOTES_BYTES);
-    if is_short && !policy.may_hold_secret(written) {
-        return;
+    if is_short {
+        if before.as_ref().is_some_and(|before| before.is(written)) {
+            return;
+        }
+        if !policy.may_hold_secret(written) {
+            if let Some(before) = before {
+                before.remember(written);
+            }
+            return;
+        }
     }
     // What was just written can be read; if not, nobody knows what is in it.
     let value = serde_json::from_slice(written);
@@ -125,6 +175,10 @@ const SECRET: &str = "[secret]";
 /// How far beyond the limit a text is looked at: 4 KiB is more than any secret but a whole key, whose
 /// beginning gives it away.
 const SECRET_BYTES: usize = 4096;
+
+/// The longest value that is remembered: most messages are shorter, and a thread remembers one for each of
+/// its call sites, of which it knows 128 at a time.
+const REMEMBERED_BYTES_MAX: usize = 128;
 
 /// The quotes of a string.
 const QUOTES_BYTES: usize = 2;

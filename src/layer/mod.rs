@@ -22,7 +22,7 @@ pub(crate) use self::gate::Gate;
 use self::sites::{KnownSites, Sites};
 use self::span::{SpanNode, SpanNodes};
 use crate::clock;
-use crate::encode::{Line, Own, Site, SpanChain, SpanValues, Stamp};
+use crate::encode::{Clean, Line, Own, Site, SpanChain, SpanValues, Stamp};
 use crate::outlet::{Outlet, TRIES};
 use crate::policy::Generation;
 use crate::recorder::Stale;
@@ -101,11 +101,11 @@ impl RecordLayer {
         event: &Event<'_>,
         context: &Context<'_, S>,
         mut line: Line<'_>,
-        (site, chain): (&Site, &mut SpanChain),
+        (site, message, chain): (&Site, &mut Clean, &mut SpanChain),
     ) where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
-        line.fields(site, |visit| event.record(visit));
+        line.fields(site, message, |visit| event.record(visit));
         line.end_properties();
         let known = if event.is_contextual() {
             let node = |id: &Id| self.node(&context.span(id)?);
@@ -139,15 +139,15 @@ impl RecordLayer {
             chain,
         } = scratch;
         for _ in 0..TRIES {
-            let Some(site) = sites.find(self, event.metadata()) else {
+            let Some((site, message)) = sites.find(self, event.metadata()) else {
                 break;
             };
             let is_admitted = site.is_admitted();
             if !is_admitted && !self.outlet.is_shown() {
                 break;
             }
-            let line = Line::start(frame, self.outlet.limits(), stamp.text(micros), site);
-            self.encode(event, context, line, (site, chain));
+            let line = Line::start(frame, self.outlet.limits(), (stamp, micros), site);
+            self.encode(event, context, line, (site, message, chain));
             if !is_admitted {
                 let _ = self.outlet.refuse_by_policy(frame);
                 return;

@@ -2,7 +2,6 @@
 //! the session's id, its next sequence number, and knows in which segment the session has announced
 //! itself. Who has the turn to use it is `recorder`'s business.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Counts, Durability, Settings};
 use crate::clock;
-use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
+use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose, push_number};
 use crate::error::{Error, Result};
 use crate::record::{Level, OWN_TARGET, Properties, timestamp_of};
 use crate::store::{Appended, Place, Store};
@@ -289,8 +288,7 @@ impl Session {
         };
         batch.extend_from_slice(before);
         batch.extend_from_slice(&self.prefix);
-        // Writing to a vector does not fail.
-        drop(write!(batch, "{seq}"));
+        push_number(batch, seq);
         batch.extend_from_slice(after);
     }
 }
