@@ -34,6 +34,8 @@ mod events;
 mod hostile_values;
 #[path = "integration/measured.rs"]
 mod measured;
+#[path = "integration/spans.rs"]
+mod spans;
 
 #[path = "integration/debugging.rs"]
 mod debugging;

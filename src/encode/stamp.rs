@@ -49,18 +49,16 @@ impl Stamp {
         }
         self.rest(micros).unwrap_or(0)
     }
-
 }
 
 /// Writes the six digits before the `Z`, two at a time.
 fn put_micros(rest: u32, place: &mut [u8; TIMESTAMP_BYTES]) {
     let pairs = [rest / 10_000, rest / 100 % 100, rest % 100];
-    let [.., a, b, c, d, e, f, _] = place;
-    for ((tens, ones), pair) in [(a, b), (c, d), (e, f)].into_iter().zip(pairs) {
+    let (digits, _z) = place[MICROS_AT..].as_chunks_mut::<2>();
+    for (digits, pair) in digits.iter_mut().zip(pairs) {
         // A number below a hundred is in its lowest byte.
         let [pair, ..] = pair.to_le_bytes();
-        *tens = b'0' + pair / 10;
-        *ones = b'0' + pair % 10;
+        *digits = [b'0' + pair / 10, b'0' + pair % 10];
     }
 }
 
@@ -69,6 +67,9 @@ const MICROS_LEAST: i64 = -62_167_219_200_000_000;
 const MICROS_MOST: i64 = 253_402_300_799_999_999;
 
 const SECOND_MICROS: u32 = 1_000_000;
+
+/// Where the microseconds stand: before the `Z`, six digits.
+const MICROS_AT: usize = TIMESTAMP_BYTES - 7;
 
 #[cfg(test)]
 mod tests {

@@ -88,7 +88,11 @@ impl SpanNode {
     /// was rendered anew.
     pub(super) fn edition(&self) -> Edition {
         let changes = self.to_root();
-        Edition(changes.map(|node| node.changes.load(Ordering::Acquire)).sum())
+        Edition(
+            changes
+                .map(|node| node.changes.load(Ordering::Acquire))
+                .sum(),
+        )
     }
 
     /// Renders the spans from the root to this one.

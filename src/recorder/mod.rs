@@ -10,6 +10,7 @@
 //! Nothing here panics, prints or returns an error into the host. What cannot be kept is counted, and the
 //! count is recorded as soon as there is room.
 
+mod frames;
 mod interest;
 mod outcome;
 mod settings;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use tracing_appender::non_blocking::WorkerGuard;
 
+use self::frames::{CHUNK_BYTES, Frames};
 pub(crate) use self::interest::Interest;
 pub use self::outcome::{Counts, Offer};
 pub(crate) use self::outcome::{RecorderState, Stale};
@@ -212,7 +214,7 @@ impl Recorder {
 impl Core {
     fn start(settings: Arc<Settings>) -> Self {
         let staging = Staging {
-            frames: Vec::new(),
+            frames: Frames::default(),
             taken_bytes: 0,
             staged: 0,
             settled: 0,
@@ -295,7 +297,7 @@ impl Core {
             staging.dropped_unreported += 1;
             return Ok(Offer::Dropped);
         }
-        staging.frames.extend_from_slice(frame);
+        staging.frames.push(frame);
         staging.staged += 1;
         staging.counts.recorded += 1;
         match staging.attention {
@@ -305,7 +307,7 @@ impl Core {
                 drop(staging);
                 shared.urgent.notify_one();
             }
-            Attention::Awake if staging.frames.len() >= URGENT_BYTES => {
+            Attention::Awake if staging.frames.bytes() >= URGENT_BYTES => {
                 staging.attention = Attention::Called;
                 drop(staging);
                 shared.urgent.notify_one();
@@ -464,7 +466,7 @@ impl Drop for Core {
 
 /// How many bytes end the worker's lingering: at 1 GB/s the default buffer of 8 MiB would be full after
 /// 8 ms, and a timer may be late by as much.
-const URGENT_BYTES: usize = 256 * 1024;
+const URGENT_BYTES: usize = 2 * CHUNK_BYTES;
 
 /// How long a caller that writes for itself waits for the directory's lock.
 const INLINE_WAIT: Duration = Duration::from_millis(20);

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::frames::{Frames, of_application};
 use super::writer::{self, Writer};
 use super::{Counts, Durability, Settings};
 use crate::consent::Decision;
-use crate::encode::FrameHeader;
 use crate::error::{Error, ErrorKind};
 use crate::store::limits::Limits;
 
 /// What waits in memory.
 #[derive(Debug)]
 pub(super) struct Staging {
-    pub(super) frames: Vec<u8>,
+    pub(super) frames: Frames,
     /// Bytes that the writer took out and has not written yet.
     pub(super) taken_bytes: usize,
     /// How many frames were ever staged, and how many of them are written or given up.
@@ -91,14 +91,14 @@ pub(super) enum Phase {
 
 impl Staging {
     pub(super) fn has_room(&self, frame_bytes: usize, limits: &Limits) -> bool {
-        self.frames.len() + self.taken_bytes + frame_bytes <= limits.buffer_bytes_max
+        self.frames.bytes() + self.taken_bytes + frame_bytes <= limits.buffer_bytes_max
     }
 
     /// Stages a record of our own; a few hundred bytes that the bound does not count.
     pub(super) fn stage_own(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
         let mut frame = Vec::new();
         encode(&mut frame);
-        self.frames.extend_from_slice(&frame);
+        self.frames.push(&frame);
         self.staged += 1;
     }
 
@@ -145,8 +145,8 @@ impl Staging {
 
     /// Forgets what waits, and returns how many events that were.
     pub(super) fn forget(&mut self, writer: &mut Writer) -> u64 {
-        let count = application_frames(&self.frames) + application_frames(writer.frames_left());
-        self.frames = Vec::new();
+        let count = self.frames.of_application() + of_application(writer.frames_left());
+        self.frames.clear();
         writer.forget();
         self.taken_bytes = 0;
         self.settled = self.staged;
@@ -198,15 +198,6 @@ impl Staging {
             Some(_) | None => LINGER,
         }
     }
-}
-
-pub(super) fn application_frames(mut frames: &[u8]) -> u64 {
-    let mut count = 0;
-    while let Some((header, _, rest)) = FrameHeader::split_first(frames) {
-        count += u64::from(!header.is_own);
-        frames = rest;
-    }
-    count
 }
 
 /// How long the worker waits for more before it parks. Above 200 events a second no caller pays for a

@@ -100,7 +100,7 @@ fn a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_a
         .shared
         .lock()
         .frames
-        .extend_from_slice(b"what the parent will write itself");
+        .push(b"what the parent will write itself");
     fork(&mut recorder);
     assert_eq!(offer(&recorder, "after"), Offer::Recorded);
     assert_eq!(

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::staging::{Phase, Staging, Unsynced, application_frames};
+use super::frames::of_application;
+use super::staging::{Phase, Staging, Unsynced};
 use super::writer::{self, Settled, Writer};
 use super::{Durability, Settings};
 use crate::clock;
@@ -54,7 +55,7 @@ impl Shared {
             let Some(writer) = staging.writer.take() else {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    let bytes_waiting = staging.frames.len() + staging.taken_bytes;
+                    let bytes_waiting = staging.frames.bytes() + staging.taken_bytes;
                     return Err(ErrorKind::TimedOut { bytes_waiting }.into());
                 }
                 staging = self.wait_for_turn(staging, left);
@@ -120,7 +121,7 @@ impl Shared {
         let mut staging = self.lock();
         staging.settled = (staging.settled + frames).min(staging.staged);
         if staging.phase == Phase::GivenUp {
-            staging.count_failed(application_frames(writer.frames_left()));
+            staging.count_failed(of_application(writer.frames_left()));
             writer.forget();
         }
         staging.taken_bytes = writer.bytes_left();
@@ -262,13 +263,13 @@ impl Shared {
     pub(super) fn give_up(&self) {
         let mut staging = self.lock();
         staging.phase = Phase::GivenUp;
-        let mut given_up = application_frames(&staging.frames);
+        let mut given_up = staging.frames.of_application();
         if let Some(mut writer) = staging.writer.take() {
             given_up = staging.forget(&mut writer);
             staging.counts.recorded += given_up;
             staging.writer = Some(writer);
         }
-        staging.frames = Vec::new();
+        staging.frames.clear();
         staging.settled = staging.staged;
         staging.count_failed(given_up);
     }

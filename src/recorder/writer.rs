@@ -8,6 +8,7 @@ use std::time::Instant;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::frames::{CHUNK_BYTES, Frames};
 use super::{Counts, Durability, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose, push_number};
@@ -115,10 +116,11 @@ impl Writer {
         self.pending.frames_left()
     }
 
-    /// Takes staged frames over and leaves an empty buffer behind.
-    pub(super) fn take(&mut self, staged: &mut Vec<u8>) {
+    /// Takes the oldest chunk of staged frames over and leaves an empty buffer behind.
+    pub(super) fn take(&mut self, staged: &mut Frames) {
         self.pending.forget();
-        std::mem::swap(&mut self.pending.frames, staged);
+        let emptied = std::mem::take(&mut self.pending.frames);
+        self.pending.frames = staged.take(emptied);
     }
 
     /// Forgets the frames that are not written yet.
@@ -403,4 +405,4 @@ const ID_BYTES: usize = 36;
 const BATCH_BYTES_MAX: usize = 256 * 1024;
 
 /// How much of a buffer is kept for the next time.
-const BUFFER_KEPT_BYTES: usize = 512 * 1024;
+const BUFFER_KEPT_BYTES: usize = CHUNK_BYTES;

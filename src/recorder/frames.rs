@@ -1,0 +1,127 @@
+//! The frames that wait, in chunks: what waits takes the memory that it needs, where one buffer that grows
+//! would take up to three times as much while it does, and a busy program fills the same few chunks again
+//! and again, which stay in the processor's cache. How many bytes may wait is `staging`'s business.
+
+use std::collections::VecDeque;
+
+use crate::encode::FrameHeader;
+
+/// Whole frames, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    /// The oldest first; each holds a frame at least.
+    full: VecDeque<Vec<u8>>,
+    /// The one that is being filled.
+    open: Vec<u8>,
+    /// One that was written and is to be filled next.
+    spare: Option<Vec<u8>>,
+    /// In all chunks.
+    bytes: usize,
+}
+
+impl Frames {
+    /// Returns the bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds a whole frame.
+    pub(super) fn push(&mut self, frame: &[u8]) {
+        if self.open.len() + frame.len() > CHUNK_BYTES && !self.open.is_empty() {
+            self.begin_chunk();
+        }
+        self.open.extend_from_slice(frame);
+        self.bytes += frame.len();
+    }
+
+    #[cold]
+    fn begin_chunk(&mut self) {
+        let next = self.spare.take();
+        let next = next.unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES));
+        let mut full = std::mem::replace(&mut self.open, next);
+        if full.capacity() - full.len() > UNUSED_BYTES_MAX {
+            // Of long lines a chunk holds few.
+            full.shrink_to_fit();
+        }
+        self.full.push_back(full);
+    }
+
+    /// Takes the oldest chunk out, and an emptied one back in.
+    pub(super) fn take(&mut self, emptied: Vec<u8>) -> Vec<u8> {
+        let taken = match self.full.pop_front() {
+            Some(full) => {
+                if emptied.capacity() >= CHUNK_BYTES {
+                    self.spare = Some(emptied);
+                }
+                full
+            }
+            None => std::mem::replace(&mut self.open, emptied),
+        };
+        self.bytes -= taken.len();
+        taken
+    }
+
+    /// Forgets all of them, and the memory that they took.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Returns how many of the frames are the application's.
+    pub(super) fn of_application(&self) -> u64 {
+        let chunks = self.full.iter().chain([&self.open]);
+        chunks.map(|chunk| of_application(chunk)).sum()
+    }
+}
+
+/// Returns how many of the frames in a chunk are the application's.
+pub(super) fn of_application(mut frames: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some((header, _, rest)) = FrameHeader::split_first(frames) {
+        count += u64::from(!header.is_own);
+        frames = rest;
+    }
+    count
+}
+
+/// How many bytes a chunk holds, unless one frame alone is longer: some 400 usual lines, for which one turn of
+/// the writer pays, and of which two and the batch made of them stay in a second-level cache of 512 KiB.
+pub(super) const CHUNK_BYTES: usize = 128 * 1024;
+
+/// How much of a full chunk may be unused: 1/16 of what waits.
+const UNUSED_BYTES_MAX: usize = CHUNK_BYTES / 16;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn frames_come_out_as_they_went_in_and_no_more_memory_is_held_than_they_need(
+            lengths in proptest::collection::vec(prop_oneof![1..600_usize, 1..CHUNK_BYTES * 2], 0..60),
+            taken_after in proptest::collection::vec(any::<bool>(), 60),
+        ) {
+            let mut frames = Frames::default();
+            let (mut pushed, mut taken, mut emptied) = (Vec::new(), Vec::new(), Vec::new());
+            for (number, (length, is_taken)) in lengths.iter().zip(taken_after).enumerate() {
+                let frame = vec![u8::try_from(number).unwrap(); *length];
+                frames.push(&frame);
+                pushed.extend_from_slice(&frame);
+                let held: usize = frames.full.iter().map(Vec::capacity).sum();
+                let waiting: usize = frames.full.iter().map(Vec::len).sum();
+                prop_assert!(held <= waiting + frames.full.len() * UNUSED_BYTES_MAX);
+                if is_taken {
+                    let mut chunk = frames.take(emptied);
+                    taken.extend_from_slice(&chunk);
+                    chunk.clear();
+                    emptied = chunk;
+                }
+            }
+            while frames.bytes() > 0 {
+                taken.extend_from_slice(&frames.take(Vec::new()));
+            }
+            prop_assert!(taken == pushed);
+        }
+    }
+}

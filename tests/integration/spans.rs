@@ -1,0 +1,252 @@
+//! Spans in any order: the spans of a line are those that the registry of `tracing-subscriber` says the event
+//! is in, with the values that they have at that moment, whatever threads enter, exit, record and close.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use localtel::{Admission, Delivery, Policy};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+use tracing::field::{Empty, Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Dispatch, Event, Span, Subscriber};
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, filter};
+
+use crate::support::Place;
+
+/// One thing that a program does; numbers choose among the spans that there are.
+#[derive(Debug, Clone)]
+enum Deed {
+    Open(Parent),
+    OpenShutOut,
+    Enter(usize),
+    Exit(usize),
+    Record(usize, u8),
+    Close(usize),
+    Log(Parent),
+}
+
+#[derive(Debug, Clone)]
+enum Parent {
+    Current,
+    Root,
+    Of(usize),
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let parent = prop_oneof![
+        3 => Just(Parent::Current),
+        1 => Just(Parent::Root),
+        1 => any::<usize>().prop_map(Parent::Of)
+    ];
+    prop_oneof![
+        2 => parent.clone().prop_map(Deed::Open),
+        1 => Just(Deed::OpenShutOut),
+        4 => any::<usize>().prop_map(Deed::Enter),
+        3 => any::<usize>().prop_map(Deed::Exit),
+        2 => (any::<usize>(), any::<u8>()).prop_map(|(span, step)| Deed::Record(span, step)),
+        1 => any::<usize>().prop_map(Deed::Close),
+        6 => parent.prop_map(Deed::Log),
+    ]
+}
+
+/// What the registry says of each event: its spans from the root to the leaf, by number and step.
+#[derive(Clone, Default)]
+struct Probe {
+    values: Arc<Mutex<HashMap<u64, (Value, Option<Value>)>>>,
+    scopes: Arc<Mutex<Vec<Value>>>,
+}
+
+#[derive(Default)]
+struct Numbers {
+    number: Option<Value>,
+    step: Option<Value>,
+}
+
+impl Visit for Numbers {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match field.name() {
+            "number" => self.number = Some(json!(value)),
+            _ => self.step = Some(json!(value)),
+        }
+    }
+
+    fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Probe {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _context: Context<'_, S>) {
+        let mut numbers = Numbers::default();
+        attributes.record(&mut numbers);
+        let value = (numbers.number.unwrap(), numbers.step);
+        self.values.lock().unwrap().insert(id.into_u64(), value);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, _context: Context<'_, S>) {
+        let mut numbers = Numbers::default();
+        values.record(&mut numbers);
+        if let Some((_, step)) = self.values.lock().unwrap().get_mut(&id.into_u64()) {
+            *step = numbers.step;
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let values = self.values.lock().unwrap();
+        let scope = context.event_scope(event);
+        let spans = scope.into_iter().flat_map(|scope| scope.from_root());
+        let spans = spans.map(|span| {
+            let (number, step) = &values[&span.id().into_u64()];
+            let mut properties = json!({ "number": number });
+            if let Some(step) = step {
+                properties["step"] = step.clone();
+            }
+            json!({ "name": "step", "properties": properties })
+        });
+        self.scopes.lock().unwrap().push(spans.collect());
+    }
+}
+
+/// The spans that there are, and how often each thread is in each of them.
+#[derive(Default)]
+struct World {
+    opened: u64,
+    spans: Vec<(Span, [usize; THREADS])>,
+}
+
+impl World {
+    fn id(&self, choice: usize) -> Option<Id> {
+        let at = choice.checked_rem(self.spans.len())?;
+        self.spans[at].0.id()
+    }
+
+    fn open(&mut self, parent: &Parent) {
+        self.opened += 1;
+        let number = self.opened;
+        let span = match parent {
+            Parent::Current => tracing::info_span!("step", number, step = Empty),
+            Parent::Root => tracing::info_span!(parent: None, "step", number, step = Empty),
+            Parent::Of(choice) => {
+                tracing::info_span!(parent: self.id(*choice), "step", number, step = Empty)
+            }
+        };
+        self.spans.push((span, [0; THREADS]));
+    }
+
+    fn log(&self, parent: &Parent) {
+        match parent {
+            Parent::Current => tracing::info!("here"),
+            Parent::Root => tracing::info!(parent: None, "here"),
+            Parent::Of(choice) => tracing::info!(parent: self.id(*choice), "here"),
+        }
+    }
+
+    fn act(&mut self, thread: usize, deed: &Deed) {
+        match deed {
+            Deed::Open(parent) => self.open(parent),
+            Deed::OpenShutOut => {
+                self.opened += 1;
+                let span = tracing::info_span!(target: "quiet", "step", number = self.opened);
+                self.spans.push((span, [0; THREADS]));
+            }
+            Deed::Log(parent) => self.log(parent),
+            Deed::Enter(choice)
+            | Deed::Exit(choice)
+            | Deed::Record(choice, _)
+            | Deed::Close(choice) => {
+                let Some(at) = choice.checked_rem(self.spans.len()) else {
+                    return;
+                };
+                let (span, depths) = &mut self.spans[at];
+                match deed {
+                    Deed::Enter(_) => {
+                        span.with_subscriber(|(id, dispatch)| dispatch.enter(id));
+                        depths[thread] += 1;
+                    }
+                    Deed::Exit(_) if depths[thread] > 0 => {
+                        span.with_subscriber(|(id, dispatch)| dispatch.exit(id));
+                        depths[thread] -= 1;
+                    }
+                    Deed::Record(_, step) => {
+                        span.record("step", u64::from(*step));
+                    }
+                    Deed::Close(_) if *depths == [0; THREADS] => {
+                        self.spans.remove(at);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Runs deeds one after the other, each on its thread.
+fn run(deeds: &[(usize, Deed)], dispatch: &Dispatch) {
+    let world = Arc::new(Mutex::new(World::default()));
+    std::thread::scope(|scope| {
+        let threads: Vec<(Sender<Deed>, _)> = (0..THREADS)
+            .map(|thread| {
+                let (deeds, deeds_to_do) = channel::<Deed>();
+                let (done, is_done) = channel();
+                let (world, dispatch) = (Arc::clone(&world), dispatch.clone());
+                scope.spawn(move || {
+                    tracing::dispatcher::with_default(&dispatch, || {
+                        for deed in deeds_to_do {
+                            world.lock().unwrap().act(thread, &deed);
+                            done.send(()).unwrap();
+                        }
+                    });
+                });
+                (deeds, is_done)
+            })
+            .collect();
+        for (thread, deed) in deeds {
+            let (deeds, is_done) = &threads[*thread];
+            deeds.send(deed.clone()).unwrap();
+            is_done.recv().unwrap();
+        }
+    });
+}
+
+#[test]
+fn the_spans_of_a_line_are_those_that_the_registry_says_the_event_is_in() {
+    let strategy = proptest::collection::vec((0..THREADS, deed()), 1..120);
+    let mut runner = TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        cases: 48,
+        max_shrink_iters: 4096,
+        ..ProptestConfig::default()
+    });
+    let outcome = runner.run(&strategy, |deeds| {
+        let place = Place::new();
+        let policy = Policy::new().target("quiet", Admission::Drop);
+        // Only where somebody has `tracing` asked again are call sites shut out altogether.
+        let builder = place.builder().delivery(Delivery::Background);
+        let telemetry = builder.policy(policy).open();
+        let probe = Probe::default();
+        let not_shut_out = filter::filter_fn(|metadata| metadata.target() != "quiet");
+        let subscriber = tracing_subscriber::registry()
+            .with(telemetry.layer())
+            .with(probe.clone().with_filter(not_shut_out));
+        run(&deeds, &Dispatch::new(subscriber));
+        drop(telemetry);
+        let told = probe.scopes.lock().unwrap().clone();
+        let events = place.events();
+        let recorded = events.iter().map(|event| match &event["spans"] {
+            Value::Null => json!([]),
+            spans => spans.clone(),
+        });
+        prop_assert_eq!(recorded.collect::<Vec<_>>(), told);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+/// How many threads do things.
+const THREADS: usize = 2;
