@@ -308,8 +308,7 @@ impl<'a> Cursor<'a> {
         self.byte(b'"')?;
         let start = self.at;
         loop {
-            let rest = self.rest();
-            self.at += rest.iter().position(|byte| ends_run(*byte))?;
+            self.at += run_bytes(self.rest())?;
             match self.peek()? {
                 b'"' => {
                     let text = self.text.get(start..self.at)?;
@@ -448,9 +447,35 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Tells what a string cannot go past unseen: its end, an escape, and what may not stand in one.
-const fn ends_run(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\' | 0..0x20)
+/// Returns how many bytes come before what a string cannot go past unseen: its end, an escape, or what may not
+/// stand in one; nothing if there is none of these.
+fn run_bytes(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    // By `get`, for a string seldom is longer than two blocks, and the line nearly always.
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let ends = run_ends(*block);
+        if ends != 0 {
+            // The lowest byte of a number is the first of its block.
+            return Some(at + ends.trailing_zeros() as usize / 8);
+        }
+        at += BLOCK_BYTES;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    Some(at + rest.iter().position(ends)?)
+}
+
+/// Marks the bytes of a block that a string cannot go past unseen, all bytes at a time: what is subtracted
+/// sets a byte's highest bit where the byte was smaller, and may wrongly do so in bytes after the first such.
+const fn run_ends(block: [u8; BLOCK_BYTES]) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; BLOCK_BYTES]);
+    const TOPS: u64 = ONES * 0x80;
+    let bytes = u64::from_le_bytes(block);
+    let quotes = bytes ^ (ONES * b'"' as u64);
+    let backslashes = bytes ^ (ONES * b'\\' as u64);
+    let controls = bytes.wrapping_sub(ONES * 0x20) & !bytes;
+    let ends = quotes.wrapping_sub(ONES) & !quotes | backslashes.wrapping_sub(ONES) & !backslashes;
+    (controls | ends) & TOPS
 }
 
 /// Tells whether a date, with a time that is not looked at, exists.
@@ -462,6 +487,9 @@ fn is_date(text: &str) -> bool {
 /// How a time and a session's id look, with a digit wherever a `0` stands.
 const TIMESTAMP_FORM: &str = "0000-00-00T00:00:00.000000Z";
 const UUID_FORM: &str = "00000000-0000-0000-0000-000000000000";
+
+/// How many bytes are looked at at once: a register's.
+const BLOCK_BYTES: usize = size_of::<u64>();
 
 /// The longest number that is surely one of 64 bits, or a fraction.
 const NUMBER_BYTES_MAX: usize = 40;
@@ -477,6 +505,19 @@ mod tests {
     use crate::record::Record;
 
     const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed \"all\"","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"ticloud-project-list","duration":871,"ratio":-0.5,"ok":true,"none":null,"list":[1,{"a":[]}],"text":"a\u0041\n"},"spans":[{"name":"request","properties":{"id":7}},{"name":"leaf"}]}"#;
+
+    proptest! {
+        #[test]
+        fn looking_at_blocks_finds_what_looking_at_bytes_does(
+            text in proptest::collection::vec(
+                prop_oneof![0x1e..0x24_u8, 0x5a..0x5e_u8, 0x7f..0x82_u8, any::<u8>(), Just(b'a')],
+                0..40,
+            )
+        ) {
+            let slowly = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            prop_assert_eq!(run_bytes(&text), slowly);
+        }
+    }
 
     /// Fails unless a glance and the parser agree on a line.
     fn agree(line: &str) -> Result<(), TestCaseError> {

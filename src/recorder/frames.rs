@@ -13,8 +13,9 @@ pub(super) struct Frames {
     full: VecDeque<Vec<u8>>,
     /// The one that is being filled.
     open: Vec<u8>,
-    /// One that was written and is to be filled next.
-    spare: Option<Vec<u8>>,
+    /// Those that were written and are to be filled next; the last one is most likely still in a cache. There
+    /// are no more of them than ever waited, and none once nothing is left to do.
+    spare: Vec<Vec<u8>>,
     /// In all chunks.
     bytes: usize,
 }
@@ -36,7 +37,7 @@ impl Frames {
 
     #[cold]
     fn begin_chunk(&mut self) {
-        let next = self.spare.take();
+        let next = self.spare.pop();
         let next = next.unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES));
         let mut full = std::mem::replace(&mut self.open, next);
         if full.capacity() - full.len() > UNUSED_BYTES_MAX {
@@ -51,7 +52,7 @@ impl Frames {
         let taken = match self.full.pop_front() {
             Some(full) => {
                 if emptied.capacity() >= CHUNK_BYTES {
-                    self.spare = Some(emptied);
+                    self.spare.push(emptied);
                 }
                 full
             }
@@ -59,6 +60,11 @@ impl Frames {
         };
         self.bytes -= taken.len();
         taken
+    }
+
+    /// Gives back the memory of chunks that a burst needed.
+    pub(super) fn shrink(&mut self) {
+        self.spare = Vec::new();
     }
 
     /// Forgets all of them, and the memory that they took.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::frames::of_application;
-use super::staging::{Phase, Staging, Unsynced};
+use super::staging::{Attention, Phase, Staging, Unsynced};
 use super::writer::{self, Settled, Writer};
 use super::{Durability, Settings};
 use crate::clock;
@@ -126,6 +126,10 @@ impl Shared {
         }
         staging.taken_bytes = writer.bytes_left();
         staging.writer = Some(writer);
+        if staging.attention == Attention::Absent && staging.frames.bytes() == 0 {
+            // Nobody else comes by when nothing is left to do.
+            staging.frames.shrink();
+        }
         if sync_failure.is_some() {
             staging.sync_failure = sync_failure;
         }

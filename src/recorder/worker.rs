@@ -64,6 +64,7 @@ impl Shared {
             staging = lingered;
             let is_idle = staging.settled == staging.staged && staging.dropped_unreported == 0;
             if is_idle && staging.unsynced == Unsynced::Nothing {
+                staging.frames.shrink();
                 if !self.settings.watch.policy().may_shut_out() {
                     staging.attention = Attention::Parked;
                     return;
