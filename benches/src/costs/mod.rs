@@ -45,7 +45,7 @@ const ABOUT: &str = "\
 *A short program* opens telemetry inline, records one event and ends; others of the same binary append the same \
 bytes with `std::fs`, or do nothing. They take turns; what counts is the processor time that the scheduler counted \
 for each process (`/proc/<pid>/schedstat`), from its start to its end: the median, and how much of it lies above that \
-of the empty one.
+of the empty one. Beside it stands what the process counted for itself in `main`, without its start and end.
 
 *Memory* is what is resident and no page of a file: its peak, above what it was before telemetry was opened, the most \
 of the rounds. It is taken while the directory's `lock` is held by somebody else until events are dropped, and while \

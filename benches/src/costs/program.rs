@@ -5,19 +5,21 @@
 //! All of them are this very program, so that loading costs them the same. The parent takes the processor time
 //! from `/proc/<pid>/schedstat` when the child has ended and nobody has waited for it yet: the scheduler's count
 //! in nanoseconds, from its start to its last instruction in the kernel. It counts the main thread, and none of
-//! these programs has another.
+//! these programs has another. The differences are small beside what starting a process takes, so each process
+//! also counts by itself, without its start and end.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench starts processes and looks at the disk from outside"
 )]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use localtel::{Delivery, Draft, Limits};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::event;
 use crate::effort::Effort;
@@ -43,6 +45,15 @@ enum Program {
     EventCold,
 }
 
+/// The processor times of one program in nanoseconds.
+#[derive(Debug, Default)]
+struct Times {
+    /// From the process's start to its end, as the scheduler counted it.
+    whole: Series,
+    /// From the first instruction of the measurement to its last, as the process counted it.
+    within: Series,
+}
+
 /// How many bytes localtel writes in such a program.
 #[derive(Debug, Clone, Copy)]
 struct Written {
@@ -57,10 +68,10 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     fs::write(home.path().join("appended.jsonl"), b"{}\n")?;
     processor_nanos(Program::Event, 0, &warm)?;
     let written = written(&warm)?;
-    let nanos = take_turns(home.path(), written, effort.pick(600, 25))?;
-    let [empty, _, lines, .., event, _] = &nanos;
-    let above = |nanos: &Series| nanos.median() - empty.median();
-    let of_lines = |nanos: &Series| above(nanos) / above(lines);
+    let times = take_turns(home.path(), written, effort.pick(600, 25))?;
+    let [empty, _, lines, .., event, _] = &times;
+    let above = |times: &Times| times.whole.median() - empty.whole.median();
+    let of_lines = |times: &Times| above(times) / above(lines);
     let figure = Figure {
         what: format!(
             "processor time of a program that records one event inline, against appending the same {} bytes \
@@ -71,8 +82,15 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         measured: of_lines(event),
         unit: "×",
     };
-    let row = |(program, nanos): (Program, &Series)| {
-        let numbers = [nanos.median() / 1e3, above(nanos) / 1e3, of_lines(nanos)];
+    let row = |(program, times): (Program, &Times)| {
+        let within = times.within.median();
+        let numbers = [
+            times.whole.median() / 1e3,
+            above(times) / 1e3,
+            of_lines(times),
+            within / 1e3,
+            within / lines.within.median(),
+        ];
         let cells = numbers.map(number);
         [program.what(written)].into_iter().chain(cells).collect()
     };
@@ -81,24 +99,27 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         "µs",
         "above doing nothing",
         "of appending all lines",
+        "µs in `main`",
+        "of appending all lines",
     ];
     let table = Table {
         title: "Processor time of a short program".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        rows: Program::ALL.into_iter().zip(&nanos).map(row).collect(),
+        rows: Program::ALL.into_iter().zip(&times).map(row).collect(),
     };
     Ok((vec![figure], table))
 }
 
-/// Runs each program that often, in turns, and returns their processor times in nanoseconds.
-fn take_turns(home: &Path, written: Written, turns: usize) -> Result<[Series; Program::ALL.len()]> {
-    let mut nanos = Program::ALL.map(|_| Series::default());
-    let mut order: Vec<usize> = (0..Program::ALL.len()).collect();
-    for _ in 0..turns {
-        // What runs first finds the machine as the last one left it, so each is first in its turn.
-        order.rotate_left(1);
-        for at in &order {
-            let (Some(program), Some(nanos)) = (Program::ALL.get(*at), nanos.get_mut(*at)) else {
+/// Runs each program that often, in turns, and returns their processor times.
+fn take_turns(home: &Path, written: Written, turns: usize) -> Result<[Times; COUNT]> {
+    let mut times = Program::ALL.map(|_| Times::default());
+    for turn in 0..turns {
+        // What runs finds the machine as the one before left it. The count is a prime, so that with every stride
+        // each has its turn, and with all of them each follows each other as often.
+        let stride = 1 + turn % (COUNT - 1);
+        let order = (0..COUNT).map(|at| at * stride % COUNT);
+        for at in order {
+            let (Some(program), Some(times)) = (Program::ALL.get(at), times.get_mut(at)) else {
                 continue;
             };
             let cold = tempfile::tempdir_in(home)?;
@@ -109,33 +130,37 @@ fn take_turns(home: &Path, written: Written, turns: usize) -> Result<[Series; Pr
                 Program::Open | Program::Draft | Program::Event => (0, home.join("warm")),
                 Program::EventCold => (0, cold.path().join("telemetry")),
             };
-            nanos.push(processor_nanos(*program, bytes, &path)?);
+            let (whole, within) = processor_nanos(*program, bytes, &path)?;
+            times.whole.push(whole);
+            times.within.push(within);
         }
     }
-    Ok(nanos)
+    Ok(times)
 }
 
-/// Runs a program and returns its processor time in nanoseconds.
-fn processor_nanos(program: Program, bytes: usize, path: &Path) -> Result<f64> {
+/// Runs a program and returns its processor time in nanoseconds, as the scheduler and as it itself counted it.
+fn processor_nanos(program: Program, bytes: usize, path: &Path) -> Result<(f64, f64)> {
     let mut process = Command::new(std::env::current_exe()?)
         .args([child::WORD, "costs", "program", program.word()])
         .arg(bytes.to_string())
         .arg(path)
         .env_remove("DO_NOT_TRACK")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()?;
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(Pid::from_child(&process)), ended)?;
     let schedstat = fs::read_to_string(format!("/proc/{}/schedstat", process.id()))?;
+    let whole = schedstat.split_whitespace().next();
+    let whole = whole.ok_or("no processor time")?.parse()?;
+    let mut within = String::new();
+    if let Some(mut printed) = process.stdout.take() {
+        printed.read_to_string(&mut within)?;
+    }
     if !process.wait()?.success() {
         return Err(format!("the program `{}` failed", program.word()).into());
     }
-    let nanos = schedstat
-        .split_whitespace()
-        .next()
-        .ok_or("no processor time")?;
-    Ok(nanos.parse()?)
+    Ok((whole, within.trim().parse()?))
 }
 
 /// Counts what one more program that records an event adds to the directory.
@@ -152,8 +177,19 @@ fn written(warm: &Path) -> Result<Written> {
     })
 }
 
-/// Is the program.
+/// Is the program; prints the nanoseconds of processor time that it took by its own count, as the empty one does.
 pub(super) fn child(arguments: &[&str]) -> Result<()> {
+    let nanos = || {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        time.tv_sec * 1_000_000_000 + time.tv_nsec
+    };
+    let start = nanos();
+    act(arguments)?;
+    println!("{}", nanos() - start);
+    Ok(())
+}
+
+fn act(arguments: &[&str]) -> Result<()> {
     let [word, bytes, path] = arguments else {
         return Err("program needs a word, a number of bytes and a path".into());
     };
@@ -187,7 +223,7 @@ pub(super) fn child(arguments: &[&str]) -> Result<()> {
 }
 
 impl Program {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; COUNT] = [
         Self::Empty,
         Self::AppendLine,
         Self::AppendLines,
@@ -233,3 +269,6 @@ impl Program {
         }
     }
 }
+
+/// How many programs there are: a prime.
+const COUNT: usize = 7;
