@@ -1,0 +1,184 @@
+//! Whether an event allocates on the thread that records it, in steady state, by its shape and by what the
+//! policy does with its values. Pseudonyms and masked secrets may: there a text is made.
+
+use std::fmt;
+
+use localtel::{Admission, Policy, Telemetry, Treatment, WhenUndecided};
+use tracing_subscriber::prelude::*;
+
+use crate::Result;
+use crate::allocator::allocations_here;
+use crate::row::{Allowed, Row, Unit};
+
+macro_rules! four {
+    ($($text:tt)*) => { concat!($($text)*, $($text)*, $($text)*, $($text)*) };
+}
+
+/// 64 × 16 bytes, of which 4 each are escaped.
+const ESCAPED: &str = four!(four!(four!("say \"hi\"\tto\\all ")));
+
+/// What is recorded, and how often that may allocate.
+struct Case {
+    name: &'static str,
+    allowed: Allowed,
+    event: fn(),
+}
+
+const CASES: [Case; 10] = [
+    Case {
+        name: "an event with six values, in two spans",
+        allowed: NOTHING,
+        event: || {
+            tracing::info!(
+                command = "project-list",
+                result = "SUCCESS",
+                duration = 871,
+                ratio = 0.25,
+                cached = true,
+                "listed projects"
+            );
+        },
+    },
+    Case {
+        name: "spans that open and close with an event in them",
+        // The registry keeps the extensions of a span, among them what is rendered of it.
+        allowed: Allowed::Anything,
+        event: || {
+            let _request = tracing::info_span!("inner", id = 7, user_name = "eve").entered();
+            tracing::info!("listed projects");
+        },
+    },
+    Case {
+        name: "12 fields",
+        allowed: NOTHING,
+        event: || {
+            tracing::info!(
+                command = "project-list",
+                result = "SUCCESS",
+                duration = 871,
+                ratio = 0.25,
+                cached = true,
+                rows = 12,
+                table = "projects",
+                shard = 3,
+                retries = 0,
+                host = "db1",
+                bytes = 65_536,
+                "listed projects"
+            );
+        },
+    },
+    Case {
+        name: "1 KiB of text that needs escaping",
+        allowed: NOTHING,
+        event: || tracing::info!(text = ESCAPED, "listed projects"),
+    },
+    Case {
+        name: "`Debug` and `Display` values",
+        allowed: NOTHING,
+        event: || {
+            let query = Query::EXAMPLE;
+            tracing::info!(shown = ?query, told = %query, "listed projects");
+        },
+    },
+    Case {
+        name: "a message and an error without secrets",
+        allowed: NOTHING,
+        event: || {
+            let error = "connection to db1 was lost: retrying";
+            tracing::info!(error, tries = 3, "listed {} projects", 12);
+        },
+    },
+    Case {
+        name: "dropped and masked values",
+        allowed: NOTHING,
+        event: || tracing::info!(dropped = "x", masked = "y", "listed projects"),
+    },
+    Case {
+        name: "an event that is shut out",
+        allowed: NOTHING,
+        event: || tracing::info!(target: "noisy", "listed projects"),
+    },
+    Case {
+        name: "a message with a secret",
+        allowed: Allowed::Anything,
+        event: || tracing::info!("login with password=hunter2"),
+    },
+    Case {
+        name: "a pseudonym",
+        allowed: Allowed::Anything,
+        event: || tracing::info!(user = "anna"),
+    },
+];
+
+/// A value that is formatted while it is recorded.
+#[derive(Debug)]
+struct Query {
+    #[expect(dead_code, reason = "shown by `Debug`")]
+    table: &'static str,
+    rows: [u32; 3],
+}
+
+impl Query {
+    const EXAMPLE: Self = Self {
+        table: "projects",
+        rows: [1, 2, 3],
+    };
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} rows of \"projects\"", self.rows.len())
+    }
+}
+
+/// Records each case in steady state.
+pub(crate) fn measure() -> Result<Vec<Row>> {
+    let home = tempfile::tempdir()?;
+    let policy = Policy::new()
+        .target("noisy", Admission::Drop)
+        .property("dropped", Treatment::Drop)
+        .property("masked", Treatment::Mask)
+        .property("user", Treatment::Pseudonym);
+    let telemetry = Telemetry::builder("bench")
+        .dir(home.path().join("telemetry"))
+        .when_undecided(WhenUndecided::Record)
+        .policy(policy)
+        .try_open()?;
+    tracing_subscriber::registry()
+        .with(telemetry.layer())
+        .init();
+    let _request = tracing::info_span!("request", id = 7, error = "none").entered();
+    let _query = tracing::info_span!("query", table = "projects").entered();
+    let row = |case: Case| {
+        Ok(Row {
+            what: format!("an event allocates: {}", case.name),
+            allowed: case.allowed,
+            counted: per_event(&telemetry, case.event)?,
+            unit: Unit::Allocations,
+        })
+    };
+    CASES.into_iter().map(row).collect()
+}
+
+/// Returns the allocations of an event once the thread and the buffers are warm.
+fn per_event(telemetry: &Telemetry, event: fn()) -> Result<f64> {
+    let mut counted = 0;
+    for round in 0..ROUNDS {
+        let before = allocations_here();
+        (0..BURST).for_each(|_| event());
+        if round > 0 {
+            counted += allocations_here() - before;
+        }
+        telemetry.flush()?;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    Ok(counted as f64 / f64::from((ROUNDS - 1) * BURST))
+}
+
+/// Each round is flushed, so that the buffers have their size after the first.
+const ROUNDS: u32 = 20;
+const BURST: u32 = 1000;
+
+/// The buffer between threads grows now and then; one allocation in a hundred events is none per event.
+const NOTHING: Allowed = Allowed::AtMost(0.01);

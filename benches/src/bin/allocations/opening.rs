@@ -1,0 +1,49 @@
+//! How much opening telemetry allocates, of all that is allocated in the process until the worker waits.
+
+use std::path::Path;
+use std::time::Duration;
+
+use localtel::{Delivery, Telemetry, WhenUndecided};
+
+use crate::Result;
+use crate::allocator::total_bytes;
+use crate::row::{Allowed, Row, Unit, kib};
+
+/// Opens telemetry in a directory that is to be made and in the same once more, by either delivery.
+pub(crate) fn measure() -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (delivery, name) in [
+        (Delivery::Inline, "inline"),
+        (Delivery::Background, "in the background"),
+    ] {
+        let home = tempfile::tempdir()?;
+        for place in ["a new directory", "a known one"] {
+            rows.push(Row {
+                what: format!("allocated by `open`, {name}, {place}"),
+                allowed: Allowed::AtMost(KIB_MAX),
+                counted: kib(opened_bytes(&home.path().join("telemetry"), delivery)?),
+                unit: Unit::Kibibytes,
+            });
+        }
+    }
+    Ok(rows)
+}
+
+fn opened_bytes(path: &Path, delivery: Delivery) -> Result<usize> {
+    let before = total_bytes();
+    let telemetry = Telemetry::builder("bench")
+        .dir(path)
+        .when_undecided(WhenUndecided::Record)
+        .delivery(delivery)
+        .try_open()?;
+    std::thread::sleep(WORKER_WAIT);
+    let opened = total_bytes() - before;
+    drop(telemetry);
+    Ok(opened)
+}
+
+/// What `open` may allocate.
+const KIB_MAX: f64 = 128.0;
+
+/// Long enough for the worker to have begun.
+const WORKER_WAIT: Duration = Duration::from_millis(20);

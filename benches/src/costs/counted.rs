@@ -1,0 +1,65 @@
+//! What is counted and not timed: allocations and their bytes. Counting needs an allocator, so `allocations` is a
+//! program of its own, which this one starts through cargo.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench starts processes from outside"
+)]
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use crate::Result;
+use crate::results::{Bound, Figure, Table};
+
+/// Has everything counted.
+pub(super) fn measure() -> Result<(Vec<Figure>, Table)> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let output = Command::new(cargo)
+        .args(["run", "--release", "--locked", "--quiet", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .args(["--bin", "allocations"])
+        .env_remove("DO_NOT_TRACK")
+        .output()?;
+    let printed = String::from_utf8(output.stdout)?;
+    // Its exit code judges what is printed, and so does who reads the figures.
+    let rows: Vec<[&str; 4]> = printed.lines().filter_map(row).collect();
+    if rows.is_empty() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("counting allocations: {said}").into());
+    }
+    let mut figures = Vec::new();
+    for [what, bound, measured, unit] in &rows {
+        if let Ok(bound) = bound.parse() {
+            figures.push(Figure {
+                what: (*what).to_owned(),
+                wanted: Bound::AtMost(bound),
+                measured: measured.parse()?,
+                unit: unit_of(unit)?,
+            });
+        }
+    }
+    let free = rows
+        .iter()
+        .filter(|[_, bound, ..]| bound.parse::<f64>().is_err());
+    let table = Table {
+        title: "Counted, with no bound".to_owned(),
+        columns: ["what", "counted", "unit"].map(str::to_owned).to_vec(),
+        rows: free
+            .map(|[what, _, measured, unit]| [*what, *measured, *unit].map(str::to_owned).to_vec())
+            .collect(),
+    };
+    Ok((figures, table))
+}
+
+/// Returns the cells of a row that holds a number.
+fn row(line: &str) -> Option<[&str; 4]> {
+    let cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
+    let cells: [&str; 4] = cells.collect::<Vec<_>>().try_into().ok()?;
+    let [_, _, measured, _] = cells;
+    measured.parse::<f64>().is_ok().then_some(cells)
+}
+
+fn unit_of(word: &str) -> Result<&'static str> {
+    let found = ["allocations", "KiB"].into_iter().find(|own| *own == word);
+    found.ok_or_else(|| format!("no unit is called `{word}`").into())
+}

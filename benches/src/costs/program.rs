@@ -1,0 +1,274 @@
+//! What telemetry adds to a program that does next to nothing: it opens telemetry inline, records one event and
+//! ends. Beside it stands one that appends the same bytes with `std::fs`, and one that does nothing, which both
+//! are measured above.
+//!
+//! All of them are this very program, so that loading costs them the same. The parent takes the processor time
+//! from `/proc/<pid>/schedstat` when the child has ended and nobody has waited for it yet: the scheduler's count
+//! in nanoseconds, from its start to its last instruction in the kernel. It counts the main thread, and none of
+//! these programs has another. The differences are small beside what starting a process takes, so each process
+//! also counts by itself, without its start and end.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench starts processes and looks at the disk from outside"
+)]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use localtel::{Delivery, Draft, Limits};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::event;
+use crate::effort::Effort;
+use crate::results::{Bound, Figure, Table, number};
+use crate::series::Series;
+use crate::{Result, child};
+
+/// What a program does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Program {
+    Empty,
+    /// Appends the event's line.
+    AppendLine,
+    /// Appends, at once, all lines that localtel wrote: the session's beginning and its end stand around it.
+    AppendLines,
+    /// Opens telemetry and records nothing.
+    Open,
+    /// Records a draft, without `tracing`.
+    Draft,
+    /// Records an event; the directory is there.
+    Event,
+    /// Records an event; the directory is to be made.
+    EventCold,
+}
+
+/// The processor times of one program in nanoseconds.
+#[derive(Debug, Default)]
+struct Times {
+    /// From the process's start to its end, as the scheduler counted it.
+    whole: Series,
+    /// From the first instruction of the measurement to its last, as the process counted it.
+    within: Series,
+}
+
+/// How many bytes localtel writes in such a program.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    line_bytes: usize,
+    lines_bytes: usize,
+}
+
+/// Lets the programs take turns.
+pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
+    let home = tempfile::tempdir()?;
+    let warm = home.path().join("warm");
+    fs::write(home.path().join("appended.jsonl"), b"{}\n")?;
+    processor_nanos(Program::Event, 0, &warm)?;
+    let written = written(&warm)?;
+    let times = take_turns(home.path(), written, effort.pick(600, 25))?;
+    let [empty, _, lines, .., event, _] = &times;
+    let above = |times: &Times| times.whole.median() - empty.whole.median();
+    let of_lines = |times: &Times| above(times) / above(lines);
+    let figure = Figure {
+        what: format!(
+            "processor time of a program that records one event inline, against appending the same {} bytes \
+             with `std::fs`, both above an empty program",
+            written.lines_bytes,
+        ),
+        wanted: Bound::AtMost(1.5),
+        measured: of_lines(event),
+        unit: "×",
+    };
+    let row = |(program, times): (Program, &Times)| {
+        let within = times.within.median();
+        let numbers = [
+            times.whole.median() / 1e3,
+            above(times) / 1e3,
+            of_lines(times),
+            within / 1e3,
+            within / lines.within.median(),
+        ];
+        let cells = numbers.map(number);
+        [program.what(written)].into_iter().chain(cells).collect()
+    };
+    let columns = [
+        "program",
+        "µs",
+        "above doing nothing",
+        "of appending all lines",
+        "µs in `main`",
+        "of appending all lines",
+    ];
+    let table = Table {
+        title: "Processor time of a short program".to_owned(),
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: Program::ALL.into_iter().zip(&times).map(row).collect(),
+    };
+    Ok((vec![figure], table))
+}
+
+/// Runs each program that often, in turns, and returns their processor times.
+fn take_turns(home: &Path, written: Written, turns: usize) -> Result<[Times; COUNT]> {
+    let mut times = Program::ALL.map(|_| Times::default());
+    for turn in 0..turns {
+        // What runs finds the machine as the one before left it. The count is a prime, so that with every stride
+        // each has its turn, and with all of them each follows each other as often.
+        let stride = 1 + turn % (COUNT - 1);
+        let order = (0..COUNT).map(|at| at * stride % COUNT);
+        for at in order {
+            let (Some(program), Some(times)) = (Program::ALL.get(at), times.get_mut(at)) else {
+                continue;
+            };
+            let cold = tempfile::tempdir_in(home)?;
+            let (bytes, path) = match program {
+                Program::Empty => (0, home.to_owned()),
+                Program::AppendLine => (written.line_bytes, home.join("appended.jsonl")),
+                Program::AppendLines => (written.lines_bytes, home.join("appended.jsonl")),
+                Program::Open | Program::Draft | Program::Event => (0, home.join("warm")),
+                Program::EventCold => (0, cold.path().join("telemetry")),
+            };
+            let (whole, within) = processor_nanos(*program, bytes, &path)?;
+            times.whole.push(whole);
+            times.within.push(within);
+        }
+    }
+    Ok(times)
+}
+
+/// Runs a program and returns its processor time in nanoseconds, as the scheduler and as it itself counted it.
+fn processor_nanos(program: Program, bytes: usize, path: &Path) -> Result<(f64, f64)> {
+    let mut process = Command::new(std::env::current_exe()?)
+        .args([child::WORD, "costs", "program", program.word()])
+        .arg(bytes.to_string())
+        .arg(path)
+        .env_remove("DO_NOT_TRACK")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(Pid::from_child(&process)), ended)?;
+    let schedstat = fs::read_to_string(format!("/proc/{}/schedstat", process.id()))?;
+    let whole = schedstat.split_whitespace().next();
+    let whole = whole.ok_or("no processor time")?.parse()?;
+    let mut within = String::new();
+    if let Some(mut printed) = process.stdout.take() {
+        printed.read_to_string(&mut within)?;
+    }
+    if !process.wait()?.success() {
+        return Err(format!("the program `{}` failed", program.word()).into());
+    }
+    Ok((whole, within.trim().parse()?))
+}
+
+/// Counts what one more program that records an event adds to the directory.
+fn written(warm: &Path) -> Result<Written> {
+    let segment = warm.join("events.000001.jsonl");
+    let before = fs::read_to_string(&segment)?;
+    processor_nanos(Program::Event, 0, warm)?;
+    let after = fs::read_to_string(&segment)?;
+    let added = after.strip_prefix(&before).ok_or("lines have changed")?;
+    let line = added.lines().find(|line| line.contains("listed projects"));
+    Ok(Written {
+        line_bytes: line.ok_or("the event is missing")?.len() + 1,
+        lines_bytes: added.len(),
+    })
+}
+
+/// Is the program; prints the nanoseconds of processor time that it took by its own count, as the empty one does.
+pub(super) fn child(arguments: &[&str]) -> Result<()> {
+    let nanos = || {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        time.tv_sec * 1_000_000_000 + time.tv_nsec
+    };
+    let start = nanos();
+    act(arguments)?;
+    println!("{}", nanos() - start);
+    Ok(())
+}
+
+fn act(arguments: &[&str]) -> Result<()> {
+    let [word, bytes, path] = arguments else {
+        return Err("program needs a word, a number of bytes and a path".into());
+    };
+    let path = Path::new(path);
+    let open = || event::open(path, Delivery::Inline, Limits::default());
+    match Program::of_word(word)? {
+        Program::Empty => {}
+        Program::AppendLine | Program::AppendLines => {
+            let mut line = vec![b'x'; bytes.parse()?];
+            if let Some(last) = line.last_mut() {
+                *last = b'\n';
+            }
+            let mut options = fs::OpenOptions::new();
+            options
+                .create(true)
+                .append(true)
+                .open(path)?
+                .write_all(&line)?;
+        }
+        Program::Open => drop(open()?),
+        Program::Draft => {
+            let _offer = open()?.record(&Draft::new("listed").message("listed projects"));
+        }
+        Program::Event | Program::EventCold => {
+            let telemetry = open()?;
+            event::install(&telemetry);
+            event::emit(1);
+        }
+    }
+    Ok(())
+}
+
+impl Program {
+    const ALL: [Self; COUNT] = [
+        Self::Empty,
+        Self::AppendLine,
+        Self::AppendLines,
+        Self::Open,
+        Self::Draft,
+        Self::Event,
+        Self::EventCold,
+    ];
+
+    /// The word for it between this process and those that measure.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::AppendLine => "append-line",
+            Self::AppendLines => "append-lines",
+            Self::Open => "open",
+            Self::Draft => "draft",
+            Self::Event => "event",
+            Self::EventCold => "event-cold",
+        }
+    }
+
+    fn of_word(word: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|own| own.word() == word);
+        found.ok_or_else(|| format!("no program is called `{word}`").into())
+    }
+
+    fn what(self, written: Written) -> String {
+        let Written {
+            line_bytes,
+            lines_bytes,
+        } = written;
+        match self {
+            Self::Empty => "nothing".to_owned(),
+            Self::AppendLine => format!("`std::fs`, the event's line: {line_bytes} bytes"),
+            Self::AppendLines => {
+                format!("`std::fs`, all lines of localtel's session: {lines_bytes} bytes")
+            }
+            Self::Open => "localtel opened, nothing recorded".to_owned(),
+            Self::Draft => "localtel, a draft".to_owned(),
+            Self::Event => "localtel, an event of `tracing`".to_owned(),
+            Self::EventCold => "the same, and the directory is made".to_owned(),
+        }
+    }
+}
+
+/// How many programs there are: a prime.
+const COUNT: usize = 7;
