@@ -1,18 +1,301 @@
-//! To be measured: how fast a directory is read.
+//! How fast a directory is read: `show` and `tail` as whole processes, beside what people would read the same
+//! lines with.
 
+mod follower;
+mod generator;
+mod lines;
+mod process;
+mod task;
+mod tools;
+
+use self::generator::Size;
+use self::task::{Answers, Lines, MIB, Share, Shares, Task};
+use self::tools::{Peer, Tools};
 use crate::Result;
 use crate::effort::Effort;
-use crate::results::Section;
+use crate::results::{Bound, Figure, Section};
 
 /// Measures everything of this part.
-pub(crate) fn run(_effort: Effort) -> Result<Section> {
+pub(crate) fn run(effort: Effort) -> Result<Section> {
+    let tools = Tools::gather(effort)?;
+    let home = tools::target()?.join("reading");
+    let [whole, part] = effort.pick([WHOLE, EIGHTH], [QUICK_WHOLE, QUICK_PART]);
+    let shares = Shares {
+        whole: generator::data(&home, whole)?,
+        part: generator::data(&home, part)?,
+    };
+    let rounds = effort.pick(ROUNDS, 1);
+    let ask = |task: Task<'_>| task.run(rounds);
+    let errors = ask(errors(&tools, &shares))?;
+    let failures = ask(failures(&tools, &shares))?;
+    let slow = ask(slow(&tools, &shares))?;
+    let people = ask(people(&tools, &shares))?;
+    let end = ask(end(&tools, &shares))?;
+    let followed = follower::follow(&tools.localtel, effort)?;
+    let figures = [
+        conditions("`show -l error -o json`", &errors),
+        conditions("`show event=command result=ERROR -o json`", &failures),
+        numbers(&slow),
+        for_people(&people),
+        at_the_end(&end),
+        memory(&errors, &people),
+        followed.figures().into(),
+    ];
+    let mut tables: Vec<_> = [&errors, &failures, &slow, &people, &end]
+        .map(Answers::table)
+        .into();
+    tables.push(followed.table());
     Ok(Section {
         title: "Reading",
-        ..Section::default()
+        about: about(&tools, &shares, rounds),
+        figures: figures.into_iter().flatten().collect(),
+        tables,
     })
 }
 
 /// Does one measurement in a process of its own.
-pub(crate) fn child(_arguments: &[&str]) -> Result<()> {
-    Ok(())
+pub(crate) fn child(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        [process::MEASUREMENT, words @ ..] => process::measure(words),
+        [follower::MEASUREMENT, words @ ..] => follower::measure(words),
+        _ => Err("which measurement?".into()),
+    }
 }
+
+fn about(tools: &Tools, shares: &Shares, rounds: usize) -> String {
+    let Shares { whole, part } = shares;
+    format!(
+        "{}\n\nA directory of {} records in {} segments, {} MB, made by a program and in the page cache. Each \
+         contender is a process from its start to its end that prints into a pipe, where its lines are counted; \
+         who finds another number of lines than the others makes the run fail. `rg`, `hl` and localtel use all \
+         cores, `jq` and `jaq` one. Those two read only a part, {} of the segments, and ratios compare the time for \
+         each byte. Rounds: {rounds}; medians count.",
+        tools.about(),
+        whole.records,
+        whole.segments.len(),
+        whole.bytes / 1_000_000,
+        part.segments.len(),
+    )
+}
+
+/// What failed, by its level.
+fn errors<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
+    let localtel = ["show", "-l", "error", "-o", "json"];
+    let jq = ["-c", r#"select(.level=="ERROR")"#];
+    Task::new("Records of one level", tools, shares)
+        .localtel(Share::Whole, &localtel, Lines::AsOthers)
+        .localtel(Share::Part, &localtel, Lines::AsOthers)
+        .peer(
+            Peer::Ripgrep,
+            Share::Whole,
+            &rg(r#""level":"ERROR""#),
+            Lines::AsOthers,
+        )
+        .peer(Peer::Jq, Share::Part, &jq, Lines::AsOthers)
+        .peer(Peer::Jq, Share::Segment, &jq, Lines::AsOthers)
+        .peer(Peer::Jaq, Share::Part, &jq, Lines::AsOthers)
+        .peer(Peer::Jaq, Share::Segment, &jq, Lines::AsOthers)
+}
+
+/// What failed, by two conditions on equality.
+fn failures<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
+    let localtel = ["show", "event=command", "result=ERROR", "-o", "json"];
+    let jq = [
+        "-c",
+        r#"select(.event=="command" and .properties.result=="ERROR")"#,
+    ];
+    Task::new("Records of one event and one result", tools, shares)
+        .localtel(Share::Whole, &localtel, Lines::AsOthers)
+        .localtel(Share::Part, &localtel, Lines::AsOthers)
+        .peer(
+            Peer::Ripgrep,
+            Share::Whole,
+            &rg(r#""result":"ERROR""#),
+            Lines::AsOthers,
+        )
+        .peer(Peer::Jq, Share::Part, &jq, Lines::AsOthers)
+        .peer(Peer::Jaq, Share::Part, &jq, Lines::AsOthers)
+}
+
+/// What took long.
+fn slow<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
+    let localtel = ["show", "duration>990", "-o", "json"];
+    let jq = ["-c", "select(.properties.duration>990)"];
+    Task::new("Records with a number above a bound", tools, shares)
+        .localtel(Share::Whole, &localtel, Lines::AsOthers)
+        .localtel(Share::Part, &localtel, Lines::AsOthers)
+        .peer(Peer::Jq, Share::Part, &jq, Lines::AsOthers)
+        .peer(Peer::Jaq, Share::Part, &jq, Lines::AsOthers)
+}
+
+/// Everything, to be read by people.
+fn people<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
+    let jq = [
+        "-r",
+        r#""\(.timestamp) \(.level) \(.message) \(.properties.command)""#,
+    ];
+    let whole = Lines::Exactly(shares.whole.records);
+    let part = Lines::Exactly(shares.part.records);
+    Task::new("Everything, for people", tools, shares)
+        .localtel(Share::Whole, &["show"], whole)
+        .localtel(Share::Part, &["show"], part)
+        .peer(Peer::Hl, Share::Whole, &HL, whole)
+        .peer(Peer::Jq, Share::Part, &jq, part)
+        .peer(Peer::Jaq, Share::Part, &jq, part)
+}
+
+/// What is at the end, beside a scan of everything.
+fn end<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
+    let Shares { whole, .. } = shares;
+    let since = ["show", "--since", &whole.since, "-o", "json"];
+    let last = ["show", "-n", "10", "-o", "json"];
+    let scan = ["show", "-l", "error", "-o", "json"];
+    Task::new("The end", tools, shares)
+        .localtel(Share::Whole, &scan, Lines::AsOthers)
+        .localtel(Share::Whole, &last, Lines::Exactly(10))
+        .localtel(Share::Whole, &since, Lines::Exactly(whole.recent))
+}
+
+/// Returns the words with which `rg` prints the lines that hold a text, and nothing else.
+fn rg(text: &str) -> [&str; 5] {
+    ["--no-config", "-F", "-I", "-N", text]
+}
+
+fn conditions(what: &str, answers: &Answers) -> Vec<Figure> {
+    let bounds = [(Peer::Jq, 40.0), (Peer::Jaq, 18.0)];
+    let mut figures = ahead(what, answers, &bounds);
+    let own = answers.of("localtel", Share::Whole);
+    let peer = answers.of(Peer::Ripgrep.name(), Share::Whole);
+    figures.extend(own.zip(peer).map(|(own, peer)| Figure {
+        what: format!("{what}: time, of that of `rg` for one plain string"),
+        wanted: Bound::AtMost(4.0),
+        measured: own.seconds() / peer.seconds(),
+        unit: "×",
+    }));
+    figures
+}
+
+fn numbers(answers: &Answers) -> Vec<Figure> {
+    let bounds = [(Peer::Jq, 15.0), (Peer::Jaq, 7.0)];
+    ahead("`show 'duration>990' -o json`", answers, &bounds)
+}
+
+fn for_people(answers: &Answers) -> Vec<Figure> {
+    let bounds = [(Peer::Jq, 6.0), (Peer::Hl, 2.0)];
+    ahead("`show` of everything, for people", answers, &bounds)
+}
+
+/// Tells how many times as fast as the peers localtel is, by the byte.
+fn ahead(what: &str, answers: &Answers, bounds: &[(Peer, f64)]) -> Vec<Figure> {
+    let own = answers.of("localtel", Share::Whole);
+    let figure = |(peer, bound): &(Peer, f64)| {
+        let found = [Share::Whole, Share::Part]
+            .into_iter()
+            .find_map(|share| answers.of(peer.name(), share));
+        Some(Figure {
+            what: format!("{what}: speed, of that of `{}`", peer.name()),
+            wanted: Bound::AtLeast(*bound),
+            measured: found?.seconds_per_byte() / own?.seconds_per_byte(),
+            unit: "×",
+        })
+    };
+    bounds.iter().filter_map(figure).collect()
+}
+
+fn at_the_end(answers: &Answers) -> Vec<Figure> {
+    let scan = answers.of("localtel show -l", Share::Whole);
+    let ways = [
+        ("`show -n 10`", "localtel show -n"),
+        (
+            "`show --since` five minutes before the end",
+            "localtel show --since",
+        ),
+    ];
+    let figure = |(what, name): (&str, &str)| {
+        Some(Figure {
+            what: format!("{what}: time, of that of a full scan"),
+            wanted: Bound::AtMost(0.01),
+            measured: answers.of(name, Share::Whole)?.seconds() / scan?.seconds(),
+            unit: "×",
+        })
+    };
+    ways.into_iter().filter_map(figure).collect()
+}
+
+fn memory(errors: &Answers, people: &Answers) -> Vec<Figure> {
+    let of = |what: &str, answers: &Answers| {
+        let whole = answers.of("localtel", Share::Whole)?.peak_bytes();
+        let part = answers.of("localtel", Share::Part)?.peak_bytes();
+        let figure = |what, wanted, measured, unit| Figure {
+            what,
+            wanted,
+            measured,
+            unit,
+        };
+        Some([
+            figure(
+                format!("{what}: memory"),
+                Bound::AtMost(64.0),
+                whole / MIB,
+                "MiB",
+            ),
+            figure(
+                format!("{what}: memory, of that for a part of the data"),
+                Bound::AtMost(1.2),
+                whole / part,
+                "×",
+            ),
+        ])
+    };
+    [
+        ("`show -l error -o json`", errors),
+        ("`show`, for people", people),
+    ]
+    .into_iter()
+    .filter_map(|(what, answers)| of(what, answers))
+    .flatten()
+    .collect()
+}
+
+/// The words with which `hl` prints what localtel prints: a line for each record, without the names of the files
+/// and the keys that localtel leaves out for people.
+const HL: [&str; 13] = [
+    "--config",
+    "-",
+    "-P",
+    "-x",
+    "never",
+    "--input-info",
+    "none",
+    "-h",
+    "source",
+    "-h",
+    "session",
+    "-h",
+    "seq",
+];
+
+/// The contenders take turns so often; odd, so that one round is the median.
+const ROUNDS: usize = 5;
+
+/// 1 GiB as localtel cuts it, about 3 million records.
+const WHOLE: Size = Size {
+    segments: 64,
+    segment_bytes: 16 << 20,
+};
+
+/// What `jq` reads in two seconds.
+const EIGHTH: Size = Size {
+    segments: 8,
+    segment_bytes: 16 << 20,
+};
+
+const QUICK_WHOLE: Size = Size {
+    segments: 4,
+    segment_bytes: 2 << 20,
+};
+
+const QUICK_PART: Size = Size {
+    segments: 2,
+    segment_bytes: 2 << 20,
+};

@@ -1,0 +1,225 @@
+//! Whether `tail` keeps up with a program that records as fast as few ever do.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench starts processes and counts lines from outside"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use localtel::{Limits, Overflow, Telemetry, WhenUndecided};
+use tracing_subscriber::prelude::*;
+
+use super::process;
+use super::task::float;
+use super::tools::Tool;
+use crate::effort::Effort;
+use crate::results::{Bound, Figure, Table, number};
+use crate::{Result, child};
+
+/// What came of following.
+#[derive(Debug)]
+pub(super) struct Followed {
+    /// The lines in the directory.
+    written: u64,
+    /// The lines that came out of `tail`.
+    arrived: u64,
+    /// How long the writer took.
+    seconds: f64,
+    /// How long after its end the last line came.
+    late_ms: f64,
+    /// The processor time of `tail`.
+    processor_seconds: f64,
+}
+
+/// Follows a writer.
+pub(super) fn follow(localtel: &Tool, effort: Effort) -> Result<Followed> {
+    let events = effort.pick(5 * EVENTS_PER_SECOND, EVENTS_PER_SECOND / 2);
+    let words = [MEASUREMENT, &localtel.program, &events.to_string()];
+    let told = child::measure("reading", &words)?;
+    let words: Vec<&str> = told.split_whitespace().collect();
+    let [written, arrived, seconds, late_ms, processor_seconds] = words.as_slice() else {
+        return Err(format!("a measurement said {told}").into());
+    };
+    Ok(Followed {
+        written: written.parse()?,
+        arrived: arrived.parse()?,
+        seconds: seconds.parse()?,
+        late_ms: late_ms.parse()?,
+        processor_seconds: processor_seconds.parse()?,
+    })
+}
+
+impl Followed {
+    /// Returns what is demanded.
+    pub(super) fn figures(&self) -> [Figure; 2] {
+        [
+            Figure {
+                what: "`tail` of a writer at 100,000 records/s: lines that arrived".to_owned(),
+                wanted: Bound::AtLeast(100.0),
+                measured: 100.0 * float(self.arrived) / float(self.written),
+                unit: "%",
+            },
+            Figure {
+                what: "the same: the last line after the writer's end".to_owned(),
+                wanted: Bound::AtMost(1000.0),
+                measured: self.late_ms,
+                unit: "ms",
+            },
+        ]
+    }
+
+    /// Returns everything as a table.
+    pub(super) fn table(&self) -> Table {
+        let columns = [
+            "who",
+            "lines written",
+            "lines/s",
+            "lines that arrived",
+            "last one late, ms",
+            "processor s for each s",
+        ];
+        let row = [
+            "`localtel tail -o json`".to_owned(),
+            self.written.to_string(),
+            number(float(self.written) / self.seconds),
+            self.arrived.to_string(),
+            number(self.late_ms),
+            number(self.processor_seconds / self.seconds),
+        ];
+        Table {
+            title: "Following a writer at 100,000 records/s".to_owned(),
+            columns: columns.map(str::to_owned).into(),
+            rows: vec![row.into()],
+        }
+    }
+}
+
+/// Writes so many events at that pace while the program follows, and prints what [`follow`] reads.
+pub(super) fn measure(words: &[&str]) -> Result<()> {
+    let [program, events] = words else {
+        return Err("which program, and how many events?".into());
+    };
+    let events = events.parse()?;
+    let home = tempfile::tempdir()?;
+    let directory = home.path().join("telemetry");
+    let telemetry = Telemetry::builder("bench")
+        .dir(&directory)
+        .when_undecided(WhenUndecided::Record)
+        .overflow(Overflow::Block)
+        .limits(Limits::default().total_bytes(TOTAL_BYTES_MAX))
+        .try_open()?;
+    tracing_subscriber::registry()
+        .with(telemetry.layer())
+        .init();
+    // Something to follow.
+    event(0);
+    telemetry.flush()?;
+    let mut tail = Command::new(program)
+        .args(["tail", "-n", "all", "-o", "json", "--dir"])
+        .arg(&directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut stdout = tail.stdout.take().ok_or("tail has no output")?;
+    let counted = AtomicU64::new(0);
+    let (start, end, written) = thread::scope(|scope| -> Result<_> {
+        let draining = scope.spawn(|| {
+            let mut arrivals = Vec::new();
+            let ended = process::drain(&mut stdout, |lines| {
+                let total = counted.fetch_add(lines, Ordering::Relaxed) + lines;
+                arrivals.push((Instant::now(), total));
+            });
+            ended.map(|()| arrivals)
+        });
+        // Its start is not what is measured.
+        wait(|| counted.load(Ordering::Relaxed) > 0);
+        let start = Instant::now();
+        write(start, events);
+        let flushed = telemetry.flush();
+        let end = Instant::now();
+        let written = lines_in(&directory);
+        if let Ok(written) = &written {
+            wait(|| counted.load(Ordering::Relaxed) >= *written);
+        }
+        // Without this the drain would never end, nor would the scope.
+        tail.kill()?;
+        let arrivals = draining.join().map_err(|_| "the drain panicked")??;
+        flushed?;
+        let written = written?;
+        let last = arrivals.iter().find(|(_, total)| *total >= written);
+        let late = last.map_or(PATIENCE, |(at, _)| at.saturating_duration_since(end));
+        Ok((start, end, (written, late)))
+    })?;
+    tail.wait()?;
+    let ((written, late), seconds) = (written, (end - start).as_secs_f64());
+    let (processor, _) = process::children()?;
+    println!(
+        "{written} {} {seconds} {} {}",
+        counted.into_inner(),
+        late.as_secs_f64() * 1e3,
+        processor.as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Records at an even pace, each millisecond what is due.
+fn write(start: Instant, events: u64) {
+    let mut written = 0;
+    while written < events {
+        let due = float(EVENTS_PER_SECOND) * start.elapsed().as_secs_f64();
+        while float(written) < due && written < events {
+            event(written);
+            written += 1;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn event(number: u64) {
+    tracing::info!(
+        name: "command",
+        command = "ticloud-project-list",
+        duration = number % 1000,
+        result = "SUCCESS",
+        items = number,
+        "listed projects"
+    );
+}
+
+/// Waits until it is so, but not for ever.
+fn wait(is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() && start.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Counts the lines of all segments.
+fn lines_in(directory: &Path) -> Result<u64> {
+    let mut lines = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let is_segment = entry.path().extension().is_some_and(|end| end == "jsonl");
+        // The link to the newest one is none itself.
+        if is_segment && entry.file_type()?.is_file() {
+            lines += process::newlines(&fs::read(entry.path())?);
+        }
+    }
+    Ok(lines)
+}
+
+/// The word for this measurement.
+pub(super) const MEASUREMENT: &str = "follower";
+
+const EVENTS_PER_SECOND: u64 = 100_000;
+
+/// Enough for all of it, so that nothing is removed before it was followed.
+const TOTAL_BYTES_MAX: u64 = 4 << 30;
+
+/// How long to wait for what should have come at once.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,282 @@
+//! What is asked of whom, and whether the answers agree: who answers another question measures nothing.
+
+use std::path::PathBuf;
+
+use super::generator::Data;
+use super::process::{self, Taken};
+use super::tools::{Peer, Tools};
+use crate::Result;
+use crate::results::{Table, number};
+use crate::series::Series;
+
+/// The directories that are read.
+#[derive(Debug)]
+pub(super) struct Shares {
+    /// All of it.
+    pub(super) whole: Data,
+    /// Its first segments, for those who would take minutes.
+    pub(super) part: Data,
+}
+
+/// What a contender reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    Whole,
+    Part,
+    /// The first segment, to see whether time grows as the bytes do.
+    Segment,
+}
+
+impl Share {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "all",
+            Self::Part => "a part",
+            Self::Segment => "one segment",
+        }
+    }
+}
+
+impl Shares {
+    fn data(&self, share: Share) -> &Data {
+        match share {
+            Share::Whole => &self.whole,
+            Share::Part | Share::Segment => &self.part,
+        }
+    }
+
+    /// Returns the files of a share, for those who know no directories.
+    fn files(&self, share: Share) -> Vec<String> {
+        let segments = &self.data(share).segments;
+        let taken = match share {
+            Share::Whole | Share::Part => segments.len(),
+            Share::Segment => 1,
+        };
+        let name = |path: &PathBuf| path.display().to_string();
+        segments.iter().take(taken).map(name).collect()
+    }
+
+    fn bytes(&self, share: Share) -> Result<f64> {
+        let data = self.data(share);
+        Ok(match share {
+            Share::Whole | Share::Part => float(data.bytes),
+            Share::Segment => {
+                let first = data.segments.first().ok_or("there is no segment")?;
+                float(first.metadata()?.len())
+            }
+        })
+    }
+}
+
+/// How many lines an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lines {
+    /// As many as the other contenders of the task print of the same share.
+    AsOthers,
+    /// So many.
+    Exactly(u64),
+}
+
+/// One way to get an answer.
+#[derive(Debug)]
+pub(super) struct Contender {
+    /// What was typed, in short.
+    pub(super) name: String,
+    share: Share,
+    program: String,
+    arguments: Vec<String>,
+    lines: Lines,
+    wall: Series,
+    processor: Series,
+    peak: Series,
+    printed: u64,
+    bytes: f64,
+}
+
+/// A question, and who answers it.
+#[derive(Debug)]
+pub(super) struct Task<'a> {
+    title: String,
+    tools: &'a Tools,
+    shares: &'a Shares,
+    contenders: Vec<Contender>,
+}
+
+impl<'a> Task<'a> {
+    pub(super) fn new(title: &str, tools: &'a Tools, shares: &'a Shares) -> Self {
+        Self {
+            title: title.to_owned(),
+            tools,
+            shares,
+            contenders: Vec::new(),
+        }
+    }
+
+    /// Has localtel answer, with those words.
+    pub(super) fn localtel(self, share: Share, words: &[&str], lines: Lines) -> Self {
+        let directory = &self.shares.data(share).directory;
+        let before = ["--dir", &directory.display().to_string()].map(str::to_owned);
+        let words = words.iter().map(|word| (*word).to_owned());
+        let arguments = before.into_iter().chain(words.clone()).collect();
+        let name = format!("localtel {}", words.collect::<Vec<_>>().join(" "));
+        let program = self.tools.localtel.program.clone();
+        self.with(name, (program, arguments), share, lines)
+    }
+
+    /// Has a peer answer, with those words and then the files; without it, nobody does.
+    pub(super) fn peer(self, peer: Peer, share: Share, words: &[&str], lines: Lines) -> Self {
+        let Some(program) = self.tools.peer(peer).map(|tool| tool.program.clone()) else {
+            return self;
+        };
+        let words = words.iter().map(|word| (*word).to_owned());
+        let arguments = words.clone().chain(self.shares.files(share)).collect();
+        let name = format!("{} {}", peer.name(), words.collect::<Vec<_>>().join(" "));
+        self.with(name, (program, arguments), share, lines)
+    }
+
+    fn with(
+        mut self,
+        name: String,
+        (program, arguments): (String, Vec<String>),
+        share: Share,
+        lines: Lines,
+    ) -> Self {
+        self.contenders.push(Contender {
+            name,
+            share,
+            program,
+            arguments,
+            lines,
+            wall: Series::default(),
+            processor: Series::default(),
+            peak: Series::default(),
+            printed: 0,
+            bytes: 0.0,
+        });
+        self
+    }
+
+    /// Has the contenders take turns.
+    pub(super) fn run(mut self, rounds: usize) -> Result<Answers> {
+        for contender in &mut self.contenders {
+            contender.bytes = self.shares.bytes(contender.share)?;
+        }
+        for _ in 0..rounds {
+            for contender in &mut self.contenders {
+                let taken = process::take(&contender.program, &contender.arguments)?;
+                contender.add(taken);
+            }
+        }
+        agree(&self.title, &self.contenders)?;
+        Ok(Answers {
+            title: self.title,
+            contenders: self.contenders,
+        })
+    }
+}
+
+/// Fails where two contenders found different things.
+fn agree(title: &str, contenders: &[Contender]) -> Result<()> {
+    for contender in contenders {
+        let is_alike =
+            |other: &&Contender| other.share == contender.share && other.lines == Lines::AsOthers;
+        let wanted = match contender.lines {
+            Lines::Exactly(lines) => Some(lines),
+            Lines::AsOthers => contenders.iter().find(is_alike).map(|first| first.printed),
+        };
+        if wanted != Some(contender.printed) {
+            return Err(format!(
+                "{title}: `{}` printed {} lines of {}, and {wanted:?} were expected",
+                contender.name,
+                contender.printed,
+                contender.share.name()
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+impl Contender {
+    fn add(&mut self, taken: Taken) {
+        self.wall.push(taken.wall.as_secs_f64());
+        self.processor.push(taken.processor.as_secs_f64());
+        self.peak.push(float(taken.peak_bytes));
+        self.printed = taken.lines;
+    }
+
+    /// Returns the median time, in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        self.wall.median()
+    }
+
+    /// Returns the median time for each byte that there is to read, in seconds.
+    pub(super) fn seconds_per_byte(&self) -> f64 {
+        self.wall.median() / self.bytes
+    }
+
+    /// Returns the most memory that it ever held, in bytes.
+    pub(super) fn peak_bytes(&self) -> f64 {
+        self.peak.most()
+    }
+
+    fn row(&self) -> Vec<String> {
+        let millis = |seconds: f64| number(seconds * 1e3);
+        vec![
+            // A bar would end the cell, quoted or not.
+            format!("`{}`", self.name.replace('|', "\\|")),
+            self.share.name().to_owned(),
+            millis(self.wall.median()),
+            millis(self.wall.least()),
+            millis(self.wall.most()),
+            millis(self.processor.median()),
+            number(self.bytes / self.wall.median() / 1e6),
+            number(self.peak_bytes() / MIB),
+            self.printed.to_string(),
+        ]
+    }
+}
+
+/// What the contenders came to.
+#[derive(Debug)]
+pub(super) struct Answers {
+    title: String,
+    contenders: Vec<Contender>,
+}
+
+impl Answers {
+    /// Finds a contender by how its name starts.
+    pub(super) fn of(&self, name: &str, share: Share) -> Option<&Contender> {
+        let mut own = self.contenders.iter();
+        own.find(|contender| contender.share == share && contender.name.starts_with(name))
+    }
+
+    /// Returns everything as a table.
+    pub(super) fn table(&self) -> Table {
+        Table {
+            title: self.title.clone(),
+            columns: COLUMNS.map(str::to_owned).into(),
+            rows: self.contenders.iter().map(Contender::row).collect(),
+        }
+    }
+}
+
+/// Turns a count into a number to calculate with.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(super) fn float(count: u64) -> f64 {
+    count as f64
+}
+
+const COLUMNS: [&str; 9] = [
+    "who",
+    "reads",
+    "ms",
+    "least",
+    "most",
+    "processor ms",
+    "MB/s",
+    "peak MiB",
+    "lines",
+];
+
+pub(super) const MIB: f64 = 1024.0 * 1024.0;

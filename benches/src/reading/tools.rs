@@ -1,0 +1,180 @@
+//! The programs that read: localtel's own, built anew, and its peers, found or installed.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench starts processes and looks for them"
+)]
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Result;
+use crate::effort::Effort;
+
+/// A program that reads telemetry.
+#[derive(Debug)]
+pub(super) struct Tool {
+    /// Where it lies.
+    pub(super) program: String,
+    /// What it says its version is.
+    pub(super) version: String,
+}
+
+/// A program that localtel is measured against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    Jq,
+    Jaq,
+    Ripgrep,
+    Hl,
+}
+
+impl Peer {
+    pub(super) const ALL: [Self; 4] = [Self::Jq, Self::Jaq, Self::Ripgrep, Self::Hl];
+
+    /// Returns the name of the program.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Jq => "jq",
+            Self::Jaq => "jaq",
+            Self::Ripgrep => "rg",
+            Self::Hl => "hl",
+        }
+    }
+
+    /// Returns what cargo calls it, where cargo has it. The crate `hl` is another program.
+    fn crate_name(self) -> Option<&'static str> {
+        match self {
+            Self::Jaq => Some("jaq"),
+            Self::Ripgrep => Some("ripgrep"),
+            Self::Jq | Self::Hl => None,
+        }
+    }
+
+    /// Returns words with which only the right program says its version.
+    fn probe(self) -> &'static [&'static str] {
+        match self {
+            Self::Hl => &["--config", "-", "-P", "--version"],
+            Self::Jq | Self::Jaq | Self::Ripgrep => &["--version"],
+        }
+    }
+
+    /// Finds the program, or installs it if the effort allows it.
+    fn find(self, effort: Effort) -> Result<Option<Tool>> {
+        let home = target()?.join("tools");
+        if let Some(tool) = self.find_in(&home) {
+            return Ok(Some(tool));
+        }
+        if let (Effort::Full, Some(name)) = (effort, self.crate_name()) {
+            let root = home.as_os_str();
+            let arguments = ["install", "--locked", "--root"].map(OsString::from);
+            let installed = Command::new(cargo())
+                .args(arguments)
+                .arg(root)
+                .arg(name)
+                .stdout(Stdio::null())
+                .status()?;
+            if installed.success() {
+                return Ok(self.find_in(&home));
+            }
+        }
+        Ok(None)
+    }
+
+    fn find_in(self, home: &Path) -> Option<Tool> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let places = env::split_paths(&path).chain([home.join("bin")]);
+        places
+            .map(|place| place.join(self.name()))
+            .filter(|program| program.is_file())
+            .find_map(|program| probe(&program, self.probe()))
+    }
+}
+
+/// The programs that are here.
+#[derive(Debug)]
+pub(super) struct Tools {
+    /// The program that is measured.
+    pub(super) localtel: Tool,
+    peers: Vec<(Peer, Option<Tool>)>,
+}
+
+impl Tools {
+    /// Builds localtel and finds the others.
+    pub(super) fn gather(effort: Effort) -> Result<Self> {
+        let find = |peer: Peer| Ok((peer, peer.find(effort)?));
+        Ok(Self {
+            localtel: build()?,
+            peers: Peer::ALL.into_iter().map(find).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Returns a peer, if it is here.
+    pub(super) fn peer(&self, wanted: Peer) -> Option<&Tool> {
+        let found = self.peers.iter().find(|(peer, _)| *peer == wanted);
+        found.and_then(|(_, tool)| tool.as_ref())
+    }
+
+    /// Says in Markdown which programs in which versions were measured, and which are missing.
+    pub(super) fn about(&self) -> String {
+        let mut versions = vec![self.localtel.version.clone()];
+        let mut missing = Vec::new();
+        for (peer, tool) in &self.peers {
+            match tool {
+                Some(tool) => versions.push(tool.version.clone()),
+                None => missing.push(format!("`{}`", peer.name())),
+            }
+        }
+        let versions = format!("Measured: {}.", versions.join(", "));
+        if missing.is_empty() {
+            versions
+        } else {
+            let missing = missing.join(", ");
+            format!("{versions} Left out, for they were not found: {missing}.")
+        }
+    }
+}
+
+/// Builds the program as it is installed, beside this one.
+fn build() -> Result<Tool> {
+    let target = target()?;
+    let built = Command::new(cargo())
+        .args(["build", "--release", "--quiet", "--bin", "localtel"])
+        .args(["--manifest-path", MANIFEST])
+        .arg("--target-dir")
+        .arg(&target)
+        .status()?;
+    if !built.success() {
+        return Err("localtel could not be built".into());
+    }
+    let program = target.join("release").join("localtel");
+    probe(&program, &["--version"]).ok_or_else(|| "localtel does not run".into())
+}
+
+/// Returns the program if it says its version.
+fn probe(program: &Path, words: &[&str]) -> Option<Tool> {
+    let said = Command::new(program).args(words).output().ok()?;
+    let text = String::from_utf8(said.stdout).ok()?;
+    let version = text.lines().next().filter(|_| said.status.success())?;
+    Some(Tool {
+        program: program.to_str()?.to_owned(),
+        version: version.trim().to_owned(),
+    })
+}
+
+fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Returns where cargo puts what it builds: this program lies in a profile's directory in there.
+pub(super) fn target() -> Result<PathBuf> {
+    let own = env::current_exe()?;
+    let target = own.ancestors().nth(2);
+    target
+        .map(Path::to_owned)
+        .ok_or_else(|| "this program lies nowhere".into())
+}
+
+/// localtel's own manifest.
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
