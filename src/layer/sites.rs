@@ -46,7 +46,8 @@ impl Sites {
     }
 }
 
-/// The call sites that a thread has met.
+/// The call sites that a thread has met. The place of one follows from the address of its metadata, which never
+/// moves; where two share a place the table doubles, up to a size at which they take turns.
 #[derive(Debug)]
 pub(super) struct KnownSites(Vec<Option<KnownSite>>);
 
@@ -54,7 +55,7 @@ pub(super) struct KnownSites(Vec<Option<KnownSite>>);
 #[derive(Debug)]
 struct KnownSite {
     layer: LayerId,
-    callsite: Identifier,
+    metadata: &'static Metadata<'static>,
     site: Arc<Site>,
     /// The last message from there.
     message: Clean,
@@ -66,40 +67,79 @@ impl KnownSites {
         Self(Vec::new())
     }
 
-    /// Returns what was prepared for a call site under the policy in force, and its last message. Its place follows from the
-    /// address of its metadata, which never moves; two that share a place take turns.
+    /// Returns what was prepared for a call site under the policy in force, and its last message.
     pub(super) fn find(
         &mut self,
         layer: &RecordLayer,
         metadata: &'static Metadata<'static>,
     ) -> Option<(&Arc<Site>, &mut Clean)> {
-        if self.0.is_empty() {
-            self.0.resize_with(KNOWN_SITES, || None);
-        }
-        let callsite = metadata.callsite();
         let generation = layer.generation();
-        // Metadata is aligned to 8 bytes.
-        let place = (std::ptr::from_ref(metadata).addr() >> 3) % KNOWN_SITES;
-        let place = self.0.get_mut(place)?;
-        if !matches!(place, Some(known) if known.is(layer.id, &callsite, generation)) {
-            *place = Some(KnownSite {
-                layer: layer.id,
-                callsite,
-                site: layer.site(metadata)?,
-                message: Clean::new(),
-            });
+        let is_known = self
+            .place(metadata)
+            .and_then(|place| place.as_ref())
+            .is_some_and(|known| known.is(layer.id, metadata, generation));
+        if !is_known {
+            self.learn(layer, metadata)?;
         }
-        place
-            .as_mut()
-            .map(|known| (&known.site, &mut known.message))
+        let known = self.place(metadata)?.as_mut()?;
+        Some((&known.site, &mut known.message))
+    }
+
+    fn learn(&mut self, layer: &RecordLayer, metadata: &'static Metadata<'static>) -> Option<()> {
+        let site = layer.site(metadata)?;
+        let is_taken = |place: Option<&mut Option<KnownSite>>| match place {
+            Some(Some(known)) => !std::ptr::eq(known.metadata, metadata),
+            Some(None) => false,
+            None => true,
+        };
+        while self.0.len() < KNOWN_SITES_MAX && is_taken(self.place(metadata)) {
+            self.grow();
+        }
+        *self.place(metadata)? = Some(KnownSite {
+            layer: layer.id,
+            metadata,
+            site,
+            message: Clean::new(),
+        });
+        Some(())
+    }
+
+    fn grow(&mut self) {
+        let places = (self.0.len() * 2).max(KNOWN_SITES_LEAST);
+        let before = std::mem::take(&mut self.0);
+        self.0.resize_with(places, || None);
+        for known in before.into_iter().flatten() {
+            if let Some(place) = self.place(known.metadata) {
+                *place = Some(known);
+            }
+        }
+    }
+
+    fn place(&mut self, metadata: &'static Metadata<'static>) -> Option<&mut Option<KnownSite>> {
+        // Metadata is aligned to 8 bytes.
+        let address = std::ptr::from_ref(metadata).addr() >> 3;
+        // Their number is a power of two; where there is none yet, there is no place.
+        let place = address & self.0.len().wrapping_sub(1);
+        self.0.get_mut(place)
     }
 }
 
 impl KnownSite {
-    fn is(&self, layer: LayerId, callsite: &Identifier, generation: Generation) -> bool {
-        self.layer == layer && self.callsite == *callsite && self.site.generation() == generation
+    fn is(
+        &self,
+        layer: LayerId,
+        metadata: &'static Metadata<'static>,
+        generation: Generation,
+    ) -> bool {
+        self.layer == layer
+            && std::ptr::eq(self.metadata, metadata)
+            && self.site.generation() == generation
     }
 }
 
-/// How many call sites a thread remembers: 128 × (56 + 128) bytes = 23 KiB at most.
-const KNOWN_SITES: usize = 128;
+/// How many call sites a thread remembers at first: 128 × 48 bytes = 6 KiB.
+const KNOWN_SITES_LEAST: usize = 128;
+
+/// How many places a thread has for call sites at most: 8192 × 48 bytes = 384 KiB, and as many messages of up
+/// to 128 bytes, in a thread that has met thousands of call sites.
+const KNOWN_SITES_MAX: usize = 8192;
