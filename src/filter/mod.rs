@@ -92,6 +92,12 @@ impl Filter {
         self
     }
 
+    /// Returns the earliest time of the records that it keeps, where it was given one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn earliest(&self) -> Option<OffsetDateTime> {
+        self.since
+    }
+
     /// Keeps only records of that time or earlier.
     #[must_use]
     pub fn until(mut self, until: OffsetDateTime) -> Self {

@@ -3,7 +3,7 @@
 //! grows to the longest line. Files are read, never mapped, because others may cut them meanwhile.
 //!
 //! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows lines,
-//! `walk` segments, `follow` waits for more, `reverse` goes backwards.
+//! `walk` segments, `follow` waits for more, `reverse` goes backwards, `since` knows what may be passed over.
 //!
 //! What is damaged is decided as follows.
 //! * A line that is no record, and each run of NULs, is one item of [`Damage`]. A blank line holds nothing
@@ -17,6 +17,7 @@ mod damage;
 mod follow;
 mod reverse;
 mod scanner;
+mod since;
 #[cfg(test)]
 #[expect(
     clippy::string_slice,
@@ -27,6 +28,8 @@ mod tests;
 mod walk;
 
 use std::path::Path;
+
+use time::OffsetDateTime;
 
 pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 pub use follow::Follower;
@@ -142,6 +145,18 @@ impl Reader {
             last,
             state: State::Reading,
         })
+    }
+
+    /// Passes over what is known to hold no record of that time or later, without reading it; what is opened
+    /// already is read on.
+    ///
+    /// It is known from what the writers of the data say in it, and holds whatever clocks did: no record of that
+    /// time or later is passed over. Others are not all passed over, so a [`Filter`](crate::Filter) is still
+    /// needed. Damage inside what is passed over is not told; that segments are lost is.
+    #[must_use]
+    pub fn since(mut self, since: OffsetDateTime) -> Self {
+        self.walk.pass_over_before(since);
+        self
     }
 
     /// Returns the next item, or nothing at the end.

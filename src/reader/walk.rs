@@ -7,8 +7,12 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 
+use time::OffsetDateTime;
+
 use super::damage::{Damage, DamageKind, Notice, Position, SegmentRange};
+use super::reverse::count_newlines;
 use super::scanner::{Scanner, Step};
+use super::since::{is_older, start_in};
 use crate::error::Result;
 use crate::store;
 use crate::store::disk::{Directory, Facts};
@@ -65,6 +69,8 @@ pub(super) struct Walk {
     resume: Option<Position>,
     /// The last segment to read; those above it came later.
     last: Option<SegmentNumber>,
+    /// What is known to be older is passed over.
+    since: Option<OffsetDateTime>,
     /// The directory that took the place of this one.
     successor: Option<Directory>,
     queue: VecDeque<Event>,
@@ -81,6 +87,7 @@ impl Walk {
             began,
             resume: None,
             last,
+            since: None,
             successor: None,
             queue: VecDeque::new(),
         }
@@ -110,6 +117,11 @@ impl Walk {
     /// Moves the bound.
     pub(super) fn read_up_to(&mut self, last: SegmentNumber) {
         self.last = Some(last);
+    }
+
+    /// Passes over what is known to be older.
+    pub(super) fn pass_over_before(&mut self, since: OffsetDateTime) {
+        self.since = Some(since);
     }
 
     /// Lifts the bound: what comes later is read as well.
@@ -239,14 +251,11 @@ impl Walk {
     /// Goes to the next segment that exists, and tells whether there is something new to look at.
     fn advance(&mut self) -> Result<bool> {
         let numbers = store::numbers(&self.directory)?;
-        let first = self
-            .passed
-            .map_or(SegmentNumber::FIRST, SegmentNumber::next);
-        let next = numbers
-            .iter()
-            .copied()
-            .find(|number| *number >= first && self.last.is_none_or(|last| *number <= last));
+        let (first, next) = self.pass_older(&numbers);
         let Some(next) = next else {
+            if !self.queue.is_empty() {
+                return Ok(true);
+            }
             let Some(successor) = self.successor.take() else {
                 return Ok(false);
             };
@@ -265,11 +274,12 @@ impl Walk {
         // The floor is looked at after the names: it moves before a segment is removed.
         self.report_gap(first, next);
         let start = match self.resume.take() {
-            Some(position) if position.segment == next => position,
-            Some(_) | None => Position::start_of(next),
+            Some(position) if position.segment == next => Some(position),
+            Some(_) | None => None,
         };
         match opened {
             Opened::File(file) => {
+                let start = start.unwrap_or_else(|| self.start_in(&file, next));
                 self.open = Some(Open {
                     number: next,
                     file,
@@ -290,8 +300,49 @@ impl Walk {
         Ok(true)
     }
 
+    /// Finds the next segment to look at, and the lowest number that it could have had. Segments that are
+    /// known to be older are passed over, each for the price of looking at one line.
+    fn pass_older(&mut self, numbers: &[SegmentNumber]) -> (SegmentNumber, Option<SegmentNumber>) {
+        loop {
+            let first = self
+                .passed
+                .map_or(SegmentNumber::FIRST, SegmentNumber::next);
+            let place = numbers.partition_point(|number| *number < first);
+            let next = numbers.get(place).copied();
+            let next = next.filter(|next| self.last.is_none_or(|last| *next <= last));
+            let Some((number, since)) = next.zip(self.since) else {
+                return (first, next);
+            };
+            let is_asked_for = self.resume.is_some_and(|start| start.segment == number);
+            if is_asked_for || !is_older(&self.directory, number, since) {
+                return (first, next);
+            }
+            self.report_gap(first, number);
+            self.passed = Some(number);
+        }
+    }
+
+    /// Returns where to start in a segment.
+    fn start_in(&self, file: &File, number: SegmentNumber) -> Position {
+        let start = Position::start_of(number);
+        let byte = self
+            .since
+            .map_or(0, |since| start_in(&self.directory, file, since));
+        match count_newlines(file, 0, byte) {
+            Ok(newlines) => Position {
+                byte,
+                line: start.line + newlines,
+                ..start
+            },
+            Err(_) => start,
+        }
+    }
+
     /// Reports what should stand between two segments and does not.
     fn report_gap(&mut self, first: SegmentNumber, next: SegmentNumber) {
+        if first == next {
+            return;
+        }
         let floor = Extent::peek(&self.directory).map(|extent| extent.floor);
         let gap = Gap::between(first, next, floor);
         let removed = gap.removed.and_then(|segments| self.news_of(segments));

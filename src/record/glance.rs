@@ -174,6 +174,12 @@ impl<'a> Glance<'a> {
     }
 }
 
+/// Tells whether a text is a time as we write it.
+pub(super) fn is_timestamp(text: &str) -> bool {
+    let mut cursor = Cursor::new(text);
+    cursor.timestamp().is_some() && cursor.is_at_end()
+}
+
 /// A place in a text that is read as JSON without spaces.
 #[derive(Debug, Clone, Copy)]
 struct Cursor<'a> {

@@ -2,6 +2,7 @@
 //! how a line is written is `encode`'s, where lines lie is `reader`'s and `store`'s.
 
 pub(crate) mod glance;
+mod line_time;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+pub(crate) use self::line_time::LineTime;
 use crate::error::Error;
 
 /// The target of the records that localtel itself writes.

@@ -61,10 +61,13 @@ fn offer(recorder: &Recorder, event: &str) -> Offer {
     encode_loose(&mut frame, (&Limits::default()).into(), micros, &loose);
     // A pause before it, as a fork makes one.
     std::thread::sleep(Duration::from_micros(FORK_MICROS_LEAST));
+    offer_frame(recorder, &frame, clock::micros_since_epoch())
+}
+
+/// Offers a frame made at `micros` under the policy that is in force.
+pub(crate) fn offer_frame(recorder: &Recorder, frame: &[u8], micros: i64) -> Offer {
     let generation = recorder.root.shared.settings.watch.policy().generation();
-    recorder
-        .offer(&frame, clock::micros_since_epoch(), generation)
-        .unwrap()
+    recorder.offer(frame, micros, generation).unwrap()
 }
 
 fn records(path: &std::path::Path) -> Vec<Record> {
@@ -275,3 +278,54 @@ fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_fir
         "the child keeps what its parent had"
     );
 }
+
+#[test]
+fn a_program_that_records_once_reads_nothing_back() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let once = || {
+        let recorder = Recorder::start(settings(&path, Delivery::Inline));
+        // It would not keep the record from being written, but it would be counted.
+        faults(&recorder).plan(0, Fault::Named("read back", EIO));
+        assert_eq!(offer(&recorder, "once"), Offer::Recorded);
+        recorder.close(&Properties::default(), soon());
+        faults_reached(&recorder)
+    };
+    assert_eq!([once(), once(), once()], [0, 0, 0]);
+    // Of some that together pass what in earnest is a MiB, one does, and so bounds what a reader reads.
+    let reached: usize = (0..12).map(|_| once()).sum();
+    assert!((1..=3).contains(&reached), "{reached}");
+}
+
+#[test]
+fn what_cannot_be_read_back_is_not_said_and_hinders_nothing() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let start = || {
+        let mut settings = settings(&path, Delivery::Inline);
+        settings.limits.segment_bytes_max = 4000;
+        Recorder::start(settings)
+    };
+    let first = start();
+    for _ in 0..10 {
+        assert_eq!(offer(&first, "first"), Offer::Recorded);
+    }
+    drop(first);
+    let second = start();
+    faults(&second).plan(0, Fault::Named("read back", EIO));
+    for _ in 0..40 {
+        assert_eq!(offer(&second, "second"), Offer::Recorded);
+    }
+    drop(second);
+    let sessions = records(&path)
+        .into_iter()
+        .filter(|record| record.event.as_deref() == Some("session"));
+    let says: Vec<bool> = sessions
+        .map(|record| record.properties.get("latest").is_some())
+        .collect();
+    // The third begins what comes after a segment that others had begun, the fourth after its own.
+    assert_eq!(says.get(..4), Some(&[false, false, false, true][..]));
+}
+
+/// The error number of a failing disk.
+const EIO: i32 = 5;

@@ -13,7 +13,8 @@ use super::{Counts, Durability, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose, push_number};
 use crate::error::{Error, Result};
-use crate::record::{Level, OWN_TARGET, Properties, timestamp_of};
+use crate::record::{Level, LineTime, OWN_TARGET, Properties, timestamp_of};
+use crate::store::latest::Latest;
 use crate::store::{Appended, Place, Store};
 use crate::watch::{Change, Watch};
 
@@ -34,6 +35,8 @@ struct Pending {
     frames: Vec<u8>,
     cursor: usize,
     batch: Vec<u8>,
+    /// The latest time in the batch.
+    batch_latest: Option<LineTime>,
 }
 
 /// One process recording.
@@ -67,6 +70,15 @@ enum Opening {
     Session,
 }
 
+/// How a batch ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// With staged lines.
+    Lines,
+    /// With the session's announcement once more, for what it says of the lines before it.
+    Session,
+}
+
 impl Writer {
     /// Returns a writer with a new session. Nothing is touched before the first batch.
     pub(super) fn new(settings: Arc<Settings>) -> Self {
@@ -87,6 +99,7 @@ impl Writer {
                 frames,
                 cursor: 0,
                 batch,
+                batch_latest: None,
             },
         }
     }
@@ -136,8 +149,8 @@ impl Writer {
             Some(_) => Opening::Lines,
             None => Opening::Session,
         };
-        let mut taken = pending.render(opening);
-        let turn = match self.store.begin(pending.batch.len(), now, deadline) {
+        let mut taken = pending.render(opening, None);
+        let mut turn = match self.store.begin(pending.batch.len(), now, deadline) {
             Ok(turn) => turn,
             Err(error) => {
                 return Settled {
@@ -148,15 +161,26 @@ impl Writer {
             }
         };
         let place = turn.place();
-        if opening == Opening::Lines && place != pending.session.announced {
+        let is_new_place = opening == Opening::Lines && place != pending.session.announced;
+        if is_new_place {
             opening = Opening::Session;
-            taken = pending.render(opening);
         }
-        let (bytes, failure) = match turn.append(&pending.batch) {
+        let latest = turn.latest_due(pending.batch.len());
+        let mut closing = Closing::Lines;
+        match (opening, latest) {
+            (Opening::Session, Some(_)) => taken = pending.render(opening, latest),
+            (Opening::Session, None) if is_new_place => taken = pending.render(opening, None),
+            (Opening::Lines, Some(latest)) => {
+                closing = pending.announce_again(latest, taken, turn.room_bytes());
+            }
+            (Opening::Session | Opening::Lines, None) => {}
+        }
+        let batch_latest = Latest::from(pending.batch_latest);
+        let (bytes, failure) = match turn.append(&pending.batch, batch_latest) {
             Appended::All => (pending.batch.len(), None),
             Appended::Part { bytes, error } => (bytes, Some(error)),
         };
-        let frames = pending.settle(opening, place, bytes, taken);
+        let frames = pending.settle((opening, closing), place, bytes, taken);
         let sync_failure = match pending.settings.durability {
             Durability::EveryBatch => self.store.sync().err(),
             Durability::Os | Durability::Interval(_) => None,
@@ -192,16 +216,19 @@ impl Pending {
         self.cursor = 0;
     }
 
-    /// Numbers as many whole frames as fit into one batch, and returns how many that are.
-    fn render(&mut self, opening: Opening) -> usize {
+    /// Numbers as many whole frames as fit into one batch, and returns how many that are. `latest` is what an
+    /// announcement says of the lines before it.
+    fn render(&mut self, opening: Opening, latest: Option<LineTime>) -> usize {
         let Self {
             settings,
             session,
             frames,
             cursor,
             batch,
+            batch_latest,
         } = self;
         batch.clear();
+        *batch_latest = None;
         let mut seq = session.seq_next;
         if opening == Opening::Session {
             // It comes first, also by its time.
@@ -209,8 +236,9 @@ impl Pending {
                 .and_then(|(_, line, _)| micros_of(line))
                 .unwrap_or_else(clock::micros_since_epoch);
             let mut frame = Vec::new();
-            encode_session(settings, session, micros, &mut frame);
+            encode_session(settings, session, (micros, latest), &mut frame);
             if let Some((header, line, _)) = FrameHeader::split_first(&frame) {
+                *batch_latest = LineTime::of_own_line(line);
                 session.push_numbered(batch, header, line, seq);
                 seq += 1;
             }
@@ -224,6 +252,7 @@ impl Pending {
                 break;
             }
             session.push_numbered(batch, header, line, seq);
+            *batch_latest = (*batch_latest).max(LineTime::of_own_line(line));
             seq += 1;
             taken += 1;
             frames = rest;
@@ -231,16 +260,39 @@ impl Pending {
         taken
     }
 
+    /// Ends a batch of so many lines with the session's announcement, if there is room for it.
+    fn announce_again(&mut self, latest: LineTime, lines: usize, room_bytes: u64) -> Closing {
+        let latest = self.batch_latest.max(Some(latest));
+        let micros = clock::micros_since_epoch();
+        let mut frame = Vec::new();
+        encode_session(&self.settings, &self.session, (micros, latest), &mut frame);
+        let Some((header, line, _)) = FrameHeader::split_first(&frame) else {
+            return Closing::Lines;
+        };
+        let bytes = self.batch.len();
+        let seq = self.session.seq_next + lines as u64;
+        self.session
+            .push_numbered(&mut self.batch, header, line, seq);
+        if self.batch.len() as u64 > room_bytes {
+            self.batch.truncate(bytes);
+            return Closing::Lines;
+        }
+        self.batch_latest = latest.max(LineTime::of_own_line(line));
+        Closing::Session
+    }
+
     /// Moves cursor and number past what got into the segment, and returns how many frames that is.
     fn settle(
         &mut self,
-        opening: Opening,
+        (opening, closing): (Opening, Closing),
         place: Option<Place>,
         bytes: usize,
         taken: usize,
     ) -> u64 {
         let lines = if bytes == self.batch.len() {
-            taken + usize::from(opening == Opening::Session)
+            taken
+                + usize::from(opening == Opening::Session)
+                + usize::from(closing == Closing::Session)
         } else {
             self.batch
                 .get(..bytes)
@@ -258,6 +310,7 @@ impl Pending {
                 lines.saturating_sub(1)
             }
         };
+        let frames = frames.min(taken);
         for _ in 0..frames {
             if let Some((header, _, _)) = FrameHeader::split_first(self.frames_left()) {
                 self.cursor += FrameHeader::BYTES + header.line_bytes;
@@ -329,8 +382,14 @@ pub(super) fn encode_dropped(settings: &Settings, count: u64, reason: &str, out:
     encode_own(settings, Level::Warn, "dropped", &properties, out);
 }
 
-/// Encodes the record with which a session begins its lines in a segment.
-fn encode_session(settings: &Settings, session: &Session, micros: i64, out: &mut Vec<u8>) {
+/// Encodes the record with which a session begins its lines in a segment, and which it repeats there now and
+/// then; `latest` is what it says of the lines before it.
+fn encode_session(
+    settings: &Settings,
+    session: &Session,
+    (micros, latest): (i64, Option<LineTime>),
+    out: &mut Vec<u8>,
+) {
     let mut properties = Properties::default();
     if let Some(installation) = session.installation {
         properties.set("installation", installation.to_string());
@@ -347,6 +406,10 @@ fn encode_session(settings: &Settings, session: &Session, micros: i64, out: &mut
     properties.set("os", std::env::consts::OS);
     properties.set("arch", std::env::consts::ARCH);
     properties.set("resumed", session.announced.is_some());
+    // A reader looks for it at the end.
+    if let Some(latest) = latest {
+        properties.set("latest", latest.as_str());
+    }
     encode_own_at(settings, (Level::Info, "session"), &properties, micros, out);
 }
 

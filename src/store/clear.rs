@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 
 use super::head::Held;
+use super::latest::Latest;
 use super::limits::Limits;
 use super::segment::SegmentNumber;
 use super::{Removed, Store, list};
@@ -40,7 +41,8 @@ pub(crate) fn clear(
     } else {
         let size = store.settle(&directory, found.extent.head, now)?;
         if size != Some(0) {
-            store.rotate(held, found, now)?;
+            // All that could be said of the segment before goes with it.
+            store.rotate(held, found, Latest::Unknown, now)?;
             found = store.find(held)?;
         }
         found.extent.head

@@ -7,6 +7,7 @@ use std::io;
 use time::OffsetDateTime;
 
 use super::disk::{self, Directory};
+use super::latest::{Latest, open_regular, read_back};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
 use super::{
@@ -122,6 +123,8 @@ impl Store {
             started,
             condition: Condition::Sound,
             cuts: 0,
+            latest: Latest::Unknown,
+            latest_before: Latest::Unknown,
         });
         Ok(Some(facts.bytes))
     }
@@ -136,11 +139,13 @@ impl Store {
         size > 0 && (is_full || is_old || active.condition == Condition::InDoubt)
     }
 
-    /// Makes the next segment the head and returns its size.
+    /// Makes the next segment the head and returns its size; `latest` is how late the lines of the head before
+    /// it are.
     pub(super) fn rotate(
         &mut self,
         held: Held<'_>,
         found: Found,
+        latest: Latest,
         now: OffsetDateTime,
     ) -> Result<u64> {
         let Held { directory, locked } = held;
@@ -194,8 +199,37 @@ impl Store {
             started,
             condition,
             cuts: 0,
+            latest: Latest::Unknown,
+            // It is said of the segment one number lower, and that must be the one that was looked at.
+            latest_before: if number == found.extent.head.next() {
+                latest
+            } else {
+                Latest::Unknown
+            },
         });
         Ok(facts.bytes)
+    }
+
+    /// Finds how late the lines of the head are: as this writer knows it where nobody else wrote, else by
+    /// reading back. `bytes` is the size of a head that it holds open.
+    pub(super) fn latest_of_head(
+        &self,
+        directory: &Directory,
+        head: SegmentNumber,
+        bytes: Option<u64>,
+    ) -> Latest {
+        match (&self.active, bytes) {
+            (Some(active), Some(bytes))
+                if active.bytes == bytes && active.latest != Latest::Unknown =>
+            {
+                active.latest
+            }
+            (Some(active), Some(bytes)) => read_back(directory, &active.file, bytes),
+            (None, _) | (_, None) => match open_regular(directory, head) {
+                Ok((file, bytes)) => read_back(directory, &file, bytes),
+                Err(_) => Latest::Unknown,
+            },
+        }
     }
 
     /// Makes what this writer appended to a segment survive a power cut, where that was asked for: no later

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::faults::Fault;
+use super::latest::Latest;
 use super::limits::Limits;
 use super::segment::SegmentNumber;
 use super::{Appended, Store, clear, list};
@@ -52,7 +53,7 @@ fn append(
     let Ok(turn) = store.begin(batch.len(), now, soon()) else {
         return (Vec::new(), false);
     };
-    match turn.append(&batch) {
+    match turn.append(&batch, Latest::Unknown) {
         Appended::All => (ids.collect(), true),
         Appended::Part { bytes, error: _ } => {
             let whole = batch[..bytes]
@@ -279,7 +280,10 @@ fn segments_beyond_their_age_are_removed_at_the_next_rotation() {
         let turn = store
             .begin(batch.len(), at(days * day + 5 * days), soon())
             .unwrap();
-        assert!(matches!(turn.append(&batch), Appended::All));
+        assert!(matches!(
+            turn.append(&batch, Latest::Unknown),
+            Appended::All
+        ));
     }
     assert_eq!(segments(&path), [1, 2, 3]);
     append(&mut store, 3..4, at(93 * day));
@@ -305,7 +309,10 @@ fn a_first_line_that_cannot_be_read_or_lies_ahead_does_not_keep_older_segments()
         let turn = store
             .begin(batch.len(), at(days * day + 5 * days), soon())
             .unwrap();
-        assert!(matches!(turn.append(&batch), Appended::All));
+        assert!(matches!(
+            turn.append(&batch, Latest::Unknown),
+            Appended::All
+        ));
     }
     assert_eq!(segments(&path), [1, 2, 3, 4, 5]);
     append(&mut store, 5..6, at(95 * day));

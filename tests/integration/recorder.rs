@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use localtel::{Builder, Delivery, Draft, Durability, Limits, Offer, Overflow, WhenUndecided};
 use serde_json::{Value, json};
 
-use crate::support::{Place, check_sessions, dispatch, eventually, log, numbers_in};
+use crate::support::{Place, check_latest, check_sessions, dispatch, eventually, log, numbers_in};
 
 /// Holds a directory's lock as a stopped process would.
 pub(crate) struct Stall(File);
@@ -384,6 +384,31 @@ fn a_segment_cut_to_nothing_begins_with_a_session_record_again() {
     assert_eq!(values[0]["properties"]["resumed"], true);
     assert_eq!(place.own("session").len(), 1);
     assert_eq!(place.events().len(), 10);
+}
+
+#[test]
+fn segments_and_each_mib_of_them_say_how_late_the_lines_before_are() {
+    let place = Place::new();
+    let (one, two) = (place.builder(), place.builder().delivery(Delivery::Inline));
+    let handles = [one, two].map(|builder| builder.try_open().unwrap());
+    let dispatches = handles.each_ref().map(dispatch);
+    std::thread::scope(|scope| {
+        for dispatch in &dispatches {
+            scope.spawn(|| log(dispatch, 3500));
+        }
+    });
+    drop(handles);
+    // Of some 4 MiB one segment, passed by two that do not know what the other wrote.
+    assert!(check_latest(&place.path()) >= 3);
+
+    let place = Place::new();
+    let limits = Limits::default().segment_bytes(64 * 1024);
+    let telemetry = place.builder().limits(limits).try_open().unwrap();
+    log(&dispatch(&telemetry), 2000);
+    drop(telemetry);
+    let segments = crate::support::segments_in(&place.path()).len();
+    assert!(segments > 5);
+    assert_eq!(check_latest(&place.path()), segments - 1);
 }
 
 #[test]

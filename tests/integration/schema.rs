@@ -162,6 +162,13 @@ fn the_records_of_localtel_have_their_properties_and_no_others() {
     let lost = json!({"count": 1, "reason": "no room"});
     let allowed = json!({"state": "enabled", "decided_by": "the stored choice"});
     let updated = changed(&session(), "/properties/update", Some(json!("1.3.0")));
+    let time = json!("2026-11-21T08:15:30.123456Z");
+    let told = changed(&session(), "/properties/latest", Some(time));
+    refuses(
+        &told,
+        "/properties/latest",
+        Some(json!("2026-11-21T08:15:30Z")),
+    );
     let counted = json!({
         "recorded": 1, "dropped": 0, "refused": 0, "failed": 0,
         "counters": {"queries": [{"command": "find", "count": 12}]}, "errors": {"40001": 1},
@@ -170,6 +177,7 @@ fn the_records_of_localtel_have_their_properties_and_no_others() {
     let all = [
         (session(), &["installation", "version"] as &[&str]),
         (updated, &["installation", "version", "update"]),
+        (told, &["installation", "version", "latest"]),
         (own("session.end", "INFO", &count), &[]),
         (
             own("session.end", "INFO", &counted),

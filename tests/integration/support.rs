@@ -12,10 +12,13 @@ use localtel::{Builder, Properties, Record, Telemetry, WhenUndecided};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tracing::{Dispatch, info};
 use tracing_subscriber::prelude::*;
 
-/// A telemetry directory of one test. When it goes, whatever lines are left in it are held against the schema.
+/// A telemetry directory of one test. When it goes, whatever lines are left in it are held against the schema,
+/// and what they say of each other's times is held against these.
 pub(crate) struct Place {
     root: TempDir,
     damage: Damage,
@@ -213,6 +216,7 @@ fn check_all_below(path: &Path, damage: Damage) {
     let Ok(entries) = std::fs::read_dir(path) else {
         return;
     };
+    check_latest(path);
     for path in entries.map(|entry| entry.unwrap().path()) {
         let Ok(kind) = path.symlink_metadata() else {
             continue;
@@ -224,6 +228,53 @@ fn check_all_below(path: &Path, damage: Damage) {
             check_lines(String::from_utf8_lossy(&bytes).lines(), damage);
         }
     }
+}
+
+/// Checks that no record is later than what a session record behind it says. Returns how many say something.
+pub(crate) fn check_latest(path: &Path) -> usize {
+    let mut said = 0;
+    // The segment before: its number, and the latest time in it.
+    let mut before: Option<(u64, Option<OffsetDateTime>)> = None;
+    for (segment, number) in segments_in(path).into_iter().zip(numbers_in(path)) {
+        let Ok(bytes) = std::fs::read(&segment) else {
+            continue;
+        };
+        let mut latest = None;
+        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            let says = says_latest(line);
+            said += usize::from(says.is_some());
+            let bound = match before {
+                _ if index > 0 => latest,
+                Some((below, latest)) if below + 1 == number => latest,
+                Some(_) | None => None,
+            };
+            if let (Some(says), Some(bound)) = (says, bound) {
+                let place = format!("{}:{}", segment.display(), index + 1);
+                assert!(bound <= says, "{place}: {bound} is later than {says}");
+            }
+            latest = latest.max(time_of(line));
+        }
+        before = Some((number, latest));
+    }
+    said
+}
+
+/// What a line says as `latest`, if it is a session record of localtel.
+fn says_latest(line: &[u8]) -> Option<OffsetDateTime> {
+    let text = std::str::from_utf8(line).ok()?;
+    let record = text.contains("\"latest\"").then(|| Record::parse(line))?;
+    let record = record.ok().filter(Record::is_own)?;
+    let latest = record.properties.get("latest")?.as_str()?;
+    let is_session = record.event.as_deref() == Some("session");
+    is_session.then(|| OffsetDateTime::parse(latest, &Rfc3339).unwrap())
+}
+
+/// The time of a line, if it is a record. What is written as we write it is not taken apart: there are many.
+fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
+    let text = line.strip_prefix(b"{\"timestamp\":\"".as_slice());
+    let text = text.and_then(|rest| std::str::from_utf8(rest.get(..27)?).ok());
+    let time = text.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    time.or_else(|| Some(Record::parse(line).ok()?.timestamp))
 }
 
 /// Tells whether a path has the name of a segment.

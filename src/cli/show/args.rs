@@ -20,7 +20,7 @@ pub(crate) struct ShowArgs {
     /// Show the last N records, or `all` [default: 1000 on a terminal, 10 with --follow, else all]
     #[arg(short = 'n', long, value_name = "N|all")]
     pub(crate) lines: Option<Lines>,
-    /// Show records of that time or later: 2026-11-21, 08:00, today, -2h
+    /// Show records of that time or later: 2026-11-21, 08:00, today, -2h; what is damaged before it, `doctor` finds
     #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Show records of that time or earlier

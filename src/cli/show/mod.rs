@@ -18,7 +18,7 @@ use super::screen::{Colour, Screen, Sink, Stop};
 use super::view::View;
 use crate::error::Result;
 use crate::filter::Filter;
-use crate::reader::{Follower, Item, Position, Reader};
+use crate::reader::{Follower, Item, Position, Reader, Reverse};
 use crate::record::Record;
 use crate::record::glance::Glance;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     args.check()?;
     let filter = args.filter(screen.now)?;
     // Opened before the pager is, so that a directory that is not there is said on the screen.
-    let reader = Reader::open(directory)?;
+    let reader = open(directory, &filter)?;
     let lines = args.lines_or_default(screen.sink);
     let start = start_of(args, directory, &filter, lines)?;
     let is_cut = matches!(start, Start::At(_));
@@ -118,6 +118,24 @@ enum Start {
     End,
 }
 
+/// Opens a directory; what is known to be older than the filter takes is passed over.
+fn open(directory: &Path, filter: &Filter) -> Result<Reader> {
+    let reader = Reader::open(directory)?;
+    Ok(match filter.earliest() {
+        Some(since) => reader.since(since),
+        None => reader,
+    })
+}
+
+/// Opens a directory to be read backwards, as far as the filter takes it.
+fn reverse(directory: &Path, filter: &Filter) -> Result<Reverse> {
+    let reverse = Reader::reverse(directory)?;
+    Ok(match filter.earliest() {
+        Some(since) => reverse.since(since),
+        None => reverse,
+    })
+}
+
 /// Finds where the last records that pass begin, from the end of the data.
 fn start_of(args: &ShowArgs, directory: &Path, filter: &Filter, lines: Lines) -> Result<Start> {
     let Lines::Last(count) = lines else {
@@ -127,7 +145,7 @@ fn start_of(args: &ShowArgs, directory: &Path, filter: &Filter, lines: Lines) ->
     if count == 0 || args.reverse || args.sort {
         return Ok(if count == 0 { Start::End } else { Start::First });
     }
-    let mut reverse = Reader::reverse(directory)?;
+    let mut reverse = reverse(directory, filter)?;
     let mut left = count;
     while let Some(item) = reverse.next_item() {
         let Item::Line(line) = item else { continue };
@@ -251,6 +269,11 @@ impl Show {
             Start::At(position) => reader.seek(position),
             Start::End => return Ok(()),
         }
+        // Only a reader that has begun knows how much it passes over.
+        match reader.next_item()? {
+            Some(item) => self.take(item, out)?,
+            None => return Ok(()),
+        }
         if reader.bytes_left()? >= SHARED_BYTES_LEAST {
             self.matched += crew::show(&mut reader, &self.judge, out, &mut self.unread)?;
             return Ok(());
@@ -266,7 +289,7 @@ impl Show {
         source: &Source<'_>,
         out: &mut dyn Write,
     ) -> std::result::Result<(), Stop> {
-        let mut reverse = Reader::reverse(source.directory)?;
+        let mut reverse = reverse(source.directory, &self.judge.filter)?;
         let is_enough = |matched: u64| match source.lines {
             Lines::All => false,
             Lines::Last(count) => matched >= count,

@@ -12,6 +12,7 @@ use super::*;
 use crate::store::limits::READ_LINE_BYTES_MAX;
 
 mod following;
+mod since;
 
 struct Place {
     home: TempDir,
@@ -66,6 +67,10 @@ impl Place {
             .open(self.segment(segment))
             .unwrap();
         file.write_all(bytes.as_ref()).unwrap();
+    }
+
+    fn bytes(&self, segment: u64) -> Vec<u8> {
+        fs::read(self.segment(segment)).unwrap()
     }
 
     fn cut(&self, segment: u64, bytes: u64) {

@@ -1,0 +1,37 @@
+//! What need not be read where only records of some time or later are wanted: what is proven to be older, by
+//! what the writers of the data said of it (`store::latest`). No proof means that it is read.
+
+use std::fs::File;
+
+use time::OffsetDateTime;
+
+use crate::store;
+use crate::store::disk::Directory;
+use crate::store::latest::{last_told, told_of};
+use crate::store::segment::SegmentNumber;
+
+/// Tells whether all records of a segment are known to be older. What is no file is not: that is told.
+pub(super) fn is_older(
+    directory: &Directory,
+    number: SegmentNumber,
+    since: OffsetDateTime,
+) -> bool {
+    let facts = directory.facts(&number.file_name());
+    let latest = || told_of(directory, number)?.to_moment();
+    facts.is_ok_and(|facts| facts.is_regular) && latest().is_some_and(|latest| latest < since)
+}
+
+/// Finds the last start of a line in a segment before which all records are known to be older.
+pub(super) fn start_in(directory: &Directory, file: &File, since: OffsetDateTime) -> u64 {
+    // It stands before whatever could say something, so the rest of the segment is left alone.
+    if store::first_timestamp(file).is_some_and(|first| first >= since) {
+        return 0;
+    }
+    let Ok(facts) = directory.facts_of(file) else {
+        return 0;
+    };
+    let told = last_told(directory, file, (0, facts.bytes), |latest| {
+        latest.to_moment().is_some_and(|latest| latest < since)
+    });
+    told.ok().flatten().map_or(0, |told| told.byte)
+}

@@ -1,0 +1,385 @@
+//! Passing over what is older: whatever writers, strangers and clocks did, no record that is wanted is missed,
+//! and what is said of lines is true.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::*;
+use crate::clock;
+use crate::encode::{Loose, Own, encode_loose};
+use crate::record::{Level, Properties};
+use crate::recorder::tests::{offer_frame, settings};
+use crate::recorder::{Delivery, Offer, Recorder};
+use crate::store::limits::Limits;
+
+/// The microseconds from which the times of these tests are counted: a little ahead, so that what localtel
+/// records by the real clock is before them.
+static START: LazyLock<i64> = LazyLock::new(|| clock::micros_since_epoch() + 60_000_000);
+
+fn micros(millis: i64) -> i64 {
+    *START + millis * 1000
+}
+
+fn moment(millis: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros(millis)) * 1000).unwrap()
+}
+
+fn recorder(place: &Place) -> Recorder {
+    let mut settings = settings(&place.path(), Delivery::Inline);
+    settings.limits = Limits {
+        segment_bytes_max: 16 * 1024,
+        ..Limits::default()
+    };
+    Recorder::start(settings)
+}
+
+/// Records an event of some 500 bytes with that time.
+fn record(recorder: &Recorder, millis: i64) {
+    let mut properties = Properties::default();
+    properties.set("text", "x".repeat(300));
+    let loose = Loose {
+        own: Own::Application,
+        level: Level::Info,
+        source: "testapp",
+        target: "testapp",
+        event: Some("e"),
+        message: None,
+        properties: &properties,
+        policy: None,
+    };
+    let mut frame = Vec::new();
+    let micros = micros(millis);
+    encode_loose(&mut frame, (&Limits::default()).into(), micros, &loose);
+    assert_eq!(offer_frame(recorder, &frame, micros), Offer::Recorded);
+}
+
+/// Where each record stands, with its time and line, and what else is told.
+type Seen = (Vec<(Position, OffsetDateTime, Vec<u8>)>, Vec<String>);
+
+fn sort(item: &Item<'_>, (records, told): &mut Seen) {
+    if let Item::Line(line) = item
+        && let Ok(record) = line.record()
+    {
+        records.push((line.position(), record.timestamp, line.bytes().to_vec()));
+    } else {
+        told.push(describe(item));
+    }
+}
+
+fn forwards(place: &Place, since: Option<OffsetDateTime>) -> Seen {
+    let mut reader = Reader::open(&place.path()).unwrap();
+    if let Some(since) = since {
+        reader = reader.since(since);
+    }
+    let mut seen = Seen::default();
+    while let Some(item) = reader.next_item().unwrap() {
+        sort(&item, &mut seen);
+    }
+    seen
+}
+
+fn backwards(place: &Place, since: OffsetDateTime) -> Seen {
+    let mut reverse = Reader::reverse(&place.path()).unwrap().since(since);
+    let mut seen = Seen::default();
+    while let Some(item) = reverse.next_item() {
+        sort(&item, &mut seen);
+    }
+    seen.0.reverse();
+    seen.1.reverse();
+    seen
+}
+
+/// Every record of a session that says how late lines are is right.
+fn check_what_is_said(records: &[(Position, OffsetDateTime, Vec<u8>)]) -> usize {
+    let mut said = 0;
+    for (position, _, line) in records {
+        let record = Record::parse(line).unwrap();
+        let latest = record.properties.get("latest").filter(|_| record.is_own());
+        let Some(latest) = latest else { continue };
+        let latest = OffsetDateTime::parse(latest.as_str().unwrap(), &Rfc3339).unwrap();
+        let is_spoken_of = |at: &Position| match position.byte {
+            0 => at.segment.next() == position.segment,
+            byte => at.segment == position.segment && at.byte < byte,
+        };
+        for (at, timestamp, _) in records.iter().filter(|(at, ..)| is_spoken_of(at)) {
+            assert!(
+                *timestamp <= latest,
+                "{at} is later than {position} says: {latest}"
+            );
+        }
+        said += 1;
+    }
+    said
+}
+
+#[test]
+fn what_is_older_is_passed_over_up_to_the_last_place_that_says_so() {
+    let place = Place::new();
+    let writer = recorder(&place);
+    for millis in 0..200 {
+        record(&writer, millis);
+    }
+    let (all, _) = forwards(&place, None);
+    assert!(check_what_is_said(&all) > 10);
+    let (read, told) = forwards(&place, Some(moment(195)));
+    assert!(read.len() < 25, "{} of {} were read", read.len(), all.len());
+    assert!(told.is_empty());
+    assert_eq!(
+        read,
+        all[all.len() - read.len()..],
+        "line numbers are right"
+    );
+    let (back, _) = backwards(&place, moment(195));
+    // Backwards reads blocks.
+    assert!(back.len() < 50 && back.ends_with(&read));
+    // What lies in the midst begins in the midst, and what is later than all is still looked for at the end.
+    let (read, _) = forwards(&place, Some(moment(100)));
+    assert!((100..125).contains(&read.len()));
+    assert!(forwards(&place, Some(moment(500_000_000))).0.len() < 25);
+}
+
+#[test]
+fn a_clock_that_was_wrong_costs_only_the_segment_in_which_it_was() {
+    let place = Place::new();
+    let writer = recorder(&place);
+    for millis in 0..200 {
+        let wrong = if millis == 50 { 1_000_000_000_000 } else { 0 };
+        record(&writer, millis + wrong);
+    }
+    let (read, _) = forwards(&place, Some(moment(195)));
+    assert!(
+        read.iter().any(|(_, time, _)| *time > moment(500)),
+        "it is later, so it is wanted"
+    );
+    assert!(read.len() < 75, "{}", read.len());
+}
+
+#[test]
+fn segments_of_which_nothing_is_said_are_read_and_the_others_are_not() {
+    let place = Place::new();
+    place.write(1, lines(0..40));
+    let writer = recorder(&place);
+    for millis in 0..200 {
+        record(&writer, millis);
+    }
+    // Somebody takes away what is said of the third segment.
+    let text = String::from_utf8(place.bytes(4)).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    let silent = first.replacen(",\"latest\":\"", ",\"later\":\"", 1);
+    assert_ne!(silent, first);
+    place.remove(4);
+    place.write(4, format!("{silent}\n{rest}"));
+    let (read, _) = forwards(&place, Some(moment(195)));
+    let segments: Vec<u64> = read.iter().map(|(at, ..)| at.segment.get()).collect();
+    assert!(
+        segments.contains(&3) && !segments.contains(&1) && !segments.contains(&4),
+        "{segments:?}"
+    );
+}
+
+#[test]
+fn what_only_looks_like_a_session_record_proves_nothing() {
+    let place = Place::new();
+    let since = Some(OffsetDateTime::parse("2026-12-01T00:00:00Z", &Rfc3339).unwrap());
+    let late = line(0).replace("2026", "2027");
+    let says =
+        r#""properties":{"format":1,"resumed":true,"latest":"2026-11-30T00:00:00.000000Z"}}"#;
+    let session = line(1).replace(
+        r#""target":"t""#,
+        r#""target":"localtel","event":"session""#,
+    );
+    let forged = [
+        line(1).replace('}', &format!(",{says}")),
+        session.replace('}', &format!(",\"spans\":[{{\"name\":\"s\",{says}]}}")),
+        session.replace('}', &format!(",{}", says.replace('Z', "+00:00"))),
+        session.replace('}', &format!(",{says} x")),
+        session
+            .replacen(r#""event":"session""#, r#""event":"session.end""#, 1)
+            .replace('}', &format!(",{says}")),
+    ];
+    // The same line, right in all its parts.
+    let real = session.replace('}', &format!(",{says}"));
+    for (said, is_believed) in forged
+        .iter()
+        .map(|line| (line, false))
+        .chain([(&real, true)])
+    {
+        place.write(1, format!("{}\n{late}\n", line(0)));
+        place.write(2, format!("{said}\n"));
+        let (read, _) = forwards(&place, since);
+        assert_eq!(
+            read.iter().all(|(at, ..)| at.segment.get() == 2),
+            is_believed,
+            "{said}"
+        );
+        // The same inside a segment.
+        place.write(1, format!("{}\n{late}\n{said}\n", line(0)));
+        place.remove(2);
+        let (read, _) = forwards(&place, since);
+        assert_eq!(
+            read.iter().all(|(at, ..)| at.line == 3),
+            is_believed,
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn lost_segments_are_told_also_among_those_that_are_passed_over() {
+    let place = Place::new();
+    let writer = recorder(&place);
+    for millis in 0..200 {
+        record(&writer, millis);
+    }
+    place.remove(3);
+    let (read, told) = forwards(&place, Some(moment(195)));
+    assert_eq!(told, ["missing 3..3"]);
+    assert!(
+        read.iter().any(|(at, ..)| at.segment.get() == 2),
+        "of it nothing is said any more"
+    );
+    assert_eq!(backwards(&place, moment(195)).1, ["missing 3..3"]);
+}
+
+#[test]
+fn a_follower_passes_over_the_same_and_misses_nothing_that_comes() {
+    let place = Place::new();
+    let writer = recorder(&place);
+    for millis in 0..200 {
+        record(&writer, millis);
+    }
+    let reader = Reader::open(&place.path()).unwrap().since(moment(195));
+    let mut follower = reader.follow();
+    assert!(drain(&mut follower).len() < 25);
+    for millis in 200..300 {
+        record(&writer, millis);
+    }
+    assert!(drain(&mut follower).len() >= 100);
+}
+
+/// What can happen to a directory.
+#[derive(Debug, Clone)]
+enum Step {
+    Record {
+        writer: usize,
+        millis: i64,
+        count: i64,
+    },
+    Reopen {
+        writer: usize,
+    },
+    Append {
+        bytes: Vec<u8>,
+    },
+    Cut {
+        bytes: u64,
+    },
+    Clear,
+}
+
+/// Lines and what is none, as strangers and crashes leave them.
+fn strange() -> impl Strategy<Value = Vec<u8>> {
+    let time = (0..5000_i64).prop_map(|millis| crate::format_timestamp(moment(millis)));
+    (time, 0..12_u8).prop_map(|(time, kind)| {
+        let short = line(7).replace("2026-11-21T08:15:30.123456Z", &time);
+        let finer = line(7).replace("2026-11-21T08:15:30.123456Z", &time.replace('Z', "789Z"));
+        let zoned = line(7).replace("2026-11-21T08:15:30.123456Z", &time.replace('Z', "-02:00"));
+        let turned = format!(
+            "{{\"seq\":7,{}",
+            finer.replace(",\"seq\":7", "").trim_start_matches('{')
+        );
+        match kind {
+            0 => short + "\n",
+            1 => finer + "\n",
+            2 => zoned + "\n",
+            3 => turned + "\n",
+            // Without their ends: what comes next stands on the same line.
+            4 => short,
+            5 => turned,
+            6 => format!("{{\"timestamp\":\"2026-{short}\n"),
+            7 => format!("{turned}{short}\n"),
+            8 => format!("{short}\0\0\0{zoned}\n"),
+            9 => short.replace(
+                '}',
+                &format!(",\"properties\":{{\"deep\":{{\"timestamp\":\"{time}\"}}}}}}\n"),
+            ),
+            10 => "garbage\n{\"torn".to_owned(),
+            _ => "\0\0".to_owned(),
+        }
+        .into_bytes()
+    })
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => (0..3_usize, 0..5000_i64, 1..12_i64)
+            .prop_map(|(writer, millis, count)| Step::Record { writer, millis, count }),
+        2 => (0..3_usize).prop_map(|writer| Step::Reopen { writer }),
+        3 => strange().prop_map(|bytes| Step::Append { bytes }),
+        1 => (1..3000_u64).prop_map(|bytes| Step::Cut { bytes }),
+        1 => Just(Step::Clear),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+fn highest(place: &Place) -> Option<u64> {
+    let directory = Directory::open(&place.path(), Access::Read).unwrap();
+    store::numbers(&directory)
+        .unwrap()
+        .last()
+        .map(|number| number.get())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whoever wrote what with whatever clock, and whatever was done to it: what is said is true, and of what
+    /// is wanted nothing is passed over.
+    #[test]
+    fn passing_over_misses_no_record_that_is_wanted(steps in steps(), asked in 0..5200_i64) {
+        let place = Place::new();
+        let mut writers: Vec<Recorder> = (0..3).map(|_| recorder(&place)).collect();
+        for step in steps {
+            match (step, highest(&place)) {
+                (Step::Record { writer, millis, count }, _) => {
+                    for later in 0..count {
+                        record(&writers[writer], millis + later);
+                    }
+                }
+                (Step::Reopen { writer }, _) => {
+                    writers[writer].close(&Properties::default(), Instant::now() + Duration::from_secs(5));
+                    writers[writer] = recorder(&place);
+                }
+                (Step::Append { bytes }, Some(head)) => place.append(head, bytes),
+                (Step::Cut { bytes }, Some(head)) => {
+                    let size = place.bytes(head).len() as u64;
+                    place.cut(head, size.saturating_sub(bytes));
+                }
+                (Step::Clear, Some(_)) => {
+                    store::clear(&place.path(), None, moment(0)).unwrap();
+                }
+                (Step::Append { .. } | Step::Cut { .. } | Step::Clear, None) => {}
+            }
+        }
+        if !place.path().exists() {
+            return Ok(());
+        }
+        let (all, told) = forwards(&place, None);
+        check_what_is_said(&all);
+        for since in [asked, 0, 2500, 4999].map(moment) {
+            let wanted = |records: Vec<(Position, OffsetDateTime, Vec<u8>)>| -> Vec<_> {
+                records.into_iter().filter(|(_, time, _)| *time >= since).collect()
+            };
+            let expected = wanted(all.clone());
+            let (read, told_since) = forwards(&place, Some(since));
+            prop_assert_eq!(&wanted(read), &expected);
+            prop_assert!(told_since.iter().all(|item| told.contains(item)), "{:?}", told_since);
+            let (back, told_back) = backwards(&place, since);
+            prop_assert_eq!(&wanted(back), &expected);
+            prop_assert!(told_back.iter().all(|item| told.contains(item)), "{:?}", told_back);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! How late lines are: what a `session` record says as `latest`, how a writer that does not know it reads it
+//! back, and how a reader finds it. Whatever is said is an upper bound of every record that a reader may
+//! find there; what cannot be known is not said.
+//!
+//! The first line of a segment speaks of the whole segment before it, any other of what stands before it in
+//! its own. So nothing is known for longer than the lines last: neither a clock that was wrong nor a segment
+//! of which nothing is known outlives its segment.
+
+use std::fs::File;
+use std::io;
+
+use memchr::memmem::Finder;
+
+use super::disk::{Directory, Facts};
+use super::limits::READ_LINE_BYTES_MAX;
+use super::segment::SegmentNumber;
+use crate::record::{LineTime, OPENING, Record};
+
+/// How late the lines of a segment, or of a part of it, are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Latest {
+    /// Nobody knows.
+    Unknown,
+    /// There are none that have a time.
+    Nothing,
+    /// None is later than that.
+    At(LineTime),
+}
+
+impl Latest {
+    /// Returns how late both are together.
+    pub(crate) fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Nothing, known) | (known, Self::Nothing) => known,
+            (Self::At(one), Self::At(other)) => Self::At(one.max(other)),
+        }
+    }
+
+    /// Returns the time, if one can be told.
+    pub(crate) fn told(self) -> Option<LineTime> {
+        match self {
+            Self::At(time) => Some(time),
+            Self::Unknown | Self::Nothing => None,
+        }
+    }
+}
+
+impl From<Option<LineTime>> for Latest {
+    fn from(time: Option<LineTime>) -> Self {
+        time.map_or(Self::Nothing, Self::At)
+    }
+}
+
+/// What a `session` record inside a segment says: no line before it in the segment is later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Where the record starts in the segment.
+    pub(crate) byte: u64,
+    /// The time.
+    pub(crate) latest: LineTime,
+}
+
+/// Reads back how late the first so many bytes of a segment are, from the nearest place of which that is
+/// said. What would take too long, or cannot be read, is unknown.
+pub(super) fn read_back(directory: &Directory, file: &File, bytes: u64) -> Latest {
+    let reach = bytes.saturating_sub(READ_BACK_BYTES_MAX);
+    let known = last_told(directory, file, (reach, bytes), |_| true);
+    let (from, latest) = match known {
+        Ok(Some(told)) => (told.byte, Latest::At(told.latest)),
+        Ok(None) if reach == 0 => (0, Latest::Nothing),
+        Ok(None) | Err(_) => return Latest::Unknown,
+    };
+    latest_between(directory, file, (from, bytes)).map_or(Latest::Unknown, |rest| latest.with(rest))
+}
+
+/// Finds what is said of a whole segment, in the first line of the one after it.
+pub(crate) fn told_of(directory: &Directory, number: SegmentNumber) -> Option<LineTime> {
+    let (file, _) = open_regular(directory, number.next()).ok()?;
+    let mut start = [0; SESSION_BYTES_MAX];
+    let read = directory.read_back(&file, &mut start, 0).ok()?;
+    let start = start.get(..read)?;
+    let end = memchr::memchr(b'\n', start)?;
+    latest_in(start.get(..end)?)
+}
+
+/// Finds the last record between two bytes of a segment that says a wanted time of what stands before it.
+pub(crate) fn last_told(
+    directory: &Directory,
+    file: &File,
+    (from, to): (u64, u64),
+    is_wanted: impl Fn(LineTime) -> bool,
+) -> io::Result<Option<Told>> {
+    let finder = Finder::new(MARK);
+    let mut bytes = Vec::new();
+    let mut high = to;
+    while high > from {
+        let low = high.saturating_sub(BLOCK_BYTES).max(from);
+        // A record that ends in the block is seen whole, and one that ends behind it was seen before.
+        let base = low.saturating_sub(SESSION_BYTES_MAX as u64);
+        bytes.resize(usize::try_from(high - base).unwrap_or_default(), 0);
+        let read = directory.read_back(file, &mut bytes, base)?;
+        bytes.truncate(read);
+        let marks: Vec<usize> = finder.find_iter(&bytes).collect();
+        for at in marks.into_iter().rev() {
+            let found = told_around(&bytes, base, at);
+            if let Some(told) = found.filter(|told| told.byte > 0 && is_wanted(told.latest)) {
+                return Ok(Some(told));
+            }
+        }
+        high = low;
+    }
+    Ok(None)
+}
+
+/// Reads the record around a mark in bytes of a segment that start at `base`.
+fn told_around(bytes: &[u8], base: u64, mark: usize) -> Option<Told> {
+    let (before, after) = bytes.split_at_checked(mark)?;
+    // An application may have a property of that name in each line; what stands before ours is this.
+    if ![b"\"resumed\":true".as_slice(), b"\"resumed\":false"]
+        .iter()
+        .any(|flag| before.ends_with(flag))
+    {
+        return None;
+    }
+    let start = match memchr::memrchr2(b'\n', b'\0', before) {
+        Some(end) => end + 1,
+        None if base == 0 => 0,
+        None => return None,
+    };
+    let end = mark + memchr::memchr(b'\n', after)?;
+    let latest = latest_in(bytes.get(start..end)?)?;
+    let byte = base + start as u64;
+    Some(Told { byte, latest })
+}
+
+/// Reads what a line says, if it is a `session` record of localtel. What an application records may look
+/// alike inside, so the whole line is taken apart.
+fn latest_in(line: &[u8]) -> Option<LineTime> {
+    // Most sessions say nothing, which is seen at once.
+    memchr::memmem::rfind(line, MARK)?;
+    let record = Record::parse(line).ok()?;
+    let is_session = record.is_own() && record.event.as_deref() == Some("session");
+    let latest = record.properties.get("latest")?.as_str()?;
+    is_session.then(|| LineTime::parse(latest)).flatten()
+}
+
+/// Finds how late the records between two bytes of a segment are; both are ends of lines.
+fn latest_between(
+    directory: &Directory,
+    file: &File,
+    (from, to): (u64, u64),
+) -> io::Result<Latest> {
+    let finder = Finder::new(OPENING);
+    let mut latest = Latest::Nothing;
+    let mut bytes = Vec::new();
+    let mut read_to = from;
+    loop {
+        let kept = bytes.len();
+        let wanted = to.saturating_sub(read_to).min(BLOCK_BYTES);
+        bytes.resize(kept + usize::try_from(wanted).unwrap_or_default(), 0);
+        let block = bytes.get_mut(kept..).unwrap_or_default();
+        let read = directory.read_back(file, block, read_to)?;
+        bytes.truncate(kept + read);
+        read_to += read as u64;
+        let mut rest = bytes.as_slice();
+        // A reader ends a line at these two.
+        while let Some((line, after)) =
+            memchr::memchr2(b'\n', b'\0', rest).and_then(|end| rest.split_at_checked(end))
+        {
+            latest = latest.with(latest_of(line, &finder));
+            rest = after.get(1..).unwrap_or_default();
+        }
+        if read == 0 {
+            return Ok(latest.with(latest_of(rest, &finder)));
+        }
+        if latest == Latest::Unknown || rest.len() > READ_LINE_BYTES_MAX {
+            return Ok(Latest::Unknown);
+        }
+        let done = bytes.len() - rest.len();
+        bytes.drain(..done);
+    }
+}
+
+/// Finds how late the records are that a reader may find in the bytes between two ends of lines: usually
+/// one, and of a damaged line those that stand behind the damage.
+fn latest_of(line: &[u8], finder: &Finder<'_>) -> Latest {
+    let inside = line.get(1..).unwrap_or_default();
+    let is_plain = finder.find(inside).is_none();
+    if is_plain && let Some(time) = LineTime::of_line(line) {
+        return Latest::At(time);
+    }
+    if let Ok(record) = Record::parse(line) {
+        return LineTime::not_before(record.timestamp).map_or(Latest::Unknown, Latest::At);
+    }
+    if is_plain {
+        return Latest::Nothing;
+    }
+    let is_json = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
+    if is_json && !line.starts_with(OPENING.as_bytes()) {
+        // What stands before the first place could be a record that is written in another way.
+        return Latest::Unknown;
+    }
+    finder.find_iter(line).fold(Latest::Nothing, |latest, at| {
+        let record = line.get(at..).unwrap_or_default();
+        latest.with(LineTime::of_line(record).map_or(Latest::Unknown, Latest::At))
+    })
+}
+
+/// Opens a segment to be read back, and returns its size.
+pub(super) fn open_regular(
+    directory: &Directory,
+    number: SegmentNumber,
+) -> io::Result<(File, u64)> {
+    let name = number.file_name();
+    // Opening a pipe or a device can do something, so its kind is looked at before, and again after.
+    let regular = |facts: Facts| {
+        let bytes = facts.is_regular.then_some(facts.bytes);
+        bytes.ok_or(io::Error::from(io::ErrorKind::InvalidInput))
+    };
+    regular(directory.facts(&name)?)?;
+    let file = directory.open_read(&name)?;
+    let bytes = regular(directory.facts_of(&file)?)?;
+    Ok((file, bytes))
+}
+
+/// What every session record that says something has in it, and few other lines.
+const MARK: &[u8] = b",\"latest\":\"";
+
+/// The longest session record that is looked for: its head takes 200 bytes, its properties some 300 with the
+/// versions as people write them. A longer one says nothing.
+const SESSION_BYTES_MAX: usize = 4096;
+
+/// One read: a few hundred lines.
+const BLOCK_BYTES: u64 = 64 * 1024;
+
+/// How far a writer reads back: the whole of a segment, as large as it is by default, takes some 10 ms, in
+/// which others wait. That far it comes only where no writer before it said anything.
+const READ_BACK_BYTES_MAX: u64 = 16 << 20;
