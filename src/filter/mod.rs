@@ -4,6 +4,7 @@
 
 mod term;
 
+use std::cmp::Ordering;
 use std::str::FromStr;
 
 use regex::{Regex, RegexBuilder};
@@ -15,7 +16,7 @@ pub use term::Term;
 use crate::error::{Error, Result};
 use crate::reader::{Damage, Line};
 use crate::record::glance::Glance;
-use crate::record::{Level, Properties, Record};
+use crate::record::{Level, LineTime, Properties, Record};
 
 /// Which records somebody wants to see.
 ///
@@ -37,8 +38,8 @@ pub struct Filter {
     events: Vec<String>,
     source: Option<String>,
     session: Option<String>,
-    since: Option<OffsetDateTime>,
-    until: Option<OffsetDateTime>,
+    since: Option<Bound>,
+    until: Option<Bound>,
     grep: Option<Regex>,
     terms: Vec<Term>,
 }
@@ -88,20 +89,22 @@ impl Filter {
     /// Keeps only records of that time or later.
     #[must_use]
     pub fn since(mut self, since: OffsetDateTime) -> Self {
-        self.since = Some(since);
+        let text = LineTime::not_before(since);
+        self.since = Some(Bound { at: since, text });
         self
     }
 
     /// Returns the earliest time of the records that it keeps, where it was given one.
     #[cfg(feature = "cli")]
     pub(crate) fn earliest(&self) -> Option<OffsetDateTime> {
-        self.since
+        self.since.map(|since| since.at)
     }
 
     /// Keeps only records of that time or earlier.
     #[must_use]
     pub fn until(mut self, until: OffsetDateTime) -> Self {
-        self.until = Some(until);
+        let text = LineTime::not_after(until);
+        self.until = Some(Bound { at: until, text });
         self
     }
 
@@ -165,8 +168,8 @@ impl Filter {
 
     /// Tells whether a record passes, as far as a glance at its line tells; nothing where only its values do.
     pub(crate) fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
-        let since = || Some(glance.time()? >= self.since?);
-        let until = || Some(glance.time()? <= self.until?);
+        let since = || Some(self.since?.compare(glance)?.is_ge());
+        let until = || Some(self.until?.compare(glance)?.is_le());
         let target = || {
             let target = glance.target.plain()?;
             Some(is_any(&self.targets, |above| is_within(target, above)))
@@ -208,8 +211,8 @@ impl Filter {
     /// Tells whether a record passes: everything that the filter names holds for it.
     pub fn matches(&self, record: &Record) -> bool {
         self.levels.is_none_or(|levels| levels.hold(record.level))
-            && self.since.is_none_or(|since| record.timestamp >= since)
-            && self.until.is_none_or(|until| record.timestamp <= until)
+            && self.since.is_none_or(|since| record.timestamp >= since.at)
+            && self.until.is_none_or(|until| record.timestamp <= until.at)
             && is_any(&self.targets, |target| is_within(&record.target, target))
             && is_any(&self.events, |event| record.event.as_ref() == Some(event))
             && self
@@ -222,6 +225,24 @@ impl Filter {
                 .is_none_or(|start| record.session.to_string().starts_with(start))
             && self.terms.iter().all(|term| term.holds(record))
             && self.grep.as_ref().is_none_or(|grep| is_found(grep, record))
+    }
+}
+
+/// A time that records are compared with.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    at: OffsetDateTime,
+    /// The same for times as lines hold them, to the microsecond, so that their texts can be compared.
+    text: Option<LineTime>,
+}
+
+impl Bound {
+    /// Compares a line's time with it.
+    fn compare(&self, glance: &Glance<'_>) -> Option<Ordering> {
+        match &self.text {
+            Some(text) => Some(glance.timestamp.cmp(text.as_str())),
+            None => Some(glance.time()?.cmp(&self.at)),
+        }
     }
 }
 

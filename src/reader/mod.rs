@@ -2,8 +2,8 @@
 //! Nothing is locked, made or changed, and memory stays bounded whatever the files hold: one buffer that
 //! grows to the longest line. Files are read, never mapped, because others may cut them meanwhile.
 //!
-//! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows lines,
-//! `walk` segments, `follow` waits for more, `reverse` goes backwards, `since` knows what may be passed over.
+//! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows lines, `run`
+//! those that others look at, `walk` segments, `follow` waits for more, `reverse` goes backwards, `since` knows what may be passed over.
 //!
 //! What is damaged is decided as follows.
 //! * A line that is no record, and each run of NULs, is one item of [`Damage`]. A blank line holds nothing
@@ -16,6 +16,8 @@
 mod damage;
 mod follow;
 mod reverse;
+#[cfg(feature = "cli")]
+mod run;
 mod scanner;
 mod since;
 #[cfg(test)]
@@ -34,6 +36,8 @@ use time::OffsetDateTime;
 pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 pub use follow::Follower;
 pub use reverse::Reverse;
+#[cfg(feature = "cli")]
+pub(crate) use run::{Piece, Run};
 
 use crate::error::Result;
 use crate::record::Record;
@@ -63,12 +67,6 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Returns a line that was read before and kept.
-    #[cfg(feature = "cli")]
-    pub(crate) fn new(position: Position, bytes: &'a [u8]) -> Self {
-        Self { position, bytes }
-    }
-
     /// Returns where it stands.
     pub fn position(&self) -> Position {
         self.position
@@ -179,6 +177,17 @@ impl Reader {
             Event::Notice(notice) => Item::Notice(notice),
             Event::End => return Ok(self.end()),
         }))
+    }
+
+    /// Returns the next lines as they were read, if nothing but whole lines comes next as far as is known; else
+    /// [`next_item`](Self::next_item) gets on.
+    #[cfg(feature = "cli")]
+    pub(crate) fn next_run(&mut self) -> Option<Run<'_>> {
+        if self.state != State::Reading {
+            return None;
+        }
+        let (position, range) = self.walk.run()?;
+        Some(Run::new(position, self.walk.bytes(range)))
     }
 
     /// Returns the number and the size in bytes of each segment that exists, the lowest first.

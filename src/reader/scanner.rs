@@ -6,7 +6,8 @@
 //! leaves stand anywhere. What stands between two such ends is a *piece*, usually a line. A piece that
 //! begins and ends as a record is handed out unparsed; any other is searched for records that stand
 //! behind a torn one (their fixed prefix never occurs inside a JSON string), so that damage never
-//! hides an intact record after it.
+//! hides an intact record after it. Who has helpers takes whole lines as they were read instead, and has
+//! them looked at elsewhere (`run`).
 
 use std::fs::File;
 use std::io;
@@ -172,11 +173,8 @@ impl Scanner {
                 return Step::Damage(self.too_long(position, bytes));
             }
             State::Piece if range.is_empty() => return Step::End,
-            State::Piece => {
-                // Only parsing tells whether just the newline is missing.
-                self.judge_suspect(position, range);
-                return self.queued.pop().unwrap_or(Step::End);
-            }
+            // Only parsing tells whether just the newline is missing.
+            State::Piece => return self.judge_suspect(position, range),
         };
         Step::Damage(Damage {
             bytes,
@@ -201,8 +199,7 @@ impl Scanner {
         let range = self.start..self.searched + at;
         let position = self.cursor();
         self.end_piece(range.end, terminator);
-        if self.bytes(range.clone()).trim_ascii().is_empty() {
-            // A blank line holds nothing that could be lost.
+        if is_blank(self.bytes(range.clone())) {
             return Found::Nothing;
         }
         Found::Step(self.judge(position, range))
@@ -302,45 +299,86 @@ impl Scanner {
         Ok(read? > 0)
     }
 
-    /// Decides what a whole piece is, cheaply for what looks like one record.
+    /// Decides what a piece is, cheaply for what looks like one record.
     fn judge(&mut self, position: Position, range: Range<usize>) -> Step {
-        let bytes = self.bytes(range.clone());
-        let looks_whole = std::str::from_utf8(bytes).is_ok_and(|text| {
-            text.ends_with('}')
-                && text
-                    .strip_prefix(OPENING)
-                    .is_some_and(|rest| !rest.contains(OPENING))
-        });
-        if looks_whole {
+        if looks_whole(self.bytes(range.clone())) {
             return Step::Line { position, range };
         }
-        self.judge_suspect(position, range);
+        self.judge_suspect(position, range)
+    }
+
+    /// Finds what is in a piece; what else is found is handed out later.
+    fn judge_suspect(&mut self, position: Position, range: Range<usize>) -> Step {
+        let start = range.start;
+        self.queued = found_in(position, self.bytes(range));
+        for step in &mut self.queued {
+            if let Step::Line { range, .. } = step {
+                *range = range.start + start..range.end + start;
+            }
+        }
         self.queued.pop().unwrap_or(Step::End)
     }
 
-    /// Looks for records in a piece from its end to its start and queues them, with what is before them.
-    fn judge_suspect(&mut self, position: Position, range: Range<usize>) {
-        let mut end = range.end;
-        let mut tries_left = RESYNC_TRIES_MAX;
-        while end > range.start {
-            let bytes = self.bytes(range.start..end);
-            let place = |at: usize| Position {
-                byte: position.byte + at as u64,
-                ..position
-            };
-            let Some(at) = last_record(bytes, &mut tries_left) else {
-                let damage = Damage::in_line(kind_of(bytes), position, bytes);
-                self.queued.push(Step::Damage(damage));
-                return;
-            };
-            let line = Step::Line {
-                position: place(at),
-                range: range.start + at..end,
-            };
-            end = range.start + at;
-            self.queued.push(line);
+    /// Takes the whole lines that are at hand, if there are any, without looking at them; none holds a NUL. Else
+    /// only a [`step`](Self::step) gets on. An error comes again then.
+    #[cfg(feature = "cli")]
+    pub(super) fn run(&mut self, file: &File) -> Option<(Position, Range<usize>)> {
+        if self.state != State::Piece || !self.queued.is_empty() {
+            return None;
         }
+        let is_unread = self.searched == self.buffer.len();
+        if is_unread && !self.fill(file).ok()? {
+            return None;
+        }
+        let rest = self.buffer.get(self.start..)?;
+        let clean = rest.get(..memchr::memchr(b'\0', rest).unwrap_or(rest.len()))?;
+        let end = memchr::memrchr(b'\n', clean)? + 1;
+        let lines = memchr::memchr_iter(b'\n', clean.get(..end)?).count();
+        let range = self.start..self.start + end;
+        let position = self.cursor();
+        self.pass(range.end);
+        self.line += lines as u64;
+        Some((position, range))
     }
+}
+
+/// Tells whether a piece begins and ends as one record does.
+pub(super) fn looks_whole(piece: &[u8]) -> bool {
+    std::str::from_utf8(piece).is_ok_and(|text| {
+        text.ends_with('}')
+            && text
+                .strip_prefix(OPENING)
+                .is_some_and(|rest| !rest.contains(OPENING))
+    })
+}
+
+/// Tells whether a piece holds nothing that could be lost.
+pub(super) fn is_blank(piece: &[u8]) -> bool {
+    piece.trim_ascii().is_empty()
+}
+
+/// Looks for records in a piece from its end to its start, and returns them and what is before them, the last
+/// first. Ranges are places in the piece.
+pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Step> {
+    let mut found = Vec::new();
+    let mut end = piece.len();
+    let mut tries_left = RESYNC_TRIES_MAX;
+    while end > 0 {
+        let bytes = piece.get(..end).unwrap_or_default();
+        let Some(at) = last_record(bytes, &mut tries_left) else {
+            let damage = Damage::in_line(kind_of(bytes), position, bytes);
+            found.push(Step::Damage(damage));
+            return found;
+        };
+        let position = Position {
+            byte: position.byte + at as u64,
+            ..position
+        };
+        let range = at..end;
+        found.push(Step::Line { position, range });
+        end = at;
+    }
+    found
 }
 
 /// What one look at the buffer gives.

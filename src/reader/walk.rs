@@ -215,6 +215,16 @@ impl Walk {
         }
     }
 
+    /// Takes the whole lines that come next, if nothing else does as far as is known.
+    #[cfg(feature = "cli")]
+    pub(super) fn run(&mut self) -> Option<(Position, Range<usize>)> {
+        if !self.queue.is_empty() {
+            return None;
+        }
+        let Open { file, scanner, .. } = self.open.as_mut()?;
+        scanner.run(file)
+    }
+
     /// Decides at the end of the open segment: wait, drain once more, or leave it.
     fn end_of_segment(&mut self) -> Result<Option<Event>> {
         let Some(open) = &mut self.open else {

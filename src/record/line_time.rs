@@ -38,6 +38,11 @@ impl LineTime {
         Self::parse(&format_timestamp(rounded))
     }
 
+    /// Returns the last of these times that is not after that moment.
+    pub(crate) fn not_after(moment: OffsetDateTime) -> Option<Self> {
+        Self::parse(&format_timestamp(moment))
+    }
+
     /// Returns its text.
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

@@ -12,7 +12,7 @@ use std::thread;
 use super::unread::Unread;
 use super::{Judge, Stop};
 use crate::error::Result;
-use crate::reader::{Damage, Item, Line, Notice, Position, Reader};
+use crate::reader::{Damage, Item, Notice, Position, Reader, Run};
 
 /// Items on their way to be judged, and then what came of them.
 #[derive(Debug, Default)]
@@ -27,8 +27,8 @@ struct Batch {
 /// An item that outlives the reader's next step.
 #[derive(Debug)]
 enum Kept {
-    /// A line, of which this range of the batch's bytes are the bytes.
-    Line(Position, Range<usize>),
+    /// Lines, of which this range of the batch's bytes are the bytes.
+    Run(Position, Range<usize>),
     Damage(Damage),
     Notice(Notice),
 }
@@ -118,20 +118,34 @@ impl Batch {
         self.bytes.clear();
         self.items.clear();
         while self.bytes.len() < BATCH_BYTES && self.items.len() < BATCH_ITEMS_MAX {
+            if let Some(run) = reader.next_run() {
+                let range = self.keep(&[run.bytes()]);
+                self.items.push(Kept::Run(run.position(), range));
+                continue;
+            }
             let Some(item) = reader.next_item()? else {
                 return Ok(Filled::ToTheEnd);
             };
-            self.items.push(match item {
+            let kept = match item {
                 Item::Line(line) => {
-                    let start = self.bytes.len();
-                    self.bytes.extend_from_slice(line.bytes());
-                    Kept::Line(line.position(), start..self.bytes.len())
+                    let range = self.keep(&[line.bytes(), b"\n"]);
+                    Kept::Run(line.position(), range)
                 }
                 Item::Damage(damage) => Kept::Damage(damage),
                 Item::Notice(notice) => Kept::Notice(notice),
-            });
+            };
+            self.items.push(kept);
         }
         Ok(Filled::Whole)
+    }
+
+    /// Keeps bytes, and returns where they are.
+    fn keep(&mut self, parts: &[&[u8]]) -> Range<usize> {
+        let start = self.bytes.len();
+        parts
+            .iter()
+            .for_each(|part| self.bytes.extend_from_slice(part));
+        start..self.bytes.len()
     }
 
     /// Renders what passes.
@@ -139,21 +153,18 @@ impl Batch {
         self.shown.clear();
         self.matched = 0;
         self.unread = Unread::default();
+        let (shown, unread) = (&mut self.shown, &mut self.unread);
         for item in self.items.drain(..) {
-            let item = match item {
-                Kept::Line(position, range) => {
+            match item {
+                Kept::Run(position, range) => {
                     let bytes = self.bytes.get(range).unwrap_or_default();
-                    Item::Line(Line::new(position, bytes))
+                    for piece in Run::new(position, bytes).pieces() {
+                        // Writing to memory does not fail.
+                        self.matched += judge.take_piece(piece, shown, unread).unwrap_or(0);
+                    }
                 }
-                Kept::Damage(damage) => Item::Damage(damage),
-                Kept::Notice(notice) => Item::Notice(notice),
-            };
-            // Writing to memory does not fail.
-            if judge
-                .take(item, &mut self.shown, &mut self.unread)
-                .unwrap_or(false)
-            {
-                self.matched += 1;
+                Kept::Damage(damage) => unread.add(damage),
+                Kept::Notice(notice) => unread.note(notice),
             }
         }
     }

@@ -18,7 +18,7 @@ use super::screen::{Colour, Screen, Sink, Stop};
 use super::view::View;
 use crate::error::Result;
 use crate::filter::Filter;
-use crate::reader::{Follower, Item, Position, Reader, Reverse};
+use crate::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
 use crate::record::Record;
 use crate::record::glance::Glance;
 
@@ -193,11 +193,40 @@ impl Judge {
         out: &mut dyn Write,
         unread: &mut Unread,
     ) -> std::io::Result<bool> {
-        let Some(line) = unread.take(item) else {
-            return Ok(false);
-        };
-        // Most lines are passed over, or shown as they stand, without taking them apart.
-        if let Some(glance) = Glance::at(line.bytes()) {
+        match unread.take(item) {
+            Some(line) => self.take_line(line, Glance::at(line.bytes()), out, unread),
+            None => Ok(false),
+        }
+    }
+
+    /// Shows the records in a line that the reader has not looked at, and tells how many those are that pass.
+    fn take_piece(
+        &self,
+        piece: Piece<'_>,
+        out: &mut dyn Write,
+        unread: &mut Unread,
+    ) -> std::io::Result<u64> {
+        let line = piece.line();
+        let glance = Glance::at(line.bytes());
+        if glance.is_some() {
+            return self.take_line(line, glance, out, unread).map(u64::from);
+        }
+        let mut matched = 0;
+        for item in piece.items() {
+            matched += u64::from(self.take(item, out, unread)?);
+        }
+        Ok(matched)
+    }
+
+    /// Shows a record if it passes. Most are passed over, or shown as they stand, without taking them apart.
+    fn take_line(
+        &self,
+        line: Line<'_>,
+        glance: Option<Glance<'_>>,
+        out: &mut dyn Write,
+        unread: &mut Unread,
+    ) -> std::io::Result<bool> {
+        if let Some(glance) = glance {
             match self.filter.judge(&glance) {
                 Some(false) => return Ok(false),
                 Some(true) if self.view.is_verbatim() => {

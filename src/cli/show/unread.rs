@@ -24,13 +24,16 @@ impl Unread {
         match item {
             Item::Line(line) => return Some(line),
             Item::Damage(damage) => self.add(damage),
-            Item::Notice(notice) => {
-                if self.notices.len() < Self::EXAMPLES_MAX {
-                    self.notices.push(notice);
-                }
-            }
+            Item::Notice(notice) => self.note(notice),
         }
         None
+    }
+
+    /// Keeps the first notices.
+    pub(super) fn note(&mut self, notice: Notice) {
+        if self.notices.len() < Self::EXAMPLES_MAX {
+            self.notices.push(notice);
+        }
     }
 
     /// Counts damage, and keeps the first as examples.
