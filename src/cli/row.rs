@@ -174,7 +174,8 @@ impl<'a> Shown<'a> {
 
     /// Takes a value from its JSON. Fractions, and integers that may not fit into 64 bits, are written as
     /// parsing would have them.
-    fn of_json(json: &'a str) -> Option<Self> {
+    fn of_json(json: &'a [u8]) -> Option<Self> {
+        let json = std::str::from_utf8(json).ok()?;
         let is_as_parsed =
             |text: &str| !text.contains('.') && text != "-0" && text.len() <= INTEGER_BYTES_MAX;
         match json.as_bytes().first()? {

@@ -153,7 +153,9 @@ impl View {
             Format::Pretty | Format::Json | Format::Csv => return Ok(false),
         }
         let time = if self.zone == Zone::UTC {
-            Some(Cow::Borrowed(glance.timestamp))
+            std::str::from_utf8(glance.timestamp)
+                .ok()
+                .map(Cow::Borrowed)
         } else {
             let time = glance.time();
             time.map(|time| Cow::Owned(ShownTime(self.zone.show(time)).to_string()))

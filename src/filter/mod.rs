@@ -182,7 +182,13 @@ impl Filter {
             }
         };
         let source = || Some(glance.source.plain()? == self.source.as_deref()?);
-        let session = || Some(glance.session.starts_with(self.session.as_deref()?));
+        let session = || {
+            Some(
+                glance
+                    .session
+                    .starts_with(self.session.as_deref()?.as_bytes()),
+            )
+        };
         // Whether it is asked, and the answer; the cheapest come first.
         let mut is_sure = true;
         let parts: [(bool, &dyn Fn() -> Option<bool>); 6] = [
@@ -240,7 +246,7 @@ impl Bound {
     /// Compares a line's time with it.
     fn compare(&self, glance: &Glance<'_>) -> Option<Ordering> {
         match &self.text {
-            Some(text) => Some(glance.timestamp.cmp(text.as_str())),
+            Some(text) => Some(glance.timestamp.cmp(text.as_str().as_bytes())),
             None => Some(glance.time()?.cmp(&self.at)),
         }
     }

@@ -255,7 +255,10 @@ impl Key {
             Self::Target => text(glance.target),
             Self::Event => optional(glance.event),
             Self::Message => optional(glance.message),
-            Self::Session => Glimpse::Found(Found::Text(glance.session.into())),
+            Self::Session => {
+                let session = std::str::from_utf8(glance.session).ok();
+                Glimpse::sure(session.map(|session| Found::Text(session.into())))
+            }
             Self::Seq => Glimpse::Found(Found::Number(Number::Integer(glance.seq.into()))),
             Self::Property(name) => match sought(glance, name) {
                 Sought::Found(json) => Glimpse::sure(Found::of_json(json)),
