@@ -179,7 +179,7 @@ impl<'a> Shown<'a> {
         let is_as_parsed =
             |text: &str| !text.contains('.') && text != "-0" && text.len() <= INTEGER_BYTES_MAX;
         match json.as_bytes().first()? {
-            b'"' => Some(Self::Text(Text::quoted(json)?.decoded()?)),
+            b'"' => Some(Self::Text(Text::quoted(json.as_bytes())?.decoded()?)),
             b'{' | b'[' => {
                 let value: Value = serde_json::from_str(json).ok()?;
                 Some(Self::Compound(value.to_string()))

@@ -88,6 +88,8 @@ enum Number {
 #[derive(Debug)]
 enum Found<'a> {
     Text(Cow<'a, str>),
+    /// A text where it stands in a line, in which nothing is escaped.
+    Plain(&'a [u8]),
     Number(Number),
     /// `true`, `false` or `null`.
     Word(&'static str),
@@ -245,8 +247,7 @@ impl Key {
 
     /// Finds the value where it stands in a line.
     fn glimpse<'a>(&self, glance: &Glance<'a>) -> Glimpse<'a> {
-        let text =
-            |text: Text<'a>| Glimpse::sure(text.plain().map(|text| Found::Text(text.into())));
+        let text = |text: Text<'a>| Glimpse::sure(text.plain_bytes().map(Found::Plain));
         let optional = |found: Option<Text<'a>>| found.map_or(Glimpse::Absent, text);
         match self {
             Self::Timestamp => Glimpse::sure(glance.time().map(Found::Time)),
@@ -255,10 +256,7 @@ impl Key {
             Self::Target => text(glance.target),
             Self::Event => optional(glance.event),
             Self::Message => optional(glance.message),
-            Self::Session => {
-                let session = std::str::from_utf8(glance.session).ok();
-                Glimpse::sure(session.map(|session| Found::Text(session.into())))
-            }
+            Self::Session => Glimpse::Found(Found::Plain(glance.session)),
             Self::Seq => Glimpse::Found(Found::Number(Number::Integer(glance.seq.into()))),
             Self::Property(name) => match sought(glance, name) {
                 Sought::Found(json) => Glimpse::sure(Found::of_json(json)),
@@ -338,17 +336,23 @@ impl<'a> From<&'a Value> for Found<'a> {
 
 impl<'a> Found<'a> {
     /// Reads a value from its JSON, unless it takes a parser to.
-    fn of_json(json: &'a str) -> Option<Self> {
+    fn of_json(json: &'a [u8]) -> Option<Self> {
+        if let Some(text) = Text::quoted(json) {
+            return text.plain_bytes().map(Self::Plain);
+        }
+        let json = std::str::from_utf8(json).ok()?;
         match json {
             "null" => return Some(Self::Word("null")),
             "true" => return Some(Self::Word("true")),
             "false" => return Some(Self::Word("false")),
+            // A negative zero is a float.
+            "-0" => {}
+            _ if json.len() <= SHORT_NUMBER_BYTES => {
+                if let Ok(number) = json.parse::<i64>() {
+                    return Some(Self::Number(Number::Integer(number.into())));
+                }
+            }
             _ => {}
-        }
-        if let Some(text) = json.strip_prefix('"') {
-            let text = text.strip_suffix('"')?;
-            let is_plain = !text.as_bytes().contains(&b'\\');
-            return is_plain.then(|| Self::Text(text.into()));
         }
         let number = serde_json::from_str(json).ok()?;
         Number::of(&number).map(Self::Number)
@@ -359,6 +363,7 @@ impl Found<'_> {
     fn equals(&self, wanted: &Operand) -> bool {
         match (self, wanted) {
             (Self::Text(text), Operand::Text { text: wanted, .. }) => text == wanted,
+            (Self::Plain(text), Operand::Text { text: wanted, .. }) => *text == wanted.as_bytes(),
             (Self::Word(word), Operand::Text { text: wanted, .. }) => word == wanted,
             (_, _) => self.compare(wanted) == Some(Ordering::Equal),
         }
@@ -377,6 +382,7 @@ impl Found<'_> {
             (Self::Time(time), Operand::Time(bound)) => Some(time.cmp(bound)),
             (
                 Self::Text(_)
+                | Self::Plain(_)
                 | Self::Number(_)
                 | Self::Word(_)
                 | Self::Level(_)
@@ -390,6 +396,7 @@ impl Found<'_> {
     fn to_text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
+            Self::Plain(text) => String::from_utf8_lossy(text),
             Self::Number(Number::Integer(number)) => number.to_string().into(),
             Self::Number(Number::Float(number)) => number.to_string().into(),
             Self::Word(word) => Cow::Borrowed(word),
@@ -471,6 +478,9 @@ fn parse_time(value: &str) -> Result<Operand, String> {
             format!("`{value}` is no time; write 2026-11-21T08:15:30Z or 2026-11-21, or use --since and --until")
         })
 }
+
+/// How long an integer may be that surely fits into 64 bits: 18 digits do.
+const SHORT_NUMBER_BYTES: usize = 18;
 
 #[cfg(test)]
 mod tests {

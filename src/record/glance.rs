@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::heads::{Head, Heads};
 use super::{Level, OPENING};
 
 /// The parts of a record, as they stand in its line.
@@ -70,10 +71,8 @@ enum Form {
 
 impl<'a> Text<'a> {
     /// Takes the text of a JSON string, given with its quotes.
-    #[cfg(feature = "cli")]
-    pub(crate) fn quoted(json: &'a str) -> Option<Self> {
-        let text = json.strip_prefix('"')?.strip_suffix('"')?;
-        Some(Self(text.as_bytes()))
+    pub(crate) fn quoted(json: &'a [u8]) -> Option<Self> {
+        Some(Self(json.strip_prefix(b"\"")?.strip_suffix(b"\"")?))
     }
 
     /// Returns the text that it stands for.
@@ -87,21 +86,29 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Tells whether it stands for that text; nothing where something is escaped.
-    fn is(self, text: &str) -> Option<bool> {
-        (!self.is_escaped()).then(|| self.0 == text.as_bytes())
+    /// Returns its bytes, where they are those of the text that it stands for; nothing where something is escaped.
+    pub(crate) fn plain_bytes(self) -> Option<&'a [u8]> {
+        (!self.0.contains(&b'\\')).then_some(self.0)
     }
 
-    fn is_escaped(self) -> bool {
-        self.0.contains(&b'\\')
+    /// Returns what stands so far into a line's part.
+    pub(super) fn at(part: &'a [u8], from: usize, bytes: usize) -> Option<Self> {
+        part.get(from..from.checked_add(bytes)?).map(Self)
+    }
+
+    /// Returns its bytes as they stand in the line.
+    pub(super) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Returns how far into a part it stands, of which it is a part.
+    pub(super) fn offset_in(self, part: &[u8]) -> usize {
+        self.0.as_ptr().addr().wrapping_sub(part.as_ptr().addr())
     }
 
     /// Returns the text, where it stands in the line as it is; nothing where something is escaped.
     pub(crate) fn plain(self) -> Option<&'a str> {
-        if self.is_escaped() {
-            return None;
-        }
-        std::str::from_utf8(self.0).ok()
+        std::str::from_utf8(self.plain_bytes()?).ok()
     }
 }
 
@@ -124,17 +131,13 @@ impl<'a> Object<'a> {
     pub(crate) fn get(self, name: &str) -> Sought<'a> {
         let mut found = None;
         for (own, json) in self.members() {
-            match own.is(name) {
-                Some(true) => found = Some(json),
-                Some(false) => {}
+            match own.plain_bytes() {
+                Some(own) if own == name.as_bytes() => found = Some(json),
+                Some(_) => {}
                 None => return Sought::Unsure,
             }
         }
-        match found.map(std::str::from_utf8) {
-            Some(Ok(json)) => Sought::Found(json),
-            Some(Err(_)) => Sought::Unsure,
-            None => Sought::Absent,
-        }
+        found.map_or(Sought::Absent, Sought::Found)
     }
 }
 
@@ -142,7 +145,7 @@ impl<'a> Object<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sought<'a> {
     /// It is there, and this is its value as JSON.
-    Found(&'a str),
+    Found(&'a [u8]),
     /// It is not there.
     Absent,
     /// A name is escaped, so that only parsing tells.
@@ -169,17 +172,28 @@ impl<'a> Glance<'a> {
 
     /// Takes a glance at a line without its newline; nothing if it is not written as we write lines.
     pub(crate) fn at(line: &'a [u8]) -> Option<Self> {
+        Self::read(line, Cursor::head)
+    }
+
+    /// Does the same, remembering heads for the next line.
+    pub(crate) fn with(line: &'a [u8], heads: &mut Heads) -> Option<Self> {
+        Self::read(line, |cursor| heads.read(cursor))
+    }
+
+    fn read(
+        line: &'a [u8],
+        head: impl FnOnce(&mut Cursor<'a>) -> Option<Head<'a>>,
+    ) -> Option<Self> {
         let mut cursor = Cursor::new(Part::line(line)?);
         cursor.literal(OPENING)?;
         let timestamp = cursor.timestamp()?;
-        cursor.literal("\",\"level\":\"")?;
-        let level = cursor.level()?;
-        cursor.literal(",\"source\":")?;
-        let source = cursor.quoted()?;
-        cursor.literal(",\"target\":")?;
-        let target = cursor.quoted()?;
-        let (mut event, mut message) = (None, None);
-        cursor.optional(",\"event\":", Cursor::quoted, &mut event)?;
+        let Head {
+            level,
+            source,
+            target,
+            event,
+        } = head(&mut cursor)?;
+        let mut message = None;
         cursor.optional(",\"message\":", Cursor::quoted, &mut message)?;
         cursor.literal(",\"session\":\"")?;
         let session = cursor.uuid()?;
@@ -219,7 +233,7 @@ pub(super) fn is_timestamp(text: &str) -> bool {
 
 /// A place in a text that is read as JSON without spaces.
 #[derive(Debug, Clone, Copy)]
-struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     part: Part<'a>,
     at: usize,
 }
@@ -252,8 +266,32 @@ impl<'a> Cursor<'a> {
         self.at >= self.part.bytes.len()
     }
 
-    fn rest(&self) -> &'a [u8] {
+    /// Returns what is still to be read.
+    pub(super) fn rest(&self) -> &'a [u8] {
         self.part.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Passes so many bytes that are known.
+    pub(super) fn pass(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// Reads what stands between the time and the message.
+    pub(super) fn head(&mut self) -> Option<Head<'a>> {
+        self.literal("\",\"level\":\"")?;
+        let level = self.level()?;
+        self.literal(",\"source\":")?;
+        let source = self.quoted()?;
+        self.literal(",\"target\":")?;
+        let target = self.quoted()?;
+        let mut event = None;
+        self.optional(",\"event\":", Cursor::quoted, &mut event)?;
+        Some(Head {
+            level,
+            source,
+            target,
+            event,
+        })
     }
 
     fn peek(&self) -> Option<u8> {
@@ -672,7 +710,7 @@ mod tests {
         for (name, value) in record.properties.iter() {
             match glance.properties.get(name) {
                 Sought::Found(found) => {
-                    let found: serde_json::Value = serde_json::from_str(found).unwrap();
+                    let found: serde_json::Value = serde_json::from_slice(found).unwrap();
                     prop_assert_eq!(&found, value);
                 }
                 Sought::Absent => prop_assert!(false, "{name} is not found in {line}"),
@@ -688,14 +726,14 @@ mod tests {
         let glance = Glance::at(LINE.as_bytes()).unwrap();
         assert_eq!(glance.event.unwrap().plain(), Some("command"));
         assert_eq!(glance.message.unwrap().plain(), None);
-        assert_eq!(glance.properties.get("duration"), Sought::Found("871"));
+        assert_eq!(glance.properties.get("duration"), Sought::Found(b"871"));
         assert_eq!(glance.properties.get("id"), Sought::Absent);
         let spans: Vec<_> = glance
             .spans
             .iter()
             .map(|(_, span)| span.get("id"))
             .collect();
-        assert_eq!(spans, [Sought::Found("7"), Sought::Absent]);
+        assert_eq!(spans, [Sought::Found(b"7"), Sought::Absent]);
         agree(LINE).unwrap();
     }
 

@@ -2,6 +2,7 @@
 //! how a line is written is `encode`'s, where lines lie is `reader`'s and `store`'s.
 
 pub(crate) mod glance;
+pub(crate) mod heads;
 mod line_time;
 
 use std::collections::HashMap;

@@ -13,6 +13,7 @@ use super::unread::Unread;
 use super::{Judge, Stop};
 use crate::error::Result;
 use crate::reader::{Damage, Item, Notice, Position, Reader, Run};
+use crate::record::heads::Heads;
 
 /// Items on their way to be judged, and then what came of them.
 #[derive(Debug, Default)]
@@ -69,7 +70,7 @@ pub(super) fn show(
             let (done, result) = sync_channel(1);
             let mut task = Task { batch, done };
             if !has_help {
-                task.batch.judge(judge);
+                task.batch.judge(judge, &mut Heads::default());
                 let _handed_back = task.done.send(task.batch);
             } else if tasks.send(task).is_err() {
                 // All of them panicked; the scope passes that on.
@@ -93,12 +94,13 @@ pub(super) fn show(
 }
 
 fn help(queue: &Mutex<Receiver<Task>>, judge: &Judge) {
+    let mut heads = Heads::default();
     loop {
         let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Task { mut batch, done }) = task else {
             return;
         };
-        batch.judge(judge);
+        batch.judge(judge, &mut heads);
         let _handed_back = done.send(batch);
     }
 }
@@ -149,7 +151,7 @@ impl Batch {
     }
 
     /// Renders what passes.
-    fn judge(&mut self, judge: &Judge) {
+    fn judge(&mut self, judge: &Judge, heads: &mut Heads) {
         self.shown.clear();
         self.matched = 0;
         self.unread = Unread::default();
@@ -160,7 +162,7 @@ impl Batch {
                     let bytes = self.bytes.get(range).unwrap_or_default();
                     for piece in Run::new(position, bytes).pieces() {
                         // Writing to memory does not fail.
-                        self.matched += judge.take_piece(piece, shown, unread).unwrap_or(0);
+                        self.matched += judge.take_piece(piece, heads, shown, unread).unwrap_or(0);
                     }
                 }
                 Kept::Damage(damage) => unread.add(damage),

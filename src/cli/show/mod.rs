@@ -21,6 +21,7 @@ use crate::filter::Filter;
 use crate::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
 use crate::record::Record;
 use crate::record::glance::Glance;
+use crate::record::heads::Heads;
 
 pub(crate) use args::{Lines, ShowArgs};
 use unread::Unread;
@@ -203,11 +204,12 @@ impl Judge {
     fn take_piece(
         &self,
         piece: Piece<'_>,
+        heads: &mut Heads,
         out: &mut dyn Write,
         unread: &mut Unread,
     ) -> std::io::Result<u64> {
         let line = piece.line();
-        let glance = Glance::at(line.bytes());
+        let glance = Glance::with(line.bytes(), heads);
         if glance.is_some() {
             return self.take_line(line, glance, out, unread).map(u64::from);
         }

@@ -1,0 +1,161 @@
+//! The heads of lines that were looked at. What a call site writes between the time and the message is the same
+//! in all its lines, so that comparing it with what was seen before spares looking at it again.
+
+use super::Level;
+use super::glance::{Cursor, Text};
+
+/// What stands between the time and the message of a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub(super) level: Level,
+    pub(super) source: Text<'a>,
+    pub(super) target: Text<'a>,
+    pub(super) event: Option<Text<'a>>,
+}
+
+/// Heads that were seen: as many as usual applications have call sites that are busy.
+#[derive(Debug, Default)]
+pub(crate) struct Heads {
+    /// The place of a head follows from some of its bytes; of two with one place the later is kept.
+    known: Vec<Known>,
+}
+
+/// A head that was seen.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// The head, and as much of what follows as tells that it is whole.
+    bytes: Vec<u8>,
+    level: Option<Level>,
+    head_bytes: usize,
+    source: Place,
+    target: Place,
+    event: Option<Place>,
+}
+
+/// Where in a head a text stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    from: usize,
+    bytes: usize,
+}
+
+impl Heads {
+    /// Reads the head of a line, which begins where the cursor stands.
+    pub(super) fn read<'a>(&mut self, cursor: &mut Cursor<'a>) -> Option<Head<'a>> {
+        if self.known.is_empty() {
+            self.known.resize_with(HEADS, Known::default);
+        }
+        let rest = cursor.rest();
+        let known = self.known.get_mut(place_of(rest))?;
+        if let Some(head) = known.head(rest) {
+            cursor.pass(known.head_bytes);
+            return Some(head);
+        }
+        let head = cursor.head()?;
+        known.remember(rest, &head, cursor.rest());
+        Some(head)
+    }
+}
+
+impl Known {
+    /// Returns the head that bytes begin with, if it is this one.
+    fn head<'a>(&self, bytes: &'a [u8]) -> Option<Head<'a>> {
+        let level = self.level?;
+        if !bytes.starts_with(&self.bytes) {
+            return None;
+        }
+        let text = |place: Place| Text::at(bytes, place.from, place.bytes);
+        Some(Head {
+            level,
+            source: text(self.source)?,
+            target: text(self.target)?,
+            event: match self.event {
+                Some(event) => Some(text(event)?),
+                None => None,
+            },
+        })
+    }
+
+    fn remember(&mut self, bytes: &[u8], head: &Head<'_>, rest: &[u8]) {
+        let place = |text: Text<'_>| Place {
+            from: text.offset_in(bytes),
+            bytes: text.bytes().len(),
+        };
+        self.head_bytes = bytes.len() - rest.len();
+        let seen = self.head_bytes + FOLLOWING_BYTES;
+        self.bytes.clear();
+        self.level = bytes.get(..seen).map(|seen| {
+            self.bytes.extend_from_slice(seen);
+            head.level
+        });
+        self.source = place(head.source);
+        self.target = place(head.target);
+        self.event = head.event.map(place);
+    }
+}
+
+/// Returns the place of a head among those that are known, from bytes in which heads usually differ.
+fn place_of(head: &[u8]) -> usize {
+    let word = |at: usize| {
+        let bytes = head.get(at..).and_then(<[u8]>::first_chunk);
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    };
+    let mixed = SAMPLED_AT
+        .into_iter()
+        .fold(0, |mixed: u64, at| (mixed ^ word(at)).wrapping_mul(MIXER));
+    // The upper bits depend on all the others.
+    usize::try_from(mixed >> (u64::BITS - HEADS.ilog2())).unwrap_or(0)
+}
+
+/// How many heads are remembered: 64 × 104 bytes and the heads themselves, some 16 KiB.
+const HEADS: usize = 64;
+
+/// After a head comes `,"message":` or `,"session":`, and another key if it goes on: three bytes tell.
+const FOLLOWING_BYTES: usize = 3;
+
+/// Where heads are looked at to find their places: in level, source, target and event of usual lengths.
+const SAMPLED_AT: [usize; 5] = [10, 40, 56, 72, 88];
+
+/// The golden ratio in 64 bits, as in Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
+const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::glance::Glance;
+    use super::*;
+
+    fn line(level: &str, target: &str, event: Option<&str>, message: Option<&str>) -> String {
+        let event = event.map_or(String::new(), |event| format!(",\"event\":\"{event}\""));
+        let message = message.map_or(String::new(), |text| format!(",\"message\":\"{text}\""));
+        format!(
+            r#"{{"timestamp":"2026-11-21T08:15:30.123456Z","level":"{level}","source":"s","target":"{target}"{event}{message},"session":"01936f0e-0000-7000-8000-000000000000","seq":1}}"#
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn who_remembers_heads_sees_what_others_see(
+            lines in proptest::collection::vec(
+                (
+                    prop_oneof![Just("INFO"), Just("ERROR"), Just("NONE")],
+                    "(a|ab|a::b|a::b::c){1,9}",
+                    proptest::option::of("e{0,3}|event|\\\\n"),
+                    proptest::option::of("m{0,3}"),
+                    0..200_usize,
+                ),
+                1..80,
+            )
+        ) {
+            let mut heads = Heads::default();
+            for (level, target, event, message, cut) in lines {
+                let line = line(level, &target, event.as_deref(), message.as_deref());
+                for line in [line.as_bytes(), line.get(..cut).unwrap_or(&line).as_bytes()] {
+                    let (one, other) = (Glance::at(line), Glance::with(line, &mut heads));
+                    prop_assert_eq!(format!("{one:?}"), format!("{other:?}"));
+                }
+            }
+        }
+    }
+}
