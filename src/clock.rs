@@ -20,7 +20,12 @@ pub(crate) fn now() -> OffsetDateTime {
 )]
 pub(crate) fn micros_since_epoch() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        Ok(since) => i64::try_from(since.as_secs())
+            .ok()
+            .and_then(|seconds| seconds.checked_mul(1_000_000))
+            .map_or(i64::MAX, |micros| {
+                micros.saturating_add(since.subsec_micros().into())
+            }),
         Err(before) => {
             i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros)
         }

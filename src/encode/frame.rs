@@ -21,14 +21,7 @@ impl FrameHeader {
         let length = u32::try_from(self.line_bytes).unwrap_or(u32::MAX);
         let place =
             u32::try_from(self.number_at).unwrap_or(0) | if self.is_own { Self::OWN } else { 0 };
-        let mut bytes = [0; Self::BYTES];
-        for (byte, value) in bytes
-            .iter_mut()
-            .zip(length.to_le_bytes().into_iter().chain(place.to_le_bytes()))
-        {
-            *byte = value;
-        }
-        bytes
+        (u64::from(place) << u32::BITS | u64::from(length)).to_le_bytes()
     }
 
     /// Splits the first frame off a run of frames.

@@ -199,8 +199,15 @@ fn escape_at(text: &[u8]) -> Option<usize> {
         }
         at += BLOCK_BYTES;
     }
-    // What is left is looked at with what stands before it: most texts are a few bytes longer than a block.
-    if !rest.is_empty() && text.last_chunk().is_some_and(|block| is_plain(*block)) {
+    // What is left is looked at with what stands before it, or as a block with blanks: most texts are short.
+    let last = text.last_chunk().copied().unwrap_or_else(|| {
+        let mut block = [b' '; BLOCK_BYTES];
+        for (place, byte) in block.iter_mut().zip(rest) {
+            *place = *byte;
+        }
+        block
+    });
+    if is_plain(last) {
         return None;
     }
     let found = rest.iter().position(|byte| may_need_escape(*byte))?;
