@@ -245,7 +245,8 @@ impl<'a> Part<'a> {
         // Without an early end, this compiles to vector instructions.
         for byte in bytes {
             all |= byte;
-            is_plain &= (*byte >= 0x20) & (*byte != b'\\');
+            is_plain &= *byte >= 0x20;
+            is_plain &= *byte != b'\\';
         }
         let is_ascii = all < 0x80;
         let form = if is_ascii && is_plain {

@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use localtel::{Admission, Delivery, Policy};
+use localtel::Delivery;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use tracing::field::{Empty, Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Span, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::{LookupSpan, Scope};
-use tracing_subscriber::{Layer, filter};
 
 use crate::support::Place;
 
@@ -23,7 +23,6 @@ use crate::support::Place;
 #[derive(Debug, Clone)]
 enum Deed {
     Open(Parent),
-    OpenShutOut,
     Enter(usize),
     Exit(usize),
     Record(usize, u8),
@@ -46,7 +45,6 @@ fn deed() -> impl Strategy<Value = Deed> {
     ];
     prop_oneof![
         2 => parent.clone().prop_map(Deed::Open),
-        1 => Just(Deed::OpenShutOut),
         4 => any::<usize>().prop_map(Deed::Enter),
         3 => any::<usize>().prop_map(Deed::Exit),
         2 => (any::<usize>(), any::<u8>()).prop_map(|(span, step)| Deed::Record(span, step)),
@@ -153,11 +151,6 @@ impl World {
     fn act(&mut self, thread: usize, deed: &Deed) {
         match deed {
             Deed::Open(parent) => self.open(parent),
-            Deed::OpenShutOut => {
-                self.opened += 1;
-                let span = tracing::info_span!(target: "quiet", "step", number = self.opened);
-                self.spans.push((span, [0; THREADS]));
-            }
             Deed::Log(parent) => self.log(parent),
             Deed::Enter(choice) => {
                 if let Some((span, depths)) = self.choose(*choice) {
@@ -226,15 +219,11 @@ fn the_spans_of_a_line_are_those_that_the_registry_says_the_event_is_in() {
     });
     let outcome = runner.run(&strategy, |deeds| {
         let place = Place::new();
-        let policy = Policy::new().target("quiet", Admission::Drop);
-        // Only where somebody has `tracing` asked again are call sites shut out altogether.
-        let builder = place.builder().delivery(Delivery::Background);
-        let telemetry = builder.policy(policy).open();
+        let telemetry = place.builder().delivery(Delivery::Inline).open();
         let probe = Probe::default();
-        let not_shut_out = filter::filter_fn(|metadata| metadata.target() != "quiet");
         let subscriber = tracing_subscriber::registry()
             .with(telemetry.layer())
-            .with(probe.clone().with_filter(not_shut_out));
+            .with(probe.clone());
         run(&deeds, &Dispatch::new(subscriber));
         drop(telemetry);
         let told = probe.scopes.lock().unwrap().clone();
