@@ -2,7 +2,6 @@
 //! how a line is written is `encode`'s, where lines lie is `reader`'s and `store`'s.
 
 pub(crate) mod glance;
-pub(crate) mod heads;
 mod line_time;
 
 use std::collections::HashMap;

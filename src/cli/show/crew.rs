@@ -13,7 +13,7 @@ use super::unread::Unread;
 use super::{Judge, Stop};
 use crate::error::Result;
 use crate::reader::{Damage, Item, Notice, Position, Reader, Run};
-use crate::record::heads::Heads;
+use crate::record::glance::Heads;
 
 /// Items on their way to be judged, and then what came of them.
 #[derive(Debug, Default)]

@@ -21,7 +21,7 @@ use crate::filter::Filter;
 use crate::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
 use crate::record::Record;
 use crate::record::glance::Glance;
-use crate::record::heads::Heads;
+use crate::record::glance::Heads;
 
 pub(crate) use args::{Lines, ShowArgs};
 use unread::Unread;

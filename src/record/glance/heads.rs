@@ -1,17 +1,9 @@
 //! The heads of lines that were looked at. What a call site writes between the time and the message is the same
 //! in all its lines, so that comparing it with what was seen before spares looking at it again.
 
-use super::Level;
-use super::glance::{Cursor, Text};
-
-/// What stands between the time and the message of a line.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Head<'a> {
-    pub(super) level: Level,
-    pub(super) source: Text<'a>,
-    pub(super) target: Text<'a>,
-    pub(super) event: Option<Text<'a>>,
-}
+use super::cursor::Cursor;
+use super::{Head, Text};
+use crate::record::Level;
 
 /// Heads that were seen: as many as usual applications have call sites that are busy.
 #[derive(Debug, Default)]
@@ -123,7 +115,7 @@ const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::glance::Glance;
+    use super::super::Glance;
     use super::*;
 
     fn line(level: &str, target: &str, event: Option<&str>, message: Option<&str>) -> String {

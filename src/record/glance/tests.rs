@@ -1,0 +1,174 @@
+//! A glance and the parser agree.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::Record;
+
+const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed \"all\"","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"ticloud-project-list","duration":871,"ratio":-0.5,"ok":true,"none":null,"list":[1,{"a":[]}],"text":"a\u0041\n"},"spans":[{"name":"request","properties":{"id":7}},{"name":"leaf"}]}"#;
+
+/// Fails unless a glance and the parser agree on a line.
+fn agree(line: &str) -> Result<(), TestCaseError> {
+    let Some(glance) = Glance::at(line.as_bytes()) else {
+        return Ok(());
+    };
+    let record = Record::parse(line.as_bytes());
+    prop_assert!(record.is_ok(), "{line}: {record:?}");
+    let record = record.unwrap();
+    prop_assert_eq!(
+        std::str::from_utf8(glance.timestamp).unwrap(),
+        crate::record::format_timestamp(record.timestamp)
+    );
+    prop_assert_eq!(glance.level, record.level);
+    prop_assert_eq!(glance.seq, record.seq);
+    let session = std::str::from_utf8(glance.session).unwrap();
+    prop_assert_eq!(session, record.session.to_string());
+    let same = |text: Option<Text<'_>>, parsed: Option<&str>| match (text, parsed) {
+        (Some(text), Some(parsed)) => text.plain().is_none_or(|text| text == parsed),
+        (None, None) => true,
+        _ => false,
+    };
+    prop_assert!(same(Some(glance.source), Some(&record.source)));
+    prop_assert!(same(Some(glance.target), Some(&record.target)));
+    prop_assert!(same(glance.event, record.event.as_deref()));
+    prop_assert!(same(glance.message, record.message.as_deref()));
+    for (name, value) in record.properties.iter() {
+        match glance.properties.get(name) {
+            Sought::Found(found) => {
+                let found: serde_json::Value = serde_json::from_slice(found).unwrap();
+                prop_assert_eq!(&found, value);
+            }
+            Sought::Absent => prop_assert!(false, "{name} is not found in {line}"),
+            Sought::Unsure => {}
+        }
+    }
+    prop_assert_eq!(glance.spans.iter().count(), record.spans.len());
+    Ok(())
+}
+
+#[test]
+fn a_line_as_we_write_it_is_taken_with_all_its_parts() {
+    let glance = Glance::at(LINE.as_bytes()).unwrap();
+    assert_eq!(glance.event.unwrap().plain(), Some("command"));
+    assert_eq!(glance.message.unwrap().plain(), None);
+    assert_eq!(glance.properties.get("duration"), Sought::Found(b"871"));
+    assert_eq!(glance.properties.get("id"), Sought::Absent);
+    let spans: Vec<_> = glance
+        .spans
+        .iter()
+        .map(|(_, span)| span.get("id"))
+        .collect();
+    assert_eq!(spans, [Sought::Found(b"7"), Sought::Absent]);
+    agree(LINE).unwrap();
+}
+
+#[test]
+fn what_the_parser_takes_and_we_never_write_is_left_to_the_parser() {
+    for (from, to) in [
+        (",\"level\"", ", \"level\""),
+        (
+            "\"level\":\"INFO\",\"source\":\"ticloud\"",
+            "\"source\":\"ticloud\",\"level\":\"INFO\"",
+        ),
+        ("\"seq\":12", "\"seq\":12,\"later\":1"),
+        ("Z\"", "+00:00\""),
+        ("871", "8.71e2"),
+    ] {
+        let line = LINE.replacen(from, to, 1);
+        assert!(Glance::at(line.as_bytes()).is_none(), "{line}");
+        assert!(Record::parse(line.as_bytes()).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn what_is_no_record_is_not_taken() {
+    for (from, to) in [
+        ("2026-11-21", "2026-02-30"),
+        ("2026-11-21", "2026-13-21"),
+        ("T08", "T24"),
+        ("INFO", "LOUD"),
+        ("INFO", "info"),
+        ("\"seq\":12", "\"seq\":012"),
+        ("\"seq\":12", "\"seq\":99999999999999999999"),
+        ("871", "0871"),
+        ("871", "1e999"),
+        ("true", "tru"),
+        ("\\u0041", "\\ud841"),
+        ("\\u0041", "\\u00"),
+        ("\\n", "\n"),
+        ("{\"a\":[]}", "{\"a\":[}"),
+        ("\"spans\":[", "\"spans\":[7,"),
+        ("01936f0e", "01936g0e"),
+        (",\"session\"", ""),
+    ] {
+        let line = LINE.replacen(from, to, 1);
+        assert!(Record::parse(line.as_bytes()).is_err(), "{line}");
+        assert!(Glance::at(line.as_bytes()).is_none(), "{line}");
+    }
+}
+
+#[test]
+fn days_at_the_end_of_months_exist_or_do_not() {
+    for (day, exists) in [
+        ("2024-02-29", true),
+        ("2026-02-29", false),
+        ("2026-04-30", true),
+        ("2026-04-31", false),
+        ("2026-12-31", true),
+    ] {
+        let line = LINE.replacen("2026-11-21", day, 1);
+        assert_eq!(Glance::at(line.as_bytes()).is_some(), exists, "{day}");
+        assert_eq!(Record::parse(line.as_bytes()).is_ok(), exists, "{day}");
+    }
+}
+
+#[test]
+fn nesting_ends_before_the_stack_does() {
+    let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    for depth in [1, 60, 64, 65, 127, 100_000] {
+        agree(&LINE.replacen("871", &deep(depth), 1)).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever becomes of a line, what a glance takes is a record with the same values.
+    #[test]
+    fn a_glance_takes_nothing_that_the_parser_refuses(
+        edits in proptest::collection::vec((0..LINE.len(), prop_oneof![
+            Just(String::new()),
+            "[\"\\\\{}\\[\\],:0-9a-fu.eE+-]",
+            "[ -~]{0,3}",
+            Just("\u{e9}".to_owned()),
+            Just("\0".to_owned()),
+        ], 0..3_usize), 1..4),
+    ) {
+        let mut line = LINE.to_owned();
+        for (at, text, cut) in edits {
+            let at = at.min(line.len());
+            let end = (at + cut).min(line.len());
+            if line.is_char_boundary(at) && line.is_char_boundary(end) {
+                line.replace_range(at..end, &text);
+            }
+        }
+        agree(&line)?;
+    }
+
+    /// Every record that we write is taken.
+    #[test]
+    fn whatever_we_write_is_taken(text in "\\PC{0,40}", number: i64, float: f32, spans in 0..3_usize) {
+        let mut record = Record::parse(LINE.as_bytes()).unwrap();
+        record.message = Some(text.clone());
+        record.properties.set("text", text.clone());
+        record.properties.set("number", number);
+        record.properties.set("deep", serde_json::json!({"a": [text, number]}));
+        record.spans.truncate(spans);
+        if float.is_finite() && !float.to_string().contains('e') {
+            record.properties.set("float", f64::from(float));
+        }
+        let line = serde_json::to_string(&record).unwrap();
+        prop_assert!(Glance::at(line.as_bytes()).is_some() || line.contains("e-") || line.contains("e+") || line.contains("\\ud"), "{}", line);
+        agree(&line)?;
+    }
+}
