@@ -189,35 +189,52 @@ fn push_escaped(out: &mut Vec<u8>, mut text: &str) {
 
 /// Returns where the first character begins that may need an escape.
 fn escape_at(text: &[u8]) -> Option<usize> {
-    let (blocks, rest) = text.as_chunks::<BLOCK_BYTES>();
     let mut at = 0;
-    for block in blocks {
-        if !is_plain(*block)
-            && let Some(found) = block.iter().position(|byte| may_need_escape(*byte))
-        {
-            return Some(at + found);
+    loop {
+        let rest = text.get(at..)?;
+        let ascii = plain_bytes(rest);
+        let rest = rest.get(ascii..)?;
+        if may_need_escape(*rest.first()?) {
+            return Some(at + ascii);
+        }
+        // Characters beyond ASCII, most of which need none, come in runs.
+        let is_harmless = |byte: &&u8| !byte.is_ascii() && !may_need_escape(**byte);
+        at += ascii + rest.iter().take_while(is_harmless).count();
+    }
+}
+
+/// Returns how many bytes of ASCII that needs no escape a text begins with, looking at a block at a time.
+fn plain_bytes(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let found = suspects(*block);
+        if found != 0 {
+            // The lowest byte of a number is the first of its block.
+            return at + found.trailing_zeros() as usize / 8;
         }
         at += BLOCK_BYTES;
     }
     // What is left is looked at with what stands before it, or as a block with blanks: most texts are short.
-    let last = text.last_chunk().copied().unwrap_or_else(|| {
-        let mut block = [b' '; BLOCK_BYTES];
-        for (place, byte) in block.iter_mut().zip(rest) {
-            *place = *byte;
-        }
-        block
-    });
-    if is_plain(last) {
-        return None;
+    if let Some(block) = text.last_chunk()
+        && suspects(*block) == 0
+    {
+        return text.len();
     }
-    let found = rest.iter().position(|byte| may_need_escape(*byte))?;
-    Some(at + found)
+    let rest = text.get(at..).unwrap_or_default();
+    let mut block = [b' '; BLOCK_BYTES];
+    for (place, byte) in block.iter_mut().zip(rest) {
+        *place = *byte;
+    }
+    match suspects(block) {
+        0 => text.len(),
+        found => at + found.trailing_zeros() as usize / 8,
+    }
 }
 
-/// Tells whether a block surely holds nothing but ASCII that needs no escape, all bytes at a time: a bit at
-/// the top of a byte is set where it is beyond ASCII, and by the additions and subtractions where it is 0x7f,
-/// below a blank, a quote or a backslash. What they carry into the next byte may be a wrong "no".
-const fn is_plain(block: [u8; BLOCK_BYTES]) -> bool {
+/// Marks the bytes of a block that are beyond ASCII or need an escape, all at a time: a byte's highest bit is set
+/// where it is beyond ASCII, and by the additions and subtractions where it is 0x7f, below a blank, a quote or
+/// a backslash. What they carry goes to bytes after the first of these, which may be marked wrongly.
+const fn suspects(block: [u8; BLOCK_BYTES]) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; BLOCK_BYTES]);
     const TOPS: u64 = ONES * 0x80;
     let bytes = u64::from_le_bytes(block);
@@ -228,7 +245,7 @@ const fn is_plain(block: [u8; BLOCK_BYTES]) -> bool {
         | bytes.wrapping_sub(ONES * 0x20)
         | quotes.wrapping_sub(ONES)
         | backslashes.wrapping_sub(ONES);
-    found & TOPS == 0
+    found & TOPS
 }
 
 /// Tells whether a byte begins a character that may need an escape.
