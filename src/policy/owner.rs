@@ -210,11 +210,7 @@ pub(crate) fn edit(
     }
     check(&after).map_err(damaged)?;
     directory
-        .replace(
-            &name,
-            &FileName::PolicyPartial.to_string(),
-            after.as_bytes(),
-        )
+        .replace(&name, &FileName::PolicyPartial.text(), after.as_bytes())
         .map_err(Error::io("write", &file))?;
     drop(locked);
     Ok(())

@@ -6,13 +6,13 @@ use std::io;
 
 use time::OffsetDateTime;
 
-use super::disk::{self, Directory};
+use super::disk::{Directory, Facts};
 use super::latest::{Latest, open_regular, read_back};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
 use super::{
     Active, Condition, Leaving, Listed, Removed, SIZE_UNKNOWN, Store, first_timestamp,
-    first_timestamp_of, list,
+    first_timestamp_of, list, numbers,
 };
 use crate::error::{Error, Result};
 
@@ -22,6 +22,16 @@ pub(super) struct Found {
     pub(super) extent: Extent,
     /// One above the head, or the first number where there never was a segment.
     pub(super) next: SegmentNumber,
+    pub(super) by: FoundBy,
+}
+
+/// How head and floor were found.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FoundBy {
+    /// By the cache, which agrees with the directory: there is this file under the head's name.
+    Cache(Facts),
+    /// By a listing of the directory, which the cache does not agree with.
+    Listing,
 }
 
 /// A directory whose lock is held.
@@ -35,23 +45,24 @@ impl Store {
     /// Finds head and floor: in the cache where it agrees with the directory, else in the directory.
     pub(super) fn find(&mut self, held: Held<'_>) -> Result<Found> {
         let Held { directory, locked } = held;
-        let exists = |number: SegmentNumber| directory.facts(&number.file_name()).is_ok();
+        let facts = |number: SegmentNumber| directory.facts(&number.file_name()).ok();
         let cached = locked.extent();
         // A directory that others made anew counts from 1; this writer's numbers go on all the same.
         if let Some(extent) = cached
             && self.highest_seen.is_none_or(|seen| seen <= extent.head)
-            && exists(extent.head)
-            && !exists(extent.head.next())
+            && let Some(of_head) = facts(extent.head)
+            && facts(extent.head.next()).is_none()
         {
             self.highest_seen = self.highest_seen.max(Some(extent.head));
             return Ok(Found {
                 extent,
                 next: extent.head.next(),
+                by: FoundBy::Cache(of_head),
             });
         }
-        let listed = list(directory)?;
-        let lowest = listed.first().map(|segment| segment.number);
-        let highest = listed.last().map(|segment| segment.number);
+        // Names suffice: of all these segments only the head is looked at.
+        let listed = numbers(directory)?;
+        let (lowest, highest) = (listed.first().copied(), listed.last().copied());
         let head = highest
             .max(cached.map(|extent| extent.head))
             .max(self.highest_seen);
@@ -63,6 +74,7 @@ impl Store {
                     floor: SegmentNumber::FIRST,
                 },
                 next: SegmentNumber::FIRST,
+                by: FoundBy::Listing,
             },
             |head| {
                 let floor = cached.map(|extent| extent.floor).or(lowest).unwrap_or(head);
@@ -72,9 +84,19 @@ impl Store {
                         floor: floor.min(head),
                     },
                     next: head.next(),
+                    by: FoundBy::Listing,
                 }
             },
         ))
+    }
+
+    /// Writes the cache anew where the directory had to be listed, so that the next one need not. The
+    /// directory stays the truth: where that fails, the next one lists again.
+    pub(super) fn note_found(held: Held<'_>, found: Found) {
+        match found.by {
+            FoundBy::Cache(_) => {}
+            FoundBy::Listing => drop(held.locked.set_extent(held.directory, found.extent)),
+        }
     }
 
     /// Makes the head this writer's active segment. Returns its size, or nothing if it may not be
@@ -82,11 +104,16 @@ impl Store {
     pub(super) fn settle(
         &mut self,
         directory: &Directory,
-        head: SegmentNumber,
+        found: Found,
         now: OffsetDateTime,
     ) -> Result<Option<u64>> {
+        let head = found.extent.head;
         let name = head.file_name();
-        let facts = match directory.facts(&name) {
+        let facts = match found.by {
+            FoundBy::Cache(facts) => Ok(facts),
+            FoundBy::Listing => directory.facts(&name),
+        };
+        let facts = match facts {
             Ok(facts) if facts.is_ours && facts.is_writable && facts.is_private => facts,
             Ok(_) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -179,8 +206,8 @@ impl Store {
         }
         // Nothing depends on the symlink: it is for people, and the next rotation tries again.
         drop(directory.replace_symlink(
-            &FileName::Latest.to_string(),
-            &FileName::LatestPartial.to_string(),
+            &FileName::Latest.text(),
+            &FileName::LatestPartial.text(),
             &number.file_name(),
         ));
         if self.leaving == Leaving::Synced
@@ -249,7 +276,7 @@ impl Store {
         &self,
         directory: &Directory,
         number: SegmentNumber,
-    ) -> Result<Option<(File, disk::Facts)>> {
+    ) -> Result<Option<(File, Facts)>> {
         let name = number.file_name();
         let path = self.path.join(&name);
         let created = match directory.create_append(&name) {

@@ -24,7 +24,7 @@ impl Extent {
     /// Reads the cache without the lock, as a hint for readers.
     pub(crate) fn peek(directory: &Directory) -> Option<Self> {
         let bytes = directory
-            .read_small(&FileName::Lock.to_string(), Self::BYTES as u64)
+            .read_small(&FileName::Lock.text(), Self::BYTES as u64)
             .ok()?;
         Self::parse(&bytes)
     }
@@ -61,7 +61,7 @@ impl LockFile {
         let path = directory.path().join(FileName::Lock.to_string());
         let failed = |action| Error::io(action, &path);
         let file = directory
-            .open_or_create(&FileName::Lock.to_string())
+            .open_or_create(&FileName::Lock.text())
             .map_err(failed("open the lock"))?;
         let facts = directory
             .facts_of(&file)
@@ -104,7 +104,7 @@ impl LockFile {
             pause = (pause * 2).min(PAUSE_MOST);
         }
         let locked = Locked { lock: self };
-        let current = directory.facts(&FileName::Lock.to_string());
+        let current = directory.facts(&FileName::Lock.text());
         Ok(current
             .is_ok_and(|facts| facts.id == locked.lock.id)
             .then_some(locked))
@@ -124,7 +124,7 @@ pub(crate) fn lock(directory: &Directory, deadline: Instant) -> Result<Locked> {
 /// nothing, and lets go at once of what it takes.
 #[cfg(feature = "cli")]
 pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> std::io::Result<bool> {
-    let file = match directory.open_read(&FileName::Lock.to_string()) {
+    let file = match directory.open_read(&FileName::Lock.text()) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),

@@ -342,8 +342,11 @@ impl Store {
     ) -> Result<Entered> {
         let held = Held { directory, locked };
         let found = self.find(held)?;
-        let mut size = match self.settle(directory, found.extent.head, now)? {
-            Some(size) if !self.must_rotate(size, batch_bytes, now) => size,
+        let mut size = match self.settle(directory, found, now)? {
+            Some(size) if !self.must_rotate(size, batch_bytes, now) => {
+                Self::note_found(held, found);
+                size
+            }
             size => {
                 let latest = self.latest_of_head(directory, found.extent.head, size);
                 self.rotate(held, found, latest, now)?
