@@ -114,7 +114,7 @@ impl Store {
             FoundBy::Listing => directory.facts(&name),
         };
         let facts = match facts {
-            Ok(facts) if facts.is_ours && facts.is_writable && facts.is_private => facts,
+            Ok(facts) if facts.is_ours() && facts.is_writable && facts.is_private => facts,
             Ok(_) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("look at", &self.path.join(name))(error)),
@@ -129,16 +129,13 @@ impl Store {
         if let Some(old) = self.active.take() {
             self.leave(directory, &old);
         }
-        let file = match directory.open_append(&name) {
-            Ok(file) => file,
+        let (file, facts) = match directory.open_append(&name) {
+            Ok(opened) => opened,
             // Somebody put something else there since we looked.
             Err(error) if is_strange(&error) => return Ok(None),
             Err(error) => return Err(Error::io("open", &self.path.join(name))(error)),
         };
-        let facts = directory
-            .facts_of(&file)
-            .map_err(Error::io("look at", &self.path.join(name)))?;
-        if !facts.is_ours {
+        if !facts.is_ours() {
             return Ok(None);
         }
         let started = first_timestamp(&file).unwrap_or(now);
@@ -288,11 +285,8 @@ impl Store {
             }
             created => created,
         };
-        let file = created.map_err(Error::io("create", &path))?;
-        let facts = directory
-            .facts_of(&file)
-            .map_err(Error::io("look at", &path))?;
-        Ok((facts.is_ours && facts.is_writable).then_some((file, facts)))
+        let (file, facts) = created.map_err(Error::io("create", &path))?;
+        Ok((facts.is_ours() && facts.is_writable).then_some((file, facts)))
     }
 
     /// Removes the oldest closed segments until one more fits within the limits, and returns the floor.

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use super::disk::{Directory, FileId, read_at};
+use super::disk::{Directory, FileId, read_at_least};
 use super::segment::{FileName, SegmentNumber};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -58,22 +58,21 @@ pub(crate) struct LockFile {
 impl LockFile {
     /// Opens or makes the lock file of that directory.
     pub(crate) fn open(directory: &Directory) -> Result<Self> {
-        let path = directory.path().join(FileName::Lock.to_string());
-        let failed = |action| Error::io(action, &path);
-        let file = directory
+        let path = || directory.path().join(FileName::Lock.to_string());
+        let failed = |action| move |error| Error::io(action, &path())(error);
+        let (file, facts) = directory
             .open_or_create(&FileName::Lock.text())
             .map_err(failed("open the lock"))?;
-        let facts = directory
-            .facts_of(&file)
-            .map_err(failed("look at the lock"))?;
-        if !facts.is_ours {
+        if !facts.is_ours() {
             return Err(Error::directory(
                 directory.path(),
                 "its `lock` is no plain file of this user; remove it",
             ));
         }
         let mut start = [0; Extent::BYTES + 1];
-        let read = read_at(&file, &mut start, 0).map_err(failed("read the lock"))?;
+        let bytes =
+            usize::try_from(facts.bytes).map_or(start.len(), |bytes| bytes.min(start.len()));
+        let read = read_at_least(&file, &mut start, 0, bytes).map_err(failed("read the lock"))?;
         // A crash leaves the cache empty, torn or full of zeros, but never anything else in it.
         let is_cache = |byte: &u8| matches!(byte, 0 | b'0'..=b'9' | b' ' | b'\n');
         if read > Extent::BYTES || !start.iter().take(read).all(is_cache) {
@@ -94,7 +93,7 @@ impl LockFile {
         let mut pause = PAUSE_LEAST;
         while !directory
             .try_lock(&self.file)
-            .map_err(Error::io("lock", &path()))?
+            .map_err(|error| Error::io("lock", &path())(error))?
         {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -148,7 +147,7 @@ impl Locked {
     /// Reads the cache.
     pub(crate) fn extent(&self) -> Option<Extent> {
         let mut bytes = [0; Extent::BYTES + 1];
-        let read = read_at(&self.lock.file, &mut bytes, 0).ok()?;
+        let read = read_at_least(&self.lock.file, &mut bytes, 0, Extent::BYTES).ok()?;
         Extent::parse(bytes.get(..read)?)
     }
 
@@ -167,7 +166,7 @@ impl Locked {
                     Ok(())
                 }
             })
-            .map_err(Error::io("note the newest segment in", &path()))
+            .map_err(|error| Error::io("note the newest segment in", &path())(error))
     }
 
     /// Gives the lock back and keeps the file open for the next time.
