@@ -163,12 +163,13 @@ impl Builder {
         let path = of_profile(&base, &profile);
         let answers = (self.flag, self.when_undecided);
         let place = (path.as_path(), base.as_path());
-        let mut watch = Watch::new(place, &source, &environment, answers, self.policy);
+        let (mut watch, found) = Watch::new(place, &source, &environment, answers, self.policy);
         let decision = watch.open(clock::now())?;
-        let installation = if decision.is_recording {
-            Some(watch.installation()?.id)
+        let (installation, directory) = if decision.is_recording {
+            let (installation, directory) = watch.installation_in(found)?;
+            (Some(installation.id), Some(Arc::new(directory)))
         } else {
-            None
+            (None, None)
         };
         let policy = Arc::clone(watch.policy());
         // Nobody has been asked yet, so what opening changed is no news.
@@ -198,6 +199,7 @@ impl Builder {
                 start: Start {
                     decision: decision.clone(),
                     installation,
+                    directory,
                 },
                 is_gate_open: Arc::new(AtomicBool::new(
                     installation.is_some() || self.delivery == Delivery::Inline,

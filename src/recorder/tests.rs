@@ -20,12 +20,14 @@ pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
     let environment = Environment::made_up("testapp", &[]);
     let answers = (Consent::Undecided, WhenUndecided::Record);
     let source = "testapp".parse().unwrap();
-    let mut watch = Watch::new((path, path), &source, &environment, answers, Policy::new());
+    let (mut watch, found) =
+        Watch::new((path, path), &source, &environment, answers, Policy::new());
     let decision = watch.open(clock::now()).unwrap();
-    let installation = Some(watch.installation().unwrap().id);
+    let (installation, directory) = watch.installation_in(found).unwrap();
     let start = Start {
         decision,
-        installation,
+        installation: Some(installation.id),
+        directory: Some(Arc::new(directory)),
     };
     Settings {
         path: path.to_owned(),

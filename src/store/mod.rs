@@ -209,6 +209,18 @@ impl Store {
         }
     }
 
+    /// Takes over a directory that was opened to be written, as long as the path leads to it.
+    pub(crate) fn opened(self, directory: Option<Arc<Directory>>) -> Self {
+        Self {
+            #[cfg(test)]
+            faults: directory
+                .as_ref()
+                .map_or(self.faults, |directory| directory.faults.clone()),
+            directory,
+            ..self
+        }
+    }
+
     /// Has a sync cover also the segments that this writer moved on from, and the names of new ones.
     pub(crate) fn syncing_all(mut self) -> Self {
         self.leaving = Leaving::Synced;
