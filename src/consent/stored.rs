@@ -279,15 +279,23 @@ impl Stored {
         if bytes.trim_ascii_start().starts_with(b"[") {
             return Err("it is a list and no object".to_owned());
         }
-        let Probe { format } = serde_json::from_slice(bytes).map_err(no_json)?;
+        let written: std::result::Result<Written, _> = serde_json::from_slice(bytes);
+        let format = match &written {
+            Ok(written) => written.format,
+            // Another format may hold other things under the same names.
+            Err(_) => {
+                serde_json::from_slice::<Probe>(bytes)
+                    .map_err(no_json)?
+                    .format
+            }
+        };
         if format > FORMAT {
             return Ok(Self::Newer { file, format });
         }
         if format != FORMAT {
             return Err(format!("format {format} never existed"));
         }
-        let written: Written = serde_json::from_slice(bytes).map_err(no_json)?;
-        Ok(Self::Choice(written.choice()?))
+        Ok(Self::Choice(written.map_err(no_json)?.choice()?))
     }
 
     /// Returns what it amounts to: what cannot be understood is disabled.

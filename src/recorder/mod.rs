@@ -21,7 +21,7 @@ mod writer;
 
 use std::cell::Cell;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -238,6 +238,7 @@ impl Core {
             settings,
             staging: Mutex::new(staging),
             turn_ended: Condvar::new(),
+            waiting: AtomicUsize::new(0),
             urgent: Condvar::new(),
             refused: AtomicU64::new(0),
         });
@@ -425,10 +426,12 @@ impl Core {
                 staging.report_dropped(&shared.settings);
                 staging.stage_own(|out| writer::encode_end(&shared.settings, counts, also, out));
             }
+            shared.end_turn(&staging);
             staging.staged
         };
-        shared.urgent.notify_all();
-        shared.turn_ended.notify_all();
+        if self.worker.is_some() {
+            shared.urgent.notify_all();
+        }
         shared.write_or_give_up(ticket, deadline);
         if shared.settings.durability != Durability::Os {
             drop(shared.sync(deadline));
