@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::Policy;
 use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start};
+use crate::release::Release;
 use crate::report::{Deployment, Reports, newer_release};
 use crate::store::limits::Limits;
 use crate::telemetry::Telemetry;
@@ -190,7 +191,10 @@ impl Builder {
                 update: self
                     .version
                     .as_deref()
-                    .and_then(|version| newer_release(&path, version))
+                    .and_then(|version| match &directory {
+                        Some(directory) => Release::newer_in(directory, version),
+                        None => newer_release(&path, version),
+                    })
                     .map(|release| release.version),
                 delivery: self.delivery,
                 overflow: self.overflow,

@@ -541,6 +541,10 @@ fn make_directory(path: &Path) -> io::Result<()> {
 
 /// `O_DIRECTORY | O_NOFOLLOW` answers a symlink and a file alike; people need to know which it is.
 fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
+    if error.kind() == io::ErrorKind::NotFound {
+        // Not even a link has that name.
+        return OpenError::Io(error);
+    }
     match rustix::fs::lstat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
         Ok(FileType::Symlink) => OpenError::Unfit(
             "it is a symbolic link, which could lead anywhere; name the directory itself"

@@ -32,6 +32,8 @@ pub(super) enum FoundBy {
     Cache(Facts),
     /// By a listing of the directory, which the cache does not agree with.
     Listing,
+    /// Not at all: a listing shows no segment, and nobody remembers one.
+    Nothing,
 }
 
 /// A directory whose lock is held.
@@ -74,7 +76,7 @@ impl Store {
                     floor: SegmentNumber::FIRST,
                 },
                 next: SegmentNumber::FIRST,
-                by: FoundBy::Listing,
+                by: FoundBy::Nothing,
             },
             |head| {
                 let floor = cached.map(|extent| extent.floor).or(lowest).unwrap_or(head);
@@ -94,7 +96,7 @@ impl Store {
     /// directory stays the truth: where that fails, the next one lists again.
     pub(super) fn note_found(held: Held<'_>, found: Found) {
         match found.by {
-            FoundBy::Cache(_) => {}
+            FoundBy::Cache(_) | FoundBy::Nothing => {}
             FoundBy::Listing => drop(held.locked.set_extent(held.directory, found.extent)),
         }
     }
@@ -112,6 +114,7 @@ impl Store {
         let facts = match found.by {
             FoundBy::Cache(facts) => Ok(facts),
             FoundBy::Listing => directory.facts(&name),
+            FoundBy::Nothing => return Ok(None),
         };
         let facts = match facts {
             Ok(facts) if facts.is_ours() && facts.is_writable && facts.is_private => facts,
@@ -173,7 +176,7 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<u64> {
         let Held { directory, locked } = held;
-        let floor = self.make_room(held, found.extent, now)?;
+        let floor = self.make_room(held, found, now)?;
         let old = self.active.take();
         let mut number = found.next;
         let (file, facts) = loop {
@@ -239,9 +242,13 @@ impl Store {
     pub(super) fn latest_of_head(
         &self,
         directory: &Directory,
-        head: SegmentNumber,
+        found: Found,
         bytes: Option<u64>,
     ) -> Latest {
+        match found.by {
+            FoundBy::Cache(_) | FoundBy::Listing => {}
+            FoundBy::Nothing => return Latest::Unknown,
+        }
         match (&self.active, bytes) {
             (Some(active), Some(bytes))
                 if active.bytes == bytes && active.latest != Latest::Unknown =>
@@ -249,7 +256,7 @@ impl Store {
                 active.latest
             }
             (Some(active), Some(bytes)) => read_back(directory, &active.file, bytes),
-            (None, _) | (_, None) => match open_regular(directory, head) {
+            (None, _) | (_, None) => match open_regular(directory, found.extent.head) {
                 Ok((file, bytes)) => read_back(directory, &file, bytes),
                 Err(_) => Latest::Unknown,
             },
@@ -293,9 +300,14 @@ impl Store {
     fn make_room(
         &self,
         held: Held<'_>,
-        extent: Extent,
+        found: Found,
         now: OffsetDateTime,
     ) -> Result<SegmentNumber> {
+        let Found { extent, by, .. } = found;
+        match by {
+            FoundBy::Cache(_) | FoundBy::Listing => {}
+            FoundBy::Nothing => return Ok(extent.floor),
+        }
         let directory = held.directory;
         let listed = list(directory)?;
         let mut keep_from = self.limits.keep_from(&listed).max(extent.floor);

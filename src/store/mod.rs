@@ -360,7 +360,7 @@ impl Store {
                 size
             }
             size => {
-                let latest = self.latest_of_head(directory, found.extent.head, size);
+                let latest = self.latest_of_head(directory, found, size);
                 self.rotate(held, found, latest, now)?
             }
         };
