@@ -24,7 +24,8 @@
 //! A batch is whole lines, written by one `write` under the lock. Under it the writer reads head and
 //! floor from the cache, moves on if a higher segment exists, makes sure that the file under the head's
 //! name is the one it holds open, and looks at its last byte if somebody else wrote: a torn line is ended
-//! by a newline before anything else is added. What a short write leaves is cut back to the last whole
+//! by a newline before anything else is added. Where the cache is missing, or the directory says otherwise, the
+//! writer lists the names in it and writes the cache anew. What a short write leaves is cut back to the last whole
 //! line; if that fails, the next append ends the torn line.
 //!
 //! # Rotation and removal
