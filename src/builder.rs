@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::Policy;
 use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start};
+use crate::release::Release;
 use crate::report::{Deployment, Reports, newer_release};
 use crate::store::limits::Limits;
 use crate::telemetry::Telemetry;
@@ -163,12 +164,13 @@ impl Builder {
         let path = of_profile(&base, &profile);
         let answers = (self.flag, self.when_undecided);
         let place = (path.as_path(), base.as_path());
-        let mut watch = Watch::new(place, &source, &environment, answers, self.policy);
+        let (mut watch, found) = Watch::new(place, &source, &environment, answers, self.policy);
         let decision = watch.open(clock::now())?;
-        let installation = if decision.is_recording {
-            Some(watch.installation()?.id)
+        let (installation, directory) = if decision.is_recording {
+            let (installation, directory) = watch.installation_in(found)?;
+            (Some(installation.id), Some(Arc::new(directory)))
         } else {
-            None
+            (None, None)
         };
         let policy = Arc::clone(watch.policy());
         // Nobody has been asked yet, so what opening changed is no news.
@@ -189,7 +191,10 @@ impl Builder {
                 update: self
                     .version
                     .as_deref()
-                    .and_then(|version| newer_release(&path, version))
+                    .and_then(|version| match &directory {
+                        Some(directory) => Release::newer_in(directory, version),
+                        None => newer_release(&path, version),
+                    })
                     .map(|release| release.version),
                 delivery: self.delivery,
                 overflow: self.overflow,
@@ -198,6 +203,7 @@ impl Builder {
                 start: Start {
                     decision: decision.clone(),
                     installation,
+                    directory,
                 },
                 is_gate_open: Arc::new(AtomicBool::new(
                     installation.is_some() || self.delivery == Delivery::Inline,

@@ -28,7 +28,10 @@ impl Source {
                 '_'
             }
         });
-        upper.chain("_TELEMETRY".chars()).collect()
+        let mut name = String::with_capacity(self.0.len() + VARIABLE_END.len());
+        name.extend(upper);
+        name.push_str(VARIABLE_END);
+        name
     }
 }
 
@@ -227,6 +230,8 @@ pub(crate) fn under(root: &Path, source: &Source) -> PathBuf {
     root.join(source.as_str()).join(LEAF)
 }
 
+/// What the name of a source's variable ends in.
+const VARIABLE_END: &str = "_TELEMETRY";
 /// The profile that is meant when none is named.
 const DEFAULT_PROFILE: &str = "default";
 /// The directory in that of the default profile in which each other profile has its own.

@@ -398,7 +398,7 @@ fn write(directory: &Directory, history: &History) -> Result<()> {
         .map_err(|error| Error::io("write", &path)(io::Error::from(error)))?;
     bytes.push(b'\n');
     directory
-        .replace(&name, &FileName::HistoryPartial.to_string(), &bytes)
+        .replace(&name, &FileName::HistoryPartial.text(), &bytes)
         .map_err(Error::io("write", &path))
 }
 

@@ -73,6 +73,12 @@ impl Release {
         }
     }
 
+    /// Returns the release that is announced in the directory, if it is newer than that version.
+    pub(crate) fn newer_in(directory: &Directory, version: &str) -> Option<Self> {
+        let release = read(directory).ok().flatten()?;
+        release.is_newer_than(version).then_some(release)
+    }
+
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         // A list would be taken as well, its items for the keys in their order.
         if bytes.trim_ascii_start().starts_with(b"[") {

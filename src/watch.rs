@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::consent::{
-    Consent, Decision, Inputs, Installation, Stored, WhenUndecided, decide, installation,
+    Consent, Decision, Inputs, Installation, Scope, Stored, WhenUndecided, decide, installation,
     remember_first_use,
 };
 use crate::directory::Source;
@@ -62,6 +62,34 @@ pub(crate) struct Watch {
     looked_at: Instant,
 }
 
+/// What stands in the directories at one moment: all that people change, read from a directory that is opened
+/// once.
+#[derive(Debug)]
+struct Sight {
+    /// The directory of the profile, if there is one that could be opened.
+    directory: Option<Directory>,
+    stored: Stored,
+    stored_for_all: Stored,
+    owner: OwnerFile,
+}
+
+impl Sight {
+    /// Looks into the directory of a profile, and into that of the default one where it is another.
+    fn of(path: &Path, base: &Path) -> Self {
+        let opened = Directory::open(path, Access::Read);
+        Self {
+            owner: OwnerFile::read_in(&opened),
+            stored: Stored::read_in(&opened, Scope::Profile),
+            stored_for_all: if path == base {
+                Stored::read_in(&opened, Scope::AllProfiles)
+            } else {
+                Stored::read_for_all_at(base)
+            },
+            directory: opened.ok(),
+        }
+    }
+}
+
 /// What holds now that a person has changed something, or a grace is over, while the process ran.
 #[derive(Debug)]
 pub(crate) enum Change {
@@ -89,20 +117,25 @@ struct News {
 }
 
 impl Watch {
-    /// Returns the question for the telemetry of a profile.
+    /// Returns the question for the telemetry of a profile, and the directory as it was found, if it is there.
     pub(crate) fn new(
         (path, base): (&Path, &Path),
         source: &Source,
         environment: &Environment,
         (flag, when_undecided): (Consent, WhenUndecided),
         policy: Policy,
-    ) -> Self {
-        let owner = OwnerFile::read_at(path);
+    ) -> (Self, Option<Directory>) {
+        let Sight {
+            directory,
+            stored,
+            stored_for_all,
+            owner,
+        } = Sight::of(path, base);
         let secrets = Secrets::new(
             environment.home().as_deref().and_then(Path::to_str),
             environment.user().as_deref(),
         );
-        Self {
+        let watch = Self {
             path: path.to_owned(),
             base: base.to_owned(),
             executables: environment.executables().to_vec(),
@@ -110,15 +143,16 @@ impl Watch {
             variable: environment.telemetry(source),
             flag,
             when_undecided,
-            stored: Stored::read_at(path),
-            stored_for_all: Stored::read_for_all_at(base),
+            stored,
+            stored_for_all,
             policy: Arc::new(Current::new(policy, owner.policy().cloned(), secrets)),
             owner,
             glimpsed: None,
             keyed: None,
             is_recording: false,
             looked_at: Instant::now(),
-        }
+        };
+        (watch, directory)
     }
 
     /// Returns where the policy in force is found.
@@ -141,9 +175,10 @@ impl Watch {
                         .first_use()
                         .is_none_or(|first_use| !first_use.is_of(grace)) =>
             {
-                self.stored = in_directory(&self.path, |directory, deadline| {
+                let (stored, _) = in_directory(&self.path, |directory, deadline| {
                     remember_first_use(directory, grace, now, deadline)
                 })?;
+                self.stored = stored;
                 self.decide(now)
             }
             WhenUndecided::Refuse | WhenUndecided::Record | WhenUndecided::RecordAfter(_) => {
@@ -154,22 +189,39 @@ impl Watch {
         Ok(decision)
     }
 
-    /// Makes the directory where it is missing, and returns the installation in it. A directory in which
-    /// nothing can be written is an error now rather than a loss later.
+    /// Returns the installation at opening, given the directory in which it was just looked for, and the
+    /// directory in which it is to be recorded. Usually both are there, and all that is left to learn is whether
+    /// the directory can be written.
     ///
     /// # Errors
     ///
     /// An error says why the directory cannot be used.
-    pub(crate) fn installation(&mut self) -> Result<Installation> {
-        let installation = in_directory(&self.path, |directory, deadline| {
+    pub(crate) fn installation_in(
+        &mut self,
+        found: Option<Directory>,
+    ) -> Result<(Installation, Directory)> {
+        if let (Some(directory), Some(known)) = (found, self.stored.installation().cloned())
+            && directory.take_to_write().is_ok()
+            && directory.check_is_writable().is_ok()
+        {
+            self.set_key_of(&known);
+            return Ok((known, directory));
+        }
+        self.make_installation()
+    }
+
+    /// Makes the directory where it is missing, and returns the installation in it. A directory in which
+    /// nothing can be written is an error now rather than a loss later.
+    fn make_installation(&mut self) -> Result<(Installation, Directory)> {
+        let (installation, directory) = in_directory(&self.path, |directory, deadline| {
             directory
                 .check_is_writable()
                 .map_err(Error::io("write to", &self.path))?;
             installation(directory, deadline)
         })?;
-        self.stored = Stored::read_at(&self.path);
+        self.stored = Stored::read(&directory);
         self.set_key_of(&installation);
-        Ok(installation)
+        Ok((installation, directory))
     }
 
     /// Has pseudonyms made with this installation's key from now on.
@@ -198,7 +250,8 @@ impl Watch {
             return Some(Change::Disabled(decision));
         }
         let known = self.stored.installation().cloned();
-        let Ok(installation) = known.map_or_else(|| self.installation(), Ok) else {
+        let make = || Ok(self.make_installation()?.0);
+        let Ok(installation) = known.map_or_else(make, Ok::<_, Error>) else {
             // Where it cannot be made nothing can be recorded either; the next look tries again.
             self.is_recording = false;
             return Some(Change::Disabled(decision));
@@ -219,25 +272,24 @@ impl Watch {
             consent: Meanwhile::Nothing,
             is_policy_other: false,
         };
-        let stored = Stored::read_at(&self.path);
+        let sight = Sight::of(&self.path, &self.base);
+        let (stored, stored_for_all) = (sight.stored, sight.stored_for_all);
         if stored != self.stored && stored != Stored::Missing {
             self.stored = stored;
             news.consent = Meanwhile::Decided;
         }
-        let stored_for_all = Stored::read_for_all_at(&self.base);
         if stored_for_all != self.stored_for_all && stored_for_all != Stored::Missing {
             self.stored_for_all = stored_for_all;
             news.consent = Meanwhile::Decided;
         }
-        news.is_policy_other = self.read_owner_again();
+        news.is_policy_other = self.take_owner(sight.owner);
         news
     }
 
-    /// Reads the owner's policy, puts it in force if it is another, and tells whether it did. Editors write in
+    /// Puts the owner's policy in force if it is another, and tells whether it did. Editors write in
     /// pieces, and the first piece may be a policy that lets more pass than the whole: what is not surely
     /// stricter than before is believed when two looks agree on it.
-    fn read_owner_again(&mut self) -> bool {
-        let owner = OwnerFile::read_at(&self.path);
+    fn take_owner(&mut self, owner: OwnerFile) -> bool {
         // In a forked child another policy may be in force than this watch remembers.
         let is_in_force = owner
             .policy()
@@ -274,8 +326,11 @@ impl Watch {
     }
 }
 
-/// Does something in the directory at that path, which is made where it is missing.
-fn in_directory<T>(path: &Path, work: impl Fn(&Directory, Instant) -> Result<T>) -> Result<T> {
+/// Does something in the directory at that path, which is made where it is missing, and returns it as well.
+fn in_directory<T>(
+    path: &Path,
+    work: impl Fn(&Directory, Instant) -> Result<T>,
+) -> Result<(T, Directory)> {
     let deadline = Instant::now() + CONSENT_WAIT;
     let mut tries = 1;
     loop {
@@ -287,7 +342,7 @@ fn in_directory<T>(path: &Path, work: impl Fn(&Directory, Instant) -> Result<T>)
                 tries += 1;
                 std::thread::sleep(OPEN_PAUSE);
             }
-            result => return result,
+            result => return Ok((result?, directory)),
         }
     }
 }

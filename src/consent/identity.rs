@@ -243,13 +243,24 @@ pub(crate) struct NoHash;
 /// Reads 32 bytes that are written as 64 hexadecimal digits.
 fn parse_hex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    if text.len() != bytes.len() * 2 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+    if text.len() != bytes.len() * 2 {
         return None;
     }
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    let mut digits = text.bytes();
+    for byte in &mut bytes {
+        *byte = digit_of(digits.next()?)? << 4 | digit_of(digits.next()?)?;
     }
     Some(bytes)
+}
+
+/// Reads a hexadecimal digit of either case.
+fn digit_of(letter: u8) -> Option<u8> {
+    match letter {
+        b'0'..=b'9' => Some(letter - b'0'),
+        b'a'..=b'f' => Some(letter - b'a' + 10),
+        b'A'..=b'F' => Some(letter - b'A' + 10),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -237,7 +237,7 @@ impl Stored {
 
     pub(super) fn read_of(directory: &Directory, scope: Scope) -> Self {
         let file = scope.file();
-        match directory.read_small(&file.to_string(), BYTES_MAX) {
+        match directory.read_small(&file.text(), BYTES_MAX) {
             Ok(bytes) => Self::parse(&bytes, file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(error) => Self::Damaged {
@@ -247,8 +247,16 @@ impl Stored {
     }
 
     fn read_of_at(path: &Path, scope: Scope) -> Self {
-        match Directory::open(path, Access::Read) {
-            Ok(directory) => Self::read_of(&directory, scope),
+        Self::read_in(&Directory::open(path, Access::Read), scope)
+    }
+
+    /// Reads what is stored in the directory that was opened, where there may be none at all.
+    pub(crate) fn read_in(
+        opened: &std::result::Result<Directory, OpenError>,
+        scope: Scope,
+    ) -> Self {
+        match opened {
+            Ok(directory) => Self::read_of(directory, scope),
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(OpenError::Io(error)) => Self::Damaged {
                 reason: format!("the directory cannot be opened: {error}"),
@@ -271,15 +279,23 @@ impl Stored {
         if bytes.trim_ascii_start().starts_with(b"[") {
             return Err("it is a list and no object".to_owned());
         }
-        let Probe { format } = serde_json::from_slice(bytes).map_err(no_json)?;
+        let written: std::result::Result<Written, _> = serde_json::from_slice(bytes);
+        let format = match &written {
+            Ok(written) => written.format,
+            // Another format may hold other things under the same names.
+            Err(_) => {
+                serde_json::from_slice::<Probe>(bytes)
+                    .map_err(no_json)?
+                    .format
+            }
+        };
         if format > FORMAT {
             return Ok(Self::Newer { file, format });
         }
         if format != FORMAT {
             return Err(format!("format {format} never existed"));
         }
-        let written: Written = serde_json::from_slice(bytes).map_err(no_json)?;
-        Ok(Self::Choice(written.choice()?))
+        Ok(Self::Choice(written.map_err(no_json)?.choice()?))
     }
 
     /// Returns what it amounts to: what cannot be understood is disabled.

@@ -101,8 +101,13 @@ struct WrittenRow {
 impl OwnerFile {
     /// Reads what stands in the directory at that path, where there may be none at all.
     pub(crate) fn read_at(path: &Path) -> Self {
-        match Directory::open(path, Access::Read) {
-            Ok(directory) => Self::read(&directory),
+        Self::read_in(&Directory::open(path, Access::Read))
+    }
+
+    /// Reads what stands in the directory that was opened, where there may be none at all.
+    pub(crate) fn read_in(opened: &Result<Directory, OpenError>) -> Self {
+        match opened {
+            Ok(directory) => Self::read(directory),
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
             Err(OpenError::Io(error)) => Self::Damaged {
                 reason: format!("the directory cannot be opened: {error}"),
@@ -210,11 +215,7 @@ pub(crate) fn edit(
     }
     check(&after).map_err(damaged)?;
     directory
-        .replace(
-            &name,
-            &FileName::PolicyPartial.to_string(),
-            after.as_bytes(),
-        )
+        .replace(&name, &FileName::PolicyPartial.text(), after.as_bytes())
         .map_err(Error::io("write", &file))?;
     drop(locked);
     Ok(())

@@ -21,7 +21,7 @@ mod writer;
 
 use std::cell::Cell;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ use crate::consent::Decision;
 use crate::error::Result;
 use crate::policy::Generation;
 use crate::record::Properties;
-use crate::store::disk;
+use crate::store::disk::{self, Directory};
 
 /// The recorder of one handle and its layers, in this process and in those forked from it.
 #[derive(Debug)]
@@ -68,8 +68,9 @@ impl Recorder {
             *segment_bytes_max =
                 (*segment_bytes_max).min(bytes_max.saturating_sub(SESSION_BYTES_MAX));
         }
+        let directory = settings.start.directory.take();
         Self {
-            root: Core::start(Arc::new(settings)),
+            root: Core::start(Arc::new(settings), directory),
         }
     }
 
@@ -212,7 +213,7 @@ impl Recorder {
 }
 
 impl Core {
-    fn start(settings: Arc<Settings>) -> Self {
+    fn start(settings: Arc<Settings>, directory: Option<Arc<Directory>>) -> Self {
         let staging = Staging {
             frames: Frames::default(),
             taken_bytes: 0,
@@ -220,7 +221,7 @@ impl Core {
             settled: 0,
             counts: Counts::default(),
             dropped_unreported: 0,
-            writer: Some(Box::new(Writer::new(Arc::clone(&settings)))),
+            writer: Some(Box::new(Writer::new(Arc::clone(&settings), directory))),
             trouble: None,
             unsynced: Unsynced::Nothing,
             sync_failure: None,
@@ -237,6 +238,7 @@ impl Core {
             settings,
             staging: Mutex::new(staging),
             turn_ended: Condvar::new(),
+            waiting: AtomicUsize::new(0),
             urgent: Condvar::new(),
             refused: AtomicU64::new(0),
         });
@@ -269,7 +271,7 @@ impl Core {
             let settings = Arc::clone(&self.shared.settings);
             // What its parent collected is its parent's.
             settings.withdrawals.fetch_add(1, Ordering::Release);
-            Box::new(Self::start(settings))
+            Box::new(Self::start(settings, None))
         })
     }
 
@@ -424,10 +426,12 @@ impl Core {
                 staging.report_dropped(&shared.settings);
                 staging.stage_own(|out| writer::encode_end(&shared.settings, counts, also, out));
             }
+            shared.end_turn(&staging);
             staging.staged
         };
-        shared.urgent.notify_all();
-        shared.turn_ended.notify_all();
+        if self.worker.is_some() {
+            shared.urgent.notify_all();
+        }
         shared.write_or_give_up(ticket, deadline);
         if shared.settings.durability != Durability::Os {
             drop(shared.sync(deadline));

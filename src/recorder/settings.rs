@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Interest;
 use crate::consent::Decision;
+use crate::store::disk::Directory;
 use crate::store::limits::Limits;
 use crate::watch::Watch;
 
@@ -86,4 +87,6 @@ pub(crate) struct Start {
     pub(crate) decision: Decision,
     /// The installation id, where events are recorded.
     pub(crate) installation: Option<Uuid>,
+    /// The directory, where it was opened to be written: for the first writer.
+    pub(crate) directory: Option<Arc<Directory>>,
 }

@@ -20,12 +20,14 @@ pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
     let environment = Environment::made_up("testapp", &[]);
     let answers = (Consent::Undecided, WhenUndecided::Record);
     let source = "testapp".parse().unwrap();
-    let mut watch = Watch::new((path, path), &source, &environment, answers, Policy::new());
+    let (mut watch, found) =
+        Watch::new((path, path), &source, &environment, answers, Policy::new());
     let decision = watch.open(clock::now()).unwrap();
-    let installation = Some(watch.installation().unwrap().id);
+    let (installation, directory) = watch.installation_in(found).unwrap();
     let start = Start {
         decision,
-        installation,
+        installation: Some(installation.id),
+        directory: Some(Arc::new(directory)),
     };
     Settings {
         path: path.to_owned(),
@@ -277,6 +279,37 @@ fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_fir
         becomes(&recorder, Treatment::Drop),
         "the child keeps what its parent had"
     );
+}
+
+#[test]
+fn a_program_that_records_once_asks_the_disk_for_nothing_twice() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let once = || {
+        let recorder = Recorder::start(settings(&path, Delivery::Inline));
+        faults(&recorder).plan(usize::MAX, Fault::Short);
+        assert_eq!(offer(&recorder, "once"), Offer::Recorded);
+        let of_event = faults(&recorder).lift();
+        recorder.close(&Properties::default(), soon());
+        (of_event, faults(&recorder).lift())
+    };
+    once();
+    // The lock: open, take, is it still the one of that name. The head: is it there, is it the last, open, is it
+    // ours. Then the write. The end finds both open.
+    assert_eq!(once(), (8, 5));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "somebody moves the directory")]
+fn what_is_recorded_lands_where_the_path_leads_and_not_where_it_led_at_opening() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let recorder = Recorder::start(settings(&path, Delivery::Inline));
+    let elsewhere = place.path().join("elsewhere");
+    std::fs::rename(&path, &elsewhere).unwrap();
+    assert_eq!(offer(&recorder, "late"), Offer::Recorded);
+    assert_eq!(records(&path).len(), 2);
+    assert!(records(&elsewhere).is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! writes, or a caller that flushes, ends, or delivers inline.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,9 @@ pub(super) struct Shared {
     pub(super) staging: Mutex<Staging>,
     /// Signalled when a turn to write has ended: there may be room, and lines may be settled.
     pub(super) turn_ended: Condvar,
+    /// How many threads wait for that. It changes under the lock of `staging`; where it is none, signalling
+    /// would be a system call for nobody.
+    pub(super) waiting: AtomicUsize,
     /// Signalled when the lingering worker has something to do at once.
     pub(super) urgent: Condvar,
     pub(super) refused: AtomicU64,
@@ -39,10 +42,20 @@ impl Shared {
         staging: MutexGuard<'a, Staging>,
         wait: Duration,
     ) -> MutexGuard<'a, Staging> {
-        self.turn_ended
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let (staging, _) = self
+            .turn_ended
             .wait_timeout(staging, wait)
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
+            .unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        staging
+    }
+
+    /// Wakes those who wait for the end of a turn, given the lock that they wait behind.
+    pub(super) fn end_turn(&self, _staging: &MutexGuard<'_, Staging>) {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            self.turn_ended.notify_all();
+        }
     }
 
     /// Writes until so many frames are settled.
@@ -94,7 +107,7 @@ impl Shared {
         staging = self.look_with(staging, &mut writer);
         if staging.phase == Phase::Suspended {
             staging.writer = Some(writer);
-            self.turn_ended.notify_all();
+            self.end_turn(&staging);
             return (staging, None);
         }
         if writer.is_empty() {
@@ -144,7 +157,7 @@ impl Shared {
             None => staging.trouble = None,
             Some(error) => staging.note_trouble(error),
         }
-        self.turn_ended.notify_all();
+        self.end_turn(&staging);
         (staging, failure)
     }
 
@@ -158,7 +171,7 @@ impl Shared {
         };
         staging = self.look_with(staging, &mut writer);
         staging.writer = Some(writer);
-        self.turn_ended.notify_all();
+        self.end_turn(&staging);
         staging
     }
 
@@ -234,7 +247,7 @@ impl Shared {
                 let synced = writer.sync();
                 let mut staging = self.lock();
                 staging.writer = Some(writer);
-                self.turn_ended.notify_all();
+                self.end_turn(&staging);
                 return synced;
             }
             let left = deadline.saturating_duration_since(Instant::now());

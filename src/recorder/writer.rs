@@ -14,6 +14,7 @@ use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose, push_number};
 use crate::error::{Error, Result};
 use crate::record::{Level, LineTime, OWN_TARGET, Properties, timestamp_of};
+use crate::store::disk::Directory;
 use crate::store::latest::Latest;
 use crate::store::{Appended, Place, Store};
 use crate::watch::{Change, Watch};
@@ -80,9 +81,10 @@ enum Closing {
 }
 
 impl Writer {
-    /// Returns a writer with a new session. Nothing is touched before the first batch.
-    pub(super) fn new(settings: Arc<Settings>) -> Self {
-        let store = Store::new(&settings.path, settings.limits.clone());
+    /// Returns a writer with a new session, given the directory if it is open. Nothing is touched before the
+    /// first batch.
+    pub(super) fn new(settings: Arc<Settings>, directory: Option<Arc<Directory>>) -> Self {
+        let store = Store::new(&settings.path, settings.limits.clone()).opened(directory);
         let store = match settings.durability {
             Durability::Os => store,
             Durability::Interval(_) | Durability::EveryBatch => store.syncing_all(),

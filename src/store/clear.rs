@@ -39,7 +39,7 @@ pub(crate) fn clear(
     let keep_from = if let Some(number) = keep_from {
         number.min(found.extent.head)
     } else {
-        let size = store.settle(&directory, found.extent.head, now)?;
+        let size = store.settle(&directory, found, now)?;
         if size != Some(0) {
             // All that could be said of the segment before goes with it.
             store.rotate(held, found, Latest::Unknown, now)?;

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::FileExt as _;
@@ -59,8 +59,16 @@ pub(crate) struct Facts {
     /// Whether nobody else may write it.
     #[cfg(feature = "cli")]
     pub(crate) is_guarded: bool,
-    /// Whether it is a regular file of this user with one name.
-    pub(crate) is_ours: bool,
+    has_one_name: bool,
+    user: u32,
+}
+
+impl Facts {
+    /// Tells whether it is a regular file of this user with one name. Who this user is, is asked each time:
+    /// a process may become another one.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.is_regular && self.has_one_name && is_own(self.user)
+    }
 }
 
 impl From<&Stat> for Facts {
@@ -74,7 +82,8 @@ impl From<&Stat> for Facts {
             is_guarded: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH),
             is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
             is_regular,
-            is_ours: is_regular && stat.st_nlink <= 1 && is_own(stat),
+            has_one_name: stat.st_nlink <= 1,
+            user: stat.st_uid,
         }
     }
 }
@@ -92,8 +101,8 @@ impl From<&Stat> for FileId {
     }
 }
 
-fn is_own(stat: &Stat) -> bool {
-    stat.st_uid == rustix::process::geteuid().as_raw()
+fn is_own(user: u32) -> bool {
+    user == rustix::process::geteuid().as_raw()
 }
 
 /// What a directory is opened for.
@@ -127,8 +136,27 @@ pub(crate) struct Directory {
     fd: OwnedFd,
     path: PathBuf,
     id: FileId,
+    /// Whose it was when it was opened, and what all users might do with it.
+    owned: Owned,
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
+}
+
+/// Whose a directory is, and who may do what with it.
+#[derive(Debug, Clone, Copy)]
+struct Owned {
+    user: u32,
+    /// The permissions, with the bits that are no permissions.
+    mode: Mode,
+}
+
+impl From<&Stat> for Owned {
+    fn from(stat: &Stat) -> Self {
+        Self {
+            user: stat.st_uid,
+            mode: Mode::from_raw_mode(stat.st_mode),
+        }
+    }
 }
 
 /// Fails an operation where a test asks for it; nothing otherwise.
@@ -160,21 +188,28 @@ impl Directory {
         };
         let fd = fd.map_err(|error| describe_open_failure(path, error))?;
         let stat = rustix::fs::fstat(&fd).map_err(io::Error::from)?;
-        if access == Access::Write {
-            check_is_own(&stat)?;
-        }
         let directory = Self {
             fd,
             path: path.to_owned(),
             id: FileId::from(&stat),
+            owned: Owned::from(&stat),
             #[cfg(test)]
             faults: super::faults::Faults::default(),
         };
-        let is_open = Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO);
-        if access == Access::Write && is_open {
-            directory.make_private(stat.st_mode & 0o7777)?;
+        match access {
+            Access::Read => {}
+            Access::Write => directory.take_to_write()?,
         }
         Ok(directory)
+    }
+
+    /// Has a directory that was opened to look serve to write as well: it must be ours alone to write.
+    pub(crate) fn take_to_write(&self) -> Result<(), OpenError> {
+        self.owned.check_is_own()?;
+        if self.owned.mode.intersects(Mode::RWXG | Mode::RWXO) {
+            self.make_private(self.owned.mode.as_raw_mode())?;
+        }
+        Ok(())
     }
 
     /// Shuts others out, if there is nothing in it that might be theirs to see.
@@ -212,7 +247,8 @@ impl Directory {
     /// Says why it cannot serve to write, if so: it is another user's, or others may write to it.
     #[cfg(feature = "cli")]
     pub(crate) fn check_is_private(&self) -> Result<(), OpenError> {
-        check_is_own(&rustix::fs::fstat(&self.fd).map_err(io::Error::from)?)
+        let stat = rustix::fs::fstat(&self.fd).map_err(io::Error::from)?;
+        Owned::from(&stat).check_is_own()
     }
 
     /// Returns the permissions that others have beside its owner, as `chmod` writes them; 0 is none.
@@ -260,36 +296,40 @@ impl Directory {
         self.open_at(name, OFlags::RDONLY, Mode::empty())
     }
 
-    /// Opens a file of that name to be appended to and read.
-    pub(crate) fn open_append(&self, name: &str) -> io::Result<File> {
+    /// Opens a file of that name to be appended to and read, and returns its facts.
+    pub(crate) fn open_append(&self, name: &str) -> io::Result<(File, Facts)> {
         fault!(self, "open");
-        self.open_at(name, OFlags::RDWR | OFlags::APPEND, Mode::empty())
+        let file = self.open_at(name, OFlags::RDWR | OFlags::APPEND, Mode::empty())?;
+        let facts = self.facts_of(&file)?;
+        Ok((file, facts))
     }
 
-    /// Makes a file of that name, 0600, to be appended to; fails if there is one.
-    pub(crate) fn create_append(&self, name: &str) -> io::Result<File> {
+    /// Makes a file of that name, 0600, to be appended to, and returns its facts; fails if there is one.
+    pub(crate) fn create_append(&self, name: &str) -> io::Result<(File, Facts)> {
         fault!(self, "create");
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL;
         self.open_own(name, flags)
     }
 
-    /// Opens the file of that name to be locked, read and overwritten, and makes it, 0600, if it is missing.
-    pub(crate) fn open_or_create(&self, name: &str) -> io::Result<File> {
+    /// Opens the file of that name to be locked, read and overwritten, and returns its facts; makes it, 0600,
+    /// if it is missing.
+    pub(crate) fn open_or_create(&self, name: &str) -> io::Result<(File, Facts)> {
         fault!(self, "open lock");
         self.open_own(name, OFlags::RDWR | OFlags::CREATE)
     }
 
-    fn open_own(&self, name: &str, flags: OFlags) -> io::Result<File> {
+    fn open_own(&self, name: &str, flags: OFlags) -> io::Result<(File, Facts)> {
         let file = self.open_at(name, flags, FILE_MODE)?;
+        let mut stat = rustix::fs::fstat(&file)?;
         // A umask such as 777 takes bits away that the owner needs.
-        let stat = rustix::fs::fstat(&file)?;
         if flags.contains(OFlags::CREATE)
             && !Mode::from_raw_mode(stat.st_mode).contains(FILE_MODE)
-            && is_own(&stat)
+            && is_own(stat.st_uid)
         {
             rustix::fs::fchmod(&file, FILE_MODE)?;
+            stat = rustix::fs::fstat(&file)?;
         }
-        Ok(file)
+        Ok((file, Facts::from(&stat)))
     }
 
     /// No symlink is followed, no pipe is waited for, and no child process inherits the file.
@@ -324,7 +364,8 @@ impl Directory {
     }
 
     fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.open_own(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let (mut file, _) = self.open_own(name, flags)?;
         file.write_all(bytes)?;
         file.sync_all()
     }
@@ -356,21 +397,31 @@ impl Directory {
     pub(crate) fn read_small(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
         fault!(self, "read");
         let file = self.open_at(name, OFlags::RDONLY, Mode::empty())?;
+        let stat = rustix::fs::fstat(&file)?;
         // A pipe would read as an empty file, and what a file says is not to be missed.
-        if !FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode).is_file() {
+        if !FileType::from_raw_mode(stat.st_mode).is_file() {
             let reason = "it is no plain file";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
+        let bytes_now = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+        let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
         let mut bytes = Vec::new();
-        file.take(bytes_max.saturating_add(1))
-            .read_to_end(&mut bytes)?;
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_max {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                "larger than any file of ours",
-            ));
+        // One read takes it, with room to see whether it has grown since; if so, another one does.
+        for wanted in [bytes_now, bytes_max] {
+            if wanted > bytes_max {
+                break;
+            }
+            bytes.resize(wanted.saturating_add(1), 0);
+            let read = read_at_least(&file, &mut bytes, 0, wanted)?;
+            if read <= wanted {
+                bytes.truncate(read);
+                return Ok(bytes);
+            }
         }
-        Ok(bytes)
+        Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "larger than any file of ours",
+        ))
     }
 
     /// Returns the facts of an open file.
@@ -452,8 +503,22 @@ pub(crate) fn file_bytes_max() -> Option<u64> {
 
 /// Reads at a position until the buffer is full or the file ends, and returns how many bytes it read.
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let wanted = buffer.len();
+    read_at_least(file, buffer, offset, wanted)
+}
+
+/// Reads at a position until there are so many bytes in the buffer or the file ends, and returns how many
+/// bytes it read. What is known to be the end of the file is not asked for once more.
+pub(crate) fn read_at_least(
+    file: &File,
+    buffer: &mut [u8],
+    offset: u64,
+    wanted: usize,
+) -> io::Result<usize> {
     let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+    while filled < wanted
+        && let Some(rest) = buffer.get_mut(filled..)
+    {
         match file.read_at(rest, offset.saturating_add(filled as u64)) {
             Ok(0) => break,
             Ok(read) => filled += read,
@@ -476,6 +541,10 @@ fn make_directory(path: &Path) -> io::Result<()> {
 
 /// `O_DIRECTORY | O_NOFOLLOW` answers a symlink and a file alike; people need to know which it is.
 fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
+    if error.kind() == io::ErrorKind::NotFound {
+        // Not even a link has that name.
+        return OpenError::Io(error);
+    }
     match rustix::fs::lstat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
         Ok(FileType::Symlink) => OpenError::Unfit(
             "it is a symbolic link, which could lead anywhere; name the directory itself"
@@ -486,19 +555,46 @@ fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
     }
 }
 
-fn check_is_own(stat: &Stat) -> Result<(), OpenError> {
-    if !is_own(stat) {
-        return Err(OpenError::Unfit(format!(
-            "it belongs to another user (uid {})",
-            stat.st_uid
-        )));
+impl Owned {
+    fn check_is_own(self) -> Result<(), OpenError> {
+        let Self { user, mode } = self;
+        if !is_own(user) {
+            return Err(OpenError::Unfit(format!(
+                "it belongs to another user (uid {user})"
+            )));
+        }
+        if mode.intersects(Mode::WGRP | Mode::WOTH) {
+            return Err(OpenError::Unfit(format!(
+                "other users may write to it (mode {:04o}); `chmod 700` it",
+                mode.as_raw_mode()
+            )));
+        }
+        Ok(())
     }
-    let mode = Mode::from_raw_mode(stat.st_mode);
-    if mode.intersects(Mode::WGRP | Mode::WOTH) {
-        return Err(OpenError::Unfit(format!(
-            "other users may write to it (mode {:04o}); `chmod 700` it",
-            stat.st_mode & 0o7777
-        )));
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the disk from outside"
+)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_file_is_read_whole_up_to_its_bound_and_not_beyond() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = Directory::open(home.path(), Access::Read).unwrap();
+        for bytes in 0..40_u8 {
+            let written: Vec<u8> = (0..bytes).collect();
+            std::fs::write(home.path().join("lock"), &written).unwrap();
+            match directory.read_small("lock", 35) {
+                Ok(read) => assert_eq!(read, written),
+                Err(error) => {
+                    assert!(bytes > 35, "{bytes}: {error}");
+                    assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+                }
+            }
+        }
     }
-    Ok(())
 }

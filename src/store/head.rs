@@ -6,13 +6,13 @@ use std::io;
 
 use time::OffsetDateTime;
 
-use super::disk::{self, Directory};
+use super::disk::{Directory, Facts};
 use super::latest::{Latest, open_regular, read_back};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
 use super::{
     Active, Condition, Leaving, Listed, Removed, SIZE_UNKNOWN, Store, first_timestamp,
-    first_timestamp_of, list,
+    first_timestamp_of, list, numbers,
 };
 use crate::error::{Error, Result};
 
@@ -22,6 +22,18 @@ pub(super) struct Found {
     pub(super) extent: Extent,
     /// One above the head, or the first number where there never was a segment.
     pub(super) next: SegmentNumber,
+    pub(super) by: FoundBy,
+}
+
+/// How head and floor were found.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FoundBy {
+    /// By the cache, which agrees with the directory: there is this file under the head's name.
+    Cache(Facts),
+    /// By a listing of the directory, which the cache does not agree with.
+    Listing,
+    /// Not at all: a listing shows no segment, and nobody remembers one.
+    Nothing,
 }
 
 /// A directory whose lock is held.
@@ -35,23 +47,24 @@ impl Store {
     /// Finds head and floor: in the cache where it agrees with the directory, else in the directory.
     pub(super) fn find(&mut self, held: Held<'_>) -> Result<Found> {
         let Held { directory, locked } = held;
-        let exists = |number: SegmentNumber| directory.facts(&number.file_name()).is_ok();
+        let facts = |number: SegmentNumber| directory.facts(&number.file_name()).ok();
         let cached = locked.extent();
         // A directory that others made anew counts from 1; this writer's numbers go on all the same.
         if let Some(extent) = cached
             && self.highest_seen.is_none_or(|seen| seen <= extent.head)
-            && exists(extent.head)
-            && !exists(extent.head.next())
+            && let Some(of_head) = facts(extent.head)
+            && facts(extent.head.next()).is_none()
         {
             self.highest_seen = self.highest_seen.max(Some(extent.head));
             return Ok(Found {
                 extent,
                 next: extent.head.next(),
+                by: FoundBy::Cache(of_head),
             });
         }
-        let listed = list(directory)?;
-        let lowest = listed.first().map(|segment| segment.number);
-        let highest = listed.last().map(|segment| segment.number);
+        // Names suffice: of all these segments only the head is looked at.
+        let listed = numbers(directory)?;
+        let (lowest, highest) = (listed.first().copied(), listed.last().copied());
         let head = highest
             .max(cached.map(|extent| extent.head))
             .max(self.highest_seen);
@@ -63,6 +76,7 @@ impl Store {
                     floor: SegmentNumber::FIRST,
                 },
                 next: SegmentNumber::FIRST,
+                by: FoundBy::Nothing,
             },
             |head| {
                 let floor = cached.map(|extent| extent.floor).or(lowest).unwrap_or(head);
@@ -72,9 +86,19 @@ impl Store {
                         floor: floor.min(head),
                     },
                     next: head.next(),
+                    by: FoundBy::Listing,
                 }
             },
         ))
+    }
+
+    /// Writes the cache anew where the directory had to be listed, so that the next one need not. The
+    /// directory stays the truth: where that fails, the next one lists again.
+    pub(super) fn note_found(held: Held<'_>, found: Found) {
+        match found.by {
+            FoundBy::Cache(_) | FoundBy::Nothing => {}
+            FoundBy::Listing => drop(held.locked.set_extent(held.directory, found.extent)),
+        }
     }
 
     /// Makes the head this writer's active segment. Returns its size, or nothing if it may not be
@@ -82,12 +106,18 @@ impl Store {
     pub(super) fn settle(
         &mut self,
         directory: &Directory,
-        head: SegmentNumber,
+        found: Found,
         now: OffsetDateTime,
     ) -> Result<Option<u64>> {
+        let head = found.extent.head;
         let name = head.file_name();
-        let facts = match directory.facts(&name) {
-            Ok(facts) if facts.is_ours && facts.is_writable && facts.is_private => facts,
+        let facts = match found.by {
+            FoundBy::Cache(facts) => Ok(facts),
+            FoundBy::Listing => directory.facts(&name),
+            FoundBy::Nothing => return Ok(None),
+        };
+        let facts = match facts {
+            Ok(facts) if facts.is_ours() && facts.is_writable && facts.is_private => facts,
             Ok(_) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("look at", &self.path.join(name))(error)),
@@ -102,16 +132,13 @@ impl Store {
         if let Some(old) = self.active.take() {
             self.leave(directory, &old);
         }
-        let file = match directory.open_append(&name) {
-            Ok(file) => file,
+        let (file, facts) = match directory.open_append(&name) {
+            Ok(opened) => opened,
             // Somebody put something else there since we looked.
             Err(error) if is_strange(&error) => return Ok(None),
             Err(error) => return Err(Error::io("open", &self.path.join(name))(error)),
         };
-        let facts = directory
-            .facts_of(&file)
-            .map_err(Error::io("look at", &self.path.join(name)))?;
-        if !facts.is_ours {
+        if !facts.is_ours() {
             return Ok(None);
         }
         let started = first_timestamp(&file).unwrap_or(now);
@@ -149,7 +176,7 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<u64> {
         let Held { directory, locked } = held;
-        let floor = self.make_room(held, found.extent, now)?;
+        let floor = self.make_room(held, found, now)?;
         let old = self.active.take();
         let mut number = found.next;
         let (file, facts) = loop {
@@ -179,8 +206,8 @@ impl Store {
         }
         // Nothing depends on the symlink: it is for people, and the next rotation tries again.
         drop(directory.replace_symlink(
-            &FileName::Latest.to_string(),
-            &FileName::LatestPartial.to_string(),
+            &FileName::Latest.text(),
+            &FileName::LatestPartial.text(),
             &number.file_name(),
         ));
         if self.leaving == Leaving::Synced
@@ -215,9 +242,13 @@ impl Store {
     pub(super) fn latest_of_head(
         &self,
         directory: &Directory,
-        head: SegmentNumber,
+        found: Found,
         bytes: Option<u64>,
     ) -> Latest {
+        match found.by {
+            FoundBy::Cache(_) | FoundBy::Listing => {}
+            FoundBy::Nothing => return Latest::Unknown,
+        }
         match (&self.active, bytes) {
             (Some(active), Some(bytes))
                 if active.bytes == bytes && active.latest != Latest::Unknown =>
@@ -225,7 +256,7 @@ impl Store {
                 active.latest
             }
             (Some(active), Some(bytes)) => read_back(directory, &active.file, bytes),
-            (None, _) | (_, None) => match open_regular(directory, head) {
+            (None, _) | (_, None) => match open_regular(directory, found.extent.head) {
                 Ok((file, bytes)) => read_back(directory, &file, bytes),
                 Err(_) => Latest::Unknown,
             },
@@ -249,7 +280,7 @@ impl Store {
         &self,
         directory: &Directory,
         number: SegmentNumber,
-    ) -> Result<Option<(File, disk::Facts)>> {
+    ) -> Result<Option<(File, Facts)>> {
         let name = number.file_name();
         let path = self.path.join(&name);
         let created = match directory.create_append(&name) {
@@ -261,20 +292,22 @@ impl Store {
             }
             created => created,
         };
-        let file = created.map_err(Error::io("create", &path))?;
-        let facts = directory
-            .facts_of(&file)
-            .map_err(Error::io("look at", &path))?;
-        Ok((facts.is_ours && facts.is_writable).then_some((file, facts)))
+        let (file, facts) = created.map_err(Error::io("create", &path))?;
+        Ok((facts.is_ours() && facts.is_writable).then_some((file, facts)))
     }
 
     /// Removes the oldest closed segments until one more fits within the limits, and returns the floor.
     fn make_room(
         &self,
         held: Held<'_>,
-        extent: Extent,
+        found: Found,
         now: OffsetDateTime,
     ) -> Result<SegmentNumber> {
+        let Found { extent, by, .. } = found;
+        match by {
+            FoundBy::Cache(_) | FoundBy::Listing => {}
+            FoundBy::Nothing => return Ok(extent.floor),
+        }
         let directory = held.directory;
         let listed = list(directory)?;
         let mut keep_from = self.limits.keep_from(&listed).max(extent.floor);

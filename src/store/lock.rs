@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use super::disk::{Directory, FileId, read_at};
+use super::disk::{Directory, FileId, read_at_least};
 use super::segment::{FileName, SegmentNumber};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,7 +24,7 @@ impl Extent {
     /// Reads the cache without the lock, as a hint for readers.
     pub(crate) fn peek(directory: &Directory) -> Option<Self> {
         let bytes = directory
-            .read_small(&FileName::Lock.to_string(), Self::BYTES as u64)
+            .read_small(&FileName::Lock.text(), Self::BYTES as u64)
             .ok()?;
         Self::parse(&bytes)
     }
@@ -58,22 +58,21 @@ pub(crate) struct LockFile {
 impl LockFile {
     /// Opens or makes the lock file of that directory.
     pub(crate) fn open(directory: &Directory) -> Result<Self> {
-        let path = directory.path().join(FileName::Lock.to_string());
-        let failed = |action| Error::io(action, &path);
-        let file = directory
-            .open_or_create(&FileName::Lock.to_string())
+        let path = || directory.path().join(FileName::Lock.to_string());
+        let failed = |action| move |error| Error::io(action, &path())(error);
+        let (file, facts) = directory
+            .open_or_create(&FileName::Lock.text())
             .map_err(failed("open the lock"))?;
-        let facts = directory
-            .facts_of(&file)
-            .map_err(failed("look at the lock"))?;
-        if !facts.is_ours {
+        if !facts.is_ours() {
             return Err(Error::directory(
                 directory.path(),
                 "its `lock` is no plain file of this user; remove it",
             ));
         }
         let mut start = [0; Extent::BYTES + 1];
-        let read = read_at(&file, &mut start, 0).map_err(failed("read the lock"))?;
+        let bytes =
+            usize::try_from(facts.bytes).map_or(start.len(), |bytes| bytes.min(start.len()));
+        let read = read_at_least(&file, &mut start, 0, bytes).map_err(failed("read the lock"))?;
         // A crash leaves the cache empty, torn or full of zeros, but never anything else in it.
         let is_cache = |byte: &u8| matches!(byte, 0 | b'0'..=b'9' | b' ' | b'\n');
         if read > Extent::BYTES || !start.iter().take(read).all(is_cache) {
@@ -94,7 +93,7 @@ impl LockFile {
         let mut pause = PAUSE_LEAST;
         while !directory
             .try_lock(&self.file)
-            .map_err(Error::io("lock", &path()))?
+            .map_err(|error| Error::io("lock", &path())(error))?
         {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -104,7 +103,7 @@ impl LockFile {
             pause = (pause * 2).min(PAUSE_MOST);
         }
         let locked = Locked { lock: self };
-        let current = directory.facts(&FileName::Lock.to_string());
+        let current = directory.facts(&FileName::Lock.text());
         Ok(current
             .is_ok_and(|facts| facts.id == locked.lock.id)
             .then_some(locked))
@@ -124,7 +123,7 @@ pub(crate) fn lock(directory: &Directory, deadline: Instant) -> Result<Locked> {
 /// nothing, and lets go at once of what it takes.
 #[cfg(feature = "cli")]
 pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> std::io::Result<bool> {
-    let file = match directory.open_read(&FileName::Lock.to_string()) {
+    let file = match directory.open_read(&FileName::Lock.text()) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
@@ -148,7 +147,7 @@ impl Locked {
     /// Reads the cache.
     pub(crate) fn extent(&self) -> Option<Extent> {
         let mut bytes = [0; Extent::BYTES + 1];
-        let read = read_at(&self.lock.file, &mut bytes, 0).ok()?;
+        let read = read_at_least(&self.lock.file, &mut bytes, 0, Extent::BYTES).ok()?;
         Extent::parse(bytes.get(..read)?)
     }
 
@@ -167,7 +166,7 @@ impl Locked {
                     Ok(())
                 }
             })
-            .map_err(Error::io("note the newest segment in", &path()))
+            .map_err(|error| Error::io("note the newest segment in", &path())(error))
     }
 
     /// Gives the lock back and keeps the file open for the next time.

@@ -24,7 +24,8 @@
 //! A batch is whole lines, written by one `write` under the lock. Under it the writer reads head and
 //! floor from the cache, moves on if a higher segment exists, makes sure that the file under the head's
 //! name is the one it holds open, and looks at its last byte if somebody else wrote: a torn line is ended
-//! by a newline before anything else is added. What a short write leaves is cut back to the last whole
+//! by a newline before anything else is added. Where the cache is missing, or the directory says otherwise, the
+//! writer lists the names in it and writes the cache anew. What a short write leaves is cut back to the last whole
 //! line; if that fails, the next append ends the torn line.
 //!
 //! # Rotation and removal
@@ -209,6 +210,18 @@ impl Store {
         }
     }
 
+    /// Takes over a directory that was opened to be written, as long as the path leads to it.
+    pub(crate) fn opened(self, directory: Option<Arc<Directory>>) -> Self {
+        Self {
+            #[cfg(test)]
+            faults: directory
+                .as_ref()
+                .map_or(self.faults, |directory| directory.faults.clone()),
+            directory,
+            ..self
+        }
+    }
+
     /// Has a sync cover also the segments that this writer moved on from, and the names of new ones.
     pub(crate) fn syncing_all(mut self) -> Self {
         self.leaving = Leaving::Synced;
@@ -342,10 +355,13 @@ impl Store {
     ) -> Result<Entered> {
         let held = Held { directory, locked };
         let found = self.find(held)?;
-        let mut size = match self.settle(directory, found.extent.head, now)? {
-            Some(size) if !self.must_rotate(size, batch_bytes, now) => size,
+        let mut size = match self.settle(directory, found, now)? {
+            Some(size) if !self.must_rotate(size, batch_bytes, now) => {
+                Self::note_found(held, found);
+                size
+            }
             size => {
-                let latest = self.latest_of_head(directory, found.extent.head, size);
+                let latest = self.latest_of_head(directory, found, size);
                 self.rotate(held, found, latest, now)?
             }
         };

@@ -1,6 +1,8 @@
 //! The names of everything in a telemetry directory: the one place that writes and parses them.
 //! What does not parse here is not ours and is never touched.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -37,8 +39,31 @@ impl SegmentNumber {
 
     /// Returns the name of the segment's file.
     pub fn file_name(self) -> String {
-        FileName::Segment(self).to_string()
+        // Six digits sort well in `ls` for 999,999 segments; beyond that names simply grow.
+        let mut digits = [b'0'; Self::DIGITS_MAX];
+        let mut rest = self.0;
+        let mut used = 0;
+        for digit in digits.iter_mut().rev() {
+            if rest == 0 && used >= Self::DIGITS_LEAST {
+                break;
+            }
+            // A remainder of ten is one digit.
+            *digit += (rest % 10).to_le_bytes()[0];
+            rest /= 10;
+            used += 1;
+        }
+        let mut name = String::with_capacity(SEGMENT_START.len() + used + SEGMENT_END.len());
+        name.push_str(SEGMENT_START);
+        let digits = digits.iter().skip(Self::DIGITS_MAX - used);
+        name.extend(digits.map(|digit| char::from(*digit)));
+        name.push_str(SEGMENT_END);
+        name
     }
+
+    /// How many digits a name has at least.
+    const DIGITS_LEAST: usize = 6;
+    /// How many digits any number of 64 bits has at most.
+    const DIGITS_MAX: usize = 20;
 }
 
 impl fmt::Display for SegmentNumber {
@@ -97,26 +122,30 @@ impl FileName {
             | Self::Release => None,
         }
     }
+
+    /// Returns the name.
+    pub(crate) fn text(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Segment(number) => return Cow::Owned(number.file_name()),
+            Self::Latest => "events.jsonl",
+            Self::LatestPartial => "events.jsonl.partial",
+            Self::Lock => "lock",
+            Self::Consent => "consent.json",
+            Self::ConsentPartial => "consent.json.partial",
+            Self::ConsentForAll => "consent.all.json",
+            Self::ConsentForAllPartial => "consent.all.json.partial",
+            Self::Policy => "policy.toml",
+            Self::PolicyPartial => "policy.toml.partial",
+            Self::History => "history.json",
+            Self::HistoryPartial => "history.json.partial",
+            Self::Release => "release.json",
+        })
+    }
 }
 
 impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // Six digits sort well in `ls` for 999,999 segments; beyond that names simply grow.
-            Self::Segment(number) => write!(f, "events.{:06}.jsonl", number.get()),
-            Self::Latest => f.write_str("events.jsonl"),
-            Self::LatestPartial => f.write_str("events.jsonl.partial"),
-            Self::Lock => f.write_str("lock"),
-            Self::Consent => f.write_str("consent.json"),
-            Self::ConsentPartial => f.write_str("consent.json.partial"),
-            Self::ConsentForAll => f.write_str("consent.all.json"),
-            Self::ConsentForAllPartial => f.write_str("consent.all.json.partial"),
-            Self::Policy => f.write_str("policy.toml"),
-            Self::PolicyPartial => f.write_str("policy.toml.partial"),
-            Self::History => f.write_str("history.json"),
-            Self::HistoryPartial => f.write_str("history.json.partial"),
-            Self::Release => f.write_str("release.json"),
-        }
+        f.write_str(&self.text())
     }
 }
 
@@ -142,27 +171,33 @@ impl FromStr for FileName {
             Self::HistoryPartial,
             Self::Release,
         ];
-        if let Some(found) = fixed.into_iter().find(|fixed| fixed.to_string() == name) {
-            return Ok(found);
-        }
         let digits = name
-            .strip_prefix("events.")
-            .and_then(|rest| rest.strip_suffix(".jsonl"));
-        let number = digits
-            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .strip_prefix(SEGMENT_START)
+            .and_then(|rest| rest.strip_suffix(SEGMENT_END));
+        let Some(digits) = digits else {
+            let found = fixed.into_iter().find(|fixed| fixed.text() == name);
+            return found.ok_or(NotOurs);
+        };
+        // One spelling for each number: `events.1.jsonl` and `events.0000001.jsonl` are not ours.
+        let is_spelled = match digits.len().cmp(&SegmentNumber::DIGITS_LEAST) {
+            Ordering::Less => false,
+            Ordering::Equal => true,
+            Ordering::Greater => !digits.starts_with('0'),
+        };
+        Some(digits)
+            .filter(|digits| is_spelled && digits.bytes().all(|byte| byte.is_ascii_digit()))
             .and_then(|digits| digits.parse().ok())
             .and_then(SegmentNumber::new)
             .filter(|number| *number <= SegmentNumber::LAST)
-            .ok_or(NotOurs)?;
-        let segment = Self::Segment(number);
-        // One spelling for each number: `events.1.jsonl` and `events.0000001.jsonl` are not ours.
-        if segment.to_string() == name {
-            Ok(segment)
-        } else {
-            Err(NotOurs)
-        }
+            .map(Self::Segment)
+            .ok_or(NotOurs)
     }
 }
+
+/// What stands before the number in the name of a segment.
+const SEGMENT_START: &str = "events.";
+/// What stands behind the number in the name of a segment.
+const SEGMENT_END: &str = ".jsonl";
 
 #[cfg(test)]
 mod tests {
@@ -199,6 +234,7 @@ mod tests {
         #[test]
         fn every_segment_name_parses_back_to_its_number(number in 1..=SegmentNumber::LAST.get()) {
             let name = FileName::Segment(SegmentNumber::new(number).unwrap());
+            prop_assert_eq!(name.to_string(), format!("events.{number:06}.jsonl"));
             prop_assert_eq!(name.to_string().parse(), Ok(name));
         }
 

@@ -249,6 +249,58 @@ fn a_directory_never_exceeds_its_total_by_more_than_a_batch() {
     assert!(segments(&path)[0] > 1, "the oldest segments are gone");
 }
 
+/// A directory of that many segments, whose lock file has lost the cache.
+fn without_cache(count: u64) -> (TempDir, PathBuf) {
+    let (root, path) = place();
+    append(&mut Store::new(&path, small()), 0..1, at(0));
+    for number in 2..=count {
+        let number = SegmentNumber::new(number).unwrap();
+        std::fs::copy(
+            path.join("events.000001.jsonl"),
+            path.join(number.file_name()),
+        )
+        .unwrap();
+    }
+    std::fs::write(path.join("lock"), "").unwrap();
+    (root, path)
+}
+
+#[test]
+fn who_had_to_list_the_directory_spares_the_next_one_that() {
+    let (_root, path) = without_cache(3);
+    append(&mut Store::new(&path, small()), 1..2, at(0));
+    let mut store = Store::new(&path, small());
+    store.faults.plan(0, Fault::Named("list", EIO));
+    let (ids, is_done) = append(&mut store, 2..3, at(0));
+    assert!(is_done && ids == [2], "it listed the directory again");
+    assert_eq!(segments(&path), [1, 2, 3]);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_keeps_nobody_from_appending() {
+    let (_root, path) = without_cache(3);
+    for id in 1..3 {
+        let mut store = Store::new(&path, small());
+        store.faults.plan(0, Fault::Named("overwrite", EIO));
+        let (ids, is_done) = append(&mut store, id..id + 1, at(0));
+        assert!(is_done && ids == [id]);
+    }
+    assert_eq!(segments(&path), [1, 2, 3]);
+}
+
+#[test]
+fn finding_the_head_among_many_segments_looks_at_none_but_the_last() {
+    let operations = |count: u64| {
+        let (_root, path) = without_cache(count);
+        let mut store = Store::new(&path, small());
+        store.faults.plan(usize::MAX, Fault::Short);
+        let (_, is_done) = append(&mut store, 1..2, at(0));
+        assert!(is_done);
+        store.faults.lift()
+    };
+    assert_eq!(operations(300), operations(3));
+}
+
 #[test]
 fn a_segment_older_than_its_bound_is_followed_by_the_next() {
     let (_root, path) = place();
