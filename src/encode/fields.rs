@@ -70,7 +70,7 @@ impl SpanValues {
             if value.treatment >= wanted && value.treatment != Treatment::Pseudonym {
                 return Some(value.clone());
             }
-            let mut written = key.first().to_vec();
+            let mut written = after.key(*key).first().to_vec();
             push_string(&mut written, MASKED, NAME_BYTES_MAX);
             Some(SpanValue {
                 treatment: Treatment::Mask,
@@ -184,7 +184,7 @@ impl Place for EventFields<'_, '_> {
         match self.site.keys.get(field.index()) {
             Some(Key::Property(key, named)) => {
                 let treatment = kind.treatment(*named, self.site);
-                self.line.property(key, |out, bytes_max| {
+                self.line.property(self.site.key(*key), |out, bytes_max| {
                     push_treated(out, bytes_max, (treatment, policy), write);
                 });
             }
@@ -220,7 +220,7 @@ impl Place for SpanFields<'_> {
             return;
         };
         let treatment = kind.treatment(*named, self.site);
-        let mut written = key.first().to_vec();
+        let mut written = self.site.key(*key).first().to_vec();
         let treated = (treatment, &*self.site.policy);
         push_treated(&mut written, self.limits.string_bytes_max, treated, write);
         self.values.put(SpanValue {

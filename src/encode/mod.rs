@@ -96,7 +96,7 @@ impl<'a> Line<'a> {
         (stamp, micros): (&mut Stamp, i64),
         site: &Site,
     ) -> Self {
-        Self::start_with(out, limits, (stamp, micros), &site.start)
+        Self::start_with(out, limits, (stamp, micros), site.start())
     }
 
     /// Starts with all that stands before the message, the place of the timestamp being blank.
@@ -167,7 +167,7 @@ impl<'a> Line<'a> {
         self.number_at += message_bytes;
     }
 
-    fn property(&mut self, key: &PropertyKey, write: impl FnOnce(&mut Vec<u8>, usize)) {
+    fn property(&mut self, key: PropertyKey<'_>, write: impl FnOnce(&mut Vec<u8>, usize)) {
         self.properties += 1;
         if self.is_overlong || self.out.len() > self.limits.line_bytes_max {
             // Nothing more is formatted: the line will be replaced.
@@ -327,6 +327,7 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
         let message = Value::from(message);
         line.message(|out, bytes_max| loose.push("message", &message, out, bytes_max));
     }
+    let mut written = Vec::new();
     for (index, (name, value)) in loose.properties.iter().enumerate() {
         let later = loose.properties.iter().skip(index + 1);
         if is_named_again(name, later.map(|(name, _)| name))
@@ -334,7 +335,9 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
         {
             continue;
         }
-        line.property(&PropertyKey::new(name), |out, bytes_max| {
+        written.clear();
+        let key = PropertyKey::write(&mut written, name);
+        line.property(key, |out, bytes_max| {
             loose.push(name, value, out, bytes_max);
         });
     }

@@ -6,18 +6,19 @@ use tracing::Metadata;
 use tracing::field::Field;
 
 use super::text::{is_same_name, push_string};
-use super::{NAME_BYTES_MAX, Own, START_BYTES, push_start, target_as};
+use super::{NAME_BYTES_MAX, Own, push_start, target_as};
 use crate::policy::{Admission, Generation, InForce, Treatment};
 use crate::record::Level;
 
 /// What is constant for a call site: everything between the timestamp and the message, the keys, and what
-/// the policy in force says of each of them.
+/// the policy in force says of each of them. All texts lie together, for an event reads them all.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(super) policy: Arc<InForce>,
     admission: Admission,
-    /// A frame up to its message, the header and the timestamp being blank; of a span nothing.
-    pub(super) start: Box<[u8]>,
+    /// The start, then the keys.
+    texts: Box<[u8]>,
+    start: Place,
     pub(super) keys: Box<[Key]>,
     pub(super) repeats: Repeats,
 }
@@ -28,37 +29,38 @@ pub(super) enum Key {
     /// Lifted out of the properties.
     Message(Treatment),
     /// Among the properties.
-    Property(PropertyKey, Treatment),
+    Property(Place, Treatment),
     /// The policy drops it.
     Dropped,
 }
 
-/// A property's name as it is written.
-#[derive(Debug)]
-pub(super) struct PropertyKey {
-    /// `,"name":`, escaped.
-    written: Box<[u8]>,
+/// Where among a call site's texts one stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    from: u32,
+    until: u32,
 }
 
-impl PropertyKey {
-    /// Writes a name.
-    pub(super) fn new(name: &str) -> Self {
-        let mut written = Vec::with_capacity(name.len() + ",\"\":".len());
-        written.push(b',');
-        push_string(&mut written, name, NAME_BYTES_MAX);
-        written.push(b':');
-        let written = written.into();
-        Self { written }
+/// A property's name as it is written: `,"name":`, escaped.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PropertyKey<'a>(&'a [u8]);
+
+impl<'a> PropertyKey<'a> {
+    /// Writes a name behind what is there.
+    pub(super) fn write(out: &'a mut Vec<u8>, name: &str) -> Self {
+        let from = out.len();
+        push_key(out, name);
+        Self(out.get(from..).unwrap_or_default())
     }
 
     /// Returns it as it stands first: `"name":`.
-    pub(super) fn first(&self) -> &[u8] {
-        self.written.get(1..).unwrap_or_default()
+    pub(super) fn first(self) -> &'a [u8] {
+        self.0.get(1..).unwrap_or_default()
     }
 
     /// Returns it as it stands behind another one: `,"name":`.
-    pub(super) fn next(&self) -> &[u8] {
-        &self.written
+    pub(super) fn next(self) -> &'a [u8] {
+        self.0
     }
 }
 
@@ -73,11 +75,12 @@ pub(super) enum Repeats {
 impl Site {
     /// Prepares the events of a call site of an application.
     pub(crate) fn of_event(metadata: &Metadata<'_>, source: &str, policy: Arc<InForce>) -> Self {
-        let mut start = Vec::with_capacity(START_BYTES);
+        let mut texts = Vec::with_capacity(TEXTS_BYTES);
         let name = given_name(metadata);
         let level = Level::from(*metadata.level());
         let target = target_as(Own::Application, metadata.target());
-        push_start(&mut start, level, source, target, name);
+        push_start(&mut texts, level, source, target, name);
+        let start = Place::since(0, &texts);
         let admission = admission(policy.admits_event(level, target, name));
         let names = names_of(metadata);
         let key = |name: &&str| match *name {
@@ -88,11 +91,13 @@ impl Site {
                 | Treatment::Pseudonym
                 | Treatment::Mask) => Key::Message(treatment),
             },
-            name => property_key(name, &policy),
+            name => property_key(&mut texts, name, &policy),
         };
+        let keys = names.iter().map(key).collect();
         Self {
-            start: start.into(),
-            keys: names.iter().map(key).collect(),
+            start,
+            keys,
+            texts: texts.into(),
             repeats: repeats_of(&names),
             admission,
             policy,
@@ -101,18 +106,38 @@ impl Site {
 
     /// Prepares the spans of a call site.
     pub(crate) fn of_span(metadata: &Metadata<'_>, policy: Arc<InForce>) -> Self {
+        let mut texts = Vec::new();
         let level = Level::from(*metadata.level());
         let target = target_as(Own::Application, metadata.target());
         let names = names_of(metadata);
         // A span has no message of its own: there the name is an ordinary one.
-        let keys = names.iter().map(|name| property_key(name, &policy));
+        let keys = names
+            .iter()
+            .map(|name| property_key(&mut texts, name, &policy));
         Self {
-            start: Box::default(),
+            start: Place::default(),
             keys: keys.collect(),
+            texts: texts.into(),
             repeats: repeats_of(&names),
             admission: admission(policy.admits_span(level, target)),
             policy,
         }
+    }
+
+    /// Returns a frame up to its message, the header and the timestamp being blank; of a span nothing.
+    pub(super) fn start(&self) -> &[u8] {
+        self.text(self.start)
+    }
+
+    /// Returns a property's name as it is written.
+    pub(super) fn key(&self, place: Place) -> PropertyKey<'_> {
+        PropertyKey(self.text(place))
+    }
+
+    fn text(&self, place: Place) -> &[u8] {
+        self.texts
+            .get(place.from as usize..place.until as usize)
+            .unwrap_or_default()
     }
 
     /// Tells whether the policy lets in what comes from here.
@@ -149,12 +174,32 @@ fn names_of(metadata: &Metadata<'_>) -> Vec<&'static str> {
         .collect()
 }
 
-fn property_key(name: &str, policy: &InForce) -> Key {
+impl Place {
+    /// Returns the place of what was written since there were so many bytes.
+    fn since(from: usize, texts: &[u8]) -> Self {
+        // Names have at most 256 bytes and call sites 32 fields: far below 4 GiB.
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self {
+            from: place(from),
+            until: place(texts.len()),
+        }
+    }
+}
+
+fn property_key(texts: &mut Vec<u8>, name: &str, policy: &InForce) -> Key {
     let treatment = policy.treatment(name);
     if treatment == Treatment::Drop {
         return Key::Dropped;
     }
-    Key::Property(PropertyKey::new(name), treatment)
+    let from = texts.len();
+    push_key(texts, name);
+    Key::Property(Place::since(from, texts), treatment)
+}
+
+fn push_key(out: &mut Vec<u8>, name: &str) {
+    out.push(b',');
+    push_string(out, name, NAME_BYTES_MAX);
+    out.push(b':');
 }
 
 fn repeats_of(names: &[&str]) -> Repeats {
@@ -196,3 +241,6 @@ fn given_name<'a>(metadata: &Metadata<'a>) -> Option<&'a str> {
     });
     (!is_default).then_some(name)
 }
+
+/// How many bytes the texts of a usual call site take: its start some 110, and 15 for each of its fields.
+const TEXTS_BYTES: usize = 256;

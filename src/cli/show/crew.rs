@@ -178,8 +178,9 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// Damage takes no bytes of a batch, but memory.
 const BATCH_ITEMS_MAX: usize = 4096;
 
-/// How many batches each thread may be ahead: one that it works on, one that waits, one that is written.
-const BATCHES_PER_THREAD: usize = 3;
+/// How many batches each thread may be ahead: while the system lets one thread wait for a few milliseconds,
+/// the others have enough to do. Each takes 256 KiB, and as much again where everything is shown.
+const BATCHES_PER_THREAD: usize = 8;
 
 #[cfg(test)]
 #[expect(

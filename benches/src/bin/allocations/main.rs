@@ -17,8 +17,11 @@ use crate::row::Row;
 /// What counting that went wrong says.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// Something that is counted.
+type Count = fn() -> Result<Vec<Row>>;
+
 /// What is counted, by the name that a process of its own is started with.
-const SUBJECTS: [(&str, fn() -> Result<Vec<Row>>); 3] = [
+const SUBJECTS: [(&str, Count); 3] = [
     ("events", events::measure),
     ("opening", opening::measure),
     ("memory", memory::measure),
