@@ -173,14 +173,14 @@ impl Batch {
 }
 
 /// The size of a batch: large enough that handing it over costs nothing, small enough to stay in a cache.
-const BATCH_BYTES: usize = 256 * 1024;
+const BATCH_BYTES: usize = 512 * 1024;
 
 /// Damage takes no bytes of a batch, but memory.
 const BATCH_ITEMS_MAX: usize = 4096;
 
 /// How many batches each thread may be ahead: while the system lets one thread wait for a few milliseconds,
-/// the others have enough to do. Each takes 256 KiB, and as much again where everything is shown.
-const BATCHES_PER_THREAD: usize = 8;
+/// the others have enough to do. Each takes 512 KiB, and as much again where everything is shown.
+const BATCHES_PER_THREAD: usize = 4;
 
 #[cfg(test)]
 #[expect(
