@@ -28,7 +28,7 @@ pub(crate) fn about() -> Result<String> {
         text,
         "Measured with {cores} cores of {model}, Linux {}, {}. Absolute times of a shared machine mean \
          little; ratios of contenders that took turns do.",
-        kernel.trim(),
+        kernel.trim().split('-').next().unwrap_or_default(),
         rustc_version()?,
     )?;
     Ok(text)

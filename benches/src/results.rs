@@ -81,7 +81,8 @@ impl fmt::Display for Figure {
             Bound::AtLeast(bound) => ("at least", bound),
         };
         let (what, unit) = (&self.what, self.unit);
-        let (bound, measured) = (number(bound), number(self.measured));
+        // Less than nothing is noise.
+        let (bound, measured) = (number(bound), number(self.measured.max(0.0)));
         let verdict = if self.wanted.holds(self.measured) {
             "holds"
         } else {
@@ -109,9 +110,10 @@ impl fmt::Display for Table {
     }
 }
 
-/// Writes a number with three digits that tell, as long ones as they come.
+/// Writes a number with three digits that tell, down to ten thousandths.
 pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
+        0.0 => 0,
         100.0.. => 0,
         10.0..100.0 => 1,
         1.0..10.0 => 2,

@@ -177,7 +177,7 @@ const SECRET: &str = "[secret]";
 const SECRET_BYTES: usize = 4096;
 
 /// The longest value that is remembered: most messages are shorter, and a thread remembers one for each of
-/// its call sites, of which it knows 128 at a time.
+/// the call sites that it knows.
 const REMEMBERED_BYTES_MAX: usize = 128;
 
 /// The quotes of a string.

@@ -56,7 +56,8 @@ pub(super) fn exit(layer: LayerId, id: &Id) {
 }
 
 /// Hands over the rendered spans that this thread is in, from the root to the innermost; `node` finds what
-/// the layer keeps with a span. Returns nothing where this thread cannot know: it is ending.
+/// the layer keeps with a span. Returns nothing where this thread cannot know: it is ending, or in the middle
+/// of this already.
 pub(super) fn with_chain<T>(
     layer: &RecordLayer,
     node: impl FnOnce(&Id) -> Option<Arc<SpanNode>>,

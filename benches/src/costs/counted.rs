@@ -23,7 +23,8 @@ pub(super) fn measure() -> Result<(Vec<Figure>, Table)> {
     let printed = String::from_utf8(output.stdout)?;
     // Its exit code judges what is printed, and so does who reads the figures.
     let rows: Vec<[&str; 4]> = printed.lines().filter_map(row).collect();
-    if rows.is_empty() {
+    let is_counted = |subject: &str| rows.iter().any(|[what, ..]| what.contains(subject));
+    if !SUBJECTS.into_iter().all(is_counted) {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("counting allocations: {said}").into());
     }
@@ -63,3 +64,10 @@ fn unit_of(word: &str) -> Result<&'static str> {
     let found = ["allocations", "KiB"].into_iter().find(|own| *own == word);
     found.ok_or_else(|| format!("no unit is called `{word}`").into())
 }
+
+/// What the rows of each of its subjects say, so that none is missing unseen.
+const SUBJECTS: [&str; 3] = [
+    "an event allocates",
+    "allocated by `open`",
+    "allocated at most",
+];

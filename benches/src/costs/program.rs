@@ -6,7 +6,7 @@
 //! from `/proc/<pid>/schedstat` when the child has ended and nobody has waited for it yet: the scheduler's count
 //! in nanoseconds, from its start to its last instruction in the kernel. It counts the main thread, and none of
 //! these programs has another. The differences are small beside what starting a process takes, so each process
-//! also counts by itself, without its start and end.
+//! also counts by itself, without its start and end, and the figure is made of that.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench starts processes and looks at the disk from outside"
@@ -70,7 +70,8 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     let written = written(&warm)?;
     let times = take_turns(home.path(), written, effort.pick(600, 25))?;
     let [empty, _, lines, .., event, _] = &times;
-    let above = |times: &Times| times.whole.median() - empty.whole.median();
+    // By what each counts itself: of the whole process, starting it is by far the most, and its noise.
+    let above = |times: &Times| times.within.median() - empty.within.median();
     let of_lines = |times: &Times| above(times) / above(lines);
     let figure = Figure {
         what: format!(
@@ -83,23 +84,24 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         unit: "×",
     };
     let row = |(program, times): (Program, &Times)| {
-        let within = times.within.median();
         let numbers = [
             times.whole.median() / 1e3,
+            times.within.median() / 1e3,
+            times.within.least() / 1e3,
+            times.within.most() / 1e3,
             above(times) / 1e3,
             of_lines(times),
-            within / 1e3,
-            within / lines.within.median(),
         ];
         let cells = numbers.map(number);
         [program.what(written)].into_iter().chain(cells).collect()
     };
     let columns = [
         "program",
+        "µs with start and end",
         "µs",
+        "least",
+        "most",
         "above doing nothing",
-        "of appending all lines",
-        "µs in `main`",
         "of appending all lines",
     ];
     let table = Table {

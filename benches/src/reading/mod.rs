@@ -187,15 +187,16 @@ fn for_people(answers: &Answers) -> Vec<Figure> {
 
 /// Tells how many times as fast as the peers localtel is, by the byte.
 fn ahead(what: &str, answers: &Answers, bounds: &[(Peer, f64)]) -> Vec<Figure> {
-    let own = answers.of("localtel", Share::Whole);
     let figure = |(peer, bound): &(Peer, f64)| {
-        let found = [Share::Whole, Share::Part]
-            .into_iter()
-            .find_map(|share| answers.of(peer.name(), share));
+        // Both read the same: the whole, or what a slow peer reads of it.
+        let (found, own) = [Share::Whole, Share::Part].into_iter().find_map(|share| {
+            let found = answers.of(peer.name(), share)?;
+            Some((found, answers.of("localtel", share)?))
+        })?;
         Some(Figure {
             what: format!("{what}: speed, of that of `{}`", peer.name()),
             wanted: Bound::AtLeast(*bound),
-            measured: found?.seconds_per_byte() / own?.seconds_per_byte(),
+            measured: found.seconds_per_byte() / own.seconds_per_byte(),
             unit: "×",
         })
     };

@@ -164,7 +164,7 @@ impl<'a> Task<'a> {
         for _ in 0..rounds {
             for contender in &mut self.contenders {
                 let taken = process::take(&contender.program, &contender.arguments)?;
-                contender.add(taken);
+                contender.add(&taken)?;
             }
         }
         agree(&self.title, &self.contenders)?;
@@ -198,11 +198,16 @@ fn agree(title: &str, contenders: &[Contender]) -> Result<()> {
 }
 
 impl Contender {
-    fn add(&mut self, taken: Taken) {
+    fn add(&mut self, taken: &Taken) -> Result<()> {
+        if self.printed != 0 && self.printed != taken.lines {
+            let (name, before, now) = (&self.name, self.printed, taken.lines);
+            return Err(format!("`{name}` printed {before} lines, and then {now}").into());
+        }
         self.wall.push(taken.wall.as_secs_f64());
         self.processor.push(taken.processor.as_secs_f64());
         self.peak.push(float(taken.peak_bytes));
         self.printed = taken.lines;
+        Ok(())
     }
 
     /// Returns the median time, in seconds.
@@ -274,7 +279,7 @@ const COLUMNS: [&str; 9] = [
     "least",
     "most",
     "processor ms",
-    "MB/s",
+    "MB/s of what is there",
     "peak MiB",
     "lines",
 ];

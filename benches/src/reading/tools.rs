@@ -140,7 +140,14 @@ impl Tools {
 fn build() -> Result<Tool> {
     let target = target()?;
     let built = Command::new(cargo())
-        .args(["build", "--release", "--quiet", "--bin", "localtel"])
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--quiet",
+            "--bin",
+            "localtel",
+        ])
         .args(["--manifest-path", MANIFEST])
         .arg("--target-dir")
         .arg(&target)

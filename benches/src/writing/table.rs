@@ -66,5 +66,5 @@ const COLUMNS: [&str; 10] = [
     "1,000 events/s",
     "bytes",
     "lost",
-    "to localtel",
+    "× localtel's mean",
 ];

@@ -99,7 +99,7 @@ fn place_of(head: &[u8]) -> usize {
     usize::try_from(mixed >> (u64::BITS - HEADS.ilog2())).unwrap_or(0)
 }
 
-/// How many heads are remembered: 64 × 104 bytes and the heads themselves, some 16 KiB.
+/// How many heads are remembered: 64 × 96 bytes and the heads themselves, some 14 KiB.
 const HEADS: usize = 64;
 
 /// After a head comes `,"message":` or `,"session":`, and another key if it goes on: three bytes tell.
