@@ -6,6 +6,8 @@ pub(crate) struct SpanChain {
     /// `{…},{…}`.
     pub(super) rendered: Vec<u8>,
     pub(super) spans: usize,
+    /// Whether there are more than a line may hold: then they are only counted.
+    pub(super) is_overlong: bool,
 }
 
 impl SpanChain {
@@ -14,6 +16,7 @@ impl SpanChain {
         Self {
             rendered: Vec::new(),
             spans: 0,
+            is_overlong: false,
         }
     }
 
@@ -22,10 +25,16 @@ impl SpanChain {
         self.rendered.clear();
         self.rendered.shrink_to(KEPT_BYTES);
         self.spans = 0;
+        self.is_overlong = false;
     }
 
-    /// Adds the next span on the way from the root to the leaf.
-    pub(crate) fn push(&mut self, rendered: &[u8]) {
+    /// Adds the next span on the way from the root to the leaf, to a line that may have so many bytes.
+    pub(crate) fn push(&mut self, rendered: &[u8], line_bytes_max: usize) {
+        self.is_overlong |= self.rendered.len() + rendered.len() > line_bytes_max;
+        if self.is_overlong {
+            self.spans += 1;
+            return;
+        }
         if self.spans > 0 {
             self.rendered.push(b',');
         }

@@ -196,7 +196,8 @@ impl<'a> Line<'a> {
         if chain.spans == 0 {
             return;
         }
-        if self.out.len() + chain.rendered.len() > self.limits.line_bytes_max {
+        let bytes = self.out.len() + chain.rendered.len();
+        if chain.is_overlong || bytes > self.limits.line_bytes_max {
             self.is_overlong = true;
             return;
         }

@@ -260,8 +260,6 @@ impl Key {
             Self::Seq => Glimpse::Found(Found::Number(Number::Integer(glance.seq.into()))),
             Self::Property(name) => match sought(glance, name) {
                 Sought::Found(json) => Glimpse::sure(Found::of_json(json)),
-                // A dot may lead into an object.
-                Sought::Absent if name.contains('.') => Glimpse::Unsure,
                 Sought::Absent => Glimpse::Absent,
                 Sought::Unsure => Glimpse::Unsure,
             },
@@ -286,6 +284,8 @@ impl<'a> Glimpse<'a> {
 /// Finds a property by its whole name, of the record or else of the span nearest to the leaf.
 fn sought<'a>(glance: &Glance<'a>, name: &str) -> Sought<'a> {
     match glance.properties.get(name) {
+        // A dot may lead into an object, which comes before what stands further out.
+        Sought::Absent if name.contains('.') => return Sought::Unsure,
         Sought::Absent => {}
         sought @ (Sought::Found(_) | Sought::Unsure) => return sought,
     }
@@ -489,6 +489,29 @@ mod tests {
 
     fn holds(term: &str) -> bool {
         term.parse::<Term>().unwrap().holds(&record())
+    }
+
+    #[test]
+    fn a_dotted_name_means_the_same_to_a_glance_as_to_a_parsed_record() {
+        let head = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"s","target":"t","session":"01936f0e-0000-7000-8000-000000000000","seq":1"#;
+        for rest in [
+            r#","properties":{"a":{"b":1}},"spans":[{"name":"s","properties":{"a.b":2}}]}"#,
+            r#","properties":{"a.b":1},"spans":[{"name":"s","properties":{"a":{"b":2}}}]}"#,
+            r#","spans":[{"name":"r","properties":{"a.b":2}},{"name":"l","properties":{"a":{"b":1}}}]}"#,
+            r#","spans":[{"name":"r","properties":{"a.b":1}},{"name":"l","properties":{"a.b":2}}]}"#,
+        ] {
+            let line = format!("{head}{rest}");
+            let record = Record::parse(line.as_bytes()).unwrap();
+            let glance = Glance::at(line.as_bytes()).unwrap();
+            for term in ["a.b=1", "a.b=2", "a.b!=1", "a.b>1"] {
+                let term: Term = term.parse().unwrap();
+                let slow = term.holds(&record);
+                assert!(
+                    term.judge(&glance).is_none_or(|quick| quick == slow),
+                    "{line}"
+                );
+            }
+        }
     }
 
     #[test]

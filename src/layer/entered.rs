@@ -46,7 +46,7 @@ pub(super) fn enter(layer: LayerId, id: &Id) {
     });
 }
 
-/// Notes that this thread exits a span of that layer, or that the span is no more.
+/// Notes that this thread exits a span of that layer.
 pub(super) fn exit(layer: LayerId, id: &Id) {
     let _is_alive = ENTERED.try_with(|entered| {
         if let Ok(mut entered) = entered.try_borrow_mut() {
@@ -136,6 +136,12 @@ impl EnteredSpan {
             self.node = node(&self.id);
         }
         let Some(node) = &self.node else { return };
+        if node.is_closed() {
+            // As the registry has it, who forgot to exit a span that is no more is in none.
+            self.chain.clear();
+            self.rendered = None;
+            return;
+        }
         let generation = layer.generation();
         let now = (node.edition(), generation);
         if self.rendered != Some(now) {

@@ -90,6 +90,11 @@ impl RecordLayer {
         self.outlet.policy().generation()
     }
 
+    /// Returns the longest line, in bytes.
+    fn line_bytes_max(&self) -> usize {
+        self.outlet.limits().line_bytes_max()
+    }
+
     /// Returns what is prepared for a call site under the policy in force, unless that cannot be learned.
     fn site(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Site>> {
         self.sites.get(metadata, &self.outlet)
@@ -265,9 +270,11 @@ where
         entered::exit(self.id, id);
     }
 
-    fn on_close(&self, id: Id, _context: Context<'_, S>) {
-        // Nobody is in a span that is no more, whoever forgot to exit it.
-        entered::exit(self.id, &id);
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        // Nobody is in a span that is no more, whoever forgot to exit it, in whatever thread.
+        if let Some(node) = context.span(&id).and_then(|span| self.own_node(&span)) {
+            node.close();
+        }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {

@@ -46,10 +46,13 @@ impl Sites {
     }
 }
 
-/// The call sites that a thread has met. The place of one follows from the address of its metadata, which never
-/// moves; where two share a place the table doubles, up to a size at which they take turns.
+/// The call sites that a thread has met. Where one is looked for follows from the address of its metadata, which
+/// never moves. The table doubles when it is half full, up to a size at which call sites take turns.
 #[derive(Debug)]
-pub(super) struct KnownSites(Vec<Option<KnownSite>>);
+pub(super) struct KnownSites {
+    places: Vec<Option<KnownSite>>,
+    taken: usize,
+}
 
 /// A call site that a thread has met.
 #[derive(Debug)]
@@ -64,7 +67,10 @@ struct KnownSite {
 impl KnownSites {
     /// Returns none.
     pub(super) const fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            places: Vec::new(),
+            taken: 0,
+        }
     }
 
     /// Returns what was prepared for a call site under the policy in force, and its last message.
@@ -74,72 +80,105 @@ impl KnownSites {
         metadata: &'static Metadata<'static>,
     ) -> Option<(&Arc<Site>, &mut Clean)> {
         let generation = layer.generation();
-        let is_known = self
-            .place(metadata)
-            .and_then(|place| place.as_ref())
-            .is_some_and(|known| known.is(layer.id, metadata, generation));
-        if !is_known {
-            self.learn(layer, metadata)?;
-        }
-        let known = self.place(metadata)?.as_mut()?;
+        let is_it = |known: &KnownSite| known.is(layer.id, metadata, generation);
+        let found = self
+            .probes(metadata)
+            .find(|at| self.at(*at).is_some_and(is_it));
+        let at = match found {
+            Some(at) => at,
+            None => self.learn(layer, metadata)?,
+        };
+        let known = self.places.get_mut(at)?.as_mut()?;
         Some((&known.site, &mut known.message))
     }
 
-    fn learn(&mut self, layer: &RecordLayer, metadata: &'static Metadata<'static>) -> Option<()> {
+    /// Takes a call site in, and returns its place.
+    fn learn(
+        &mut self,
+        layer: &RecordLayer,
+        metadata: &'static Metadata<'static>,
+    ) -> Option<usize> {
         let site = layer.site(metadata)?;
-        let is_taken = |place: Option<&mut Option<KnownSite>>| match place {
-            Some(Some(known)) => !std::ptr::eq(known.metadata, metadata),
-            Some(None) => false,
-            None => true,
-        };
-        while self.0.len() < KNOWN_SITES_MAX && is_taken(self.place(metadata)) {
+        if self.taken * 2 >= self.places.len() && self.places.len() < KNOWN_SITES_MAX {
             self.grow();
         }
-        *self.place(metadata)? = Some(KnownSite {
+        self.put(KnownSite {
             layer: layer.id,
             metadata,
             site,
             message: Clean::new(),
-        });
-        Some(())
+        })
     }
 
     fn grow(&mut self) {
-        let places = (self.0.len() * 2).max(KNOWN_SITES_LEAST);
-        let before = std::mem::take(&mut self.0);
-        self.0.resize_with(places, || None);
+        let places = (self.places.len() * 2).max(KNOWN_SITES_LEAST);
+        let before = std::mem::take(&mut self.places);
+        self.places.resize_with(places, || None);
+        self.taken = 0;
         for known in before.into_iter().flatten() {
-            if let Some(place) = self.place(known.metadata) {
-                *place = Some(known);
-            }
+            let _place = self.put(known);
         }
     }
 
-    fn place(&mut self, metadata: &'static Metadata<'static>) -> Option<&mut Option<KnownSite>> {
-        // Metadata is aligned to 8 bytes.
-        let address = std::ptr::from_ref(metadata).addr() >> 3;
-        // Their number is a power of two; where there is none yet, there is no place.
-        let place = address & self.0.len().wrapping_sub(1);
-        self.0.get_mut(place)
+    /// Puts a call site where it was under another policy, or else where there is room, or else in the place of
+    /// another one.
+    fn put(&mut self, known: KnownSite) -> Option<usize> {
+        let metadata = known.metadata;
+        let was = |at: &usize| {
+            let own = |other: &KnownSite| other.is_of(known.layer, metadata);
+            self.at(*at).is_some_and(own)
+        };
+        let at = self
+            .probes(metadata)
+            .find(was)
+            .or_else(|| self.probes(metadata).find(|at| self.at(*at).is_none()))
+            .or_else(|| self.probes(metadata).next())?;
+        let place = self.places.get_mut(at)?;
+        self.taken += usize::from(place.is_none());
+        *place = Some(known);
+        Some(at)
+    }
+
+    fn at(&self, at: usize) -> Option<&KnownSite> {
+        self.places.get(at).and_then(Option::as_ref)
+    }
+
+    /// The places where a call site is looked for, one after the other.
+    fn probes(&self, metadata: &'static Metadata<'static>) -> impl Iterator<Item = usize> + use<> {
+        let address = std::ptr::from_ref(metadata).addr() as u64;
+        // Their number is a power of two; where there is none yet, nothing is found.
+        let mask = self.places.len().wrapping_sub(1);
+        let mixed = address.wrapping_mul(MIXER) >> (u64::BITS / 2);
+        let first = usize::try_from(mixed).unwrap_or(0);
+        (first..first + PROBES).map(move |at| at & mask)
     }
 }
 
 impl KnownSite {
+    fn is_of(&self, layer: LayerId, metadata: &'static Metadata<'static>) -> bool {
+        self.layer == layer && std::ptr::eq(self.metadata, metadata)
+    }
+
     fn is(
         &self,
         layer: LayerId,
         metadata: &'static Metadata<'static>,
         generation: Generation,
     ) -> bool {
-        self.layer == layer
-            && std::ptr::eq(self.metadata, metadata)
-            && self.site.generation() == generation
+        self.is_of(layer, metadata) && self.site.generation() == generation
     }
 }
 
-/// How many call sites a thread remembers at first: 128 × 48 bytes = 6 KiB.
+/// How many call sites a thread has places for at first: 128 × 48 bytes = 6 KiB.
 const KNOWN_SITES_LEAST: usize = 128;
 
-/// How many places a thread has for call sites at most: 8192 × 48 bytes = 384 KiB, and as many messages of up
-/// to 128 bytes, in a thread that has met thousands of call sites.
+/// How many places a thread has for call sites at most: 8192 × 48 bytes = 384 KiB, in one that has met 2,000 of
+/// them, and as many messages of up to 128 bytes.
 const KNOWN_SITES_MAX: usize = 8192;
+
+/// In how many places a call site is looked for. With a table that is at most half full it is nearly always in
+/// the first or second.
+const PROBES: usize = 4;
+
+/// The golden ratio in 64 bits, as in Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
+const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,6 +1,6 @@
 //! What the layer keeps with a span: its values, its rendered form, and the way to the root.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::Metadata;
@@ -18,6 +18,7 @@ pub(super) struct SpanNode {
     state: RwLock<SpanState>,
     /// How often it was rendered anew.
     changes: AtomicU64,
+    is_closed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -54,7 +55,18 @@ impl SpanNode {
             metadata,
             state,
             changes: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that the span is no more: nobody is in it, also who never exited it.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+    }
+
+    /// Tells whether the span is no more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
     }
 
     /// Takes over newly recorded values, unless a newer policy was put in force meanwhile, which may want
@@ -115,7 +127,7 @@ impl SpanNode {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             if state.site.generation() == layer.generation() {
                 if state.site.is_admitted() {
-                    chain.push(&state.rendered);
+                    chain.push(&state.rendered, layer.line_bytes_max());
                 }
                 return;
             }

@@ -412,7 +412,8 @@ impl Directory {
                 break;
             }
             bytes.resize(wanted.saturating_add(1), 0);
-            let read = read_at_least(&file, &mut bytes, 0, wanted)?;
+            // Some file systems say that every file is empty.
+            let read = read_at_least(&file, &mut bytes, 0, wanted.max(1))?;
             if read <= wanted {
                 bytes.truncate(read);
                 return Ok(bytes);

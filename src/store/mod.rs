@@ -370,6 +370,7 @@ impl Store {
             active.cuts += 1;
         }
         let mut tail = Tail::Whole;
+        let was_empty = size == 0;
         if size != active.bytes && size > 0 {
             let mut last = [0];
             let read = read_at(&active.file, &mut last, size - 1);
@@ -384,7 +385,8 @@ impl Store {
             }
         }
         let latest = match size {
-            0 => Latest::Nothing,
+            0 if was_empty => Latest::Nothing,
+            0 => Latest::Unknown,
             _ if size == active.bytes => active.latest,
             _ => Latest::Unknown,
         };
@@ -437,8 +439,11 @@ impl Turn<'_> {
     pub(crate) fn latest_due(&mut self, batch_bytes: usize) -> Option<LineTime> {
         let active = self.store.active.as_ref()?;
         let size = self.entered.size;
-        if size == 0 {
-            return active.latest_before.told();
+        match (size, self.entered.latest) {
+            (0, Latest::Nothing) => return active.latest_before.told(),
+            // Somebody is cutting it: where this batch will stand is not known.
+            (0, Latest::Unknown | Latest::At(_)) => return None,
+            (_, Latest::Nothing | Latest::Unknown | Latest::At(_)) => {}
         }
         let end = size.saturating_add(batch_bytes as u64);
         if size / TOLD_EVERY_BYTES == end / TOLD_EVERY_BYTES {

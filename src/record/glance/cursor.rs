@@ -162,18 +162,16 @@ impl<'a> Cursor<'a> {
             })
         };
         // The last days of months, leap seconds and the year 0 are left to the parser.
-        let is_plain = is_formed
-            && number(0, 4) > 0
+        let is_time =
+            is_formed && number(11, 13) < 24 && number(14, 16) < 60 && number(17, 19) < 60;
+        let is_plain = number(0, 4) > 0
             && (1..=12).contains(&number(5, 7))
-            && (1..=28).contains(&number(8, 10))
-            && number(11, 13) < 24
-            && number(14, 16) < 60
-            && number(17, 19) < 60;
+            && (1..=28).contains(&number(8, 10));
         let is_late = || {
             let text = text.get(..19).unwrap_or_default();
             number(8, 10) > 28 && is_date(text)
         };
-        (is_plain || (is_formed && is_late())).then_some(text.as_slice())
+        (is_time && (is_plain || is_late())).then_some(text.as_slice())
     }
 
     fn level(&mut self) -> Option<Level> {

@@ -108,6 +108,14 @@ fn what_is_no_record_is_not_taken() {
 }
 
 #[test]
+fn leap_seconds_are_left_to_the_parser() {
+    for time in ["2016-12-31T23:59:60.000000Z", "2016-12-30T24:00:00.000000Z"] {
+        let line = LINE.replace("2026-11-21T08:15:30.123456Z", time);
+        assert!(Glance::at(line.as_bytes()).is_none(), "{time}");
+    }
+}
+
+#[test]
 fn days_at_the_end_of_months_exist_or_do_not() {
     for (day, exists) in [
         ("2024-02-29", true),
