@@ -113,8 +113,7 @@ impl fmt::Display for Table {
 /// Writes a number with three digits that tell, down to ten thousandths.
 pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
-        0.0 => 0,
-        100.0.. => 0,
+        0.0 | 100.0.. => 0,
         10.0..100.0 => 1,
         1.0..10.0 => 2,
         0.1..1.0 => 3,
