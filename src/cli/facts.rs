@@ -37,7 +37,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<SegmentFacts>> {
     let sizes = reader.segment_sizes()?;
     let mut all: Vec<SegmentFacts> = sizes.into_iter().map(SegmentFacts::of_size).collect();
     let mut of = |number: SegmentNumber, note: &dyn Fn(&mut SegmentFacts)| {
-        if let Some(facts) = all.iter_mut().rev().find(|facts| facts.number == number) {
+        let place = all.binary_search_by_key(&number, |facts| facts.number);
+        if let Some(facts) = place.ok().and_then(|place| all.get_mut(place)) {
             note(facts);
         }
     };

@@ -19,7 +19,7 @@ use crate::store::disk::{Access, Directory};
 /// A reader that goes on where the data ends for now.
 #[derive(Debug)]
 pub struct Follower {
-    walk: Walk,
+    pub(super) walk: Walk,
     state: State,
     /// How many looks in a row found nothing new.
     looks_idle: u32,

@@ -71,6 +71,8 @@ pub(super) struct Walk {
     last: Option<SegmentNumber>,
     /// What is known to be older is passed over.
     since: Option<OffsetDateTime>,
+    /// The segments as they were last listed, the lowest first.
+    listed: Vec<SegmentNumber>,
     /// The directory that took the place of this one.
     successor: Option<Directory>,
     queue: VecDeque<Event>,
@@ -79,7 +81,12 @@ pub(super) struct Walk {
 impl Walk {
     /// Starts before the first segment and ends with the segment `last`.
     pub(super) fn new(directory: Directory, last: Option<SegmentNumber>) -> Self {
-        let began = first_to_come(&directory);
+        // One that cannot be listed is listed again at the first step, which returns the error.
+        let listed = store::numbers(&directory);
+        let began = listed
+            .as_ref()
+            .ok()
+            .map(|listed| first_to_come(&directory, listed));
         Self {
             directory,
             open: None,
@@ -88,6 +95,7 @@ impl Walk {
             resume: None,
             last,
             since: None,
+            listed: listed.unwrap_or_default(),
             successor: None,
             queue: VecDeque::new(),
         }
@@ -232,8 +240,9 @@ impl Walk {
         };
         if open.phase == Phase::Active {
             let number = open.number;
-            let numbers = store::numbers(&self.directory)?;
-            if numbers.iter().all(|other| *other <= number) && self.successor.is_none() {
+            self.listed = store::numbers(&self.directory)?;
+            let is_highest = self.listed.last().is_none_or(|last| *last <= number);
+            if is_highest && self.successor.is_none() {
                 return Ok(Some(Event::End));
             }
             // What was written before the successor appeared may have come after our last read.
@@ -258,11 +267,9 @@ impl Walk {
         }
     }
 
-    /// Goes to the next segment that exists, and tells whether there is something new to look at.
+    /// Goes to the next segment that exists. Returns `true` if there is something new to look at.
     fn advance(&mut self) -> Result<bool> {
-        let numbers = store::numbers(&self.directory)?;
-        let (first, next) = self.pass_older(&numbers);
-        let Some(next) = next else {
+        let Some((first, next)) = self.next_segment()? else {
             if !self.queue.is_empty() {
                 return Ok(true);
             }
@@ -270,15 +277,20 @@ impl Walk {
                 return Ok(false);
             };
             self.directory = successor;
+            self.listed.clear();
             self.passed = None;
             self.began = None;
             self.resume = None;
             self.queue.push_back(Event::Notice(Notice::Replaced));
             return Ok(true);
         };
-        let is_highest = numbers.iter().all(|number| *number <= next);
+        let is_highest = self.listed.last().is_none_or(|last| *last <= next);
         let opened = match open_segment(&self.directory, next) {
-            Opened::Gone => return Ok(true),
+            Opened::Gone => {
+                // Others may be gone too: the next listing shows what is left.
+                self.listed.clear();
+                return Ok(true);
+            }
             opened @ (Opened::File(_) | Opened::Damage(_)) => opened,
         };
         // The floor is looked at after the names: it moves before a segment is removed.
@@ -310,22 +322,36 @@ impl Walk {
         Ok(true)
     }
 
-    /// Finds the next segment to look at, and the lowest number that it could have had. Segments that are
-    /// known to be older are passed over, each for the price of looking at one line.
-    fn pass_older(&mut self, numbers: &[SegmentNumber]) -> (SegmentNumber, Option<SegmentNumber>) {
+    /// Finds the next segment to look at, and the lowest number that it could have had. The directory is listed
+    /// where the last listing has no further segment, and not for each segment: a directory may hold thousands.
+    fn next_segment(&mut self) -> Result<Option<(SegmentNumber, SegmentNumber)>> {
+        if let Some(found) = self.pass_older() {
+            return Ok(Some(found));
+        }
+        let is_bound = |listed: &SegmentNumber| self.last.is_some_and(|last| *listed >= last);
+        if self.listed.last().is_some_and(is_bound) {
+            return Ok(None);
+        }
+        self.listed = store::numbers(&self.directory)?;
+        Ok(self.pass_older())
+    }
+
+    /// Finds the next listed segment. Segments that are known to be older are passed over, each for the price
+    /// of looking at one line.
+    fn pass_older(&mut self) -> Option<(SegmentNumber, SegmentNumber)> {
         loop {
             let first = self
                 .passed
                 .map_or(SegmentNumber::FIRST, SegmentNumber::next);
-            let place = numbers.partition_point(|number| *number < first);
-            let next = numbers.get(place).copied();
-            let next = next.filter(|next| self.last.is_none_or(|last| *next <= last));
-            let Some((number, since)) = next.zip(self.since) else {
-                return (first, next);
+            let place = self.listed.partition_point(|number| *number < first);
+            let next = self.listed.get(place).copied();
+            let number = next.filter(|next| self.last.is_none_or(|last| *next <= last))?;
+            let Some(since) = self.since else {
+                return Some((first, number));
             };
             let is_asked_for = self.resume.is_some_and(|start| start.segment == number);
             if is_asked_for || !is_older(&self.directory, number, since) {
-                return (first, next);
+                return Some((first, number));
             }
             self.report_gap(first, number);
             self.passed = Some(number);
@@ -381,14 +407,13 @@ impl Walk {
 }
 
 /// Returns the lowest segment that is there, or else the one that comes next, as far as that is known.
-fn first_to_come(directory: &Directory) -> Option<SegmentNumber> {
-    let numbers = store::numbers(directory).ok()?;
+fn first_to_come(directory: &Directory, listed: &[SegmentNumber]) -> SegmentNumber {
     let next = || {
         Extent::peek(directory).map_or(SegmentNumber::FIRST, |extent| {
             extent.floor.max(extent.head.next())
         })
     };
-    Some(numbers.first().copied().unwrap_or_else(next))
+    listed.first().copied().unwrap_or_else(next)
 }
 
 impl Open {

@@ -1,6 +1,7 @@
 //! Failing and cutting short the n-th operation of a directory, for tests of the store.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -33,6 +34,7 @@ struct Plan {
     operations: usize,
     planned: Option<(usize, Fault)>,
     reached: Vec<&'static str>,
+    done: HashMap<&'static str, usize>,
 }
 
 impl Faults {
@@ -53,6 +55,12 @@ impl Faults {
     /// Returns the names of the operations that failed.
     pub(crate) fn reached(&self) -> Vec<&'static str> {
         self.0.lock().unwrap().reached.clone()
+    }
+
+    /// Returns how many operations of that name there were since the directory was opened.
+    pub(crate) fn count_of(&self, operation: &'static str) -> usize {
+        let plan = self.0.lock().unwrap();
+        plan.done.get(operation).copied().unwrap_or_default()
     }
 
     pub(super) fn before(&self, operation: &'static str) -> io::Result<()> {
@@ -93,6 +101,7 @@ impl Plan {
     fn step(&mut self, operation: &'static str) -> Step {
         let here = self.operations;
         self.operations += 1;
+        *self.done.entry(operation).or_default() += 1;
         let Some((nth, fault)) = self.planned else {
             return Step::Whole;
         };

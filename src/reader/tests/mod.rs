@@ -193,6 +193,57 @@ fn a_position_behind_a_rotation_can_be_sought() {
 }
 
 #[test]
+fn reading_thousands_of_segments_lists_the_directory_once() {
+    let place = Place::new();
+    for segment in 1..=2000 {
+        place.write(segment, lines([segment]));
+    }
+    let mut reader = Reader::open(&place.path()).unwrap();
+    let mut records = 0;
+    while let Some(item) = reader.next_item().unwrap() {
+        assert!(matches!(item, Item::Line(_)));
+        records += 1;
+    }
+    assert_eq!(records, 2000);
+    // To open it, to begin, and at the end.
+    let listings = reader.walk.directory().faults.count_of("list");
+    assert!(listings <= 3, "{listings} listings");
+}
+
+#[test]
+fn segments_removed_after_the_listing_are_told_and_listed_once() {
+    let place = Place::new();
+    for segment in 1..=200 {
+        place.write(segment, lines([segment]));
+    }
+    let mut reader = Reader::open(&place.path()).unwrap();
+    assert_eq!(describe(&reader.next_item().unwrap().unwrap()), "1:1 1");
+    place.extent(200, 151);
+    (2..=150).for_each(|segment| place.remove(segment));
+    let before = reader.walk.directory().faults.count_of("list");
+    let next = describe(&reader.next_item().unwrap().unwrap());
+    assert_eq!(next, "removed 2..150");
+    let next = describe(&reader.next_item().unwrap().unwrap());
+    assert_eq!(next, "151:1 151");
+    let listings = reader.walk.directory().faults.count_of("list") - before;
+    assert_eq!(listings, 1);
+}
+
+#[test]
+fn a_follower_that_catches_up_does_not_list_for_each_segment() {
+    let place = Place::new();
+    for segment in 1..=500 {
+        place.write(segment, lines([segment]));
+    }
+    let mut follower = place.follow();
+    while follower.poll().unwrap().is_some() {}
+    let listings = follower.walk.directory().faults.count_of("list");
+    assert!(listings <= 3, "{listings} listings");
+    place.write(501, lines([501]));
+    assert_eq!(drain(&mut follower), ["501:1 501"]);
+}
+
+#[test]
 fn a_directory_that_does_not_exist_is_not_found_and_is_not_made() {
     let place = Place::new();
     let path = place.path().join("none");
