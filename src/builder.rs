@@ -84,7 +84,8 @@ impl Builder {
         self
     }
 
-    /// Sets what a flag of the program says for this run.
+    /// Sets what a flag of the program says for this run; [`Consent::Undecided`], which an empty word is read as,
+    /// says nothing.
     pub fn flag(mut self, flag: Consent) -> Self {
         self.flag = flag;
         self

@@ -122,7 +122,7 @@ Environment:
   LOCALTEL_DIR            the directory, instead of that of the application
   XDG_STATE_HOME          where applications have theirs [default: ~/.local/state]
   DO_NOT_TRACK            set: nothing is recorded, whatever was chosen
-  <APPLICATION>_TELEMETRY on or off for one run
+  <APPLICATION>_TELEMETRY on or off for one run; empty: undecided
   LOCALTEL_PAGER, PAGER   shows what does not fit on a terminal; empty or `cat`: none
   NO_COLOR                set: no colours
 

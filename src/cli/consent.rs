@@ -177,9 +177,11 @@ fn change(before: &Stored, wanted: Consent) -> String {
         Stored::Choice(choice) if choice.consent != Consent::Undecided => {
             format!("saved, was {}", choice.consent)
         }
-        Stored::Missing | Stored::Choice(_) | Stored::Damaged { .. } | Stored::Newer { .. } => {
-            "saved".to_owned()
-        }
+        Stored::Missing
+        | Stored::Choice(_)
+        | Stored::Empty { .. }
+        | Stored::Damaged { .. }
+        | Stored::Newer { .. } => "saved".to_owned(),
     }
 }
 

@@ -182,7 +182,10 @@ impl Kept {
                 decided: choice.decided.clone(),
                 by: choice.by.clone(),
             }),
-            Stored::Missing | Stored::Damaged { .. } | Stored::Newer { .. } => None,
+            Stored::Missing
+            | Stored::Empty { .. }
+            | Stored::Damaged { .. }
+            | Stored::Newer { .. } => None,
         }
     }
 }

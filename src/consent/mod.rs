@@ -1,8 +1,9 @@
 //! Whether anything may be recorded: the words for consent and the decision between everyone who has a
-//! say in it, as a function of values. What was stored, and how, is `stored`'s; what an installation is,
-//! is `identity`'s; where the values come from is `environment`'s and the caller's.
+//! say in it, as a function of values. What was stored is `stored`'s, how it is changed `keeper`'s; what an
+//! installation is, is `identity`'s; where the values come from is `environment`'s and the caller's.
 
 mod identity;
+mod keeper;
 mod stored;
 #[cfg(test)]
 mod table;
@@ -17,11 +18,12 @@ use crate::environment::Variable;
 use crate::error::{Error, Result};
 
 pub(crate) use identity::{Installation, Origin, PseudonymKey};
+#[cfg(feature = "cli")]
+pub(crate) use keeper::reset;
+pub(crate) use keeper::{installation, remember_first_use, store_choice_of};
 #[cfg(test)]
 use stored::Choice;
-#[cfg(feature = "cli")]
-pub(crate) use stored::reset;
-pub(crate) use stored::{Scope, Stored, installation, remember_first_use, store_choice_of};
+pub(crate) use stored::{Scope, Stored};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -56,6 +58,8 @@ impl fmt::Display for Consent {
     }
 }
 
+/// Reads a word as a flag or a variable gives it, in any case and with space around it. An empty one leaves it
+/// open, as if it had not been given; in a stored choice an empty word is damage.
 impl FromStr for Consent {
     type Err = Error;
 
@@ -405,7 +409,8 @@ pub(crate) const IS_LEFT_OUT: bool = cfg!(all(feature = "off", not(test)));
 pub(crate) const LEFT_OUT: &str = "telemetry was left out when this was built";
 /// The words that enable.
 const ENABLED_WORDS: &[&str] = &[
-    "1", "t", "true", "y", "yes", "on", "enable", "enabled", "optin", "opt-in", "allow",
+    "1", "t", "true", "y", "yes", "on", "enable", "enabled", "optin", "opt-in", "allow", "local",
+    "basic",
 ];
 /// The words that disable.
 const DISABLED_WORDS: &[&str] = &[

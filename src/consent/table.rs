@@ -70,7 +70,7 @@ type Conflict = (
 );
 
 /// Each accepted word as it is typed, in upper case, and with space around it.
-const WORDS: [(&str, &str, &str, Consent); 25] = [
+const WORDS: [(&str, &str, &str, Consent); 26] = [
     ("1", "1\n", " 1 ", Enabled),
     ("t", "T", " t ", Enabled),
     ("true", "TRUE", "\ttrue", Enabled),
@@ -82,6 +82,8 @@ const WORDS: [(&str, &str, &str, Consent); 25] = [
     ("optin", "OPTIN", " optin ", Enabled),
     ("opt-in", "OPT-IN", "opt-in\t", Enabled),
     ("allow", "ALLOW", " allow\r\n", Enabled),
+    ("local", "Local", " local\n", Enabled),
+    ("basic", "BASIC", "\tbasic", Enabled),
     ("0", "0\n", " 0 ", Disabled),
     ("f", "F", " f ", Disabled),
     ("false", "FALSE", "\tfalse", Disabled),
@@ -95,7 +97,6 @@ const WORDS: [(&str, &str, &str, Consent); 25] = [
     ("disallow", "DISALLOW", " disallow\r\n", Disabled),
     ("forbid", "FORBID", "  forbid", Disabled),
     ("undecided", "UNDECIDED", " undecided ", Undecided),
-    ("", " ", "\t\n", Undecided),
 ];
 
 #[test]
@@ -117,6 +118,20 @@ fn every_word_in_every_spelling_means_the_same_from_every_source() {
                 assert!(!decision.is_locked && decision.problems.is_empty());
             }
         }
+    }
+}
+
+#[test]
+fn an_empty_word_is_no_answer_in_a_flag_or_variable_only() {
+    for empty in ["", " ", "\t\n"] {
+        for case in [case!(flag: empty), case!(variable: Some(empty))] {
+            let decision = case.decide();
+            assert_eq!(decision.decided_by, DecidedBy::Nobody, "{empty:?}");
+            assert!(decision.problems.is_empty(), "{empty:?}");
+        }
+        let file = serde_json::json!({ "format": 1, "consent": empty }).to_string();
+        let stored = Stored::parse(file.as_bytes(), FileName::Consent);
+        assert_eq!(stored.consent(), Disabled, "{empty:?}");
     }
 }
 
@@ -174,8 +189,8 @@ fn in_every_pair_of_sources_the_stronger_one_is_obeyed_and_the_weaker_one_is_nam
 }
 
 /// Files that nobody can understand, each with a word that the reason must name.
-const DAMAGED: [(&str, &str); 22] = [
-    ("", "EOF"),
+const DAMAGED: [(&str, &str); 27] = [
+    ("", "empty"),
     (" ", "EOF"),
     ("\0\0\0\0", "expected value"),
     ("null", "invalid type"),
@@ -193,6 +208,11 @@ const DAMAGED: [(&str, &str); 22] = [
     (r#"{"format":"1","consent":"enabled"}"#, "string"),
     (r#"{"format":1,"consent":true}"#, "boolean"),
     (r#"{"format":1,"consent":1}"#, "integer"),
+    (r#"{"format":1,"consent":null}"#, "null"),
+    (r#"{"format":1,"consent":""}"#, "an empty word"),
+    (r#"{"format":1,"consent":" \t"}"#, "an empty word"),
+    (r#"{"format":1,"Consent":"disabled"}"#, "`Consent`"),
+    (r#"{"format":1,"consent":"anything"}"#, "`anything`"),
     (r#"{"format":1,"consent":"bogus"}"#, "`bogus`"),
     (r#"{"format":1,"consent":"enabled d"}"#, "`enabled d`"),
     (

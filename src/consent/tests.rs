@@ -78,7 +78,7 @@ macro_rules! case {
 fn every_word_means_what_the_design_says_in_any_case_and_trimmed() {
     let words = [
         (
-            "1 t true y yes on enable enabled optin opt-in allow",
+            "1 t true y yes on enable enabled optin opt-in allow local basic",
             Consent::Enabled,
         ),
         (

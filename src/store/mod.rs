@@ -19,6 +19,22 @@
 //! and are never used twice, also after everything was cleared. A name that does not parse as one of
 //! these is not ours and is never touched.
 //!
+//! # The files of consent
+//!
+//! `consent.json` and `consent.all.json` hold one JSON object each. Every key but `format` is optional, and other
+//! keys are ignored:
+//!
+//! ```text
+//! format                          1
+//! consent                         a word that enables or disables, or `undecided`
+//! decided, by                     when that was decided, and by what
+//! first_seen, grace_seconds       the first use of an application that waits before it records, and for how long
+//! installation, salt, host, made  the installation: id, salt, keyed hash of the host, and when it was made
+//! ```
+//!
+//! Without the key `consent` nobody has decided. An empty file means disabled, and so does every file that is
+//! there and is not as described: an empty or unknown word, a value of another kind, another case of `consent`.
+//!
 //! # Append
 //!
 //! A batch is whole lines, written by one `write` under the lock. Under it the writer reads head and

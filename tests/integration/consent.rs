@@ -114,6 +114,29 @@ fn thirty_two_processes_that_start_at_once_on_a_virgin_home_agree_on_one_id() {
 }
 
 #[test]
+fn a_stored_choice_without_a_valid_word_never_records() {
+    for text in [
+        r#"{"format":1,"consent":""}"#,
+        r#"{"format":1,"consent":" "}"#,
+        r#"{"format":1,"consent":"perhaps"}"#,
+        r#"{"format":1,"consent":null}"#,
+        r#"{"format":1,"Consent":"disabled"}"#,
+        "",
+    ] {
+        for file in ["consent.json", "consent.all.json"] {
+            let place = Place::new();
+            std::fs::create_dir(place.path()).unwrap();
+            std::fs::write(place.path().join(file), text).unwrap();
+            let status = place.builder().open().status();
+            assert!(!status.is_recording, "{file}: {text}");
+            let decision = status.decision.unwrap();
+            assert_eq!(decision.state, Consent::Disabled, "{file}: {text}");
+            assert_eq!(decision.problems.len(), 1, "{file}: {text}");
+        }
+    }
+}
+
+#[test]
 fn a_copied_home_is_noticed_and_goes_on_recording() {
     let place = Place::new();
     let opened = || place.builder().try_open().unwrap().status();
