@@ -103,6 +103,44 @@ impl Error {
         }
     }
 
+    /// Returns the same error once more, for another caller that the failure concerns.
+    pub(crate) fn again(&self) -> Self {
+        let kind = match self.kind() {
+            ErrorKind::Io {
+                action,
+                path,
+                source,
+            } => ErrorKind::Io {
+                action,
+                path: path.clone(),
+                source: match source.raw_os_error() {
+                    Some(code) => io::Error::from_raw_os_error(code),
+                    None => io::Error::new(source.kind(), source.to_string()),
+                },
+            },
+            ErrorKind::Directory { path, reason } => ErrorKind::Directory {
+                path: path.clone(),
+                reason: reason.clone(),
+            },
+            ErrorKind::Format { path, reason } => ErrorKind::Format {
+                path: path.clone(),
+                reason: reason.clone(),
+            },
+            ErrorKind::Busy { path } => ErrorKind::Busy { path: path.clone() },
+            ErrorKind::TimedOut { bytes_waiting } => ErrorKind::TimedOut {
+                bytes_waiting: *bytes_waiting,
+            },
+            ErrorKind::Invalid { what, reason } => ErrorKind::Invalid {
+                what,
+                reason: reason.clone(),
+            },
+            ErrorKind::Off { reason } => ErrorKind::Off {
+                reason: reason.clone(),
+            },
+        };
+        kind.into()
+    }
+
     /// Returns a function for `map_err` that names the action and the path of a failed operation.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| {

@@ -209,13 +209,20 @@ impl Telemetry {
     }
 
     /// Writes everything recorded before the call and waits for it: after `Ok` it is in the file, and with
-    /// a durability other than [`Os`](crate::Durability::Os) it survives a power cut. Where telemetry is off
-    /// there is nothing to write.
+    /// a durability other than [`Os`](crate::Durability::Os) it survives a power cut: a sync that began after it
+    /// was written has finished. Calls of several threads share a sync. Where telemetry is off there is nothing
+    /// to write.
     ///
     /// # Errors
     ///
-    /// Fails if the disk refuses, or if it is not done in time. What could not be written stays in memory
-    /// and is tried again.
+    /// Returns an error if the disk refuses, if it is not done in time, or if the session ended before everything
+    /// was written. What could not be written stays in memory and is tried again.
+    ///
+    /// Returns an error also if a sync failed, be it one that ran in the background: each call that adds nothing
+    /// to what the sync covered, each call that was under way, and if there was none the next call. What a failed
+    /// sync covered is in the file but may not survive a power cut, and no later sync can change that; what is
+    /// recorded later goes to a new segment, and a call that covers only that returns `Ok` once a call has
+    /// returned the failure.
     pub fn flush_within(&self, timeout: Duration) -> Result<()> {
         match self.outlet.recorder() {
             Some(recorder) => recorder.flush(Instant::now() + timeout),

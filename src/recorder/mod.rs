@@ -15,6 +15,7 @@ mod interest;
 mod outcome;
 mod settings;
 mod staging;
+mod synced;
 mod turn;
 mod worker;
 mod writer;
@@ -33,7 +34,8 @@ pub use self::outcome::{Counts, Offer};
 pub(crate) use self::outcome::{RecorderState, Stale};
 pub use self::settings::{Delivery, Durability, Overflow};
 pub(crate) use self::settings::{Settings, Start};
-use self::staging::{Attention, Phase, Staging, Unsynced};
+use self::staging::{Attention, Phase, Staging};
+use self::synced::Synced;
 use self::turn::Shared;
 use self::worker::{Worker, start_worker};
 use self::writer::Writer;
@@ -125,14 +127,20 @@ impl Recorder {
         Offer::Refused
     }
 
-    /// Writes everything staged before the call, on this thread if nobody else does.
+    /// Writes everything staged before the call, on this thread if nobody else does, and makes it survive a
+    /// power cut where the durability asks for that.
     pub(crate) fn flush(&self, deadline: Instant) -> Result<()> {
         let shared = &self.core().shared;
-        let ticket = shared.lock().staged;
+        let (ticket, told) = {
+            let staging = shared.lock();
+            (staging.staged, staging.synced.told())
+        };
         shared.write_until(ticket, deadline)?;
         match shared.settings.durability {
             Durability::Os => Ok(()),
-            Durability::Interval(_) | Durability::EveryBatch => shared.sync(deadline),
+            Durability::Interval(_) | Durability::EveryBatch => {
+                shared.sync_until(ticket, told, deadline)
+            }
         }
     }
 
@@ -223,8 +231,8 @@ impl Core {
             dropped_unreported: 0,
             writer: Some(Box::new(Writer::new(Arc::clone(&settings), directory))),
             trouble: None,
-            unsynced: Unsynced::Nothing,
-            sync_failure: None,
+            synced: Synced::default(),
+            given_up_after: None,
             attention: Attention::Absent,
             phase: match settings.start.installation {
                 Some(_) => Phase::Open,
@@ -434,7 +442,9 @@ impl Core {
         }
         shared.write_or_give_up(ticket, deadline);
         if shared.settings.durability != Durability::Os {
-            drop(shared.sync(deadline));
+            let told = shared.lock().synced.told();
+            // No caller is left to return a failure to.
+            drop(shared.sync_until(ticket, told, deadline));
         }
         // Its own wait is short because the worker only has to notice that it is over.
         drop(

@@ -37,13 +37,16 @@ pub enum Overflow {
 }
 
 /// When lines survive a power cut. They survive the end of the process as soon as they are written.
+///
+/// Where they are to survive, a sync that failed is returned by each flush whose records it covered or that was
+/// under way, and by the next flush if there was none: see [`flush_within`](crate::Telemetry::flush_within).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Durability {
     /// When the operating system thinks fit, usually within half a minute.
     #[default]
     Os,
-    /// At most this long after they were written, and on `flush`.
+    /// At most this long after they were written, and when a `flush` returns.
     Interval(Duration),
     /// After every batch.
     EveryBatch,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::frames::{Frames, of_application};
+use super::synced::Synced;
 use super::writer::{self, Writer};
 use super::{Counts, Durability, Settings};
 use crate::consent::Decision;
@@ -26,9 +27,9 @@ pub(super) struct Staging {
     /// Nothing while somebody has the turn to write.
     pub(super) writer: Option<Box<Writer>>,
     pub(super) trouble: Option<Trouble>,
-    pub(super) unsynced: Unsynced,
-    /// Why something may not survive a power cut, until a `flush` has told it.
-    pub(super) sync_failure: Option<Error>,
+    pub(super) synced: Synced,
+    /// The frames above this ticket were given up, if any were.
+    pub(super) given_up_after: Option<u64>,
     pub(super) attention: Attention,
     pub(super) phase: Phase,
     /// What was decided when it was last looked at, and as which installation events are recorded.
@@ -53,13 +54,6 @@ pub(super) enum Cause {
     Busy,
     /// The disk or the directory refuses; it may take for ever.
     Refused,
-}
-
-/// Whether lines were written that may not survive a power cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unsynced {
-    Nothing,
-    Since(Instant),
 }
 
 /// What the worker is doing.
@@ -160,6 +154,16 @@ impl Staging {
         self.counts.failed += count;
     }
 
+    /// Returns what to say of frames that were given up.
+    pub(super) fn given_up(&self) -> Error {
+        let why = match &self.trouble {
+            Some(trouble) => &trouble.reason,
+            None => "there was no time left",
+        };
+        let reason = format!("the session ended before everything was written: {why}");
+        ErrorKind::Off { reason }.into()
+    }
+
     /// Tells whether it is time to write, or to try again.
     pub(super) fn is_due(&self) -> bool {
         self.trouble
@@ -178,11 +182,9 @@ impl Staging {
 
     /// Returns how long it may still take until lines must survive a power cut.
     pub(super) fn sync_wait(&self, durability: Durability) -> Option<Duration> {
-        match (self.unsynced, durability) {
-            (Unsynced::Nothing, _) | (_, Durability::Os | Durability::EveryBatch) => None,
-            (Unsynced::Since(since), Durability::Interval(interval)) => {
-                Some((since + interval).saturating_duration_since(Instant::now()))
-            }
+        match durability {
+            Durability::Os | Durability::EveryBatch => None,
+            Durability::Interval(interval) => self.synced.wait(interval, Instant::now()),
         }
     }
 

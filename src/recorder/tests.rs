@@ -212,33 +212,158 @@ fn faults_reached(recorder: &Recorder) -> usize {
     faults(recorder).reached().len()
 }
 
+/// A recorder with a worker that writes to that directory.
+fn durable(path: &std::path::Path, durability: Durability) -> Recorder {
+    Recorder::start(Settings {
+        durability,
+        ..settings(path, Delivery::Background)
+    })
+}
+
+const AT_ONCE: Durability = Durability::Interval(Duration::ZERO);
+const NEVER: Durability = Durability::Interval(Duration::MAX);
+
 #[test]
-fn a_sync_that_failed_in_the_worker_is_told_by_the_next_flush() {
-    for durability in [Durability::EveryBatch, Durability::Interval(Duration::ZERO)] {
+fn a_sync_that_failed_in_the_worker_is_returned_by_flushes() {
+    for durability in [Durability::EveryBatch, AT_ONCE] {
         let place = tempfile::TempDir::new().unwrap();
-        let path = place.path().join("telemetry");
-        let settings = Settings {
-            durability,
-            ..settings(&path, Delivery::Background)
-        };
-        let recorder = Recorder::start(settings);
+        let recorder = durable(&place.path().join("telemetry"), durability);
         let faults = faults(&recorder);
-        faults.plan(0, Fault::Named("sync", 5));
+        faults.plan(0, Fault::Named("sync", EIO));
         assert_eq!(offer(&recorder, "unsafe"), Offer::Recorded);
         let patience = soon();
         while faults.reached().is_empty() {
             assert!(Instant::now() < patience, "the worker never syncs");
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(Duration::from_millis(20));
         faults.lift();
-        assert!(
-            recorder.flush(soon()).is_err(),
-            "{durability:?}: said to be safe"
-        );
+        for caller in ["first", "second"] {
+            let flushed = recorder.flush(soon());
+            assert!(flushed.is_err(), "{durability:?}: {caller} caller");
+        }
         assert_eq!(offer(&recorder, "safe"), Offer::Recorded);
-        assert!(recorder.flush(soon()).is_ok(), "{durability:?}: told twice");
+        let flushed = recorder.flush(soon());
+        assert!(flushed.is_ok(), "{durability:?}: it is in a new segment");
     }
+}
+
+#[test]
+fn a_failure_is_returned_though_more_was_recorded_since() {
+    let place = tempfile::TempDir::new().unwrap();
+    let recorder = durable(&place.path().join("telemetry"), AT_ONCE);
+    let faults = faults(&recorder);
+    faults.plan(0, Fault::Named("sync", EIO));
+    assert_eq!(offer(&recorder, "unsafe"), Offer::Recorded);
+    let patience = soon();
+    while faults.reached().is_empty() {
+        assert!(Instant::now() < patience, "the worker never syncs");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    faults.lift();
+    assert_eq!(offer(&recorder, "safe"), Offer::Recorded);
+    assert!(recorder.flush(soon()).is_err(), "the first is not durable");
+    assert!(recorder.flush(soon()).is_ok(), "returned once");
+}
+
+#[test]
+fn a_flush_waits_for_the_sync_that_is_under_way() {
+    for durability in [Durability::EveryBatch, AT_ONCE] {
+        let place = tempfile::TempDir::new().unwrap();
+        let recorder = durable(&place.path().join("telemetry"), durability);
+        let blocked = faults(&recorder).block("sync");
+        assert_eq!(offer(&recorder, "event"), Offer::Recorded);
+        blocked.wait_for(1);
+        let flushed = recorder.flush(Instant::now() + Duration::from_millis(50));
+        assert!(
+            flushed.is_err(),
+            "{durability:?}: the sync has not finished"
+        );
+        drop(blocked);
+        assert!(recorder.flush(soon()).is_ok());
+    }
+}
+
+#[test]
+fn a_failed_sync_is_returned_to_each_flush_that_waits_for_it() {
+    for durability in [Durability::EveryBatch, AT_ONCE, NEVER] {
+        let place = tempfile::TempDir::new().unwrap();
+        let recorder = durable(&place.path().join("telemetry"), durability);
+        let faults = faults(&recorder);
+        let blocked = faults.block("sync");
+        faults.plan(0, Fault::Named("sync", EIO));
+        assert_eq!(offer(&recorder, "event"), Offer::Recorded);
+        std::thread::scope(|scope| {
+            let flush = || recorder.flush(soon()).is_err();
+            let flushes: Vec<_> = (0..4).map(|_| scope.spawn(flush)).collect();
+            blocked.wait_for(1);
+            drop(blocked);
+            let failed: Vec<bool> = flushes.into_iter().map(|it| it.join().unwrap()).collect();
+            assert_eq!(failed, [true; 4], "{durability:?}");
+        });
+        assert_eq!(faults.count_of("sync"), 1, "they share one sync");
+    }
+}
+
+#[test]
+fn flushes_that_wait_together_share_one_sync() {
+    let place = tempfile::TempDir::new().unwrap();
+    let recorder = durable(&place.path().join("telemetry"), NEVER);
+    let faults = faults(&recorder);
+    let blocked = faults.block("sync");
+    assert_eq!(offer(&recorder, "event"), Offer::Recorded);
+    std::thread::scope(|scope| {
+        let flush = || recorder.flush(soon()).is_ok();
+        let flushes: Vec<_> = (0..4).map(|_| scope.spawn(flush)).collect();
+        blocked.wait_for(1);
+        drop(blocked);
+        assert!(flushes.into_iter().all(|it| it.join().unwrap()));
+    });
+    assert_eq!(faults.count_of("sync"), 1);
+}
+
+#[test]
+fn a_segment_left_unsynced_fails_the_flush_of_what_is_in_it() {
+    let place = tempfile::TempDir::new().unwrap();
+    let mut settings = settings(&place.path().join("telemetry"), Delivery::Inline);
+    settings.durability = NEVER;
+    settings.limits.segment_bytes_max = 1500;
+    let recorder = Recorder::start(settings);
+    let faults = faults(&recorder);
+    faults.plan(0, Fault::Named("sync", EIO));
+    let patience = soon();
+    while faults.reached().is_empty() {
+        assert!(Instant::now() < patience, "it never rotates");
+        assert_eq!(offer(&recorder, "fills the segment"), Offer::Recorded);
+    }
+    faults.lift();
+    assert!(recorder.flush(soon()).is_err(), "of the one before");
+    assert!(recorder.flush(soon()).is_ok(), "returned once");
+}
+
+#[test]
+fn a_flush_hides_nothing_that_the_end_gave_up() {
+    let place = tempfile::TempDir::new().unwrap();
+    let recorder = Recorder::start(settings(
+        &place.path().join("telemetry"),
+        Delivery::Background,
+    ));
+    faults(&recorder).plan(0, Fault::Sticky(EIO));
+    assert_eq!(offer(&recorder, "never written"), Offer::Recorded);
+    recorder.close(&Properties::default(), soon());
+    assert!(recorder.flush(soon()).is_err());
+}
+
+#[test]
+fn a_panic_while_syncing_is_returned_and_ends_nothing() {
+    let place = tempfile::TempDir::new().unwrap();
+    let mut settings = settings(&place.path().join("telemetry"), Delivery::Inline);
+    settings.durability = NEVER;
+    let recorder = Recorder::start(settings);
+    assert_eq!(offer(&recorder, "event"), Offer::Recorded);
+    faults(&recorder).plan(0, Fault::Panic);
+    assert!(recorder.flush(soon()).is_err());
+    assert_eq!(offer(&recorder, "later"), Offer::Recorded);
+    assert!(recorder.flush(soon()).is_ok());
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::frames::of_application;
-use super::staging::{Attention, Phase, Staging, Unsynced};
+use super::staging::{Attention, Phase, Staging};
+use super::synced::{Told, Verdict};
 use super::writer::{self, Settled, Writer};
 use super::{Durability, Settings};
 use crate::clock;
@@ -59,9 +60,16 @@ impl Shared {
     }
 
     /// Writes until so many frames are settled.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if some of them could not be written, or were given up.
     pub(super) fn write_until(&self, ticket: u64, deadline: Instant) -> Result<()> {
         let mut staging = self.lock();
         loop {
+            if staging.given_up_after.is_some_and(|after| ticket > after) {
+                return Err(staging.given_up());
+            }
             if staging.settled >= ticket {
                 return Ok(());
             }
@@ -122,16 +130,15 @@ impl Shared {
         let Settled {
             frames,
             failure,
-            sync_failure,
-        } = settled.unwrap_or_else(|_panic| Settled {
-            frames: 0,
-            sync_failure: None,
-            failure: Some(Error::invalid(
-                "the writer",
-                "panicked; this is a bug in localtel",
-            )),
-        });
+            left_unsynced,
+            synced,
+        } = settled.unwrap_or_else(|_panic| Settled::nothing(panicked()));
         let mut staging = self.lock();
+        if let Some(error) = left_unsynced {
+            // The segment that was left held what had been written before this batch.
+            let covered = staging.settled;
+            staging.synced.finish(covered, Err(error));
+        }
         staging.settled = (staging.settled + frames).min(staging.staged);
         if staging.phase == Phase::GivenUp {
             staging.count_failed(of_application(writer.frames_left()));
@@ -143,15 +150,12 @@ impl Shared {
             // Nobody else comes by when nothing is left to do.
             staging.frames.shrink();
         }
-        if sync_failure.is_some() {
-            staging.sync_failure = sync_failure;
+        if frames > 0 && self.settings.durability != Durability::Os {
+            staging.synced.note_written(Instant::now());
         }
-        // After every batch the writer has synced already.
-        if frames > 0 && matches!(self.settings.durability, Durability::Interval(_)) {
-            staging.unsynced = match staging.unsynced {
-                Unsynced::Nothing => Unsynced::Since(Instant::now()),
-                since @ Unsynced::Since(_) => since,
-            };
+        if let Some(synced) = synced {
+            let covered = staging.settled;
+            staging.synced.finish(covered, synced);
         }
         match &failure {
             None => staging.trouble = None,
@@ -227,28 +231,25 @@ impl Shared {
         self.settings.withdrawals.fetch_add(1, Ordering::Release);
     }
 
-    /// Makes what is written survive a power cut.
+    /// Waits until a sync that began after so many frames were settled has finished; begins one if none is
+    /// under way. `told` is which failures flushes had returned when this one began.
     ///
     /// # Errors
     ///
-    /// An error says that some of it may not; also one that nobody has been told of yet.
-    pub(super) fn sync(&self, deadline: Instant) -> Result<()> {
+    /// Returns an error if some of these frames may not survive a power cut, or if that is not known before the
+    /// deadline.
+    pub(super) fn sync_until(&self, ticket: u64, told: Told, deadline: Instant) -> Result<()> {
         let mut staging = self.lock();
         loop {
-            if let Some(error) = staging.sync_failure.take() {
-                return Err(error);
+            match staging.synced.verdict(ticket, told) {
+                Verdict::Durable => return Ok(()),
+                Verdict::Lost(error) => return Err(error),
+                Verdict::Pending => {}
             }
-            if staging.unsynced == Unsynced::Nothing {
-                return Ok(());
-            }
-            if let Some(mut writer) = staging.writer.take() {
-                staging.unsynced = Unsynced::Nothing;
-                drop(staging);
-                let synced = writer.sync();
-                let mut staging = self.lock();
-                staging.writer = Some(writer);
-                self.end_turn(&staging);
-                return synced;
+            // Who has the writer may be syncing what this caller waits for.
+            if let Some(writer) = staging.writer.take() {
+                staging = self.sync_with(staging, writer);
+                continue;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -258,20 +259,32 @@ impl Shared {
         }
     }
 
-    /// Makes what is written survive a power cut if it is time to. That it may not is kept until a `flush`
-    /// tells it.
+    /// Syncs everything that is written, with the writer that the caller took out, and puts it back.
+    fn sync_with<'a>(
+        &'a self,
+        staging: MutexGuard<'a, Staging>,
+        mut writer: Box<Writer>,
+    ) -> MutexGuard<'a, Staging> {
+        let covered = staging.settled;
+        drop(staging);
+        let synced = catch_unwind(AssertUnwindSafe(|| writer.sync()));
+        let mut staging = self.lock();
+        staging
+            .synced
+            .finish(covered, synced.unwrap_or_else(|_panic| Err(panicked())));
+        staging.writer = Some(writer);
+        self.end_turn(&staging);
+        staging
+    }
+
+    /// Syncs what is written if it is time to. A failure is kept for the flushes that it concerns.
     pub(super) fn sync_if_due(&self) {
-        let staging = self.lock();
+        let mut staging = self.lock();
         let is_due = staging
             .sync_wait(self.settings.durability)
             .is_some_and(|wait| wait.is_zero());
-        let has_untold = staging.sync_failure.is_some();
-        drop(staging);
-        if is_due
-            && !has_untold
-            && let Err(error) = self.sync(Instant::now() + SYNC_WAIT)
-        {
-            self.lock().sync_failure = Some(error);
+        if is_due && let Some(writer) = staging.writer.take() {
+            drop(self.sync_with(staging, writer));
         }
     }
 
@@ -280,6 +293,7 @@ impl Shared {
     pub(super) fn give_up(&self) {
         let mut staging = self.lock();
         staging.phase = Phase::GivenUp;
+        staging.given_up_after = Some(staging.settled);
         let mut given_up = staging.frames.of_application();
         if let Some(mut writer) = staging.writer.take() {
             given_up = staging.forget(&mut writer);
@@ -289,7 +303,12 @@ impl Shared {
         staging.frames.clear();
         staging.settled = staging.staged;
         staging.count_failed(given_up);
+        self.end_turn(&staging);
     }
+}
+
+fn panicked() -> Error {
+    Error::invalid("the writer", "panicked; this is a bug in localtel")
 }
 
 /// The pauses between the last tries to write: no program's end is held up by a disk that refuses.
@@ -298,6 +317,3 @@ const CLOSE_PAUSES: [Duration; 3] = [
     Duration::from_millis(20),
     Duration::from_millis(50),
 ];
-
-/// How long a sync that nobody waits for tries to get its turn.
-const SYNC_WAIT: Duration = Duration::from_millis(100);

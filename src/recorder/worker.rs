@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-use super::staging::{Attention, Phase, Staging, Unsynced};
+use super::staging::{Attention, Phase, Staging};
 use super::turn::Shared;
 use crate::watch::PAUSE;
 
@@ -63,7 +63,7 @@ impl Shared {
                 .unwrap_or_else(PoisonError::into_inner);
             staging = lingered;
             let is_idle = staging.settled == staging.staged && staging.dropped_unreported == 0;
-            if is_idle && staging.unsynced == Unsynced::Nothing {
+            if is_idle && staging.synced.is_complete() {
                 staging.frames.shrink();
                 if !self.settings.watch.policy().may_shut_out() {
                     staging.attention = Attention::Parked;

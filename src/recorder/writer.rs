@@ -58,8 +58,22 @@ pub(super) struct Settled {
     pub(super) frames: u64,
     /// Why the others are not.
     pub(super) failure: Option<Error>,
-    /// Why those that are may not survive a power cut, where that was asked for.
-    pub(super) sync_failure: Option<Error>,
+    /// Why what was written before, to a segment that was left with this batch, may not survive a power cut.
+    pub(super) left_unsynced: Option<Error>,
+    /// What came of a sync of everything written so far, where there was one after the batch.
+    pub(super) synced: Option<Result<()>>,
+}
+
+impl Settled {
+    /// Returns what came of a batch of which nothing was written.
+    pub(super) fn nothing(failure: Error) -> Self {
+        Self {
+            frames: 0,
+            failure: Some(failure),
+            left_unsynced: None,
+            synced: None,
+        }
+    }
 }
 
 /// How a batch begins.
@@ -143,8 +157,30 @@ impl Writer {
         self.pending.forget();
     }
 
-    /// Writes the next batch of taken frames.
+    /// Writes the next batch of taken frames, and syncs it where each batch is to be.
     pub(super) fn write_batch(&mut self, now: OffsetDateTime, deadline: Instant) -> Settled {
+        let (frames, failure) = match self.append_batch(now, deadline) {
+            Ok(appended) => appended,
+            Err(error) => (0, Some(error)),
+        };
+        let synced = match self.pending.settings.durability {
+            Durability::EveryBatch if frames > 0 => Some(self.store.sync()),
+            Durability::EveryBatch | Durability::Os | Durability::Interval(_) => None,
+        };
+        Settled {
+            frames,
+            failure,
+            left_unsynced: self.store.take_left_unsynced(),
+            synced,
+        }
+    }
+
+    /// Returns how many frames of the batch are in the segment, and why the others are not.
+    fn append_batch(
+        &mut self,
+        now: OffsetDateTime,
+        deadline: Instant,
+    ) -> Result<(u64, Option<Error>)> {
         let pending = &mut self.pending;
         // Most batches go where the last one went: they are numbered before the lock is taken.
         let mut opening = match pending.session.announced {
@@ -152,16 +188,7 @@ impl Writer {
             None => Opening::Session,
         };
         let mut taken = pending.render(opening, None);
-        let mut turn = match self.store.begin(pending.batch.len(), now, deadline) {
-            Ok(turn) => turn,
-            Err(error) => {
-                return Settled {
-                    frames: 0,
-                    failure: Some(error),
-                    sync_failure: None,
-                };
-            }
-        };
+        let mut turn = self.store.begin(pending.batch.len(), now, deadline)?;
         let place = turn.place();
         let is_new_place = opening == Opening::Lines && place != pending.session.announced;
         if is_new_place {
@@ -183,15 +210,7 @@ impl Writer {
             Appended::Part { bytes, error } => (bytes, Some(error)),
         };
         let frames = pending.settle((opening, closing), place, bytes, taken);
-        let sync_failure = match pending.settings.durability {
-            Durability::EveryBatch => self.store.sync().err(),
-            Durability::Os | Durability::Interval(_) => None,
-        };
-        Settled {
-            frames,
-            failure,
-            sync_failure,
-        }
+        Ok((frames, failure))
     }
 
     /// Returns the faults of the disk below.

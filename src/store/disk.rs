@@ -486,6 +486,33 @@ impl Directory {
         Ok(rustix::fs::fsync(&self.fd)?)
     }
 
+    /// Makes the name of the directory, and the names of those above it, survive a power cut: they may have been
+    /// made with it. It ends where a file system begins, and above the first directory of another user, in which
+    /// nothing else of ours can be new.
+    pub(crate) fn sync_way(&self) -> io::Result<()> {
+        fault!(self, "sync way");
+        for above in self.path.ancestors().skip(1) {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            // Who may not look into it has made nothing in it.
+            let Ok(above) = rustix::fs::open(above, flags, Mode::empty()) else {
+                return Ok(());
+            };
+            let stat = rustix::fs::fstat(&above)?;
+            if FileId::from(&stat).device != self.id.device {
+                return Ok(());
+            }
+            match rustix::fs::fsync(&above) {
+                // Some file systems have no such thing.
+                Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOTSUP) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if !is_own(stat.st_uid) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the exclusive lock if nobody holds it, and tells whether it did.
     pub(crate) fn try_lock(&self, file: &File) -> io::Result<bool> {
         fault!(self, "lock");

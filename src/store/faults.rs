@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// What happens at the chosen operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) enum Fault {
 
 /// Counts operations and fails the chosen one. Clones share the count.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<Plan>>);
+pub(crate) struct Faults(Arc<(Mutex<Plan>, Condvar)>);
 
 #[derive(Debug, Default)]
 struct Plan {
@@ -35,31 +35,69 @@ struct Plan {
     planned: Option<(usize, Fault)>,
     reached: Vec<&'static str>,
     done: HashMap<&'static str, usize>,
+    /// The operation that does not return until this is lifted, and how many are in it.
+    blocked: Option<&'static str>,
+    blocking: usize,
+}
+
+/// An operation of that name does not return while this lives.
+#[derive(Debug)]
+pub(crate) struct Blocked(Faults);
+
+impl Blocked {
+    /// Waits until so many operations are blocked.
+    pub(crate) fn wait_for(&self, count: usize) {
+        let (plan, changed) = &*self.0.0;
+        let plan = plan.lock().unwrap();
+        let patience = std::time::Duration::from_secs(20);
+        let (_plan, waited) = changed
+            .wait_timeout_while(plan, patience, |plan| plan.blocking < count)
+            .unwrap();
+        assert!(!waited.timed_out(), "the operation never comes");
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        let (plan, changed) = &*self.0.0;
+        plan.lock().unwrap().blocked = None;
+        changed.notify_all();
+    }
 }
 
 impl Faults {
+    /// Blocks operations of that name from now on.
+    pub(crate) fn block(&self, operation: &'static str) -> Blocked {
+        self.plan_now().blocked = Some(operation);
+        Blocked(self.clone())
+    }
+
+    fn plan_now(&self) -> std::sync::MutexGuard<'_, Plan> {
+        self.0.0.lock().unwrap()
+    }
+
     /// Plans a fault at the n-th operation from now, counted from 0.
     pub(crate) fn plan(&self, nth: usize, fault: Fault) {
-        let mut plan = self.0.lock().unwrap();
+        let mut plan = self.plan_now();
         plan.operations = 0;
         plan.planned = Some((nth, fault));
     }
 
     /// Lifts the plan and returns how many operations there were since it was made.
     pub(crate) fn lift(&self) -> usize {
-        let mut plan = self.0.lock().unwrap();
+        let mut plan = self.plan_now();
         plan.planned = None;
         std::mem::take(&mut plan.operations)
     }
 
     /// Returns the names of the operations that failed.
     pub(crate) fn reached(&self) -> Vec<&'static str> {
-        self.0.lock().unwrap().reached.clone()
+        self.plan_now().reached.clone()
     }
 
     /// Returns how many operations of that name there were since the directory was opened.
     pub(crate) fn count_of(&self, operation: &'static str) -> usize {
-        let plan = self.0.lock().unwrap();
+        let plan = self.plan_now();
         plan.done.get(operation).copied().unwrap_or_default()
     }
 
@@ -84,7 +122,17 @@ impl Faults {
 
     /// Takes a step and lets go of the plan: a panic must not poison it.
     fn step(&self, operation: &'static str) -> Step {
-        self.0.lock().unwrap().step(operation)
+        let (plan, changed) = &*self.0;
+        let mut plan = plan.lock().unwrap();
+        if plan.blocked == Some(operation) {
+            plan.blocking += 1;
+            changed.notify_all();
+            plan = changed
+                .wait_while(plan, |plan| plan.blocked == Some(operation))
+                .unwrap();
+            plan.blocking -= 1;
+        }
+        plan.step(operation)
     }
 }
 

@@ -11,8 +11,8 @@ use super::latest::{Latest, open_regular, read_back};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
 use super::{
-    Active, Condition, Leaving, Listed, Removed, SIZE_UNKNOWN, Store, first_timestamp,
-    first_timestamp_of, list, numbers,
+    Active, Condition, Leaving, Listed, Name, Removed, SIZE_UNKNOWN, Store, first_timestamp,
+    first_timestamp_of, list, numbers, sync_segment,
 };
 use crate::error::{Error, Result};
 
@@ -130,7 +130,7 @@ impl Store {
             return Ok(Some(facts.bytes));
         }
         if let Some(old) = self.active.take() {
-            self.leave(directory, &old);
+            self.leave(directory, old);
         }
         let (file, facts) = match directory.open_append(&name) {
             Ok(opened) => opened,
@@ -149,6 +149,7 @@ impl Store {
             bytes: SIZE_UNKNOWN,
             started,
             condition: Condition::Sound,
+            name: Name::Unsynced,
             cuts: 0,
             latest: Latest::Unknown,
             latest_before: Latest::Unknown,
@@ -201,8 +202,8 @@ impl Store {
         )?;
         self.highest_seen = Some(number);
         if let Some(old) = old {
-            self.leave(directory, &old);
-            close_segment(directory, &old.file);
+            let file = self.leave(directory, old);
+            close_segment(directory, &file);
         }
         // Nothing depends on the symlink: it is for people, and the next rotation tries again.
         drop(directory.replace_symlink(
@@ -210,11 +211,6 @@ impl Store {
             &FileName::LatestPartial.text(),
             &number.file_name(),
         ));
-        if self.leaving == Leaving::Synced
-            && let Err(error) = directory.sync_names()
-        {
-            self.left_unsynced = Some(Error::io("sync the names in", &self.path)(error));
-        }
         let started = first_timestamp(&file).unwrap_or(now);
         let bytes = if facts.bytes == 0 { 0 } else { SIZE_UNKNOWN };
         let condition = Condition::Sound;
@@ -225,6 +221,7 @@ impl Store {
             bytes,
             started,
             condition,
+            name: Name::Unsynced,
             cuts: 0,
             latest: Latest::Unknown,
             // It is said of the segment one number lower, and that must be the one that was looked at.
@@ -265,13 +262,14 @@ impl Store {
 
     /// Makes what this writer appended to a segment survive a power cut, where that was asked for: no later
     /// sync comes back to it.
-    fn leave(&mut self, directory: &Directory, old: &Active) {
+    pub(super) fn leave(&mut self, directory: &Directory, mut old: Active) -> File {
         if self.leaving == Leaving::Synced
-            && let Err(error) = directory.sync(&old.file)
+            && let Err(error) = sync_segment(directory, &mut old, &mut self.way)
         {
             let path = self.path.join(old.number.file_name());
             self.left_unsynced = Some(Error::io("sync", &path)(error));
         }
+        old.file
     }
 
     /// Creates the segment of that number, or takes over one whose creator died before the cache moved.

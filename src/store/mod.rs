@@ -52,6 +52,14 @@
 //! follows. Removal moves the floor first and unlinks after that, lowest number first, so that a crash
 //! leaves a declared removal, never an unexplained hole.
 //!
+//! # Power cuts
+//!
+//! A writer that is asked to survive them syncs the bytes of a segment, before it acknowledges them or moves on to
+//! another segment; the directory, once for each segment that it appends to, since whoever made that segment may
+//! have been killed before it did; and once the directories above, as far up as they may have been made with it.
+//! The bytes of a segment whose sync failed are never said to be safe afterwards: the next batch goes to a new
+//! segment. The cache in `lock` and the symlink are not synced: the directory tells what they would.
+//!
 //! # How late lines are
 //!
 //! Lines of several threads, processes and clocks are not quite in the order of their times. So that a reader
@@ -126,8 +134,10 @@ pub(crate) struct Store {
     /// The highest number this writer has seen: numbers grow even if the directory was deleted.
     highest_seen: Option<SegmentNumber>,
     leaving: Leaving,
-    /// Why something that this writer moved on from may not survive a power cut.
+    /// Why something in a segment that this writer moved on from may not survive a power cut.
     left_unsynced: Option<Error>,
+    /// Whether the names of the directory and of those above it survive a power cut.
+    way: Name,
     #[cfg(test)]
     pub(crate) faults: faults::Faults,
 }
@@ -142,6 +152,8 @@ struct Active {
     bytes: u64,
     started: OffsetDateTime,
     condition: Condition,
+    /// Whether this writer knows that its name survives a power cut: whoever made it may have died before.
+    name: Name,
     /// How often somebody else cut it while this writer held it open.
     cuts: u64,
     /// How late its lines up to `bytes` are.
@@ -156,6 +168,13 @@ enum Leaving {
     /// The system writes them out when it thinks fit.
     AsIs,
     /// They are synced, because a later sync reaches only the newest segment.
+    Synced,
+}
+
+/// Whether a name in a directory is known to survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Unsynced,
     Synced,
 }
 
@@ -221,6 +240,7 @@ impl Store {
             highest_seen: None,
             leaving: Leaving::AsIs,
             left_unsynced: None,
+            way: Name::Unsynced,
             #[cfg(test)]
             faults: faults::Faults::default(),
         }
@@ -238,7 +258,7 @@ impl Store {
         }
     }
 
-    /// Has a sync cover also the segments that this writer moved on from, and the names of new ones.
+    /// Has segments synced when this writer moves on from them.
     pub(crate) fn syncing_all(mut self) -> Self {
         self.leaving = Leaving::Synced;
         self
@@ -299,26 +319,31 @@ impl Store {
             .is_some_and(|directory| directory.is_current())
     }
 
-    /// Makes everything appended so far survive a power cut.
+    /// Makes everything that was appended to the active segment survive a power cut: its bytes, its name,
+    /// whoever made it, and once the names of the directories on the way to it.
     ///
     /// # Errors
     ///
-    /// An error says that it may not; the next append then goes to a new segment.
+    /// Returns an error if it may not survive; the next append then goes to a new segment.
     pub(crate) fn sync(&mut self) -> Result<()> {
-        let left = self.left_unsynced.take();
-        if let (Some(directory), Some(active)) = (&self.directory, &mut self.active) {
-            let path = self.path.join(active.number.file_name());
-            let synced = match active.condition {
-                Condition::Sound => directory.sync(&active.file),
-                // The kernel marks the pages clean after a failure: asking again would only lie.
-                Condition::InDoubt => Err(io::Error::other("an earlier operation on it failed")),
-            };
-            if let Err(error) = synced {
-                active.condition = Condition::InDoubt;
-                return Err(Error::io("sync", &path)(error));
-            }
-        }
-        left.map_or(Ok(()), Err)
+        let (Some(directory), Some(active)) = (&self.directory, &mut self.active) else {
+            return Ok(());
+        };
+        let path = self.path.join(active.number.file_name());
+        let synced = match active.condition {
+            Condition::Sound => sync_segment(directory, active, &mut self.way),
+            // The kernel marks the pages clean after a failure: asking again would only lie.
+            Condition::InDoubt => Err(io::Error::other("an earlier operation on it failed")),
+        };
+        synced.map_err(|error| {
+            active.condition = Condition::InDoubt;
+            Error::io("sync", &path)(error)
+        })
+    }
+
+    /// Returns, once, why something in the segments that this writer moved on from may not survive a power cut.
+    pub(crate) fn take_left_unsynced(&mut self) -> Option<Error> {
+        self.left_unsynced.take()
     }
 
     /// Opens what is not open and takes the lock.
@@ -349,7 +374,10 @@ impl Store {
             return Ok(Arc::clone(directory));
         }
         self.lock = None;
-        self.active = None;
+        if let (Some(directory), Some(old)) = (self.directory.clone(), self.active.take()) {
+            self.leave(&directory, old);
+        }
+        self.way = Name::Unsynced;
         let opened = Directory::open(&self.path, Access::Write);
         #[cfg(test)]
         let opened = opened.map(|mut directory| {
@@ -584,6 +612,20 @@ pub(crate) fn first_timestamp(file: &File) -> Option<OffsetDateTime> {
     let mut start = [0; OPENING.len() + TIMESTAMP_BYTES];
     let read = read_at(file, &mut start, 0).ok()?;
     timestamp_of(start.get(..read)?)
+}
+
+/// Syncs the bytes of a segment, and those names on the way to it that this writer has not synced yet.
+fn sync_segment(directory: &Directory, active: &mut Active, way: &mut Name) -> io::Result<()> {
+    directory.sync(&active.file)?;
+    if active.name == Name::Unsynced {
+        directory.sync_names()?;
+        active.name = Name::Synced;
+    }
+    if *way == Name::Unsynced {
+        directory.sync_way()?;
+        *way = Name::Synced;
+    }
+    Ok(())
 }
 
 /// Writes until all is written or the system refuses.

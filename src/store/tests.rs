@@ -403,6 +403,60 @@ fn a_sync_that_failed_is_not_said_to_have_worked_afterwards() {
 }
 
 #[test]
+fn who_goes_on_in_a_segment_syncs_its_name_and_the_way_to_it() {
+    for name in ["sync names", "sync way"] {
+        let (_root, path) = place();
+        // Its maker is killed before it syncs anything.
+        let mut maker = Store::new(&path, small()).syncing_all();
+        append(&mut maker, 0..1, at(0));
+        drop(maker);
+        let mut store = Store::new(&path, small()).syncing_all();
+        append(&mut store, 1..2, at(0));
+        store.faults.plan(0, Fault::Named(name, EIO));
+        assert!(store.sync().is_err(), "{name}");
+        store.faults.lift();
+        assert!(store.sync().is_err(), "{name}: asking again tells nothing");
+        append(&mut store, 2..3, at(0));
+        assert!(store.sync().is_ok(), "in a new segment");
+    }
+}
+
+#[test]
+fn names_are_synced_once_and_no_rotation_forgets_them() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small()).syncing_all();
+    for id in 0..3 {
+        append(&mut store, id..id + 1, at(0));
+        store.sync().unwrap();
+    }
+    assert_eq!(store.faults.count_of("sync names"), 1);
+    assert_eq!(store.faults.count_of("sync way"), 1);
+    let before = segments(&path).len();
+    let mut id = 3;
+    while segments(&path).len() < before + 2 {
+        append(&mut store, id..id + 1, at(0));
+        id += 1;
+    }
+    assert_eq!(store.faults.count_of("sync names"), 2, "of the one left");
+    store.sync().unwrap();
+    assert_eq!(store.faults.count_of("sync names"), 3, "of the new one");
+    assert_eq!(store.faults.count_of("sync way"), 1);
+}
+
+#[test]
+fn what_is_in_a_directory_that_was_moved_away_is_synced_there() {
+    let (root, path) = place();
+    let mut store = Store::new(&path, small()).syncing_all();
+    append(&mut store, 0..1, at(0));
+    std::fs::rename(&path, root.path().join("elsewhere")).unwrap();
+    store.faults.plan(0, Fault::Named("sync", EIO));
+    append(&mut store, 1..2, at(0));
+    store.faults.lift();
+    assert!(store.take_left_unsynced().is_some());
+    assert!(store.sync().is_ok());
+}
+
+#[test]
 fn numbers_are_not_used_again_after_clear_or_after_the_directory_was_deleted() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());

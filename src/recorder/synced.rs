@@ -1,0 +1,191 @@
+//! How far what is written survives a power cut. Frames have numbers, their tickets, in the order in which
+//! they were staged; all that is kept here are bounds on tickets, so that each flush compares its own ticket
+//! with what syncs covered. Who syncs, and when, is `turn`'s business.
+//!
+//! What a failed sync covered never becomes durable: the system may count its pages as clean after the failure.
+//! The failure therefore stays with these tickets, while later ones go to a new segment and are synced there.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+
+/// Which tickets syncs covered, and with what success.
+#[derive(Debug, Default)]
+pub(super) struct Synced {
+    /// All tickets up to this one are covered by a sync that has finished, successful or not.
+    up_to: u64,
+    /// What failed syncs covered, the lowest tickets first.
+    failures: Vec<Failure>,
+    /// A flush has returned the failures up to this ticket.
+    told_up_to: Told,
+    /// When the first line was written that no sync has covered.
+    unsynced_since: Option<Instant>,
+}
+
+/// A sync that failed, and the tickets that it covered.
+#[derive(Debug)]
+struct Failure {
+    /// The tickets above this one,
+    after: u64,
+    /// and up to this one.
+    up_to: u64,
+    error: Error,
+}
+
+/// Which failures have been returned by a flush.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Told(u64);
+
+/// What a flush of everything up to a ticket may say.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// All of it survives a power cut.
+    Durable,
+    /// Some of it may not.
+    Lost(Error),
+    /// A sync must begin, or finish, first.
+    Pending,
+}
+
+impl Synced {
+    /// Returns which failures flushes have returned so far: a flush that begins now returns all later ones that
+    /// concern it.
+    pub(super) fn told(&self) -> Told {
+        self.told_up_to
+    }
+
+    /// Decides what a flush of everything up to `ticket` may say that began when failures up to `told` had been
+    /// returned.
+    ///
+    /// A failure concerns each flush whose ticket it covers, each flush that was under way, and, if none has
+    /// returned it, the next flush.
+    pub(super) fn verdict(&mut self, ticket: u64, told: Told) -> Verdict {
+        let concerns = |failure: &&Failure| {
+            failure.after < ticket && (ticket <= failure.up_to || Told(failure.up_to) > told)
+        };
+        if let Some(failure) = self.failures.iter().rfind(concerns) {
+            self.told_up_to = self.told_up_to.max(Told(failure.up_to));
+            return Verdict::Lost(failure.error.again());
+        }
+        if ticket <= self.up_to {
+            Verdict::Durable
+        } else {
+            Verdict::Pending
+        }
+    }
+
+    /// Notes that lines were written that no sync covers yet.
+    pub(super) fn note_written(&mut self, now: Instant) {
+        self.unsynced_since.get_or_insert(now);
+    }
+
+    /// Notes that a sync of everything up to `covered` has finished.
+    pub(super) fn finish(&mut self, covered: u64, result: Result<()>) {
+        self.unsynced_since = None;
+        if let Err(error) = result
+            && covered > self.up_to
+        {
+            if self.failures.len() == FAILURES_MAX {
+                // Of the two oldest one is made, which covers what was between them as well.
+                let oldest = self.failures.remove(0);
+                if let Some(next) = self.failures.first_mut() {
+                    next.after = oldest.after;
+                }
+            }
+            self.failures.push(Failure {
+                after: self.up_to,
+                up_to: covered,
+                error,
+            });
+        }
+        self.up_to = self.up_to.max(covered);
+    }
+
+    /// Returns whether a sync has covered all that was written.
+    pub(super) fn is_complete(&self) -> bool {
+        self.unsynced_since.is_none()
+    }
+
+    /// Returns how long it may still take until a sync must begin so that each line is covered `interval` after
+    /// it was written.
+    pub(super) fn wait(&self, interval: Duration, now: Instant) -> Option<Duration> {
+        let since = self.unsynced_since?;
+        // An interval that no clock can hold never ends.
+        let due = since.checked_add(interval);
+        Some(due.map_or(Duration::MAX, |due| due.saturating_duration_since(now)))
+    }
+}
+
+/// How many failures are kept apart.
+const FAILURES_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Result<()> {
+        Err(Error::invalid("sync", "failed"))
+    }
+
+    fn says(synced: &mut Synced, ticket: u64, told: Told) -> &'static str {
+        match synced.verdict(ticket, told) {
+            Verdict::Durable => "durable",
+            Verdict::Lost(_) => "lost",
+            Verdict::Pending => "pending",
+        }
+    }
+
+    #[test]
+    fn a_flush_is_durable_only_after_a_sync_that_covers_it() {
+        let mut synced = Synced::default();
+        let told = synced.told();
+        assert_eq!(says(&mut synced, 0, told), "durable");
+        assert_eq!(says(&mut synced, 3, told), "pending");
+        synced.finish(2, Ok(()));
+        assert_eq!(says(&mut synced, 2, told), "durable");
+        assert_eq!(says(&mut synced, 3, told), "pending");
+    }
+
+    #[test]
+    fn a_failure_stays_with_the_tickets_that_it_covered() {
+        let mut synced = Synced::default();
+        synced.finish(2, Ok(()));
+        synced.finish(5, failed());
+        for _ in 0..3 {
+            let told = synced.told();
+            assert_eq!(says(&mut synced, 5, told), "lost");
+            assert_eq!(says(&mut synced, 3, told), "lost");
+            assert_eq!(says(&mut synced, 2, told), "durable");
+        }
+        synced.finish(6, Ok(()));
+        let told = synced.told();
+        assert_eq!(says(&mut synced, 6, told), "durable");
+        assert_eq!(says(&mut synced, 5, told), "lost");
+    }
+
+    #[test]
+    fn a_failure_that_no_flush_returned_is_returned_by_the_next() {
+        let mut synced = Synced::default();
+        synced.finish(5, failed());
+        synced.finish(6, Ok(()));
+        let (first, second) = (synced.told(), synced.told());
+        assert_eq!(says(&mut synced, 6, first), "lost");
+        assert_eq!(says(&mut synced, 6, second), "lost", "it was under way");
+        let third = synced.told();
+        assert_eq!(says(&mut synced, 6, third), "durable");
+    }
+
+    #[test]
+    fn failures_without_end_take_bounded_memory_and_hide_nothing() {
+        let mut synced = Synced::default();
+        let told = synced.told();
+        for round in 0..100 {
+            synced.finish(2 * round + 1, failed());
+            synced.finish(2 * round + 2, Ok(()));
+        }
+        assert_eq!(synced.failures.len(), FAILURES_MAX);
+        for ticket in 1..=200 {
+            assert_eq!(says(&mut synced, ticket, told), "lost");
+        }
+    }
+}
