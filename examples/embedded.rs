@@ -87,7 +87,7 @@ fn main() -> ExitCode {
 fn recorded(builder: Builder, command: &str, job: impl FnOnce() -> io::Result<()>) -> ExitCode {
     let telemetry = builder.open();
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
 
     let start = Instant::now();

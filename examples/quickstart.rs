@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .when_undecided(WhenUndecided::Record)
         .open();
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
 
     let tallies = scan(&root);

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .overflow(Overflow::Block)
         .open();
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
 
     let start = Instant::now();

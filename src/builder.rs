@@ -209,7 +209,6 @@ impl Builder {
                 is_gate_open: Arc::new(AtomicBool::new(
                     installation.is_some() || self.delivery == Delivery::Inline,
                 )),
-                interest: Arc::default(),
                 withdrawals: Arc::default(),
             })))
         };

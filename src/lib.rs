@@ -10,7 +10,7 @@
 //! use tracing_subscriber::prelude::*;
 //!
 //! let telemetry = localtel::Telemetry::builder("myapp").version("1.2.0").open();
-//! tracing_subscriber::registry().with(telemetry.layer()).init();
+//! tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter())).init();
 //!
 //! tracing::info!(name: "command", command = "project-list", duration = 871, result = "SUCCESS");
 //!
@@ -101,6 +101,7 @@ pub mod cli;
 pub use builder::Builder;
 pub use command::Command;
 pub use draft::Draft;
+pub use layer::{LaterLayer, LaterTelemetry, Layer, RecordFilter, RecordLayer};
 pub use recorder::{Counts, Delivery, Durability, Offer, Overflow};
 pub use store::limits::Limits;
 pub use telemetry::{Status, Telemetry};

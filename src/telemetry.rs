@@ -5,9 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::Subscriber;
-use tracing_subscriber::Layer;
-use tracing_subscriber::registry::LookupSpan;
 use uuid::Uuid;
 
 use crate::builder::Builder;
@@ -16,7 +13,7 @@ use crate::consent::{Consent, Decision, Origin, Scope, Stored, store_choice_of};
 use crate::draft::Draft;
 use crate::encode::{LineLimits, Own};
 use crate::error::{ErrorKind, Result};
-use crate::layer::{Gate, RecordLayer};
+use crate::layer::{Layer, RecordFilter, RecordLayer};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::{Current, Policy, Secrets};
 use crate::recorder::{Counts, Offer, RecorderState};
@@ -31,7 +28,7 @@ use crate::store::limits::Limits;
 /// use tracing_subscriber::prelude::*;
 ///
 /// let telemetry = localtel::Telemetry::builder("myapp").version("1.2.0").open();
-/// tracing_subscriber::registry().with(telemetry.layer()).init();
+/// tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter())).init();
 /// tracing::info!(name: "command", command = "project-list", duration = 871, result = "SUCCESS");
 /// ```
 #[derive(Debug)]
@@ -112,13 +109,46 @@ impl Telemetry {
         Self::new(outlet, (None, None), told, Reports::OnRequest)
     }
 
-    /// Returns a layer for a registry. Several layers of one handle, in one subscriber or in several,
-    /// record each event once for each layer that sees it.
-    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
-    where
-        S: Subscriber + for<'lookup> LookupSpan<'lookup>,
-    {
-        RecordLayer::new(Arc::clone(&self.outlet)).with_filter(Gate::new(Arc::clone(&self.outlet)))
+    /// Returns a layer for any subscriber of `tracing_subscriber`: `registry()`, `fmt()`, boxed or in
+    /// `reload::Layer`, before and after other layers. It is `None` where nothing can be recorded in this process;
+    /// a handle that is [watching](crate::Watching) has one also before there is consent. Several layers of one
+    /// handle, in one subscriber or in several, record each event once for each layer that sees it.
+    ///
+    /// On its own the layer makes `tracing` create each event and span of each dependency, which it then ignores
+    /// where it is not to be recorded. In a `registry()`, add [`filter`](Self::filter), and these cost what they
+    /// cost without localtel:
+    ///
+    /// ```no_run
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// let telemetry = localtel::Telemetry::builder("myapp").open();
+    /// tracing_subscriber::registry()
+    ///     .with(tracing_subscriber::fmt::layer())
+    ///     .with(telemetry.layer().with_filter(telemetry.filter()))
+    ///     .init();
+    /// ```
+    ///
+    /// Per-layer filters work neither on `fmt()` nor in `reload::Layer`; there the layer stands alone:
+    ///
+    /// ```no_run
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// let telemetry = localtel::Telemetry::builder("myapp").open();
+    /// tracing_subscriber::fmt().finish().with(telemetry.layer()).init();
+    /// ```
+    ///
+    /// The level and the filter of `fmt()` then hold for this layer, too. Add the layer by `with`, or first in an
+    /// `and_then`: that of tracing-subscriber 0.3 takes the maximum level of its second layer for both, and this one
+    /// may be `None`. For a subscriber that is installed before
+    /// telemetry is opened there is [`LaterTelemetry`](crate::LaterTelemetry).
+    pub fn layer(&self) -> Layer {
+        let layer = || RecordLayer::new(Arc::clone(&self.outlet));
+        self.outlet.is_listening().then(layer)
+    }
+
+    /// Returns the per-layer filter for [`layer`](Self::layer): what would not be recorded costs nothing with it.
+    pub fn filter(&self) -> RecordFilter {
+        RecordFilter::new(Arc::clone(&self.outlet))
     }
 
     /// Records what does not come from `tracing`.
@@ -305,6 +335,11 @@ impl Telemetry {
     /// Returns what records, where something is recorded or may come to be.
     pub(crate) fn outlet(&self) -> &Outlet {
         &self.outlet
+    }
+
+    /// Returns the same, for those who keep it.
+    pub(crate) fn shared_outlet(&self) -> Arc<Outlet> {
+        Arc::clone(&self.outlet)
     }
 
     /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what

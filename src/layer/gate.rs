@@ -1,6 +1,7 @@
-//! The gate: the per-layer filter that tells `tracing` which call sites are of any interest.
+//! The gate: which call sites are of any interest. As a per-layer filter it tells `tracing`, so that all others
+//! cost what they cost without localtel; a layer without that filter asks the gate about each event.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
@@ -10,59 +11,74 @@ use tracing_subscriber::layer::{Context, Filter};
 use crate::encode::Site;
 use crate::outlet::Outlet;
 use crate::policy::InForce;
+use crate::recorder::note_asked;
 
-/// Whether events are let in. As a per-layer filter it answers for this layer alone: other layers of the
-/// same subscriber see what they see without it. While it is shut each event costs what a disabled one
-/// costs; who opens or shuts it has `tracing` ask again.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    outlet: Arc<Outlet>,
+/// The per-layer filter that belongs to a layer of localtel: events and spans that would not be recorded cost what
+/// they cost without it. [`Telemetry::filter`](crate::Telemetry::filter) returns one.
+///
+/// It answers for the layer that it is put on, and other layers see what they see without it. When consent or the
+/// owner's policy changes, it has `tracing` ask again.
+#[derive(Debug, Clone)]
+pub struct RecordFilter {
+    outlet: LaterOutlet,
 }
 
-impl Gate {
-    /// Returns the gate of that outlet.
+/// An outlet, from the moment on at which it is there.
+pub(super) type LaterOutlet = Arc<OnceLock<Arc<Outlet>>>;
+
+impl RecordFilter {
+    /// Returns the filter of an outlet.
     pub(crate) fn new(outlet: Arc<Outlet>) -> Self {
+        Self::later(Arc::new(OnceLock::from(outlet)))
+    }
+
+    /// Returns the filter of an outlet that may come later; until then nothing passes.
+    pub(super) fn later(outlet: LaterOutlet) -> Self {
         Self { outlet }
     }
 
-    /// Returns the policy that shuts call sites out for good; where nobody would open them again, each of
-    /// their events is refused instead.
-    fn policy(&self) -> Option<Arc<InForce>> {
-        self.outlet
-            .policy()
-            .get()
-            .filter(|_| self.outlet.is_asked_again() && !self.outlet.is_shown())
+    fn open_outlet(&self) -> Option<&Outlet> {
+        let outlet = self.outlet.get()?;
+        outlet.is_open().then_some(outlet)
     }
 }
 
-impl<S> Filter<S> for Gate {
+impl<S> Filter<S> for RecordFilter {
     fn enabled(&self, _metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
-        self.outlet.is_open()
+        self.open_outlet().is_some()
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let is_admitted = || {
-            self.policy()
-                .is_none_or(|policy| is_admitted(metadata, &policy))
-        };
-        if self.outlet.is_open() && is_admitted() {
+        let is_wanted = self.open_outlet().is_some_and(|outlet| {
+            lasting_policy(outlet).is_none_or(|policy| is_admitted(metadata, &policy))
+        });
+        if is_wanted {
             Interest::always()
         } else {
             Interest::never()
         }
     }
 
+    /// The hint depends neither on consent nor on the owner's policy, which may change: the `log` crate is given
+    /// the maximum level once, when the subscriber is installed, and would keep records out after a change.
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(if self.outlet.is_open() {
-            self.policy()
-                .map_or(LevelFilter::TRACE, |policy| policy.level_hint())
-        } else {
-            LevelFilter::OFF
-        })
+        note_asked();
+        let outlet = self.outlet.get()?;
+        outlet
+            .is_listening()
+            .then_some(LevelFilter::TRACE)
+            .or(Some(LevelFilter::OFF))
     }
 }
 
-/// Tells whether a policy lets in the events or spans of a call site.
+/// Returns the policy that shuts call sites out for good; where nobody would open them again, each of their events
+/// is refused instead.
+fn lasting_policy(outlet: &Outlet) -> Option<Arc<InForce>> {
+    let policy = outlet.policy().get();
+    policy.filter(|_| outlet.is_asked_again() && !outlet.is_shown())
+}
+
+/// Returns `true` if a policy lets in the events or spans of a call site.
 fn is_admitted(metadata: &Metadata<'_>, policy: &Arc<InForce>) -> bool {
     let policy = Arc::clone(policy);
     if metadata.is_span() {

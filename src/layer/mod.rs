@@ -4,6 +4,7 @@
 
 mod entered;
 mod gate;
+mod later;
 mod sites;
 mod span;
 
@@ -13,23 +14,31 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::span::{Attributes, Id, Record as SpanRecord};
 use tracing::subscriber::Interest;
-use tracing::{Dispatch, Event, Metadata, Subscriber};
-use tracing_subscriber::Layer;
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-pub(crate) use self::gate::Gate;
+pub use self::gate::RecordFilter;
+pub use self::later::{LaterLayer, LaterTelemetry};
 use self::sites::{KnownSites, Sites};
 use self::span::{SpanNode, SpanNodes};
 use crate::clock;
 use crate::encode::{Clean, Line, Own, Site, SpanChain, SpanValues, Stamp};
 use crate::outlet::{Outlet, TRIES};
 use crate::policy::Generation;
-use crate::recorder::Stale;
+use crate::recorder::{Stale, note_asked};
 
-/// Turns events into lines.
+/// The layer of a handle, as [`Telemetry::layer`](crate::Telemetry::layer) returns it: `None` where nothing can be
+/// recorded in this process.
+pub type Layer = Option<RecordLayer>;
+
+/// Records events in their spans: a layer without a per-layer filter, for any subscriber that keeps its spans as
+/// `tracing_subscriber`'s registry does. [`Telemetry::layer`](crate::Telemetry::layer) returns one.
+///
+/// It gives no hint at a maximum level and disables no call site, so that other layers see what they see without it.
+/// While nothing may be recorded, an event costs it a few nanoseconds.
 #[derive(Debug)]
-pub(crate) struct RecordLayer {
+pub struct RecordLayer {
     /// Tells this layer's call sites and spans from those of other layers in the same process.
     id: LayerId,
     outlet: Arc<Outlet>,
@@ -83,6 +92,11 @@ impl RecordLayer {
             outlet,
             sites,
         }
+    }
+
+    /// Returns `true` if events or spans of a call site are looked at; the policy may refuse them then.
+    fn takes(&self, _metadata: &Metadata<'_>) -> bool {
+        self.outlet.is_open()
     }
 
     /// Returns the number of the policy in force.
@@ -204,24 +218,26 @@ impl Drop for Encoding {
     }
 }
 
-impl<S> Layer<S> for RecordLayer
+impl<S> tracing_subscriber::Layer<S> for RecordLayer
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
-    fn on_register_dispatch(&self, subscriber: &Dispatch) {
-        if let Some(recorder) = self.outlet.recorder() {
-            recorder.register(subscriber);
-        }
-    }
-
+    /// Prepares the call site if it is of interest. Without a per-layer filter another answer would disable it for
+    /// all layers of the subscriber.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let _prepared = self.site(metadata);
+        note_asked();
+        if self.takes(metadata) {
+            let _prepared = self.site(metadata);
+        }
         Interest::always()
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
         let metadata = attributes.metadata();
+        if !self.takes(metadata) {
+            return;
+        }
+        let Some(span) = context.span(id) else { return };
         let Some(site) = self.site(metadata) else {
             return;
         };
@@ -278,6 +294,9 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if !self.takes(event.metadata()) {
+            return;
+        }
         let Some(_encoding) = Encoding::begin() else {
             let _ = self.outlet.refuse();
             return;

@@ -6,8 +6,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, TryLockError};
 
-use tracing::level_filters::LevelFilter;
-
 use super::secrets::Rule as SecretRule;
 use super::{Policy, Secrets, Treatment};
 use crate::consent::PseudonymKey;
@@ -122,18 +120,6 @@ impl InForce {
             .map(treatment)
             .max()
             .unwrap_or(Treatment::Keep)
-    }
-
-    /// Returns the least grave level that may be recorded.
-    pub(crate) fn level_hint(&self) -> LevelFilter {
-        let least = self.policies().map(|policy| policy.level).max();
-        match least.unwrap_or(Level::Trace) {
-            Level::Trace => LevelFilter::TRACE,
-            Level::Debug => LevelFilter::DEBUG,
-            Level::Info => LevelFilter::INFO,
-            Level::Warn => LevelFilter::WARN,
-            Level::Error => LevelFilter::ERROR,
-        }
     }
 
     /// Tells whether values may have been recorded as pseudonyms.

@@ -1,43 +1,79 @@
-//! Whom `tracing` asks which call sites are of interest: the subscribers with layers of this recorder, and
-//! how it is made to ask them again.
+//! How `tracing` is made to ask every layer and filter of the process again, after what they want has changed.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
 
-use tracing::Dispatch;
-use tracing::dispatcher::{WeakDispatch, with_default};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{Interest, NoSubscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher};
 
-/// The subscribers that hold layers of a recorder, for as long as they live.
-#[derive(Debug, Default)]
-pub(crate) struct Interest {
-    subscribers: Mutex<Vec<WeakDispatch>>,
+thread_local! {
+    /// Whether a layer or filter of ours was asked on this thread since this was cleared.
+    static WAS_ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
-impl Interest {
-    /// Remembers a subscriber.
-    pub(crate) fn register(&self, subscriber: &Dispatch) {
-        let mut subscribers = self
-            .subscribers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        subscribers.retain(|known| known.upgrade().is_some());
-        subscribers.push(subscriber.downgrade());
-    }
-
-    /// Has `tracing` ask every layer of the process again. Where there is only one subscriber, `tracing` asks
-    /// that of the calling thread (tracing-core 0.1.36, `Rebuilder::JustOne`); a worker has none, which would
-    /// silence all that the process logs, so it borrows ours.
-    pub(super) fn ask_again(&self) {
-        let known = self
-            .subscribers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .find_map(WeakDispatch::upgrade);
-        if let Some(subscriber) = known {
-            // Layers of others are asked, too, and what they do must not end our worker.
-            let ask = || with_default(&subscriber, tracing::callsite::rebuild_interest_cache);
-            let _asked = catch_unwind(AssertUnwindSafe(ask));
+/// Has `tracing` ask every layer and filter of the process again.
+///
+/// As long as `tracing` knows one subscriber only, it asks the default one of the calling thread instead
+/// (tracing-core 0.1.36, `Rebuilder::JustOne`). Where there is none, because the subscriber is the scoped one of
+/// another thread, the answer would be that nothing is of interest, which silences the process. A second
+/// subscriber, however short it lives, makes `tracing` keep a list, and ask all that are on it.
+pub(crate) fn ask_again() {
+    let ask = || {
+        let mut is_list_needed = dispatcher::get_default(Dispatch::is::<NoSubscriber>);
+        for _ in 0..TRIES {
+            let _is_alive = WAS_ASKED.try_with(|was_asked| was_asked.set(false));
+            if is_list_needed {
+                drop(Dispatch::new(Passing));
+            }
+            tracing::callsite::rebuild_interest_cache();
+            if WAS_ASKED.try_with(Cell::get).unwrap_or(true) {
+                break;
+            }
+            // Also where a subscriber that another thread made in between ended the list.
+            is_list_needed = true;
         }
-    }
+    };
+    // Layers of others are asked, too, and what they do must not end our worker.
+    let _asked = catch_unwind(AssertUnwindSafe(ask));
 }
+
+/// Notes that `tracing` asks a layer or filter of ours on this thread.
+pub(crate) fn note_asked() {
+    let _is_alive = WAS_ASKED.try_with(|was_asked| was_asked.set(true));
+}
+
+/// A subscriber that takes nothing. While it lives, call sites are asked each time.
+struct Passing;
+
+impl Subscriber for Passing {
+    fn register_callsite(&self, _metadata: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::OFF)
+    }
+
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _span: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+
+    fn event(&self, _event: &Event<'_>) {}
+
+    fn enter(&self, _span: &Id) {}
+
+    fn exit(&self, _span: &Id) {}
+}
+
+/// How often it is tried. Where no subscriber holds a layer of ours, nothing of ours is ever asked.
+const TRIES: usize = 3;

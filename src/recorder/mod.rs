@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::WorkerGuard;
 
 use self::frames::{CHUNK_BYTES, Frames};
-pub(crate) use self::interest::Interest;
+pub(crate) use self::interest::{ask_again, note_asked};
 pub use self::outcome::{Counts, Offer};
 pub(crate) use self::outcome::{RecorderState, Stale};
 pub use self::settings::{Delivery, Durability, Overflow};
@@ -83,11 +83,6 @@ impl Recorder {
             .settings
             .is_gate_open
             .load(Ordering::Relaxed)
-    }
-
-    /// Remembers a subscriber that holds a layer of this recorder.
-    pub(crate) fn register(&self, subscriber: &tracing::Dispatch) {
-        self.root.shared.settings.interest.register(subscriber);
     }
 
     /// Tells how often what had been collected in memory lost its consent since the start: it was withdrawn,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Interest;
 use crate::consent::Decision;
 use crate::store::disk::Directory;
 use crate::store::limits::Limits;
@@ -77,8 +76,6 @@ pub(crate) struct Settings {
     pub(crate) start: Start,
     /// Whether events are let in at all. It is shut only where somebody will open it again: a worker.
     pub(crate) is_gate_open: Arc<AtomicBool>,
-    /// Who is asked again when that changes.
-    pub(crate) interest: Arc<Interest>,
     /// How often what had been collected lost its consent.
     pub(crate) withdrawals: Arc<AtomicU64>,
 }

@@ -41,7 +41,6 @@ pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
         watch,
         start,
         is_gate_open: Arc::new(AtomicBool::new(true)),
-        interest: Arc::default(),
         withdrawals: Arc::default(),
     }
 }

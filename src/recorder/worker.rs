@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
+use super::interest::ask_again;
 use super::staging::{Attention, Phase, Staging};
 use super::turn::Shared;
 use crate::watch::PAUSE;
@@ -49,7 +50,7 @@ impl Shared {
             drop(staging);
             self.sync_if_due();
             if self.settings.watch.policy().is_news() {
-                self.settings.interest.ask_again();
+                ask_again();
             }
             staging = self.lock();
             let is_troubled = staging.trouble.is_some();
@@ -113,7 +114,7 @@ impl Shared {
     /// through every layer of the process.
     fn set_gate(&self, is_open: bool) {
         if self.settings.is_gate_open.swap(is_open, Ordering::Relaxed) != is_open {
-            self.settings.interest.ask_again();
+            ask_again();
         }
     }
 }

@@ -141,6 +141,7 @@ fn entry() {
         "write one inline" => write_inline(&task, Durability::Os),
         "write one durable" => write_inline(&task, Durability::Interval(Duration::from_hours(1))),
         "be off and alone" => composition::be_off_and_alone(),
+        "follow consent in a scope" => composition::follow_consent_in_a_scope(&task),
         "open and tell" => open_and_tell(&task),
         "open and tell the id" => open_and_tell_the_id(&task),
         "measure a command" => measured::measure_a_command(&task),
@@ -161,7 +162,7 @@ fn entry() {
 pub(crate) fn with_global(task: &Task, work: impl FnOnce()) {
     let telemetry = task.builder().try_open().unwrap();
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
     work();
 }
@@ -170,7 +171,7 @@ pub(crate) fn with_global(task: &Task, work: impl FnOnce()) {
 fn write_with_threads(task: &Task) {
     let telemetry = task.builder().overflow(Overflow::Block).try_open().unwrap();
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -196,7 +197,7 @@ fn write_with_threads(task: &Task) {
 fn write_and_acknowledge(task: &Task) {
     let telemetry = task.builder().overflow(Overflow::Block).try_open().unwrap();
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
     let mut output = std::io::stdout();
     for batch in 0_u64.. {
@@ -216,7 +217,8 @@ fn write_inline(task: &Task, durability: Durability) {
         .durability(durability)
         .try_open()
         .unwrap();
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let subscriber =
+        tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
     tracing::subscriber::with_default(subscriber, || {
         for number in 0..task.count {
             tracing::info!(number, "inline");
@@ -228,7 +230,8 @@ fn write_inline(task: &Task, durability: Durability) {
 /// Opens without demanding success, records, and prints what became of it.
 fn open_and_tell(task: &Task) {
     let telemetry = task.builder().open();
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let subscriber =
+        tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
     tracing::subscriber::with_default(subscriber, || {
         for number in 0..task.count {
             tracing::info!(number, text = "y".repeat(500), "told");

@@ -3,18 +3,19 @@
 
 use std::sync::{Arc, Mutex};
 
-use localtel::{Telemetry, WhenUndecided};
+use localtel::{Consent, Delivery, LaterTelemetry, Telemetry, Watching, WhenUndecided};
 use serde_json::{Value, json};
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Subscriber, info, info_span};
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing::{Dispatch, Event, Subscriber, info, info_span};
+use tracing_subscriber::filter::{Targets, dynamic_filter_fn};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
-use crate::child;
-use crate::support::Place;
+use crate::child::{self, Task};
+use crate::support::{Place, eventually};
 
 /// A layer of somebody else, which notes the levels it sees.
 #[derive(Clone, Default)]
@@ -60,19 +61,409 @@ fn span_names(event: &Value) -> Vec<&str> {
         .unwrap_or_default()
 }
 
+/// A subscriber that holds a layer of ours and a witness, and from which level on the two see events.
+type Composition = (
+    &'static str,
+    (LevelFilter, LevelFilter),
+    fn(&Telemetry, Witness) -> Dispatch,
+);
+
+const ALL: LevelFilter = LevelFilter::TRACE;
+const INFO: LevelFilter = LevelFilter::INFO;
+const ERROR: LevelFilter = LevelFilter::ERROR;
+
+fn filtered<S>(telemetry: &Telemetry) -> impl Layer<S> + Send + Sync + use<S>
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+{
+    telemetry.layer().with_filter(telemetry.filter())
+}
+
+fn formatted(level: LevelFilter) -> impl Subscriber + for<'lookup> LookupSpan<'lookup> {
+    let format = fmt().with_writer(std::io::sink);
+    format.with_max_level(level).finish()
+}
+
+/// The subscribers that a layer of ours must work in.
+const COMPOSITIONS: [Composition; 21] = [
+    ("before another", (ALL, ALL), |telemetry, witness| {
+        registry().with(telemetry.layer()).with(witness).into()
+    }),
+    ("after another", (ALL, ALL), |telemetry, witness| {
+        registry().with(witness).with(telemetry.layer()).into()
+    }),
+    (
+        "filtered, before another",
+        (ALL, ALL),
+        |telemetry, witness| registry().with(filtered(telemetry)).with(witness).into(),
+    ),
+    (
+        "filtered, after another",
+        (ALL, ALL),
+        |telemetry, witness| registry().with(witness).with(filtered(telemetry)).into(),
+    ),
+    (
+        "before a filtered one",
+        (ALL, ERROR),
+        |telemetry, witness| {
+            let witness = witness.with_filter(ERROR);
+            registry().with(telemetry.layer()).with(witness).into()
+        },
+    ),
+    (
+        "after a filtered one",
+        (ALL, ERROR),
+        |telemetry, witness| {
+            let witness = witness.with_filter(ERROR);
+            registry().with(witness).with(telemetry.layer()).into()
+        },
+    ),
+    ("both filtered", (ALL, ERROR), |telemetry, witness| {
+        let witness = witness.with_filter(ERROR);
+        registry().with(witness).with(filtered(telemetry)).into()
+    }),
+    (
+        "on a subscriber that formats",
+        (ALL, ALL),
+        |telemetry, witness| formatted(ALL).with(telemetry.layer()).with(witness).into(),
+    ),
+    (
+        "on one that formats some",
+        (INFO, INFO),
+        |telemetry, witness| formatted(INFO).with(witness).with(telemetry.layer()).into(),
+    ),
+    (
+        "beside a layer that formats",
+        (ALL, ALL),
+        |telemetry, witness| {
+            let format = fmt::layer().with_writer(std::io::sink);
+            registry()
+                .with(format)
+                .with(telemetry.layer())
+                .with(witness)
+                .into()
+        },
+    ),
+    (
+        "below a global filter",
+        (INFO, INFO),
+        |telemetry, witness| {
+            registry()
+                .with(telemetry.layer())
+                .with(witness)
+                .with(INFO)
+                .into()
+        },
+    ),
+    (
+        "above a global filter",
+        (INFO, INFO),
+        |telemetry, witness| {
+            let targets = Targets::new().with_default(INFO);
+            registry()
+                .with(targets)
+                .with(telemetry.layer())
+                .with(witness)
+                .into()
+        },
+    ),
+    ("in a list", (ALL, ALL), |telemetry, witness| {
+        registry()
+            .with(vec![witness.boxed(), telemetry.layer().boxed()])
+            .into()
+    }),
+    (
+        "in a list of filtered ones",
+        (ALL, ERROR),
+        |telemetry, witness| {
+            let witness = witness.with_filter(ERROR).boxed();
+            registry()
+                .with(vec![filtered(telemetry).boxed(), witness])
+                .into()
+        },
+    ),
+    (
+        "in a list with a filtered one",
+        (ALL, ERROR),
+        |telemetry, witness| {
+            let witness = witness.with_filter(ERROR).boxed();
+            registry()
+                .with(vec![witness, telemetry.layer().boxed()])
+                .into()
+        },
+    ),
+    (
+        "beside a filter that is asked each time",
+        (ALL, INFO),
+        |telemetry, witness| {
+            let filter = dynamic_filter_fn(|metadata, _context| *metadata.level() <= INFO);
+            let witness = witness.with_filter(filter);
+            registry().with(witness).with(filtered(telemetry)).into()
+        },
+    ),
+    ("composed first", (ALL, ALL), |telemetry, witness| {
+        let both = Layer::<Registry>::and_then(telemetry.layer(), witness);
+        registry().with(both).into()
+    }),
+    ("to be reloaded", (ALL, ALL), |telemetry, witness| {
+        let (reloaded, _handle) = reload::Layer::new(telemetry.layer());
+        registry().with(reloaded).with(witness).into()
+    }),
+    (
+        "to be reloaded, in a box",
+        (ALL, ERROR),
+        |telemetry, witness| {
+            let (reloaded, _handle) = reload::Layer::new(telemetry.layer().boxed());
+            let witness = witness.with_filter(ERROR);
+            registry().with(witness).with(reloaded).into()
+        },
+    ),
+    (
+        "to be reloaded, formatted",
+        (INFO, INFO),
+        |telemetry, witness| {
+            let (reloaded, _handle) = reload::Layer::new(telemetry.layer());
+            formatted(INFO).with(reloaded).with(witness).into()
+        },
+    ),
+    (
+        "below a reloaded filter",
+        (ALL, ALL),
+        |telemetry, witness| {
+            let (filter, _handle) = reload::Layer::new(telemetry.filter());
+            registry()
+                .with(telemetry.layer().with_filter(filter))
+                .with(witness)
+                .into()
+        },
+    ),
+];
+
+/// The names of the levels that pass a filter, in the order in which all are logged.
+fn passing(filter: LevelFilter) -> Vec<&'static str> {
+    let all = [
+        ("TRACE", LevelFilter::TRACE),
+        ("DEBUG", LevelFilter::DEBUG),
+        ("INFO", LevelFilter::INFO),
+        ("WARN", LevelFilter::WARN),
+        ("ERROR", LevelFilter::ERROR),
+    ];
+    let mut passing = all.to_vec();
+    passing.retain(|(_, level)| *level <= filter);
+    passing.into_iter().map(|(name, _)| name).collect()
+}
+
+/// The levels of the application's events, without so many that were recorded before.
+fn recorded_levels(place: &Place, from: usize) -> Vec<String> {
+    let events = place.events();
+    let new = events.iter().skip(from);
+    new.map(|event| event["level"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_layer_works_in_any_subscriber() {
+    for delivery in [Delivery::Inline, Delivery::Background] {
+        let place = Place::new();
+        let telemetry = place.builder().delivery(delivery).try_open().unwrap();
+        for (name, (ours, theirs), compose) in COMPOSITIONS {
+            let witness = Witness::default();
+            let before = place.events().len();
+            tracing::dispatcher::with_default(&compose(&telemetry, witness.clone()), || {
+                let _span = tracing::error_span!("span").entered();
+                log_all_levels();
+            });
+            telemetry.flush().unwrap();
+            assert_eq!(witness.seen(), passing(theirs), "{name}");
+            assert_eq!(recorded_levels(&place, before), passing(ours), "{name}");
+            for event in place.events().iter().skip(before) {
+                assert_eq!(span_names(event), ["span"], "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_layer_that_may_not_record_leaves_others_alone() {
+    let waiting = |place: &Place, delivery| {
+        let builder = Telemetry::builder("testapp").dir(place.path());
+        let builder = builder.watching(Watching::Always).delivery(delivery);
+        builder.try_open().unwrap()
+    };
+    let place = Place::new();
+    let handles = [
+        off(),
+        waiting(&place, Delivery::Inline),
+        waiting(&place, Delivery::Background),
+    ];
+    assert_eq!(
+        handles.each_ref().map(|handle| handle.layer().is_some()),
+        [false, true, true]
+    );
+    for telemetry in &handles {
+        for (name, (_, theirs), compose) in COMPOSITIONS {
+            let witness = Witness::default();
+            let subscriber = compose(telemetry, witness.clone());
+            tracing::dispatcher::with_default(&subscriber, log_all_levels);
+            assert_eq!(witness.seen(), passing(theirs), "{name}");
+        }
+    }
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn a_layer_can_be_put_into_a_running_subscriber() {
+    let (place, witness) = (Place::new(), Witness::default());
+    let telemetry = place.builder().try_open().unwrap();
+    let (reloaded, handle) = reload::Layer::<_, Registry>::new(None::<localtel::RecordLayer>);
+    let subscriber = registry().with(reloaded).with(witness.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        let _old = info_span!("old").entered();
+        info!("before");
+        handle.reload(telemetry.layer()).unwrap();
+        info!("known from now on");
+        let _new = info_span!("new").entered();
+        tracing::trace!("in the new span");
+        handle.modify(|layer| *layer = None).unwrap();
+        info!("after");
+    });
+    drop(telemetry);
+    assert_eq!(witness.seen(), ["INFO", "INFO", "TRACE", "INFO"]);
+    let events = place.events();
+    assert_eq!(events.len(), 2);
+    assert_eq!(span_names(&events[0]), [""; 0]);
+    assert_eq!(span_names(&events[1]), ["new"]);
+}
+
+#[test]
+fn telemetry_can_be_opened_after_its_subscriber() {
+    for is_filtered in [true, false] {
+        let (place, witness) = (Place::new(), Witness::default());
+        let later = LaterTelemetry::new();
+        let subscriber: Dispatch = if is_filtered {
+            let layer = later.layer().with_filter(later.filter());
+            registry().with(layer).with(witness.clone()).into()
+        } else {
+            let format = fmt().with_writer(std::io::sink).finish();
+            format.with(later.layer()).with(witness.clone()).into()
+        };
+        let telemetry = tracing::dispatcher::with_default(&subscriber, || {
+            let old = info_span!("old").entered();
+            log_once();
+            let telemetry = place.builder().try_open().unwrap();
+            later.connect(&telemetry);
+            log_once();
+            let _new = info_span!("new").entered();
+            drop(old);
+            log_once();
+            telemetry
+        });
+        drop(telemetry);
+        assert_eq!(witness.seen(), ["INFO"; 3]);
+        let events = place.events();
+        assert_eq!(events.len(), 2, "filtered: {is_filtered}");
+        assert_eq!(span_names(&events[0]), [""; 0]);
+        assert_eq!(span_names(&events[1]), ["new"]);
+    }
+}
+
+/// One call site: what `tracing` remembers of it must not outlast a change.
+fn log_once() {
+    info!("once more");
+}
+
+#[test]
+fn telemetry_that_is_off_can_be_connected() {
+    let (later, witness) = (LaterTelemetry::new(), Witness::default());
+    let subscriber = registry().with(later.layer()).with(witness.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        later.connect(&off());
+        log_all_levels();
+    });
+    assert_eq!(witness.seen().len(), 5);
+}
+
+#[test]
+fn a_change_of_consent_reaches_a_scoped_subscriber() {
+    child::run("follow consent in a scope", &Place::new());
+}
+
+/// In a process of its own, whose only subscriber is not that of the worker.
+pub(crate) fn follow_consent_in_a_scope(task: &Task) {
+    for is_boxed in [true, false] {
+        let witness = Witness::default();
+        let builder = task.builder().when_undecided(WhenUndecided::Refuse);
+        let telemetry = builder.watching(Watching::Always).try_open().unwrap();
+        telemetry.store_choice(Consent::Disabled).unwrap();
+        let subscriber: Dispatch = if is_boxed {
+            registry()
+                .with(vec![
+                    telemetry.layer().with_filter(telemetry.filter()).boxed(),
+                    witness.clone().boxed(),
+                ])
+                .into()
+        } else {
+            let layer = telemetry.layer().with_filter(telemetry.filter());
+            registry().with(layer).with(witness.clone()).into()
+        };
+        tracing::dispatcher::with_default(&subscriber, || {
+            eventually("the gate is shut", || {
+                telemetry.record(&localtel::Draft::new("asking")) == localtel::Offer::Refused
+            });
+            log_once();
+            assert_eq!(witness.seen().len(), 1);
+            telemetry.store_choice(Consent::Enabled).unwrap();
+            eventually("an event is recorded", || {
+                let before = telemetry.status().counts.recorded;
+                log_once();
+                telemetry.status().counts.recorded > before
+            });
+            let seen = witness.seen().len();
+            telemetry.store_choice(Consent::Disabled).unwrap();
+            eventually("it obeys", || !telemetry.status().is_recording);
+            for _ in 0..3 {
+                log_once();
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            assert_eq!(witness.seen().len(), seen + 3, "others see what they saw");
+        });
+    }
+}
+
+#[test]
+fn the_layer_alone_obeys_the_owner() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let subscriber = registry().with(telemetry.layer());
+    tracing::subscriber::with_default(subscriber, || {
+        info!(target: "app::sql", "before");
+        let policy = "[targets]\n\"app::sql\" = \"drop\"\n";
+        std::fs::write(place.path().join("policy.toml"), policy).unwrap();
+        eventually("the policy holds", || {
+            let before = telemetry.status().counts.recorded;
+            info!(target: "app::sql", "dropped");
+            telemetry.flush().unwrap();
+            telemetry.status().counts.recorded == before
+        });
+        let _dropped = info_span!(target: "app::sql", "dropped").entered();
+        info!(target: "app", "after");
+    });
+    drop(telemetry);
+    let events = place.events();
+    let last = events.last().unwrap();
+    assert_eq!(last["message"], "after");
+    assert_eq!(span_names(last), [""; 0]);
+}
+
 #[test]
 fn other_layers_see_everything_also_where_telemetry_is_off() {
     for is_first in [true, false] {
         let (telemetry, witness) = (off(), Witness::default());
         if is_first {
-            let subscriber = tracing_subscriber::registry()
-                .with(telemetry.layer())
-                .with(witness.clone());
+            let subscriber = registry().with(telemetry.layer()).with(witness.clone());
             tracing::subscriber::with_default(subscriber, log_all_levels);
         } else {
-            let subscriber = tracing_subscriber::registry()
-                .with(witness.clone())
-                .with(telemetry.layer());
+            let subscriber = registry().with(witness.clone()).with(telemetry.layer());
             tracing::subscriber::with_default(subscriber, log_all_levels);
         }
         assert_eq!(witness.seen(), ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]);
@@ -87,7 +478,7 @@ fn where_telemetry_is_off_and_alone_no_event_is_even_made() {
 /// In a process of its own: the subscribers of other tests have a say in whether an event is made.
 pub(crate) fn be_off_and_alone() {
     let telemetry = off();
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let subscriber = registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
         assert!(!tracing::enabled!(tracing::Level::ERROR));
         tracing::error!(value = %{ panic!("formatted for nobody"); #[expect(unreachable_code, reason = "a value for the macro")] 1 });
@@ -98,7 +489,7 @@ pub(crate) fn be_off_and_alone() {
 fn filters_on_our_layer_are_ours_alone() {
     let (place, witness) = (Place::new(), Witness::default());
     let telemetry = place.builder().try_open().unwrap();
-    let subscriber = tracing_subscriber::registry()
+    let subscriber = registry()
         .with(telemetry.layer().with_filter(LevelFilter::WARN))
         .with(witness.clone());
     tracing::subscriber::with_default(subscriber, log_all_levels);
@@ -118,12 +509,12 @@ fn filters_on_others_are_theirs_alone() {
         let (place, witness) = (Place::new(), Witness::default());
         let telemetry = place.builder().try_open().unwrap();
         if is_first {
-            let subscriber = tracing_subscriber::registry()
+            let subscriber = registry()
                 .with(telemetry.layer())
                 .with(witness.clone().with_filter(LevelFilter::ERROR));
             tracing::subscriber::with_default(subscriber, log_all_levels);
         } else {
-            let subscriber = tracing_subscriber::registry()
+            let subscriber = registry()
                 .with(witness.clone().with_filter(LevelFilter::ERROR))
                 .with(telemetry.layer());
             tracing::subscriber::with_default(subscriber, log_all_levels);
@@ -139,7 +530,7 @@ fn targets_decide_what_our_layer_records() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let targets = Targets::new().with_target("app", LevelFilter::INFO);
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer().with_filter(targets));
+    let subscriber = registry().with(telemetry.layer().with_filter(targets));
     tracing::subscriber::with_default(subscriber, || {
         info!(target: "app::db", "in");
         info!(target: "other", "out");
@@ -156,7 +547,7 @@ fn two_handles_in_one_registry_keep_their_records_apart() {
         one.builder().try_open().unwrap(),
         two.builder().try_open().unwrap(),
     );
-    let subscriber = tracing_subscriber::registry()
+    let subscriber = registry()
         .with(first.layer().with_filter(LevelFilter::INFO))
         .with(second.layer());
     tracing::subscriber::with_default(subscriber, || {
@@ -180,7 +571,7 @@ fn two_handles_in_one_registry_keep_their_records_apart() {
 fn two_layers_of_one_handle_record_an_event_once_each() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    let subscriber = tracing_subscriber::registry()
+    let subscriber = registry()
         .with(telemetry.layer())
         .with(telemetry.layer().with_filter(LevelFilter::WARN));
     tracing::subscriber::with_default(subscriber, || {
@@ -199,7 +590,7 @@ fn one_handle_serves_two_subscribers() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     for name in ["a", "b"] {
-        let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+        let subscriber = registry().with(telemetry.layer());
         tracing::subscriber::with_default(subscriber, || {
             let _span = info_span!("span", name).entered();
             info!("event");
@@ -293,7 +684,7 @@ fn spans_exited_out_of_order_leave_the_right_one_current() {
 fn an_event_below_a_span_that_our_filter_hides_stands_in_what_remains() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    let subscriber = tracing_subscriber::registry()
+    let subscriber = registry()
         .with(Witness::default())
         .with(telemetry.layer().with_filter(LevelFilter::INFO));
     tracing::subscriber::with_default(subscriber, || {
@@ -352,7 +743,7 @@ fn a_thousand_nested_spans_keep_their_innermost_part() {
 fn a_span_goes_with_its_work_to_another_thread() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(telemetry.layer()));
+    let dispatch = Dispatch::new(registry().with(telemetry.layer()));
     tracing::dispatcher::with_default(&dispatch, || {
         let span = info_span!("request", id = 7);
         std::thread::scope(|scope| {
@@ -385,11 +776,10 @@ fn a_span_goes_with_its_work_to_another_thread() {
 fn spans_of_another_subscriber_are_not_ours() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    let elsewhere = tracing::subscriber::with_default(
-        tracing_subscriber::registry().with(Witness::default()),
-        || info_span!("elsewhere"),
-    );
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let elsewhere = tracing::subscriber::with_default(registry().with(Witness::default()), || {
+        info_span!("elsewhere")
+    });
+    let subscriber = registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
         let _entered = elsewhere.enter();
         elsewhere.record("a", 1);
@@ -403,7 +793,7 @@ fn spans_of_another_subscriber_are_not_ours() {
 fn a_layer_outlives_its_handle_without_recording() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let subscriber = registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
         let span = info_span!("span").entered();
         info!("before");

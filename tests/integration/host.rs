@@ -48,7 +48,7 @@ thread_local! {
 pub(crate) fn record_in_odd_places(task: &Task) {
     let telemetry = task.builder().try_open().unwrap();
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
     let body = || {
         // Destroyed in one order or the other: one of them when the storage of our own is gone.
@@ -90,7 +90,7 @@ pub(crate) fn record_in_a_panic_hook(task: &Task) {
     }
     let telemetry = Arc::new(task.builder().try_open().unwrap());
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
     let hooked = Arc::clone(&telemetry);
     std::panic::set_hook(Box::new(move |panic| {

@@ -59,7 +59,8 @@ fn each_treatment_does_what_it_says_in_events_spans_and_drafts() {
         .property("masked", Treatment::Mask)
         .property("dropped", Treatment::Drop);
     let telemetry = with(&place, policy).try_open().unwrap();
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let subscriber =
+        tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
     tracing::subscriber::with_default(subscriber, || {
         let span = info_span!("request", kept = 1, masked = 2, dropped = 3);
         let _entered = span.enter();
@@ -160,7 +161,8 @@ fn levels_targets_and_events_that_are_shut_out_leave_nothing() {
         .target("noisy::but_this", Admission::Keep)
         .event("heart*", Admission::Drop);
     let telemetry = with(&place, policy).try_open().unwrap();
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let subscriber =
+        tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
     tracing::subscriber::with_default(subscriber, || {
         debug!("too fine");
         info!(target: "noisy", "shut out");
@@ -284,7 +286,8 @@ fn a_policy_that_cannot_be_understood_lets_nothing_pass_and_says_so() {
             reason.contains("policy.toml") && reason.contains("nothing is recorded"),
             "{text:?}: {reason}"
         );
-        let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+        let subscriber =
+            tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
         tracing::subscriber::with_default(subscriber, || info!("lost"));
         assert_eq!(telemetry.record(&Draft::new("lost")), Offer::Refused);
         drop(telemetry);
@@ -297,7 +300,8 @@ fn a_running_process_obeys_a_changed_policy_also_in_spans_that_are_open() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = Place::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
-        let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+        let subscriber =
+            tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
         tracing::subscriber::with_default(subscriber, || {
             let span = info_span!("request", user = "alice", path = "/secret", id = 7);
             let _entered = span.enter();
@@ -335,7 +339,8 @@ fn what_a_changed_policy_lets_in_again_is_recorded_again() {
     let place = Place::new();
     owner(&place, "[events]\nstep = \"drop\"");
     let telemetry = place.builder().try_open().unwrap();
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let subscriber =
+        tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
     tracing::subscriber::with_default(subscriber, || {
         let wait = Instant::now() + Duration::from_secs(5);
         for round in 0.. {
@@ -379,7 +384,7 @@ proptest! {
         };
         let builder = with(&place, policy).delivery(delivery);
         let telemetry = builder.try_open().unwrap();
-        let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+        let subscriber = tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
         tracing::subscriber::with_default(subscriber, || {
             let failure = std::io::Error::other(value.clone());
             let span = info_span!("request", private.a = value.as_str(), private.late = tracing::field::Empty);

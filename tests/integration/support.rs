@@ -66,7 +66,8 @@ impl Place {
 
     pub(crate) fn record_with(&self, builder: Builder, work: impl FnOnce()) -> Vec<Record> {
         let telemetry = builder.try_open().unwrap();
-        let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+        let subscriber =
+            tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
         tracing::subscriber::with_default(subscriber, work);
         drop(telemetry);
         self.records()
@@ -321,7 +322,9 @@ pub(crate) fn segments_in(path: &Path) -> Vec<PathBuf> {
 
 /// A subscriber with a layer of that handle.
 pub(crate) fn dispatch(telemetry: &Telemetry) -> Dispatch {
-    Dispatch::new(tracing_subscriber::registry().with(telemetry.layer()))
+    Dispatch::new(
+        tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter())),
+    )
 }
 
 /// Records so many events of some 600 bytes.

@@ -26,7 +26,7 @@ pub(super) fn open(directory: &Path, delivery: Delivery, limits: Limits) -> Resu
 /// Has `tracing` hand everything to telemetry, in all threads and for good.
 pub(super) fn install(telemetry: &Telemetry) {
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
 }
 

@@ -115,7 +115,7 @@ pub(super) fn measure(words: &[&str]) -> Result<()> {
         .limits(Limits::default().total_bytes(TOTAL_BYTES_MAX))
         .try_open()?;
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
     // Something to follow.
     event(0);

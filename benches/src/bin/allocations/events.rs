@@ -146,7 +146,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
         .policy(policy)
         .try_open()?;
     tracing_subscriber::registry()
-        .with(telemetry.layer())
+        .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
     let _request = tracing::info_span!("request", id = 7, error = "none").entered();
     let _query = tracing::info_span!("query", table = "projects").entered();
