@@ -346,7 +346,6 @@ pub(crate) fn note_report(
 /// # Errors
 ///
 /// Fails if the file is there and cannot be removed, whoever wrote it.
-#[cfg(any(feature = "cli", test))]
 pub(crate) fn forget(directory: &Directory) -> Result<()> {
     let name = FileName::History.to_string();
     match directory.remove(&name) {

@@ -61,7 +61,7 @@ pub struct Status {
     /// The installation id, while events are recorded.
     pub installation: Option<Uuid>,
     /// Whether the directory was made on another machine or by another user, as in a copied home, so that
-    /// the installation id is one that others use too. `localtel reset` makes a new one.
+    /// the installation id is one that others use too. `localtel reset` removes it, and a new one is made.
     pub is_copied: bool,
     /// How long nothing is recorded yet, where the application waits for a grace to pass: what was left
     /// when it was opened.

@@ -207,20 +207,22 @@ impl Watch {
             self.set_key_of(&known);
             return Ok((known, directory));
         }
-        self.make_installation()
+        let (installation, directory) = self.make_installation()?;
+        self.set_key_of(&installation);
+        Ok((installation, directory))
     }
 
     /// Makes the directory where it is missing, and returns the installation in it. A directory in which
     /// nothing can be written is an error now rather than a loss later.
     fn make_installation(&mut self) -> Result<(Installation, Directory)> {
+        let seen = self.stored.consent();
         let (installation, directory) = in_directory(&self.path, |directory, deadline| {
             directory
                 .check_is_writable()
                 .map_err(Error::io("write to", &self.path))?;
-            installation(directory, deadline)
+            installation(directory, seen, deadline)
         })?;
         self.stored = Stored::read(&directory);
-        self.set_key_of(&installation);
         Ok((installation, directory))
     }
 

@@ -94,7 +94,7 @@ pub(crate) enum Command {
     /// Forbids recording from now on; what was recorded stays unless --clear is given
     #[command(after_help = consent::DISABLE_EXAMPLES)]
     Disable(consent::DisableArgs),
-    /// Makes a new installation id, which nothing links with the old one
+    /// Removes the installation id; recording makes a new one, which nothing links with the old one
     #[command(after_help = consent::RESET_EXAMPLES)]
     Reset,
     /// Lists the profiles of an application: what holds, the installation id, how much is there

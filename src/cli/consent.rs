@@ -9,6 +9,7 @@ use super::sanitize::Sanitized;
 use super::screen::Screen;
 use crate::consent::{self, Consent, Scope, Stored};
 use crate::environment::Environment;
+use crate::error::Error;
 
 /// Whom to allow it for.
 #[derive(Debug, clap::Args)]
@@ -62,6 +63,10 @@ pub(crate) fn disable(
         by: format!("{} disable", place.host.called()),
     };
     choosing.run(place, environment, screen)?;
+    match scope {
+        Scope::Profile => {}
+        Scope::AllProfiles => forget_installations(place)?,
+    }
     if !args.clear {
         return Ok(Exit::Done);
     }
@@ -76,6 +81,18 @@ pub(crate) fn disable(
             Ok(Exit::Done)
         }
     }
+}
+
+/// Removes the installation of each profile that the choice for all of them disables.
+fn forget_installations(place: &Place) -> Result<(), Failure> {
+    for place in place.profiles()? {
+        let path = place.path();
+        let stored = Stored::read_at(&path);
+        if stored.consent() == Consent::Undecided && stored.installation().is_some() {
+            consent::reset(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn scope(place: &Place, all_profiles: bool) -> Result<Scope, Failure> {
@@ -108,7 +125,8 @@ impl Choosing {
             Scope::Profile => (place.path(), format!("profile {}", place.profile)),
             Scope::AllProfiles => (place.base.clone(), "all profiles".to_owned()),
         };
-        let before = consent::store_choice_of(&path, self.scope, wanted, &self.by, screen.now)?;
+        let before = consent::store_choice_of(&path, self.scope, wanted, &self.by, screen.now)
+            .map_err(|error| self.not_stored(error, place))?;
         if let Some(problem) = before.problem() {
             let called = place.host.called();
             writeln!(screen.stderr, "{called}: replaced: {}", Sanitized(&problem))?;
@@ -122,6 +140,18 @@ impl Choosing {
         match self.scope {
             Scope::Profile => self.tell_effect(place, environment, screen),
             Scope::AllProfiles => self.tell_effects(place, environment, screen),
+        }
+    }
+
+    /// Says what to do where the choice could not be stored: what is forbidden in no other way goes on.
+    fn not_stored(&self, error: Error, place: &Place) -> Failure {
+        match self.wanted {
+            Consent::Disabled => Failure::from(error).hint(format!(
+                "nothing was stored, and it is as it was; until it is, `{}=off` or `DO_NOT_TRACK=1` forbids \
+                 recording for one run",
+                place.source.variable()
+            )),
+            Consent::Enabled | Consent::Undecided => Failure::from(error),
         }
     }
 
@@ -171,9 +201,14 @@ impl Choosing {
 /// Says what became of the stored choice.
 fn change(before: &Stored, wanted: Consent) -> String {
     match before {
-        Stored::Choice(choice) if choice.consent == wanted => {
-            "it was already, nothing changed".to_owned()
-        }
+        Stored::Choice(choice) if choice.consent == wanted => match wanted {
+            Consent::Disabled if choice.installation.is_some() => {
+                "it was already, and the installation id is removed".to_owned()
+            }
+            Consent::Disabled | Consent::Enabled | Consent::Undecided => {
+                "it was already, nothing changed".to_owned()
+            }
+        },
         Stored::Choice(choice) if choice.consent != Consent::Undecided => {
             format!("saved, was {}", choice.consent)
         }
@@ -185,17 +220,17 @@ fn change(before: &Stored, wanted: Consent) -> String {
     }
 }
 
-/// Makes a new installation id, and says what holds now.
+/// Removes the installation id and what belongs to it, and says what holds now.
 pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let path = place.path();
     if Stored::read_at(&path) == Stored::Missing {
-        // Making an id where nobody agreed to anything, perhaps for a misspelled name, is not asked for.
+        // For a misspelled name nothing is made.
         return Err(Failure::failed(format!(
-            "there is no id to replace: {} (profile {}) has decided and recorded nothing",
+            "there is no id to remove: {} (profile {}) has decided and recorded nothing",
             place.source, place.profile
         )));
     }
-    let installation = consent::reset(&path).map_err(|error| {
+    let kept = consent::reset(&path).map_err(|error| {
         if Stored::read_at(&path).problem().is_some() {
             Failure::from(error).hint(format!(
                 "`{}` or `{}` puts a new choice in its place",
@@ -206,13 +241,12 @@ pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Fail
             Failure::from(error)
         }
     })?;
-    writeln!(screen.stdout, "uuid: {}", installation.id)?;
+    writeln!(screen.stdout, "uuid: none")?;
     writeln!(
         screen.stdout,
-        "id, salt and host are new for {} (profile {}); the choice stays {}",
-        place.source,
-        place.profile,
-        Stored::read_at(&path).consent()
+        "id, salt and host are removed for {} (profile {}), and made anew when something is recorded; \
+         the choice stays {kept}",
+        place.source, place.profile,
     )?;
     Ok(Exit::Done)
 }
@@ -229,7 +263,9 @@ Examples:
 
 /// Examples for `disable`.
 pub(crate) const DISABLE_EXAMPLES: &str = "\
-The choice is stored before anything is removed; without --yes, and with nobody to ask, only the \
+Disabling removes the installation id, its salt and the hash of the host; enabled again, it is another \
+installation. It needs no free room on the disk. \
+The choice is stored before any record is removed; without --yes, and with nobody to ask, only the \
 choice is stored and the command fails.
 
 Examples:
@@ -239,8 +275,8 @@ Examples:
 
 /// Examples for `reset`.
 pub(crate) const RESET_EXAMPLES: &str = "\
-The id, the salt of the hashes and the hash of the host are all replaced; the choice stays. Records that \
-are already there keep the old id; `localtel clear` removes them.
+The id, the salt of the hashes and the hash of the host are removed, and made anew when something is recorded; \
+the choice stays. Records that are already there keep the old id; `localtel clear` removes them.
 
 Examples:
   localtel --app myapp reset";

@@ -341,7 +341,7 @@ fn print_storage(out: &mut dyn Write, storage: &Summary) -> io::Result<()> {
 }
 
 /// What a copied home means and what to do.
-pub(crate) const COPIED: &str = "this directory was made on another machine or by another user; `localtel reset` makes a new id";
+pub(crate) const COPIED: &str = "this directory was made on another machine or by another user; `localtel reset` removes its id";
 
 /// Examples for `status`.
 pub(crate) const EXAMPLES: &str = "\

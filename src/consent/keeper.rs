@@ -12,21 +12,22 @@ use super::identity::Installation;
 use super::stored::{Choice, FirstUse, Scope, Stored};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(any(feature = "cli", test))]
 use crate::history::forget;
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory};
-use crate::store::lock::lock;
+use crate::store::lock::{Locked, lock};
 
 /// Stores a choice for the profile of that directory or, in the directory of the default one, for all
-/// profiles, and returns what stood there before. The installation, if there is one, stays. A choice
-/// that stands there already is left alone, also where nothing could be written.
+/// profiles, and returns what stood there before. A choice that stands there already is left alone, also where
+/// nothing could be written. Disabling removes the installation: its id, its salt and the hash of its host.
 ///
 /// A damaged file is replaced, for somebody has now decided; one of a newer version is not.
 ///
 /// # Errors
 ///
-/// Fails if the directory cannot be made or written, or a newer version wrote the file.
+/// Returns an error if the directory cannot be made or written, or a newer version wrote the file. Disabling
+/// needs no free room and no lock where the file exists; an error says then that it can neither be replaced nor
+/// changed.
 pub(crate) fn store_choice_of(
     path: &Path,
     scope: Scope,
@@ -35,25 +36,63 @@ pub(crate) fn store_choice_of(
     now: OffsetDateTime,
 ) -> Result<Stored> {
     let before = Stored::read_of_at(path, scope);
-    if matches!(&before, Stored::Choice(choice) if choice.consent == consent) {
+    if before.stands_as(consent) {
         return Ok(before);
     }
     let directory = open_to_write(path)?;
-    let locked = lock(&directory, Instant::now() + PATIENCE)?;
+    let locked = lock(&directory, Instant::now() + PATIENCE);
     let before = Stored::read_of(&directory, scope);
     if let Stored::Newer { .. } = before {
         return Err(unfit(&directory, scope, &before));
     }
-    let choice = Choice {
-        consent,
+    let mut choice = Choice {
         decided: Some(format_timestamp(now)),
         by: Some(by.to_owned()),
         first_use: before.first_use(),
         installation: before.installation().cloned(),
+        ..Choice::of(consent)
     };
-    write(&directory, scope, &choice)?;
-    drop(locked);
+    match consent {
+        Consent::Enabled | Consent::Undecided => {
+            let _locked = locked?;
+            write(&directory, scope, &choice)?;
+        }
+        Consent::Disabled => {
+            choice.installation = None;
+            choice.first_use = None;
+            withdraw(&directory, scope, &choice, locked)?;
+        }
+    }
     Ok(before)
+}
+
+/// Stores that recording is forbidden, in the first of these ways that works: the file is replaced under the lock,
+/// overwritten where it is, or cut to nothing, which means disabled. The last two need no free room. They are taken
+/// without the lock where a stopped process holds it: whatever is read meanwhile is damaged, which is disabled too.
+fn withdraw(
+    directory: &Directory,
+    scope: Scope,
+    choice: &Choice,
+    locked: Result<Locked>,
+) -> Result<()> {
+    match scope {
+        // It may hold what links one installation with the next; and it takes room, which may be short.
+        Scope::Profile => drop(forget(directory)),
+        Scope::AllProfiles => {}
+    }
+    let replaced = match &locked {
+        Ok(_held) => write(directory, scope, choice),
+        Err(_) => Ok(()),
+    };
+    let failure = match (replaced, locked) {
+        (Ok(()), Ok(_held)) => return Ok(()),
+        (Err(error), _) | (Ok(()), Err(error)) => error,
+    };
+    let name = scope.file().to_string();
+    let overwritten = Stored::to_bytes(choice)
+        .and_then(|bytes| directory.overwrite_whole(&name, &bytes))
+        .or_else(|_| directory.empty(&name));
+    overwritten.map_err(|_| failure)
 }
 
 /// Stores a choice for one profile: see [`store_choice_of`].
@@ -62,34 +101,46 @@ fn store_choice(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) ->
     store_choice_of(path, Scope::Profile, consent, by, now)
 }
 
-/// Makes a new installation id, a new salt and a new hash of the host and forgets the history, so that
-/// nothing recorded from now on can be linked with what was recorded before, and keeps the choice.
+/// Removes the installation id, the salt and the hash of the host, and forgets the history, so that nothing recorded
+/// from now on can be linked with what was recorded before. The choice stays, and is returned. Whoever records next
+/// makes a new installation.
 ///
 /// # Errors
 ///
-/// Fails if the directory cannot be made or written, if the history cannot be removed, or if the file cannot
-/// be understood: then there is no choice that could be kept.
+/// Returns an error if the directory cannot be made or written, if the history cannot be removed, or if the file
+/// cannot be understood: then there is no choice that could be kept.
 #[cfg(any(feature = "cli", test))]
-pub(crate) fn reset(path: &Path) -> Result<Installation> {
+pub(crate) fn reset(path: &Path) -> Result<Consent> {
     let directory = open_to_write(path)?;
     let locked = lock(&directory, Instant::now() + PATIENCE)?;
-    let installation = Installation::make(&directory, clock::now());
     let mut choice = choice_to_keep(&directory)?;
-    choice.installation = Some(installation.clone());
     // First: where the rest fails, the old installation has no history, and not the new one the old one's.
     forget(&directory)?;
-    write(&directory, Scope::Profile, &choice)?;
+    if choice.installation.take().is_some()
+        && let Err(error) = write(&directory, Scope::Profile, &choice)
+    {
+        // What is left is shorter than what is there, so it fits where there is no free room.
+        let name = Scope::Profile.file().to_string();
+        Stored::to_bytes(&choice)
+            .and_then(|bytes| directory.overwrite_whole(&name, &bytes))
+            .map_err(|_| error)?;
+    }
     drop(locked);
-    Ok(installation)
+    Ok(choice.consent)
 }
 
 /// Returns the installation of that directory, and makes it if there is none. Whoever asks first makes
-/// it, under the lock, and all others find that one.
+/// it, under the lock, and all others find that one. `seen` is what was stored when recording was decided on.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be understood or written, or the lock is not free before the deadline.
-pub(crate) fn installation(directory: &Directory, deadline: Instant) -> Result<Installation> {
+/// Returns an error if the file cannot be understood or written, if somebody disabled recording meanwhile, or if
+/// the lock is not free before the deadline.
+pub(crate) fn installation(
+    directory: &Directory,
+    seen: Consent,
+    deadline: Instant,
+) -> Result<Installation> {
     if let Some(installation) = Stored::read(directory).installation() {
         return Ok(installation.clone());
     }
@@ -97,6 +148,10 @@ pub(crate) fn installation(directory: &Directory, deadline: Instant) -> Result<I
     let mut choice = choice_to_keep(directory)?;
     if let Some(installation) = choice.installation {
         return Ok(installation);
+    }
+    if choice.consent == Consent::Disabled && seen != Consent::Disabled {
+        let reason = "it was disabled at this moment".to_owned();
+        return Err(ErrorKind::Off { reason }.into());
     }
     let installation = Installation::make(directory, clock::now());
     choice.installation = Some(installation.clone());
@@ -135,7 +190,8 @@ fn choice_to_keep(directory: &Directory) -> Result<Choice> {
     match Stored::read(directory) {
         Stored::Missing => Ok(Choice::of(Consent::Undecided)),
         Stored::Choice(choice) => Ok(choice),
-        stored @ (Stored::Empty { .. } | Stored::Damaged { .. } | Stored::Newer { .. }) => {
+        Stored::Empty { .. } => Ok(Choice::of(Consent::Disabled)),
+        stored @ (Stored::Damaged { .. } | Stored::Newer { .. }) => {
             Err(unfit(directory, Scope::Profile, &stored))
         }
     }
@@ -201,7 +257,7 @@ mod tests {
 
     fn id_at(path: &Path) -> Installation {
         let directory = Directory::open(path, Access::Write).unwrap();
-        installation(&directory, Instant::now() + PATIENCE).unwrap()
+        installation(&directory, Consent::Undecided, Instant::now() + PATIENCE).unwrap()
     }
 
     #[test]
@@ -243,28 +299,118 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_made_once_and_survives_every_change_of_mind() {
+    fn an_id_is_made_once_and_disabling_removes_it() {
         let home = tempfile::tempdir().unwrap();
         let id = id_at(home.path());
         assert_eq!(choice_at(home.path()).consent, Consent::Undecided);
-        for consent in [Consent::Disabled, Consent::Enabled, Consent::Undecided] {
+        for consent in [Consent::Enabled, Consent::Undecided] {
             store_choice(home.path(), consent, "test", now()).unwrap();
             assert_eq!(id_at(home.path()), id);
             assert_eq!(choice_at(home.path()).consent, consent);
         }
+        store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
+        let text = fs::read_to_string(home.path().join("consent.json")).unwrap();
+        for key in ["installation", "salt", "host", "made"] {
+            assert!(!text.contains(key), "{text}");
+        }
+        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        let after = id_at(home.path());
+        assert_ne!((after.id, after.salt), (id.id, id.salt));
+    }
+
+    /// Withdraws consent while one operation of the disk fails, and the lock is held by somebody or not.
+    fn withdrawn_despite(operation: &'static str, is_locked: bool) -> Stored {
+        use crate::store::faults::Fault;
+        let home = tempfile::tempdir().unwrap();
+        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        id_at(home.path());
+        let directory = Directory::open(home.path(), Access::Write).unwrap();
+        let locked = if is_locked {
+            lock(&directory, Instant::now() + PATIENCE)
+        } else {
+            Err(Error::invalid("lock", "it is held"))
+        };
+        directory.faults.plan(0, Fault::Named(operation, 28));
+        let disabled = Choice::of(Consent::Disabled);
+        withdraw(&directory, Scope::Profile, &disabled, locked).unwrap();
+        Stored::read_at(home.path())
     }
 
     #[test]
-    fn a_reset_renews_id_and_salt_and_keeps_the_choice() {
+    fn consent_is_withdrawn_where_the_file_cannot_be_replaced() {
+        let disabled = Stored::Choice(Choice::of(Consent::Disabled));
+        for (operation, is_locked) in [("replace", true), ("remove", true), ("remove", false)] {
+            assert_eq!(withdrawn_despite(operation, is_locked), disabled);
+        }
+        // What can neither be replaced nor overwritten is cut to nothing.
+        let cut = withdrawn_despite("overwrite", false);
+        assert!(matches!(cut, Stored::Empty { .. }), "{cut:?}");
+        assert_eq!(cut.consent(), Consent::Disabled);
+    }
+
+    #[test]
+    fn a_withdrawal_makes_an_empty_file_where_there_is_none() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = Directory::open(home.path(), Access::Write).unwrap();
+        let disabled = Choice::of(Consent::Disabled);
+        let locked = Err(Error::invalid("lock", "it is held"));
+        withdraw(&directory, Scope::AllProfiles, &disabled, locked).unwrap();
+        let stored = Stored::read_for_all_at(home.path());
+        assert!(matches!(stored, Stored::Empty { .. }), "{stored:?}");
+    }
+
+    #[test]
+    fn disabling_again_removes_an_id_that_was_left() {
+        let home = tempfile::tempdir().unwrap();
+        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        id_at(home.path());
+        let file = home.path().join("consent.json");
+        let left = fs::read_to_string(&file).unwrap();
+        fs::write(&file, left.replace("enabled", "disabled")).unwrap();
+        fs::write(home.path().join("history.json"), r#"{"format":1}"#).unwrap();
+        store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
+        assert_eq!(choice_at(home.path()).installation, None);
+        assert_eq!(names(home.path()), ["consent.json", "lock"]);
+    }
+
+    #[test]
+    fn no_id_is_made_for_who_decided_before_it_was_disabled() {
+        let home = tempfile::tempdir().unwrap();
+        store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
+        let directory = Directory::open(home.path(), Access::Write).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        assert!(installation(&directory, Consent::Enabled, deadline).is_err());
+        assert_eq!(choice_at(home.path()).installation, None);
+        // A flag for one run is stronger than what is stored.
+        assert!(installation(&directory, Consent::Disabled, deadline).is_ok());
+    }
+
+    #[test]
+    fn a_reset_removes_id_and_salt_and_keeps_the_choice() {
         let home = tempfile::tempdir().unwrap();
         store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
         let before = id_at(home.path());
-        let after = reset(home.path()).unwrap();
+        assert_eq!(reset(home.path()).unwrap(), Consent::Enabled);
+        assert_eq!(choice_at(home.path()).installation, None);
+        let after = id_at(home.path());
         assert_ne!(after.id, before.id);
         assert_ne!(after.salt, before.salt);
         assert_ne!(after.host, before.host);
-        assert_eq!(id_at(home.path()), after);
         assert_eq!(choice_at(home.path()).consent, Consent::Enabled);
+        assert_eq!(choice_at(home.path()).by.as_deref(), Some("test"));
+    }
+
+    #[test]
+    fn a_reset_while_disabled_makes_no_id() {
+        let home = tempfile::tempdir().unwrap();
+        store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
+        let before = choice_at(home.path());
+        assert_eq!(reset(home.path()).unwrap(), Consent::Disabled);
+        assert_eq!(choice_at(home.path()), before);
+        fs::write(home.path().join("consent.json"), "").unwrap();
+        assert_eq!(reset(home.path()).unwrap(), Consent::Disabled);
+        let stored = Stored::read_at(home.path());
+        assert!(matches!(stored, Stored::Empty { .. }), "{stored:?}");
     }
 
     #[test]
@@ -302,7 +448,7 @@ mod tests {
         fs::write(&file, "{\"format\":1,\"cons").unwrap();
         assert!(reset(home.path()).is_err());
         let directory = Directory::open(home.path(), Access::Write).unwrap();
-        assert!(installation(&directory, Instant::now() + PATIENCE).is_err());
+        assert!(installation(&directory, Consent::Undecided, Instant::now() + PATIENCE).is_err());
         assert_eq!(fs::read_to_string(&file).unwrap(), "{\"format\":1,\"cons");
         let before = store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
         assert!(matches!(before, Stored::Damaged { .. }));
@@ -335,7 +481,7 @@ mod tests {
         store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
         let directory = Directory::open(home.path(), Access::Write).unwrap();
         directory.faults.plan(0, Fault::Sticky(28));
-        assert!(installation(&directory, Instant::now() + PATIENCE).is_err());
+        assert!(installation(&directory, Consent::Undecided, Instant::now() + PATIENCE).is_err());
         assert_eq!(choice_at(home.path()).consent, Consent::Disabled);
     }
 

@@ -350,6 +350,17 @@ impl Stored {
         Ok(Self::Choice(written.map_err(no_json)?.choice()?))
     }
 
+    /// Returns `true` if that choice is stored already, and nothing that it removes.
+    pub(super) fn stands_as(&self, consent: Consent) -> bool {
+        match self {
+            Self::Choice(choice) => {
+                choice.consent == consent
+                    && (consent != Consent::Disabled || choice.installation.is_none())
+            }
+            Self::Missing | Self::Empty { .. } | Self::Damaged { .. } | Self::Newer { .. } => false,
+        }
+    }
+
     /// Returns the bytes of the file that says so.
     pub(super) fn to_bytes(choice: &Choice) -> io::Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec(&Written::new(choice))?;

@@ -154,8 +154,13 @@ impl Recorder {
         let shared = &self.core().shared;
         let staging = shared.look(shared.lock());
         let refused = shared.refused.load(Ordering::Relaxed);
+        // While nothing may be recorded there is no installation: disabling removes it.
+        let installation = match staging.phase {
+            Phase::Suspended => None,
+            Phase::Open | Phase::Closed | Phase::GivenUp => staging.installation,
+        };
         let recording = RecorderState {
-            is_recording: staging.installation.is_some() && staging.phase != Phase::Suspended,
+            is_recording: installation.is_some(),
             counts: Counts {
                 refused,
                 ..staging.counts
@@ -164,7 +169,7 @@ impl Recorder {
                 .trouble
                 .as_ref()
                 .map(|trouble| trouble.reason.clone()),
-            installation: staging.installation,
+            installation,
         };
         (recording, staging.decision.clone())
     }

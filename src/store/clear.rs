@@ -1,19 +1,21 @@
 //! Clearing: removing segments because a person wants it, while others may be writing.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
+use super::disk::{Access, Directory};
 use super::head::Held;
 use super::latest::Latest;
 use super::limits::Limits;
 use super::segment::SegmentNumber;
-use super::{Removed, Store, list};
-use crate::error::Result;
+use super::{Removed, Store, is_lack_of_room, list, open_error};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Removes the segments below `keep_from`, or all of them if it is absent: then a new head is made first,
-/// so that running writers move on and lose nothing.
+/// so that running writers move on and lose nothing. Where there is no room for a new head, none is made.
 ///
 /// # Errors
 ///
@@ -23,34 +25,84 @@ pub(crate) fn clear(
     keep_from: Option<SegmentNumber>,
     now: OffsetDateTime,
 ) -> Result<Removed> {
+    let opened = Directory::open(path, Access::Write);
+    let directory = opened.map_err(|error| open_error(path, error))?;
+    clear_in(&Arc::new(directory), keep_from, now)
+}
+
+/// The same in a directory that is open.
+pub(super) fn clear_in(
+    directory: &Arc<Directory>,
+    keep_from: Option<SegmentNumber>,
+    now: OffsetDateTime,
+) -> Result<Removed> {
     // Only what is named goes: the limits are the recording application's business.
     let limits = Limits {
         total_bytes_max: u64::MAX,
         age_max: Duration::MAX,
         ..Limits::default()
     };
-    let mut store = Store::new(path, limits);
+    let mut store = Store::new(directory.path(), limits).opened(Some(Arc::clone(directory)));
     let (directory, locked) = store.lock(Instant::now() + CLEAR_LOCK_WAIT)?;
     let held = Held {
         directory: &directory,
         locked: &locked,
     };
-    let mut found = store.find(held)?;
-    let keep_from = if let Some(number) = keep_from {
-        number.min(found.extent.head)
-    } else {
-        let size = store.settle(&directory, found, now)?;
-        if size != Some(0) {
-            // All that could be said of the segment before goes with it.
-            store.rotate(held, found, Latest::Unknown, now)?;
-            found = store.find(held)?;
-        }
-        found.extent.head
+    let removed = match keep_from {
+        Some(number) => clear_below(&mut store, held, number),
+        None => match clear_all(&mut store, held, now) {
+            Err(error) if is_for_want_of_room(&error) => {
+                clear_without_a_head(&mut store, held).map_err(|_| error)
+            }
+            cleared => cleared,
+        },
     };
-    let listed = list(&directory)?;
-    let (_, removed, failure) = store.move_floor(held, found.extent, keep_from, &listed)?;
     drop(locked.unlock());
+    removed
+}
+
+/// Removes what lies below that segment, and never the head.
+fn clear_below(store: &mut Store, held: Held<'_>, number: SegmentNumber) -> Result<Removed> {
+    let found = store.find(held)?;
+    let listed = list(held.directory)?;
+    let keep_from = number.min(found.extent.head);
+    let (_, removed, failure) = store.move_floor(held, found.extent, keep_from, &listed)?;
     failure.map_or(Ok(removed), Err)
+}
+
+/// Makes a new head, unless there is nothing in the one that is there, and removes what lies below it.
+fn clear_all(store: &mut Store, held: Held<'_>, now: OffsetDateTime) -> Result<Removed> {
+    let found = store.find(held)?;
+    if store.settle(held.directory, found, now)? != Some(0) {
+        // All that could be said of the segment before goes with it.
+        store.rotate(held, found, Latest::Unknown, now)?;
+    }
+    let head = store.find(held)?.extent.head;
+    clear_below(store, held, head)
+}
+
+/// Removes everything, the head too, which needs neither a free inode nor a free block. The cache remembers its number,
+/// so that the next writer makes the one after it.
+fn clear_without_a_head(store: &mut Store, held: Held<'_>) -> Result<Removed> {
+    let directory = held.directory;
+    let found = store.find(held)?;
+    let listed = list(directory)?;
+    for segment in &listed {
+        // Whoever has it open keeps it until its next append: what is in it goes now. Where it cannot be cut, it
+        // goes then.
+        if let Ok((file, facts)) = directory.open_append(&segment.number.file_name())
+            && facts.is_ours()
+        {
+            drop(directory.cut(&file, 0));
+        }
+    }
+    let above = found.extent.head.next();
+    let (_, removed, failure) = store.move_floor(held, found.extent, above, &listed)?;
+    failure.map_or(Ok(removed), Err)
+}
+
+fn is_for_want_of_room(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Io { source, .. } if is_lack_of_room(source))
 }
 
 /// How long `clear` waits for the lock: writers hold it for well under a millisecond, so ten seconds mean

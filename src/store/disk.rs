@@ -370,6 +370,36 @@ impl Directory {
         file.sync_all()
     }
 
+    /// Overwrites the file of that name where it is, which needs no free room for what is no longer than what is
+    /// there. A crash may leave a mixture of both.
+    pub(crate) fn overwrite_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let file = self.open_to_change(name)?;
+        self.overwrite(&file, bytes)?;
+        self.cut(&file, bytes.len() as u64)?;
+        self.sync(&file)
+    }
+
+    /// Leaves nothing in the file of that name, and makes it if it is missing.
+    pub(crate) fn empty(&self, name: &str) -> io::Result<()> {
+        let file = match self.open_to_change(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_append(name)?.0,
+            opened => opened?,
+        };
+        self.cut(&file, 0)?;
+        self.sync(&file)
+    }
+
+    /// Opens a file of ours to be changed where it is.
+    fn open_to_change(&self, name: &str) -> io::Result<File> {
+        fault!(self, "open");
+        let file = self.open_at(name, OFlags::WRONLY, Mode::empty())?;
+        if self.facts_of(&file)?.is_ours() {
+            Ok(file)
+        } else {
+            Err(io::Error::other("it is no plain file of this user"))
+        }
+    }
+
     /// Points the symlink of that name at `target`, by a rename, so that it is never missing.
     pub(crate) fn replace_symlink(
         &self,

@@ -83,7 +83,8 @@ impl Store {
                 Found {
                     extent: Extent {
                         head,
-                        floor: floor.min(head),
+                        // One above the head where everything was cleared without room for a new one.
+                        floor: floor.min(head.next()),
                     },
                     next: head.next(),
                     by: FoundBy::Listing,
@@ -110,6 +111,10 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<Option<u64>> {
         let head = found.extent.head;
+        if head < found.extent.floor {
+            // It was declared removed, and whoever did so ended before it was.
+            return Ok(None);
+        }
         let name = head.file_name();
         let facts = match found.by {
             FoundBy::Cache(facts) => Ok(facts),

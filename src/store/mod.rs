@@ -35,6 +35,10 @@
 //! Without the key `consent` nobody has decided. An empty file means disabled, and so does every file that is
 //! there and is not as described: an empty or unknown word, a value of another kind, another case of `consent`.
 //!
+//! Both are replaced by rename, under the lock. Only where that fails and consent is withdrawn, `consent.json` is
+//! overwritten where it is, and if that fails cut to nothing. Disabling and `reset` remove the installation; whoever
+//! records next makes another one.
+//!
 //! # Append
 //!
 //! A batch is whole lines, written by one `write` under the lock. Under it the writer reads head and
@@ -51,6 +55,11 @@
 //! limits, the file is created exclusively, the cache moves, the old one loses its write bit, the symlink
 //! follows. Removal moves the floor first and unlinks after that, lowest number first, so that a crash
 //! leaves a declared removal, never an unexplained hole.
+//!
+//! Clearing everything makes a new head first, so that running writers move on to it. Where there is no room for one,
+//! no free block or no free inode, the head goes with the other segments: they are cut to nothing, the floor moves to
+//! the number above the head, and they are unlinked. The cache still holds the head's number, and the next append
+//! makes the one above it.
 //!
 //! # Power cuts
 //!

@@ -4,15 +4,18 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
+use super::clear::clear_in;
 use super::faults::Fault;
 use super::latest::Latest;
 use super::limits::Limits;
+use super::lock::Extent;
 use super::segment::SegmentNumber;
 use super::{Appended, Store, clear, list};
 use crate::store::disk::{Access, Directory};
@@ -471,6 +474,59 @@ fn numbers_are_not_used_again_after_clear_or_after_the_directory_was_deleted() {
     assert_eq!(segments(&path), [3]);
 }
 
+/// Clears everything while every operation of that name fails for want of room, and a writer holds the head open.
+fn clear_without_room(operation: &'static str) -> (TempDir, PathBuf, Store) {
+    let (root, path) = place();
+    let mut store = Store::new(&path, small());
+    append(&mut store, 0..20, at(0));
+    let directory = Directory::open(&path, Access::Write).unwrap();
+    directory.faults.plan(0, Fault::Named(operation, ENOSPC));
+    clear_in(&Arc::new(directory), None, at(0)).unwrap();
+    (root, path, store)
+}
+
+#[test]
+fn clear_needs_no_room_for_a_new_segment() {
+    let (_root, path, mut store) = clear_without_room("create");
+    assert_eq!(segments(&path), [] as [u64; 0]);
+    append(&mut store, 20..22, at(0));
+    assert_eq!(contents(&path).0, [20, 21]);
+    let first = segments(&path)[0];
+    assert!(first > 1, "{first}");
+    let cached = Extent::peek(&Directory::open(&path, Access::Read).unwrap());
+    assert_eq!(cached.unwrap().floor.get(), first);
+    // A writer that starts now goes on there, and a second clearing finds a head to leave.
+    append(&mut Store::new(&path, small()), 22..23, at(0));
+    assert_eq!(contents(&path).0, [20, 21, 22]);
+    clear(&path, None, at(0)).unwrap();
+    assert_eq!(segments(&path), [first + 1]);
+}
+
+#[test]
+fn a_clearing_that_ends_half_way_leaves_nothing_that_takes_records() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    append(&mut store, 0..2, at(0));
+    // As a clearing without room leaves it that ends after it declared the head removed.
+    std::fs::write(path.join("lock"), "0000000000000001 0000000000000002\n").unwrap();
+    append(&mut store, 2..4, at(0));
+    assert_eq!((segments(&path), contents(&path).0), (vec![2], vec![2, 3]));
+    append(&mut Store::new(&path, small()), 4..5, at(0));
+    assert_eq!(contents(&path).0, [2, 3, 4]);
+}
+
+#[test]
+fn what_is_cleared_without_room_takes_none_although_it_is_open() {
+    let (_root, path) = place();
+    let mut store = Store::new(&path, small());
+    append(&mut store, 0..2, at(0));
+    let open = std::fs::File::open(path.join("events.000001.jsonl")).unwrap();
+    let directory = Directory::open(&path, Access::Write).unwrap();
+    directory.faults.plan(0, Fault::Named("create", ENOSPC));
+    clear_in(&Arc::new(directory), None, at(0)).unwrap();
+    assert_eq!(open.metadata().unwrap().len(), 0);
+}
+
 #[test]
 fn clear_removes_only_what_is_below_the_number_it_is_given() {
     let (_root, path) = place();
@@ -486,7 +542,7 @@ fn clear_removes_only_what_is_below_the_number_it_is_given() {
     let keep_from = SegmentNumber::new(3).unwrap();
     clear(&path, Some(keep_from), at(0)).unwrap();
     assert_eq!(segments(&path), before[2..]);
-    let floor = super::lock::Extent::peek(&Directory::open(&path, Access::Read).unwrap());
+    let floor = Extent::peek(&Directory::open(&path, Access::Read).unwrap());
     assert_eq!(floor.unwrap().floor, keep_from);
 }
 

@@ -257,7 +257,7 @@ fn how_to_remove(facts: &Facts<'_>) -> Vec<String> {
             facts.place.command("clear")
         ),
         format!(
-            "`{}` makes a new random id, which nothing links with the old one.",
+            "`{}` removes the random id; a new one is made when something is recorded.",
             facts.place.command("reset")
         ),
     ]

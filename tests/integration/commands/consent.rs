@@ -209,19 +209,66 @@ fn a_reset_renews_the_salt() {
     home.says(&["record", "x"]);
     let before = home.stored();
     let said = home.says(&["reset"]);
+    let between = home.stored();
+    home.says(&["record", "x"]);
+    let after = home.stored();
+    for key in ["installation", "salt", "host"] {
+        assert!(between[key].is_null(), "{key}");
+        assert!(after[key].is_string() && after[key] != before[key], "{key}");
+    }
+    for key in ["consent", "decided", "by"] {
+        assert_eq!(between[key], before[key], "{key}");
+        assert_eq!(after[key], before[key], "{key}");
+    }
+    assert_eq!(said.lines().next().unwrap(), "uuid: none");
+    assert!(!said.contains(before["installation"].as_str().unwrap()));
+}
+
+#[test]
+fn disabling_removes_what_identifies_and_enabling_makes_it_anew() {
+    let home = Home::enabled();
+    home.says(&["record", "x"]);
+    let before = home.stored();
+    home.says(&["disable"]);
+    for words in [&["status"] as &[&str], &["reset"], &["reset"]] {
+        home.says(words);
+        let stored = home.stored();
+        for key in ["installation", "salt", "host", "made"] {
+            assert!(stored[key].is_null(), "{words:?}: {stored}");
+        }
+        assert_eq!(stored["consent"], "disabled");
+    }
+    home.localtel().args(["record", "x"]).output().unwrap();
+    assert!(home.stored()["installation"].is_null());
+    home.says(&["enable"]);
+    assert!(home.stored()["installation"].is_null());
+    home.says(&["record", "x"]);
     let after = home.stored();
     for key in ["installation", "salt", "host"] {
         assert!(after[key].is_string() && after[key] != before[key], "{key}");
     }
-    for key in ["consent", "decided", "by"] {
-        assert_eq!(after[key], before[key], "{key}");
+}
+
+#[test]
+fn disabling_all_profiles_removes_the_ids_of_those_it_disables() {
+    let home = Home::new();
+    home.says(&["--profile", "work", "enable"]);
+    for profile in ["default", "work", "play"] {
+        let record = ["--profile", profile, "record", "x"];
+        home.says_with(("MYAPP_TELEMETRY", "on"), &record);
     }
-    assert_eq!(
-        said.lines().next().unwrap(),
-        format!("uuid: {}", after["installation"].as_str().unwrap())
-    );
-    assert!(!said.contains(before["installation"].as_str().unwrap()));
-    assert!(!said.contains(after["salt"].as_str().unwrap()));
+    home.says(&["disable", "--all-profiles"]);
+    let rows: serde_json::Value =
+        serde_json::from_str(&home.says(&["profiles", "--json"])).unwrap();
+    let ids: Vec<_> = (0..3)
+        .map(|row| {
+            (
+                rows[row]["profile"].as_str().unwrap(),
+                !rows[row]["uuid"].is_null(),
+            )
+        })
+        .collect();
+    assert_eq!(ids, [("default", false), ("play", false), ("work", true)]);
 }
 
 #[test]
