@@ -66,6 +66,7 @@
 struct Readme;
 
 mod builder;
+mod ending;
 mod telemetry;
 
 mod command;

@@ -12,13 +12,14 @@ use crate::clock;
 use crate::consent::{Consent, Decision, Origin, Scope, Stored, store_choice_of};
 use crate::draft::Draft;
 use crate::encode::{LineLimits, Own};
+use crate::ending::Ending;
 use crate::error::{ErrorKind, Result};
 use crate::layer::{Layer, RecordFilter, RecordLayer};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::{Current, Policy, Secrets};
 use crate::recorder::{Counts, Offer, RecorderState};
 use crate::release::Release;
-use crate::report::{Deployment, Report, Reporter, Reports, Waiting};
+use crate::report::{Deployment, Report, Reporter, Reports};
 use crate::store::limits::Limits;
 
 /// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
@@ -40,8 +41,7 @@ pub struct Telemetry {
     /// What was decided where there is no recorder that would know.
     decision: Option<Decision>,
     reporter: Arc<Reporter>,
-    /// The thread that waits for reports to be due, if there is one.
-    waiting: Option<Waiting>,
+    ending: Arc<Ending>,
 }
 
 /// How telemetry is: whether it records, why, where, and what became of the events so far.
@@ -88,12 +88,13 @@ impl Telemetry {
         let reporter = Arc::new(reporter);
         reporter.note_version();
         let waiting = Reporter::begin(&reporter, reports);
+        let ending = Ending::new(Arc::clone(&outlet), Arc::clone(&reporter), waiting);
         Self {
             outlet,
             path,
             decision,
             reporter,
-            waiting,
+            ending,
         }
     }
 
@@ -344,20 +345,10 @@ impl Telemetry {
 
     /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what
     /// became of all events. Dropping the handle does the same with five seconds.
-    pub fn close(mut self, timeout: Duration) -> Counts {
-        self.end(timeout);
+    pub fn close(self, timeout: Duration) -> Counts {
+        self.ending.end(Instant::now() + timeout);
         let recorder = self.outlet.recorder();
         recorder.map_or_else(Counts::default, |recorder| recorder.state().0.counts)
-    }
-
-    fn end(&mut self, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
-        if let Some(waiting) = self.waiting.take() {
-            waiting.end(deadline);
-        }
-        if let Some(recorder) = self.outlet.recorder() {
-            recorder.close(&self.reporter.ending(deadline), deadline);
-        }
     }
 
     /// Fails where telemetry is off, with the reason, for those who want to know.
@@ -375,7 +366,7 @@ impl Telemetry {
 
 impl Drop for Telemetry {
     fn drop(&mut self) {
-        self.end(FLUSH_WAIT);
+        self.ending.end(Instant::now() + FLUSH_WAIT);
     }
 }
 

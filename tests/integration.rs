@@ -50,6 +50,8 @@ mod reports;
 #[path = "integration/secrets.rs"]
 mod secrets;
 
+#[path = "integration/endings.rs"]
+mod endings;
 #[path = "integration/full_disk.rs"]
 mod full_disk;
 #[path = "integration/host.rs"]

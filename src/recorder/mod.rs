@@ -23,7 +23,7 @@ mod writer;
 use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use tracing_appender::non_blocking::WorkerGuard;
@@ -139,14 +139,36 @@ impl Recorder {
         }
     }
 
+    /// Returns whether this process has a session that can be ended: it has not ended, and its lock is let go
+    /// before the deadline.
+    pub(crate) fn is_open_within(&self, deadline: Instant) -> bool {
+        let latest = self.latest();
+        latest.process == std::process::id()
+            && lock_until(&latest.shared.staging, deadline).is_some_and(|it| it.is_open())
+    }
+
     /// Ends the session: writes what is staged and the counts, with what else is to be said at the end, and
     /// waits for the worker's end.
     pub(crate) fn close(&self, also: &Properties, deadline: Instant) {
-        // A forked child that recorded nothing has nothing to end.
-        let latest = self.latest();
-        if latest.process == std::process::id() {
-            latest.close(also, deadline);
+        if let Some(core) = self.begun_here() {
+            core.close(also, deadline);
+            core.end_worker(deadline);
         }
+    }
+
+    /// Ends the session at the end of the process: writes what is staged and the counts, with what else is to be
+    /// said at the end. The worker ends with the process: how `tracing-appender` ends it is not safe after the
+    /// destructors of a thread's local storage.
+    pub(crate) fn close_with_process(&self, also: &Properties, deadline: Instant) {
+        if let Some(core) = self.begun_here() {
+            core.close(also, deadline);
+        }
+    }
+
+    /// Returns the core of this process, unless it was forked and has recorded nothing: then it has nothing to end.
+    fn begun_here(&self) -> Option<&Core> {
+        let latest = self.latest();
+        (latest.process == std::process::id()).then_some(latest)
     }
 
     /// Returns how it is, after a look at what its owner decided, and that decision.
@@ -446,6 +468,11 @@ impl Core {
             // No caller is left to return a failure to.
             drop(shared.sync_until(ticket, told, deadline));
         }
+    }
+
+    /// Waits for the worker's end.
+    fn end_worker(&self, deadline: Instant) {
+        let shared = &*self.shared;
         // Its own wait is short because the worker only has to notice that it is over.
         drop(
             self.guard
@@ -478,6 +505,19 @@ impl Drop for Core {
     }
 }
 
+/// Takes a lock if it is free before the deadline. It does not wait in the system, which would wait for ever where
+/// this thread holds the lock, or a thread that a forked child has not got.
+pub(crate) fn lock_until<T>(mutex: &Mutex<T>, deadline: Instant) -> Option<MutexGuard<'_, T>> {
+    loop {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+        }
+    }
+}
+
 /// How many bytes end the worker's lingering: at 1 GB/s the default buffer of 8 MiB would be full after
 /// 8 ms, and a timer may be late by as much.
 const URGENT_BYTES: usize = 2 * CHUNK_BYTES;
@@ -487,6 +527,9 @@ const INLINE_WAIT: Duration = Duration::from_millis(20);
 
 /// How long a caller sleeps at a time while it waits for room or for the worker's end.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
+
+/// How often a lock is tried for that may never be let go.
+const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
 /// A session record is added to a batch when it is clear which segment takes it: where the system limits
 /// the size of files, so much of it stays free.

@@ -88,6 +88,14 @@ impl Staging {
         self.frames.bytes() + self.taken_bytes + frame_bytes <= limits.buffer_bytes_max
     }
 
+    /// Returns whether the session has not ended.
+    pub(super) fn is_open(&self) -> bool {
+        match self.phase {
+            Phase::Open | Phase::Suspended => true,
+            Phase::Closed | Phase::GivenUp => false,
+        }
+    }
+
     /// Stages a record of our own; a few hundred bytes that the bound does not count.
     pub(super) fn stage_own(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
         let mut frame = Vec::new();

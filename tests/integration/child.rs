@@ -10,6 +10,7 @@ use localtel::{Builder, Delivery, Durability, Limits, Overflow, Telemetry, WhenU
 use tracing_subscriber::prelude::*;
 
 use crate::composition;
+use crate::endings;
 use crate::host;
 use crate::hostile_values;
 use crate::measured;
@@ -154,7 +155,10 @@ fn entry() {
         "measure nothing" => measured::measure_nothing(),
         #[cfg(feature = "clap")]
         "measure what clap understood" => measured::measure_what_clap_understood(&task),
-        other => panic!("no child does {other:?}"),
+        role => match role.strip_prefix("end ") {
+            Some(how) => endings::end(how, &task),
+            None => panic!("no child does {role:?}"),
+        },
     }
 }
 

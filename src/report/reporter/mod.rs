@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -33,7 +33,7 @@ use crate::outlet::{Outlet, Sink};
 use crate::policy::Treatment;
 use crate::policy::owner::{OwnerFile, OwnerMetadata};
 use crate::record::{OWN_TARGET, Properties};
-use crate::recorder::{Offer, Recorder};
+use crate::recorder::{Offer, Recorder, lock_until};
 use crate::release::Release;
 use crate::store::disk::{Access, Directory};
 use crate::store::volume::{Volume, VolumeLimits};
@@ -501,18 +501,6 @@ pub(crate) fn newer_release(path: &Path, version: &str) -> Option<Release> {
     release.is_newer_than(version).then_some(release)
 }
 
-/// Takes a lock if it is free before the deadline.
-fn lock_until<T>(mutex: &Mutex<T>, deadline: Instant) -> Option<MutexGuard<'_, T>> {
-    loop {
-        match mutex.try_lock() {
-            Ok(guard) => return Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-        }
-    }
-}
-
 /// Returns a time in microseconds after 1970.
 fn micros_of(time: OffsetDateTime) -> i64 {
     i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or(0)
@@ -540,7 +528,6 @@ const RETRY: Duration = Duration::from_mins(1);
 /// How long a lock is waited for, the directory's or one of the process. Others hold them for well under a
 /// millisecond.
 const LOCK_WAIT: Duration = Duration::from_millis(100);
-const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests;
