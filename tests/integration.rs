@@ -47,6 +47,8 @@ mod policy;
 mod policy_changes;
 #[path = "integration/reports.rs"]
 mod reports;
+#[path = "integration/secret_names.rs"]
+mod secret_names;
 #[path = "integration/secrets.rs"]
 mod secrets;
 

@@ -2,7 +2,6 @@
 //! files beside them, and says what to do about each. It repairs nothing, and makes nothing; it takes the lock for a moment, to see
 //! whether it can. Whether what is recorded is complete and unaltered is not asked here.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,8 +12,9 @@ use super::exit::Exit;
 use super::facts::count;
 use super::failure::Failure;
 use super::place::Place;
-use super::sanitize::Sanitized;
+use super::sanitize::{Quoted, Sanitized};
 use super::screen::Screen;
+use super::secret_names::{SecretName, SecretNames, rule_command};
 use super::status::COPIED;
 use crate::consent::{Origin, Stored};
 use crate::environment::Environment;
@@ -42,15 +42,21 @@ pub(crate) fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let findings = examine(place, environment, screen);
+    let mut secret_names = SecretNames::default();
+    let findings = examine(place, environment, &mut secret_names, screen);
     if args.json {
-        let report = BTreeMap::from([("findings", &findings)]);
+        let secret_names = secret_names.report();
+        let report = Report {
+            findings: &findings,
+            secret_names,
+        };
         let text = serde_json::to_string(&report)
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
         writeln!(screen.stdout, "{text}")?;
-    } else if findings.is_empty() {
-        writeln!(screen.stdout, "nothing is wrong")?;
     } else {
+        if findings.is_empty() {
+            writeln!(screen.stdout, "nothing is wrong")?;
+        }
         for Finding { what, next, .. } in &findings {
             let next = place.host.in_own_words(next);
             writeln!(
@@ -60,12 +66,28 @@ pub(crate) fn run(
                 Sanitized(&next)
             )?;
         }
+        if let Some(masked) = secret_names.masked() {
+            let command = place.command("policy property NAME keep");
+            writeln!(
+                screen.stdout,
+                "masked, because the name says that the text is a secret: {masked}; to keep one: {}",
+                Sanitized(&command)
+            )?;
+        }
     }
     Ok(if findings.is_empty() {
         Exit::Done
     } else {
         Exit::Findings
     })
+}
+
+/// What was found, for programs.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    findings: &'a [Finding],
+    /// The names that say that their texts are secrets, and how many of those are recorded in clear.
+    secret_names: Vec<SecretName<'a>>,
 }
 
 /// Something that is wrong, and what to do about it.
@@ -98,6 +120,8 @@ enum Kind {
     Lock,
     /// Lines cannot be read.
     Unreadable,
+    /// Texts are recorded in clear whose name says that they are secrets.
+    Secret,
     /// Segments are missing that nobody removed on purpose.
     Missing,
     /// What is remembered of earlier processes cannot be understood. Recording goes on.
@@ -116,7 +140,12 @@ impl Finding {
     }
 }
 
-fn examine(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Vec<Finding> {
+fn examine(
+    place: &Place,
+    environment: &Environment,
+    secret_names: &mut SecretNames,
+    screen: &Screen<'_>,
+) -> Vec<Finding> {
     let path = place.path();
     let stored = Stored::read_at(&path);
     let directory = match Directory::open(&path, Access::Read) {
@@ -136,10 +165,11 @@ fn examine(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Vec
     }
     findings.extend(about_policy(place, &path));
     findings.extend(about_lock(&directory));
-    findings.extend(about_data(&path).unwrap_or_else(|error| {
+    findings.extend(about_data(&path, secret_names).unwrap_or_else(|error| {
         let step = "look at the directory as its owner";
         vec![Finding::new(Kind::Directory, error.chain(), step)]
     }));
+    findings.extend(about_secrets(place, &path, secret_names));
     findings.extend(about_history(&path));
     findings.extend(about_release(&path));
     findings
@@ -335,8 +365,29 @@ fn about_lock(directory: &Directory) -> Option<Finding> {
     }
 }
 
+/// Looks for texts that are recorded in clear although their name says that they are secrets.
+fn about_secrets(place: &Place, path: &Path, secret_names: &SecretNames) -> Vec<Finding> {
+    let owner = OwnerFile::read_at(path);
+    let in_clear = secret_names.in_clear(place, &owner);
+    let found = in_clear.map(|(name, texts)| {
+        let what = format!(
+            "{}: {} in clear, and the name says that it is a secret",
+            Quoted(name),
+            count(texts.clear, "text")
+        );
+        let mask = rule_command(place, name, "mask");
+        let keep = rule_command(place, name, "keep");
+        let clear = place.command("clear");
+        let next = format!(
+            "`{mask}` masks it from now on and `{clear}` removes what is there; if it is none, `{keep}`"
+        );
+        Finding::new(Kind::Secret, what, next)
+    });
+    found.collect()
+}
+
 /// Reads everything, and sums up what cannot be read.
-fn about_data(path: &Path) -> LibraryResult<Vec<Finding>> {
+fn about_data(path: &Path, secret_names: &mut SecretNames) -> LibraryResult<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut unreadable = 0;
     let mut first = None;
@@ -344,7 +395,10 @@ fn about_data(path: &Path) -> LibraryResult<Vec<Finding>> {
     while let Some(item) = reader.next_item()? {
         let position = match item {
             Item::Line(line) => match line.record() {
-                Ok(_) => continue,
+                Ok(record) => {
+                    secret_names.add(&record);
+                    continue;
+                }
                 Err(_) => line.position(),
             },
             Item::Damage(damage) => match damage.kind {

@@ -24,6 +24,7 @@ mod rules;
 mod run;
 mod sanitize;
 mod screen;
+mod secret_names;
 mod show;
 mod status;
 mod time;

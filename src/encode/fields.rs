@@ -7,9 +7,9 @@ use tracing::field::{Field, Visit};
 
 use super::site::{Key, Site};
 use super::text::{Escaped, push_formatted, push_hex, push_number, push_string};
-use super::treated::{Clean, push_treated, push_treated_again};
+use super::treated::{Clean, Treated, push_treated, push_treated_again};
 use super::{Line, LineLimits, NAME_BYTES_MAX};
-use crate::policy::{MASKED, Treatment};
+use crate::policy::{MASKED, Treatment, Verdict};
 
 /// The values of a span, each name once, rendered anew whenever one is recorded.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl SpanValues {
             let Some(Key::Property(key, named)) = after.keys.get(value.index) else {
                 return None;
             };
-            let wanted = value.kind.treatment(*named, after);
+            let wanted = value.kind.treated(*named, after).treatment;
             if value.treatment >= wanted && value.treatment != Treatment::Pseudonym {
                 return Some(value.clone());
             }
@@ -167,10 +167,15 @@ enum Kind {
 
 impl Kind {
     /// Returns what becomes of a value of this kind, given what its name asks for.
-    fn treatment(self, named: Treatment, site: &Site) -> Treatment {
-        match self {
-            Self::Bare | Self::Quoted => named,
-            Self::Error => named.max(site.policy.error_treatment()),
+    fn treated(self, named: Verdict, site: &Site) -> Treated<'_> {
+        Treated {
+            treatment: match self {
+                Self::Bare => named.bare,
+                Self::Quoted => named.text,
+                Self::Error => named.text.max(site.policy.error_treatment()),
+            },
+            reading: named.reading,
+            policy: &site.policy,
         }
     }
 }
@@ -180,23 +185,22 @@ impl Place for EventFields<'_, '_> {
         if self.is_overridden(field) {
             return;
         }
-        let policy = &self.site.policy;
         match self.site.keys.get(field.index()) {
             Some(Key::Property(key, named)) => {
-                let treatment = kind.treatment(*named, self.site);
+                let treated = kind.treated(*named, self.site);
                 self.line.property(self.site.key(*key), |out, bytes_max| {
-                    push_treated(out, bytes_max, (treatment, policy), write);
+                    push_treated(out, bytes_max, treated, write);
                 });
             }
             // A message is a string, also if the application gave a number.
             Some(Key::Message(named)) => {
-                let treatment = kind.treatment(*named, self.site);
+                let treated = kind.treated(*named, self.site);
                 let before = Some(&mut *self.message);
                 self.line.message(|out, bytes_max| {
                     push_treated_again(
                         out,
                         bytes_max,
-                        (treatment, policy),
+                        treated,
                         before,
                         |out, bytes_max| match kind {
                             Kind::Quoted | Kind::Error => write(out, bytes_max),
@@ -219,14 +223,13 @@ impl Place for SpanFields<'_> {
         let Some(Key::Property(key, named)) = self.site.keys.get(field.index()) else {
             return;
         };
-        let treatment = kind.treatment(*named, self.site);
+        let treated = kind.treated(*named, self.site);
         let mut written = self.site.key(*key).first().to_vec();
-        let treated = (treatment, &*self.site.policy);
         push_treated(&mut written, self.limits.string_bytes_max, treated, write);
         self.values.put(SpanValue {
             index: self.site.first_of_name(field.index()),
             kind,
-            treatment,
+            treatment: treated.treatment,
             written,
         });
     }

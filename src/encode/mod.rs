@@ -22,7 +22,7 @@ pub(crate) use self::fields::SpanValues;
 use self::fields::{EventFields, LastOfName};
 pub(crate) use self::frame::FrameHeader;
 pub(crate) use self::nested::as_recorded;
-use self::nested::with_members_treated;
+use self::nested::{treated_as, with_members_treated};
 pub(crate) use self::site::Site;
 use self::site::{PropertyKey, Repeats};
 pub(crate) use self::stamp::Stamp;
@@ -30,7 +30,7 @@ use self::text::{is_named_again, push_json, push_string};
 pub(crate) use self::text::{is_unsafe_to_show, push_number};
 pub(crate) use self::treated::Clean;
 use self::treated::{push_clean_failure, push_treated, split_failure};
-use crate::policy::{InForce, Treatment};
+use crate::policy::{InForce, Treatment, Verdict};
 use crate::record::{Level, OPENING, OWN_TARGET, Properties, TIMESTAMP_BYTES};
 use crate::store::limits::Limits;
 
@@ -283,27 +283,31 @@ impl Loose<'_> {
             .is_none_or(|policy| policy.admits_event(self.level, target, self.event))
     }
 
-    fn treatment(&self, name: &str) -> Treatment {
+    fn verdict(&self, name: &str) -> Verdict {
         self.policy
-            .map_or(Treatment::Keep, |policy| policy.treatment(name))
+            .map_or(Verdict::KEEP, |policy| policy.verdict(name))
     }
 
-    fn push(&self, name: &str, value: &Value, out: &mut Vec<u8>, bytes_max: usize) {
+    fn push(
+        &self,
+        (name, verdict): (&str, Verdict),
+        value: &Value,
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+    ) {
         let Some(policy) = self.policy else {
             return push_json(out, value, bytes_max, JSON_DEPTH_MAX);
         };
-        match (policy.treatment(name), self.failure(name, value)) {
-            (Treatment::Clean, Some(failure)) => {
-                push_clean_failure(out, bytes_max, policy, failure);
-            }
-            (treatment, _) => {
-                let value = with_members_treated(name, value, bytes_max, policy);
-                let write = |out: &mut Vec<u8>, bytes_max| {
-                    push_json(out, &value, bytes_max, JSON_DEPTH_MAX);
-                };
-                push_treated(out, bytes_max, (treatment, policy), write);
-            }
+        let treated = treated_as(verdict, value, policy);
+        if treated.treatment == Treatment::Clean
+            && let Some(failure) = self.failure(name, value)
+        {
+            return push_clean_failure(out, bytes_max, policy, failure);
         }
+        let value = with_members_treated(name, value, bytes_max, treated);
+        push_treated(out, bytes_max, treated, |out, bytes_max| {
+            push_json(out, &value, bytes_max, JSON_DEPTH_MAX);
+        });
     }
 
     /// Returns kind and message, if a value says why a command failed.
@@ -322,24 +326,25 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
     let target = target_as(loose.own, loose.target);
     push_start(&mut start, loose.level, loose.source, target, loose.event);
     let mut line = Line::start_with(out, limits, (&mut Stamp::new(), micros), &start);
+    let of_message = loose.verdict("message");
     if let Some(message) = loose.message
-        && loose.treatment("message") != Treatment::Drop
+        && !of_message.is_drop()
     {
         let message = Value::from(message);
-        line.message(|out, bytes_max| loose.push("message", &message, out, bytes_max));
+        let named = ("message", of_message);
+        line.message(|out, bytes_max| loose.push(named, &message, out, bytes_max));
     }
     let mut written = Vec::new();
     for (index, (name, value)) in loose.properties.iter().enumerate() {
         let later = loose.properties.iter().skip(index + 1);
-        if is_named_again(name, later.map(|(name, _)| name))
-            || loose.treatment(name) == Treatment::Drop
-        {
+        let verdict = loose.verdict(name);
+        if is_named_again(name, later.map(|(name, _)| name)) || verdict.is_drop() {
             continue;
         }
         written.clear();
         let key = PropertyKey::write(&mut written, name);
         line.property(key, |out, bytes_max| {
-            loose.push(name, value, out, bytes_max);
+            loose.push((name, verdict), value, out, bytes_max);
         });
     }
     line.end_properties();

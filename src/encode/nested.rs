@@ -1,27 +1,41 @@
-//! What is nested in a value, as rules for its own path let it stand: `http.url` is the member `url` of the
-//! property `http`, and an array adds nothing to a path. What becomes of the whole value comes after that,
-//! so nothing in it is treated more mildly.
+//! What is nested in a value, as its own path lets it stand: `http.url` is the member `url` of the property
+//! `http`, and an array adds nothing to a path. A rule may name the path, and the path itself may say that a text
+//! is a secret. What becomes of the whole value comes after that, so nothing in it is treated more mildly.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
 use super::text::push_json;
-use super::treated::push_treated;
+use super::treated::{SECRET, Treated, push_treated};
 use super::{JSON_DEPTH_MAX, LineLimits};
-use crate::policy::{InForce, MASKED, Treatment};
+use crate::policy::{InForce, MASKED, NamePath, Naming, Reading, Treatment, Verdict};
 
-/// Returns a property's value after the rules for what is nested in it. Where there are none, it is the same.
+/// Returns a property's value after what its paths ask for, given what becomes of it as a whole. Where they
+/// ask for nothing, it is the same.
 pub(super) fn with_members_treated<'v>(
     name: &str,
     value: &'v Value,
     bytes_max: usize,
-    policy: &InForce,
+    whole: Treated<'_>,
 ) -> Cow<'v, Value> {
+    let members = Members {
+        bytes_max,
+        policy: whole.policy,
+        whole: whole.treatment,
+    };
+    let naming = NamePath::of(name);
     match value {
-        Value::Object(_) | Value::Array(_) if policy.names_members_of(name) => {
-            let members = Members { bytes_max, policy };
-            Cow::Owned(members.treated(name, value, JSON_DEPTH_MAX))
+        Value::Object(_) | Value::Array(_)
+            if members.policy.names_members_of(name)
+                || members.has_protected(naming, value, JSON_DEPTH_MAX) =>
+        {
+            let here = Here {
+                path: name,
+                is_exact: true,
+                naming,
+            };
+            Cow::Owned(members.treated(here, value, JSON_DEPTH_MAX))
         }
         Value::Object(_)
         | Value::Array(_)
@@ -39,26 +53,38 @@ pub(crate) fn as_recorded(
     limits: LineLimits,
     policy: &InForce,
 ) -> Option<Value> {
-    let treatment = policy.treatment(name);
-    if treatment == Treatment::Drop {
+    let verdict = policy.verdict(name);
+    if verdict.is_drop() {
         return None;
     }
     let bytes_max = limits.string_bytes_max;
-    let value = with_members_treated(name, value, bytes_max, policy);
-    Some(rewritten(&value, treatment, bytes_max, policy))
+    let treated = treated_as(verdict, value, policy);
+    let value = with_members_treated(name, value, bytes_max, treated);
+    Some(rewritten(&value, bytes_max, treated))
+}
+
+/// Returns how a value stands under a verdict on its name.
+pub(super) fn treated_as<'p>(verdict: Verdict, value: &Value, policy: &'p InForce) -> Treated<'p> {
+    Treated {
+        treatment: match value {
+            Value::String(_) => verdict.text,
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => verdict.bare,
+        },
+        reading: verdict.reading,
+        policy,
+    }
 }
 
 /// Treats a value by writing it, as a record does, and reading that.
-fn rewritten(value: &Value, treatment: Treatment, bytes_max: usize, policy: &InForce) -> Value {
+fn rewritten(value: &Value, bytes_max: usize, treated: Treated<'_>) -> Value {
     let mut out = Vec::new();
-    push_treated(
-        &mut out,
-        bytes_max,
-        (treatment, policy),
-        |out, bytes_max| {
-            push_json(out, value, bytes_max, JSON_DEPTH_MAX);
-        },
-    );
+    push_treated(&mut out, bytes_max, treated, |out, bytes_max| {
+        push_json(out, value, bytes_max, JSON_DEPTH_MAX);
+    });
     // What was just written can be read; if not, nobody knows what is in it.
     serde_json::from_slice(&out).unwrap_or_else(|_| Value::from(MASKED))
 }
@@ -67,65 +93,138 @@ fn rewritten(value: &Value, treatment: Treatment, bytes_max: usize, policy: &InF
 struct Members<'a> {
     bytes_max: usize,
     policy: &'a InForce,
+    /// What becomes of the whole value afterwards.
+    whole: Treatment,
+}
+
+/// Where in a value something is.
+#[derive(Clone, Copy)]
+struct Here<'p> {
+    /// Its path as far as a rule may name it; paths are made no longer than rules are, so that long names cost
+    /// nothing.
+    path: &'p str,
+    /// Whether the path is all of it. If not it ends in a dot: no rule is called so.
+    is_exact: bool,
+    /// What all of its path says.
+    naming: NamePath,
 }
 
 impl Members<'_> {
-    /// Returns a value with what the rules leave of its members.
-    fn treated(&self, path: &str, value: &Value, depth_max: usize) -> Value {
+    /// Returns `true` if there is a text in a value whose path asks for more than becomes of the whole.
+    fn has_protected(&self, naming: NamePath, value: &Value, depth_max: usize) -> bool {
+        let Some(depth_left) = depth_max.checked_sub(1) else {
+            return false;
+        };
+        match value {
+            Value::String(_) => self.naming(naming) != Naming::Plain,
+            Value::Array(values) => {
+                let mut values = values.iter();
+                values.any(|value| self.has_protected(naming, value, depth_left))
+            }
+            Value::Object(values) => values
+                .iter()
+                .any(|(name, value)| self.has_protected(naming.member(name), value, depth_left)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    /// Returns what a path says beyond what becomes of the whole value.
+    fn naming(&self, path: NamePath) -> Naming {
+        match path.naming() {
+            Naming::Prose if self.whole >= Treatment::Clean => Naming::Plain,
+            _ if self.whole >= Treatment::Mask => Naming::Plain,
+            naming @ (Naming::Plain | Naming::Prose | Naming::Arguments | Naming::Secret) => naming,
+        }
+    }
+
+    /// Returns a value with what its paths leave of it.
+    fn treated(&self, here: Here<'_>, value: &Value, depth_max: usize) -> Value {
         let Some(depth_left) = depth_max.checked_sub(1) else {
             // So deep nothing is ever written.
             return Value::Null;
         };
-        // Paths are made only where a rule is as long, so that long names cost nothing.
-        if !self.policy.names_members_of(path) {
-            return copied(value, depth_max);
-        }
         match value {
             Value::Array(values) => {
                 let values = values.iter();
-                values
-                    .map(|value| self.treated(path, value, depth_left))
-                    .collect()
+                let values = values.map(|value| self.treated(here, value, depth_left));
+                let value = Value::Array(values.collect());
+                match self.naming(here.naming) {
+                    // The value of a flag is the next element.
+                    Naming::Arguments => self.protected(here, value),
+                    Naming::Plain | Naming::Prose | Naming::Secret => value,
+                }
             }
             Value::Object(values) => {
                 let values = values.iter();
                 let member = |(name, value): (&String, &Value)| {
-                    let value = self.member(path, name, value, depth_left)?;
+                    let value = self.member(here, name, value, depth_left)?;
                     Some((name.clone(), value))
                 };
                 Value::Object(values.filter_map(member).collect())
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+            Value::String(_) => self.protected(here, value.clone()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        }
+    }
+
+    /// Returns what the path of a text, or of a list of arguments, leaves of it.
+    fn protected(&self, here: Here<'_>, value: Value) -> Value {
+        let naming = self.naming(here.naming);
+        let treatment = self.policy.least_of_text(naming, here.path);
+        match treatment {
+            Treatment::Keep => value,
+            Treatment::Mask if value == "" => value,
+            Treatment::Mask if self.whole == Treatment::Clean => Value::from(SECRET),
+            Treatment::Clean | Treatment::Pseudonym | Treatment::Mask | Treatment::Drop => {
+                let treated = Treated {
+                    treatment,
+                    reading: match naming {
+                        Naming::Arguments => Reading::Arguments,
+                        Naming::Plain | Naming::Prose | Naming::Secret => Reading::Prose,
+                    },
+                    policy: self.policy,
+                };
+                rewritten(&value, self.bytes_max, treated)
+            }
         }
     }
 
     /// Returns what is left of the member of that name, if anything.
-    fn member(&self, parent: &str, name: &str, value: &Value, depth_max: usize) -> Option<Value> {
-        let path = format!("{parent}.{name}");
-        match self.policy.member_treatment(parent, &path) {
-            None | Some(Treatment::Keep) => Some(self.treated(&path, value, depth_max)),
-            Some(Treatment::Drop) => None,
-            Some(treatment @ (Treatment::Clean | Treatment::Pseudonym | Treatment::Mask)) => {
-                let value = self.treated(&path, value, depth_max);
-                Some(rewritten(&value, treatment, self.bytes_max, self.policy))
+    fn member(
+        &self,
+        parent: Here<'_>,
+        name: &str,
+        value: &Value,
+        depth_max: usize,
+    ) -> Option<Value> {
+        let naming = parent.naming.member(name);
+        if !parent.is_exact {
+            let here = Here { naming, ..parent };
+            return Some(self.treated(here, value, depth_max));
+        }
+        let is_exact = self.policy.names_members_of(parent.path);
+        let path = format!("{}.{}", parent.path, if is_exact { name } else { "" });
+        let here = Here {
+            path: &path,
+            is_exact,
+            naming,
+        };
+        let treated = || self.treated(here, value, depth_max);
+        let named = (path.as_str(), naming.naming());
+        let verdict = is_exact
+            .then(|| self.policy.member_verdict(parent.path, named))
+            .flatten();
+        let Some(verdict) = verdict else {
+            return Some(treated());
+        };
+        let by_rule = treated_as(verdict, value, self.policy);
+        match by_rule.treatment {
+            Treatment::Keep => Some(treated()),
+            Treatment::Drop => None,
+            Treatment::Clean | Treatment::Pseudonym | Treatment::Mask => {
+                Some(rewritten(&treated(), self.bytes_max, by_rule))
             }
         }
-    }
-}
-
-/// Copies what of a value is ever written, however deep it is.
-fn copied(value: &Value, depth_max: usize) -> Value {
-    let Some(depth_left) = depth_max.checked_sub(1) else {
-        return Value::Null;
-    };
-    match value {
-        Value::Array(values) => values.iter().map(|it| copied(it, depth_left)).collect(),
-        Value::Object(values) => {
-            let values = values.iter();
-            let copy = |(name, it): (&String, &Value)| (name.clone(), copied(it, depth_left));
-            Value::Object(values.map(copy).collect())
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use tracing::field::Field;
 
 use super::text::{is_same_name, push_string};
 use super::{NAME_BYTES_MAX, Own, push_start, target_as};
-use crate::policy::{Admission, Generation, InForce, Treatment};
+use crate::policy::{Admission, Generation, InForce, Verdict};
 use crate::record::Level;
 
 /// What is constant for a call site: everything between the timestamp and the message, the keys, and what
@@ -27,9 +27,9 @@ pub(crate) struct Site {
 #[derive(Debug)]
 pub(super) enum Key {
     /// Lifted out of the properties.
-    Message(Treatment),
+    Message(Verdict),
     /// Among the properties.
-    Property(Place, Treatment),
+    Property(Place, Verdict),
     /// The policy drops it.
     Dropped,
 }
@@ -84,12 +84,9 @@ impl Site {
         let admission = admission(policy.admits_event(level, target, name));
         let names = names_of(metadata);
         let key = |name: &&str| match *name {
-            "message" => match policy.treatment(name) {
-                Treatment::Drop => Key::Dropped,
-                treatment @ (Treatment::Keep
-                | Treatment::Clean
-                | Treatment::Pseudonym
-                | Treatment::Mask) => Key::Message(treatment),
+            "message" => match policy.verdict(name) {
+                verdict if verdict.is_drop() => Key::Dropped,
+                verdict => Key::Message(verdict),
             },
             name => property_key(&mut texts, name, &policy),
         };
@@ -187,13 +184,13 @@ impl Place {
 }
 
 fn property_key(texts: &mut Vec<u8>, name: &str, policy: &InForce) -> Key {
-    let treatment = policy.treatment(name);
-    if treatment == Treatment::Drop {
+    let verdict = policy.verdict(name);
+    if verdict.is_drop() {
         return Key::Dropped;
     }
     let from = texts.len();
     push_key(texts, name);
-    Key::Property(Place::since(from, texts), treatment)
+    Key::Property(Place::since(from, texts), verdict)
 }
 
 fn push_key(out: &mut Vec<u8>, name: &str) {

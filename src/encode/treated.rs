@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::JSON_DEPTH_MAX;
 use super::text::{push_json, push_string};
-use crate::policy::{InForce, MASKED, Treatment};
+use crate::policy::{InForce, MASKED, NamePath, Naming, Reading, Treatment};
 
 /// A value that was written before and held no secret: the message of a call site is often the same one, and
 /// comparing costs less than looking for secrets. Values of one policy only are compared with it.
@@ -33,35 +33,43 @@ impl Clean {
     }
 }
 
+/// How the policy lets a value stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Treated<'p> {
+    pub(super) treatment: Treatment,
+    pub(super) reading: Reading,
+    pub(super) policy: &'p InForce,
+}
+
 /// Writes a value as the policy lets it stand.
 pub(super) fn push_treated(
     out: &mut Vec<u8>,
     bytes_max: usize,
-    (treatment, policy): (Treatment, &InForce),
+    treated: Treated<'_>,
     write: impl FnOnce(&mut Vec<u8>, usize),
 ) {
-    push_treated_again(out, bytes_max, (treatment, policy), None, write);
+    push_treated_again(out, bytes_max, treated, None, write);
 }
 
 /// Does the same at a place where the value is often the one before.
 pub(super) fn push_treated_again(
     out: &mut Vec<u8>,
     bytes_max: usize,
-    (treatment, policy): (Treatment, &InForce),
+    treated: Treated<'_>,
     before: Option<&mut Clean>,
     write: impl FnOnce(&mut Vec<u8>, usize),
 ) {
     let start = out.len();
-    match treatment {
+    match treated.treatment {
         Treatment::Keep => write(out, bytes_max),
         Treatment::Clean => {
             // A secret at the limit must be seen whole, or what is left of it could not be told.
             write(out, bytes_max.saturating_add(SECRET_BYTES));
-            clean(out, start, bytes_max, (policy, before));
+            clean(out, start, bytes_max, (treated, before));
         }
         Treatment::Pseudonym => {
             write(out, bytes_max);
-            pseudonymise(out, start, policy);
+            pseudonymise(out, start, treated.policy);
         }
         Treatment::Mask | Treatment::Drop => push_string(out, MASKED, bytes_max),
     }
@@ -72,7 +80,7 @@ fn clean(
     out: &mut Vec<u8>,
     start: usize,
     bytes_max: usize,
-    (policy, before): (&InForce, Option<&mut Clean>),
+    (treated, before): (Treated<'_>, Option<&mut Clean>),
 ) {
     let written = out.get(start..).unwrap_or_default();
     // Escapes only make a text longer, so one that is this short needs no cut.
@@ -81,7 +89,7 @@ fn clean(
         if before.as_ref().is_some_and(|before| before.is(written)) {
             return;
         }
-        if !policy.may_hold_secret(written) {
+        if !treated.policy.may_hold_secret(written, treated.reading) {
             if let Some(before) = before {
                 before.remember(written);
             }
@@ -93,37 +101,51 @@ fn clean(
     out.truncate(start);
     match value {
         Ok(value) => {
-            let value = cleaned(value, bytes_max, policy);
+            let value = cleaned(value, bytes_max, treated);
             push_json(out, &value, bytes_max, JSON_DEPTH_MAX);
         }
         Err(_) => push_string(out, MASKED, bytes_max),
     }
 }
 
-/// Returns a value with the secrets in its texts masked. Numbers stay, whatever their names say: they are
-/// counts, as those of a report's errors.
-fn cleaned(value: Value, bytes_max: usize, policy: &InForce) -> Value {
+/// Returns a value with the secrets in its texts masked. What their names say was looked at before.
+fn cleaned(value: Value, bytes_max: usize, treated: Treated<'_>) -> Value {
+    let clean = |text: &str| {
+        let policy = treated.policy;
+        policy.clean(text, bytes_max, treated.reading).into_owned()
+    };
     match value {
-        Value::String(text) => Value::String(policy.clean(&text, bytes_max).into_owned()),
-        Value::Array(values) => values
-            .into_iter()
-            .map(|value| cleaned(value, bytes_max, policy))
-            .collect(),
-        Value::Object(values) => values
-            .into_iter()
-            .map(|(name, value)| {
-                // A number is no secret whatever it is called: the counts of codes are numbers, too.
-                let is_text = value.as_str().is_some_and(|text| !text.is_empty());
-                let value = if is_text && policy.is_secret(&name) {
+        Value::String(text) => Value::String(clean(&text)),
+        Value::Array(values) => {
+            let mut is_after_flag = false;
+            let clean_next = |value: Value| {
+                let is_of_flag = std::mem::replace(&mut is_after_flag, is_secret_flag(&value));
+                let is_argument = value.as_str().is_some_and(|text| !text.starts_with('-'));
+                if is_of_flag && is_argument {
                     Value::from(SECRET)
                 } else {
-                    cleaned(value, bytes_max, policy)
-                };
-                (policy.clean(&name, bytes_max).into_owned(), value)
-            })
+                    cleaned(value, bytes_max, treated)
+                }
+            };
+            values.into_iter().map(clean_next).collect()
+        }
+        Value::Object(values) => values
+            .into_iter()
+            .map(|(name, value)| (clean(&name), cleaned(value, bytes_max, treated)))
             .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
+}
+
+/// Returns `true` if an element of a list is a flag whose value is a secret, and stands in the next one:
+/// `["--password", "x"]`.
+fn is_secret_flag(value: &Value) -> bool {
+    value.as_str().is_some_and(|flag| {
+        let is_flag = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        flag.starts_with('-')
+            && flag.bytes().all(is_flag)
+            && NamePath::of(flag).naming() == Naming::Secret
+    })
 }
 
 /// Puts a pseudonym in the place of the value that was written from `start` on. A number and its text are
@@ -145,9 +167,9 @@ pub(super) fn push_clean_failure(
     policy: &InForce,
     (kind, message): (&str, &str),
 ) {
-    let kind = policy.clean(kind, bytes_max);
+    let kind = policy.clean(kind, bytes_max, Reading::Prose);
     let message_bytes_max = bytes_max.saturating_sub(kind.len() + SEPARATOR.len());
-    let message = policy.clean(message, message_bytes_max);
+    let message = policy.clean(message, message_bytes_max, Reading::Prose);
     push_string(out, &format!("{kind}{SEPARATOR}{message}"), bytes_max);
 }
 
@@ -169,8 +191,8 @@ pub(super) fn split_failure(text: &str) -> Option<(&str, &str)> {
 /// What stands between an error's kind and its message.
 const SEPARATOR: &str = ": ";
 
-/// What takes the place of a nested value whose name says that it is a secret.
-const SECRET: &str = "[secret]";
+/// What takes the place of a secret in a value that is recorded without the secrets in it.
+pub(super) const SECRET: &str = "[secret]";
 
 /// How far beyond the limit a text is looked at: 4 KiB is more than any secret but a whole key, whose
 /// beginning gives it away.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, TryLockError};
 
 use super::secrets::Rule as SecretRule;
-use super::{Policy, Secrets, Treatment};
+use super::{InTexts, NamePath, Naming, Policy, Reading, Secrets, Treatment};
 use crate::consent::PseudonymKey;
 use crate::record::Level;
 
@@ -22,6 +22,31 @@ pub(crate) struct InForce {
     had_pseudonyms: bool,
     /// Which of the policies of this process it is; a later one is higher.
     generation: Generation,
+}
+
+/// What becomes of the values of one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// Of numbers and booleans, and of lists and objects as a whole.
+    pub(crate) bare: Treatment,
+    /// Of texts; never milder.
+    pub(crate) text: Treatment,
+    /// How secrets are looked for in them.
+    pub(crate) reading: Reading,
+}
+
+impl Verdict {
+    /// Nothing becomes of them.
+    pub(crate) const KEEP: Self = Self {
+        bare: Treatment::Keep,
+        text: Treatment::Keep,
+        reading: Reading::Prose,
+    };
+
+    /// Returns `true` if neither the name nor any value is recorded.
+    pub(crate) fn is_drop(self) -> bool {
+        self.bare == Treatment::Drop
+    }
 }
 
 /// The number of a policy in force: what was prepared under another one must be prepared again.
@@ -70,10 +95,10 @@ impl InForce {
             .all(|policy| policy.admits_span(level, target))
     }
 
-    /// Returns what becomes of a property, or of a message. Where secrets are to be masked and the name says
-    /// that the value is one, nothing of it is left.
-    pub(crate) fn treatment(&self, name: &str) -> Treatment {
-        self.with_secret_name(name, self.strictest(|policy| policy.treatment(name)))
+    /// Returns what becomes of the values of a property, or of a message.
+    pub(crate) fn verdict(&self, name: &str) -> Verdict {
+        let treatment = self.strictest(|policy| policy.treatment(name));
+        self.by_name(treatment, NamePath::of(name).naming(), name)
     }
 
     /// Tells whether a rule may name what is nested in the property of that name.
@@ -83,28 +108,77 @@ impl InForce {
 
     /// Returns what becomes of the member at a path, which is nested in the value at its parent's; nothing if
     /// no rule names it: then it goes with its parent.
-    pub(crate) fn member_treatment(&self, parent: &str, path: &str) -> Option<Treatment> {
+    pub(crate) fn member_verdict(
+        &self,
+        parent: &str,
+        (path, naming): (&str, Naming),
+    ) -> Option<Verdict> {
         let named = self
             .policies()
             .filter_map(|policy| policy.member_treatment(parent, path));
-        Some(self.with_secret_name(path, named.max()?))
+        Some(self.by_name(named.max()?, naming, path))
     }
 
-    fn with_secret_name(&self, name: &str, treatment: Treatment) -> Treatment {
-        match treatment {
-            Treatment::Clean if self.is_secret(name) => Treatment::Mask,
-            treatment @ (Treatment::Keep
-            | Treatment::Clean
-            | Treatment::Pseudonym
-            | Treatment::Mask
-            | Treatment::Drop) => treatment,
+    /// Returns what becomes of values that are treated so, given what their name says of texts.
+    fn by_name(&self, treatment: Treatment, naming: Naming, name: &str) -> Verdict {
+        let mut verdict = Verdict {
+            bare: treatment,
+            text: treatment,
+            reading: Reading::Prose,
+        };
+        match naming {
+            Naming::Plain | Naming::Prose => {}
+            Naming::Arguments => {
+                verdict.reading = Reading::Arguments;
+                verdict.text = treatment.max(self.least_of_text(naming, name));
+            }
+            Naming::Secret => {
+                let is_clean = treatment == Treatment::Clean;
+                if is_clean && self.is_secret(name) {
+                    verdict.bare = Treatment::Mask;
+                }
+                let least = if is_clean {
+                    Treatment::Mask
+                } else {
+                    self.least_of_text(naming, name)
+                };
+                verdict.text = treatment.max(least);
+            }
+        }
+        verdict
+    }
+
+    /// Returns what becomes at least of a text at a path that is named so.
+    pub(crate) fn least_of_text(&self, naming: Naming, path: &str) -> Treatment {
+        let by_default = match naming {
+            Naming::Plain => return Treatment::Keep,
+            Naming::Prose | Naming::Arguments => self.error_treatment(),
+            Naming::Secret => Treatment::Mask,
+        };
+        let rule = |policy: &Policy| policy.of_naming(naming, path);
+        let is_masked_by_owner =
+            |owner: &Policy| owner.in_texts == InTexts::Masked && rule(owner).is_none();
+        let is_ruled = match naming {
+            // Only `keep_secrets` leaves secrets in them.
+            Naming::Plain | Naming::Prose => false,
+            Naming::Arguments | Naming::Secret => {
+                self.policies().any(|policy| rule(policy).is_some())
+                    && !self.owner.as_ref().is_some_and(is_masked_by_owner)
+            }
+        };
+        if is_ruled {
+            Treatment::Keep
+        } else {
+            by_default
         }
     }
 
-    /// Tells whether a value of that name is a secret, whatever it is.
-    pub(crate) fn is_secret(&self, name: &str) -> bool {
-        // Behind the name of a secret a number is one, too; behind that of a count it is not.
-        let findings = self.secrets.findings(&format!("{name}: {SAMPLE}"));
+    /// Tells whether a number of that name is a secret where secrets are to be masked: behind that of a count it
+    /// is not.
+    fn is_secret(&self, name: &str) -> bool {
+        let findings = self
+            .secrets
+            .findings_in(&format!("{name}: {SAMPLE}"), Reading::Prose);
         findings
             .iter()
             .any(|finding| finding.rule == SecretRule::Assignment && finding.range.end > name.len())
@@ -128,15 +202,20 @@ impl InForce {
     }
 
     /// Quickly tells whether a text, plain or escaped, may hold a secret.
-    pub(crate) fn may_hold_secret(&self, text: &[u8]) -> bool {
-        self.secrets.may_find_in(text)
+    pub(crate) fn may_hold_secret(&self, text: &[u8], reading: Reading) -> bool {
+        self.secrets.may_find_in(text, reading)
     }
 
     /// Masks the secrets in a text of which at most so many bytes are kept. It is cut where that many bytes
     /// of it end, not of what is left of it: masks shorten a text, and behind them would stand the beginning
     /// of a secret of which not enough was seen to know it.
-    pub(crate) fn clean<'t>(&self, text: &'t str, bytes_max: usize) -> Cow<'t, str> {
-        self.secrets.mask_up_to(text, bytes_max)
+    pub(crate) fn clean<'t>(
+        &self,
+        text: &'t str,
+        bytes_max: usize,
+        reading: Reading,
+    ) -> Cow<'t, str> {
+        self.secrets.mask_up_to(text, bytes_max, reading)
     }
 
     /// Returns what takes a value's place: equal for equal values of this installation, and worthless

@@ -1,8 +1,10 @@
 //! The policy: what may be recorded, as a value. An application states one in code and the owner of the
 //! machine narrows it in `policy.toml` (`owner`); what both come to is the policy in force (`in_force`).
-//! Which texts hold a secret is `secrets`'; who applies a verdict to a value is `encode`.
+//! What the name of a property says of its texts is `names`', which texts hold a secret `secrets`'; who
+//! applies a verdict to a value is `encode`.
 
 mod in_force;
+mod names;
 pub(crate) mod owner;
 mod secrets;
 #[cfg(test)]
@@ -11,9 +13,10 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use self::in_force::{Current, Generation, InForce, MASKED, Unlinked};
+pub(crate) use self::in_force::{Current, Generation, InForce, MASKED, Unlinked, Verdict};
+pub(crate) use self::names::{NamePath, Naming};
 pub use self::owner::Include;
-pub(crate) use self::secrets::Secrets;
+pub(crate) use self::secrets::{Reading, Secrets};
 use crate::error::{Error, Result};
 use crate::record::Level;
 
@@ -119,8 +122,17 @@ impl FromStr for Admission {
 /// the longest that fits. A target also stands for the modules below it. Properties of spans count like those of events, and
 /// the message is the property `message`. What is nested in a value is named by its path, such as `http.url`
 /// or `os.kernel`, to which a list adds nothing; it is never treated more mildly than what it is nested in, and
-/// goes with that where no rule names it. Secrets in messages and error texts are masked unless
-/// [`keep_secrets`](Self::keep_secrets) says otherwise.
+/// goes with that where no rule names it.
+///
+/// Three kinds of texts are protected by default:
+///
+/// * Secrets in messages and error texts are masked unless [`keep_secrets`](Self::keep_secrets) says otherwise.
+/// * Texts of properties whose names are those of secrets are masked as a whole: `password`, `access_token`, `apiKey`,
+///   `set-cookie`, `http.request.header.authorization`. Numbers and booleans stay, and so do names that are only
+///   about a secret, such as `token_count` or `password_changed_at`. [`Treatment::Keep`] for that name keeps the
+///   text; a rule for many names does so only if its beginning is the name of a secret, as in `token*`.
+/// * Secrets in the arguments of commands are masked, in `args`, `argv`, `cmd`, `command_line` and the like, unless a rule
+///   keeps that name or `keep_secrets` says so.
 ///
 /// ```
 /// use localtel::{Admission, Level, Policy, Treatment};
@@ -237,8 +249,8 @@ impl Policy {
         self
     }
 
-    /// Leaves secrets in messages and error texts, for applications whose messages are full of addresses
-    /// that nobody minds. An owner can still have them masked.
+    /// Leaves secrets in messages, error texts and arguments, for applications whose messages are full of addresses
+    /// that nobody minds. An owner can still have them masked. Properties named like a secret stay masked.
     pub fn keep_secrets(mut self) -> Self {
         self.in_texts = InTexts::Kept;
         self
@@ -274,6 +286,19 @@ impl Policy {
         self.with_text(name, named.unwrap_or(unnamed))
     }
 
+    /// Returns what the rule says that names a secret, or arguments, of that name or path. A rule for many names
+    /// counts only if its beginning says the same, as in `token*`: `*` and `http.*` name no secret. What is nested goes
+    /// with a rule for what it is nested in.
+    fn of_naming(&self, naming: Naming, path: &str) -> Option<Treatment> {
+        let fits =
+            |pattern: &str, path: &str| is_name_of(pattern, path) || is_beneath(pattern, path);
+        let names = |pattern: &str, path: &str| {
+            let beginning = pattern.strip_suffix('*').unwrap_or(pattern);
+            fits(pattern, path) && (pattern == path || NamePath::of(beginning).mentions(naming))
+        };
+        longest(&self.properties, path, names)
+    }
+
     /// Tells whether a rule begins with the path of what is nested in the property of that name.
     fn names_members_of(&self, name: &str) -> bool {
         let mut names = self.properties.iter().map(|(pattern, _)| pattern);
@@ -289,7 +314,7 @@ impl Policy {
     }
 
     fn with_text(&self, name: &str, treatment: Treatment) -> Treatment {
-        if is_text(name) {
+        if NamePath::of(name).mentions(Naming::Prose) {
             treatment.max(self.error_treatment())
         } else {
             treatment
@@ -394,48 +419,3 @@ fn is_target_of(pattern: &str, target: &str) -> bool {
             .strip_prefix(pattern)
             .is_some_and(|rest| rest.starts_with("::"))
 }
-
-/// Tells whether a property usually holds text that people or libraries wrote, in which anything may be: one
-/// of the words that its name is made of says so, as in `error.message`, `last_error` and `errorDetails`.
-fn is_text(name: &str) -> bool {
-    name.split(['.', '_', '-']).flat_map(words).any(|word| {
-        TEXT_WORDS
-            .iter()
-            .any(|text| word.eq_ignore_ascii_case(text))
-    })
-}
-
-/// Returns the words of a name in camel case. Capitals in a row are one, but for the last before a small
-/// letter: `HTTPError` is two.
-fn words(name: &str) -> impl Iterator<Item = &str> {
-    let byte = |at: usize| name.as_bytes().get(at).copied();
-    let is_upper = move |at: usize| byte(at).is_some_and(|byte| byte.is_ascii_uppercase());
-    let is_lower = move |at: usize| byte(at).is_some_and(|byte| byte.is_ascii_lowercase());
-    let mut start = 0;
-    (1..=name.len()).filter_map(move |end| {
-        let is_next = is_upper(end) && (!is_upper(end - 1) || is_lower(end + 1));
-        (end == name.len() || is_next).then(|| {
-            let word = name.get(start..end).unwrap_or_default();
-            start = end;
-            word
-        })
-    })
-}
-
-/// The words that name messages and texts of errors, by `tracing`'s own habits, by the semantic conventions of
-/// OpenTelemetry (`exception.message`, `error.message`) and by those of other loggers.
-const TEXT_WORDS: [&str; 13] = [
-    "message",
-    "msg",
-    "error",
-    "err",
-    "errors",
-    "exception",
-    "panic",
-    "reason",
-    "cause",
-    "stacktrace",
-    "backtrace",
-    "detail",
-    "details",
-];

@@ -151,7 +151,7 @@ fn a_level_shuts_out_what_is_less_grave() {
 #[test]
 fn secrets_are_masked_in_what_is_named_like_a_text() {
     let policy = Policy::new();
-    for name in TEXT_WORDS {
+    for name in names::TEXT_WORDS {
         assert_eq!(policy.treatment(name), Treatment::Clean, "{name}");
         let dotted = format!("exception.{name}");
         assert_eq!(policy.treatment(&dotted), Treatment::Clean, "{dotted}");
@@ -196,19 +196,59 @@ fn where_secrets_are_to_be_masked_a_value_named_like_one_is_masked_whole() {
         ("db.password", Treatment::Mask),
         ("api_key", Treatment::Mask),
         ("access_token", Treatment::Mask),
+        ("tokens", Treatment::Mask),
         ("path", Treatment::Clean),
         ("message", Treatment::Clean),
-        ("tokens", Treatment::Clean),
         ("auth_method", Treatment::Clean),
     ] {
-        assert_eq!(all.treatment(name), expected, "{name}");
+        assert_eq!(all.verdict(name).text, expected, "{name}");
     }
-    let keeping = in_force(Policy::new(), None);
+    assert_eq!(all.verdict("password").bare, Treatment::Mask);
     assert_eq!(
-        keeping.treatment("password"),
-        Treatment::Keep,
-        "nobody asked for it"
+        all.verdict("tokens").bare,
+        Treatment::Clean,
+        "they are counted"
     );
+}
+
+#[test]
+fn texts_named_like_a_secret_are_masked_unless_a_rule_keeps_that_name() {
+    let keep = |name: &str| Policy::new().property(name, Treatment::Keep);
+    let unruled = in_force(Policy::new(), None);
+    assert_eq!(unruled.verdict("password").bare, Treatment::Keep);
+    for (name, rule, expected) in [
+        ("password", "user", Treatment::Mask),
+        ("password", "password", Treatment::Keep),
+        ("password", "*", Treatment::Mask),
+        ("password", "p*", Treatment::Mask),
+        ("password", "pass*", Treatment::Keep),
+        ("password", "password*", Treatment::Keep),
+        ("http.token", "http.*", Treatment::Mask),
+        ("http.token", "http.tok*", Treatment::Mask),
+        ("http.token", "http.token", Treatment::Keep),
+        ("token_count", "user", Treatment::Keep),
+        ("args", "user", Treatment::Clean),
+        ("args", "args", Treatment::Keep),
+        ("args", "*", Treatment::Clean),
+    ] {
+        for both in [
+            in_force(keep(rule), None),
+            in_force(Policy::new(), Some(keep(rule).keep_secrets())),
+        ] {
+            assert_eq!(both.verdict(name).text, expected, "{name} {rule}");
+        }
+        let owner_masks = in_force(keep(rule), Some(Policy::new()));
+        assert_eq!(
+            owner_masks.verdict(name).text,
+            unruled.verdict(name).text,
+            "{name} {rule}"
+        );
+        let stricter = Policy::new().property(name, Treatment::Drop);
+        assert!(in_force(keep(rule), Some(stricter)).verdict(name).is_drop());
+    }
+    let keeping = in_force(Policy::new().keep_secrets(), None);
+    assert_eq!(keeping.verdict("password").text, Treatment::Mask);
+    assert_eq!(keeping.verdict("args").text, Treatment::Keep);
 }
 
 #[test]
@@ -508,12 +548,12 @@ proptest! {
             if both.admits_span(level, &target) {
                 prop_assert!(policy.admits_span(level, &target));
             }
-            prop_assert!(both.treatment(&property) >= policy.treatment(&property));
+            prop_assert!(both.verdict(&property).bare >= policy.treatment(&property));
             prop_assert!(both.error_treatment() >= policy.error_treatment());
         }
         // And no stricter than the stricter of the two, where the name is that of no secret.
         let stricter = application.treatment(&property).max(of_owner.treatment(&property));
-        prop_assert_eq!(both.treatment(&property), stricter);
+        prop_assert_eq!(both.verdict(&property).bare, stricter);
         prop_assert_eq!(
             both.admits_event(level, &target, name.as_deref()),
             application.admits_event(level, &target, name.as_deref())

@@ -382,7 +382,7 @@ fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_fir
     let mut recorder = Recorder::start(settings(&path, Delivery::Inline));
     let treatment = |recorder: &Recorder| {
         let policy = recorder.root.shared.settings.watch.policy().get().unwrap();
-        policy.treatment("x")
+        policy.verdict("x").text
     };
     let becomes = |recorder: &Recorder, wanted: Treatment| {
         for _ in 0..30 {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::verdict::Part;
+use crate::cli::secret_names::SecretNames;
 use crate::error::Result;
 use crate::reader::{Item, Reader};
 use crate::record::{Level, OWN_TARGET, Properties, Record};
@@ -33,6 +34,8 @@ pub(super) struct Inventory {
     pub(super) last: Option<OffsetDateTime>,
     /// How many items could not be read.
     pub(super) damage: u64,
+    /// The names that say that their texts are secrets.
+    pub(super) secret_names: SecretNames,
     properties: usize,
 }
 
@@ -178,6 +181,11 @@ fn cut(text: &str) -> String {
 }
 
 impl Values {
+    /// Returns `true` if one of them was a text.
+    pub(super) fn has_texts(&self) -> bool {
+        self.kinds.contains(&Kind::String)
+    }
+
     fn first(example: Example, record: u64) -> Self {
         Self {
             records: 1,
@@ -229,6 +237,7 @@ impl Inventory {
     fn add(&mut self, record: Record) {
         let time = record.timestamp;
         self.records += 1;
+        self.secret_names.add(&record);
         self.first = Some(self.first.map_or(time, |first| first.min(time)));
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
         let key = EventKey {

@@ -6,6 +6,7 @@ use super::inventory::{Event, EventKey, Inventory, Kind, Values};
 use super::verdict::{Judge, Part, Subject};
 use super::{Facts, KnownLimits, Openness, Recording};
 use crate::cli::rules::OwnerReport;
+use crate::cli::secret_names::SecretName;
 use crate::consent::Decision;
 use crate::record::format_timestamp;
 
@@ -42,6 +43,8 @@ pub(super) struct Report<'a> {
     events: Vec<EventReport<'a>>,
     /// How many records are of events that are not listed.
     records_of_other_events: u64,
+    /// The names that say that their texts are secrets, and how many of those are recorded in clear.
+    secret_names: Vec<SecretName<'a>>,
 }
 
 /// Who decided.
@@ -156,6 +159,9 @@ impl<'a> Report<'a> {
                 .map(|(key, event)| EventReport::of(key, event, &facts.judge))
                 .collect(),
             records_of_other_events: inventory.map_or(0, |inventory| inventory.records_of_others),
+            secret_names: inventory
+                .map(|inventory| inventory.secret_names.report())
+                .unwrap_or_default(),
         }
     }
 }
@@ -192,16 +198,19 @@ impl Storage {
 
 impl<'a> EventReport<'a> {
     fn of(key: &'a EventKey, event: &'a Event, judge: &Judge) -> Self {
-        let verdict = |part| {
-            let level = event.level;
-            let event = key;
-            judge.verdict(&Subject { event, level, part })
+        let verdict = |part, has_texts| {
+            judge.verdict(&Subject {
+                event: key,
+                level: event.level,
+                part,
+                has_texts,
+            })
         };
         let report = |values: &'a Values, part| ValuesReport {
             records: values.records,
             kinds: values.kinds.iter().copied().collect(),
             example: &values.example.text,
-            verdict: verdict(part).as_str(),
+            verdict: verdict(part, values.has_texts()).as_str(),
         };
         Self {
             event: key.event.as_deref(),

@@ -412,6 +412,7 @@ fn the_report_for_programs_has_keys_that_stay() {
         "profile",
         "recording",
         "records_of_other_events",
+        "secret_names",
         "source",
         "status",
         "storage",

@@ -11,6 +11,7 @@ use crate::cli::facts::{count, size};
 use crate::cli::host::Host;
 use crate::cli::rules::{SECRETS, sentences};
 use crate::cli::sanitize::{Quoted, Sanitized};
+use crate::cli::secret_names::rule_command;
 use crate::consent::{Consent, WhenUndecided, rough};
 use crate::directory::Source;
 use crate::policy::owner::OwnerFile;
@@ -118,7 +119,9 @@ fn what_never_is(facts: &Facts<'_>) -> Vec<String> {
     };
     let sentences = "\
 Nothing leaves this machine: what records and reads it has no code that uses a network.
-Where commands are measured, the names of their flags are noted, never the values given to them.";
+Where commands are measured, the names of their flags are noted, never the values given to them.
+Texts are masked whose names say that they are secrets, such as password, token or api_key, unless
+a rule keeps that name.";
     let lines = asked.lines().chain(sentences.lines());
     let mut said: Vec<String> = lines.map(str::to_owned).collect();
     said.extend(what_the_application_keeps_out(facts));
@@ -309,6 +312,32 @@ fn print_inventory(
     for (key, event) in theirs.into_iter().chain(own) {
         print_event(key, event, &facts.judge, out)?;
     }
+    print_secret_names(facts, inventory, out)
+}
+
+fn print_secret_names(
+    facts: &Facts<'_>,
+    inventory: &Inventory,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for (index, (name, texts)) in inventory.secret_names.iter().enumerate() {
+        if index == 0 {
+            writeln!(out, "\n  Names that say that their texts are secrets")?;
+        }
+        let quoted = Quoted(name);
+        if texts.clear == 0 {
+            writeln!(out, "    {quoted}: {} masked", count(texts.masked, "text"))?;
+        } else {
+            let command = rule_command(facts.place, name, "mask");
+            let clear = count(texts.clear, "text");
+            writeln!(
+                out,
+                "    {quoted}: {clear} in clear, {} masked; `{}` masks all from now on",
+                texts.masked,
+                Sanitized(&command)
+            )?;
+        }
+    }
     Ok(())
 }
 
@@ -328,10 +357,14 @@ fn print_event(
         let about = about_own(key.event.as_deref().unwrap_or_default());
         writeln!(out, "    {about}")?;
     }
-    let row = |part, values| {
-        let level = event.level;
-        let event = key;
-        Row::new(part, values, judge.verdict(&Subject { event, level, part }))
+    let row = |part, values: &Values| {
+        let subject = Subject {
+            event: key,
+            level: event.level,
+            part,
+            has_texts: values.has_texts(),
+        };
+        Row::new(part, values, judge.verdict(&subject))
     };
     let message = event
         .message

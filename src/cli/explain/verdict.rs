@@ -17,6 +17,8 @@ pub(super) struct Subject<'a> {
     pub(super) level: Level,
     /// Which of its values.
     pub(super) part: Part<'a>,
+    /// Whether some of them were texts.
+    pub(super) has_texts: bool,
 }
 
 /// One of the values of a record.
@@ -97,14 +99,19 @@ impl Judge {
         if !policy.admits_event(subject.level, target, event) {
             return Verdict::NotRecorded;
         }
-        Verdict::Treated(policy.treatment(match subject.part {
+        let verdict = policy.verdict(match subject.part {
             Part::Message => "message",
             Part::Property(name)
             | Part::InSpan {
                 span: _,
                 property: name,
             } => name,
-        }))
+        });
+        Verdict::Treated(if subject.has_texts {
+            verdict.text
+        } else {
+            verdict.bare
+        })
     }
 }
 
@@ -113,7 +120,7 @@ impl Judge {
 fn at_the_end(policy: &InForce, part: Part<'_>) -> Treatment {
     let is_reported = policy.admits_event(Level::Info, OWN_TARGET, Some("report"));
     let treatment = match part {
-        Part::Property(name @ ("counters" | "errors")) => policy.treatment(name),
+        Part::Property(name @ ("counters" | "errors")) => policy.verdict(name).bare,
         Part::Property("omitted") => Treatment::Keep,
         Part::Message | Part::Property(_) | Part::InSpan { .. } => return Treatment::Keep,
     };

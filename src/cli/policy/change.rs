@@ -10,7 +10,7 @@ use super::{Kind, taking};
 use crate::cli::failure::Failure;
 use crate::cli::place::Place;
 use crate::error::{Error, ErrorKind, Result as LibraryResult};
-use crate::policy::owner;
+use crate::policy::{NamePath, Naming, owner};
 use crate::store::segment::FileName;
 
 /// A change of the file.
@@ -118,6 +118,11 @@ impl Change {
     /// Says what it does not do, where somebody could expect more of it: an owner only narrows.
     pub(super) fn note(&self) -> Option<&'static str> {
         match self {
+            Self::Rule {
+                table: PROPERTIES,
+                name,
+                wanted: Wanted::Word(word),
+            } if word == "keep" && NamePath::of(name).naming() == Naming::Secret => Some(CLEAR),
             Self::Rule {
                 wanted: Wanted::Word(word),
                 ..
@@ -282,6 +287,9 @@ const NAME_HINT: &str = "a name is exact, or ends in `*` and stands for all that
 /// What `keep` does for a name.
 const KEPT: &str =
     "it is only spared from wider rules of this file; what the application forbids stays forbidden";
+/// What it does for the name of a secret.
+const CLEAR: &str = "its texts are recorded in clear from now on, although the name says that they are secrets, \
+     unless a rule of the application forbids it";
 /// What `keep` does for the whole file.
 const NOT_FORBIDDEN: &str =
     "so this file forbids nothing here; what the application forbids stays forbidden";

@@ -69,8 +69,9 @@ pub(super) fn find(word: Word, text: Text<'_>, at: usize) -> Option<(Rule, Range
         | Word::Signature => None,
     }
     .or_else(|| find_value(text, start))?;
-    let is_count = name.may_count && text.get(range.clone()).iter().all(u8::is_ascii_digit);
-    (!is_count).then_some((rule, range))
+    let value = text.get(range.clone());
+    let is_count = name.may_count && value.iter().all(u8::is_ascii_digit);
+    (!is_count && !word.is_of_code(value)).then_some((rule, range))
 }
 
 /// Tells whether there is a name of a secret, and something like a separator behind it.
@@ -176,6 +177,31 @@ impl Word {
         }
     }
 
+    /// Returns `true` if a value is what programs write of their own things, such as `Token(0)`: a type's name with a
+    /// number, which is an index or a handle; and of tokens also what a parser reads, as `Ident("x")`.
+    fn is_of_code(self, value: &[u8]) -> bool {
+        let value = match value.strip_prefix(b"Some(") {
+            Some(inner) => inner.strip_suffix(b")").unwrap_or(value),
+            None => value,
+        };
+        let Some((name, content)) = type_and_content(value) else {
+            return false;
+        };
+        let is_number = !content.is_empty() && content.iter().all(u8::is_ascii_digit);
+        let is_wrapper = WRAPPERS.iter().any(|wrapper| wrapper.as_bytes() == name);
+        match self {
+            Self::Token => {
+                let is_lexeme = LEXEMES.iter().any(|lexeme| lexeme.as_bytes() == name);
+                is_lexeme || is_number && !is_wrapper
+            }
+            Self::Key | Self::Credential | Self::Auth | Self::Cookie | Self::Signature => {
+                is_number && !is_wrapper
+            }
+            // A number may well be one.
+            Self::Password | Self::Passphrase | Self::Pwd | Self::Secret | Self::Pass => false,
+        }
+    }
+
     /// Returns where the word ends that has its anchor there.
     fn end_at(self, text: Text<'_>, at: usize) -> Option<usize> {
         let has = |lead: usize, word: &str| {
@@ -217,6 +243,9 @@ fn is_in_mark(text: Text<'_>, start: usize) -> bool {
 fn value_start(text: Text<'_>, name: &Name) -> Option<usize> {
     let closed = text.end_within(name.end, CLOSERS_MAX, is_closer);
     let at = text.end_within(closed, BLANKS_MAX, is_blank);
+    if let Some(start) = next_argument(text, name, closed) {
+        return Some(start);
+    }
     let next = text.byte(at + 1);
     let start = match text.byte(at)? {
         b'=' if matches!(next, Some(b'=' | b'>')) => at + 2,
@@ -228,6 +257,23 @@ fn value_start(text: Text<'_>, name: &Name) -> Option<usize> {
         _ => return None,
     };
     Some(text.end_within(start, BLANKS_MAX, is_blank))
+}
+
+/// Returns where the argument after a flag begins, where each stands in quotes: `"--token", "x"`, as `Debug`
+/// writes lists, and `"--token" "x"`, as it writes a command.
+fn next_argument(text: Text<'_>, name: &Name, closed: usize) -> Option<usize> {
+    let is_flag = text.byte(name.start) == Some(b'-') && closed > name.end;
+    let comma = usize::from(text.byte(closed) == Some(b','));
+    let start = text.end_within(closed + comma, BLANKS_MAX, |byte| {
+        is_blank(byte) || byte == b'\n'
+    });
+    let quote = text.end_within(start, CLOSERS_MAX, |byte| byte == b'\\');
+    let is_next = is_flag
+        && start > closed
+        && text.is(closed - 1, is_quote)
+        && text.is(quote, is_quote)
+        && !text.is(quote + 1, |byte| byte == b'-');
+    is_next.then_some(start)
 }
 
 /// Returns what is secret in the value that begins there, and by which rule.
@@ -287,12 +333,50 @@ fn find_plain_value(text: Text<'_>, start: usize) -> Option<Range<usize>> {
         .or_else(|| bracketed(text, start))
         .unwrap_or_else(|| word(text, start));
     let value = text.get(range.clone());
-    let is_nothing = value.is_empty()
-        || is_mark(value)
-        || NOTHING
+    (!is_mark(value) && !is_nothing(value)).then_some(range)
+}
+
+/// Returns `true` if a value says that there is none, or none to be seen: `None`, `<empty>`, `Some("")`,
+/// `Secret([REDACTED])`, `****`.
+fn is_nothing(value: &[u8]) -> bool {
+    let mut inner = value.trim_ascii();
+    for _ in 0..WRAPS_MAX {
+        inner = match (type_and_content(inner), inner) {
+            (Some((_, content)), _) => content,
+            (
+                None,
+                [
+                    b'<' | b'[' | b'(' | b'{' | b'"',
+                    middle @ ..,
+                    b'>' | b']' | b')' | b'}' | b'"',
+                ],
+            ) => middle,
+            // What closes the value may have been taken for what closes the text around it.
+            (None, [b'<' | b'*', rest @ ..] | [rest @ .., b'*']) => rest,
+            (None, _) => break,
+        }
+        .trim_ascii();
+    }
+    let is_one_of = |words: &[&str]| {
+        let mut words = words.iter();
+        words.any(|word| inner.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let is_wrapped = inner.len() < value.len();
+    inner.iter().all(|byte| *byte == b'*')
+        || is_one_of(&NOTHING)
+        || is_wrapped && is_one_of(&UNSEEN)
+}
+
+/// Returns the name of a type and what it holds: of `Token(0)`, `Token` and `0`.
+fn type_and_content(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let open = value.iter().position(|&byte| byte == b'(')?;
+    let (name, rest) = value.split_at_checked(open)?;
+    let content = rest.strip_prefix(b"(")?.strip_suffix(b")")?;
+    let is_type = name.first().is_some_and(u8::is_ascii_uppercase)
+        && name
             .iter()
-            .any(|nothing| value.eq_ignore_ascii_case(nothing.as_bytes()));
-    (!is_nothing).then_some(range)
+            .all(|&byte| is_alphanumeric(byte) || matches!(byte, b':' | b'_' | b'<' | b'>'));
+    is_type.then_some((name, content))
 }
 
 /// Returns what is between quotes, up to the end of the text if they are not closed. Quotes may be
@@ -406,6 +490,33 @@ const fn ends_quoted(byte: u8) -> bool {
 
 /// Values that keep no secret.
 const NOTHING: [&str; 6] = ["true", "false", "null", "none", "nil", "undefined"];
+
+/// What stands in a wrapper where a value is not shown.
+const UNSEEN: [&str; 9] = [
+    "empty", "filtered", "hidden", "masked", "missing", "omitted", "redacted", "removed", "unset",
+];
+
+/// How deep a value that says nothing is wrapped at most; each `*` counts.
+const WRAPS_MAX: usize = 32;
+
+/// Types whose content is a value of any kind.
+const WRAPPERS: [&str; 4] = ["Err", "Ok", "Secret", "Some"];
+
+/// What a parser calls its tokens. Strings are not among them: their content may be anything.
+const LEXEMES: [&str; 12] = [
+    "Char",
+    "Float",
+    "Ident",
+    "Identifier",
+    "Int",
+    "Integer",
+    "Keyword",
+    "Number",
+    "Op",
+    "Operator",
+    "Punct",
+    "Symbol",
+];
 
 /// How far a name goes on at most before and after a word. The longest names of variables that people
 /// use have half of that.

@@ -35,6 +35,15 @@ pub(crate) struct Secrets {
     user: Option<User>,
 }
 
+/// How a text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As what people or libraries wrote.
+    Prose,
+    /// As the arguments of a command, in which `-pX` is a password, too.
+    Arguments,
+}
+
 /// What one rule looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Rule {
@@ -85,7 +94,10 @@ impl Secrets {
 
     /// Tells whether a text may hold a secret, as fast as scanning and without allocating. The text may
     /// be plain, or written as a JSON string. A wrong "yes" is possible, a wrong "no" is not.
-    pub(crate) fn may_find_in(&self, text: &[u8]) -> bool {
+    pub(crate) fn may_find_in(&self, text: &[u8], reading: Reading) -> bool {
+        if reading == Reading::Arguments && flag::may_have_password(text) {
+            return true;
+        }
         let mut from = 0;
         while let Some((at, mut hits)) = self.anchors.next(text, from) {
             if hits.any(|anchor| self.may_be(anchor, text, at)) {
@@ -96,9 +108,20 @@ impl Secrets {
         false
     }
 
-    /// Masks what is found in plain text.
+    /// Masks what is found in plain text that people or libraries wrote.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let findings = self.findings(text);
+        self.mask_up_to(text, text.len(), Reading::Prose)
+    }
+
+    /// Lists what is found in such a text, in order and without overlap.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn findings(&self, text: &str) -> Vec<Finding> {
+        self.findings_in(text, Reading::Prose)
+    }
+
+    fn mask_whole<'t>(&self, text: &'t str, reading: Reading) -> Cow<'t, str> {
+        let findings = self.findings_in(text, reading);
         if findings.is_empty() {
             return Cow::Borrowed(text);
         }
@@ -107,11 +130,16 @@ impl Secrets {
 
     /// Masks what is found in a plain text of which at most so many bytes are kept: a longer one is cut and
     /// ends in `…`, and a secret across the cut is masked whole.
-    pub(crate) fn mask_up_to<'t>(&self, text: &'t str, bytes_max: usize) -> Cow<'t, str> {
+    pub(crate) fn mask_up_to<'t>(
+        &self,
+        text: &'t str,
+        bytes_max: usize,
+        reading: Reading,
+    ) -> Cow<'t, str> {
         if text.len() <= bytes_max {
-            return self.mask(text);
+            return self.mask_whole(text, reading);
         }
-        let (findings, kept) = within(self.findings(text), text, bytes_max);
+        let (findings, kept) = within(self.findings_in(text, reading), text, bytes_max);
         Cow::Owned(apply(&findings, kept) + "…")
     }
 
@@ -119,8 +147,15 @@ impl Secrets {
     ///
     /// What was found is looked at once more in its masked form: a mark ends what before went on, as a
     /// name in a path, and a value may have hidden what its name holds.
-    pub(crate) fn findings(&self, text: &str) -> Vec<Finding> {
-        let mut findings = self.findings_at_once(text);
+    pub(crate) fn findings_in(&self, text: &str, reading: Reading) -> Vec<Finding> {
+        let mut findings = match reading {
+            Reading::Prose => self.findings_at_once(text),
+            Reading::Arguments => {
+                let passwords = flag::passwords(text);
+                let later = self.findings_at_once(&apply(&passwords, text));
+                join(passwords, later)
+            }
+        };
         for _ in 1..ROUNDS_MAX {
             if findings.is_empty() {
                 break;

@@ -25,8 +25,14 @@ fn assert_masked(rule: Rule, table: &[Masked]) {
             "{text:?}: {findings:?}"
         );
         assert_eq!(secrets.mask(masked), *masked, "masked again");
-        assert!(secrets.may_find_in(text.as_bytes()), "{text:?}");
-        assert!(secrets.may_find_in(&json_string(text)), "{text:?}");
+        assert!(
+            secrets.may_find_in(text.as_bytes(), Reading::Prose),
+            "{text:?}"
+        );
+        assert!(
+            secrets.may_find_in(&json_string(text), Reading::Prose),
+            "{text:?}"
+        );
     }
 }
 
@@ -571,7 +577,7 @@ fn the_home_directory_is_masked_at_the_start_of_a_path_only() {
     let windows = Secrets::new(Some("C:\\Users\\Al Ice\\"), Some("Al Ice"));
     let text = r"C:\Users\Al Ice\x and D:\Al Ice\y";
     assert_eq!(windows.mask(text), r"~\x and D:\[user]\y");
-    assert!(windows.may_find_in(&json_string(text)));
+    assert!(windows.may_find_in(&json_string(text), Reading::Prose));
     let trailing = Secrets::new(Some("/srv/me/"), None);
     assert_eq!(trailing.mask("/srv/me/x /srv/meme"), "~/x /srv/meme");
 }
@@ -603,8 +609,8 @@ fn a_name_of_any_script_and_of_two_letters_is_found() {
         let secrets = Secrets::new(None, Some(user));
         let text = format!("/x/{user}");
         assert_eq!(secrets.mask(&text), "/x/[user]", "{user}");
-        assert!(secrets.may_find_in(text.as_bytes()));
-        assert!(secrets.may_find_in(&json_string(&text)));
+        assert!(secrets.may_find_in(text.as_bytes(), Reading::Prose));
+        assert!(secrets.may_find_in(&json_string(&text), Reading::Prose));
     }
 }
 
@@ -642,8 +648,14 @@ fn clean_texts_of_everyday_are_not_even_looked_at() {
         "the token is checked by the author of task-list",
         "error at src/main.rs:12:5 in std::fmt",
     ] {
-        assert!(!secrets.may_find_in(text.as_bytes()), "{text:?}");
-        assert!(!secrets.may_find_in(&json_string(text)), "{text:?}");
+        assert!(
+            !secrets.may_find_in(text.as_bytes(), Reading::Prose),
+            "{text:?}"
+        );
+        assert!(
+            !secrets.may_find_in(&json_string(text), Reading::Prose),
+            "{text:?}"
+        );
     }
 }
 
@@ -658,7 +670,7 @@ fn what_comes_close_to_secrets_over_and_over_takes_linear_time() {
         assert!(took.as_secs() < 5, "{piece:?} took {took:?}");
         assert!(masked.len() <= 2 * text.len());
         let start = Instant::now();
-        secrets.may_find_in(text.as_bytes());
+        secrets.may_find_in(text.as_bytes(), Reading::Prose);
         let took = start.elapsed();
         assert!(
             took.as_secs() < 5,
@@ -925,8 +937,8 @@ proptest! {
     fn a_quick_look_never_misses_what_is_found(text in text_of_pieces()) {
         let secrets = shipped();
         if !secrets.findings(&text).is_empty() {
-            prop_assert!(secrets.may_find_in(text.as_bytes()));
-            prop_assert!(secrets.may_find_in(&json_string(&text)));
+            prop_assert!(secrets.may_find_in(text.as_bytes(), Reading::Prose));
+            prop_assert!(secrets.may_find_in(&json_string(&text), Reading::Prose));
         }
     }
 
@@ -945,6 +957,115 @@ proptest! {
         let text = format!("{before}{beside}{text}{beside}{after}");
         let masked = shipped().mask(&text).into_owned();
         prop_assert!(!masked.contains(&secret), "{text:?} became {masked:?}");
-        prop_assert!(shipped().may_find_in(&json_string(&text)));
+        prop_assert!(shipped().may_find_in(&json_string(&text), Reading::Prose));
+    }
+}
+
+#[test]
+fn what_programs_write_of_their_own_tokens_is_not_a_secret() {
+    assert_left(&[
+        "registered token=Token(0)",
+        "poll: token: Token(42), ready",
+        "token=Some(Token(7))",
+        "Event { token: Token(1), readiness: 3 }",
+        "token=WakeToken(18446744073709551615)",
+        "token: None",
+        "token: Some(None)",
+        "password: Some(\"\")",
+        "password=<empty>",
+        "secret: Secret([REDACTED])",
+        "password=[FILTERED]",
+        "password=****",
+        "api_key=ApiKey(3)",
+        "unexpected token=Ident(\"x\")",
+        "token: Punct(',')",
+        "secret=null, token=true",
+    ]);
+    assert_masked(
+        Rule::Assignment,
+        &[
+            ("token=Token(\"abc\")", "token=[secret]"),
+            ("token=Some(\"abc\")", "token=[secret]"),
+            ("token=Some(123456)", "token=[secret]"),
+            ("token=Token(12ab)", "token=[secret]"),
+            ("password=Password(1234)", "password=[secret]"),
+            ("secret=123", "secret=[secret]"),
+            ("password=<hunter2>", "password=[secret]>"),
+            ("password=hidden", "password=[secret]"),
+            ("token=Str(\"abc\")", "token=[secret]"),
+        ],
+    );
+}
+
+#[test]
+fn the_argument_after_a_flag_is_masked_in_lists_too() {
+    assert_masked(
+        Rule::Assignment,
+        &[
+            (
+                "[\"--password\", \"a b\", \"-x\"]",
+                "[\"--password\", \"[secret]\", \"-x\"]",
+            ),
+            (
+                "\"curl\" \"--token\" \"abc\" \"x\"",
+                "\"curl\" \"--token\" \"[secret]\" \"x\"",
+            ),
+            (
+                "[\n    \"--api-key\",\n    \"abc\",\n]",
+                "[\n    \"--api-key\",\n    \"[secret]\",\n]",
+            ),
+            ("[\"--password=abc\"]", "[\"--password=[secret]\"]"),
+        ],
+    );
+    assert_left(&["[\"--password\", \"--user\"]", "[\"password\", \"user\"]"]);
+}
+
+#[test]
+fn in_arguments_what_sticks_to_the_letter_is_masked() {
+    let secrets = shipped();
+    for (text, expected) in [
+        ("mysql -uroot -phunter2 db", "mysql -uroot -p[secret] db"),
+        (
+            "[\"mysql\", \"-phunter 2\", \"db\"]",
+            "[\"mysql\", \"-p[secret]\", \"db\"]",
+        ),
+        ("\"mysql\" \"-pa\\\"b\" x", "\"mysql\" \"-p[secret]\" x"),
+        ("7z a -p'my pass' x", "7z a -p'[secret]' x"),
+        ("-px", "-p[secret]"),
+        ("-p12345678", "-p[secret]"),
+        ("[mysql, -pabc]", "[mysql, -p[secret]]"),
+        ("-p[secret] --token abc", "-p[secret] --token [secret]"),
+    ] {
+        let masked = secrets.mask_up_to(text, 1000, Reading::Arguments);
+        assert_eq!(masked, expected);
+        assert_eq!(
+            secrets.mask_up_to(&masked, 1000, Reading::Arguments),
+            expected,
+            "again"
+        );
+        assert!(secrets.may_find_in(text.as_bytes(), Reading::Arguments));
+        assert!(secrets.may_find_in(&json_string(text), Reading::Arguments));
+        assert_eq!(
+            secrets.mask("mysql -phunter2"),
+            "mysql -phunter2",
+            "in prose it is not"
+        );
+    }
+    for text in [
+        "build -p localtel",
+        "-p 8080",
+        "-p8080:80",
+        "-p22",
+        "-path . -print0",
+        "-parallel=4",
+        "--p x",
+        "no-proxy",
+        "-p",
+        "x -p",
+        "-p127.0.0.1:80:80/tcp",
+        "cp -pr a b",
+    ] {
+        let kept = secrets.mask_up_to(text, 1000, Reading::Arguments);
+        assert!(!kept.contains("[secret]"), "{kept}");
     }
 }

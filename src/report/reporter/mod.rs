@@ -443,7 +443,7 @@ impl Reporter {
         };
         self.settle(&counted);
         let counted = counted.snapshot;
-        let is_said = |name: &str| match policy.treatment(name) {
+        let is_said = |name: &str| match policy.verdict(name).bare {
             Treatment::Keep | Treatment::Clean => self.outlet.admits_on_behalf(REPORT),
             Treatment::Pseudonym | Treatment::Mask | Treatment::Drop => false,
         };

@@ -1,0 +1,454 @@
+//! What the name of a property says of its texts: that they are secrets, that people or libraries wrote them,
+//! or that they are the arguments of a command. What becomes of them then is for the policy to say.
+//!
+//! A name is read word by word. Words end at everything but letters and digits, and where the case changes:
+//! `api_key`, `x-api-key`, `http.api.key` and `apiKey` are all made of `api` and `key`. A secret's name has a
+//! secret's word anywhere in it, such as `password`, `token` or the pair `api` and `key`. It is not one if its
+//! first or last word says that the value is only about the secret: `token_count`, `max_tokens`,
+//! `secret_name`, `password_changed_at`. Case makes no difference.
+//!
+//! The path of what is nested is read like a name with dots. What is nested in a plural, as in `cookies`, is
+//! a secret whatever its own name is.
+
+/// What a name says of the texts that it stands for, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Naming {
+    /// Nothing.
+    Plain,
+    /// People or libraries wrote them, and anything may be in them.
+    Prose,
+    /// They are arguments of a command.
+    Arguments,
+    /// Each is a secret.
+    Secret,
+}
+
+/// A name, or a path of names, as far as it was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NamePath {
+    /// What its words say, those of secrets left aside.
+    aside: Naming,
+    secret: Secret,
+    before: Before,
+}
+
+/// What a path says of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secret {
+    /// No word of one was read.
+    None,
+    /// The value is only about one.
+    About,
+    /// The value is one, unless the path goes on.
+    AtEnd,
+    /// The value is one.
+    Named,
+    /// The value is one of several, whatever it is called.
+    Among,
+}
+
+/// The word before, where it makes a pair with the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// No such word.
+    Other,
+    /// `api`, `private` and what else makes a `key` a secret.
+    Key,
+    /// `pass`, before `word`, `phrase` and `code`.
+    Pass,
+    /// `command` or `cmd`, before `line`.
+    Command,
+}
+
+/// What one word says of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Plain,
+    /// The name is that of a secret.
+    Secret,
+    /// The name is that of several.
+    Secrets,
+    /// It is, if no word follows.
+    SecretAtEnd,
+    /// It is, if a word is before it and none follows.
+    SecretBehindAnother,
+}
+
+impl NamePath {
+    /// A path of which nothing was read.
+    const EMPTY: Self = Self {
+        aside: Naming::Plain,
+        secret: Secret::None,
+        before: Before::Other,
+    };
+
+    /// Reads a name.
+    pub(crate) fn of(name: &str) -> Self {
+        Self::EMPTY.member(name)
+    }
+
+    /// Reads the name of what is nested in the value at this path.
+    pub(crate) fn member(self, name: &str) -> Self {
+        name.split('.').fold(self, Self::segment)
+    }
+
+    /// Returns what it says.
+    pub(crate) fn naming(self) -> Naming {
+        match self.secret {
+            Secret::AtEnd | Secret::Named | Secret::Among => Naming::Secret,
+            Secret::None | Secret::About => self.aside,
+        }
+    }
+
+    /// Returns whether a word of a secret, of arguments or of prose is in it, whatever stands around that.
+    pub(crate) fn mentions(self, naming: Naming) -> bool {
+        match naming {
+            Naming::Secret => self.secret != Secret::None,
+            Naming::Plain | Naming::Prose | Naming::Arguments => self.aside == naming,
+        }
+    }
+
+    fn segment(mut self, segment: &str) -> Self {
+        let mut own = Secret::None;
+        let mut is_about = false;
+        let mut words = segment
+            .split(|letter: char| letter.is_ascii() && !letter.is_ascii_alphanumeric())
+            .flat_map(humps)
+            .peekable();
+        let mut is_first = true;
+        while let Some(word) = words.next() {
+            let is_last = words.peek().is_none();
+            let is_listed = |list: &[&str]| list.iter().any(|own| own.eq_ignore_ascii_case(word));
+            is_about |= is_last && is_listed(&ABOUT_AT_END)
+                || is_first && !is_last && is_listed(&ABOUT_AT_START);
+            own = match self.word(word) {
+                Word::Secrets => Secret::Among,
+                Word::Secret if own == Secret::None => Secret::Named,
+                Word::SecretAtEnd if is_last && own == Secret::None => Secret::AtEnd,
+                Word::SecretBehindAnother if is_last && !is_first && own == Secret::None => {
+                    Secret::AtEnd
+                }
+                Word::Plain | Word::Secret | Word::SecretAtEnd | Word::SecretBehindAnother => own,
+            };
+            is_first = false;
+        }
+        self.secret = match (self.secret, own) {
+            (Secret::Among, _) => Secret::Among,
+            (Secret::None | Secret::AtEnd, Secret::None) => Secret::None,
+            (Secret::About, Secret::None) => Secret::About,
+            _ if is_about => Secret::About,
+            (_, Secret::None) => Secret::Named,
+            (_, own) => own,
+        };
+        self
+    }
+
+    /// Reads a word.
+    fn word(&mut self, word: &str) -> Word {
+        let before = std::mem::replace(&mut self.before, Before::Other);
+        let stem = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        let singular = stem.strip_suffix(['s', 'S']).unwrap_or(stem);
+        let is_one_of = |word: &str, list: &[&str]| {
+            let mut list = list.iter();
+            list.any(|own| own.eq_ignore_ascii_case(word))
+        };
+        if is_one_of(word, &TEXT_WORDS) {
+            self.aside = self.aside.max(Naming::Prose);
+        }
+        if is_one_of(stem, &ARGUMENT_WORDS) {
+            self.aside = Naming::Arguments;
+            self.before = Before::Command;
+        }
+        if before == Before::Command && is_one_of(stem, &["line"]) {
+            self.aside = Naming::Arguments;
+        }
+        if is_one_of(stem, &KEY_WORDS) {
+            self.before = Before::Key;
+        }
+        if is_one_of(stem, &["pass"]) {
+            self.before = Before::Pass;
+            return Word::SecretAtEnd;
+        }
+        let is_secret = match before {
+            Before::Key => is_one_of(singular, &["key"]),
+            Before::Pass => is_one_of(singular, &["word", "phrase", "code"]),
+            Before::Other | Before::Command => false,
+        } || is_one_of(singular, &SECRET_WORDS)
+            || SECRET_ENDS.iter().any(|end| ends_with(singular, end));
+        match is_secret {
+            true if singular.len() < stem.len() => Word::Secrets,
+            true => Word::Secret,
+            false if is_one_of(stem, &["auth"]) => Word::SecretAtEnd,
+            false if is_one_of(stem, &["pwd"]) => Word::SecretBehindAnother,
+            false => Word::Plain,
+        }
+    }
+}
+
+/// Returns `true` if a word ends so, in letters of any case.
+fn ends_with(word: &str, end: &str) -> bool {
+    let from = word.len().checked_sub(end.len());
+    from.and_then(|from| word.as_bytes().get(from..))
+        .is_some_and(|own| own.eq_ignore_ascii_case(end.as_bytes()))
+}
+
+/// Returns the words of a name in camel case. Capitals in a row are one, but for the last before a small
+/// letter: `HTTPError` is two.
+fn humps(name: &str) -> impl Iterator<Item = &str> {
+    let byte = |at: usize| name.as_bytes().get(at).copied();
+    let is_upper = move |at: usize| byte(at).is_some_and(|byte| byte.is_ascii_uppercase());
+    let is_lower = move |at: usize| byte(at).is_some_and(|byte| byte.is_ascii_lowercase());
+    let mut start = 0;
+    (1..=name.len()).filter_map(move |end| {
+        let is_next = is_upper(end) && (!is_upper(end - 1) || is_lower(end + 1));
+        (end == name.len() || is_next).then(|| {
+            let word = name.get(start..end).unwrap_or_default();
+            start = end;
+            word
+        })
+    })
+}
+
+/// The words that name messages and texts of errors, by `tracing`'s own habits, by the semantic conventions of
+/// OpenTelemetry (`exception.message`, `error.message`) and by those of other loggers.
+pub(super) const TEXT_WORDS: [&str; 13] = [
+    "message",
+    "msg",
+    "error",
+    "err",
+    "errors",
+    "exception",
+    "panic",
+    "reason",
+    "cause",
+    "stacktrace",
+    "backtrace",
+    "detail",
+    "details",
+];
+
+/// The words that name arguments, as in `process.command_args`. `line` after `command` or `cmd` is one, too.
+const ARGUMENT_WORDS: [&str; 9] = [
+    "args",
+    "arg",
+    "argv",
+    "argument",
+    "arguments",
+    "cmd",
+    "cmdline",
+    "command",
+    "commandline",
+];
+
+/// What a secret's word ends in: people also write `clientsecret` and `authtoken`.
+const SECRET_ENDS: [&str; 14] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "secret",
+    "token",
+    "authorization",
+    "cookie",
+    "credential",
+    "apikey",
+    "accesskey",
+    "accountkey",
+    "privatekey",
+    "secretkey",
+];
+
+/// Secrets' words that are short enough to be the end of others.
+const SECRET_WORDS: [&str; 3] = ["bearer", "cred", "jwt"];
+
+/// What makes a `key` behind it a secret. A `key` alone is rather that of a map.
+const KEY_WORDS: [&str; 7] = [
+    "api",
+    "access",
+    "account",
+    "encryption",
+    "master",
+    "private",
+    "signing",
+];
+
+/// The last words of names whose values are only about a secret.
+const ABOUT_AT_END: [&str; 62] = [
+    "age",
+    "alg",
+    "algorithm",
+    "at",
+    "budget",
+    "bytes",
+    "changed",
+    "chars",
+    "consent",
+    "count",
+    "counts",
+    "date",
+    "dir",
+    "enabled",
+    "endpoint",
+    "err",
+    "error",
+    "expiration",
+    "expired",
+    "expires",
+    "expiry",
+    "file",
+    "host",
+    "index",
+    "issuer",
+    "kind",
+    "len",
+    "length",
+    "lifetime",
+    "limit",
+    "limits",
+    "max",
+    "method",
+    "min",
+    "missing",
+    "ms",
+    "name",
+    "names",
+    "path",
+    "policy",
+    "present",
+    "provider",
+    "reason",
+    "remaining",
+    "required",
+    "scheme",
+    "scope",
+    "scopes",
+    "seconds",
+    "size",
+    "source",
+    "state",
+    "status",
+    "strength",
+    "time",
+    "timestamp",
+    "total",
+    "ttl",
+    "type",
+    "uri",
+    "url",
+    "used",
+];
+
+/// Their first words.
+const ABOUT_AT_START: [&str; 13] = [
+    "count",
+    "had",
+    "has",
+    "is",
+    "max",
+    "min",
+    "n",
+    "needs",
+    "num",
+    "number",
+    "remaining",
+    "requires",
+    "total",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naming(name: &str) -> Naming {
+        NamePath::of(name).naming()
+    }
+
+    #[test]
+    fn the_names_of_secrets_are_known_however_they_are_written() {
+        let names = "\
+            password Password PASSWORD db_password dbPassword user.password passwd mysql-passwd \
+            passwords password2 new_password_2 pass_word passphrase secret secrets client_secret \
+            clientSecret client-secret clientsecret secret_key SECRET_KEY_BASE token tokens \
+            access_token accessToken x-auth-token authtoken csrfToken APIToken HTTPSToken \
+            token_value id_token authorization Authorization http.request.header.authorization \
+            proxy-authorization cookie cookies set-cookie setCookie Set-Cookie http.cookie api_key \
+            api-key api.key apiKey APIKey apikey x-api-key API_KEYS x_apikey private_key privateKey \
+            access_key accessKeyId AWS_SECRET_ACCESS_KEY account_key signing_key credential \
+            credentials creds aws.credentials jwt bearer db_pass pass auth basic_auth db_pwd \
+            headers[authorization] --password token.value password_hash r#token tokenField.token \
+            login.auth auth.token";
+        for name in names.split(' ').chain(["api key"]) {
+            assert_eq!(naming(name), Naming::Secret, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_about_secrets_and_names_of_other_things_are_not_secrets() {
+        let names = "\
+            . _ author authors authority authenticated auth_method auth.kind auth.user authorized \
+            secretary secretariat tokenizer tokenize tokenized cookiecutter passwordless passed \
+            passenger compass bypass pass_name pwd env.PWD key keys public_key primary_key \
+            cache_key key_id keyboard monkey api apis access account private token_count \
+            tokens_used tokensUsed max_tokens total_tokens num_tokens n_tokens maxTokens \
+            secret_name secretName password_changed_at password_length has_password isTokenValid \
+            cookie_consent token_type token.type token_url token_expires_at password_file \
+            session_id id command_id user ä tokené";
+        for name in names.split(' ').chain([""]) {
+            assert_ne!(naming(name), Naming::Secret, "{name}");
+        }
+    }
+
+    #[test]
+    fn texts_and_arguments_are_known_by_a_word() {
+        for (name, expected) in [
+            ("message", Naming::Prose),
+            ("token_error", Naming::Prose),
+            ("error.token", Naming::Secret),
+            ("args", Naming::Arguments),
+            ("argv", Naming::Arguments),
+            ("process.command_args", Naming::Arguments),
+            ("command_line", Naming::Arguments),
+            ("commandLine", Naming::Arguments),
+            ("command", Naming::Arguments),
+            ("cmd", Naming::Arguments),
+            ("argument_error", Naming::Arguments),
+            ("commander", Naming::Plain),
+            ("commands", Naming::Plain),
+            ("line", Naming::Plain),
+            ("cargo", Naming::Plain),
+            ("target", Naming::Plain),
+        ] {
+            assert_eq!(naming(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_read_like_a_name_with_dots() {
+        let path = |parts: &[&str]| {
+            let read = parts
+                .iter()
+                .fold(NamePath::EMPTY, |path, part| path.member(part));
+            read.naming()
+        };
+        for parts in [
+            &["login", "password"][..],
+            &["token", "value"],
+            &["api", "key"],
+            &["cookies", "name"],
+            &["credentials", "user", "type"],
+            &["token", "type", "token"],
+            &["a.token", "b"],
+        ] {
+            assert_eq!(path(parts), Naming::Secret, "{parts:?}");
+        }
+        for parts in [
+            &["login", "user"][..],
+            &["token", "type"],
+            &["secret_name", "value"],
+            &["max_tokens", "of", "all"],
+            &["tokens_used", "today"],
+        ] {
+            assert_ne!(path(parts), Naming::Secret, "{parts:?}");
+        }
+    }
+}
