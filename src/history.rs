@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::format_timestamp;
-use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::disk::{Access, Directory, OpenError, ReadError};
 use crate::store::lock::lock;
 use crate::store::segment::FileName;
 
@@ -112,20 +112,13 @@ impl Kept {
 
     fn read(directory: &Directory) -> Self {
         let name = FileName::History.to_string();
-        let bytes = directory.facts(&name).and_then(|facts| {
-            if facts.is_regular {
-                directory.read_small(&name, BYTES_MAX)
-            } else {
-                Err(io::Error::other("it is no plain file"))
-            }
-        });
-        match bytes {
+        match directory.read_small(&name, BYTES_MAX) {
             Ok(bytes) => Self::parse(&bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Self::Damaged {
-                reason: format!("{name} is damaged: it is {error}"),
+            Err(ReadError::Missing) => Self::Missing,
+            Err(error @ ReadError::TooLarge) => Self::Damaged {
+                reason: format!("{name} is damaged: {error}"),
             },
-            Err(error) => Self::Unreadable {
+            Err(error @ (ReadError::NotRegular | ReadError::Io(_))) => Self::Unreadable {
                 reason: format!("{name} cannot be read: {error}"),
             },
         }

@@ -4,7 +4,6 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::io;
 use std::path::Path;
 
 use semver::{BuildMetadata, Version};
@@ -13,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::encode::is_unsafe_to_show;
-use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::disk::{Access, Directory, OpenError, ReadError};
 use crate::store::segment::FileName;
 
 /// A release of the application, as the owner of the machine announced it in `release.json` in the telemetry
@@ -122,20 +121,13 @@ impl Release {
 
 fn read(directory: &Directory) -> Result<Option<Release>, String> {
     let name = FileName::Release.to_string();
-    let bytes = directory.facts(&name).and_then(|facts| {
-        if facts.is_regular {
-            directory.read_small(&name, BYTES_MAX)
-        } else {
-            Err(io::Error::other("it is no plain file"))
-        }
-    });
-    match bytes {
+    match directory.read_small(&name, BYTES_MAX) {
         Ok(bytes) => Release::parse(&bytes).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-            Err(format!("it is larger than {} KiB", BYTES_MAX / 1024))
+        Err(ReadError::Missing) => Ok(None),
+        Err(ReadError::TooLarge) => Err(format!("it is larger than {} KiB", BYTES_MAX / 1024)),
+        Err(error @ (ReadError::NotRegular | ReadError::Io(_))) => {
+            Err(format!("it cannot be read: {error}"))
         }
-        Err(error) => Err(format!("it cannot be read: {error}")),
     }
 }
 
@@ -377,7 +369,7 @@ mod tests {
         let place = home.path().join("release.json");
         let target = home.path().join("target");
         fs::write(&target, "{\"version\":\"9.9.9\"}").unwrap();
-        let said = "release.json: it cannot be read: it is no plain file";
+        let said = "release.json: it cannot be read: it is not a regular file; a symbolic link is not followed";
         let is_refused =
             || assert_eq!(Release::read_at(home.path()).unwrap_err().to_string(), said);
         std::os::unix::fs::symlink(&target, &place).unwrap();

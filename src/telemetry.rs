@@ -52,7 +52,9 @@ pub struct Status {
     pub is_recording: bool,
     /// Why they are not, if they are not.
     pub off_because: Option<String>,
-    /// Why the last write failed, if it did. Events wait in memory then, as long as there is room.
+    /// Why the last write failed, or the last attempt to read what the owner decided, if one did. After a failed
+    /// write events wait in memory, as long as there is room. Where the decision cannot be read, the last one
+    /// stands for some five seconds; after that events are refused until it can be read.
     pub trouble: Option<String>,
     /// Where they are recorded, or would be.
     pub directory: Option<PathBuf>,
@@ -254,6 +256,9 @@ impl Telemetry {
     /// sync covered is in the file but may not survive a power cut, and no later sync can change that; what is
     /// recorded later goes to a new segment, and a call that covers only that returns `Ok` once a call has
     /// returned the failure.
+    ///
+    /// Returns [`ErrorKind::Off`](crate::ErrorKind::Off) while events are refused because what the owner decided cannot
+    /// be read any more, as in a process that has run out of file descriptors.
     pub fn flush_within(&self, timeout: Duration) -> Result<()> {
         match self.outlet.recorder() {
             Some(recorder) => recorder.flush(Instant::now() + timeout),

@@ -216,6 +216,7 @@ fn change(before: &Stored, wanted: Consent) -> String {
         | Stored::Choice(_)
         | Stored::Empty { .. }
         | Stored::Damaged { .. }
+        | Stored::Unreadable { .. }
         | Stored::Newer { .. } => "saved".to_owned(),
     }
 }

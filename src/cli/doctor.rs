@@ -279,6 +279,7 @@ fn about_consent(
 fn step_for(stored: &Stored, enable: &str, disable: &str) -> String {
     match stored {
         Stored::Newer { .. } => "install the localtel that wrote it".to_owned(),
+        Stored::Unreadable { .. } => "let its owner read it".to_owned(),
         Stored::Missing | Stored::Choice(_) | Stored::Empty { .. } | Stored::Damaged { .. } => {
             format!("decide anew: `localtel {enable}` or `localtel {disable}`")
         }

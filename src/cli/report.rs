@@ -83,7 +83,7 @@ fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Repor
     let policy = in_force(own, &owner, installation, environment);
     let recording = match owner.problem() {
         Some(problem) => Recording::Off {
-            because: format!("policy.toml cannot be understood: {problem}"),
+            because: problem.to_owned(),
         },
         None if decision.is_recording => Recording::On.under(&policy),
         None => Recording::Off {
@@ -97,7 +97,8 @@ fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Repor
         source: place.source.as_str(),
         version: version.as_deref(),
         deployment: &told,
-        owner_metadata: &owner.into_metadata(),
+        // Where it is not known nothing is recorded, as the report says.
+        owner_metadata: &owner.into_metadata().unwrap_or_default(),
         machine: &Machine::look(environment),
         volumes: &told.volumes(VolumeLimits::default()),
         counters: serde_json::Value::Null,

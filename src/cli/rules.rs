@@ -37,7 +37,7 @@ impl OwnerReport {
             OwnerFile::Missing => OwnerState::Missing,
             OwnerFile::Owner(owner) if owner.narrows() => OwnerState::Narrows,
             OwnerFile::Owner(_) => OwnerState::Open,
-            OwnerFile::Damaged { .. } => OwnerState::Damaged,
+            OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => OwnerState::Damaged,
         };
         let problem = file.problem().map(str::to_owned);
         Self { owner, problem }

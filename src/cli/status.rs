@@ -185,6 +185,7 @@ impl Kept {
             Stored::Missing
             | Stored::Empty { .. }
             | Stored::Damaged { .. }
+            | Stored::Unreadable { .. }
             | Stored::Newer { .. } => None,
         }
     }

@@ -607,7 +607,7 @@ fn a_policy_that_narrows_or_cannot_be_understood_is_told_by_status_and_doctor() 
     );
     let (_, _, err) = home.run("--app myapp record x");
     assert!(
-        err.contains("nothing is recorded until it is mended"),
+        err.contains("nothing is recorded until this is resolved"),
         "{err}"
     );
 }

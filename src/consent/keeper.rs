@@ -191,7 +191,7 @@ fn choice_to_keep(directory: &Directory) -> Result<Choice> {
         Stored::Missing => Ok(Choice::of(Consent::Undecided)),
         Stored::Choice(choice) => Ok(choice),
         Stored::Empty { .. } => Ok(Choice::of(Consent::Disabled)),
-        stored @ (Stored::Damaged { .. } | Stored::Newer { .. }) => {
+        stored @ (Stored::Damaged { .. } | Stored::Unreadable { .. } | Stored::Newer { .. }) => {
             Err(unfit(directory, Scope::Profile, &stored))
         }
     }
@@ -251,6 +251,7 @@ mod tests {
             other @ (Stored::Missing
             | Stored::Empty { .. }
             | Stored::Damaged { .. }
+            | Stored::Unreadable { .. }
             | Stored::Newer { .. }) => panic!("{other:?}"),
         }
     }

@@ -190,7 +190,8 @@ pub struct Decision {
     /// How long nothing is recorded yet, while nobody has decided and the application waits for a grace
     /// to pass.
     pub grace_left: Option<Duration>,
-    /// Why nothing is recorded although it was allowed: the owner's policy cannot be understood.
+    /// Why nothing is recorded although it was allowed: the owner's policy cannot be read or understood, or no
+    /// installation id can be made.
     pub obstacle: Option<String>,
 }
 
@@ -264,7 +265,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
         Some(problem) if decision.is_recording => Decision {
             is_recording: false,
             obstacle: Some(format!(
-                "{problem}; what it forbids is not known, so nothing is recorded until it is mended"
+                "{problem}; what it forbids is not known, so nothing is recorded until this is resolved"
             )),
             ..decision
         },

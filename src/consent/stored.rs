@@ -25,7 +25,7 @@ use super::identity::Origin;
 use super::identity::{Installation, NoHash, Salt};
 use crate::error::Error;
 use crate::record::format_timestamp;
-use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::disk::{Access, Directory, OpenError, ReadError};
 use crate::store::segment::FileName;
 
 /// Whom a stored choice is for.
@@ -66,9 +66,15 @@ pub(crate) enum Stored {
         /// Which file it is.
         file: FileName,
     },
-    /// It cannot be read or understood. It counts as disabled and is kept as it is.
+    /// It cannot be understood. It counts as disabled and is kept as it is.
     Damaged {
         /// What is wrong with what.
+        reason: String,
+    },
+    /// It could not be read this time: the operating system refused. What it says is not known, which counts
+    /// as disabled; a running process keeps the last answer for a while.
+    Unreadable {
+        /// The operating system's reason, and what it was about.
         reason: String,
     },
     /// A newer version wrote it. It counts as disabled and is never replaced.
@@ -283,6 +289,7 @@ impl Stored {
     }
 
     /// Reads what is stored for all profiles, given the directory of the default one.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn read_for_all_at(base: &Path) -> Self {
         Self::read_of_at(base, Scope::AllProfiles)
     }
@@ -291,8 +298,11 @@ impl Stored {
         let file = scope.file();
         match directory.read_small(&file.text(), BYTES_MAX) {
             Ok(bytes) => Self::parse(&bytes, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(error) => Self::Damaged {
+            Err(ReadError::Missing) => Self::Missing,
+            Err(error @ (ReadError::NotRegular | ReadError::TooLarge)) => Self::Damaged {
+                reason: format!("{file} cannot be read: {error}"),
+            },
+            Err(ReadError::Io(error)) => Self::Unreadable {
                 reason: format!("{file} cannot be read: {error}"),
             },
         }
@@ -307,10 +317,10 @@ impl Stored {
         match opened {
             Ok(directory) => Self::read_of(directory, scope),
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(OpenError::Io(error)) => Self::Damaged {
+            Err(OpenError::Io(error)) => Self::Unreadable {
                 reason: format!("the directory cannot be opened: {error}"),
             },
-            Err(OpenError::Unfit(reason)) => Self::Damaged {
+            Err(OpenError::Unfit(reason)) => Self::Unreadable {
                 reason: format!("the directory cannot serve: {reason}"),
             },
         }
@@ -357,7 +367,11 @@ impl Stored {
                 choice.consent == consent
                     && (consent != Consent::Disabled || choice.installation.is_none())
             }
-            Self::Missing | Self::Empty { .. } | Self::Damaged { .. } | Self::Newer { .. } => false,
+            Self::Missing
+            | Self::Empty { .. }
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer { .. } => false,
         }
     }
 
@@ -373,7 +387,10 @@ impl Stored {
         match self {
             Self::Missing => Consent::Undecided,
             Self::Choice(choice) => choice.consent,
-            Self::Empty { .. } | Self::Damaged { .. } | Self::Newer { .. } => Consent::Disabled,
+            Self::Empty { .. }
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer { .. } => Consent::Disabled,
         }
     }
 
@@ -381,7 +398,11 @@ impl Stored {
     pub(crate) fn installation(&self) -> Option<&Installation> {
         match self {
             Self::Choice(choice) => choice.installation.as_ref(),
-            Self::Missing | Self::Empty { .. } | Self::Damaged { .. } | Self::Newer { .. } => None,
+            Self::Missing
+            | Self::Empty { .. }
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer { .. } => None,
         }
     }
 
@@ -397,7 +418,11 @@ impl Stored {
     pub(crate) fn first_use(&self) -> Option<FirstUse> {
         match self {
             Self::Choice(choice) => choice.first_use,
-            Self::Missing | Self::Empty { .. } | Self::Damaged { .. } | Self::Newer { .. } => None,
+            Self::Missing
+            | Self::Empty { .. }
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer { .. } => None,
         }
     }
 
@@ -406,11 +431,25 @@ impl Stored {
         match self {
             Self::Missing | Self::Choice(_) => None,
             Self::Empty { file } => Some(format!("{file} is empty; this counts as disabled")),
-            Self::Damaged { reason } => Some(format!("{reason}; this counts as disabled")),
+            Self::Damaged { reason } | Self::Unreadable { reason } => {
+                Some(format!("{reason}; this counts as disabled"))
+            }
             Self::Newer { file, format } => Some(format!(
                 "{file} is of format {format}, which only a newer localtel understands; \
                  this counts as disabled"
             )),
+        }
+    }
+
+    /// Returns why it could not be read, where the operating system refused.
+    pub(crate) fn unreadable(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable { reason } => Some(reason),
+            Self::Missing
+            | Self::Choice(_)
+            | Self::Empty { .. }
+            | Self::Damaged { .. }
+            | Self::Newer { .. } => None,
         }
     }
 }
@@ -527,7 +566,7 @@ mod tests {
             Stored::Damaged { .. }
         ));
         let file = large.path().join("consent.json");
-        assert!(matches!(Stored::read_at(&file), Stored::Damaged { .. }));
+        assert!(matches!(Stored::read_at(&file), Stored::Unreadable { .. }));
     }
 
     #[test]

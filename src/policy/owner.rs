@@ -13,7 +13,7 @@ use toml::Spanned;
 use super::{InTexts, Policy, Unnamed};
 use crate::error::Error;
 use crate::record::Level;
-use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::disk::{Access, Directory, OpenError, ReadError};
 use crate::store::segment::FileName;
 
 /// What `policy.toml` says.
@@ -23,9 +23,14 @@ pub(crate) enum OwnerFile {
     Missing,
     /// It narrows what is recorded.
     Owner(Owner),
-    /// It cannot be read or understood, so nothing is recorded until it can.
+    /// It cannot be understood, so nothing is recorded until it can.
     Damaged {
         /// What is wrong with it.
+        reason: String,
+    },
+    /// It could not be read this time: the operating system refused. What it says is not known.
+    Unreadable {
+        /// The operating system's reason, and what it was about.
         reason: String,
     },
 }
@@ -109,10 +114,10 @@ impl OwnerFile {
         match opened {
             Ok(directory) => Self::read(directory),
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(OpenError::Io(error)) => Self::Damaged {
+            Err(OpenError::Io(error)) => Self::Unreadable {
                 reason: format!("the directory cannot be opened: {error}"),
             },
-            Err(OpenError::Unfit(reason)) => Self::Damaged {
+            Err(OpenError::Unfit(reason)) => Self::Unreadable {
                 reason: format!("the directory cannot serve: {reason}"),
             },
         }
@@ -120,10 +125,13 @@ impl OwnerFile {
 
     fn read(directory: &Directory) -> Self {
         let name = FileName::Policy.to_string();
-        match bytes_of(directory, &name) {
+        match directory.read_small(&name, BYTES_MAX) {
             Ok(bytes) => Self::parse(&bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(error) => Self::Damaged {
+            Err(ReadError::Missing) => Self::Missing,
+            Err(error @ (ReadError::NotRegular | ReadError::TooLarge)) => Self::Damaged {
+                reason: format!("{name} cannot be read: {error}"),
+            },
+            Err(ReadError::Io(error)) => Self::Unreadable {
                 reason: format!("{name} cannot be read: {error}"),
             },
         }
@@ -143,7 +151,7 @@ impl OwnerFile {
     pub(crate) fn policy(&self) -> Option<&Policy> {
         match self {
             Self::Owner(owner) => Some(&owner.policy),
-            Self::Missing | Self::Damaged { .. } => None,
+            Self::Missing | Self::Damaged { .. } | Self::Unreadable { .. } => None,
         }
     }
 
@@ -151,15 +159,20 @@ impl OwnerFile {
     pub(crate) fn says_nothing(&self) -> bool {
         match self {
             Self::Owner(owner) => *owner == Owner::default(),
-            Self::Missing | Self::Damaged { .. } => false,
+            Self::Missing | Self::Damaged { .. } | Self::Unreadable { .. } => false,
         }
     }
 
     /// Returns what the owner changes in the application's metadata.
-    pub(crate) fn into_metadata(self) -> BTreeMap<String, OwnerMetadata> {
+    ///
+    /// # Errors
+    ///
+    /// The error says why that is not known.
+    pub(crate) fn into_metadata(self) -> Result<BTreeMap<String, OwnerMetadata>, String> {
         match self {
-            Self::Owner(owner) => owner.metadata,
-            Self::Missing | Self::Damaged { .. } => BTreeMap::new(),
+            Self::Owner(owner) => Ok(owner.metadata),
+            Self::Missing => Ok(BTreeMap::new()),
+            Self::Damaged { reason } | Self::Unreadable { reason } => Err(reason),
         }
     }
 
@@ -167,7 +180,15 @@ impl OwnerFile {
     pub(crate) fn problem(&self) -> Option<&str> {
         match self {
             Self::Missing | Self::Owner(_) => None,
-            Self::Damaged { reason } => Some(reason),
+            Self::Damaged { reason } | Self::Unreadable { reason } => Some(reason),
+        }
+    }
+
+    /// Returns why it could not be read, where the operating system refused.
+    pub(crate) fn unreadable(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable { reason } => Some(reason),
+            Self::Missing | Self::Owner(_) | Self::Damaged { .. } => None,
         }
     }
 }
@@ -234,21 +255,14 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
 #[cfg(feature = "cli")]
 fn bytes_in(directory: &Directory, path: &Path) -> crate::error::Result<Vec<u8>> {
     let name = FileName::Policy.to_string();
-    match bytes_of(directory, &name) {
+    match directory.read_small(&name, BYTES_MAX) {
         Ok(bytes) => Ok(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::io("read", &path.join(&name))(error)),
-    }
-}
-
-/// Reads the file as it is. A pipe would read as an empty file, which narrows nothing, and a link could lead
-/// to what others write.
-fn bytes_of(directory: &Directory, name: &str) -> io::Result<Vec<u8>> {
-    if directory.facts(name)?.is_regular {
-        directory.read_small(name, BYTES_MAX)
-    } else {
-        let reason = "it is no plain file; a symbolic link is not followed";
-        Err(io::Error::other(reason))
+        Err(ReadError::Missing) => Ok(Vec::new()),
+        Err(ReadError::Io(error)) => Err(Error::io("read", &path.join(&name))(error)),
+        Err(error @ (ReadError::NotRegular | ReadError::TooLarge)) => {
+            let error = io::Error::other(error.to_string());
+            Err(Error::io("read", &path.join(&name))(error))
+        }
     }
 }
 

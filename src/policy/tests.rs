@@ -14,14 +14,18 @@ fn owner(text: &str) -> Owner {
     match OwnerFile::parse(text.as_bytes()) {
         OwnerFile::Owner(owner) => owner,
         OwnerFile::Missing => panic!("a text is no missing file"),
-        OwnerFile::Damaged { reason } => panic!("{reason}: {text}"),
+        OwnerFile::Damaged { reason } | OwnerFile::Unreadable { reason } => {
+            panic!("{reason}: {text}")
+        }
     }
 }
 
 fn problem(text: &[u8]) -> String {
     match OwnerFile::parse(text) {
         OwnerFile::Damaged { reason } => reason,
-        other @ (OwnerFile::Missing | OwnerFile::Owner(_)) => panic!("{other:?}"),
+        other @ (OwnerFile::Missing | OwnerFile::Owner(_) | OwnerFile::Unreadable { .. }) => {
+            panic!("{other:?}")
+        }
     }
 }
 
@@ -445,11 +449,11 @@ fn what_is_no_plain_file_lets_nothing_pass() {
     );
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();
-    assert!(problem().contains("no plain file"), "{}", problem());
+    assert!(problem().contains("not a regular file"), "{}", problem());
     std::fs::remove_dir(&file).unwrap();
     let made = std::process::Command::new("mkfifo").arg(&file).status();
     assert!(made.unwrap().success());
-    assert!(problem().contains("no plain file"), "{}", problem());
+    assert!(problem().contains("not a regular file"), "{}", problem());
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
@@ -566,7 +570,9 @@ proptest! {
         match OwnerFile::parse(text.as_bytes()) {
             OwnerFile::Owner(_) => {}
             OwnerFile::Damaged { reason } => prop_assert!(!reason.contains('\n'), "{}", reason),
-            OwnerFile::Missing => prop_assert!(false, "a text is no missing file"),
+            OwnerFile::Missing | OwnerFile::Unreadable { .. } => {
+                prop_assert!(false, "a text is a file that was read");
+            }
         }
     }
 }

@@ -132,11 +132,17 @@ impl Recorder {
         };
         shared.write_until(ticket, deadline)?;
         match shared.settings.durability {
-            Durability::Os => Ok(()),
+            Durability::Os => {}
             Durability::Interval(_) | Durability::EveryBatch => {
-                shared.sync_until(ticket, told, deadline)
+                shared.sync_until(ticket, told, deadline)?;
             }
         }
+        // Where the owner's decision cannot be read, events since then were refused for no decision of the owner.
+        let staging = shared.lock();
+        if staging.phase == Phase::Withheld {
+            return shared.look(staging).check_is_known();
+        }
+        Ok(())
     }
 
     /// Returns whether this process has a session that can be ended: it has not ended, and its lock is let go
@@ -178,7 +184,7 @@ impl Recorder {
         let refused = shared.refused.load(Ordering::Relaxed);
         // While nothing may be recorded there is no installation: disabling removes it.
         let installation = match staging.phase {
-            Phase::Suspended => None,
+            Phase::Suspended | Phase::Withheld => None,
             Phase::Open | Phase::Closed | Phase::GivenUp => staging.installation,
         };
         let recording = RecorderState {
@@ -190,7 +196,9 @@ impl Recorder {
             trouble: staging
                 .trouble
                 .as_ref()
-                .map(|trouble| trouble.reason.clone()),
+                .map(|trouble| &trouble.reason)
+                .or(staging.unreadable.as_ref())
+                .cloned(),
             installation,
         };
         (recording, staging.decision.clone())
@@ -253,6 +261,7 @@ impl Core {
             dropped_unreported: 0,
             writer: Some(Box::new(Writer::new(Arc::clone(&settings), directory))),
             trouble: None,
+            unreadable: None,
             synced: Synced::default(),
             given_up_after: None,
             attention: Attention::Absent,
@@ -318,7 +327,9 @@ impl Core {
         let has_room = staging.has_room(frame.len(), &shared.settings.limits);
         match staging.phase {
             Phase::Open => {}
-            Phase::Suspended => return self.offer_suspended(staging, frame, generation),
+            Phase::Suspended | Phase::Withheld => {
+                return self.offer_suspended(staging, frame, generation);
+            }
             Phase::Closed | Phase::GivenUp => {
                 staging.counts.dropped += 1;
                 return Ok(Offer::Dropped);
@@ -441,10 +452,14 @@ impl Core {
             let mut staging = shared.look(shared.lock());
             let is_recording = match staging.phase {
                 Phase::Open => true,
-                Phase::Suspended => false,
+                Phase::Suspended | Phase::Withheld => false,
                 Phase::Closed | Phase::GivenUp => return,
             };
-            staging.phase = Phase::Closed;
+            if staging.phase == Phase::Withheld {
+                shared.refuse_waiting(&mut staging);
+            } else {
+                staging.phase = Phase::Closed;
+            }
             let is_worth_it =
                 staging.staged > 0 || staging.dropped_unreported > 0 || !also.is_empty();
             if is_recording && is_worth_it {
@@ -457,16 +472,18 @@ impl Core {
                 staging.stage_own(|out| writer::encode_end(&shared.settings, counts, also, out));
             }
             shared.end_turn(&staging);
-            staging.staged
+            (staging.phase == Phase::Closed).then_some(staging.staged)
         };
         if self.worker.is_some() {
             shared.urgent.notify_all();
         }
-        shared.write_or_give_up(ticket, deadline);
-        if shared.settings.durability != Durability::Os {
-            let told = shared.lock().synced.told();
-            // No caller is left to return a failure to.
-            drop(shared.sync_until(ticket, told, deadline));
+        if let Some(ticket) = ticket {
+            shared.write_or_give_up(ticket, deadline);
+            if shared.settings.durability != Durability::Os {
+                let told = shared.lock().synced.told();
+                // No caller is left to return a failure to.
+                drop(shared.sync_until(ticket, told, deadline));
+            }
         }
     }
 

@@ -50,7 +50,7 @@ pub(crate) struct RecorderState {
     pub(crate) is_recording: bool,
     /// How many ended in which way.
     pub(crate) counts: Counts,
-    /// Why the last write failed, if it did.
+    /// Why the last write failed, or the last attempt to read what the owner decided, if one did.
     pub(crate) trouble: Option<String>,
     /// As which installation they are recorded.
     pub(crate) installation: Option<Uuid>,

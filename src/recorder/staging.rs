@@ -10,7 +10,7 @@ use super::synced::Synced;
 use super::writer::{self, Writer};
 use super::{Counts, Durability, Settings};
 use crate::consent::Decision;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::limits::Limits;
 
 /// What waits in memory.
@@ -27,6 +27,8 @@ pub(super) struct Staging {
     /// Nothing while somebody has the turn to write.
     pub(super) writer: Option<Box<Writer>>,
     pub(super) trouble: Option<Trouble>,
+    /// Why the last look could not read what the owner decided, if it could not.
+    pub(super) unreadable: Option<String>,
     pub(super) synced: Synced,
     /// The frames above this ticket were given up, if any were.
     pub(super) given_up_after: Option<u64>,
@@ -78,12 +80,35 @@ pub(super) enum Phase {
     Open,
     /// Not now: nothing may be recorded until somebody decides otherwise.
     Suspended,
+    /// Not now: what the owner decided could not be read for too long. What was staged before waits until it can.
+    Withheld,
     Closed,
     /// As closed, and what is not written by now never will be.
     GivenUp,
 }
 
+impl Phase {
+    /// Returns `true` if nothing is recorded until a look at what the owner decided says otherwise.
+    pub(super) fn is_waiting(self) -> bool {
+        match self {
+            Self::Suspended | Self::Withheld => true,
+            Self::Open | Self::Closed | Self::GivenUp => false,
+        }
+    }
+}
+
 impl Staging {
+    /// Returns an error if what the owner decided is not known any more, so that nothing may be written.
+    pub(super) fn check_is_known(&self) -> Result<()> {
+        match self.phase {
+            Phase::Withheld => {
+                let reason = self.decision.reason();
+                Err(ErrorKind::Off { reason }.into())
+            }
+            Phase::Open | Phase::Suspended | Phase::Closed | Phase::GivenUp => Ok(()),
+        }
+    }
+
     pub(super) fn has_room(&self, frame_bytes: usize, limits: &Limits) -> bool {
         self.frames.bytes() + self.taken_bytes + frame_bytes <= limits.buffer_bytes_max
     }
@@ -91,7 +116,7 @@ impl Staging {
     /// Returns whether the session has not ended.
     pub(super) fn is_open(&self) -> bool {
         match self.phase {
-            Phase::Open | Phase::Suspended => true,
+            Phase::Open | Phase::Suspended | Phase::Withheld => true,
             Phase::Closed | Phase::GivenUp => false,
         }
     }

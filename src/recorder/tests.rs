@@ -365,6 +365,62 @@ fn a_panic_while_syncing_is_returned_and_ends_nothing() {
     assert!(recorder.flush(soon()).is_ok());
 }
 
+/// Has what the owner decided become unreadable for so long that it is not known any more.
+fn withhold(recorder: &Recorder) -> crate::store::faults::Faults {
+    let faults = recorder.root.shared.settings.watch.faults.clone();
+    faults.plan(0, Fault::Named("open directory", EMFILE));
+    let patience = Instant::now() + Duration::from_secs(30);
+    while recorder.root.shared.lock().phase != Phase::Withheld {
+        assert!(Instant::now() < patience, "it goes on for ever");
+        let _state = recorder.state();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    faults
+}
+
+#[test]
+fn what_was_accepted_waits_while_the_decision_cannot_be_read() {
+    for is_readable_again in [true, false] {
+        let place = tempfile::TempDir::new().unwrap();
+        let path = place.path().join("telemetry");
+        let recorder = Recorder::start(settings(&path, Delivery::Inline));
+        assert_eq!(offer(&recorder, "first"), Offer::Recorded);
+        // The disk refuses, so the next event waits in memory.
+        faults(&recorder).plan(0, Fault::Sticky(EIO));
+        assert_eq!(offer(&recorder, "waiting"), Offer::Recorded);
+        let files = withhold(&recorder);
+        faults(&recorder).lift();
+        assert_eq!(offer(&recorder, "refused"), Offer::Refused);
+        for _ in 0..2 {
+            let said = recorder.flush(soon()).unwrap_err().to_string();
+            assert!(said.contains("os error 24"), "{said}");
+        }
+        if is_readable_again {
+            files.lift();
+            let patience = soon();
+            while recorder.flush(soon()).is_err() {
+                assert!(Instant::now() < patience, "it never recovers");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        recorder.close(&Properties::default(), soon());
+        let counts = recorder.state().0.counts;
+        let records = records(&path);
+        let events: Vec<&str> = records
+            .iter()
+            .filter_map(|record| record.event.as_deref())
+            .collect();
+        if is_readable_again {
+            let expected = ["session", "first", "waiting", "consent", "session.end"];
+            assert_eq!(events, expected);
+            assert_eq!((counts.recorded, counts.refused), (2, 1));
+        } else {
+            assert_eq!(events, ["session", "first"]);
+            assert_eq!((counts.recorded, counts.refused), (1, 2));
+        }
+    }
+}
+
 #[test]
 fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_first() {
     use crate::policy::Treatment;
@@ -486,3 +542,5 @@ fn what_cannot_be_read_back_is_not_said_and_hinders_nothing() {
 
 /// The error number of a failing disk.
 const EIO: i32 = 5;
+/// The error number of a process that has no file descriptor left.
+const EMFILE: i32 = 24;

@@ -113,10 +113,14 @@ impl Shared {
         deadline: Instant,
     ) -> (MutexGuard<'a, Staging>, Option<Error>) {
         staging = self.look_with(staging, &mut writer);
-        if staging.phase == Phase::Suspended {
-            staging.writer = Some(writer);
-            self.end_turn(&staging);
-            return (staging, None);
+        match staging.phase {
+            Phase::Open | Phase::Closed => {}
+            Phase::Suspended | Phase::Withheld | Phase::GivenUp => {
+                staging.writer = Some(writer);
+                self.end_turn(&staging);
+                let failure = staging.check_is_known().err();
+                return (staging, failure);
+            }
         }
         if writer.is_empty() {
             writer.take(&mut staging.frames);
@@ -187,7 +191,9 @@ impl Shared {
     ) -> MutexGuard<'a, Staging> {
         drop(staging);
         let change = writer.look();
+        let unreadable = writer.unreadable().map(str::to_owned);
         let mut staging = self.lock();
+        staging.unreadable = unreadable;
         match (change, staging.phase) {
             (None, _) | (_, Phase::Closed | Phase::GivenUp) => {}
             (Some(Change::Disabled(decision)), _) => {
@@ -198,6 +204,13 @@ impl Shared {
                 staging.trouble = None;
                 staging.decision = decision;
                 staging.phase = Phase::Suspended;
+            }
+            (Some(Change::Unknown(decision, meanwhile)), _) => {
+                if meanwhile == Meanwhile::Decided {
+                    self.note_withdrawal();
+                }
+                staging.decision = decision;
+                staging.phase = Phase::Withheld;
             }
             (Some(Change::Enabled(decision, installation, unlinked, meanwhile)), phase) => {
                 if unlinked == Unlinked::Pseudonyms {
@@ -214,7 +227,7 @@ impl Shared {
                     writer.renew(installation.id);
                 }
                 staging.installation = Some(installation.id);
-                if phase == Phase::Suspended {
+                if phase.is_waiting() {
                     let decided_by = decision.decided_by.kind();
                     staging.stage_own(|out| {
                         writer::encode_consent(&self.settings, decided_by, out);
@@ -223,6 +236,12 @@ impl Shared {
                 staging.decision = decision;
                 staging.phase = Phase::Open;
             }
+        }
+        if staging.phase == Phase::GivenUp {
+            // Given up while the writer was not there to be emptied.
+            staging.count_failed(of_application(writer.frames_left()));
+            staging.taken_bytes = 0;
+            writer.forget();
         }
         staging
     }
@@ -292,6 +311,19 @@ impl Shared {
     /// same with what is left in the end.
     pub(super) fn give_up(&self) {
         let mut staging = self.lock();
+        let given_up = self.end_without_writing(&mut staging);
+        staging.count_failed(given_up);
+    }
+
+    /// Counts what waits as refused and forgets it, because at the end it is not known whether it may be written.
+    pub(super) fn refuse_waiting(&self, staging: &mut MutexGuard<'_, Staging>) {
+        let given_up = self.end_without_writing(staging);
+        staging.counts.recorded = staging.counts.recorded.saturating_sub(given_up);
+        self.refused.fetch_add(given_up, Ordering::Relaxed);
+    }
+
+    /// Forgets what waits, and returns how many events that were. They still count as recorded.
+    fn end_without_writing(&self, staging: &mut MutexGuard<'_, Staging>) -> u64 {
         staging.phase = Phase::GivenUp;
         staging.given_up_after = Some(staging.settled);
         let mut given_up = staging.frames.of_application();
@@ -302,8 +334,8 @@ impl Shared {
         }
         staging.frames.clear();
         staging.settled = staging.staged;
-        staging.count_failed(given_up);
-        self.end_turn(&staging);
+        self.end_turn(staging);
+        given_up
     }
 }
 

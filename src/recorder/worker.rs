@@ -28,7 +28,7 @@ impl Shared {
         loop {
             match staging.phase {
                 Phase::Open => {}
-                Phase::Suspended => {
+                Phase::Suspended | Phase::Withheld => {
                     staging = self.wait_for_consent(staging);
                     continue;
                 }
@@ -78,15 +78,19 @@ impl Shared {
 
 impl Shared {
     /// Shuts the gate, so that events cost nothing meanwhile, and looks twice a second until something may
-    /// be recorded again or it is all over; then opens it.
-    fn wait_for_consent<'a>(&'a self, staging: MutexGuard<'a, Staging>) -> MutexGuard<'a, Staging> {
-        drop(staging);
-        self.set_gate(false);
-        let mut staging = self.lock();
-        while staging.phase == Phase::Suspended {
+    /// be recorded again or it is all over; then opens it. Where it is only not known whether events may be
+    /// recorded, the gate stays open, so that each of them is counted as refused.
+    fn wait_for_consent<'a>(
+        &'a self,
+        mut staging: MutexGuard<'a, Staging>,
+    ) -> MutexGuard<'a, Staging> {
+        while staging.phase.is_waiting() {
+            let is_open = staging.phase == Phase::Withheld;
+            drop(staging);
+            self.set_gate(is_open);
             let (waited, _timeout) = self
                 .urgent
-                .wait_timeout_while(staging, PAUSE, |staging| staging.phase == Phase::Suspended)
+                .wait_timeout_while(self.lock(), PAUSE, |staging| staging.phase.is_waiting())
                 .unwrap_or_else(PoisonError::into_inner);
             staging = self.look(waited);
         }

@@ -125,6 +125,11 @@ impl Writer {
         self.watch.look(Instant::now())
     }
 
+    /// Returns why the last look could not read what the owner decided, if it could not.
+    pub(super) fn unreadable(&self) -> Option<&str> {
+        self.watch.unreadable()
+    }
+
     /// Begins a new session as another installation, so that nothing links the two.
     pub(super) fn renew(&mut self, installation: Uuid) {
         self.pending.session = Session::new(Some(installation));

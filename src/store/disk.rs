@@ -4,6 +4,7 @@
 //! in `elsewhere`, which reads what lies outside of telemetry directories.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
@@ -126,6 +127,44 @@ pub(crate) enum OpenError {
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+/// Why a small file could not be read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// There is no file of that name.
+    Missing,
+    /// Something else than a regular file has the name. A symbolic link is not followed.
+    NotRegular,
+    /// It is larger than any file of ours.
+    TooLarge,
+    /// The operating system refused. What the file says is not known, and the next try may succeed.
+    Io(io::Error),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        use rustix::io::Errno;
+        match Errno::from_io_error(&error) {
+            Some(Errno::NOENT) => Self::Missing,
+            // A symbolic link, a socket.
+            Some(Errno::LOOP | Errno::NXIO) => Self::NotRegular,
+            Some(_) | None => Self::Io(error),
+        }
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("it is missing"),
+            Self::NotRegular => {
+                f.write_str("it is not a regular file; a symbolic link is not followed")
+            }
+            Self::TooLarge => f.write_str("it is larger than any file of ours"),
+            Self::Io(error) => error.fmt(f),
+        }
     }
 }
 
@@ -424,14 +463,17 @@ impl Directory {
     }
 
     /// Reads a small file whole.
-    pub(crate) fn read_small(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    ///
+    /// The error tells what stands there from what the operating system refused at this moment.
+    pub(crate) fn read_small(&self, name: &str, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
         fault!(self, "read");
         let file = self.open_at(name, OFlags::RDONLY, Mode::empty())?;
-        let stat = rustix::fs::fstat(&file)?;
+        let stat = rustix::fs::fstat(&file).map_err(io::Error::from)?;
         // A pipe would read as an empty file, and what a file says is not to be missed.
         if !FileType::from_raw_mode(stat.st_mode).is_file() {
-            let reason = "it is no plain file";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+            return Err(ReadError::NotRegular);
         }
         let bytes_now = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
         let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
@@ -449,10 +491,7 @@ impl Directory {
                 return Ok(bytes);
             }
         }
-        Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "larger than any file of ours",
-        ))
+        Err(ReadError::TooLarge)
     }
 
     /// Returns the facts of an open file.
@@ -650,7 +689,7 @@ mod tests {
                 Ok(read) => assert_eq!(read, written),
                 Err(error) => {
                     assert!(bytes > 35, "{bytes}: {error}");
-                    assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+                    assert!(matches!(error, ReadError::TooLarge), "{error}");
                 }
             }
         }

@@ -101,6 +101,11 @@ impl Faults {
         plan.done.get(operation).copied().unwrap_or_default()
     }
 
+    /// Fails an operation outside of a directory where a test asks for it.
+    pub(crate) fn fail(&self, operation: &'static str) -> io::Result<()> {
+        self.before(operation)
+    }
+
     pub(super) fn before(&self, operation: &'static str) -> io::Result<()> {
         match self.step(operation) {
             Step::Whole | Step::Half | Step::AllButOne => Ok(()),

@@ -11,6 +11,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::composition;
 use crate::endings;
+use crate::full_disk;
 use crate::host;
 use crate::hostile_values;
 use crate::measured;
@@ -87,7 +88,7 @@ pub(crate) fn succeed(mut command: Command) -> Output {
 
 /// What the children are started with.
 pub(crate) struct Task {
-    directory: String,
+    pub(crate) directory: String,
     pub(crate) count: usize,
     segment_bytes: u64,
 }
@@ -143,6 +144,7 @@ fn entry() {
         "write one durable" => write_inline(&task, Durability::Interval(Duration::from_hours(1))),
         "be off and alone" => composition::be_off_and_alone(),
         "follow consent in a scope" => composition::follow_consent_in_a_scope(&task),
+        "record without file descriptors" => full_disk::record_without_file_descriptors(&task),
         "open and tell" => open_and_tell(&task),
         "open and tell the id" => open_and_tell_the_id(&task),
         "measure a command" => measured::measure_a_command(&task),

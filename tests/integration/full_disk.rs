@@ -518,6 +518,96 @@ fn a_process_without_file_descriptors_goes_on() {
 }
 
 #[test]
+fn events_without_descriptors_are_kept_for_a_while_then_refused() {
+    let place = Place::new();
+    let printed = child::run("record without file descriptors", &place).stdout;
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    for delivery in ["Background", "Inline"] {
+        let directory = place.path().join(delivery);
+        let kept = kept_and_dropped(&directory).0;
+        assert!(
+            printed.contains(&format!("{delivery} recorded {kept}\n")),
+            "{printed}"
+        );
+        // That recording resumed is on record.
+        let values = values(&directory);
+        assert!(values.iter().any(|value| value["event"] == "consent"));
+        assert_eq!(check_sessions(&directory), 1);
+    }
+}
+
+/// What a child does that is to run out of file descriptors: records with both deliveries before, while and after
+/// it has none left.
+pub(crate) fn record_without_file_descriptors(task: &child::Task) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let all = getrlimit(Resource::Nofile);
+    let open = |delivery: Delivery| {
+        let directory = Path::new(&task.directory).join(format!("{delivery:?}"));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("policy.toml"), "level = \"info\"\n").unwrap();
+        let telemetry = task.builder().dir(directory).delivery(delivery);
+        telemetry.try_open().unwrap()
+    };
+    let handles = [Delivery::Background, Delivery::Inline].map(open);
+    let record = |telemetry: &Telemetry| log(&dispatch(telemetry), 1);
+    let mut offered = 0;
+    let mut record_with_all = || {
+        handles.iter().for_each(record);
+        offered += 1;
+        std::thread::sleep(Duration::from_millis(20));
+        handles.each_ref().map(Telemetry::flush)
+    };
+    assert!(record_with_all().iter().all(Result::is_ok));
+    let none = Rlimit {
+        current: Some(3),
+        ..all
+    };
+    setrlimit(Resource::Nofile, none).unwrap();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(3) {
+        for (flushed, telemetry) in record_with_all().iter().zip(&handles) {
+            assert!(flushed.is_ok(), "{flushed:?}");
+            assert!(telemetry.status().is_recording);
+        }
+    }
+    for telemetry in &handles {
+        let trouble = telemetry.status().trouble.unwrap();
+        assert!(trouble.contains("Too many open files"), "{trouble}");
+    }
+    eventually("a flush says what is wrong", || {
+        let flushed = record_with_all();
+        flushed.iter().all(|flushed| {
+            let failure = flushed.as_ref().err();
+            failure.is_some_and(|error| error.to_string().contains("Too many open files"))
+        })
+    });
+    let refused = handles.each_ref().map(|it| it.status().counts.refused);
+    for _ in 0..10 {
+        let _flushed = record_with_all();
+    }
+    for (telemetry, before) in handles.iter().zip(refused) {
+        let status = telemetry.status();
+        assert_eq!(status.counts.refused, before + 10);
+        assert!(!status.is_recording);
+        assert!(status.trouble.unwrap().contains("Too many open files"));
+        assert!(status.off_because.unwrap().contains("Too many open files"));
+    }
+    setrlimit(Resource::Nofile, all).unwrap();
+    eventually("it goes on", || {
+        let flushed = record_with_all();
+        let is_recording = |telemetry: &Telemetry| telemetry.status().is_recording;
+        flushed.iter().all(Result::is_ok) && handles.iter().all(is_recording)
+    });
+    println!();
+    for (telemetry, delivery) in handles.into_iter().zip(["Background", "Inline"]) {
+        assert_eq!(telemetry.status().trouble, None);
+        let counts = telemetry.close(Duration::from_secs(5));
+        assert_eq!((counts.offered(), counts.failed), (offered, 0));
+        println!("{delivery} recorded {}", counts.recorded);
+    }
+}
+
+#[test]
 fn a_process_that_may_start_no_thread_writes_for_itself() {
     let place = Place::new();
     std::fs::create_dir(place.path()).unwrap();

@@ -177,9 +177,11 @@ fn chosen(place: &Place, stored: &Stored, decision: &Decision) -> Option<String>
     };
     let choice = match stored {
         Stored::Choice(choice) => choice,
-        Stored::Missing | Stored::Empty { .. } | Stored::Damaged { .. } | Stored::Newer { .. } => {
-            return None;
-        }
+        Stored::Missing
+        | Stored::Empty { .. }
+        | Stored::Damaged { .. }
+        | Stored::Unreadable { .. }
+        | Stored::Newer { .. } => return None,
     };
     let parts: Vec<&str> = [choice.by.as_deref(), choice.decided.as_deref()]
         .into_iter()

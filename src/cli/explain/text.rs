@@ -156,7 +156,7 @@ fn what_the_owner_keeps_out(facts: &Facts<'_>) -> Vec<String> {
     let policy = facts.place.command("policy");
     match &facts.owner {
         OwnerFile::Missing => vec![format!("`{policy}` tells how you can forbid more.")],
-        OwnerFile::Damaged { .. } => vec![
+        OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => vec![
             "What policy.toml forbids is not known, so nothing at all is recorded until it is mended;"
                 .to_owned(),
             format!("`{policy}` says whether it can be understood."),

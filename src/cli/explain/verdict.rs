@@ -73,7 +73,7 @@ impl Judge {
             Host::Application(application) => application.policy.clone(),
         };
         match owner {
-            OwnerFile::Damaged { .. } => Self::Nothing,
+            OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => Self::Nothing,
             OwnerFile::Missing | OwnerFile::Owner(_) => Self::Policy(Box::new(InForce::new(
                 application,
                 owner.policy().cloned(),

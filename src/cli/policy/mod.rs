@@ -298,7 +298,7 @@ fn show(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
                 writeln!(out, "#   {command:width$}   {about}")?;
             }
         }
-        OwnerFile::Owner(_) | OwnerFile::Damaged { .. } => {
+        OwnerFile::Owner(_) | OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => {
             writeln!(out, "# {}", Sanitized(&file))?;
             for line in owner::text_at(&path)?.lines() {
                 writeln!(out, "{}", Sanitized(line))?;

@@ -353,7 +353,9 @@ fn metadata_keeps_what_is_not_given_anew() {
             home.run(&["metadata", "cloud", "--include", "no"]).0,
             Exit::Done
         );
-        let metadata = OwnerFile::read_at(&home.place().path()).into_metadata();
+        let metadata = OwnerFile::read_at(&home.place().path())
+            .into_metadata()
+            .unwrap();
         assert_eq!(
             metadata["cloud"].value.as_deref(),
             Some("aws"),

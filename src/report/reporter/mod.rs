@@ -93,7 +93,9 @@ struct Counted {
 #[derive(Debug)]
 struct Learnt {
     installation: Option<Installation>,
-    owner_metadata: BTreeMap<String, OwnerMetadata>,
+    /// What the owner changes in the metadata, or why that is not known: what the owner leaves out must not be
+    /// recorded because a file could not be read.
+    owner_metadata: Result<BTreeMap<String, OwnerMetadata>, String>,
     deployment: Deployment,
     machine: Machine,
     volumes: BTreeMap<String, Volume>,
@@ -232,6 +234,12 @@ impl Reporter {
     pub(crate) fn report(&self) -> Report {
         let learnt = self.learn();
         let (recorded_as, recording) = self.state();
+        let recording = match (&learnt.owner_metadata, recording) {
+            (Err(because), Recording::On) => Recording::Off {
+                because: because.clone(),
+            },
+            (Ok(_) | Err(_), recording) => recording,
+        };
         let since = self.reported();
         let counted = self.unreported();
         let make =
@@ -257,9 +265,10 @@ impl Reporter {
         let deployment = self.deployment();
         Learnt {
             installation: stored.as_ref().and_then(Stored::installation).cloned(),
-            owner_metadata: path
-                .map(|path| OwnerFile::read_at(path).into_metadata())
-                .unwrap_or_default(),
+            owner_metadata: path.map_or_else(
+                || Ok(BTreeMap::new()),
+                |path| OwnerFile::read_at(path).into_metadata(),
+            ),
             machine: Machine::look(&Environment::of_process()),
             volumes: deployment.volumes(VolumeLimits::default()),
             deployment,
@@ -295,6 +304,7 @@ impl Reporter {
         counted: Option<&Counted>,
     ) -> Report {
         let installation = learnt.installation.as_ref();
+        let unknown = BTreeMap::new();
         let counted_since = counted.and_then(|counted| time_of(counted.since));
         let counted = counted.map(|counted| &counted.snapshot);
         let errors = counted.map(Snapshot::errors).unwrap_or_default();
@@ -306,7 +316,7 @@ impl Reporter {
             source: self.outlet.source(),
             version: self.version(),
             deployment: &learnt.deployment,
-            owner_metadata: &learnt.owner_metadata,
+            owner_metadata: learnt.owner_metadata.as_ref().unwrap_or(&unknown),
             machine: &learnt.machine,
             volumes: &learnt.volumes,
             counters: counted.map(Snapshot::counters).unwrap_or_default(),
@@ -330,6 +340,9 @@ impl Reporter {
             return self.outlet.refuse();
         }
         let learnt = self.learn();
+        if learnt.owner_metadata.is_err() {
+            return self.outlet.refuse();
+        }
         let _one_at_a_time = self.lock(&self.reporting);
         // Looked at after all that took time: what was withdrawn meanwhile is not taken, and of two reports at
         // once the second one knows of the first.

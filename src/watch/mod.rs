@@ -2,6 +2,10 @@
 //! so that a running process obeys what its owner decides. What the answers mean is `consent`'s business,
 //! what follows for events that wait or come is `recorder`'s.
 
+mod sight;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,14 +13,15 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use self::sight::{Seen, Sight};
 use crate::clock;
 use crate::consent::{
-    Consent, Decision, Inputs, Installation, Scope, Stored, WhenUndecided, decide, installation,
+    Consent, Decision, Inputs, Installation, Stored, WhenUndecided, decide, installation,
     remember_first_use,
 };
 use crate::directory::Source;
 use crate::environment::{Environment, Variable};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::policy::owner::OwnerFile;
 use crate::policy::{Current, Policy, Secrets, Unlinked};
 use crate::store::disk::{Access, Directory};
@@ -49,45 +54,31 @@ pub(crate) struct Watch {
     variable: Option<Variable>,
     flag: Consent,
     when_undecided: WhenUndecided,
-    stored: Stored,
-    stored_for_all: Stored,
-    owner: OwnerFile,
+    stored: Seen<Stored>,
+    stored_for_all: Seen<Stored>,
+    owner: Seen<OwnerFile>,
     /// What the last look saw of the owner's policy, where that is not believed yet.
     glimpsed: Option<OwnerFile>,
     /// What the answers on policy are handed to.
     policy: Arc<Current>,
     /// The installation whose key pseudonyms are made with.
     keyed: Option<Uuid>,
-    is_recording: bool,
+    standing: Standing,
     looked_at: Instant,
+    /// Fails the reading of files, for tests.
+    #[cfg(test)]
+    pub(crate) faults: crate::store::faults::Faults,
 }
 
-/// What stands in the directories at one moment: all that people change, read from a directory that is opened
-/// once.
-#[derive(Debug)]
-struct Sight {
-    /// The directory of the profile, if there is one that could be opened.
-    directory: Option<Directory>,
-    stored: Stored,
-    stored_for_all: Stored,
-    owner: OwnerFile,
-}
-
-impl Sight {
-    /// Looks into the directory of a profile, and into that of the default one where it is another.
-    fn of(path: &Path, base: &Path) -> Self {
-        let opened = Directory::open(path, Access::Read);
-        Self {
-            owner: OwnerFile::read_in(&opened),
-            stored: Stored::read_in(&opened, Scope::Profile),
-            stored_for_all: if path == base {
-                Stored::read_in(&opened, Scope::AllProfiles)
-            } else {
-                Stored::read_for_all_at(base)
-            },
-            directory: opened.ok(),
-        }
-    }
+/// What follows from the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Events are recorded.
+    Recording,
+    /// They are not.
+    Off,
+    /// They would be by what was read last, which was too long ago.
+    Unknown,
 }
 
 /// What holds now that a person has changed something, or a grace is over, while the process ran.
@@ -95,6 +86,8 @@ impl Sight {
 pub(crate) enum Change {
     /// Nothing may be recorded any more.
     Disabled(Decision),
+    /// Whether anything may be recorded is not known any more. What was let in before waits until it is.
+    Unknown(Decision, Meanwhile),
     /// Recording is allowed, as this installation.
     Enabled(Decision, Installation, Unlinked, Meanwhile),
 }
@@ -143,14 +136,16 @@ impl Watch {
             variable: environment.telemetry(source),
             flag,
             when_undecided,
-            stored,
-            stored_for_all,
+            stored: Seen::new(stored),
+            stored_for_all: Seen::new(stored_for_all),
             policy: Arc::new(Current::new(policy, owner.policy().cloned(), secrets)),
-            owner,
+            owner: Seen::new(owner),
             glimpsed: None,
             keyed: None,
-            is_recording: false,
+            standing: Standing::Off,
             looked_at: Instant::now(),
+            #[cfg(test)]
+            faults: crate::store::faults::Faults::default(),
         };
         (watch, directory)
     }
@@ -172,20 +167,25 @@ impl Watch {
                 if decision.state == Consent::Undecided
                     && self
                         .stored
+                        .read
                         .first_use()
                         .is_none_or(|first_use| !first_use.is_of(grace)) =>
             {
                 let (stored, _) = in_directory(&self.path, |directory, deadline| {
                     remember_first_use(directory, grace, now, deadline)
                 })?;
-                self.stored = stored;
+                self.stored = Seen::new(stored);
                 self.decide(now)
             }
             WhenUndecided::Refuse | WhenUndecided::Record | WhenUndecided::RecordAfter(_) => {
                 decision
             }
         };
-        self.is_recording = decision.is_recording;
+        self.standing = if decision.is_recording {
+            Standing::Recording
+        } else {
+            Standing::Off
+        };
         Ok(decision)
     }
 
@@ -200,7 +200,7 @@ impl Watch {
         &mut self,
         found: Option<Directory>,
     ) -> Result<(Installation, Directory)> {
-        if let (Some(directory), Some(known)) = (found, self.stored.installation().cloned())
+        if let (Some(directory), Some(known)) = (found, self.stored.read.installation().cloned())
             && directory.take_to_write().is_ok()
             && directory.check_is_writable().is_ok()
         {
@@ -215,14 +215,17 @@ impl Watch {
     /// Makes the directory where it is missing, and returns the installation in it. A directory in which
     /// nothing can be written is an error now rather than a loss later.
     fn make_installation(&mut self) -> Result<(Installation, Directory)> {
-        let seen = self.stored.consent();
+        let seen = self.stored.read.consent();
         let (installation, directory) = in_directory(&self.path, |directory, deadline| {
             directory
                 .check_is_writable()
                 .map_err(Error::io("write to", &self.path))?;
             installation(directory, seen, deadline)
         })?;
-        self.stored = Stored::read(&directory);
+        let stored = Stored::read(&directory);
+        if stored.unreadable().is_none() {
+            self.stored = Seen::new(stored);
+        }
         Ok((installation, directory))
     }
 
@@ -240,23 +243,45 @@ impl Watch {
             return None;
         }
         self.looked_at = now;
-        let was_recording = self.is_recording;
+        let before = self.standing;
         let news = self.read_again();
         let is_same = news.consent == Meanwhile::Nothing && !news.is_policy_other;
-        let decision = self.decide(clock::now());
-        self.is_recording = decision.is_recording;
-        if is_same && decision.is_recording == was_recording {
+        let now = clock::now();
+        let decision = self.decide(now);
+        self.standing = if decision.is_recording {
+            Standing::Recording
+        } else if self.decide_by_last_read(now).is_recording {
+            Standing::Unknown
+        } else {
+            Standing::Off
+        };
+        if is_same && self.standing == before {
             return None;
         }
-        if !decision.is_recording {
-            return Some(Change::Disabled(decision));
+        match self.standing {
+            Standing::Recording => {}
+            Standing::Off => return Some(Change::Disabled(decision)),
+            Standing::Unknown => return Some(Change::Unknown(decision, news.consent)),
         }
-        let known = self.stored.installation().cloned();
-        let make = || Ok(self.make_installation()?.0);
-        let Ok(installation) = known.map_or_else(make, Ok::<_, Error>) else {
-            // Where it cannot be made nothing can be recorded either; the next look tries again.
-            self.is_recording = false;
-            return Some(Change::Disabled(decision));
+        let installation = match self.stored.read.installation().cloned() {
+            Some(installation) => Ok(installation),
+            None => self
+                .make_installation()
+                .map(|(installation, _)| installation),
+        };
+        let installation = match installation {
+            Ok(installation) => installation,
+            // Whoever disabled it is heard at the next look.
+            Err(error) if matches!(error.kind(), ErrorKind::Off { .. }) => {
+                self.standing = Standing::Off;
+                return Some(Change::Disabled(without_installation(decision, &error)));
+            }
+            Err(error) => {
+                // Where it cannot be made nothing can be recorded either; the next look tries again.
+                self.standing = Standing::Unknown;
+                let decision = without_installation(decision, &error);
+                return Some(Change::Unknown(decision, news.consent));
+            }
         };
         let unlinked = self.set_key_of(&installation);
         Some(Change::Enabled(
@@ -267,6 +292,15 @@ impl Watch {
         ))
     }
 
+    /// Returns why the last look could not read what the owner decided, if it could not.
+    pub(crate) fn unreadable(&self) -> Option<&str> {
+        let stored = [&self.stored, &self.stored_for_all];
+        let mut stored = stored
+            .into_iter()
+            .filter_map(|seen| seen.unread()?.unreadable());
+        stored.next().or_else(|| self.owner.unread()?.unreadable())
+    }
+
     /// Reads what is stored, and tells whether it is something else. Deleting files is no decision: what
     /// was decided stands until somebody decides otherwise.
     fn read_again(&mut self) -> News {
@@ -274,33 +308,45 @@ impl Watch {
             consent: Meanwhile::Nothing,
             is_policy_other: false,
         };
+        #[cfg(not(test))]
         let sight = Sight::of(&self.path, &self.base);
-        let (stored, stored_for_all) = (sight.stored, sight.stored_for_all);
-        if stored != self.stored && stored != Stored::Missing {
-            self.stored = stored;
-            news.consent = Meanwhile::Decided;
+        #[cfg(test)]
+        let sight = Sight::under(&self.faults, (&self.path, &self.base));
+        for (seen, found) in [
+            (&mut self.stored, sight.stored),
+            (&mut self.stored_for_all, sight.stored_for_all),
+        ] {
+            if take_stored(seen, found) == Meanwhile::Decided {
+                news.consent = Meanwhile::Decided;
+            }
         }
-        if stored_for_all != self.stored_for_all && stored_for_all != Stored::Missing {
-            self.stored_for_all = stored_for_all;
-            news.consent = Meanwhile::Decided;
+        if sight.owner.unreadable().is_some() {
+            self.owner.fail(sight.owner);
+        } else {
+            self.owner.succeed();
+            news.is_policy_other = self.take_owner(sight.owner);
         }
-        news.is_policy_other = self.take_owner(sight.owner);
         news
     }
 
     /// Puts the owner's policy in force if it is another, and tells whether it did. Editors write in
     /// pieces, and the first piece may be a policy that lets more pass than the whole: what is not surely
     /// stricter than before is believed when two looks agree on it.
+    ///
+    /// Deleting the file is no decision, so what was understood of it last stays in force. A file that could not
+    /// be understood or read is gone when it is deleted, and the process goes on with what was in force before.
     fn take_owner(&mut self, owner: OwnerFile) -> bool {
         // In a forked child another policy may be in force than this watch remembers.
         let is_in_force = owner
             .policy()
             .is_none_or(|policy| self.policy.is_owners(policy));
-        if owner == OwnerFile::Missing || (owner == self.owner && is_in_force) {
+        let was_bad = self.owner.read.problem().is_some();
+        let is_no_decision = owner == OwnerFile::Missing && !was_bad;
+        if is_no_decision || (owner == self.owner.read && is_in_force) {
             self.glimpsed = None;
             return false;
         }
-        let is_surely_stricter = self.owner.says_nothing() || owner.problem().is_some();
+        let is_surely_stricter = self.owner.read.says_nothing() || owner.problem().is_some();
         if !is_surely_stricter && self.glimpsed.as_ref() != Some(&owner) {
             self.glimpsed = Some(owner);
             return false;
@@ -309,22 +355,67 @@ impl Watch {
             self.policy.set_owner(policy.clone());
         }
         self.glimpsed = None;
-        self.owner = owner;
+        self.owner = Seen::new(owner);
         true
     }
 
+    /// Decides by what holds.
     fn decide(&self, now: OffsetDateTime) -> Decision {
+        self.decide_by(
+            (self.stored.holds(), self.stored_for_all.holds()),
+            self.owner.holds(),
+            now,
+        )
+    }
+
+    /// Decides by what was read last, however long ago that was.
+    fn decide_by_last_read(&self, now: OffsetDateTime) -> Decision {
+        let stored = (&self.stored.read, &self.stored_for_all.read);
+        self.decide_by(stored, &self.owner.read, now)
+    }
+
+    fn decide_by(
+        &self,
+        (stored, stored_for_all): (&Stored, &Stored),
+        owner: &OwnerFile,
+        now: OffsetDateTime,
+    ) -> Decision {
         let inputs = Inputs {
             executables: &self.executables,
             do_not_track: self.do_not_track.as_deref(),
             flag: self.flag,
             variable: self.variable.as_ref(),
-            stored: &self.stored,
-            stored_for_all: &self.stored_for_all,
+            stored,
+            stored_for_all,
             when_undecided: self.when_undecided,
-            policy_problem: self.owner.problem(),
+            policy_problem: owner.problem(),
         };
         decide(&inputs, now)
+    }
+}
+
+/// Takes over what a look found of a stored choice, and returns whether somebody decided. That a file is gone
+/// is no decision, unless it could not even be read before.
+fn take_stored(seen: &mut Seen<Stored>, found: Stored) -> Meanwhile {
+    if found.unreadable().is_some() {
+        seen.fail(found);
+        return Meanwhile::Nothing;
+    }
+    seen.succeed();
+    let is_no_decision = found == Stored::Missing && seen.read.unreadable().is_none();
+    if is_no_decision || found == seen.read {
+        return Meanwhile::Nothing;
+    }
+    seen.read = found;
+    Meanwhile::Decided
+}
+
+/// Returns the decision where recording is allowed but there can be no installation to record as.
+fn without_installation(decision: Decision, error: &Error) -> Decision {
+    Decision {
+        is_recording: false,
+        obstacle: Some(format!("no installation id can be made: {}", error.chain())),
+        ..decision
     }
 }
 

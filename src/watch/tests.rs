@@ -1,0 +1,273 @@
+//! The watch from inside: files that cannot be read for a while, and files that are damaged and removed. Time is
+//! made up: each look is half a second after the one before.
+
+use std::path::Path;
+
+use super::sight::UNREADABLE_LOOKS_MAX;
+use super::*;
+use crate::consent::{Scope, store_choice_of};
+use crate::policy::Treatment;
+use crate::store::faults::Fault;
+
+/// A watch, the directory that it watches, and how often it looked.
+struct Watched {
+    home: tempfile::TempDir,
+    watch: Watch,
+    started: Instant,
+    looks: u32,
+}
+
+/// What came of a look.
+#[derive(Debug, PartialEq, Eq)]
+enum Became {
+    Same,
+    Disabled,
+    Unknown(String),
+    Enabled,
+}
+
+impl Watched {
+    /// Opens a watch over what `prepare` leaves in the directory.
+    fn open(when_undecided: WhenUndecided, prepare: impl FnOnce(&Path)) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        prepare(home.path());
+        let watch = watch_at(home.path(), when_undecided);
+        let mut watched = Self {
+            home,
+            watch,
+            started: Instant::now(),
+            looks: 0,
+        };
+        if watched.watch.open(clock::now()).unwrap().is_recording {
+            watched.watch.installation_in(None).unwrap();
+        }
+        watched
+    }
+
+    fn path(&self) -> &Path {
+        self.home.path()
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        let directory = Directory::open(self.path(), Access::Write).unwrap();
+        let partial = format!("{name}.partial");
+        directory.replace(name, &partial, text.as_bytes()).unwrap();
+    }
+
+    fn remove(&self, name: &str) {
+        let directory = Directory::open(self.path(), Access::Write).unwrap();
+        directory.remove(name).unwrap();
+    }
+
+    fn look(&mut self) -> Became {
+        self.looks += 1;
+        match self.watch.look(self.started + PAUSE * self.looks) {
+            None => Became::Same,
+            Some(Change::Disabled(_)) => Became::Disabled,
+            Some(Change::Unknown(decision, _)) => Became::Unknown(decision.reason()),
+            Some(Change::Enabled(..)) => Became::Enabled,
+        }
+    }
+
+    /// Looks until something changes, and returns how many looks that took.
+    fn look_until_change(&mut self) -> (u32, Became) {
+        for looks in 1..100 {
+            let became = self.look();
+            if became != Became::Same {
+                return (looks, became);
+            }
+        }
+        panic!("nothing changes")
+    }
+}
+
+fn watch_at(path: &Path, when_undecided: WhenUndecided) -> Watch {
+    let environment = Environment::made_up("testapp", &[]);
+    let source = "testapp".parse().unwrap();
+    let answers = (Consent::Undecided, when_undecided);
+    Watch::new((path, path), &source, &environment, answers, Policy::new()).0
+}
+
+fn decided(consent: Consent) -> impl FnOnce(&Path) {
+    move |path| {
+        store_choice_of(path, Scope::Profile, consent, "test", clock::now()).unwrap();
+    }
+}
+
+const EIO: i32 = 5;
+const ENOMEM: i32 = 12;
+const EACCES: i32 = 13;
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
+const STRICT: &str = "[properties]\nx = \"drop\"\n";
+
+#[test]
+fn the_last_answer_stands_while_nothing_can_be_read_for_a_while() {
+    for errno in [EIO, ENOMEM, EACCES, ENFILE, EMFILE] {
+        for operation in ["open directory", "read"] {
+            let mut watched = Watched::open(WhenUndecided::Record, |_| {});
+            watched.watch.faults.plan(0, Fault::Named(operation, errno));
+            for look in 0..UNREADABLE_LOOKS_MAX {
+                assert_eq!(watched.look(), Became::Same, "{errno} {operation} {look}");
+                assert!(watched.watch.unreadable().is_some());
+            }
+            let Became::Unknown(reason) = watched.look() else {
+                panic!("{errno} {operation}: it goes on for ever");
+            };
+            assert!(reason.contains(&format!("os error {errno}")), "{reason}");
+            assert_eq!(watched.look(), Became::Same);
+            watched.watch.faults.lift();
+            assert_eq!(watched.look(), Became::Enabled, "{errno} {operation}");
+            assert_eq!(watched.watch.unreadable(), None);
+        }
+    }
+}
+
+#[test]
+fn looks_that_succeed_in_between_begin_the_count_anew() {
+    let mut watched = Watched::open(WhenUndecided::Record, |_| {});
+    for _ in 0..5 {
+        watched.watch.faults.plan(0, Fault::Sticky(EMFILE));
+        for _ in 0..UNREADABLE_LOOKS_MAX {
+            assert_eq!(watched.look(), Became::Same);
+        }
+        watched.watch.faults.lift();
+        assert_eq!(watched.look(), Became::Same);
+    }
+}
+
+#[test]
+fn recording_resumes_whatever_files_there_are_when_they_can_be_read() {
+    type Prepare = fn(&Path);
+    let prepares: [Prepare; 4] = [
+        |_| {},
+        |path| decided(Consent::Enabled)(path),
+        |path| {
+            let all = Scope::AllProfiles;
+            store_choice_of(path, all, Consent::Enabled, "test", clock::now()).unwrap();
+        },
+        |path| {
+            let directory = Directory::open(path, Access::Write).unwrap();
+            directory
+                .replace("policy.toml", "policy.toml.partial", STRICT.as_bytes())
+                .unwrap();
+        },
+    ];
+    for (index, prepare) in prepares.into_iter().enumerate() {
+        for operation in ["open directory", "read"] {
+            let mut watched = Watched::open(WhenUndecided::Record, prepare);
+            watched
+                .watch
+                .faults
+                .plan(0, Fault::Named(operation, EMFILE));
+            let (looks, became) = watched.look_until_change();
+            assert!(matches!(became, Became::Unknown(_)), "{index} {operation}");
+            assert_eq!(looks, UNREADABLE_LOOKS_MAX + 1);
+            watched.watch.faults.lift();
+            assert_eq!(watched.look(), Became::Enabled, "{index} {operation}");
+        }
+    }
+}
+
+#[test]
+fn a_choice_that_can_be_read_is_obeyed_while_others_cannot() {
+    let mut watched = Watched::open(WhenUndecided::Record, |_| {});
+    decided(Consent::Disabled)(watched.path());
+    // The directory is opened, the policy and the choice are read; what comes after that fails.
+    watched.watch.faults.plan(3, Fault::Sticky(EIO));
+    assert_eq!(watched.look(), Became::Disabled);
+}
+
+#[test]
+fn consent_withdrawn_while_nothing_could_be_read_is_obeyed() {
+    let mut watched = Watched::open(WhenUndecided::Refuse, decided(Consent::Enabled));
+    watched.watch.faults.plan(0, Fault::Sticky(EMFILE));
+    let (_, became) = watched.look_until_change();
+    assert!(matches!(became, Became::Unknown(_)));
+    decided(Consent::Disabled)(watched.path());
+    watched.watch.faults.lift();
+    assert_eq!(watched.look(), Became::Disabled);
+}
+
+#[test]
+fn a_process_without_consent_is_off_and_not_in_doubt() {
+    let mut watched = Watched::open(WhenUndecided::Refuse, |_| {});
+    watched.watch.faults.plan(0, Fault::Sticky(EMFILE));
+    for _ in 0..3 * UNREADABLE_LOOKS_MAX {
+        assert_eq!(watched.look(), Became::Same);
+    }
+    watched.watch.faults.lift();
+    decided(Consent::Enabled)(watched.path());
+    assert_eq!(watched.look(), Became::Enabled);
+}
+
+#[test]
+fn what_could_not_be_read_at_the_start_is_off_until_it_can() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("telemetry");
+    drop(Directory::open(&path, Access::Write).unwrap());
+    // A directory whose path is a symbolic link cannot be used, as one that cannot be opened.
+    let other = home.path().join("other");
+    std::os::unix::fs::symlink(&path, &other).unwrap();
+    let mut watch = watch_at(&other, WhenUndecided::Record);
+    assert!(!watch.open(clock::now()).unwrap().is_recording);
+    rustix::fs::unlink(&other).unwrap();
+    let started = Instant::now();
+    let mut changes = (1..4).filter_map(|look| watch.look(started + PAUSE * look));
+    assert!(changes.any(|change| matches!(change, Change::Enabled(..))));
+}
+
+#[test]
+fn recording_resumes_when_a_damaged_policy_is_removed() {
+    // Never understood, and damaged only later.
+    for is_first in [true, false] {
+        let mut watched = Watched::open(WhenUndecided::Record, |_| {});
+        if is_first {
+            watched.put("policy.toml", "?");
+            watched.watch = watch_at(watched.path(), WhenUndecided::Record);
+            let decision = watched.watch.open(clock::now()).unwrap();
+            assert!(!decision.is_recording);
+            watched.started = Instant::now();
+        } else {
+            watched.put("policy.toml", "?");
+            assert_eq!(watched.look(), Became::Disabled);
+        }
+        watched.remove("policy.toml");
+        // Editors may remove a file before they write it anew.
+        assert_eq!(watched.look_until_change(), (2, Became::Enabled));
+    }
+}
+
+#[test]
+fn a_policy_that_was_understood_outlives_a_damaged_one() {
+    let mut watched = Watched::open(WhenUndecided::Record, |path| {
+        let directory = Directory::open(path, Access::Write).unwrap();
+        directory
+            .replace("policy.toml", "policy.toml.partial", STRICT.as_bytes())
+            .unwrap();
+    });
+    let treatment = |watched: &Watched| watched.watch.policy().get().unwrap().verdict("x").text;
+    assert_eq!(treatment(&watched), Treatment::Drop);
+    watched.put("policy.toml", "?");
+    assert_eq!(watched.look(), Became::Disabled);
+    watched.remove("policy.toml");
+    assert_eq!(watched.look_until_change(), (2, Became::Enabled));
+    assert_eq!(treatment(&watched), Treatment::Drop);
+    watched.put("policy.toml", "[properties]\ny = \"drop\"\n");
+    assert_eq!(watched.look_until_change(), (2, Became::Enabled));
+    assert_eq!(treatment(&watched), Treatment::Keep);
+}
+
+#[test]
+fn a_damaged_choice_counts_as_disabled_until_somebody_decides() {
+    let mut watched = Watched::open(WhenUndecided::Record, |_| {});
+    watched.put("consent.json", "?");
+    assert_eq!(watched.look(), Became::Disabled);
+    watched.remove("consent.json");
+    for _ in 0..3 * UNREADABLE_LOOKS_MAX {
+        assert_eq!(watched.look(), Became::Same, "deleting is no decision");
+    }
+    decided(Consent::Enabled)(watched.path());
+    assert_eq!(watched.look(), Became::Enabled);
+}
