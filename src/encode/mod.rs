@@ -5,7 +5,6 @@
 //! knows and inserts where the frame's header says. Who carries frames is `recorder`'s business; which
 //! event becomes a line is `layer`'s.
 
-mod bridge;
 mod chain;
 mod fields;
 mod frame;
@@ -18,7 +17,6 @@ mod treated;
 use serde_json::Value;
 use tracing::field::Visit;
 
-pub(crate) use self::bridge::{is_asked_by_bridge, is_bridge, is_record_admitted};
 pub(crate) use self::chain::SpanChain;
 pub(crate) use self::fields::SpanValues;
 use self::fields::{EventFields, LastOfName};
@@ -59,10 +57,10 @@ impl From<&Limits> for LineLimits {
     }
 }
 
-/// Writes all that stands before the message: a blank header, the opening, a blank timestamp, and what is
+/// Writes all that stands before the message: a blank header with the level, the opening, a blank timestamp, and what is
 /// the same for all events of a call site.
 fn push_start(out: &mut Vec<u8>, level: Level, source: &str, target: &str, event: Option<&str>) {
-    out.extend_from_slice(&[0; FrameHeader::BYTES]);
+    out.extend_from_slice(&FrameHeader::blank(level));
     out.extend_from_slice(OPENING.as_bytes());
     out.extend_from_slice(&[b'0'; TIMESTAMP_BYTES]);
     out.extend_from_slice(b"\",\"level\":\"");
@@ -219,6 +217,7 @@ impl<'a> Line<'a> {
             line_bytes: self.out.len() - FrameHeader::BYTES,
             number_at: self.number_at - FrameHeader::BYTES,
             is_own: own == Own::Localtel,
+            is_error: FrameHeader::is_error(self.out),
         };
         if let Some(place) = self.out.first_chunk_mut() {
             *place = header.to_bytes();

@@ -40,6 +40,7 @@ use self::turn::Shared;
 use self::worker::{Worker, start_worker};
 use self::writer::Writer;
 use crate::consent::Decision;
+use crate::encode::FrameHeader;
 use crate::error::Result;
 use crate::policy::Generation;
 use crate::record::Properties;
@@ -72,7 +73,7 @@ impl Recorder {
         }
         let directory = settings.start.directory.take();
         Self {
-            root: Core::start(Arc::new(settings), directory),
+            root: Core::start(Arc::new(settings), directory, 0),
         }
     }
 
@@ -251,7 +252,14 @@ impl Recorder {
 }
 
 impl Core {
-    fn start(settings: Arc<Settings>, directory: Option<Arc<Directory>>) -> Self {
+    /// Starts the recorder of this process; `left_to_parent` is how many events waited in memory when it was
+    /// forked.
+    fn start(
+        settings: Arc<Settings>,
+        directory: Option<Arc<Directory>>,
+        left_to_parent: u64,
+    ) -> Self {
+        let writer = Writer::new(Arc::clone(&settings), directory, left_to_parent);
         let staging = Staging {
             frames: Frames::default(),
             taken_bytes: 0,
@@ -259,7 +267,7 @@ impl Core {
             settled: 0,
             counts: Counts::default(),
             dropped_unreported: 0,
-            writer: Some(Box::new(Writer::new(Arc::clone(&settings), directory))),
+            writer: Some(Box::new(writer)),
             trouble: None,
             unreadable: None,
             synced: Synced::default(),
@@ -310,7 +318,11 @@ impl Core {
             let settings = Arc::clone(&self.shared.settings);
             // What its parent collected is its parent's.
             settings.withdrawals.fetch_add(1, Ordering::Release);
-            Box::new(Self::start(settings, None))
+            // What the parent staged is the parent's to write. It may not live to do so, so it is counted; where
+            // a thread of the parent was staging something at that very moment, that cannot be known.
+            let staged = lock_until(&self.shared.staging, Instant::now());
+            let left_to_parent = staged.map_or(0, |staging| staging.waiting());
+            Box::new(Self::start(settings, None, left_to_parent))
         })
     }
 
@@ -350,7 +362,9 @@ impl Core {
                 drop(staging);
                 shared.urgent.notify_one();
             }
-            Attention::Awake if staging.frames.bytes() >= URGENT_BYTES => {
+            Attention::Awake
+                if staging.frames.bytes() >= URGENT_BYTES || FrameHeader::is_error(frame) =>
+            {
                 staging.attention = Attention::Called;
                 drop(staging);
                 shared.urgent.notify_one();

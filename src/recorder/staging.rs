@@ -170,6 +170,15 @@ impl Staging {
         });
     }
 
+    /// Returns how many events wait, at most.
+    pub(super) fn waiting(&self) -> u64 {
+        match &self.writer {
+            Some(writer) => self.frames.of_application() + of_application(writer.frames_left()),
+            // What somebody is writing at this moment may be in the file or not.
+            None => self.staged - self.settled,
+        }
+    }
+
     /// Forgets what waits, and returns how many events that were.
     pub(super) fn forget(&mut self, writer: &mut Writer) -> u64 {
         let count = self.frames.of_application() + of_application(writer.frames_left());

@@ -9,7 +9,7 @@ use crate::draft::Draft;
 use crate::encode::{Loose, Own, encode_loose};
 use crate::environment::Environment;
 use crate::policy::Policy;
-use crate::record::Record;
+use crate::record::{Level, Record};
 use crate::store::disk::{Access, Directory};
 use crate::store::faults::Fault;
 use crate::store::limits::Limits;
@@ -45,12 +45,16 @@ pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
     }
 }
 
-fn offer(recorder: &Recorder, event: &str) -> Offer {
+fn frame(event: &str) -> Vec<u8> {
+    frame_at(Level::Info, event)
+}
+
+fn frame_at(level: Level, event: &str) -> Vec<u8> {
     let draft = Draft::new(event);
     let mut frame = Vec::new();
     let loose = Loose {
         own: Own::Application,
-        level: draft.level,
+        level,
         source: "testapp",
         target: "testapp",
         event: Some(event),
@@ -60,9 +64,13 @@ fn offer(recorder: &Recorder, event: &str) -> Offer {
     };
     let micros = clock::micros_since_epoch();
     encode_loose(&mut frame, (&Limits::default()).into(), micros, &loose);
+    frame
+}
+
+fn offer(recorder: &Recorder, event: &str) -> Offer {
     // A pause before it, as a fork makes one.
     std::thread::sleep(Duration::from_micros(FORK_MICROS_LEAST));
-    offer_frame(recorder, &frame, clock::micros_since_epoch())
+    offer_frame(recorder, &frame(event), clock::micros_since_epoch())
 }
 
 /// Offers a frame made at `micros` under the policy that is in force.
@@ -99,12 +107,8 @@ fn a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_a
         .flush(Instant::now() + Duration::from_secs(5))
         .unwrap();
     // Staged in the parent's memory, and not written when the fork happens.
-    recorder
-        .root
-        .shared
-        .lock()
-        .frames
-        .push(b"what the parent will write itself");
+    let staged = frame("what the parent will write itself");
+    recorder.root.shared.lock().frames.push(&staged);
     fork(&mut recorder);
     assert_eq!(offer(&recorder, "after"), Offer::Recorded);
     assert_eq!(
@@ -133,6 +137,9 @@ fn a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_a
     );
     assert_ne!(records[1].session, records[3].session);
     assert_eq!(records[2].seq, 0);
+    let left = |record: &Record| record.properties.get("left_to_parent").cloned();
+    assert_eq!(left(&records[0]), None);
+    assert_eq!(left(&records[2]), Some(1.into()), "it is counted");
 }
 
 #[test]
@@ -154,6 +161,30 @@ fn an_idle_worker_is_parked_and_wakes_for_the_next_event() {
         );
     }
     assert_eq!(records(&path).len(), 3);
+}
+
+#[test]
+fn only_an_error_keeps_the_worker_from_lingering() {
+    let place = tempfile::TempDir::new().unwrap();
+    let recorder = Recorder::start(settings(
+        &place.path().join("telemetry"),
+        Delivery::Background,
+    ));
+    let blocked = faults(&recorder).block("write");
+    assert_eq!(offer(&recorder, "wakes the worker"), Offer::Recorded);
+    blocked.wait_for(1);
+    let offer_at = |level| {
+        let frame = frame_at(level, "while it is awake");
+        let offer = offer_frame(&recorder, &frame, clock::micros_since_epoch());
+        assert_eq!(offer, Offer::Recorded);
+        recorder.root.shared.lock().attention
+    };
+    for level in [Level::Trace, Level::Debug, Level::Info, Level::Warn] {
+        assert_eq!(offer_at(level), Attention::Awake, "{level:?}");
+    }
+    assert_eq!(offer_at(Level::Error), Attention::Called);
+    drop(blocked);
+    recorder.flush(soon()).unwrap();
 }
 
 #[test]

@@ -47,6 +47,8 @@ struct Session {
     /// `,"session":"…","seq":`, the same for every line.
     prefix: Vec<u8>,
     seq_next: u64,
+    /// How many events waited in memory when this process was forked: they are its parent's to write.
+    left_to_parent: u64,
     /// The segment whose lines begin, for this session, with a session record.
     announced: Option<Place>,
 }
@@ -96,14 +98,19 @@ enum Closing {
 
 impl Writer {
     /// Returns a writer with a new session, given the directory if it is open. Nothing is touched before the
-    /// first batch.
-    pub(super) fn new(settings: Arc<Settings>, directory: Option<Arc<Directory>>) -> Self {
+    /// first batch. `left_to_parent` is how many events waited when this process was forked.
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        directory: Option<Arc<Directory>>,
+        left_to_parent: u64,
+    ) -> Self {
         let store = Store::new(&settings.path, settings.limits.clone()).opened(directory);
         let store = match settings.durability {
             Durability::Os => store,
             Durability::Interval(_) | Durability::EveryBatch => store.syncing_all(),
         };
-        let session = Session::new(settings.start.installation);
+        let mut session = Session::new(settings.start.installation);
+        session.left_to_parent = left_to_parent;
         let watch = settings.watch.clone();
         let (frames, batch) = (Vec::new(), Vec::new());
         Self {
@@ -359,6 +366,7 @@ impl Session {
             installation,
             prefix,
             seq_next: 0,
+            left_to_parent: 0,
             announced: None,
         }
     }
@@ -432,6 +440,9 @@ fn encode_session(
     properties.set("os", std::env::consts::OS);
     properties.set("arch", std::env::consts::ARCH);
     properties.set("resumed", session.announced.is_some());
+    if session.left_to_parent > 0 && session.announced.is_none() {
+        properties.set("left_to_parent", session.left_to_parent);
+    }
     // A reader looks for it at the end.
     if let Some(latest) = latest {
         properties.set("latest", latest.as_str());
