@@ -1,5 +1,6 @@
 //! A directory at a glance: sizes, counts, sessions, losses, damage. One pass of the reader in bounded
-//! memory; what cannot be told apart beyond a bound is counted together, and said so.
+//! memory; what cannot be told apart beyond a bound is counted together, and said so. Whether a session without
+//! an end is running is seen from the processes of this machine.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::reader::{Item, Notice, Reader};
 use crate::record::{Level, Record, format_timestamp};
+use crate::store::elsewhere::Processes;
 
 /// What a telemetry directory holds.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -64,9 +66,15 @@ pub struct SegmentSize {
 pub struct Sessions {
     /// All of them.
     pub count: u64,
-    /// Those that did not say that they ended: they are running, or they crashed.
+    /// Those that did not say that they ended, and whose process runs on this machine.
+    pub running: u64,
+    /// Those that did not say that they ended, and whose process cannot be found: it was killed, aborted, or ended
+    /// by `_exit`, or it runs where it cannot be seen from here, as in a container or on another machine.
     pub without_end: u64,
-    /// Whether there were more than could be told apart, so that both numbers are too low.
+    /// How many events waited in memory when processes were forked. Their parents record them unless they end
+    /// before, without a flush.
+    pub left_to_parents: u64,
+    /// Whether there were more than could be told apart, so that the numbers are too low.
     pub is_cut_short: bool,
 }
 
@@ -139,44 +147,91 @@ fn count_of(record: &Record, name: &str) -> u64 {
     value.and_then(Value::as_u64).unwrap_or(0)
 }
 
-/// The sessions that have begun and not ended, with what they said about losses so far.
+/// The sessions of a directory, and what became of their events, record by record.
 #[derive(Debug, Default)]
-struct OpenSessions {
-    losses: HashMap<Uuid, Losses>,
+pub(crate) struct SessionTally {
+    open: HashMap<Uuid, OpenSession>,
+    losses: Losses,
     ended: u64,
+    left_to_parents: u64,
     is_full: bool,
 }
 
-impl OpenSessions {
-    /// 65,536 sessions without an end take 4 MiB; a machine on which so many crashed has other worries.
+/// A session that has begun and not ended.
+#[derive(Debug)]
+struct OpenSession {
+    /// What it said about losses so far.
+    losses: Losses,
+    /// The process, as far as a record said it, and the time of its first record.
+    process: Option<u32>,
+    first: OffsetDateTime,
+}
+
+impl SessionTally {
+    /// 65,536 sessions without an end take 5 MiB; a machine on which so many crashed has other worries.
     const COUNT_MAX: usize = 1 << 16;
 
-    /// Notes a record and returns the losses that are final with it.
-    fn note(&mut self, record: &Record) -> Losses {
+    /// Notes a record.
+    pub(crate) fn note(&mut self, record: &Record) {
         let own_event = record.event.as_deref().filter(|_| record.is_own());
         match own_event {
             Some("session.end") => {
-                self.losses.remove(&record.session);
+                self.open.remove(&record.session);
                 self.ended += 1;
-                Losses::of_session_end(record)
+                self.losses.add(Losses::of_session_end(record));
             }
-            Some("dropped") => self.add(record.session, Losses::of_dropped(record)),
-            Some(_) | None => self.add(record.session, Losses::default()),
+            Some("dropped") => self.add(record, Losses::of_dropped(record)),
+            Some("session") => {
+                self.left_to_parents = self
+                    .left_to_parents
+                    .saturating_add(count_of(record, "left_to_parent"));
+                self.add(record, Losses::default());
+                if let Some(open) = self.open.get_mut(&record.session) {
+                    open.process = u32::try_from(count_of(record, "pid")).ok();
+                }
+            }
+            Some(_) | None => self.add(record, Losses::default()),
         }
     }
 
     /// Keeps losses until the session says at its end what they are in all. Those of a session that
     /// cannot be kept are final at once.
-    fn add(&mut self, session: Uuid, losses: Losses) -> Losses {
-        if let Some(open) = self.losses.get_mut(&session) {
-            open.add(losses);
-        } else if self.losses.len() < Self::COUNT_MAX {
-            self.losses.insert(session, losses);
+    fn add(&mut self, record: &Record, losses: Losses) {
+        if let Some(open) = self.open.get_mut(&record.session) {
+            open.losses.add(losses);
+        } else if self.open.len() < Self::COUNT_MAX {
+            let open = OpenSession {
+                losses,
+                process: None,
+                first: record.timestamp,
+            };
+            self.open.insert(record.session, open);
         } else {
             self.is_full = true;
-            return losses;
+            self.losses.add(losses);
         }
-        Losses::default()
+    }
+
+    /// Looks which of the sessions without an end are running, and returns how many there are of each, and what
+    /// all of them lost.
+    pub(crate) fn finish(self) -> (Sessions, Losses) {
+        let mut losses = self.losses;
+        let mut running = 0;
+        let processes = Processes::look();
+        for session in self.open.values() {
+            losses.add(session.losses);
+            let is_running = |process| processes.is_running_since(process, session.first);
+            running += u64::from(session.process.is_some_and(is_running));
+        }
+        let open = self.open.len() as u64;
+        let sessions = Sessions {
+            count: open + self.ended,
+            running,
+            without_end: open - running,
+            left_to_parents: self.left_to_parents,
+            is_cut_short: self.is_full,
+        };
+        (sessions, losses)
     }
 }
 
@@ -200,12 +255,12 @@ impl Summary {
             ..Self::default()
         };
         summary.bytes = summary.segments.iter().map(|segment| segment.bytes).sum();
-        let mut sessions = OpenSessions::default();
+        let mut sessions = SessionTally::default();
         while let Some(item) = reader.next_item()? {
             match item {
                 Item::Line(line) => match line.record() {
                     Ok(record) => {
-                        summary.losses.add(sessions.note(&record));
+                        sessions.note(&record);
                         summary.add(&record);
                     }
                     Err(_) => summary.damage += 1,
@@ -221,15 +276,7 @@ impl Summary {
                 ) => {}
             }
         }
-        let open = sessions.losses.len() as u64;
-        summary.sessions = Sessions {
-            count: open + sessions.ended,
-            without_end: open,
-            is_cut_short: sessions.is_full,
-        };
-        for losses in sessions.losses.into_values() {
-            summary.losses.add(losses);
-        }
+        (summary.sessions, summary.losses) = sessions.finish();
         Ok(summary)
     }
 
@@ -322,6 +369,28 @@ mod tests {
         assert_eq!(json["first"], "2026-11-21T08:15:01.000000Z");
         assert_eq!(json["last"], "2026-11-21T08:15:09.000000Z");
         assert_eq!(json["levels"]["INFO"], 4);
+    }
+
+    /// The first record of a session of that process, at that time.
+    fn start_of(session: u8, process: u32, time: &str) -> String {
+        let properties = format!(r#"{{"pid":{process},"left_to_parent":2}}"#);
+        let rest = format!(r#""event":"session","properties":{properties}"#);
+        line(session, 0, &rest).replace("2026-11-21T08:15:00.000000Z", time)
+    }
+
+    #[test]
+    fn a_session_whose_process_runs_is_not_without_an_end() {
+        let this = std::process::id();
+        let now = format_timestamp(crate::clock::now());
+        // The number of this process was another one's before, and no process has the highest number.
+        let before = start_of(2, this, "2001-11-21T08:15:00.000000Z");
+        let segments = [start_of(1, this, &now) + &before + &start_of(3, u32::MAX, &now)];
+        let sessions = summary(&segments).sessions;
+        assert_eq!(
+            (sessions.count, sessions.running, sessions.without_end),
+            (3, 1, 2)
+        );
+        assert_eq!(sessions.left_to_parents, 6);
     }
 
     #[test]

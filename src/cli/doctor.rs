@@ -15,7 +15,7 @@ use super::place::Place;
 use super::sanitize::{Quoted, Sanitized};
 use super::screen::Screen;
 use super::secret_names::{SecretName, SecretNames, rule_command};
-use super::status::COPIED;
+use super::status::{AGAINST_DROPS, COPIED};
 use crate::consent::{Origin, Stored};
 use crate::environment::Environment;
 use crate::error::Result as LibraryResult;
@@ -26,6 +26,7 @@ use crate::release::Release;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::lock::is_stuck;
 use crate::store::segment::FileName;
+use crate::summary::SessionTally;
 
 /// How to show what was found.
 #[derive(Debug, clap::Args)]
@@ -124,6 +125,10 @@ enum Kind {
     Secret,
     /// Segments are missing that nobody removed on purpose.
     Missing,
+    /// Sessions did not say that they ended, and do not run any more.
+    Sessions,
+    /// Events were dropped because there was no room for them.
+    Dropped,
     /// What is remembered of earlier processes cannot be understood. Recording goes on.
     History,
     /// What the owner said of the newest release cannot be understood. Recording goes on.
@@ -392,12 +397,14 @@ fn about_data(path: &Path, secret_names: &mut SecretNames) -> LibraryResult<Vec<
     let mut findings = Vec::new();
     let mut unreadable = 0;
     let mut first = None;
+    let mut sessions = SessionTally::default();
     let mut reader = Reader::open(path)?;
     while let Some(item) = reader.next_item()? {
         let position = match item {
             Item::Line(line) => match line.record() {
                 Ok(record) => {
                     secret_names.add(&record);
+                    sessions.note(&record);
                     continue;
                 }
                 Err(_) => line.position(),
@@ -434,7 +441,35 @@ fn about_data(path: &Path, secret_names: &mut SecretNames) -> LibraryResult<Vec<
             "`localtel show` says where each is; `localtel clear` removes them with the rest",
         ));
     }
+    findings.extend(about_sessions(sessions));
     Ok(findings)
+}
+
+/// Looks whether events may have been lost in memory.
+fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
+    let (sessions, losses) = sessions.finish();
+    let mut findings = Vec::new();
+    if sessions.without_end > 0 {
+        findings.push(Finding::new(
+            Kind::Sessions,
+            format!(
+                "{} without an end: killed, aborted, or out of sight as in a container; what was in memory then is lost",
+                count(sessions.without_end, "session")
+            ),
+            "in the application, flush before `abort`, `_exit` and `daemon`, and end on SIGTERM in an orderly way",
+        ));
+    }
+    if losses.dropped > 0 {
+        findings.push(Finding::new(
+            Kind::Dropped,
+            format!(
+                "{} dropped for want of room",
+                count(losses.dropped, "event")
+            ),
+            AGAINST_DROPS,
+        ));
+    }
+    findings
 }
 
 /// What a file that announces a release looks like.

@@ -329,20 +329,31 @@ fn print_storage(out: &mut dyn Write, storage: &Summary) -> io::Result<()> {
     };
     writeln!(
         out,
-        "sessions: {more}{}, {} without an end (running, or killed)",
-        sessions.count, sessions.without_end
+        "sessions: {more}{}, {} running, {} without an end",
+        sessions.count, sessions.running, sessions.without_end
     )?;
+    if sessions.left_to_parents > 0 {
+        let left = count(sessions.left_to_parents, "event");
+        writeln!(out, "forks: {left} left to parent processes to record")?;
+    }
     let losses = storage.losses;
     writeln!(
         out,
         "lost: {} dropped, {} refused, {} failed",
         losses.dropped, losses.refused, losses.failed
     )?;
+    if losses.dropped > 0 {
+        writeln!(out, "to drop none: {AGAINST_DROPS}")?;
+    }
     writeln!(out, "damage: {}", count(storage.damage, "unreadable item"))
 }
 
 /// What a copied home means and what to do.
 pub(crate) const COPIED: &str = "this directory was made on another machine or by another user; `localtel reset` removes its id";
+
+/// What an application can do that must not drop events.
+pub(crate) const AGAINST_DROPS: &str =
+    "in the application, `Overflow::Block` waits for room and `Limits::buffer_bytes` makes more";
 
 /// Examples for `status`.
 pub(crate) const EXAMPLES: &str = "\

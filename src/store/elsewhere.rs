@@ -9,6 +9,9 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use time::OffsetDateTime;
 
 use super::disk::FileId;
 
@@ -36,6 +39,58 @@ pub(crate) fn read_of_system(path: &str, bytes_max: u64) -> Option<Vec<u8>> {
     file.take(bytes_max).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
+
+/// The processes of this machine, as far as this process can see them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Processes {
+    /// When the system started, in seconds after 1970, where it says so.
+    booted: Option<i64>,
+}
+
+impl Processes {
+    /// Looks when the system started.
+    pub(crate) fn look() -> Self {
+        let stat = read_of_system("/proc/stat", PROC_BYTES_MAX);
+        let booted = stat.as_deref().and_then(|stat| {
+            let mut lines = std::str::from_utf8(stat).ok()?.lines();
+            lines.find_map(|line| line.strip_prefix("btime ")?.parse().ok())
+        });
+        Self { booted }
+    }
+
+    /// Returns whether a process of that number is running that may have been running at that time. Numbers are
+    /// used again: one that started later is another process.
+    pub(crate) fn is_running_since(self, process: u32, time: OffsetDateTime) -> bool {
+        let Some(booted) = self.booted else {
+            // Without `/proc` only the number can be asked for.
+            return i32::try_from(process)
+                .ok()
+                .and_then(Pid::from_raw)
+                .is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)));
+        };
+        let stat = read_of_system(&format!("/proc/{process}/stat"), PROC_BYTES_MAX);
+        let started = stat.as_deref().and_then(|stat| {
+            // The name before the last parenthesis may hold anything.
+            let at = stat.iter().rposition(|byte| *byte == b')')?;
+            let text = std::str::from_utf8(stat.get(at + 1..)?).ok()?;
+            let mut fields = text.split_ascii_whitespace();
+            // One that has ended is there until its parent looks.
+            let is_there = !matches!(fields.next()?, "Z" | "X" | "x");
+            let ticks: i64 = fields.nth(18)?.parse().ok()?;
+            is_there.then_some(booted + ticks / TICKS_PER_SECOND)
+        });
+        started.is_some_and(|started| started <= time.unix_timestamp() + START_SECONDS_LATE)
+    }
+}
+
+/// Linux says times of processes in hundredths of a second, whatever it counts in itself.
+const TICKS_PER_SECOND: i64 = 100;
+
+/// By how many seconds a start may seem late: both numbers that make it are rounded, and clocks are set.
+const START_SECONDS_LATE: i64 = 2;
+
+/// More than the longest of these files, on a machine with thousands of interrupts.
+const PROC_BYTES_MAX: u64 = 1 << 20;
 
 /// Tells whether anything of that name is there, as far as this user can see.
 pub(crate) fn is_there(path: &str) -> bool {

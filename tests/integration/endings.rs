@@ -6,13 +6,13 @@ use std::process::Output;
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Durability, Reports, Telemetry};
+use localtel::{Delivery, Durability, Reports, Summary, Telemetry};
 use tracing::info;
 use tracing_subscriber::prelude::*;
 
 use crate::child::{self, Task};
 use crate::recorder::Stall;
-use crate::support::Place;
+use crate::support::{Place, eventually};
 
 /// The exit code of the children: neither success nor that of a panic.
 const CODE: i32 = 7;
@@ -239,6 +239,20 @@ fn an_exit_records_the_counts_and_the_report_that_a_drop_would() {
         .unwrap();
     assert_eq!(place.own("report").len(), 1);
     assert_eq!(place.own("session.end").len(), 1);
+}
+
+#[test]
+fn a_session_is_without_an_end_only_when_its_process_is_gone() {
+    let place = Place::with_damage();
+    let sessions = || Summary::read(&place.path()).unwrap_or_default().sessions;
+    let mut child = child::command("write and acknowledge", &place.path())
+        .spawn()
+        .unwrap();
+    eventually("the child records", || sessions().count == 1);
+    assert_eq!((sessions().running, sessions().without_end), (1, 0));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((sessions().running, sessions().without_end), (0, 1));
 }
 
 #[test]

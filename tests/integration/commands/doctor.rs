@@ -191,3 +191,46 @@ fn a_variable_that_is_no_answer_is_found() {
         "{text}"
     );
 }
+
+#[test]
+fn sessions_without_an_end_and_dropped_events_are_findings() {
+    let home = Home::recorded();
+    let segment = home.telemetry().join("events.000001.jsonl");
+    let recorded = std::fs::read_to_string(&segment).unwrap();
+    let session = recorded
+        .lines()
+        .find_map(|line| line.split_once(r#""session":""#))
+        .map(|(_, rest)| &rest[..36])
+        .unwrap();
+    // As it was before the process was killed, and again as one that ended well.
+    let line = |session: &str, event: &str, properties: &str| {
+        format!(
+            r#"{{"timestamp":"2026-01-01T00:00:00.000000Z","level":"INFO","source":"testapp","target":"localtel","event":"{event}","session":"{session}","seq":0,"properties":{{{properties}}}}}"#
+        ) + "\n"
+    };
+    let killed = session.replace(&session[..8], "00000000");
+    let counts = r#""recorded":0,"dropped":5,"refused":0,"failed":0"#;
+    let more = [
+        line(
+            &killed,
+            "consent",
+            r#""state":"enabled","decided_by":"choice""#,
+        ),
+        line(
+            &session.replace(&session[..8], "11111111"),
+            "session.end",
+            counts,
+        ),
+    ];
+    std::fs::set_permissions(&segment, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(&segment, recorded + &more.concat()).unwrap();
+    let text = home.finds(&["sessions", "dropped"]);
+    assert!(text.contains("1 session without an end"), "{text}");
+    assert!(text.contains("5 events dropped"), "{text}");
+    assert!(text.contains("`Overflow::Block`"), "{text}");
+    assert!(text.contains("`Limits::buffer_bytes`"), "{text}");
+    let status = home.localtel().arg("status").output().unwrap();
+    let status = String::from_utf8(status.stdout).unwrap();
+    assert!(status.contains("0 running, 1 without an end"), "{status}");
+    assert!(status.contains("`Overflow::Block`"), "{status}");
+}
