@@ -2,7 +2,6 @@
 //! frames made under it, hands them to the recorder if there is one, and shows them where the owner asked
 //! for that. What a frame holds is `encode`'s business, what becomes of it `recorder`'s.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use crate::clock;
@@ -11,6 +10,7 @@ use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
 use crate::policy::{Current, Generation};
 use crate::record::{Level, OWN_TARGET};
 use crate::recorder::{Offer, Recorder, Stale};
+use crate::store::disk::write_to_stderr;
 
 /// What the layers and drafts of one handle record into.
 #[derive(Debug)]
@@ -200,7 +200,7 @@ impl Outlet {
         let mut text = format!("{} telemetry: {became}: ", self.source).into_bytes();
         text.extend_from_slice(frame.get(FrameHeader::BYTES..).unwrap_or_default());
         // One write, so that lines of several threads do not mix.
-        let _shown = std::io::stderr().write_all(&text);
+        let _shown = write_to_stderr(&text);
     }
 }
 

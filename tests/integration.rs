@@ -54,6 +54,8 @@ mod secrets;
 
 #[path = "integration/endings.rs"]
 mod endings;
+#[path = "integration/file_limits.rs"]
+mod file_limits;
 #[path = "integration/full_disk.rs"]
 mod full_disk;
 #[path = "integration/host.rs"]

@@ -68,8 +68,10 @@ impl Recorder {
     pub(crate) fn start(mut settings: Settings) -> Self {
         if let Some(bytes_max) = disk::file_bytes_max() {
             let segment_bytes_max = &mut settings.limits.segment_bytes_max;
-            *segment_bytes_max =
-                (*segment_bytes_max).min(bytes_max.saturating_sub(SESSION_BYTES_MAX));
+            let room = bytes_max
+                .saturating_sub(SESSION_BYTES_MAX)
+                .max(bytes_max / 2);
+            *segment_bytes_max = (*segment_bytes_max).min(room);
         }
         let directory = settings.start.directory.take();
         Self {

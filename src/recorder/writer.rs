@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::record::{Level, LineTime, OWN_TARGET, Properties, timestamp_of};
 use crate::store::disk::Directory;
 use crate::store::latest::Latest;
+use crate::store::limits::SEGMENT_BYTES_LEAST;
 use crate::store::{Appended, Place, Store};
 use crate::watch::{Change, Watch};
 
@@ -485,7 +486,10 @@ fn encode_own_at(
     };
     // An id that is cut is none.
     let string_bytes_max = settings.limits.string_bytes_max.max(ID_BYTES);
+    // Where the system limits the size of files, segments are shorter than lines may be, but ours are short.
+    let segment_bytes_max = settings.limits.segment_bytes_max.max(SEGMENT_BYTES_LEAST);
     let limits = settings.limits.clone().string_bytes(string_bytes_max);
+    let limits = limits.segment_bytes(segment_bytes_max);
     encode_loose(out, LineLimits::from(&limits), micros, &loose);
 }
 

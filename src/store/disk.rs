@@ -404,8 +404,8 @@ impl Directory {
 
     fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let (mut file, _) = self.open_own(name, flags)?;
-        file.write_all(bytes)?;
+        let (file, _) = self.open_own(name, flags)?;
+        write_at_start(&file, bytes)?;
         file.sync_all()
     }
 
@@ -515,12 +515,9 @@ impl Directory {
     pub(crate) fn append(&self, mut file: &File, bytes: &[u8]) -> io::Result<usize> {
         #[cfg(test)]
         let bytes = self.faults.shorten(bytes)?;
-        // Beyond its limit on file sizes the kernel would send SIGXFSZ, which ends the host.
         if let Some(bytes_max) = file_bytes_max() {
-            let bytes_now = u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(u64::MAX);
-            if bytes_now.saturating_add(bytes.len() as u64) > bytes_max {
-                return Err(io::Error::from(rustix::io::Errno::FBIG));
-            }
+            let bytes_now = size_of(file)?;
+            check_file_size(bytes_now.saturating_add(bytes.len() as u64), bytes_max)?;
         }
         file.write(bytes)
     }
@@ -528,12 +525,19 @@ impl Directory {
     /// Overwrites the start of the file.
     pub(crate) fn overwrite(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
         fault!(self, "overwrite");
-        file.write_all_at(bytes, 0)
+        write_at_start(file, bytes)
     }
 
     /// Cuts the file to that size.
     pub(crate) fn cut(&self, file: &File, bytes: u64) -> io::Result<()> {
         fault!(self, "cut");
+        // Where the file has become shorter meanwhile, this makes it longer.
+        if let Some(bytes_max) = file_bytes_max()
+            && bytes > bytes_max
+            && bytes > size_of(file)?
+        {
+            return check_file_size(bytes, bytes_max);
+        }
         file.set_len(bytes)
     }
 
@@ -598,6 +602,64 @@ pub(crate) fn file_bytes_max() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Fsize).current
 }
 
+/// Returns an error if a file would become larger than this process may make it. The kernel would also send SIGXFSZ,
+/// which ends a host that does not expect it; so each write to a regular file asks first.
+fn check_file_size(bytes: u64, bytes_max: u64) -> io::Result<()> {
+    if bytes > bytes_max {
+        return Err(io::Error::from(rustix::io::Errno::FBIG));
+    }
+    Ok(())
+}
+
+fn size_of(file: &File) -> io::Result<u64> {
+    Ok(u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(u64::MAX))
+}
+
+/// Writes all of it at the start of a regular file.
+fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<()> {
+    if let Some(bytes_max) = file_bytes_max() {
+        check_file_size(bytes.len() as u64, bytes_max)?;
+    }
+    let mut written = 0;
+    let mut interruptions = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match file.write_at(rest, written as u64) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => written += count,
+            Err(error) => check_interruption(error, &mut interruptions)?,
+        }
+    }
+    Ok(())
+}
+
+/// Counts an interruption by a signal, after which the same is tried again. Signals come in bursts, not for ever, so
+/// that many in a row are an error, as every other error is.
+pub(crate) fn check_interruption(error: io::Error, interruptions: &mut usize) -> io::Result<()> {
+    if error.kind() != io::ErrorKind::Interrupted || *interruptions == INTERRUPTIONS_MAX {
+        return Err(error);
+    }
+    *interruptions += 1;
+    Ok(())
+}
+
+/// Writes to the standard error, if that is no file which the process may not make longer.
+pub(crate) fn write_to_stderr(bytes: &[u8]) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    let stat = rustix::fs::fstat(&stderr)?;
+    if FileType::from_raw_mode(stat.st_mode).is_file()
+        && let Some(bytes_max) = file_bytes_max()
+    {
+        // It is written at the end or at the position, which whoever opened the file decided.
+        let end = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+        let at = rustix::fs::tell(&stderr)?.max(end);
+        check_file_size(at.saturating_add(bytes.len() as u64), bytes_max)?;
+    }
+    stderr.write_all(bytes)
+}
+
+/// How often in a row one read or write may be interrupted.
+const INTERRUPTIONS_MAX: usize = 100;
+
 /// Reads at a position until the buffer is full or the file ends, and returns how many bytes it read.
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let wanted = buffer.len();
@@ -613,14 +675,14 @@ pub(crate) fn read_at_least(
     wanted: usize,
 ) -> io::Result<usize> {
     let mut filled = 0;
+    let mut interruptions = 0;
     while filled < wanted
         && let Some(rest) = buffer.get_mut(filled..)
     {
         match file.read_at(rest, offset.saturating_add(filled as u64)) {
             Ok(0) => break,
             Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => check_interruption(error, &mut interruptions)?,
         }
     }
     Ok(filled)

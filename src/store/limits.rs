@@ -196,7 +196,7 @@ const LINE_BYTES_LEAST: usize = 4096;
 pub(crate) const READ_LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Each segment starts with a session record of about 500 bytes for every process that writes to it.
-const SEGMENT_BYTES_LEAST: u64 = 16 * KIB;
+pub(crate) const SEGMENT_BYTES_LEAST: u64 = 16 * KIB;
 
 #[cfg(test)]
 mod tests {

@@ -123,7 +123,7 @@ use time::OffsetDateTime;
 
 #[cfg(any(feature = "cli", test))]
 pub(crate) use self::clear::clear;
-use self::disk::{Access, Directory, FileId, OpenError, read_at};
+use self::disk::{Access, Directory, FileId, OpenError, check_interruption, read_at};
 use self::head::Held;
 use self::latest::Latest;
 use self::limits::Limits;
@@ -645,13 +645,10 @@ fn write(directory: &Directory, active: &mut Active, bytes: &[u8]) -> (usize, Op
         match directory.append(&active.file, rest) {
             Ok(0) => return (written, Some(io::ErrorKind::WriteZero.into())),
             Ok(count) => written += count,
-            Err(error)
-                if error.kind() == io::ErrorKind::Interrupted
-                    && interruptions < INTERRUPTIONS_MAX =>
-            {
-                interruptions += 1;
-            }
             Err(error) => {
+                let Err(error) = check_interruption(error, &mut interruptions) else {
+                    continue;
+                };
                 // After a lack of room the file is as sound as before; after anything else it is not.
                 if !is_lack_of_room(&error) {
                     active.condition = Condition::InDoubt;
@@ -696,6 +693,3 @@ const BEGIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// How often the lock file may be replaced under our hands before that is an error.
 const LOCK_FILE_TRIES: usize = 10;
-
-/// How often in a row a write may be interrupted: signals come in bursts, not for ever.
-const INTERRUPTIONS_MAX: usize = 100;

@@ -11,6 +11,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::composition;
 use crate::endings;
+use crate::file_limits;
 use crate::full_disk;
 use crate::host;
 use crate::hostile_values;
@@ -144,6 +145,7 @@ fn entry() {
         "write one durable" => write_inline(&task, Durability::Interval(Duration::from_hours(1))),
         "be off and alone" => composition::be_off_and_alone(),
         "follow consent in a scope" => composition::follow_consent_in_a_scope(&task),
+        "record under a limit on file sizes" => file_limits::record_under_a_limit(&task),
         "record without file descriptors" => full_disk::record_without_file_descriptors(&task),
         "open and tell" => open_and_tell(&task),
         "open and tell the id" => open_and_tell_the_id(&task),

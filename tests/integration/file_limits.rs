@@ -1,0 +1,173 @@
+//! A limit on the size of files (`ulimit -f`): the kernel ends a process that writes beyond it by SIGXFSZ, so neither
+//! an application nor the command may try.
+
+use std::os::unix::process::ExitStatusExt as _;
+#[cfg(feature = "cli")]
+use std::process::Command;
+use std::process::Output;
+
+use crate::child;
+use crate::support::{Place, check_sessions};
+
+/// What a shell does to start a program under a limit of so many blocks.
+fn under_limit(blocks: u32) -> [String; 3] {
+    let script = format!("ulimit -f {blocks} && exec \"$0\" \"$@\"");
+    ["sh".to_owned(), "-c".to_owned(), script]
+}
+
+/// Checks that no signal ended a program, and returns what it printed.
+fn printed(output: &Output, what: &str) -> String {
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    let printed = format!("{out}{err}");
+    let signal = output.status.signal();
+    assert_eq!(signal, None, "{what}: {printed}");
+    printed
+}
+
+fn open_and_tell(place: &Place, blocks: u32) -> String {
+    let before = under_limit(blocks);
+    let before = before.each_ref().map(String::as_str);
+    let mut command = child::command_in("open and tell", &place.path(), &before);
+    command.env("LOCALTEL_TEST_COUNT", "20");
+    let output = command.output().unwrap();
+    let printed = printed(&output, "open and tell");
+    assert!(output.status.success(), "{printed}");
+    printed
+}
+
+#[test]
+fn an_application_outlives_each_limit_on_file_sizes() {
+    // A new directory, then one in which recording has begun.
+    for is_new in [true, false] {
+        for blocks in [0, 1, 2, 8] {
+            let place = Place::new();
+            if !is_new {
+                place.record(|| tracing::info!("before"));
+            }
+            let before = place.events().len();
+            let said = open_and_tell(&place, blocks);
+            if blocks == 0 {
+                assert!(said.contains("File too large"), "{said}");
+                assert_eq!(place.events().len(), before);
+            }
+            if blocks == 8 {
+                assert_eq!(place.events().len(), before + 20, "{said}");
+            }
+            check_sessions(&place.path());
+        }
+    }
+}
+
+#[test]
+fn a_handle_outlives_a_limit_that_is_set_while_it_records() {
+    let place = Place::new();
+    let printed = child::run("record under a limit on file sizes", &place).stdout;
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    assert!(printed.contains("File too large"), "{printed}");
+    assert_eq!(place.events().len(), 3);
+    check_sessions(&place.path());
+}
+
+/// What a child does: records before, under and after a limit that no file may pass.
+pub(crate) fn record_under_a_limit(task: &child::Task) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let all = getrlimit(Resource::Fsize);
+    let telemetry = task.builder().try_open().unwrap();
+    let dispatch = crate::support::dispatch(&telemetry);
+    let record = || {
+        crate::support::log(&dispatch, 1);
+        telemetry.flush()
+    };
+    record().unwrap();
+    let none = Rlimit {
+        current: Some(0),
+        ..all
+    };
+    setrlimit(Resource::Fsize, none).unwrap();
+    println!("{}", record().unwrap_err());
+    let trouble = telemetry.status().trouble.unwrap();
+    println!("{trouble}");
+    setrlimit(Resource::Fsize, all).unwrap();
+    record().unwrap();
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn no_command_is_ended_by_a_limit_on_file_sizes() {
+    let commands: &[&[&str]] = &[
+        &["enable"],
+        &["enable", "--all-profiles"],
+        &["policy", "set", "level", "info"],
+        &["policy", "property", "x", "drop"],
+        &["record", "hello"],
+        &["record", "hello", "size=1"],
+        &["run", "true"],
+        &["report"],
+        &["reset"],
+        &["clear", "--yes"],
+        &["disable", "--clear", "--yes"],
+        &["status"],
+        &["doctor"],
+        &["show"],
+    ];
+    for is_new in [true, false] {
+        for blocks in [0, 1] {
+            for words in commands {
+                let place = Place::new();
+                let localtel = |before: &[String], words: &[&str]| {
+                    let mut command = match before.split_first() {
+                        Some((program, rest)) => {
+                            let mut command = Command::new(program);
+                            command.args(rest).arg(env!("CARGO_BIN_EXE_localtel"));
+                            command
+                        }
+                        None => Command::new(env!("CARGO_BIN_EXE_localtel")),
+                    };
+                    command
+                        .args(["--app", "testapp"])
+                        .args(words)
+                        .env("LOCALTEL_DIR", place.path())
+                        .env_remove("DO_NOT_TRACK");
+                    let output = command.output().unwrap();
+                    printed(&output, &format!("{words:?} under {blocks}"))
+                };
+                if !is_new {
+                    localtel(&[], &["enable"]);
+                    localtel(&[], &["record", "before"]);
+                }
+                let said = localtel(&under_limit(blocks), words);
+                if blocks == 0 && is_new && words[0] == "enable" {
+                    assert!(said.contains("File too large"), "{said}");
+                }
+                if blocks == 0 && words[0] == "disable" {
+                    let status = localtel(&[], &["status"]);
+                    assert!(status.contains("status: disabled"), "{said} {status}");
+                }
+                if !is_new && words[0] == "clear" {
+                    assert_eq!(place.events().len(), 0, "{said}");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn what_is_shown_of_each_event_respects_the_limit_on_file_sizes() {
+    let place = Place::new();
+    let shown = place.path().with_file_name("shown");
+    std::fs::write(&shown, "x".repeat(600)).unwrap();
+    let before = under_limit(1);
+    let before = before.each_ref().map(String::as_str);
+    let mut command = child::command_in("open and tell", &place.path(), &before);
+    let file = std::fs::File::options().append(true).open(&shown).unwrap();
+    command
+        .env("LOCALTEL_TEST_COUNT", "20")
+        .env("TESTAPP_TELEMETRY_DEBUG", "1")
+        .stderr(file);
+    let output = command.output().unwrap();
+    printed(&output, "show each event");
+    assert!(output.status.success());
+    assert!(std::fs::metadata(&shown).unwrap().len() <= 1024);
+}
