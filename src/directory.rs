@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::store::elsewhere::is_directory;
 
 /// The name of an application that records, as it stands in paths and in each record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,29 +127,49 @@ impl Platform {
 ///
 /// # Errors
 ///
-/// Fails if neither the state directory nor the home is known.
+/// Returns an error if neither the state directory is known nor a home that exists.
 pub(crate) fn state_root(environment: &Environment, platform: Platform) -> Result<PathBuf> {
     if let Some(root) = environment.xdg_state_home() {
         return Ok(root);
     }
-    let Some(home) = environment.home() else {
-        return Err(Error::invalid(
-            "HOME",
-            "it is not set, so there is no place for telemetry; \
-             set HOME, XDG_STATE_HOME or LOCALTEL_DIR",
-        ));
-    };
+    let home = home(environment)?;
     Ok(match platform {
         Platform::Xdg => home.join(".local").join("state"),
         Platform::Library => home.join("Library").join("Application Support"),
     })
 }
 
+/// Returns the user's home. A value that names no directory is refused: what is made below it would lie where nobody
+/// looks for it.
+fn home(environment: &Environment) -> Result<PathBuf> {
+    let named = environment.home();
+    let problem = match &named {
+        None => "it is not set".to_owned(),
+        Some(home) => {
+            let shown = home.display().to_string();
+            let shown = shown.escape_debug();
+            if !home.is_absolute() {
+                format!("`{shown}` is not an absolute path")
+            } else if home.parent().is_none() {
+                format!("`{shown}` is not the home of a user")
+            } else if !is_directory(home) {
+                format!("there is no directory `{shown}`")
+            } else {
+                return Ok(home.clone());
+            }
+        }
+    };
+    let reason = format!(
+        "{problem}, so there is no place for telemetry; set HOME, XDG_STATE_HOME or LOCALTEL_DIR"
+    );
+    Err(Error::invalid("HOME", reason))
+}
+
 /// Returns the directory of a source's default profile: what `LOCALTEL_DIR` says, or the usual place.
 ///
 /// # Errors
 ///
-/// Fails if neither the state directory nor the home is known.
+/// Returns an error if neither the state directory is known nor a home that exists.
 pub(crate) fn base(
     environment: &Environment,
     platform: Platform,
@@ -263,17 +284,17 @@ mod tests {
         let cases: [Case; 6] = [
             (
                 Platform::Xdg,
-                &[("HOME", "/h")],
-                "/h/.local/state/my-app/telemetry",
+                &[("HOME", "/usr")],
+                "/usr/.local/state/my-app/telemetry",
             ),
             (
                 Platform::Library,
-                &[("HOME", "/h")],
-                "/h/Library/Application Support/my-app/telemetry",
+                &[("HOME", "/usr")],
+                "/usr/Library/Application Support/my-app/telemetry",
             ),
             (
                 Platform::Xdg,
-                &[("HOME", "/h"), ("XDG_STATE_HOME", "/s")],
+                &[("HOME", "/usr"), ("XDG_STATE_HOME", "/s")],
                 "/s/my-app/telemetry",
             ),
             (
@@ -283,8 +304,8 @@ mod tests {
             ),
             (
                 Platform::Xdg,
-                &[("HOME", "/h"), ("XDG_STATE_HOME", "relative")],
-                "/h/.local/state/my-app/telemetry",
+                &[("HOME", "/usr"), ("XDG_STATE_HOME", "relative")],
+                "/usr/.local/state/my-app/telemetry",
             ),
             (
                 Platform::Xdg,
@@ -300,8 +321,21 @@ mod tests {
 
     #[test]
     fn without_a_home_the_error_says_what_to_set() {
-        for variables in [&[][..], &[("HOME", "")], &[("XDG_STATE_HOME", "relative")]] {
+        let cases = [
+            (&[][..], "it is not set"),
+            (&[("HOME", "")], "it is not set"),
+            (&[("XDG_STATE_HOME", "relative")], "it is not set"),
+            (&[("HOME", "rel")], "`rel` is not an absolute path"),
+            (&[("HOME", "/")], "`/` is not the home of a user"),
+            (&[("HOME", "//")], "`//` is not the home of a user"),
+            (
+                &[("HOME", "/nonexistent/\u{1b}")],
+                "there is no directory `/nonexistent/\\u{1b}`",
+            ),
+        ];
+        for (variables, problem) in cases {
             let message = base_with(Platform::Xdg, variables).unwrap_err().to_string();
+            assert!(message.contains(problem), "{message}");
             assert!(
                 message.contains("set HOME, XDG_STATE_HOME or LOCALTEL_DIR"),
                 "{message}"

@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_was_typed_beats_the_environment_and_the_environment_beats_the_usual_place() {
-        let variables = [("HOME", "/h"), ("LOCALTEL_DIR", "/elsewhere")];
+        let variables = [("HOME", "/usr"), ("LOCALTEL_DIR", "/elsewhere")];
         let environment = Environment::made_up("localtel", &variables);
         let typed = find(&named(None, Some("/typed"), None), &environment).unwrap();
         assert_eq!(typed.path(), Path::new("/typed"));

@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
+use super::ancestors;
 use super::segment::FileName;
 
 #[cfg(not(unix))]
 compile_error!("localtel needs a Unix: it relies on O_APPEND, O_NOFOLLOW and advisory locks");
 
 /// The mode of the directory: its owner's only.
-const DIRECTORY_MODE: Mode = Mode::RWXU;
+pub(super) const DIRECTORY_MODE: Mode = Mode::RWXU;
 /// The mode of an active segment and of every other file: its owner's only.
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The mode of a closed segment: a hint for writers and a guard against slips.
@@ -102,7 +103,8 @@ impl From<&Stat> for FileId {
     }
 }
 
-fn is_own(user: u32) -> bool {
+/// Returns `true` if that user is the one that this process acts as.
+pub(super) fn is_own(user: u32) -> bool {
     user == rustix::process::geteuid().as_raw()
 }
 
@@ -220,12 +222,10 @@ impl Directory {
         let open = || rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from);
         let fd = match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound && access == Access::Write => {
-                make_directory(path)?;
-                open()
+                ancestors::make(path)?
             }
-            result => result,
+            result => result.map_err(|error| describe_open_failure(path, error))?,
         };
-        let fd = fd.map_err(|error| describe_open_failure(path, error))?;
         let stat = rustix::fs::fstat(&fd).map_err(io::Error::from)?;
         let directory = Self {
             fd,
@@ -686,16 +686,6 @@ pub(crate) fn read_at_least(
         }
     }
     Ok(filled)
-}
-
-fn make_directory(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(DIRECTORY_MODE.as_raw_mode())
-        .create(path)?;
-    // A umask such as 777 takes bits away that the owner needs.
-    Ok(rustix::fs::chmod(path, DIRECTORY_MODE)?)
 }
 
 /// `O_DIRECTORY | O_NOFOLLOW` answers a symlink and a file alike; people need to know which it is.

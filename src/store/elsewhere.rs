@@ -97,6 +97,12 @@ pub(crate) fn is_there(path: &str) -> bool {
     rustix::fs::stat(path).is_ok()
 }
 
+/// Returns `true` if there is a directory at that path, also where a symbolic link leads to it.
+pub(crate) fn is_directory(path: &Path) -> bool {
+    let stat = rustix::fs::stat(path);
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+}
+
 /// What kind of thing a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -94,6 +94,7 @@
 //! The store knows nothing of records: who starts a segment with a session record, and what is in a line,
 //! is the recorder's business.
 
+mod ancestors;
 #[cfg(any(feature = "cli", test))]
 mod clear;
 pub(crate) mod disk;

@@ -4,6 +4,8 @@
 mod consent;
 #[path = "commands/doctor.rs"]
 mod doctor;
+#[path = "commands/homes.rs"]
+mod homes;
 #[path = "commands/record.rs"]
 mod record;
 #[path = "commands/run.rs"]

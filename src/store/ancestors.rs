@@ -1,0 +1,197 @@
+//! The directories above a telemetry directory: which of them exist, whether anything may be made in the nearest
+//! of them, and how those that are missing are made. A part of the door to the file system that `disk` is.
+//!
+//! Each step goes on from the descriptor of the one before, so that nothing planted in between is followed or
+//! changed.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path};
+
+use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::disk::{DIRECTORY_MODE, OpenError, is_own};
+
+/// Makes the directory at that path and those above it that are missing, each 0700, and returns it opened.
+///
+/// Nothing is made below a directory of another user, so that a program that runs as root with the `HOME` of
+/// somebody else leaves no directory there that they cannot enter.
+///
+/// # Errors
+///
+/// Returns an error that names the directory at which it ended.
+pub(super) fn make(path: &Path) -> Result<OwnedFd, OpenError> {
+    let mut tries = 1;
+    loop {
+        match try_make(path) {
+            // Another process removes a directory above in this moment.
+            Err(OpenError::Io(error))
+                if error.kind() == io::ErrorKind::NotFound && tries < TRIES =>
+            {
+                tries += 1;
+            }
+            made => return made,
+        }
+    }
+}
+
+fn try_make(path: &Path) -> Result<OwnedFd, OpenError> {
+    let (above, mut directory) = nearest(path)?;
+    let below = path.strip_prefix(above).unwrap_or(path);
+    if below.components().any(|part| part == Component::ParentDir) {
+        let reason = "its path holds `..` behind a directory that does not exist";
+        return Err(OpenError::Unfit(reason.to_owned()));
+    }
+    let mut here = above.to_owned();
+    for name in below {
+        here.push(name);
+        directory = make_in(&directory, Path::new(name), &here)?;
+    }
+    Ok(directory)
+}
+
+/// Finds the nearest directory above a path that exists, and opens it. A symbolic link may lead there.
+fn nearest(path: &Path) -> Result<(&Path, OwnedFd), OpenError> {
+    for above in path.ancestors() {
+        let name = if above.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            above
+        };
+        let flags = TO_MAKE_IN | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::open(name, flags, Mode::empty()) {
+            Ok(directory) => {
+                check_owner(&directory, name)?;
+                return Ok((above, directory));
+            }
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(failed("opened", name, error)),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::NotFound).into())
+}
+
+/// Makes a directory of that name, unless another process was faster, and opens it.
+fn make_in(parent: &OwnedFd, name: &Path, path: &Path) -> Result<OwnedFd, OpenError> {
+    match rustix::fs::mkdirat(parent, name, DIRECTORY_MODE) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(failed("made", path, error)),
+    }
+    let opened = match open_in(parent, name) {
+        // A umask such as 777 takes the bits away that its owner needs to open it.
+        Err(Errno::ACCESS) => give_to_owner(parent, name).and_then(|()| open_in(parent, name)),
+        opened => opened,
+    };
+    let directory = opened.map_err(|error| describe(parent, name, path, error))?;
+    let stat = check_owner(&directory, path)?;
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    if is_own(stat.st_uid) && !mode.contains(DIRECTORY_MODE) {
+        rustix::fs::fchmod(&directory, DIRECTORY_MODE)
+            .map_err(|error| failed("given its permissions", path, error))?;
+    }
+    Ok(directory)
+}
+
+fn open_in(parent: &OwnedFd, name: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(parent, name, flags, Mode::empty())
+}
+
+/// Gives the owner all permissions on a new directory that nobody has any on. A descriptor that was opened without
+/// the right to read can be changed only by the name that it has in `/proc`, which leads to this very directory.
+#[cfg(target_os = "linux")]
+fn give_to_owner(parent: &OwnedFd, name: &Path) -> Result<(), Errno> {
+    use std::os::fd::AsRawFd as _;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&directory)?;
+    let is_bare = Mode::from_raw_mode(stat.st_mode).is_empty();
+    if !is_bare || !is_own(stat.st_uid) {
+        return Err(Errno::ACCESS);
+    }
+    let link = format!("/proc/self/fd/{}", directory.as_raw_fd());
+    rustix::fs::chmod(link, DIRECTORY_MODE).map_err(|_| Errno::ACCESS)
+}
+
+/// Gives the owner all permissions on a new directory, and follows no link.
+#[cfg(not(target_os = "linux"))]
+fn give_to_owner(parent: &OwnedFd, name: &Path) -> Result<(), Errno> {
+    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+    rustix::fs::chmodat(parent, name, DIRECTORY_MODE, flags)
+}
+
+/// Checks that something may be made in a directory: it belongs to this user or to root, and if this user is root,
+/// to root.
+fn check_owner(directory: &OwnedFd, path: &Path) -> Result<Stat, OpenError> {
+    let stat = rustix::fs::fstat(directory).map_err(io::Error::from)?;
+    if is_own(stat.st_uid) || stat.st_uid == ROOT {
+        return Ok(stat);
+    }
+    let own = rustix::process::geteuid().as_raw();
+    Err(OpenError::Unfit(format!(
+        "{} belongs to another user (uid {}), and user {own} makes nothing in it; run this as that user, or \
+         name another directory, for example in LOCALTEL_DIR",
+        path.display(),
+        stat.st_uid
+    )))
+}
+
+/// Says why what stands at a path could not be opened as a directory.
+fn describe(parent: &OwnedFd, name: &Path, path: &Path, error: Errno) -> OpenError {
+    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+    let stat = rustix::fs::statat(parent, name, flags);
+    match stat.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        Ok(FileType::Symlink) => OpenError::Unfit(format!(
+            "{} is a symbolic link to a directory that does not exist",
+            path.display()
+        )),
+        Ok(_) | Err(_) => failed("opened", path, error),
+    }
+}
+
+fn failed(action: &str, path: &Path, error: Errno) -> OpenError {
+    let error = io::Error::from(error);
+    let reason = format!("{} cannot be {action}: {error}", path.display());
+    io::Error::new(error.kind(), reason).into()
+}
+
+/// What a directory is opened for in which another is made: Linux asks for no right to read it.
+#[cfg(target_os = "linux")]
+const TO_MAKE_IN: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const TO_MAKE_IN: OFlags = OFlags::RDONLY;
+
+const ROOT: u32 = 0;
+
+/// How often a directory above may be removed in the very moment in which it is gone through.
+const TRIES: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_link_planted_before_mkdir_is_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let victim = home.path().join("victim");
+        std::fs::create_dir(&victim).unwrap();
+        std::fs::set_permissions(&victim, std::fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(&victim, home.path().join("telemetry")).unwrap();
+        let (_, parent) = nearest(home.path()).unwrap();
+        let path = home.path().join("telemetry");
+        assert!(make_in(&parent, Path::new("telemetry"), &path).is_err());
+        let mode = victim.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
+    }
+
+    #[test]
+    fn a_path_that_goes_back_up_is_refused_where_it_is_missing() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("missing/../telemetry");
+        assert!(matches!(make(&path), Err(OpenError::Unfit(_))));
+        assert!(!home.path().join("missing").exists());
+    }
+}
