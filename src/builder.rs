@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::clock;
-use crate::consent::{Consent, IS_LEFT_OUT, LEFT_OUT, WhenUndecided};
+use crate::consent::{Consent, IS_LEFT_OUT, LEFT_OUT, Tenant, WhenUndecided};
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::encode::LineLimits;
 use crate::environment::Environment;
@@ -60,7 +60,8 @@ impl Builder {
         }
     }
 
-    /// Sets the directory, instead of `LOCALTEL_DIR` or the platform's usual place.
+    /// Sets the directory, instead of `LOCALTEL_DIR` or the platform's usual place. A directory is for one
+    /// application and one of its profiles.
     pub fn dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.base = Some(path.into());
         self
@@ -152,8 +153,9 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// Fails if the source or profile is no valid name, the limits contradict each other, or the directory
-    /// cannot be made, is not this user's alone, or cannot be written.
+    /// Returns an error if the source or profile is no valid name, if the limits contradict each other, or if the
+    /// directory belongs to another application or profile, cannot be made, is not this user's alone, or cannot be
+    /// written.
     pub fn try_open(self) -> Result<Telemetry> {
         if IS_LEFT_OUT {
             let told = (self.version, self.deployment);
@@ -165,7 +167,10 @@ impl Builder {
         let path = of_profile(&base, &profile);
         let answers = (self.flag, self.when_undecided);
         let place = (path.as_path(), base.as_path());
-        let (mut watch, found) = Watch::new(place, &source, &environment, answers, self.policy);
+        let tenant = Tenant { source, profile };
+        let (mut watch, found) = Watch::new(place, &tenant, &environment, answers, self.policy);
+        watch.admit(found.as_ref())?;
+        let Tenant { source, .. } = &tenant;
         let decision = watch.open(clock::now())?;
         let (installation, directory) = if decision.is_recording {
             let (installation, directory) = watch.installation_in(found)?;
@@ -176,7 +181,7 @@ impl Builder {
         let policy = Arc::clone(watch.policy());
         // Nobody has been asked yet, so what opening changed is no news.
         let _is_news = policy.is_news();
-        let echo = match environment.debugging(&source).map(|word| word.parse()) {
+        let echo = match environment.debugging(source).map(|word| word.parse()) {
             Some(Ok(Consent::Enabled)) => Echo::Shown,
             Some(Ok(Consent::Disabled | Consent::Undecided) | Err(_)) | None => Echo::Silent,
         };
@@ -212,8 +217,8 @@ impl Builder {
                 withdrawals: Arc::default(),
             })))
         };
-        let outlet = Outlet::new(source.as_str(), limits, policy, sink, echo);
-        let place = (Some(path), Some(decision));
+        let outlet = Outlet::new(tenant.source.as_str(), limits, policy, sink, echo);
+        let place = (Some((path, tenant)), Some(decision));
         let told = (self.version, self.deployment);
         Ok(Telemetry::new(outlet, place, told, self.reports))
     }

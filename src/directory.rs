@@ -190,13 +190,21 @@ pub(crate) fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
     }
 }
 
-/// Returns the source whose usual place that path would be, wherever the state directory is.
+/// Returns the source whose usual place below that state directory the path is.
 #[cfg(any(feature = "cli", test))]
-pub(crate) fn source_of(base: &Path) -> Option<Source> {
-    if base.file_name()? != LEAF {
-        return None;
-    }
-    base.parent()?.file_name()?.to_str()?.parse().ok()
+pub(crate) fn source_of(root: &Path, base: &Path) -> Option<Source> {
+    let source: Source = base.parent()?.file_name()?.to_str()?.parse().ok()?;
+    (under(root, &source) == base).then_some(source)
+}
+
+/// Returns the directory of the default profile and the profile, if the path is one that a profile other than the
+/// default one would have.
+pub(crate) fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
+    let path = std::path::absolute(path).ok()?;
+    let profile: Profile = path.file_name()?.to_str()?.parse().ok()?;
+    let profiles = path.parent()?;
+    let is_one = profiles.file_name()? == PROFILES && !profile.is_default();
+    is_one.then_some((profiles.parent()?.to_owned(), profile))
 }
 
 /// Finds the sources that have a directory of telemetry, in the order of their names.
@@ -404,10 +412,28 @@ mod tests {
 
     #[test]
     fn a_usual_place_tells_its_source() {
-        let found = source_of(Path::new("/anywhere/my-app/telemetry"));
-        assert_eq!(found, Some(source()));
-        assert_eq!(source_of(Path::new("/anywhere/my-app")), None);
-        assert_eq!(source_of(Path::new("/telemetry")), None);
+        let source_of = |path| source_of(Path::new("/state"), Path::new(path));
+        assert_eq!(source_of("/state/my-app/telemetry"), Some(source()));
+        assert_eq!(source_of("/elsewhere/my-app/telemetry"), None);
+        assert_eq!(source_of("/state/deep/my-app/telemetry"), None);
+        assert_eq!(source_of("/state/my-app"), None);
+        assert_eq!(source_of("/telemetry"), None);
+    }
+
+    #[test]
+    fn the_path_of_a_profile_tells_it_and_the_directory_above() {
+        let work = "work".parse().unwrap();
+        let found = enclosing(Path::new("/d/profiles/work"));
+        assert_eq!(found, Some((PathBuf::from("/d"), work)));
+        for path in [
+            "/d/profiles",
+            "/d/work",
+            "/profiles/default",
+            "/",
+            "/d/profiles/.x",
+        ] {
+            assert_eq!(enclosing(Path::new(path)), None, "{path}");
+        }
     }
 
     #[test]

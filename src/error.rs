@@ -43,6 +43,16 @@ pub enum ErrorKind {
         /// What was found instead.
         reason: String,
     },
+    /// A directory belongs to another application or profile.
+    #[non_exhaustive]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// The application and profile that it belongs to, as far as they are known.
+        belongs_to: String,
+        /// The application and profile that wanted to use it.
+        wanted: String,
+    },
     /// Another process held the directory's lock for longer than the deadline.
     #[non_exhaustive]
     Busy {
@@ -126,6 +136,15 @@ impl Error {
                 path: path.clone(),
                 reason: reason.clone(),
             },
+            ErrorKind::Foreign {
+                path,
+                belongs_to,
+                wanted,
+            } => ErrorKind::Foreign {
+                path: path.clone(),
+                belongs_to: belongs_to.clone(),
+                wanted: wanted.clone(),
+            },
             ErrorKind::Busy { path } => ErrorKind::Busy { path: path.clone() },
             ErrorKind::TimedOut { bytes_waiting } => ErrorKind::TimedOut {
                 bytes_waiting: *bytes_waiting,
@@ -194,6 +213,16 @@ impl fmt::Display for Error {
                 )
             }
             ErrorKind::Format { path, reason } => write!(f, "{}: {reason}", path.display()),
+            ErrorKind::Foreign {
+                path,
+                belongs_to,
+                wanted,
+            } => write!(
+                f,
+                "{} belongs to {belongs_to} and not to {wanted}; each application and profile needs a directory \
+                 of its own",
+                path.display()
+            ),
             ErrorKind::Busy { path } => {
                 write!(
                     f,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::builder::Builder;
 use crate::clock;
-use crate::consent::{Consent, Decision, Origin, Scope, Stored, store_choice_of};
+use crate::consent::{Consent, Decision, Origin, Scope, Site, Stored, Tenant, store_choice_of};
 use crate::draft::Draft;
 use crate::encode::{LineLimits, Own};
 use crate::ending::Ending;
@@ -38,6 +38,8 @@ pub struct Telemetry {
     outlet: Arc<Outlet>,
     /// Where it records, or would; unknown if it could not even get that far.
     path: Option<PathBuf>,
+    /// Whose the directory is.
+    tenant: Option<Tenant>,
     /// What was decided where there is no recorder that would know.
     decision: Option<Decision>,
     reporter: Arc<Reporter>,
@@ -81,11 +83,12 @@ impl Telemetry {
     /// Returns the handle of an outlet, given where it records and what was decided, as far as that is known.
     pub(crate) fn new(
         outlet: Outlet,
-        (path, decision): (Option<PathBuf>, Option<Decision>),
+        (place, decision): (Option<(PathBuf, Tenant)>, Option<Decision>),
         (version, deployment): (Option<String>, Deployment),
         reports: Reports,
     ) -> Self {
         let outlet = Arc::new(outlet);
+        let (path, tenant) = place.unzip();
         let reporter = Reporter::new(Arc::clone(&outlet), path.clone(), version, deployment);
         let reporter = Arc::new(reporter);
         reporter.note_version();
@@ -94,6 +97,7 @@ impl Telemetry {
         Self {
             outlet,
             path,
+            tenant,
             decision,
             reporter,
             ending,
@@ -324,7 +328,11 @@ impl Telemetry {
             return self.require();
         };
         let by = format!("{} asked", self.outlet.source());
-        store_choice_of(path, Scope::Profile, choice, &by, clock::now())?;
+        let site = Site {
+            path,
+            tenant: self.tenant.as_ref(),
+        };
+        store_choice_of(site, Scope::Profile, choice, &by, clock::now())?;
         Ok(())
     }
 

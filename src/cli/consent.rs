@@ -7,9 +7,9 @@ use super::failure::Failure;
 use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
-use crate::consent::{self, Consent, Scope, Stored};
+use crate::consent::{self, Consent, Scope, Site, Stored, Tenant};
 use crate::environment::Environment;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// Whom to allow it for.
 #[derive(Debug, clap::Args)]
@@ -89,7 +89,12 @@ fn forget_installations(place: &Place) -> Result<(), Failure> {
         let path = place.path();
         let stored = Stored::read_at(&path);
         if stored.consent() == Consent::Undecided && stored.installation().is_some() {
-            consent::reset(&path)?;
+            let tenant = place.known_tenant();
+            let site = Site {
+                path: &path,
+                tenant: tenant.as_ref(),
+            };
+            consent::reset(site)?;
         }
     }
     Ok(())
@@ -125,7 +130,12 @@ impl Choosing {
             Scope::Profile => (place.path(), format!("profile {}", place.profile)),
             Scope::AllProfiles => (place.base.clone(), "all profiles".to_owned()),
         };
-        let before = consent::store_choice_of(&path, self.scope, wanted, &self.by, screen.now)
+        let tenant = self.tenant(place)?;
+        let site = Site {
+            path: &path,
+            tenant: tenant.as_ref(),
+        };
+        let before = consent::store_choice_of(site, self.scope, wanted, &self.by, screen.now)
             .map_err(|error| self.not_stored(error, place))?;
         if let Some(problem) = before.problem() {
             let called = place.host.called();
@@ -134,7 +144,7 @@ impl Choosing {
         write!(
             screen.stdout,
             "{wanted} for {} ({whom}): {}",
-            place.source,
+            place.called(),
             change(&before, wanted)
         )?;
         match self.scope {
@@ -143,15 +153,28 @@ impl Choosing {
         }
     }
 
+    /// Returns in whose name the choice is stored. What is stored can be withdrawn without a name.
+    fn tenant(&self, place: &Place) -> Result<Option<Tenant>, Failure> {
+        let is_withdrawn = self.wanted == Consent::Disabled
+            && self.scope == Scope::Profile
+            && Stored::read_at(&place.path()) != Stored::Missing;
+        match place.known_tenant() {
+            None if is_withdrawn => Ok(None),
+            Some(_) | None => place.tenant().map(Some),
+        }
+    }
+
     /// Says what to do where the choice could not be stored: what is forbidden in no other way goes on.
     fn not_stored(&self, error: Error, place: &Place) -> Failure {
-        match self.wanted {
-            Consent::Disabled => Failure::from(error).hint(format!(
+        match (self.wanted, error.kind(), place.name()) {
+            (_, ErrorKind::Foreign { .. }, _)
+            | (_, _, None)
+            | (Consent::Enabled | Consent::Undecided, _, Some(_)) => Failure::from(error),
+            (Consent::Disabled, _, Some(source)) => Failure::from(error).hint(format!(
                 "nothing was stored, and it is as it was; until it is, `{}=off` or `DO_NOT_TRACK=1` forbids \
                  recording for one run",
-                place.source.variable()
+                source.variable()
             )),
-            Consent::Enabled | Consent::Undecided => Failure::from(error),
         }
     }
 
@@ -228,10 +251,16 @@ pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Fail
         // For a misspelled name nothing is made.
         return Err(Failure::failed(format!(
             "there is no id to remove: {} (profile {}) has decided and recorded nothing",
-            place.source, place.profile
+            place.called(),
+            place.profile
         )));
     }
-    let kept = consent::reset(&path).map_err(|error| {
+    let tenant = place.known_tenant();
+    let site = Site {
+        path: &path,
+        tenant: tenant.as_ref(),
+    };
+    let kept = consent::reset(site).map_err(|error| {
         if Stored::read_at(&path).problem().is_some() {
             Failure::from(error).hint(format!(
                 "`{}` or `{}` puts a new choice in its place",
@@ -247,7 +276,8 @@ pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Fail
         screen.stdout,
         "id, salt and host are removed for {} (profile {}), and made anew when something is recorded; \
          the choice stays {kept}",
-        place.source, place.profile,
+        place.called(),
+        place.profile,
     )?;
     Ok(Exit::Done)
 }

@@ -17,6 +17,7 @@ use super::screen::Screen;
 use super::secret_names::{SecretName, SecretNames, rule_command};
 use super::status::{AGAINST_DROPS, COPIED};
 use crate::consent::{Origin, Stored};
+use crate::directory::Profile;
 use crate::environment::Environment;
 use crate::error::Result as LibraryResult;
 use crate::history::Kept;
@@ -258,7 +259,11 @@ fn about_consent(
             &format!("{words} disable"),
         ),
         problem if for_all.problem().as_ref() == Some(problem) => {
-            let all = |choice| format!("--app {} {choice} --all-profiles", place.source);
+            let default = Place {
+                profile: Profile::default(),
+                ..place.clone()
+            };
+            let all = |choice| format!("{} {choice} --all-profiles", default.words());
             step_for(&for_all, &all("enable"), &all("disable"))
         }
         _ => "set the variable to one of these words, or unset it".to_owned(),

@@ -10,7 +10,7 @@ use super::args::Command;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::{Application, Host, in_words_of};
-use super::place::{Named, Place};
+use super::place::{Named, Place, Whose};
 use crate::builder::Builder;
 use crate::consent::Consent;
 use crate::environment::Environment;
@@ -107,13 +107,15 @@ impl TelemetryCommand {
 
 fn place_of(builder: &Builder, host: &Host, environment: &Environment) -> Result<Place, Failure> {
     let (source, profile, base) = builder.place(environment)?;
-    Ok(Place {
-        source,
+    let place = Place {
+        whose: Whose::Known(source),
         profile,
         base,
         named: Named::Application,
         host: host.clone(),
-    })
+    };
+    place.check()?;
+    Ok(place)
 }
 
 /// The derived implementation would be that of the commands alone; this one also has their help say what

@@ -140,6 +140,11 @@ fn hint_for(error: &Error) -> Option<String> {
         ErrorKind::Directory { .. } => {
             Some("move what is in the way, or use another directory".to_owned())
         }
+        ErrorKind::Foreign { .. } => Some(
+            "name the application and profile that it belongs to, with --app and --profile, or another directory, \
+             with --dir or LOCALTEL_DIR"
+                .to_owned(),
+        ),
         ErrorKind::Busy { .. } => Some(
             "a stopped process may hold it: `jobs` and `ps` show state T; resume or end it"
                 .to_owned(),

@@ -139,7 +139,10 @@ fn dispatch(
         AnyCommand::OnPlace(command) => on_place(command, &find()?, environment, screen),
         AnyCommand::Record(args) => record::run(&find()?, args, screen),
         AnyCommand::Run(args) => {
-            let place = find();
+            let place = find().and_then(|place| {
+                place.tenant()?;
+                Ok(place)
+            });
             if let Err(failure) = &place {
                 // The command is what counts: not knowing where to record it is no reason not to run it.
                 screen.say(format_args!("{}", failure.text().trim_end()));

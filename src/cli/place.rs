@@ -9,18 +9,20 @@ use super::args::PlaceArgs;
 use super::facts;
 use super::failure::Failure;
 use super::host::Host;
-use crate::consent::{Decision, Inputs, Stored, WhenUndecided, decide};
+use crate::consent::{Claim, Decision, Inputs, Stored, Tenant, WhenUndecided, decide};
 use crate::directory::{self, Platform, Profile, Source};
 use crate::environment::Environment;
 use crate::policy::owner::OwnerFile;
 use crate::record::format_timestamp;
+use crate::store::disk::{Access, Directory};
+use crate::store::open_error;
 
 /// The telemetry that a command works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Whose it is.
-    pub(crate) source: Source,
-    /// Which of the source's sets it is.
+    pub(crate) whose: Whose,
+    /// Which of the application's sets it is.
     pub(crate) profile: Profile,
     /// The directory of the default profile.
     pub(crate) base: PathBuf,
@@ -28,6 +30,17 @@ pub(crate) struct Place {
     pub(crate) named: Named,
     /// Who works on it.
     pub(crate) host: Host,
+}
+
+/// Whose telemetry it is, and how that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// It was named, or the directory says so.
+    Known(Source),
+    /// The directory does not say so, and lies where this application has it: enough to show, and not to write.
+    Likely(Source),
+    /// Nothing says so.
+    Unknown,
 }
 
 /// How a place was named, and is to be named to another command.
@@ -45,9 +58,90 @@ impl Place {
         directory::of_profile(&self.base, &self.profile)
     }
 
-    /// Returns whose telemetry it is, unless only its directory is known.
+    /// Returns whose telemetry it is, as far as that can be shown.
     pub(crate) fn name(&self) -> Option<&Source> {
-        Some(&self.source).filter(|source| source.as_str() != UNNAMED)
+        match &self.whose {
+            Whose::Known(source) | Whose::Likely(source) => Some(source),
+            Whose::Unknown => None,
+        }
+    }
+
+    /// Returns the application's name as messages say it.
+    pub(crate) fn called(&self) -> &str {
+        self.name().map_or("an unknown application", Source::as_str)
+    }
+
+    /// Returns the application and profile, if it is certain which they are.
+    pub(crate) fn known_tenant(&self) -> Option<Tenant> {
+        match &self.whose {
+            Whose::Known(source) => Some(Tenant {
+                source: source.clone(),
+                profile: self.profile.clone(),
+            }),
+            Whose::Likely(_) | Whose::Unknown => None,
+        }
+    }
+
+    /// Returns the application and profile, for a command that writes under their names.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if neither the person nor the directory says which application it is.
+    pub(crate) fn tenant(&self) -> Result<Tenant, Failure> {
+        if let Some(tenant) = self.known_tenant() {
+            return Ok(tenant);
+        }
+        let path = self.path();
+        match Directory::open(&path, Access::Read) {
+            // What cannot be opened says nothing, and that comes first.
+            Err(error) if !error.is_not_found() => Err(open_error(&path, error).into()),
+            Ok(_) | Err(_) => {
+                let name = self.name().map_or("NAME", Source::as_str);
+                let message = format!(
+                    "{} does not say which application it belongs to",
+                    path.display()
+                );
+                Err(Failure::usage(message).hint(format!("name it with --app {name}")))
+            }
+        }
+    }
+
+    /// Checks that the directories do not belong to another application or profile.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names both.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let default = Profile::default();
+        let claim = Claim::at(&self.base);
+        self.check_claim(&claim, &self.base, &default)?;
+        if !self.profile.is_default() {
+            let path = self.path();
+            self.check_claim(&Claim::at(&path), &path, &self.profile)?;
+        }
+        Ok(())
+    }
+
+    fn check_claim(&self, claim: &Claim, path: &Path, profile: &Profile) -> Result<(), Failure> {
+        let known = match &self.whose {
+            Whose::Known(source) => Some(source),
+            Whose::Likely(_) | Whose::Unknown => None,
+        };
+        if claim.admits(known, profile) {
+            return Ok(());
+        }
+        let wanted = match known {
+            Some(source) => format!("`{source}` (profile {profile})"),
+            None => format!("the profile {profile}"),
+        };
+        let failure = Failure::from(claim.refusal(path, wanted));
+        Err(match (&claim.profile, directory::enclosing(path)) {
+            (Some(own), Some((base, by_path))) if *own == by_path => failure.hint(format!(
+                "name it with --dir {} --profile {own}",
+                base.display()
+            )),
+            (Some(_) | None, _) => failure,
+        })
     }
 
     /// Decides as the application would. From outside of it its flag is unknown, and what it does when
@@ -59,7 +153,7 @@ impl Place {
         now: OffsetDateTime,
     ) -> Decision {
         let do_not_track = environment.do_not_track();
-        let variable = environment.telemetry(&self.source);
+        let variable = self.name().and_then(|source| environment.telemetry(source));
         let outside = stored
             .first_use()
             .map(|first_use| WhenUndecided::RecordAfter(first_use.grace));
@@ -76,11 +170,14 @@ impl Place {
                 Host::Application(_) => self.host.when_undecided(),
             },
             policy_problem: owner.problem(),
+            // Such a place is not found.
+            foreign: None,
         };
         decide(&inputs, now)
     }
 
-    /// Returns the places of all profiles of this source that have a directory, the default one first.
+    /// Returns the places of all profiles of this application that have a directory, the default one first. A
+    /// directory among them that belongs to another application or profile is none.
     ///
     /// # Errors
     ///
@@ -91,7 +188,8 @@ impl Place {
             profile,
             ..self.clone()
         };
-        Ok(profiles.into_iter().map(place).collect())
+        let places = profiles.into_iter().map(place);
+        Ok(places.filter(|place| place.check().is_ok()).collect())
     }
 
     /// Returns a command line of `localtel` that does something with this place, or the application's own.
@@ -105,9 +203,11 @@ impl Place {
 
     /// Returns the words that name this place to another command.
     pub(crate) fn words(&self) -> String {
-        let place = match self.named {
-            Named::Application => format!("--app {}", self.source),
-            Named::Directory => format!("--dir {}", self.base.display()),
+        let place = match (self.named, &self.whose) {
+            (Named::Application, Whose::Known(source)) => format!("--app {source}"),
+            (Named::Directory, _) | (Named::Application, Whose::Likely(_) | Whose::Unknown) => {
+                format!("--dir {}", self.base.display())
+            }
         };
         if self.profile.is_default() {
             place
@@ -118,50 +218,78 @@ impl Place {
 }
 
 /// Finds the place that is meant. Without a name or a directory it is the only source there is.
+///
+/// # Errors
+///
+/// Returns an error if nothing says which place is meant, or if its directory belongs to another application or
+/// profile than was named.
 pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place, Failure> {
-    let profile = args.profile.clone().unwrap_or_default();
-    if let Some(base) = args.dir.clone().or_else(|| environment.localtel_dir()) {
-        let source = match args.app.clone().or_else(|| directory::source_of(&base)) {
-            Some(source) => source,
-            None => UNNAMED.parse()?,
-        };
-        return Ok(Place {
-            source,
-            profile,
-            base,
-            named: match args.dir {
-                Some(_) => Named::Directory,
-                None => Named::Application,
-            },
-            host: Host::Localtel,
-        });
+    let (base, named) = match (&args.dir, environment.localtel_dir(), &args.app) {
+        (Some(base), _, _) => (base.clone(), Named::Directory),
+        (None, Some(base), _) => (base, Named::Application),
+        (None, None, Some(source)) => {
+            let base = directory::base(environment, Platform::THIS, source)?;
+            (base, Named::Application)
+        }
+        (None, None, None) => return find_only(args, environment),
+    };
+    let mut place = Place {
+        whose: match &args.app {
+            Some(source) => Whose::Known(source.clone()),
+            None => Whose::Unknown,
+        },
+        profile: args.profile.clone().unwrap_or_default(),
+        base,
+        named,
+        host: Host::Localtel,
+    };
+    if args.app.is_none() {
+        place.whose = whose(&place, environment);
     }
-    if let Some(source) = args.app.clone() {
-        let base = directory::base(environment, Platform::THIS, &source)?;
-        return Ok(Place {
-            source,
-            profile,
-            base,
-            named: Named::Application,
-            host: Host::Localtel,
-        });
+    place.check()?;
+    Ok(place)
+}
+
+/// Learns from the directory whose it is, or from where it lies.
+fn whose(place: &Place, environment: &Environment) -> Whose {
+    let said = [&place.base, &place.path()]
+        .into_iter()
+        .find_map(|path| Claim::at(path).source);
+    if let Some(source) = said {
+        return Whose::Known(source);
     }
+    let root = directory::state_root(environment, Platform::THIS).ok();
+    let usual = root.and_then(|root| directory::source_of(&root, &place.base));
+    usual.map_or(Whose::Unknown, Whose::Likely)
+}
+
+/// Finds the only application that has telemetry below the state directory.
+fn find_only(args: &PlaceArgs, environment: &Environment) -> Result<Place, Failure> {
     let root = directory::state_root(environment, Platform::THIS)?;
     let mut sources = directory::sources(&root)?;
-    match (sources.pop(), sources.is_empty()) {
-        (None, _) => Err(none_in(&root)),
-        (Some(source), true) => Ok(Place {
-            base: directory::under(&root, &source),
-            source,
-            profile,
-            named: Named::Application,
-            host: Host::Localtel,
-        }),
+    let source = match (sources.pop(), sources.is_empty()) {
+        (None, _) => return Err(none_in(&root)),
+        (Some(source), true) => source,
         (Some(last), false) => {
             sources.push(last);
-            Err(several_in(&root, &sources))
+            return Err(several_in(&root, &sources));
         }
-    }
+    };
+    let base = directory::under(&root, &source);
+    // A copy of another application's directory stays that application's.
+    let (source, named) = match Claim::at(&base).source {
+        Some(own) if own != source => (own, Named::Directory),
+        Some(_) | None => (source, Named::Application),
+    };
+    let place = Place {
+        whose: Whose::Known(source),
+        profile: args.profile.clone().unwrap_or_default(),
+        base,
+        named,
+        host: Host::Localtel,
+    };
+    place.check()?;
+    Ok(place)
 }
 
 fn none_in(root: &Path) -> Failure {
@@ -209,10 +337,11 @@ fn overview(path: &Path) -> String {
     }
 }
 
-/// The source of a directory that was named without saying whose it is.
-const UNNAMED: &str = "unnamed";
-
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests make directories as others leave them"
+)]
 mod tests {
     use super::*;
 
@@ -240,17 +369,86 @@ mod tests {
         assert_eq!(typed.words(), "--dir /typed");
         let set = find(&named(Some("myapp"), None, Some("work")), &environment).unwrap();
         assert_eq!(set.path(), Path::new("/elsewhere/profiles/work"));
-        assert_eq!(set.source.as_str(), "myapp");
+        assert_eq!(set.called(), "myapp");
         assert_eq!(set.words(), "--app myapp --profile work");
     }
 
     #[test]
-    fn a_directory_in_its_usual_place_tells_whose_it_is() {
-        let environment = Environment::made_up("localtel", &[]);
-        let usual = find(&named(None, Some("/s/myapp/telemetry"), None), &environment).unwrap();
-        assert_eq!(usual.source.as_str(), "myapp");
-        let other = find(&named(None, Some("/s/data"), None), &environment).unwrap();
-        assert_eq!(other.source.as_str(), "unnamed");
+    fn a_path_names_an_application_only_to_be_shown_and_in_its_usual_place_only() {
+        let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/s")]);
+        let find = |dir| find(&named(None, Some(dir), None), &environment).unwrap();
+        let usual = find("/s/myapp/telemetry");
+        assert_eq!(usual.whose, Whose::Likely("myapp".parse().unwrap()));
+        assert_eq!(usual.called(), "myapp");
+        let refused = usual.tenant().unwrap_err();
+        assert_eq!(refused.exit(), crate::cli::Exit::Usage);
+        assert!(refused.text().contains("--app myapp"), "{}", refused.text());
+        for other in ["/s/data", "/elsewhere/myapp/telemetry"] {
+            let place = find(other);
+            assert_eq!(place.whose, Whose::Unknown, "{other}");
+            assert_eq!(place.name(), None, "{other}");
+            let text = place.tenant().unwrap_err().text();
+            assert!(text.contains("--app NAME"), "{text}");
+        }
+    }
+
+    /// A directory whose files of consent say whose it is.
+    fn of(source: &str, profile: &str, path: &Path) {
+        let text = format!(r#"{{"format":1,"source":"{source}","profile":"{profile}"}}"#);
+        std::fs::create_dir_all(path).unwrap();
+        std::fs::write(path.join("consent.json"), text).unwrap();
+        std::fs::write(path.join("lock"), "").unwrap();
+    }
+
+    #[test]
+    fn the_directory_says_whose_it_is_and_is_refused_for_others() {
+        let (home, environment) = home();
+        let path = home.path().join("two/telemetry");
+        let dir = path.to_str();
+        of("one", "default", &path);
+        let found = find(&named(None, dir, None), &environment).unwrap();
+        assert_eq!(found.whose, Whose::Known("one".parse().unwrap()));
+        assert!(find(&named(Some("one"), dir, None), &environment).is_ok());
+        let only = find(&named(None, None, None), &environment).unwrap();
+        assert_eq!((only.called(), only.named), ("one", Named::Directory));
+        let refused: [(Option<&str>, Option<&str>, Option<&str>); 4] = [
+            (Some("two"), dir, None),
+            (Some("two"), None, None),
+            (Some("One"), dir, None),
+            (Some("two"), dir, Some("work")),
+        ];
+        for (app, dir, profile) in refused {
+            let text = find(&named(app, dir, profile), &environment)
+                .unwrap_err()
+                .text();
+            let wanted = format!("`{}`", app.unwrap());
+            assert!(text.contains("`one`") && text.contains(&wanted), "{text}");
+            assert!(text.contains("\nhint: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_directory_of_a_profile_is_not_one_for_the_default_profile() {
+        let (home, environment) = home();
+        let base = home.path().join("data");
+        let work = base.join("profiles/work");
+        of("one", "default", &base);
+        of("one", "work", &work);
+        let new = base.join("profiles/new");
+        for path in [&work, &new] {
+            for app in [None, Some("one")] {
+                let text = find(&named(app, path.to_str(), None), &environment)
+                    .unwrap_err()
+                    .text();
+                let hint = format!("--dir {} --profile ", base.display());
+                assert!(text.contains(&hint), "{text}");
+            }
+        }
+        let found = find(&named(None, base.to_str(), Some("work")), &environment);
+        assert_eq!(found.unwrap().path(), work);
+        let copy = base.join("profiles/copy");
+        of("one", "work", &copy);
+        assert!(find(&named(None, base.to_str(), Some("copy")), &environment).is_err());
     }
 
     #[test]
@@ -258,7 +456,7 @@ mod tests {
         let (home, environment) = home();
         std::fs::create_dir_all(home.path().join("only/telemetry")).unwrap();
         let place = find(&PlaceArgs::default(), &environment).unwrap();
-        assert_eq!(place.source.as_str(), "only");
+        assert_eq!(place.called(), "only");
         assert_eq!(place.path(), home.path().join("only/telemetry"));
     }
 

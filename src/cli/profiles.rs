@@ -43,7 +43,7 @@ pub(crate) fn run(
         screen.say(format_args!(
             "{}: no profile of {} has a directory yet",
             place.host.called(),
-            place.source
+            place.called()
         ));
         return Ok(Exit::Done);
     }

@@ -107,10 +107,11 @@ pub(crate) fn run(
         return Err(Failure::usage("the event has no name")
             .hint("localtel record deploy version=1.2.0 ok=true"));
     }
+    let tenant = place.tenant()?;
     let mut recording = Recording {
-        telemetry: Telemetry::builder(place.source.as_str())
+        telemetry: Telemetry::builder(tenant.source.as_str())
             .dir(&place.base)
-            .profile(place.profile.as_str())
+            .profile(tenant.profile.as_str())
             .delivery(Delivery::Inline)
             .try_open()?,
         refused: 0,

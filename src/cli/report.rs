@@ -12,6 +12,7 @@ use super::place::Place;
 use super::sanitize::SafeJson;
 use super::screen::Screen;
 use crate::consent::{Installation, Stored};
+use crate::directory::Source;
 use crate::encode::LineLimits;
 use crate::environment::Environment;
 use crate::error::Result;
@@ -94,7 +95,7 @@ fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Repor
         installation: installation.map(|installation| installation.id),
         installed: installation.and_then(|installation| installation.made),
         started: None,
-        source: place.source.as_str(),
+        source: place.name().map_or("unknown", Source::as_str),
         version: version.as_deref(),
         deployment: &told,
         // Where it is not known nothing is recorded, as the report says.

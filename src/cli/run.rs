@@ -66,12 +66,12 @@ pub(crate) fn run(
         }
     };
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Some(place) = place else {
+    let Some((place, tenant)) = place.and_then(|place| Some((place, place.known_tenant()?))) else {
         return Ok(end.exit());
     };
-    let telemetry = Telemetry::builder(place.source.as_str())
+    let telemetry = Telemetry::builder(tenant.source.as_str())
         .dir(&place.base)
-        .profile(place.profile.as_str())
+        .profile(tenant.profile.as_str())
         .delivery(Delivery::Inline)
         .open();
     // Whatever becomes of the record, the command has ended as it has.

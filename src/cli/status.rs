@@ -94,8 +94,8 @@ struct Report {
     grace_left_seconds: Option<u64>,
     /// Whether the directory was made on another machine or by another user, if it says so.
     copied: Option<bool>,
-    /// Whose telemetry it is.
-    source: String,
+    /// Whose telemetry it is; absent where nothing says so.
+    source: Option<String>,
     /// Which set of it.
     profile: String,
     /// Where it lies.
@@ -226,7 +226,7 @@ impl Report {
                 .map(|first_use| format_timestamp(first_use.seen)),
             grace_left_seconds: decision.grace_left.map(whole_seconds),
             copied: None,
-            source: place.source.to_string(),
+            source: place.name().map(ToString::to_string),
             profile: place.profile.to_string(),
             directory: path.display().to_string(),
             directory_exists: path.is_dir(),
@@ -259,7 +259,9 @@ impl Report {
                 )?;
             }
         }
-        writeln!(out, "source: {}", self.source)?;
+        let unknown = "unknown, for the directory does not say it";
+        let source = self.source.as_deref().unwrap_or(unknown);
+        writeln!(out, "source: {source}")?;
         writeln!(out, "profile: {}", self.profile)?;
         let missing = if self.directory_exists {
             ""

@@ -10,12 +10,22 @@ use time::OffsetDateTime;
 use super::Consent;
 use super::identity::Installation;
 use super::stored::{Choice, FirstUse, Scope, Stored};
+use super::tenant::{Claim, Tenant};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::forget;
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory};
 use crate::store::lock::{Locked, lock};
+
+/// A directory, and who changes what is in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    /// The directory.
+    pub(crate) path: &'a Path,
+    /// The application and profile; absent where a person names nothing but the directory.
+    pub(crate) tenant: Option<&'a Tenant>,
+}
 
 /// Stores a choice for the profile of that directory or, in the directory of the default one, for all
 /// profiles, and returns what stood there before. A choice that stands there already is left alone, also where
@@ -25,22 +35,24 @@ use crate::store::lock::{Locked, lock};
 ///
 /// # Errors
 ///
-/// Returns an error if the directory cannot be made or written, or a newer version wrote the file. Disabling
-/// needs no free room and no lock where the file exists; an error says then that it can neither be replaced nor
+/// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, or
+/// if a newer version wrote the file. Disabling needs no free room and no lock where the file exists; an error says then that it can neither be replaced nor
 /// changed.
 pub(crate) fn store_choice_of(
-    path: &Path,
+    site: Site<'_>,
     scope: Scope,
     consent: Consent,
     by: &str,
     now: OffsetDateTime,
 ) -> Result<Stored> {
-    let before = Stored::read_of_at(path, scope);
+    let before = Stored::read_of_at(site.path, scope);
     if before.stands_as(consent) {
+        admit(&Claim::at(site.path), site)?;
         return Ok(before);
     }
-    let directory = open_to_write(path)?;
+    let directory = open_to_write(site.path)?;
     let locked = lock(&directory, Instant::now() + PATIENCE);
+    let claim = admit(&Claim::of(&directory), site)?;
     let before = Stored::read_of(&directory, scope);
     if let Stored::Newer { .. } = before {
         return Err(unfit(&directory, scope, &before));
@@ -50,6 +62,7 @@ pub(crate) fn store_choice_of(
         by: Some(by.to_owned()),
         first_use: before.first_use(),
         installation: before.installation().cloned(),
+        claim,
         ..Choice::of(consent)
     };
     match consent {
@@ -98,7 +111,8 @@ fn withdraw(
 /// Stores a choice for one profile: see [`store_choice_of`].
 #[cfg(test)]
 fn store_choice(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) -> Result<Stored> {
-    store_choice_of(path, Scope::Profile, consent, by, now)
+    let tenant = Some(&Tenant::made_up("one"));
+    store_choice_of(Site { path, tenant }, Scope::Profile, consent, by, now)
 }
 
 /// Removes the installation id, the salt and the hash of the host, and forgets the history, so that nothing recorded
@@ -107,13 +121,15 @@ fn store_choice(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) ->
 ///
 /// # Errors
 ///
-/// Returns an error if the directory cannot be made or written, if the history cannot be removed, or if the file
-/// cannot be understood: then there is no choice that could be kept.
+/// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, if
+/// the history cannot be removed, or if the file cannot be understood: then there is no choice that could be kept.
 #[cfg(any(feature = "cli", test))]
-pub(crate) fn reset(path: &Path) -> Result<Consent> {
-    let directory = open_to_write(path)?;
+pub(crate) fn reset(site: Site<'_>) -> Result<Consent> {
+    let directory = open_to_write(site.path)?;
     let locked = lock(&directory, Instant::now() + PATIENCE)?;
+    let claim = admit(&Claim::of(&directory), site)?;
     let mut choice = choice_to_keep(&directory)?;
+    choice.claim = claim;
     // First: where the rest fails, the old installation has no history, and not the new one the old one's.
     forget(&directory)?;
     if choice.installation.take().is_some()
@@ -130,24 +146,41 @@ pub(crate) fn reset(path: &Path) -> Result<Consent> {
 }
 
 /// Returns the installation of that directory, and makes it if there is none. Whoever asks first makes
-/// it, under the lock, and all others find that one. `seen` is what was stored when recording was decided on.
+/// it, under the lock, and all others find that one. From then on the directory says whose it is. `seen` is what was
+/// stored when recording was decided on.
 ///
 /// # Errors
 ///
-/// Returns an error if the file cannot be understood or written, if somebody disabled recording meanwhile, or if
-/// the lock is not free before the deadline.
+/// Returns an error if the directory belongs to another application or profile, if the file cannot be understood or
+/// written, if somebody disabled recording meanwhile, or if the lock is not free before the deadline.
 pub(crate) fn installation(
     directory: &Directory,
+    tenant: &Tenant,
     seen: Consent,
     deadline: Instant,
 ) -> Result<Installation> {
-    if let Some(installation) = Stored::read(directory).installation() {
+    let stored = Stored::read(directory);
+    if let Some(installation) = stored.installation()
+        && stored.claim().is_of(tenant)
+    {
         return Ok(installation.clone());
     }
     let locked = lock(directory, deadline)?;
+    let before = Claim::of(directory);
+    let site = Site {
+        path: directory.path(),
+        tenant: Some(tenant),
+    };
+    let claim = admit(&before, site)?;
     let mut choice = choice_to_keep(directory)?;
-    if let Some(installation) = choice.installation {
-        return Ok(installation);
+    choice.claim = claim;
+    if let Some(installation) = choice.installation.clone() {
+        let noted = write(directory, Scope::Profile, &choice);
+        // Where records say whose it is, nothing depends on this.
+        return match before.source {
+            Some(_) => Ok(installation),
+            None => noted.map(|()| installation),
+        };
     }
     if choice.consent == Consent::Disabled && seen != Consent::Disabled {
         let reason = "it was disabled at this moment".to_owned();
@@ -166,15 +199,23 @@ pub(crate) fn installation(
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be understood or written, or the lock is not free before the deadline.
+/// Returns an error if the directory belongs to another application or profile, if the file cannot be understood or
+/// written, or if the lock is not free before the deadline.
 pub(crate) fn remember_first_use(
     directory: &Directory,
+    tenant: &Tenant,
     grace: Duration,
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<Stored> {
     let locked = lock(directory, deadline)?;
+    let site = Site {
+        path: directory.path(),
+        tenant: Some(tenant),
+    };
+    let claim = admit(&Claim::of(directory), site)?;
     let mut choice = choice_to_keep(directory)?;
+    choice.claim = claim;
     let seen = choice.first_use.map_or(now, |first_use| first_use.seen);
     let first_use = Some(FirstUse::at(seen, grace));
     if choice.first_use != first_use {
@@ -183,6 +224,17 @@ pub(crate) fn remember_first_use(
     }
     drop(locked);
     Ok(Stored::read(directory))
+}
+
+/// Returns whose the directory is from now on, given whose it is.
+fn admit(claim: &Claim, site: Site<'_>) -> Result<Claim> {
+    match site.tenant {
+        Some(tenant) => {
+            claim.check(site.path, tenant)?;
+            Ok(Claim::from(tenant))
+        }
+        None => Ok(claim.clone()),
+    }
 }
 
 /// Returns the profile's choice, to be written again with a change.
@@ -231,6 +283,19 @@ mod tests {
     use super::*;
     use crate::store::segment::FileName;
     use std::fs;
+
+    fn reset(path: &Path) -> Result<Consent> {
+        let tenant = Some(&Tenant::made_up("one"));
+        super::reset(Site { path, tenant })
+    }
+
+    fn installation(
+        directory: &Directory,
+        seen: Consent,
+        deadline: Instant,
+    ) -> Result<Installation> {
+        super::installation(directory, &Tenant::made_up("one"), seen, deadline)
+    }
 
     fn now() -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(1_795_000_000).unwrap()
@@ -285,7 +350,7 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                "{{\"format\":1,\"consent\":\"enabled\",\"decided\":\"{}\",\
+                "{{\"format\":1,\"source\":\"one\",\"profile\":\"default\",\"consent\":\"enabled\",\"decided\":\"{}\",\
                  \"by\":\"localtel enable\",\"installation\":\"{}\",\"salt\":\"{}\",\"host\":\"{}\",\"made\":\"{}\"}}\n",
                 format_timestamp(now()),
                 id.id,
@@ -486,10 +551,87 @@ mod tests {
         assert_eq!(choice_at(home.path()).consent, Consent::Disabled);
     }
 
+    #[test]
+    fn only_who_a_directory_belongs_to_changes_what_is_in_it() {
+        let home = tempfile::tempdir().unwrap();
+        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        let before = fs::read(home.path().join("consent.json")).unwrap();
+        let (two, path) = (Tenant::made_up("two"), home.path());
+        let mut work = Tenant::made_up("one");
+        work.profile = "work".parse().unwrap();
+        for other in [&two, &work] {
+            let site = Site {
+                path,
+                tenant: Some(other),
+            };
+            for scope in [Scope::Profile, Scope::AllProfiles] {
+                for consent in [Consent::Enabled, Consent::Disabled, Consent::Undecided] {
+                    let error = store_choice_of(site, scope, consent, "test", now()).unwrap_err();
+                    let text = error.to_string();
+                    assert!(matches!(error.kind(), ErrorKind::Foreign { .. }), "{text}");
+                    assert!(
+                        text.contains("`one`") && text.contains(&other.to_string()),
+                        "{text}"
+                    );
+                }
+            }
+            assert!(super::reset(site).is_err());
+            let directory = Directory::open(path, Access::Write).unwrap();
+            let deadline = Instant::now() + PATIENCE;
+            assert!(super::installation(&directory, other, Consent::Enabled, deadline).is_err());
+            let minute = Duration::from_mins(1);
+            assert!(remember_first_use(&directory, other, minute, now(), deadline).is_err());
+        }
+        assert_eq!(fs::read(path.join("consent.json")).unwrap(), before);
+        assert_eq!(names(path), ["consent.json", "lock"]);
+    }
+
+    #[test]
+    fn of_two_applications_that_start_at_once_one_gets_the_directory() {
+        let home = tempfile::tempdir().unwrap();
+        let tenants: Vec<Tenant> = (0..8)
+            .map(|number| Tenant::made_up(&format!("app{number}")))
+            .collect();
+        let ids: Vec<Option<Installation>> = std::thread::scope(|scope| {
+            let asked: Vec<_> = tenants
+                .iter()
+                .map(|tenant| {
+                    let path = home.path();
+                    scope.spawn(move || {
+                        let directory = Directory::open(path, Access::Write).unwrap();
+                        let deadline = Instant::now() + PATIENCE;
+                        super::installation(&directory, tenant, Consent::Undecided, deadline).ok()
+                    })
+                })
+                .collect();
+            asked.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let winners: Vec<_> = ids.iter().flatten().collect();
+        assert_eq!(winners.len(), 1);
+        let claim = choice_at(home.path()).claim;
+        let winner = ids.iter().position(Option::is_some).unwrap();
+        assert!(claim.is_of(&tenants[winner]));
+    }
+
+    #[test]
+    fn an_older_directory_says_whose_it_is_from_its_next_use_on() {
+        let home = tempfile::tempdir().unwrap();
+        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        let id = id_at(home.path());
+        let file = home.path().join("consent.json");
+        let named = fs::read_to_string(&file).unwrap();
+        let older = named.replace("\"source\":\"one\",\"profile\":\"default\",", "");
+        assert_ne!(older, named);
+        fs::write(&file, older).unwrap();
+        assert_eq!(id_at(home.path()), id);
+        assert_eq!(fs::read_to_string(&file).unwrap(), named);
+    }
+
     fn remembered_at(path: &Path, grace_seconds: u64, now: OffsetDateTime) -> Stored {
         let directory = Directory::open(path, Access::Write).unwrap();
         let grace = Duration::from_secs(grace_seconds);
-        remember_first_use(&directory, grace, now, Instant::now() + PATIENCE).unwrap()
+        let deadline = Instant::now() + PATIENCE;
+        remember_first_use(&directory, &Tenant::made_up("one"), grace, now, deadline).unwrap()
     }
 
     #[test]
@@ -515,7 +657,12 @@ mod tests {
     fn the_choice_for_all_profiles_stands_beside_that_of_the_default_one() {
         let home = tempfile::tempdir().unwrap();
         let all = Scope::AllProfiles;
-        store_choice_of(home.path(), all, Consent::Disabled, "test", now()).unwrap();
+        let tenant = Some(&Tenant::made_up("one"));
+        let site = Site {
+            path: home.path(),
+            tenant,
+        };
+        store_choice_of(site, all, Consent::Disabled, "test", now()).unwrap();
         assert_eq!(names(home.path()), ["consent.all.json", "lock"]);
         assert_eq!(Stored::read_at(home.path()), Stored::Missing);
         let stored = Stored::read_for_all_at(home.path());
@@ -523,7 +670,7 @@ mod tests {
         fs::write(home.path().join("consent.all.json"), r#"{"format":9}"#).unwrap();
         let problem = Stored::read_for_all_at(home.path()).problem().unwrap();
         assert!(problem.starts_with("consent.all.json is of format 9"));
-        let refused = store_choice_of(home.path(), all, Consent::Enabled, "test", now());
+        let refused = store_choice_of(site, all, Consent::Enabled, "test", now());
         assert!(
             refused
                 .unwrap_err()

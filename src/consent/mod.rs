@@ -1,12 +1,13 @@
 //! Whether anything may be recorded: the words for consent and the decision between everyone who has a
 //! say in it, as a function of values. What was stored is `stored`'s, how it is changed `keeper`'s; what an
-//! installation is, is `identity`'s; where the values come from is `environment`'s and the caller's.
+//! installation is, is `identity`'s; whose a directory is, is `tenant`'s; where the values come from is `environment`'s and the caller's.
 
 mod identity;
 mod keeper;
 mod stored;
 #[cfg(test)]
 mod table;
+mod tenant;
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,10 +21,11 @@ use crate::error::{Error, Result};
 pub(crate) use identity::{Installation, Origin, PseudonymKey};
 #[cfg(feature = "cli")]
 pub(crate) use keeper::reset;
-pub(crate) use keeper::{installation, remember_first_use, store_choice_of};
+pub(crate) use keeper::{Site, installation, remember_first_use, store_choice_of};
 #[cfg(test)]
 use stored::Choice;
 pub(crate) use stored::{Scope, Stored};
+pub(crate) use tenant::{Claim, Tenant};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -190,8 +192,8 @@ pub struct Decision {
     /// How long nothing is recorded yet, while nobody has decided and the application waits for a grace
     /// to pass.
     pub grace_left: Option<Duration>,
-    /// Why nothing is recorded although it was allowed: the owner's policy cannot be read or understood, or no
-    /// installation id can be made.
+    /// Why nothing is recorded although it was allowed: the owner's policy cannot be read or understood, no
+    /// installation id can be made, or the directory has become another application's.
     pub obstacle: Option<String>,
 }
 
@@ -254,6 +256,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) when_undecided: WhenUndecided,
     /// Why it is not known what the owner lets be recorded, if so.
     pub(crate) policy_problem: Option<&'a str>,
+    /// To whom the directory belongs, where that is another application or profile.
+    pub(crate) foreign: Option<&'a str>,
 }
 
 /// Decides whether events are recorded: the strongest who says anything is obeyed, whoever wanted
@@ -261,6 +265,15 @@ pub(crate) struct Inputs<'a> {
 /// anything, a grace runs from the first use that is stored for the profile, or from now.
 pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     let decision = decide_on_consent(inputs, now);
+    if let Some(foreign) = inputs.foreign
+        && decision.is_recording
+    {
+        return Decision {
+            is_recording: false,
+            obstacle: Some(foreign.to_owned()),
+            ..decision
+        };
+    }
     match inputs.policy_problem {
         Some(problem) if decision.is_recording => Decision {
             is_recording: false,

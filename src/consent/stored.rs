@@ -23,6 +23,8 @@ use uuid::Uuid;
 use super::Consent;
 use super::identity::Origin;
 use super::identity::{Installation, NoHash, Salt};
+use super::tenant::Claim;
+use crate::directory::{Profile, Source};
 use crate::error::Error;
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory, OpenError, ReadError};
@@ -56,6 +58,10 @@ impl Scope {
 
 /// What a file of consent says.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a process holds two of them, and a choice is the usual one"
+)]
 pub(crate) enum Stored {
     /// There is none: nobody has decided.
     Missing,
@@ -99,6 +105,8 @@ pub(crate) struct Choice {
     pub(crate) first_use: Option<FirstUse>,
     /// The installation, once something was recorded.
     pub(crate) installation: Option<Installation>,
+    /// Whose the directory is.
+    pub(crate) claim: Claim,
 }
 
 /// The first use of an application that records after a grace, remembered without recording anything.
@@ -144,6 +152,10 @@ impl Choice {
             by: None,
             first_use: None,
             installation: None,
+            claim: Claim {
+                source: None,
+                profile: None,
+            },
         }
     }
 }
@@ -152,6 +164,10 @@ impl Choice {
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
     format: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    profile: Option<String>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -189,6 +205,8 @@ impl Written {
         let installation = choice.installation.as_ref();
         Self {
             format: FORMAT,
+            source: choice.claim.source.as_ref().map(Source::to_string),
+            profile: choice.claim.profile.as_ref().map(Profile::to_string),
             consent: match choice.consent {
                 Consent::Undecided => None,
                 consent @ (Consent::Enabled | Consent::Disabled) => Some(consent.to_string()),
@@ -212,6 +230,7 @@ impl Written {
         }
         let installation = self.installation()?;
         let first_use = self.first_use()?;
+        let claim = self.claim().map_err(|error| error.to_string())?;
         let consent = match self.consent.as_deref() {
             None => Consent::Undecided,
             Some(word) if word.trim().is_empty() => {
@@ -226,6 +245,14 @@ impl Written {
             by: self.by,
             first_use,
             installation,
+            claim,
+        })
+    }
+
+    fn claim(&self) -> Result<Claim, Error> {
+        Ok(Claim {
+            source: self.source.as_deref().map(str::parse).transpose()?,
+            profile: self.profile.as_deref().map(str::parse).transpose()?,
         })
     }
 
@@ -411,6 +438,18 @@ impl Stored {
         match (self.installation(), Directory::open(path, Access::Read)) {
             (Some(installation), Ok(directory)) => installation.origin(&directory),
             (None, _) | (_, Err(_)) => Origin::Unknown,
+        }
+    }
+
+    /// Returns whose the directory is, as far as the file says it.
+    pub(crate) fn claim(&self) -> Claim {
+        match self {
+            Self::Choice(choice) => choice.claim.clone(),
+            Self::Missing
+            | Self::Empty { .. }
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer { .. } => Claim::default(),
         }
     }
 

@@ -39,6 +39,7 @@ impl Case {
             stored_for_all: &stored(self.all, FileName::ConsentForAll),
             when_undecided: self.when_undecided,
             policy_problem: None,
+            foreign: None,
         };
         decide(
             &inputs,

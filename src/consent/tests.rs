@@ -49,6 +49,7 @@ impl Case {
                 stored_for_all: &self.stored_for_all,
                 when_undecided: self.when_undecided,
                 policy_problem: None,
+                foreign: None,
             },
             OffsetDateTime::UNIX_EPOCH,
         )
@@ -315,6 +316,7 @@ proptest! {
             stored_for_all: &Stored::Missing,
             when_undecided: WhenUndecided::Refuse,
             policy_problem: None,
+            foreign: None,
         }, OffsetDateTime::UNIX_EPOCH);
         prop_assert!(!decision.is_recording || says_so);
     }

@@ -471,7 +471,8 @@ fn pseudonyms_of_any_policy_since_the_key_are_known_to_wait() {
         let directory = Directory::open(&path, Access::Write).unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
         let seen = crate::consent::Consent::Undecided;
-        let installation = crate::consent::installation(&directory, seen, deadline);
+        let tenant = crate::consent::Tenant::made_up("myapp");
+        let installation = crate::consent::installation(&directory, &tenant, seen, deadline);
         installation.unwrap().pseudonym_key()
     };
     let making = Policy::new().property("user", Treatment::Pseudonym);

@@ -147,6 +147,7 @@ impl Staging {
             ErrorKind::Io { .. }
             | ErrorKind::Directory { .. }
             | ErrorKind::Format { .. }
+            | ErrorKind::Foreign { .. }
             | ErrorKind::TimedOut { .. }
             | ErrorKind::Invalid { .. }
             | ErrorKind::Off { .. } => Cause::Refused,

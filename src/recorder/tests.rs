@@ -19,9 +19,9 @@ use crate::watch::Watch;
 pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
     let environment = Environment::made_up("testapp", &[]);
     let answers = (Consent::Undecided, WhenUndecided::Record);
-    let source = "testapp".parse().unwrap();
+    let tenant = crate::consent::Tenant::made_up("testapp");
     let (mut watch, found) =
-        Watch::new((path, path), &source, &environment, answers, Policy::new());
+        Watch::new((path, path), &tenant, &environment, answers, Policy::new());
     let decision = watch.open(clock::now()).unwrap();
     let (installation, directory) = watch.installation_in(found).unwrap();
     let start = Start {

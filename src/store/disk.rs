@@ -126,6 +126,14 @@ pub(crate) enum OpenError {
     Unfit(String),
 }
 
+#[cfg(feature = "cli")]
+impl OpenError {
+    /// Returns `true` if there is nothing at that path.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)

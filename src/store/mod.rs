@@ -26,6 +26,7 @@
 //!
 //! ```text
 //! format                          1
+//! source, profile                 the application and the profile that the directory belongs to
 //! consent                         a word that enables or disables, or `undecided`
 //! decided, by                     when that was decided, and by what
 //! first_seen, grace_seconds       the first use of an application that waits before it records, and for how long
@@ -34,6 +35,11 @@
 //!
 //! Without the key `consent` nobody has decided. An empty file means disabled, and so does every file that is
 //! there and is not as described: an empty or unknown word, a value of another kind, another case of `consent`.
+//!
+//! A directory belongs to one application and one profile, and others do not use it. `source` and `profile` are
+//! written whenever one of the files is. Where neither file has them, as in directories of older versions, the
+//! `source` of the newest records says which application it is; and a directory in the `profiles` of another one is
+//! that profile's.
 //!
 //! Both are replaced by rename, under the lock. Only where that fails and consent is withdrawn, `consent.json` is
 //! overwritten where it is, and if that fails cut to nothing. Disabling and `reset` remove the installation; whoever

@@ -16,10 +16,9 @@ use uuid::Uuid;
 use self::sight::{Seen, Sight};
 use crate::clock;
 use crate::consent::{
-    Consent, Decision, Inputs, Installation, Stored, WhenUndecided, decide, installation,
-    remember_first_use,
+    Claim, Consent, Decision, Inputs, Installation, Stored, Tenant, WhenUndecided, decide,
+    installation, remember_first_use,
 };
-use crate::directory::Source;
 use crate::environment::{Environment, Variable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::owner::OwnerFile;
@@ -47,6 +46,10 @@ pub(crate) struct Watch {
     path: PathBuf,
     /// The directory of the default profile, where the choice for all of them lies.
     base: PathBuf,
+    /// Whose telemetry it is.
+    tenant: Tenant,
+    /// To whom the directory belongs, where that has become another application or profile.
+    foreign: Option<String>,
     /// What the environment says, asked once: it decides one run, and reading it again from another
     /// thread could meet a host that changes it.
     executables: Vec<String>,
@@ -113,7 +116,7 @@ impl Watch {
     /// Returns the question for the telemetry of a profile, and the directory as it was found, if it is there.
     pub(crate) fn new(
         (path, base): (&Path, &Path),
-        source: &Source,
+        tenant: &Tenant,
         environment: &Environment,
         (flag, when_undecided): (Consent, WhenUndecided),
         policy: Policy,
@@ -131,9 +134,11 @@ impl Watch {
         let watch = Self {
             path: path.to_owned(),
             base: base.to_owned(),
+            tenant: tenant.clone(),
+            foreign: None,
             executables: environment.executables().to_vec(),
             do_not_track: environment.do_not_track(),
-            variable: environment.telemetry(source),
+            variable: environment.telemetry(&tenant.source),
             flag,
             when_undecided,
             stored: Seen::new(stored),
@@ -155,6 +160,23 @@ impl Watch {
         &self.policy
     }
 
+    /// Checks whose the directory is, given the directory as it was found, and whose that of the default profile is.
+    ///
+    /// # Errors
+    ///
+    /// An error says to which other application or profile one of them belongs.
+    pub(crate) fn admit(&self, found: Option<&Directory>) -> Result<()> {
+        let said = self.stored.read.claim();
+        if !said.is_of(&self.tenant) {
+            let claim = found.map_or_else(|| Claim::at(&self.path), Claim::of);
+            claim.check(&self.path, &self.tenant)?;
+        }
+        if self.path != self.base {
+            Claim::at(&self.base).check(&self.base, &self.tenant.of_base())?;
+        }
+        Ok(())
+    }
+
     /// Decides at opening, and remembers the first use where a grace starts to run with it.
     ///
     /// # Errors
@@ -172,7 +194,7 @@ impl Watch {
                         .is_none_or(|first_use| !first_use.is_of(grace)) =>
             {
                 let (stored, _) = in_directory(&self.path, |directory, deadline| {
-                    remember_first_use(directory, grace, now, deadline)
+                    remember_first_use(directory, &self.tenant, grace, now, deadline)
                 })?;
                 self.stored = Seen::new(stored);
                 self.decide(now)
@@ -201,6 +223,7 @@ impl Watch {
         found: Option<Directory>,
     ) -> Result<(Installation, Directory)> {
         if let (Some(directory), Some(known)) = (found, self.stored.read.installation().cloned())
+            && self.stored.read.claim().is_of(&self.tenant)
             && directory.take_to_write().is_ok()
             && directory.check_is_writable().is_ok()
         {
@@ -220,7 +243,7 @@ impl Watch {
             directory
                 .check_is_writable()
                 .map_err(Error::io("write to", &self.path))?;
-            installation(directory, seen, deadline)
+            installation(directory, &self.tenant, seen, deadline)
         })?;
         let stored = Stored::read(&directory);
         if stored.unreadable().is_none() {
@@ -272,7 +295,12 @@ impl Watch {
         let installation = match installation {
             Ok(installation) => installation,
             // Whoever disabled it is heard at the next look.
-            Err(error) if matches!(error.kind(), ErrorKind::Off { .. }) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Off { .. } | ErrorKind::Foreign { .. }
+                ) =>
+            {
                 self.standing = Standing::Off;
                 return Some(Change::Disabled(without_installation(decision, &error)));
             }
@@ -312,6 +340,7 @@ impl Watch {
         let sight = Sight::of(&self.path, &self.base);
         #[cfg(test)]
         let sight = Sight::under(&self.faults, (&self.path, &self.base));
+        self.note_tenant(&sight);
         for (seen, found) in [
             (&mut self.stored, sight.stored),
             (&mut self.stored_for_all, sight.stored_for_all),
@@ -327,6 +356,20 @@ impl Watch {
             news.is_policy_other = self.take_owner(sight.owner);
         }
         news
+    }
+
+    /// Notes whether somebody put the directory of another application or profile in the place of this one.
+    fn note_tenant(&mut self, sight: &Sight) {
+        let files = [&sight.stored, &sight.stored_for_all];
+        if files.iter().any(|file| file.unreadable().is_some()) {
+            return;
+        }
+        let own = sight.stored.claim().check(&self.path, &self.tenant);
+        let refused = own.and_then(|()| {
+            let base = sight.stored_for_all.claim();
+            base.check(&self.base, &self.tenant.of_base())
+        });
+        self.foreign = refused.err().map(|error| error.to_string());
     }
 
     /// Puts the owner's policy in force if it is another, and tells whether it did. Editors write in
@@ -389,6 +432,7 @@ impl Watch {
             stored_for_all,
             when_undecided: self.when_undecided,
             policy_problem: owner.problem(),
+            foreign: self.foreign.as_deref(),
         };
         decide(&inputs, now)
     }

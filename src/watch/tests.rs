@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::sight::UNREADABLE_LOOKS_MAX;
 use super::*;
-use crate::consent::{Scope, store_choice_of};
+use crate::consent::{Scope, Site, store_choice_of};
 use crate::policy::Treatment;
 use crate::store::faults::Fault;
 
@@ -83,14 +83,16 @@ impl Watched {
 
 fn watch_at(path: &Path, when_undecided: WhenUndecided) -> Watch {
     let environment = Environment::made_up("testapp", &[]);
-    let source = "testapp".parse().unwrap();
+    let tenant = Tenant::made_up("testapp");
     let answers = (Consent::Undecided, when_undecided);
-    Watch::new((path, path), &source, &environment, answers, Policy::new()).0
+    Watch::new((path, path), &tenant, &environment, answers, Policy::new()).0
 }
 
 fn decided(consent: Consent) -> impl FnOnce(&Path) {
     move |path| {
-        store_choice_of(path, Scope::Profile, consent, "test", clock::now()).unwrap();
+        let tenant = Some(&Tenant::made_up("testapp"));
+        let site = Site { path, tenant };
+        store_choice_of(site, Scope::Profile, consent, "test", clock::now()).unwrap();
     }
 }
 
@@ -145,7 +147,9 @@ fn recording_resumes_whatever_files_there_are_when_they_can_be_read() {
         |path| decided(Consent::Enabled)(path),
         |path| {
             let all = Scope::AllProfiles;
-            store_choice_of(path, all, Consent::Enabled, "test", clock::now()).unwrap();
+            let tenant = Some(&Tenant::made_up("testapp"));
+            let site = Site { path, tenant };
+            store_choice_of(site, all, Consent::Enabled, "test", clock::now()).unwrap();
         },
         |path| {
             let directory = Directory::open(path, Access::Write).unwrap();

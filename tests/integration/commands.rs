@@ -10,6 +10,8 @@ mod homes;
 mod record;
 #[path = "commands/run.rs"]
 mod run;
+#[path = "commands/tenants.rs"]
+mod tenants;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -44,7 +44,10 @@ fn nothing_is_recorded_before_the_grace_is_over_and_only_the_first_use_is_rememb
     assert_eq!(names(&place.path()), ["consent.json", "lock"]);
     let stored = stored(&place);
     let keys: Vec<&String> = stored.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["first_seen", "format", "grace_seconds"]);
+    assert_eq!(
+        keys,
+        ["first_seen", "format", "grace_seconds", "profile", "source"]
+    );
 }
 
 #[test]
@@ -134,6 +137,72 @@ fn a_stored_choice_without_a_valid_word_never_records() {
             assert_eq!(decision.problems.len(), 1, "{file}: {text}");
         }
     }
+}
+
+/// Opens the directory as another application or profile, which must fail, and returns why.
+fn refused(builder: localtel::Builder) -> String {
+    let error = builder.clone().try_open().unwrap_err();
+    assert!(
+        matches!(error.kind(), localtel::ErrorKind::Foreign { .. }),
+        "{error}"
+    );
+    let telemetry = builder.open();
+    log(&dispatch(&telemetry), 3);
+    let reason = telemetry.status().off_because.unwrap();
+    assert_eq!(reason, error.to_string());
+    assert!(telemetry.store_choice(Consent::Enabled).is_err());
+    reason
+}
+
+#[test]
+fn an_application_is_off_in_the_directory_of_another() {
+    let place = Place::new();
+    let other = || {
+        Telemetry::builder("other")
+            .dir(place.path())
+            .when_undecided(WhenUndecided::Record)
+    };
+    drop(place.builder().try_open().unwrap());
+    for builder in [
+        other(),
+        other().flag(Consent::Enabled),
+        other().when_undecided(HOUR),
+        other().when_undecided(WhenUndecided::Refuse),
+        other().watching(localtel::Watching::Always),
+        other().profile("work"),
+        Telemetry::builder("Testapp").dir(place.path()),
+    ] {
+        let reason = refused(builder);
+        assert!(reason.contains("`testapp` (profile "), "{reason}");
+    }
+    drop(place.builder().profile("work").try_open().unwrap());
+    let work = place.path().join("profiles/work");
+    let reason = refused(place.builder().dir(&work));
+    assert!(reason.contains("`testapp` (profile work)"), "{reason}");
+    assert!(place.builder().try_open().unwrap().status().is_recording);
+    assert!(!place.path().join("profiles/other").exists());
+    assert!(place.records().is_empty());
+}
+
+#[test]
+fn a_running_process_stops_where_its_directory_becomes_anothers() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let dispatch = dispatch(&telemetry);
+    log(&dispatch, 1);
+    telemetry.flush().unwrap();
+    std::fs::remove_dir_all(place.path()).unwrap();
+    let other = Telemetry::builder("other")
+        .dir(place.path())
+        .when_undecided(WhenUndecided::Record)
+        .try_open()
+        .unwrap();
+    crate::support::eventually("it stops", || !telemetry.status().is_recording);
+    let reason = telemetry.status().off_because.unwrap();
+    assert!(reason.contains("`other`"), "{reason}");
+    log(&dispatch, 3);
+    drop((telemetry, dispatch, other));
+    assert!(place.records().is_empty());
 }
 
 #[test]

@@ -8,11 +8,11 @@ use trycmd::TestCases;
 use crate::support::example;
 
 /// Runs documents in an environment where nothing of the machine matters.
-fn cases(directory: &Path) -> TestCases {
+fn cases(variable: &str, directory: &Path) -> TestCases {
     let cases = TestCases::new();
     cases.register_bin("words", example("embedded").as_path());
     cases
-        .env("LOCALTEL_DIR", directory.to_str().unwrap())
+        .env(variable, directory.to_str().unwrap())
         .env("NO_COLOR", "1")
         .env("TZ", "UTC");
     cases
@@ -21,15 +21,15 @@ fn cases(directory: &Path) -> TestCases {
 #[test]
 fn every_case_shows_what_it_says() {
     // Each document has a directory of its own, in which this is a relative path.
-    cases(Path::new("telemetry")).case("tests/cmd/*.md");
+    cases("LOCALTEL_DIR", Path::new("telemetry")).case("tests/cmd/*.md");
 }
 
 #[test]
 fn everything_that_the_readme_shows_happens() {
     let home = tempfile::TempDir::new().unwrap();
-    let directory = home.path().join("telemetry");
-    std::fs::create_dir(&directory).unwrap();
+    let directory = home.path().join("myapp/telemetry");
+    std::fs::create_dir_all(&directory).unwrap();
     let fixture = "tests/cmd/selection.in/telemetry/events.000001.jsonl";
     std::fs::copy(fixture, directory.join("events.000001.jsonl")).unwrap();
-    cases(&directory).case("README.md");
+    cases("XDG_STATE_HOME", home.path()).case("README.md");
 }

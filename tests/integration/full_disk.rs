@@ -256,17 +256,7 @@ fn what_needs_no_change_works_on_a_read_only_disk() {
     let Some(disk) = Disk::mount("size=4m") else {
         return;
     };
-    let localtel = |words: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_localtel"))
-            .env_clear()
-            .env("LOCALTEL_DIR", disk.directory())
-            .args(words.split(' '))
-            .output()
-            .unwrap();
-        let out = String::from_utf8(output.stdout).unwrap();
-        let err = String::from_utf8(output.stderr).unwrap();
-        (output.status.code().unwrap(), out, err)
-    };
+    let localtel = |words: &str| disk.localtel(words);
     assert_eq!(localtel("enable").0, 0);
     assert_eq!(localtel("record hello").0, 0);
     disk.remount("remount,ro");

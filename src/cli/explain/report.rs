@@ -8,6 +8,7 @@ use super::{Facts, KnownLimits, Openness, Recording};
 use crate::cli::rules::OwnerReport;
 use crate::cli::secret_names::SecretName;
 use crate::consent::Decision;
+use crate::directory::Source;
 use crate::record::format_timestamp;
 
 /// All that is told.
@@ -23,8 +24,8 @@ pub(super) struct Report<'a> {
     problems: &'a [String],
     /// What the owner's `policy.toml` amounts to.
     policy: OwnerReport,
-    /// Whose telemetry it is.
-    source: &'a str,
+    /// Whose telemetry it is; absent where nothing says so.
+    source: Option<&'a str>,
     /// Which set of it.
     profile: &'a str,
     /// Where it lies.
@@ -141,7 +142,7 @@ impl<'a> Report<'a> {
             },
             problems,
             policy: OwnerReport::of(&facts.owner),
-            source: facts.place.source.as_str(),
+            source: facts.place.name().map(Source::as_str),
             profile: facts.place.profile.as_str(),
             directory: facts.path.display().to_string(),
             directory_exists: facts.path.is_dir(),

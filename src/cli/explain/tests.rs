@@ -57,7 +57,7 @@ impl Home {
 
     fn place(&self) -> Place {
         Place {
-            source: "myapp".parse().unwrap(),
+            whose: crate::cli::place::Whose::Known("myapp".parse().unwrap()),
             profile: crate::Profile::default(),
             base: self.dir.path().join("telemetry"),
             named: Named::Application,

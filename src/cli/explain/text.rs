@@ -237,20 +237,22 @@ fn how_to_look(facts: &Facts<'_>) -> Vec<String> {
 }
 
 fn how_to_stop(facts: &Facts<'_>) -> Vec<String> {
-    let variable = match facts.place.name() {
-        Some(source) => source.variable(),
-        None => "<APPLICATION>_TELEMETRY".to_owned(),
-    };
-    vec![
-        format!(
-            "`{}` forbids it until you enable it; running programs obey within a second.",
-            facts.place.command("disable")
-        ),
-        format!(
-            "`{variable}=off` in the environment forbids it for one run, and `DO_NOT_TRACK=1` does so"
-        ),
-        "for every application that records this way, whatever else was decided.".to_owned(),
-    ]
+    let mut said = vec![format!(
+        "`{}` forbids it until you enable it; running programs obey within a second.",
+        facts.place.command("disable")
+    )];
+    match facts.place.name() {
+        Some(source) => said.push(format!(
+            "`{}=off` in the environment forbids it for one run, and `DO_NOT_TRACK=1` does so",
+            source.variable()
+        )),
+        None => said.extend([
+            "The directory does not say which application it belongs to, so the name of the variable that".to_owned(),
+            "forbids it for one run is not known: `<APPLICATION>_TELEMETRY=off`. `DO_NOT_TRACK=1` does so".to_owned(),
+        ]),
+    }
+    said.push("for every application that records this way, whatever else was decided.".to_owned());
+    said
 }
 
 fn how_to_remove(facts: &Facts<'_>) -> Vec<String> {

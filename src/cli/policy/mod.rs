@@ -173,6 +173,7 @@ pub(crate) fn run(
             change
         }
     };
+    place.tenant()?;
     let path = place.path();
     owner::edit(&path, |text| change.apply(text, &path))
         .map_err(|error| complaint(error, place))?;
@@ -207,6 +208,7 @@ fn complaint(error: Error, place: &Place) -> Failure {
         }
         ErrorKind::Io { .. }
         | ErrorKind::Directory { .. }
+        | ErrorKind::Foreign { .. }
         | ErrorKind::Busy { .. }
         | ErrorKind::TimedOut { .. }
         | ErrorKind::Off { .. } => Failure::from(error),
@@ -263,7 +265,7 @@ fn show(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     match &place.host {
         Host::Localtel => {}
         Host::Application(application) => {
-            writeln!(out, "# What {} itself lets be recorded:", place.source)?;
+            writeln!(out, "# What {} itself lets be recorded:", place.called())?;
             let rules = as_toml(&application.policy);
             if rules.is_empty() {
                 writeln!(out, "#   everything, secrets in messages included")?;

@@ -176,7 +176,12 @@ fn switching_off_on_a_virgin_home_leaves_only_the_choice() {
     assert_eq!(names(&home.telemetry()), ["consent.json", "lock"]);
     let stored = home.stored();
     let keys: Vec<&String> = stored.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["by", "consent", "decided", "format"]);
+    assert_eq!(
+        keys,
+        ["by", "consent", "decided", "format", "profile", "source"]
+    );
+    assert_eq!(stored["source"], "myapp");
+    assert_eq!(stored["profile"], "default");
     assert_eq!(
         std::fs::metadata(home.telemetry().join("lock"))
             .unwrap()

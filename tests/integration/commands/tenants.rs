@@ -1,0 +1,264 @@
+//! Whose a directory is, as people meet it: the directory says so, and it is for one application and profile.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::{err, out, snapshot};
+use crate::support::lines_in;
+
+/// A directory somewhere, and commands that are told of it.
+struct Somewhere(tempfile::TempDir);
+
+impl Somewhere {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("data/telemetry")
+    }
+
+    /// Runs `localtel` with these words and variables, each `NAME=value`, and returns how it ended.
+    fn run(&self, line: &str) -> Output {
+        let directory = self.path();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("XDG_STATE_HOME", self.0.path().join("state"));
+        for word in line.split(' ') {
+            let word = word.replace("DIRECTORY", directory.to_str().unwrap());
+            match word.split_once('=') {
+                Some((name, value)) if name.to_uppercase() == name => {
+                    command.env(name, value);
+                }
+                Some(_) | None => {
+                    command.arg(word);
+                }
+            }
+        }
+        command.output().unwrap()
+    }
+
+    fn done(&self, line: &str) -> String {
+        let output = self.run(line);
+        assert_eq!(output.status.code(), Some(0), "{line}: {output:?}");
+        out(&output)
+    }
+
+    /// Runs a line that must be refused without a trace, and returns what it said.
+    fn refused(&self, line: &str) -> String {
+        let before = self.seen();
+        let output = self.run(line);
+        assert!(
+            matches!(output.status.code(), Some(1 | 2)),
+            "{line}: {output:?}"
+        );
+        assert_eq!(self.seen(), before, "{line}");
+        err(&output)
+    }
+
+    fn seen(&self) -> Vec<String> {
+        if self.path().exists() {
+            snapshot(&self.path())
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn sources(&self) -> Vec<String> {
+        sources_in(&self.path())
+    }
+}
+
+fn sources_in(path: &Path) -> Vec<String> {
+    let mut sources: Vec<String> = lines_in(path)
+        .iter()
+        .map(|line| {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            value["source"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    sources.dedup();
+    sources
+}
+
+#[test]
+fn a_directory_of_one_application_is_refused_for_another() {
+    let place = Somewhere::new();
+    place.done("LOCALTEL_DIR=DIRECTORY --app one enable");
+    place.done("LOCALTEL_DIR=DIRECTORY --app one record hello");
+    for words in [
+        "enable",
+        "enable --all-profiles",
+        "disable",
+        "disable --clear --yes",
+        "reset",
+        "clear --yes",
+        "record z",
+        "policy level info",
+        "policy",
+        "status",
+        "show",
+        "explain",
+        "doctor",
+        "profiles",
+        "report",
+        "--profile work enable",
+        "--profile work record z",
+    ] {
+        for line in [
+            format!("LOCALTEL_DIR=DIRECTORY --app two {words}"),
+            format!("--dir DIRECTORY --app two {words}"),
+            format!("LOCALTEL_DIR=DIRECTORY TWO_TELEMETRY=on --app two {words}"),
+        ] {
+            let said = place.refused(&line);
+            assert!(said.contains("`one`"), "{line}: {said}");
+            assert!(said.contains("`two`"), "{line}: {said}");
+            assert!(said.contains("\nhint: "), "{line}: {said}");
+        }
+    }
+    assert_eq!(place.sources(), ["one"]);
+    assert!(!place.path().join("profiles").exists());
+}
+
+#[test]
+fn a_command_is_run_and_not_recorded_where_the_directory_is_anothers() {
+    let place = Somewhere::new();
+    place.done("LOCALTEL_DIR=DIRECTORY --app one enable");
+    let output = place.run("LOCALTEL_DIR=DIRECTORY TWO_TELEMETRY=on --app two run -- echo ran");
+    assert_eq!(
+        (output.status.code(), out(&output).as_str()),
+        (Some(0), "ran\n")
+    );
+    assert!(err(&output).contains("`one`"), "{}", err(&output));
+    let output = place.run("--dir DIRECTORY/elsewhere run -- echo ran");
+    assert_eq!(
+        (output.status.code(), out(&output).as_str()),
+        (Some(0), "ran\n")
+    );
+    assert!(err(&output).contains("--app NAME"), "{}", err(&output));
+    assert_eq!(place.sources(), [] as [&str; 0]);
+    assert!(!place.path().join("elsewhere").exists());
+}
+
+#[test]
+fn records_say_whose_a_directory_of_an_older_version_is() {
+    let place = Somewhere::new();
+    place.done("--dir DIRECTORY --app one enable");
+    place.done("--dir DIRECTORY record hello");
+    let file = place.path().join("consent.json");
+    for text in [r#"{"format":1,"consent":"enabled"}"#, ""] {
+        std::fs::write(&file, text).unwrap();
+        let said = place.refused("--dir DIRECTORY --app two enable");
+        assert!(said.contains("`one`"), "{said}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    let said = place.refused("TWO_TELEMETRY=on --dir DIRECTORY --app two record x");
+    assert!(said.contains("`one`"), "{said}");
+    // Its own application goes on, and the directory says whose it is again.
+    place.done("ONE_TELEMETRY=on --dir DIRECTORY record x");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        text.contains(r#""source":"one","profile":"default""#),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_switch_of_the_application_that_the_directory_names_is_obeyed() {
+    let place = Somewhere::new();
+    place.done("--dir DIRECTORY --app metadata-table enable");
+    let said = place.done("--dir DIRECTORY explain");
+    assert!(said.contains("`METADATA_TABLE_TELEMETRY=off`"), "{said}");
+    let output = place.run("METADATA_TABLE_TELEMETRY=off --dir DIRECTORY record z");
+    assert!(
+        err(&output).contains("METADATA_TABLE_TELEMETRY=off"),
+        "{output:?}"
+    );
+    assert_eq!(place.sources(), [] as [&str; 0]);
+    place.done("DATA_TELEMETRY=off --dir DIRECTORY record z");
+    assert_eq!(place.sources(), ["metadata-table"]);
+}
+
+#[test]
+fn where_nothing_says_whose_a_directory_is_nothing_is_written() {
+    let place = Somewhere::new();
+    for words in [
+        "enable",
+        "disable",
+        "record z",
+        "policy level info",
+        "reset",
+    ] {
+        for line in [
+            format!("--dir DIRECTORY {words}"),
+            format!("LOCALTEL_DIR=DIRECTORY {words}"),
+            format!("DATA_TELEMETRY=on --dir DIRECTORY {words}"),
+        ] {
+            place.refused(&line);
+            assert!(!place.path().exists(), "{line}");
+        }
+    }
+    let said = place.refused("--dir DIRECTORY record z");
+    assert!(said.contains("hint: name it with --app NAME"), "{said}");
+    let said = place.done("--dir DIRECTORY explain");
+    assert!(
+        said.contains("is not known: `<APPLICATION>_TELEMETRY=off`"),
+        "{said}"
+    );
+    let said = place.done("--dir DIRECTORY status --json");
+    assert!(said.contains(r#""source":null"#), "{said}");
+}
+
+#[test]
+fn what_is_stored_without_a_name_can_be_withdrawn_without_one() {
+    let place = Somewhere::new();
+    std::fs::create_dir_all(place.path()).unwrap();
+    let file = place.path().join("consent.json");
+    std::fs::write(&file, r#"{"format":1,"consent":"enabled"}"#).unwrap();
+    place.done("--dir DIRECTORY disable");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        text.contains("\"disabled\"") && !text.contains("source"),
+        "{text}"
+    );
+    let said = place.refused("--dir DIRECTORY enable");
+    assert!(said.contains("--app NAME"), "{said}");
+}
+
+#[test]
+fn a_directory_is_for_one_profile() {
+    let place = Somewhere::new();
+    place.done("--dir DIRECTORY --app one enable");
+    place.done("--dir DIRECTORY --profile work enable");
+    place.done("--dir DIRECTORY --profile work record x");
+    let work = place.path().join("profiles/work");
+    for words in [
+        "enable",
+        "record z",
+        "--app one record z",
+        "--app two enable",
+    ] {
+        let said = place.refused(&format!("--dir DIRECTORY/profiles/work {words}"));
+        assert!(said.contains("profile work"), "{words}: {said}");
+    }
+    let said = place.refused("--dir DIRECTORY/profiles/work record z");
+    let hint = format!("--dir {} --profile work", place.path().display());
+    assert!(said.contains(&hint), "{said}");
+    // A copy stays what it was copied from.
+    let copy = place.path().join("profiles/copy");
+    std::fs::create_dir(&copy).unwrap();
+    for name in ["consent.json", "events.000001.jsonl"] {
+        std::fs::copy(work.join(name), copy.join(name)).unwrap();
+    }
+    let said = place.refused("--dir DIRECTORY --profile copy record z");
+    assert!(
+        said.contains("profile work") && said.contains("profile copy"),
+        "{said}"
+    );
+    let said = place.done("--dir DIRECTORY disable --all-profiles --clear --yes");
+    assert!(!said.contains("profile copy"), "{said}");
+    assert!(copy.join("events.000001.jsonl").exists());
+    assert!(!work.join("events.000001.jsonl").exists());
+}
