@@ -22,6 +22,8 @@ mod support;
 mod any_event;
 #[path = "integration/asking.rs"]
 mod asking;
+#[path = "integration/bridges.rs"]
+mod bridges;
 #[path = "integration/composition.rs"]
 mod composition;
 #[path = "integration/consent.rs"]

@@ -5,6 +5,7 @@
 //! knows and inserts where the frame's header says. Who carries frames is `recorder`'s business; which
 //! event becomes a line is `layer`'s.
 
+mod bridge;
 mod chain;
 mod fields;
 mod frame;
@@ -17,6 +18,7 @@ mod treated;
 use serde_json::Value;
 use tracing::field::Visit;
 
+pub(crate) use self::bridge::{is_asked_by_bridge, is_bridge, is_record_admitted};
 pub(crate) use self::chain::SpanChain;
 pub(crate) use self::fields::SpanValues;
 use self::fields::{EventFields, LastOfName};

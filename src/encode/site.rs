@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::Metadata;
 use tracing::field::Field;
 
+use super::bridge::Bridge;
 use super::text::{is_same_name, push_string};
 use super::{NAME_BYTES_MAX, Own, push_start, target_as};
 use crate::policy::{Admission, Generation, InForce, Verdict};
@@ -16,6 +17,8 @@ use crate::record::Level;
 pub(crate) struct Site {
     pub(super) policy: Arc<InForce>,
     admission: Admission,
+    /// Of what it is only the way in here.
+    bridge: Option<Bridge>,
     /// The start, then the keys.
     texts: Box<[u8]>,
     start: Place,
@@ -73,12 +76,19 @@ pub(super) enum Repeats {
 }
 
 impl Site {
-    /// Prepares the events of a call site of an application.
-    pub(crate) fn of_event(metadata: &Metadata<'_>, source: &str, policy: Arc<InForce>) -> Self {
+    /// Prepares the events of a call site of an application. The target is that of the call site, or of the records
+    /// that come over a [bridge](Self::bridge).
+    pub(crate) fn of_event(
+        metadata: &Metadata<'_>,
+        target: &str,
+        source: &str,
+        policy: Arc<InForce>,
+    ) -> Self {
         let mut texts = Vec::with_capacity(TEXTS_BYTES);
-        let name = given_name(metadata);
+        let bridge = Bridge::of(metadata);
+        let name = given_name(metadata).filter(|_| bridge.is_none());
         let level = Level::from(*metadata.level());
-        let target = target_as(Own::Application, metadata.target());
+        let target = target_as(Own::Application, target);
         push_start(&mut texts, level, source, target, name);
         let start = Place::since(0, &texts);
         let admission = admission(policy.admits_event(level, target, name));
@@ -88,6 +98,7 @@ impl Site {
                 verdict if verdict.is_drop() => Key::Dropped,
                 verdict => Key::Message(verdict),
             },
+            name if bridge.is_some_and(|bridge| bridge.is_origin(name)) => Key::Dropped,
             name => property_key(&mut texts, name, &policy),
         };
         let keys = names.iter().map(key).collect();
@@ -97,6 +108,7 @@ impl Site {
             texts: texts.into(),
             repeats: repeats_of(&names),
             admission,
+            bridge,
             policy,
         }
     }
@@ -117,6 +129,7 @@ impl Site {
             texts: texts.into(),
             repeats: repeats_of(&names),
             admission: admission(policy.admits_span(level, target)),
+            bridge: None,
             policy,
         }
     }
@@ -140,6 +153,12 @@ impl Site {
     /// Tells whether the policy lets in what comes from here.
     pub(crate) fn is_admitted(&self) -> bool {
         self.admission == Admission::Keep
+    }
+
+    /// Returns the bridge that it belongs to, if it is one's: then each record has a target of its own, and what is
+    /// prepared here is for those without.
+    pub(crate) fn bridge(&self) -> Option<Bridge> {
+        self.bridge
     }
 
     /// Returns the number of the policy it was prepared under.

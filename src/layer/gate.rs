@@ -8,7 +8,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing_subscriber::layer::{Context, Filter};
 
-use crate::encode::Site;
+use crate::encode::{Site, is_asked_by_bridge, is_bridge, is_record_admitted};
 use crate::outlet::Outlet;
 use crate::policy::InForce;
 use crate::recorder::note_asked;
@@ -44,15 +44,22 @@ impl RecordFilter {
 }
 
 impl<S> Filter<S> for RecordFilter {
-    fn enabled(&self, _metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
-        self.open_outlet().is_some()
+    fn enabled(&self, metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
+        self.open_outlet().is_some_and(|outlet| {
+            !is_asked_by_bridge(metadata)
+                || lasting_policy(outlet).is_none_or(|policy| is_record_admitted(metadata, &policy))
+        })
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let is_wanted = self.open_outlet().is_some_and(|outlet| {
-            lasting_policy(outlet).is_none_or(|policy| is_admitted(metadata, &policy))
-        });
-        if is_wanted {
+        let Some(outlet) = self.open_outlet() else {
+            return Interest::never();
+        };
+        if is_bridge(metadata) {
+            // One call site for many, which differ in their targets.
+            return Interest::sometimes();
+        }
+        if lasting_policy(outlet).is_none_or(|policy| is_admitted(metadata, &policy)) {
             Interest::always()
         } else {
             Interest::never()
@@ -84,6 +91,6 @@ fn is_admitted(metadata: &Metadata<'_>, policy: &Arc<InForce>) -> bool {
     if metadata.is_span() {
         Site::of_span(metadata, policy).is_admitted()
     } else {
-        Site::of_event(metadata, "", policy).is_admitted()
+        Site::of_event(metadata, metadata.target(), "", policy).is_admitted()
     }
 }

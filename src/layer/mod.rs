@@ -64,6 +64,8 @@ struct Scratch {
     sites: KnownSites,
     /// The spans of an event that says itself in which one it is.
     chain: SpanChain,
+    /// The target of a record that came over a bridge.
+    target: String,
 }
 
 impl Scratch {
@@ -73,6 +75,7 @@ impl Scratch {
             stamp: Stamp::new(),
             sites: KnownSites::new(),
             chain: SpanChain::new(),
+            target: String::new(),
         }
     }
 }
@@ -156,10 +159,24 @@ impl RecordLayer {
             stamp,
             sites,
             chain,
+            target,
         } = scratch;
         for _ in 0..TRIES {
             let Some((site, message)) = sites.find(self, event.metadata()) else {
                 break;
+            };
+            let mut none_before = Clean::new();
+            let bridged;
+            let (site, message) = match site.bridge() {
+                Some(bridge) if bridge.read_target(target, |visit| event.record(visit)) => {
+                    let metadata = event.metadata();
+                    match self.sites.get_bridged(metadata, target, &self.outlet) {
+                        Some(site) => bridged = site,
+                        None => break,
+                    }
+                    (&bridged, &mut none_before)
+                }
+                Some(_) | None => (site, message),
             };
             let is_admitted = site.is_admitted();
             if !is_admitted && !self.outlet.is_shown() {

@@ -14,7 +14,13 @@ use crate::policy::Generation;
 
 /// The call sites that a layer has met.
 #[derive(Debug, Default)]
-pub(super) struct Sites(RwLock<HashMap<Identifier, Arc<Site>>>);
+pub(super) struct Sites {
+    known: RwLock<HashMap<Identifier, Arc<Site>>>,
+    /// By call site and target, those of another logging crate that stand behind one call site.
+    bridged: RwLock<HashMap<Identifier, SitesByTarget>>,
+}
+
+type SitesByTarget = HashMap<Box<str>, Arc<Site>>;
 
 impl Sites {
     /// Returns what is prepared for a call site under the policy in force, unless that cannot be learned.
@@ -25,7 +31,7 @@ impl Sites {
     ) -> Option<Arc<Site>> {
         let callsite = metadata.callsite();
         let generation = outlet.policy().generation();
-        if let Ok(known) = self.0.try_read()
+        if let Ok(known) = self.known.try_read()
             && let Some(site) = known.get(&callsite)
             && site.generation() == generation
         {
@@ -35,12 +41,42 @@ impl Sites {
         let site = Arc::new(if metadata.is_span() {
             Site::of_span(metadata, policy)
         } else {
-            Site::of_event(metadata, outlet.source(), policy)
+            Site::of_event(metadata, metadata.target(), outlet.source(), policy)
         });
         // Never waited for: in a forked child a thread that is no more may hold it. Who finds it taken
         // prepares the call site for itself.
-        if let Ok(mut known) = self.0.try_write() {
+        if let Ok(mut known) = self.known.try_write() {
             known.insert(callsite, Arc::clone(&site));
+        }
+        Some(site)
+    }
+
+    /// Returns what is prepared for the records of a target that come over a bridge.
+    pub(super) fn get_bridged(
+        &self,
+        metadata: &'static Metadata<'static>,
+        target: &str,
+        outlet: &Outlet,
+    ) -> Option<Arc<Site>> {
+        let callsite = metadata.callsite();
+        let generation = outlet.policy().generation();
+        if let Ok(bridged) = self.bridged.try_read()
+            && let Some(site) = bridged.get(&callsite).and_then(|known| known.get(target))
+            && site.generation() == generation
+        {
+            return Some(Arc::clone(site));
+        }
+        let policy = outlet.policy().get()?;
+        let site = Arc::new(Site::of_event(metadata, target, outlet.source(), policy));
+        // As above. Targets may be made up at run time, without end.
+        if target.len() <= TARGET_BYTES_MAX
+            && let Ok(mut bridged) = self.bridged.try_write()
+        {
+            let known = bridged.entry(callsite).or_default();
+            if known.len() >= BRIDGED_SITES_MAX {
+                known.clear();
+            }
+            known.insert(target.into(), Arc::clone(&site));
         }
         Some(site)
     }
@@ -168,6 +204,13 @@ impl KnownSite {
         self.is_of(layer, metadata) && self.site.generation() == generation
     }
 }
+
+/// How many targets are kept for one call site of a bridge, of which there is one for each level. When there are
+/// more, all are prepared anew as they come.
+const BRIDGED_SITES_MAX: usize = 256;
+
+/// How long a target is that is kept. A longer one is cut in its line, and prepared for each record.
+const TARGET_BYTES_MAX: usize = 256;
 
 /// How many call sites a thread has places for at first: 128 × 48 bytes = 6 KiB.
 const KNOWN_SITES_LEAST: usize = 128;

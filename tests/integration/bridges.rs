@@ -1,0 +1,238 @@
+//! Records of the `log` crate, which come through `tracing-log`: they are treated as what they really come from.
+
+use std::time::Duration;
+
+use localtel::{Admission, Builder, Delivery, Filter, Policy, Treatment};
+use serde_json::{Value, json};
+use tracing::info_span;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::with_default;
+use tracing_log::LogTracer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry;
+
+use crate::policy::{holds, owner};
+use crate::support::{Place, eventually};
+
+/// Has the records of `log` come through `tracing`, to the subscriber of the thread that logs.
+fn bridge() {
+    // Another test was first.
+    let _is_first = LogTracer::init();
+}
+
+/// Records with each composition of the layer, and calls back with the place.
+fn record_each(open: impl Fn(&Place) -> Builder, work: impl Fn(), check: impl Fn(&Place)) {
+    bridge();
+    for (delivery, is_filtered) in [
+        (Delivery::Background, true),
+        (Delivery::Background, false),
+        (Delivery::Inline, true),
+    ] {
+        let place = Place::new();
+        let telemetry = open(&place).delivery(delivery).try_open().unwrap();
+        if is_filtered {
+            let layer = telemetry.layer().with_filter(telemetry.filter());
+            with_default(registry().with(layer), &work);
+        } else {
+            with_default(registry().with(telemetry.layer()), &work);
+        }
+        drop(telemetry);
+        check(&place);
+    }
+}
+
+fn texts<'v>(events: &'v [Value], name: &str) -> Vec<&'v str> {
+    let text = |event: &'v Value| event[name].as_str().unwrap();
+    events.iter().map(text).collect()
+}
+
+/// Logs a record that was made somewhere else, with the path of the machine that built it.
+fn log_from_afar(target: &str) {
+    log::logger().log(
+        &log::Record::builder()
+            .level(log::Level::Error)
+            .target(target)
+            .args(format_args!("from afar"))
+            .module_path(Some("far::away"))
+            .file(Some("/home/builder/registry/far/src/away.rs"))
+            .line(Some(7))
+            .build(),
+    );
+}
+
+#[test]
+fn a_log_record_has_its_own_target_and_nothing_else() {
+    let work = || {
+        let _span = info_span!("request", id = 7).entered();
+        log::info!("by default");
+        log::warn!(target: "myapp::sql", "named");
+        log_from_afar("far");
+        log_from_afar("log");
+        log_from_afar("localtel");
+        log_from_afar("");
+    };
+    record_each(Place::builder, work, |place| {
+        let events = place.events();
+        assert_eq!(
+            texts(&events, "target"),
+            [
+                "integration::bridges",
+                "myapp::sql",
+                "far",
+                "log",
+                "app::localtel",
+                ""
+            ]
+        );
+        for event in &events {
+            assert_eq!(event.get("event"), None);
+            assert_eq!(event.get("properties"), None);
+            assert_eq!(
+                event["spans"],
+                json!([{"name": "request", "properties": {"id": 7}}])
+            );
+        }
+        assert_eq!(events[0]["level"], "INFO");
+        assert_eq!(events[1]["message"], "named");
+        for told in ["log.file", "log event", "/home/builder", file!()] {
+            assert!(!holds(&place.path(), told), "{told}");
+        }
+    });
+}
+
+#[test]
+fn rules_apply_to_the_real_target_of_a_log_record() {
+    let policy = || {
+        Policy::new()
+            .target("myapp::sql", Admission::Drop)
+            .target("log", Admission::Drop)
+            .event("log event", Admission::Drop)
+            .property("message", Treatment::Clean)
+            .property("log.target", Treatment::Keep)
+    };
+    let work = || {
+        log::error!(target: "myapp::sql", "kept out");
+        log::error!(target: "myapp::sql::pool", "kept out");
+        log::error!(target: "log", "kept out");
+        log::error!(target: "logger", "kept");
+        log::trace!(target: "myapp::sqlite", "kept");
+    };
+    let open = |place: &Place| place.builder().policy(policy());
+    record_each(open, work, |place| {
+        let events = place.events();
+        assert_eq!(texts(&events, "target"), ["logger", "myapp::sqlite"]);
+        assert!(!holds(&place.path(), "kept out"));
+    });
+    let by_owner = |place: &Place| {
+        owner(
+            place,
+            "level = \"warn\"\n[targets]\n\"myapp\" = \"drop\"\nlog = \"drop\"\n",
+        );
+        place.builder()
+    };
+    let work = || {
+        log::error!(target: "myapp::sql", "dropped");
+        log::info!(target: "other", "dropped");
+        log::warn!(target: "other", "kept");
+    };
+    record_each(by_owner, work, |place| {
+        assert_eq!(texts(&place.events(), "target"), ["other"]);
+    });
+}
+
+#[test]
+fn an_allow_list_lets_in_log_records_by_their_real_target() {
+    let policy = || {
+        Policy::listed_only()
+            .target("myapp", Admission::Keep)
+            .property("message", Treatment::Keep)
+    };
+    let open = |place: &Place| place.builder().policy(policy());
+    let work = || {
+        log::info!(target: "myapp::sql", "kept");
+        log::info!(target: "log", "dropped");
+    };
+    record_each(open, work, |place| {
+        assert_eq!(texts(&place.events(), "target"), ["myapp::sql"]);
+        assert_eq!(texts(&place.events(), "message"), ["kept"]);
+    });
+}
+
+#[test]
+fn a_filter_of_the_application_knows_the_real_target() {
+    bridge();
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let targets = Targets::new().with_target("myapp", LevelFilter::WARN);
+    let subscriber = registry().with(telemetry.layer().with_filter(targets));
+    with_default(subscriber, || {
+        log::warn!(target: "myapp::sql", "in");
+        log::info!(target: "myapp::sql", "out");
+        log::warn!(target: "log", "out");
+    });
+    drop(telemetry);
+    assert_eq!(texts(&place.events(), "message"), ["in"]);
+    let sql = Filter::new().target("myapp::sql");
+    assert!(place.records().iter().all(|record| sql.matches(record)));
+}
+
+#[test]
+fn log_records_of_countless_targets_are_all_treated_rightly() {
+    let open = |place: &Place| {
+        let policy = Policy::new().target("drop*", Admission::Drop);
+        place.builder().policy(policy)
+    };
+    let long = "x".repeat(2000);
+    let work = || {
+        for round in 0..2 {
+            for number in 0..700 {
+                log::info!(target: &format!("keep{number}"), "{round}");
+                log::info!(target: &format!("drop{number}"), "{round}");
+            }
+            log::info!(target: &long, "{round}");
+        }
+    };
+    record_each(open, work, |place| {
+        let events = place.events();
+        assert_eq!(events.len(), 2 * 701);
+        let targets = texts(&events, "target");
+        assert_eq!(
+            (targets[0], targets[699], targets[701]),
+            ("keep0", "keep699", "keep0")
+        );
+        assert!(targets[700].starts_with("xxx") && targets[700].len() < 300);
+    });
+}
+
+#[test]
+fn a_change_of_policy_reaches_log_records() {
+    bridge();
+    for is_filtered in [true, false] {
+        let place = Place::new();
+        owner(&place, "[targets]\nother = \"drop\"\n");
+        let telemetry = place.builder().try_open().unwrap();
+        let log_until = |what, is_recorded: bool| {
+            eventually(what, || {
+                let before = telemetry.status().counts.recorded;
+                log::info!(target: "myapp::sql", "{what}");
+                std::thread::sleep(Duration::from_millis(20));
+                (telemetry.status().counts.recorded > before) == is_recorded
+            });
+        };
+        let work = || {
+            log_until("recorded at first", true);
+            owner(&place, "[targets]\n\"myapp::sql\" = \"drop\"\n");
+            log_until("dropped after a change", false);
+            owner(&place, "[targets]\nother = \"drop\"\n");
+            log_until("recorded after another", true);
+        };
+        if is_filtered {
+            let layer = telemetry.layer().with_filter(telemetry.filter());
+            with_default(registry().with(layer), work);
+        } else {
+            with_default(registry().with(telemetry.layer()), work);
+        }
+        drop(telemetry);
+    }
+}
