@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::error::Result;
 use crate::reader::{Item, Reader};
-use crate::record::timestamp_of;
+use crate::record::time_of;
 use crate::store::segment::SegmentNumber;
 
 /// What is known of one segment.
@@ -45,7 +45,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<SegmentFacts>> {
     while let Some(item) = reader.next_item()? {
         match item {
             Item::Line(line) => {
-                let time = timestamp_of(line.bytes());
+                let time = time_of(line.bytes());
                 of(line.position().segment, &|facts| facts.count(time));
             }
             Item::Damage(damage) => of(damage.position.segment, &|facts| facts.damage += 1),
@@ -127,6 +127,21 @@ mod tests {
         assert_eq!(all[0].bytes, text.len() as u64);
         assert_eq!(all[0].first.unwrap().second(), 3);
         assert_eq!(all[0].last.unwrap().second(), 9);
+    }
+
+    #[test]
+    fn lines_of_other_json_writers_have_times_too() {
+        let home = tempfile::tempdir().unwrap();
+        let spaced = |second: u8| {
+            format!(
+                "{{\"timestamp\": \"2026-11-21T08:15:{second:02}+00:00\", \"level\": \"INFO\", \"source\": \"s\", \"target\": \"t\", \"session\": \"01936f0e-0000-7000-8000-000000000000\", \"seq\": 0}}\n"
+            )
+        };
+        let text = [spaced(7), line(3), spaced(9)].concat();
+        std::fs::write(home.path().join("events.000001.jsonl"), text).unwrap();
+        let facts = &read(home.path()).unwrap()[0];
+        assert_eq!((facts.records, facts.damage), (3, 0));
+        assert_eq!(facts.last.unwrap().second(), 9);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{OPENING, TIMESTAMP_BYTES, format_timestamp, glance};
+use super::{OPENING, TIMESTAMP_BYTES, format_timestamp, glance, timestamp_of};
 
 /// A time in UTC, to the microsecond, in the years 0 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,10 +18,11 @@ impl LineTime {
             .flatten()
     }
 
-    /// Reads the time with which a line begins, if it is written so.
+    /// Reads the time with which a line begins. One that is written otherwise is rounded up.
     pub(crate) fn of_line(line: &[u8]) -> Option<Self> {
-        let Self(bytes) = Self::of_own_line(line)?;
-        Self::parse(std::str::from_utf8(&bytes).ok()?)
+        Self::of_own_line(line)
+            .and_then(|Self(bytes)| Self::parse(std::str::from_utf8(&bytes).ok()?))
+            .or_else(|| Self::not_before(timestamp_of(line)?))
     }
 
     /// Reads the time of a line that was just encoded, and trusts that it is one.
@@ -67,15 +68,24 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_written_as_lines_hold_it_is_taken() {
+    fn a_time_is_taken_as_lines_hold_it_and_another_form_is_rounded_up() {
         let line = |time: &str| format!("{{\"timestamp\":\"{time}\",\"level\":\"INFO\"}}");
         let time = "2026-11-21T08:15:30.123456Z";
         let read = LineTime::of_line(line(time).as_bytes()).unwrap();
         assert_eq!(read.as_str(), time);
         assert_eq!(read.to_moment(), Some(moment(time)));
+        for (other, held) in [
+            ("2026-11-21T08:15:30Z", "2026-11-21T08:15:30.000000Z"),
+            (
+                "2026-11-21T08:15:30.123456789Z",
+                "2026-11-21T08:15:30.123457Z",
+            ),
+        ] {
+            let read = LineTime::of_line(line(other).as_bytes()).unwrap();
+            assert_eq!(read.as_str(), held);
+            assert_eq!(LineTime::parse(other), None, "{other}");
+        }
         for other in [
-            "2026-11-21T08:15:30Z",
-            "2026-11-21T08:15:30.123456789Z",
             "2026-11-21T08:15:30.123456+",
             "2026-11-21T08:15:60.000000Z",
             "2026-02-30T08:15:30.123456Z",

@@ -279,12 +279,30 @@ mod time_text {
 /// Up to how many names comparing them is quicker than looking them up.
 const NAMES_COMPARED_MAX: usize = 32;
 
-/// Reads the time with which a line begins, without parsing the rest.
+/// Reads the time with which a line begins, without parsing the rest. Other writers than localtel may put
+/// spaces around the key, as `json.dumps` of Python does, and may write the time in another form of RFC 3339.
 pub(crate) fn timestamp_of(line: &[u8]) -> Option<OffsetDateTime> {
-    let text = line
-        .strip_prefix(OPENING.as_bytes())?
-        .get(..TIMESTAMP_BYTES)?;
+    let as_written_here = line
+        .strip_prefix(OPENING.as_bytes())
+        .and_then(|rest| rest.get(..TIMESTAMP_BYTES))
+        .and_then(parse_timestamp);
+    as_written_here.or_else(|| {
+        let mut rest = line;
+        for token in [b"{".as_slice(), b"\"timestamp\"", b":", b"\""] {
+            rest = rest.trim_ascii_start().strip_prefix(token)?;
+        }
+        let text = rest.get(..rest.len().min(TIMESTAMP_BYTES_MAX))?;
+        parse_timestamp(text.get(..memchr::memchr(b'"', text)?)?)
+    })
+}
+
+fn parse_timestamp(text: &[u8]) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(std::str::from_utf8(text).ok()?, &Rfc3339).ok()
+}
+
+/// Reads the time of a whole line, wherever in it the time stands.
+pub(crate) fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
+    timestamp_of(line).or_else(|| Some(Record::parse(line).ok()?.timestamp))
 }
 
 /// How every line begins.
@@ -292,6 +310,10 @@ pub(crate) const OPENING: &str = "{\"timestamp\":\"";
 
 /// `2026-11-21T08:15:30.123456Z`.
 pub(crate) const TIMESTAMP_BYTES: usize = 27;
+
+/// The most bytes from which the time of a line is read: with nanoseconds and an offset it has 35, and the
+/// closing quote is one more.
+const TIMESTAMP_BYTES_MAX: usize = 64;
 
 /// Writes a time as lines hold it: UTC, microseconds, 27 characters for the years 0 to 9999.
 pub fn format_timestamp(timestamp: OffsetDateTime) -> String {
@@ -320,6 +342,36 @@ mod tests {
         assert_eq!(record.seq, 12);
         assert_eq!(record.properties.get("duration"), Some(&Value::from(871)));
         assert_eq!(serde_json::to_string(&record).unwrap(), LINE);
+    }
+
+    #[test]
+    fn a_time_is_read_however_a_json_writer_spaces_it() {
+        let time = OffsetDateTime::parse("2026-11-21T08:15:30.123456Z", &Rfc3339).unwrap();
+        let rest = r#","level":"INFO","source":"s","target":"t","session":"01936f0e-0000-7000-8000-000000000000","seq":0}"#;
+        for start in [
+            r#"{"timestamp":"2026-11-21T08:15:30.123456Z""#,
+            r#"{"timestamp": "2026-11-21T08:15:30.123456Z""#,
+            "{ \t\"timestamp\"  :\t\"2026-11-21T08:15:30.123456+00:00\"",
+            r#" {"timestamp":"2026-11-21T10:15:30.123456000+02:00""#,
+        ] {
+            let line = format!("{start}{rest}");
+            assert_eq!(timestamp_of(line.as_bytes()), Some(time), "{line}");
+            assert_eq!(timestamp_of(start.as_bytes()), Some(time), "torn: {start}");
+            let held = LineTime::of_line(line.as_bytes()).unwrap();
+            assert_eq!(held.to_moment(), Some(time), "{line}");
+        }
+        let elsewhere = r#"{"level": "INFO", "source": "s", "target": "t", "session": "01936f0e-0000-7000-8000-000000000000", "seq": 0, "timestamp": "2026-11-21T08:15:30.123456Z"}"#;
+        assert_eq!(timestamp_of(elsewhere.as_bytes()), None);
+        assert_eq!(time_of(elsewhere.as_bytes()), Some(time));
+        for none in [
+            "",
+            "{",
+            r#"{"timestamp": 3}"#,
+            r#"{"timestamp": "soon"}"#,
+            "[1]",
+        ] {
+            assert_eq!(time_of(none.as_bytes()), None, "{none}");
+        }
     }
 
     #[test]

@@ -130,14 +130,16 @@ use time::OffsetDateTime;
 
 #[cfg(any(feature = "cli", test))]
 pub(crate) use self::clear::clear;
-use self::disk::{Access, Directory, FileId, OpenError, check_interruption, read_at};
+use self::disk::{
+    Access, Directory, FileId, OpenError, check_interruption, read_at, read_at_least,
+};
 use self::head::Held;
 use self::latest::Latest;
 use self::limits::Limits;
 use self::lock::{LockFile, Locked};
 use self::segment::{FileName, SegmentNumber};
 use crate::error::{Error, Result};
-use crate::record::{LineTime, OPENING, TIMESTAMP_BYTES, timestamp_of};
+use crate::record::{LineTime, OPENING, TIMESTAMP_BYTES, time_of, timestamp_of};
 
 /// A directory opened to be written.
 #[derive(Debug)]
@@ -625,9 +627,17 @@ pub(crate) fn first_timestamp_of(
 
 /// Returns when the record was made with which a segment begins, if it still says so.
 pub(crate) fn first_timestamp(file: &File) -> Option<OffsetDateTime> {
-    let mut start = [0; OPENING.len() + TIMESTAMP_BYTES];
-    let read = read_at(file, &mut start, 0).ok()?;
-    timestamp_of(start.get(..read)?)
+    let mut start = [0; FIRST_BYTES];
+    let read = read_at_least(file, &mut start, 0, OPENING.len() + TIMESTAMP_BYTES).ok()?;
+    let start = start.get(..read)?;
+    timestamp_of(start).or_else(|| {
+        // In lines of other writers the time may stand anywhere.
+        start.trim_ascii_start().strip_prefix(b"{")?;
+        let mut line = vec![0; FIRST_LINE_BYTES_MAX];
+        let read = read_at(file, &mut line, 0).ok()?;
+        let line = line.get(..read)?;
+        time_of(line.get(..memchr::memchr(b'\n', line)?)?)
+    })
 }
 
 /// Syncs the bytes of a segment, and those names on the way to it that this writer has not synced yet.
@@ -682,6 +692,14 @@ fn is_lack_of_room(error: &io::Error) -> bool {
     ]
     .contains(&error.kind())
 }
+
+/// How much of a segment is read at once to find its first time: as much as one takes that another writer
+/// spaced.
+const FIRST_BYTES: usize = 128;
+
+/// The longest first line that is parsed for its time where it does not begin with it: longer than a
+/// `session` record is.
+const FIRST_LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// A size that no file has: the next append looks at the last byte.
 const SIZE_UNKNOWN: u64 = u64::MAX;
