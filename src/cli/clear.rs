@@ -1,6 +1,8 @@
 //! `clear`: removes recorded events, as whole segments, after saying which. Which ones go is decided from
 //! their facts alone; removing them while others write is the store's.
 
+use std::time::Instant;
+
 use ::time::OffsetDateTime;
 
 use super::exit::Exit;
@@ -10,8 +12,9 @@ use super::place::Place;
 use super::screen::Screen;
 use super::time::{Zone, parse};
 use crate::record::format_timestamp;
-use crate::store;
+use crate::store::age::Now;
 use crate::store::segment::SegmentNumber;
+use crate::store::{self, Clearing};
 
 /// What to remove.
 #[derive(Debug, clap::Args)]
@@ -73,21 +76,33 @@ pub(crate) fn run(
             return Ok(Exit::Done);
         }
     }
-    let cleared = store::clear(&path, plan.keep_from, screen.now)?;
+    let now = Now {
+        clock: screen.now,
+        steady: Instant::now(),
+    };
+    let cleared = store::clear(&path, plan.clearing, now)?;
     writeln!(
         screen.stdout,
         "removed {}, {}",
         count(cleared.segments, "segment"),
         size(cleared.bytes)
     )?;
+    if let Clearing::UpTo(active, _) = plan.clearing
+        && cleared.segments < plan.goes.len() as u64
+    {
+        writeln!(
+            screen.stdout,
+            "stays: segment {active}; something that is not older was recorded in it meanwhile"
+        )?;
+    }
     Ok(Exit::Done)
 }
 
 /// Which segments go and which stay.
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
-    /// The lowest number that stays; none if all go.
-    keep_from: Option<SegmentNumber>,
+    /// What the store is asked to remove.
+    clearing: Clearing,
     /// The segments that go, the oldest first.
     goes: Vec<SegmentFacts>,
     /// The segments that stay, with the reason.
@@ -99,8 +114,6 @@ struct Plan {
 /// Why a segment stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
-    /// It is the active one, into which records may come at any moment.
-    Active,
     /// A record in it is not older than asked for: this is the latest.
     Newer(OffsetDateTime),
     /// No time can be read in it, and the segment after it does not help.
@@ -111,41 +124,41 @@ enum Reason {
 
 /// Decides which segments go: all of them, or from the oldest on those that hold nothing but records
 /// from before that time.
-fn plan(segments: Vec<SegmentFacts>, before: Option<OffsetDateTime>) -> Plan {
+fn plan(mut segments: Vec<SegmentFacts>, before: Option<OffsetDateTime>) -> Plan {
     let mut plan = Plan {
-        keep_from: None,
+        clearing: Clearing::All,
         goes: Vec::new(),
         stays: Vec::new(),
         before,
     };
+    // What is left of an earlier `clear` is an active segment without a byte.
+    let empty = segments.pop_if(|active| active.bytes == 0);
     let Some(before) = before else {
-        // What is left of an earlier `clear` is an active segment without a byte.
         plan.goes = segments;
-        plan.goes.pop_if(|active| active.bytes == 0);
         return plan;
     };
-    let firsts: Vec<Option<OffsetDateTime>> = segments
+    let next_firsts: Vec<Option<OffsetDateTime>> = segments
         .iter()
         .skip(1)
         .map(|segment| segment.first)
         .collect();
-    let count = segments.len();
     for (index, segment) in segments.into_iter().enumerate() {
-        let next_first = firsts.get(index).copied().flatten();
-        let reason = if index + 1 == count {
-            Some(Reason::Active)
-        } else {
-            reason_to_stay(&segment, next_first, before)
-        };
-        match (reason, plan.keep_from) {
-            (None, None) => plan.goes.push(segment),
-            (None, Some(older)) => plan.stays.push((segment, Reason::Behind(older))),
-            (Some(reason), older) => {
-                plan.keep_from = Some(older.unwrap_or(segment.number));
-                plan.stays.push((segment, reason));
-            }
+        let next_first = next_firsts.get(index).copied().flatten();
+        let behind = plan
+            .stays
+            .first()
+            .map(|(older, _)| Reason::Behind(older.number));
+        match reason_to_stay(&segment, next_first, before).or(behind) {
+            None => plan.goes.push(segment),
+            Some(reason) => plan.stays.push((segment, reason)),
         }
     }
+    plan.clearing = match (plan.stays.first(), &empty, plan.goes.last()) {
+        (Some((first, _)), _, _) => Clearing::Below(first.number),
+        (None, Some(empty), _) => Clearing::Below(empty.number),
+        (None, None, Some(active)) => Clearing::UpTo(active.number, before),
+        (None, None, None) => Clearing::Below(SegmentNumber::FIRST),
+    };
     plan
 }
 
@@ -192,9 +205,6 @@ impl Plan {
 impl Reason {
     fn text(self) -> String {
         match self {
-            Self::Active => "it is the active one, into which records may come at any moment; \
-                             `clear` without --before removes it too"
-                .to_owned(),
             Self::Newer(last) => format!("its last record is of {}", format_timestamp(last)),
             Self::Unknown => "no time can be read in it".to_owned(),
             Self::Behind(older) => format!("segment {older} before it stays"),
@@ -238,7 +248,8 @@ const STAYS_SHOWN_MAX: usize = 5;
 
 /// Examples for `clear`.
 pub(crate) const EXAMPLES: &str = "\
-Removes whole segments, the oldest first. Programs that record go on without loss. \
+Removes whole segments, the oldest first, the active one too if all of its records are older. \
+Programs that record go on without loss. \
 The stored choice and the installation id stay.
 
 Examples:
@@ -288,7 +299,10 @@ mod tests {
     #[test]
     fn without_a_time_everything_goes() {
         let plan = plan(three(), None);
-        assert_eq!((going(&plan), plan.keep_from), (vec![4, 5, 6], None));
+        assert_eq!(
+            (going(&plan), plan.clearing),
+            (vec![4, 5, 6], Clearing::All)
+        );
     }
 
     #[test]
@@ -301,25 +315,42 @@ mod tests {
 
     #[test]
     fn a_segment_goes_only_if_all_its_records_are_before_the_time() {
-        let table: [(i64, Vec<u64>, u64); 6] = [
-            (5, vec![], 4),
-            (20, vec![], 4),
-            (21, vec![4], 5),
-            (30, vec![4], 5),
-            (31, vec![4, 5], 6),
-            (99, vec![4, 5], 6),
+        let below = |number| Clearing::Below(SegmentNumber::new(number).unwrap());
+        let table: [(i64, Vec<u64>, Clearing); 6] = [
+            (5, vec![], below(4)),
+            (20, vec![], below(4)),
+            (21, vec![4], below(5)),
+            (30, vec![4], below(5)),
+            (31, vec![4, 5], below(6)),
+            (40, vec![4, 5], below(6)),
         ];
-        for (before, goes, keep_from) in table {
+        for (before, goes, clearing) in table {
             let plan = plan(three(), Some(at(before)));
             assert_eq!(going(&plan), goes, "{before}");
-            assert_eq!(plan.keep_from, SegmentNumber::new(keep_from), "{before}");
+            assert_eq!(plan.clearing, clearing, "{before}");
         }
     }
 
     #[test]
-    fn the_active_segment_stays_whatever_its_age() {
-        let plan = plan(three(), Some(at(99)));
-        assert_eq!(reasons(&plan), [Reason::Active]);
+    fn the_active_segment_goes_if_all_its_records_are_before_the_time() {
+        let all = plan(three(), Some(at(41)));
+        let active = SegmentNumber::new(6).unwrap();
+        assert_eq!(going(&all), [4, 5, 6]);
+        assert_eq!(all.clearing, Clearing::UpTo(active, at(41)));
+        assert!(all.stays.is_empty());
+    }
+
+    #[test]
+    fn an_empty_active_segment_neither_goes_nor_stays() {
+        let mut segments = three();
+        segments[2] = segment(6, None);
+        segments[2].bytes = 0;
+        let closed = plan(segments.clone(), Some(at(99)));
+        let active = SegmentNumber::new(6).unwrap();
+        assert_eq!(going(&closed), [4, 5]);
+        assert_eq!(closed.clearing, Clearing::Below(active));
+        let none = plan(segments.split_off(2), Some(at(99)));
+        assert_eq!(none.describe(), ["there is nothing to remove"]);
     }
 
     #[test]
@@ -334,7 +365,11 @@ mod tests {
         assert!(going(&plan).is_empty());
         assert_eq!(
             reasons(&plan),
-            [Reason::Newer(at(90)), Reason::Behind(first), Reason::Active]
+            [
+                Reason::Newer(at(90)),
+                Reason::Behind(first),
+                Reason::Newer(at(91))
+            ]
         );
     }
 
@@ -358,7 +393,7 @@ mod tests {
              1970-01-01T00:00:10.000000Z to 1970-01-01T00:00:20.000000Z"
         );
         assert!(lines[1].contains("its last record is of 1970-01-01T00:00:30"));
-        assert!(lines[2].contains("it is the active one"));
+        assert!(lines[2].contains("its last record is of 1970-01-01T00:00:40"));
         let all = plan(three(), None).describe();
         assert!(all[0].starts_with("goes: 3 segments (4 to 6): 30 records, 3.0 KiB"));
         assert_eq!(

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use super::exit::Exit;
 use super::facts::count;
@@ -16,6 +17,7 @@ use super::sanitize::{Quoted, Sanitized};
 use super::screen::Screen;
 use super::secret_names::{SecretName, SecretNames, rule_command};
 use super::status::{AGAINST_DROPS, COPIED};
+use super::stuck;
 use crate::consent::{Origin, Stored};
 use crate::directory::Profile;
 use crate::environment::Environment;
@@ -23,9 +25,11 @@ use crate::error::Result as LibraryResult;
 use crate::history::Kept;
 use crate::policy::owner::OwnerFile;
 use crate::reader::{DamageKind, Item, Reader};
+use crate::record::format_timestamp;
 use crate::release::Release;
+use crate::store::age::is_ahead;
 use crate::store::disk::{Access, Directory, OpenError};
-use crate::store::lock::is_stuck;
+use crate::store::lock::{Extent, is_stuck};
 use crate::store::segment::FileName;
 use crate::summary::SessionTally;
 
@@ -114,7 +118,7 @@ enum Kind {
     Consent,
     /// The owner's policy cannot be read or understood, so nothing is recorded.
     Policy,
-    /// The first use lies in the future.
+    /// The first use, or a record, lies in the future.
     Clock,
     /// The directory was made elsewhere.
     Copied,
@@ -130,6 +134,8 @@ enum Kind {
     Sessions,
     /// Events were dropped because there was no room for them.
     Dropped,
+    /// Segments cannot be removed. Recording goes on while there is room beside them.
+    Unremovable,
     /// What is remembered of earlier processes cannot be understood. Recording goes on.
     History,
     /// What the owner said of the newest release cannot be understood. Recording goes on.
@@ -170,11 +176,20 @@ fn examine(
         findings.push(Finding::new(Kind::Copied, COPIED, step));
     }
     findings.extend(about_policy(place, &path));
+    let floor = Extent::peek(&directory).map(|extent| extent.floor);
+    // Whoever was removing segments when the floor was read has done so once the lock was free.
     findings.extend(about_lock(&directory));
-    findings.extend(about_data(&path, secret_names).unwrap_or_else(|error| {
-        let step = "look at the directory as its owner";
-        vec![Finding::new(Kind::Directory, error.chain(), step)]
-    }));
+    findings.extend(
+        stuck::look(&directory, floor)
+            .into_iter()
+            .map(|stuck::Stuck { what, next }| Finding::new(Kind::Unremovable, what, next)),
+    );
+    findings.extend(
+        about_data(&path, secret_names, screen.now).unwrap_or_else(|error| {
+            let step = "look at the directory as its owner";
+            vec![Finding::new(Kind::Directory, error.chain(), step)]
+        }),
+    );
     findings.extend(about_secrets(place, &path, secret_names));
     findings.extend(about_history(&path));
     findings.extend(about_release(&path));
@@ -397,12 +412,35 @@ fn about_secrets(place: &Place, path: &Path, secret_names: &SecretNames) -> Vec<
     found.collect()
 }
 
-/// Reads everything, and sums up what cannot be read.
-fn about_data(path: &Path, secret_names: &mut SecretNames) -> LibraryResult<Vec<Finding>> {
+/// Sums up records that are dated in the future, given how many there are and the latest of their times.
+fn about_future((times, latest): (u64, OffsetDateTime)) -> Finding {
+    let which = if times == 1 {
+        "it is of"
+    } else {
+        "the latest of"
+    };
+    Finding::new(
+        Kind::Clock,
+        format!(
+            "{} dated in the future, {which} {}: a clock is wrong, or was",
+            count(times, "record"),
+            format_timestamp(latest)
+        ),
+        "compare the clocks of what records here; `localtel clear` removes such records with the rest",
+    )
+}
+
+/// Reads everything, and sums up what cannot be read and what is dated in the future.
+fn about_data(
+    path: &Path,
+    secret_names: &mut SecretNames,
+    now: OffsetDateTime,
+) -> LibraryResult<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut unreadable = 0;
     let mut first = None;
     let mut sessions = SessionTally::default();
+    let mut ahead: Option<(u64, OffsetDateTime)> = None;
     let mut reader = Reader::open(path)?;
     while let Some(item) = reader.next_item()? {
         let position = match item {
@@ -410,6 +448,10 @@ fn about_data(path: &Path, secret_names: &mut SecretNames) -> LibraryResult<Vec<
                 Ok(record) => {
                     secret_names.add(&record);
                     sessions.note(&record);
+                    if is_ahead(record.timestamp, now) {
+                        let (times, latest) = ahead.unwrap_or((0, record.timestamp));
+                        ahead = Some((times + 1, latest.max(record.timestamp)));
+                    }
                     continue;
                 }
                 Err(_) => line.position(),
@@ -447,6 +489,7 @@ fn about_data(path: &Path, secret_names: &mut SecretNames) -> LibraryResult<Vec<
         ));
     }
     findings.extend(about_sessions(sessions));
+    findings.extend(ahead.map(about_future));
     Ok(findings)
 }
 

@@ -27,6 +27,7 @@ mod screen;
 mod secret_names;
 mod show;
 mod status;
+mod stuck;
 mod time;
 mod view;
 

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose, push_number};
 use crate::error::{Error, Result};
 use crate::record::{Level, LineTime, OWN_TARGET, Properties, timestamp_of};
+use crate::store::age::Now;
 use crate::store::disk::Directory;
 use crate::store::latest::Latest;
 use crate::store::limits::SEGMENT_BYTES_LEAST;
@@ -44,6 +45,7 @@ struct Pending {
 /// One process recording.
 #[derive(Debug)]
 struct Session {
+    id: Uuid,
     installation: Option<Uuid>,
     /// `,"session":"…","seq":`, the same for every line.
     prefix: Vec<u8>,
@@ -106,12 +108,13 @@ impl Writer {
         left_to_parent: u64,
     ) -> Self {
         let store = Store::new(&settings.path, settings.limits.clone()).opened(directory);
-        let store = match settings.durability {
+        let mut store = match settings.durability {
             Durability::Os => store,
             Durability::Interval(_) | Durability::EveryBatch => store.syncing_all(),
         };
         let mut session = Session::new(settings.start.installation);
         session.left_to_parent = left_to_parent;
+        store.set_session(session.id);
         let watch = settings.watch.clone();
         let (frames, batch) = (Vec::new(), Vec::new());
         Self {
@@ -141,6 +144,7 @@ impl Writer {
     /// Begins a new session as another installation, so that nothing links the two.
     pub(super) fn renew(&mut self, installation: Uuid) {
         self.pending.session = Session::new(Some(installation));
+        self.store.set_session(self.pending.session.id);
     }
 
     /// Tells whether all taken frames are written.
@@ -201,6 +205,10 @@ impl Writer {
             None => Opening::Session,
         };
         let mut taken = pending.render(opening, None);
+        let now = Now {
+            clock: now,
+            steady: Instant::now(),
+        };
         let mut turn = self.store.begin(pending.batch.len(), now, deadline)?;
         let place = turn.place();
         let is_new_place = opening == Opening::Lines && place != pending.session.announced;
@@ -364,6 +372,7 @@ impl Session {
         let id = clock::id_of_now();
         let prefix = format!(",\"session\":\"{id}\",\"seq\":").into_bytes();
         Self {
+            id,
             installation,
             prefix,
             seq_next: 0,

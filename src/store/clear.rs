@@ -6,35 +6,43 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
+use super::age::Now;
 use super::disk::{Access, Directory};
 use super::head::Held;
-use super::latest::Latest;
+use super::latest::{Latest, latest_between, open_regular};
 use super::limits::Limits;
 use super::segment::SegmentNumber;
 use super::{Removed, Store, is_lack_of_room, list, open_error};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Removes the segments below `keep_from`, or all of them if it is absent: then a new head is made first,
-/// so that running writers move on and lose nothing. Where there is no room for a new head, none is made.
+/// Which segments to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clearing {
+    /// All of them.
+    All,
+    /// Those below that number, and never the head.
+    Below(SegmentNumber),
+    /// Those below that number, and the one of that number too if all of its records are older than that.
+    UpTo(SegmentNumber, OffsetDateTime),
+}
+
+/// Removes segments. Where the head is one of them, a new head is made first, so that running writers move on
+/// and lose nothing. Where there is no room for a new head, none is made.
 ///
 /// # Errors
 ///
-/// An error says what could not be removed; what was declared removed before that stays declared.
-pub(crate) fn clear(
-    path: &Path,
-    keep_from: Option<SegmentNumber>,
-    now: OffsetDateTime,
-) -> Result<Removed> {
+/// Returns an error that says what could not be removed; what was declared removed before that stays declared.
+pub(crate) fn clear(path: &Path, clearing: Clearing, now: Now) -> Result<Removed> {
     let opened = Directory::open(path, Access::Write);
     let directory = opened.map_err(|error| open_error(path, error))?;
-    clear_in(&Arc::new(directory), keep_from, now)
+    clear_in(&Arc::new(directory), clearing, now)
 }
 
 /// The same in a directory that is open.
 pub(super) fn clear_in(
     directory: &Arc<Directory>,
-    keep_from: Option<SegmentNumber>,
-    now: OffsetDateTime,
+    clearing: Clearing,
+    now: Now,
 ) -> Result<Removed> {
     // Only what is named goes: the limits are the recording application's business.
     let limits = Limits {
@@ -47,6 +55,16 @@ pub(super) fn clear_in(
     let held = Held {
         directory: &directory,
         locked: &locked,
+    };
+    let keep_from = match clearing {
+        Clearing::All => None,
+        Clearing::Below(number) => Some(number),
+        Clearing::UpTo(number, time) if !is_all_before(&directory, number, time) => Some(number),
+        Clearing::UpTo(number, _) => {
+            let head = store.find(held)?.extent.head;
+            // Somebody may have closed it since it was read.
+            (number < head).then_some(number.next())
+        }
     };
     let removed = match keep_from {
         Some(number) => clear_below(&mut store, held, number),
@@ -66,12 +84,12 @@ fn clear_below(store: &mut Store, held: Held<'_>, number: SegmentNumber) -> Resu
     let found = store.find(held)?;
     let listed = list(held.directory)?;
     let keep_from = number.min(found.extent.head);
-    let (_, removed, failure) = store.move_floor(held, found.extent, keep_from, &listed)?;
+    let (removed, failure) = store.move_floor(held, found.extent, keep_from, &listed)?;
     failure.map_or(Ok(removed), Err)
 }
 
 /// Makes a new head, unless there is nothing in the one that is there, and removes what lies below it.
-fn clear_all(store: &mut Store, held: Held<'_>, now: OffsetDateTime) -> Result<Removed> {
+fn clear_all(store: &mut Store, held: Held<'_>, now: Now) -> Result<Removed> {
     let found = store.find(held)?;
     if store.settle(held.directory, found, now)? != Some(0) {
         // All that could be said of the segment before goes with it.
@@ -97,8 +115,20 @@ fn clear_without_a_head(store: &mut Store, held: Held<'_>) -> Result<Removed> {
         }
     }
     let above = found.extent.head.next();
-    let (_, removed, failure) = store.move_floor(held, found.extent, above, &listed)?;
+    let (removed, failure) = store.move_floor(held, found.extent, above, &listed)?;
     failure.map_or(Ok(removed), Err)
+}
+
+/// Returns `true` if no record of a segment is of that time or later: it was read before the lock was taken,
+/// and records may have come since.
+fn is_all_before(directory: &Directory, number: SegmentNumber, time: OffsetDateTime) -> bool {
+    let latest = open_regular(directory, number)
+        .and_then(|(file, bytes)| latest_between(directory, &file, (0, bytes), |_| true));
+    match latest {
+        Ok(Latest::At(latest)) => latest.to_moment().is_some_and(|latest| latest < time),
+        Ok(Latest::Nothing) => true,
+        Ok(Latest::Unknown) | Err(_) => false,
+    }
 }
 
 fn is_for_want_of_room(error: &Error) -> bool {

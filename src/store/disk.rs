@@ -27,6 +27,22 @@ const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The mode of a closed segment: a hint for writers and a guard against slips.
 const CLOSED_MODE: Mode = Mode::RUSR;
 
+/// What keeps a file from being removed.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Obstacle {
+    /// It has the attribute `i` of `chattr`.
+    Immutable,
+    /// It has the attribute `a` of `chattr`.
+    AppendOnly,
+    /// Something is mounted on it.
+    Mounted,
+    /// It belongs to that user.
+    OtherUser(u32),
+    /// It is not a regular file.
+    NotAFile,
+}
+
 /// What makes a file the same file whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct FileId {
@@ -385,9 +401,63 @@ impl Directory {
         Ok(File::from(rustix::fs::openat(&self.fd, name, flags, mode)?))
     }
 
+    /// Returns what keeps the file of that name from being removed, as far as that can be seen without trying.
+    #[cfg(feature = "cli")]
+    pub(crate) fn obstacle(&self, name: &str) -> io::Result<Option<Obstacle>> {
+        let facts = self.facts(name)?;
+        if let Some(obstacle) = self.attribute(name)? {
+            return Ok(Some(obstacle));
+        }
+        Ok(match facts {
+            Facts { user, .. } if !is_own(user) => Some(Obstacle::OtherUser(user)),
+            Facts { is_regular, .. } if !is_regular => Some(Obstacle::NotAFile),
+            Facts { .. } => None,
+        })
+    }
+
+    /// Returns what keeps every file in the directory from being removed, if the directory itself does.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_obstacle(&self) -> Option<Obstacle> {
+        match self.attribute(".").ok()?? {
+            obstacle @ (Obstacle::Immutable | Obstacle::AppendOnly) => Some(obstacle),
+            Obstacle::Mounted | Obstacle::OtherUser(_) | Obstacle::NotAFile => None,
+        }
+    }
+
+    #[cfg(all(feature = "cli", any(target_os = "linux", target_os = "android")))]
+    fn attribute(&self, name: &str) -> io::Result<Option<Obstacle>> {
+        use rustix::fs::{StatxAttributes, StatxFlags};
+        let stat = match rustix::fs::statx(
+            &self.fd,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+            StatxFlags::BASIC_STATS,
+        ) {
+            // An old kernel, or a filter of system calls, does not say.
+            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => return Ok(None),
+            stat => stat?,
+        };
+        let known = [
+            (StatxAttributes::IMMUTABLE, Obstacle::Immutable),
+            (StatxAttributes::APPEND, Obstacle::AppendOnly),
+            (StatxAttributes::MOUNT_ROOT, Obstacle::Mounted),
+        ];
+        let found = known
+            .into_iter()
+            .find(|(attribute, _)| stat.stx_attributes.contains(*attribute));
+        Ok(found.map(|(_, obstacle)| obstacle))
+    }
+
+    #[cfg(all(feature = "cli", not(any(target_os = "linux", target_os = "android"))))]
+    #[expect(clippy::unnecessary_wraps, reason = "as where the platform says it")]
+    fn attribute(&self, _name: &str) -> io::Result<Option<Obstacle>> {
+        Ok(None)
+    }
+
     /// Removes the file of that name.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
-        fault!(self, "remove");
+        #[cfg(test)]
+        self.faults.before_removal(name)?;
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
+use super::segment::FileName;
+
 /// What happens at the chosen operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -29,6 +31,9 @@ pub(crate) enum Fault {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults(Arc<(Mutex<Plan>, Condvar)>);
 
+/// Which segments cannot be removed, by their numbers, and with which error number.
+type HeldBack = (fn(u64) -> bool, i32);
+
 #[derive(Debug, Default)]
 struct Plan {
     operations: usize,
@@ -38,6 +43,7 @@ struct Plan {
     /// The operation that does not return until this is lifted, and how many are in it.
     blocked: Option<&'static str>,
     blocking: usize,
+    held: Option<HeldBack>,
 }
 
 /// An operation of that name does not return while this lives.
@@ -83,10 +89,27 @@ impl Faults {
         plan.planned = Some((nth, fault));
     }
 
+    /// Has the removal of the segments with these numbers fail with this error number.
+    pub(crate) fn hold(&self, is_held: fn(u64) -> bool, errno: i32) {
+        self.plan_now().held = Some((is_held, errno));
+    }
+
+    pub(super) fn before_removal(&self, name: &str) -> io::Result<()> {
+        self.before("remove")?;
+        let number = name.parse().ok().and_then(FileName::number);
+        match (self.plan_now().held, number) {
+            (Some((is_held, errno)), Some(number)) if is_held(number.get()) => {
+                Err(io::Error::from_raw_os_error(errno))
+            }
+            (None | Some(_), _) => Ok(()),
+        }
+    }
+
     /// Lifts the plan and returns how many operations there were since it was made.
     pub(crate) fn lift(&self) -> usize {
         let mut plan = self.plan_now();
         plan.planned = None;
+        plan.held = None;
         std::mem::take(&mut plan.operations)
     }
 

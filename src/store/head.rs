@@ -4,15 +4,14 @@
 use std::fs::File;
 use std::io;
 
-use time::OffsetDateTime;
-
+use super::age::{Now, Start, is_ahead, is_older};
 use super::disk::{Directory, Facts};
 use super::latest::{Latest, open_regular, read_back};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
 use super::{
-    Active, Condition, Leaving, Listed, Name, Removed, SIZE_UNKNOWN, Store, first_timestamp,
-    first_timestamp_of, list, numbers, sync_segment,
+    Active, Condition, Leaving, Name, Origin, SIZE_UNKNOWN, Store, first_timestamp, numbers,
+    sync_segment,
 };
 use crate::error::{Error, Result};
 
@@ -108,7 +107,7 @@ impl Store {
         &mut self,
         directory: &Directory,
         found: Found,
-        now: OffsetDateTime,
+        now: Now,
     ) -> Result<Option<u64>> {
         let head = found.extent.head;
         if head < found.extent.floor {
@@ -146,13 +145,17 @@ impl Store {
         if !facts.is_ours() {
             return Ok(None);
         }
-        let started = first_timestamp(&file).unwrap_or(now);
+        let first = first_timestamp(&file);
         self.active = Some(Active {
             number: head,
             file,
             id: facts.id,
             bytes: SIZE_UNKNOWN,
-            started,
+            others_bytes: facts.bytes,
+            first,
+            start: self.start_of(directory, head, first, now),
+            opened: now,
+            origin: Origin::Usual,
             condition: Condition::Sound,
             name: Name::Unsynced,
             cuts: 0,
@@ -162,14 +165,36 @@ impl Store {
         Ok(Some(facts.bytes))
     }
 
-    pub(super) fn must_rotate(&self, size: u64, batch_bytes: u64, now: OffsetDateTime) -> bool {
+    /// Returns `true` if a batch of that size does not go into the head of that size.
+    pub(super) fn must_rotate(&self, size: u64, batch_bytes: u64, now: Now) -> bool {
         let Some(active) = &self.active else {
             return true;
         };
         // An empty segment is as good as the next one; a disk that refuses must not be filled with them.
         let is_full = size.saturating_add(batch_bytes) > self.limits.segment_bytes_max;
-        let is_old = now - active.started > self.limits.segment_age_max;
-        size > 0 && (is_full || is_old || active.condition == Condition::InDoubt)
+        let age_max = self.limits.segment_age_max;
+        let is_old = match active.start {
+            Start::At(start) => is_older(start, now.clock, age_max),
+            Start::Unknown => {
+                let Now { clock, steady } = active.opened;
+                is_older(clock, now.clock, age_max)
+                    || now.steady.saturating_duration_since(steady) > age_max
+            }
+        };
+        size > 0
+            && (is_full
+                || is_old
+                || self.starts_ahead(now)
+                || active.condition == Condition::InDoubt)
+    }
+
+    /// Returns `true` if the head was started by a clock that is ahead of this one, unless this writer made it
+    /// because the head before it was: another one would be of no use then.
+    fn starts_ahead(&self, now: Now) -> bool {
+        self.active.as_ref().is_some_and(|active| {
+            active.origin == Origin::Usual
+                && active.first.is_some_and(|first| is_ahead(first, now.clock))
+        })
     }
 
     /// Makes the next segment the head and returns its size; `latest` is how late the lines of the head before
@@ -179,10 +204,16 @@ impl Store {
         held: Held<'_>,
         found: Found,
         latest: Latest,
-        now: OffsetDateTime,
+        now: Now,
     ) -> Result<u64> {
         let Held { directory, locked } = held;
+        self.note_others(directory, now);
         let floor = self.make_room(held, found, now)?;
+        let origin = if self.starts_ahead(now) {
+            Origin::AfterAhead
+        } else {
+            Origin::Usual
+        };
         let old = self.active.take();
         let mut number = found.next;
         let (file, facts) = loop {
@@ -216,16 +247,21 @@ impl Store {
             &FileName::LatestPartial.text(),
             &number.file_name(),
         ));
-        let started = first_timestamp(&file).unwrap_or(now);
-        let bytes = if facts.bytes == 0 { 0 } else { SIZE_UNKNOWN };
-        let condition = Condition::Sound;
+        let first = match facts.bytes {
+            0 => Some(now.clock),
+            _ => first_timestamp(&file),
+        };
         self.active = Some(Active {
             number,
             file,
             id: facts.id,
-            bytes,
-            started,
-            condition,
+            bytes: if facts.bytes == 0 { 0 } else { SIZE_UNKNOWN },
+            others_bytes: facts.bytes,
+            first,
+            start: Start::of(first, None, now.clock),
+            opened: now,
+            origin,
+            condition: Condition::Sound,
             name: Name::Unsynced,
             cuts: 0,
             latest: Latest::Unknown,
@@ -236,6 +272,7 @@ impl Store {
                 Latest::Unknown
             },
         });
+        self.remove_outdated_head(held, (found.extent.head, floor), latest, now);
         Ok(facts.bytes)
     }
 
@@ -297,90 +334,6 @@ impl Store {
         };
         let (file, facts) = created.map_err(Error::io("create", &path))?;
         Ok((facts.is_ours() && facts.is_writable).then_some((file, facts)))
-    }
-
-    /// Removes the oldest closed segments until one more fits within the limits, and returns the floor.
-    fn make_room(
-        &self,
-        held: Held<'_>,
-        found: Found,
-        now: OffsetDateTime,
-    ) -> Result<SegmentNumber> {
-        let Found { extent, by, .. } = found;
-        match by {
-            FoundBy::Cache(_) | FoundBy::Listing => {}
-            FoundBy::Nothing => return Ok(extent.floor),
-        }
-        let directory = held.directory;
-        let listed = list(directory)?;
-        let mut keep_from = self.limits.keep_from(&listed).max(extent.floor);
-        for pair in listed.windows(2) {
-            let [older, newer] = pair else { break };
-            if older.number >= extent.head {
-                break;
-            }
-            // Lines are in time order but for the moment between encoding and writing, so the start of
-            // the next segment bounds the newest record of this one. A start that cannot be read, or lies
-            // ahead of the clock, bounds nothing; the one after it may.
-            let started = first_timestamp_of(directory, newer.number).filter(|start| *start <= now);
-            match started {
-                Some(started) if now - started > self.limits.age_max => {
-                    keep_from = keep_from.max(newer.number);
-                }
-                Some(_) => break,
-                None => {}
-            }
-        }
-        let (extent, removed, failure) = self.move_floor(held, extent, keep_from, &listed)?;
-        let bytes: u64 = listed.iter().map(|segment| segment.bytes).sum();
-        let left = bytes.saturating_sub(removed.bytes);
-        match failure {
-            Some(error)
-                if left.saturating_add(self.limits.segment_bytes_max)
-                    > self.limits.total_bytes_max =>
-            {
-                Err(error)
-            }
-            Some(_) | None => Ok(extent.floor),
-        }
-    }
-
-    /// Declares everything below `keep_from` removed, then removes it, lowest number first. Returns also
-    /// the first failure: one file that cannot be removed does not keep the others.
-    ///
-    /// This is the one place where segments end on purpose: what declares a removal belongs here.
-    pub(super) fn move_floor(
-        &self,
-        held: Held<'_>,
-        extent: Extent,
-        keep_from: SegmentNumber,
-        listed: &[Listed],
-    ) -> Result<(Extent, Removed, Option<Error>)> {
-        let Held { directory, locked } = held;
-        let moved = Extent {
-            head: extent.head,
-            floor: extent.floor.max(keep_from),
-        };
-        if moved != extent {
-            locked.set_extent(directory, moved)?;
-        }
-        let mut removed = Removed::default();
-        let mut failure = None;
-        for segment in listed.iter().filter(|segment| segment.number < moved.floor) {
-            let name = segment.number.file_name();
-            match directory.remove(&name) {
-                Ok(()) => {
-                    removed.segments += 1;
-                    removed.bytes += segment.bytes;
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    failure
-                        .get_or_insert_with(|| Error::io("remove", &self.path.join(name))(error));
-                }
-            }
-        }
-        Ok((moved, removed, failure))
     }
 }
 

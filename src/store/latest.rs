@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io;
 
 use memchr::memmem::Finder;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::disk::{Directory, Facts};
 use super::limits::READ_LINE_BYTES_MAX;
@@ -71,7 +73,8 @@ pub(super) fn read_back(directory: &Directory, file: &File, bytes: u64) -> Lates
         Ok(None) if reach == 0 => (0, Latest::Nothing),
         Ok(None) | Err(_) => return Latest::Unknown,
     };
-    latest_between(directory, file, (from, bytes)).map_or(Latest::Unknown, |rest| latest.with(rest))
+    latest_between(directory, file, (from, bytes), |_| true)
+        .map_or(Latest::Unknown, |rest| latest.with(rest))
 }
 
 /// Finds what is said of a whole segment, in the first line of the one after it.
@@ -145,12 +148,33 @@ fn latest_in(line: &[u8]) -> Option<LineTime> {
     is_session.then(|| LineTime::parse(latest)).flatten()
 }
 
-/// Finds how late the records between two bytes of a segment are; both are ends of lines.
-fn latest_between(
+/// Finds how late those records of a closed segment are that are not later than that.
+pub(super) fn newest_up_to(
+    directory: &Directory,
+    number: SegmentNumber,
+    now: OffsetDateTime,
+) -> Option<OffsetDateTime> {
+    let (file, bytes) = open_regular(directory, number).ok()?;
+    let now = LineTime::not_after(now)?;
+    let is_past = |time: LineTime| time <= now;
+    (bytes <= READ_BACK_BYTES_MAX)
+        .then(|| latest_between(directory, &file, (0, bytes), is_past).ok())
+        .flatten()?
+        .told()?
+        .to_moment()
+}
+
+/// Finds how late those records between two bytes of a segment are that count; both are ends of lines.
+pub(super) fn latest_between(
     directory: &Directory,
     file: &File,
     (from, to): (u64, u64),
+    counts: impl Fn(LineTime) -> bool,
 ) -> io::Result<Latest> {
+    let latest_of = |line: &[u8], finder: &Finder<'_>| match latest_of(line, finder) {
+        Latest::At(time) if !counts(time) => Latest::Nothing,
+        latest => latest,
+    };
     let finder = Finder::new(OPENING);
     let mut latest = Latest::Nothing;
     let mut bytes = Vec::new();
@@ -205,6 +229,32 @@ fn latest_of(line: &[u8], finder: &Finder<'_>) -> Latest {
         let record = line.get(at..).unwrap_or_default();
         latest.with(LineTime::of_line(record).map_or(Latest::Unknown, Latest::At))
     })
+}
+
+/// Finds the newest record of another session among the last lines before a byte of a segment.
+pub(super) fn newest_of_others(
+    directory: &Directory,
+    file: &File,
+    end: u64,
+    session: Uuid,
+) -> Option<OffsetDateTime> {
+    // The second try is for lines that are longer than the first one reaches.
+    [BLOCK_BYTES, 2 * READ_LINE_BYTES_MAX as u64]
+        .into_iter()
+        .find_map(|reach| {
+            let start = end.saturating_sub(reach);
+            let mut bytes = vec![0; usize::try_from(end - start).ok()?];
+            let read = directory.read_back(file, &mut bytes, start).ok()?;
+            let lines = bytes
+                .get(..read)?
+                .split(|byte| matches!(byte, b'\n' | b'\0'));
+            let whole = lines.skip(usize::from(start > 0));
+            whole
+                .filter_map(|line| Record::parse(line).ok())
+                .filter(|record| record.session != session)
+                .map(|record| record.timestamp)
+                .max()
+        })
 }
 
 /// Opens a segment to be read back, and returns its size.

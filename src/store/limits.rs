@@ -26,11 +26,28 @@ pub struct Limits {
     /// to open in an editor and to remove as a unit, large enough that rotation costs nothing.
     pub segment_bytes_max: u64,
     /// The age at which a segment is closed. A day, so that removal by age is exact to a day.
+    ///
+    /// The first record of a segment says when it starts. One that starts more than an hour ahead of this clock
+    /// is closed at once, and one that starts before the segment before it is as old as that one.
     pub segment_age_max: Duration,
     /// The size in bytes of all segments together; the oldest are removed first. 256 MiB = 16
     /// segments = about a million records, and no disk notices it.
+    ///
+    /// A segment that cannot be removed (it is immutable, say, or mounted) is passed over and counts; the next
+    /// ones are removed in its place. Where such segments leave less room than two segments take, recording
+    /// goes on in two beside them, so the total is exceeded by at most two segments. Where they alone are larger
+    /// than the total, nothing is recorded until they can be removed. `localtel doctor` names them.
     pub total_bytes_max: u64,
-    /// The age beyond which closed segments are removed: 90 days, a quarter to look back on.
+    /// The age beyond which segments are removed: 90 days, a quarter to look back on. A segment goes when its
+    /// newest record is older.
+    ///
+    /// The ages are looked at when a process first writes to the directory, whenever a segment is closed, and
+    /// once an hour (for a shorter age, as often as that age) while the process writes. The active segment is
+    /// closed then too if all of it is older. Where nobody records, nothing is removed: `localtel clear --before`
+    /// does that.
+    ///
+    /// A clock that is wrong must not remove what others recorded: for removal, now is never later than the
+    /// newest record of another session that this one has seen, plus a day, plus the time since then.
     pub age_max: Duration,
     /// The number of segments kept, if it is to be bounded by itself.
     pub segments_max: Option<u64>,
@@ -167,10 +184,15 @@ impl Limits {
 }
 
 impl Limits {
-    /// Returns the lowest number to keep so that one more full segment fits: by size and by count.
-    pub(crate) fn keep_from(&self, listed: &[Listed]) -> SegmentNumber {
-        let mut bytes: u64 = listed.iter().map(|segment| segment.bytes).sum();
-        let mut count = listed.len() as u64;
+    /// Returns the lowest number to keep so that one more full segment fits: by size and by count. These are the
+    /// bytes and the number of all segments that are there, of which some may be lower than those listed. A
+    /// segment that cannot be removed makes no room.
+    pub(crate) fn keep_from(
+        &self,
+        listed: &[Listed],
+        (mut bytes, mut count): (u64, u64),
+        is_stuck: impl Fn(SegmentNumber) -> bool,
+    ) -> SegmentNumber {
         let count_max = self.segments_max.unwrap_or(u64::MAX);
         let mut keep_from = SegmentNumber::FIRST;
         for pair in listed.windows(2) {
@@ -179,9 +201,11 @@ impl Limits {
             if fits && count < count_max {
                 break;
             }
-            bytes -= oldest.bytes;
-            count -= 1;
             keep_from = next.number;
+            if !is_stuck(oldest.number) {
+                bytes -= oldest.bytes;
+                count -= 1;
+            }
         }
         keep_from
     }
@@ -215,7 +239,8 @@ mod tests {
                 bytes: 10 * MIB,
             })
             .collect();
-        let keep_from = |limits: Limits| limits.keep_from(&listed).get();
+        let all = (60 * MIB, 6);
+        let keep_from = |limits: Limits| limits.keep_from(&listed, all, |_| false).get();
         assert_eq!(keep_from(Limits::default()), 1, "60 + 16 of 256 MiB fit");
         assert_eq!(
             keep_from(Limits::default().total_bytes(60 * MIB)),
@@ -232,6 +257,27 @@ mod tests {
             8,
             "the head is never removed"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_removed_counts_and_makes_no_room() {
+        let listed: Vec<Listed> = (3..=8)
+            .map(|number| Listed {
+                number: SegmentNumber::new(number).unwrap(),
+                bytes: 10 * MIB,
+            })
+            .collect();
+        let keep_from = |limits: Limits, stuck: &[u64]| {
+            let is_stuck = |number: SegmentNumber| stuck.contains(&number.get());
+            limits.keep_from(&listed, (60 * MIB, 6), is_stuck).get()
+        };
+        let bytes = || Limits::default().total_bytes(60 * MIB);
+        assert_eq!(keep_from(bytes(), &[]), 5);
+        assert_eq!(keep_from(bytes(), &[3]), 6);
+        assert_eq!(keep_from(bytes(), &[3, 4]), 7);
+        assert_eq!(keep_from(bytes(), &[6]), 5, "it is not come to");
+        assert_eq!(keep_from(bytes(), &[3, 4, 5, 6, 7]), 8);
+        assert_eq!(keep_from(Limits::default().segments(4), &[3]), 7);
     }
 
     #[test]

@@ -62,6 +62,26 @@
 //! follows. Removal moves the floor first and unlinks after that, lowest number first, so that a crash
 //! leaves a declared removal, never an unexplained hole.
 //!
+//! The floor is the lowest number that was not declared removed. What is missing below it was removed on
+//! purpose, and what is missing above it is lost. A file below it is one that could not be removed, or whose
+//! removal a crash interrupted: it can be read, it counts towards the total, and it is removed as soon as that
+//! is possible. A segment that cannot be removed is passed over, and the next ones are removed in its place. A
+//! writer tries all that lie below the floor once, and then a few of them at each rotation.
+//!
+//! # Ages and clocks
+//!
+//! A segment is too old when its newest record is: as the first line of the next segment says, or else when
+//! that segment starts, unless it starts before an earlier one. Writers look at the ages when they first write
+//! to a directory, at rotations, and once an hour in between; a head of which all records are too old by this
+//! clock is closed for it. What is removed follows a `now` that is the earlier of this clock and of the newest record of another
+//! session that this one saw when it looked, plus a day, plus the time since then by the monotonic clock. Where
+//! it saw none, this clock counts alone. After a long silence the first session therefore only closes segments, and the next
+//! one removes them.
+//!
+//! A head that starts more than an hour in the future is followed by the next number, once for each writer that finds it. The
+//! age of one that starts in the future counts from the start of the segment before it, or from when a writer
+//! opened it; that of one that starts before the segment before it counts from there, too.
+//!
 //! Clearing everything makes a new head first, so that running writers move on to it. Where there is no room for one,
 //! no free block or no free inode, the head goes with the other segments: they are cut to nothing, the floor moves to
 //! the number above the head, and they are unlinked. The cache still holds the head's number, and the next append
@@ -96,10 +116,12 @@
 //! | creating head + 1, before the cache | finds it: each append looks for head + 1 |
 //! | the cache, before the old segment lost its write bit | nothing to do: a lower number is closed |
 //! | moving the floor, before the unlink | removes what lies below the floor at the next rotation |
+//! | a removal that failed | goes on with the next segment, and tries again later |
 //!
 //! The store knows nothing of records: who starts a segment with a session record, and what is in a line,
 //! is the recorder's business.
 
+pub(crate) mod age;
 mod ancestors;
 #[cfg(any(feature = "cli", test))]
 mod clear;
@@ -111,6 +133,7 @@ mod head;
 pub(crate) mod latest;
 pub(crate) mod limits;
 pub(crate) mod lock;
+mod retention;
 pub(crate) mod segment;
 #[cfg(test)]
 #[expect(
@@ -127,9 +150,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
+use self::age::{Now, Start, Witness};
 #[cfg(any(feature = "cli", test))]
-pub(crate) use self::clear::clear;
+pub(crate) use self::clear::{Clearing, clear};
 use self::disk::{
     Access, Directory, FileId, OpenError, check_interruption, read_at, read_at_least,
 };
@@ -137,6 +162,7 @@ use self::head::Held;
 use self::latest::Latest;
 use self::limits::Limits;
 use self::lock::{LockFile, Locked};
+use self::retention::Stuck;
 use self::segment::{FileName, SegmentNumber};
 use crate::error::{Error, Result};
 use crate::record::{LineTime, OPENING, TIMESTAMP_BYTES, time_of, timestamp_of};
@@ -152,6 +178,16 @@ pub(crate) struct Store {
     /// The highest number this writer has seen: numbers grow even if the directory was deleted.
     highest_seen: Option<SegmentNumber>,
     leaving: Leaving,
+    /// The session whose lines this writer appends.
+    session: Option<Uuid>,
+    /// What other sessions recorded, as far as this one has seen it.
+    witness: Option<Witness>,
+    /// Whether it has looked at segments that others closed, too.
+    has_looked_below: bool,
+    /// When this writer looked last at the ages of what is there.
+    looked: Option<Instant>,
+    /// What it could not remove.
+    stuck: Stuck,
     /// Why something in a segment that this writer moved on from may not survive a power cut.
     left_unsynced: Option<Error>,
     /// Whether the names of the directory and of those above it survive a power cut.
@@ -168,7 +204,15 @@ struct Active {
     id: FileId,
     /// Its size after this writer's last append; anything else means that somebody wrote or cut.
     bytes: u64,
-    started: OffsetDateTime,
+    /// Where the last bytes end that others appended and that were not looked at; 0 where there are none.
+    others_bytes: u64,
+    /// The time of its first record, or when this writer made it.
+    first: Option<OffsetDateTime>,
+    /// When it starts, as far as its age is concerned.
+    start: Start,
+    /// When this writer opened it.
+    opened: Now,
+    origin: Origin,
     condition: Condition,
     /// Whether this writer knows that its name survives a power cut: whoever made it may have died before.
     name: Name,
@@ -194,6 +238,15 @@ enum Leaving {
 enum Name {
     Unsynced,
     Synced,
+}
+
+/// Why a writer writes to a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// It is, or became, the head.
+    Usual,
+    /// This writer made it because the head before it starts in the future.
+    AfterAhead,
 }
 
 /// Whether a segment may be appended to.
@@ -257,6 +310,11 @@ impl Store {
             active: None,
             highest_seen: None,
             leaving: Leaving::AsIs,
+            session: None,
+            witness: None,
+            has_looked_below: false,
+            looked: None,
+            stuck: Stuck::default(),
             left_unsynced: None,
             way: Name::Unsynced,
             #[cfg(test)]
@@ -276,6 +334,12 @@ impl Store {
         }
     }
 
+    /// Names the session whose lines are appended from now on: the times of others bound what it removes by age.
+    pub(crate) fn set_session(&mut self, session: Uuid) {
+        self.session = Some(session);
+        self.has_looked_below = false;
+    }
+
     /// Has segments synced when this writer moves on from them.
     pub(crate) fn syncing_all(mut self) -> Self {
         self.leaving = Leaving::Synced;
@@ -290,7 +354,7 @@ impl Store {
     pub(crate) fn begin(
         &mut self,
         batch_bytes: usize,
-        now: OffsetDateTime,
+        now: Now,
         deadline: Instant,
     ) -> Result<Turn<'_>> {
         let mut tries = 1;
@@ -318,7 +382,7 @@ impl Store {
     fn try_begin(
         &mut self,
         batch_bytes: u64,
-        now: OffsetDateTime,
+        now: Now,
         deadline: Instant,
     ) -> Result<(Arc<Directory>, Locked, Entered)> {
         let (directory, locked) = self.lock(deadline)?;
@@ -396,6 +460,7 @@ impl Store {
             self.leave(&directory, old);
         }
         self.way = Name::Unsynced;
+        self.stuck.clear();
         let opened = Directory::open(&self.path, Access::Write);
         #[cfg(test)]
         let opened = opened.map(|mut directory| {
@@ -413,13 +478,25 @@ impl Store {
         directory: &Directory,
         locked: &Locked,
         batch_bytes: u64,
-        now: OffsetDateTime,
+        now: Now,
     ) -> Result<Entered> {
         let held = Held { directory, locked };
         let found = self.find(held)?;
-        let mut size = match self.settle(directory, found, now)? {
-            Some(size) if !self.must_rotate(size, batch_bytes, now) => {
+        let is_look_due = self.is_look_due(now);
+        let settled = self.settle(directory, found, now)?;
+        if let (Some(size), Some(active)) = (settled, &mut self.active)
+            && size != active.bytes
+        {
+            active.others_bytes = size;
+        }
+        let is_outdated = is_look_due
+            && settled.is_some_and(|size| self.is_head_outdated(directory, found, size, now));
+        let mut size = match settled {
+            Some(size) if !is_outdated && !self.must_rotate(size, batch_bytes, now) => {
                 Self::note_found(held, found);
+                if is_look_due {
+                    self.remove_outdated(held, found, now);
+                }
                 size
             }
             size => {

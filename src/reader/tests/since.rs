@@ -359,7 +359,11 @@ proptest! {
                     place.cut(head, size.saturating_sub(bytes));
                 }
                 (Step::Clear, Some(_)) => {
-                    store::clear(&place.path(), None, moment(0)).unwrap();
+                    let now = store::age::Now {
+                        clock: moment(0),
+                        steady: Instant::now(),
+                    };
+                    store::clear(&place.path(), store::Clearing::All, now).unwrap();
                 }
                 (Step::Append { .. } | Step::Cut { .. } | Step::Clear, None) => {}
             }

@@ -94,6 +94,69 @@ fn choices_that_cannot_be_understood_are_found_in_both_files() {
 }
 
 #[test]
+fn a_segment_that_cannot_be_removed_is_found_with_the_reason() {
+    let home = Home::recorded();
+    let segment = home.telemetry().join("events.000001.jsonl");
+    let later = home.telemetry().join("events.000004.jsonl");
+    std::fs::rename(&segment, &later).unwrap();
+    // It was declared removed, and is still there.
+    std::fs::create_dir(&segment).unwrap();
+    home.put("lock", "0000000000000004 0000000000000004\n");
+    let (code, text, found) = home.doctor();
+    assert_eq!(code, 3);
+    assert!(found.contains(&"unremovable".to_owned()), "{text}");
+    let expected = format!(
+        "cannot be removed: {}; it is not a regular file, and counts towards the total; next: move it away: {}",
+        segment.display(),
+        segment.display()
+    );
+    assert!(text.contains(&expected), "{text}");
+}
+
+#[test]
+fn an_immutable_segment_is_found_before_it_is_to_go() {
+    let home = Home::recorded();
+    let segment = home.telemetry().join("events.000001.jsonl");
+    let chattr = |flag: &str| {
+        let run = std::process::Command::new("chattr")
+            .arg(flag)
+            .arg(&segment)
+            .output();
+        run.is_ok_and(|output| output.status.success())
+    };
+    if !chattr("+i") {
+        eprintln!("passed over: this user or file system cannot make a file immutable");
+        return;
+    }
+    let (code, text, found) = home.doctor();
+    assert!(chattr("-i"));
+    assert_eq!((code, found), (3, vec!["unremovable".to_owned()]), "{text}");
+    let file = segment.display();
+    assert!(
+        text.contains(&format!(
+            "it is immutable, and counts towards the total; next: chattr -i {file}"
+        )),
+        "{text}"
+    );
+}
+
+#[test]
+fn records_dated_in_the_future_are_found() {
+    let home = Home::recorded();
+    let segment = home.telemetry().join("events.000001.jsonl");
+    let text = std::fs::read_to_string(&segment).unwrap();
+    let line = text.lines().last().unwrap();
+    let year = line.get(..18).unwrap();
+    let later = line.replacen(year, "{\"timestamp\":\"2940", 1);
+    std::fs::write(&segment, format!("{text}{later}\n")).unwrap();
+    let text = home.finds(&["clock"]);
+    assert!(
+        text.starts_with("1 record dated in the future, it is of 2940-"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_directory_that_others_may_read_or_write_is_found() {
     let home = Home::recorded();
     let set = |mode| {

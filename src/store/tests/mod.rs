@@ -11,14 +11,18 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
+use super::age::Now;
 use super::clear::clear_in;
 use super::faults::Fault;
 use super::latest::Latest;
 use super::limits::Limits;
 use super::lock::Extent;
 use super::segment::SegmentNumber;
-use super::{Appended, Store, clear, list};
+use super::{Appended, Clearing, Store, clear, list};
 use crate::store::disk::{Access, Directory};
+
+mod ages;
+mod stuck;
 
 /// Room for about forty lines in a segment and a hundred in all: everything happens soon.
 fn small() -> Limits {
@@ -31,6 +35,14 @@ fn small() -> Limits {
 
 fn at(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_795_000_000 + seconds).unwrap()
+}
+
+/// Both clocks at that second.
+fn now(seconds: i64) -> Now {
+    Now {
+        clock: at(seconds),
+        steady: Instant::now(),
+    }
 }
 
 /// A line that says which it is.
@@ -53,6 +65,10 @@ fn append(
     now: OffsetDateTime,
 ) -> (Vec<usize>, bool) {
     let batch: Vec<u8> = ids.clone().flat_map(line).collect();
+    let now = Now {
+        clock: now,
+        steady: Instant::now(),
+    };
     let Ok(turn) = store.begin(batch.len(), now, soon()) else {
         return (Vec::new(), false);
     };
@@ -73,9 +89,16 @@ fn append(
 
 /// The ids in the directory in file order, and how many lines are none.
 fn contents(path: &std::path::Path) -> (Vec<usize>, usize) {
+    contents_from(path, 1)
+}
+
+/// The same of the segments from that number on.
+fn contents_from(path: &std::path::Path, lowest: u64) -> (Vec<usize>, usize) {
     let directory = Directory::open(path, Access::Read).unwrap();
     let (mut ids, mut damaged) = (Vec::new(), 0);
-    for segment in list(&directory).unwrap() {
+    let mut listed = list(&directory).unwrap();
+    listed.retain(|segment| segment.number.get() >= lowest);
+    for segment in listed {
         let bytes = directory
             .read_small(&segment.number.file_name(), 1 << 20)
             .unwrap();
@@ -98,6 +121,13 @@ fn segments(path: &std::path::Path) -> Vec<u64> {
         .iter()
         .map(|segment| segment.number.get())
         .collect()
+}
+
+/// The floor as the lock file notes it, or the lowest segment.
+fn floor(path: &std::path::Path) -> u64 {
+    let directory = Directory::open(path, Access::Read).unwrap();
+    let noted = Extent::peek(&directory).map(|extent| extent.floor.get());
+    noted.or(segments(path).first().copied()).unwrap_or(1)
 }
 
 fn place() -> (TempDir, PathBuf) {
@@ -137,15 +167,19 @@ fn check_after(path: &std::path::Path, acknowledged: &[usize], what: &str) {
     assert_eq!(distinct.len(), found.len(), "{what}: a line is doubled");
     assert!(damaged <= 1, "{what}: {damaged} damaged lines");
     assert_eq!(found[found.len() - 3..], [9000, 9001, 9002], "{what}");
-    // Retention takes whole segments from the oldest on: what is left is an unbroken end.
-    let lowest = found[0];
+    // Retention takes whole segments from the oldest on: what is left is an unbroken end. Below the floor is
+    // only what could not be removed.
+    let floor = floor(path);
+    let (kept, _) = contents_from(path, floor);
+    let lowest = kept[0];
     for id in acknowledged.iter().filter(|id| **id >= lowest) {
         assert!(
             distinct.contains(id),
             "{what}: acknowledged line {id} is missing"
         );
     }
-    let numbers = segments(path);
+    let mut numbers = segments(path);
+    numbers.retain(|number| *number >= floor);
     assert!(
         numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]),
         "{what}: {numbers:?}"
@@ -316,16 +350,22 @@ fn a_segment_older_than_its_bound_is_followed_by_the_next() {
 }
 
 #[test]
-fn a_clock_that_jumps_back_neither_rotates_nor_removes() {
+fn a_clock_that_jumps_back_rotates_once_and_removes_nothing() {
     let (_root, path) = place();
     let mut store = Store::new(&path, Limits::default());
     append(&mut store, 0..1, at(0));
-    append(&mut store, 1..2, at(-400 * 24 * 3600));
+    // Less than an hour is no mistake of a clock.
+    append(&mut store, 1..2, at(-3600));
     assert_eq!(segments(&path), [1]);
+    for id in 2..9 {
+        append(&mut store, id..id + 1, at(-400 * 24 * 3600));
+        assert_eq!(segments(&path), [1, 2]);
+    }
+    assert_eq!(contents(&path).0, (0..9).collect::<Vec<_>>());
 }
 
 #[test]
-fn segments_beyond_their_age_are_removed_at_the_next_rotation() {
+fn segments_whose_last_record_is_too_old_are_removed_at_rotation() {
     let (_root, path) = place();
     let day = 24 * 3600;
     let mut store = Store::new(&path, Limits::default());
@@ -333,7 +373,7 @@ fn segments_beyond_their_age_are_removed_at_the_next_rotation() {
         let stamp = crate::format_timestamp(at(days * day));
         let batch = format!("{{\"timestamp\":\"{stamp}\",\"id\":{days}}}\n").into_bytes();
         let turn = store
-            .begin(batch.len(), at(days * day + 5 * days), soon())
+            .begin(batch.len(), now(days * day + 5 * days), soon())
             .unwrap();
         assert!(matches!(
             turn.append(&batch, Latest::Unknown),
@@ -344,8 +384,8 @@ fn segments_beyond_their_age_are_removed_at_the_next_rotation() {
     append(&mut store, 3..4, at(93 * day));
     assert_eq!(
         segments(&path),
-        [3, 4],
-        "1 and 2 ended more than 90 days ago, 3 did not provably"
+        [4],
+        "the last record of each is more than 90 days old"
     );
 }
 
@@ -362,7 +402,7 @@ fn a_first_line_that_cannot_be_read_or_lies_ahead_does_not_keep_older_segments()
         };
         let batch = format!("{{\"timestamp\":\"{stamp}\",\"id\":{days}}}\n").into_bytes();
         let turn = store
-            .begin(batch.len(), at(days * day + 5 * days), soon())
+            .begin(batch.len(), now(days * day + 5 * days), soon())
             .unwrap();
         assert!(matches!(
             turn.append(&batch, Latest::Unknown),
@@ -373,8 +413,8 @@ fn a_first_line_that_cannot_be_read_or_lies_ahead_does_not_keep_older_segments()
     append(&mut store, 5..6, at(95 * day));
     assert_eq!(
         segments(&path),
-        [5, 6],
-        "4 ended, at the start of 5, more than 90 days ago"
+        [6],
+        "the last record of 5, and all below it, is more than 90 days old"
     );
 }
 
@@ -464,7 +504,7 @@ fn numbers_are_not_used_again_after_clear_or_after_the_directory_was_deleted() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
     append(&mut store, 0..2, at(0));
-    let removed = clear(&path, None, at(0)).unwrap();
+    let removed = clear(&path, Clearing::All, now(0)).unwrap();
     assert_eq!(removed.segments, 1);
     assert_eq!(segments(&path), [2]);
     append(&mut store, 2..4, at(0));
@@ -481,7 +521,7 @@ fn clear_without_room(operation: &'static str) -> (TempDir, PathBuf, Store) {
     append(&mut store, 0..20, at(0));
     let directory = Directory::open(&path, Access::Write).unwrap();
     directory.faults.plan(0, Fault::Named(operation, ENOSPC));
-    clear_in(&Arc::new(directory), None, at(0)).unwrap();
+    clear_in(&Arc::new(directory), Clearing::All, now(0)).unwrap();
     (root, path, store)
 }
 
@@ -498,7 +538,7 @@ fn clear_needs_no_room_for_a_new_segment() {
     // A writer that starts now goes on there, and a second clearing finds a head to leave.
     append(&mut Store::new(&path, small()), 22..23, at(0));
     assert_eq!(contents(&path).0, [20, 21, 22]);
-    clear(&path, None, at(0)).unwrap();
+    clear(&path, Clearing::All, now(0)).unwrap();
     assert_eq!(segments(&path), [first + 1]);
 }
 
@@ -523,7 +563,7 @@ fn what_is_cleared_without_room_takes_none_although_it_is_open() {
     let open = std::fs::File::open(path.join("events.000001.jsonl")).unwrap();
     let directory = Directory::open(&path, Access::Write).unwrap();
     directory.faults.plan(0, Fault::Named("create", ENOSPC));
-    clear_in(&Arc::new(directory), None, at(0)).unwrap();
+    clear_in(&Arc::new(directory), Clearing::All, now(0)).unwrap();
     assert_eq!(open.metadata().unwrap().len(), 0);
 }
 
@@ -540,7 +580,7 @@ fn clear_removes_only_what_is_below_the_number_it_is_given() {
     workload(&mut store);
     let before = segments(&path);
     let keep_from = SegmentNumber::new(3).unwrap();
-    clear(&path, Some(keep_from), at(0)).unwrap();
+    clear(&path, Clearing::Below(keep_from), now(0)).unwrap();
     assert_eq!(segments(&path), before[2..]);
     let floor = Extent::peek(&Directory::open(&path, Access::Read).unwrap());
     assert_eq!(floor.unwrap().floor, keep_from);
@@ -561,7 +601,7 @@ fn what_is_not_ours_is_never_removed_or_written() {
     let (ids, is_done) = append(&mut store, 2..4, at(0));
     assert!(is_done && ids.len() == 2);
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
-    clear(&path, None, at(0)).ok();
+    clear(&path, Clearing::All, now(0)).ok();
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
     assert_eq!(
         std::fs::read_to_string(path.join("notes.txt")).unwrap(),
@@ -577,7 +617,7 @@ fn a_stopped_holder_of_the_lock_costs_the_deadline_and_no_more() {
     let holder = std::fs::File::open(path.join("lock")).unwrap();
     holder.lock().unwrap();
     let started = Instant::now();
-    let refused = store.begin(10, at(0), started + Duration::from_millis(50));
+    let refused = store.begin(10, now(0), started + Duration::from_millis(50));
     assert!(matches!(
         refused.unwrap_err().kind(),
         crate::ErrorKind::Busy { .. }
@@ -632,7 +672,7 @@ proptest! {
                     kept.extend(ids);
                 }
                 Step::Clear if path.exists() => {
-                    clear(&path, None, at(0)).unwrap();
+                    clear(&path, Clearing::All, now(0)).unwrap();
                     kept.clear();
                     torn = 0;
                 }

@@ -1,0 +1,221 @@
+//! How old things are: which clock removal by age follows, and which times of segments can be relied on. Pure
+//! functions of values; the clocks of several writers of one directory may differ by years.
+
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+
+/// One reading of both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// The wall clock, which may be wrong and may be set.
+    pub(crate) clock: OffsetDateTime,
+    /// The monotonic clock.
+    pub(crate) steady: Instant,
+}
+
+/// The newest record of another session that a session has seen, and when it saw it first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Witness {
+    pub(super) newest: OffsetDateTime,
+    pub(super) seen: Instant,
+}
+
+impl Witness {
+    /// Returns the witness that holds after a record of that time was seen.
+    pub(super) fn after(witness: Option<Self>, newest: OffsetDateTime, seen: Instant) -> Self {
+        match witness {
+            Some(known) if known.newest >= newest => known,
+            Some(_) | None => Self { newest, seen },
+        }
+    }
+}
+
+/// Returns the time that removal by age takes for now: the earlier of this clock, and of the newest record of
+/// another session plus a day plus the time since it was seen. So a clock that is ahead by years removes
+/// nothing that others recorded in the last days. Where no other session was seen, this clock alone counts.
+pub(super) fn removal_now(now: Now, witness: Option<Witness>) -> OffsetDateTime {
+    let Some(Witness { newest, seen }) = witness else {
+        return now.clock;
+    };
+    let since = time::Duration::try_from(now.steady.saturating_duration_since(seen));
+    let bound = newest
+        .saturating_add(CLOCKS_APART_MAX)
+        .saturating_add(since.unwrap_or(time::Duration::MAX));
+    now.clock.min(bound)
+}
+
+/// Returns `true` if that time is longer ago than that age.
+pub(super) fn is_older(time: OffsetDateTime, now: OffsetDateTime, age_max: Duration) -> bool {
+    now - time > age_max
+}
+
+/// Returns `true` if a segment that starts at that time was started by a clock that is ahead of this one.
+pub(crate) fn is_ahead(start: OffsetDateTime, clock: OffsetDateTime) -> bool {
+    start - clock > AHEAD_MAX
+}
+
+/// When a segment starts, as far as its age is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// At that time, which is not ahead of this clock.
+    At(OffsetDateTime),
+    /// The clock does not say, so its age counts from when this writer opened it.
+    Unknown,
+}
+
+impl Start {
+    /// Returns the start of a segment whose first record, and that of the segment before it, have these times.
+    /// Segments follow each other, so one that claims to be older than the one before it was started by a
+    /// clock that is behind.
+    pub(super) fn of(
+        first: Option<OffsetDateTime>,
+        before: Option<OffsetDateTime>,
+        clock: OffsetDateTime,
+    ) -> Self {
+        let known = |time: Option<OffsetDateTime>| time.filter(|time| *time <= clock);
+        match (known(first), known(before)) {
+            (Some(first), before) => Self::At(before.map_or(first, |before| before.max(first))),
+            // It was started after the one before it.
+            (None, Some(before)) => Self::At(before),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
+/// Returns a bound on the times of the records in a closed segment, if one can be relied on. `said` is what
+/// the segment after it says of them, `next` when that one starts, and `earlier` the latest start of this
+/// segment and those before it: one that starts before these was started by a clock that is behind. What lies
+/// ahead of `now` bounds nothing.
+pub(super) fn newest_of_closed(
+    said: Option<OffsetDateTime>,
+    next: Option<OffsetDateTime>,
+    earlier: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Option<OffsetDateTime> {
+    let said = said.filter(|said| *said <= now);
+    let next = next.filter(|next| *next <= now && earlier.is_none_or(|earlier| *next >= earlier));
+    said.or(next)
+}
+
+/// Returns how long a writer waits between two looks at the ages of what is there.
+pub(super) fn look_every(age_max: Duration) -> Duration {
+    age_max.clamp(Duration::from_secs(1), Duration::from_hours(1))
+}
+
+/// How far apart the clocks of machines that work are at most, time zones that were set wrong included.
+const CLOCKS_APART_MAX: time::Duration = time::Duration::DAY;
+
+/// How far ahead the start of a segment may be before it is taken for the mistake of a clock.
+const AHEAD_MAX: time::Duration = time::Duration::HOUR;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(1_795_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn removal_follows_the_earlier_of_this_clock_and_of_what_others_say() {
+        let started = Instant::now();
+        let year = 365 * DAY;
+        // This clock, the newest record of another session, seconds since it was seen, and what counts.
+        let table = [
+            (0, None, 0, 0),
+            (5 * year, None, 0, 5 * year),
+            (0, Some(-60), 0, 0),
+            (5 * year, Some(-60), 0, DAY - 60),
+            (5 * year, Some(-60), 7 * DAY, 8 * DAY - 60),
+            (DAY - 60, Some(-60), 0, DAY - 60),
+            (DAY - 59, Some(-60), 0, DAY - 60),
+            (-year, Some(0), 0, -year),
+            (0, Some(5 * year), 0, 0),
+            (0, Some(-year), 0, DAY - year),
+            (0, Some(-year), 2 * year, 0),
+        ];
+        for (clock, newest, since, expected) in table {
+            let now = Now {
+                clock: at(clock),
+                steady: started + Duration::from_secs(u64::try_from(since).unwrap()),
+            };
+            let witness = newest.map(|newest| Witness {
+                newest: at(newest),
+                seen: started,
+            });
+            let counts = removal_now(now, witness);
+            assert_eq!(counts, at(expected), "{clock} {newest:?} {since}");
+        }
+    }
+
+    #[test]
+    fn no_time_that_a_line_can_hold_overflows() {
+        let seen = Instant::now();
+        let last = OffsetDateTime::from_unix_timestamp(253_402_300_799).unwrap();
+        let witness = Some(Witness { newest: last, seen });
+        let now = Now {
+            clock: last,
+            steady: seen + Duration::from_secs(1 << 40),
+        };
+        assert_eq!(removal_now(now, witness), last);
+        assert!(!is_older(last, at(0), Duration::MAX));
+        assert!(!is_older(at(0), last, Duration::MAX));
+    }
+
+    #[test]
+    fn only_a_newer_record_replaces_what_others_said() {
+        let (first, later) = (Instant::now(), Instant::now() + Duration::from_secs(9));
+        let seen = Witness::after(None, at(5), first);
+        assert_eq!(Witness::after(Some(seen), at(5), later).seen, first);
+        assert_eq!(Witness::after(Some(seen), at(4), later).newest, at(5));
+        assert_eq!(Witness::after(Some(seen), at(6), later).seen, later);
+    }
+
+    #[test]
+    fn a_segment_is_as_old_as_it_and_the_one_before_it_allow() {
+        let table = [
+            (Some(-9), None, Start::At(at(-9))),
+            (Some(-9), Some(-20), Start::At(at(-9))),
+            (Some(-9), Some(-3), Start::At(at(-3))),
+            (Some(-9), Some(3), Start::At(at(-9))),
+            (Some(9), Some(-3), Start::At(at(-3))),
+            (None, Some(-3), Start::At(at(-3))),
+            (Some(9), Some(3), Start::Unknown),
+            (Some(9), None, Start::Unknown),
+            (None, None, Start::Unknown),
+        ];
+        for (first, before, expected) in table {
+            let start = Start::of(first.map(at), before.map(at), at(0));
+            assert_eq!(start, expected, "{first:?} {before:?}");
+        }
+    }
+
+    #[test]
+    fn a_closed_segment_is_bounded_by_what_can_be_relied_on() {
+        let table = [
+            (Some(-5), Some(-1), None, Some(-5)),
+            (Some(5), Some(-1), Some(-9), Some(-1)),
+            (None, Some(-1), Some(-9), Some(-1)),
+            (None, Some(-1), Some(-1), Some(-1)),
+            // The next segment was started by a clock that is behind.
+            (None, Some(-10), Some(-9), None),
+            (None, Some(1), Some(-9), None),
+            (Some(5), Some(1), None, None),
+            (None, None, None, None),
+        ];
+        for (said, next, earlier, expected) in table {
+            let bound = newest_of_closed(said.map(at), next.map(at), earlier.map(at), at(0));
+            assert_eq!(bound, expected.map(at), "{said:?} {next:?} {earlier:?}");
+        }
+    }
+
+    #[test]
+    fn a_start_is_ahead_from_an_hour_on() {
+        assert!(!is_ahead(at(3600), at(0)));
+        assert!(is_ahead(at(3601), at(0)));
+        assert!(!is_ahead(at(-DAY), at(0)));
+    }
+}

@@ -1,0 +1,412 @@
+//! Retention: which closed segments are removed so that the directory keeps its limits, and what happens to
+//! those that cannot be removed. Everything here happens under the lock; the decisions are in `limits` and `age`.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use time::OffsetDateTime;
+
+use super::age::{Now, Start, Witness, is_older, look_every, newest_of_closed, removal_now};
+use super::disk::Directory;
+use super::head::{Found, FoundBy, Held};
+use super::latest::{Latest, newest_of_others, newest_up_to, open_regular, told_of};
+use super::lock::Extent;
+use super::segment::SegmentNumber;
+use super::{Listed, Removed, Store, first_timestamp_of, list};
+use crate::error::{Error, Result};
+use crate::record::LineTime;
+
+/// The segments that this writer tried to remove and could not.
+#[derive(Debug, Default)]
+pub(super) struct Stuck {
+    numbers: BTreeSet<SegmentNumber>,
+    /// The last one that was tried again.
+    tried: Option<SegmentNumber>,
+}
+
+impl Stuck {
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn contains(&self, number: SegmentNumber) -> bool {
+        self.numbers.contains(&number)
+    }
+
+    /// Returns those to try again now: a few at a time, in turn, because there may be thousands.
+    fn next_to_try(&mut self) -> Vec<SegmentNumber> {
+        let after = |number: &&SegmentNumber| self.tried.is_none_or(|tried| **number > tried);
+        let later = self.numbers.iter().filter(after);
+        let earlier = self.numbers.iter().filter(|number| !after(number));
+        let chosen: Vec<_> = later
+            .chain(earlier)
+            .take(TRIED_AGAIN_MAX)
+            .copied()
+            .collect();
+        self.tried = chosen.last().copied();
+        chosen
+    }
+}
+
+/// Segments as they were listed, of which some are removed.
+struct Removal<'a> {
+    held: Held<'a>,
+    extent: Extent,
+    /// Those that were not looked at yet, the oldest first.
+    listed: &'a [Listed],
+    removed: Removed,
+    failure: Option<Error>,
+}
+
+impl<'a> Removal<'a> {
+    fn of(held: Held<'a>, extent: Extent, listed: &'a [Listed]) -> Self {
+        Self {
+            held,
+            extent,
+            listed,
+            removed: Removed::default(),
+            failure: None,
+        }
+    }
+}
+
+impl Store {
+    /// Removes the oldest closed segments until one more fits within the limits, and returns the floor. One that
+    /// cannot be removed is passed over, and counts.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory cannot be listed, or if what cannot be removed is alone larger than the
+    /// total. While it is not, recording goes on, if need be in the two newest segments alone: so the directory
+    /// exceeds its total by less than these two, and never grows without a bound.
+    pub(super) fn make_room(
+        &mut self,
+        held: Held<'_>,
+        found: Found,
+        now: Now,
+    ) -> Result<SegmentNumber> {
+        match found.by {
+            FoundBy::Cache(_) | FoundBy::Listing => {}
+            FoundBy::Nothing => return Ok(found.extent.floor),
+        }
+        let listed = self.list_and_try_again(held, found.extent.floor)?;
+        let by_age = self.keep_by_age(held.directory, &listed, found.extent.head, now);
+        let mut bytes: u64 = listed.iter().map(|segment| segment.bytes).sum();
+        let mut count = listed.len() as u64;
+        let mut removal = Removal::of(held, found.extent, &listed);
+        loop {
+            let is_stuck = |number| self.stuck.contains(number);
+            let by_room = self
+                .limits
+                .keep_from(removal.listed, (bytes, count), is_stuck);
+            let before = removal.removed;
+            if !self.remove_below(&mut removal, by_room.max(by_age))? {
+                break;
+            }
+            bytes -= removal.removed.bytes - before.bytes;
+            count -= removal.removed.segments - before.segments;
+        }
+        let is_stuck = |segment: &&Listed| self.stuck.contains(segment.number);
+        let stuck_bytes: u64 = listed
+            .iter()
+            .filter(is_stuck)
+            .map(|segment| segment.bytes)
+            .sum();
+        if stuck_bytes > self.limits.total_bytes_max {
+            let path = &self.path;
+            let why = || {
+                let reason = "its segments cannot be removed and exceed its total; `localtel doctor` names them";
+                Error::directory(path, reason)
+            };
+            return Err(removal.failure.unwrap_or_else(why));
+        }
+        Ok(removal.extent.floor)
+    }
+
+    /// Lists the segments, after it tried again to remove some of those that are stuck.
+    fn list_and_try_again(&mut self, held: Held<'_>, floor: SegmentNumber) -> Result<Vec<Listed>> {
+        for number in self.stuck.next_to_try() {
+            let removed = (number < floor).then(|| held.directory.remove(&number.file_name()));
+            let is_gone = removed.is_none_or(|removed| match removed {
+                Ok(()) => true,
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            });
+            if is_gone {
+                self.stuck.numbers.remove(&number);
+            }
+        }
+        list(held.directory)
+    }
+
+    /// Removes what is too old, where no rotation does, at most once in a while and when a writer enters a
+    /// directory. Where nothing is too old, that costs a look at the start of the lowest segment.
+    pub(super) fn remove_outdated(&mut self, held: Held<'_>, found: Found, now: Now) {
+        let Extent { head, floor } = found.extent;
+        if head <= floor || !self.may_be_outdated(held.directory, floor, now.clock) {
+            return;
+        }
+        self.note_others(held.directory, now);
+        // What fails is tried again at the next rotation, which says why it cannot make room.
+        let Ok(listed) = self.list_and_try_again(held, floor) else {
+            return;
+        };
+        let keep_from = self.keep_by_age(held.directory, &listed, head, now);
+        let mut removal = Removal::of(held, found.extent, &listed);
+        drop(self.remove_below(&mut removal, keep_from));
+    }
+
+    /// Removes the segment that was the head until now, if all of it is too old and nothing below it is left.
+    pub(super) fn remove_outdated_head(
+        &mut self,
+        held: Held<'_>,
+        (old_head, floor): (SegmentNumber, SegmentNumber),
+        latest: Latest,
+        now: Now,
+    ) {
+        let Some(head) = self.active.as_ref().map(|active| active.number) else {
+            return;
+        };
+        if floor < old_head || !self.is_outdated(latest, self.removal_now(now)) {
+            return;
+        }
+        // What fails is tried again at the next rotation.
+        if let Ok(listed) = list(held.directory) {
+            let mut removal = Removal::of(held, Extent { head, floor }, &listed);
+            drop(self.remove_below(&mut removal, head));
+        }
+    }
+
+    /// Returns `true` if the lowest segment may hold nothing but what is too old by this clock.
+    fn may_be_outdated(
+        &self,
+        directory: &Directory,
+        lowest: SegmentNumber,
+        clock: OffsetDateTime,
+    ) -> bool {
+        let is_old = |time| is_older(time, clock, self.limits.age_max);
+        let Some(start) = first_timestamp_of(directory, lowest).filter(|start| is_old(*start))
+        else {
+            return false;
+        };
+        let said = told_of(directory, lowest).and_then(LineTime::to_moment);
+        let next = first_timestamp_of(directory, lowest.next());
+        newest_of_closed(said, next, Some(start), clock).is_none_or(is_old)
+    }
+
+    /// Returns `true` if it is time to look at the ages of what is there.
+    pub(super) fn is_look_due(&mut self, now: Now) -> bool {
+        let every = look_every(self.limits.age_max);
+        let is_due = self
+            .looked
+            .is_none_or(|looked| now.steady.saturating_duration_since(looked) >= every);
+        if is_due {
+            self.looked = Some(now.steady);
+        }
+        is_due
+    }
+
+    /// Returns `true` if no record of the head is younger than the greatest age, by this clock.
+    pub(super) fn is_head_outdated(
+        &self,
+        directory: &Directory,
+        found: Found,
+        size: u64,
+        now: Now,
+    ) -> bool {
+        let Some(active) = self.active.as_ref().filter(|_| size > 0) else {
+            return false;
+        };
+        // Most heads start within that age, and then so do their other records. A head that was started by
+        // a clock that is behind is as old as the segment before it.
+        let may_be = match active.start {
+            Start::At(start) => is_older(start, now.clock, self.limits.age_max),
+            Start::Unknown => active.first.is_none(),
+        };
+        may_be && self.is_outdated(self.latest_of_head(directory, found, Some(size)), now.clock)
+    }
+
+    /// Returns `true` if lines that are no later than that are all too old to keep.
+    pub(super) fn is_outdated(&self, latest: Latest, now: OffsetDateTime) -> bool {
+        let latest = latest.told().and_then(LineTime::to_moment);
+        latest.is_some_and(|latest| is_older(latest, now, self.limits.age_max))
+    }
+
+    /// Returns what removal by age takes for now, as far as this session has seen others.
+    pub(super) fn removal_now(&self, now: Now) -> OffsetDateTime {
+        removal_now(now, self.witness)
+    }
+
+    /// Notes the newest of the records that others appended to the head since it was looked at last.
+    pub(super) fn note_others(&mut self, directory: &Directory, now: Now) {
+        let (Some(active), Some(session)) = (&mut self.active, self.session) else {
+            return;
+        };
+        let end = std::mem::take(&mut active.others_bytes);
+        if let Some(newest) = newest_of_others(directory, &active.file, end, session) {
+            self.witness = Some(Witness::after(self.witness, newest, now.steady));
+        }
+    }
+
+    /// Returns the lowest segment that holds anything young enough to be kept.
+    fn keep_by_age(
+        &mut self,
+        directory: &Directory,
+        listed: &[Listed],
+        head: SegmentNumber,
+        now: Now,
+    ) -> SegmentNumber {
+        let by_clock = self.keep_by_age_at(directory, listed, head, now.clock);
+        if by_clock == SegmentNumber::FIRST {
+            return by_clock;
+        }
+        if self.witness.is_none() || self.removal_now(now) < now.clock {
+            self.note_others_below(directory, listed, now);
+        }
+        match self.removal_now(now) {
+            counts if counts == now.clock => by_clock,
+            counts => self.keep_by_age_at(directory, listed, head, counts),
+        }
+    }
+
+    fn keep_by_age_at(
+        &self,
+        directory: &Directory,
+        listed: &[Listed],
+        head: SegmentNumber,
+        now: OffsetDateTime,
+    ) -> SegmentNumber {
+        let mut keep_from = SegmentNumber::FIRST;
+        let mut earlier = None;
+        let mut first = None;
+        for pair in listed.windows(2) {
+            let [older, newer] = pair else { break };
+            if older.number >= head {
+                break;
+            }
+            first = first.or_else(|| first_timestamp_of(directory, older.number));
+            let start = first.filter(|first| *first <= now);
+            if start.is_some_and(|start| !is_older(start, now, self.limits.age_max)) {
+                break;
+            }
+            earlier = start.max(earlier);
+            let said = match told_of(directory, older.number).and_then(LineTime::to_moment) {
+                // A clock that is ahead recorded in it, too; what others recorded there still counts.
+                Some(said) if said > now => newest_up_to(directory, older.number, now),
+                said => said,
+            };
+            let next = first_timestamp_of(directory, newer.number);
+            match newest_of_closed(said, next, earlier, now) {
+                Some(newest) if is_older(newest, now, self.limits.age_max) => {
+                    keep_from = newer.number;
+                }
+                Some(_) => break,
+                // Nothing bounds this one; what comes after it may.
+                None => {}
+            }
+            first = next;
+        }
+        keep_from
+    }
+
+    /// Looks once in a session for the newest record of another one in the highest segments: what this session
+    /// saw so far may be of a clock that is behind.
+    fn note_others_below(&mut self, directory: &Directory, listed: &[Listed], now: Now) {
+        let Some(session) = self.session.filter(|_| !self.has_looked_below) else {
+            return;
+        };
+        self.has_looked_below = true;
+        let newest = listed
+            .iter()
+            .rev()
+            .take(LOOKED_AT_MAX)
+            .filter_map(|segment| open_regular(directory, segment.number).ok())
+            .filter_map(|(file, bytes)| newest_of_others(directory, &file, bytes, session))
+            .max();
+        if let Some(newest) = newest {
+            self.witness = Some(Witness::after(self.witness, newest, now.steady));
+        }
+    }
+
+    /// Declares everything below `keep_from` removed, then removes it, lowest number first. Returns also
+    /// the first failure: one file that cannot be removed does not keep the others.
+    #[cfg(any(feature = "cli", test))]
+    pub(super) fn move_floor(
+        &mut self,
+        held: Held<'_>,
+        extent: Extent,
+        keep_from: SegmentNumber,
+        listed: &[Listed],
+    ) -> Result<(Removed, Option<Error>)> {
+        let mut removal = Removal::of(held, extent, listed);
+        self.remove_below(&mut removal, keep_from)?;
+        Ok((removal.removed, removal.failure))
+    }
+
+    /// Declares everything below `keep_from` removed, then removes it, lowest number first. Returns `true` if
+    /// there was anything below it.
+    ///
+    /// This is the one place where segments end on purpose: what declares a removal belongs here.
+    fn remove_below(
+        &mut self,
+        removal: &mut Removal<'_>,
+        keep_from: SegmentNumber,
+    ) -> Result<bool> {
+        let Held { directory, locked } = removal.held;
+        let floor = removal.extent.floor.max(keep_from);
+        if floor > removal.extent.floor {
+            removal.extent.floor = floor;
+            locked.set_extent(directory, removal.extent)?;
+        }
+        let below = removal
+            .listed
+            .partition_point(|segment| segment.number < floor);
+        let (below, rest) = removal.listed.split_at(below);
+        removal.listed = rest;
+        for segment in below {
+            if self.stuck.contains(segment.number) {
+                continue;
+            }
+            let name = segment.number.file_name();
+            match directory.remove(&name) {
+                Ok(()) => {
+                    removal.removed.segments += 1;
+                    removal.removed.bytes += segment.bytes;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    self.stuck.numbers.insert(segment.number);
+                    let path = self.path.join(name);
+                    removal
+                        .failure
+                        .get_or_insert_with(|| Error::io("remove", &path)(error));
+                }
+            }
+        }
+        Ok(!below.is_empty())
+    }
+
+    /// Returns when a segment starts, as far as its age is concerned. The one before it is looked at only if
+    /// the segment would be too old to be appended to, or does not say.
+    pub(super) fn start_of(
+        &self,
+        directory: &Directory,
+        number: SegmentNumber,
+        first: Option<OffsetDateTime>,
+        now: Now,
+    ) -> Start {
+        let is_young = first.is_some_and(|first| {
+            let age_max = self.limits.segment_age_max.min(self.limits.age_max);
+            first <= now.clock && !is_older(first, now.clock, age_max)
+        });
+        let before = SegmentNumber::new(number.get() - 1)
+            .filter(|_| !is_young)
+            .and_then(|before| first_timestamp_of(directory, before));
+        Start::of(first, before, now.clock)
+    }
+}
+
+/// How many of the segments that could not be removed are tried again at a rotation.
+const TRIED_AGAIN_MAX: usize = 8;
+
+/// How many segments are searched for records of other sessions, once in a session: some 10 ms.
+const LOOKED_AT_MAX: usize = 16;

@@ -1,0 +1,299 @@
+//! Ages: what is too old goes also where no rotation is due, and no clock that is wrong takes what others
+//! recorded with it. INVARIANT: the names of these tests.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::record::LineTime;
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+const YEAR: i64 = 365 * DAY;
+
+/// A writer of a session, whose clock is ahead of the true time by so many seconds.
+struct Writer {
+    store: Store,
+    session: Uuid,
+    ahead: i64,
+}
+
+impl Writer {
+    fn new(path: &std::path::Path, ahead: i64) -> Self {
+        Self::with(path, ahead, Limits::default())
+    }
+
+    fn with(path: &std::path::Path, ahead: i64, limits: Limits) -> Self {
+        let session = Uuid::now_v7();
+        let mut store = Store::new(path, limits);
+        store.set_session(session);
+        Self {
+            store,
+            session,
+            ahead,
+        }
+    }
+
+    /// Records one event at that true time.
+    fn record(&mut self, origin: Instant, time: i64, id: usize) {
+        let stamp = crate::format_timestamp(at(time + self.ahead));
+        let session = self.session;
+        // As the recorder does, it says at the start of a segment how late the one before it is.
+        let line = |latest: Option<LineTime>| {
+            let said = latest.map_or_else(String::new, |latest| {
+                format!(",\"latest\":\"{}\"", latest.as_str())
+            });
+            format!(
+                "{{\"timestamp\":\"{stamp}\",\"level\":\"INFO\",\"source\":\"s\",\"target\":\"localtel\",\"event\":\"session\",\"session\":\"{session}\",\"seq\":{id},\"properties\":{{\"resumed\":true{said}}},\"id\":{id}}}\n"
+            )
+        };
+        let now = Now {
+            clock: at(time + self.ahead),
+            steady: origin + Duration::from_secs(u64::try_from(time).unwrap()),
+        };
+        let bytes = line(None).len();
+        let mut turn = self.store.begin(bytes, now, soon()).unwrap();
+        let line = line(turn.latest_due(bytes));
+        let latest = LineTime::of_line(line.as_bytes());
+        let appended = turn.append(line.as_bytes(), Latest::from(latest));
+        assert!(matches!(appended, Appended::All));
+    }
+}
+
+#[test]
+fn a_clock_ahead_by_years_removes_nothing_that_others_recorded() {
+    let (_root, path) = place();
+    let origin = Instant::now();
+    let mut right = Writer::new(&path, 0);
+    for day in 0..5 {
+        right.record(origin, day * DAY + day, usize::try_from(day).unwrap());
+    }
+    let mut ahead = Writer::new(&path, 5 * YEAR);
+    for hour in 0..50 {
+        let id = 100 + usize::try_from(hour).unwrap();
+        ahead.record(origin, 4 * DAY + hour * HOUR, id);
+    }
+    let (ids, _) = contents(&path);
+    assert_eq!(ids[..5], [0, 1, 2, 3, 4]);
+    // The one that is right goes on, and each made the other begin a new segment at most once a day.
+    for hour in 50..100 {
+        right.record(
+            origin,
+            4 * DAY + hour * HOUR,
+            usize::try_from(hour).unwrap(),
+        );
+        ahead.record(origin, 4 * DAY + hour * HOUR + 9, 1000);
+    }
+    let segments = segments(&path);
+    assert!(segments.len() < 16, "{segments:?}");
+    assert_eq!(contents(&path).0[..5], [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn sessions_of_one_event_with_clocks_apart_do_not_rotate_for_each() {
+    for ahead in [5 * YEAR, -5 * YEAR] {
+        let (_root, path) = place();
+        let origin = Instant::now();
+        for minute in 0..100_i64 {
+            let id = usize::try_from(minute).unwrap();
+            Writer::new(&path, 0).record(origin, minute * 60, 2 * id);
+            Writer::new(&path, ahead).record(origin, minute * 60 + 30, 2 * id + 1);
+        }
+        assert!(segments(&path).len() <= 3, "{ahead}: {:?}", segments(&path));
+        if ahead < 0 {
+            assert_eq!(contents(&path).0, (0..200).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_clock_behind_does_not_have_good_records_removed() {
+    let (_root, path) = place();
+    let origin = Instant::now();
+    let mut right = Writer::new(&path, 0);
+    let mut behind = Writer::new(&path, -5 * YEAR);
+    for hour in 0..100 {
+        let id = usize::try_from(hour).unwrap();
+        right.record(origin, hour * HOUR, 2 * id);
+        behind.record(origin, hour * HOUR + 60, 2 * id + 1);
+    }
+    assert_eq!(contents(&path).0, (0..200).collect::<Vec<_>>());
+    assert!(segments(&path).len() < 16);
+}
+
+#[test]
+fn a_segment_that_starts_in_the_future_is_left_once_and_ages() {
+    let (_root, path) = place();
+    let origin = Instant::now();
+    Writer::new(&path, YEAR).record(origin, 0, 0);
+    let mut right = Writer::new(&path, 0);
+    for minute in 1..20_i64 {
+        right.record(origin, minute * 60, usize::try_from(minute).unwrap());
+    }
+    assert_eq!(segments(&path), [1, 2]);
+    // Less than an hour ahead: its age counts from when it was opened.
+    let (_root, path) = place();
+    Writer::new(&path, HOUR - 60).record(origin, 0, 0);
+    let mut right = Writer::new(&path, 0);
+    right.record(origin, 60, 1);
+    assert_eq!(segments(&path), [1]);
+    right.record(origin, DAY + 120, 2);
+    assert_eq!(segments(&path), [1, 2]);
+}
+
+#[test]
+fn a_record_dated_in_the_future_keeps_no_segment_for_ever() {
+    let (_root, path) = place();
+    let origin = Instant::now();
+    let mut right = Writer::new(&path, 0);
+    let mut ahead = Writer::new(&path, 5 * YEAR);
+    for day in 0..200 {
+        right.record(origin, day * (DAY + 1), 0);
+        ahead.record(origin, day * (DAY + 1) + 1, 1);
+    }
+    let lowest = segments(&path)[0];
+    assert!(lowest > 90, "{:?}", segments(&path));
+}
+
+#[test]
+fn an_active_segment_that_is_too_old_goes_when_a_writer_comes() {
+    let (_root, path) = place();
+    let origin = Instant::now();
+    let limits = Limits {
+        segment_age_max: Duration::MAX,
+        ..Limits::default()
+    };
+    Writer::with(&path, 0, limits.clone()).record(origin, 0, 0);
+    let mut later = Writer::with(&path, 0, limits.clone());
+    later.record(origin, 90 * DAY - 10, 1);
+    assert_eq!(segments(&path), [1], "it is young enough");
+    // A clock alone does not remove what others recorded: the next session knows of this one's, and does.
+    Writer::with(&path, 0, limits.clone()).record(origin, 181 * DAY, 2);
+    assert_eq!(segments(&path), [1, 2]);
+    Writer::with(&path, 0, limits.clone()).record(origin, 181 * DAY + 1, 3);
+    assert_eq!(segments(&path), [2]);
+    assert_eq!(contents(&path).0, [2, 3]);
+    // It would have grown for ever, and the directory is not left with a hole.
+    assert_eq!(floor(&path), 2);
+}
+
+#[test]
+fn closed_segments_go_without_a_rotation() {
+    let (_root, path) = place();
+    let origin = Instant::now();
+    let limits = |segment_age_max| Limits {
+        segment_age_max,
+        ..Limits::default()
+    };
+    let mut daily = Writer::with(&path, 0, limits(Duration::from_hours(24)));
+    for day in 0..4 {
+        daily.record(origin, day * (DAY + 1), usize::try_from(day).unwrap());
+    }
+    assert_eq!(segments(&path), [1, 2, 3, 4]);
+    let mut quiet = Writer::with(&path, 0, limits(Duration::MAX));
+    let mut other = Writer::with(&path, 0, limits(Duration::MAX));
+    quiet.record(origin, 89 * DAY, 4);
+    other.record(origin, 89 * DAY + 100, 5);
+    assert_eq!(segments(&path), [1, 2, 3, 4]);
+    // Once an hour a writer looks.
+    quiet.record(origin, 90 * DAY + 300, 6);
+    assert_eq!(segments(&path), [2, 3, 4]);
+    quiet.record(origin, 91 * DAY + 300, 7);
+    assert_eq!(segments(&path), [3, 4]);
+    quiet.record(origin, 92 * DAY + 300, 8);
+    assert_eq!(segments(&path), [4]);
+    assert_eq!(contents(&path).0, [3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn who_comes_to_young_segments_lists_and_reads_back_nothing() {
+    let (_root, path) = place();
+    let origin = Instant::now();
+    for day in 0..4 {
+        Writer::new(&path, 0).record(origin, day * (DAY + 1), 0);
+    }
+    let mut writer = Writer::new(&path, 0);
+    writer.record(origin, 3 * DAY + HOUR, 1);
+    assert_eq!(writer.store.faults.count_of("list"), 0);
+    assert_eq!(writer.store.faults.count_of("read back"), 0);
+}
+
+#[test]
+fn an_outdated_segment_behind_a_younger_one_stays() {
+    let (_root, path) = place();
+    let origin = Instant::now();
+    Writer::new(&path, 0).record(origin, 0, 0);
+    // This one makes a segment of its own, in which nothing is younger than five years.
+    Writer::new(&path, -5 * YEAR).record(origin, 60, 1);
+    Writer::new(&path, 0).record(origin, 120, 2);
+    assert_eq!(contents(&path).0, [0, 1, 2]);
+}
+
+/// What one of three writers does after a while.
+#[derive(Debug, Clone)]
+struct Event {
+    writer: usize,
+    hours: i64,
+    is_new_session: bool,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = (0..3_usize, 0..30_i64, 0..10_u8).prop_map(|(writer, hours, chance)| Event {
+        writer,
+        hours,
+        is_new_session: writer == 0 && chance == 0,
+    });
+    proptest::collection::vec(event, 1..160)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Three writers whose clocks are right, ahead and behind by years: what was recorded by a right clock in
+    /// the last 89 days is there, and what is older than 92 days is gone as soon as the right one has looked.
+    #[test]
+    fn whatever_clocks_say_good_records_stay_and_old_ones_go(
+        events in events(),
+        ahead in prop_oneof![Just(2 * HOUR), Just(30 * DAY), Just(5 * YEAR)],
+        behind in prop_oneof![Just(2 * HOUR), Just(30 * DAY), Just(5 * YEAR)],
+    ) {
+        let (_root, path) = place();
+        let origin = Instant::now();
+        let limits = Limits { age_max: Duration::from_hours(24 * 10), ..Limits::default() };
+        let mut writers: Vec<Writer> = [0, ahead, -behind]
+            .map(|ahead| Writer::with(&path, ahead, limits.clone()))
+            .into();
+        let mut time = 0;
+        let mut recorded: Vec<(i64, usize)> = Vec::new();
+        // The right one comes first, so that there is something to be seen.
+        let first = [Event { writer: 0, hours: 0, is_new_session: false }];
+        for (id, event) in first.iter().chain(&events).enumerate() {
+            time += event.hours * HOUR + 1;
+            if event.is_new_session {
+                writers[0] = Writer::with(&path, 0, limits.clone());
+            }
+            let rotations = segments(&path_or(&path)).last().copied();
+            writers[event.writer].record(origin, time, id);
+            recorded.push((time, event.writer));
+            let (found, _) = contents(&path);
+            for (id, (at, by)) in recorded.iter().enumerate() {
+                if *by == 0 && time - at < 9 * DAY {
+                    prop_assert!(found.contains(&id), "{} of {} s is gone at {} s", id, at, time);
+                }
+            }
+            if event.writer == 0 && rotations != segments(&path).last().copied() {
+                let oldest = found.iter().find(|id| recorded[**id].1 == 0).copied().unwrap();
+                // A segment goes with its newest record, and holds a day of them, or two where a clock is behind.
+                prop_assert!(time - recorded[oldest].0 < 10 * DAY + 4 * DAY, "{} is kept", oldest);
+            }
+        }
+    }
+}
+
+/// The directory, which does not exist before something is recorded.
+fn path_or(path: &std::path::Path) -> PathBuf {
+    if path.exists() {
+        path.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
