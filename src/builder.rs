@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::Policy;
+use crate::random;
 use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start};
 use crate::release::Release;
 use crate::report::{Deployment, Reports, newer_release};
@@ -174,6 +175,8 @@ impl Builder {
         let decision = watch.open(clock::now())?;
         let (installation, directory) = if decision.is_recording {
             let (installation, directory) = watch.installation_in(found)?;
+            // The session needs an id as well, which is made when it writes.
+            let _id = random::id()?;
             (Some(installation.id), Some(Arc::new(directory)))
         } else {
             (None, None)

@@ -4,7 +4,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
-use uuid::{NoContext, Timestamp, Uuid};
 
 /// Returns the wall clock's time.
 pub(crate) fn now() -> OffsetDateTime {
@@ -30,13 +29,4 @@ pub(crate) fn micros_since_epoch() -> i64 {
             i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros)
         }
     }
-}
-
-/// Returns a new id that begins with the time: a UUID of version 7.
-pub(crate) fn id_of_now() -> Uuid {
-    let micros = micros_since_epoch();
-    let seconds = u64::try_from(micros.div_euclid(1_000_000)).unwrap_or(0);
-    let nanos = u32::try_from(micros.rem_euclid(1_000_000) * 1000).unwrap_or(0);
-    // Without the counter that `now_v7` shares between threads: its lock may be held across a fork.
-    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, nanos))
 }

@@ -90,6 +90,7 @@ mod directory;
 mod environment;
 mod error;
 mod history;
+mod random;
 mod record;
 mod release;
 mod report;

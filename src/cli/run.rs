@@ -90,7 +90,7 @@ fn command_id(place: Option<&Place>, environment: &Environment) -> Option<Uuid> 
             .is_recording
     });
     if is_recording {
-        Some(id::inherited_or_new(environment))
+        id::inherited_or_new(environment)
     } else {
         id::inherited(environment)
     }

@@ -3,8 +3,8 @@
 
 use uuid::Uuid;
 
-use crate::clock;
 use crate::environment::{COMMAND_ID, Environment};
+use crate::random;
 
 /// Returns the id that this process was started with. What is no UUID is as good as none.
 pub(crate) fn inherited(environment: &Environment) -> Option<Uuid> {
@@ -13,9 +13,9 @@ pub(crate) fn inherited(environment: &Environment) -> Option<Uuid> {
     Uuid::try_parse(text).ok()
 }
 
-/// Returns the id that this process was started with, or a new one.
-pub(crate) fn inherited_or_new(environment: &Environment) -> Uuid {
-    inherited(environment).unwrap_or_else(clock::id_of_now)
+/// Returns the id that this process was started with, or a new one, unless the system has no randomness for it.
+pub(crate) fn inherited_or_new(environment: &Environment) -> Option<Uuid> {
+    inherited(environment).or_else(|| random::id_of_now().ok())
 }
 
 /// Returns the variable with which a child process continues that id.
@@ -66,8 +66,8 @@ mod tests {
     fn new_ids_begin_with_the_time_and_differ() {
         let environment = Environment::made_up("myapp", &[]);
         let (first, second) = (
-            inherited_or_new(&environment),
-            inherited_or_new(&environment),
+            inherited_or_new(&environment).unwrap(),
+            inherited_or_new(&environment).unwrap(),
         );
         assert_eq!(first.get_version_num(), 7);
         assert_ne!(first, second);

@@ -38,7 +38,7 @@ impl Telemetry {
             .recorder()
             .is_some_and(|recorder| recorder.state().0.is_recording);
         let id = if is_recording {
-            Some(id::inherited_or_new(&environment))
+            id::inherited_or_new(&environment)
         } else {
             id::inherited(&environment)
         };

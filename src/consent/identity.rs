@@ -22,6 +22,8 @@ use sha2::Sha256;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::error::Result;
+use crate::random;
 use crate::store::disk::Directory;
 use crate::store::elsewhere;
 
@@ -39,14 +41,19 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    pub(super) fn make(directory: &Directory, now: OffsetDateTime) -> Self {
-        let salt = Salt::random();
-        Self {
-            id: Uuid::new_v4(),
+    /// Makes an installation in that directory.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the operating system has no random bytes to give.
+    pub(super) fn make(directory: &Directory, now: OffsetDateTime) -> Result<Self> {
+        let salt = Salt::random()?;
+        Ok(Self {
+            id: random::id()?,
             host: Some(HostFacts::of(directory).hash(&salt)),
             salt,
             made: Some(now),
-        }
+        })
     }
 
     /// Returns the key of its pseudonyms.
@@ -67,16 +74,8 @@ pub(crate) struct Salt([u8; Self::BYTES]);
 impl Salt {
     const BYTES: usize = 32;
 
-    /// A version 4 id is 16 bytes of the system's randomness, of which the bytes 6 and 8 hold its
-    /// version and variant: the first six of six ids are more than enough and wholly random.
-    fn random() -> Self {
-        let ids = [(); 6].map(|()| Uuid::new_v4().into_bytes());
-        let random = ids.iter().flat_map(|id| id.iter().take(6));
-        let mut salt = [0; Self::BYTES];
-        for (byte, random) in salt.iter_mut().zip(random) {
-            *byte = *random;
-        }
-        Self(salt)
+    fn random() -> Result<Self> {
+        random::bytes().map(Self)
     }
 
     /// Returns the bytes, as the key of a hash.
@@ -219,7 +218,7 @@ impl HostHash {
 impl FromStr for HostHash {
     type Err = NoHash;
 
-    fn from_str(text: &str) -> Result<Self, NoHash> {
+    fn from_str(text: &str) -> std::result::Result<Self, NoHash> {
         parse_hex(text).map(Self).ok_or(NoHash)
     }
 }
@@ -277,7 +276,7 @@ mod tests {
 
     #[test]
     fn another_machine_or_user_is_elsewhere_and_another_place_on_this_machine_is_not() {
-        let salt = Salt::random();
+        let salt = Salt::random().unwrap();
         let kept = Some(facts(Some("machine-a"), 1000, 7).hash(&salt));
         let table = [
             (facts(Some("machine-a"), 1000, 7), Origin::Here),
@@ -294,7 +293,7 @@ mod tests {
 
     #[test]
     fn without_an_id_of_the_machine_a_copy_is_known_by_its_inode() {
-        let salt = Salt::random();
+        let salt = Salt::random().unwrap();
         let kept = Some(facts(None, 1000, 7).hash(&salt));
         let here = facts(None, 1000, 7);
         assert_eq!(here.origin(&salt, kept), Origin::Here);
@@ -317,8 +316,8 @@ mod tests {
     #[test]
     fn the_hash_depends_on_the_salt_and_shows_none_of_the_facts() {
         let facts = facts(Some("0123456789abcdef"), 1000, 7);
-        let hash = facts.hash(&Salt::random());
-        assert_ne!(hash, facts.hash(&Salt::random()));
+        let hash = facts.hash(&Salt::random().unwrap());
+        assert_ne!(hash, facts.hash(&Salt::random().unwrap()));
         assert_eq!(hash.to_string().parse(), Ok(hash));
         assert!(!hash.to_string().contains("0123456789abcdef"));
         assert!(!format!("{facts:?}").contains("01234567"));
@@ -338,10 +337,10 @@ mod tests {
 
     #[test]
     fn a_salt_shows_in_its_file_and_nowhere_else() {
-        let salt = Salt::random();
+        let salt = Salt::random().unwrap();
         assert_eq!(Salt::parse(&salt.to_string()), Some(salt.clone()));
         assert!(!format!("{salt:?}").contains(&salt.to_string()));
-        assert_ne!(salt, Salt::random());
+        assert_ne!(salt, Salt::random().unwrap());
         assert!(salt.0.iter().any(|byte| *byte != 0));
     }
 }

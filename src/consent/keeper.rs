@@ -186,7 +186,7 @@ pub(crate) fn installation(
         let reason = "it was disabled at this moment".to_owned();
         return Err(ErrorKind::Off { reason }.into());
     }
-    let installation = Installation::make(directory, clock::now());
+    let installation = Installation::make(directory, clock::now())?;
     choice.installation = Some(installation.clone());
     write(directory, Scope::Profile, &choice)?;
     drop(locked);

@@ -34,7 +34,7 @@ pub use self::outcome::{Counts, Offer};
 pub(crate) use self::outcome::{RecorderState, Stale};
 pub use self::settings::{Delivery, Durability, Overflow};
 pub(crate) use self::settings::{Settings, Start};
-use self::staging::{Attention, Phase, Staging};
+use self::staging::{Attention, PATIENCE, Phase, Staging};
 use self::synced::Synced;
 use self::turn::Shared;
 use self::worker::{Worker, start_worker};
@@ -408,10 +408,17 @@ impl Core {
             Overflow::Drop => return staging,
             Overflow::Block => {}
         }
+        let mut progress = (staging.settled, Instant::now());
         while staging.phase == Phase::Open
             && staging.is_worth_waiting()
             && !staging.has_room(frame_bytes, &shared.settings.limits)
         {
+            // A disk that neither takes a line nor refuses it, such as one behind a network, is not waited for.
+            if staging.settled != progress.0 {
+                progress = (staging.settled, Instant::now());
+            } else if progress.1.elapsed() > PATIENCE {
+                break;
+            }
             match staging.attention {
                 Attention::Absent => {
                     let ticket = staging.staged;

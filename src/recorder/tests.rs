@@ -453,6 +453,39 @@ fn what_was_accepted_waits_while_the_decision_cannot_be_read() {
 }
 
 #[test]
+fn without_random_bytes_a_session_waits_and_panics_nowhere() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let recorder = Recorder::start(settings(&path, Delivery::Inline));
+    crate::random::tests::exhausted(|| {
+        assert_eq!(offer(&recorder, "waiting"), Offer::Recorded);
+        let said = recorder.flush(soon()).unwrap_err().to_string();
+        assert!(said.contains("random bytes"), "{said}");
+        assert!(recorder.state().0.trouble.is_some());
+    });
+    recorder.flush(soon()).unwrap();
+    assert_eq!(records(&path).len(), 2);
+}
+
+#[test]
+fn who_blocks_waits_no_longer_than_five_seconds_for_a_disk() {
+    let place = tempfile::TempDir::new().unwrap();
+    let path = place.path().join("telemetry");
+    let mut settings = settings(&path, Delivery::Background);
+    settings.overflow = Overflow::Block;
+    settings.limits.buffer_bytes_max = 100;
+    let recorder = Recorder::start(settings);
+    // Somebody writes, and the disk does not answer.
+    let writer = recorder.root.shared.lock().writer.take();
+    assert!(writer.is_some());
+    let started = Instant::now();
+    assert_eq!(offer(&recorder, "too much"), Offer::Dropped);
+    assert!(started.elapsed() > Duration::from_secs(4));
+    assert!(started.elapsed() < Duration::from_secs(20));
+    recorder.root.shared.lock().writer = writer;
+}
+
+#[test]
 fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_first() {
     use crate::policy::Treatment;
     let place = tempfile::tempdir().unwrap();

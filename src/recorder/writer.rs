@@ -13,6 +13,7 @@ use super::{Counts, Durability, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose, push_number};
 use crate::error::{Error, Result};
+use crate::random;
 use crate::record::{Level, LineTime, OWN_TARGET, Properties, timestamp_of};
 use crate::store::age::Now;
 use crate::store::disk::Directory;
@@ -45,9 +46,8 @@ struct Pending {
 /// One process recording.
 #[derive(Debug)]
 struct Session {
-    id: Uuid,
     installation: Option<Uuid>,
-    /// `,"session":"…","seq":`, the same for every line.
+    /// `,"session":"…","seq":`, the same for every line; nothing before the first batch.
     prefix: Vec<u8>,
     seq_next: u64,
     /// How many events waited in memory when this process was forked: they are its parent's to write.
@@ -108,13 +108,12 @@ impl Writer {
         left_to_parent: u64,
     ) -> Self {
         let store = Store::new(&settings.path, settings.limits.clone()).opened(directory);
-        let mut store = match settings.durability {
+        let store = match settings.durability {
             Durability::Os => store,
             Durability::Interval(_) | Durability::EveryBatch => store.syncing_all(),
         };
         let mut session = Session::new(settings.start.installation);
         session.left_to_parent = left_to_parent;
-        store.set_session(session.id);
         let watch = settings.watch.clone();
         let (frames, batch) = (Vec::new(), Vec::new());
         Self {
@@ -144,7 +143,6 @@ impl Writer {
     /// Begins a new session as another installation, so that nothing links the two.
     pub(super) fn renew(&mut self, installation: Uuid) {
         self.pending.session = Session::new(Some(installation));
-        self.store.set_session(self.pending.session.id);
     }
 
     /// Tells whether all taken frames are written.
@@ -199,6 +197,9 @@ impl Writer {
         deadline: Instant,
     ) -> Result<(u64, Option<Error>)> {
         let pending = &mut self.pending;
+        if let Some(id) = pending.session.begin()? {
+            self.store.set_session(id);
+        }
         // Most batches go where the last one went: they are numbered before the lock is taken.
         let mut opening = match pending.session.announced {
             Some(_) => Opening::Lines,
@@ -369,16 +370,27 @@ impl Pending {
 
 impl Session {
     fn new(installation: Option<Uuid>) -> Self {
-        let id = clock::id_of_now();
-        let prefix = format!(",\"session\":\"{id}\",\"seq\":").into_bytes();
         Self {
-            id,
             installation,
-            prefix,
+            prefix: Vec::new(),
             seq_next: 0,
             left_to_parent: 0,
             announced: None,
         }
+    }
+
+    /// Gives the session its id if it has none yet, and returns it then.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the operating system has no random bytes to give.
+    fn begin(&mut self) -> Result<Option<Uuid>> {
+        if !self.prefix.is_empty() {
+            return Ok(None);
+        }
+        let id = random::id_of_now()?;
+        self.prefix = format!(",\"session\":\"{id}\",\"seq\":").into_bytes();
+        Ok(Some(id))
     }
 
     fn push_numbered(&self, batch: &mut Vec<u8>, header: FrameHeader, line: &[u8], seq: u64) {

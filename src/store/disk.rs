@@ -44,7 +44,7 @@ pub(crate) enum Obstacle {
 }
 
 /// What makes a file the same file whatever its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FileId {
     device: u64,
     inode: u64,

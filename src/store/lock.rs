@@ -2,6 +2,7 @@
 //! cache of head and floor. The cache may be stale or empty after a crash; the directory is the truth.
 
 use std::fs::File;
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::disk::{Directory, FileId, read_at_least};
@@ -103,29 +104,57 @@ impl LockFile {
             pause = (pause * 2).min(PAUSE_MOST);
         }
         let locked = Locked { lock: self };
-        let current = directory.facts(&FileName::Lock.text());
-        Ok(current
-            .is_ok_and(|facts| facts.id == locked.lock.id)
-            .then_some(locked))
+        match directory.facts(&FileName::Lock.text()) {
+            Ok(facts) => Ok((facts.id == locked.lock.id).then_some(locked)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("look at", &path())(error)),
+        }
     }
 }
 
 /// Takes the lock of that directory; a lock file that lost its name meanwhile is opened anew.
+///
+/// # Errors
+///
+/// Returns an error if the system refuses, if the lock is held until the deadline, or if its file is replaced again
+/// and again.
 pub(crate) fn lock(directory: &Directory, deadline: Instant) -> Result<Locked> {
-    loop {
-        if let Some(locked) = LockFile::open(directory)?.lock(directory, deadline)? {
+    lock_opened(None, directory, deadline)
+}
+
+/// Takes the lock with a file that was opened before, if there is one.
+///
+/// # Errors
+///
+/// Returns an error as [`lock`] does.
+pub(super) fn lock_opened(
+    mut opened: Option<LockFile>,
+    directory: &Directory,
+    deadline: Instant,
+) -> Result<Locked> {
+    // The file can be deleted between opening and locking it; not many times in a row by accident.
+    for _ in 0..LOCK_FILE_TRIES {
+        let file = match opened.take() {
+            Some(file) => file,
+            None => LockFile::open(directory)?,
+        };
+        if let Some(locked) = file.lock(directory, deadline)? {
             return Ok(locked);
         }
     }
+    Err(Error::directory(
+        directory.path(),
+        "its `lock` file is replaced again and again",
+    ))
 }
 
 /// Tells whether somebody holds the lock of that directory until the deadline, which no append does. Makes
 /// nothing, and lets go at once of what it takes.
 #[cfg(feature = "cli")]
-pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> std::io::Result<bool> {
+pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> io::Result<bool> {
     let file = match directory.open_read(&FileName::Lock.text()) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
     while !directory.try_lock(&file)? {
@@ -177,6 +206,9 @@ impl Locked {
     }
 }
 
+/// How often the lock file may be replaced under our hands before that is an error.
+const LOCK_FILE_TRIES: usize = 10;
+
 /// The first pause between two tries: an append holds the lock for some 20 to 100 µs.
 const PAUSE_LEAST: Duration = Duration::from_micros(20);
 /// The longest pause between two tries, so that a waiting writer still gets its turn soon.
@@ -191,6 +223,22 @@ mod tests {
             head: SegmentNumber::new(head).unwrap(),
             floor: SegmentNumber::new(floor).unwrap(),
         }
+    }
+
+    #[test]
+    fn a_lock_whose_facts_cannot_be_read_is_an_error_at_once() {
+        use crate::store::disk::Access;
+        use crate::store::faults::Fault;
+        let home = tempfile::tempdir().unwrap();
+        let directory = Directory::open(home.path(), Access::Write).unwrap();
+        // The file is opened and locked, and its facts are asked for by its name.
+        directory.faults.plan(0, Fault::Named("facts", 5));
+        let started = Instant::now();
+        let failed = lock(&directory, Instant::now() + Duration::from_mins(1));
+        assert!(failed.is_err());
+        assert!(started.elapsed() < Duration::from_secs(5));
+        directory.faults.lift();
+        assert!(lock(&directory, Instant::now() + Duration::from_mins(1)).is_ok());
     }
 
     #[test]

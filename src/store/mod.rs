@@ -161,7 +161,7 @@ use self::disk::{
 use self::head::Held;
 use self::latest::Latest;
 use self::limits::Limits;
-use self::lock::{LockFile, Locked};
+use self::lock::{LockFile, Locked, lock_opened};
 use self::retention::Stuck;
 use self::segment::{FileName, SegmentNumber};
 use crate::error::{Error, Result};
@@ -431,20 +431,8 @@ impl Store {
     /// Opens what is not open and takes the lock.
     fn lock(&mut self, deadline: Instant) -> Result<(Arc<Directory>, Locked)> {
         let directory = self.current_directory()?;
-        // The lock file can be deleted between opening and locking it; not many times in a row by accident.
-        for _ in 0..LOCK_FILE_TRIES {
-            let lock = self
-                .lock
-                .take()
-                .map_or_else(|| LockFile::open(&directory), Ok)?;
-            if let Some(locked) = lock.lock(&directory, deadline)? {
-                return Ok((directory, locked));
-            }
-        }
-        Err(Error::directory(
-            &self.path,
-            "its `lock` file is replaced again and again",
-        ))
+        let locked = lock_opened(self.lock.take(), &directory, deadline)?;
+        Ok((directory, locked))
     }
 
     fn current_directory(&mut self) -> Result<Arc<Directory>> {
@@ -792,6 +780,3 @@ const BEGIN_TRIES: usize = 10;
 
 /// How long a removal is given to be over.
 const BEGIN_PAUSE: Duration = Duration::from_millis(1);
-
-/// How often the lock file may be replaced under our hands before that is an error.
-const LOCK_FILE_TRIES: usize = 10;

@@ -2,7 +2,7 @@
 //! bounds. No file is opened, no symbolic link followed and no other file system entered. Which paths are
 //! measured is `report`'s business; how a directory is looked into is `disk`'s.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -132,7 +132,7 @@ struct Walk {
     waiting: Vec<PathBuf>,
     waiting_bytes: usize,
     /// Directories, which bind mounts may show again, and files of several names.
-    seen: HashSet<FileId>,
+    seen: BTreeSet<FileId>,
     entries_left: u64,
     until: Option<Instant>,
     measured: Measured,
@@ -147,7 +147,7 @@ impl Walk {
             root_id,
             waiting: vec![PathBuf::from(".")],
             waiting_bytes: ".".len(),
-            seen: HashSet::new(),
+            seen: BTreeSet::new(),
             entries_left: limits.entries_max,
             until: Instant::now().checked_add(limits.duration_max),
             measured: Measured::default(),

@@ -23,7 +23,7 @@ impl Writer {
     }
 
     fn with(path: &std::path::Path, ahead: i64, limits: Limits) -> Self {
-        let session = Uuid::now_v7();
+        let session = crate::random::id_of_now().unwrap();
         let mut store = Store::new(path, limits);
         store.set_session(session);
         Self {

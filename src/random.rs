@@ -1,0 +1,117 @@
+//! Random bytes of the operating system, and the ids that are made of them. A system that has none to give, such as a
+//! sandbox without the call and without `/dev/urandom`, is an error here and never a panic in the host.
+
+use std::path::Path;
+
+use uuid::Uuid;
+
+use crate::clock;
+use crate::error::{Error, Result};
+
+/// Returns so many random bytes.
+///
+/// # Errors
+///
+/// Returns an error if the operating system has none to give.
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    fill(&mut bytes).map_err(Error::io("get random bytes from", Path::new("the system")))?;
+    Ok(bytes)
+}
+
+fn fill(bytes: &mut [u8]) -> std::io::Result<()> {
+    #[cfg(test)]
+    if tests::IS_EXHAUSTED.get() {
+        return Err(std::io::Error::from_raw_os_error(38));
+    }
+    getrandom::fill(bytes).map_err(std::io::Error::from)
+}
+
+/// Returns a new id that says nothing: a UUID of version 4.
+///
+/// # Errors
+///
+/// Returns an error if the operating system has no random bytes to give.
+pub(crate) fn id() -> Result<Uuid> {
+    Ok(uuid_of(bytes()?, 4))
+}
+
+/// Returns a new id that begins with the time in milliseconds: a UUID of version 7.
+///
+/// # Errors
+///
+/// Returns an error if the operating system has no random bytes to give.
+pub(crate) fn id_of_now() -> Result<Uuid> {
+    let mut bytes: [u8; 16] = bytes()?;
+    let millis = clock::micros_since_epoch().div_euclid(1000);
+    // The six lower bytes of the time, the highest first: enough for 8,900 years.
+    let time = millis.to_be_bytes();
+    for (byte, time) in bytes.iter_mut().zip(time.iter().skip(2)) {
+        *byte = *time;
+    }
+    Ok(uuid_of(bytes, 7))
+}
+
+/// Puts version and variant where RFC 9562 wants them.
+fn uuid_of(mut bytes: [u8; 16], version: u8) -> Uuid {
+    bytes[6] = (bytes[6] & 0x0f) | (version << 4);
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    Uuid::from_bytes(bytes)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local! {
+        /// Whether the operating system has no random bytes to give to this thread.
+        pub(crate) static IS_EXHAUSTED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Does something while the operating system has no random bytes to give.
+    pub(crate) fn exhausted<T>(work: impl FnOnce() -> T) -> T {
+        IS_EXHAUSTED.set(true);
+        let done = work();
+        IS_EXHAUSTED.set(false);
+        done
+    }
+
+    #[test]
+    fn ids_have_their_version_and_differ() {
+        let (first, second) = (id().unwrap(), id().unwrap());
+        assert_ne!(first, second);
+        assert_eq!(first.get_version_num(), 4);
+        assert_eq!(first.get_variant(), uuid::Variant::RFC4122);
+        let before = clock::micros_since_epoch() / 1000;
+        let (first, second) = (id_of_now().unwrap(), id_of_now().unwrap());
+        assert_ne!(first, second);
+        assert_eq!(first.get_version_num(), 7);
+        assert_eq!(first.get_variant(), uuid::Variant::RFC4122);
+        let digits: String = first.to_string().chars().filter(|c| *c != '-').collect();
+        let millis = i64::from_str_radix(&digits[..12], 16).unwrap();
+        assert!((before..before + 60_000).contains(&millis), "{millis}");
+    }
+
+    #[test]
+    fn without_random_bytes_telemetry_is_off_with_a_reason() {
+        use crate::{Delivery, Telemetry, WhenUndecided};
+        let home = tempfile::tempdir().unwrap();
+        let open = || {
+            Telemetry::builder("testapp")
+                .dir(home.path().join("telemetry"))
+                .when_undecided(WhenUndecided::Record)
+                .delivery(Delivery::Inline)
+                .open()
+        };
+        // For the installation first, then only for the session.
+        for _ in 0..2 {
+            let telemetry = exhausted(open);
+            let reason = telemetry.status().off_because.unwrap();
+            assert!(reason.contains("random bytes"), "{reason}");
+            drop(telemetry);
+            assert!(open().status().is_recording);
+        }
+    }
+}
