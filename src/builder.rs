@@ -143,6 +143,20 @@ impl Builder {
 
     /// Opens telemetry. This never fails: where it cannot record, nothing is recorded, and
     /// [`Telemetry::status`] says why.
+    ///
+    /// # Ending a program
+    ///
+    /// What is still in memory is written when the handle is dropped. Where it never is, in a `static`, after
+    /// `mem::forget`, or because the program ends by `std::process::exit`, it is written when the process ends:
+    /// a hook that the C library calls does what dropping the handle does, and takes at most as long.
+    ///
+    /// `abort`, `_exit`, `exec` and signals that the program does not handle end it without that, and so does a
+    /// panic with `panic = "abort"`. Call [`flush`](Telemetry::flush) before `_exit` and `exec` and in a panic
+    /// hook, and return from `main` on SIGTERM. Events at level ERROR are written as soon as the worker runs, the
+    /// others within some milliseconds.
+    ///
+    /// A forked child records in a session of its own, and leaves what waited in memory to its parent. Call
+    /// [`flush`](Telemetry::flush) before `daemon(3)`, whose parent ends by `_exit`, or open telemetry after it.
     pub fn open(self) -> Telemetry {
         let source = self.source.clone();
         let told = (self.version.clone(), self.deployment.clone());

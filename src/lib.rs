@@ -43,7 +43,8 @@
 //! * **Bounded.** Memory, each line, each segment, the total on disk and the age of the data have [`Limits`].
 //! * **Whole lines.** Any number of processes and threads may write one directory. After a kill or a full disk,
 //!   at most one line is damaged, and a reader is told where.
-//! * **Flushed means written.** After [`Telemetry::flush`] returned `Ok`, everything recorded before is in the file.
+//! * **Flushed means written.** After [`Telemetry::flush`] returned `Ok`, everything recorded before is in the file. Dropping
+//!   the handle flushes, and so does the end of the process unless it is killed or aborts.
 //! * **Ours only.** Files are 0600 in a 0700 directory, no symlink is followed, and only names that parse as ours are
 //!   removed.
 //!

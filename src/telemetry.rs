@@ -23,7 +23,8 @@ use crate::report::{Deployment, Report, Reporter, Reports};
 use crate::store::limits::Limits;
 
 /// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
-/// still in memory.
+/// still in memory, and so does the end of the process where it is never dropped: see
+/// [`Builder::open`](Builder::open#ending-a-program).
 ///
 /// ```no_run
 /// use tracing_subscriber::prelude::*;
@@ -33,7 +34,7 @@ use crate::store::limits::Limits;
 /// tracing::info!(name: "command", command = "project-list", duration = 871, result = "SUCCESS");
 /// ```
 #[derive(Debug)]
-#[must_use = "what is recorded is written at the latest when the handle is dropped, and nothing after that"]
+#[must_use = "the session ends when the handle is dropped, and nothing is recorded after that"]
 pub struct Telemetry {
     outlet: Arc<Outlet>,
     /// Where it records, or would; unknown if it could not even get that far.

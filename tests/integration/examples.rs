@@ -126,6 +126,20 @@ fn short_lived_records_each_run_and_keeps_its_exit_code() {
     assert_eq!(results, ["SUCCESS", "ERROR"]);
 }
 
+#[test]
+fn exit_codes_records_its_failure_and_keeps_its_exit_code() {
+    let place = ExamplePlace::new();
+    let run = |argument: &str| {
+        let mut command = place.command("exit_codes", &[argument]);
+        command.env("DICE_TELEMETRY", "on").output().unwrap()
+    };
+    assert_eq!(run("6").status.code(), Some(0));
+    assert_eq!(run("six").status.code(), Some(101));
+    let records = records_in(&place.state().join("dice/telemetry"));
+    let counts = ["made", "failed", "session.end"].map(|event| of_event(&records, event).len());
+    assert_eq!(counts, [1, 1, 2]);
+}
+
 /// What an example reads, where its temporary files go, and where its state would go.
 pub(crate) struct ExamplePlace {
     root: TempDir,

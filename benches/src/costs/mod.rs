@@ -2,6 +2,7 @@
 
 mod counted;
 mod directory;
+mod errors;
 mod event;
 mod growth;
 mod memory;
@@ -18,6 +19,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
         program::measure(effort)?,
         memory::measure(effort)?,
         counted::measure()?,
+        errors::measure(effort)?,
         growth::measure(effort)?,
         directory::measure(effort)?,
     ];
@@ -35,6 +37,7 @@ pub(crate) fn child(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["program", rest @ ..] => program::child(rest),
         ["memory", rest @ ..] => memory::child(rest),
+        ["errors", rest @ ..] => errors::child(rest),
         ["growth", rest @ ..] => growth::child(rest),
         ["directory", rest @ ..] => directory::child(rest),
         _ => Err("no measurement of `costs` is called so".into()),
@@ -56,6 +59,9 @@ the worker keeps writing. The pages of code that telemetry touches stand beside 
 *Growth*: processes with different pasts live at the same time and take turns in recording bursts of 64 events \
 that the worker empties before the next one; each is compared with the fresh process in the same round, and the \
 median of these ratios counts.
+
+*An event at level ERROR* keeps the worker from lingering; bursts of it and of INFO take turns in one process, with \
+pauses shorter than the worker lingers, and medians stand beside each other.
 
 *The directory* holds segments of one record each; a process opens it inline, and listing is timed in the same \
 process.";
