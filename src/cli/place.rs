@@ -115,6 +115,9 @@ impl Place {
         let default = Profile::default();
         let claim = Claim::at(&self.base);
         self.check_claim(&claim, &self.base, &default)?;
+        // It decides for this application, too.
+        let for_all = Stored::read_for_all_at(&self.base).claim();
+        self.check_claim(&for_all, &self.base, &default)?;
         if !self.profile.is_default() {
             let path = self.path();
             self.check_claim(&Claim::at(&path), &path, &self.profile)?;
@@ -135,13 +138,18 @@ impl Place {
             None => format!("the profile {profile}"),
         };
         let failure = Failure::from(claim.refusal(path, wanted));
-        Err(match (&claim.profile, directory::enclosing(path)) {
-            (Some(own), Some((base, by_path))) if *own == by_path => failure.hint(format!(
-                "name it with --dir {} --profile {own}",
-                base.display()
-            )),
-            (Some(_) | None, _) => failure,
-        })
+        Err(
+            match (&self.host, &claim.profile, directory::enclosing(path)) {
+                (Host::Application(_), _, _) => {
+                    failure.hint("set LOCALTEL_DIR to a directory of its own, or unset it")
+                }
+                (Host::Localtel, Some(own), Some((base, by_path))) if *own == by_path => {
+                    let base = base.display();
+                    failure.hint(format!("name it with --dir {base} --profile {own}"))
+                }
+                (Host::Localtel, Some(_) | None, _) => failure,
+            },
+        )
     }
 
     /// Decides as the application would. From outside of it its flag is unknown, and what it does when

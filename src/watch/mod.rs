@@ -171,6 +171,8 @@ impl Watch {
             let claim = found.map_or_else(|| Claim::at(&self.path), Claim::of);
             claim.check(&self.path, &self.tenant)?;
         }
+        let for_all = self.stored_for_all.read.claim();
+        for_all.check(&self.base, &self.tenant.of_base())?;
         if self.path != self.base {
             Claim::at(&self.base).check(&self.base, &self.tenant.of_base())?;
         }

@@ -180,7 +180,10 @@ fn an_application_is_off_in_the_directory_of_another() {
     let reason = refused(place.builder().dir(&work));
     assert!(reason.contains("`testapp` (profile work)"), "{reason}");
     assert!(place.builder().try_open().unwrap().status().is_recording);
-    assert!(!place.path().join("profiles/other").exists());
+    let all = place.path().join("consent.all.json");
+    std::fs::write(&all, r#"{"format":1,"source":"other","consent":"enabled"}"#).unwrap();
+    let reason = refused(place.builder());
+    assert!(reason.contains("belongs to `other`"), "{reason}");
     assert!(place.records().is_empty());
 }
 

@@ -123,6 +123,21 @@ fn a_directory_of_one_application_is_refused_for_another() {
 }
 
 #[test]
+fn the_choice_for_all_profiles_of_another_application_is_not_taken() {
+    let place = Somewhere::new();
+    place.done("--dir DIRECTORY --app one enable --all-profiles");
+    std::fs::create_dir(place.0.path().join("two")).unwrap();
+    let others = place.0.path().join("two/consent.all.json");
+    std::fs::rename(place.path().join("consent.all.json"), &others).unwrap();
+    place.done("--dir DIRECTORY --app two disable");
+    std::fs::rename(&others, place.path().join("consent.all.json")).unwrap();
+    for words in ["--app two status", "--app one status", "record x"] {
+        let said = place.refused(&format!("--dir DIRECTORY {words}"));
+        assert!(said.contains("belongs to `"), "{said}");
+    }
+}
+
+#[test]
 fn a_command_is_run_and_not_recorded_where_the_directory_is_anothers() {
     let place = Somewhere::new();
     place.done("LOCALTEL_DIR=DIRECTORY --app one enable");
