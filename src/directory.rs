@@ -142,6 +142,13 @@ pub(crate) fn state_root(environment: &Environment, platform: Platform) -> Resul
 /// Returns the user's home. A value that names no directory is refused: what is made below it would lie where nobody
 /// looks for it.
 fn home(environment: &Environment) -> Result<PathBuf> {
+    if environment.is_elevated() {
+        return Err(Error::invalid(
+            "HOME",
+            "no variable is read, because this process acts as another user or group than who started it; such a \
+             program names the directory itself",
+        ));
+    }
     let named = environment.home();
     let problem = match &named {
         None => "it is not set".to_owned(),

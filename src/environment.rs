@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::directory::Source;
+use crate::store::elsewhere;
 
 /// The environment variables and the executable's names, as they are or as a test wants them.
 #[derive(Debug, Clone)]
@@ -19,6 +20,9 @@ pub(crate) struct Environment {
 enum Variables {
     /// From this process, at the moment of asking.
     Process,
+    /// From this process, which acts as another user than who started it: nothing that only that user may decide
+    /// is read, such as where files are made.
+    Elevated,
     /// From a list.
     #[cfg(test)]
     Listed(Vec<(String, OsString)>),
@@ -45,8 +49,23 @@ impl Environment {
             .filter_map(|path| file_name(&path))
             .collect();
         Self {
-            variables: Variables::Process,
+            variables: if elsewhere::is_elevated() {
+                Variables::Elevated
+            } else {
+                Variables::Process
+            },
             executables,
+        }
+    }
+
+    /// Returns `true` if variables are not read, because the process acts as another user or group than who started
+    /// it. `DO_NOT_TRACK` is heard all the same: it can only forbid.
+    pub(crate) fn is_elevated(&self) -> bool {
+        match self.variables {
+            Variables::Elevated => true,
+            Variables::Process => false,
+            #[cfg(test)]
+            Variables::Listed(_) => false,
         }
     }
 
@@ -71,7 +90,13 @@ impl Environment {
 
     /// Returns the value of `DO_NOT_TRACK`, if it is set.
     pub(crate) fn do_not_track(&self) -> Option<String> {
-        self.text("DO_NOT_TRACK")
+        let value = match &self.variables {
+            Variables::Elevated => read_of_process("DO_NOT_TRACK"),
+            Variables::Process => self.read("DO_NOT_TRACK"),
+            #[cfg(test)]
+            Variables::Listed(_) => self.read("DO_NOT_TRACK"),
+        };
+        Some(value?.to_string_lossy().into_owned())
     }
 
     /// Returns the variable that switches this source on or off, if it is set: `MYAPP_TELEMETRY`.
@@ -136,7 +161,8 @@ impl Environment {
     #[cfg(feature = "cli")]
     pub(crate) fn all(&self) -> Vec<(OsString, OsString)> {
         match &self.variables {
-            Variables::Process => std::env::vars_os().collect(),
+            // They are handed on and not obeyed.
+            Variables::Process | Variables::Elevated => std::env::vars_os().collect(),
             #[cfg(test)]
             Variables::Listed(listed) => listed
                 .iter()
@@ -154,13 +180,10 @@ impl Environment {
         Some(self.read(name)?.to_string_lossy().into_owned())
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
-    )]
     fn read(&self, name: &str) -> Option<OsString> {
         match &self.variables {
-            Variables::Process => std::env::var_os(name),
+            Variables::Process => read_of_process(name),
+            Variables::Elevated => None,
             #[cfg(test)]
             Variables::Listed(listed) => listed
                 .iter()
@@ -168,6 +191,14 @@ impl Environment {
                 .map(|(_, value)| value.clone()),
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn read_of_process(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// Returns the words with which this process was started, its own name first.

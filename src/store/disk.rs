@@ -454,10 +454,15 @@ impl Directory {
         Ok(None)
     }
 
-    /// Removes the file of that name.
+    /// Removes the file of that name, unless it is another user's.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         #[cfg(test)]
         self.faults.before_removal(name)?;
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if !is_own(stat.st_uid) {
+            let reason = format!("it belongs to another user (uid {})", stat.st_uid);
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+        }
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 

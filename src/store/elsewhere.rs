@@ -20,6 +20,13 @@ pub(crate) fn effective_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// Returns `true` if this process acts as another user or group than who started it, as a program with the setuid
+/// bit does. A program that got its rights from the capabilities of its file is not noticed.
+pub(crate) fn is_elevated() -> bool {
+    use rustix::process::{getegid, geteuid, getgid, getuid};
+    getuid() != geteuid() || getgid() != getegid()
+}
+
 /// Returns the id that the system gave this machine when it was installed, if it has one.
 pub(crate) fn machine_id() -> Option<Vec<u8>> {
     MACHINE_IDS.iter().find_map(|path| {

@@ -148,6 +148,7 @@ fn entry() {
         "record under a limit on file sizes" => file_limits::record_under_a_limit(&task),
         "record without file descriptors" => full_disk::record_without_file_descriptors(&task),
         "open and tell" => open_and_tell(&task),
+        "open where variables say" => open_where_variables_say(),
         "open and tell the id" => open_and_tell_the_id(&task),
         "measure a command" => measured::measure_a_command(&task),
         "measure a command and a child's" => measured::measure_a_command_and_a_childs(&task),
@@ -253,6 +254,16 @@ fn open_and_tell(task: &Task) {
     println!("trouble {}", status.trouble.unwrap_or_default());
     println!("flushed {}", flushed.is_ok());
     println!("offered {} recorded {}", counts.offered(), counts.recorded);
+}
+
+/// Opens in the directory that follows from the environment, and prints what became of it.
+fn open_where_variables_say() {
+    let telemetry = Telemetry::builder("testapp")
+        .when_undecided(WhenUndecided::Record)
+        .open();
+    let status = telemetry.status();
+    println!("recording {}", status.is_recording);
+    println!("because {}", status.off_because.unwrap_or_default());
 }
 
 /// Prints the installation id.

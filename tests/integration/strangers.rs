@@ -282,3 +282,68 @@ fn no_child_of_the_host_inherits_our_files() {
     assert!(!listed.contains(place.path().to_str().unwrap()), "{listed}");
     drop(telemetry);
 }
+
+/// What is printed by a child that opens where variables say, started by another program.
+fn open_where_variables_say(place: &Place, before: &[&str]) -> Option<String> {
+    let mut command = child::command_in("open where variables say", &place.path(), before);
+    let output = command.env("LOCALTEL_DIR", place.path()).output().ok()?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then_some(printed)
+}
+
+#[test]
+fn a_program_with_anothers_rights_reads_no_variable() {
+    let place = Place::new();
+    for elevated in [
+        ["setpriv", "--ruid=4321", "--keep-groups"],
+        ["setpriv", "--rgid=4321", "--keep-groups"],
+    ] {
+        let Some(printed) = open_where_variables_say(&place, &elevated) else {
+            println!("skipped: this needs the right to become another user");
+            return;
+        };
+        assert!(printed.contains("recording false"), "{printed}");
+        assert!(printed.contains("no variable is read"), "{printed}");
+        assert!(!place.path().exists());
+    }
+    let printed = open_where_variables_say(&place, &[]).unwrap();
+    assert!(printed.contains("recording true"), "{printed}");
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn files_of_another_user_under_our_names_are_not_removed() {
+    let place = Place::new();
+    for _ in 0..3 {
+        place.record_with(
+            place
+                .builder()
+                .limits(Limits::default().segment_bytes(16 * 1024)),
+            || {
+                for _ in 0..30 {
+                    tracing::info!(text = "x".repeat(400));
+                }
+            },
+        );
+    }
+    let first = place.path().join("events.000001.jsonl");
+    if std::os::unix::fs::chown(&first, Some(4321), None).is_err() {
+        println!("skipped: this needs the right to give a file away");
+        return;
+    }
+    let before = std::fs::read(&first).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_localtel"))
+        .args(["--app", "testapp", "clear", "--yes"])
+        .env("LOCALTEL_DIR", place.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("belongs to another user"), "{said}");
+    assert!(!output.status.success());
+    assert_eq!(std::fs::read(&first).unwrap(), before);
+    // The others are gone, and recording goes on.
+    assert!(!place.path().join("events.000002.jsonl").exists());
+    std::fs::remove_file(&first).unwrap();
+    place.record(|| tracing::info!("after"));
+    assert_eq!(place.events().len(), 1);
+}
