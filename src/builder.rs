@@ -18,6 +18,7 @@ use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start}
 use crate::release::Release;
 use crate::report::{Deployment, Reports, newer_release};
 use crate::store::limits::Limits;
+use crate::store::{IS_SUPPORTED, UNSUPPORTED};
 use crate::telemetry::Telemetry;
 use crate::watch::{Watch, Watching};
 
@@ -164,7 +165,8 @@ impl Builder {
             .unwrap_or_else(|error| Telemetry::off(source, told, error.chain()))
     }
 
-    /// Opens telemetry, and says why if it cannot record. That consent is missing is no error.
+    /// Opens telemetry, and says why if it cannot record. That consent is missing is no error, and neither is a
+    /// platform that is not supported: there telemetry is off, with that as the reason.
     ///
     /// # Errors
     ///
@@ -175,6 +177,10 @@ impl Builder {
         if IS_LEFT_OUT {
             let told = (self.version, self.deployment);
             return Ok(Telemetry::off(self.source, told, LEFT_OUT.to_owned()));
+        }
+        if !IS_SUPPORTED {
+            let told = (self.version, self.deployment);
+            return Ok(Telemetry::off(self.source, told, UNSUPPORTED.to_owned()));
         }
         self.limits.validate()?;
         let environment = Environment::of_process();

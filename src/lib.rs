@@ -58,6 +58,12 @@
 //! `off` is for packagers: it leaves telemetry out of what is built. Nothing is recorded, no thread is started and
 //! no file of events is made, whatever anybody consents to, and [`Telemetry::status`] and the command `status` say so.
 //! Features of all crates in a build add up, so one that asks for it silences all; libraries should not.
+//!
+//! # Platforms
+//!
+//! Recording and reading need a Unix. On other platforms the library compiles without the feature `cli`, telemetry is
+//! off with that as the reason ([`Status::off_because`]), and an event costs nothing, so an application that is also
+//! built there needs no `cfg` of its own but for what the feature `cli` gives it.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -65,6 +71,11 @@
 #[cfg(all(doctest, feature = "cli"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(all(feature = "cli", not(all(unix, not(localtel_unsupported)))))]
+compile_error!(
+    "the commands of localtel need a Unix; the library compiles here with `default-features = false`, and is off"
+);
 
 mod builder;
 mod ending;

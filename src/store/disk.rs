@@ -17,9 +17,6 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use super::ancestors;
 use super::segment::FileName;
 
-#[cfg(not(unix))]
-compile_error!("localtel needs a Unix: it relies on O_APPEND, O_NOFOLLOW and advisory locks");
-
 /// The mode of the directory: its owner's only.
 pub(super) const DIRECTORY_MODE: Mode = Mode::RWXU;
 /// The mode of an active segment and of every other file: its owner's only.
@@ -678,6 +675,13 @@ impl Directory {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// Tells whether an open failed because what has the name is a symbolic link, or a pipe or socket without
+/// anybody at its other end.
+pub(crate) fn is_strange(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::NXIO))
 }
 
 /// Returns how large this process may make a file, if that is limited.

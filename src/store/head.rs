@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 
 use super::age::{Now, Start, is_ahead, is_older};
-use super::disk::{Directory, Facts};
+use super::disk::{self, Directory, Facts};
 use super::latest::{Latest, open_regular, read_back};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
@@ -347,9 +347,7 @@ fn close_segment(directory: &Directory, file: &File) {
 
 /// Tells whether an open failed because something that is not a plain writable file has the name.
 fn is_strange(error: &io::Error) -> bool {
-    let errno = rustix::io::Errno::from_io_error(error);
-    errno == Some(rustix::io::Errno::LOOP)
-        || errno == Some(rustix::io::Errno::NXIO)
+    disk::is_strange(error)
         || [
             io::ErrorKind::IsADirectory,
             io::ErrorKind::NotFound,

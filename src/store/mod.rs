@@ -122,10 +122,13 @@
 //! is the recorder's business.
 
 pub(crate) mod age;
+#[cfg(all(unix, not(localtel_unsupported)))]
 mod ancestors;
 #[cfg(any(feature = "cli", test))]
 mod clear;
+#[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod disk;
+#[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod elsewhere;
 #[cfg(test)]
 pub(crate) mod faults;
@@ -141,6 +144,8 @@ pub(crate) mod segment;
     reason = "tests look at the disk from outside"
 )]
 mod tests;
+#[cfg(not(all(unix, not(localtel_unsupported))))]
+mod unsupported;
 pub(crate) mod volume;
 
 use std::fs::File;
@@ -164,8 +169,16 @@ use self::limits::Limits;
 use self::lock::{LockFile, Locked, lock_opened};
 use self::retention::Stuck;
 use self::segment::{FileName, SegmentNumber};
+#[cfg(not(all(unix, not(localtel_unsupported))))]
+pub(crate) use self::unsupported::{disk, elsewhere};
 use crate::error::{Error, Result};
 use crate::record::{LineTime, OPENING, TIMESTAMP_BYTES, time_of, timestamp_of};
+
+/// Whether this platform has what the store relies on. A build for Linux takes the same path as another platform
+/// with `--cfg localtel_unsupported`, so that it can be tested there.
+pub(crate) const IS_SUPPORTED: bool = cfg!(all(unix, not(localtel_unsupported)));
+/// Why telemetry is off on another platform.
+pub(crate) const UNSUPPORTED: &str = "this platform is not supported";
 
 /// A directory opened to be written.
 #[derive(Debug)]

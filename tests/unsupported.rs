@@ -1,0 +1,50 @@
+//! What is left of telemetry on a platform that is not supported: a handle that does nothing and says why. A build
+//! with `--cfg localtel_unsupported` takes the same path.
+#![cfg(any(not(unix), localtel_unsupported))]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use localtel::{Consent, Draft, Offer, Reader, Telemetry, WhenUndecided};
+use tempfile::TempDir;
+use tracing_subscriber::prelude::*;
+
+#[test]
+fn telemetry_is_off_and_says_why() {
+    let home = TempDir::new().unwrap();
+    let directory = home.path().join("telemetry");
+    let telemetry = Telemetry::builder("myapp")
+        .dir(&directory)
+        .when_undecided(WhenUndecided::Record)
+        .flag(Consent::Enabled)
+        .try_open()
+        .unwrap();
+    let layer = telemetry.layer().with_filter(telemetry.filter());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        assert!(!tracing::enabled!(tracing::Level::ERROR));
+        tracing::info!(name: "command", result = "SUCCESS");
+    });
+    assert_eq!(telemetry.record(&Draft::new("backup")), Offer::Refused);
+    telemetry.command("x").success();
+    telemetry.flush().unwrap();
+    let status = telemetry.status();
+    assert!(!status.is_recording);
+    assert_eq!(
+        status.off_because.as_deref(),
+        Some("this platform is not supported")
+    );
+    assert_eq!(status.counts.recorded, 0);
+    drop(telemetry);
+    assert!(!directory.exists());
+}
+
+#[test]
+fn reading_says_why_it_cannot() {
+    let home = TempDir::new().unwrap();
+    let error = Reader::open(home.path()).unwrap_err();
+    let mut told = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(error) = source {
+        told = format!("{told}: {error}");
+        source = error.source();
+    }
+    assert!(told.contains("this platform is not supported"), "{told}");
+}
