@@ -19,7 +19,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use localtel::{Telemetry, WhenUndecided};
+use localtel::{Level, Telemetry, WhenUndecided};
 use tracing_subscriber::prelude::*;
 
 /// What the files of one type come to.
@@ -45,6 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .version(env!("CARGO_PKG_VERSION"))
         .dir(&directory)
         .when_undecided(WhenUndecided::Record)
+        .level(Level::Debug)
         .open();
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))

@@ -11,9 +11,10 @@ use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::encode::LineLimits;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::outlet::{Echo, Outlet, Sink};
+use crate::outlet::{DEFAULT_LEVEL, Echo, Outlet, Sink};
 use crate::policy::Policy;
 use crate::random;
+use crate::record::Level;
 use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start};
 use crate::release::Release;
 use crate::report::{Deployment, Reports, newer_release};
@@ -37,6 +38,7 @@ pub struct Builder {
     overflow: Overflow,
     durability: Durability,
     watching: Watching,
+    level: Option<Level>,
     policy: Policy,
     deployment: Deployment,
     reports: Reports,
@@ -56,6 +58,7 @@ impl Builder {
             overflow: Overflow::default(),
             durability: Durability::default(),
             watching: Watching::default(),
+            level: None,
             policy: Policy::default(),
             deployment: Deployment::default(),
             reports: Reports::default(),
@@ -124,6 +127,30 @@ impl Builder {
         self
     }
 
+    /// Sets the lowest level of the events and spans of `tracing` that layers record: that of localtel or that of
+    /// `tracing`. By default it is INFO.
+    ///
+    /// It holds for dependencies as for the application itself. A span below the level is not recorded with the
+    /// events in it, as with a level on any other layer: with INFO, an event at INFO in a span at DEBUG stands
+    /// outside of it. What is below the level is not counted.
+    ///
+    /// For a level of its own for each target, set the lowest one here and put a filter on the layer, such as
+    /// `tracing_subscriber`'s `Targets` or `EnvFilter`.
+    ///
+    /// It does not concern what the application records by its own calls: [drafts](Telemetry::record),
+    /// [commands](Telemetry::command), [reports](Telemetry::record_report). For these there is
+    /// [`Policy::level`]. An application whose policy names a level need not name it here, and where both do, the
+    /// higher one holds.
+    ///
+    /// ```
+    /// let builder = localtel::Telemetry::builder("myapp").level(localtel::Level::Debug);
+    /// # let _ = builder.level(tracing::Level::DEBUG);
+    /// ```
+    pub fn level(mut self, level: impl Into<Level>) -> Self {
+        self.level = Some(level.into());
+        self
+    }
+
     /// Sets what may be recorded. The owner of the machine can narrow it, and never widen it.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -186,6 +213,7 @@ impl Builder {
         let environment = Environment::of_process();
         let (source, profile, base) = self.place(&environment)?;
         let path = of_profile(&base, &profile);
+        let level = self.own_level();
         let answers = (self.flag, self.when_undecided);
         let place = (path.as_path(), base.as_path());
         let tenant = Tenant { source, profile };
@@ -240,7 +268,8 @@ impl Builder {
                 withdrawals: Arc::default(),
             })))
         };
-        let outlet = Outlet::new(tenant.source.as_str(), limits, policy, sink, echo);
+        let outlet =
+            Outlet::new(tenant.source.as_str(), limits, policy, sink, echo).at_level(level);
         let place = (Some((path, tenant)), Some(decision));
         let told = (self.version, self.deployment);
         Ok(Telemetry::new(outlet, place, told, self.reports))
@@ -257,6 +286,12 @@ impl Builder {
         // A program may change its directory; where it records was decided now.
         let base = std::path::absolute(&base).map_err(Error::io("find", &base))?;
         Ok((source, profile, base))
+    }
+
+    /// Returns the lowest level of what is recorded from `tracing`, as far as the application says.
+    pub(crate) fn own_level(&self) -> Level {
+        let named = self.level.max(self.policy.named_level());
+        named.unwrap_or(DEFAULT_LEVEL)
     }
 
     /// Returns what the application itself says: its name, its flag, and what it does when undecided.

@@ -9,6 +9,7 @@
 //! ```no_run
 //! use tracing_subscriber::prelude::*;
 //!
+//! // Events and spans from INFO up are recorded; `.level(localtel::Level::Debug)` before `open` records more.
 //! let telemetry = localtel::Telemetry::builder("myapp").version("1.2.0").open();
 //! tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter())).init();
 //!

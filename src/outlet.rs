@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tracing::Metadata;
+
 use crate::clock;
 use crate::draft::Draft;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
@@ -16,6 +18,8 @@ use crate::store::disk::write_to_stderr;
 #[derive(Debug)]
 pub(crate) struct Outlet {
     source: String,
+    /// The lowest level of what comes from `tracing`.
+    level: Level,
     limits: LineLimits,
     policy: Arc<Current>,
     sink: Sink,
@@ -53,11 +57,27 @@ impl Outlet {
         let source = source.into();
         Self {
             source,
+            level: DEFAULT_LEVEL,
             limits,
             policy,
             sink,
             echo,
         }
+    }
+
+    /// Sets the lowest level of what comes from `tracing`.
+    pub(crate) fn at_level(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    /// Returns the lowest level of what comes from `tracing`.
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Returns `true` if events and spans with that metadata are looked at at present; the policy may refuse them then.
+    pub(crate) fn takes(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::from(self.level) && self.is_open()
     }
 
     /// Returns the application's name.
@@ -206,3 +226,7 @@ impl Outlet {
 
 /// How often a record is made anew because the policy changed meanwhile: it changes twice a second at most.
 pub(crate) const TRIES: usize = 4;
+
+/// The lowest level of what comes from `tracing`, where the application names none: what its operators are to know,
+/// without the steps of each of its dependencies.
+pub(crate) const DEFAULT_LEVEL: Level = Level::Info;

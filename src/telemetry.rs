@@ -17,6 +17,7 @@ use crate::error::{ErrorKind, Result};
 use crate::layer::{Layer, RecordFilter, RecordLayer};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::{Current, Policy, Secrets};
+use crate::record::Level;
 use crate::recorder::{Counts, Offer, RecorderState};
 use crate::release::Release;
 use crate::report::{Deployment, Report, Reporter, Reports};
@@ -29,6 +30,7 @@ use crate::store::limits::Limits;
 /// ```no_run
 /// use tracing_subscriber::prelude::*;
 ///
+/// // Events and spans from INFO up are recorded; `.level(localtel::Level::Debug)` before `open` records more.
 /// let telemetry = localtel::Telemetry::builder("myapp").version("1.2.0").open();
 /// tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter())).init();
 /// tracing::info!(name: "command", command = "project-list", duration = 871, result = "SUCCESS");
@@ -71,6 +73,8 @@ pub struct Status {
     /// How long nothing is recorded yet, where the application waits for a grace to pass: what was left
     /// when it was opened.
     pub grace_left: Option<Duration>,
+    /// The lowest level of the events and spans of `tracing` that layers record; a policy may ask for a higher one.
+    pub level: Level,
     /// How many events ended in which way, since it was opened in this process.
     pub counts: Counts,
 }
@@ -299,6 +303,7 @@ impl Telemetry {
             decision,
             installation: state.installation,
             is_copied,
+            level: self.outlet.level(),
             counts: state.counts,
         }
     }

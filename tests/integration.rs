@@ -34,6 +34,8 @@ mod drafts;
 mod events;
 #[path = "integration/hostile_values.rs"]
 mod hostile_values;
+#[path = "integration/levels.rs"]
+mod levels;
 #[path = "integration/measured.rs"]
 mod measured;
 #[path = "integration/spans.rs"]

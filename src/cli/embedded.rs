@@ -100,6 +100,7 @@ impl TelemetryCommand {
             version: builder.own_version().map(str::to_owned),
             limits: builder.own_limits().clone(),
             deployment: builder.own_deployment().clone(),
+            level: builder.own_level(),
             policy: builder.own_policy().clone(),
         }))
     }

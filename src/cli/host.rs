@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crate::consent::{Consent, WhenUndecided};
 use crate::environment::Environment;
 use crate::policy::Policy;
+use crate::record::Level;
 use crate::report::Deployment;
 use crate::store::limits::Limits;
 
@@ -34,6 +35,8 @@ pub(crate) struct Application {
     pub(crate) limits: Limits,
     /// What it says of its installation.
     pub(crate) deployment: Deployment,
+    /// The lowest level of what it records from `tracing`.
+    pub(crate) level: Level,
     /// What it lets be recorded.
     pub(crate) policy: Policy,
 }
@@ -77,6 +80,14 @@ impl Host {
         match self {
             Self::Localtel => None,
             Self::Application(application) => application.version.as_deref(),
+        }
+    }
+
+    /// Returns the lowest level of what the application records from `tracing`, as far as that is known.
+    pub(crate) fn level(&self) -> Option<Level> {
+        match self {
+            Self::Localtel => None,
+            Self::Application(application) => Some(application.level),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::consent::{Consent, Decision, Origin, Stored, rough};
 use crate::environment::Environment;
 use crate::history::History;
 use crate::policy::owner::OwnerFile;
-use crate::record::format_timestamp;
+use crate::record::{Level, format_timestamp};
 use crate::release::Release;
 use crate::summary::Summary;
 
@@ -82,6 +82,8 @@ struct Report {
     overruled: Vec<Wanted>,
     /// What could not be understood and counts as disabled.
     problems: Vec<String>,
+    /// The lowest level of what is recorded from `tracing`; absent where only the application knows.
+    level: Option<Level>,
     /// What the owner's `policy.toml` amounts to; where it is damaged nothing is recorded.
     policy: OwnerReport,
     /// The stored choice, whether or not it decided.
@@ -217,6 +219,7 @@ impl Report {
                 })
                 .collect(),
             problems: decision.problems.clone(),
+            level: place.host.level(),
             policy: OwnerReport::of(&OwnerFile::read_at(path)),
             stored: Kept::of(stored),
             stored_for_all: Kept::of(&Stored::read_for_all_at(&place.base)),
@@ -247,6 +250,9 @@ impl Report {
         writeln!(out, "locked: {}", if self.locked { "yes" } else { "no" })?;
         for problem in &self.problems {
             writeln!(out, "problem: {}", Sanitized(problem))?;
+        }
+        if let Some(level) = self.level {
+            writeln!(out, "level: {level}")?;
         }
         match self.policy.owner {
             OwnerState::Missing | OwnerState::Open => {}

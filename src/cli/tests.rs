@@ -201,6 +201,7 @@ fn the_status_for_machines_has_keys_that_stay() {
         "locked",
         "overruled",
         "problems",
+        "level",
         "policy",
         "stored",
         "stored_for_all",

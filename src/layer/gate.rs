@@ -37,22 +37,23 @@ impl RecordFilter {
         Self { outlet }
     }
 
-    fn open_outlet(&self) -> Option<&Outlet> {
+    /// Returns the outlet, if it takes events or spans with that metadata.
+    fn outlet_for(&self, metadata: &Metadata<'_>) -> Option<&Outlet> {
         let outlet = self.outlet.get()?;
-        outlet.is_open().then_some(outlet)
+        outlet.takes(metadata).then_some(outlet)
     }
 }
 
 impl<S> Filter<S> for RecordFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
-        self.open_outlet().is_some_and(|outlet| {
+        self.outlet_for(metadata).is_some_and(|outlet| {
             !is_asked_by_bridge(metadata)
                 || lasting_policy(outlet).is_none_or(|policy| is_record_admitted(metadata, &policy))
         })
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let Some(outlet) = self.open_outlet() else {
+        let Some(outlet) = self.outlet_for(metadata) else {
             return Interest::never();
         };
         if is_bridge(metadata) {
@@ -71,10 +72,11 @@ impl<S> Filter<S> for RecordFilter {
     fn max_level_hint(&self) -> Option<LevelFilter> {
         note_asked();
         let outlet = self.outlet.get()?;
-        outlet
-            .is_listening()
-            .then_some(LevelFilter::TRACE)
-            .or(Some(LevelFilter::OFF))
+        Some(if outlet.is_listening() {
+            LevelFilter::from_level(outlet.level().into())
+        } else {
+            LevelFilter::OFF
+        })
     }
 }
 

@@ -98,8 +98,8 @@ impl RecordLayer {
     }
 
     /// Returns `true` if events or spans of a call site are looked at; the policy may refuse them then.
-    fn takes(&self, _metadata: &Metadata<'_>) -> bool {
-        self.outlet.is_open()
+    fn takes(&self, metadata: &Metadata<'_>) -> bool {
+        self.outlet.takes(metadata)
     }
 
     /// Returns the number of the policy in force.

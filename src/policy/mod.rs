@@ -147,7 +147,8 @@ impl FromStr for Admission {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Policy {
-    level: Level,
+    /// The lowest level that is recorded, where it names one.
+    level: Option<Level>,
     unnamed: Unnamed,
     targets: Vec<(String, Admission)>,
     events: Vec<(String, Admission)>,
@@ -197,7 +198,7 @@ impl Policy {
     /// Starts a policy that keeps everything but the secrets in messages and error texts.
     pub fn new() -> Self {
         Self {
-            level: Level::Trace,
+            level: None,
             unnamed: Unnamed::Kept,
             targets: Vec::new(),
             events: Vec::new(),
@@ -225,10 +226,24 @@ impl Policy {
         }
     }
 
-    /// Sets the least grave level that is recorded; of spans, too.
+    /// Sets the lowest level that is recorded: of events and spans, and also of what the application records by its
+    /// own calls, such as drafts and commands, most of which have level INFO.
+    ///
+    /// How detailed the events of `tracing` are recorded is usually set by
+    /// [`Builder::level`](crate::Builder::level). Where that is not called, the level named here takes its place.
     pub fn level(mut self, level: Level) -> Self {
-        self.level = level;
+        self.level = Some(level);
         self
+    }
+
+    /// Returns the level that was set.
+    pub(crate) fn named_level(&self) -> Option<Level> {
+        self.level
+    }
+
+    /// Returns `true` if a level is not too low to be recorded.
+    fn admits_level(&self, level: Level) -> bool {
+        self.level.is_none_or(|lowest| level >= lowest)
     }
 
     /// Sets whether events and spans of a target, and of the modules below it, are recorded.
@@ -262,7 +277,7 @@ impl Policy {
         let by_event = event.and_then(|event| longest(&self.events, event, is_name_of));
         let is_dropped = [by_target, by_event].contains(&Some(Admission::Drop));
         let is_kept = [by_target, by_event].contains(&Some(Admission::Keep));
-        level >= self.level
+        self.admits_level(level)
             && !is_dropped
             && match self.unnamed {
                 Unnamed::Kept => true,
@@ -273,7 +288,7 @@ impl Policy {
     /// Decides on a span. It is no event: an allow-list asks for its properties, not for its name.
     fn admits_span(&self, level: Level, target: &str) -> bool {
         let by_target = longest(&self.targets, target, is_target_of);
-        level >= self.level && by_target != Some(Admission::Drop)
+        self.admits_level(level) && by_target != Some(Admission::Drop)
     }
 
     /// Decides on a property; a message is one.
@@ -333,8 +348,8 @@ impl Policy {
     #[cfg(feature = "cli")]
     pub(crate) fn rules(&self) -> Vec<Rule<'_>> {
         let mut rules = Vec::new();
-        if self.level != Level::Trace {
-            rules.push(Rule::Level(self.level));
+        if let Some(level) = self.level.filter(|level| *level > Level::Trace) {
+            rules.push(Rule::Level(level));
         }
         match self.unnamed {
             Unnamed::Kept => {}
@@ -360,7 +375,7 @@ impl Policy {
                 .iter()
                 .any(|(_, admission)| *admission == Admission::Drop)
         };
-        self.level > Level::Trace
+        !self.admits_level(Level::Trace)
             || self.unnamed == Unnamed::Dropped
             || drops(&self.targets)
             || drops(&self.events)

@@ -323,7 +323,7 @@ impl Written {
             _ => Err(format!("secrets: `{word}` is neither mask nor keep")),
         };
         Ok(Policy {
-            level: single(self.level.as_ref(), level)?.unwrap_or(Level::Trace),
+            level: single(self.level.as_ref(), level)?.filter(|level| *level > Level::Trace),
             unnamed: single(self.unnamed.as_ref(), unnamed)?.unwrap_or(Unnamed::Kept),
             in_texts: single(self.secrets.as_ref(), in_texts)?.unwrap_or(InTexts::Kept),
             targets: rules("targets", &self.targets)?,

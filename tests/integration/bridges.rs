@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use localtel::{Admission, Builder, Delivery, Filter, Policy, Treatment};
+use localtel::{Admission, Builder, Delivery, Filter, Level, Policy, Treatment};
 use serde_json::{Value, json};
 use tracing::info_span;
 use tracing::level_filters::LevelFilter;
@@ -118,7 +118,7 @@ fn rules_apply_to_the_real_target_of_a_log_record() {
         log::error!(target: "logger", "kept");
         log::trace!(target: "myapp::sqlite", "kept");
     };
-    let open = |place: &Place| place.builder().policy(policy());
+    let open = |place: &Place| place.builder().policy(policy()).level(Level::Trace);
     record_each(open, work, |place| {
         let events = place.events();
         assert_eq!(texts(&events, "target"), ["logger", "myapp::sqlite"]);
@@ -148,7 +148,7 @@ fn an_allow_list_lets_in_log_records_by_their_real_target() {
             .target("myapp", Admission::Keep)
             .property("message", Treatment::Keep)
     };
-    let open = |place: &Place| place.builder().policy(policy());
+    let open = |place: &Place| place.builder().policy(policy()).level(Level::Trace);
     let work = || {
         log::info!(target: "myapp::sql", "kept");
         log::info!(target: "log", "dropped");

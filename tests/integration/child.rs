@@ -15,6 +15,7 @@ use crate::file_limits;
 use crate::full_disk;
 use crate::host;
 use crate::hostile_values;
+use crate::levels;
 use crate::measured;
 use crate::reports;
 use crate::support::Place;
@@ -144,6 +145,7 @@ fn entry() {
         "write one inline" => write_inline(&task, Durability::Os),
         "write one durable" => write_inline(&task, Durability::Interval(Duration::from_hours(1))),
         "be off and alone" => composition::be_off_and_alone(),
+        "be alone with a level" => levels::be_alone_with_a_level(&task),
         "follow consent in a scope" => composition::follow_consent_in_a_scope(&task),
         "record under a limit on file sizes" => file_limits::record_under_a_limit(&task),
         "record without file descriptors" => full_disk::record_without_file_descriptors(&task),

@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use localtel::{Consent, Delivery, LaterTelemetry, Telemetry, Watching, WhenUndecided};
+use localtel::{
+    Builder, Consent, Delivery, LaterTelemetry, Level, Telemetry, Watching, WhenUndecided,
+};
 use serde_json::{Value, json};
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
@@ -32,6 +34,10 @@ impl<S: Subscriber> Layer<S> for Witness {
         let level = event.metadata().level().to_string();
         self.0.lock().unwrap().push(level);
     }
+}
+
+fn at_all_levels(place: &Place) -> Builder {
+    place.builder().level(Level::Trace)
 }
 
 fn off() -> Telemetry {
@@ -265,7 +271,7 @@ fn recorded_levels(place: &Place, from: usize) -> Vec<String> {
 fn the_layer_works_in_any_subscriber() {
     for delivery in [Delivery::Inline, Delivery::Background] {
         let place = Place::new();
-        let telemetry = place.builder().delivery(delivery).try_open().unwrap();
+        let telemetry = at_all_levels(&place).delivery(delivery).try_open().unwrap();
         for (name, (ours, theirs), compose) in COMPOSITIONS {
             let witness = Witness::default();
             let before = place.events().len();
@@ -314,7 +320,7 @@ fn a_layer_that_may_not_record_leaves_others_alone() {
 #[test]
 fn a_layer_can_be_put_into_a_running_subscriber() {
     let (place, witness) = (Place::new(), Witness::default());
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     let (reloaded, handle) = reload::Layer::<_, Registry>::new(None::<localtel::RecordLayer>);
     let subscriber = registry().with(reloaded).with(witness.clone());
     tracing::subscriber::with_default(subscriber, || {
@@ -350,7 +356,7 @@ fn telemetry_can_be_opened_after_its_subscriber() {
         let telemetry = tracing::dispatcher::with_default(&subscriber, || {
             let old = info_span!("old").entered();
             log_once();
-            let telemetry = place.builder().try_open().unwrap();
+            let telemetry = at_all_levels(&place).try_open().unwrap();
             later.connect(&telemetry);
             log_once();
             let _new = info_span!("new").entered();
@@ -433,7 +439,7 @@ pub(crate) fn follow_consent_in_a_scope(task: &Task) {
 #[test]
 fn the_layer_alone_obeys_the_owner() {
     let place = Place::new();
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
         info!(target: "app::sql", "before");
@@ -488,7 +494,7 @@ pub(crate) fn be_off_and_alone() {
 #[test]
 fn filters_on_our_layer_are_ours_alone() {
     let (place, witness) = (Place::new(), Witness::default());
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry()
         .with(telemetry.layer().with_filter(LevelFilter::WARN))
         .with(witness.clone());
@@ -507,7 +513,7 @@ fn filters_on_our_layer_are_ours_alone() {
 fn filters_on_others_are_theirs_alone() {
     for is_first in [true, false] {
         let (place, witness) = (Place::new(), Witness::default());
-        let telemetry = place.builder().try_open().unwrap();
+        let telemetry = at_all_levels(&place).try_open().unwrap();
         if is_first {
             let subscriber = registry()
                 .with(telemetry.layer())
@@ -528,7 +534,7 @@ fn filters_on_others_are_theirs_alone() {
 #[test]
 fn targets_decide_what_our_layer_records() {
     let place = Place::new();
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     let targets = Targets::new().with_target("app", LevelFilter::INFO);
     let subscriber = registry().with(telemetry.layer().with_filter(targets));
     tracing::subscriber::with_default(subscriber, || {
@@ -544,8 +550,8 @@ fn targets_decide_what_our_layer_records() {
 fn two_handles_in_one_registry_keep_their_records_apart() {
     let (one, two) = (Place::new(), Place::new());
     let (first, second) = (
-        one.builder().try_open().unwrap(),
-        two.builder().try_open().unwrap(),
+        at_all_levels(&one).try_open().unwrap(),
+        at_all_levels(&two).try_open().unwrap(),
     );
     let subscriber = registry()
         .with(first.layer().with_filter(LevelFilter::INFO))
@@ -570,7 +576,7 @@ fn two_handles_in_one_registry_keep_their_records_apart() {
 #[test]
 fn two_layers_of_one_handle_record_an_event_once_each() {
     let place = Place::new();
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry()
         .with(telemetry.layer())
         .with(telemetry.layer().with_filter(LevelFilter::WARN));
@@ -588,7 +594,7 @@ fn two_layers_of_one_handle_record_an_event_once_each() {
 #[test]
 fn one_handle_serves_two_subscribers() {
     let place = Place::new();
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     for name in ["a", "b"] {
         let subscriber = registry().with(telemetry.layer());
         tracing::subscriber::with_default(subscriber, || {
@@ -683,7 +689,7 @@ fn spans_exited_out_of_order_leave_the_right_one_current() {
 #[test]
 fn an_event_below_a_span_that_our_filter_hides_stands_in_what_remains() {
     let place = Place::new();
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry()
         .with(Witness::default())
         .with(telemetry.layer().with_filter(LevelFilter::INFO));
@@ -742,7 +748,7 @@ fn a_thousand_nested_spans_keep_their_innermost_part() {
 #[test]
 fn a_span_goes_with_its_work_to_another_thread() {
     let place = Place::new();
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     let dispatch = Dispatch::new(registry().with(telemetry.layer()));
     tracing::dispatcher::with_default(&dispatch, || {
         let span = info_span!("request", id = 7);
@@ -775,7 +781,7 @@ fn a_span_goes_with_its_work_to_another_thread() {
 #[test]
 fn spans_of_another_subscriber_are_not_ours() {
     let place = Place::new();
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     let elsewhere = tracing::subscriber::with_default(registry().with(Witness::default()), || {
         info_span!("elsewhere")
     });
@@ -792,7 +798,7 @@ fn spans_of_another_subscriber_are_not_ours() {
 #[test]
 fn a_layer_outlives_its_handle_without_recording() {
     let place = Place::new();
-    let telemetry = place.builder().try_open().unwrap();
+    let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
         let span = info_span!("span").entered();

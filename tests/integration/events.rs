@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use localtel::Limits;
+use localtel::{Level, Limits};
 use serde_json::{Value, json};
 use tracing::field::Empty;
 
@@ -86,7 +86,7 @@ fn the_default_name_of_an_event_is_absent_and_a_given_one_is_kept() {
 #[test]
 fn all_levels_are_recorded_by_their_names() {
     let place = Place::new();
-    place.record(|| {
+    place.record_with(place.builder().level(Level::Trace), || {
         tracing::trace!("");
         tracing::debug!("");
         tracing::info!("");

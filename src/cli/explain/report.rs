@@ -9,7 +9,7 @@ use crate::cli::rules::OwnerReport;
 use crate::cli::secret_names::SecretName;
 use crate::consent::Decision;
 use crate::directory::Source;
-use crate::record::format_timestamp;
+use crate::record::{Level, format_timestamp};
 
 /// All that is told.
 #[derive(Debug, Serialize)]
@@ -22,6 +22,8 @@ pub(super) struct Report<'a> {
     decided_by: By,
     /// What could not be understood and counts as disabled.
     problems: &'a [String],
+    /// The lowest level of what is recorded from `tracing`; absent where only the application knows.
+    level: Option<Level>,
     /// What the owner's `policy.toml` amounts to.
     policy: OwnerReport,
     /// Whose telemetry it is; absent where nothing says so.
@@ -141,6 +143,7 @@ impl<'a> Report<'a> {
                 text: decided_by.to_string(),
             },
             problems,
+            level: facts.place.host.level(),
             policy: OwnerReport::of(&facts.owner),
             source: facts.place.name().map(Source::as_str),
             profile: facts.place.profile.as_str(),

@@ -13,6 +13,7 @@ use crate::cli::sanitize::tests::{HOSTILE, is_safe};
 use crate::cli::screen::Memory;
 use crate::consent::WhenUndecided;
 use crate::policy::{Policy, Treatment};
+use crate::record::Level;
 use crate::report::Deployment;
 
 /// The telemetry of `myapp` in a directory of its own.
@@ -39,6 +40,7 @@ impl Home {
             version: None,
             limits: Limits::default().total_bytes(64 << 20),
             deployment: Deployment::default(),
+            level: Level::Info,
             policy: Policy::new().property("user", Treatment::Pseudonym),
         }));
         Self {
@@ -290,7 +292,7 @@ fn from_outside_the_verdict_is_that_of_the_usual_policy_and_the_owners() {
         "{text}"
     );
     assert!(
-        text.contains("Unless myapp says otherwise:\n    In messages"),
+        text.contains("Unless myapp says otherwise:\n    Log events and spans below INFO"),
         "{text}"
     );
 }
@@ -406,6 +408,7 @@ fn the_report_for_programs_has_keys_that_stay() {
         "directory_exists",
         "events",
         "is_open_to_others",
+        "level",
         "limits",
         "policy",
         "problems",

@@ -14,8 +14,9 @@ use crate::cli::sanitize::{Quoted, Sanitized};
 use crate::cli::secret_names::rule_command;
 use crate::consent::{Consent, WhenUndecided, rough};
 use crate::directory::Source;
+use crate::outlet::DEFAULT_LEVEL;
 use crate::policy::owner::OwnerFile;
-use crate::record::format_timestamp;
+use crate::record::{Level, format_timestamp};
 
 /// Prints it all.
 pub(super) fn print(facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -135,12 +136,15 @@ fn what_the_application_keeps_out(facts: &Facts<'_>) -> Vec<String> {
     match &facts.place.host {
         Host::Localtel => {
             let mut said = vec![format!("Unless {} says otherwise:", application(facts))];
+            said.extend(below(DEFAULT_LEVEL).map(indented));
             said.extend(SECRETS.lines().map(indented));
             said.push(test);
             said
         }
         Host::Application(host) => {
-            let rules = sentences(&host.policy);
+            let is_named_by_it_alone = Some(host.level) > host.policy.named_level();
+            let mut rules = Vec::from_iter(below(host.level).filter(|_| is_named_by_it_alone));
+            rules.extend(sentences(&host.policy));
             if rules.is_empty() {
                 return vec!["The application leaves out nothing of its events.".to_owned()];
             }
@@ -168,6 +172,12 @@ fn what_the_owner_keeps_out(facts: &Facts<'_>) -> Vec<String> {
         }
         OwnerFile::Owner(_) => vec![format!("Your own rules, which `{policy}` shows, forbid nothing.")],
     }
+}
+
+/// Says what a level leaves out of the events of `tracing`, unless it is nothing.
+fn below(level: Level) -> Option<String> {
+    let says = || format!("Log events and spans below {level} are not recorded.");
+    (level > Level::Trace).then(says)
 }
 
 fn indented(line: impl AsRef<str>) -> String {

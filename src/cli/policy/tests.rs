@@ -13,6 +13,7 @@ use crate::cli::sanitize::tests::{HOSTILE, is_safe};
 use crate::cli::screen::Memory;
 use crate::consent::{Consent, WhenUndecided};
 use crate::policy::Policy;
+use crate::record::Level;
 use crate::report::Deployment;
 use crate::store::limits::Limits;
 
@@ -37,6 +38,7 @@ impl Home {
             version: None,
             limits: Limits::default(),
             deployment: Deployment::default(),
+            level: Level::Info,
             policy,
         }));
         Self {
