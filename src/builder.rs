@@ -15,7 +15,7 @@ use crate::outlet::{DEFAULT_LEVEL, Echo, Outlet, Sink};
 use crate::policy::Policy;
 use crate::random;
 use crate::record::Level;
-use crate::recorder::{Delivery, Durability, Overflow, Recorder, Settings, Start};
+use crate::recorder::{Delivery, Durability, Form, Overflow, Recorder, Settings, Start};
 use crate::release::Release;
 use crate::report::{Deployment, Reports, newer_release};
 use crate::store::limits::Limits;
@@ -35,6 +35,7 @@ pub struct Builder {
     flag: Consent,
     limits: Limits,
     delivery: Delivery,
+    form: Form,
     overflow: Overflow,
     durability: Durability,
     watching: Watching,
@@ -55,6 +56,7 @@ impl Builder {
             flag: Consent::Undecided,
             limits: Limits::default(),
             delivery: Delivery::default(),
+            form: Form::default(),
             overflow: Overflow::default(),
             durability: Durability::default(),
             watching: Watching::default(),
@@ -106,6 +108,13 @@ impl Builder {
     /// Sets who carries lines to the disk.
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.delivery = delivery;
+        self
+    }
+
+    /// Has a session of one event stand in one line.
+    #[cfg(feature = "cli")]
+    pub(crate) fn in_one_line(mut self) -> Self {
+        self.form = Form::OneLine;
         self
     }
 
@@ -254,6 +263,7 @@ impl Builder {
                     })
                     .map(|release| release.version),
                 delivery: self.delivery,
+                form: self.form,
                 overflow: self.overflow,
                 durability: self.durability,
                 watch,

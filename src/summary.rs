@@ -173,6 +173,11 @@ impl SessionTally {
 
     /// Notes a record.
     pub(crate) fn note(&mut self, record: &Record) {
+        if record.once.is_some() {
+            self.open.remove(&record.session);
+            self.ended += 1;
+            return;
+        }
         let own_event = record.event.as_deref().filter(|_| record.is_own());
         match own_event {
             Some("session.end") => {

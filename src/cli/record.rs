@@ -108,12 +108,17 @@ pub(crate) fn run(
             .hint("localtel record deploy version=1.2.0 ok=true"));
     }
     let tenant = place.tenant()?;
+    let builder = Telemetry::builder(tenant.source.as_str())
+        .dir(&place.base)
+        .profile(tenant.profile.as_str())
+        .delivery(Delivery::Inline);
+    let builder = if typed.event == FROM_INPUT {
+        builder
+    } else {
+        builder.in_one_line()
+    };
     let mut recording = Recording {
-        telemetry: Telemetry::builder(tenant.source.as_str())
-            .dir(&place.base)
-            .profile(tenant.profile.as_str())
-            .delivery(Delivery::Inline)
-            .try_open()?,
+        telemetry: builder.try_open()?,
         refused: 0,
         dropped: 0,
         bad_lines: 0,

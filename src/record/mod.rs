@@ -250,6 +250,10 @@ pub struct Record {
     /// The spans it was made in, from the root to the leaf.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spans: Vec<Span>,
+    /// What the `session` record would say of the session, where this is its only record: it began and ended with
+    /// it, and nothing was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<Properties>,
 }
 
 impl Record {

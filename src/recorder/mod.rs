@@ -33,7 +33,7 @@ pub(crate) use self::interest::{ask_again, note_asked};
 pub use self::outcome::{Counts, Offer};
 pub(crate) use self::outcome::{RecorderState, Stale};
 pub use self::settings::{Delivery, Durability, Overflow};
-pub(crate) use self::settings::{Settings, Start};
+pub(crate) use self::settings::{Form, Settings, Start};
 use self::staging::{Attention, PATIENCE, Phase, Staging};
 use self::synced::Synced;
 use self::turn::Shared;
@@ -485,13 +485,16 @@ impl Core {
             }
             let is_worth_it =
                 staging.staged > 0 || staging.dropped_unreported > 0 || !also.is_empty();
-            if is_recording && is_worth_it {
+            if is_recording && is_worth_it && !staging.is_all_said(also) {
                 let refused = shared.refused.load(Ordering::Relaxed);
                 let counts = Counts {
                     refused,
                     ..staging.counts
                 };
                 staging.report_dropped(&shared.settings);
+                if let Some(writer) = &mut staging.writer {
+                    writer.expect_end();
+                }
                 staging.stage_own(|out| writer::encode_end(&shared.settings, counts, also, out));
             }
             shared.end_turn(&staging);

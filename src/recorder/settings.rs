@@ -51,6 +51,16 @@ pub enum Durability {
     EveryBatch,
 }
 
+/// How a session stands in its segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Form {
+    /// Between a record that announces it and one that ends it.
+    #[default]
+    Lines,
+    /// As one line, if it records one event and nothing else is to be said of it: the line says the rest, too.
+    OneLine,
+}
+
 /// What a recorder is made with.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -66,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) update: Option<String>,
     /// Who writes.
     pub(crate) delivery: Delivery,
+    /// How the session stands in its segments.
+    pub(crate) form: Form,
     /// What happens when there is no room.
     pub(crate) overflow: Overflow,
     /// When lines survive a power cut.

@@ -11,6 +11,7 @@ use super::writer::{self, Writer};
 use super::{Counts, Durability, Settings};
 use crate::consent::Decision;
 use crate::error::{Error, ErrorKind, Result};
+use crate::record::Properties;
 use crate::store::limits::Limits;
 
 /// What waits in memory.
@@ -178,6 +179,22 @@ impl Staging {
             // What somebody is writing at this moment may be in the file or not.
             None => self.staged - self.settled,
         }
+    }
+
+    /// Returns `true` if all that was offered is one event, in a line that says the rest of its session, too.
+    pub(super) fn is_all_said(&self, also: &Properties) -> bool {
+        let one = Counts {
+            recorded: 1,
+            ..Counts::default()
+        };
+        self.counts == one
+            && self.dropped_unreported == 0
+            && also.is_empty()
+            && self.settled == self.staged
+            && self
+                .writer
+                .as_ref()
+                .is_some_and(|writer| writer.has_ended())
     }
 
     /// Forgets what waits, and returns how many events that were.

@@ -36,6 +36,7 @@ pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
         version: None,
         update: None,
         delivery,
+        form: Form::Lines,
         overflow: Overflow::Drop,
         durability: Durability::Os,
         watch,
@@ -608,3 +609,107 @@ fn what_cannot_be_read_back_is_not_said_and_hinders_nothing() {
 const EIO: i32 = 5;
 /// The error number of a process that has no file descriptor left.
 const EMFILE: i32 = 24;
+
+fn in_one_line(path: &std::path::Path) -> Recorder {
+    let mut settings = settings(path, Delivery::Inline);
+    settings.form = Form::OneLine;
+    settings.limits = Limits {
+        segment_bytes_max: 16 * 1024,
+        total_bytes_max: u64::MAX,
+        ..Limits::default()
+    };
+    Recorder::start(settings)
+}
+
+fn lines_of(path: &std::path::Path) -> Vec<Record> {
+    let mut reader = crate::Reader::open(path).unwrap();
+    let mut records = Vec::new();
+    while let Some(item) = reader.next_item().unwrap() {
+        if let crate::Item::Line(line) = item {
+            records.push(line.record().unwrap());
+        }
+    }
+    records
+}
+
+#[test]
+fn sessions_of_one_line_say_how_late_the_segment_before_is() {
+    let place = tempfile::tempdir().unwrap();
+    for _ in 0..120 {
+        let recorder = in_one_line(place.path());
+        assert!(matches!(offer_one(&recorder, "e"), Offer::Recorded));
+        recorder.close(&Properties::default(), Instant::now() + INLINE_WAIT);
+    }
+    let records = lines_of(place.path());
+    assert_eq!(records.len(), 120);
+    let ids: std::collections::HashSet<_> = records.iter().map(|record| record.session).collect();
+    assert_eq!(ids.len(), 120);
+    let directory = Directory::open(place.path(), Access::Read).unwrap();
+    let segments = list(&directory).unwrap();
+    assert!(segments.len() > 2, "{segments:?}");
+    for pair in segments.windows(2) {
+        let told = crate::store::latest::told_of(&directory, pair[0].number);
+        assert!(told.is_some(), "{pair:?}");
+    }
+    let inside = records.iter().filter(|record| {
+        let once = record.once.as_ref().unwrap();
+        once.get("latest").is_some()
+    });
+    assert!(inside.count() > segments.len(), "within segments, too");
+}
+
+#[test]
+fn a_second_event_is_a_session_of_its_own_and_a_loss_is_said() {
+    let place = tempfile::tempdir().unwrap();
+    let recorder = in_one_line(place.path());
+    assert_eq!(offer_one(&recorder, "e"), Offer::Recorded);
+    assert_eq!(offer_one(&recorder, "f"), Offer::Recorded);
+    recorder.close(&Properties::default(), Instant::now() + INLINE_WAIT);
+    let records = lines_of(place.path());
+    // Two of one line, and one that says at its end that there were two events.
+    let events: Vec<_> = records
+        .iter()
+        .filter_map(|record| record.event.as_deref())
+        .collect();
+    assert_eq!(events, ["e", "f", "session", "session.end"]);
+    assert_ne!(records[0].session, records[1].session);
+    let summary = crate::Summary::read(place.path()).unwrap();
+    assert_eq!(
+        (summary.sessions.count, summary.sessions.without_end),
+        (3, 0)
+    );
+}
+
+#[test]
+fn one_event_that_had_to_wait_stands_between_a_session_and_its_end() {
+    let place = tempfile::tempdir().unwrap();
+    let recorder = in_one_line(place.path());
+    let lock = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(place.path().join("lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    assert_eq!(offer_one(&recorder, "e"), Offer::Recorded);
+    lock.unlock().unwrap();
+    recorder.close(
+        &Properties::default(),
+        Instant::now() + Duration::from_secs(5),
+    );
+    let records = lines_of(place.path());
+    let events: Vec<_> = records
+        .iter()
+        .filter_map(|record| record.event.as_deref())
+        .collect();
+    assert_eq!(events, ["session", "e", "session.end"]);
+    let summary = crate::Summary::read(place.path()).unwrap();
+    assert_eq!(
+        (summary.sessions.count, summary.sessions.without_end),
+        (1, 0)
+    );
+}
+
+fn offer_one(recorder: &Recorder, event: &str) -> Offer {
+    offer_frame(recorder, &frame(event), clock::micros_since_epoch())
+}

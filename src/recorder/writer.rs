@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::frames::{CHUNK_BYTES, Frames};
-use super::{Counts, Durability, Settings};
+use super::{Counts, Durability, Form, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose, push_number};
 use crate::error::{Error, Result};
@@ -41,6 +41,10 @@ struct Pending {
     batch: Vec<u8>,
     /// The latest time in the batch.
     batch_latest: Option<LineTime>,
+    /// How the session stands in its segments.
+    form: Form,
+    /// Whether all that was written is a session in one line.
+    has_ended: bool,
 }
 
 /// One process recording.
@@ -88,6 +92,8 @@ enum Opening {
     Lines,
     /// With the session's announcement.
     Session,
+    /// With the only line of a session, which says what the announcement would say.
+    OneLine,
 }
 
 /// How a batch ends.
@@ -120,12 +126,14 @@ impl Writer {
             store,
             watch,
             pending: Pending {
+                form: settings.form,
                 settings,
                 session,
                 frames,
                 cursor: 0,
                 batch,
                 batch_latest: None,
+                has_ended: false,
             },
         }
     }
@@ -143,6 +151,16 @@ impl Writer {
     /// Begins a new session as another installation, so that nothing links the two.
     pub(super) fn renew(&mut self, installation: Uuid) {
         self.pending.session = Session::new(Some(installation));
+    }
+
+    /// Has the session stand between two records, because there will be one that ends it.
+    pub(super) fn expect_end(&mut self) {
+        self.pending.form = Form::Lines;
+    }
+
+    /// Returns `true` if all that was written is a session in one line, which needs no end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.pending.has_ended && self.pending.session.seq_next == 0
     }
 
     /// Tells whether all taken frames are written.
@@ -203,6 +221,7 @@ impl Writer {
         // Most batches go where the last one went: they are numbered before the lock is taken.
         let mut opening = match pending.session.announced {
             Some(_) => Opening::Lines,
+            None if pending.is_one_line() => Opening::OneLine,
             None => Opening::Session,
         };
         let mut taken = pending.render(opening, None);
@@ -219,12 +238,14 @@ impl Writer {
         let latest = turn.latest_due(pending.batch.len());
         let mut closing = Closing::Lines;
         match (opening, latest) {
-            (Opening::Session, Some(_)) => taken = pending.render(opening, latest),
+            (Opening::Session | Opening::OneLine, Some(_)) => {
+                taken = pending.render(opening, latest);
+            }
             (Opening::Session, None) if is_new_place => taken = pending.render(opening, None),
             (Opening::Lines, Some(latest)) => {
                 closing = pending.announce_again(latest, taken, turn.room_bytes());
             }
-            (Opening::Session | Opening::Lines, None) => {}
+            (Opening::Session | Opening::Lines | Opening::OneLine, None) => {}
         }
         let batch_latest = Latest::from(pending.batch_latest);
         let (bytes, failure) = match turn.append(&pending.batch, batch_latest) {
@@ -232,6 +253,11 @@ impl Writer {
             Appended::Part { bytes, error } => (bytes, Some(error)),
         };
         let frames = pending.settle((opening, closing), place, bytes, taken);
+        if opening == Opening::OneLine && frames > 0 {
+            // The line says that the session is over: what comes after it, if anything does, is another one.
+            self.pending.has_ended = true;
+            self.pending.session = Session::new(self.pending.session.installation);
+        }
         Ok((frames, failure))
     }
 
@@ -269,6 +295,8 @@ impl Pending {
             cursor,
             batch,
             batch_latest,
+            form: _,
+            has_ended: _,
         } = self;
         batch.clear();
         *batch_latest = None;
@@ -296,11 +324,39 @@ impl Pending {
             }
             session.push_numbered(batch, header, line, seq);
             *batch_latest = (*batch_latest).max(LineTime::of_own_line(line));
+            if opening == Opening::OneLine
+                && let Some(facts) = session_facts(settings, session, latest)
+            {
+                batch.truncate(batch.len() - LINE_END.len());
+                batch.extend_from_slice(ONCE);
+                batch.extend_from_slice(&facts);
+                batch.extend_from_slice(LINE_END);
+            }
             seq += 1;
             taken += 1;
             frames = rest;
         }
         taken
+    }
+
+    /// Returns `true` if what is to be written is one event of a session that was to record one, and the line
+    /// takes what is to be said of the session.
+    fn is_one_line(&self) -> bool {
+        match self.form {
+            Form::Lines => return false,
+            Form::OneLine => {}
+        }
+        let Some((header, line, [])) = FrameHeader::split_first(self.frames_left()) else {
+            return false;
+        };
+        let is_first = self.session.seq_next == 0 && self.session.left_to_parent == 0;
+        let bytes_max = self.settings.limits.line_bytes_effective_max();
+        is_first
+            && !header.is_own
+            && line.ends_with(LINE_END)
+            && line.len() + FACTS_BYTES_MAX + NUMBER_BYTES_MAX <= bytes_max
+            && session_facts(&self.settings, &self.session, None)
+                .is_some_and(|facts| facts.len() + LATEST_BYTES <= FACTS_BYTES_MAX)
     }
 
     /// Ends a batch of so many lines with the session's announcement, if there is room for it.
@@ -345,7 +401,7 @@ impl Pending {
         };
         self.session.seq_next += lines as u64;
         let frames = match opening {
-            Opening::Lines => lines,
+            Opening::Lines | Opening::OneLine => lines,
             Opening::Session => {
                 if lines > 0 {
                     self.session.announced = place;
@@ -472,6 +528,23 @@ fn encode_session(
     encode_own_at(settings, (Level::Info, "session"), &properties, micros, out);
 }
 
+/// Encodes what a `session` record would say, for the only line of a session.
+fn session_facts(
+    settings: &Settings,
+    session: &Session,
+    latest: Option<LineTime>,
+) -> Option<Vec<u8>> {
+    let mut frame = Vec::new();
+    encode_session(settings, session, (0, latest), &mut frame);
+    let (header, line, _) = FrameHeader::split_first(&frame)?;
+    let facts = line
+        .get(header.number_at..)?
+        .strip_prefix(b",\"properties\":")?
+        .strip_suffix(LINE_END)?;
+    // Where it was cut, it says nothing.
+    (!facts.starts_with(b"{\"localtel.cut\"")).then(|| facts.to_vec())
+}
+
 fn encode_own(
     settings: &Settings,
     level: Level,
@@ -519,6 +592,21 @@ fn micros_of(line: &[u8]) -> Option<i64> {
     let nanos = timestamp_of(line)?.unix_timestamp_nanos();
     i64::try_from(nanos / 1000).ok()
 }
+
+/// How every line ends.
+const LINE_END: &[u8] = b"}\n";
+
+/// What stands before the facts of a session in its only line.
+const ONCE: &[u8] = b",\"once\":";
+
+/// How much the facts of a session may add to its only line: more than versions take as people write them.
+const FACTS_BYTES_MAX: usize = 2048;
+
+/// How much session and number add to a line, at most.
+const NUMBER_BYTES_MAX: usize = 80;
+
+/// How much `latest` adds to the facts.
+const LATEST_BYTES: usize = 40;
 
 /// The number of the on-disk format that the store documents.
 const FORMAT: u64 = 1;

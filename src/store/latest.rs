@@ -144,8 +144,12 @@ fn latest_in(line: &[u8]) -> Option<LineTime> {
     memchr::memmem::rfind(line, MARK)?;
     let record = Record::parse(line).ok()?;
     let is_session = record.is_own() && record.event.as_deref() == Some("session");
-    let latest = record.properties.get("latest")?.as_str()?;
-    is_session.then(|| LineTime::parse(latest)).flatten()
+    let said = if is_session {
+        &record.properties
+    } else {
+        record.once.as_ref()?
+    };
+    LineTime::parse(said.get("latest")?.as_str()?)
 }
 
 /// Finds how late those records of a closed segment are that are not later than that.
@@ -173,7 +177,7 @@ pub(super) fn latest_between(
 ) -> io::Result<Latest> {
     let latest_of = |line: &[u8], finder: &Finder<'_>| match latest_of(line, finder) {
         Latest::At(time) if !counts(time) => Latest::Nothing,
-        latest => latest,
+        latest @ (Latest::Unknown | Latest::Nothing | Latest::At(_)) => latest,
     };
     let finder = Finder::new(OPENING);
     let mut latest = Latest::Nothing;

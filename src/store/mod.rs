@@ -105,6 +105,10 @@
 //! reads back, under the lock, as far as the nearest record that says it, and no further than 16 MiB. Who only
 //! appends a little to what is there reads nothing back. What is not known is not said, and read.
 //!
+//! A session that records one event, and of which nothing else is to be said, can stand in one line: its key
+//! `once` holds what the `session` record would say, `latest` too, and there is no `session.end`. `localtel record`
+//! writes so. Readers that do not know the key see an event whose session does not say that it ended.
+//!
 //! A removal makes nothing of it wrong, nor does a clock that steps; who changes lines by other means than
 //! appending to the highest segment can.
 //!

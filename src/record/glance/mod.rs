@@ -205,6 +205,8 @@ impl<'a> Glance<'a> {
             &mut properties,
         )?;
         cursor.optional(",\"spans\":", Cursor::spans, &mut spans)?;
+        let mut once = None;
+        cursor.optional(",\"once\":", |cursor| cursor.object(0), &mut once)?;
         cursor.byte(b'}')?;
         cursor.is_at_end().then_some(Self {
             timestamp,

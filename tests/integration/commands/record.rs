@@ -38,6 +38,68 @@ fn a_record_from_a_script_has_the_values_that_were_typed() {
 }
 
 #[test]
+fn one_event_from_a_script_is_one_line() {
+    let home = Home::enabled();
+    for number in 0..3 {
+        let output = home
+            .localtel()
+            .args(["record", "deploy", &format!("number={number}")])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let lines = crate::support::lines_in(&home.telemetry());
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert_eq!(crate::support::check_sessions(&home.telemetry()), 3);
+    for line in &lines {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (&line["event"], &line["seq"]),
+            (&json!("deploy"), &json!(0))
+        );
+        let said = &line["once"];
+        assert_eq!(
+            (&said["format"], &said["resumed"]),
+            (&json!(1), &json!(false))
+        );
+        assert_eq!(said["installation"].as_str().unwrap().len(), 36);
+        assert!(said["localtel"].is_string() && said["pid"].is_u64());
+    }
+    // Each is a session that ended.
+    let status = home.localtel().args(["status", "--json"]).output().unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    let sessions = &status["storage"]["sessions"];
+    let counts = (&sessions["count"], &sessions["without_end"]);
+    assert_eq!(counts, (&json!(3), &json!(0)), "{status}");
+    assert_eq!(
+        home.localtel()
+            .arg("doctor")
+            .output()
+            .unwrap()
+            .status
+            .code(),
+        Some(0)
+    );
+}
+
+#[test]
+fn events_from_the_input_stand_between_a_session_and_its_end() {
+    let home = Home::enabled();
+    let mut child = home
+        .localtel()
+        .args(["record", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"{\"event\":\"e\"}\n").unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    let lines = crate::support::lines_in(&home.telemetry());
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+}
+
+#[test]
 fn a_bad_line_is_named_and_the_others_are_recorded() {
     let home = Home::enabled();
     let mut child = home
