@@ -196,6 +196,10 @@ pub(crate) mod elsewhere {
         0
     }
 
+    pub(crate) fn is_elevated() -> bool {
+        false
+    }
+
     pub(crate) fn machine_id() -> Option<Vec<u8>> {
         None
     }
