@@ -11,6 +11,7 @@ mod machine;
 mod reading;
 mod results;
 mod series;
+mod serving;
 mod writing;
 
 use std::error::Error;
@@ -31,7 +32,7 @@ struct Part {
     child: fn(&[&str]) -> Result<()>,
 }
 
-const PARTS: [Part; 3] = [
+const PARTS: [Part; 4] = [
     Part {
         name: "writing",
         run: writing::run,
@@ -41,6 +42,11 @@ const PARTS: [Part; 3] = [
         name: "costs",
         run: costs::run,
         child: costs::child,
+    },
+    Part {
+        name: "serving",
+        run: serving::run,
+        child: serving::child,
     },
     Part {
         name: "reading",
@@ -83,4 +89,4 @@ fn part(name: &str) -> Result<&'static Part> {
     found.ok_or_else(|| USAGE.into())
 }
 
-const USAGE: &str = "usage: localtel-bench [--quick] [writing|costs|reading]...";
+const USAGE: &str = "usage: localtel-bench [--quick] [writing|costs|serving|reading]...";

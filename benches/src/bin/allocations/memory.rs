@@ -38,7 +38,8 @@ fn fill(buffer_bytes: usize) -> Result<()> {
         .when_undecided(WhenUndecided::Record)
         .limits(Limits::default().buffer_bytes(buffer_bytes))
         .try_open()?;
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
+    let subscriber =
+        tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
     tracing::subscriber::with_default(subscriber, || {
         tracing::info!(number = 871, text = "project-list", "listed projects");
         telemetry.flush()?;

@@ -36,7 +36,8 @@ fn record_as(task: &Task, directory: &Path, flag: Consent, policy: Policy) -> Re
         .delivery(Delivery::Background)
         .overflow(Overflow::Block)
         .try_open()?;
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
+    let subscriber =
+        tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
     subscriber.try_init()?;
     Ok(task.run(Tracing, || {
         telemetry.close(Duration::from_mins(1));
