@@ -1,6 +1,7 @@
 //! What a program pays beside an event itself: for its start and end, in memory, and when much has happened.
 
 mod counted;
+mod dependency;
 mod directory;
 mod errors;
 mod event;
@@ -20,6 +21,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
         memory::measure(effort)?,
         counted::measure()?,
         errors::measure(effort)?,
+        dependency::measure(effort)?,
         growth::measure(effort)?,
         directory::measure(effort)?,
     ];
@@ -37,6 +39,7 @@ pub(crate) fn child(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["program", rest @ ..] => program::child(rest),
         ["memory", rest @ ..] => memory::child(rest),
+        ["dependency", rest @ ..] => dependency::child(rest),
         ["errors", rest @ ..] => errors::child(rest),
         ["growth", rest @ ..] => growth::child(rest),
         ["directory", rest @ ..] => directory::child(rest),
@@ -62,6 +65,9 @@ median of these ratios counts.
 
 *An event at level ERROR* keeps the worker from lingering; bursts of it and of INFO take turns in one process, with \
 pauses shorter than the worker lingers, and medians stand beside each other.
+
+*A dependency's events and spans* at level TRACE are not recorded; they are made in a row beside a layer that formats \
+from INFO up: with nothing of localtel, with its layer and filter, and with its layer alone, each in a process of its own.
 
 *The directory* holds segments of one record each; a process opens it inline, and listing is timed in the same \
 process.";
