@@ -27,7 +27,9 @@ pub enum Delivery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// It is dropped and counted, and the count is recorded.
+    /// It is dropped and counted, and the count is recorded. Before that the caller waits for at most ten
+    /// milliseconds while the worker is making room, as it does on busy cores; where the disk takes nothing one
+    /// caller waits once, and none again until the worker has written something.
     #[default]
     Drop,
     /// The caller waits until there is room, as long as the disk takes what is written. If the disk

@@ -33,6 +33,7 @@ pub(super) struct Staging {
     pub(super) synced: Synced,
     /// The frames above this ticket were given up, if any were.
     pub(super) given_up_after: Option<u64>,
+    pub(super) progress: Progress,
     pub(super) attention: Attention,
     pub(super) phase: Phase,
     /// What was decided when it was last looked at, and as which installation events are recorded.
@@ -57,6 +58,13 @@ pub(super) enum Cause {
     Busy,
     /// The disk or the directory refuses; it may take for ever.
     Refused,
+}
+
+/// Whether lines were written since a caller waited for that in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    Made,
+    Awaited,
 }
 
 /// What the worker is doing.
@@ -229,6 +237,14 @@ impl Staging {
         self.trouble
             .as_ref()
             .is_none_or(|trouble| trouble.retry_at <= Instant::now())
+    }
+
+    /// Returns whether a worker is making room.
+    pub(super) fn is_progressing(&self) -> bool {
+        self.phase == Phase::Open
+            && self.trouble.is_none()
+            && self.progress == Progress::Made
+            && self.attention != Attention::Absent
     }
 
     /// Tells whether waiting for room makes sense: while the disk takes lines, and for a while after

@@ -188,6 +188,55 @@ fn only_an_error_keeps_the_worker_from_lingering() {
     recorder.flush(soon()).unwrap();
 }
 
+/// A recorder with room for few events, whose worker is in the middle of a write.
+fn full(path: &std::path::Path) -> (Recorder, crate::store::faults::Blocked) {
+    let mut settings = settings(path, Delivery::Background);
+    settings.limits.buffer_bytes_max = 1000;
+    let recorder = Recorder::start(settings);
+    let blocked = faults(&recorder).block("write");
+    assert_eq!(offer(&recorder, "wakes the worker"), Offer::Recorded);
+    blocked.wait_for(1);
+    let bytes = frame("fills the buffer").len();
+    let limits = &recorder.root.shared.settings.limits;
+    while recorder.root.shared.lock().has_room(bytes, limits) {
+        assert_eq!(offer(&recorder, "fills the buffer"), Offer::Recorded);
+    }
+    (recorder, blocked)
+}
+
+#[test]
+fn a_caller_waits_for_room_that_the_worker_is_making() {
+    let place = tempfile::TempDir::new().unwrap();
+    let (recorder, blocked) = full(&place.path().join("telemetry"));
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| offer(&recorder, "fills the buffer"));
+        let patience = soon();
+        while recorder.root.shared.waiting.load(Ordering::SeqCst) == 0 {
+            assert!(Instant::now() < patience, "it does not wait");
+            std::thread::yield_now();
+        }
+        drop(blocked);
+        assert_eq!(waiter.join().unwrap(), Offer::Recorded);
+    });
+}
+
+#[test]
+fn a_worker_that_makes_no_room_is_waited_for_once() {
+    let place = tempfile::TempDir::new().unwrap();
+    let (recorder, blocked) = full(&place.path().join("telemetry"));
+    let started = Instant::now();
+    for _ in 0..50 {
+        assert_eq!(offer(&recorder, "fills the buffer"), Offer::Dropped);
+    }
+    assert!(
+        started.elapsed() < PROGRESS_WAIT * 2,
+        "only the first waits"
+    );
+    drop(blocked);
+    recorder.flush(soon()).unwrap();
+    assert_eq!(offer(&recorder, "there is room"), Offer::Recorded);
+}
+
 #[test]
 fn inline_delivery_starts_no_thread_and_writes_before_the_call_returns() {
     let place = tempfile::TempDir::new().unwrap();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::frames::of_application;
-use super::staging::{Attention, Phase, Staging};
+use super::staging::{Attention, Phase, Progress, Staging};
 use super::synced::{Told, Verdict};
 use super::writer::{self, Settled, Writer};
 use super::{Durability, Settings};
@@ -153,6 +153,9 @@ impl Shared {
         if staging.attention == Attention::Absent && staging.frames.bytes() == 0 {
             // Nobody else comes by when nothing is left to do.
             staging.frames.shrink();
+        }
+        if frames > 0 {
+            staging.progress = Progress::Made;
         }
         if frames > 0 && self.settings.durability != Durability::Os {
             staging.synced.note_written(Instant::now());
