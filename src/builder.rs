@@ -246,6 +246,7 @@ impl Builder {
             Some(Ok(Consent::Disabled | Consent::Undecided) | Err(_)) | None => Echo::Silent,
         };
         let limits = LineLimits::from(&self.limits);
+        let is_gate_open = installation.is_some() || self.delivery == Delivery::Inline;
         let sink = if installation.is_none() && self.watching == Watching::WhileRecording {
             Sink::Off(decision.reason())
         } else {
@@ -272,9 +273,7 @@ impl Builder {
                     installation,
                     directory,
                 },
-                is_gate_open: Arc::new(AtomicBool::new(
-                    installation.is_some() || self.delivery == Delivery::Inline,
-                )),
+                is_gate_open: Arc::new(AtomicBool::new(is_gate_open)),
                 withdrawals: Arc::default(),
             })))
         };
