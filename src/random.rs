@@ -90,7 +90,7 @@ pub(crate) mod tests {
         assert_eq!(first.get_version_num(), 7);
         assert_eq!(first.get_variant(), uuid::Variant::RFC4122);
         let digits: String = first.to_string().chars().filter(|c| *c != '-').collect();
-        let millis = i64::from_str_radix(&digits[..12], 16).unwrap();
+        let millis = i64::from_str_radix(digits.get(..12).unwrap(), 16).unwrap();
         assert!((before..before + 60_000).contains(&millis), "{millis}");
     }
 

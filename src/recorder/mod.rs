@@ -34,7 +34,7 @@ pub use self::outcome::{Counts, Offer};
 pub(crate) use self::outcome::{RecorderState, Stale};
 pub use self::settings::{Delivery, Durability, Overflow};
 pub(crate) use self::settings::{Form, Settings, Start};
-use self::staging::{Attention, PATIENCE, Phase, Progress, Staging};
+use self::staging::{Attention, PATIENCE, Phase, Staging};
 use self::synced::Synced;
 use self::turn::Shared;
 use self::worker::{Worker, start_worker};
@@ -274,7 +274,7 @@ impl Core {
             unreadable: None,
             synced: Synced::default(),
             given_up_after: None,
-            progress: Progress::Made,
+            full_since: None,
             attention: Attention::Absent,
             phase: match settings.start.installation {
                 Some(_) => Phase::Open,
@@ -406,7 +406,7 @@ impl Core {
             staging = shared.lock();
         }
         match shared.settings.overflow {
-            Overflow::Drop => return self.wait_for_progress(staging, frame_bytes),
+            Overflow::Drop => return self.wait_for_worker(staging, frame_bytes),
             Overflow::Block => {}
         }
         let mut progress = (staging.settled, Instant::now());
@@ -439,19 +439,21 @@ impl Core {
         staging
     }
 
-    /// Waits a moment for room where a worker makes some, and not again until it has: on busy cores a worker that
-    /// is ready to write may have to wait for its turn on one. A disk that takes nothing costs one such moment.
-    fn wait_for_progress<'a>(
+    /// Waits for room while the buffer has been full for a moment only: on busy cores a worker that is ready to write
+    /// may have to wait for its turn on one. The moment is the same for all callers, and the next one does not begin
+    /// before half of the buffer is free, so that a slow disk is not waited for.
+    fn wait_for_worker<'a>(
         &'a self,
         mut staging: MutexGuard<'a, Staging>,
         frame_bytes: usize,
     ) -> MutexGuard<'a, Staging> {
         let shared = &*self.shared;
-        let deadline = Instant::now() + PROGRESS_WAIT;
-        while staging.is_progressing() && !staging.has_room(frame_bytes, &shared.settings.limits) {
-            let left = deadline.saturating_duration_since(Instant::now());
+        while staging.has_writing_worker()
+            && !staging.has_room(frame_bytes, &shared.settings.limits)
+        {
+            let since = *staging.full_since.get_or_insert_with(Instant::now);
+            let left = FULL_WAIT.saturating_sub(since.elapsed());
             if left.is_zero() {
-                staging.progress = Progress::Awaited;
                 break;
             }
             match staging.attention {
@@ -596,9 +598,9 @@ const URGENT_BYTES: usize = 2 * CHUNK_BYTES;
 /// How long a caller that writes for itself waits for the directory's lock.
 const INLINE_WAIT: Duration = Duration::from_millis(20);
 
-/// How long a caller waits for room that a worker is making: several turns on a core that others want as well,
-/// and no longer than a host bears. Tests have to notice that one waits.
-const PROGRESS_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2000 } else { 10 });
+/// How long the buffer may have been full before events are dropped: long enough for the worker to get a core that
+/// others want as well, and no longer than a host bears. Tests have to notice that a caller waits.
+const FULL_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2000 } else { 10 });
 
 /// How long a caller sleeps at a time while it waits for room or for the worker's end.
 const ROOM_WAIT: Duration = Duration::from_millis(50);

@@ -27,9 +27,9 @@ pub enum Delivery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// It is dropped and counted, and the count is recorded. Before that the caller waits for at most ten
-    /// milliseconds while the worker is making room, as it does on busy cores; where the disk takes nothing one
-    /// caller waits once, and none again until the worker has written something.
+    /// It is dropped and counted, and the count is recorded. While the buffer has been full for less than ten
+    /// milliseconds, callers wait for room first: on busy cores the worker gets its turn then. That happens again only
+    /// after half of the buffer has become free, so a slow disk costs a caller one such moment.
     #[default]
     Drop,
     /// The caller waits until there is room, as long as the disk takes what is written. If the disk

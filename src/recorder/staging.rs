@@ -33,7 +33,8 @@ pub(super) struct Staging {
     pub(super) synced: Synced,
     /// The frames above this ticket were given up, if any were.
     pub(super) given_up_after: Option<u64>,
-    pub(super) progress: Progress,
+    /// Since when the buffer has been full, or nearly: until half of it is free again.
+    pub(super) full_since: Option<Instant>,
     pub(super) attention: Attention,
     pub(super) phase: Phase,
     /// What was decided when it was last looked at, and as which installation events are recorded.
@@ -58,13 +59,6 @@ pub(super) enum Cause {
     Busy,
     /// The disk or the directory refuses; it may take for ever.
     Refused,
-}
-
-/// Whether lines were written since a caller waited for that in vain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
-    Made,
-    Awaited,
 }
 
 /// What the worker is doing.
@@ -239,12 +233,16 @@ impl Staging {
             .is_none_or(|trouble| trouble.retry_at <= Instant::now())
     }
 
-    /// Returns whether a worker is making room.
-    pub(super) fn is_progressing(&self) -> bool {
-        self.phase == Phase::Open
-            && self.trouble.is_none()
-            && self.progress == Progress::Made
-            && self.attention != Attention::Absent
+    /// Returns `true` if a worker is there that may make room, and nothing is known to keep it from that.
+    pub(super) fn has_writing_worker(&self) -> bool {
+        self.phase == Phase::Open && self.trouble.is_none() && self.attention != Attention::Absent
+    }
+
+    /// Notes that something was written.
+    pub(super) fn note_drained(&mut self, limits: &Limits) {
+        if self.frames.bytes() + self.taken_bytes <= limits.buffer_bytes_max / 2 {
+            self.full_since = None;
+        }
     }
 
     /// Tells whether waiting for room makes sense: while the disk takes lines, and for a while after

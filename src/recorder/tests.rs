@@ -221,20 +221,42 @@ fn a_caller_waits_for_room_that_the_worker_is_making() {
 }
 
 #[test]
-fn a_worker_that_makes_no_room_is_waited_for_once() {
+fn a_buffer_that_stays_full_is_waited_for_once() {
     let place = tempfile::TempDir::new().unwrap();
     let (recorder, blocked) = full(&place.path().join("telemetry"));
     let started = Instant::now();
-    for _ in 0..50 {
-        assert_eq!(offer(&recorder, "fills the buffer"), Offer::Dropped);
-    }
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(offer(&recorder, "fills the buffer"), Offer::Dropped);
+                }
+            });
+        }
+    });
     assert!(
-        started.elapsed() < PROGRESS_WAIT * 2,
-        "only the first waits"
+        started.elapsed() < FULL_WAIT * 2,
+        "all wait for the same moment"
     );
     drop(blocked);
     recorder.flush(soon()).unwrap();
     assert_eq!(offer(&recorder, "there is room"), Offer::Recorded);
+}
+
+#[test]
+fn a_disk_that_makes_little_room_is_not_waited_for_again() {
+    let limits = Limits::default().buffer_bytes(1000);
+    let place = tempfile::TempDir::new().unwrap();
+    let (recorder, _blocked) = full(&place.path().join("telemetry"));
+    let mut staging = recorder.root.shared.lock();
+    staging.full_since = Some(Instant::now());
+    staging.taken_bytes = 501;
+    staging.frames.clear();
+    staging.note_drained(&limits);
+    assert!(staging.full_since.is_some(), "less than half is free");
+    staging.taken_bytes = 500;
+    staging.note_drained(&limits);
+    assert!(staging.full_since.is_none());
 }
 
 #[test]

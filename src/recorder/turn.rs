@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::frames::of_application;
-use super::staging::{Attention, Phase, Progress, Staging};
+use super::staging::{Attention, Phase, Staging};
 use super::synced::{Told, Verdict};
 use super::writer::{self, Settled, Writer};
 use super::{Durability, Settings};
@@ -154,9 +154,7 @@ impl Shared {
             // Nobody else comes by when nothing is left to do.
             staging.frames.shrink();
         }
-        if frames > 0 {
-            staging.progress = Progress::Made;
-        }
+        staging.note_drained(&self.settings.limits);
         if frames > 0 && self.settings.durability != Durability::Os {
             staging.synced.note_written(Instant::now());
         }

@@ -160,7 +160,9 @@ fn a_clock_that_was_wrong_costs_only_the_segment_in_which_it_was() {
 #[test]
 fn segments_of_which_nothing_is_said_are_read_and_the_others_are_not() {
     let place = Place::new();
-    place.write(1, lines(0..40));
+    let text = String::from_utf8(lines(0..40)).unwrap();
+    let own = text.replace(r#""source":"s""#, r#""source":"testapp""#);
+    place.write(1, own.into_bytes());
     let writer = recorder(&place);
     for millis in 0..200 {
         record(&writer, millis);
