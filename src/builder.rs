@@ -10,7 +10,7 @@ use crate::consent::{Consent, IS_LEFT_OUT, LEFT_OUT, Tenant, WhenUndecided};
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::encode::LineLimits;
 use crate::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::outlet::{DEFAULT_LEVEL, Echo, Outlet, Sink};
 use crate::policy::Policy;
 use crate::random;
@@ -69,6 +69,10 @@ impl Builder {
 
     /// Sets the directory, instead of `LOCALTEL_DIR` or the platform's usual place. A directory is for one
     /// application and one of its profiles.
+    ///
+    /// A test of an application, which is an executable in a folder `deps` below one that cargo has marked with
+    /// `CACHEDIR.TAG`, records only where this, `LOCALTEL_DIR` or an `XDG_STATE_HOME` below the temporary directory
+    /// says so.
     pub fn dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.base = Some(path.into());
         self
@@ -211,16 +215,18 @@ impl Builder {
     /// written.
     pub fn try_open(self) -> Result<Telemetry> {
         if IS_LEFT_OUT {
-            let told = (self.version, self.deployment);
-            return Ok(Telemetry::off(self.source, told, LEFT_OUT.to_owned()));
+            return Ok(self.off(LEFT_OUT));
         }
         if !IS_SUPPORTED {
-            let told = (self.version, self.deployment);
-            return Ok(Telemetry::off(self.source, told, UNSUPPORTED.to_owned()));
+            return Ok(self.off(UNSUPPORTED));
         }
         self.limits.validate()?;
         let environment = Environment::of_process();
-        let (source, profile, base) = self.place(&environment)?;
+        let (source, profile, base) = match self.place(&environment) {
+            // That a test has no place to record is no failure of the application.
+            Err(error) => return self.off_or_failed(error),
+            Ok(place) => place,
+        };
         let path = of_profile(&base, &profile);
         let level = self.own_level();
         let answers = (self.flag, self.when_undecided);
@@ -241,10 +247,7 @@ impl Builder {
         let policy = Arc::clone(watch.policy());
         // Nobody has been asked yet, so what opening changed is no news.
         let _is_news = policy.is_news();
-        let echo = match environment.debugging(source).map(|word| word.parse()) {
-            Some(Ok(Consent::Enabled)) => Echo::Shown,
-            Some(Ok(Consent::Disabled | Consent::Undecided) | Err(_)) | None => Echo::Silent,
-        };
+        let echo = echo(&environment, source);
         let limits = LineLimits::from(&self.limits);
         let is_gate_open = installation.is_some() || self.delivery == Delivery::Inline;
         let sink = if installation.is_none() && self.watching == Watching::WhileRecording {
@@ -284,13 +287,33 @@ impl Builder {
         Ok(Telemetry::new(outlet, place, told, self.reports))
     }
 
+    /// Returns a handle that records nothing, for that reason.
+    fn off(self, reason: &str) -> Telemetry {
+        let told = (self.version, self.deployment);
+        Telemetry::off(self.source, told, reason.to_owned())
+    }
+
+    /// Returns a handle that records nothing where that is no failure.
+    fn off_or_failed(self, error: Error) -> Result<Telemetry> {
+        if let ErrorKind::Off { reason } = error.kind() {
+            return Ok(self.off(reason));
+        }
+        Err(error)
+    }
+
     /// Returns whose telemetry it is, which set of it, and the directory of the default profile.
     pub(crate) fn place(&self, environment: &Environment) -> Result<(Source, Profile, PathBuf)> {
         let source: Source = self.source.parse()?;
         let profile: Profile = self.profile.as_deref().unwrap_or("default").parse()?;
         let base = match &self.base {
             Some(path) => path.clone(),
-            None => base(environment, Platform::THIS, &source)?,
+            None => match environment.withheld_from_test() {
+                Some(reason) => {
+                    let reason = reason.to_owned();
+                    return Err(ErrorKind::Off { reason }.into());
+                }
+                None => base(environment, Platform::THIS, &source)?,
+            },
         };
         // A program may change its directory; where it records was decided now.
         let base = std::path::absolute(&base).map_err(Error::io("find", &base))?;
@@ -331,5 +354,13 @@ impl Builder {
     #[cfg(feature = "cli")]
     pub(crate) fn own_policy(&self) -> &Policy {
         &self.policy
+    }
+}
+
+/// Returns whether the owner asks for each record to be shown as it is made.
+fn echo(environment: &Environment, source: &Source) -> Echo {
+    match environment.debugging(source).map(|word| word.parse()) {
+        Some(Ok(Consent::Enabled)) => Echo::Shown,
+        Some(Ok(Consent::Disabled | Consent::Undecided) | Err(_)) | None => Echo::Silent,
     }
 }

@@ -3,7 +3,7 @@
 //! that tests can make one up. What the values mean is decided elsewhere (`consent`, `directory`).
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::directory::Source;
 use crate::store::elsewhere;
@@ -13,6 +13,32 @@ use crate::store::elsewhere;
 pub(crate) struct Environment {
     variables: Variables,
     executables: Vec<String>,
+    origin: Origin,
+}
+
+/// What made the executable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Cargo, to test or to measure a package.
+    Test,
+    /// Anything else.
+    Other,
+}
+
+impl Origin {
+    /// Cargo puts the executables of tests in a folder `deps` below one that it marks with `CACHEDIR.TAG`.
+    fn of(executable: &Path) -> Self {
+        let folder = executable.parent();
+        let is_test = folder
+            .filter(|folder| folder.ends_with("deps"))
+            .is_some_and(|folder| {
+                folder
+                    .ancestors()
+                    .skip(1)
+                    .any(elsewhere::is_marked_as_cache)
+            });
+        if is_test { Self::Test } else { Self::Other }
+    }
 }
 
 /// Where variables come from.
@@ -43,6 +69,7 @@ impl Environment {
         // A link named `myapp-donottrack` says as much as a binary of that name, so both count.
         let called = std::env::args_os().next().map(PathBuf::from);
         let real = std::env::current_exe().ok();
+        let origin = real.as_deref().map_or(Origin::Other, Origin::of);
         let executables = [called, real]
             .into_iter()
             .flatten()
@@ -55,6 +82,29 @@ impl Environment {
                 Variables::Process
             },
             executables,
+            origin,
+        }
+    }
+
+    /// Returns why nothing is recorded in the usual place, where this is a test of an application: what it records
+    /// would stand among what its developer's own use of the application did. Returns nothing where a variable says
+    /// where a test may record.
+    pub(crate) fn withheld_from_test(&self) -> Option<&'static str> {
+        let is_temporary = |path: PathBuf| {
+            let temporary = self.path("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"));
+            let has_plain_parts = !path.components().any(|part| part == Component::ParentDir);
+            has_plain_parts && path.starts_with(&temporary) && path != temporary
+        };
+        match self.origin {
+            Origin::Other => None,
+            // Then no usual place is known either, and that is the reason to tell.
+            Origin::Test if self.is_elevated() => None,
+            Origin::Test if self.localtel_dir().is_some() => None,
+            Origin::Test if self.xdg_state_home().is_some_and(is_temporary) => None,
+            Origin::Test => Some(
+                "this is a test executable, which records only where `.dir()`, LOCALTEL_DIR or an XDG_STATE_HOME \
+                 below the temporary directory says so",
+            ),
         }
     }
 
@@ -79,6 +129,7 @@ impl Environment {
         Self {
             variables: Variables::Listed(listed),
             executables: file_name(Path::new(executable)).into_iter().collect(),
+            origin: Origin::of(Path::new(executable)),
         }
     }
 
@@ -216,6 +267,10 @@ fn file_name(path: &Path) -> Option<String> {
 pub(crate) const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test makes the file by which cargo marks its folder"
+)]
 mod tests {
     use super::*;
 
@@ -224,6 +279,37 @@ mod tests {
         let environment = Environment::made_up("/bin/myapp", &[("HOME", ""), ("LOCALTEL_DIR", "")]);
         assert_eq!(environment.home(), None);
         assert_eq!(environment.localtel_dir(), None);
+    }
+
+    #[test]
+    fn a_test_records_only_where_a_variable_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let target = home.path().join("target");
+        let deps = target.join("debug/deps");
+        std::fs::create_dir_all(&deps).unwrap();
+        let withheld = |folder: &Path, variables: &[(&str, &str)]| {
+            let executable = folder.join("myapp-0123456789abcdef");
+            let environment = Environment::made_up(executable.to_str().unwrap(), variables);
+            environment.withheld_from_test().is_some()
+        };
+        assert!(!withheld(&deps, &[]), "the folder is not cargo's");
+        std::fs::File::create(target.join("CACHEDIR.TAG")).unwrap();
+        assert!(withheld(&deps, &[]));
+        assert!(!withheld(&target.join("debug"), &[]), "an application");
+        assert!(!withheld(&target.join("debug/examples"), &[]), "an example");
+        for (variables, expected) in [
+            (&[("LOCALTEL_DIR", "/d")][..], false),
+            (&[("LOCALTEL_DIR", "")], true),
+            (&[("HOME", "/tmp/home")], true),
+            (&[("XDG_STATE_HOME", "/tmp/state")], false),
+            (&[("XDG_STATE_HOME", "/tmp")], true),
+            (&[("XDG_STATE_HOME", "/tmp/../home/anna")], true),
+            (&[("XDG_STATE_HOME", "/home/anna/state")], true),
+            (&[("XDG_STATE_HOME", "/t/s"), ("TMPDIR", "/t")], false),
+            (&[("XDG_STATE_HOME", "/tmp/s"), ("TMPDIR", "/t")], true),
+        ] {
+            assert_eq!(withheld(&deps, variables), expected, "{variables:?}");
+        }
     }
 
     #[test]

@@ -27,6 +27,11 @@ pub(crate) fn is_elevated() -> bool {
     getuid() != geteuid() || getgid() != getegid()
 }
 
+/// Returns `true` if a folder is marked as one whose files can be made again, as cargo marks its target directory.
+pub(crate) fn is_marked_as_cache(folder: &Path) -> bool {
+    rustix::fs::stat(folder.join("CACHEDIR.TAG")).is_ok()
+}
+
 /// Returns the id that the system gave this machine when it was installed, if it has one.
 pub(crate) fn machine_id() -> Option<Vec<u8>> {
     MACHINE_IDS.iter().find_map(|path| {

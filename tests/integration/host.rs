@@ -193,3 +193,30 @@ pub(crate) fn suffer_in_silence(task: &Task) {
     drop(nowhere);
     eventually("all threads have ended", || threads() == 0);
 }
+
+#[test]
+fn a_test_of_an_application_records_only_where_it_is_told() {
+    let place = Place::new();
+    let open_with = |variables: &[(&str, &str)]| {
+        let mut command = child::command("open where variables say", &place.path());
+        command
+            .env_remove("LOCALTEL_DIR")
+            .env_remove("XDG_STATE_HOME")
+            .env("TMPDIR", place.path().parent().unwrap())
+            .envs(variables.iter().copied());
+        String::from_utf8(child::succeed(command).stdout).unwrap()
+    };
+    let home = place.path().with_file_name("home");
+    std::fs::create_dir(&home).unwrap();
+    let home = home.to_str().unwrap();
+    let said = open_with(&[("HOME", home)]);
+    assert!(said.contains("recording false"), "{said}");
+    assert!(said.contains("this is a test executable"), "{said}");
+    assert_eq!(std::fs::read_dir(home).unwrap().count(), 0);
+    let state = format!("{home}/state");
+    for variable in ["LOCALTEL_DIR", "XDG_STATE_HOME"] {
+        let said = open_with(&[(variable, &state)]);
+        assert!(said.contains("recording true"), "{variable}: {said}");
+        std::fs::remove_dir_all(&state).unwrap();
+    }
+}
