@@ -23,6 +23,10 @@ pub(crate) enum Clearing {
     /// Those below that number, and never the head.
     Below(SegmentNumber),
     /// Those below that number, and the one of that number too if all of its records are older than that.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only the command removes by time")
+    )]
     UpTo(SegmentNumber, OffsetDateTime),
 }
 
