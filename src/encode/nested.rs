@@ -272,6 +272,18 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_for_any_depth_reaches_members_however_deep_and_spelled() {
+        let value = json!({"b": {"Session": "x", "d": 1}, "list": [{"SESSION": 1}, [{"c": {"session": 2}}]]});
+        let left = treated(&[("*.session", Treatment::Drop)], &value);
+        assert_eq!(left, json!({"b": {"d": 1}, "list": [{}, [{"c": {}}]]}));
+        let left = treated(&[("A.B.session", Treatment::Drop)], &value);
+        assert_eq!(left["b"], json!({"d": 1}));
+        assert_eq!(left["list"], value["list"]);
+        let left = treated(&[("*.a", Treatment::Drop)], &value);
+        assert_eq!(left, Value::Null, "it is called so itself");
+    }
+
+    #[test]
     fn a_member_is_cleaned_and_so_is_what_is_nested_in_it() {
         let value = json!({"b": {"note": "password=hunter2"}, "c": "password=hunter2"});
         let cleaned = treated(&[("a.b", Treatment::Clean)], &value);

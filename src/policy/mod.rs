@@ -118,8 +118,10 @@ impl FromStr for Admission {
 
 /// What may be recorded: which levels, targets and events, and what becomes of each property.
 ///
-/// A name is exact, or ends in `*` and stands for all names that begin so; the exact one holds, and else
-/// the longest that fits. A target also stands for the modules below it. Properties of spans count like those of events, and
+/// A name is exact, or ends in `*` and stands for all names that begin so. `*.authorization` is the name
+/// `authorization` at any depth: the property, what is called so in any other, and the last part of a name with dots.
+/// The exact name holds, then the one at any depth, and else the longest that fits; ASCII case makes no
+/// difference. A target also stands for the modules below it. Properties of spans count like those of events, and
 /// the message is the property `message`. What is nested in a value is named by its path, such as `http.url`
 /// or `os.kernel`, to which a list adds nothing; it is never treated more mildly than what it is nested in, and
 /// goes with that where no rule names it.
@@ -141,7 +143,8 @@ impl FromStr for Admission {
 ///     .level(Level::Info)
 ///     .target("myapp::sql", Admission::Drop)
 ///     .property("user", Treatment::Pseudonym)
-///     .property("http.*", Treatment::Drop);
+///     .property("http.*", Treatment::Drop)
+///     .property("*.authorization", Treatment::Drop);
 /// # let _ = policy;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -309,21 +312,26 @@ impl Policy {
             |pattern: &str, path: &str| is_name_of(pattern, path) || is_beneath(pattern, path);
         let names = |pattern: &str, path: &str| {
             let beginning = pattern.strip_suffix('*').unwrap_or(pattern);
-            fits(pattern, path) && (pattern == path || NamePath::of(beginning).mentions(naming))
+            let is_path = pattern.eq_ignore_ascii_case(path);
+            fits(pattern, path) && (is_path || NamePath::of(beginning).mentions(naming))
         };
         longest(&self.properties, path, names)
     }
 
-    /// Tells whether a rule begins with the path of what is nested in the property of that name.
+    /// Tells whether a rule may name what is nested in the property of that name: it begins with its path, or is
+    /// meant at any depth.
     fn names_members_of(&self, name: &str) -> bool {
         let mut names = self.properties.iter().map(|(pattern, _)| pattern);
-        names.any(|pattern| is_beneath(name, pattern))
+        names.any(|pattern| at_any_depth(pattern).is_some() || is_beneath(name, pattern))
     }
 
-    /// Decides on what is nested in a value, if a rule names it: one that begins with the path of the value.
+    /// Decides on what is nested in a value, if a rule names it: one that begins with the path of the value, or one
+    /// for any depth.
     fn member_treatment(&self, parent: &str, path: &str) -> Option<Treatment> {
-        let names =
-            |pattern: &str, path: &str| is_beneath(parent, pattern) && is_name_of(pattern, path);
+        let names = |pattern: &str, path: &str| {
+            let is_member = at_any_depth(pattern).is_some() || is_beneath(parent, pattern);
+            is_member && is_name_of(pattern, path)
+        };
         let named = longest(&self.properties, path, names)?;
         Some(self.with_text(path, named))
     }
@@ -390,47 +398,78 @@ impl Policy {
 
 /// A later rule takes the place of an earlier one of the same name.
 fn set<T>(rules: &mut Vec<(String, T)>, name: String, rule: T) {
-    match rules.iter_mut().find(|(own, _)| *own == name) {
+    match rules
+        .iter_mut()
+        .find(|(own, _)| own.eq_ignore_ascii_case(&name))
+    {
         Some((_, old)) => *old = rule,
         None => rules.push((name, rule)),
     }
 }
 
-/// Returns what the longest name that fits says; the exact one counts as longer than any other, and one
-/// without `*` as longer than the same with it.
-fn longest<T: Copy>(
+/// Returns what the most exact name that fits says: the whole name, then one of any depth, then the longest; one
+/// without `*` counts as longer than the same with it. Of two that differ in case only, as a file may have them,
+/// the stricter one holds.
+fn longest<T: Copy + Ord>(
     rules: &[(String, T)],
     name: &str,
     fits: impl Fn(&str, &str) -> bool,
 ) -> Option<T> {
-    let length = |pattern: &str| {
-        let beginning = pattern.strip_suffix('*').unwrap_or(pattern);
-        (pattern == name, beginning.len(), !pattern.ends_with('*'))
+    let exactness = |pattern: &str| {
+        let own = at_any_depth(pattern);
+        let beginning = own.unwrap_or(pattern);
+        let is_whole = !beginning.ends_with('*');
+        let rank = match own {
+            None if pattern.eq_ignore_ascii_case(name) => 2,
+            Some(_) if is_whole => 1,
+            Some(_) | None => 0,
+        };
+        (rank, beginning.trim_end_matches('*').len(), is_whole)
     };
     rules
         .iter()
         .filter(|(pattern, _)| fits(pattern, name))
-        .max_by_key(|(pattern, _)| length(pattern))
+        .max_by_key(|(pattern, rule)| (exactness(pattern), *rule))
         .map(|(_, rule)| *rule)
 }
 
+/// Returns `true` if a rule of that name is one for another name. Case makes no difference, so that no rule lets
+/// something through for its spelling.
 fn is_name_of(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning),
-        None => pattern == name,
-    }
+    let fits = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
+        Some(beginning) => begins_with(name, beginning),
+        None => pattern.eq_ignore_ascii_case(name),
+    };
+    let Some(own) = at_any_depth(pattern) else {
+        return fits(pattern, name);
+    };
+    let dots = name.match_indices('.').map(|(at, _)| at + 1);
+    std::iter::once(0)
+        .chain(dots)
+        .any(|start| name.get(start..).is_some_and(|end| fits(own, end)))
+}
+
+/// Returns the name behind `*.`, which is meant at any depth.
+fn at_any_depth(pattern: &str) -> Option<&str> {
+    pattern.strip_prefix(ANY_DEPTH)
+}
+
+/// Returns `true` if a name begins so, in letters of any case.
+fn begins_with(name: &str, beginning: &str) -> bool {
+    let start = name.as_bytes().get(..beginning.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
 }
 
 /// Tells whether a path leads into the value at another one.
 fn is_beneath(parent: &str, path: &str) -> bool {
-    path.strip_prefix(parent)
-        .is_some_and(|rest| rest.starts_with('.'))
+    begins_with(path, parent) && path.as_bytes().get(parent.len()) == Some(&b'.')
 }
 
 /// A target stands for itself and the modules below it.
 fn is_target_of(pattern: &str, target: &str) -> bool {
-    is_name_of(pattern, target)
-        || target
-            .strip_prefix(pattern)
-            .is_some_and(|rest| rest.starts_with("::"))
+    let below = target.get(pattern.len()..).unwrap_or_default();
+    is_name_of(pattern, target) || begins_with(target, pattern) && below.starts_with("::")
 }
+
+/// What the name of a rule begins with that is meant at any depth.
+pub(crate) const ANY_DEPTH: &str = "*.";

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{InTexts, Policy, Unnamed};
+use super::{ANY_DEPTH, InTexts, Policy, Unnamed};
 use crate::error::Error;
 use crate::record::Level;
 use crate::store::disk::{Access, Directory, OpenError, ReadError};
@@ -373,18 +373,21 @@ impl From<WrittenMetadata> for OwnerMetadata {
 }
 
 /// Tells what is wrong with the name of a rule: one without a name, or with a `*` in its middle, would not
-/// do what its writer meant.
+/// do what its writer meant. A `*.` before it means any depth.
 ///
 /// # Errors
 ///
 /// The error is what is wrong with it.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
-    let beginning = name.strip_suffix('*').unwrap_or(name);
-    if name.is_empty() {
+    let own = name.strip_prefix(ANY_DEPTH).unwrap_or(name);
+    let beginning = own.strip_suffix('*').unwrap_or(own);
+    if own.is_empty() {
         return Err("a rule has no name".to_owned());
     }
     if beginning.contains('*') {
-        return Err(format!("in `{name}` a `*` may only stand at the end"));
+        return Err(format!(
+            "in `{name}` a `*` may only stand at the end, or as `{ANY_DEPTH}` at the beginning"
+        ));
     }
     Ok(())
 }

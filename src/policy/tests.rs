@@ -53,6 +53,74 @@ fn the_longest_name_that_fits_holds_and_the_exact_one_before_all() {
 }
 
 #[test]
+fn rules_by_name_ignore_ascii_case() {
+    let policy = Policy::new()
+        .property("authorization", Treatment::Drop)
+        .property("Http.Header.*", Treatment::Mask)
+        .property("*.X-Api-Key", Treatment::Drop)
+        .event("Heart*", Admission::Drop)
+        .target("MyApp::sql", Admission::Drop);
+    for (name, expected) in [
+        ("Authorization", Treatment::Drop),
+        ("AUTHORIZATION", Treatment::Drop),
+        ("http.header.accept", Treatment::Mask),
+        ("x-api-key", Treatment::Drop),
+        ("HTTP.X-API-KEY", Treatment::Drop),
+        ("authorizatio\u{274}", Treatment::Keep),
+    ] {
+        assert_eq!(policy.treatment(name), expected, "{name}");
+    }
+    assert!(!event(&policy, Level::Info, "x", Some("heartbeat")));
+    assert!(!event(&policy, Level::Info, "myapp::SQL::pool", None));
+    assert!(event(&policy, Level::Info, "myapp::sqlite", None));
+    let replaced = policy.property("AUTHORIZATION", Treatment::Keep);
+    assert_eq!(replaced.treatment("authorization"), Treatment::Keep);
+}
+
+#[test]
+fn of_names_in_a_file_that_differ_in_case_the_stricter_holds() {
+    let text = "[properties]\nUser = \"drop\"\nuser = \"keep\"\nUSER = \"mask\"";
+    assert_eq!(owner(text).policy.treatment("user"), Treatment::Drop);
+    let text = "[events]\nX = \"keep\"\nx = \"drop\"\n[targets]\nA = \"drop\"\na = \"keep\"";
+    let policy = owner(text).policy;
+    assert!(!event(&policy, Level::Info, "b", Some("x")));
+    assert!(!event(&policy, Level::Info, "a", None));
+}
+
+#[test]
+fn a_rule_may_name_a_property_at_any_depth() {
+    let policy = Policy::new()
+        .property("*.token", Treatment::Drop)
+        .property("*.card*", Treatment::Mask)
+        .property("http.*", Treatment::Clean)
+        .property("http.keep.token", Treatment::Keep);
+    for (name, expected) in [
+        ("token", Treatment::Drop),
+        ("a.token", Treatment::Drop),
+        ("a.b.Token", Treatment::Drop),
+        ("http.token", Treatment::Drop),
+        ("http.keep.token", Treatment::Keep),
+        ("http.url", Treatment::Clean),
+        ("a_token", Treatment::Keep),
+        ("token.a", Treatment::Keep),
+        ("tokens", Treatment::Keep),
+        ("card", Treatment::Mask),
+        ("pay.cardNumber", Treatment::Mask),
+        ("discard", Treatment::Keep),
+    ] {
+        assert_eq!(policy.treatment(name), expected, "{name}");
+    }
+    assert!(policy.names_members_of("anything"));
+    let member = |path| policy.member_treatment("a", path);
+    assert_eq!(member("a.token"), Some(Treatment::Drop));
+    assert_eq!(member("a.b"), None);
+    for name in ["*.", "*.a*b", "a.*.b", "**"] {
+        let text = format!("[properties]\n\"{name}\" = \"drop\"");
+        assert!(!problem(text.as_bytes()).is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn a_target_stands_for_the_modules_below_it_and_for_no_neighbour() {
     let policy = Policy::new().target("app::sql", Admission::Drop);
     for (target, expected) in [
@@ -357,7 +425,7 @@ fn what_cannot_be_understood_is_told_with_its_line_and_why() {
         (
             "[properties]\n\"a*b\" = \"drop\"",
             2,
-            "in `a*b` a `*` may only stand at the end",
+            "in `a*b` a `*` may only stand at the end, or as `*.` at the beginning",
         ),
         (
             "[propertys]\nuser = \"drop\"",

@@ -167,6 +167,7 @@ impl Change {
                 name,
                 wanted: Wanted::Word(word),
             } => {
+                let name = &own_spelling(&document, table, name);
                 let root = document.as_table_mut();
                 let table = table_of(root, table).ok_or_else(|| no_table(table))?;
                 put(table, name, word.as_str().into());
@@ -176,6 +177,7 @@ impl Change {
                 name,
                 wanted: Wanted::Nothing,
             } => {
+                let name = &own_spelling(&document, table, name);
                 taking::take_rule(&mut document, table, name).ok_or_else(not_there)?;
             }
             Self::Metadata {
@@ -190,6 +192,16 @@ impl Change {
         }
         Ok(format!("{lead}{document}"))
     }
+}
+
+/// Returns the name of a rule as the file has it: case makes no difference, but for metadata.
+fn own_spelling(document: &DocumentMut, table: &str, name: &str) -> String {
+    let rules = document.get(table).and_then(Item::as_table_like);
+    let has_name = rules.is_some_and(|rules| rules.contains_key(name));
+    rules
+        .filter(|_| table != METADATA && !has_name)
+        .and_then(|rules| rules.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)))
+        .map_or_else(|| name.to_owned(), |(own, _)| own.to_owned())
 }
 
 /// Takes what stands in a file without rules, which goes before the first one; a new file gets a heading.
@@ -282,7 +294,7 @@ pub(super) const TARGETS: &str = "targets";
 /// The table of metadata.
 const METADATA: &str = "metadata";
 
-const NAME_HINT: &str = "a name is exact, or ends in `*` and stands for all that begin so";
+const NAME_HINT: &str = "a name is exact, or ends in `*` and stands for all that begin so; `*.` before it means any depth";
 
 /// What `keep` does for a name.
 const KEPT: &str =

@@ -43,7 +43,8 @@ enum PolicyCommand {
     /// Sets what becomes of a property, in events and in spans; `message` is one
     #[command(after_help = PROPERTY_EXAMPLES)]
     Property {
-        /// The property's name; `http.*` stands for all that begin so; `os.kernel` for what is nested in `os`
+        /// The property's name; `http.*` stands for all that begin so; `os.kernel` for what is nested in `os`;
+        /// `*.authorization` for that name at any depth. Upper and lower case make no difference
         name: String,
         /// keep, clean (mask the secrets in it), pseudonym, mask, drop
         #[arg(value_parser = treatment())]
