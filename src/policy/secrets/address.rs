@@ -4,28 +4,62 @@ use std::ops::Range;
 
 use super::text::{Text, is_alphanumeric, is_mark, is_word};
 
-/// Finds user name and password in a URL, given its `://`: up to the last `@` of its authority.
+/// Finds user name and password in a URL, given the colon before its slashes: up to the last `@` of its
+/// authority. Slashes may be escaped, as JSON allows.
 pub(super) fn find_user_info(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    let slashes = ["://", ":\\/\\/", ":\\\\/\\\\/"]
+        .into_iter()
+        .find(|slashes| text.has(at, slashes))?;
     if !text.is_before(at, is_alphanumeric) {
         return None;
     }
-    let start = at + "://".len();
+    let start = at + slashes.len();
     let end = text.end(start, |byte| is_of_url(byte) && !b"/?#".contains(&byte));
     let authority = text.get(start..end);
-    let authority = if !authority.contains(&b'@') && is_password_cut(authority) {
-        beginning_with_path(text.from(start))
-    } else {
-        authority
-    };
-    let length = authority.iter().rposition(|&byte| byte == b'@')?;
-    let user_info = authority.get(..length)?;
+    let length = match authority.iter().rposition(|&byte| byte == b'@') {
+        Some(length) => Some(longer(text, start, length, end).unwrap_or(length)),
+        None if is_password_cut(authority) => {
+            let url = beginning_with_path(text.from(start));
+            let length = url.iter().rposition(|&byte| byte == b'@');
+            length.or_else(|| beyond_blanks(text, start))
+        }
+        None => None,
+    }?;
+    let user_info = text.get(start..start + length);
     (!user_info.is_empty() && !is_mark(user_info)).then_some(start..start + length)
 }
 
-pub(super) fn may_be_user_info(text: Text<'_>, at: usize) -> bool {
-    let start = at + "://".len();
-    let end = text.end_within(start, LOOK_BYTES_MAX, |byte| byte != b' ' && byte != b'@');
-    end - start == LOOK_BYTES_MAX || text.byte(end) == Some(b'@')
+/// Returns where user name and password end if a slash in a password only looks like the end of an authority:
+/// what stands before it is no host that has a dot or a port, and another `@` comes before a host.
+fn longer(text: Text<'_>, start: usize, length: usize, end: usize) -> Option<usize> {
+    let host = text.get(start + length + 1..end);
+    let user_info = text.get(start..start + length);
+    let is_host = host.iter().any(|byte| matches!(byte, b'.' | b':')) || host == b"localhost";
+    if is_host || !user_info.contains(&b':') {
+        return None;
+    }
+    let url = beginning_with_path(text.from(start));
+    let later = url.iter().rposition(|&byte| byte == b'@')?;
+    let is_name = text.is_before(start + later, |byte| matches!(byte, b'/' | b'='));
+    (later > length && !is_name && is_host_at(text, start + later + 1)).then_some(later)
+}
+
+/// Returns where user name and password end if the password has blanks in it.
+fn beyond_blanks(text: Text<'_>, start: usize) -> Option<usize> {
+    let end = text.end_within(start, LOOK_BYTES_MAX, |byte| {
+        byte == b' ' || byte == b'/' || is_of_url(byte)
+    });
+    let part = text.get(start..end);
+    let length = part.iter().position(|&byte| byte == b'@')?;
+    let is_other_url = part.get(..length)?.windows(3).any(|part| part == b"://");
+    (!is_other_url && is_host_at(text, start + length + 1)).then_some(length)
+}
+
+/// Tells whether the name of a host stands at a place.
+fn is_host_at(text: Text<'_>, at: usize) -> bool {
+    let end = text.end(at, is_of_domain);
+    let ends = |byte: u8| byte.is_ascii_whitespace() || b":/?#\"'`,;)\\".contains(&byte);
+    end > at && (end == text.len() || text.is(end, ends))
 }
 
 /// Tells whether what looks like an authority is rather a name and the beginning of a password that has
@@ -41,35 +75,65 @@ fn beginning_with_path(bytes: &[u8]) -> &[u8] {
     let end = bytes
         .windows(2)
         .position(|pair| pair == b"//" || !pair.first().copied().is_some_and(is_of_url));
-    bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default()
+    let end = end.unwrap_or_else(|| {
+        let is_last = bytes.last().copied().is_none_or(is_of_url);
+        bytes.len() - usize::from(!is_last)
+    });
+    bytes.get(..end).unwrap_or_default()
 }
 
-/// Finds an address of e-mail, given its `@`.
-pub(super) fn find_email(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+/// Finds a password before an `@` that is no URL's: `user:password@tcp(host)`, as Go has it, and
+/// `user/password@host`, as Oracle's programs do.
+pub(super) fn find_password(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     if text.byte(at) != Some(b'@') {
         return None;
     }
-    let local = text.get(text.start_within(at, text.len(), is_of_mailbox)..at);
+    let is_of_password = |byte: u8| is_of_url(byte) && !matches!(byte, b'/' | b'@' | b'\'');
+    let start = text.start_within(at, LOOK_BYTES_MAX, is_of_password);
+    let found = text.get(start..at);
+    let is_go = text.has(at, "@tcp(") || text.has(at, "@unix(");
+    if is_go {
+        let colon = found.iter().position(|&byte| byte == b':')?;
+        return (!is_mark(found.get(colon + 1..)?)).then_some(start + colon + 1..at);
+    }
+    let user = text.start_within(start.checked_sub(1)?, USER_BYTES_MAX, is_word);
+    let is_oracle = text.is_before(start, |byte| byte == b'/')
+        && [
+            "sqlplus ",
+            "thin:",
+            "rman target ",
+            "exp ",
+            "imp ",
+            "expdp ",
+            "impdp ",
+        ]
+        .into_iter()
+        .any(|word| {
+            user.checked_sub(word.len())
+                .is_some_and(|at| text.has(at, word))
+        });
+    (is_oracle && !found.is_empty() && !is_mark(found)).then_some(start..at)
+}
+
+/// Finds an address of e-mail, given its `@`, which may be encoded.
+pub(super) fn find_email(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    let sign = ["@", "%40"].into_iter().find(|sign| text.has(at, sign))?;
+    let domain_at = at + sign.len();
+    let local = text.get(text.start_within(at, LOOK_BYTES_MAX, is_of_mailbox)..at);
     let local = std::str::from_utf8(local).ok()?;
     let local = local.trim_start_matches(|letter: char| !letter.is_alphanumeric() && letter != '_');
     // Whoever clones with SSH does it as `git`.
     if local.is_empty() || local == "git" {
         return None;
     }
-    let domain = text.get(at + 1..text.end(at + 1, is_of_domain));
+    let domain = text.get(domain_at..text.end(domain_at, is_of_domain));
     let domain = std::str::from_utf8(domain).ok()?;
-    Some(at - local.len()..at + 1 + domain_bytes(domain)?)
-}
-
-pub(super) fn may_be_email(text: Text<'_>, at: usize) -> bool {
-    let start = at + 1;
-    let end = text.end_within(start, LOOK_BYTES_MAX, |byte| {
-        is_of_domain(byte) && byte != b'.'
-    });
-    text.byte(at) == Some(b'@')
-        && text.is_before(at, is_of_mailbox)
-        && end > start
-        && (end - start == LOOK_BYTES_MAX || text.byte(end) == Some(b'.'))
+    let length = domain_bytes(domain)?;
+    let is_file = domain
+        .get(..length)
+        .and_then(|domain| domain.rsplit_once('.'))
+        .is_some_and(|(_, top)| NO_DOMAINS.contains(&top));
+    (!is_file).then(|| at - local.len()..domain_at + length)
 }
 
 /// Returns how much of the text is a domain: at least two labels, the last one of letters. Versions, as in
@@ -103,16 +167,59 @@ pub(super) fn find_ipv4(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     if text.is_before(start, |byte| is_word(byte) || byte == b'.') {
         return None;
     }
-    if is_behind_version(text, start) {
-        return None;
-    }
     let is_of_address = |byte: u8| byte == b'.' || byte.is_ascii_digit();
     let run = text.get(start..text.end_within(start, IPV4_BYTES_MAX + 2, is_of_address));
     // A full stop belongs to the sentence.
     let address = run.strip_suffix(b".").unwrap_or(run);
     let end = start + address.len();
     let is_whole = !text.is(start + run.len(), is_word) || run.len() > address.len();
-    (is_whole && is_ipv4(address)).then_some(start..end)
+    (is_whole && is_ipv4(address) && !is_version(text, start, end)).then_some(start..end)
+}
+
+/// Tells whether four numbers are rather a version.
+fn is_version(text: Text<'_>, start: usize, end: usize) -> bool {
+    let address = text.get(start..end);
+    let is_private = ["10.", "127.", "192.168.", "172.", "169.254."]
+        .into_iter()
+        .any(|network| address.starts_with(network.as_bytes()));
+    let is_network = text.byte(end) == Some(b'/');
+    // Browsers say no more than their first number.
+    let is_round = address.ends_with(b".0.0") && !is_network;
+    is_behind_version(text, start)
+        || is_round && !is_private
+        || is_product(text, start, end, is_private && !is_round)
+        || is_file(text, start, end)
+}
+
+/// Tells whether a place is behind the name of a product, as in `Chrome/139.0.0.0`, and not behind that of a host.
+fn is_product(text: Text<'_>, start: usize, end: usize, is_private: bool) -> bool {
+    let Some(slash) = start
+        .checked_sub(1)
+        .filter(|&at| text.byte(at) == Some(b'/'))
+    else {
+        return false;
+    };
+    let name = text.start_within(slash, USER_BYTES_MAX, |byte| {
+        is_word(byte) || matches!(byte, b'.' | b'-' | b'/')
+    });
+    let product = text.get(name..slash);
+    let is_name = !product.is_empty()
+        && product.iter().all(u8::is_ascii_alphabetic)
+        && product != b"localhost";
+    let is_port = text.is(end, |byte| matches!(byte, b':' | b'/'));
+    is_name && !is_port && (!is_private || product.first().is_some_and(u8::is_ascii_uppercase))
+}
+
+/// Tells whether a place is in the name of a file, as in `foo-1.2.3.4.jar`.
+fn is_file(text: Text<'_>, start: usize, end: usize) -> bool {
+    let is_joined = text.is_before(start, |byte| matches!(byte, b'-' | b'_'))
+        && text.is_before(start - 1, |byte| byte.is_ascii_alphabetic());
+    // Versions begin with a small number.
+    let is_small = text.byte(start + 1) == Some(b'.');
+    is_joined && is_small && !text.is(end, |byte| byte == b':')
+        || is_joined
+            && text.byte(end) == Some(b'.')
+            && text.is(end + 1, |byte| byte.is_ascii_alphabetic())
 }
 
 /// Tells whether a word before a place says that four numbers there are no address.
@@ -133,13 +240,6 @@ fn is_behind_version(text: Text<'_>, at: usize) -> bool {
                 text.has_word(start, word) && !text.is_before(start, is_alphanumeric) && !is_flag
             })
     })
-}
-
-pub(super) fn may_be_ipv4(text: Text<'_>, at: usize) -> bool {
-    let is_of_address = |byte: u8| byte == b'.' || byte.is_ascii_digit();
-    let end = text.end_within(at, IPV4_BYTES_MAX, is_of_address);
-    let dots = text.get(at..end).iter().filter(|&&byte| byte == b'.');
-    dots.count() >= 3
 }
 
 /// Finds an address of IPv6, given the first place that has a colon between colons and digits. Brackets
@@ -172,9 +272,9 @@ pub(super) fn find_ipv6(text: Text<'_>, at: usize) -> Option<Range<usize>> {
         Some(_) | None => address,
     };
     let is_whole = address.len() < run.len() || !text.is(run_end, is_word);
-    // Without a digit it is rather a path of Rust, as in `a::b`.
-    let is_path =
-        address.contains("::") && !address.contains(|letter: char| letter.is_ascii_digit());
+    let is_path = address
+        .split_once("::")
+        .is_some_and(|(before, after)| is_path(before, after));
     if !is_whole || is_path || !is_ipv6(address) {
         return None;
     }
@@ -187,13 +287,21 @@ pub(super) fn find_ipv6(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     })
 }
 
-pub(super) fn may_be_ipv6(text: Text<'_>, at: usize) -> bool {
-    let start = text.start_within(at, IPV6_BYTES_MAX, is_of_ipv6);
-    let end = text.end_within(at, IPV6_BYTES_MAX, is_of_ipv6);
-    let run = text.get(start..end);
-    let is_short = || run.windows(2).any(|pair| pair == b"::");
-    let is_long = || run.iter().filter(|&&byte| byte == b':').nth(5).is_some();
-    is_short() && run.iter().any(u8::is_ascii_digit) || is_long()
+/// Tells whether what stands before and behind `::` is rather a path of Rust or C++, as in `a::b1`. Addresses that
+/// are in use begin with a digit or with `f`, and after nothing only with a digit or `ffff`.
+fn is_path(before: &str, after: &str) -> bool {
+    let has_digit = |text: &str| text.contains(|letter: char| letter.is_ascii_digit());
+    let begins_with_digit = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit());
+    let first = before.split(':').next().unwrap_or_default();
+    let start = after.get(..4).unwrap_or_default();
+    let is_local = first.len() == 4
+        && (first.starts_with(['f', 'F']) && (has_digit(first) || first.contains(['e', 'E'])));
+    let is_long = before.contains(':') && has_digit(before);
+    if before.is_empty() {
+        !begins_with_digit(after) && !start.eq_ignore_ascii_case("ffff")
+    } else {
+        !begins_with_digit(first) && !is_local && !is_long
+    }
 }
 
 /// Tells whether bytes are an address of IPv4, as the standard library parses it. Its types are not used
@@ -261,7 +369,7 @@ const fn is_of_domain(byte: u8) -> bool {
 }
 
 /// What stands before versions and identifiers of objects (ITU-T X.660) that look like an address.
-const VERSION_WORDS: [&str; 5] = ["version", "release", "ver", "v", "oid"];
+const VERSION_WORDS: [&str; 7] = ["version", "release", "ver", "v", "oid", "firmware", "build"];
 
 /// `\": \"`
 const BETWEEN_BYTES_MAX: usize = 6;
@@ -272,5 +380,15 @@ const IPV4_BYTES_MAX: usize = 15;
 /// `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`
 const IPV6_BYTES_MAX: usize = 45;
 
-/// How far a quick look goes. What is longer may be a secret.
+/// The longest name before an `@`, and the longest password with blanks, that are looked for.
 const LOOK_BYTES_MAX: usize = 256;
+
+/// The longest name before a password or a version.
+const USER_BYTES_MAX: usize = 64;
+
+/// What stands behind the last dot of names with an `@` in them that are no addresses: of units of systemd, and of
+/// pictures.
+const NO_DOMAINS: [&str; 15] = [
+    "service", "socket", "timer", "slice", "scope", "mount", "device", "target", "path", "swap",
+    "png", "jpg", "svg", "gif", "webp",
+];

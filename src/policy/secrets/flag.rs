@@ -1,40 +1,118 @@
-//! Flags of one letter: the one with which curl and its like take a user and a password, `-u user:password`;
-//! and in the arguments of commands the one with which others take a password that sticks to it, `-pX`.
+//! Flags that take a user and a password, as curl's `-u user:password`, and flags of one letter that take a
+//! password. In prose those are told from ports and paths by the program before them, or by how the value looks;
+//! in the arguments of a command what sticks to `-p` is a password, unless it is well known for something else.
 
 use std::ops::Range;
 
-use super::text::{Text, is_blank, is_url_safe, mark_bytes};
-use super::{Finding, Rule, assignment};
+use memchr::{memmem, memrchr3};
 
-/// Finds user and password behind a flag, given the dash before its `u`.
+use super::text::{Text, is_blank, is_quote, is_url_safe, mark_bytes};
+use super::{Finding, Rule, plain, value};
+
+/// Finds what follows a flag, given its last dash.
 pub(super) fn find(text: Text<'_>, at: usize) -> Option<Range<usize>> {
-    let start = text.start_within(at, NAME_BYTES_MAX, is_url_safe);
-    let end = text.end_within(at, NAME_BYTES_MAX, is_url_safe);
-    if !NAMES
-        .iter()
-        .any(|name| text.get(start..end) == name.as_bytes())
-    {
+    let start = text.start_within(at, FLAG_BYTES_MAX, is_url_safe);
+    if text.is_inside_word(start) {
         return None;
     }
-    let blanks_end = text.end_within(end, BLANKS_MAX, is_blank);
-    let value = match text.byte(end)? {
-        b'=' => end + 1,
-        _ if blanks_end > end => blanks_end,
-        _ => return None,
-    };
-    let range = assignment::quoted(text, value).unwrap_or_else(|| assignment::word(text, value));
-    is_user_info(text.get(range.clone())).then_some(range)
+    user(text, start, at).or_else(|| password(text, start))
 }
 
-/// Tells whether there is such a flag and something like a separator behind it.
-pub(super) fn may_be(text: Text<'_>, at: usize) -> bool {
-    let end = text.end_within(at, NAME_BYTES_MAX, is_url_safe);
-    let is_name = NAMES
-        .iter()
-        .any(|name| name.as_bytes().ends_with(text.get(at..end)));
-    let is_separated = text.is(end, |byte| is_blank(byte) || matches!(byte, b'=' | b'\\'));
-    let colon = text.end_within(end, LOOK_BYTES_MAX, |byte| byte != b':');
-    is_name && is_separated && (colon - end == LOOK_BYTES_MAX || text.byte(colon) == Some(b':'))
+/// Finds user and password behind a flag as curl and its like have it: `-u user:password`.
+fn user(text: Text<'_>, start: usize, at: usize) -> Option<Range<usize>> {
+    let end = text.end_within(at, FLAG_BYTES_MAX, is_url_safe);
+    let flag = text.get(start..end);
+    if flag.starts_with(b"-u") && flag.len() > 2 && text.byte(end) == Some(b':') {
+        let range = value::word(text, start + 2);
+        return is_user_info(text.get(range.clone())).then_some(range);
+    }
+    let is_known = USER_FLAGS.iter().any(|known| flag == known.as_bytes())
+        || flag == b"-a" && is_behind(command_before(text, start), &["http ", "https ", "xh "]);
+    if !is_known {
+        return None;
+    }
+    let value = match text.byte(end)? {
+        b'=' => end + 1,
+        _ => argument(text, end)?,
+    };
+    let range = value::quoted(text, value).unwrap_or_else(|| value::word(text, value));
+    let content = text.get(range.clone());
+    if flag == b"-U"
+        && let Some(percent) = content.iter().position(|&byte| byte == b'%')
+    {
+        let password = range.start + percent + 1;
+        let is_password = password < range.end && mark_bytes(text.from(password)).is_none();
+        return is_password.then_some(password..range.end);
+    }
+    is_user_info(content).then_some(range)
+}
+
+/// Finds the password behind a flag of one letter.
+fn password(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+    let letter = text.byte(start + 1)?;
+    if text.byte(start) != Some(b'-') || !text.is_before_or_start(start, is_before_flag) {
+        return None;
+    }
+    let command = command_before(text, start);
+    let glued = start + 2;
+    let is_item = text
+        .before(start)
+        .is_some_and(|byte| is_quote(byte) && text.byte(glued) == Some(byte));
+    let is_glued = letter == b'p'
+        && !is_item
+        && !text.is(glued, |byte| {
+            is_blank(byte) || matches!(byte, b',' | b'=' | b'-')
+        });
+    if is_glued && glued < text.len() {
+        let quoted = text.is(glued, is_quote).then(|| value::quoted(text, glued));
+        let range = quoted.flatten().unwrap_or_else(|| value::word(text, glued));
+        let value = text.get(range.clone());
+        let is_password = if is_behind(command, GLUED) {
+            !value.is_empty()
+        } else {
+            looks_chosen(value)
+        };
+        return is_password
+            .then_some(range)
+            .filter(|range| !plain::is_mark_or_variable(text.get(range.clone())));
+    }
+    let value = argument(text, glued)?;
+    let known = match letter {
+        b'p' => SPACED,
+        b'P' => SPACED_UPPER,
+        b'a' => &["redis-cli", "valkey-cli"],
+        b'w' => &[
+            "ldapsearch",
+            "ldapmodify",
+            "ldapadd",
+            "ldapdelete",
+            "ldappasswd",
+            "ldapwhoami",
+        ],
+        _ => return None,
+    };
+    let range = value::quoted(text, value).unwrap_or_else(|| value::word(text, value));
+    let found = text.get(range.clone());
+    let is_password = is_behind(command, known)
+        || matches!(letter, b'p' | b'P')
+            && is_behind_user(command)
+            && !is_behind(command, GLUED)
+            && !found.iter().all(u8::is_ascii_digit);
+    let is_value =
+        !found.is_empty() && !found.starts_with(b"-") && !plain::is_mark_or_variable(found);
+    (is_password && is_value).then_some(range)
+}
+
+/// Returns where the argument behind a flag begins: after space, or as the next item of a list.
+fn argument(text: Text<'_>, end: usize) -> Option<usize> {
+    let blanks = text.end_within(end, BLANKS_MAX, is_blank);
+    if blanks > end {
+        return Some(blanks);
+    }
+    ["\", \"", "', '", "\",\"", "','"]
+        .into_iter()
+        .find(|gap| text.has(end, gap))
+        .map(|gap| end + gap.len() - 1)
 }
 
 /// Tells whether a value is a user and a password. Numbers of users and groups, as containers take them,
@@ -51,16 +129,57 @@ fn is_user_info(value: &[u8]) -> bool {
     !password.is_empty() && !password.starts_with(b"//") && !is_of_ids && !is_other
 }
 
+/// Tells whether what sticks to `-p` is rather a password than a port, a path, or a longer flag.
+fn looks_chosen(value: &[u8]) -> bool {
+    let has = |wanted: fn(&u8) -> bool| value.iter().any(wanted);
+    value.len() >= CHOSEN_BYTES_MIN
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
+        && !has(|byte| matches!(byte, b':' | b'/' | b'.' | b'=' | b'-' | b','))
+        && !["rint0", "ython"]
+            .into_iter()
+            .any(|flag| value.starts_with(flag.as_bytes()))
+}
+
+/// Tells whether a program stands in a command.
+fn is_behind(command: &[u8], programs: &[&str]) -> bool {
+    programs.iter().any(|program| {
+        memmem::find(command, program.as_bytes()).is_some_and(|found| {
+            let before = found.checked_sub(1).and_then(|at| command.get(at));
+            before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
+        })
+    })
+}
+
+/// Tells whether the last argument of a command is the value of a flag that takes a user.
+fn is_behind_user(command: &[u8]) -> bool {
+    let mut words = command
+        .rsplit(|byte| is_blank(*byte) || is_quote(*byte) || *byte == b',')
+        .filter(|word| !word.is_empty());
+    let value = words.next();
+    value.is_some()
+        && words
+            .next()
+            .is_some_and(|flag| matches!(flag, b"-u" | b"-U" | b"--user" | b"--username"))
+}
+
+/// Returns what stands before a place in the same command, or the last of that.
+fn command_before(text: Text<'_>, at: usize) -> &[u8] {
+    let before = text.last_before(at, COMMAND_BYTES_MAX);
+    let start = memrchr3(b'\n', b';', b'|', before).map_or(0, |at| at + 1);
+    before.get(start..).unwrap_or_default()
+}
+
 /// Lists the passwords that stick to `-p` in the arguments of a command, in order. They stand in a line as a
 /// shell takes it, or in a list as `Debug` writes it.
 pub(super) fn passwords(text: &str) -> Vec<Finding> {
     let bytes = text.as_bytes();
     let mut from = 0;
     let mut findings = Vec::new();
-    while let Some(at) = memchr::memmem::find(bytes.get(from..).unwrap_or_default(), LETTER) {
+    while let Some(at) = memmem::find(bytes.get(from..).unwrap_or_default(), LETTER) {
         let start = from + at + LETTER.len();
         from = start;
-        if let Some(range) = password(Text::above(bytes, 0), start) {
+        if let Some(range) = argument_of_letter(Text::above(bytes, 0), start) {
             from = range.end;
             findings.push(Finding {
                 rule: Rule::Assignment,
@@ -74,14 +193,14 @@ pub(super) fn passwords(text: &str) -> Vec<Finding> {
 
 /// Quickly tells whether there may be such a password in a text, plain or as a JSON string.
 pub(super) fn may_have_password(text: &[u8]) -> bool {
-    memchr::memmem::find_iter(text, LETTER).any(|at| {
+    memmem::find_iter(text, LETTER).any(|at| {
         let next = text.get(at + LETTER.len());
         next.is_some_and(|next| !is_blank(*next))
     })
 }
 
 /// Finds the password that begins there, behind its flag.
-fn password(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+fn argument_of_letter(text: Text<'_>, start: usize) -> Option<Range<usize>> {
     let dash = start - LETTER.len();
     let before = text.before(dash);
     let begins = before.is_none_or(|byte| {
@@ -94,10 +213,10 @@ fn password(text: Text<'_>, start: usize) -> Option<Range<usize>> {
         // A whole argument: blanks are a part of it.
         Some(_) => {
             let escapes = text.start_within(dash - 1, ESCAPES_MAX, |byte| byte == b'\\');
-            let end = assignment::quoted(text, escapes)?.end;
+            let end = value::quoted(text, escapes)?.end;
             start..end.max(start)
         }
-        None => assignment::quoted(text, start).unwrap_or_else(|| {
+        None => value::quoted(text, start).unwrap_or_else(|| {
             let end = text.end(start, |byte| !byte.is_ascii_whitespace() && byte != b'"');
             let closers = |byte| matches!(byte, b',' | b']' | b')' | b'\'' | b'\\');
             let closed = text.start_within(end, ESCAPES_MAX, closers);
@@ -120,6 +239,51 @@ fn is_port(value: &[u8]) -> bool {
     let is_address = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'-');
     value.iter().all(is_address) && (value.len() <= PORT_DIGITS_MAX || value.contains(&b':'))
 }
+
+/// Tells whether a byte may stand before a flag.
+const fn is_before_flag(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b'=' | b'[' | b'(' | b':' | b',')
+}
+
+/// The flags that take a user and a password, as curl has them.
+const USER_FLAGS: [&str; 4] = ["-u", "-U", "--user", "--proxy-user"];
+
+/// Programs whose password sticks to `-p`.
+const GLUED: &[&str] = &[
+    "mysql", "mariadb", "sshpass", "7z", "7za", "7zz", "rar", "mycli",
+];
+
+/// Programs that take a password behind `-p`.
+const SPACED: &[&str] = &[
+    "sshpass",
+    "docker login",
+    "podman login",
+    "buildah login",
+    "skopeo login",
+    "registry login",
+    "nerdctl login",
+    "az login",
+    "oc login",
+    "mongo",
+    "cf login",
+    "argocd login",
+    "influx",
+];
+
+/// Programs that take a password behind `-P`.
+const SPACED_UPPER: &[&str] = &["sqlcmd", "bcp", "unzip", "zip", "ipmitool", "tsql"];
+
+/// More than the longest of the flags that take a user.
+const FLAG_BYTES_MAX: usize = 16;
+
+/// Space before a value, where lines are aligned.
+const BLANKS_MAX: usize = 64;
+
+/// How far before its flag a program stands.
+const COMMAND_BYTES_MAX: usize = 128;
+
+/// A shorter password that sticks to `-p` is not told from a flag.
+const CHOSEN_BYTES_MIN: usize = 5;
 
 /// The flag that a password sticks to.
 const LETTER: &[u8] = b"-p";
@@ -168,15 +332,3 @@ const OTHERS: [&str; 36] = [
 const ESCAPES_MAX: usize = 16;
 
 const PORT_DIGITS_MAX: usize = 5;
-
-/// As curl has them.
-const NAMES: [&str; 4] = ["-u", "-U", "--user", "--proxy-user"];
-
-/// More than the longest of them.
-const NAME_BYTES_MAX: usize = 16;
-
-/// Space before a value, where lines are aligned.
-const BLANKS_MAX: usize = 64;
-
-/// How far a quick look goes. What is longer may be a secret.
-const LOOK_BYTES_MAX: usize = 256;

@@ -1,9 +1,10 @@
 //! Secrets in free text, such as messages and texts of errors: where they are, and what is shown instead.
 //!
-//! A text is scanned for [anchors]: three bytes that each secret of a kind contains. Only
-//! there the rule of that kind looks closer, never far: how much it reads beyond what it masks has a
-//! bound, so that any text takes linear time. What was masked stands like a bracket for what comes after
-//! it, so masking masked text changes nothing.
+//! A text is scanned once for [anchors]: three bytes that each secret of a kind contains. Only there the rule of
+//! that kind looks closer: a [name] and the [value] behind it ([assignment], less what is [plain]ly none), the
+//! [shape] of a [token], an [address], [armour] around a key, a [flag], a [command], a [path]. How much a rule reads beyond
+//! what it masks has a bound, so that any text takes linear time. What was masked stands like a bracket for what
+//! comes after it, so masking masked text changes nothing.
 //!
 //! The rules would rather mask a harmless word than leave a secret. They know shapes, not meanings: a
 //! secret that stands alone and looks like any word is not found. Which texts are looked at is for others
@@ -11,21 +12,31 @@
 
 mod address;
 mod anchors;
+mod armour;
 mod assignment;
+mod command;
 mod flag;
+mod name;
 mod path;
+mod plain;
+mod shape;
 mod text;
 mod token;
+mod value;
+mod words;
 
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use self::anchors::{Anchor, Anchors};
+use self::anchors::{Anchor, Anchors, Other};
 use self::path::{Home, User};
 use self::text::Text;
+use self::token::Scheme;
 
 /// The rules that find secrets in text.
 #[derive(Debug)]
@@ -47,13 +58,13 @@ pub(crate) enum Reading {
 /// What one rule looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Rule {
-    /// What follows `Bearer` and `Basic` and is no plain word, and tokens known by their shape.
+    /// What follows `Bearer` and `Basic` and is no plain word, tokens known by their shape, and hashes.
     Token,
     /// The value that stands behind the name of a secret.
     Assignment,
-    /// Who signs in, in a URL or in a flag as curl has it.
+    /// Who signs in, in a URL or in a flag as curl and mysql have them.
     UserInfo,
-    /// A private key in PEM's armour.
+    /// A private key in its armour, or as a JSON web key.
     PrivateKey,
     /// An address of e-mail.
     Email,
@@ -92,20 +103,22 @@ impl Secrets {
         }
     }
 
-    /// Tells whether a text may hold a secret, as fast as scanning and without allocating. The text may
-    /// be plain, or written as a JSON string. A wrong "yes" is possible, a wrong "no" is not.
-    pub(crate) fn may_find_in(&self, text: &[u8], reading: Reading) -> bool {
-        if reading == Reading::Arguments && flag::may_have_password(text) {
+    /// Tells whether a value that was written as JSON may hold a secret, without allocating. A wrong "yes" is
+    /// possible, a wrong "no" is not: what a JSON string escapes is not read here.
+    pub(crate) fn may_find_in(&self, json: &[u8], reading: Reading) -> bool {
+        if reading == Reading::Arguments && flag::may_have_password(json) {
             return true;
         }
-        let mut from = 0;
-        while let Some((at, mut hits)) = self.anchors.next(text, from) {
-            if hits.any(|anchor| self.may_be(anchor, text, at)) {
-                return true;
+        let Some((at, _)) = self.anchors.next(json, 0) else {
+            return false;
+        };
+        match json {
+            [b'"', text @ .., b'"'] if memchr::memchr(b'\\', text).is_none() => {
+                self.next(text, at.saturating_sub(1), 0).is_some()
             }
-            from = at + 1;
+            [b'"' | b'{' | b'[', ..] => true,
+            number => self.next(number, at, 0).is_some(),
         }
-        false
     }
 
     /// Masks what is found in plain text that people or libraries wrote.
@@ -172,37 +185,34 @@ impl Secrets {
     fn findings_at_once(&self, text: &str) -> Vec<Finding> {
         let bytes = text.as_bytes();
         let mut findings = Vec::new();
-        let mut from = 0;
-        let mut floor = 0;
-        while let Some((at, mut hits)) = self.anchors.next(bytes, from) {
-            let text = Text::above(bytes, floor);
-            from = at + 1;
-            if let Some(found) = hits.find_map(|anchor| self.find(anchor, text, at)) {
-                floor = found.range.end;
-                from = from.max(floor);
-                findings.push(found);
-            }
+        let (mut from, mut floor) = (0, 0);
+        while let Some((found, at)) = self.next(bytes, from, floor) {
+            floor = found.range.end;
+            from = floor.max(at + 1);
+            findings.push(found);
         }
         findings
     }
 
-    /// Looks closer at an anchor of plain text.
+    /// Finds the next secret from a place on, and says at which anchor. What is below the floor is decided.
+    fn next(&self, text: &[u8], mut from: usize, floor: usize) -> Option<(Finding, usize)> {
+        while let Some((at, hits)) = self.anchors.next(text, from) {
+            let above = Text::above(text, floor);
+            let found = hits.find(text, at, |anchor| self.find(anchor, above, at));
+            if let Some(found) = found {
+                return Some((found, at));
+            }
+            from = at + 1;
+        }
+        None
+    }
+
+    /// Looks closer at an anchor.
     fn find(&self, anchor: Anchor, text: Text<'_>, at: usize) -> Option<Finding> {
         let (rule, range) = match anchor {
-            Anchor::Word(word) => assignment::find(word, text, at)?,
-            Anchor::Scheme(scheme) => (Rule::Token, token::find_after(scheme, text, at)?),
+            Anchor::Name(stem) => assignment::find(stem, text, at)?,
             Anchor::Shape(shape) => (Rule::Token, shape.find(text, at)?),
-            Anchor::WebToken => (Rule::Token, token::find_web_token(text, at)?),
-            Anchor::PrivateKey => {
-                let start = at.checked_sub(token::BEGIN_LEAD)?;
-                (Rule::PrivateKey, token::find_private_key(text, start)?)
-            }
-            Anchor::Url => (Rule::UserInfo, address::find_user_info(text, at)?),
-            Anchor::UserFlag => (Rule::UserInfo, flag::find(text, at)?),
-            Anchor::Email => (Rule::Email, address::find_email(text, at + 1)?),
-            Anchor::Ipv4 => (Rule::IpAddress, address::find_ipv4(text, at)?),
-            Anchor::Ipv6 => (Rule::IpAddress, address::find_ipv6(text, at)?),
-            Anchor::Homes => (Rule::User, path::find_in_homes(text, at)?),
+            Anchor::Other(other) => find_other(other, text, at)?,
             Anchor::Home => (Rule::Home, self.home.as_ref()?.find(text, at)?),
             Anchor::User => (Rule::User, self.user.as_ref()?.find(text, at)?),
         };
@@ -212,27 +222,32 @@ impl Secrets {
             range,
         })
     }
+}
 
-    /// Looks a little closer at an anchor, where a JSON string may have changed what stands around it:
-    /// a letter or digit before it may belong to an escape, and quotes and backslashes have multiplied.
-    fn may_be(&self, anchor: Anchor, text: &[u8], at: usize) -> bool {
-        let text = Text::above(text, 0);
-        match anchor {
-            Anchor::Word(word) => assignment::may_be(word, text, at),
-            Anchor::Scheme(scheme) => token::may_be_after(scheme, text, at),
-            Anchor::Shape(shape) => shape.may_be(text, at),
-            Anchor::WebToken => token::may_be_web_token(text, at),
-            Anchor::PrivateKey => text.has(at, "-BEGIN "),
-            Anchor::Url => address::may_be_user_info(text, at),
-            Anchor::UserFlag => flag::may_be(text, at),
-            Anchor::Email => address::may_be_email(text, at + 1),
-            Anchor::Ipv4 => address::may_be_ipv4(text, at),
-            Anchor::Ipv6 => address::may_be_ipv6(text, at),
-            Anchor::Homes => path::may_be_in_homes(text, at),
-            Anchor::Home => self.home.as_ref().is_some_and(|home| home.may_be(text, at)),
-            Anchor::User => self.user.as_ref().is_some_and(|user| user.may_be(text, at)),
-        }
-    }
+fn find_other(other: Other, text: Text<'_>, at: usize) -> Option<(Rule, Range<usize>)> {
+    let found = match other {
+        Other::Bearer => (Rule::Token, token::find_after(Scheme::Bearer, text, at)?),
+        Other::Basic => (Rule::Token, token::find_after(Scheme::Basic, text, at)?),
+        Other::WebToken => (Rule::Token, token::find_web_token(text, at)?),
+        Other::Hash => (Rule::Token, token::find_hash(text, at)?),
+        Other::Webhook => (Rule::Token, token::find_webhook(text, at)?),
+        Other::WebKey => (Rule::PrivateKey, armour::find_web_key(text, at)?),
+        Other::Armour => (Rule::PrivateKey, armour::find(text, at)?),
+        Other::Putty => (Rule::PrivateKey, armour::find_putty(text, at)?),
+        Other::Url => (Rule::UserInfo, address::find_user_info(text, at)?),
+        Other::Flag => (Rule::UserInfo, flag::find(text, at)?),
+        Other::Command => (Rule::Assignment, command::find_command(text, at)?),
+        Other::PasswordFile => (Rule::Assignment, command::find_in_file(text, at)?),
+        Other::Email => match address::find_password(text, at + 1) {
+            Some(range) => (Rule::UserInfo, range),
+            None => (Rule::Email, address::find_email(text, at + 1)?),
+        },
+        Other::EncodedEmail => (Rule::Email, address::find_email(text, at)?),
+        Other::Ipv4 => (Rule::IpAddress, address::find_ipv4(text, at)?),
+        Other::Ipv6 => (Rule::IpAddress, address::find_ipv6(text, at)?),
+        Other::Homes => (Rule::User, path::find_in_homes(text, at)?),
+    };
+    Some(found)
 }
 
 /// Returns the findings that begin within so many bytes, and that much of the text, or a finding's end.
@@ -325,18 +340,21 @@ impl Rule {
     pub(crate) const fn about(self) -> &'static str {
         match self {
             Self::Token => {
-                "what follows `Bearer` or `Basic`, but for a plain word of a sentence, and access tokens \
-                 of well-known services"
+                "what follows `Bearer` or `Basic`, but for a plain word of a sentence, access tokens of \
+                 well-known services, addresses of webhooks, and hashes of passwords"
             }
             Self::Assignment => {
                 "the value after a name such as password, secret, token, cookie or api_key, as in \
                  `password=...`, `\"token\": \"...\"` or `--api-key ...`"
             }
             Self::UserInfo => {
-                "user name and password in a URL, as in `https://user:password@host`, and in \
-                 `-u user:password`"
+                "user name and password in a URL, as in `https://user:password@host`, and in flags, as in \
+                 `-u user:password` and `mysql -pX`"
             }
-            Self::PrivateKey => "private keys, from `-----BEGIN ... PRIVATE KEY-----` to their end",
+            Self::PrivateKey => {
+                "private keys, from `-----BEGIN ... PRIVATE KEY-----` to their end, those of SSH2 and PuTTY, \
+                 and JSON web keys"
+            }
             Self::Email => "e-mail addresses",
             Self::IpAddress => "IPv4 and IPv6 addresses; a port after them stays",
             Self::Home => "your home directory at the start of a path",

@@ -40,10 +40,6 @@ impl Home {
         let is_inside = text.is_before(range.start, |byte| is_of_name(byte) || is_separator(byte));
         (!is_inside && is_end_of_name(text, range.end)).then_some(range)
     }
-
-    pub(super) fn may_be(&self, text: Text<'_>, at: usize) -> bool {
-        self.0.may_be(text, at)
-    }
 }
 
 impl User {
@@ -63,10 +59,6 @@ impl User {
         let is_component = text.is_before(range.start, is_separator)
             || text.is(range.end, is_separator) && !text.is_before(range.start, is_of_name);
         (is_component && is_end_of_name(text, range.end)).then_some(range)
-    }
-
-    pub(super) fn may_be(&self, text: Text<'_>, at: usize) -> bool {
-        self.0.may_be(text, at)
     }
 }
 
@@ -108,17 +100,18 @@ impl Name {
         text.has(start, &self.text)
             .then(|| start..start + self.text.len())
     }
-
-    fn may_be(&self, text: Text<'_>, at: usize) -> bool {
-        text.from(at).starts_with(self.part())
-    }
 }
 
 /// Finds the name after `/home/`, `/Users/` or `\Users\`, given the separator at its beginning. In
 /// texts that `Debug` has written, each backslash is two.
 pub(super) fn find_in_homes(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     let (separator, name_at) = homes_at(text, at)?;
-    let start = text.end_within(name_at, SEPARATORS_MAX, |byte| byte == separator);
+    // Slashes may be escaped, as JSON allows.
+    let start = text.end_within(name_at, SEPARATORS_MAX, |byte| {
+        byte == separator || byte == b'\\'
+    });
+    let is_escaped = separator == b'/' && text.before(start) == Some(b'\\');
+    let start = text.end_within(start, usize::from(is_escaped), |byte| byte == separator);
     if start == name_at {
         return None;
     }
@@ -129,10 +122,6 @@ pub(super) fn find_in_homes(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     let name = text.get(start..end);
     let stops = name.iter().rev().take_while(|&&byte| byte == b'.').count();
     (stops < name.len()).then_some(start..end - stops)
-}
-
-pub(super) fn may_be_in_homes(text: Text<'_>, at: usize) -> bool {
-    homes_at(text, at).is_some_and(|(separator, name_at)| text.byte(name_at) == Some(separator))
 }
 
 /// Returns the separator of a directory of homes, and where the one before the name is.

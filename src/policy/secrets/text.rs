@@ -37,6 +37,11 @@ impl<'t> Text<'t> {
         self.bytes.get(range).unwrap_or_default()
     }
 
+    /// Returns the last bytes before a place that are not decided, or so many of them.
+    pub(super) fn last_before(self, at: usize, bytes_max: usize) -> &'t [u8] {
+        self.get(at.saturating_sub(bytes_max).max(self.floor)..at)
+    }
+
     pub(super) fn from(self, at: usize) -> &'t [u8] {
         self.bytes.get(at..).unwrap_or_default()
     }
@@ -102,6 +107,31 @@ impl<'t> Text<'t> {
     }
 }
 
+impl Text<'_> {
+    /// Tells whether a place is within a word that goes on before it. What ends an escape, as in `\\n` and
+    /// `%3D`, is no part of a word.
+    pub(super) fn is_inside_word(self, at: usize) -> bool {
+        let Some(before) = self.before(at).filter(u8::is_ascii_alphanumeric) else {
+            return false;
+        };
+        let back = |bytes: usize| at.checked_sub(bytes).and_then(|at| self.byte(at));
+        let is_escape = matches!(before, b'n' | b't' | b'r') && back(2) == Some(b'\\');
+        let is_encoded = before.is_ascii_hexdigit() && back(3) == Some(b'%');
+        !is_escape && !is_encoded
+    }
+
+    /// Tells whether the byte before a place is one of those, or the text begins there.
+    pub(super) fn is_before_or_start(self, at: usize, wanted: impl Fn(u8) -> bool) -> bool {
+        at == 0 || self.is_before(at, wanted)
+    }
+
+    /// Tells whether a word, in letters of any case, ends at a place and is no end of a longer one.
+    pub(super) fn has_word_before(self, at: usize, word: &str) -> bool {
+        at.checked_sub(word.len())
+            .is_some_and(|start| self.has_word(start, word) && !self.is_inside_word(start))
+    }
+}
+
 /// Tells whether bytes are what a rule put in place of a secret.
 pub(super) fn is_mark(bytes: &[u8]) -> bool {
     mark_bytes(bytes) == Some(bytes.len())
@@ -114,6 +144,10 @@ pub(super) fn mark_bytes(bytes: &[u8]) -> Option<usize> {
         .map(|rule| rule.replacement().as_bytes())
         .find(|mark| mark.starts_with(b"[") && bytes.starts_with(mark))
         .map(<[u8]>::len)
+}
+
+pub(super) const fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
 }
 
 pub(super) const fn is_blank(byte: u8) -> bool {

@@ -1,9 +1,9 @@
-//! Tokens and keys that are known by their shape, or by the word before them. A token that looks like
-//! none of these is found only behind the name of a secret, which is `assignment`'s business.
+//! Tokens that are known by the word before them, `Bearer` and `Basic`, by their parts, as JSON web tokens, or
+//! by where they stand, as addresses of webhooks. Those of one service are `shape`'s business.
 
 use std::ops::Range;
 
-use super::text::{Text, is_alphanumeric, is_blank, is_mark, is_url_safe, is_word};
+use super::text::{Text, is_blank, is_mark, is_url_safe, is_word};
 
 /// How who signs in proves it, before the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,108 +14,13 @@ pub(super) enum Scheme {
     Basic,
 }
 
-/// The tokens of one service: how they begin and go on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    beginning: &'static str,
-    /// Where in it the anchor is.
-    lead: usize,
-    is_of_rest: fn(u8) -> bool,
-    rest_bytes_min: usize,
-    /// What has no digit is a name.
-    needs_digit: bool,
-}
-
-impl Shape {
-    /// `ghp_`, `gho_`, `ghu_`, `ghs_`, `ghr_` and 36 more; the anchor has the third and fourth byte.
-    pub(super) const GITHUB: Self = Self::new("gh", 1, is_word, 2 + 20);
-    /// `github_pat_` and 82 more.
-    pub(super) const GITHUB_FINE: Self = Self::new("github_pat_", 4, is_word, 20);
-    /// `glpat-` and 20 or more.
-    pub(super) const GITLAB: Self = Self::new("glpat-", 1, is_url_safe, 16);
-    /// `xoxb-`, `xoxp-` and their like, with numbers in them.
-    pub(super) const SLACK: Self = Self::new("xox", 0, is_url_safe, 10).with_digit();
-    /// `AKIA` or, for a while, `ASIA`, and 16 more.
-    pub(super) const AWS: Self = Self::new("A", 1, is_upper_or_digit, 3 + 16);
-    /// `AIza` and 35 more.
-    pub(super) const GOOGLE: Self = Self::new("AIza", 1, is_url_safe, 30);
-    /// `sk-`, `sk-proj-`, `sk-ant-` and at least 20 more.
-    pub(super) const SK: Self = Self::new("sk-", 0, is_url_safe, 20).with_digit();
-    /// `sk_live_` or `rk_live_` and at least 24 more; the anchor begins with the second byte.
-    pub(super) const STRIPE: Self = Self::new("k_live_", 0, is_alphanumeric, 16);
-    /// `npm_` and 36 more.
-    pub(super) const NPM: Self = Self::new("npm_", 1, is_alphanumeric, 30);
-
-    const fn new(
-        beginning: &'static str,
-        lead: usize,
-        is_of_rest: fn(u8) -> bool,
-        rest_bytes_min: usize,
-    ) -> Self {
-        Self {
-            beginning,
-            lead,
-            is_of_rest,
-            rest_bytes_min,
-            needs_digit: false,
-        }
-    }
-
-    const fn with_digit(self) -> Self {
-        Self {
-            needs_digit: true,
-            ..self
-        }
-    }
-
-    /// Finds a token of this shape, given the anchor in its beginning.
-    pub(super) fn find(&self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
-        let beginning = at.checked_sub(self.lead)?;
-        if !self.is_at(text, beginning) {
-            return None;
-        }
-        // The one shape whose first letter varies.
-        let is_letter_before = |byte| matches!(byte, b's' | b'r');
-        let start =
-            if self.beginning.starts_with('k') && text.is_before(beginning, is_letter_before) {
-                beginning - 1
-            } else {
-                beginning
-            };
-        if text.is_before(start, is_alphanumeric) {
-            return None;
-        }
-        Some(start..text.end(beginning + self.beginning.len(), self.is_of_rest))
-    }
-
-    pub(super) fn may_be(&self, text: Text<'_>, at: usize) -> bool {
-        at.checked_sub(self.lead)
-            .is_some_and(|beginning| self.is_at(text, beginning))
-    }
-
-    fn is_at(&self, text: Text<'_>, beginning: usize) -> bool {
-        if !text.has(beginning, self.beginning) {
-            return false;
-        }
-        let rest = beginning + self.beginning.len();
-        let end = text.end_within(rest, DIGIT_WITHIN, self.is_of_rest);
-        end - rest >= self.rest_bytes_min
-            && (!self.needs_digit || text.get(rest..end).iter().any(u8::is_ascii_digit))
-    }
-}
-
 impl Scheme {
-    /// The word and where in it the anchor is.
-    const fn word(self) -> (&'static str, usize) {
-        match self {
-            Self::Bearer => ("bearer", 0),
-            Self::Basic => ("basic", 2),
-        }
-    }
-
     /// Returns where the word of this scheme begins and ends that has its anchor there.
     fn at(self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
-        let (word, lead) = self.word();
+        let (word, lead) = match self {
+            Self::Bearer => ("bearer", 0),
+            Self::Basic => ("basic", 2),
+        };
         let start = at.checked_sub(lead)?;
         text.has_word(start, word)
             .then_some(start..start + word.len())
@@ -144,19 +49,19 @@ pub(super) fn find_after(scheme: Scheme, text: Text<'_>, at: usize) -> Option<Ra
     let token = text.get(start..end);
     // A full stop belongs to the sentence.
     let token = token.strip_suffix(b".").unwrap_or(token);
+    let is_parameter = text.byte(end) == Some(b'"');
     let is_token = start > word.end && scheme.is_token(token) && !is_mark(token);
-    is_token.then_some(start..start + token.len())
-}
-
-pub(super) fn may_be_after(scheme: Scheme, text: Text<'_>, at: usize) -> bool {
-    scheme
-        .at(text, at)
-        .is_some_and(|word| text.is(word.end, |byte| is_between(byte) || byte == b'\\'))
+    // A challenge has no proof but a parameter: `Basic realm="private"`.
+    let is_challenge = is_parameter
+        && token
+            .strip_suffix(b"=")
+            .is_some_and(|name| name.iter().all(u8::is_ascii_lowercase));
+    (is_token && !is_challenge).then_some(start..start + token.len())
 }
 
 /// Finds a JSON web token or its encrypted kin: three or more parts of base64 with dots between them.
 pub(super) fn find_web_token(text: Text<'_>, at: usize) -> Option<Range<usize>> {
-    if text.is_before(at, is_url_safe) {
+    if text.is_before(at, is_url_safe) && text.is_inside_word(at) {
         return None;
     }
     let mut end = at;
@@ -175,36 +80,33 @@ pub(super) fn find_web_token(text: Text<'_>, at: usize) -> Option<Range<usize>> 
     Some(at..end)
 }
 
-pub(super) fn may_be_web_token(text: Text<'_>, at: usize) -> bool {
-    text.end_within(at, PART_BYTES_MIN, is_url_safe) - at == PART_BYTES_MIN
+/// Finds the hash of a password, as `crypt` and its kin write it, given its first dollar.
+pub(super) fn find_hash(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    let method = HASHES.iter().find(|method| text.has(at, method))?;
+    let start = at + method.len();
+    let end = text.end(start, |byte| {
+        is_word(byte) || matches!(byte, b'.' | b'/' | b'$' | b'=' | b',' | b'+')
+    });
+    // A comma belongs to the text around it, unless parameters go on behind it.
+    let commas = text.get(start..end).iter().rev();
+    let commas = commas
+        .take_while(|&&byte| matches!(byte, b',' | b'.'))
+        .count();
+    (end - start >= HASH_BYTES_MIN).then_some(at..end - commas)
 }
 
-/// Finds a private key that begins there: up to its matching end, or to the end of the text.
-pub(super) fn find_private_key(text: Text<'_>, start: usize) -> Option<Range<usize>> {
-    if !text.has(start, BEGIN) {
-        return None;
-    }
-    let label_start = start + BEGIN.len();
-    let is_of_label = |byte: u8| byte == b' ' || is_upper_or_digit(byte);
-    let label_end = text.end_within(label_start, LABEL_BYTES_MAX, is_of_label);
-    let label = std::str::from_utf8(text.get(label_start..label_end)).ok()?;
-    if !label.contains("PRIVATE KEY") {
-        return None;
-    }
-    let ending = format!("-----END {label}-----");
-    let end = find_bytes(text.from(label_end), ending.as_bytes())
-        .map_or(text.len(), |at| label_end + at + ending.len());
-    Some(start..end)
-}
-
-fn find_bytes(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
-}
-
-const fn is_upper_or_digit(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || byte.is_ascii_digit()
+/// Finds what is secret in the address of a webhook, given `hoo` in it.
+pub(super) fn find_webhook(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    let start = WEBHOOKS.iter().find_map(|(lead, address)| {
+        let start = at.checked_sub(*lead)?;
+        text.has(start, address).then_some(start + address.len())
+    })?;
+    let end = text.end(start, |byte| {
+        is_url_safe(byte) || matches!(byte, b'/' | b'@')
+    });
+    let path = text.get(start..end);
+    let is_secret = path.len() >= WEBHOOK_BYTES_MIN && path.iter().any(u8::is_ascii_digit);
+    is_secret.then_some(start..end)
 }
 
 /// Tells whether a byte may stand between the name of a scheme and the token.
@@ -217,23 +119,32 @@ const fn is_of_token(byte: u8) -> bool {
     is_url_safe(byte) || matches!(byte, b'.' | b'~' | b'+' | b'/' | b'=')
 }
 
-/// How a key in PEM's armour begins (RFC 7468).
-const BEGIN: &str = "-----BEGIN ";
+/// The beginnings of hashes.
+const HASHES: &[&str] = &[
+    "$2a$", "$2b$", "$2y$", "$1$", "$5$", "$6$", "$y$", "$apr1$", "$argon2",
+];
 
-/// The dashes before the anchor in that.
-pub(super) const BEGIN_LEAD: usize = 4;
+/// The addresses behind which a secret stands, and where the anchor is in them.
+const WEBHOOKS: &[(usize, &str)] = &[
+    (0, "hooks.slack.com/services/"),
+    (0, "hooks.slack.com/workflows/"),
+    (0, "hooks.slack.com/triggers/"),
+    (0, "hooks.zapier.com/hooks/catch/"),
+    (8, "/api/webhooks/"),
+    (4, "/webhookb2/"),
+];
 
-/// The longest known is `ENCRYPTED PRIVATE KEY`.
-const LABEL_BYTES_MAX: usize = 64;
+/// The shortest, of MD5, has 22 behind its salt.
+const HASH_BYTES_MIN: usize = 20;
+
+/// Shorter ones are numbers of webhooks, which are no secrets.
+const WEBHOOK_BYTES_MIN: usize = 16;
 
 /// Tokens without a digit, a capital or a sign in their first 20 bytes are less likely than such words.
 const WORD_BYTES_MAX: usize = 20;
 
 /// The shortest header, `{"alg":"none"}`, has 19.
 const PART_BYTES_MIN: usize = 5;
-
-/// A digit that makes a token is among its first bytes.
-const DIGIT_WITHIN: usize = 64;
 
 /// Space before a token, where lines are aligned.
 const BLANKS_MAX: usize = 64;

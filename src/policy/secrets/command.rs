@@ -1,0 +1,114 @@
+//! Commands of protocols that take a password, as `AUTH`; `IDENTIFIED BY` of SQL; and lines of files of passwords.
+
+use std::ops::Range;
+
+use super::text::{Text, is_blank, is_quote, is_url_safe};
+use super::{plain, value};
+
+/// Finds the password in a command of a protocol, or behind `IDENTIFIED BY`, given an anchor in the word.
+pub(super) fn find_command(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    if is_identified(text, at) {
+        let value = text.end_within(at + "d by".len(), BLANKS_MAX, is_blank);
+        let range = value::quoted(text, value)?;
+        return (!plain::is_mark_or_variable(text.get(range.clone()))).then_some(range);
+    }
+    let (words, is_login) = if text.has(at, "AUTH") {
+        (at + "AUTH".len(), false)
+    } else if text.has(at, "PASS") {
+        (at + "PASS".len(), false)
+    } else if text.has(at, "LOGIN") {
+        (at + "LOGIN".len(), true)
+    } else {
+        return None;
+    };
+    if !is_first(text, at, is_login) {
+        return None;
+    }
+    let closed = text.end_within(words, 1, is_quote);
+    let start = text.end_within(closed, 1, is_blank);
+    let end = text.end_within(start, LINE_BYTES_MAX, |byte| !matches!(byte, b'\n' | b'\r'));
+    if end - start == LINE_BYTES_MAX {
+        return None;
+    }
+    let range = last_argument(text, start..end, is_login)?;
+    let value = text.get(range.clone());
+    let is_password = start > closed
+        && !plain::is_said_of_secrets(value)
+        && !plain::is_mark_or_variable(value)
+        && !value.iter().any(|byte| matches!(byte, b'[' | b'(' | b':'))
+        && !value.starts_with(b"Test")
+        && (text.has(at, "AUTH") || !value.contains(&b'/'));
+    is_password.then_some(range)
+}
+
+/// Tells whether `IDENTIFIED BY`, or `IDENTIFIED WITH` a plugin and `BY`, ends behind a place, which is its last `d`.
+fn is_identified(text: Text<'_>, at: usize) -> bool {
+    let word = text.start_within(at, PART_BYTES_MAX, is_url_safe);
+    text.has_word(at, "d by ")
+        && (text.has_word(word, "identified by ") || text.has_word_before(word, "identified with "))
+}
+
+/// Tells whether a command begins a line, as a client's or behind the tag of IMAP.
+fn is_first(text: Text<'_>, at: usize, needs_tag: bool) -> bool {
+    let gap = text.start_within(at, 1, is_blank);
+    if needs_tag {
+        let tag = text.start_within(gap, TAG_BYTES_MAX, |byte| byte.is_ascii_alphanumeric());
+        return gap < at
+            && text.is_before(gap, |byte| byte.is_ascii_digit())
+            && !text.is_inside_word(tag);
+    }
+    text.is_before_or_start(gap, |byte| {
+        matches!(byte, b'>' | b':' | b'\n') || gap == at && is_quote(byte)
+    })
+}
+
+/// Returns the last of one or two arguments.
+fn last_argument(text: Text<'_>, line: Range<usize>, needs_two: bool) -> Option<Range<usize>> {
+    let bytes = text.get(line.clone());
+    let trimmed = bytes.trim_ascii_end();
+    let mut words = trimmed.split(|byte| is_blank(*byte));
+    let (first, second, third) = (words.next()?, words.next(), words.next());
+    if third.is_some() || needs_two && second.is_none() || first.is_empty() {
+        return None;
+    }
+    let word = second.unwrap_or(first);
+    let start = line.start + trimmed.len() - word.len();
+    let opening = text.end_within(start, 1, is_quote);
+    let end = text.end_within(opening, word.len(), |byte| {
+        !is_quote(byte) && !is_blank(byte)
+    });
+    (end > opening).then_some(opening..end)
+}
+
+/// Finds the password in a line `host:port:database:user:password`, given the colon before the port.
+pub(super) fn find_in_file(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    let is_part = |byte: u8| {
+        !byte.is_ascii_whitespace() && !matches!(byte, b':' | b'/' | b'@') && !is_quote(byte)
+    };
+    let host = text.is_before(at, |byte| is_url_safe(byte) || matches!(byte, b'.' | b'*'));
+    let port = text.end_within(at + 1, 5, |byte| byte.is_ascii_digit());
+    if !host || port - at != 5 || text.byte(port) != Some(b':') {
+        return None;
+    }
+    let database = text.end_within(port + 1, PART_BYTES_MAX, is_part);
+    let user = text.end_within(database + 1, PART_BYTES_MAX, is_part);
+    let has_parts = database > port + 1
+        && text.byte(database) == Some(b':')
+        && user > database + 1
+        && text.byte(user) == Some(b':');
+    let range = value::word(text, user + 1);
+    (has_parts && !range.is_empty() && !plain::is_mark_or_variable(text.get(range.clone())))
+        .then_some(range)
+}
+
+/// Space before a value, where lines are aligned.
+const BLANKS_MAX: usize = 64;
+
+/// The longest line that is a command.
+const LINE_BYTES_MAX: usize = 256;
+
+/// The longest tag before a command of IMAP.
+const TAG_BYTES_MAX: usize = 16;
+
+/// The longest name of a database or a user.
+const PART_BYTES_MAX: usize = 64;

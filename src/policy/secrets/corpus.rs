@@ -1,0 +1,205 @@
+//! How much the rules find, in figures: on the corpus in `tests/corpus`, which has texts with a secret, texts
+//! without one, and formats and contexts of which each goes with each. `tests/corpus/README.md` says how it is
+//! written.
+
+use std::ops::Range;
+
+use super::*;
+
+const SECRETS: &str = include_str!("../../../tests/corpus/secrets.txt");
+const HARMLESS: &str = include_str!("../../../tests/corpus/harmless.txt");
+const FORMATS: &str = include_str!("../../../tests/corpus/formats.txt");
+const CONTEXTS: &str = include_str!("../../../tests/corpus/contexts.txt");
+
+/// The most that may be missed, and the most that may be masked wrongly, in percent.
+const PERCENT_MAX: usize = 3;
+
+/// A text, and what of it must go and may go; all else must stay.
+#[derive(Debug, Default)]
+struct Case {
+    text: String,
+    must_go: Vec<Range<usize>>,
+    may_go: Vec<Range<usize>>,
+}
+
+/// What became of some texts.
+#[derive(Debug, Default)]
+struct Tally {
+    texts: usize,
+    missed: Vec<String>,
+    masked_wrongly: Vec<String>,
+}
+
+impl Case {
+    /// Reads a line of the corpus.
+    fn read(line: &str) -> Self {
+        let mut case = Self::default();
+        let (mut must_start, mut may_start) = (0, 0);
+        let mut letters = line.chars();
+        while let Some(letter) = letters.next() {
+            let end = case.text.len();
+            match letter {
+                '⟦' => must_start = end,
+                '⟧' => case.must_go.push(must_start..end),
+                '⟨' => may_start = end,
+                '⟩' => case.may_go.push(may_start..end),
+                '‹' => {
+                    let name: String = letters
+                        .by_ref()
+                        .take_while(|letter| *letter != '›')
+                        .collect();
+                    let token = formats().find(|(own, _)| *own == name);
+                    case.text.push_str(&token.expect("it is in formats.txt").1);
+                    case.must_go.push(end..case.text.len());
+                }
+                '␤' => case.text.push('\n'),
+                '␉' => case.text.push('\t'),
+                '¦' => {}
+                other => case.text.push(other),
+            }
+        }
+        case
+    }
+}
+
+impl Tally {
+    fn add(&mut self, secrets: &Secrets, case: &Case) {
+        let findings = secrets.findings(&case.text);
+        let is_in =
+            |ranges: &[Range<usize>], at: usize| ranges.iter().any(|range| range.contains(&at));
+        let goes = |at: usize| findings.iter().any(|found| found.range.contains(&at));
+        let is_missed = case
+            .must_go
+            .iter()
+            .flat_map(Range::clone)
+            .any(|at| !goes(at));
+        let is_too_much = (0..case.text.len())
+            .any(|at| goes(at) && !is_in(&case.must_go, at) && !is_in(&case.may_go, at));
+        let said = || format!("{:?} became {:?}", case.text, secrets.mask(&case.text));
+        self.texts += 1;
+        if is_missed {
+            self.missed.push(said());
+        }
+        if is_too_much {
+            self.masked_wrongly.push(said());
+        }
+    }
+
+    /// Prints the two figures, and returns them.
+    #[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
+    fn figures(&self, what: &str) -> (String, String) {
+        let missed = self.percent(&self.missed);
+        let wrongly = self.percent(&self.masked_wrongly);
+        let texts = self.texts;
+        println!("{what}: {texts} texts, {missed} % missed, {wrongly} % masked wrongly");
+        for said in self.missed.iter().chain(&self.masked_wrongly) {
+            println!("  {said}");
+        }
+        (missed, wrongly)
+    }
+
+    fn percent(&self, texts: &[String]) -> String {
+        let tenths = (texts.len() * 1000).div_ceil(self.texts);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    }
+
+    fn holds(&self) -> bool {
+        [&self.missed, &self.masked_wrongly]
+            .into_iter()
+            .all(|texts| texts.len() * 100 <= PERCENT_MAX * self.texts)
+    }
+}
+
+fn lines(file: &'static str) -> impl Iterator<Item = &'static str> {
+    file.lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("# "))
+}
+
+fn formats() -> impl Iterator<Item = (&'static str, String)> {
+    lines(FORMATS).filter_map(|line| {
+        let (name, token) = line.split_once(' ')?;
+        Some((name, token.replace('¦', "")))
+    })
+}
+
+fn shipped() -> Secrets {
+    Secrets::new(Some("/home/alice"), Some("alice"))
+}
+
+fn tally(lines: impl Iterator<Item = &'static str>) -> Tally {
+    let secrets = shipped();
+    let mut tally = Tally::default();
+    lines.for_each(|line| tally.add(&secrets, &Case::read(line)));
+    tally
+}
+
+#[test]
+fn of_the_corpus_little_is_missed_and_little_masked_wrongly() {
+    let secrets = tally(lines(SECRETS));
+    let harmless = tally(lines(HARMLESS));
+    assert!(secrets.texts >= 400 && harmless.texts >= 200);
+    let (missed, _) = secrets.figures("with a secret");
+    let (_, wrongly) = harmless.figures("without a secret");
+    assert!(secrets.holds() && harmless.holds());
+    let readme = include_str!("../../../README.md");
+    let figures = format!(
+        "{missed} % of {} texts with a secret are missed, and {wrongly} % of {} without one masked",
+        secrets.texts, harmless.texts
+    );
+    assert!(
+        readme.contains(&figures),
+        "the README says otherwise: {figures}"
+    );
+}
+
+/// Most of these texts were not looked at while the rules were written.
+#[test]
+fn of_each_format_in_each_context_little_is_missed() {
+    let secrets = shipped();
+    let tokens: Vec<String> = formats().map(|(_, token)| token).collect();
+    let chosen: Vec<String> = CONTEXTS
+        .lines()
+        .filter_map(|line| line.strip_prefix("= ").map(str::to_owned))
+        .collect();
+    let mut tally = Tally::default();
+    for line in lines(CONTEXTS).filter(|line| !line.starts_with("= ")) {
+        let (context, values) = match line.split_once(' ') {
+            Some(("token", context)) => (context, &tokens),
+            Some(("value", context)) => (context, &chosen),
+            _ => panic!("{line}"),
+        };
+        for value in values {
+            let line = context.replace("‹›", &format!("⟦{value}⟧"));
+            tally.add(&secrets, &Case::read(&line));
+        }
+    }
+    let _figures = tally.figures("formats in contexts");
+    assert!(tally.texts > 3_000 && tally.holds());
+}
+
+#[test]
+fn a_secret_that_is_cut_anywhere_goes_as_far_as_it_is_kept() {
+    let secrets = shipped();
+    for line in lines(SECRETS) {
+        let case = Case::read(line);
+        let masked = secrets.mask(&case.text);
+        for bytes_max in (0..case.text.len()).step_by(3) {
+            let cut = secrets.mask_up_to(&case.text, bytes_max, Reading::Prose);
+            let kept = cut.strip_suffix('…').expect("it is cut");
+            assert!(
+                masked.starts_with(kept),
+                "{:?} at {bytes_max}: {cut:?}",
+                case.text
+            );
+        }
+    }
+}
+
+#[test]
+fn masking_the_corpus_again_changes_nothing() {
+    let secrets = shipped();
+    for line in lines(SECRETS).chain(lines(HARMLESS)) {
+        let once = secrets.mask(&Case::read(line).text).into_owned();
+        assert_eq!(secrets.mask(&once), once, "{line}");
+    }
+}

@@ -1,0 +1,385 @@
+//! What stands behind the name of a secret and is none: no value, a state (`password: required`), a type
+//! (`password: String`), a variable (`password=${DB_PASSWORD}`), a count (`tokens: 5`), what somebody masked
+//! before.
+
+use std::ops::Range;
+
+use super::assignment::Link;
+use super::name::{Kind, Name};
+use super::text::{Text, is_alphanumeric, is_mark};
+use super::value::Shape;
+use super::words::{LEXEMES, METHODS, NOTHING, PROSE, STATES, TYPES, UNSEEN, WRAPPERS, is_one_of};
+
+/// Tells whether a value keeps no secret.
+pub(super) fn is_plain(
+    text: Text<'_>,
+    name: &Name,
+    link: Link,
+    shape: Shape,
+    range: Range<usize>,
+) -> bool {
+    let is_open_tag = text.byte(range.end) == Some(b'>');
+    let value = text.get(range);
+    // What is longer is not looked at, so that all of a text is looked at once.
+    if value.len() > PLAIN_BYTES_MAX {
+        return false;
+    }
+    is_nothing(value)
+        || is_masked(value)
+        || is_variable(value, shape)
+        || is_placeholder(value, is_open_tag)
+        || name.may_be_path && is_path(value)
+        // It may as well stand for an object, or for a way to sign in.
+        || name.stem == "auth" && (shape == Shape::Bracketed || is_one_of(value, METHODS))
+        || is_file(value)
+        || name.may_count && is_count(value, name.kind)
+        || value.len() < TOKEN_BYTES_MIN && name.kind == Kind::Made && is_behind_parser(text, name)
+        || match shape {
+            Shape::Quoted => is_sentence(value) || is_one_of(value, STATES),
+            Shape::Bracketed => is_type_or_state(value, name.kind),
+            Shape::Bare => is_said(text, name, link, value),
+        }
+        || !is_evident(name.kind, value)
+}
+
+/// Tells whether a value is a mark, or names a variable: both stay.
+pub(super) fn is_mark_or_variable(value: &[u8]) -> bool {
+    is_mark(value) || is_masked(value) || is_variable(value, Shape::Bare)
+}
+
+/// Tells whether a value is what is said of secrets, as `failed`.
+pub(super) fn is_said_of_secrets(value: &[u8]) -> bool {
+    is_one_of(first_word(value), STATES)
+}
+
+/// Tells whether it is what a program reads a secret from, as `os.environ["PASSWORD"]`, or an argument of a
+/// statement, as `:password`.
+fn is_read(text: Text<'_>, name: &Name, value: &[u8]) -> bool {
+    let word = text.get(name.start..name.end);
+    let argument = value
+        .strip_prefix(b":")
+        .or_else(|| value.strip_prefix(b"@"));
+    argument.is_some_and(|argument| argument.eq_ignore_ascii_case(word))
+        || SOURCES
+            .iter()
+            .any(|source| value.starts_with(source.as_bytes()))
+}
+
+fn is_nothing(value: &[u8]) -> bool {
+    is_mark(value) || is_one_of(value, NOTHING) || !value.iter().any(|byte| is_of_secret(*byte))
+}
+
+/// Punctuation alone is a part of a program's text.
+const fn is_of_secret(byte: u8) -> bool {
+    is_alphanumeric(byte)
+        || byte >= 0x80
+        || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'@' | b'^' | b'&')
+}
+
+/// Tells whether somebody masked it before, or says that there is nothing to be seen: `****`, `<empty>`,
+/// `Some("")`, `Secret([REDACTED])`.
+fn is_masked(value: &[u8]) -> bool {
+    let is_same = |wanted: u8| value.len() > 2 && value.iter().all(|&byte| byte == wanted);
+    if is_same(b'x') || is_same(b'X') || is_dots(value) {
+        return true;
+    }
+    let mut inner = value.trim_ascii();
+    for _ in 0..WRAPS_MAX {
+        inner = match (type_and_content(inner), inner) {
+            (Some((_, content)), _) => content,
+            (
+                None,
+                [
+                    b'<' | b'[' | b'(' | b'{' | b'"',
+                    middle @ ..,
+                    b'>' | b']' | b')' | b'}' | b'"',
+                ],
+            ) => middle,
+            // What closes the value may have been taken for what closes the text around it.
+            (None, [b'<' | b'[' | b'(' | b'*', rest @ ..] | [rest @ .., b'*']) => rest,
+            (None, _) => break,
+        }
+        .trim_ascii();
+    }
+    let is_wrapped = inner.len() < value.len();
+    inner.is_empty()
+        || is_wrapped && (is_one_of(inner, NOTHING) || is_one_of(first_word(inner), UNSEEN))
+        || value.eq_ignore_ascii_case(b"redacted")
+}
+
+fn is_dots(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|text| text.chars().all(|letter| "•●∗…".contains(letter)))
+}
+
+/// Tells whether it names a variable, or a place in a template or a statement.
+fn is_variable(value: &[u8], shape: Shape) -> bool {
+    let is_name = |name: &[u8]| {
+        !name.is_empty()
+            && name
+                .iter()
+                .all(|&byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    match value {
+        // Without quotes, what closes it was taken for what closes the text around it.
+        [b'$' | b'{', b'{', .., last] if shape == Shape::Quoted => *last == b'}',
+        [b'$' | b'{', b'{', ..] | [b'%', b'(', .., b')', b's'] => true,
+        [b'$', name @ ..] | [b'%', name @ .., b'%'] => is_name(name),
+        _ => false,
+    }
+}
+
+/// Tells whether it stands for a value, as `<your password>`.
+fn is_placeholder(value: &[u8], is_open_tag: bool) -> bool {
+    let Some(name) = value.strip_prefix(b"<") else {
+        return false;
+    };
+    let closed = name.strip_suffix(b">");
+    let is_of_name = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_' | b' ');
+    (closed.is_some() || is_open_tag) && closed.unwrap_or(name).iter().all(is_of_name)
+}
+
+/// Tells whether it is the path of a file with a key in it.
+fn is_file(value: &[u8]) -> bool {
+    let ends = |end: &&str| value.ends_with(end.as_bytes());
+    is_path(value) && FILES.iter().any(ends)
+}
+
+fn is_path(value: &[u8]) -> bool {
+    matches!(
+        value,
+        [b'/' | b'~' | b'.', ..] | [_, b':', b'\\' | b'/', ..]
+    )
+}
+
+fn is_count(value: &[u8], kind: Kind) -> bool {
+    let digits_max = match kind {
+        Kind::Chosen => COUNT_DIGITS_MAX,
+        Kind::Made
+        | Kind::Long
+        | Kind::Code
+        | Kind::Phrase
+        | Kind::Cookie
+        | Kind::Authorization => usize::MAX,
+    };
+    value.len() <= digits_max && value.iter().all(u8::is_ascii_digit)
+}
+
+/// Tells whether several words, between quotes, say what is wrong.
+fn is_sentence(value: &[u8]) -> bool {
+    let first = first_word(value);
+    first.len() < value.len()
+        && is_one_of(first, STATES)
+        && value
+            .iter()
+            .all(|&byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'\'' | b'.' | b','))
+}
+
+/// Tells whether brackets hold what says something about a secret: a schema, what is wrong, or what programs write
+/// of their own things, such as `Token(0)`, a type with a number, which is an index or a handle, and `Ident("x")`,
+/// which a parser reads.
+fn is_type_or_state(value: &[u8], kind: Kind) -> bool {
+    let inner = match value.strip_prefix(b"Some(") {
+        Some(inner) => inner.strip_suffix(b")").unwrap_or(value),
+        None => value,
+    };
+    if let Some((name, content)) = type_and_content(inner)
+        && kind != Kind::Chosen
+    {
+        let is_number = !content.is_empty() && content.iter().all(u8::is_ascii_digit);
+        return is_number && !WRAPPERS.iter().any(|wrapper| wrapper.as_bytes() == name)
+            || LEXEMES.iter().any(|lexeme| lexeme.as_bytes() == name);
+    }
+    let inner = value.get(1..).unwrap_or_default();
+    let is_schema = [&b"\"type\":"[..], b"\"$ref\":", b"type: "]
+        .into_iter()
+        .any(|start| inner.starts_with(start));
+    let text = inner.strip_prefix(b"\"").unwrap_or_default();
+    let first = first_word(text);
+    is_schema || text.get(first.len()) == Some(&b' ') && is_one_of(first, STATES)
+}
+
+/// Returns the name of a type and what it holds: of `Token(0)`, `Token` and `0`.
+fn type_and_content(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let open = value.iter().position(|&byte| byte == b'(')?;
+    let (name, rest) = value.split_at_checked(open)?;
+    let content = rest.strip_prefix(b"(")?.strip_suffix(b")")?;
+    let is_type = name.first().is_some_and(u8::is_ascii_uppercase)
+        && name
+            .iter()
+            .all(|&byte| is_alphanumeric(byte) || matches!(byte, b':' | b'_' | b'<' | b'>'));
+    is_type.then_some((name, content))
+}
+
+/// Tells whether a value without quotes is rather a word of a sentence or a type.
+fn is_said(text: Text<'_>, name: &Name, link: Link, value: &[u8]) -> bool {
+    let first = first_word(value);
+    let rest = value.get(first.len()..).unwrap_or_default();
+    let is_punctuation = |byte: &u8| matches!(byte, b'.' | b'!' | b':' | b'?' | b',' | b')');
+    let is_whole = rest.starts_with(b" ") || rest.iter().all(is_punctuation);
+    let is_state = is_one_of(first, STATES)
+        || first == PAM.as_bytes()
+        || link == Link::Prose && is_one_of(first, PROSE);
+    if is_whole && is_state || is_type(value) || is_call(value) || is_read(text, name, value) {
+        return true;
+    }
+    match name.kind {
+        Kind::Chosen => {
+            // Test runners say so: `PASS: tests/parser.sh`.
+            let is_verdict = text.get(name.start..name.end) == b"PASS" && link == Link::Prose
+                || text.get(name.start..name.end).ends_with(b"PASS") && value.starts_with(b"Test");
+            is_verdict || link == Link::Is && !has_sign_of_secret(value)
+        }
+        Kind::Made | Kind::Authorization | Kind::Cookie => {
+            link == Link::Prose && name.is_bare && is_word_of_language(value) || is_item(value)
+        }
+        Kind::Long | Kind::Code | Kind::Phrase => false,
+    }
+}
+
+/// Tells whether a value has what the kind of its secret always has.
+fn is_evident(kind: Kind, value: &[u8]) -> bool {
+    let has_digit = value.iter().any(u8::is_ascii_digit);
+    let has_letter = value.iter().any(u8::is_ascii_alphabetic);
+    let is_id =
+        value.len() == UUID_BYTES && value.iter().filter(|&&byte| byte == b'-').nth(3).is_some();
+    match kind {
+        Kind::Long => {
+            value.len() >= LONG_BYTES_MIN
+                && has_digit
+                && has_letter
+                && !is_id
+                && !value.starts_with(b"S-1-")
+        }
+        Kind::Code => (4..=10).contains(&value.len()) && has_digit,
+        Kind::Made | Kind::Chosen | Kind::Phrase | Kind::Cookie | Kind::Authorization => true,
+    }
+}
+
+/// Tells whether it has anything but small letters, so that it is rather a password than a word.
+fn has_sign_of_secret(value: &[u8]) -> bool {
+    value
+        .iter()
+        .any(|byte| !byte.is_ascii_lowercase() && *byte < 0x80 && *byte != b'.' && *byte != b',')
+}
+
+/// Tells whether it is a word, whole or with punctuation behind it: small letters, but for the first, or capitals.
+fn is_word_of_language(value: &[u8]) -> bool {
+    let letters = value
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80);
+    let letters = letters.count();
+    let (word, rest) = value.split_at_checked(letters).unwrap_or_default();
+    let is_of_sentence = |byte: &u8| {
+        matches!(
+            byte,
+            b'.' | b',' | b'!' | b'?' | b':' | b')' | b'\'' | b'"' | b'`'
+        )
+    };
+    let has_one_case = word.iter().skip(1).all(|byte| !byte.is_ascii_uppercase())
+        || word.iter().all(u8::is_ascii_uppercase);
+    letters < TOKEN_BYTES_MIN && has_one_case && rest.iter().all(is_of_sentence)
+}
+
+/// Tells whether a name is a parser's: `expected token: identifier`.
+fn is_behind_parser(text: Text<'_>, name: &Name) -> bool {
+    let Some(end) = name.start.checked_sub(1) else {
+        return false;
+    };
+    text.byte(end) == Some(b' ')
+        && [
+            "expected",
+            "unexpected",
+            "next",
+            "current",
+            "previous",
+            "illegal",
+            "unknown",
+        ]
+        .into_iter()
+        .any(|word| end >= word.len() && text.has_word(end - word.len(), word))
+}
+
+/// Tells whether it is a path in a program, as `Token::Eof`.
+fn is_item(value: &[u8]) -> bool {
+    value.first().is_some_and(u8::is_ascii_uppercase)
+        && value.windows(2).any(|pair| pair == b"::")
+        && value
+            .iter()
+            .all(|&byte| is_alphanumeric(byte) || matches!(byte, b':' | b'_'))
+}
+
+/// Tells whether it is a call in a program, as in `token = lexer.next()`.
+fn is_call(value: &[u8]) -> bool {
+    let end = value
+        .iter()
+        .position(|&byte| !is_alphanumeric(byte) && !matches!(byte, b'_' | b'.' | b':'));
+    end.is_some_and(|end| end > 0 && value.get(end..) == Some(b"("))
+        && value.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
+fn is_type(value: &[u8]) -> bool {
+    let rest = value.strip_prefix(b"&").unwrap_or(value);
+    let is_reference = rest.len() < value.len() && rest.starts_with(b"'");
+    let generic = [
+        "Option<", "Vec<", "Box<", "Arc<", "Rc<", "Cow<", "Secret<", "Result<",
+    ];
+    is_reference
+        || is_one_of(first_word(rest), TYPES) && rest.len() <= MASK_BYTES_MAX && {
+            let after = rest.get(first_word(rest).len());
+            after.is_none_or(|next| !is_alphanumeric(*next))
+        }
+        || generic
+            .into_iter()
+            .any(|generic| rest.starts_with(generic.as_bytes()))
+}
+
+/// Returns the letters, and what stands in them as in `can't`, with which a value begins.
+fn first_word(value: &[u8]) -> &[u8] {
+    let end = value
+        .iter()
+        .position(|byte| !byte.is_ascii_alphabetic() && *byte != b'\'' && *byte < 0x80);
+    value.get(..end.unwrap_or(value.len())).unwrap_or_default()
+}
+
+/// How deep a value that says nothing is wrapped at most; each `*` counts.
+const WRAPS_MAX: usize = 64;
+
+/// What programs read secrets from.
+const SOURCES: &[&str] = &[
+    "ENV[",
+    "os.environ",
+    "os.getenv(",
+    "process.env.",
+    "getenv(",
+    "env(",
+    "System.getenv(",
+    "std::env::",
+    "secrets.",
+];
+
+/// How the names of files end that hold keys.
+const FILES: &[&str] = &[
+    ".pem", ".key", ".crt", ".cer", ".p12", ".pfx", ".jks", ".ppk", ".pub", ".json", ".txt",
+    ".yml", ".yaml", ".toml", ".conf",
+];
+
+/// What a module of PAM is asked for, as in `(passwd:chauthtok)`.
+const PAM: &str = "chauthtok";
+
+/// The longest value that is none.
+const PLAIN_BYTES_MAX: usize = 256;
+
+/// The longest thing that somebody puts in place of a secret, and the longest type that is known.
+const MASK_BYTES_MAX: usize = 48;
+
+/// Counts of what passed are shorter than a password of digits.
+const COUNT_DIGITS_MAX: usize = 4;
+
+/// Shorter words of letters are no tokens.
+const TOKEN_BYTES_MIN: usize = 16;
+
+/// What is a secret only if it is long has so much.
+const LONG_BYTES_MIN: usize = 8;
+
+/// `01936f0e-7b7c-7000-8000-00805f9b34fb`
+const UUID_BYTES: usize = 36;

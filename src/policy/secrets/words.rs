@@ -1,0 +1,162 @@
+//! The lists of words that decide what a name or a value is, each sorted so that a word is found quickly.
+
+/// Tells whether bytes are one of some words, in letters of any case. The words are sorted, and in small letters.
+pub(super) fn is_one_of(bytes: &[u8], words: &[&str]) -> bool {
+    let mut lower = [0; WORD_BYTES_MAX];
+    let Some(lower) = lower.get_mut(..bytes.len()) else {
+        return false;
+    };
+    lower.copy_from_slice(bytes);
+    lower.make_ascii_lowercase();
+    words
+        .binary_search_by(|word| word.as_bytes().cmp(lower))
+        .is_ok()
+}
+
+/// No word of a list is longer.
+const WORD_BYTES_MAX: usize = 24;
+
+/// Whose passwords they are, where programs write that and `pass` or `pw` in one word.
+#[rustfmt::skip]
+pub(super) const OWNERS: &[&str] = &[
+    "admin", "api", "app", "become", "bind", "cert", "db", "ftp", "http", "imap", "key", "ldap", "login",
+    "mail", "mongo", "my", "mysql", "pg", "proxy", "rdp", "redis", "require", "root", "smtp", "sql", "ssh",
+    "store", "sys", "trust", "user", "vnc", "web", "wifi",
+];
+
+/// Which keys are secrets; the public ones, and those of maps and tables, are not.
+#[rustfmt::skip]
+pub(super) const KEYS: &[&str] = &[
+    "access", "account", "activation", "admin", "aes", "anthropic", "api", "app", "application", "auth", "aws",
+    "azure", "backup", "cipher", "client", "consumer", "cookie", "crypto", "datadog", "decrypt", "decryption",
+    "deploy", "encrypt", "encryption", "function", "functions", "gcp", "github", "gitlab", "google", "hmac",
+    "ingest", "instrumentation", "integration", "jwt", "kms", "licence", "license", "mailgun", "master",
+    "merchant", "openai", "password", "preshared", "priv", "private", "product", "psk", "recovery", "root",
+    "rsa", "secret", "secure", "sendgrid", "sentry", "serial", "service", "session", "shared", "sign",
+    "signature", "signing", "ssh", "ssl", "storage", "stripe", "subscription", "symmetric", "tls", "token",
+    "twilio", "validator", "vault", "wallet", "webhook", "wep", "wpa", "write",
+];
+
+/// Which codes are secrets.
+#[rustfmt::skip]
+pub(super) const CODES: &[&str] = &[
+    "2fa", "access", "activation", "auth", "backup", "confirmation", "device", "login", "mfa", "onetime", "otp",
+    "pin", "recovery", "reset", "security", "sms", "time", "totp", "verification", "verify",
+];
+
+/// The last word of names that say something about a secret and are none.
+#[rustfmt::skip]
+pub(super) const ABOUT: &[&str] = &[
+    "age", "alg", "algorithm", "at", "attempts", "audience", "c", "cc", "class", "column", "count", "counts",
+    "cpp", "cs", "date", "days", "disabled", "domain", "enabled", "endpoint", "error", "errors", "ex",
+    "exception", "exp", "expiration", "expired", "expires", "expiry", "failures", "field", "fields", "format",
+    "go", "h", "header", "hint", "host", "hpp", "html", "in", "issuer", "java", "js", "json", "jsx", "kind",
+    "kt", "len", "length", "lifetime", "limit", "limits", "log", "manager", "max", "md", "method", "methods",
+    "min", "minutes", "mode", "ms", "name", "names", "php", "policy", "port", "prefix", "provider", "providers",
+    "py", "rb", "ref", "refs", "required", "rotated", "rotation", "rs", "rules", "scala", "scope", "scopes",
+    "seconds", "secs", "sh", "size", "source", "sql", "state", "status", "strength", "swift", "time", "timeout",
+    "toml", "ts", "tsx", "ttl", "type", "types", "uri", "url", "usage", "valid", "version", "xml", "yaml", "yml",
+];
+
+/// The last word of names whose values may be paths.
+#[rustfmt::skip]
+pub(super) const PATHS: &[&str] = &[
+    "dir", "directory", "file", "filename", "location", "mount", "path", "socket",
+];
+
+/// How who asks proves it, before the proof.
+#[rustfmt::skip]
+pub(super) const SCHEMES: &[&str] = &[
+    "api-key", "apikey", "aws", "aws4-hmac-sha256", "basic", "bearer", "bot", "digest", "dpop", "geniekey",
+    "hawk", "hmac", "jwt", "key", "mac", "negotiate", "ntlm", "oauth", "scram-sha-256", "sharedkey",
+    "sharedkeylite", "signature", "snowflake", "splunk", "sso-key", "token",
+];
+
+/// Values that keep no secret.
+#[rustfmt::skip]
+pub(super) const NOTHING: &[&str] = &[
+    "\"\"", "''", "false", "nan", "nil", "no", "none", "null", "true", "undefined", "unset", "void", "yes",
+];
+
+/// How who signs in is checked, behind `auth`.
+#[rustfmt::skip]
+pub(super) const METHODS: &[&str] = &[
+    "basic", "bearer", "cert", "digest", "gssapi", "internal", "jwt", "kerberos", "ldap", "local", "login", "md5",
+    "mtls", "ntlm", "oauth", "oauth2", "oidc", "pam", "password", "peer", "plain", "saml", "scram-sha-256",
+    "simple", "sso", "token", "trust",
+];
+
+/// What stands in a wrapper where a value is not shown.
+#[rustfmt::skip]
+pub(super) const UNSEEN: &[&str] = &[
+    "empty", "filtered", "hidden", "masked", "missing", "omitted", "redacted", "removed", "unset",
+];
+
+/// What is said of secrets.
+#[rustfmt::skip]
+pub(super) const STATES: &[&str] = &[
+    "abgelaufen", "accepted", "anonymous", "blank", "can't", "cannot", "changed", "denied", "disabled", "empty",
+    "enabled", "erforderlich", "expired", "failed", "fails", "failure", "falsch", "field", "forbidden",
+    "generated", "granted", "ignored", "incorrect", "incorrecta", "invalid", "invalide", "inválida", "is",
+    "malformed", "mismatch", "mismatched", "missing", "must", "none", "not", "obligatoire", "ok", "okay",
+    "optional", "pending", "refreshed", "rejected", "renewed", "requerida", "required", "requis", "revoked",
+    "rotated", "skipped", "succeeded", "success", "successful", "this", "token", "unauthenticated",
+    "unauthorized", "unexpected", "ungültig", "unknown", "unset", "unsupported", "updated", "valid", "verified",
+    "wrong",
+];
+
+/// What else sentences begin with, behind a colon.
+#[rustfmt::skip]
+pub(super) const PROSE: &[&str] = &[
+    "a", "access", "active", "already", "an", "and", "are", "at", "authentication", "available", "bad", "by",
+    "can", "checked", "checking", "closed", "compat", "could", "couldn't", "created", "deleted", "did",
+    "didn't", "does", "doesn't", "don't", "enter", "error", "expected", "fehlt", "files", "for", "found",
+    "from", "geändert", "had", "has", "have", "hidden", "in", "inactive", "isn't", "it", "key", "loaded",
+    "loading", "locked", "login", "match", "matched", "matches", "may", "might", "needed", "needs", "no", "of",
+    "on", "opened", "or", "permission", "please", "reading", "received", "refreshing", "removed", "reset",
+    "saved", "secret", "secrets", "sent", "set", "shall", "should", "skipping", "started", "stopped", "stored",
+    "systemd", "that", "the", "timeout", "to", "token", "too", "unavailable", "unlocked", "use", "used", "user",
+    "using", "warning", "was", "we", "were", "will", "with", "without", "would", "you", "your",
+];
+
+/// What a value may be of, in programs and schemas.
+#[rustfmt::skip]
+pub(super) const TYPES: &[&str] = &[
+    "any", "array", "bool", "boolean", "byte", "bytes", "char", "dyn", "identifier", "impl", "int", "integer",
+    "mut", "number", "object", "password", "secretstring", "str", "string", "text", "varchar",
+];
+
+/// What a parser calls its tokens. Strings are not among them: their content may be anything.
+#[rustfmt::skip]
+pub(super) const LEXEMES: &[&str] = &[
+    "Char", "Float", "Ident", "Identifier", "Int", "Integer", "Keyword", "Number", "Op", "Operator", "Punct",
+    "Symbol",
+];
+
+/// Types whose content is a value of any kind.
+#[rustfmt::skip]
+pub(super) const WRAPPERS: &[&str] = &[
+    "Err", "Ok", "Secret", "Some",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_list_is_sorted_and_in_small_letters_and_fits() {
+        for words in [
+            METHODS, OWNERS, KEYS, CODES, ABOUT, PATHS, SCHEMES, NOTHING, UNSEEN, STATES, PROSE,
+            TYPES,
+        ] {
+            assert!(words.is_sorted());
+            for word in words {
+                assert_eq!(*word, word.to_ascii_lowercase());
+                assert!(
+                    is_one_of(word.to_ascii_uppercase().as_bytes(), words),
+                    "{word}"
+                );
+            }
+        }
+    }
+}
