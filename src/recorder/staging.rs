@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::frames::{Frames, of_application};
+use super::own;
 use super::synced::Synced;
-use super::writer::{self, Writer};
+use super::writer::Writer;
 use super::{Counts, Durability, Settings};
 use crate::consent::Decision;
 use crate::error::{Error, ErrorKind, Result};
@@ -141,7 +142,7 @@ impl Staging {
             Some(trouble) => trouble.reason.clone(),
             None => "the buffer in memory was full".to_owned(),
         };
-        self.stage_own(|out| writer::encode_dropped(settings, count, &reason, out));
+        self.stage_own(|out| own::encode_dropped(settings, count, &reason, out));
     }
 
     pub(super) fn note_trouble(&mut self, error: &Error) {

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::AtomicBool;
 
+use super::core::{FULL_WAIT, INLINE_WAIT};
+use super::staging::Attention;
 use super::*;
 use crate::clock;
 use crate::consent::{Consent, WhenUndecided};

@@ -8,9 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::frames::of_application;
+use super::own;
 use super::staging::{Attention, Phase, Staging};
 use super::synced::{Told, Verdict};
-use super::writer::{self, Settled, Writer};
+use super::writer::{Settled, Writer};
 use super::{Durability, Settings};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -231,7 +232,7 @@ impl Shared {
                 if phase.is_waiting() {
                     let decided_by = decision.decided_by.kind();
                     staging.stage_own(|out| {
-                        writer::encode_consent(&self.settings, decided_by, out);
+                        own::encode_consent(&self.settings, decided_by, out);
                     });
                 }
                 staging.decision = decision;

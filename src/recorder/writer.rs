@@ -9,16 +9,16 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::frames::{CHUNK_BYTES, Frames};
-use super::{Counts, Durability, Form, Settings};
+use super::own::{Introduction, encode_session, session_facts};
+use super::{Durability, Form, Settings};
 use crate::clock;
-use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose, push_number};
+use crate::encode::{FrameHeader, push_number};
 use crate::error::{Error, Result};
 use crate::random;
-use crate::record::{Level, LineTime, OWN_TARGET, Properties, timestamp_of};
+use crate::record::{LineTime, timestamp_of};
 use crate::store::age::Now;
 use crate::store::disk::Directory;
 use crate::store::latest::Latest;
-use crate::store::limits::SEGMENT_BYTES_LEAST;
 use crate::store::{Appended, Place, Store};
 use crate::watch::{Change, Watch};
 
@@ -307,7 +307,12 @@ impl Pending {
                 .and_then(|(_, line, _)| micros_of(line))
                 .unwrap_or_else(clock::micros_since_epoch);
             let mut frame = Vec::new();
-            encode_session(settings, session, (micros, latest), &mut frame);
+            encode_session(
+                settings,
+                session.introduction(),
+                (micros, latest),
+                &mut frame,
+            );
             if let Some((header, line, _)) = FrameHeader::split_first(&frame) {
                 *batch_latest = LineTime::of_own_line(line);
                 session.push_numbered(batch, header, line, seq);
@@ -325,7 +330,7 @@ impl Pending {
             session.push_numbered(batch, header, line, seq);
             *batch_latest = (*batch_latest).max(LineTime::of_own_line(line));
             if opening == Opening::OneLine
-                && let Some(facts) = session_facts(settings, session, latest)
+                && let Some(facts) = session_facts(settings, session.introduction(), latest)
             {
                 batch.truncate(batch.len() - LINE_END.len());
                 batch.extend_from_slice(ONCE);
@@ -355,7 +360,7 @@ impl Pending {
             && !header.is_own
             && line.ends_with(LINE_END)
             && line.len() + FACTS_BYTES_MAX + NUMBER_BYTES_MAX <= bytes_max
-            && session_facts(&self.settings, &self.session, None)
+            && session_facts(&self.settings, self.session.introduction(), None)
                 .is_some_and(|facts| facts.len() + LATEST_BYTES <= FACTS_BYTES_MAX)
     }
 
@@ -364,7 +369,8 @@ impl Pending {
         let latest = self.batch_latest.max(Some(latest));
         let micros = clock::micros_since_epoch();
         let mut frame = Vec::new();
-        encode_session(&self.settings, &self.session, (micros, latest), &mut frame);
+        let introduction = self.session.introduction();
+        encode_session(&self.settings, introduction, (micros, latest), &mut frame);
         let Some((header, line, _)) = FrameHeader::split_first(&frame) else {
             return Closing::Lines;
         };
@@ -425,6 +431,14 @@ impl Pending {
 }
 
 impl Session {
+    fn introduction(&self) -> Introduction {
+        Introduction {
+            installation: self.installation,
+            left_to_parent: self.left_to_parent,
+            is_resumed: self.announced.is_some(),
+        }
+    }
+
     fn new(installation: Option<Uuid>) -> Self {
         Self {
             installation,
@@ -460,133 +474,6 @@ impl Session {
     }
 }
 
-/// Encodes the record that ends a session.
-pub(super) fn encode_end(
-    settings: &Settings,
-    counts: Counts,
-    also: &Properties,
-    out: &mut Vec<u8>,
-) {
-    let mut properties = Properties::default();
-    properties.set("recorded", counts.recorded);
-    properties.set("dropped", counts.dropped);
-    properties.set("refused", counts.refused);
-    properties.set("failed", counts.failed);
-    for (name, value) in also.iter() {
-        properties.set(name, value.clone());
-    }
-    encode_own(settings, Level::Info, "session.end", &properties, out);
-}
-
-/// Encodes the record that says that recording is allowed again, and by what.
-pub(super) fn encode_consent(settings: &Settings, decided_by: &str, out: &mut Vec<u8>) {
-    let mut properties = Properties::default();
-    properties.set("state", "enabled");
-    properties.set("decided_by", decided_by);
-    encode_own(settings, Level::Info, "consent", &properties, out);
-}
-
-/// Encodes the record that says how many events were dropped.
-pub(super) fn encode_dropped(settings: &Settings, count: u64, reason: &str, out: &mut Vec<u8>) {
-    let mut properties = Properties::default();
-    properties.set("count", count);
-    properties.set("reason", reason);
-    encode_own(settings, Level::Warn, "dropped", &properties, out);
-}
-
-/// Encodes the record with which a session begins its lines in a segment, and which it repeats there now and
-/// then; `latest` is what it says of the lines before it.
-fn encode_session(
-    settings: &Settings,
-    session: &Session,
-    (micros, latest): (i64, Option<LineTime>),
-    out: &mut Vec<u8>,
-) {
-    let mut properties = Properties::default();
-    if let Some(installation) = session.installation {
-        properties.set("installation", installation.to_string());
-    }
-    properties.set("format", FORMAT);
-    if let Some(version) = &settings.version {
-        properties.set("version", version.as_str());
-    }
-    if let Some(update) = &settings.update {
-        properties.set("update", update.as_str());
-    }
-    properties.set("localtel", env!("CARGO_PKG_VERSION"));
-    properties.set("pid", std::process::id());
-    properties.set("os", std::env::consts::OS);
-    properties.set("arch", std::env::consts::ARCH);
-    properties.set("resumed", session.announced.is_some());
-    if session.left_to_parent > 0 && session.announced.is_none() {
-        properties.set("left_to_parent", session.left_to_parent);
-    }
-    // A reader looks for it at the end.
-    if let Some(latest) = latest {
-        properties.set("latest", latest.as_str());
-    }
-    encode_own_at(settings, (Level::Info, "session"), &properties, micros, out);
-}
-
-/// Encodes what a `session` record would say, for the only line of a session.
-fn session_facts(
-    settings: &Settings,
-    session: &Session,
-    latest: Option<LineTime>,
-) -> Option<Vec<u8>> {
-    let mut frame = Vec::new();
-    encode_session(settings, session, (0, latest), &mut frame);
-    let (header, line, _) = FrameHeader::split_first(&frame)?;
-    let facts = line
-        .get(header.number_at..)?
-        .strip_prefix(b",\"properties\":")?
-        .strip_suffix(LINE_END)?;
-    // Where it was cut, it says nothing.
-    (!facts.starts_with(b"{\"localtel.cut\"")).then(|| facts.to_vec())
-}
-
-fn encode_own(
-    settings: &Settings,
-    level: Level,
-    event: &str,
-    properties: &Properties,
-    out: &mut Vec<u8>,
-) {
-    encode_own_at(
-        settings,
-        (level, event),
-        properties,
-        clock::micros_since_epoch(),
-        out,
-    );
-}
-
-fn encode_own_at(
-    settings: &Settings,
-    (level, event): (Level, &str),
-    properties: &Properties,
-    micros: i64,
-    out: &mut Vec<u8>,
-) {
-    let loose = Loose {
-        own: Own::Localtel,
-        level,
-        source: &settings.source,
-        target: OWN_TARGET,
-        event: Some(event),
-        message: None,
-        properties,
-        policy: None,
-    };
-    // An id that is cut is none.
-    let string_bytes_max = settings.limits.string_bytes_max.max(ID_BYTES);
-    // Where the system limits the size of files, segments are shorter than lines may be, but ours are short.
-    let segment_bytes_max = settings.limits.segment_bytes_max.max(SEGMENT_BYTES_LEAST);
-    let limits = settings.limits.clone().string_bytes(string_bytes_max);
-    let limits = limits.segment_bytes(segment_bytes_max);
-    encode_loose(out, LineLimits::from(&limits), micros, &loose);
-}
-
 /// Reads the time of a line, in microseconds since 1970.
 fn micros_of(line: &[u8]) -> Option<i64> {
     let nanos = timestamp_of(line)?.unix_timestamp_nanos();
@@ -594,7 +481,7 @@ fn micros_of(line: &[u8]) -> Option<i64> {
 }
 
 /// How every line ends.
-const LINE_END: &[u8] = b"}\n";
+pub(super) const LINE_END: &[u8] = b"}\n";
 
 /// What stands before the facts of a session in its only line.
 const ONCE: &[u8] = b",\"once\":";
@@ -607,12 +494,6 @@ const NUMBER_BYTES_MAX: usize = 80;
 
 /// How much `latest` adds to the facts.
 const LATEST_BYTES: usize = 40;
-
-/// The number of the on-disk format that the store documents.
-const FORMAT: u64 = 1;
-
-/// The length of a UUID as text: 32 digits and 4 hyphens.
-const ID_BYTES: usize = 36;
 
 /// How many bytes one `write` takes: it lasts some 50 µs, which is how long other processes wait.
 const BATCH_BYTES_MAX: usize = 256 * 1024;

@@ -11,7 +11,9 @@ use std::path::{Component, Path};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::disk::{DIRECTORY_MODE, OpenError, is_own};
+use super::disk::DIRECTORY_MODE;
+use super::facts::is_own;
+use super::refusal::OpenError;
 
 /// Makes the directory at that path and those above it that are missing, each 0700, and returns it opened.
 ///

@@ -4,7 +4,6 @@
 //! in `elsewhere`, which reads what lies outside of telemetry directories.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
@@ -14,7 +13,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
+#[cfg(feature = "cli")]
+pub(crate) use super::facts::Obstacle;
+pub(crate) use super::facts::{Facts, FileId};
+pub(crate) use super::refusal::{OpenError, ReadError};
+
 use super::ancestors;
+use super::facts::is_own;
 use super::segment::FileName;
 
 /// The mode of the directory: its owner's only.
@@ -24,103 +29,6 @@ const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The mode of a closed segment: a hint for writers and a guard against slips.
 const CLOSED_MODE: Mode = Mode::RUSR;
 
-/// What keeps a file from being removed.
-#[cfg(feature = "cli")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Obstacle {
-    /// It has the attribute `i` of `chattr`.
-    Immutable,
-    /// It has the attribute `a` of `chattr`.
-    AppendOnly,
-    /// Something is mounted on it.
-    Mounted,
-    /// It belongs to that user.
-    OtherUser(u32),
-    /// It is not a regular file.
-    NotAFile,
-}
-
-/// What makes a file the same file whatever its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    /// Tells whether both are on one file system.
-    pub(crate) fn is_beside(self, other: Self) -> bool {
-        self.device == other.device
-    }
-}
-
-/// What is known of a file without reading it.
-#[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an answer of the system"
-)]
-pub(crate) struct Facts {
-    /// Which file it is.
-    pub(crate) id: FileId,
-    /// Its size.
-    pub(crate) bytes: u64,
-    /// Whether its owner may write it; a closed segment's may not.
-    pub(crate) is_writable: bool,
-    /// Whether it is a regular file, whoever's it is.
-    pub(crate) is_regular: bool,
-    /// Whether nobody else may read or write it.
-    pub(crate) is_private: bool,
-    /// Whether nobody else may write it.
-    #[cfg(feature = "cli")]
-    pub(crate) is_guarded: bool,
-    has_one_name: bool,
-    user: u32,
-}
-
-impl Facts {
-    /// Tells whether it is a regular file of this user with one name. Who this user is, is asked each time:
-    /// a process may become another one.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.is_regular && self.has_one_name && is_own(self.user)
-    }
-}
-
-impl From<&Stat> for Facts {
-    fn from(stat: &Stat) -> Self {
-        let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        Self {
-            id: FileId::from(stat),
-            bytes: u64::try_from(stat.st_size).unwrap_or(0),
-            is_private: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO),
-            #[cfg(feature = "cli")]
-            is_guarded: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH),
-            is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
-            is_regular,
-            has_one_name: stat.st_nlink <= 1,
-            user: stat.st_uid,
-        }
-    }
-}
-
-#[expect(
-    clippy::useless_conversion,
-    reason = "the widths of these fields differ between platforms"
-)]
-impl From<&Stat> for FileId {
-    fn from(stat: &Stat) -> Self {
-        Self {
-            device: u64::try_from(stat.st_dev).unwrap_or(0),
-            inode: u64::from(stat.st_ino),
-        }
-    }
-}
-
-/// Returns `true` if that user is the one that this process acts as.
-pub(super) fn is_own(user: u32) -> bool {
-    user == rustix::process::geteuid().as_raw()
-}
-
 /// What a directory is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -128,67 +36,6 @@ pub(crate) enum Access {
     Read,
     /// To write: it must be ours alone to write, and is made where it is missing.
     Write,
-}
-
-/// Why a directory could not be opened.
-#[derive(Debug)]
-pub(crate) enum OpenError {
-    /// The operating system refused.
-    Io(io::Error),
-    /// It is there, but cannot serve.
-    Unfit(String),
-}
-
-#[cfg(feature = "cli")]
-impl OpenError {
-    /// Returns `true` if there is nothing at that path.
-    pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
-    }
-}
-
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-/// Why a small file could not be read.
-#[derive(Debug)]
-pub(crate) enum ReadError {
-    /// There is no file of that name.
-    Missing,
-    /// Something else than a regular file has the name. A symbolic link is not followed.
-    NotRegular,
-    /// It is larger than any file of ours.
-    TooLarge,
-    /// The operating system refused. What the file says is not known, and the next try may succeed.
-    Io(io::Error),
-}
-
-impl From<io::Error> for ReadError {
-    fn from(error: io::Error) -> Self {
-        use rustix::io::Errno;
-        match Errno::from_io_error(&error) {
-            Some(Errno::NOENT) => Self::Missing,
-            // A symbolic link, a socket.
-            Some(Errno::LOOP | Errno::NXIO) => Self::NotRegular,
-            Some(_) | None => Self::Io(error),
-        }
-    }
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("it is missing"),
-            Self::NotRegular => {
-                f.write_str("it is not a regular file; a symbolic link is not followed")
-            }
-            Self::TooLarge => f.write_str("it is larger than any file of ours"),
-            Self::Io(error) => error.fmt(f),
-        }
-    }
 }
 
 /// An open directory. What is done through it happens in this very directory, also after somebody has
@@ -287,6 +134,12 @@ impl Directory {
             "other users may look into it (mode {mode:04o}) and it holds other things; name a directory of \
              its own, or `chmod 700` it"
         )))
+    }
+
+    /// Returns what it is opened as.
+    #[cfg(feature = "cli")]
+    pub(super) fn fd(&self) -> &OwnedFd {
+        &self.fd
     }
 
     /// Returns the path it was opened at.
@@ -396,59 +249,6 @@ impl Directory {
     fn open_at(&self, name: &str, flags: OFlags, mode: Mode) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.fd, name, flags, mode)?))
-    }
-
-    /// Returns what keeps the file of that name from being removed, as far as that can be seen without trying.
-    #[cfg(feature = "cli")]
-    pub(crate) fn obstacle(&self, name: &str) -> io::Result<Option<Obstacle>> {
-        let facts = self.facts(name)?;
-        if let Some(obstacle) = self.attribute(name)? {
-            return Ok(Some(obstacle));
-        }
-        Ok(match facts {
-            Facts { user, .. } if !is_own(user) => Some(Obstacle::OtherUser(user)),
-            Facts { is_regular, .. } if !is_regular => Some(Obstacle::NotAFile),
-            Facts { .. } => None,
-        })
-    }
-
-    /// Returns what keeps every file in the directory from being removed, if the directory itself does.
-    #[cfg(feature = "cli")]
-    pub(crate) fn own_obstacle(&self) -> Option<Obstacle> {
-        match self.attribute(".").ok()?? {
-            obstacle @ (Obstacle::Immutable | Obstacle::AppendOnly) => Some(obstacle),
-            Obstacle::Mounted | Obstacle::OtherUser(_) | Obstacle::NotAFile => None,
-        }
-    }
-
-    #[cfg(all(feature = "cli", any(target_os = "linux", target_os = "android")))]
-    fn attribute(&self, name: &str) -> io::Result<Option<Obstacle>> {
-        use rustix::fs::{StatxAttributes, StatxFlags};
-        let stat = match rustix::fs::statx(
-            &self.fd,
-            name,
-            AtFlags::SYMLINK_NOFOLLOW,
-            StatxFlags::BASIC_STATS,
-        ) {
-            // An old kernel, or a filter of system calls, does not say.
-            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => return Ok(None),
-            stat => stat?,
-        };
-        let known = [
-            (StatxAttributes::IMMUTABLE, Obstacle::Immutable),
-            (StatxAttributes::APPEND, Obstacle::AppendOnly),
-            (StatxAttributes::MOUNT_ROOT, Obstacle::Mounted),
-        ];
-        let found = known
-            .into_iter()
-            .find(|(attribute, _)| stat.stx_attributes.contains(*attribute));
-        Ok(found.map(|(_, obstacle)| obstacle))
-    }
-
-    #[cfg(all(feature = "cli", not(any(target_os = "linux", target_os = "android"))))]
-    #[expect(clippy::unnecessary_wraps, reason = "as where the platform says it")]
-    fn attribute(&self, _name: &str) -> io::Result<Option<Obstacle>> {
-        Ok(None)
     }
 
     /// Removes the file of that name, unless it is another user's.
@@ -651,7 +451,7 @@ impl Directory {
                 return Ok(());
             };
             let stat = rustix::fs::fstat(&above)?;
-            if FileId::from(&stat).device != self.id.device {
+            if !FileId::from(&stat).is_beside(self.id) {
                 return Ok(());
             }
             match rustix::fs::fsync(&above) {

@@ -134,12 +134,16 @@ mod clear;
 pub(crate) mod disk;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod elsewhere;
+#[cfg(all(unix, not(localtel_unsupported)))]
+mod facts;
 #[cfg(test)]
 pub(crate) mod faults;
 mod head;
 pub(crate) mod latest;
 pub(crate) mod limits;
 pub(crate) mod lock;
+#[cfg(all(unix, not(localtel_unsupported)))]
+mod refusal;
 mod retention;
 pub(crate) mod segment;
 #[cfg(test)]

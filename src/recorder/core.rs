@@ -1,0 +1,371 @@
+//! The recorder of one process: takes frames into the buffer, has them written, and ends the session. Which process
+//! it belongs to, and how a forked child gets one of its own, is the parent module's business.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing_appender::non_blocking::WorkerGuard;
+
+use super::frames::{CHUNK_BYTES, Frames};
+use super::staging::{Attention, PATIENCE, Phase, Staging};
+use super::synced::Synced;
+use super::turn::Shared;
+use super::worker::{Worker, start_worker};
+use super::writer::Writer;
+use super::{Counts, Delivery, Durability, Offer, Overflow, Settings, Stale, lock_until, own};
+use crate::encode::FrameHeader;
+use crate::policy::Generation;
+use crate::record::Properties;
+use crate::store::disk::Directory;
+
+/// The recorder of one process. A forked child has a copy of its parent's memory but not its worker, so
+/// it gets a core, a session and counters of its own, and never writes what its parent had staged.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) process: u32,
+    pub(super) shared: Arc<Shared>,
+    pub(super) worker: Option<Worker>,
+    guard: Mutex<Option<WorkerGuard>>,
+    pub(super) child: OnceLock<Box<Self>>,
+}
+
+impl Core {
+    /// Starts the recorder of this process; `left_to_parent` is how many events waited in memory when it was
+    /// forked.
+    pub(super) fn start(
+        settings: Arc<Settings>,
+        directory: Option<Arc<Directory>>,
+        left_to_parent: u64,
+    ) -> Self {
+        let writer = Writer::new(Arc::clone(&settings), directory, left_to_parent);
+        let staging = Staging {
+            frames: Frames::default(),
+            taken_bytes: 0,
+            staged: 0,
+            settled: 0,
+            counts: Counts::default(),
+            dropped_unreported: 0,
+            writer: Some(Box::new(writer)),
+            trouble: None,
+            unreadable: None,
+            synced: Synced::default(),
+            given_up_after: None,
+            full_since: None,
+            attention: Attention::Absent,
+            phase: match settings.start.installation {
+                Some(_) => Phase::Open,
+                None => Phase::Suspended,
+            },
+            decision: settings.start.decision.clone(),
+            installation: settings.start.installation,
+        };
+        let delivery = settings.delivery;
+        let shared = Arc::new(Shared {
+            settings,
+            staging: Mutex::new(staging),
+            turn_ended: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+            urgent: Condvar::new(),
+            refused: AtomicU64::new(0),
+        });
+        let (worker, guard) = match delivery {
+            Delivery::Inline => (None, None),
+            Delivery::Background => start_worker(&shared).unzip(),
+        };
+        let (guard, child) = (Mutex::new(guard), OnceLock::new());
+        let core = Self {
+            process: std::process::id(),
+            shared,
+            worker,
+            guard,
+            child,
+        };
+        if core.worker.is_some() {
+            let mut staging = core.shared.lock();
+            staging.attention = Attention::Parked;
+            let is_watching = core.shared.settings.watch.policy().may_shut_out();
+            if staging.phase == Phase::Suspended || is_watching {
+                core.call_worker(staging);
+            }
+        }
+        core
+    }
+
+    /// Returns the core of a process that was forked from this one's.
+    pub(super) fn child(&self) -> &Self {
+        self.child.get_or_init(|| {
+            let settings = Arc::clone(&self.shared.settings);
+            // What its parent collected is its parent's.
+            settings.withdrawals.fetch_add(1, Ordering::Release);
+            // What the parent staged is the parent's to write. It may not live to do so, so it is counted; where
+            // a thread of the parent was staging something at that very moment, that cannot be known.
+            let staged = lock_until(&self.shared.staging, Instant::now());
+            let left_to_parent = staged.map_or(0, |staging| staging.waiting());
+            Box::new(Self::start(settings, None, left_to_parent))
+        })
+    }
+
+    pub(super) fn offer(&self, frame: &[u8], generation: Generation) -> Result<Offer, Stale> {
+        let shared = &*self.shared;
+        let mut staging = shared.lock();
+        if !staging.has_room(frame.len(), &shared.settings.limits) {
+            staging = self.wait_for_room(staging, frame.len());
+        }
+        // Seen under the lock: what is forgotten because of a newer policy is forgotten under it, too.
+        if generation != shared.settings.watch.policy().generation() {
+            return Err(Stale);
+        }
+        let has_room = staging.has_room(frame.len(), &shared.settings.limits);
+        match staging.phase {
+            Phase::Open => {}
+            Phase::Suspended | Phase::Withheld => {
+                return self.offer_suspended(staging, frame, generation);
+            }
+            Phase::Closed | Phase::GivenUp => {
+                staging.counts.dropped += 1;
+                return Ok(Offer::Dropped);
+            }
+        }
+        if !has_room {
+            staging.counts.dropped += 1;
+            staging.dropped_unreported += 1;
+            return Ok(Offer::Dropped);
+        }
+        staging.frames.push(frame);
+        staging.staged += 1;
+        staging.counts.recorded += 1;
+        match staging.attention {
+            Attention::Parked => self.call_worker(staging),
+            Attention::Dozing => {
+                staging.attention = Attention::Awake;
+                drop(staging);
+                shared.urgent.notify_one();
+            }
+            Attention::Awake
+                if staging.frames.bytes() >= URGENT_BYTES || FrameHeader::is_error(frame) =>
+            {
+                staging.attention = Attention::Called;
+                drop(staging);
+                shared.urgent.notify_one();
+            }
+            Attention::Awake | Attention::Called => {}
+            Attention::Absent => {
+                let ticket = staging.staged;
+                let is_due = staging.is_due();
+                drop(staging);
+                if is_due {
+                    // What fails stays in memory, and the reason is kept for `status`.
+                    drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
+                    shared.sync_if_due();
+                }
+            }
+        }
+        Ok(Offer::Recorded)
+    }
+
+    /// Makes room where nobody else does, and waits for it where the application asked for that and the
+    /// disk still takes lines.
+    fn wait_for_room<'a>(
+        &'a self,
+        mut staging: MutexGuard<'a, Staging>,
+        frame_bytes: usize,
+    ) -> MutexGuard<'a, Staging> {
+        let shared = &*self.shared;
+        if staging.attention == Attention::Absent
+            && staging.phase == Phase::Open
+            && staging.is_due()
+        {
+            // Without a worker nobody but the next caller tries again.
+            let ticket = staging.staged;
+            drop(staging);
+            drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
+            staging = shared.lock();
+        }
+        match shared.settings.overflow {
+            Overflow::Drop => return self.wait_for_worker(staging, frame_bytes),
+            Overflow::Block => {}
+        }
+        let mut progress = (staging.settled, Instant::now());
+        while staging.phase == Phase::Open
+            && staging.is_worth_waiting()
+            && !staging.has_room(frame_bytes, &shared.settings.limits)
+        {
+            // A disk that neither takes a line nor refuses it, such as one behind a network, is not waited for.
+            if staging.settled != progress.0 {
+                progress = (staging.settled, Instant::now());
+            } else if progress.1.elapsed() > PATIENCE {
+                break;
+            }
+            match staging.attention {
+                Attention::Absent => {
+                    let ticket = staging.staged;
+                    drop(staging);
+                    drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
+                    staging = shared.lock();
+                    continue;
+                }
+                Attention::Awake | Attention::Dozing => {
+                    staging.attention = Attention::Called;
+                    shared.urgent.notify_one();
+                }
+                Attention::Parked | Attention::Called => {}
+            }
+            staging = shared.wait_for_turn(staging, ROOM_WAIT);
+        }
+        staging
+    }
+
+    /// Waits for room while the buffer has been full for a moment only: on busy cores a worker that is ready to write
+    /// may have to wait for its turn on one. The moment is the same for all callers, and the next one does not begin
+    /// before half of the buffer is free, so that a slow disk is not waited for.
+    fn wait_for_worker<'a>(
+        &'a self,
+        mut staging: MutexGuard<'a, Staging>,
+        frame_bytes: usize,
+    ) -> MutexGuard<'a, Staging> {
+        let shared = &*self.shared;
+        while staging.has_writing_worker()
+            && !staging.has_room(frame_bytes, &shared.settings.limits)
+        {
+            let since = *staging.full_since.get_or_insert_with(Instant::now);
+            let left = FULL_WAIT.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            match staging.attention {
+                Attention::Awake | Attention::Dozing => {
+                    staging.attention = Attention::Called;
+                    shared.urgent.notify_one();
+                }
+                Attention::Absent | Attention::Parked | Attention::Called => {}
+            }
+            staging = shared.wait_for_turn(staging, left);
+        }
+        staging
+    }
+
+    /// Takes an event while nothing may be recorded: perhaps that has just changed.
+    fn offer_suspended(
+        &self,
+        staging: MutexGuard<'_, Staging>,
+        frame: &[u8],
+        generation: Generation,
+    ) -> Result<Offer, Stale> {
+        let staging = self.shared.look(staging);
+        match (staging.phase, staging.attention) {
+            (Phase::Open, _) => {
+                drop(staging);
+                return self.offer(frame, generation);
+            }
+            // It was parked when somebody else noticed; from now on it watches.
+            (_, Attention::Parked) => self.call_worker(staging),
+            (_, Attention::Absent | Attention::Dozing | Attention::Awake | Attention::Called) => {}
+        }
+        self.shared.refused.fetch_add(1, Ordering::Relaxed);
+        Ok(Offer::Refused)
+    }
+
+    /// Wakes the worker, which is parked.
+    fn call_worker(&self, mut staging: MutexGuard<'_, Staging>) {
+        staging.attention = Attention::Awake;
+        drop(staging);
+        if let Some(worker) = &self.worker {
+            // At most one bell is on its way, so this never waits; without a worker the next `flush` writes.
+            drop(io::Write::write(&mut worker.bell.clone(), b"\n"));
+        }
+    }
+
+    pub(super) fn close(&self, also: &Properties, deadline: Instant) {
+        let shared = &*self.shared;
+        let ticket = {
+            let mut staging = shared.look(shared.lock());
+            let is_recording = match staging.phase {
+                Phase::Open => true,
+                Phase::Suspended | Phase::Withheld => false,
+                Phase::Closed | Phase::GivenUp => return,
+            };
+            if staging.phase == Phase::Withheld {
+                shared.refuse_waiting(&mut staging);
+            } else {
+                staging.phase = Phase::Closed;
+            }
+            let is_worth_it =
+                staging.staged > 0 || staging.dropped_unreported > 0 || !also.is_empty();
+            if is_recording && is_worth_it && !staging.is_all_said(also) {
+                let refused = shared.refused.load(Ordering::Relaxed);
+                let counts = Counts {
+                    refused,
+                    ..staging.counts
+                };
+                staging.report_dropped(&shared.settings);
+                if let Some(writer) = &mut staging.writer {
+                    writer.expect_end();
+                }
+                staging.stage_own(|out| own::encode_end(&shared.settings, counts, also, out));
+            }
+            shared.end_turn(&staging);
+            (staging.phase == Phase::Closed).then_some(staging.staged)
+        };
+        if self.worker.is_some() {
+            shared.urgent.notify_all();
+        }
+        if let Some(ticket) = ticket {
+            shared.write_or_give_up(ticket, deadline);
+            if shared.settings.durability != Durability::Os {
+                let told = shared.lock().synced.told();
+                // No caller is left to return a failure to.
+                drop(shared.sync_until(ticket, told, deadline));
+            }
+        }
+    }
+
+    /// Waits for the worker's end.
+    pub(super) fn end_worker(&self, deadline: Instant) {
+        let shared = &*self.shared;
+        // Its own wait is short because the worker only has to notice that it is over.
+        drop(
+            self.guard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let mut staging = shared.lock();
+        while staging.attention != Attention::Absent && Instant::now() < deadline {
+            staging = shared.wait_for_turn(staging, ROOM_WAIT);
+        }
+    }
+}
+
+impl Drop for Core {
+    #[expect(
+        clippy::mem_forget,
+        reason = "a forked child must not wait for its parent's worker"
+    )]
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            std::mem::forget(self.worker.take());
+            std::mem::forget(
+                self.guard
+                    .get_mut()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take(),
+            );
+        }
+    }
+}
+
+/// How many bytes end the worker's lingering: at 1 GB/s the default buffer of 8 MiB would be full after
+/// 8 ms, and a timer may be late by as much.
+const URGENT_BYTES: usize = 2 * CHUNK_BYTES;
+
+/// How long a caller that writes for itself waits for the directory's lock.
+pub(super) const INLINE_WAIT: Duration = Duration::from_millis(20);
+
+/// How long the buffer may have been full before events are dropped: long enough for the worker to get a core that
+/// others want as well, and no longer than a host bears. Tests have to notice that a caller waits.
+pub(super) const FULL_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2000 } else { 10 });
+
+/// How long a caller sleeps at a time while it waits for room or for the worker's end.
+const ROOM_WAIT: Duration = Duration::from_millis(50);

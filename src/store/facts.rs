@@ -1,0 +1,163 @@
+//! What is known of a file without reading it: which one it is, whose, and what would keep it from being removed. A
+//! part of the door to the file system that `disk` is.
+
+#[cfg(feature = "cli")]
+use std::io;
+
+#[cfg(feature = "cli")]
+use rustix::fs::AtFlags;
+use rustix::fs::{FileType, Mode, Stat};
+
+#[cfg(feature = "cli")]
+use super::disk::Directory;
+
+/// What keeps a file from being removed.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Obstacle {
+    /// It has the attribute `i` of `chattr`.
+    Immutable,
+    /// It has the attribute `a` of `chattr`.
+    AppendOnly,
+    /// Something is mounted on it.
+    Mounted,
+    /// It belongs to that user.
+    OtherUser(u32),
+    /// It is not a regular file.
+    NotAFile,
+}
+
+/// What makes a file the same file whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FileId {
+    device: u64,
+    pub(super) inode: u64,
+}
+
+impl FileId {
+    /// Tells whether both are on one file system.
+    pub(crate) fn is_beside(self, other: Self) -> bool {
+        self.device == other.device
+    }
+}
+
+/// What is known of a file without reading it.
+#[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of the system"
+)]
+pub(crate) struct Facts {
+    /// Which file it is.
+    pub(crate) id: FileId,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// Whether its owner may write it; a closed segment's may not.
+    pub(crate) is_writable: bool,
+    /// Whether it is a regular file, whoever's it is.
+    pub(crate) is_regular: bool,
+    /// Whether nobody else may read or write it.
+    pub(crate) is_private: bool,
+    /// Whether nobody else may write it.
+    #[cfg(feature = "cli")]
+    pub(crate) is_guarded: bool,
+    has_one_name: bool,
+    user: u32,
+}
+
+impl Facts {
+    /// Tells whether it is a regular file of this user with one name. Who this user is, is asked each time:
+    /// a process may become another one.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.is_regular && self.has_one_name && is_own(self.user)
+    }
+}
+
+impl From<&Stat> for Facts {
+    fn from(stat: &Stat) -> Self {
+        let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        Self {
+            id: FileId::from(stat),
+            bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            is_private: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO),
+            #[cfg(feature = "cli")]
+            is_guarded: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH),
+            is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
+            is_regular,
+            has_one_name: stat.st_nlink <= 1,
+            user: stat.st_uid,
+        }
+    }
+}
+
+#[expect(
+    clippy::useless_conversion,
+    reason = "the widths of these fields differ between platforms"
+)]
+impl From<&Stat> for FileId {
+    fn from(stat: &Stat) -> Self {
+        Self {
+            device: u64::try_from(stat.st_dev).unwrap_or(0),
+            inode: u64::from(stat.st_ino),
+        }
+    }
+}
+
+/// Returns `true` if that user is the one that this process acts as.
+pub(super) fn is_own(user: u32) -> bool {
+    user == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(feature = "cli")]
+impl Directory {
+    /// Returns what keeps the file of that name from being removed, as far as that can be seen without trying.
+    pub(crate) fn obstacle(&self, name: &str) -> io::Result<Option<Obstacle>> {
+        let facts = self.facts(name)?;
+        if let Some(obstacle) = self.attribute(name)? {
+            return Ok(Some(obstacle));
+        }
+        Ok(match facts {
+            Facts { user, .. } if !is_own(user) => Some(Obstacle::OtherUser(user)),
+            Facts { is_regular, .. } if !is_regular => Some(Obstacle::NotAFile),
+            Facts { .. } => None,
+        })
+    }
+
+    /// Returns what keeps every file in the directory from being removed, if the directory itself does.
+    pub(crate) fn own_obstacle(&self) -> Option<Obstacle> {
+        match self.attribute(".").ok()?? {
+            obstacle @ (Obstacle::Immutable | Obstacle::AppendOnly) => Some(obstacle),
+            Obstacle::Mounted | Obstacle::OtherUser(_) | Obstacle::NotAFile => None,
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn attribute(&self, name: &str) -> io::Result<Option<Obstacle>> {
+        use rustix::fs::{StatxAttributes, StatxFlags};
+        let stat = match rustix::fs::statx(
+            self.fd(),
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+            StatxFlags::BASIC_STATS,
+        ) {
+            // An old kernel, or a filter of system calls, does not say.
+            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => return Ok(None),
+            stat => stat?,
+        };
+        let known = [
+            (StatxAttributes::IMMUTABLE, Obstacle::Immutable),
+            (StatxAttributes::APPEND, Obstacle::AppendOnly),
+            (StatxAttributes::MOUNT_ROOT, Obstacle::Mounted),
+        ];
+        let found = known
+            .into_iter()
+            .find(|(attribute, _)| stat.stx_attributes.contains(*attribute));
+        Ok(found.map(|(_, obstacle)| obstacle))
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[expect(clippy::unnecessary_wraps, reason = "as where the platform says it")]
+    fn attribute(&self, _name: &str) -> io::Result<Option<Obstacle>> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,65 @@
+//! Why a directory or a small file could not be opened or read. A part of the door to the file system that `disk` is.
+
+use std::fmt;
+use std::io;
+
+/// Why a directory could not be opened.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    /// The operating system refused.
+    Io(io::Error),
+    /// It is there, but cannot serve.
+    Unfit(String),
+}
+
+#[cfg(feature = "cli")]
+impl OpenError {
+    /// Returns `true` if there is nothing at that path.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Why a small file could not be read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// There is no file of that name.
+    Missing,
+    /// Something else than a regular file has the name. A symbolic link is not followed.
+    NotRegular,
+    /// It is larger than any file of ours.
+    TooLarge,
+    /// The operating system refused. What the file says is not known, and the next try may succeed.
+    Io(io::Error),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        use rustix::io::Errno;
+        match Errno::from_io_error(&error) {
+            Some(Errno::NOENT) => Self::Missing,
+            // A symbolic link, a socket.
+            Some(Errno::LOOP | Errno::NXIO) => Self::NotRegular,
+            Some(_) | None => Self::Io(error),
+        }
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("it is missing"),
+            Self::NotRegular => {
+                f.write_str("it is not a regular file; a symbolic link is not followed")
+            }
+            Self::TooLarge => f.write_str("it is larger than any file of ours"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
