@@ -73,7 +73,7 @@ enum Stored {
 impl Reverse {
     pub(super) fn new(directory: Directory) -> Result<Self> {
         let last = highest(&directory)?;
-        let left = store::numbers(&directory)?;
+        let left = store::numbers_without_lock(&directory)?;
         let lost = lost_above(&directory, left.last().copied(), last);
         let stored = lost.map(Stored::Damage).into_iter().collect();
         Ok(Self {

@@ -82,7 +82,7 @@ impl Walk {
     /// Starts before the first segment and ends with the segment `last`.
     pub(super) fn new(directory: Directory, last: Option<SegmentNumber>) -> Self {
         // One that cannot be listed is listed again at the first step, which returns the error.
-        let listed = store::numbers(&directory);
+        let listed = store::numbers_without_lock(&directory);
         let began = listed
             .as_ref()
             .ok()
@@ -240,7 +240,7 @@ impl Walk {
         };
         if open.phase == Phase::Active {
             let number = open.number;
-            self.listed = store::numbers(&self.directory)?;
+            self.listed = store::numbers_without_lock(&self.directory)?;
             let is_highest = self.listed.last().is_none_or(|last| *last <= number);
             if is_highest && self.successor.is_none() {
                 return Ok(Some(Event::End));
@@ -332,7 +332,7 @@ impl Walk {
         if self.listed.last().is_some_and(is_bound) {
             return Ok(None);
         }
-        self.listed = store::numbers(&self.directory)?;
+        self.listed = store::numbers_without_lock(&self.directory)?;
         Ok(self.pass_older())
     }
 

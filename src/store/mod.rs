@@ -678,6 +678,33 @@ pub(crate) fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
     Ok(numbers)
 }
 
+/// Lists the numbers of the segments of a directory, the lowest first, without its lock. While a directory is listed,
+/// a segment that is created can be left out though a higher one that is created later is in the list. A list with a
+/// hole is therefore made once more, and what is new since the first one is left to the next.
+///
+/// # Errors
+///
+/// Returns an error if the directory could not be listed.
+pub(crate) fn numbers_without_lock(directory: &Directory) -> Result<Vec<SegmentNumber>> {
+    let listed = numbers(directory)?;
+    let has_hole = listed
+        .windows(2)
+        .any(|pair| matches!(pair, [lower, higher] if *higher != lower.next()));
+    if has_hole {
+        Ok(completed(listed, numbers(directory)?))
+    } else {
+        Ok(listed)
+    }
+}
+
+/// Returns what a later list says of the numbers up to the highest one of an earlier list: these were all there when it
+/// was begun. Where none of them is left, the earlier list stands, and who follows it finds them gone and lists again.
+fn completed(listed: Vec<SegmentNumber>, mut again: Vec<SegmentNumber>) -> Vec<SegmentNumber> {
+    let highest = listed.last().copied();
+    again.retain(|number| Some(*number) <= highest);
+    if again.is_empty() { listed } else { again }
+}
+
 /// Lists the segments of a directory with their sizes, the lowest number first.
 ///
 /// # Errors

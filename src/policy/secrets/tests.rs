@@ -990,7 +990,9 @@ fn secret() -> impl Strategy<Value = (String, String)> {
         "AKIA[A-Z0-9]{16}".prop_map(within("", "")),
         "sk-[A-Za-z0-9]{30}[0-9]".prop_map(within("", "")),
         "eyJ[A-Za-z0-9_-]{10}\\.eyJ[A-Za-z0-9_-]{10}\\.[A-Za-z0-9_-]{10}".prop_map(within("", "")),
-        "[!#-%(-+\\--:<-Z^-z|~]{3}[a-z0-9]{6}".prop_map(within("password=", "")),
+        // A bar in front of what looks like a name says that the password is empty.
+        "[!#-%(-+\\--:<-Z^-z~][!#-%(-+\\--:<-Z^-z|~]{2}[a-z0-9]{6}"
+            .prop_map(within("password=", "")),
         "[ !#-\\[^-~]{3}[a-z0-9]{6}".prop_map(within("\"client_secret\": \"", "\"")),
         "[a-z0-9]{8}".prop_map(within("--api-key ", "")),
         "[a-z0-9]{8}".prop_map(within("DB_PASS=", "")),

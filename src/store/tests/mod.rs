@@ -714,3 +714,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_list_that_missed_a_segment_is_completed_by_the_next() {
+    let numbers = |numbers: &[u64]| -> Vec<SegmentNumber> {
+        let number = |number: &u64| SegmentNumber::new(*number).unwrap();
+        numbers.iter().map(number).collect()
+    };
+    for (listed, again, expected) in [
+        (
+            &[1, 2, 5][..],
+            &[1, 2, 3, 4, 5, 7][..],
+            &[1, 2, 3, 4, 5][..],
+        ),
+        (&[1, 4], &[1, 4, 5, 6], &[1, 4]),
+        (&[1, 4], &[3, 4], &[3, 4]),
+        (&[1, 4], &[7], &[1, 4]),
+    ] {
+        let completed = super::completed(numbers(listed), numbers(again));
+        assert_eq!(completed, numbers(expected), "{listed:?} {again:?}");
+    }
+}
