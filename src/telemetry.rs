@@ -24,8 +24,7 @@ use crate::report::{Deployment, Report, Reporter, Reports};
 use crate::store::limits::Limits;
 
 /// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
-/// still in memory, and so does the end of the process where it is never dropped: see
-/// [`Builder::open`](Builder::open#ending-a-program).
+/// still in memory, and so does the end of the process where it is never dropped: see [`Builder::open`].
 ///
 /// ```no_run
 /// use tracing_subscriber::prelude::*;
@@ -266,7 +265,7 @@ impl Telemetry {
     /// recorded later goes to a new segment, and a call that covers only that returns `Ok` once a call has
     /// returned the failure.
     ///
-    /// Returns [`ErrorKind::Off`](crate::ErrorKind::Off) while events are refused because what the owner decided cannot
+    /// Returns [`ErrorKind::Off`] while events are refused because what the owner decided cannot
     /// be read any more, as in a process that has run out of file descriptors.
     pub fn flush_within(&self, timeout: Duration) -> Result<()> {
         match self.outlet.recorder() {
