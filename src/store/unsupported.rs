@@ -21,7 +21,7 @@ pub(crate) mod disk {
     use super::unsupported;
 
     /// There is no file.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(crate) enum FileId {}
 
     impl FileId {
