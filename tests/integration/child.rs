@@ -120,6 +120,8 @@ impl Task {
         Telemetry::builder("testapp")
             .dir(&self.directory)
             .when_undecided(WhenUndecided::Record)
+            // What a busy machine has no time for is not what these tests are about.
+            .overflow(Overflow::Block)
             .limits(limits)
     }
 }
