@@ -111,19 +111,24 @@ fn is_dots(value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|text| text.chars().all(|letter| "•●∗…".contains(letter)))
 }
 
-/// Tells whether it names a variable, or a place in a template or a statement.
+/// Tells whether it names a variable, or a place in a template or a statement, as `$1`.
 fn is_variable(value: &[u8], shape: Shape) -> bool {
     let is_name = |name: &[u8]| {
-        !name.is_empty()
+        let first = name.first();
+        first.is_some_and(|&byte| byte.is_ascii_uppercase() || byte == b'_')
             && name
                 .iter()
                 .all(|&byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    let is_number = |name: &[u8]| {
+        (1..=PLACE_DIGITS_MAX).contains(&name.len()) && name.iter().all(u8::is_ascii_digit)
     };
     match value {
         // Without quotes, what closes it was taken for what closes the text around it.
         [b'$' | b'{', b'{', .., last] if shape == Shape::Quoted => *last == b'}',
         [b'$' | b'{', b'{', ..] | [b'%', b'(', .., b')', b's'] => true,
-        [b'$', name @ ..] | [b'%', name @ .., b'%'] => is_name(name),
+        [b'$', name @ ..] => is_name(name) || is_number(name),
+        [b'%', name @ .., b'%'] => is_name(name),
         _ => false,
     }
 }
@@ -371,6 +376,9 @@ const PLAIN_BYTES_MAX: usize = 256;
 
 /// The longest thing that somebody puts in place of a secret, and the longest type that is known.
 const MASK_BYTES_MAX: usize = 48;
+
+/// The most digits of a place in a statement or a script, as `$12`.
+const PLACE_DIGITS_MAX: usize = 2;
 
 /// Counts of what passed are shorter than a password of digits.
 const COUNT_DIGITS_MAX: usize = 4;

@@ -1004,9 +1004,12 @@ fn secret() -> impl Strategy<Value = (String, String)> {
             "-----BEGIN RSA PRIVATE KEY-----\n",
             "\n-----END RSA PRIVATE KEY-----"
         )),
-        "[a-z0-9]{1,10}[.+_-]?[a-z0-9]{1,5}@[a-z]{3,9}\\.[a-z]{2,4}".prop_map(within("", "")),
-        any::<[u8; 4]>()
-            .prop_map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}"))
+        // Neither `git@`, which stays, nor the name of a picture.
+        "[a-z0-9]{3,10}[.+_-]?[a-z0-9]{1,5}@[a-z]{3,9}\\.(com|org|info|de)"
+            .prop_map(within("", "")),
+        // Two zeros at the end are rather a version's.
+        (any::<[u8; 3]>(), 1..=u8::MAX)
+            .prop_map(|([a, b, c], d)| format!("{a}.{b}.{c}.{d}"))
             .prop_map(within("", "")),
         any::<[u16; 8]>()
             .prop_map(|groups| groups.map(|group| format!("{group:x}")).join(":"))
@@ -1071,6 +1074,28 @@ proptest! {
         prop_assert!(!masked.contains(&secret), "{text:?} became {masked:?}");
         prop_assert!(shipped().may_find_in(&json_string(&text), Reading::Prose));
     }
+}
+
+#[test]
+fn digits_are_not_the_name_of_a_variable() {
+    assert_masked(
+        Rule::Assignment,
+        &[
+            (
+                "https://x/?sv=1&sig=%000000%&se=1",
+                "https://x/?sv=1&sig=[secret]&se=1",
+            ),
+            ("password=%48151623%", "password=[secret]"),
+            ("password=$48151623", "password=[secret]"),
+            ("password=$9ABC_DEF", "password=[secret]"),
+        ],
+    );
+    assert_left(&[
+        "password=$1",
+        "password = $12 AND x",
+        "password=$_PW1",
+        "password=%PW1%",
+    ]);
 }
 
 #[test]
