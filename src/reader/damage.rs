@@ -170,23 +170,26 @@ pub enum Notice {
         /// Which ones.
         segments: SegmentRange,
     },
-    /// Something other than localtel made the segment shorter while it was followed. Reading goes on
-    /// at its new end, so what was written between the cut and now is not shown.
+    /// Something other than localtel made the segment shorter while it was followed. Reading goes on with the
+    /// lines in it that were not read before.
     #[non_exhaustive]
     Cut {
-        /// Where reading goes on.
-        position: Position,
-        /// The size up to which it had been read.
+        /// Which one.
+        segment: SegmentNumber,
+        /// The size in bytes up to which it had been read.
         bytes_before: u64,
+        /// The size in bytes that it has now.
+        bytes: u64,
     },
-    /// Something other than localtel put another file in the place of a segment while it was followed. It
-    /// is taken for a copy, so reading goes on where the old one ended.
+    /// Something other than localtel put another file in the place of a segment while it was followed, or wrote it
+    /// anew. Reading goes on with the lines in it that were not read before.
     #[non_exhaustive]
     SegmentReplaced {
-        /// Where reading goes on.
-        position: Position,
+        /// Which one.
+        segment: SegmentNumber,
     },
-    /// The directory was replaced by another one; reading goes on at the start of the new one.
+    /// The directory was replaced by another one, or emptied and begun anew. Reading goes on at the start of the new
+    /// one; in a copy, which holds the segment that was read last, with the lines in it that were not read before.
     Replaced,
     /// The last line of the active segment has no end yet: its writer is in the middle of it, or was
     /// stopped there and the next one will end it. It is not counted as damage before that.
@@ -206,19 +209,18 @@ impl fmt::Display for Notice {
                 write!(f, "{segments} removed on purpose before being read")
             }
             Self::Cut {
-                position,
+                segment,
                 bytes_before,
+                bytes,
             } => write!(
                 f,
-                "{} was cut from {bytes_before} to {} bytes by something else; going on at its new end",
-                position.segment.file_name(),
-                position.byte
+                "{} was cut from {bytes_before} to {bytes} bytes by something else; going on with what is new in it",
+                segment.file_name()
             ),
-            Self::SegmentReplaced { position } => write!(
+            Self::SegmentReplaced { segment } => write!(
                 f,
-                "{} was replaced by another file; going on at its byte {}",
-                position.segment.file_name(),
-                position.byte
+                "{} was replaced or rewritten by something else; going on with what is new in it",
+                segment.file_name()
             ),
             Self::Replaced => f.write_str("the directory was replaced; going on with the new one"),
             Self::Unfinished { position, bytes } => {

@@ -3,18 +3,31 @@
 //! once, and who calls it decides how long to pause.
 //!
 //! Nothing is missing and nothing comes twice: only whole lines are consumed, a segment is drained once
-//! more after its successor was seen, and a segment that is open stays readable after its removal.
-//! What cannot be kept this way (segments that were removed before they were reached, a segment that
-//! something else cut) is told by a notice.
+//! more after its successor was seen, and a segment that is open stays readable after its removal. Segments that
+//! were removed before they were reached are told by a notice.
+//!
+//! Where something other than localtel replaces the open segment, cuts it, or empties and refills it, a notice says
+//! so, and the file is read from its start. Lines that were read of this segment before (`seen`) are passed over, so
+//! that all lines of the new file are shown, and those that it has in common with the old one once. A directory
+//! that takes the place of the old one is read from its start, unless it holds the open segment with the same first
+//! line: then it is a copy, and reading goes on in that segment.
+//!
+//! What cannot be known: what came and went between two looks; what something changed in a segment that was left
+//! behind; what it changed in the middle of the open one, without any other change of its first line, its last one
+//! or its size. Of a directory that is emptied in place, the new segments are read from the first one if the writer
+//! is still at a lower number at the next look.
 
 use std::time::Duration;
 
-use super::damage::{Notice, Position};
-use super::walk::{Event, Walk};
+use super::damage::{Damage, Notice, Position};
+use super::seen::Seen;
+use super::walk::{Event, Open, Opened, Walk, open_segment};
 use super::{Item, Line};
 use crate::error::Result;
 use crate::store;
-use crate::store::disk::{Access, Directory};
+use crate::store::disk::{Access, Directory, Facts, FileId};
+use crate::store::lock::Extent;
+use crate::store::segment::SegmentNumber;
 
 /// A reader that goes on where the data ends for now.
 #[derive(Debug)]
@@ -25,6 +38,10 @@ pub struct Follower {
     looks_idle: u32,
     /// The size of the open segment when it was last read to its end: an unfinished line is not read again and again.
     bytes_seen: u64,
+    /// What was read of the open segment.
+    seen: Seen,
+    /// The file in the place of the open segment that could not be opened, which was told.
+    refused: Option<FileId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +57,10 @@ enum State {
 enum Look {
     Same,
     Changed,
-    /// Somebody did something to the segment that is to be told.
-    Told(Notice),
+    /// Something else cut or rewrote the open segment.
+    Rewritten(Notice),
+    /// The file in the place of the open segment cannot be read.
+    Unreadable(Damage),
 }
 
 impl Follower {
@@ -51,11 +70,17 @@ impl Follower {
 
     pub(super) fn new(mut walk: Walk) -> Self {
         walk.unbound();
+        let seen = walk.open().map(|open| {
+            let cursor = open.scanner().cursor();
+            Seen::before(cursor, open.file())
+        });
         Self {
             walk,
             state: State::Reading,
             looks_idle: 0,
             bytes_seen: 0,
+            seen: seen.unwrap_or_default(),
+            refused: None,
         }
     }
 
@@ -72,10 +97,14 @@ impl Follower {
                     return Ok(None);
                 }
                 Look::Changed => {}
-                Look::Told(notice) => return Ok(Some(Item::Notice(notice))),
+                Look::Rewritten(notice) => {
+                    self.read_again();
+                    return Ok(Some(Item::Notice(notice)));
+                }
+                Look::Unreadable(damage) => return Ok(Some(Item::Damage(damage))),
             }
         }
-        let event = self.walk.step()?;
+        let event = self.next_event()?;
         if !matches!(event, Event::End) {
             self.looks_idle = 0;
         }
@@ -86,7 +115,15 @@ impl Follower {
                 bytes: self.walk.bytes(range),
             }))),
             Event::Damage(damage) => Ok(Some(Item::Damage(damage))),
-            Event::Notice(notice) => Ok(Some(Item::Notice(notice))),
+            Event::Notice(notice) => {
+                match &notice {
+                    Notice::SegmentReplaced { .. } | Notice::Cut { .. } | Notice::Replaced => {
+                        self.seen.rewritten();
+                    }
+                    Notice::Removed { .. } | Notice::Unfinished { .. } => {}
+                }
+                Ok(Some(Item::Notice(notice)))
+            }
             Event::End => {
                 self.state = State::AtEnd;
                 self.looks_idle += 1;
@@ -96,6 +133,40 @@ impl Follower {
                 }
                 Ok(None)
             }
+        }
+    }
+
+    /// Finds the next event that was not there before the open segment was rewritten.
+    fn next_event(&mut self) -> Result<Event> {
+        loop {
+            let event = self.walk.step()?;
+            let open = self.walk.open();
+            let is_new = match &event {
+                Event::Line { position, range } => {
+                    let bytes = self.walk.bytes(range.clone());
+                    self.seen.take(open, *position, bytes)
+                }
+                Event::Damage(damage) => {
+                    let Damage {
+                        position, excerpt, ..
+                    } = damage;
+                    self.seen.take(open, *position, excerpt)
+                }
+                Event::Notice(_) | Event::End => true,
+            };
+            if is_new {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Goes to the start of the open segment, for what is new in it.
+    fn read_again(&mut self) {
+        self.seen.rewritten();
+        self.bytes_seen = 0;
+        self.state = State::Reading;
+        if let Some(open) = self.walk.open_mut() {
+            open.rewind(Position::start_of(open.number()));
         }
     }
 
@@ -109,11 +180,12 @@ impl Follower {
         if let Some(look) = self.look_at_segment() {
             return Ok(look);
         }
-        let directory = self.walk.directory();
-        if !directory.is_current()
-            && let Ok(other) = Directory::open(directory.path(), Access::Read)
-        {
-            self.walk.succeed(other);
+        if let Some(other) = self.other_directory() {
+            // A copy holds what was read so far, and only what follows is new.
+            let copied = self.walk.open().map(Open::number).filter(|number| {
+                matches!(open_segment(&other, *number), Opened::File(file) if self.seen.begins(*number, &file))
+            });
+            self.walk.succeed(other, copied.map(Position::start_of));
             return Ok(Look::Changed);
         }
         // Where a segment is open, the one after it was looked for just now; only if that one was
@@ -123,41 +195,65 @@ impl Follower {
             if highest > self.walk.reached() {
                 return Ok(Look::Changed);
             }
+            if self.begins_anew(highest) {
+                let path = self.walk.directory().path();
+                if let Ok(same) = Directory::open(path, Access::Read) {
+                    self.walk.succeed(same, None);
+                    return Ok(Look::Changed);
+                }
+            }
         }
         Ok(Look::Same)
+    }
+
+    /// Returns the directory that has taken the place of this one.
+    fn other_directory(&self) -> Option<Directory> {
+        let directory = self.walk.directory();
+        if directory.is_current() {
+            return None;
+        }
+        Directory::open(directory.path(), Access::Read).ok()
+    }
+
+    /// Returns `true` if the directory was emptied and its writer began again: there are only segments below the one
+    /// that was reached, and none above them is expected.
+    fn begins_anew(&self, highest: Option<SegmentNumber>) -> bool {
+        let (Some(highest), Some(reached)) = (highest, self.walk.reached()) else {
+            return false;
+        };
+        highest < reached
+            && Extent::peek(self.walk.directory()).is_some_and(|extent| extent.head < reached)
     }
 
     /// Looks at the open segment and at the one after it; nothing means that both are as before.
     fn look_at_segment(&mut self) -> Option<Look> {
         let directory = self.walk.directory();
         let open = self.walk.open()?;
+        let number = open.number();
         let facts = directory.facts_of(open.file());
-        let named = directory.facts(&open.number().file_name()).ok();
-        let has_next = directory.facts(&open.number().next().file_name()).is_ok();
-        let open = self.walk.open_mut()?;
+        let named = directory.facts(&number.file_name()).ok();
+        let has_next = directory.facts(&number.next().file_name()).is_ok();
+        let is_as_read = self.seen.is_in(open);
         let Ok(facts) = facts else {
             // Reading will say what is wrong.
             return Some(Look::Changed);
         };
-        let (read, cursor) = (open.scanner().byte_read(), open.scanner().cursor());
-        if let Some(named) = named.filter(|named| named.is_regular && named.id != facts.id) {
-            // Where it goes on as the old one, it is taken for a copy; else only its end is new for sure.
-            let position = Position {
-                byte: cursor.byte.min(named.bytes),
-                ..cursor
-            };
-            self.walk.reopen(position);
-            self.bytes_seen = 0;
-            return Some(Look::Told(Notice::SegmentReplaced { position }));
+        if let Some(named) = named.filter(|named| named.is_regular && named.id != facts.id)
+            && let Some(look) = self.look_at_other(named, number)
+        {
+            return Some(look);
         }
+        let open = self.walk.open_mut()?;
+        let (read, cursor) = (open.scanner().byte_read(), open.scanner().cursor());
         if facts.bytes < cursor.byte {
-            let position = end_position(open.file(), facts.bytes, cursor);
-            open.rewind(position);
-            self.bytes_seen = facts.bytes;
-            return Some(Look::Told(Notice::Cut {
-                position,
+            return Some(Look::Rewritten(Notice::Cut {
+                segment: number,
                 bytes_before: read,
+                bytes: facts.bytes,
             }));
+        }
+        if !is_as_read {
+            return Some(Look::Rewritten(Notice::SegmentReplaced { segment: number }));
         }
         if facts.bytes < read {
             // A writer took back the start of a line that came out short.
@@ -168,15 +264,22 @@ impl Follower {
         let may_differ = self.bytes_seen != read && self.looks_idle.is_multiple_of(LOOKS_PER_LIST);
         (facts.bytes != self.bytes_seen || may_differ || has_next).then_some(Look::Changed)
     }
-}
 
-/// Finds the number of the line at the new end of a segment that was cut.
-fn end_position(file: &std::fs::File, bytes: u64, cursor: Position) -> Position {
-    let newlines = super::reverse::count_newlines(file, 0, bytes).unwrap_or(0);
-    Position {
-        segment: cursor.segment,
-        byte: bytes,
-        line: newlines + 1,
+    /// Looks at another file that has the name of the open segment. It is read once the open one is read to its end.
+    fn look_at_other(&mut self, named: Facts, number: SegmentNumber) -> Option<Look> {
+        match open_segment(self.walk.directory(), number) {
+            Opened::File(file) => {
+                self.refused = None;
+                self.walk.replace(file);
+                Some(Look::Changed)
+            }
+            Opened::Damage(damage) if self.refused != Some(named.id) => {
+                self.refused = Some(named.id);
+                Some(Look::Unreadable(damage))
+            }
+            // It is tried again at each look: its owner may let us read it.
+            Opened::Damage(_) | Opened::Gone => None,
+        }
     }
 }
 

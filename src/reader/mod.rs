@@ -3,7 +3,7 @@
 //! grows to the longest line. Files are read, never mapped, because others may cut them meanwhile.
 //!
 //! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows lines, `run`
-//! those that others look at, `walk` segments, `follow` waits for more, `reverse` goes backwards, `since` knows what may be passed over.
+//! those that others look at, `walk` segments, `follow` waits for more, `seen` knows what it read, `reverse` goes backwards, `since` knows what may be passed over.
 //!
 //! What is damaged is decided as follows.
 //! * A line that is no record, and each run of NULs, is one item of [`Damage`]. A blank line holds nothing
@@ -19,6 +19,7 @@ mod reverse;
 #[cfg(feature = "cli")]
 mod run;
 mod scanner;
+mod seen;
 mod since;
 #[cfg(test)]
 #[expect(

@@ -53,6 +53,8 @@ pub(super) struct Open {
     file: File,
     scanner: Scanner,
     phase: Phase,
+    /// The file that took the place of this one.
+    successor: Option<File>,
 }
 
 /// A position in a directory that moves forward.
@@ -73,8 +75,8 @@ pub(super) struct Walk {
     since: Option<OffsetDateTime>,
     /// The segments as they were last listed, the lowest first.
     listed: Vec<SegmentNumber>,
-    /// The directory that took the place of this one.
-    successor: Option<Directory>,
+    /// The directory that took the place of this one, and where to start in it, if not at its start.
+    successor: Option<(Directory, Option<Position>)>,
     queue: VecDeque<Event>,
 }
 
@@ -165,22 +167,17 @@ impl Walk {
         }
     }
 
-    /// Goes on at that position in the file that now bears the open segment's name.
-    pub(super) fn reopen(&mut self, position: Position) {
-        if let Opened::File(file) = open_segment(&self.directory, position.segment) {
-            let scanner = Scanner::new(position);
-            self.open = Some(Open {
-                number: position.segment,
-                file,
-                scanner,
-                phase: Phase::Active,
-            });
+    /// Names the file that takes the place of the open segment once that one is read to its end.
+    pub(super) fn replace(&mut self, file: File) {
+        if let Some(open) = &mut self.open {
+            open.successor = Some(file);
         }
     }
 
-    /// Names the directory that takes the place of this one once this one is read to its end.
-    pub(super) fn succeed(&mut self, directory: Directory) {
-        self.successor = Some(directory);
+    /// Names the directory that takes the place of this one once this one is read to its end, and where to start
+    /// in it, if not at its start.
+    pub(super) fn succeed(&mut self, directory: Directory, start: Option<Position>) {
+        self.successor = Some((directory, start));
     }
 
     /// Returns the bytes of a line that the last step found.
@@ -238,8 +235,14 @@ impl Walk {
         let Some(open) = &mut self.open else {
             return Ok(None);
         };
+        let number = open.number;
+        if let Some(file) = open.successor.take() {
+            self.open = Some(Open::new(file, Position::start_of(number), Phase::Active));
+            return Ok(Some(Event::Notice(Notice::SegmentReplaced {
+                segment: number,
+            })));
+        }
         if open.phase == Phase::Active {
-            let number = open.number;
             self.listed = store::numbers_without_lock(&self.directory)?;
             let is_highest = self.listed.last().is_none_or(|last| *last <= number);
             if is_highest && self.successor.is_none() {
@@ -273,14 +276,14 @@ impl Walk {
             if !self.queue.is_empty() {
                 return Ok(true);
             }
-            let Some(successor) = self.successor.take() else {
+            let Some((directory, start)) = self.successor.take() else {
                 return Ok(false);
             };
-            self.directory = successor;
+            self.directory = directory;
             self.listed.clear();
-            self.passed = None;
+            self.passed = start.and_then(|start| SegmentNumber::new(start.segment.get() - 1));
             self.began = None;
-            self.resume = None;
+            self.resume = start;
             self.queue.push_back(Event::Notice(Notice::Replaced));
             return Ok(true);
         };
@@ -302,16 +305,12 @@ impl Walk {
         match opened {
             Opened::File(file) => {
                 let start = start.unwrap_or_else(|| self.start_in(&file, next));
-                self.open = Some(Open {
-                    number: next,
-                    file,
-                    scanner: Scanner::new(start),
-                    phase: if is_highest {
-                        Phase::Active
-                    } else {
-                        Phase::Closed
-                    },
-                });
+                let phase = if is_highest {
+                    Phase::Active
+                } else {
+                    Phase::Closed
+                };
+                self.open = Some(Open::new(file, start, phase));
             }
             Opened::Damage(damage) => {
                 self.passed = Some(next);
@@ -417,6 +416,16 @@ fn first_to_come(directory: &Directory, listed: &[SegmentNumber]) -> SegmentNumb
 }
 
 impl Open {
+    fn new(file: File, start: Position, phase: Phase) -> Self {
+        Self {
+            number: start.segment,
+            file,
+            scanner: Scanner::new(start),
+            phase,
+            successor: None,
+        }
+    }
+
     /// Returns its number.
     pub(super) fn number(&self) -> SegmentNumber {
         self.number

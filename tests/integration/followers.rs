@@ -196,6 +196,82 @@ fn a_follower_goes_on_in_the_file_that_took_a_segments_place() {
     assert!(!later.contains(&"before".to_owned()), "{later:?}");
 }
 
+/// A `tail` process, and what it printed.
+struct Tail {
+    process: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Tail {
+    fn start(place: &Place, count: &str) -> Self {
+        let mut process = localtel(&place.path(), &["tail", "-n", count, "-o", "json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, lines }
+    }
+
+    /// Returns the numbers of the events that it prints, up to that one.
+    fn numbers_up_to(&mut self, last: u64) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        while numbers.last() != Some(&last) {
+            let line = self.lines.next().unwrap().unwrap();
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            numbers.extend(line["properties"]["number"].as_u64());
+        }
+        numbers
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+#[test]
+fn tail_shows_each_line_of_a_file_that_was_refilled_or_replaced() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let record = |numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            let draft = Draft::new("numbered").property("number", number);
+            assert_eq!(telemetry.record(&draft), Offer::Recorded);
+        }
+        telemetry.flush().unwrap();
+    };
+    record(0..10);
+    let mut tail = Tail::start(&place, "1");
+    let mut whole = Tail::start(&place, "all");
+    assert_eq!(tail.numbers_up_to(9), [9]);
+    assert_eq!(whole.numbers_up_to(9), (0..10).collect::<Vec<_>>());
+    let segment = &segments_in(&place.path())[0];
+
+    // As `logrotate` does with `copytruncate`, and then more than there was before.
+    let file = std::fs::File::options().write(true).open(segment).unwrap();
+    file.set_len(0).unwrap();
+    record(10..50);
+    let expected: Vec<_> = (10..50).collect();
+    assert_eq!(tail.numbers_up_to(49), expected);
+    assert_eq!(whole.numbers_up_to(49), expected);
+
+    // As `sed -i` does that removes a line.
+    let text = std::fs::read_to_string(segment).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|line| !line.contains(":12}")).collect();
+    let other = place.path().join("other");
+    std::fs::write(&other, kept.join("\n") + "\n").unwrap();
+    let mode = std::fs::metadata(segment).unwrap().permissions();
+    std::fs::set_permissions(&other, mode).unwrap();
+    std::fs::rename(&other, segment).unwrap();
+    record(50..60);
+    let expected: Vec<_> = (50..60).collect();
+    assert_eq!(tail.numbers_up_to(59), expected);
+    assert_eq!(whole.numbers_up_to(59), expected);
+}
+
 /// Half of the tries must make it: on a busy machine a single one says little.
 #[test]
 fn tail_shows_a_record_within_200_ms() {

@@ -68,11 +68,195 @@ fn a_follower_says_that_a_segment_was_cut_and_goes_on_at_its_new_end() {
     place.write(1, lines(0..3));
     let mut follower = place.follow();
     assert_eq!(drain(&mut follower).len(), 3);
-    place.cut(1, lines(0..1).len() as u64);
-    let cut = format!("1:2 cut {}", lines(0..3).len());
+    let bytes = lines(0..1).len();
+    place.cut(1, bytes as u64);
+    let cut = format!("1 cut {} to {bytes}", lines(0..3).len());
     assert_eq!(drain(&mut follower), [cut]);
     place.append(1, lines(5..6));
     assert_eq!(drain(&mut follower), ["1:2 5"]);
+}
+
+/// How something else puts other bytes in the place of a segment's own.
+type Change = fn(&Place, &[u8]);
+
+const WAYS: [(&str, Change); 2] = [
+    ("by another file", |place, bytes| place.replace(1, bytes)),
+    ("in place", |place, bytes| {
+        place.write(1, bytes);
+    }),
+];
+
+/// What a follower sees of a segment of three lines after its bytes became these, without notices.
+fn seen_after(change: Change, bytes: &[u8], begin: fn(&Place) -> Follower) -> Vec<String> {
+    let place = Place::new();
+    place.write(1, lines(0..3));
+    let mut follower = begin(&place);
+    drain(&mut follower);
+    change(&place, bytes);
+    let mut seen = drain(&mut follower);
+    let notice = seen.remove(0);
+    assert!(
+        notice.contains("cut") || notice.contains("instead"),
+        "{notice}"
+    );
+    place.append(1, lines(90..91));
+    let last = drain(&mut follower);
+    assert_eq!(last.len(), 1, "{last:?}");
+    assert!(last[0].ends_with(" 90"), "{last:?}");
+    seen
+}
+
+/// Follows what comes after the lines that are there.
+fn follow_from_the_end(place: &Place) -> Follower {
+    let mut reader = Reader::open(&place.path()).unwrap();
+    while reader.next_item().unwrap().is_some() {}
+    reader.follow()
+}
+
+/// Follows from the last line on.
+fn follow_from_the_last(place: &Place) -> Follower {
+    let mut reader = Reader::open(&place.path()).unwrap();
+    let mut last = None;
+    while let Some(Item::Line(line)) = reader.next_item().unwrap() {
+        last = Some(line.position());
+    }
+    reader.seek(last.unwrap());
+    reader.follow()
+}
+
+const BEGINNINGS: [fn(&Place) -> Follower; 3] =
+    [Place::follow, follow_from_the_end, follow_from_the_last];
+
+#[test]
+fn all_lines_of_a_replaced_or_refilled_segment_are_shown() {
+    for (way, change) in WAYS {
+        for begin in BEGINNINGS {
+            // Shorter than the old content, as long as it, and longer.
+            for count in [1, 2, 3, 4, 9] {
+                let new = 4..4 + count;
+                let seen = seen_after(change, &lines(new.clone()), begin);
+                let expected: Vec<_> = (1..)
+                    .zip(new)
+                    .map(|(at, seq)| format!("1:{at} {seq}"))
+                    .collect();
+                assert_eq!(seen, expected, "{way}, {count} lines");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_segment_has_in_common_with_the_old_one_is_shown_once() {
+    let cases: [(&[u64], &[&str]); 6] = [
+        (&[0, 1, 2, 3, 4], &["1:4 3", "1:5 4"]),
+        (&[0, 1], &[]),
+        (&[0, 1, 7, 8], &["1:3 7", "1:4 8"]),
+        (&[0, 2, 3], &["1:3 3"]),
+        (&[1, 2, 3, 4], &["1:3 3", "1:4 4"]),
+        (&[9, 0, 1, 2], &["1:1 9"]),
+    ];
+    for (way, change) in WAYS {
+        for begin in BEGINNINGS {
+            for (new, expected) in cases {
+                // Lines that are only added in place are what a writer adds.
+                if way == "in place" && new.starts_with(&[0, 1, 2]) {
+                    continue;
+                }
+                let seen = seen_after(change, &lines(new.iter().copied()), begin);
+                assert_eq!(seen, expected, "{way}: {new:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_was_empty_at_the_first_look_may_be_replaced() {
+    let place = Place::new();
+    place.write(1, "");
+    let mut follower = place.follow();
+    assert_eq!(drain(&mut follower), [""; 0]);
+    place.replace(1, lines(0..2));
+    assert_eq!(drain(&mut follower), ["1 instead", "1:1 0", "1:2 1"]);
+    place.write(1, "");
+    assert_eq!(drain(&mut follower).len(), 1);
+    place.append(1, lines(2..4));
+    assert_eq!(drain(&mut follower), ["1:1 2", "1:2 3"]);
+}
+
+#[test]
+fn a_segment_that_is_refilled_piece_by_piece_shows_nothing_twice() {
+    let place = Place::new();
+    place.write(1, lines(0..3));
+    let mut follower = place.follow();
+    drain(&mut follower);
+    place.write(1, "");
+    assert_eq!(drain(&mut follower).len(), 1);
+    for seq in 0..3 {
+        place.append(1, lines([seq]));
+        assert_eq!(drain(&mut follower), [""; 0]);
+    }
+    place.append(1, lines([3]));
+    assert_eq!(drain(&mut follower), ["1:4 3"]);
+}
+
+#[test]
+fn lines_that_the_old_file_got_before_it_was_replaced_are_shown() {
+    let place = Place::new();
+    place.write(1, lines(0..1));
+    let mut follower = place.follow();
+    drain(&mut follower);
+    place.append(1, lines(1..2));
+    place.replace(1, lines([0, 2]));
+    place.write(2, lines(3..4));
+    assert_eq!(
+        drain(&mut follower),
+        ["1:2 1", "1 instead", "1:2 2", "2:1 3"]
+    );
+}
+
+#[test]
+fn a_copy_in_the_place_of_the_directory_shows_only_what_is_new() {
+    for begin in [Place::follow, follow_from_the_end] {
+        let place = Place::new();
+        place.write(1, lines(0..2)).write(2, lines(2..4));
+        let mut follower = begin(&place);
+        drain(&mut follower);
+        place.copy_itself();
+        place.append(2, lines(4..5));
+        place.write(3, lines(5..6));
+        assert_eq!(drain(&mut follower), ["replaced", "2:3 4", "3:1 5"]);
+    }
+}
+
+#[test]
+fn a_directory_that_is_emptied_and_begun_anew_is_followed() {
+    let place = Place::new();
+    place
+        .write(1, lines(0..1))
+        .write(2, lines(1..2))
+        .extent(2, 1);
+    let mut follower = place.follow();
+    drain(&mut follower);
+    place.remove(1);
+    place.remove(2);
+    assert_eq!(drain(&mut follower), [""; 0]);
+    place.write(1, lines(7..9)).extent(1, 1);
+    assert_eq!(drain(&mut follower), ["replaced", "1:1 7", "1:2 8"]);
+}
+
+#[test]
+fn the_removal_of_the_open_segment_shows_no_older_one_again() {
+    let place = Place::new();
+    place
+        .write(1, lines(0..1))
+        .write(2, lines(1..2))
+        .extent(2, 1);
+    let mut follower = place.follow();
+    drain(&mut follower);
+    place.remove(2);
+    assert_eq!(drain(&mut follower), [""; 0]);
+    place.write(3, lines(2..3)).extent(3, 1);
+    assert_eq!(drain(&mut follower), ["3:1 2"]);
 }
 
 #[test]

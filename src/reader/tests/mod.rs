@@ -60,6 +60,13 @@ impl Place {
         self
     }
 
+    /// Puts another file in the place of a segment.
+    fn replace(&self, segment: u64, bytes: impl AsRef<[u8]>) {
+        let other = self.path().join("other");
+        fs::write(&other, bytes).unwrap();
+        fs::rename(other, self.segment(segment)).unwrap();
+    }
+
     fn append(&self, segment: u64, bytes: impl AsRef<[u8]>) {
         let mut file = fs::OpenOptions::new()
             .append(true)
@@ -87,6 +94,17 @@ impl Place {
 
     fn remove_all(&self) {
         fs::remove_dir_all(self.path()).unwrap();
+    }
+
+    /// Puts a copy of the directory in its place.
+    fn copy_itself(&self) {
+        let old = self.home.path().join("old");
+        fs::rename(self.path(), &old).unwrap();
+        self.make_again();
+        for entry in fs::read_dir(&old).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), self.path().join(entry.file_name())).unwrap();
+        }
     }
 
     fn make_again(&self) {
@@ -145,10 +163,11 @@ fn describe(item: &Item<'_>) -> String {
                 format!("removed {}..{}", segments.first, segments.last)
             }
             Notice::Cut {
-                position,
+                segment,
                 bytes_before,
-            } => format!("{} cut {bytes_before}", place(*position)),
-            Notice::SegmentReplaced { position } => format!("{} instead", place(*position)),
+                bytes,
+            } => format!("{segment} cut {bytes_before} to {bytes}"),
+            Notice::SegmentReplaced { segment } => format!("{segment} instead"),
             Notice::Replaced => "replaced".to_owned(),
             Notice::Unfinished { position, bytes } => {
                 format!("{} unfinished {bytes}", place(*position))

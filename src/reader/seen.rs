@@ -1,0 +1,137 @@
+//! What a follower has read of the segment that is open: enough to notice that something else rewrote the file, and
+//! then to pass over the lines that were read before. Where reading goes on is decided in `follow`.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::damage::Position;
+use super::scanner::{Scanner, Step};
+use super::walk::Open;
+use crate::store::disk::read_at;
+use crate::store::segment::SegmentNumber;
+
+/// What was read of one segment.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    segment: Option<SegmentNumber>,
+    /// A hash of each line.
+    lines: HashSet<u64>,
+    /// The first and the last line, as they stood in the file.
+    first: Mark,
+    last: Mark,
+    repeats: Repeats,
+}
+
+/// What becomes of a line that was read before.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    /// It is shown: its writer wrote it twice.
+    #[default]
+    Shown,
+    /// It is passed over: the file was rewritten, and this part of it is the same.
+    PassedOver,
+}
+
+/// The start of a line, and where it stood; without bytes there is none.
+#[derive(Debug, Default)]
+struct Mark {
+    byte: u64,
+    bytes: Vec<u8>,
+}
+
+impl Mark {
+    fn set(&mut self, byte: u64, line: &[u8]) {
+        let marked = line.len().min(MARK_BYTES_MAX);
+        self.byte = byte;
+        self.bytes.clear();
+        self.bytes
+            .extend_from_slice(line.get(..marked).unwrap_or_default());
+    }
+
+    /// Returns `true` if the file holds it at its place. What cannot be read is no sign of another file.
+    fn is_in(&self, file: &File) -> bool {
+        let mut bytes = vec![0; self.bytes.len()];
+        match read_at(file, &mut bytes, self.byte) {
+            Ok(read) => read == bytes.len() && bytes == self.bytes,
+            Err(_) => true,
+        }
+    }
+}
+
+impl Seen {
+    /// Starts in an open segment. What stands before the position is old, too, as if it had been read.
+    pub(super) fn before(position: Position, file: &File) -> Self {
+        let mut seen = Self {
+            segment: Some(position.segment),
+            ..Self::default()
+        };
+        let start = Position::start_of(position.segment);
+        let mut scanner = Scanner::until(start, position.byte);
+        loop {
+            match scanner.step(file) {
+                Ok(Step::Line { position, range }) => seen.note(position, scanner.bytes(range)),
+                Ok(Step::Damage(damage)) => seen.note(damage.position, &damage.excerpt),
+                Ok(Step::End) | Err(_) => return seen,
+            };
+        }
+    }
+
+    /// Takes the next line of the open segment, or the start of what is damaged there. Returns `true` if it is to be
+    /// shown.
+    pub(super) fn take(&mut self, open: Option<&Open>, position: Position, bytes: &[u8]) -> bool {
+        let Some(open) = open.filter(|open| open.number() == position.segment) else {
+            return true;
+        };
+        if self.segment != Some(position.segment) {
+            *self = Self::before(position, open.file());
+        }
+        self.note(position, bytes) || self.repeats == Repeats::Shown
+    }
+
+    /// Notes a line. Returns `true` if it is new.
+    fn note(&mut self, position: Position, bytes: &[u8]) -> bool {
+        // A hole has no bytes by which it could be known.
+        if bytes.is_empty() {
+            return true;
+        }
+        if self.first.bytes.is_empty() {
+            self.first.set(position.byte, bytes);
+        }
+        self.last.set(position.byte, bytes);
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        let hash = hasher.finish();
+        if self.lines.len() < LINES_MAX {
+            self.lines.insert(hash)
+        } else {
+            !self.lines.contains(&hash)
+        }
+    }
+
+    /// Returns `true` if the open segment still holds what was read of it, as far as its first and last line show.
+    pub(super) fn is_in(&self, open: &Open) -> bool {
+        let is_other = self.segment != Some(open.number());
+        is_other || self.first.is_in(open.file()) && self.last.is_in(open.file())
+    }
+
+    /// Returns `true` if the file is a segment of that number and begins with the line that was read first.
+    pub(super) fn begins(&self, number: SegmentNumber, file: &File) -> bool {
+        let is_marked = self.segment == Some(number) && !self.first.bytes.is_empty();
+        is_marked && self.first.is_in(file)
+    }
+
+    /// Goes on with a file that was rewritten: lines that were read before are passed over from now on.
+    pub(super) fn rewritten(&mut self) {
+        self.first = Mark::default();
+        self.last = Mark::default();
+        self.repeats = Repeats::PassedOver;
+    }
+}
+
+/// More than the time, the session and the number of any usual record; enough to tell two lines apart.
+const MARK_BYTES_MAX: usize = 4096;
+
+/// How many lines of a segment are known again: nine times what fits a segment of the usual size. It bounds the
+/// memory that they take to some 20 MB.
+const LINES_MAX: usize = 1 << 20;
