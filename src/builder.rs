@@ -67,12 +67,15 @@ impl Builder {
         }
     }
 
-    /// Sets the directory, instead of `LOCALTEL_DIR` or the platform's usual place. A directory is for one
-    /// application and one of its profiles.
+    /// Sets the directory, instead of `LOCALTEL_DIR` or the usual place. A directory is for one application and one of
+    /// its profiles.
+    ///
+    /// The usual place is `<application>/telemetry` below `XDG_STATE_HOME`, else below the first path in
+    /// `STATE_DIRECTORY`, which systemd sets for a service with `StateDirectory=`, else below the home of the user.
     ///
     /// A test of an application, which is an executable in a folder `deps` below one that cargo has marked with
-    /// `CACHEDIR.TAG`, records only where this, `LOCALTEL_DIR` or an `XDG_STATE_HOME` below the temporary directory
-    /// says so.
+    /// `CACHEDIR.TAG`, records only where this, `LOCALTEL_DIR`, or an `XDG_STATE_HOME` or `STATE_DIRECTORY` below the
+    /// temporary directory says so.
     pub fn dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.base = Some(path.into());
         self

@@ -129,7 +129,7 @@ impl Platform {
 ///
 /// Returns an error if neither the state directory is known nor a home that exists.
 pub(crate) fn state_root(environment: &Environment, platform: Platform) -> Result<PathBuf> {
-    if let Some(root) = environment.xdg_state_home() {
+    if let Some(root) = environment.state_home() {
         return Ok(root);
     }
     let home = home(environment)?;
@@ -167,7 +167,8 @@ fn home(environment: &Environment) -> Result<PathBuf> {
         }
     };
     let reason = format!(
-        "{problem}, so there is no place for telemetry; set HOME, XDG_STATE_HOME or LOCALTEL_DIR"
+        "{problem}, so there is no place for telemetry; set HOME, XDG_STATE_HOME or LOCALTEL_DIR, or give a service \
+         of systemd a `StateDirectory=`"
     );
     Err(Error::invalid("HOME", reason))
 }
@@ -296,7 +297,7 @@ mod tests {
             &'static [(&'static str, &'static str)],
             &'static str,
         );
-        let cases: [Case; 6] = [
+        let cases: [Case; 10] = [
             (
                 Platform::Xdg,
                 &[("HOME", "/usr")],
@@ -327,6 +328,26 @@ mod tests {
                 &[("XDG_STATE_HOME", "/s"), ("LOCALTEL_DIR", "/elsewhere")],
                 "/elsewhere",
             ),
+            (
+                Platform::Xdg,
+                &[("HOME", "/usr"), ("STATE_DIRECTORY", "/var/lib/a:/b")],
+                "/var/lib/a/my-app/telemetry",
+            ),
+            (
+                Platform::Xdg,
+                &[("XDG_STATE_HOME", "/s"), ("STATE_DIRECTORY", "/var/lib/a")],
+                "/s/my-app/telemetry",
+            ),
+            (
+                Platform::Xdg,
+                &[("LOCALTEL_DIR", "/l"), ("STATE_DIRECTORY", "/var/lib/a")],
+                "/l",
+            ),
+            (
+                Platform::Xdg,
+                &[("HOME", "/usr"), ("STATE_DIRECTORY", ":/var/lib/a")],
+                "/usr/.local/state/my-app/telemetry",
+            ),
         ];
         for (platform, variables, expected) in cases {
             let path = base_with(platform, variables).unwrap();
@@ -340,6 +361,7 @@ mod tests {
             (&[][..], "it is not set"),
             (&[("HOME", "")], "it is not set"),
             (&[("XDG_STATE_HOME", "relative")], "it is not set"),
+            (&[("STATE_DIRECTORY", "relative")], "it is not set"),
             (&[("HOME", "rel")], "`rel` is not an absolute path"),
             (&[("HOME", "/")], "`/` is not the home of a user"),
             (&[("HOME", "//")], "`//` is not the home of a user"),

@@ -100,10 +100,10 @@ impl Environment {
             // Then no usual place is known either, and that is the reason to tell.
             Origin::Test if self.is_elevated() => None,
             Origin::Test if self.localtel_dir().is_some() => None,
-            Origin::Test if self.xdg_state_home().is_some_and(is_temporary) => None,
+            Origin::Test if self.state_home().is_some_and(is_temporary) => None,
             Origin::Test => Some(
-                "this is a test executable, which records only where `.dir()`, LOCALTEL_DIR or an XDG_STATE_HOME \
-                 below the temporary directory says so",
+                "this is a test executable, which records only where `.dir()`, LOCALTEL_DIR, or an XDG_STATE_HOME \
+                 or STATE_DIRECTORY below the temporary directory says so",
             ),
         }
     }
@@ -179,11 +179,18 @@ impl Environment {
             .or_else(|| file_name(&self.home()?))
     }
 
-    /// Returns where the user keeps state, if `XDG_STATE_HOME` says so; a relative path is none, as
-    /// the specification demands.
-    pub(crate) fn xdg_state_home(&self) -> Option<PathBuf> {
-        self.path("XDG_STATE_HOME")
+    /// Returns where this user or service keeps state, if a variable says so: `XDG_STATE_HOME`, or else the first path
+    /// in `STATE_DIRECTORY`, which systemd sets for a service with `StateDirectory=`. A relative path is none, as the
+    /// XDG specification demands.
+    pub(crate) fn state_home(&self) -> Option<PathBuf> {
+        let of_user = self.path("XDG_STATE_HOME");
+        let of_service = || {
+            let paths = self.read("STATE_DIRECTORY")?;
+            std::env::split_paths(&paths).next()
+        };
+        of_user
             .filter(|path| path.is_absolute())
+            .or_else(|| of_service().filter(|path| path.is_absolute()))
     }
 
     /// Returns the directory that `LOCALTEL_DIR` puts in place of the default one.
@@ -307,6 +314,14 @@ mod tests {
             (&[("XDG_STATE_HOME", "/home/anna/state")], true),
             (&[("XDG_STATE_HOME", "/t/s"), ("TMPDIR", "/t")], false),
             (&[("XDG_STATE_HOME", "/tmp/s"), ("TMPDIR", "/t")], true),
+            (&[("STATE_DIRECTORY", "/tmp/s")], false),
+            (&[("STATE_DIRECTORY", "/tmp/s:/var/lib/s")], false),
+            (&[("STATE_DIRECTORY", "/var/lib/s:/tmp/s")], true),
+            (&[("STATE_DIRECTORY", "/tmp")], true),
+            (
+                &[("STATE_DIRECTORY", "/tmp/s"), ("XDG_STATE_HOME", "/s")],
+                true,
+            ),
         ] {
             assert_eq!(withheld(&deps, variables), expected, "{variables:?}");
         }
@@ -314,8 +329,35 @@ mod tests {
 
     #[test]
     fn a_relative_state_home_is_none() {
-        let environment = Environment::made_up("myapp", &[("XDG_STATE_HOME", "state")]);
-        assert_eq!(environment.xdg_state_home(), None);
+        for variable in ["XDG_STATE_HOME", "STATE_DIRECTORY"] {
+            let environment = Environment::made_up("myapp", &[(variable, "state")]);
+            assert_eq!(environment.state_home(), None, "{variable}");
+        }
+    }
+
+    #[test]
+    fn a_service_keeps_state_in_its_first_state_directory() {
+        let of = |service: &str, user: &str| {
+            let variables = [("STATE_DIRECTORY", service), ("XDG_STATE_HOME", user)];
+            Environment::made_up("myapp", &variables).state_home()
+        };
+        for (service, user, expected) in [
+            ("/var/lib/a", "", Some("/var/lib/a")),
+            ("/var/lib/a:/var/lib/b", "", Some("/var/lib/a")),
+            ("/var/lib/a b:c", "", Some("/var/lib/a b")),
+            ("/var/lib/a", "/s", Some("/s")),
+            ("/var/lib/a", "relative", Some("/var/lib/a")),
+            ("", "", None),
+            (":/var/lib/b", "", None),
+            ("a:/var/lib/b", "", None),
+        ] {
+            let found = of(service, user);
+            assert_eq!(
+                found.as_deref(),
+                expected.map(Path::new),
+                "{service} {user}"
+            );
+        }
     }
 
     #[test]

@@ -121,6 +121,7 @@ Examples:
 Environment:
   LOCALTEL_DIR            the directory, instead of that of the application
   XDG_STATE_HOME          where applications have theirs [default: ~/.local/state]
+  STATE_DIRECTORY         the same for a service of systemd, if XDG_STATE_HOME is not set
   DO_NOT_TRACK            set: nothing is recorded, whatever was chosen
   <APPLICATION>_TELEMETRY on or off for one run; empty: undecided
   LOCALTEL_PAGER, PAGER   shows what does not fit on a terminal; empty or `cat`: none

@@ -202,6 +202,7 @@ fn a_test_of_an_application_records_only_where_it_is_told() {
         command
             .env_remove("LOCALTEL_DIR")
             .env_remove("XDG_STATE_HOME")
+            .env_remove("STATE_DIRECTORY")
             .env("TMPDIR", place.path().parent().unwrap())
             .envs(variables.iter().copied());
         String::from_utf8(child::succeed(command).stdout).unwrap()
@@ -214,7 +215,7 @@ fn a_test_of_an_application_records_only_where_it_is_told() {
     assert!(said.contains("this is a test executable"), "{said}");
     assert_eq!(std::fs::read_dir(home).unwrap().count(), 0);
     let state = format!("{home}/state");
-    for variable in ["LOCALTEL_DIR", "XDG_STATE_HOME"] {
+    for variable in ["LOCALTEL_DIR", "XDG_STATE_HOME", "STATE_DIRECTORY"] {
         let said = open_with(&[(variable, &state)]);
         assert!(said.contains("recording true"), "{variable}: {said}");
         std::fs::remove_dir_all(&state).unwrap();

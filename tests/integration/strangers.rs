@@ -286,7 +286,8 @@ fn no_child_of_the_host_inherits_our_files() {
 /// What is printed by a child that opens where variables say, started by another program.
 fn open_where_variables_say(place: &Place, before: &[&str]) -> Option<String> {
     let mut command = child::command_in("open where variables say", &place.path(), before);
-    let output = command.env("LOCALTEL_DIR", place.path()).output().ok()?;
+    let variables = ["LOCALTEL_DIR", "STATE_DIRECTORY"].map(|name| (name, place.path()));
+    let output = command.envs(variables).output().ok()?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     output.status.success().then_some(printed)
 }
