@@ -35,6 +35,19 @@ pub enum ErrorKind {
         /// Why it cannot serve.
         reason: String,
     },
+    /// A telemetry directory or a file in it belongs to another user, or the directory above does in which it would
+    /// be made.
+    #[non_exhaustive]
+    OtherUser {
+        /// The telemetry directory.
+        path: PathBuf,
+        /// What belongs to another user.
+        at: PathBuf,
+        /// The number of the user whose it is.
+        owner: u32,
+        /// The number of the user that this process acts as.
+        user: u32,
+    },
     /// A file of ours holds something that this version cannot read.
     #[non_exhaustive]
     Format {
@@ -132,6 +145,17 @@ impl Error {
                 path: path.clone(),
                 reason: reason.clone(),
             },
+            ErrorKind::OtherUser {
+                path,
+                at,
+                owner,
+                user,
+            } => ErrorKind::OtherUser {
+                path: path.clone(),
+                at: at.clone(),
+                owner: *owner,
+                user: *user,
+            },
             ErrorKind::Format { path, reason } => ErrorKind::Format {
                 path: path.clone(),
                 reason: reason.clone(),
@@ -180,6 +204,16 @@ impl Error {
         .into()
     }
 
+    pub(crate) fn other_user(path: &Path, at: PathBuf, owner: u32, user: u32) -> Self {
+        ErrorKind::OtherUser {
+            path: path.to_owned(),
+            at,
+            owner,
+            user,
+        }
+        .into()
+    }
+
     pub(crate) fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
         ErrorKind::Invalid {
             what,
@@ -210,6 +244,23 @@ impl fmt::Display for Error {
                     f,
                     "{} cannot be a telemetry directory: {reason}",
                     path.display()
+                )
+            }
+            ErrorKind::OtherUser {
+                path,
+                at,
+                owner,
+                user,
+            } => {
+                write!(f, "{} cannot be a telemetry directory: ", path.display())?;
+                if at == path {
+                    f.write_str("it")?;
+                } else {
+                    write!(f, "{}", at.display())?;
+                }
+                write!(
+                    f,
+                    " belongs to another user (uid {owner}), and this is uid {user}"
                 )
             }
             ErrorKind::Format { path, reason } => write!(f, "{}: {reason}", path.display()),

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::encode::is_unsafe_to_show;
-use crate::store::disk::{Access, Directory, OpenError, ReadError};
+use crate::store::disk::{Access, Directory, ReadError};
 use crate::store::segment::FileName;
 
 /// A release of the application, as the owner of the machine announced it in `release.json` in the telemetry
@@ -68,7 +68,7 @@ impl Release {
         };
         match Directory::open(path, Access::Read) {
             Ok(directory) => read(&directory).map_err(problem),
-            Err(OpenError::Io(_) | OpenError::Unfit(_)) => Ok(None),
+            Err(_) => Ok(None),
         }
     }
 

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::exit::Exit;
 use super::facts::count;
 use super::failure::Failure;
+use super::owner::{self, Owned};
 use super::place::Place;
 use super::sanitize::{Quoted, Sanitized};
 use super::screen::Screen;
@@ -110,6 +111,8 @@ struct Finding {
 enum Kind {
     /// The directory cannot serve, or cannot be looked into.
     Directory,
+    /// The directory or a file in it belongs to another user.
+    Owner,
     /// Others may look into the directory, or read or write a file in it.
     Permission,
     /// Nothing can be written in the directory.
@@ -166,19 +169,30 @@ fn examine(
             // Whatever is stored for all profiles, and the variable, still decide.
             return about_consent(place, &stored, environment, screen);
         }
-        Err(error) => return vec![about_opening(&path, error)],
+        Err(error) => {
+            let owned = owner::of_opening(&error, &path, place);
+            return vec![owned.map_or_else(|| about_opening(&path, error), about_owner)];
+        }
     };
-    let mut findings = about_consent(place, &stored, environment, screen);
-    findings.extend(about_permissions(&directory));
+    let owned = owner::look(&directory, place);
+    // What is said of its owner explains the rest.
+    let is_own = owned.is_empty();
+    let mut findings: Vec<Finding> = owned.into_iter().map(about_owner).collect();
+    findings.extend(about_consent(place, &stored, environment, screen));
+    if is_own {
+        findings.extend(about_permissions(&directory));
+    }
     findings.extend(about_files(&directory));
-    if stored.origin_at(&path) == Origin::Elsewhere {
+    if is_own && stored.origin_at(&path) == Origin::Elsewhere {
         let step = format!("localtel {} reset", place.words());
         findings.push(Finding::new(Kind::Copied, COPIED, step));
     }
     findings.extend(about_policy(place, &path));
     let floor = Extent::peek(&directory).map(|extent| extent.floor);
-    // Whoever was removing segments when the floor was read has done so once the lock was free.
-    findings.extend(about_lock(&directory));
+    if is_own {
+        // Whoever was removing segments when the floor was read has done so once the lock was free.
+        findings.extend(about_lock(&directory));
+    }
     findings.extend(
         stuck::look(&directory, floor)
             .into_iter()
@@ -241,6 +255,10 @@ fn about_release(path: &Path) -> Option<Finding> {
     Some(Finding::new(Kind::Release, what, RELEASE_FORM))
 }
 
+fn about_owner(owned: Owned) -> Finding {
+    Finding::new(Kind::Owner, owned.what, owned.next)
+}
+
 fn about_opening(path: &Path, error: OpenError) -> Finding {
     let path = path.display();
     match error {
@@ -253,6 +271,11 @@ fn about_opening(path: &Path, error: OpenError) -> Finding {
             Kind::Directory,
             format!("{path} cannot serve: {reason}"),
             "move what is in the way, or name another directory with --dir",
+        ),
+        OpenError::OtherUser { .. } => Finding::new(
+            Kind::Owner,
+            error.to_string(),
+            "look at it as its owner, or name another directory with --dir",
         ),
     }
 }

@@ -10,6 +10,7 @@ use super::args::Command;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::{Application, Host, in_words_of};
+use super::owner;
 use super::place::{Named, Place, Whose};
 use crate::builder::Builder;
 use crate::consent::Consent;
@@ -81,8 +82,11 @@ impl TelemetryCommand {
     pub fn run(self, builder: &Builder) -> Exit {
         super::in_process(|environment, screen| {
             let host = self.host(builder);
-            let outcome = place_of(builder, &host, environment)
-                .and_then(|place| super::on_place(*self.command, &place, environment, screen));
+            let outcome = place_of(builder, &host, environment).and_then(|place| {
+                super::on_place(*self.command, &place, environment, screen).map_err(|failure| {
+                    failure.for_owner(&place, |owner| owner::command_as(owner, &place, "..."))
+                })
+            });
             super::settle(outcome, &host, screen)
         })
     }

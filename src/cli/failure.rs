@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::exit::Exit;
+use super::owner;
+use super::place::Place;
 use super::sanitize::Sanitized;
 use crate::error::{Error, ErrorKind};
 
@@ -28,6 +30,8 @@ pub(crate) struct Complaint {
     details: Vec<String>,
     /// What to do next.
     hint: Option<String>,
+    /// Whose the data is, where that is why it failed.
+    owner: Option<u32>,
 }
 
 impl Failure {
@@ -52,6 +56,17 @@ impl Failure {
         self.map(|complaint| Complaint {
             details,
             ..complaint
+        })
+    }
+
+    /// Names the command line that does it as the owner of the data, where it failed because they are another user's.
+    pub(crate) fn for_owner(self, place: &Place, command: impl FnOnce(u32) -> String) -> Self {
+        self.map(|complaint| match complaint.owner {
+            None => complaint,
+            Some(owner) => Complaint {
+                hint: Some(owner::hint(owner, place, &command(owner))),
+                ..complaint
+            },
         })
     }
 
@@ -120,10 +135,17 @@ impl From<io::Error> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        let owner = owner_for(&error);
         let complaint = Complaint {
             message: error.chain(),
             details: Vec::new(),
-            hint: hint_for(&error),
+            hint: match owner {
+                Some(owner) => Some(format!(
+                    "`sudo -u '#{owner}' localtel ...` does it as that user"
+                )),
+                None => hint_for(&error),
+            },
+            owner,
         };
         // What the person said is a matter of usage; all else is the world's.
         if matches!(error.kind(), ErrorKind::Invalid { .. }) {
@@ -131,6 +153,24 @@ impl From<Error> for Failure {
         } else {
             Self::Failed(complaint)
         }
+    }
+}
+
+/// Returns whose the data is, if it failed because they are another user's.
+fn owner_for(error: &Error) -> Option<u32> {
+    match error.kind() {
+        ErrorKind::OtherUser { owner, .. } => Some(*owner),
+        ErrorKind::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            owner::other_owner_of(path)
+        }
+        ErrorKind::Io { .. }
+        | ErrorKind::Directory { .. }
+        | ErrorKind::Foreign { .. }
+        | ErrorKind::Busy { .. }
+        | ErrorKind::Format { .. }
+        | ErrorKind::TimedOut { .. }
+        | ErrorKind::Invalid { .. }
+        | ErrorKind::Off { .. } => None,
     }
 }
 
@@ -153,7 +193,10 @@ fn hint_for(error: &Error) -> Option<String> {
             "look at {}; a newer localtel may have written it",
             path.display()
         )),
-        ErrorKind::TimedOut { .. } | ErrorKind::Invalid { .. } | ErrorKind::Off { .. } => None,
+        ErrorKind::OtherUser { .. }
+        | ErrorKind::TimedOut { .. }
+        | ErrorKind::Invalid { .. }
+        | ErrorKind::Off { .. } => None,
     }
 }
 

@@ -13,6 +13,7 @@ mod facts;
 mod failure;
 mod host;
 mod manual;
+mod owner;
 mod pager;
 mod place;
 mod policy;
@@ -40,6 +41,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use self::args::{AnyCommand, Arguments, Command};
 use self::failure::Failure;
 use self::host::Host;
+use self::owner::ShellWord;
 use self::place::Place;
 use self::screen::{Colour, Screen, Sink};
 use crate::environment::Environment;
@@ -99,8 +101,12 @@ fn execute(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Exit {
-    let outcome = match Arguments::try_parse_from(words) {
-        Ok(arguments) => dispatch(arguments, environment, screen),
+    let words: Vec<OsString> = words.into_iter().collect();
+    let outcome = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => {
+            let typed = Typed::new(&words, &arguments);
+            dispatch(arguments, &typed, environment, screen)
+        }
         Err(error) => answer(&error, screen),
     };
     settle(outcome, &Host::Localtel, screen)
@@ -122,8 +128,39 @@ fn settle(outcome: Result<Exit, Failure>, host: &Host, screen: &mut Screen<'_>) 
     })
 }
 
+/// A command line as it was typed, to be repeated as another user.
+struct Typed {
+    /// What stands behind the program's name.
+    words: String,
+    names_directory: bool,
+}
+
+impl Typed {
+    fn new(words: &[OsString], arguments: &Arguments) -> Self {
+        let words: Vec<String> = words
+            .iter()
+            .skip(1)
+            .map(|word| ShellWord(&word.to_string_lossy()).to_string())
+            .collect();
+        Self {
+            words: words.join(" "),
+            names_directory: arguments.place.dir.is_some(),
+        }
+    }
+
+    /// Returns the command line for the owner of a place.
+    fn repeated_as(&self, owner: u32, place: &Place) -> String {
+        if self.names_directory {
+            format!("sudo -u '#{owner}' localtel {}", self.words)
+        } else {
+            owner::command_as(owner, place, &self.words)
+        }
+    }
+}
+
 fn dispatch(
     arguments: Arguments,
+    typed: &Typed,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
@@ -137,8 +174,21 @@ fn dispatch(
             let text = args.text_to_test().unwrap_or_default();
             policy::test(text, environment, screen)
         }
-        AnyCommand::OnPlace(command) => on_place(command, &find()?, environment, screen),
-        AnyCommand::Record(args) => record::run(&find()?, args, screen),
+        AnyCommand::OnPlace(command) => {
+            let place = find()?;
+            on_place(command, &place, environment, screen).map_err(|failure| {
+                failure.for_owner(&place, |owner| typed.repeated_as(owner, &place))
+            })
+        }
+        AnyCommand::Record(args) => {
+            let place = find()?;
+            // What it records may not be for every log.
+            record::run(&place, args, screen).map_err(|failure| {
+                failure.for_owner(&place, |owner| {
+                    owner::command_as(owner, &place, "record ...")
+                })
+            })
+        }
         AnyCommand::Run(args) => {
             let place = find().and_then(|place| {
                 place.tenant()?;

@@ -169,7 +169,8 @@ impl HostFacts {
     fn of(directory: &Directory) -> Self {
         Self {
             machine: elsewhere::machine_id(),
-            user: elsewhere::effective_user(),
+            // Not who looks: root may look at the directory of a service.
+            user: directory.owner(),
             inode: directory.inode(),
         }
     }

@@ -344,11 +344,8 @@ impl Stored {
         match opened {
             Ok(directory) => Self::read_of(directory, scope),
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(OpenError::Io(error)) => Self::Unreadable {
-                reason: format!("the directory cannot be opened: {error}"),
-            },
-            Err(OpenError::Unfit(reason)) => Self::Unreadable {
-                reason: format!("the directory cannot serve: {reason}"),
+            Err(error) => Self::Unreadable {
+                reason: error.to_string(),
             },
         }
     }

@@ -114,11 +114,8 @@ impl OwnerFile {
         match opened {
             Ok(directory) => Self::read(directory),
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(OpenError::Io(error)) => Self::Unreadable {
-                reason: format!("the directory cannot be opened: {error}"),
-            },
-            Err(OpenError::Unfit(reason)) => Self::Unreadable {
-                reason: format!("the directory cannot serve: {reason}"),
+            Err(error) => Self::Unreadable {
+                reason: error.to_string(),
             },
         }
     }

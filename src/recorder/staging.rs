@@ -150,6 +150,7 @@ impl Staging {
             ErrorKind::Busy { .. } => Cause::Busy,
             ErrorKind::Io { .. }
             | ErrorKind::Directory { .. }
+            | ErrorKind::OtherUser { .. }
             | ErrorKind::Format { .. }
             | ErrorKind::Foreign { .. }
             | ErrorKind::TimedOut { .. }

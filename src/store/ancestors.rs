@@ -130,13 +130,11 @@ fn check_owner(directory: &OwnedFd, path: &Path) -> Result<Stat, OpenError> {
     if is_own(stat.st_uid) || stat.st_uid == ROOT {
         return Ok(stat);
     }
-    let own = rustix::process::geteuid().as_raw();
-    Err(OpenError::Unfit(format!(
-        "{} belongs to another user (uid {}), and user {own} makes nothing in it; run this as that user, or \
-         name another directory, for example in LOCALTEL_DIR",
-        path.display(),
-        stat.st_uid
-    )))
+    Err(OpenError::OtherUser {
+        at: path.to_owned(),
+        owner: stat.st_uid,
+        user: rustix::process::geteuid().as_raw(),
+    })
 }
 
 /// Says why what stands at a path could not be opened as a directory.

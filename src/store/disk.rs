@@ -19,7 +19,8 @@ pub(crate) use super::facts::{Facts, FileId};
 pub(crate) use super::refusal::{OpenError, ReadError};
 
 use super::ancestors;
-use super::facts::is_own;
+use super::elsewhere;
+use super::facts::{explain_denial, is_own};
 use super::segment::FileName;
 
 /// The mode of the directory: its owner's only.
@@ -112,7 +113,7 @@ impl Directory {
 
     /// Has a directory that was opened to look serve to write as well: it must be ours alone to write.
     pub(crate) fn take_to_write(&self) -> Result<(), OpenError> {
-        self.owned.check_is_own()?;
+        self.owned.check_is_own(&self.path)?;
         if self.owned.mode.intersects(Mode::RWXG | Mode::RWXO) {
             self.make_private(self.owned.mode.as_raw_mode())?;
         }
@@ -152,6 +153,11 @@ impl Directory {
         rustix::fs::lstat(&self.path).is_ok_and(|stat| FileId::from(&stat) == self.id)
     }
 
+    /// Returns whose it was when it was opened.
+    pub(crate) fn owner(&self) -> u32 {
+        self.owned.user
+    }
+
     /// Returns its inode, which stays through reboots, remounts and renames and is another in a copy.
     pub(crate) fn inode(&self) -> u64 {
         self.id.inode
@@ -161,7 +167,7 @@ impl Directory {
     #[cfg(feature = "cli")]
     pub(crate) fn check_is_private(&self) -> Result<(), OpenError> {
         let stat = rustix::fs::fstat(&self.fd).map_err(io::Error::from)?;
-        Owned::from(&stat).check_is_own()
+        Owned::from(&stat).check_is_own(&self.path)
     }
 
     /// Returns the permissions that others have beside its owner, as `chmod` writes them; 0 is none.
@@ -248,7 +254,17 @@ impl Directory {
     /// No symlink is followed, no pipe is waited for, and no child process inherits the file.
     fn open_at(&self, name: &str, flags: OFlags, mode: Mode) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::openat(&self.fd, name, flags, mode)?))
+        match rustix::fs::openat(&self.fd, name, flags, mode) {
+            Ok(file) => Ok(File::from(file)),
+            Err(error @ rustix::io::Errno::ACCESS) => {
+                let error = io::Error::from(error);
+                match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => Err(explain_denial(error, Path::new(name), stat.st_uid)),
+                    Err(_) => Err(error),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes the file of that name, unless it is another user's.
@@ -586,18 +602,23 @@ fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
             "it is a symbolic link, which could lead anywhere; name the directory itself"
                 .to_owned(),
         ),
-        Ok(FileType::Directory) | Err(_) => OpenError::Io(error),
+        Ok(FileType::Directory) | Err(_) => OpenError::Io(match elsewhere::nearest_visible(path) {
+            Some((at, owner)) => explain_denial(error, at, owner),
+            None => error,
+        }),
         Ok(_) => OpenError::Unfit("a file stands where the directory should be".to_owned()),
     }
 }
 
 impl Owned {
-    fn check_is_own(self) -> Result<(), OpenError> {
+    fn check_is_own(self, path: &Path) -> Result<(), OpenError> {
         let Self { user, mode } = self;
         if !is_own(user) {
-            return Err(OpenError::Unfit(format!(
-                "it belongs to another user (uid {user})"
-            )));
+            return Err(OpenError::OtherUser {
+                at: path.to_owned(),
+                owner: user,
+                user: rustix::process::geteuid().as_raw(),
+            });
         }
         if mode.intersects(Mode::WGRP | Mode::WOTH) {
             return Err(OpenError::Unfit(format!(

@@ -7,6 +7,8 @@ use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
+#[cfg(feature = "cli")]
+use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -107,6 +109,29 @@ const PROC_BYTES_MAX: u64 = 1 << 20;
 /// Tells whether anything of that name is there, as far as this user can see.
 pub(crate) fn is_there(path: &str) -> bool {
     rustix::fs::stat(path).is_ok()
+}
+
+/// Returns the nearest part of a path, from its end, that this user can see, and whose it is: what a link leads to, or
+/// else the link.
+pub(crate) fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
+    path.ancestors().find_map(|above| {
+        let stat = rustix::fs::stat(above).or_else(|_| rustix::fs::lstat(above));
+        Some((above, stat.ok()?.st_uid))
+    })
+}
+
+/// Returns a directory above that path that a user cannot enter, as far as this user can see: it is neither that
+/// user's nor open to all users or to a group.
+#[cfg(feature = "cli")]
+pub(crate) fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
+    let real = path.canonicalize().ok()?;
+    let is_closed = |above: &&Path| {
+        rustix::fs::stat(*above).is_ok_and(|stat| {
+            let mode = Mode::from_raw_mode(stat.st_mode);
+            stat.st_uid != user && !mode.intersects(Mode::XGRP | Mode::XOTH)
+        })
+    };
+    real.ancestors().skip(1).find(is_closed).map(Path::to_owned)
 }
 
 /// Returns `true` if there is a directory at that path, also where a symbolic link leads to it.

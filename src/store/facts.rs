@@ -1,8 +1,8 @@
 //! What is known of a file without reading it: which one it is, whose, and what would keep it from being removed. A
 //! part of the door to the file system that `disk` is.
 
-#[cfg(feature = "cli")]
 use std::io;
+use std::path::Path;
 
 #[cfg(feature = "cli")]
 use rustix::fs::AtFlags;
@@ -66,6 +66,17 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// Returns whose it is.
+    #[cfg(feature = "cli")]
+    pub(crate) fn owner(&self) -> u32 {
+        self.user
+    }
+
+    /// Returns whose it is, if it belongs to another user than the one that this process acts as.
+    pub(crate) fn other_owner(&self) -> Option<u32> {
+        (!is_own(self.user)).then_some(self.user)
+    }
+
     /// Tells whether it is a regular file of this user with one name. Who this user is, is asked each time:
     /// a process may become another one.
     pub(crate) fn is_ours(&self) -> bool {
@@ -101,6 +112,19 @@ impl From<&Stat> for FileId {
             inode: u64::from(stat.st_ino),
         }
     }
+}
+
+/// Adds to a missing permission whose the file or directory is, if that explains it.
+pub(super) fn explain_denial(error: io::Error, what: &Path, owner: u32) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied || is_own(owner) {
+        return error;
+    }
+    let user = rustix::process::geteuid().as_raw();
+    let reason = format!(
+        "{error}; {} belongs to another user (uid {owner}), and this is uid {user}",
+        what.display()
+    );
+    io::Error::new(io::ErrorKind::PermissionDenied, reason)
 }
 
 /// Returns `true` if that user is the one that this process acts as.

@@ -6,6 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::disk::{Directory, FileId, read_at_least};
+use super::elsewhere;
 use super::segment::{FileName, SegmentNumber};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -64,6 +65,10 @@ impl LockFile {
         let (file, facts) = directory
             .open_or_create(&FileName::Lock.text())
             .map_err(failed("open the lock"))?;
+        if let (true, Some(owner)) = (facts.is_regular, facts.other_owner()) {
+            let user = elsewhere::effective_user();
+            return Err(Error::other_user(directory.path(), path(), owner, user));
+        }
         if !facts.is_ours() {
             return Err(Error::directory(
                 directory.path(),

@@ -727,6 +727,7 @@ pub(crate) fn open_error(path: &Path, error: OpenError) -> Error {
     match error {
         OpenError::Io(error) => Error::io("open the directory", path)(error),
         OpenError::Unfit(reason) => Error::directory(path, reason),
+        OpenError::OtherUser { at, owner, user } => Error::other_user(path, at, owner, user),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// Why a directory could not be opened.
 #[derive(Debug)]
@@ -10,6 +11,29 @@ pub(crate) enum OpenError {
     Io(io::Error),
     /// It is there, but cannot serve.
     Unfit(String),
+    /// It belongs to another user, or the directory above does in which it would be made.
+    OtherUser {
+        /// What belongs to another user.
+        at: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// The user that this process acts as.
+        user: u32,
+    },
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "the directory cannot be opened: {error}"),
+            Self::Unfit(reason) => write!(f, "the directory cannot serve: {reason}"),
+            Self::OtherUser { at, owner, user } => write!(
+                f,
+                "the directory cannot serve: {} belongs to another user (uid {owner}), and this is uid {user}",
+                at.display()
+            ),
+        }
+    }
 }
 
 #[cfg(feature = "cli")]

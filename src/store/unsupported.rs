@@ -16,7 +16,7 @@ pub(crate) mod disk {
     use std::fmt;
     use std::fs::File;
     use std::io;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use super::unsupported;
 
@@ -48,6 +48,10 @@ pub(crate) mod disk {
         pub(crate) fn is_ours(&self) -> bool {
             match self.id {}
         }
+
+        pub(crate) fn other_owner(&self) -> Option<u32> {
+            match self.id {}
+        }
     }
 
     /// What a directory is opened for.
@@ -67,6 +71,14 @@ pub(crate) mod disk {
         Io(io::Error),
         /// It is there, but cannot serve.
         Unfit(String),
+        /// It belongs to another user.
+        OtherUser { at: PathBuf, owner: u32, user: u32 },
+    }
+
+    impl fmt::Display for OpenError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(crate::store::UNSUPPORTED)
+        }
     }
 
     impl From<io::Error> for OpenError {
@@ -121,6 +133,7 @@ pub(crate) mod disk {
         take_to_write() -> Result<(), OpenError>;
         path() -> &Path;
         is_current() -> bool;
+        owner() -> u32;
         inode() -> u64;
         check_is_writable() -> io::Result<()>;
         names() -> io::Result<Vec<OsString>>;

@@ -10,6 +10,8 @@ mod homes;
 mod record;
 #[path = "commands/run.rs"]
 mod run;
+#[path = "commands/services.rs"]
+mod services;
 #[path = "commands/tenants.rs"]
 mod tenants;
 

@@ -220,7 +220,7 @@ impl Openness {
                 Err(_) => Self::Unknown,
             },
             Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(OpenError::Io(_) | OpenError::Unfit(_)) => Self::Unknown,
+            Err(_) => Self::Unknown,
         }
     }
 }

@@ -209,6 +209,7 @@ fn complaint(error: Error, place: &Place) -> Failure {
         }
         ErrorKind::Io { .. }
         | ErrorKind::Directory { .. }
+        | ErrorKind::OtherUser { .. }
         | ErrorKind::Foreign { .. }
         | ErrorKind::Busy { .. }
         | ErrorKind::TimedOut { .. }

@@ -1,0 +1,272 @@
+//! Services: where one records that systemd gave a directory, and what is said to others who look there, and after
+//! its user has changed. These tests need the right to give files away and to become another user.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::{err, out};
+
+/// The user of the service, and who it becomes.
+const SERVICE: u32 = 4321;
+const OTHER: u32 = 4322;
+
+/// The state directories of a machine with one service, whose own one is a link, as with `DynamicUser=`.
+struct Machine(tempfile::TempDir);
+
+impl Machine {
+    /// Returns nothing where this test may not do what it needs to.
+    fn new() -> Option<Self> {
+        let machine = Self(tempfile::tempdir().unwrap());
+        let set_mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set_mode(machine.0.path(), 0o755);
+        let private = machine.0.path().join("private");
+        std::fs::create_dir_all(private.join("myapp")).unwrap();
+        set_mode(&private.join("myapp"), 0o700);
+        symlink("private/myapp", machine.state()).unwrap();
+        if lchown(private.join("myapp"), Some(SERVICE), Some(SERVICE)).is_err() {
+            println!("skipped: this needs the right to give files away");
+            return None;
+        }
+        let sees_itself = machine.localtel(Some(SERVICE), &["--version"]);
+        if !sees_itself.status.success() {
+            println!("skipped: this cannot run as another user: {sees_itself:?}");
+            return None;
+        }
+        Some(machine)
+    }
+
+    /// What systemd has in `STATE_DIRECTORY`.
+    fn state(&self) -> PathBuf {
+        self.0.path().join("myapp")
+    }
+
+    fn telemetry(&self) -> PathBuf {
+        self.state().join("myapp/telemetry")
+    }
+
+    /// Runs the command as another user, or as this one, who is root.
+    fn localtel(&self, user: Option<u32>, words: &[&str]) -> Output {
+        let mut before = Vec::new();
+        if let Some(user) = user {
+            before.extend(["setpriv".to_owned(), format!("--reuid={user}")]);
+            before.extend([format!("--regid={user}"), "--clear-groups".to_owned()]);
+        }
+        before.push(env!("CARGO_BIN_EXE_localtel").to_owned());
+        Command::new(&before[0])
+            .args(&before[1..])
+            .args(words)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.0.path())
+            .env(
+                "STATE_DIRECTORY",
+                format!("{}:/nowhere", self.state().display()),
+            )
+            .current_dir("/")
+            .output()
+            .unwrap()
+    }
+
+    /// Has the service record something.
+    fn record(&self) {
+        for words in [&["enable"][..], &["record", "started"]] {
+            let words: Vec<&str> = ["--app", "myapp"].iter().chain(words).copied().collect();
+            let output = self.localtel(Some(SERVICE), &words);
+            assert!(output.status.success(), "{output:?}");
+        }
+    }
+
+    fn doctor(&self, user: Option<u32>) -> String {
+        let output = self.localtel(user, &["--app", "myapp", "doctor"]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        out(&output)
+    }
+}
+
+/// Gives what is at a path, and what is below it, to a user, but for a part of it.
+fn give(path: &Path, user: u32, but: &str) {
+    lchown(path, Some(user), Some(user)).unwrap();
+    if path.is_symlink() || !path.is_dir() {
+        return;
+    }
+    for entry in std::fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name() != but {
+            give(&entry.path(), user, but);
+        }
+    }
+}
+
+#[test]
+fn a_service_records_in_its_first_state_directory() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    machine.record();
+    let below = machine.0.path().join("private/myapp/myapp");
+    for path in [&below, &below.join("telemetry")] {
+        let found = path.metadata().unwrap();
+        assert_eq!((found.uid(), found.mode() & 0o7777), (SERVICE, 0o700));
+    }
+    let shown = machine.localtel(Some(SERVICE), &["show", "event=started"]);
+    assert!(out(&shown).contains("started"), "{shown:?}");
+    let doctor = machine.localtel(Some(SERVICE), &["doctor"]);
+    assert_eq!(out(&doctor), "nothing is wrong\n");
+}
+
+#[test]
+fn a_state_directory_that_leads_to_another_user_is_left_alone() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let target = machine.0.path().join("private/myapp");
+    let mode = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(&target, mode).unwrap();
+    for user in [Some(OTHER), None] {
+        let output = machine.localtel(user, &["--app", "myapp", "enable"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = err(&output);
+        assert!(
+            said.contains("belongs to another user (uid 4321)"),
+            "{said}"
+        );
+        assert!(said.contains("sudo -u '#4321' localtel --dir "), "{said}");
+        assert_eq!(std::fs::read_dir(&target).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn root_is_told_the_command_that_does_it_as_the_service() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    machine.record();
+    let dir = machine.telemetry();
+    let dir = dir.to_str().unwrap();
+    let before = format!("`sudo -u '#4321' localtel --dir {dir} ");
+    for (words, expected) in [
+        (&["--app", "myapp", "disable"][..], "--app myapp disable`"),
+        (&["clear", "--yes"], "clear --yes`"),
+        (
+            &["policy", "event", "a b", "drop"],
+            "policy event 'a b' drop`",
+        ),
+        (&["reset"], "reset`"),
+        (&["record", "login", "password=hunter2"], "record ...`"),
+    ] {
+        let output = machine.localtel(None, words);
+        let said = err(&output);
+        assert!(!output.status.success(), "{words:?}: {said}");
+        let expected = format!("hint: {before}{expected}");
+        assert!(said.contains(&expected), "{words:?}: {said}");
+        assert!(
+            !said.contains("in the way") && !said.contains("hunter2"),
+            "{said}"
+        );
+        let typed: Vec<&str> = ["--dir", dir].iter().chain(words).copied().collect();
+        let said = err(&machine.localtel(None, &typed));
+        assert!(said.contains(&before), "{typed:?}: {said}");
+    }
+    // As below `/var/lib/private`.
+    let closed = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(machine.0.path(), closed).unwrap();
+    let said = err(&machine.localtel(None, &["reset"]));
+    let inside = format!("`nsenter -t PID -m -S 4321 -G 4321 localtel --dir {dir} reset`");
+    assert!(said.contains(&before) && said.contains(&inside), "{said}");
+    // Root may look.
+    let shown = machine.localtel(None, &["show", "event=started"]);
+    assert!(out(&shown).contains("started"), "{shown:?}");
+    let status = machine.localtel(None, &["status"]);
+    assert!(out(&status).contains("status: enabled"), "{status:?}");
+    assert!(!out(&status).contains("copied"), "{status:?}");
+    let doctor = machine.doctor(None);
+    assert_eq!(doctor.lines().count(), 1, "{doctor}");
+    assert!(
+        doctor.contains(&format!("next: {before}doctor` looks as that user")),
+        "{doctor}"
+    );
+}
+
+#[test]
+fn another_user_is_told_whose_data_it_is() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    machine.record();
+    for words in [
+        &["--app", "myapp", "show"][..],
+        &["--app", "myapp", "tail"],
+        &["--app", "myapp", "enable"],
+    ] {
+        let output = machine.localtel(Some(OTHER), words);
+        let said = err(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("belongs to another user (uid 4321), and this is uid 4322"),
+            "{said}"
+        );
+        assert!(
+            said.contains("hint: `sudo -u '#4321' localtel --dir "),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn after_a_change_of_user_doctor_says_what_to_do() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    machine.record();
+    let (state, ours) = (machine.state(), machine.telemetry());
+    let application = ours.parent().unwrap().display().to_string();
+    let ours_shown = ours.display().to_string();
+    // The state directory has its new owner; what is in it has not.
+    let real = state.canonicalize().unwrap();
+    give(&real, OTHER, "myapp");
+    let found = machine.doctor(Some(OTHER));
+    assert!(
+        found.contains(&format!(
+            "{application} belongs to another user (uid 4321), and this is uid 4322"
+        )),
+        "{found}"
+    );
+    assert!(
+        found.contains(&format!("as root: `chown -R 4322 {application}`")),
+        "{found}"
+    );
+    give(&real, OTHER, "telemetry");
+    let found = machine.doctor(Some(OTHER));
+    assert!(
+        found.contains(&format!("as root: `chown -R 4322 {ours_shown}`")),
+        "{found}"
+    );
+    let refused = machine.localtel(Some(OTHER), &["--app", "myapp", "record", "x"]);
+    assert!(err(&refused).contains("`chown -R 4322 "), "{refused:?}");
+    assert!(
+        err(&refused).contains("belongs to another user (uid 4321)"),
+        "{refused:?}"
+    );
+    // Only some of the files were given to the new user.
+    give(&real, OTHER, "events.000001.jsonl");
+    let found = machine.doctor(Some(OTHER));
+    assert!(
+        found.starts_with(&format!(
+            "in {ours_shown}, which belongs to uid 4322, other files belong to uid 4321: events.000001.jsonl; \
+             next: as root: `chown -R 4322 {ours_shown}`"
+        )),
+        "{found}"
+    );
+    let done = Command::new("chown")
+        .args(["-R", "4322", &ours_shown])
+        .status()
+        .unwrap();
+    assert!(done.success());
+    let recorded = machine.localtel(Some(OTHER), &["--app", "myapp", "record", "x"]);
+    assert!(recorded.status.success(), "{recorded:?}");
+    let output = machine.localtel(Some(OTHER), &["doctor"]);
+    assert!(!out(&output).contains("belong"), "{output:?}");
+}
