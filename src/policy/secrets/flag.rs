@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use memchr::{memmem, memrchr3};
+use memchr::{memchr_iter, memmem, memrchr3};
 
 use super::text::{Text, is_blank, is_quote, is_url_safe, mark_bytes};
 use super::{Finding, Rule, plain, value};
@@ -193,8 +193,9 @@ pub(super) fn passwords(text: &str) -> Vec<Finding> {
 
 /// Quickly tells whether there may be such a password in a text, plain or as a JSON string.
 pub(super) fn may_have_password(text: &[u8]) -> bool {
-    memmem::find_iter(text, LETTER).any(|at| {
-        let next = text.get(at + LETTER.len());
+    memchr_iter(b'-', text).any(|dash| {
+        let rest = text.get(dash..).unwrap_or_default();
+        let next = rest.strip_prefix(LETTER).and_then(<[u8]>::first);
         next.is_some_and(|next| !is_blank(*next))
     })
 }

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::text::{Text, is_alphanumeric, is_url_safe, is_word};
+use super::text::{Text, is_alphanumeric, is_of_name, is_url_safe, is_word};
 
 /// The tokens of one kind: what is in all of them, and what may stand around it.
 #[derive(Debug, Clone, Copy)]
@@ -266,11 +266,16 @@ impl Shape {
         let rest = marker + self.marker.len();
         let is_long = text.end_within(rest, self.bytes_min, |byte| self.alphabet.has(byte))
             == rest + self.bytes_min;
-        let has_digit = || {
+        let seen = || {
             let end = text.end_within(rest, DIGIT_WITHIN, |byte| self.alphabet.has(byte));
-            text.get(rest..end).iter().any(u8::is_ascii_digit)
+            text.get(rest..end)
         };
-        if !is_long || self.needs_digit && !has_digit() {
+        let has_digit = || seen().iter().any(u8::is_ascii_digit);
+        let is_name = || {
+            let head = text.get(start..rest);
+            head.iter().chain(seen()).copied().all(is_of_name)
+        };
+        if !is_long || self.needs_digit && !has_digit() || is_name() {
             return None;
         }
         let end = text.end(rest, |byte| self.alphabet.has(byte));

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 
+use super::name::STEMS;
+use super::shape::SHAPES;
 use super::*;
 use crate::encode::json_string;
 
@@ -972,6 +974,22 @@ fn text_of_pieces() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece(), 0..14).prop_map(|pieces| pieces.concat())
 }
 
+/// Names that begin as tokens do, or have the words of secrets in them.
+fn marked_name() -> impl Strategy<Value = String> {
+    let words: Vec<&str> = SHAPES
+        .iter()
+        .map(|shape| shape.marker)
+        .chain(STEMS.iter().map(|stem| stem.text))
+        .filter(|word| {
+            word.bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'-' | b'_'))
+        })
+        .filter(|word| word.starts_with(|first: char| first.is_ascii_lowercase()))
+        .collect();
+    (proptest::sample::select(words), "[a-z_-]{0,60}")
+        .prop_map(|(word, rest)| format!("{word}{rest}"))
+}
+
 /// A secret, and the text that it is in.
 fn secret() -> impl Strategy<Value = (String, String)> {
     let within = |before: &'static str, after: &'static str| {
@@ -1054,6 +1072,17 @@ proptest! {
         if !secrets.findings(&text).is_empty() {
             prop_assert!(secrets.may_find_in(text.as_bytes(), Reading::Prose));
             prop_assert!(secrets.may_find_in(&json_string(&text), Reading::Prose));
+        }
+    }
+
+    #[test]
+    fn a_name_of_small_letters_holds_no_secret(
+        name in prop_oneof!["[a-z][a-z_-]{0,60}", marked_name()],
+    ) {
+        let secrets = shipped();
+        for reading in [Reading::Prose, Reading::Arguments] {
+            prop_assert_eq!(secrets.findings_in(&name, reading), [], "{:?}", name);
+            prop_assert!(!secrets.may_find_in(&json_string(&name), reading));
         }
     }
 

@@ -167,3 +167,9 @@ pub(super) const fn is_word(byte: u8) -> bool {
 pub(super) const fn is_url_safe(byte: u8) -> bool {
     is_word(byte) || byte == b'-'
 }
+
+/// Returns `true` if a byte belongs to names of small letters, as `project-list`. Tokens are random, and have digits or
+/// capitals as well.
+pub(super) const fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_')
+}
