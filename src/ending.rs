@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::outlet::Outlet;
 use crate::recorder::lock_until;
 use crate::report::{Reporter, Waiting};
@@ -42,7 +43,7 @@ impl Ending {
             waiting: Mutex::new(waiting),
         });
         // In a forked child the lock may be held by a thread that the child has not got.
-        if is_recorder && let Some(mut endings) = lock_until(&ENDINGS, Instant::now() + LOCK_WAIT) {
+        if is_recorder && let Some(mut endings) = lock_until(&ENDINGS, clock::deadline(LOCK_WAIT)) {
             endings.retain(|ending| ending.strong_count() > 0);
             endings.push(Arc::downgrade(&ending));
         }
@@ -64,7 +65,7 @@ impl Ending {
         let Some(recorder) = self.outlet.recorder() else {
             return;
         };
-        let soon = || deadline.min(Instant::now() + LOCK_WAIT);
+        let soon = || deadline.min(clock::deadline(LOCK_WAIT));
         if !recorder.is_open_within(soon()) {
             return;
         }
@@ -87,8 +88,8 @@ impl Ending {
     reason = "what ends with the process needs no destructor, which would run after those of the thread"
 )]
 fn end_all() {
-    let deadline = Instant::now() + EXIT_WAIT;
-    let Some(mut endings) = lock_until(&ENDINGS, Instant::now() + LOCK_WAIT) else {
+    let deadline = clock::deadline(EXIT_WAIT);
+    let Some(mut endings) = lock_until(&ENDINGS, clock::deadline(LOCK_WAIT)) else {
         return;
     };
     let endings = std::mem::take(&mut *endings);

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::format_timestamp;
+use crate::record::{format_timestamp, parse_time};
 use crate::store::disk::{Access, Directory, OpenError, ReadError};
 use crate::store::lock::lock;
 use crate::store::segment::FileName;
@@ -78,8 +77,8 @@ impl Written {
         let reported = match self.reported {
             None => None,
             Some(text) => Some(
-                OffsetDateTime::parse(&text, &Rfc3339)
-                    .map_err(|error| format!("its time is none: {error}"))?,
+                parse_time(&text)
+                    .map_err(|problem| format!("its time cannot be read: {problem}"))?,
             ),
         };
         Ok(History {

@@ -8,10 +8,9 @@ use std::path::Path;
 
 use semver::{BuildMetadata, Version};
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::encode::is_unsafe_to_show;
+use crate::record::parse_time;
 use crate::store::disk::{Access, Directory, ReadError};
 use crate::store::segment::FileName;
 
@@ -142,7 +141,7 @@ fn check_version(version: &str) -> Result<(), String> {
 }
 
 fn check_time(text: &str) -> Result<(), String> {
-    let is_time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).is_ok();
+    let is_time = |text: &str| parse_time(text).is_ok();
     // A date alone is checked as the midnight it begins with.
     let is_date = text.len() == "2026-11-01".len() && is_time(&format!("{text}T00:00:00Z"));
     if is_date || (text.len() <= TIME_BYTES_MAX && is_time(text)) {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -269,7 +269,7 @@ impl Telemetry {
     /// be read any more, as in a process that has run out of file descriptors.
     pub fn flush_within(&self, timeout: Duration) -> Result<()> {
         match self.outlet.recorder() {
-            Some(recorder) => recorder.flush(Instant::now() + timeout),
+            Some(recorder) => recorder.flush(clock::deadline(timeout)),
             None => Ok(()),
         }
     }
@@ -364,7 +364,7 @@ impl Telemetry {
     /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what
     /// became of all events. Dropping the handle does the same with five seconds.
     pub fn close(self, timeout: Duration) -> Counts {
-        self.ending.end(Instant::now() + timeout);
+        self.ending.end(clock::deadline(timeout));
         let recorder = self.outlet.recorder();
         recorder.map_or_else(Counts::default, |recorder| recorder.state().0.counts)
     }
@@ -384,7 +384,7 @@ impl Telemetry {
 
 impl Drop for Telemetry {
     fn drop(&mut self) {
-        self.ending.end(Instant::now() + FLUSH_WAIT);
+        self.ending.end(clock::deadline(FLUSH_WAIT));
     }
 }
 

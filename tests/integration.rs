@@ -40,6 +40,8 @@ mod levels;
 mod measured;
 #[path = "integration/spans.rs"]
 mod spans;
+#[path = "integration/times.rs"]
+mod times;
 
 #[path = "integration/debugging.rs"]
 mod debugging;

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -19,6 +19,7 @@ use super::screen::Screen;
 use super::secret_names::{SecretName, SecretNames, rule_command};
 use super::status::{AGAINST_DROPS, COPIED};
 use super::stuck;
+use crate::clock;
 use crate::consent::{Origin, Stored};
 use crate::directory::Profile;
 use crate::environment::Environment;
@@ -399,7 +400,7 @@ fn about_files(directory: &Directory) -> Option<Finding> {
 
 /// Looks whether somebody holds the lock for longer than anybody should.
 fn about_lock(directory: &Directory) -> Option<Finding> {
-    match is_stuck(directory, Instant::now() + LOCK_PATIENCE) {
+    match is_stuck(directory, clock::deadline(LOCK_PATIENCE)) {
         Ok(false) => None,
         Ok(true) => Some(Finding::new(
             Kind::Lock,

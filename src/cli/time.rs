@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 use crate::error::{Error, Result};
+use crate::record::{parse_time, to_utc};
 
 /// The zone in which times are shown and read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,9 +20,11 @@ impl Zone {
     /// Coordinated universal time.
     pub(crate) const UTC: Self = Self::Fixed(UtcOffset::UTC);
 
-    /// Moves a time into the zone.
+    /// Moves a time into the zone. One whose year would not have four digits there stays where it is.
     pub(crate) fn show(self, time: OffsetDateTime) -> OffsetDateTime {
-        time.checked_to_offset(self.offset_at(time)).unwrap_or(time)
+        let moved = time.checked_to_offset(self.offset_at(time));
+        let is_shown = |moved: &OffsetDateTime| (0..=9999).contains(&moved.year());
+        moved.filter(is_shown).unwrap_or(time)
     }
 
     fn offset_at(self, time: OffsetDateTime) -> UtcOffset {
@@ -52,17 +54,19 @@ pub(crate) fn parse(text: &str, zone: Zone, now: OffsetDateTime) -> Result<Offse
         "yesterday" => midnight(here.date().previous_day()),
         "tomorrow" => midnight(here.date().next_day()),
         other => parse_unix(other)
-            .or_else(|| OffsetDateTime::parse(other, &Rfc3339).ok())
+            .or_else(|| parse_time(other).ok())
             .or_else(|| parse_civil(other, here.date()).map(|civil| zone.assume(civil)))
             .or_else(|| now.checked_sub(parse_ago(other)?.try_into().ok()?)),
     };
-    found.ok_or_else(|| Error::invalid("time", format!("`{text}` cannot be read; {FORMS}")))
+    found
+        .and_then(to_utc)
+        .ok_or_else(|| Error::invalid("time", format!("`{text}` cannot be read; {FORMS}")))
 }
 
 /// Every form, for the message that helps.
 const FORMS: &str = "write `2026-11-21T08:00:00Z`, `2026-11-21 08:00`, `2026-11-21 08:00:15`, \
      `2026-11-21`, `08:00`, `now`, `today`, `yesterday`, `-2h`, `2h ago`, `1h30m` (before now) or \
-     `@1795248000`";
+     `@1795248000`, in the years 0 to 9999 of UTC";
 
 fn parse_unix(text: &str) -> Option<OffsetDateTime> {
     let (seconds, fraction) = match text.strip_prefix('@')?.split_once('.') {
@@ -140,7 +144,7 @@ mod tests {
     const NOW: &str = "2026-11-21T08:15:30Z";
 
     fn time(text: &str) -> OffsetDateTime {
-        OffsetDateTime::parse(text, &Rfc3339).unwrap()
+        parse_time(text).unwrap()
     }
 
     #[test]

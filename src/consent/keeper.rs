@@ -51,7 +51,7 @@ pub(crate) fn store_choice_of(
         return Ok(before);
     }
     let directory = open_to_write(site.path)?;
-    let locked = lock(&directory, Instant::now() + PATIENCE);
+    let locked = lock(&directory, clock::deadline(PATIENCE));
     let claim = admit(&Claim::of(&directory), site)?;
     let before = Stored::read_of(&directory, scope);
     if let Stored::Newer { .. } = before {
@@ -126,7 +126,7 @@ fn store_choice(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) ->
 #[cfg(any(feature = "cli", test))]
 pub(crate) fn reset(site: Site<'_>) -> Result<Consent> {
     let directory = open_to_write(site.path)?;
-    let locked = lock(&directory, Instant::now() + PATIENCE)?;
+    let locked = lock(&directory, clock::deadline(PATIENCE))?;
     let claim = admit(&Claim::of(&directory), site)?;
     let mut choice = choice_to_keep(&directory)?;
     choice.claim = claim;

@@ -17,7 +17,6 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::Consent;
@@ -26,7 +25,7 @@ use super::identity::{Installation, NoHash, Salt};
 use super::tenant::Claim;
 use crate::directory::{Profile, Source};
 use crate::error::Error;
-use crate::record::format_timestamp;
+use crate::record::{self, format_timestamp};
 use crate::store::disk::{Access, Directory, OpenError, ReadError};
 use crate::store::segment::FileName;
 
@@ -295,7 +294,7 @@ fn is_like_consent(key: &str) -> bool {
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|error| format!("its time is none: {error}"))
+    record::parse_time(text).map_err(|problem| format!("its time cannot be read: {problem}"))
 }
 
 /// All that is asked of a file before its format is known.

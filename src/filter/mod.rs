@@ -357,7 +357,7 @@ mod tests {
     }
 
     fn time(text: &str) -> OffsetDateTime {
-        OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap()
+        crate::record::parse_time(text).unwrap()
     }
 
     #[test]

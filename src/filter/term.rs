@@ -12,13 +12,12 @@ use std::str::FromStr;
 
 use regex::Regex;
 use serde_json::Value;
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 use super::{not_a_regex, text_of};
 use crate::error::Error;
 use crate::record::glance::{Glance, Sought, Text};
-use crate::record::{Level, Properties, Record};
+use crate::record::{self, Level, Properties, Record};
 
 /// A condition on one value of a record.
 ///
@@ -401,7 +400,7 @@ impl Found<'_> {
             Self::Number(Number::Float(number)) => number.to_string().into(),
             Self::Word(word) => Cow::Borrowed(word),
             Self::Level(level) => Cow::Borrowed(level.as_str()),
-            Self::Time(time) => crate::record::format_timestamp(*time).into(),
+            Self::Time(time) => record::format_timestamp(*time).into(),
             Self::Compound(value) => text_of(value),
         }
     }
@@ -471,11 +470,11 @@ fn parse_level(value: &str) -> Result<Operand, String> {
 
 fn parse_time(value: &str) -> Result<Operand, String> {
     let midnight = format!("{value}T00:00:00Z");
-    OffsetDateTime::parse(value, &Rfc3339)
-        .or_else(|_| OffsetDateTime::parse(&midnight, &Rfc3339))
-        .map(|time| Operand::Time(time.to_offset(UtcOffset::UTC)))
-        .map_err(|_| {
-            format!("`{value}` is no time; write 2026-11-21T08:15:30Z or 2026-11-21, or use --since and --until")
+    record::parse_time(value)
+        .or_else(|problem| record::parse_time(&midnight).map_err(|_| problem))
+        .map(Operand::Time)
+        .map_err(|problem| {
+            format!("`{value}` cannot be read: {problem}; write 2026-11-21T08:15:30Z or 2026-11-21, or use --since and --until")
         })
 }
 
@@ -618,7 +617,7 @@ mod tests {
             ("a>", "compares numbers"),
             ("a~(", "not a regular expression"),
             ("level=loud", "none of trace"),
-            ("timestamp>soon", "is no time"),
+            ("timestamp>soon", "is not a time"),
         ] {
             let message = text.parse::<Term>().unwrap_err().to_string();
             assert!(message.contains(expected), "{text}: {message}");

@@ -217,7 +217,7 @@ pub(crate) fn edit(
 ) -> crate::error::Result<()> {
     let directory = Directory::open(path, Access::Write)
         .map_err(|error| crate::store::open_error(path, error))?;
-    let locked = crate::store::lock::lock(&directory, std::time::Instant::now() + PATIENCE)?;
+    let locked = crate::store::lock::lock(&directory, crate::clock::deadline(PATIENCE))?;
     let name = FileName::Policy.to_string();
     let file = path.join(&name);
     let damaged = |reason: String| {

@@ -2,9 +2,8 @@
 //! parses none of them.
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::{OPENING, TIMESTAMP_BYTES, format_timestamp, glance, timestamp_of};
+use super::{OPENING, TIMESTAMP_BYTES, format_timestamp, glance, parse_time, timestamp_of, to_utc};
 
 /// A time in UTC, to the microsecond, in the years 0 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,12 +35,17 @@ impl LineTime {
         let nanos = moment.unix_timestamp_nanos();
         let up = (NANOS_PER_MICRO - nanos.rem_euclid(NANOS_PER_MICRO)) % NANOS_PER_MICRO;
         let rounded = OffsetDateTime::from_unix_timestamp_nanos(nanos + up).ok()?;
-        Self::parse(&format_timestamp(rounded))
+        Self::of(rounded)
     }
 
     /// Returns the last of these times that is not after that moment.
     pub(crate) fn not_after(moment: OffsetDateTime) -> Option<Self> {
-        Self::parse(&format_timestamp(moment))
+        Self::of(moment)
+    }
+
+    /// Returns a moment without what is finer than a microsecond, if it is in these years.
+    fn of(moment: OffsetDateTime) -> Option<Self> {
+        Self::parse(&format_timestamp(to_utc(moment)?))
     }
 
     /// Returns its text.
@@ -51,7 +55,7 @@ impl LineTime {
 
     /// Returns the moment.
     pub(crate) fn to_moment(self) -> Option<OffsetDateTime> {
-        OffsetDateTime::parse(self.as_str(), &Rfc3339).ok()
+        parse_time(self.as_str()).ok()
     }
 }
 
@@ -60,11 +64,12 @@ const NANOS_PER_MICRO: i128 = 1000;
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use time::{Date, Month, UtcOffset};
 
     use super::*;
 
     fn moment(text: &str) -> OffsetDateTime {
-        OffsetDateTime::parse(text, &Rfc3339).unwrap()
+        parse_time(text).unwrap()
     }
 
     #[test]
@@ -111,14 +116,23 @@ mod tests {
         ] {
             assert_eq!(LineTime::not_before(moment(finer)).unwrap().as_str(), held);
         }
-        assert_eq!(
-            LineTime::not_before(moment("9999-12-31T23:59:59-01:00")),
-            None
-        );
-        assert_eq!(
-            LineTime::not_before(moment("0000-01-01T00:00:00+01:00")),
-            None
-        );
+    }
+
+    #[test]
+    fn a_moment_outside_the_years_of_lines_is_none_of_them() {
+        let at = |date: Date, hours| {
+            let offset = UtcOffset::from_hms(hours, 0, 0).unwrap();
+            date.with_time(time::Time::MAX).assume_offset(offset)
+        };
+        let last = Date::from_calendar_date(9999, Month::December, 31).unwrap();
+        let before = Date::from_calendar_date(-1, Month::December, 31).unwrap();
+        for moment in [at(last, -1), at(before, 0), at(before, 23)] {
+            assert_eq!(LineTime::not_before(moment), None, "{moment}");
+            assert_eq!(LineTime::not_after(moment), None, "{moment}");
+        }
+        assert_eq!(LineTime::not_before(at(last, 0)), None);
+        let most = "9999-12-31T23:59:59.999999Z";
+        assert_eq!(LineTime::not_after(at(last, 0)).unwrap().as_str(), most);
     }
 
     proptest! {

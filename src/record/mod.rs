@@ -3,6 +3,7 @@
 
 pub(crate) mod glance;
 mod line_time;
+mod time_text;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,10 +13,11 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 pub(crate) use self::line_time::LineTime;
+pub use self::time_text::format_timestamp;
+pub(crate) use self::time_text::{parse_time, to_utc};
 use crate::error::Error;
 
 /// The target of the records that localtel itself writes.
@@ -273,25 +275,6 @@ impl Record {
     }
 }
 
-/// Times as they stand in a line.
-mod time_text {
-    use super::{Deserialize, Deserializer, OffsetDateTime, Rfc3339, Serializer, format_timestamp};
-
-    pub(super) fn serialize<S: Serializer>(
-        timestamp: &OffsetDateTime,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format_timestamp(*timestamp))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<OffsetDateTime, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)
-    }
-}
-
 /// Up to how many names comparing them is quicker than looking them up.
 const NAMES_COMPARED_MAX: usize = 32;
 
@@ -313,7 +296,7 @@ pub(crate) fn timestamp_of(line: &[u8]) -> Option<OffsetDateTime> {
 }
 
 fn parse_timestamp(text: &[u8]) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(std::str::from_utf8(text).ok()?, &Rfc3339).ok()
+    parse_time(std::str::from_utf8(text).ok()?).ok()
 }
 
 /// Reads the time of a whole line, wherever in it the time stands.
@@ -331,21 +314,6 @@ pub(crate) const TIMESTAMP_BYTES: usize = 27;
 /// closing quote is one more.
 const TIMESTAMP_BYTES_MAX: usize = 64;
 
-/// Writes a time as lines hold it: UTC, microseconds, 27 characters for the years 0 to 9999.
-pub fn format_timestamp(timestamp: OffsetDateTime) -> String {
-    let utc = timestamp.to_offset(time::UtcOffset::UTC);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-        utc.year(),
-        u8::from(utc.month()),
-        utc.day(),
-        utc.hour(),
-        utc.minute(),
-        utc.second(),
-        utc.microsecond()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_time_is_read_however_a_json_writer_spaces_it() {
-        let time = OffsetDateTime::parse("2026-11-21T08:15:30.123456Z", &Rfc3339).unwrap();
+        let time = parse_time("2026-11-21T08:15:30.123456Z").unwrap();
         let rest = r#","level":"INFO","source":"s","target":"t","session":"01936f0e-0000-7000-8000-000000000000","seq":0}"#;
         for start in [
             r#"{"timestamp":"2026-11-21T08:15:30.123456Z""#,

@@ -15,6 +15,7 @@ use super::turn::Shared;
 use super::worker::{Worker, start_worker};
 use super::writer::Writer;
 use super::{Counts, Delivery, Durability, Offer, Overflow, Settings, Stale, lock_until, own};
+use crate::clock;
 use crate::encode::FrameHeader;
 use crate::policy::Generation;
 use crate::record::Properties;
@@ -157,7 +158,7 @@ impl Core {
                 drop(staging);
                 if is_due {
                     // What fails stays in memory, and the reason is kept for `status`.
-                    drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
+                    drop(shared.write_until(ticket, clock::deadline(INLINE_WAIT)));
                     shared.sync_if_due();
                 }
             }
@@ -180,7 +181,7 @@ impl Core {
             // Without a worker nobody but the next caller tries again.
             let ticket = staging.staged;
             drop(staging);
-            drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
+            drop(shared.write_until(ticket, clock::deadline(INLINE_WAIT)));
             staging = shared.lock();
         }
         match shared.settings.overflow {
@@ -202,7 +203,7 @@ impl Core {
                 Attention::Absent => {
                     let ticket = staging.staged;
                     drop(staging);
-                    drop(shared.write_until(ticket, Instant::now() + INLINE_WAIT));
+                    drop(shared.write_until(ticket, clock::deadline(INLINE_WAIT)));
                     staging = shared.lock();
                     continue;
                 }

@@ -10,6 +10,7 @@ use super::own;
 use super::synced::Synced;
 use super::writer::Writer;
 use super::{Counts, Durability, Settings};
+use crate::clock;
 use crate::consent::Decision;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Properties;
@@ -171,7 +172,7 @@ impl Staging {
             cause,
             reason,
             since,
-            retry_at: now + pause,
+            retry_at: clock::deadline_after(now, pause),
             pause,
         });
     }

@@ -5,13 +5,14 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use super::interest::ask_again;
 use super::staging::{Attention, Phase, Staging};
 use super::turn::Shared;
+use crate::clock;
 use crate::watch::PAUSE;
 
 /// The way to wake the worker.
@@ -44,7 +45,7 @@ impl Shared {
             if staging.settled < ticket && staging.is_due() {
                 drop(staging);
                 // What fails stays in memory and is tried again after a pause.
-                drop(self.write_until(ticket, Instant::now() + LOCK_WAIT));
+                drop(self.write_until(ticket, clock::deadline(LOCK_WAIT)));
                 staging = self.lock();
             }
             drop(staging);

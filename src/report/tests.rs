@@ -4,7 +4,6 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::json;
-use time::format_description::well_known::Rfc3339;
 
 use super::machine::{Hardware, Os, Surroundings};
 use super::surroundings::{Container, VirtualMachine};
@@ -16,7 +15,7 @@ use crate::store::limits::Limits;
 use crate::store::volume::VolumeLimits;
 
 fn time(text: &str) -> OffsetDateTime {
-    OffsetDateTime::parse(text, &Rfc3339).unwrap()
+    crate::record::parse_time(text).unwrap()
 }
 
 /// Everything that a report can be made of, owned, so that a test changes what it is about.

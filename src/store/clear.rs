@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -13,6 +13,7 @@ use super::latest::{Latest, latest_between, open_regular};
 use super::limits::Limits;
 use super::segment::SegmentNumber;
 use super::{Removed, Store, is_lack_of_room, list, open_error};
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Which segments to remove.
@@ -55,7 +56,7 @@ pub(super) fn clear_in(
         ..Limits::default()
     };
     let mut store = Store::new(directory.path(), limits).opened(Some(Arc::clone(directory)));
-    let (directory, locked) = store.lock(Instant::now() + CLEAR_LOCK_WAIT)?;
+    let (directory, locked) = store.lock(clock::deadline(CLEAR_LOCK_WAIT))?;
     let held = Held {
         directory: &directory,
         locked: &locked,

@@ -34,7 +34,8 @@
 //! ```
 //!
 //! Without the key `consent` nobody has decided. An empty file means disabled, and so does every file that is
-//! there and is not as described: an empty or unknown word, a value of another kind, another case of `consent`.
+//! there and is not as described: an empty or unknown word, a value of another kind, another case of `consent`, a time
+//! that in UTC is not in the years 0 to 9999.
 //!
 //! A directory belongs to one application and one profile, and others do not use it. `source` and `profile` are
 //! written whenever one of the files is. Where neither file has them, as in directories of older versions, the

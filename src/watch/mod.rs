@@ -470,7 +470,7 @@ fn in_directory<T>(
     path: &Path,
     work: impl Fn(&Directory, Instant) -> Result<T>,
 ) -> Result<(T, Directory)> {
-    let deadline = Instant::now() + CONSENT_WAIT;
+    let deadline = clock::deadline(CONSENT_WAIT);
     let mut tries = 1;
     loop {
         let directory =

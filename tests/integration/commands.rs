@@ -14,6 +14,8 @@ mod run;
 mod services;
 #[path = "commands/tenants.rs"]
 mod tenants;
+#[path = "commands/times.rs"]
+mod times;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

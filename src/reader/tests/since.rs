@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::*;
 use crate::clock;
@@ -99,7 +98,7 @@ fn check_what_is_said(records: &[(Position, OffsetDateTime, Vec<u8>)]) -> usize 
         let record = Record::parse(line).unwrap();
         let latest = record.properties.get("latest").filter(|_| record.is_own());
         let Some(latest) = latest else { continue };
-        let latest = OffsetDateTime::parse(latest.as_str().unwrap(), &Rfc3339).unwrap();
+        let latest = crate::record::parse_time(latest.as_str().unwrap()).unwrap();
         let is_spoken_of = |at: &Position| match position.byte {
             0 => at.segment.next() == position.segment,
             byte => at.segment == position.segment && at.byte < byte,
@@ -185,7 +184,7 @@ fn segments_of_which_nothing_is_said_are_read_and_the_others_are_not() {
 #[test]
 fn what_only_looks_like_a_session_record_proves_nothing() {
     let place = Place::new();
-    let since = Some(OffsetDateTime::parse("2026-12-01T00:00:00Z", &Rfc3339).unwrap());
+    let since = Some(crate::record::parse_time("2026-12-01T00:00:00Z").unwrap());
     let late = line(0).replace("2026", "2027");
     let says =
         r#""properties":{"format":1,"resumed":true,"latest":"2026-11-30T00:00:00.000000Z"}}"#;

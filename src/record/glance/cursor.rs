@@ -1,10 +1,7 @@
 //! A place in a line that is read as JSON without spaces, checking everything on the way.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use super::{Head, Object, Spans, Text};
-use crate::record::{Level, TIMESTAMP_BYTES};
+use crate::record::{Level, TIMESTAMP_BYTES, parse_time};
 
 /// A part of a line, or all of it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -450,7 +447,7 @@ const fn equal_bytes(bytes: u64, byte: u8) -> u64 {
 /// Tells whether a date, with a time that is not looked at, exists.
 fn is_date(text: &[u8]) -> bool {
     let text = [text, b"Z"].concat();
-    std::str::from_utf8(&text).is_ok_and(|text| OffsetDateTime::parse(text, &Rfc3339).is_ok())
+    std::str::from_utf8(&text).is_ok_and(|text| parse_time(text).is_ok())
 }
 
 /// How a time and a session's id look, with a digit wherever a `0` stands.

@@ -14,13 +14,12 @@ mod heads;
 use std::borrow::Cow;
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 pub(crate) use self::cursor::is_timestamp;
 use self::cursor::{Cursor, Part};
 #[cfg(feature = "cli")]
 pub(crate) use self::heads::Heads;
-use super::{Level, OPENING};
+use super::{Level, OPENING, parse_time};
 
 /// The parts of a record, as they stand in its line.
 #[derive(Debug, Clone, Copy)]
@@ -165,7 +164,7 @@ impl<'a> Spans<'a> {
 impl<'a> Glance<'a> {
     /// Returns the time.
     pub(crate) fn time(&self) -> Option<OffsetDateTime> {
-        OffsetDateTime::parse(std::str::from_utf8(self.timestamp).ok()?, &Rfc3339).ok()
+        parse_time(std::str::from_utf8(self.timestamp).ok()?).ok()
     }
 
     /// Takes a glance at a line without its newline; nothing if it is not written as we write lines.

@@ -525,7 +525,7 @@ fn time_of(micros: i64) -> Option<OffsetDateTime> {
 }
 
 fn soon() -> Instant {
-    Instant::now() + LOCK_WAIT
+    clock::deadline(LOCK_WAIT)
 }
 
 /// The event of another version.

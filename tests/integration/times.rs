@@ -1,0 +1,155 @@
+//! Times and waits at the ends of what there is: whatever a file, a person or an application hands over, nothing
+//! panics, and what cannot be a time of a line is said not to be one.
+
+use std::time::Duration;
+
+use localtel::{
+    Consent, Draft, Durability, Filter, Limits, Offer, Reader, Record, Reports, Telemetry, Term,
+    WhenUndecided,
+};
+use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
+
+use crate::support::Place;
+
+/// Texts that are valid times of RFC 3339, or nearly are, and which no line can hold.
+pub(crate) const NOT_IN_UTC: [&str; 8] = [
+    "9999-12-31T23:59:59-10:00",
+    "9999-12-31T23:59:59.999999999-23:59",
+    "0000-01-01T00:00:00+00:01",
+    "0000-01-01T00:00:00+23:59",
+    "-9999-01-01T00:00:00Z",
+    "+10000-01-01T00:00:00Z",
+    "9999-12-31T24:00:00Z",
+    "9999-12-31T23:59:60-00:01",
+];
+
+/// A line whose time is that text.
+pub(crate) fn line_at(time: &str) -> String {
+    format!(
+        "{{\"timestamp\":\"{time}\",\"level\":\"INFO\",\"source\":\"testapp\",\"target\":\"t\",\"event\":\"e\",\
+         \"session\":\"01936f0e-0000-7000-8000-000000000000\",\"seq\":0}}\n"
+    )
+}
+
+/// Times that only a caller can make, with offsets at which they cannot be converted to UTC.
+fn moments() -> Vec<OffsetDateTime> {
+    let mut moments = Vec::new();
+    for (year, month, day, clock) in [
+        (-9999, Month::January, 1, Time::MIDNIGHT),
+        (-1, Month::December, 31, Time::MAX),
+        (0, Month::January, 1, Time::MIDNIGHT),
+        (9999, Month::December, 31, Time::MAX),
+    ] {
+        let date = Date::from_calendar_date(year, month, day).unwrap();
+        for minutes in [-1439, -1, 0, 1, 1439] {
+            let offset = UtcOffset::from_whole_seconds(minutes * 60).unwrap();
+            moments.push(date.with_time(clock).assume_offset(offset));
+        }
+    }
+    moments
+}
+
+#[test]
+fn a_time_that_is_not_in_utc_is_no_operand_and_no_record() {
+    for text in NOT_IN_UTC {
+        for operator in [">", ">=", "<", "<=", "=", "!="] {
+            let term = format!("timestamp{operator}{text}").parse::<Term>();
+            assert!(term.is_err(), "{text}");
+        }
+        assert!(Record::parse(line_at(text).as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_time_of_a_caller_is_written_and_compared_whatever_it_is() {
+    let place = Place::new();
+    place.record(|| tracing::info!("now"));
+    let mut record = place.records().remove(0);
+    for moment in moments() {
+        record.timestamp = moment;
+        let line = serde_json::to_string(&record).unwrap();
+        let read = Record::parse(line.as_bytes()).unwrap();
+        assert_eq!(localtel::format_timestamp(read.timestamp).len(), 27);
+        let is_past = moment.year() < 5000;
+        for (filter, keeps) in [
+            (Filter::new().since(moment), is_past),
+            (Filter::new().until(moment), !is_past),
+        ] {
+            assert_eq!(filter.matches(&place.records()[0]), keeps, "{moment}");
+        }
+        let mut reader = Reader::open(&place.path()).unwrap().since(moment);
+        while reader.next_item().unwrap().is_some() {}
+    }
+}
+
+#[test]
+fn a_history_of_another_age_is_damage_and_a_report_is_due() {
+    for text in NOT_IN_UTC {
+        let place = Place::new();
+        drop(place.builder().open());
+        let history = format!("{{\"format\":1,\"version\":\"1.0.0\",\"reported\":\"{text}\"}}");
+        std::fs::write(place.path().join("history.json"), history).unwrap();
+        let every = Reports::AtStart(Duration::from_hours(24));
+        drop(place.builder().version("1.1.0").reports(every).open());
+        assert_eq!(place.own("report").len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn consent_of_another_age_is_damage_and_can_be_withdrawn() {
+    let ids = "\"installation\":\"8b6d2c3e-1f0a-4e57-9d3a-6a2f0c1b7e55\",\
+         \"salt\":\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\"";
+    for text in NOT_IN_UTC {
+        for key in ["decided", "made", "first_seen"] {
+            let place = Place::new();
+            drop(place.builder().open());
+            let path = place.path().join("consent.json");
+            let grace = if key == "first_seen" {
+                ",\"grace_seconds\":9"
+            } else {
+                ""
+            };
+            let consent = format!(
+                "{{\"format\":1,\"consent\":\"enabled\",{ids},\"{key}\":\"{text}\"{grace}}}"
+            );
+            std::fs::write(&path, consent).unwrap();
+            let telemetry = place.builder().open();
+            assert_ne!(telemetry.record(&Draft::new("e")), Offer::Recorded);
+            telemetry.store_choice(Consent::Disabled).unwrap();
+            let stored = std::fs::read_to_string(&path).unwrap();
+            assert!(stored.contains("\"consent\":\"disabled\""), "{stored}");
+            assert!(!stored.contains("8b6d2c3e"), "{stored}");
+        }
+    }
+}
+
+#[test]
+fn no_wait_is_too_long_for_a_handle() {
+    let place = Place::new();
+    let builder = || {
+        place
+            .builder()
+            .reports(Reports::Every(Duration::MAX))
+            .durability(Durability::Interval(Duration::MAX))
+            .limits(
+                Limits::default()
+                    .age(Duration::MAX)
+                    .segment_age(Duration::MAX),
+            )
+    };
+    let telemetry = builder().open();
+    assert_eq!(telemetry.record(&Draft::new("one")), Offer::Recorded);
+    telemetry.flush_within(Duration::MAX).unwrap();
+    let counts = telemetry.close(Duration::MAX);
+    assert!(counts.recorded >= 1, "{counts:?}");
+    let after = WhenUndecided::RecordAfter(Duration::MAX);
+    let other = Place::new();
+    let telemetry = Telemetry::builder("testapp")
+        .dir(other.path())
+        .when_undecided(after);
+    for telemetry in [telemetry.clone().open(), telemetry.open()] {
+        assert!(!telemetry.status().is_recording);
+        assert_eq!(telemetry.close(Duration::MAX).recorded, 0);
+    }
+    assert_eq!(place.events().len(), 1);
+}
