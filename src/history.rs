@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::other_keys::OtherKeys;
 use crate::record::{format_timestamp, parse_time};
 use crate::store::disk::{Access, Directory, OpenError, ReadError};
 use crate::store::lock::lock;
@@ -23,6 +24,8 @@ pub(crate) struct History {
     pub(crate) version: Option<String>,
     /// When the last report was recorded, or claimed by whoever records it.
     pub(crate) reported: Option<OffsetDateTime>,
+    /// What a newer version wrote, which stays.
+    others: OtherKeys,
 }
 
 impl History {
@@ -67,8 +70,11 @@ struct Written {
     reported: Option<String>,
 }
 
+/// The keys of the file.
+const KEYS: [&str; 3] = ["format", "version", "reported"];
+
 impl Written {
-    fn history(self) -> std::result::Result<History, String> {
+    fn history(self, others: OtherKeys) -> std::result::Result<History, String> {
         if let Some(version) = &self.version
             && version.len() > VERSION_BYTES_MAX
         {
@@ -84,6 +90,7 @@ impl Written {
         Ok(History {
             version: self.version,
             reported,
+            others,
         })
     }
 }
@@ -143,7 +150,8 @@ impl Kept {
             return Err(format!("format {format} never existed"));
         }
         let written: Written = serde_json::from_slice(bytes).map_err(no_json)?;
-        Ok(Self::Known(written.history()?))
+        let others = OtherKeys::of(bytes, &KEYS).map_err(no_json)?;
+        Ok(Self::Known(written.history(others)?))
     }
 
     /// Returns what is known by it.
@@ -382,9 +390,8 @@ fn write(directory: &Directory, history: &History) -> Result<()> {
     };
     let name = FileName::History.to_string();
     let path = directory.path().join(&name);
-    let mut bytes = serde_json::to_vec(&written)
-        .map_err(|error| Error::io("write", &path)(io::Error::from(error)))?;
-    bytes.push(b'\n');
+    let bytes = history.others.write_with(&written, BYTES_MAX);
+    let bytes = bytes.map_err(Error::io("write", &path))?;
     directory
         .replace(&name, &FileName::HistoryPartial.text(), &bytes)
         .map_err(Error::io("write", &path))
@@ -576,8 +583,8 @@ mod tests {
             (hours(-24 * 40_000), Duration::MAX, false),
         ];
         let history = History {
-            version: None,
             reported: Some(now()),
+            ..History::default()
         };
         for (moved, every, is_due) in table {
             let found = due_in(&history, every, now() + moved).is_zero();
@@ -650,6 +657,55 @@ mod tests {
             assert!(claims(&directory, DAY, now(), soon()).unwrap());
             assert_eq!(Kept::read_at(home.path()).problem(), None, "{shown}");
         }
+    }
+
+    #[test]
+    fn keys_of_a_newer_version_stay_whatever_is_noted() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = open(home.path());
+        let later = "\"later\":{\"a\": [1, 2.50]},\"yet\":123456789012345678901234567890";
+        plant(
+            home.path(),
+            format!("{{{later},\"version\":\"1.2.0\",\"format\":1}}"),
+        );
+        let keeps = |what: &str| {
+            let text = text(home.path());
+            assert!(text.contains(later), "{what}: {text}");
+        };
+        note_version(&directory, "1.3.0", soon()).unwrap();
+        keeps("a version");
+        give_back_version(&directory, "1.3.0", "1.2.0".to_owned(), soon()).unwrap();
+        keeps("a version given back");
+        let Due::Now(claim) = claim_report(&directory, DAY, now(), soon()).unwrap() else {
+            panic!("none is due");
+        };
+        keeps("a claim");
+        give_back_report(&directory, &claim, soon()).unwrap();
+        keeps("a claim given back");
+        note_report(&directory, now(), soon()).unwrap();
+        keeps("a report");
+        assert_eq!(
+            History::read_at(home.path()).version.as_deref(),
+            Some("1.2.0")
+        );
+        forget(&directory).unwrap();
+        note_report(&directory, now(), soon()).unwrap();
+        assert!(!text(home.path()).contains("later"), "it was forgotten");
+    }
+
+    #[test]
+    fn keys_of_a_newer_version_give_way_where_there_is_no_room() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = open(home.path());
+        let long = "x".repeat(64 * 1024 - 40);
+        plant(
+            home.path(),
+            format!("{{\"format\":1,\"later\":\"{long}\"}}"),
+        );
+        assert_eq!(Kept::read_at(home.path()).problem(), None);
+        note_version(&directory, &"1".repeat(200), soon()).unwrap();
+        assert_eq!(Kept::read_at(home.path()).problem(), None);
+        assert!(History::read_at(home.path()).version.is_some());
     }
 
     #[test]

@@ -61,6 +61,13 @@ impl Installation {
         PseudonymKey(*self.salt.as_bytes())
     }
 
+    /// Returns what tells it from others, in lower case and without hyphens: its id, its salt and the hash of its host.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let host = self.host.map(|host| host.to_string());
+        let texts = [self.id.simple().to_string(), self.salt.to_string()];
+        texts.into_iter().chain(host).collect()
+    }
+
     /// Tells whether it was made here, for this directory.
     pub(crate) fn origin(&self, directory: &Directory) -> Origin {
         HostFacts::of(directory).origin(&self.salt, self.host)

@@ -63,6 +63,7 @@ pub(crate) fn store_choice_of(
         first_use: before.first_use(),
         installation: before.installation().cloned(),
         claim,
+        others: before.others(),
         ..Choice::of(consent)
     };
     match consent {
@@ -71,7 +72,7 @@ pub(crate) fn store_choice_of(
             write(&directory, scope, &choice)?;
         }
         Consent::Disabled => {
-            choice.installation = None;
+            let _removed = choice.remove_installation();
             choice.first_use = None;
             withdraw(&directory, scope, &choice, locked)?;
         }
@@ -132,7 +133,7 @@ pub(crate) fn reset(site: Site<'_>) -> Result<Consent> {
     choice.claim = claim;
     // First: where the rest fails, the old installation has no history, and not the new one the old one's.
     forget(&directory)?;
-    if choice.installation.take().is_some()
+    if choice.remove_installation()
         && let Err(error) = write(&directory, Scope::Profile, &choice)
     {
         // What is left is shorter than what is there, so it fits where there is no free room.
@@ -310,6 +311,110 @@ mod tests {
         names
     }
 
+    /// Adds keys of a newer version to a file of consent.
+    fn add_keys(path: &Path, file: FileName, keys: &str) {
+        let place = path.join(file.to_string());
+        let text = fs::read_to_string(&place).unwrap();
+        fs::write(&place, text.replacen('{', &format!("{{{keys},"), 1)).unwrap();
+    }
+
+    fn text_of(path: &Path, file: FileName) -> String {
+        fs::read_to_string(path.join(file.to_string())).unwrap()
+    }
+
+    const LATER: &str = "\"later\":{\"a\": [1, 2.50]},\"yet\":123456789012345678901234567890";
+
+    #[test]
+    fn keys_of_a_newer_version_stay_whatever_is_decided() {
+        let home = tempfile::tempdir().unwrap();
+        let tenant = Some(&Tenant::made_up("one"));
+        let path = home.path();
+        for scope in [Scope::Profile, Scope::AllProfiles] {
+            let store = |consent| {
+                let site = Site { path, tenant };
+                store_choice_of(site, scope, consent, "test", now()).unwrap();
+            };
+            let all = [
+                Consent::Enabled,
+                Consent::Disabled,
+                Consent::Undecided,
+                Consent::Enabled,
+            ];
+            for (at, consent) in all.into_iter().enumerate() {
+                store(consent);
+                if at == 0 {
+                    add_keys(path, scope.file(), LATER);
+                }
+                let text = text_of(path, scope.file());
+                assert!(text.contains(LATER), "{consent}: {text}");
+            }
+        }
+        let open = Directory::open(path, Access::Write).unwrap();
+        let made = id_in(&open);
+        assert!(text_of(path, FileName::Consent).contains(LATER));
+        assert_eq!(reset(path).unwrap(), Consent::Enabled);
+        let text = text_of(path, FileName::Consent);
+        assert!(
+            text.contains(LATER) && !text.contains(&made.id.to_string()),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_removed_is_in_no_key_of_a_newer_version_either() {
+        for withdraw in [true, false] {
+            let home = tempfile::tempdir().unwrap();
+            let path = home.path();
+            let open = Directory::open(path, Access::Write).unwrap();
+            let made = id_in(&open);
+            let (id, salt, host) = (made.id, &made.salt, made.host.unwrap());
+            let upper = id.simple().to_string().to_uppercase();
+            let keys = format!(
+                "{LATER},\"a\":\"{id}\",\"b\":[{{\"{upper}\":1}}],\"c\":\"x{salt}\",\"d\":\"{host}\",\
+                 \"installation_peers\":[7]"
+            );
+            add_keys(path, FileName::Consent, &keys);
+            if withdraw {
+                store_choice(path, Consent::Disabled, "test", now()).unwrap();
+            } else {
+                reset(path).unwrap();
+            }
+            let text = text_of(path, FileName::Consent);
+            assert!(text.contains(LATER), "{text}");
+            let lower = text.to_lowercase().replace('-', "");
+            for gone in [id.simple().to_string(), salt.to_string(), host.to_string()] {
+                assert!(!lower.contains(&gone), "{text}");
+            }
+            assert!(!text.contains("installation"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_of_an_installation_goes_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path();
+        store_choice(path, Consent::Disabled, "test", now()).unwrap();
+        add_keys(path, FileName::Consent, "\"installations\":[1]");
+        store_choice(path, Consent::Disabled, "test", now()).unwrap();
+        assert!(!text_of(path, FileName::Consent).contains("installations"));
+    }
+
+    #[test]
+    fn a_choice_can_be_stored_beside_keys_that_leave_it_no_room() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path();
+        store_choice(path, Consent::Undecided, "test", now()).unwrap();
+        let long = "x".repeat(16 * 1024 - 200);
+        add_keys(path, FileName::Consent, &format!("\"later\":\"{long}\""));
+        assert_eq!(Stored::read_at(path).problem(), None);
+        let open = Directory::open(path, Access::Write).unwrap();
+        let made = id_in(&open);
+        assert_eq!(Stored::read_at(path).installation(), Some(&made));
+        store_choice(path, Consent::Disabled, "test", now()).unwrap();
+        assert_eq!(Stored::read_at(path).problem(), None);
+        assert_eq!(Stored::read_at(path).consent(), Consent::Disabled);
+    }
+
     fn choice_at(path: &Path) -> Choice {
         match Stored::read_at(path) {
             Stored::Choice(choice) => choice,
@@ -322,8 +427,11 @@ mod tests {
     }
 
     fn id_at(path: &Path) -> Installation {
-        let directory = Directory::open(path, Access::Write).unwrap();
-        installation(&directory, Consent::Undecided, Instant::now() + PATIENCE).unwrap()
+        id_in(&Directory::open(path, Access::Write).unwrap())
+    }
+
+    fn id_in(directory: &Directory) -> Installation {
+        installation(directory, Consent::Undecided, Instant::now() + PATIENCE).unwrap()
     }
 
     #[test]

@@ -15,7 +15,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -25,6 +24,7 @@ use super::identity::{Installation, NoHash, Salt};
 use super::tenant::Claim;
 use crate::directory::{Profile, Source};
 use crate::error::Error;
+use crate::other_keys::OtherKeys;
 use crate::record::{self, format_timestamp};
 use crate::store::disk::{Access, Directory, OpenError, ReadError};
 use crate::store::segment::FileName;
@@ -106,6 +106,8 @@ pub(crate) struct Choice {
     pub(crate) installation: Option<Installation>,
     /// Whose the directory is.
     pub(crate) claim: Claim,
+    /// What a newer version wrote, which stays.
+    pub(crate) others: OtherKeys,
 }
 
 /// The first use of an application that records after a grace, remembered without recording anything.
@@ -155,7 +157,25 @@ impl Choice {
                 source: None,
                 profile: None,
             },
+            others: OtherKeys::none(),
         }
+    }
+
+    /// Returns `true` if anything of an installation is there.
+    fn has_installation(&self) -> bool {
+        self.installation.is_some() || self.others.names().any(is_like_installation)
+    }
+
+    /// Removes the installation, and what a newer version wrote of it: what is named like it, and whatever quotes its
+    /// id, its salt or the hash of its host. Returns `true` if there was any of that.
+    pub(super) fn remove_installation(&mut self) -> bool {
+        let removed = self.installation.take();
+        let texts: Vec<String> = removed.iter().flat_map(Installation::texts).collect();
+        let is_kept = |name: &str, value: &str| {
+            let value = value.replace('-', "").to_ascii_lowercase();
+            !is_like_installation(name) && !texts.iter().any(|text| value.contains(text))
+        };
+        self.others.retain(is_kept) || removed.is_some()
     }
 }
 
@@ -189,10 +209,23 @@ struct Written {
     host: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     made: Option<String>,
-    /// What newer versions may add.
-    #[serde(flatten, skip_serializing)]
-    others: Map<String, Value>,
 }
+
+/// The keys of the file.
+const KEYS: [&str; 12] = [
+    "format",
+    "source",
+    "profile",
+    "consent",
+    "decided",
+    "by",
+    "first_seen",
+    "grace_seconds",
+    "installation",
+    "salt",
+    "host",
+    "made",
+];
 
 /// Reads a value that must be a word where its key is there: `null` is none.
 fn word<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
@@ -218,13 +251,12 @@ impl Written {
             salt: installation.map(|own| own.salt.to_string()),
             host: installation.and_then(|own| own.host.map(|host| host.to_string())),
             made: installation.and_then(|own| own.made.map(format_timestamp)),
-            others: Map::new(),
         }
     }
 
-    fn choice(self) -> Result<Choice, String> {
+    fn choice(self, others: OtherKeys) -> Result<Choice, String> {
         // A choice under a name that is not quite ours would be missed.
-        if let Some(key) = self.others.keys().find(|key| is_like_consent(key)) {
+        if let Some(key) = others.names().find(|key| is_like_consent(key)) {
             return Err(format!("it has the key `{key}` and not `consent`"));
         }
         let installation = self.installation()?;
@@ -245,6 +277,7 @@ impl Written {
             first_use,
             installation,
             claim,
+            others,
         })
     }
 
@@ -291,6 +324,12 @@ impl Written {
 
 fn is_like_consent(key: &str) -> bool {
     key.trim().eq_ignore_ascii_case("consent")
+}
+
+/// Returns `true` if a key that this version does not know is a newer one's of the installation. This is part of the
+/// format: newer versions name so what goes with it.
+fn is_like_installation(key: &str) -> bool {
+    key.starts_with("installation")
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
@@ -380,7 +419,8 @@ impl Stored {
         if format != FORMAT {
             return Err(format!("format {format} never existed"));
         }
-        Ok(Self::Choice(written.map_err(no_json)?.choice()?))
+        let others = OtherKeys::of(bytes, &KEYS).map_err(no_json)?;
+        Ok(Self::Choice(written.map_err(no_json)?.choice(others)?))
     }
 
     /// Returns `true` if that choice is stored already, and nothing that it removes.
@@ -388,7 +428,7 @@ impl Stored {
         match self {
             Self::Choice(choice) => {
                 choice.consent == consent
-                    && (consent != Consent::Disabled || choice.installation.is_none())
+                    && (consent != Consent::Disabled || !choice.has_installation())
             }
             Self::Missing
             | Self::Empty { .. }
@@ -400,9 +440,7 @@ impl Stored {
 
     /// Returns the bytes of the file that says so.
     pub(super) fn to_bytes(choice: &Choice) -> io::Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec(&Written::new(choice))?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        choice.others.write_with(&Written::new(choice), BYTES_MAX)
     }
 
     /// Returns what it amounts to: what cannot be understood is disabled.
@@ -458,6 +496,18 @@ impl Stored {
             | Self::Damaged { .. }
             | Self::Unreadable { .. }
             | Self::Newer { .. } => None,
+        }
+    }
+
+    /// Returns the keys that this version does not know.
+    pub(super) fn others(&self) -> OtherKeys {
+        match self {
+            Self::Choice(choice) => choice.others.clone(),
+            Self::Missing
+            | Self::Empty { .. }
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer { .. } => OtherKeys::none(),
         }
     }
 
@@ -578,6 +628,28 @@ mod tests {
             assert_eq!(stored.consent(), Consent::Disabled);
             assert!(stored.problem().is_some());
         }
+    }
+
+    #[test]
+    fn the_keys_of_the_file_are_those_that_are_written() {
+        let time = Some(now());
+        let directory = tempfile::tempdir().unwrap();
+        let directory = Directory::open(directory.path(), Access::Write).unwrap();
+        let choice = Choice {
+            decided: time.map(format_timestamp),
+            by: Some("somebody".to_owned()),
+            first_use: time.map(|seen| FirstUse::at(seen, Duration::ZERO)),
+            installation: Some(Installation::make(&directory, now()).unwrap()),
+            claim: Claim {
+                source: "one".parse().ok(),
+                profile: "two".parse().ok(),
+            },
+            ..Choice::of(Consent::Enabled)
+        };
+        let bytes = Stored::to_bytes(&choice).unwrap();
+        assert_eq!(OtherKeys::of(&bytes, &KEYS).unwrap(), OtherKeys::none());
+        let written = OtherKeys::of(&bytes, &[]).unwrap();
+        assert_eq!(written.names().count(), KEYS.len());
     }
 
     #[test]

@@ -21,8 +21,7 @@
 //!
 //! # The files of consent
 //!
-//! `consent.json` and `consent.all.json` hold one JSON object each. Every key but `format` is optional, and other
-//! keys are ignored:
+//! `consent.json` and `consent.all.json` hold one JSON object each. Every key but `format` is optional:
 //!
 //! ```text
 //! format                          1
@@ -32,6 +31,11 @@
 //! first_seen, grace_seconds       the first use of an application that waits before it records, and for how long
 //! installation, salt, host, made  the installation: id, salt, keyed hash of the host, and when it was made
 //! ```
+//!
+//! Other keys are a newer version's. They are ignored, and stay as they are when the file is written again, unless it
+//! would become longer than 16 KiB with them. Those whose name begins with `installation`, or whose value has the id, the
+//! salt or the host in it, are removed with the installation. `history.json` (`format`, `version`, `reported`) is an
+//! object of the same kind, of at most 64 KiB; `reset` and disabling remove it as a whole.
 //!
 //! Without the key `consent` nobody has decided. An empty file means disabled, and so does every file that is
 //! there and is not as described: an empty or unknown word, a value of another kind, another case of `consent`, a time
