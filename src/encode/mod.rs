@@ -28,7 +28,7 @@ use self::nested::{treated_as, with_members_treated};
 pub(crate) use self::site::Site;
 use self::site::{PropertyKey, Repeats};
 pub(crate) use self::stamp::Stamp;
-use self::text::{is_named_again, push_json, push_string};
+use self::text::{Shadowed, push_json, push_string};
 pub(crate) use self::text::{is_unsafe_to_show, push_number};
 pub(crate) use self::treated::Clean;
 use self::treated::{push_clean_failure, push_treated, split_failure};
@@ -338,10 +338,10 @@ pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, l
         line.message(|out, bytes_max| loose.push(named, &message, out, bytes_max));
     }
     let mut written = Vec::new();
+    let shadowed = Shadowed::among(loose.properties.iter().map(|(name, _)| name));
     for (index, (name, value)) in loose.properties.iter().enumerate() {
-        let later = loose.properties.iter().skip(index + 1);
         let verdict = loose.verdict(name);
-        if is_named_again(name, later.map(|(name, _)| name)) || verdict.is_drop() {
+        if shadowed.contains(index) || verdict.is_drop() {
             continue;
         }
         written.clear();

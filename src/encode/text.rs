@@ -2,6 +2,7 @@
 //! application yield. The one place that knows which characters a line may hold as they are.
 
 use std::any::Any;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -123,8 +124,9 @@ pub(super) fn push_json(
         Value::Object(values) => {
             out.push(b'{');
             let mut is_first = true;
+            let shadowed = Shadowed::among(values.keys().map(String::as_str));
             for (index, (name, value)) in values.iter().enumerate() {
-                if is_named_again(name, values.keys().skip(index + 1).map(String::as_str)) {
+                if shadowed.contains(index) {
                     continue;
                 }
                 if !std::mem::take(&mut is_first) {
@@ -160,9 +162,27 @@ pub(super) fn is_same_name(one: &str, other: &str) -> bool {
             && beginning(one, NAME_BYTES_MAX) == beginning(other, NAME_BYTES_MAX)
 }
 
-/// Tells whether one of the later names takes this one's place: the last of equal names wins.
-pub(super) fn is_named_again<'a>(name: &str, mut later: impl Iterator<Item = &'a str>) -> bool {
-    name.len() > NAME_BYTES_MAX && later.any(|other| is_same_name(name, other))
+/// Those of different names that are written like a later one, because both are cut: the last one wins.
+#[derive(Debug, Default)]
+pub(super) struct Shadowed(HashSet<usize>);
+
+impl Shadowed {
+    /// Finds them among names; short ones, of which nearly all objects consist, cost a comparison each.
+    pub(super) fn among<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut last: HashMap<&str, usize> = HashMap::new();
+        let mut shadowed = HashSet::new();
+        for (index, name) in names.enumerate() {
+            if name.len() > NAME_BYTES_MAX {
+                shadowed.extend(last.insert(beginning(name, NAME_BYTES_MAX), index));
+            }
+        }
+        Self(shadowed)
+    }
+
+    /// Returns `true` if the name of that number is one of them.
+    pub(super) fn contains(&self, index: usize) -> bool {
+        !self.0.is_empty() && self.0.contains(&index)
+    }
 }
 
 /// Returns the beginning of a text that fits.
@@ -348,6 +368,30 @@ mod tests {
         assert_eq!(string("aä", 2), "\"a…\"");
         assert_eq!(string("aä", 3), "\"aä\"");
         assert_eq!(string("ä", 1), "\"…\"");
+    }
+
+    #[test]
+    fn of_long_names_that_are_cut_alike_only_the_last_is_not_shadowed() {
+        let long = |name: &str, end: &str| name.to_owned() + &"x".repeat(NAME_BYTES_MAX) + end;
+        let names = [
+            long("a", "1"),
+            "short".to_owned(),
+            long("a", "2"),
+            long("b", "1"),
+            long("a", "3"),
+            "x".repeat(NAME_BYTES_MAX),
+        ];
+        let shadowed = Shadowed::among(names.iter().map(String::as_str));
+        let found = (0..names.len()).filter(|index| shadowed.contains(*index));
+        assert!(found.eq([0, 2]));
+        let started = std::time::Instant::now();
+        let names: Vec<_> = (0..100_000)
+            .map(|number| long(&number.to_string(), ""))
+            .collect();
+        let shadowed = Shadowed::among(names.iter().map(String::as_str));
+        assert!((0..names.len()).all(|index| !shadowed.contains(index)));
+        // Comparing each name with all others takes minutes.
+        assert!(started.elapsed() < std::time::Duration::from_secs(20));
     }
 
     #[test]

@@ -116,69 +116,77 @@ impl From<tracing::Level> for Level {
 }
 
 /// The named values of a record or a span, in the order in which they stand in the line.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Properties(Vec<(String, Value)>);
+#[derive(Debug, Clone, Default)]
+pub struct Properties {
+    values: Vec<(String, Value)>,
+    /// Where the value of each name is, once there are so many that comparing their names takes longer.
+    #[expect(
+        clippy::box_collection,
+        reason = "nearly always there is none, and a map is six words"
+    )]
+    places: Option<Box<HashMap<String, usize>>>,
+}
 
 impl Properties {
     /// Returns the value of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| value)
+        let (_, value) = self.values.get(self.place_of(name)?)?;
+        Some(value)
     }
 
     /// Sets a value; an earlier one of the same name is replaced where it stands.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
-        match self.0.iter_mut().find(|(own, _)| *own == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name, value)),
+        let place = self.place_of(&name);
+        if let Some((_, old)) = place.and_then(|place| self.values.get_mut(place)) {
+            *old = value;
+            return;
+        }
+        let place = self.values.len();
+        if let Some(places) = &mut self.places {
+            places.insert(name.clone(), place);
+        } else if place >= NAMES_COMPARED_MAX {
+            let names = self.values.iter().map(|(name, _)| name).chain([&name]);
+            self.places = Some(Box::new(names.cloned().zip(0..).collect()));
+        }
+        self.values.push((name, value));
+    }
+
+    fn place_of(&self, name: &str) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(name).copied(),
+            None => self.values.iter().position(|(own, _)| own == name),
         }
     }
 
     /// Walks over names and values in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        let values = self.values.iter();
+        values.map(|(name, value)| (name.as_str(), value))
     }
 
     /// Returns the number of values.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     /// Tells whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
+    }
+}
+
+impl PartialEq for Properties {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values
     }
 }
 
 impl<K: Into<String>, V: Into<Value>> FromIterator<(K, V)> for Properties {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let mut properties = Self::default();
-        // Few names are compared with each other; many, which only strangers write, are looked up.
-        let mut places: HashMap<String, usize> = HashMap::new();
         for (name, value) in pairs {
-            let (name, value) = (name.into(), value.into());
-            if properties.len() < NAMES_COMPARED_MAX {
-                properties.set(name, value);
-                continue;
-            }
-            if places.is_empty() {
-                let known = properties.0.iter().enumerate();
-                places = known
-                    .map(|(place, (name, _))| (name.clone(), place))
-                    .collect();
-            }
-            let known = places
-                .get(&name)
-                .and_then(|place| properties.0.get_mut(*place));
-            if let Some((_, old)) = known {
-                *old = value;
-            } else {
-                places.insert(name.clone(), properties.len());
-                properties.0.push((name, value));
-            }
+            properties.set(name, value);
         }
         properties
     }
@@ -201,11 +209,11 @@ impl<'de> Deserialize<'de> for Properties {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Properties, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry::<String, Value>()? {
-                    pairs.push(pair);
+                let mut properties = Properties::default();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    properties.set(name, value);
                 }
-                Ok(pairs.into_iter().collect())
+                Ok(properties)
             }
         }
         deserializer.deserialize_map(InOrder)
@@ -374,6 +382,42 @@ mod tests {
         assert_eq!(properties.len(), 99_999);
         assert_eq!(properties.get("0"), Some(&Value::from(99_999)));
         assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_hundred_thousand_names_are_set_and_found_in_no_time() {
+        let started = std::time::Instant::now();
+        let mut properties = Properties::default();
+        for number in (0..100_000).chain(0..50_000) {
+            properties.set(format!("name {}", number % 99_999), number);
+        }
+        assert_eq!(properties.len(), 99_999);
+        for number in 0..99_999 {
+            let value = properties.get(&format!("name {number}"));
+            assert_eq!(value, Some(&Value::from(number)));
+        }
+        assert_eq!(properties.clone(), properties);
+        assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    }
+
+    #[test]
+    fn names_are_found_below_and_above_the_number_that_is_compared() {
+        let mut properties = Properties::default();
+        for number in 0..NAMES_COMPARED_MAX + 3 {
+            properties.set(number.to_string(), number);
+            assert_eq!(properties.len(), number + 1);
+            properties.set(number.to_string(), "again");
+            properties.set("0", "first");
+            assert_eq!(properties.len(), number + 1);
+            assert_eq!(properties.get("0"), Some(&Value::from("first")));
+            let again = properties.get(&number.to_string());
+            assert_eq!(again.is_some_and(|value| value == "again"), number > 0);
+            assert_eq!(properties.get("none"), None);
+        }
+        let names = properties
+            .iter()
+            .map(|(name, _)| name.parse::<usize>().unwrap());
+        assert!(names.eq(0..NAMES_COMPARED_MAX + 3));
     }
 
     #[test]

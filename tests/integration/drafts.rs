@@ -61,6 +61,22 @@ fn a_draft_nested_deeper_than_parsers_follow_is_still_a_line_that_parses() {
 }
 
 #[test]
+fn a_hundred_thousand_properties_by_hand_take_no_time() {
+    let place = Place::new();
+    let telemetry = place.builder().delivery(Delivery::Inline).open();
+    let started = std::time::Instant::now();
+    let draft = (0..100_000).fold(Draft::new("many"), |draft, number| {
+        draft.property(format!("name {number}"), number)
+    });
+    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    // Comparing each name with all others takes minutes.
+    assert!(started.elapsed() < std::time::Duration::from_secs(30));
+    drop(telemetry);
+    let cut = &place.events()[0]["properties"]["localtel.cut"];
+    assert_eq!(cut["properties"], 100_000);
+}
+
+#[test]
 fn long_names_that_are_cut_alike_stand_once() {
     let long = "n".repeat(300);
     let place = Place::new();
