@@ -22,6 +22,7 @@ pub(super) struct Row<'a> {
     message: Option<Cow<'a, str>>,
     properties: Vec<Pair<'a>>,
     spans: Vec<(Cow<'a, str>, Vec<Pair<'a>>)>,
+    spans_left_out: u64,
 }
 
 /// A name and its value.
@@ -52,6 +53,7 @@ impl<'a> Row<'a> {
             spans: spans
                 .map(|span| (Cow::Borrowed(&*span.name), pairs_of(&span.properties)))
                 .collect(),
+            spans_left_out: record.spans_left_out,
         }
     }
 
@@ -75,6 +77,7 @@ impl<'a> Row<'a> {
             spans: spans
                 .map(|(name, properties)| Some((name.decoded()?, pairs_at(properties)?)))
                 .collect::<Option<_>>()?,
+            spans_left_out: glance.spans_left_out,
         })
     }
 
@@ -117,6 +120,12 @@ impl<'a> Row<'a> {
                 push_pairs(out, properties, styles);
                 out.push('}');
             }
+        }
+        if self.spans_left_out > 0 {
+            out.push(' ');
+            styles.key.push(out, |out| out.push_str("spans_left_out="));
+            // Writing to memory does not fail.
+            let _written = write!(out, "{}", self.spans_left_out);
         }
     }
 }
@@ -230,6 +239,17 @@ mod tests {
         let expected = "T INFO  ticloud::project command: listed projects command=\"project list\" \
                         duration=871 ratio=0.5 args=[\"a\",1] request{id=7} inner";
         assert_eq!(parsed, expected);
+    }
+
+    #[test]
+    fn spans_that_were_left_out_are_said_behind_the_others() {
+        let line = LINE.replacen("\"inner\"}]", "\"inner\"}],\"spans_left_out\":36", 1);
+        let (parsed, seen) = both(&line);
+        assert!(
+            parsed.ends_with(" request{id=7} inner spans_left_out=36"),
+            "{parsed}"
+        );
+        assert_eq!(seen, Some(parsed));
     }
 
     #[test]

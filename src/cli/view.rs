@@ -208,6 +208,9 @@ impl View {
             }
             self.write_block(out, &title, &span.properties)?;
         }
+        if record.spans_left_out > 0 {
+            writeln!(out, "  spans left out: {}", record.spans_left_out)?;
+        }
         writeln!(out)
     }
 
@@ -267,6 +270,10 @@ impl View {
         } else {
             serde_json::to_string(&record.properties)?
         };
+        let left_out = match record.spans_left_out {
+            0 => String::new(),
+            spans => spans.to_string(),
+        };
         let text = |text: &str| self.cell(text);
         let cells = [
             format_timestamp(record.timestamp),
@@ -279,6 +286,7 @@ impl View {
             record.seq.to_string(),
             text(&properties),
             text(&spans),
+            left_out,
         ];
         write_csv(out, &cells)
     }
@@ -355,7 +363,7 @@ impl fmt::Display for ShownTime {
 /// What most records take on one line.
 const LINE_BYTES: usize = 512;
 
-const CSV_HEADER: [&str; 10] = [
+const CSV_HEADER: [&str; 11] = [
     "timestamp",
     "level",
     "source",
@@ -366,6 +374,7 @@ const CSV_HEADER: [&str; 10] = [
     "seq",
     "properties",
     "spans",
+    "spans_left_out",
 ];
 
 fn write_csv(out: &mut dyn Write, cells: &[String]) -> io::Result<()> {
@@ -430,6 +439,20 @@ mod tests {
              span request\n    id = 7\n  \
              span inner\n\n"
         );
+    }
+
+    #[test]
+    fn each_format_says_how_many_spans_were_left_out() {
+        let line = LINE.replacen("\"inner\"}]", "\"inner\"}],\"spans_left_out\":36", 1);
+        for (format, said) in [
+            (Format::Short, " inner spans_left_out=36\n"),
+            (Format::Pretty, "  span inner\n  spans left out: 36\n\n"),
+            (Format::Csv, ",36\r\n"),
+            (Format::Json, ",\"spans_left_out\":36}\n"),
+        ] {
+            let shown = shown(view(format, Sink::Pipe, Colour::Off), &line);
+            assert!(shown.ends_with(said), "{shown}");
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@
 pub(crate) struct SpanChain {
     /// `{…},{…}`.
     pub(super) rendered: Vec<u8>,
-    pub(super) spans: usize,
+    pub(super) spans: u64,
+    /// How many spans of the scope are not among them.
+    pub(super) left_out: u64,
     /// Whether there are more than a line may hold: then they are only counted.
     pub(super) is_overlong: bool,
 }
@@ -16,6 +18,7 @@ impl SpanChain {
         Self {
             rendered: Vec::new(),
             spans: 0,
+            left_out: 0,
             is_overlong: false,
         }
     }
@@ -25,7 +28,13 @@ impl SpanChain {
         self.rendered.clear();
         self.rendered.shrink_to(KEPT_BYTES);
         self.spans = 0;
+        self.left_out = 0;
         self.is_overlong = false;
+    }
+
+    /// Notes how many spans are left out.
+    pub(crate) fn leave_out(&mut self, spans: u64) {
+        self.left_out = spans;
     }
 
     /// Adds the next span on the way from the root to the leaf, to a line that may have so many bytes.

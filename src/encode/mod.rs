@@ -86,7 +86,7 @@ pub(crate) struct Line<'a> {
     /// Where the message ends, and session and sequence number will be inserted.
     number_at: usize,
     properties: usize,
-    spans: usize,
+    spans: u64,
     is_overlong: bool,
 }
 
@@ -194,8 +194,8 @@ impl<'a> Line<'a> {
 
     /// Adds the spans, after the properties.
     pub(crate) fn spans(&mut self, chain: &SpanChain) {
-        self.spans = chain.spans;
-        if chain.spans == 0 {
+        self.spans = chain.spans + chain.left_out;
+        if self.spans == 0 {
             return;
         }
         let bytes = self.out.len() + chain.rendered.len();
@@ -203,9 +203,15 @@ impl<'a> Line<'a> {
             self.is_overlong = true;
             return;
         }
-        self.out.extend_from_slice(b",\"spans\":[");
-        self.out.extend_from_slice(&chain.rendered);
-        self.out.push(b']');
+        if chain.spans > 0 {
+            self.out.extend_from_slice(b",\"spans\":[");
+            self.out.extend_from_slice(&chain.rendered);
+            self.out.push(b']');
+        }
+        if chain.left_out > 0 {
+            self.out.extend_from_slice(b",\"spans_left_out\":");
+            push_number(self.out, chain.left_out);
+        }
     }
 
     /// Ends the line and writes its header; a line over the limit is replaced by one that says so.

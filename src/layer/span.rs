@@ -13,6 +13,12 @@ use crate::outlet::TRIES;
 #[derive(Debug)]
 pub(super) struct SpanNode {
     parent: Option<Arc<Self>>,
+    /// The innermost of the outermost spans that a line holds, if this one is nested in it.
+    outermost: Option<Arc<Self>>,
+    /// How many spans there are from the root to this one.
+    depth: usize,
+    /// How many of them the policy let be recorded when they opened.
+    admitted: u64,
     pub(super) metadata: &'static Metadata<'static>,
     /// Spans are rendered when they open or record, never when an event passes through them.
     state: RwLock<SpanState>,
@@ -45,13 +51,25 @@ impl SpanNode {
         values: SpanValues,
     ) -> Self {
         let rendered = values.render(metadata.name());
+        let is_admitted = site.is_admitted();
         let state = RwLock::new(SpanState {
             site,
             values,
             rendered,
         });
+        let (depth, admitted) = parent
+            .as_ref()
+            .map_or((0, 0), |parent| (parent.depth, parent.admitted));
+        let outermost = match &parent {
+            Some(parent) if parent.depth == OUTERMOST_MAX => Some(Arc::clone(parent)),
+            Some(parent) => parent.outermost.clone(),
+            None => None,
+        };
         Self {
             parent,
+            outermost,
+            depth: depth + 1,
+            admitted: admitted + u64::from(is_admitted),
             metadata,
             state,
             changes: AtomicU64::new(0),
@@ -90,16 +108,33 @@ impl SpanNode {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// The spans from this one to the root, as far as they are recorded. Very deep ones lose those nearest
-    /// to the root.
     fn to_root(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |node| node.parent.as_deref()).take(SPANS_MAX)
+        std::iter::successors(Some(self), |node| node.parent.as_deref())
+    }
+
+    /// The spans from this one to the root that a line holds. Of more than that, the innermost and the outermost.
+    fn in_line(&self) -> impl Iterator<Item = &Self> {
+        let (inner, outermost) = match &self.outermost {
+            Some(outermost) if self.depth > SPANS_MAX => (INNERMOST_MAX, Some(&**outermost)),
+            Some(_) | None => (SPANS_MAX, None),
+        };
+        let outer = outermost.into_iter().flat_map(Self::to_root);
+        self.to_root().take(inner).chain(outer)
+    }
+
+    /// Returns how many spans are left out between those that a line holds.
+    fn left_out(&self) -> u64 {
+        let Some(outermost) = self.outermost.as_ref().filter(|_| self.depth > SPANS_MAX) else {
+            return 0;
+        };
+        let last = self.to_root().nth(INNERMOST_MAX);
+        last.map_or(0, |last| last.admitted.saturating_sub(outermost.admitted))
     }
 
     /// Returns in which state it and its ancestors are. Changes only add up, so equal sums mean that none
     /// was rendered anew.
     pub(super) fn edition(&self) -> Edition {
-        let changes = self.to_root();
+        let changes = self.in_line();
         Edition(
             changes
                 .map(|node| node.changes.load(Ordering::Acquire))
@@ -112,13 +147,14 @@ impl SpanNode {
         chain.clear();
         let mut nodes: [Option<&Self>; SPANS_MAX] = [None; SPANS_MAX];
         let mut depth = 0;
-        for (place, node) in nodes.iter_mut().zip(self.to_root()) {
+        for (place, node) in nodes.iter_mut().zip(self.in_line()) {
             *place = Some(node);
             depth += 1;
         }
         for node in nodes.iter().take(depth).rev().flatten() {
             node.render(chain, layer);
         }
+        chain.leave_out(self.left_out());
     }
 
     /// Adds this span, as the policy in force lets it stand; if that cannot be had, it is left out.
@@ -164,6 +200,8 @@ impl SpanNodes {
     }
 }
 
-/// How many spans of a scope are recorded, counted from the leaf. Deeper nesting is recursion, whose
-/// innermost part tells the story.
+/// How many spans of a scope are recorded. Deeper nesting is recursion: its outermost spans say what was asked for,
+/// its innermost where it came to, and those between are alike.
 const SPANS_MAX: usize = 64;
+const OUTERMOST_MAX: usize = SPANS_MAX / 2;
+const INNERMOST_MAX: usize = SPANS_MAX - OUTERMOST_MAX;

@@ -260,10 +260,22 @@ pub struct Record {
     /// The spans it was made in, from the root to the leaf.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spans: Vec<Span>,
+    /// How many more spans it was made in: of a scope of more than 64, those between the 32 outermost and the 32
+    /// innermost are not recorded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spans_left_out: u64,
     /// What the `session` record would say of the session, where this is its only record: it began and ended with
     /// it, and nothing was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<Properties>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference to the field"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Record {

@@ -117,6 +117,11 @@
 //! A removal makes nothing of it wrong, nor does a clock that steps; who changes lines by other means than
 //! appending to the highest segment can.
 //!
+//! # More spans than a line holds
+//!
+//! A line holds at most 64 spans. Where an event is in more, these are the 32 outermost and the 32 innermost, and the key
+//! `spans_left_out` behind `spans` says how many there were between them. Readers that do not know the key see the others.
+//!
 //! # What a crash leaves
 //!
 //! | crash after | the next writer |

@@ -74,6 +74,10 @@ fn what_is_optional_may_be_missing_and_what_is_not_may_not() {
     for key in ["event", "message", "properties", "spans"] {
         takes(&line, &format!("/{key}"), None);
     }
+    takes(&line, "/spans_left_out", Some(json!(36)));
+    for wrong in [json!(0), json!(-1), json!("36"), json!([]), Value::Null] {
+        refuses(&line, "/spans_left_out", Some(wrong));
+    }
     for key in ["timestamp", "level", "source", "target", "session", "seq"] {
         refuses(&line, &format!("/{key}"), None);
     }

@@ -240,5 +240,96 @@ fn the_spans_of_a_line_are_those_that_the_registry_says_the_event_is_in() {
     }
 }
 
+/// Logs in so many spans, each in the one before, and returns the spans that the line has and how many it leaves out.
+fn logged_at(depth: usize, work: impl FnOnce(&[Span])) -> (Vec<Value>, Value) {
+    let place = Place::new();
+    place.record(|| {
+        let mut spans: Vec<Span> = Vec::new();
+        for number in 0..depth {
+            let parent = spans.last().and_then(Span::id);
+            spans.push(tracing::info_span!(parent: parent, "step", number, late = Empty));
+        }
+        work(&spans);
+        let leaf = spans.last().unwrap();
+        tracing::info!(parent: leaf, "by its parent");
+        let _entered: Vec<_> = spans.iter().map(Span::enter).collect();
+        tracing::info!("in its context");
+    });
+    let mut events = place.events();
+    let event = events.remove(0);
+    for key in ["spans", "spans_left_out"] {
+        assert_eq!(event[key], events[0][key], "the two ways to find spans");
+    }
+    (
+        event["spans"].as_array().unwrap().clone(),
+        event["spans_left_out"].clone(),
+    )
+}
+
+#[test]
+fn of_many_nested_spans_the_outermost_and_the_innermost_stay() {
+    for depth in [1, 31, 32, 33, 63, 64, 65, 66, 96, 97, 1000] {
+        let (spans, left_out) = logged_at(depth, |_| ());
+        let numbers: Vec<_> = spans
+            .iter()
+            .map(|span| span["properties"]["number"].as_u64().unwrap())
+            .collect();
+        let depth = depth as u64;
+        if depth <= 64 {
+            assert_eq!(numbers, (0..depth).collect::<Vec<_>>());
+            assert_eq!(left_out, Value::Null, "{depth}");
+        } else {
+            assert_eq!(
+                numbers,
+                (0..32).chain(depth - 32..depth).collect::<Vec<_>>()
+            );
+            assert_eq!(left_out, depth - 64);
+        }
+    }
+}
+
+#[test]
+fn what_a_far_outer_span_records_later_is_in_the_line() {
+    let (spans, left_out) = logged_at(200, |spans| {
+        for span in spans {
+            span.record("late", 1);
+        }
+    });
+    assert_eq!((spans.len(), left_out), (64, json!(136)));
+    assert!(
+        spans.iter().all(|span| span["properties"]["late"] == 1),
+        "{spans:?}"
+    );
+}
+
+#[test]
+fn spans_that_the_policy_refuses_are_not_counted_as_left_out() {
+    let place = Place::new();
+    let policy = localtel::Policy::new().target("hidden", localtel::Admission::Drop);
+    place.record_with(place.builder().policy(policy), || {
+        let mut entered = Vec::new();
+        for number in 0..200 {
+            let span = if number % 2 == 0 {
+                tracing::info_span!("shown", number)
+            } else {
+                tracing::info_span!(target: "hidden", "hidden", number)
+            };
+            entered.push(span.entered());
+        }
+        tracing::info!("here");
+        while entered.pop().is_some() {}
+    });
+    let event = &place.events()[0];
+    let spans = event["spans"].as_array().unwrap();
+    assert!(
+        spans.iter().all(|span| span["name"] == "shown"),
+        "{spans:?}"
+    );
+    assert_eq!(
+        spans.len() as u64 + event["spans_left_out"].as_u64().unwrap(),
+        100
+    );
+}
+
 /// How many threads do things.
 const THREADS: usize = 2;

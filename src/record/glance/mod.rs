@@ -44,6 +44,9 @@ pub(crate) struct Glance<'a> {
     pub(crate) properties: Object<'a>,
     /// The spans, as a list without its brackets.
     pub(crate) spans: Spans<'a>,
+    /// How many spans were left out.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) spans_left_out: u64,
 }
 
 /// What stands between the time and the message of a line.
@@ -204,6 +207,8 @@ impl<'a> Glance<'a> {
             &mut properties,
         )?;
         cursor.optional(",\"spans\":", Cursor::spans, &mut spans)?;
+        let mut left_out = None;
+        cursor.optional(",\"spans_left_out\":", Cursor::seq, &mut left_out)?;
         let mut once = None;
         cursor.optional(",\"once\":", |cursor| cursor.object(0), &mut once)?;
         cursor.byte(b'}')?;
@@ -218,6 +223,8 @@ impl<'a> Glance<'a> {
             seq,
             properties: properties.unwrap_or_default(),
             spans: spans.unwrap_or_default(),
+            #[cfg(any(feature = "cli", test))]
+            spans_left_out: left_out.unwrap_or_default(),
         })
     }
 }

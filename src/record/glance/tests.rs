@@ -43,6 +43,7 @@ fn agree(line: &str) -> Result<(), TestCaseError> {
         }
     }
     prop_assert_eq!(glance.spans.iter().count(), record.spans.len());
+    prop_assert_eq!(glance.spans_left_out, record.spans_left_out);
     Ok(())
 }
 
@@ -60,6 +61,25 @@ fn a_line_as_we_write_it_is_taken_with_all_its_parts() {
         .collect();
     assert_eq!(spans, [Sought::Found(b"7"), Sought::Absent]);
     agree(LINE).unwrap();
+}
+
+#[test]
+fn the_number_of_spans_left_out_is_read_behind_the_spans() {
+    let with = |rest: &str| LINE.replacen("\"leaf\"}]", &format!("\"leaf\"}}],{rest}"), 1);
+    let line = with("\"spans_left_out\":36");
+    agree(&line).unwrap();
+    assert_eq!(Glance::at(line.as_bytes()).unwrap().spans_left_out, 36);
+    let line = with("\"spans_left_out\":36,\"once\":{\"format\":1}");
+    assert_eq!(Glance::at(line.as_bytes()).unwrap().spans_left_out, 36);
+    for wrong in ["\"36\"", "-1", "03", "1.5", "null", "99999999999999999999"] {
+        let line = with(&format!("\"spans_left_out\":{wrong}"));
+        assert!(Glance::at(line.as_bytes()).is_none(), "{line}");
+        assert!(Record::parse(line.as_bytes()).is_err(), "{line}");
+    }
+    let most = with("\"spans_left_out\":18446744073709551615");
+    agree(&most).unwrap();
+    let record = Record::parse(most.as_bytes()).unwrap();
+    assert_eq!(record.spans_left_out, u64::MAX);
 }
 
 #[test]
@@ -165,13 +185,14 @@ proptest! {
 
     /// Every record that we write is taken.
     #[test]
-    fn whatever_we_write_is_taken(text in "\\PC{0,40}", number: i64, float: f32, spans in 0..3_usize) {
+    fn whatever_we_write_is_taken(text in "\\PC{0,40}", number: i64, float: f32, spans in 0..3_usize, left_out in 0..3_u64) {
         let mut record = Record::parse(LINE.as_bytes()).unwrap();
         record.message = Some(text.clone());
         record.properties.set("text", text.clone());
         record.properties.set("number", number);
         record.properties.set("deep", serde_json::json!({"a": [text, number]}));
         record.spans.truncate(spans);
+        record.spans_left_out = left_out;
         if float.is_finite() && !float.to_string().contains('e') {
             record.properties.set("float", f64::from(float));
         }
