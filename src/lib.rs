@@ -40,7 +40,8 @@
 //! * **Offline.** No code path opens a socket, and no dependency can.
 //! * **Consent first.** Without consent there is no directory, no file, no id and no thread.
 //! * **Never in the way.** Recording does not wait for the disk, panic, print, or return an error into the
-//!   application. What could not be kept is counted, and the count is recorded.
+//!   application. What could not be kept is counted, and the count is recorded. Where a value's `Debug` or `Display`
+//!   panics, that is caught and the value marked, except in programs built with `panic = "abort"`, which it ends.
 //! * **Bounded.** Memory, each line, each segment, the total on disk and the age of the data have [`Limits`].
 //! * **Whole lines.** Any number of processes and threads may write one directory. After a kill or a full disk,
 //!   at most one line is damaged, and a reader is told where.
