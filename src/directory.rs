@@ -236,6 +236,20 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// Finds what may be sources but cannot be entered, in the order of their names.
+#[cfg(feature = "cli")]
+pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
+    let names = crate::store::elsewhere::names_in(root).unwrap_or_default();
+    let is_closed = |source: &Source| {
+        let looked = under(root, source).symlink_metadata();
+        looked.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    };
+    let sources = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+    let mut closed: Vec<Source> = sources.filter(is_closed).collect();
+    closed.sort();
+    closed
+}
+
 /// Finds the profiles of a source that have a directory, given that of the default one: the default one
 /// first, the others in the order of their names.
 ///

@@ -10,7 +10,7 @@ use super::facts::count;
 use super::host::Host;
 use super::place::Place;
 use crate::directory::Source;
-use crate::store::disk::{Directory, OpenError};
+use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::elsewhere;
 use crate::store::segment::FileName;
 
@@ -50,22 +50,45 @@ pub(super) fn command_as(owner: u32, place: &Place, words: &str) -> String {
 /// Says what to do where a command failed because the data is another user's, given the command line for its owner.
 pub(super) fn hint(owner: u32, place: &Place, command: &str) -> String {
     let doctor = place.command("doctor");
-    let mut hint = format!(
-        "`{command}` does it as that user; if the application now runs as another user, `{doctor}` says what to do"
-    );
-    if let (Some(closed), Some(words)) = (
-        elsewhere::closed_to(owner, &place.path()),
-        command.strip_prefix(&format!("sudo -u '#{owner}' ")),
-    ) {
-        // Below `/var/lib/private` each service sees its own directory only.
-        let inside = format!(
-            "; uid {owner} cannot enter {}: inside a service with DynamicUser= it is `nsenter -t PID -m -S {owner} \
-             -G {owner} {words}`",
-            closed.display()
+    let path = place.path();
+    let user = elsewhere::effective_user();
+    if elsewhere::nearest_visible(&path) == Some((&path, user)) {
+        // Only a file in it is another user's.
+        let path = path.display().to_string();
+        return format!(
+            "as root: `chown -R {user} {}`; `{doctor}` names the files of others in it",
+            ShellWord(&path)
         );
-        hint.push_str(&inside);
     }
-    hint
+    let inside = inside_service(owner, &path, command);
+    format!(
+        "`{command}` does it as that user{inside}; if the application now runs as another user, `{doctor}` says what \
+         to do"
+    )
+}
+
+/// Says how a command line for the owner reaches a directory that this user can enter only inside a service: below
+/// `/var/lib/private` each service sees its own directory only.
+fn inside_service(owner: u32, path: &Path, command: &str) -> String {
+    let words = command.strip_prefix(&format!("sudo -u '#{owner}' "));
+    match (elsewhere::closed_to(owner, path), words) {
+        (Some(closed), Some(words)) => format!(
+            " (who cannot enter {}; inside a service with DynamicUser= it is `nsenter -t PID -m -S {owner} -G {owner} \
+             {words}`)",
+            closed.display()
+        ),
+        (None, _) | (_, None) => String::new(),
+    }
+}
+
+/// Says what to do about a place in which something belongs to another user than expected.
+pub(super) fn advice(place: &Place) -> Option<String> {
+    let path = place.path();
+    let owned = match Directory::open(&path, Access::Read) {
+        Ok(directory) => look(&directory, place).into_iter().next(),
+        Err(error) => of_opening(&error, &path, place),
+    };
+    Some(owned?.next)
 }
 
 /// Says whose a directory and the files in it are, where it or one of them belongs to another user than expected: the
@@ -140,14 +163,17 @@ fn of_other(at: &Path, path: &Path, owner: u32, place: &Place) -> Owned {
     let at_shown = at.display().to_string();
     let is_ours =
         at == path || Some(at) == path.parent().filter(|parent| is_named_after(parent, place));
-    let next = if is_ours {
-        format!(
-            "`{command}` looks as that user; if the application now runs as uid {user}, as root: `chown -R {user} {}`",
+    let mut next = format!(
+        "`{command}` looks as that user{}",
+        inside_service(owner, path, &command)
+    );
+    if is_ours {
+        let give = format!(
+            "; if the application now runs as uid {user}, as root: `chown -R {user} {}`",
             ShellWord(&at_shown)
-        )
-    } else {
-        format!("`{command}` looks as that user")
-    };
+        );
+        next.push_str(&give);
+    }
     Owned {
         what: format!("{at_shown} belongs to another user (uid {owner}), and this is uid {user}"),
         next,

@@ -301,6 +301,20 @@ fn find_only(args: &PlaceArgs, environment: &Environment) -> Result<Place, Failu
 }
 
 fn none_in(root: &Path) -> Failure {
+    let closed = directory::closed_sources(root);
+    if let Some(first) = closed.first() {
+        let message = format!(
+            "no application has telemetry below {} that this user can see",
+            root.display()
+        );
+        let details = closed
+            .iter()
+            .map(|source| format!("{source}  cannot be entered"))
+            .collect();
+        return Failure::usage(message)
+            .details(details)
+            .hint(format!("`localtel --app {first} doctor` says whose it is"));
+    }
     let message = format!("no application has telemetry below {} yet", root.display());
     Failure::usage(message)
         .hint("name the application with --app NAME, or its directory with --dir DIR")

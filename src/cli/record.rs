@@ -15,7 +15,6 @@ use super::screen::Screen;
 use crate::error::Error;
 use crate::policy::owner::OwnerFile;
 use crate::record::{Level, Properties};
-use crate::store::disk::{Access, Directory};
 use crate::store::elsewhere;
 use crate::store::segment::FileName;
 use crate::{Delivery, Draft, Offer, Telemetry};
@@ -196,10 +195,8 @@ impl Recording {
             let is_fixed = status
                 .decision
                 .is_some_and(|decision| decision.is_locked || decision.obstacle.is_some());
-            let opened = Directory::open(&place.path(), Access::Read).err();
-            let owned = opened.and_then(|error| owner::of_opening(&error, &place.path(), place));
-            let hint = if let Some(owned) = owned {
-                owned.next
+            let hint = if let Some(advice) = owner::advice(place) {
+                advice
             } else if OwnerFile::read_at(&place.path()).problem().is_some() {
                 let file = place.path().join(FileName::Policy.to_string());
                 format!(

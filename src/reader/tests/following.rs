@@ -184,7 +184,7 @@ fn a_segment_that_was_empty_at_the_first_look_may_be_replaced() {
 }
 
 #[test]
-fn a_segment_that_is_refilled_piece_by_piece_shows_nothing_twice() {
+fn a_segment_refilled_piece_by_piece_shows_nothing_twice() {
     let place = Place::new();
     place.write(1, lines(0..3));
     let mut follower = place.follow();

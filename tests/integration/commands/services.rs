@@ -228,6 +228,11 @@ fn after_a_change_of_user_doctor_says_what_to_do() {
     let real = state.canonicalize().unwrap();
     give(&real, OTHER, "myapp");
     let found = machine.doctor(Some(OTHER));
+    let unnamed = err(&machine.localtel(Some(OTHER), &["doctor"]));
+    assert!(
+        unnamed.contains("hint: `localtel --app myapp doctor`"),
+        "{unnamed}"
+    );
     assert!(
         found.contains(&format!(
             "{application} belongs to another user (uid 4321), and this is uid 4322"
@@ -259,6 +264,21 @@ fn after_a_change_of_user_doctor_says_what_to_do() {
              next: as root: `chown -R 4322 {ours_shown}`"
         )),
         "{found}"
+    );
+    let foreign = |name: &str| lchown(ours.join(name), Some(SERVICE), None).unwrap();
+    give(&real, OTHER, "");
+    foreign("consent.json");
+    let refused = err(&machine.localtel(Some(OTHER), &["--app", "myapp", "record", "x"]));
+    assert!(
+        refused.contains(&format!("hint: as root: `chown -R 4322 {ours_shown}`")),
+        "{refused}"
+    );
+    give(&real, OTHER, "");
+    foreign("lock");
+    let refused = err(&machine.localtel(Some(OTHER), &["--app", "myapp", "reset"]));
+    assert!(
+        refused.contains(&format!("hint: as root: `chown -R 4322 {ours_shown}`")),
+        "{refused}"
     );
     let done = Command::new("chown")
         .args(["-R", "4322", &ours_shown])
