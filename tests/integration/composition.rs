@@ -729,7 +729,7 @@ fn what_a_span_records_later_stands_in_later_events_only() {
 }
 
 #[test]
-fn a_thousand_nested_spans_keep_their_innermost_part() {
+fn a_thousand_nested_spans_keep_their_ends() {
     let place = Place::new();
     place.record(|| {
         let mut span = info_span!("depth", level = 0);
@@ -742,7 +742,10 @@ fn a_thousand_nested_spans_keep_their_innermost_part() {
     let spans = event["spans"].as_array().unwrap();
     assert_eq!(spans.len(), 64);
     assert_eq!(spans[63]["properties"]["level"], 999);
-    assert_eq!(spans[0]["properties"]["level"], 936);
+    assert_eq!(spans[32]["properties"]["level"], 968);
+    assert_eq!(spans[31]["properties"]["level"], 31);
+    assert_eq!(spans[0]["properties"]["level"], 0);
+    assert_eq!(event["spans_left_out"], 936);
 }
 
 #[test]
