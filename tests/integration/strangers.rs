@@ -311,6 +311,38 @@ fn a_program_with_anothers_rights_reads_no_variable() {
     assert!(printed.contains("recording true"), "{printed}");
 }
 
+#[test]
+fn what_belongs_to_another_user_is_the_reason_to_record_nothing() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let place = Place::new();
+    place.record(|| tracing::info!("before"));
+    let lines = place.lines().len();
+    let user = place.path().metadata().unwrap().uid();
+    if chown(place.path(), Some(4321), None).is_err() {
+        println!("skipped: this needs the right to give a file away");
+        return;
+    }
+    let reason = format!("belongs to another user (uid 4321), and this is uid {user}");
+    let printed = open_where_variables_say(&place, &[]).unwrap();
+    assert!(printed.contains("recording false"), "{printed}");
+    assert!(printed.contains(&reason), "{printed}");
+    let refused = place.builder().try_open().unwrap_err().to_string();
+    assert!(refused.contains(&reason), "{refused}");
+
+    // Only a file in it, which is seen when something is written.
+    chown(place.path(), Some(user), None).unwrap();
+    chown(place.path().join("lock"), Some(4321), None).unwrap();
+    let telemetry = place.builder().try_open().unwrap();
+    log(&dispatch(&telemetry), 1);
+    let failed = telemetry.flush().unwrap_err().to_string();
+    assert!(failed.contains(&reason), "{failed}");
+    drop(telemetry);
+    assert_eq!(place.lines().len(), lines);
+    chown(place.path().join("lock"), Some(user), None).unwrap();
+    place.record(|| tracing::info!("after"));
+    assert!(place.lines().len() > lines);
+}
+
 #[cfg(feature = "cli")]
 #[test]
 fn files_of_another_user_under_our_names_are_not_removed() {
