@@ -384,7 +384,8 @@ proptest! {
             .map(OsString::from)
             .collect();
         let Ok(line) = understood_of(&application, &words) else { return Ok(()) };
-        let paths = ["ticloud", "ticloud-login", "ticloud-project", "ticloud-project-list", "ticloud-project-delete"];
+        // Behind `--` an external subcommand may be called as a defined one is, such as clap's own `help`.
+        let paths = ["ticloud", "ticloud-help", "ticloud-login", "ticloud-project", "ticloud-project-list", "ticloud-project-delete"];
         let aliases = [None, Some("p"), Some("l"), Some("ls"), Some("rm")];
         let flags = ["all", "debug", "limit", "name", "output", "profile", "q", "region"];
         prop_assert!(paths.contains(&line.path.as_str()), "{line:?}");
