@@ -222,7 +222,9 @@ impl fmt::Display for Notice {
                 "{} was replaced or rewritten by something else; going on with what is new in it",
                 segment.file_name()
             ),
-            Self::Replaced => f.write_str("the directory was replaced; going on with the new one"),
+            Self::Replaced => f.write_str(
+                "the directory was replaced or begun anew by something else; going on with what is new in it",
+            ),
             Self::Unfinished { position, bytes } => {
                 write!(f, "{position}: the last line is unfinished ({bytes} bytes)")
             }

@@ -14,8 +14,8 @@
 //!
 //! What cannot be known: what came and went between two looks; what something changed in a segment that was left
 //! behind; what it changed in the middle of the open one, without any other change of its first line, its last one
-//! or its size. Of a directory that is emptied in place, the new segments are read from the first one if the writer
-//! is still at a lower number at the next look.
+//! or its size. That all of a directory was emptied and begun anew shows in the segment below the open one, which is
+//! another one then, or in the number that the writer has reached, which is lower.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Follower {
         walk.unbound();
         let seen = walk.open().map(|open| {
             let cursor = open.scanner().cursor();
-            Seen::before(cursor, open.file())
+            Seen::before(cursor, open.file(), walk.directory())
         });
         Self {
             walk,
@@ -140,17 +140,16 @@ impl Follower {
     fn next_event(&mut self) -> Result<Event> {
         loop {
             let event = self.walk.step()?;
-            let open = self.walk.open();
             let is_new = match &event {
                 Event::Line { position, range } => {
                     let bytes = self.walk.bytes(range.clone());
-                    self.seen.take(open, *position, bytes)
+                    self.seen.take(&self.walk, *position, bytes)
                 }
                 Event::Damage(damage) => {
                     let Damage {
                         position, excerpt, ..
                     } = damage;
-                    self.seen.take(open, *position, excerpt)
+                    self.seen.take(&self.walk, *position, excerpt)
                 }
                 Event::Notice(_) | Event::End => true,
             };
@@ -195,12 +194,8 @@ impl Follower {
             if highest > self.walk.reached() {
                 return Ok(Look::Changed);
             }
-            if self.begins_anew(highest) {
-                let path = self.walk.directory().path();
-                if let Ok(same) = Directory::open(path, Access::Read) {
-                    self.walk.succeed(same, None);
-                    return Ok(Look::Changed);
-                }
+            if self.begins_anew(highest) && self.begin_again() {
+                return Ok(Look::Changed);
             }
         }
         Ok(Look::Same)
@@ -213,6 +208,18 @@ impl Follower {
             return None;
         }
         Directory::open(directory.path(), Access::Read).ok()
+    }
+
+    /// Has the start of what is in the directory now follow the open segment. Returns `false` if the directory is not
+    /// there any more.
+    fn begin_again(&mut self) -> bool {
+        let same = Directory::open(self.walk.directory().path(), Access::Read);
+        let (Ok(same), Some(reached)) = (same, self.walk.reached()) else {
+            return false;
+        };
+        self.walk.read_up_to(reached);
+        self.walk.succeed(same, None);
+        true
     }
 
     /// Returns `true` if the directory was emptied and its writer began again: there are only segments below the one
@@ -243,8 +250,13 @@ impl Follower {
         {
             return Some(look);
         }
+        let cursor = self.walk.open()?.scanner().cursor();
+        let is_rewritten = facts.bytes < cursor.byte || !is_as_read;
+        if is_rewritten && self.is_refilled(number) && self.begin_again() {
+            return Some(Look::Changed);
+        }
         let open = self.walk.open_mut()?;
-        let (read, cursor) = (open.scanner().byte_read(), open.scanner().cursor());
+        let read = open.scanner().byte_read();
         if facts.bytes < cursor.byte {
             return Some(Look::Rewritten(Notice::Cut {
                 segment: number,
@@ -265,11 +277,20 @@ impl Follower {
         (facts.bytes != self.bytes_seen || may_differ || has_next).then_some(Look::Changed)
     }
 
+    /// Returns `true` if all of the directory was rewritten, and not only the open segment.
+    fn is_refilled(&self, number: SegmentNumber) -> bool {
+        self.seen.is_moved(number, self.walk.directory())
+    }
+
     /// Looks at another file that has the name of the open segment. It is read once the open one is read to its end.
     fn look_at_other(&mut self, named: Facts, number: SegmentNumber) -> Option<Look> {
         match open_segment(self.walk.directory(), number) {
             Opened::File(file) => {
                 self.refused = None;
+                let is_other = !self.seen.begins(number, &file);
+                if is_other && self.is_refilled(number) && self.begin_again() {
+                    return Some(Look::Changed);
+                }
                 self.walk.replace(file);
                 Some(Look::Changed)
             }

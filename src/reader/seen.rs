@@ -7,8 +7,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::damage::Position;
 use super::scanner::{Scanner, Step};
-use super::walk::Open;
-use crate::store::disk::read_at;
+use super::walk::{Open, Opened, Walk, open_segment};
+use crate::store::disk::{Directory, read_at};
 use crate::store::segment::SegmentNumber;
 
 /// What was read of one segment.
@@ -20,6 +20,8 @@ pub(super) struct Seen {
     /// The first and the last line, as they stood in the file.
     first: Mark,
     last: Mark,
+    /// The start of the segment below; empty where there was none.
+    below: Vec<u8>,
     repeats: Repeats,
 }
 
@@ -61,11 +63,12 @@ impl Mark {
 
 impl Seen {
     /// Starts in an open segment. What stands before the position is old, too, as if it had been read.
-    pub(super) fn before(position: Position, file: &File) -> Self {
+    pub(super) fn before(position: Position, file: &File, directory: &Directory) -> Self {
         let mut seen = Self {
             segment: Some(position.segment),
             ..Self::default()
         };
+        seen.below = start_below(directory, position.segment).unwrap_or_default();
         let start = Position::start_of(position.segment);
         let mut scanner = Scanner::until(start, position.byte);
         loop {
@@ -79,12 +82,13 @@ impl Seen {
 
     /// Takes the next line of the open segment, or the start of what is damaged there. Returns `true` if it is to be
     /// shown.
-    pub(super) fn take(&mut self, open: Option<&Open>, position: Position, bytes: &[u8]) -> bool {
-        let Some(open) = open.filter(|open| open.number() == position.segment) else {
+    pub(super) fn take(&mut self, walk: &Walk, position: Position, bytes: &[u8]) -> bool {
+        let is_in_it = |open: &&Open| open.number() == position.segment;
+        let Some(open) = walk.open().filter(is_in_it) else {
             return true;
         };
         if self.segment != Some(position.segment) {
-            *self = Self::before(position, open.file());
+            *self = Self::before(position, open.file(), walk.directory());
         }
         self.note(position, bytes) || self.repeats == Repeats::Shown
     }
@@ -121,12 +125,31 @@ impl Seen {
         is_marked && self.first.is_in(file)
     }
 
+    /// Returns `true` if there is another segment now below the one that was read: not only this one was rewritten.
+    pub(super) fn is_moved(&self, number: SegmentNumber, directory: &Directory) -> bool {
+        self.segment == Some(number)
+            && start_below(directory, number)
+                .is_some_and(|start| !start.starts_with(&self.below) || self.below.is_empty())
+    }
+
     /// Goes on with a file that was rewritten: lines that were read before are passed over from now on.
     pub(super) fn rewritten(&mut self) {
         self.first = Mark::default();
         self.last = Mark::default();
         self.repeats = Repeats::PassedOver;
     }
+}
+
+/// Reads the start of the segment below, if there is one that is not empty.
+fn start_below(directory: &Directory, number: SegmentNumber) -> Option<Vec<u8>> {
+    let below = SegmentNumber::new(number.get() - 1)?;
+    let Opened::File(file) = open_segment(directory, below) else {
+        return None;
+    };
+    let mut start = vec![0; MARK_BYTES_MAX];
+    let read = read_at(&file, &mut start, 0).ok()?;
+    start.truncate(read);
+    (read > 0).then_some(start)
 }
 
 /// More than the time, the session and the number of any usual record; enough to tell two lines apart.

@@ -280,6 +280,7 @@ impl Walk {
                 return Ok(false);
             };
             self.directory = directory;
+            self.last = None;
             self.listed.clear();
             self.passed = start.and_then(|start| SegmentNumber::new(start.segment.get() - 1));
             self.began = None;

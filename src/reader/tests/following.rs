@@ -245,6 +245,47 @@ fn a_directory_that_is_emptied_and_begun_anew_is_followed() {
 }
 
 #[test]
+fn a_directory_that_is_refilled_between_two_looks_is_read_whole() {
+    let expected = ["replaced", "1:1 7", "2:1 8", "3:1 9", "4:1 10"];
+    for is_in_place in [true, false] {
+        for begin in [Place::follow, follow_from_the_end] {
+            let place = Place::new();
+            for segment in 1..=3 {
+                place.write(segment, lines([segment]));
+            }
+            let mut follower = begin(&place);
+            drain(&mut follower);
+            for segment in 1..=4 {
+                if is_in_place {
+                    place.write(segment, lines([segment + 6]));
+                } else {
+                    place.replace(segment, lines([segment + 6]));
+                }
+            }
+            assert_eq!(drain(&mut follower), expected, "in place: {is_in_place}");
+        }
+    }
+}
+
+#[test]
+fn one_replaced_segment_shows_nothing_of_those_below_again() {
+    for below in [lines([1]), Vec::new()] {
+        let place = Place::new();
+        place
+            .write(1, lines([0]))
+            .write(2, &below)
+            .write(3, lines([2]));
+        let mut follower = place.follow();
+        drain(&mut follower);
+        place.replace(3, lines([7]));
+        assert_eq!(drain(&mut follower), ["3 instead", "3:1 7"]);
+        place.remove(2);
+        place.replace(3, lines([8]));
+        assert_eq!(drain(&mut follower), ["3 instead", "3:1 8"]);
+    }
+}
+
+#[test]
 fn the_removal_of_the_open_segment_shows_no_older_one_again() {
     let place = Place::new();
     place
