@@ -2,7 +2,9 @@
 //! that a filter names must hold. Who reads the lines is `reader`; how its parts are spelled on a command line is told by their
 //! `FromStr`.
 
+mod number;
 mod term;
+mod value;
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -11,6 +13,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use term::Answer;
 pub use term::Term;
 
 use crate::error::{Error, Result};
@@ -216,6 +219,33 @@ impl Filter {
 
     /// Tells whether a record passes: everything that the filter names holds for it.
     pub fn matches(&self, record: &Record) -> bool {
+        match self.verdict(record) {
+            Verdict::Passes => true,
+            Verdict::Fails | Verdict::OtherType { .. } => false,
+        }
+    }
+
+    /// Returns what the filter says of a record.
+    pub(crate) fn verdict(&self, record: &Record) -> Verdict<'_> {
+        if !self.holds_but_for_terms(record) {
+            return Verdict::Fails;
+        }
+        let mut verdict = Verdict::Passes;
+        for term in &self.terms {
+            match term.answer(record) {
+                Answer::Holds => {}
+                Answer::Fails => return Verdict::Fails,
+                Answer::OtherType if verdict == Verdict::Passes => {
+                    verdict = Verdict::OtherType { key: term.key() };
+                }
+                Answer::OtherType => {}
+            }
+        }
+        verdict
+    }
+
+    /// Returns `true` if everything but the conditions on values holds.
+    fn holds_but_for_terms(&self, record: &Record) -> bool {
         self.levels.is_none_or(|levels| levels.hold(record.level))
             && self.since.is_none_or(|since| record.timestamp >= since.at)
             && self.until.is_none_or(|until| record.timestamp <= until.at)
@@ -229,9 +259,22 @@ impl Filter {
                 .session
                 .as_ref()
                 .is_none_or(|start| record.session.to_string().starts_with(start))
-            && self.terms.iter().all(|term| term.holds(record))
             && self.grep.as_ref().is_none_or(|grep| is_found(grep, record))
     }
+}
+
+/// What a filter says of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict<'f> {
+    /// It passes.
+    Passes,
+    /// Something that the filter names does not hold.
+    Fails,
+    /// Everything holds, except that the value of `key` cannot be compared as a condition asks for.
+    OtherType {
+        /// The key of the first such condition.
+        key: &'f str,
+    },
 }
 
 /// A time that records are compared with.

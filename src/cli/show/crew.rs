@@ -216,13 +216,9 @@ mod tests {
             let Some(line) = unread.take(item) else {
                 continue;
             };
-            match line.record() {
-                Ok(record) if judge.filter.matches(&record) => {
-                    judge.view.write(&mut shown, line.bytes(), &record).unwrap();
-                    matched += 1;
-                }
-                Ok(_) => {}
-                Err(damage) => unread.add(damage),
+            if let Some(record) = judge.record_in(line, &mut unread) {
+                judge.view.write(&mut shown, line.bytes(), &record).unwrap();
+                matched += 1;
             }
         }
         told(&shown, matched, &unread)
@@ -240,8 +236,10 @@ mod tests {
             .cycle()
             .nth(seq)
             .unwrap();
+        let size = ["7", "\"1.10\"", "\"large\"", "true", "2.50"];
+        let size = size.into_iter().cycle().nth(seq).unwrap();
         format!(
-            r#"{{"timestamp":"2026-11-21T08:15:30.{seq:06}Z","level":"{level}","source":"s","target":"app::net","event":"command","message":"say \"hi\" \u001b","session":"01936f0e-0000-7000-8000-000000000000","seq":{seq},"properties":{{"n":{seq},"ratio":0.5,"a.b":"x","nested":{{"deep":[{seq}]}},"text":"\u00e4"}},"spans":[{{"name":"root","properties":{{"id":{}}}}},{{"name":"leaf"}}]}}"#,
+            r#"{{"timestamp":"2026-11-21T08:15:30.{seq:06}Z","level":"{level}","source":"s","target":"app::net","event":"command","message":"say \"hi\" \u001b","session":"01936f0e-0000-7000-8000-000000000000","seq":{seq},"properties":{{"n":{seq},"ratio":0.5,"a.b":"x","size":{size},"nested":{{"deep":[{seq}]}},"text":"\u00e4"}},"spans":[{{"name":"root","properties":{{"id":{}}}}},{{"name":"leaf"}}]}}"#,
             seq % 7,
         ) + "\n"
     }
@@ -263,6 +261,9 @@ mod tests {
             with("message~hi"),
             with("absent!=1"),
             with("timestamp>=2026-11-21T08:15:30.000010Z"),
+            with("size>1"),
+            with("size>1").levels("error".parse().unwrap()),
+            with("size=1.1"),
         ]
     }
 
@@ -274,7 +275,7 @@ mod tests {
         fn quick_and_slow_reading_tell_the_same_of_any_damage(
             counts in proptest::collection::vec(0..60_usize, 1..4),
             blows in proptest::collection::vec((0..30_000_usize, 0..6_u8, 0..200_usize), 0..12),
-            which in 0..14_usize,
+            which in 0..17_usize,
             format in prop::sample::select(vec![Format::Json, Format::Short, Format::Pretty, Format::Csv]),
         ) {
             let home = tempfile::tempdir().unwrap();
@@ -312,6 +313,24 @@ mod tests {
         let line = line.trim_end().as_bytes();
         assert!(Record::parse(line).is_ok());
         assert!(Glance::at(line).is_some());
+    }
+
+    #[test]
+    fn what_several_threads_pass_over_is_counted_once() {
+        let home = tempfile::tempdir().unwrap();
+        let text: String = (0..20_000).map(line).collect();
+        let name = SegmentNumber::FIRST.file_name();
+        std::fs::write(home.path().join(name), text).unwrap();
+        let judge = Judge {
+            view: View::new(Format::Json, Zone::UTC, Sink::Pipe, Colour::Off),
+            filter: Filter::new().term("size>1".parse().unwrap()),
+        };
+        let (_, matched, said) = quickly(Reader::open(home.path()).unwrap(), &judge);
+        assert_eq!(matched, 12_000);
+        assert_eq!(
+            said,
+            "passed over 8000 records in which `size` is not a number\n"
+        );
     }
 
     #[test]

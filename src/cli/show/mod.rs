@@ -17,7 +17,7 @@ use super::pager::Pager;
 use super::screen::{Colour, Screen, Sink, Stop};
 use super::view::View;
 use crate::error::Result;
-use crate::filter::Filter;
+use crate::filter::{Filter, Verdict};
 use crate::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
 use crate::record::Record;
 use crate::record::glance::Glance;
@@ -239,17 +239,23 @@ impl Judge {
                 Some(true) | None => {}
             }
         }
-        match line.record() {
-            Ok(record) if self.filter.matches(&record) => {
-                self.view.write(out, line.bytes(), &record)?;
-                Ok(true)
-            }
-            Ok(_) => Ok(false),
-            Err(damage) => {
-                unread.add(damage);
-                Ok(false)
-            }
+        match self.record_in(line, unread) {
+            Some(record) => self.view.write(out, line.bytes(), &record).map(|()| true),
+            None => Ok(false),
         }
+    }
+
+    /// Returns the record in a line if it passes.
+    fn record_in(&self, line: Line<'_>, unread: &mut Unread) -> Option<Record> {
+        match line.record() {
+            Ok(record) => match self.filter.verdict(&record) {
+                Verdict::Passes => return Some(record),
+                Verdict::Fails => {}
+                Verdict::OtherType { key } => unread.pass_over(key),
+            },
+            Err(damage) => unread.add(damage),
+        }
+        None
     }
 }
 
@@ -346,12 +352,8 @@ impl Show {
             let Some(line) = self.unread.take(item) else {
                 continue;
             };
-            match line.record() {
-                Ok(record) if self.judge.filter.matches(&record) => {
-                    kept.push((record.timestamp, line.bytes().into()));
-                }
-                Ok(_) => {}
-                Err(damage) => self.unread.add(damage),
+            if let Some(record) = self.judge.record_in(line, &mut self.unread) {
+                kept.push((record.timestamp, line.bytes().into()));
             }
         }
         // Stable: records of one time keep the order in which they were written.
@@ -397,7 +399,7 @@ impl Show {
             out.flush()?;
             // Nobody waits for the end here, so what could not be read is told as it comes.
             self.unread.tell(beside.stderr);
-            self.unread = Unread::default();
+            self.unread.forget();
             if (beside.is_reader_gone)() {
                 return Err(Stop::ReaderGone);
             }

@@ -209,6 +209,82 @@ fn a_line_that_only_looks_like_a_record_is_told_as_well() {
     );
 }
 
+fn with_seconds(seconds: &[&str]) -> String {
+    let lines = seconds.iter().zip(0..);
+    lines
+        .map(|(seconds, seq)| {
+            record(seq, "INFO").replace("}}", &format!(",\"seconds\":{seconds}}}}}"))
+        })
+        .collect()
+}
+
+#[test]
+fn values_of_another_type_are_counted_however_records_are_shown() {
+    let text = with_seconds(&["1", "\"1.10\"", "0.5", "\"slow\"", "null", "\"2\"", "true"]);
+    let home = home(&[text]);
+    for words in [
+        &[][..],
+        &["-r"],
+        &["--sort"],
+        &["-n", "7"],
+        &["-o", "short"],
+    ] {
+        let words = [&["--json", "seconds>=1"][..], words].concat();
+        let words = words
+            .strip_prefix(&["--json"])
+            .filter(|_| words.contains(&"-o"))
+            .unwrap_or(&words);
+        let (outcome, stdout, stderr) = show(words, &home);
+        assert_eq!(
+            (outcome, stdout.lines().count()),
+            (Exit::Done, 3),
+            "{words:?}"
+        );
+        let expected = "passed over 3 records in which `seconds` is not a number\n";
+        assert_eq!(stderr, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn only_what_would_be_shown_but_for_its_type_counts_as_passed_over() {
+    let text = with_seconds(&["1", "\"slow\"", "\"slow\""]);
+    let home = home(&[text + &many(3..5)]);
+    for (words, said) in [
+        (
+            &["seconds>0", "n=1"][..],
+            "passed over 1 record in which `seconds` is not a number\n",
+        ),
+        (&["seconds>0", "n=0"], ""),
+        (&["n>1", "seconds>0", "level=warn"], ""),
+        (&["seconds=1"], ""),
+        (&["seconds!=1"], ""),
+        (&["seconds~slow"], ""),
+        (&["seconds>0", "-l", "warn"], ""),
+        (&["seconds>0", "-g", "nowhere"], ""),
+        (&["seconds>0", "-n0"], ""),
+    ] {
+        assert_eq!(show(words, &home).2, said, "{words:?}");
+    }
+}
+
+#[test]
+fn a_follower_says_once_that_it_passes_over_values() {
+    let mut judge_output = Vec::new();
+    let mut unread = Unread::default();
+    for _ in 0..3 {
+        unread.pass_over("seconds");
+        unread.tell(&mut judge_output);
+        unread.forget();
+    }
+    unread.pass_over("size\x1b");
+    unread.tell(&mut judge_output);
+    assert_eq!(
+        String::from_utf8(judge_output).unwrap(),
+        "passed over 1 record in which `seconds` is not a number\n\
+         passed over 1 record in which `size\\x1b` is not a number\n"
+    );
+}
+
 #[test]
 fn that_nothing_matched_is_an_outcome_where_asked_for() {
     let home = home(&[many(0..3)]);

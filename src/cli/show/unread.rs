@@ -1,11 +1,12 @@
-//! What a command could not read, counted and told on stderr: nothing is passed over in silence.
+//! What a command could not read or compare, counted and told on stderr: nothing is passed over in silence.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use super::super::sanitize::{Excerpt, Sanitized};
 use crate::reader::{Damage, DamageKind, Item, Line, Notice};
 
-/// What could not be read.
+/// What could not be read, or not be compared.
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     lines: u64,
@@ -13,6 +14,10 @@ pub(super) struct Unread {
     denied: u64,
     examples: Vec<Damage>,
     notices: Vec<Notice>,
+    /// How many records were passed over because the value of that key is not a number.
+    not_numbers: BTreeMap<String, u64>,
+    /// The keys of which that was said.
+    keys_told: BTreeSet<String>,
 }
 
 impl Unread {
@@ -55,6 +60,14 @@ impl Unread {
         }
     }
 
+    /// Counts a record that was passed over because the value of that key is not a number.
+    pub(super) fn pass_over(&mut self, key: &str) {
+        match self.not_numbers.get_mut(key) {
+            Some(count) => *count += 1,
+            None => drop(self.not_numbers.insert(key.to_owned(), 1)),
+        }
+    }
+
     /// Adds what came later, and leaves nothing behind.
     pub(super) fn append(&mut self, later: &mut Self) {
         let later = std::mem::take(later);
@@ -66,6 +79,9 @@ impl Unread {
         self.examples.extend(examples);
         let notices = later.notices.into_iter().take(room(self.notices.len()));
         self.notices.extend(notices);
+        for (key, count) in later.not_numbers {
+            *self.not_numbers.entry(key).or_default() += count;
+        }
     }
 
     /// Tells whether the system did not let us read something that is there.
@@ -76,6 +92,13 @@ impl Unread {
     /// Says it on stderr. That nobody listens there is no failure.
     pub(super) fn tell(&self, stderr: &mut dyn Write) {
         drop(self.write(stderr));
+    }
+
+    /// Forgets what was said, except for which keys it was said that they are not numbers: that is said once.
+    pub(super) fn forget(&mut self) {
+        let told = std::mem::take(self);
+        self.keys_told = told.keys_told;
+        self.keys_told.extend(told.not_numbers.into_keys());
     }
 
     fn write(&self, stderr: &mut dyn Write) -> std::io::Result<()> {
@@ -111,6 +134,16 @@ impl Unread {
                 writeln!(stderr, "  {described}")?;
             } else {
                 writeln!(stderr, "  {described}: {}", Excerpt(&damage.excerpt))?;
+            }
+        }
+        for (key, count) in &self.not_numbers {
+            if !self.keys_told.contains(key) {
+                let records = if *count == 1 { "record" } else { "records" };
+                let key = Sanitized(key);
+                writeln!(
+                    stderr,
+                    "passed over {count} {records} in which `{key}` is not a number"
+                )?;
             }
         }
         Ok(())
