@@ -33,16 +33,16 @@ pub(crate) struct ShowArgs {
     #[arg(short, long)]
     pub(crate) reverse: bool,
     /// Show records that contain the regular expression; in lower case it matches any case
-    #[arg(short, long, value_name = "REGEX")]
+    #[arg(short, long, value_name = "REGEX", allow_hyphen_values = true)]
     pub(crate) grep: Option<String>,
     /// Show records of that level and graver ones; `=info` only that one, `debug..warn` a range
     #[arg(short, long, value_name = "LEVEL")]
     pub(crate) level: Option<Levels>,
     /// Show records of that target and of the modules below it
-    #[arg(short, long, value_name = "TARGET")]
+    #[arg(short, long, value_name = "TARGET", allow_hyphen_values = true)]
     pub(crate) target: Vec<String>,
     /// Show records of that event
-    #[arg(short, long, value_name = "EVENT")]
+    #[arg(short, long, value_name = "EVENT", allow_hyphen_values = true)]
     pub(crate) event: Vec<String>,
     /// Show records of the session whose id starts like this
     #[arg(long, value_name = "ID")]

@@ -286,6 +286,20 @@ fn a_follower_says_once_that_it_passes_over_values() {
 }
 
 #[test]
+fn a_text_to_look_for_may_begin_with_a_hyphen() {
+    let home = home(&[record(0, "INFO").replace("\"e\"", "\"--dry-run\"")]);
+    for words in [
+        ["-g", "--dry"],
+        ["--grep", "-run"],
+        ["-e", "--dry-run"],
+        ["--event", "--dry-run"],
+    ] {
+        assert_eq!(show(&words, &home).1.lines().count(), 1, "{words:?}");
+    }
+    assert_eq!(show(&["-t", "-x"], &home).1, "");
+}
+
+#[test]
 fn that_nothing_matched_is_an_outcome_where_asked_for() {
     let home = home(&[many(0..3)]);
     assert_eq!(show(&["n>5"], &home).0, Exit::Done);
