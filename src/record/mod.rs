@@ -74,19 +74,30 @@ impl fmt::Display for Level {
 impl FromStr for Level {
     type Err = Error;
 
-    /// Reads a level in any case; `warning` and `err`, as others say, are understood too.
+    /// Reads a level in any case. What other loggers write is understood too: the words of syslog (`emerg`, `alert`,
+    /// `crit`, `err`, `warning`, `notice`), `fatal` and `critical`, and the numbers of pino and bunyan, from 10 for
+    /// TRACE to 60, a level of their own in between being the next lower one. What is graver than ERROR is ERROR, and a
+    /// notice is INFO.
     fn from_str(name: &str) -> Result<Self, Error> {
         let wanted = name.trim().to_ascii_lowercase();
         Ok(match wanted.as_str() {
             "trace" => Self::Trace,
             "debug" => Self::Debug,
-            "info" => Self::Info,
+            "info" | "information" | "informational" | "notice" => Self::Info,
             "warn" | "warning" => Self::Warn,
-            "error" | "err" => Self::Error,
-            _ => {
-                let reason = format!("`{wanted}` is none of trace, debug, info, warn, error");
-                return Err(Error::invalid("level", reason));
-            }
+            "error" | "err" | "fatal" | "critical" | "crit" | "alert" | "emerg" | "emergency"
+            | "panic" => Self::Error,
+            number => match number.parse() {
+                Ok(10..20_u8) => Self::Trace,
+                Ok(20..30) => Self::Debug,
+                Ok(30..40) => Self::Info,
+                Ok(40..50) => Self::Warn,
+                Ok(50..=60) => Self::Error,
+                Ok(_) | Err(_) => {
+                    let reason = format!("`{wanted}` is none of trace, debug, info, warn, error");
+                    return Err(Error::invalid("level", reason));
+                }
+            },
         })
     }
 }
@@ -449,6 +460,28 @@ mod tests {
         assert!(Level::Error > Level::Warn && Level::Info > Level::Trace);
         assert_eq!(" Warn ".parse::<Level>().unwrap(), Level::Warn);
         assert_eq!("warning".parse::<Level>().unwrap(), Level::Warn);
-        assert!("loud".parse::<Level>().is_err());
+        for wrong in ["loud", "", "0", "9", "61", "300", "-30", "30.0", "fatale"] {
+            assert!(wrong.parse::<Level>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_level_of_another_logger_is_the_nearest_of_ours() {
+        for (names, level) in [
+            (&["10", "19"][..], Level::Trace),
+            (&["20"], Level::Debug),
+            (&["30", "35", "Notice", "informational"], Level::Info),
+            (&["40", "WARNING"], Level::Warn),
+            (
+                &[
+                    "50", "60", "err", "CRIT", "critical", "Fatal", "alert", "EMERG",
+                ],
+                Level::Error,
+            ),
+        ] {
+            for name in names {
+                assert_eq!(name.parse::<Level>().unwrap(), level, "{name}");
+            }
+        }
     }
 }
