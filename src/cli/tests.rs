@@ -188,12 +188,13 @@ fn the_status_for_machines_has_keys_that_stay() {
     let (exit, out, _) = home.run("--app myapp status --json");
     assert_eq!(exit, Exit::Done);
     let value: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let keys: Vec<&str> = value
+    let mut keys: Vec<&str> = value
         .as_object()
         .unwrap()
         .keys()
         .map(String::as_str)
         .collect();
+    keys.sort_unstable();
     let mut expected = [
         "status",
         "uuid",

@@ -233,12 +233,11 @@ impl Filter {
         let mut verdict = Verdict::Passes;
         for term in &self.terms {
             match term.answer(record) {
-                Answer::Holds => {}
                 Answer::Fails => return Verdict::Fails,
                 Answer::OtherType if verdict == Verdict::Passes => {
                     verdict = Verdict::OtherType { key: term.key() };
                 }
-                Answer::OtherType => {}
+                Answer::Holds | Answer::OtherType => {}
             }
         }
         verdict

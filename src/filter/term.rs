@@ -14,7 +14,6 @@ use std::str::FromStr;
 
 use regex::Regex;
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use super::not_a_regex;
 use super::number::Bound;

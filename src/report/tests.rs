@@ -127,9 +127,12 @@ fn machine() -> Machine {
     }
 }
 
+/// Returns the keys of an object, sorted.
 fn keys(value: &Value) -> Vec<&str> {
     let keys = value.as_object().unwrap().keys();
-    keys.map(String::as_str).collect()
+    let mut keys: Vec<&str> = keys.map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
 }
 
 /// Writes the record of a report as the handle would, and reads it back.

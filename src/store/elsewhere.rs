@@ -260,11 +260,16 @@ pub(crate) fn names_in(path: &Path) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Reads a file that the caller named, whole: what a user of the CLI hands in.
+/// Reads a file that a user of the CLI names, whole; `None` if it has more than `bytes_max` bytes. A pipe is read to
+/// its end, and a device that has none up to the bound.
 #[cfg(feature = "cli")]
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
-pub(crate) fn read_any(path: &Path) -> io::Result<Vec<u8>> {
-    std::fs::read(path)
+pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(bytes_max.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
 }
 
 /// Where systems keep the machine's id: Linux with systemd, Linux with D-Bus alone, FreeBSD.

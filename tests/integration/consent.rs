@@ -43,7 +43,8 @@ fn nothing_is_recorded_before_the_grace_is_over_and_only_the_first_use_is_rememb
     assert!(status.off_because.unwrap().contains("60m"));
     assert_eq!(names(&place.path()), ["consent.json", "lock"]);
     let stored = stored(&place);
-    let keys: Vec<&String> = stored.as_object().unwrap().keys().collect();
+    let mut keys: Vec<&String> = stored.as_object().unwrap().keys().collect();
+    keys.sort_unstable();
     assert_eq!(
         keys,
         ["first_seen", "format", "grace_seconds", "profile", "source"]

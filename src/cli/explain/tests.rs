@@ -396,12 +396,13 @@ fn under_a_policy_that_cannot_be_understood_it_is_off_and_nothing_is_recorded() 
 fn the_report_for_programs_has_keys_that_stay() {
     let home = Home::new().with(SEGMENT, &line("\"a\"", r#""properties":{"p":1}"#));
     let json = home.json();
-    let keys: Vec<&str> = json
+    let mut keys: Vec<&str> = json
         .as_object()
         .unwrap()
         .keys()
         .map(String::as_str)
         .collect();
+    keys.sort_unstable();
     let expected = [
         "decided_by",
         "directory",

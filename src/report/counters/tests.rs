@@ -47,13 +47,15 @@ fn series_are_sorted_and_errors_are_apart() {
     counters.add_error("queries");
     let snapshot = counters.unreported();
     assert_eq!(
-        snapshot.counters().to_string(),
-        concat!(
-            r#"{"connections":[{"count":7}],"queries":["#,
-            r#"{"command":"find","count":3,"result":"error"},"#,
-            r#"{"command":"find","count":12,"result":"ok"},"#,
-            r#"{"command":"insert","count":1,"result":"ok"}]}"#
-        )
+        snapshot.counters(),
+        json!({
+            "connections": [{"count": 7}],
+            "queries": [
+                {"command": "find", "result": "error", "count": 3},
+                {"command": "find", "result": "ok", "count": 12},
+                {"command": "insert", "result": "ok", "count": 1},
+            ],
+        })
     );
     assert_eq!(snapshot.errors(), json!({"40001": 2, "queries": 1}));
 }

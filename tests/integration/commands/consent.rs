@@ -175,7 +175,8 @@ fn switching_off_on_a_virgin_home_leaves_only_the_choice() {
     );
     assert_eq!(names(&home.telemetry()), ["consent.json", "lock"]);
     let stored = home.stored();
-    let keys: Vec<&String> = stored.as_object().unwrap().keys().collect();
+    let mut keys: Vec<&String> = stored.as_object().unwrap().keys().collect();
+    keys.sort_unstable();
     assert_eq!(
         keys,
         ["by", "consent", "decided", "format", "profile", "source"]

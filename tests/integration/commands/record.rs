@@ -1,12 +1,13 @@
 //! `record`: what scripts hand in is recorded, and what is not is said.
 
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use localtel::Level;
 use serde_json::json;
 
 use super::{Home, err, out};
+use crate::support::eventually;
 
 #[test]
 fn a_record_from_a_script_has_the_values_that_were_typed() {
@@ -17,7 +18,7 @@ fn a_record_from_a_script_has_the_values_that_were_typed() {
         .localtel()
         .args(["record", "deploy", "-l", "warn", "-m", "went out"])
         .args(["version=1.2.0", "duration=871", "ok=true", "hosts:=[\"a\"]"])
-        .arg(format!("note=@{}", file.display()))
+        .args(["--file", &format!("note={}", file.display())])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -99,8 +100,92 @@ fn events_from_the_input_stand_between_a_session_and_its_end() {
     assert_eq!(lines.len(), 3, "{lines:#?}");
 }
 
+/// Records what a stream holds.
+fn record_stream(home: &Home, stream: &[u8]) -> Output {
+    let mut child = home
+        .localtel()
+        .args(["record", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(stream).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn numbers(home: &Home) -> Vec<u64> {
+    let records = home.records("e");
+    let number = |record: &localtel::Record| record.properties.get("n")?.as_u64();
+    records.iter().filter_map(number).collect()
+}
+
 #[test]
 fn a_bad_line_is_named_and_the_others_are_recorded() {
+    let home = Home::enabled();
+    let output = record_stream(
+        &home,
+        b"{\"event\":\"e\",\"n\":1}\nnonsense\n\n{\"event\":\"e\",\"n\":2}\n{\"n\":3}",
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        err(&output).contains("line 2 was not recorded"),
+        "{}",
+        err(&output)
+    );
+    assert!(err(&output).contains("line 5 was not recorded: it has no `event`"));
+    assert_eq!(numbers(&home), [1, 2]);
+}
+
+#[test]
+fn json_is_recorded_however_it_is_laid_out() {
+    for stream in [
+        "{\n  \"event\": \"e\",\n  \"n\": 1\n}\n{\n  \"event\": \"e\",\n  \"n\": 2\n}\n",
+        "{\"event\":\"e\",\"n\":1} {\"event\":\"e\",\"n\":2}",
+        "[{\"event\":\"e\",\"n\":1},\r\n{\"event\":\"e\",\"n\":2}]\r\n",
+        "\u{feff}{\"event\":\"e\",\"n\":1}\n{\"event\":\"e\",\"n\":2}",
+    ] {
+        let home = Home::enabled();
+        let output = record_stream(&home, stream.as_bytes());
+        assert_eq!(output.status.code(), Some(0), "{stream:?}: {output:?}");
+        assert_eq!(err(&output), "", "{stream:?}");
+        assert_eq!(numbers(&home), [1, 2], "{stream:?}");
+    }
+}
+
+#[test]
+fn an_object_is_recorded_while_the_pipe_stays_open() {
+    let home = Home::enabled();
+    let mut child = home
+        .localtel()
+        .args(["record", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for number in 1..=3_u64 {
+        write!(input, "{{\n\"event\":\"e\",\"n\":{number}}}").unwrap();
+        eventually("it is recorded", || {
+            numbers(&home) == (1..=number).collect::<Vec<_>>()
+        });
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn much_that_cannot_be_read_is_counted_and_not_all_said() {
+    let home = Home::enabled();
+    let stream = "garbage\n".repeat(5000) + "{\"event\":\"e\",\"n\":1}\n";
+    let output = record_stream(&home, stream.as_bytes());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).lines().count() < 30, "{}", err(&output));
+    assert!(err(&output).contains("4980 more were not recorded"));
+    assert_eq!(numbers(&home), [1]);
+}
+
+#[test]
+fn objects_are_recorded_though_nobody_reads_of_the_bad_ones() {
     let home = Home::enabled();
     let mut child = home
         .localtel()
@@ -109,25 +194,188 @@ fn a_bad_line_is_named_and_the_others_are_recorded() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    drop(child.stderr.take());
     let mut input = child.stdin.take().unwrap();
     input
-        .write_all(b"{\"event\":\"e\",\"n\":1}\nnonsense\n\n{\"event\":\"e\",\"n\":2}\n{\"n\":3}")
+        .write_all(b"bad\nbad\n{\"event\":\"e\",\"n\":1}\n")
         .unwrap();
     drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(numbers(&home), [1]);
+}
+
+#[test]
+fn what_came_before_an_input_that_is_not_text_is_recorded() {
+    let home = Home::enabled();
+    let mut stream = b"{\"event\":\"e\",\"n\":1}\n".to_vec();
+    stream.resize(3 << 20, 0);
+    let mut child = home
+        .localtel()
+        .args(["record", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The command ends before it has read everything.
+    drop(child.stdin.take().unwrap().write_all(&stream));
     let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(err(&output).contains("it is not text"), "{}", err(&output));
+    assert_eq!(numbers(&home), [1]);
+}
+
+#[test]
+fn keys_keep_their_order_and_numbers_their_digits() {
+    let home = Home::enabled();
+    let properties =
+        r#"{"z":{"y":1,"b":[{"x":1,"c":2}]},"n":18446744073709551616,"a":-9223372036854775809}"#;
+    let stream = properties.replacen('{', "{\"event\":\"e\",", 1);
+    assert!(record_stream(&home, stream.as_bytes()).status.success());
+    let typed = ["record", "e", "z:={\"y\":1,\"b\":[{\"x\":1,\"c\":2}]}"];
+    let numbers = ["n:=18446744073709551616", "a:=-9223372036854775809"];
+    let output = home.localtel().args(typed).args(numbers).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let expected = properties
+        .replace("18446744073709551616", "\"18446744073709551616\"")
+        .replace("-9223372036854775809", "\"-9223372036854775809\"");
+    let lines = crate::support::lines_in(&home.telemetry());
+    let found = lines.iter().filter(|line| line.contains(&expected));
+    assert_eq!(found.count(), 2, "{lines:#?}");
+}
+
+#[test]
+fn no_value_is_read_as_the_name_of_a_file() {
+    let home = Home::enabled();
+    let secret = home.path().join("secret");
+    std::fs::write(&secret, "hunter2").unwrap();
+    let name = format!("@{}", secret.display());
+    let output = home
+        .localtel()
+        .args(["record", "e", &format!("user={name}"), "other=@anna"])
+        .args(["--text", "like=5"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let records = home.records("e");
+    let value = |key: &str| records[0].properties.get(key).cloned();
+    assert_eq!(value("user"), Some(json!(name)));
+    assert_eq!(value("other"), Some(json!("@anna")));
+    assert_eq!(value("like"), Some(json!("5")));
+}
+
+#[test]
+fn a_device_without_end_is_read_up_to_a_bound() {
+    let home = Home::enabled();
+    let output = home
+        .localtel()
+        .args(["record", "e", "--file", "big=/dev/zero"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        err(&output).contains("line 2 was not recorded"),
-        "{}",
-        err(&output)
+    let said = "/dev/zero is longer than 1048576 bytes";
+    assert!(err(&output).contains(said), "{}", err(&output));
+    assert!(home.records("e").is_empty());
+}
+
+#[test]
+fn a_text_may_begin_with_a_hyphen_and_need_not_be_utf_8() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let home = Home::enabled();
+    let output = home
+        .localtel()
+        .args(["record", "e", "-m", "--text", "--text", "-k=-v"])
+        .arg(std::ffi::OsStr::from_bytes(b"name=caf\xe9"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let records = home.records("e");
+    assert_eq!(records[0].message.as_deref(), Some("--text"));
+    assert_eq!(records[0].properties.get("-k"), Some(&json!("-v")));
+    assert_eq!(
+        records[0].properties.get("name"),
+        Some(&json!("caf\u{fffd}"))
     );
-    assert!(err(&output).contains("line 5 was not recorded: it has no `event`"));
-    let numbers: Vec<_> = home
+}
+
+#[test]
+fn what_was_typed_is_shown_and_found_by_its_number() {
+    let home = Home::enabled();
+    let typed = [
+        "1.10",
+        "0.10",
+        "1e5",
+        "+5",
+        "0123",
+        "0x10",
+        "NaN",
+        "1_000",
+        "7",
+        "2.5",
+        "340282366920938463463374607431768211455",
+    ];
+    for seconds in typed {
+        let word = format!("seconds={seconds}");
+        let output = home
+            .localtel()
+            .args(["record", "perf", &word])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let show = |condition: &str| {
+        let output = home.localtel().args(["show", condition]).output().unwrap();
+        let shown: Vec<String> = out(&output)
+            .lines()
+            .filter_map(|line| Some(line.split_once("seconds=")?.1.to_owned()))
+            .collect();
+        (shown, err(&output))
+    };
+    let (shown, said) = show("event=perf");
+    assert_eq!(
+        (shown, said.as_str()),
+        (typed.map(str::to_owned).to_vec(), "")
+    );
+    let (shown, said) = show("seconds>=1");
+    assert_eq!(shown, ["1.10", "1e5", "+5", "0123", "7", "2.5", typed[10]]);
+    assert_eq!(
+        said,
+        "passed over 3 records in which `seconds` is not a number\n"
+    );
+    assert_eq!(show("seconds=0.1").0, ["0.10"]);
+    assert_eq!(
+        show("seconds>340282366920938463463374607431768211454").0,
+        [typed[10]]
+    );
+    assert_eq!(
+        show("seconds!=340282366920938463463374607431768211456")
+            .0
+            .len(),
+        11
+    );
+}
+
+#[test]
+fn levels_of_other_loggers_are_understood() {
+    let home = Home::enabled();
+    let stream =
+        r#"{"event":"e","level":60}{"event":"e","level":"notice"}{"event":"e","level":"CRITICAL"}"#;
+    let output = record_stream(&home, stream.as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for level in ["fatal", "30", "emerg"] {
+        let output = home
+            .localtel()
+            .args(["record", "e", "-l", level])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let levels: Vec<_> = home
         .records("e")
         .iter()
-        .map(|record| record.properties.get("n").cloned())
+        .map(|record| record.level)
         .collect();
-    assert_eq!(numbers, [Some(json!(1)), Some(json!(2))]);
+    let (info, error) = (Level::Info, Level::Error);
+    assert_eq!(levels, [error, info, error, error, info, error]);
 }
 
 #[test]

@@ -1,0 +1,602 @@
+//! JSON objects from a stream, however they are laid out: one on each line, several on a line, one over many lines, or
+//! in an array. Each is complete when its last brace is read, so that what is written into a pipe is recorded at once.
+//! What cannot be read is an item with its place; reading goes on at the next line that may begin an object.
+//! What an object says is not decided here.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use serde::Deserialize as _;
+use serde::de::IgnoredAny;
+
+/// Reads the objects of a stream.
+pub(super) struct Objects<'i> {
+    input: Input<'i>,
+    /// The indentation of a damaged object of several lines, of which there may be more to come.
+    damaged: Option<usize>,
+}
+
+/// What stands in a stream.
+#[derive(Debug, PartialEq)]
+pub(super) enum Item {
+    /// A JSON object; its syntax was checked, its UTF-8 not.
+    Object { at: Place, json: Vec<u8> },
+    /// Something that is not one.
+    Damage { at: Place, reason: String },
+}
+
+/// Where something begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    line: u64,
+    column: u64,
+    /// How many columns are blank at the start of the line.
+    indent: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}", self.line)?;
+        let is_first = usize::try_from(self.column).is_ok_and(|column| column == self.indent + 1);
+        if is_first {
+            Ok(())
+        } else {
+            write!(f, ", column {}", self.column)
+        }
+    }
+}
+
+impl<'i> Objects<'i> {
+    /// Starts to read.
+    pub(super) fn new(input: &'i mut dyn BufRead) -> Self {
+        Self {
+            input: Input::new(input),
+            damaged: None,
+        }
+    }
+
+    /// Returns what comes next, as soon as it is complete; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the stream cannot be read, or is not text.
+    pub(super) fn next_item(&mut self) -> io::Result<Option<Item>> {
+        self.pass_damaged_lines()?;
+        loop {
+            let Some(byte) = self.input.peek()? else {
+                return Ok(None);
+            };
+            let at = self.input.place();
+            match byte {
+                b'{' => return self.object(at).map(Some),
+                // Between objects there is blank space, what an array adds, or the mark of JSON text sequences.
+                b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']' | RECORD_SEPARATOR => {
+                    self.input.next()?;
+                }
+                b'\xff' | b'\xfe' if at.line == 1 && at.column == 1 => {
+                    let hint = "the input is UTF-16, and only UTF-8 is read: `iconv -f UTF-16 -t UTF-8` converts it";
+                    return Err(io::Error::other(hint));
+                }
+                b'\xef' if self.pass_byte_order_mark()? => {}
+                _ => {
+                    let text = self.input.pass_line()?;
+                    return Ok(Some(text.into_damage(at)));
+                }
+            }
+        }
+    }
+
+    /// Passes the mark with which some programs begin a file, in UTF-8.
+    fn pass_byte_order_mark(&mut self) -> io::Result<bool> {
+        for byte in *b"\xef\xbb\xbf" {
+            if self.input.peek()? != Some(byte) {
+                return Ok(false);
+            }
+            self.input.next()?;
+        }
+        self.input.forget_column();
+        Ok(true)
+    }
+
+    fn object(&mut self, at: Place) -> io::Result<Item> {
+        let mut tee = Tee::new(&mut self.input);
+        let mut parser = serde_json::Deserializer::from_reader(&mut tee);
+        let checked = IgnoredAny::deserialize(&mut parser);
+        let Tee { held, stop, .. } = tee;
+        let reason = match (checked, stop) {
+            (Ok(_), _) => return Ok(Item::Object { at, json: held }),
+            (Err(_), Some(Stop::Failed(error))) => return Err(error),
+            (Err(_), Some(Stop::TooLong)) => format!("it is longer than {OBJECT_BYTES_MAX} bytes"),
+            (Err(_), Some(Stop::TooDeep)) => format!("it is nested deeper than {DEPTH_MAX} levels"),
+            (Err(error), None) => reason_of(&error, at, &held),
+        };
+        self.resume(at, &held)?;
+        Ok(Item::Damage { at, reason })
+    }
+
+    /// Goes to where reading can go on after an object that is damaged, of which `held` was read.
+    fn resume(&mut self, at: Place, held: &[u8]) -> io::Result<()> {
+        let starts = memchr::memchr_iter(b'\n', held).map(|end| end + 1);
+        let next = starts.enumerate().find(|(_, start)| {
+            let line = held.get(*start..).unwrap_or_default();
+            let text = line.trim_ascii_start();
+            text.starts_with(b"{") && line.len() - text.len() <= at.indent
+        });
+        if let Some((lines, start)) = next {
+            let line = at.line + lines as u64 + 1;
+            self.input
+                .read_again(held.get(start..).unwrap_or_default(), line);
+        } else {
+            let is_long = held.trim_ascii_end().contains(&b'\n');
+            self.damaged = is_long.then_some(at.indent);
+            if !held.ends_with(b"\n") {
+                self.input.pass_line()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes what still belongs to a damaged object: lines that are indented further than it, and closing ones.
+    fn pass_damaged_lines(&mut self) -> io::Result<()> {
+        let Some(indent) = self.damaged.take() else {
+            return Ok(());
+        };
+        loop {
+            while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.input.peek()? {
+                self.input.next()?;
+            }
+            let is_deeper = self.input.place().indent > indent;
+            match self.input.peek()? {
+                Some(b'}' | b']') => {}
+                Some(_) if is_deeper => {}
+                Some(_) | None => return Ok(()),
+            }
+            self.input.pass_line()?;
+        }
+    }
+}
+
+/// Says what is wrong with an object, and in which line if that is a later one.
+fn reason_of(error: &serde_json::Error, at: Place, held: &[u8]) -> String {
+    if held.get(1) == Some(&0) {
+        return NOT_UTF_8.to_owned();
+    }
+    let text = error.to_string();
+    let what = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(what, _)| what);
+    if error.is_eof() {
+        return "it has no end".to_owned();
+    }
+    // The end of a line is told as the start of the next one.
+    let lines = error
+        .line()
+        .saturating_sub(1 + usize::from(error.column() == 0));
+    match lines {
+        0 => what.to_owned(),
+        lines => format!("{what} in line {}", at.line + lines as u64),
+    }
+}
+
+/// A line that is not JSON.
+struct PassedLine {
+    has_nul: bool,
+}
+
+impl PassedLine {
+    fn into_damage(self, at: Place) -> Item {
+        let reason = if self.has_nul {
+            NOT_UTF_8
+        } else {
+            "it is not a JSON object"
+        };
+        Item::Damage {
+            at,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// The bytes of a stream, some of which may be read again.
+struct Input<'i> {
+    source: &'i mut dyn BufRead,
+    again: Vec<u8>,
+    /// How many of these were read again.
+    at: usize,
+    place: Place,
+    is_indent: bool,
+}
+
+impl<'i> Input<'i> {
+    fn new(source: &'i mut dyn BufRead) -> Self {
+        Self {
+            source,
+            again: Vec::new(),
+            at: 0,
+            place: Place::start_of(1),
+            is_indent: true,
+        }
+    }
+
+    /// Returns where the next byte stands.
+    fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Returns the next byte, which stays.
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        if let Some(byte) = self.again.get(self.at) {
+            return Ok(Some(*byte));
+        }
+        loop {
+            match self.source.fill_buf() {
+                Ok(bytes) => return Ok(bytes.first().copied()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes the next byte.
+    fn next(&mut self) -> io::Result<Option<u8>> {
+        let Some(byte) = self.peek()? else {
+            return Ok(None);
+        };
+        if self.at < self.again.len() {
+            self.at += 1;
+        } else {
+            self.source.consume(1);
+        }
+        if byte == b'\n' {
+            self.place = Place::start_of(self.place.line + 1);
+            self.is_indent = true;
+        } else {
+            self.is_indent &= matches!(byte, b' ' | b'\t');
+            self.place.column += 1;
+            self.place.indent += usize::from(self.is_indent);
+        }
+        Ok(Some(byte))
+    }
+
+    /// Takes the rest of a line, without keeping it.
+    fn pass_line(&mut self) -> io::Result<PassedLine> {
+        let (mut has_nul, mut bytes) = (false, 0_u64);
+        while let Some(byte) = self.next()? {
+            if byte == b'\n' {
+                break;
+            }
+            has_nul |= byte == 0;
+            bytes += 1;
+            // A device that yields zeros has neither lines nor an end.
+            if has_nul && bytes > OBJECT_BYTES_MAX {
+                return Err(io::Error::other("it is not text"));
+            }
+        }
+        Ok(PassedLine { has_nul })
+    }
+
+    /// Puts bytes back, which begin at the start of a line.
+    fn read_again(&mut self, bytes: &[u8], line: u64) {
+        let unread = self.again.get(self.at..).unwrap_or_default();
+        self.again = [bytes, unread].concat();
+        self.at = 0;
+        self.place = Place::start_of(line);
+        self.is_indent = true;
+    }
+
+    /// Makes what was read of the line count as nothing.
+    fn forget_column(&mut self) {
+        self.place = Place::start_of(self.place.line);
+        self.is_indent = true;
+    }
+}
+
+impl Place {
+    const fn start_of(line: u64) -> Self {
+        Self {
+            line,
+            column: 1,
+            indent: 0,
+        }
+    }
+}
+
+/// Hands bytes on and holds them, up to the bounds of an object.
+struct Tee<'t, 'i> {
+    input: &'t mut Input<'i>,
+    held: Vec<u8>,
+    depth: usize,
+    text: Text,
+    stop: Option<Stop>,
+}
+
+/// Whether a byte is within a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Outside,
+    Inside,
+    Escaped,
+}
+
+/// Why no more is handed on.
+enum Stop {
+    TooLong,
+    TooDeep,
+    Failed(io::Error),
+}
+
+impl<'t, 'i> Tee<'t, 'i> {
+    fn new(input: &'t mut Input<'i>) -> Self {
+        Self {
+            input,
+            held: Vec::new(),
+            depth: 0,
+            text: Text::Outside,
+            stop: None,
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<u8>, Stop> {
+        if self.held.len() as u64 >= OBJECT_BYTES_MAX {
+            return Err(Stop::TooLong);
+        }
+        let Some(byte) = self.input.next().map_err(Stop::Failed)? else {
+            return Ok(None);
+        };
+        self.held.push(byte);
+        self.text = match (self.text, byte) {
+            (Text::Inside, b'\\') => Text::Escaped,
+            (Text::Inside, b'"') => Text::Outside,
+            (Text::Inside | Text::Escaped, _) | (Text::Outside, b'"') => Text::Inside,
+            (Text::Outside, b'{' | b'[') => {
+                self.depth += 1;
+                Text::Outside
+            }
+            (Text::Outside, b'}' | b']') => {
+                self.depth = self.depth.saturating_sub(1);
+                Text::Outside
+            }
+            (Text::Outside, _) => Text::Outside,
+        };
+        if self.depth > DEPTH_MAX {
+            return Err(Stop::TooDeep);
+        }
+        Ok(Some(byte))
+    }
+}
+
+impl Read for Tee<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(place) = buffer.first_mut() else {
+            return Ok(0);
+        };
+        // One at a time, so that nothing behind the object is taken.
+        match self.next() {
+            Ok(Some(byte)) => {
+                *place = byte;
+                Ok(1)
+            }
+            Ok(None) => Ok(0),
+            Err(stop) => {
+                self.stop = Some(stop);
+                Err(io::Error::other("stopped"))
+            }
+        }
+    }
+}
+
+/// The longest object. Four times the longest line that is ever recorded, so that whatever could be kept gets
+/// through, and a foreign stream does not fill the memory.
+const OBJECT_BYTES_MAX: u64 = 1024 * 1024;
+
+/// How deep an object may be nested: the parser follows as many levels. A damaged object is read again from its
+/// second line, which is quick enough because as many lines at most can open one within another.
+const DEPTH_MAX: usize = 127;
+
+/// What stands before each value of a JSON text sequence (RFC 7464), which `jq --seq` writes.
+const RECORD_SEPARATOR: u8 = 0x1e;
+
+const NOT_UTF_8: &str = "it holds NUL bytes: only JSON in UTF-8 is read";
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What comes of a stream: each object as it stands, and the place and reason of each damage.
+    fn read(stream: &[u8]) -> Vec<String> {
+        let mut input = stream;
+        let mut objects = Objects::new(&mut input);
+        let mut all = Vec::new();
+        loop {
+            match objects.next_item() {
+                Ok(Some(Item::Object { json, .. })) => {
+                    all.push(String::from_utf8_lossy(&json).into_owned());
+                }
+                Ok(Some(Item::Damage { at, reason })) => all.push(format!("{at}: {reason}")),
+                Ok(None) => return all,
+                Err(error) => {
+                    all.push(format!("error: {error}"));
+                    return all;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn objects_are_found_however_they_are_laid_out() {
+        for stream in [
+            "{\"a\":1}\n{\"b\":2}\n",
+            "{\"a\":1}{\"b\":2}",
+            "{\"a\":1} {\"b\":2}\r\n",
+            "\n\n{\"a\":1}\r\n\r\n\t{\"b\":2}",
+            "[{\"a\":1},{\"b\":2}]",
+            "[\n  {\"a\":1},\n  {\"b\":2}\n]\n",
+            "\u{feff}{\"a\":1}\n\u{feff}{\"b\":2}",
+            "\u{1e}{\"a\":1}\n\u{1e}{\"b\":2}\n",
+        ] {
+            assert_eq!(
+                read(stream.as_bytes()),
+                ["{\"a\":1}", "{\"b\":2}"],
+                "{stream:?}"
+            );
+        }
+        let pretty = "{\n  \"a\": [\n    {\"}\": \"\\\"{\"}\n  ]\n}";
+        assert_eq!(
+            read(format!("{pretty}\n{pretty}\n").as_bytes()),
+            [pretty, pretty]
+        );
+        assert!(read(b"").is_empty() && read(b" \n[ ]\n").is_empty());
+    }
+
+    #[test]
+    fn damage_costs_its_own_lines_and_no_others() {
+        for (stream, expected) in [
+            (
+                "text\n{\"a\":1}\n5\n\"x\"\n",
+                vec![
+                    "line 1: it is not a JSON object",
+                    "{\"a\":1}",
+                    "line 3: it is not a JSON object",
+                    "line 4: it is not a JSON object",
+                ],
+            ),
+            (
+                "{\"a\":1\n{\"b\":2}\n{\"c\":3}\n",
+                vec![
+                    "line 1: expected `,` or `}` in line 2",
+                    "{\"b\":2}",
+                    "{\"c\":3}",
+                ],
+            ),
+            (
+                "{\"a\":\n{\"b\":2}\n{\"c\":3}\n",
+                vec![
+                    "line 1: expected `,` or `}` in line 3",
+                    "{\"b\":2}",
+                    "{\"c\":3}",
+                ],
+            ),
+            (
+                "{\"a\":\"cut\n{\"b\":2}",
+                vec![
+                    "line 1: control character (\\u0000-\\u001F) found while parsing a string",
+                    "{\"b\":2}",
+                ],
+            ),
+            (
+                "{\"a\":1} {\"b\":2 {\"c\":3}\n{\"d\":4}",
+                vec![
+                    "{\"a\":1}",
+                    "line 1, column 9: expected `,` or `}`",
+                    "{\"d\":4}",
+                ],
+            ),
+            (
+                "{\n  \"a\": 01,\n  \"b\": {\n    \"c\": 1\n  }\n}\n{\n  \"d\": 4\n}\nlast",
+                vec![
+                    "line 1: invalid number in line 2",
+                    "{\n  \"d\": 4\n}",
+                    "line 10: it is not a JSON object",
+                ],
+            ),
+            (
+                "[\n  {\n    \"a\": x\n  },\n  {\n    \"b\": 2\n  }\n]",
+                vec!["line 2: expected value in line 3", "{\n    \"b\": 2\n  }"],
+            ),
+            (
+                "{\"a\":1}\n{\"b\":",
+                vec!["{\"a\":1}", "line 2: it has no end"],
+            ),
+        ] {
+            assert_eq!(read(stream.as_bytes()), expected, "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_utf_8_text_is_named() {
+        let wide = |text: &str| {
+            text.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<_>>()
+        };
+        let marked = wide("\u{feff}{\"a\":1}\n");
+        assert!(read(&marked)[0].starts_with("error: the input is UTF-16"));
+        assert!(read(&wide("{\"a\":1}\n"))[0].contains("NUL bytes"));
+        assert!(read(b"\0\0\n{\"a\":1}")[0].contains("NUL bytes"));
+        assert_eq!(read(b"\0\0\n{\"a\":1}")[1], "{\"a\":1}");
+        let mut zeros = BufReader::new(io::repeat(0));
+        assert!(Objects::new(&mut zeros).next_item().is_err());
+    }
+
+    #[test]
+    fn an_object_beyond_the_bounds_is_passed_over() {
+        let max = usize::try_from(OBJECT_BYTES_MAX).unwrap();
+        let of_bytes = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
+        let stream = format!("{}\n{{\"b\":2}}\n{}", of_bytes(max + 1), of_bytes(max));
+        let items = read(stream.as_bytes());
+        assert_eq!(items[0], "line 1: it is longer than 1048576 bytes");
+        assert_eq!(items[1], "{\"b\":2}");
+        assert_eq!(items[2].len(), max);
+        let deep = |depth: usize| "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth);
+        let items = read(format!("{}\n{}", deep(128), deep(127)).as_bytes());
+        assert_eq!(items[0], "line 1: it is nested deeper than 127 levels");
+        assert_eq!(items[1], deep(127));
+    }
+
+    #[test]
+    fn lines_that_open_objects_and_close_none_are_read_in_time() {
+        let text = "{\"a\":\n".repeat(10_000);
+        let started = std::time::Instant::now();
+        assert_eq!(read(text.as_bytes()).len(), 10_000);
+        assert!(started.elapsed() < std::time::Duration::from_mins(1));
+    }
+
+    /// A stream that panics if it is read on.
+    struct Open<'a>(&'a [u8]);
+
+    impl Read for Open<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            assert!(!self.0.is_empty(), "more was read than was needed");
+            self.0.read(buffer)
+        }
+    }
+
+    #[test]
+    fn an_object_is_complete_without_what_follows_it() {
+        let mut input = BufReader::new(Open(b"{\"a\":{}}"));
+        let mut objects = Objects::new(&mut input);
+        assert!(matches!(objects.next_item(), Ok(Some(Item::Object { .. }))));
+        let mut input = BufReader::new(Open(b"{\"a\":\n{\"b\":2} x\n"));
+        let mut objects = Objects::new(&mut input);
+        assert!(matches!(objects.next_item(), Ok(Some(Item::Damage { .. }))));
+        assert!(matches!(objects.next_item(), Ok(Some(Item::Object { .. }))));
+        assert!(matches!(objects.next_item(), Ok(Some(Item::Damage { .. }))));
+    }
+
+    proptest! {
+        /// Whatever a line holds, the objects on the lines around it are found.
+        #[test]
+        fn no_line_hides_the_lines_around_it(
+            lines in proptest::collection::vec("[\\[{\"a:,1\\\\ x\\]\\}\u{0}]{0,12}", 0..8),
+        ) {
+            let marks = 0..=lines.len();
+            let marks: Vec<String> = marks.map(|number| format!("{{\"mark\":{number}}}")).collect();
+            let mut stream = String::new();
+            for (mark, line) in marks.iter().zip(lines.iter().map(Some).chain([None])) {
+                stream += mark;
+                stream.push('\n');
+                // A line that opens an object may make the next one a part of it, as JSON has it.
+                stream += line.map_or("", |line| line.as_str());
+                stream.push('\n');
+            }
+            let found = read(stream.as_bytes());
+            for mark in &marks {
+                prop_assert!(found.iter().any(|item| item.contains(mark.as_str())), "{} in {:?}", mark, stream);
+            }
+        }
+    }
+}
