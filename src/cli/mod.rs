@@ -183,7 +183,7 @@ fn dispatch(
         AnyCommand::Record(args) => {
             let place = find()?;
             // What it records may not be for every log.
-            record::run(&place, args, screen).map_err(|failure| {
+            record::run(&place, args, environment, screen).map_err(|failure| {
                 failure.for_owner(&place, |owner| {
                     owner::command_as(owner, &place, "record ...")
                 })

@@ -10,6 +10,9 @@ mod homes;
 mod record;
 #[path = "commands/run.rs"]
 mod run;
+#[cfg(target_os = "linux")]
+#[path = "commands/run_at_terminal.rs"]
+mod run_at_terminal;
 #[path = "commands/services.rs"]
 mod services;
 #[path = "commands/tenants.rs"]
@@ -36,10 +39,17 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
         command
             .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("XDG_STATE_HOME", self.0.path())
+            .envs(self.variables())
             .args(["--app", "myapp"]);
         command
+    }
+
+    /// Returns the variables of that environment.
+    fn variables(&self) -> [(&str, &std::ffi::OsStr); 2] {
+        [
+            ("PATH", "/usr/bin:/bin".as_ref()),
+            ("XDG_STATE_HOME", self.path().as_os_str()),
+        ]
     }
 
     fn enabled() -> Self {

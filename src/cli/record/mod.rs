@@ -13,6 +13,8 @@ use super::owner;
 use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
+use crate::command::{ID_PROPERTY, id};
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::policy::owner::OwnerFile;
 use crate::record::{Level, Properties};
@@ -98,13 +100,20 @@ fn level_of(name: &str) -> Result<Level, String> {
 pub(crate) fn run(
     place: &Place,
     args: RecordArgs,
+    environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
+    let mut properties = args.properties.properties()?;
+    if let Some(id) = id::inherited(environment)
+        && properties.get(ID_PROPERTY).is_none()
+    {
+        properties.set(ID_PROPERTY, id.to_string());
+    }
     let typed = Wish {
         event: args.event,
         level: args.level,
         message: args.message,
-        properties: args.properties.properties()?,
+        properties,
     };
     if typed.event.is_empty() {
         return Err(Failure::usage("the event has no name")

@@ -1,14 +1,16 @@
 //! `run`: the command does not notice that it is run by another, and how it went is recorded.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Stdio};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::{Home, err, out};
+use crate::support::eventually;
 
 /// Starts a shell script under `run` and waits until it has printed `ready`.
 fn start(home: &Home, script: &str) -> (Child, BufReader<std::process::ChildStdout>) {
@@ -63,24 +65,167 @@ fn the_exit_code_is_the_commands_own() {
 }
 
 #[test]
-fn a_signal_sent_to_us_reaches_the_command() {
+fn every_signal_that_can_be_caught_reaches_the_command() {
     let home = Home::enabled();
-    for (signal, code) in [
-        (Signal::SIGTERM, 15),
-        (Signal::SIGHUP, 1),
-        (Signal::SIGINT, 2),
-        (Signal::SIGUSR1, 10),
-        (Signal::SIGUSR2, 12),
-    ]
-    .into_iter()
-    .filter(|(signal, _)| !is_ignored(*signal))
-    {
-        let name = signal.as_str().trim_start_matches("SIG");
-        let script = format!("trap 'exit {code}' {name}; echo ready; while :; do sleep 0.05; done");
-        let (mut child, _output) = start(&home, &script);
-        send(&child, signal);
-        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+    let is_heard = |number: &i32| {
+        let signal = Signal::try_from(*number);
+        let uncaught = [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGCHLD];
+        // The C library keeps some of the real-time signals to itself.
+        !signal.is_ok_and(|signal| uncaught.contains(&signal) || is_ignored(signal))
+            && !(32..=34).contains(number)
+    };
+    let last = if cfg!(target_os = "linux") { 64 } else { 15 };
+    let mut numbers: Vec<i32> = (1..=last).filter(is_heard).collect();
+    // The last one ends the command.
+    numbers.retain(|number| *number != Signal::SIGTERM as i32);
+    numbers.push(Signal::SIGTERM as i32);
+    let traps = numbers
+        .iter()
+        .map(|number| format!("trap 'echo {number}' {number}; "));
+    let script = format!(
+        "{} trap 'echo 15; exit 5' TERM; echo ready; while :; do sleep 0.05; done",
+        traps.collect::<String>()
+    );
+    let (mut child, mut output) = start(&home, &script);
+    for number in numbers {
+        let kill = format!("kill -{number} {}", child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
+        assert!(status.success(), "{number}");
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("{number}\n"));
     }
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+}
+
+#[test]
+fn what_the_command_sends_to_its_group_comes_once() {
+    let home = Home::enabled();
+    let script = "trap 'n=$((n+1))' USR1; trap 'echo $n' USR2; n=0; kill -USR1 0; echo ready; \
+                  while :; do sleep 0.05; done";
+    let mut command = home.localtel();
+    let mut child = command
+        .args(["run", "--", "sh", "-c", script])
+        .process_group(0)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = String::new();
+    output.read_line(&mut lines).unwrap();
+    // The second answer comes after everything that was heard before the first one.
+    for _ in 0..2 {
+        send(&child, Signal::SIGUSR2);
+        output.read_line(&mut lines).unwrap();
+    }
+    assert_eq!(lines, "ready\n1\n1\n");
+    send(&child, Signal::SIGTERM);
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_run_has_a_start_and_an_end_in_one_session() {
+    let home = Home::enabled();
+    let mut command = home.localtel();
+    assert!(command.args(["run", "true"]).status().unwrap().success());
+    let [start, end] = ["command.start", "command"].map(|event| home.records(event).remove(0));
+    assert_eq!(start.session, end.session);
+    for name in ["command", "command.id"] {
+        let value = start.properties.get(name);
+        assert_eq!(value, end.properties.get(name), "{name}");
+        assert!(value.is_some(), "{name}");
+    }
+    assert_eq!(start.properties.get("result"), None);
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_its_start() {
+    let home = Home::enabled();
+    let (mut child, _output) = start(&home, "echo ready; exec sleep 2");
+    // The command may be quicker than the record of its start.
+    eventually("its start", || home.records("command.start").len() == 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(home.records("command").len(), 0);
+    let status = out(&home.localtel().arg("status").output().unwrap());
+    assert!(status.contains("0 running, 1 without an end"), "{status}");
+}
+
+#[test]
+fn what_is_recorded_in_a_run_has_its_id() {
+    const OTHER: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
+    let home = Home::enabled();
+    let script = format!(
+        "localtel() {{ '{}' --app myapp \"$@\"; }}
+         localtel record one a=1 && localtel record own command.id={OTHER} &&
+         echo '{{\"event\":\"two\"}} {{\"event\":\"own\",\"command.id\":\"{OTHER}\"}}' |
+         tr ' ' '\\n' | localtel record - &&
+         LOCALTEL_COMMAND_ID='{OTHER} x' localtel record none",
+        env!("CARGO_BIN_EXE_localtel")
+    );
+    let mut command = home.localtel();
+    let output = command.args(["run", "--", "sh", "-c", &script]).output();
+    assert!(output.as_ref().unwrap().status.success(), "{output:?}");
+    let ids = |event: &str| -> Vec<Option<Value>> {
+        let records = home.records(event);
+        let id = |record: &localtel::Record| record.properties.get("command.id").cloned();
+        records.iter().map(id).collect()
+    };
+    let own = ids("command");
+    assert!(own[0].is_some());
+    assert_eq!(ids("one"), own);
+    assert_eq!(ids("two"), own);
+    assert_eq!(ids("own"), [Some(json!(OTHER)), Some(json!(OTHER))]);
+    assert_eq!(ids("none"), [None]);
+}
+
+/// Returns a program that starts `run` with that script.
+fn started_by(home: &Home, words: &[&str], script: &str) -> Command {
+    let localtel = home.localtel();
+    let mut command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .arg(localtel.get_program())
+        .args(localtel.get_args())
+        .args(["run", "--", "sh", "-c", script])
+        .current_dir(home.path())
+        .env_clear()
+        .envs(home.variables());
+    command
+}
+
+#[test]
+fn a_command_whose_end_cannot_be_seen_keeps_its_code() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let home = Home::enabled();
+    let mut command = started_by(&home, &["env", "--ignore-signal=CHLD"], "exit 7");
+    assert_eq!(command.status().unwrap().code(), Some(7));
+    assert_eq!(home.records("command.start").len(), 1);
+    assert_eq!(home.records("command").len(), 0);
+}
+
+#[test]
+fn as_first_process_of_a_container_we_reap_orphans() {
+    let unshare = ["unshare", "--fork", "--pid", "--mount-proc"];
+    let probe = Command::new(unshare[0])
+        .args(&unshare[1..])
+        .arg("true")
+        .output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    let home = Home::enabled();
+    // The orphan outlives its parent, so that only process 1 can reap it.
+    let script = "sh -c 'sleep 0.1 & echo $! >orphan'; orphan=$(cat orphan); i=0
+                  while [ -e /proc/$orphan ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i+1)); done
+                  [ -e /proc/$orphan ] && cat /proc/$orphan/stat; exit 9";
+    let output = started_by(&home, &unshare, script).output().unwrap();
+    assert_eq!((out(&output).as_str(), output.status.code()), ("", Some(9)));
+    // No signal ends process 1, which says it with its code.
+    let mut command = started_by(&home, &unshare, "kill -TERM $$");
+    assert_eq!(command.status().unwrap().code(), Some(143));
 }
 
 #[test]
@@ -264,20 +409,48 @@ fn a_command_that_is_missing_or_no_program_ends_as_in_a_shell() {
 }
 
 #[test]
-fn what_is_no_program_is_not_recorded_by_what_was_typed() {
+fn what_cannot_be_run_is_recorded_by_its_file_name() {
     let home = Home::enabled();
-    for words in [
-        &["run", "--", "password=hunter2"][..],
-        &["run", "--name", "nightly", "--", "password=hunter2"],
-    ] {
-        home.localtel().args(words).output().unwrap();
+    let table = [
+        (&["no-such-command", "-x"][..], "no-such-command"),
+        (&["/no/such/folder/tool"], "tool"),
+        (&["/etc"], "etc"),
+        // A command line in one word, and variables before a command, may hold secrets.
+        (&["mysql -u root -phunter2 /db"], "mysql"),
+        (&["password=hunter2"], "password"),
+        (&["--name", "nightly", "--", "password=hunter2"], "nightly"),
+    ];
+    for (words, _) in table {
+        home.localtel().arg("run").args(words).output().unwrap();
     }
-    let names: Vec<Option<Value>> = home
-        .records("command")
+    let records = home.records("command");
+    let names: Vec<&Value> = records
         .iter()
-        .map(|record| record.properties.get("command").cloned())
+        .map(|record| record.properties.get("command").unwrap())
         .collect();
-    assert_eq!(names, [None, Some(json!("nightly"))]);
+    assert_eq!(names, table.map(|(_, name)| name));
+    assert_eq!(home.records("command.start").len(), 0);
+}
+
+#[test]
+fn a_missing_interpreter_and_an_error_that_cannot_be_shown_end_with_127() {
+    let home = Home::new();
+    let script = home.path().join("script");
+    std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&script, executable).unwrap();
+    let output = home.localtel().arg("run").arg(&script).output().unwrap();
+    assert_eq!(output.status.code(), Some(127));
+    let said = err(&output);
+    assert!(
+        said.contains("the interpreter that it names is missing"),
+        "{said}"
+    );
+    if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
+        let mut command = home.localtel();
+        let status = command.args(["run", "no-such"]).stderr(full).status();
+        assert_eq!(status.unwrap().code(), Some(127));
+    }
 }
 
 #[test]

@@ -1,0 +1,327 @@
+//! The signals that this process is sent while a command runs: hears them, decides which of them the command must
+//! be sent as well, and sends those. Starting the command and waiting for it is `running`'s business.
+
+use std::process::{Command, Stdio};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
+
+/// A signal that this process was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// The number of the signal, which may be a real-time one.
+    pub(super) number: i32,
+    /// Where it came from.
+    pub(super) sender: Sender,
+}
+
+/// Where a signal came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// The kernel, for example because somebody typed Ctrl-C.
+    Kernel,
+    /// The process with this number; 0 if it is outside of our PID namespace.
+    Process(i32),
+    /// This platform does not say.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    Unknown,
+}
+
+/// How this process and the command stand to each other, when the kernel signals a process group or a session leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Both are in one process group, and this process does not lead the session.
+    OneGroup,
+    /// Both are in one process group, and this process leads the session.
+    OneGroupAndLeader,
+    /// The command has moved to another process group.
+    TwoGroups,
+}
+
+/// The two processes between which signals are passed on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    /// This process.
+    pub(super) own: Pid,
+    /// The command.
+    pub(super) command: Pid,
+}
+
+/// Returns `true` if the command must be sent a signal that this process was sent: one that was meant for this
+/// process alone, and that is not about this process itself.
+pub(super) fn is_passed_on(heard: Heard, ends: Ends, standing: Standing) -> bool {
+    let is = |signal: Signal| heard.number == signal as i32;
+    if is(Signal::SIGCHLD) {
+        return false;
+    }
+    match heard.sender {
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        Sender::Unknown => true,
+        // A process that signals itself, as the kernel has it do for a broken pipe. And a command that signals its
+        // own process group or its parent did not mean itself once more.
+        Sender::Process(process) => {
+            process != ends.own.as_raw() && process != ends.command.as_raw()
+        }
+        // The kernel counts the time of this process, not that of the command.
+        Sender::Kernel if is(Signal::SIGXCPU) => false,
+        Sender::Kernel => match standing {
+            Standing::TwoGroups => true,
+            Standing::OneGroup => !OF_TERMINAL.into_iter().chain(OF_HANGUP).any(is),
+            // That the terminal is gone is reported to the leader of the session alone.
+            Standing::OneGroupAndLeader => !OF_TERMINAL.into_iter().any(is),
+        },
+    }
+}
+
+/// Sends a signal to the command, which has not been reaped yet. Where that is not permitted, because the command
+/// runs as another user, it is not sent.
+pub(super) fn send(number: i32, command: Pid) {
+    if let Ok(signal) = Signal::try_from(number) {
+        let _sent = kill(command, signal);
+        return;
+    }
+    // A real-time signal: the safe interfaces to the system call know only the signals that have a name.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the shell can send what has no name"
+    )]
+    let mut shell = Command::new("/bin/sh");
+    let _sent = shell
+        .args(["-c", &format!("kill -{number} {command}")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+}
+
+/// What the kernel sends to the whole process group in the foreground of a terminal.
+const OF_TERMINAL: [Signal; 6] = [
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGWINCH,
+];
+/// What the kernel sends to a process group when its session ends.
+const OF_HANGUP: [Signal; 2] = [Signal::SIGHUP, Signal::SIGCONT];
+
+/// Hears the blocked signals, SIGCHLD among them.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[derive(Debug)]
+pub(super) struct Listener(nix::sys::signalfd::SignalFd);
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Listener {
+    /// Starts to hear these signals, which are blocked in every thread.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the system refuses, as where no file descriptor is left.
+    pub(super) fn new(set: &SigSet) -> Result<Self, Errno> {
+        use nix::sys::signalfd::{SfdFlags, SignalFd};
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        SignalFd::with_flags(set, flags).map(Self)
+    }
+
+    /// Starts to report changes of children, too, now that there is one: here they come as signals.
+    #[expect(clippy::unused_self, reason = "other platforms need a thread for it")]
+    pub(super) fn watch_children(&self) {}
+
+    /// Waits for signals, and returns all that there are: who stops this process must know whether it has been
+    /// continued already. Children may have changed whatever is returned.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the system refuses.
+    pub(super) fn wait(&self) -> Result<Vec<Heard>, Errno> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let mut all_heard = Vec::new();
+        while all_heard.len() < HEARD_AT_ONCE_MAX {
+            match self.0.read_signal() {
+                Ok(Some(info)) => {
+                    let process = i32::try_from(info.ssi_pid).map_err(|_| Errno::EINVAL)?;
+                    all_heard.push(Heard {
+                        number: i32::try_from(info.ssi_signo).map_err(|_| Errno::EINVAL)?,
+                        sender: if info.ssi_code > 0 {
+                            Sender::Kernel
+                        } else {
+                            Sender::Process(process)
+                        },
+                    });
+                }
+                Ok(None) if all_heard.is_empty() => {
+                    let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
+                    match poll(&mut polled, None) {
+                        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                        Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
+                    }
+                }
+                Ok(None) => break,
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(all_heard)
+    }
+}
+
+/// How many signals are taken at once: a flood of them must not keep us from the children.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const HEARD_AT_ONCE_MAX: usize = 64;
+
+/// Hears the blocked signals in one thread and changes of children in another.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[derive(Debug)]
+pub(super) struct Listener {
+    news: std::sync::mpsc::Receiver<Option<Heard>>,
+    has_children: std::sync::mpsc::SyncSender<()>,
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl Listener {
+    /// Starts to hear these signals, which are blocked in every thread.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no thread can be started.
+    pub(super) fn new(set: &SigSet) -> Result<Self, Errno> {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        // Without room, so that a child is reported again only after the last report was taken.
+        let (of_signals, news) = std::sync::mpsc::sync_channel(0);
+        let (has_children, is_ready) = std::sync::mpsc::sync_channel(1);
+        let of_children = of_signals.clone();
+        let set = *set;
+        let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.to_owned());
+            thread.spawn(work).map(drop).map_err(|_| Errno::EAGAIN)
+        };
+        start(
+            "localtel-signals",
+            Box::new(move || {
+                while let Ok(signal) = set.wait() {
+                    let heard = Heard {
+                        number: signal as i32,
+                        sender: Sender::Unknown,
+                    };
+                    if of_signals.send(Some(heard)).is_err() {
+                        return;
+                    }
+                }
+            }),
+        )?;
+        start(
+            "localtel-children",
+            Box::new(move || {
+                let changed =
+                    WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+                if is_ready.recv().is_err() {
+                    return;
+                }
+                while let Ok(_) | Err(rustix::io::Errno::INTR) = waitid(WaitId::All, changed) {
+                    if of_children.send(None).is_err() {
+                        return;
+                    }
+                }
+                // There is no child any more, which the caller finds out for itself.
+                let _taken = of_children.send(None);
+            }),
+        )?;
+        Ok(Self { news, has_children })
+    }
+
+    /// Starts to report changes of children, too, now that there is one.
+    pub(super) fn watch_children(&self) {
+        let _started = self.has_children.send(());
+    }
+
+    /// Waits for a signal or a change of a child, and returns the signal. Children may have changed whatever is
+    /// returned.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if nothing will ever be heard any more.
+    pub(super) fn wait(&self) -> Result<Vec<Heard>, Errno> {
+        let news = self.news.recv().map_err(|_| Errno::ECHILD)?;
+        Ok(news.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDS: Ends = Ends {
+        own: Pid::from_raw(10),
+        command: Pid::from_raw(11),
+    };
+
+    fn is_passed_on_from(sender: Sender, signal: Signal, standing: Standing) -> bool {
+        let number = signal as i32;
+        is_passed_on(Heard { number, sender }, ENDS, standing)
+    }
+
+    #[test]
+    fn what_another_process_sends_is_passed_on_but_for_sigchld() {
+        for signal in Signal::iterator() {
+            for sender in [Sender::Process(0), Sender::Process(12)] {
+                assert_eq!(
+                    is_passed_on_from(sender, signal, Standing::OneGroup),
+                    signal != Signal::SIGCHLD,
+                    "{signal} from {sender:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_either_end_sends_is_not_passed_on() {
+        for signal in Signal::iterator() {
+            for process in [10, 11] {
+                let sender = Sender::Process(process);
+                assert!(!is_passed_on_from(sender, signal, Standing::TwoGroups));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_sends_is_passed_on_to_another_group_only() {
+        for signal in OF_TERMINAL {
+            for (standing, expected) in [
+                (Standing::OneGroup, false),
+                (Standing::OneGroupAndLeader, false),
+                (Standing::TwoGroups, true),
+            ] {
+                let is_passed_on = is_passed_on_from(Sender::Kernel, signal, standing);
+                assert_eq!(is_passed_on, expected, "{signal} {standing:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hangup_is_passed_on_by_the_session_leader_alone() {
+        for signal in OF_HANGUP {
+            for (standing, expected) in [
+                (Standing::OneGroup, false),
+                (Standing::OneGroupAndLeader, true),
+                (Standing::TwoGroups, true),
+            ] {
+                let is_passed_on = is_passed_on_from(Sender::Kernel, signal, standing);
+                assert_eq!(is_passed_on, expected, "{signal} {standing:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_timer_set_before_we_were_started_reaches_the_command() {
+        for (signal, expected) in [
+            (Signal::SIGALRM, true),
+            (Signal::SIGVTALRM, true),
+            (Signal::SIGXCPU, false),
+        ] {
+            let is_passed_on = is_passed_on_from(Sender::Kernel, signal, Standing::OneGroup);
+            assert_eq!(is_passed_on, expected, "{signal}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! `run` at a terminal: job control, what the terminal sends, and its end.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::json;
+
+use super::Home;
+use crate::support::eventually;
+
+/// A terminal with a session of its own, whose leader is the child.
+struct Terminal {
+    /// Our end, until it is closed.
+    master: Option<File>,
+    name: String,
+    child: Child,
+    /// What was shown and not expected yet.
+    shown: String,
+}
+
+impl Terminal {
+    /// Starts these words, with the script `count` in the working directory and the command in `$LOCALTEL`.
+    fn new(home: &Home, words: &[&str]) -> Self {
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let name = name.to_str().unwrap().to_owned();
+        let slave = File::options().read(true).write(true).open(&name).unwrap();
+        std::fs::write(home.path().join("count"), COUNT).unwrap();
+        // Ctrl-C does not throw away what was to be shown.
+        stty(&name, &["noflsh"]);
+        // The command holds the last handles of its end, so that the terminal closes when it has ended.
+        let child = Command::new("setsid")
+            .arg("--ctty")
+            .args(words)
+            .current_dir(home.path())
+            .env_clear()
+            .envs(home.variables())
+            .env("LOCALTEL", env!("CARGO_BIN_EXE_localtel"))
+            .stdin(slave.try_clone().unwrap())
+            .stdout(slave.try_clone().unwrap())
+            .stderr(slave)
+            .spawn()
+            .unwrap();
+        Self {
+            master: Some(File::from(master)),
+            name,
+            child,
+            shown: String::new(),
+        }
+    }
+
+    /// Runs a script under `run`, which leads the session.
+    fn run(home: &Home, script: &str) -> Self {
+        let localtel = env!("CARGO_BIN_EXE_localtel");
+        Self::new(
+            home,
+            &[localtel, "--app", "myapp", "run", "--", "sh", "-c", script],
+        )
+    }
+
+    /// Runs a job of a shell, which says `stopped` when the job stops, continues it in the foreground, and says
+    /// `ended` when it has ended.
+    fn job(home: &Home, job: &str) -> Self {
+        let script = format!(
+            "{job}; code=$?
+             while [ $code -ge 147 ] && [ $code -le 150 ]; do
+                 echo stopped $code; fg >/dev/null; code=$?
+             done
+             echo ended $code"
+        );
+        Self::new(home, &["sh", "-m", "-c", &script])
+    }
+
+    fn type_in(&mut self, text: &str) {
+        let mut master = self.master.as_ref().unwrap();
+        master.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Waits until the terminal shows this, and returns what follows in its line.
+    fn expect(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            let line = self.shown.split_once(text).and_then(|(_, rest)| {
+                let (line, rest) = rest.split_once("\r\n")?;
+                Some((line.trim().to_owned(), rest.to_owned()))
+            });
+            if let Some((line, rest)) = line {
+                self.shown = rest;
+                return line;
+            }
+            assert!(Instant::now() < deadline, "no {text:?} in {:?}", self.shown);
+            let mut master = self.master.as_ref().unwrap();
+            let mut polled = [PollFd::new(master, PollFlags::IN)];
+            let second = Timespec {
+                tv_sec: 1,
+                tv_nsec: 0,
+            };
+            if poll(&mut polled, Some(&second)).unwrap() > 0 {
+                let mut bytes = [0; 4096];
+                let count = master.read(&mut bytes).unwrap();
+                self.shown
+                    .push_str(&String::from_utf8_lossy(&bytes[..count]));
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    /// Leaves nothing behind if a test fails: the end of its leader hangs the session up.
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// Counts what it is sent, says so when it is sent SIGUSR1, and ends when it is sent SIGUSR2. It waits by `wait`, which no
+/// signal can come just before, and which starts no process: a shell that is stopped while it starts one does not stop.
+const COUNT: &str = "n=0
+trap 'n=$((n+1))' INT QUIT WINCH CONT
+trap 'echo counted $n' USR1
+trap 'kill $!; exit 3' USR2
+sleep 100 &
+echo ready $PPID
+while :; do wait; done
+";
+
+fn stty(name: &str, words: &[&str]) {
+    let status = Command::new("stty").args(["-F", name]).args(words).status();
+    assert!(status.unwrap().success());
+}
+
+fn send(pid: &str, signal: Signal) {
+    kill(Pid::from_raw(pid.parse().unwrap()), signal).unwrap();
+}
+
+/// Waits until so many signals were counted, and checks that it stays so: what was heard together with the first
+/// question is counted in the answer to the second.
+fn expect_count(terminal: &mut Terminal, localtel: &str, count: usize) {
+    let mut ask = || -> usize {
+        send(localtel, Signal::SIGUSR1);
+        terminal.expect("counted ").parse().unwrap()
+    };
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while ask() < count {
+        assert!(Instant::now() < deadline, "not {count}");
+    }
+    assert_eq!(ask(), count);
+}
+
+#[test]
+fn a_hangup_reaches_the_command_of_a_session_leader() {
+    let home = Home::enabled();
+    let heard = home.path().join("heard");
+    let script = format!(
+        "trap 'echo yes >{}; exit 5' HUP; echo ready; while :; do sleep 0.05; done",
+        heard.display()
+    );
+    let mut terminal = Terminal::run(&home, &script);
+    terminal.expect("ready");
+    terminal.master = None;
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(5));
+    assert_eq!(std::fs::read_to_string(heard).unwrap(), "yes\n");
+}
+
+#[test]
+fn a_command_that_dies_of_a_hangup_is_recorded_as_failed() {
+    let home = Home::enabled();
+    let mut terminal = Terminal::run(&home, "echo ready; exec sleep 60");
+    terminal.expect("ready");
+    terminal.master = None;
+    assert_eq!(terminal.child.wait().unwrap().signal(), Some(1));
+    let records = home.records("command");
+    assert_eq!(records[0].properties.get("signal"), Some(&json!(1)));
+    assert_eq!(records[0].properties.get("result"), Some(&json!("ERROR")));
+}
+
+#[test]
+fn what_the_terminal_sends_comes_once() {
+    let home = Home::enabled();
+    let mut terminal = Terminal::run(&home, "exec sh count");
+    let localtel = terminal.expect("ready ");
+    terminal.type_in("\u{3}");
+    expect_count(&mut terminal, &localtel, 1);
+    terminal.type_in("\u{1c}");
+    expect_count(&mut terminal, &localtel, 2);
+    stty(&terminal.name, &["cols", "77"]);
+    expect_count(&mut terminal, &localtel, 3);
+    send(&localtel, Signal::SIGUSR2);
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(3));
+}
+
+const RUN: &str = "\"$LOCALTEL\" --app myapp run --";
+
+#[test]
+fn a_shell_sees_its_job_stop_and_continues_it() {
+    let home = Home::enabled();
+    for job in [
+        format!("{RUN} sh count"),
+        format!("true | {RUN} sh count"),
+        // The shell sees only the outer one of two.
+        format!("{RUN} {RUN} sh count"),
+    ] {
+        let mut terminal = Terminal::job(&home, &job);
+        let localtel = terminal.expect("ready ");
+        for count in 1..=2 {
+            terminal.type_in("\u{1a}");
+            assert_eq!(terminal.expect("stopped "), "148", "{job}");
+            expect_count(&mut terminal, &localtel, count);
+        }
+        send(&localtel, Signal::SIGUSR2);
+        assert_eq!(terminal.expect("ended "), "3");
+        assert!(terminal.child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_stop_that_we_are_sent_stops_both_until_both_continue() {
+    let home = Home::enabled();
+    let script = "\"$LOCALTEL\" --app myapp run -- sh -c 'echo ready $PPID $$; exec sleep 60'
+                  echo stopped $?; read line; fg >/dev/null; echo ended $?";
+    let mut terminal = Terminal::new(&home, &["sh", "-m", "-c", script]);
+    let pids = terminal.expect("ready ");
+    let (localtel, command) = pids.split_once(' ').unwrap();
+    send(localtel, Signal::SIGTSTP);
+    assert_eq!(terminal.expect("stopped "), "148");
+    assert!(is_stopped(localtel) && is_stopped(command));
+    terminal.type_in("\n");
+    for pid in [localtel, command] {
+        eventually("a running process", || !is_stopped(pid));
+    }
+    send(localtel, Signal::SIGTERM);
+    assert_eq!(terminal.expect("ended "), "143");
+}
+
+fn is_stopped(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.contains(") T ")
+}
+
+#[test]
+fn a_command_that_reads_the_terminal_in_the_background_stops_us() {
+    let home = Home::enabled();
+    let script = "\"$LOCALTEL\" --app myapp run -- sh -c 'read line </dev/tty; echo read $line' &
+                  wait $!; echo stopped; fg >/dev/null; echo ended $?";
+    let mut terminal = Terminal::new(&home, &["bash", "-m", "-c", script]);
+    terminal.expect("stopped");
+    terminal.type_in("text\n");
+    assert_eq!(terminal.expect("read "), "text");
+    assert_eq!(terminal.expect("ended "), "0");
+}
+
+#[test]
+fn ctrl_c_reaches_a_command_that_moved_to_its_own_group() {
+    let home = Home::enabled();
+    // `timeout` makes itself the leader of a new group, in the background.
+    let script = "trap 'echo heard it' INT; echo ready $PPID; while :; do sleep 0.05; done";
+    let localtel = env!("CARGO_BIN_EXE_localtel");
+    let words = [localtel, "--app", "myapp", "run", "timeout", "60"];
+    let words = [&words[..], &["sh", "-c", script]].concat();
+    let mut terminal = Terminal::new(&home, &words);
+    let timeout = terminal.expect("ready ");
+    terminal.type_in("\u{3}");
+    assert_eq!(terminal.expect("heard "), "it");
+    send(&timeout, Signal::SIGTERM);
+    assert!(!terminal.child.wait().unwrap().success());
+}
