@@ -17,6 +17,10 @@ pub(super) struct Heard {
 }
 
 /// Where a signal came from.
+#[cfg_attr(
+    not(any(test, target_os = "linux", target_os = "android")),
+    expect(dead_code, reason = "other platforms do not say it")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sender {
     /// The kernel, for example because somebody typed Ctrl-C.
