@@ -53,9 +53,11 @@ fn try_make(path: &Path) -> Result<OwnedFd, OpenError> {
     Ok(directory)
 }
 
-/// Finds the nearest directory above a path that exists, and opens it. A symbolic link may lead there.
+/// Finds the nearest directory above a path that exists, and opens it to make another in it. A symbolic link may lead
+/// there. The path itself is not it, even if another process has just made it: that one is opened to be read as well,
+/// and through no link.
 fn nearest(path: &Path) -> Result<(&Path, OwnedFd), OpenError> {
-    for above in path.ancestors() {
+    for above in path.ancestors().skip(1) {
         let name = if above.as_os_str().is_empty() {
             Path::new(".")
         } else {
@@ -180,11 +182,27 @@ mod tests {
         std::fs::create_dir(&victim).unwrap();
         std::fs::set_permissions(&victim, std::fs::Permissions::from_mode(0o755)).unwrap();
         symlink(&victim, home.path().join("telemetry")).unwrap();
-        let (_, parent) = nearest(home.path()).unwrap();
         let path = home.path().join("telemetry");
+        let (above, parent) = nearest(&path).unwrap();
+        assert_eq!(above, home.path());
         assert!(make_in(&parent, Path::new("telemetry"), &path).is_err());
+        assert!(matches!(
+            make(&path),
+            Err(OpenError::Unfit(_) | OpenError::Io(_))
+        ));
         let mode = victim.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o755);
+    }
+
+    #[test]
+    fn a_directory_that_another_process_made_serves_as_well() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("telemetry");
+        for _ in 0..2 {
+            let directory = make(&path).unwrap();
+            rustix::fs::fsync(&directory).unwrap();
+            assert_eq!(rustix::fs::Dir::read_from(&directory).unwrap().count(), 2);
+        }
     }
 
     #[test]

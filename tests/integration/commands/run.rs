@@ -12,6 +12,10 @@ use serde_json::{Value, json};
 use super::{Home, err, out};
 use crate::support::eventually;
 
+/// Has a shell wait for signals. After a minute it gives up: a signal that is lost must fail a test and not hang it.
+pub(super) const WAIT: &str =
+    "turns=0; while [ $turns -lt 1200 ]; do sleep 0.05; turns=$((turns+1)); done";
+
 /// Starts a shell script under `run` and waits until it has printed `ready`.
 fn start(home: &Home, script: &str) -> (Child, BufReader<std::process::ChildStdout>) {
     let mut child = home
@@ -83,7 +87,7 @@ fn every_signal_that_can_be_caught_reaches_the_command() {
         .iter()
         .map(|number| format!("trap 'echo {number}' {number}; "));
     let script = format!(
-        "{} trap 'echo 15; exit 5' TERM; echo ready; while :; do sleep 0.05; done",
+        "{} trap 'echo 15; exit 5' TERM; echo ready; {WAIT}",
         traps.collect::<String>()
     );
     let (mut child, mut output) = start(&home, &script);
@@ -101,11 +105,12 @@ fn every_signal_that_can_be_caught_reaches_the_command() {
 #[test]
 fn what_the_command_sends_to_its_group_comes_once() {
     let home = Home::enabled();
-    let script = "trap 'n=$((n+1))' USR1; trap 'echo $n' USR2; n=0; kill -USR1 0; echo ready; \
-                  while :; do sleep 0.05; done";
+    let script = format!(
+        "trap 'n=$((n+1))' USR1; trap 'echo $n' USR2; n=0; kill -USR1 0; echo ready; {WAIT}"
+    );
     let mut command = home.localtel();
     let mut child = command
-        .args(["run", "--", "sh", "-c", script])
+        .args(["run", "--", "sh", "-c", &script])
         .process_group(0)
         .stdout(Stdio::piped())
         .spawn()

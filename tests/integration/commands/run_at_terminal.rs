@@ -13,6 +13,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
 
 use super::Home;
+use super::run::WAIT;
 use crate::support::eventually;
 
 /// A terminal with a session of its own, whose leader is the child.
@@ -162,7 +163,7 @@ fn a_hangup_reaches_the_command_of_a_session_leader() {
     let home = Home::enabled();
     let heard = home.path().join("heard");
     let script = format!(
-        "trap 'echo yes >{}; exit 5' HUP; echo ready; while :; do sleep 0.05; done",
+        "trap 'echo yes >{}; exit 5' HUP; echo ready; {WAIT}",
         heard.display()
     );
     let mut terminal = Terminal::run(&home, &script);
@@ -263,10 +264,10 @@ fn a_command_that_reads_the_terminal_in_the_background_stops_us() {
 fn ctrl_c_reaches_a_command_that_moved_to_its_own_group() {
     let home = Home::enabled();
     // `timeout` makes itself the leader of a new group, in the background.
-    let script = "trap 'echo heard it' INT; echo ready $PPID; while :; do sleep 0.05; done";
+    let script = format!("trap 'echo heard it' INT; echo ready $PPID; {WAIT}");
     let localtel = env!("CARGO_BIN_EXE_localtel");
     let words = [localtel, "--app", "myapp", "run", "timeout", "60"];
-    let words = [&words[..], &["sh", "-c", script]].concat();
+    let words = [&words[..], &["sh", "-c", &script]].concat();
     let mut terminal = Terminal::new(&home, &words);
     let timeout = terminal.expect("ready ");
     terminal.type_in("\u{3}");
