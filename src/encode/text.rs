@@ -2,7 +2,7 @@
 //! application yield. The one place that knows which characters a line may hold as they are.
 
 use std::any::Any;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -164,13 +164,13 @@ pub(super) fn is_same_name(one: &str, other: &str) -> bool {
 
 /// Those of different names that are written like a later one, because both are cut: the last one wins.
 #[derive(Debug, Default)]
-pub(super) struct Shadowed(HashSet<usize>);
+pub(super) struct Shadowed(BTreeSet<usize>);
 
 impl Shadowed {
     /// Finds them among names; short ones, of which nearly all objects consist, cost a comparison each.
     pub(super) fn among<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut last: HashMap<&str, usize> = HashMap::new();
-        let mut shadowed = HashSet::new();
+        let mut last: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut shadowed = BTreeSet::new();
         for (index, name) in names.enumerate() {
             if name.len() > NAME_BYTES_MAX {
                 shadowed.extend(last.insert(beginning(name, NAME_BYTES_MAX), index));
