@@ -1117,6 +1117,7 @@ fn digits_are_not_the_name_of_a_variable() {
             ("password=%48151623%", "password=[secret]"),
             ("password=$48151623", "password=[secret]"),
             ("password=$9ABC_DEF", "password=[secret]"),
+            ("; password=$0`a0a0a0 x", "; password=[secret] x"),
         ],
     );
     assert_left(&[

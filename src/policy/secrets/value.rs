@@ -267,7 +267,11 @@ fn connection_value(text: Text<'_>, name: &Name, link: Link, start: usize) -> Op
     let is_before_other = text.byte(next) == Some(b'=') && next > end + 1;
     let is_ended = match text.byte(end) {
         Some(b';') => is_behind_other || is_before_other,
-        Some(byte) => is_behind_other && is_quote(byte) && end > start,
+        // A quote closes what the connection string stands in, unless the value goes on behind it.
+        Some(byte) => {
+            let goes_on = text.is(end + 1, is_alphanumeric);
+            is_behind_other && is_quote(byte) && end > start && !goes_on
+        }
         None => false,
     };
     is_ended.then_some(start..end)
