@@ -162,6 +162,8 @@ pub(crate) mod segment;
     reason = "tests look at the disk from outside"
 )]
 mod tests;
+#[cfg(all(unix, not(localtel_unsupported)))]
+mod transfer;
 #[cfg(not(all(unix, not(localtel_unsupported))))]
 mod unsupported;
 pub(crate) mod volume;
