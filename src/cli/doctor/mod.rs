@@ -1,39 +1,37 @@
 //! `doctor`: looks for what is wrong with the stored consent, the policy, the directory, its lock, its data and the
-//! files beside them, and says what to do about each. It repairs nothing, and makes nothing; it takes the lock for a moment, to see
-//! whether it can. Whether what is recorded is complete and unaltered is not asked here.
+//! files beside them, and says what to do about each. It repairs and makes nothing; it takes the lock for a moment, to
+//! see whether it can. The records themselves are `data`'s business; whether they are complete and unaltered is not
+//! checked.
+
+mod data;
 
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use time::OffsetDateTime;
 
+use self::data::{about_data, about_secrets};
 use super::exit::Exit;
 use super::facts::count;
 use super::failure::Failure;
 use super::owner::{self, Owned};
 use super::place::Place;
-use super::sanitize::{Quoted, Sanitized};
+use super::sanitize::Sanitized;
 use super::screen::Screen;
-use super::secret_names::{SecretName, SecretNames, rule_command};
-use super::status::{AGAINST_DROPS, COPIED};
+use super::secret_names::{SecretName, SecretNames};
+use super::status::COPIED;
 use super::stuck;
 use crate::clock;
 use crate::consent::{Origin, Stored};
 use crate::directory::Profile;
 use crate::environment::Environment;
-use crate::error::Result as LibraryResult;
 use crate::history::Kept;
 use crate::policy::owner::OwnerFile;
-use crate::reader::{DamageKind, Item, Reader};
-use crate::record::format_timestamp;
 use crate::release::Release;
-use crate::store::age::is_ahead;
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::lock::{Extent, is_stuck};
 use crate::store::segment::FileName;
-use crate::summary::SessionTally;
 
 /// How to show what was found.
 #[derive(Debug, clap::Args)]
@@ -191,7 +189,7 @@ fn examine(
     findings.extend(about_policy(place, &path));
     let floor = Extent::peek(&directory).map(|extent| extent.floor);
     if is_own {
-        // Whoever was removing segments when the floor was read has done so once the lock was free.
+        // A removal that was under way when the floor was read is complete once the lock was free.
         findings.extend(about_lock(&directory));
     }
     findings.extend(
@@ -215,12 +213,12 @@ fn examine(
 fn about_policy(place: &Place, path: &Path) -> Option<Finding> {
     let owner = OwnerFile::read_at(path);
     let what = format!(
-        "{}; nothing is recorded until it is mended",
+        "{}; nothing is recorded until it is fixed",
         owner.problem()?
     );
     let file = path.join(FileName::Policy.to_string());
     let step = format!(
-        "mend {}; `{}` says whether it can be understood",
+        "fix {}; `{}` says whether it can be understood",
         file.display(),
         place.command("policy")
     );
@@ -413,135 +411,6 @@ fn about_lock(directory: &Directory) -> Option<Finding> {
             "remove it if it is no plain file of yours; it is made anew",
         )),
     }
-}
-
-/// Looks for texts that are recorded in clear although their name says that they are secrets.
-fn about_secrets(place: &Place, path: &Path, secret_names: &SecretNames) -> Vec<Finding> {
-    let owner = OwnerFile::read_at(path);
-    let in_clear = secret_names.in_clear(place, &owner);
-    let found = in_clear.map(|(name, texts)| {
-        let what = format!(
-            "{}: {} in clear, and the name says that it is a secret",
-            Quoted(name),
-            count(texts.clear, "text")
-        );
-        let mask = rule_command(place, name, "mask");
-        let keep = rule_command(place, name, "keep");
-        let clear = place.command("clear");
-        let next = format!(
-            "`{mask}` masks it from now on and `{clear}` removes what is there; if it is none, `{keep}`"
-        );
-        Finding::new(Kind::Secret, what, next)
-    });
-    found.collect()
-}
-
-/// Sums up records that are dated in the future, given how many there are and the latest of their times.
-fn about_future((times, latest): (u64, OffsetDateTime)) -> Finding {
-    let which = if times == 1 {
-        "it is of"
-    } else {
-        "the latest of"
-    };
-    Finding::new(
-        Kind::Clock,
-        format!(
-            "{} dated in the future, {which} {}: a clock is wrong, or was",
-            count(times, "record"),
-            format_timestamp(latest)
-        ),
-        "compare the clocks of what records here; `localtel clear` removes such records with the rest",
-    )
-}
-
-/// Reads everything, and sums up what cannot be read and what is dated in the future.
-fn about_data(
-    path: &Path,
-    secret_names: &mut SecretNames,
-    now: OffsetDateTime,
-) -> LibraryResult<Vec<Finding>> {
-    let mut findings = Vec::new();
-    let mut unreadable = 0;
-    let mut first = None;
-    let mut sessions = SessionTally::default();
-    let mut ahead: Option<(u64, OffsetDateTime)> = None;
-    let mut reader = Reader::open(path)?;
-    while let Some(item) = reader.next_item()? {
-        let position = match item {
-            Item::Line(line) => match line.record() {
-                Ok(record) => {
-                    secret_names.add(&record);
-                    sessions.note(&record);
-                    if is_ahead(record.timestamp, now) {
-                        let (times, latest) = ahead.unwrap_or((0, record.timestamp));
-                        ahead = Some((times + 1, latest.max(record.timestamp)));
-                    }
-                    continue;
-                }
-                Err(_) => line.position(),
-            },
-            Item::Damage(damage) => match damage.kind {
-                DamageKind::Missing { segments } => {
-                    findings.push(Finding::new(
-                        Kind::Missing,
-                        format!("missing, and not removed by localtel: {segments}"),
-                        "restore the files if you have them; what is there can still be read",
-                    ));
-                    continue;
-                }
-                DamageKind::Torn
-                | DamageKind::NotARecord
-                | DamageKind::NulHole
-                | DamageKind::TooLong
-                | DamageKind::InvalidUtf8
-                | DamageKind::NotAFile
-                | DamageKind::Unreadable { .. } => damage.position,
-            },
-            Item::Notice(_) => continue,
-        };
-        unreadable += 1;
-        first.get_or_insert(position);
-    }
-    if let Some(first) = first {
-        findings.push(Finding::new(
-            Kind::Unreadable,
-            format!(
-                "{}, the first at {first}",
-                count(unreadable, "unreadable line")
-            ),
-            "`localtel show` says where each is; `localtel clear` removes them with the rest",
-        ));
-    }
-    findings.extend(about_sessions(sessions));
-    findings.extend(ahead.map(about_future));
-    Ok(findings)
-}
-
-/// Looks whether events may have been lost in memory.
-fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
-    let (sessions, losses) = sessions.finish();
-    let mut findings = Vec::new();
-    if sessions.without_end > 0 {
-        findings.push(Finding::new(
-            Kind::Sessions,
-            format!(
-                "{} without an end: killed, aborted, or out of sight as in a container; what was in memory then is lost",
-                count(sessions.without_end, "session")
-            ),
-            "in the application, flush before `abort`, `_exit` and `daemon`, and end on SIGTERM in an orderly way",
-        ));
-    }
-    if losses.dropped > 0 {
-        findings.push(Finding::new(
-            Kind::Dropped,
-            format!(
-                "{} dropped for want of room",
-                count(losses.dropped, "event")
-            ),
-            AGAINST_DROPS,
-        ));
-    }
-    findings
 }
 
 /// What a file that announces a release looks like.
