@@ -228,13 +228,19 @@ fn a_copy_in_the_place_of_the_directory_shows_only_what_is_new() {
     }
 }
 
-#[test]
-fn a_directory_that_is_emptied_and_begun_anew_is_followed() {
+/// A directory with two segments of one record each.
+fn two_segments() -> Place {
     let place = Place::new();
     place
         .write(1, lines(0..1))
         .write(2, lines(1..2))
         .extent(2, 1);
+    place
+}
+
+#[test]
+fn a_directory_that_is_emptied_and_begun_anew_is_followed() {
+    let place = two_segments();
     let mut follower = place.follow();
     drain(&mut follower);
     place.remove(1);
@@ -287,11 +293,7 @@ fn one_replaced_segment_shows_nothing_of_those_below_again() {
 
 #[test]
 fn the_removal_of_the_open_segment_shows_no_older_one_again() {
-    let place = Place::new();
-    place
-        .write(1, lines(0..1))
-        .write(2, lines(1..2))
-        .extent(2, 1);
+    let place = two_segments();
     let mut follower = place.follow();
     drain(&mut follower);
     place.remove(2);

@@ -1,7 +1,7 @@
 //! `record`: what scripts hand in is recorded, and what is not is said.
 
 use std::io::Write as _;
-use std::process::{Output, Stdio};
+use std::process::{Child, ChildStdin, Output, Stdio};
 
 use localtel::Level;
 use serde_json::json;
@@ -83,16 +83,22 @@ fn one_event_from_a_script_is_one_line() {
     );
 }
 
-#[test]
-fn events_from_the_input_stand_between_a_session_and_its_end() {
-    let home = Home::enabled();
+/// Starts `record -`, and returns the end of its input.
+fn record_from_pipe(home: &Home) -> (Child, ChildStdin) {
     let mut child = home
         .localtel()
         .args(["record", "-"])
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut input = child.stdin.take().unwrap();
+    let input = child.stdin.take().unwrap();
+    (child, input)
+}
+
+#[test]
+fn events_from_the_input_stand_between_a_session_and_its_end() {
+    let home = Home::enabled();
+    let (mut child, mut input) = record_from_pipe(&home);
     input.write_all(b"{\"event\":\"e\"}\n").unwrap();
     drop(input);
     assert!(child.wait().unwrap().success());
@@ -156,13 +162,7 @@ fn json_is_recorded_however_it_is_laid_out() {
 #[test]
 fn an_object_is_recorded_while_the_pipe_stays_open() {
     let home = Home::enabled();
-    let mut child = home
-        .localtel()
-        .args(["record", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
+    let (mut child, mut input) = record_from_pipe(&home);
     for number in 1..=3_u64 {
         write!(input, "{{\n\"event\":\"e\",\"n\":{number}}}").unwrap();
         eventually("it is recorded", || {
@@ -185,7 +185,7 @@ fn much_that_cannot_be_read_is_counted_and_not_all_said() {
 }
 
 #[test]
-fn objects_are_recorded_though_nobody_reads_of_the_bad_ones() {
+fn objects_are_recorded_though_stderr_is_closed() {
     let home = Home::enabled();
     let mut child = home
         .localtel()
@@ -404,7 +404,7 @@ fn a_record_under_a_policy_that_cannot_be_understood_names_the_next_step() {
     let output = home.localtel().args(["record", "e"]).output().unwrap();
     let said = err(&output);
     let file = home.telemetry().join("policy.toml");
-    let step = format!("\nhint: mend or remove {}; ", file.display());
+    let step = format!("\nhint: fix or remove {}; ", file.display());
     assert!(said.contains(&step), "{said}");
 }
 
