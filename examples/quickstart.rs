@@ -168,7 +168,7 @@ fn visible_entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Tells whether it is a directory, and not a link to one, which may lead in circles.
+/// Returns `true` if it is a directory, and not a link to one, which may lead in circles.
 fn is_own_directory(path: &Path) -> bool {
     path.symlink_metadata()
         .is_ok_and(|metadata| metadata.is_dir())

@@ -48,7 +48,7 @@ pub(crate) fn deadline_after(start: Instant, wait: Duration) -> Instant {
     start.checked_add(wait.min(WAIT_MAX)).unwrap_or(start)
 }
 
-/// The longest wait that is told from a longer one: a hundred years.
+/// The longest wait: a hundred years. A longer one is cut to it.
 const WAIT_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
 #[cfg(test)]

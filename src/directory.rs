@@ -61,7 +61,7 @@ impl Profile {
         &self.0
     }
 
-    /// Tells whether it is the one that is meant when none is named.
+    /// Returns `true` if it is the one that is meant when none is named.
     pub fn is_default(&self) -> bool {
         self.0 == DEFAULT_PROFILE
     }

@@ -203,7 +203,7 @@ impl Environment {
         self.read(COMMAND_ID)
     }
 
-    /// Tells whether Kubernetes started this process: it gives each container the address of its API.
+    /// Returns `true` if Kubernetes started this process: it gives each container the address of its API.
     pub(crate) fn is_in_kubernetes(&self) -> bool {
         self.read("KUBERNETES_SERVICE_HOST")
             .is_some_and(|host| !host.is_empty())

@@ -100,12 +100,12 @@ impl Error {
         &self.0
     }
 
-    /// Tells whether the failure is that something does not exist.
+    /// Returns `true` if the failure is that something does not exist.
     pub fn is_not_found(&self) -> bool {
         self.io_kind() == Some(io::ErrorKind::NotFound)
     }
 
-    /// Tells whether the failure is a missing permission.
+    /// Returns `true` if the failure is a missing permission.
     pub fn is_permission_denied(&self) -> bool {
         self.io_kind() == Some(io::ErrorKind::PermissionDenied)
     }

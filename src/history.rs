@@ -256,7 +256,7 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Tells whether a time that was read is that of the claim.
+    /// Returns `true` if a time that was read is that of the claim.
     pub(crate) fn is_at(&self, reported: OffsetDateTime) -> bool {
         // As they are written, in microseconds.
         format_timestamp(reported) == format_timestamp(self.at)

@@ -108,30 +108,30 @@ impl Outlet {
         }
     }
 
-    /// Tells whether anybody looks at what is offered, be it to refuse it. The gate is another question: it
+    /// Returns `true` if anybody looks at what is offered, be it to refuse it. The gate is another question: it
     /// opens a moment after consent was given, and what is not asked of `tracing` need not wait for that.
     pub(crate) fn is_listening(&self) -> bool {
         self.is_shown() || self.recorder().is_some()
     }
 
-    /// Tells whether there is any use in making frames of events.
+    /// Returns `true` if there is any use in making frames of events.
     pub(crate) fn is_open(&self) -> bool {
         self.is_shown() || self.recorder().is_some_and(Recorder::is_gate_open)
     }
 
-    /// Tells whether `tracing` is asked again when a policy changes, so that what it shuts out may cost
+    /// Returns `true` if `tracing` is asked again when a policy changes, so that what it shuts out may cost
     /// nothing meanwhile.
     pub(crate) fn is_asked_again(&self) -> bool {
         self.recorder().is_some_and(Recorder::has_worker)
     }
 
-    /// Tells whether the policy lets in what localtel records on the application's behalf at level INFO.
+    /// Returns `true` if the policy lets in what localtel records on the application's behalf at level INFO.
     pub(crate) fn admits_on_behalf(&self, event: &str) -> bool {
         let policy = self.policy.get();
         policy.is_some_and(|policy| policy.admits_event(Level::Info, OWN_TARGET, Some(event)))
     }
 
-    /// Tells whether each record is shown, also those that the policy does not let in.
+    /// Returns `true` if each record is shown, also those that the policy does not let in.
     pub(crate) fn is_shown(&self) -> bool {
         self.echo == Echo::Shown
     }

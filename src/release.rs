@@ -95,7 +95,7 @@ impl Release {
         })
     }
 
-    /// Tells whether it is newer than that version, in the order of [semantic versions]: `1.10.0` is newer
+    /// Returns `true` if it is newer than that version, in the order of [semantic versions]: `1.10.0` is newer
     /// than `1.9.0`, and `1.3.0` than `1.3.0-rc.1`. Of either version a leading `v` is ignored, `1.3` is taken
     /// for `1.3.0`, and build metadata (`+...`) makes no difference.
     ///
@@ -111,7 +111,7 @@ impl Release {
         own.cmp_precedence(&other) == Ordering::Greater
     }
 
-    /// Tells whether its version has a place in the order of versions at all.
+    /// Returns `true` if its version has a place in the order of versions at all.
     #[cfg(any(feature = "cli", test))]
     pub(crate) fn is_ordered(&self) -> bool {
         parse_version(&self.version).is_some()

@@ -135,7 +135,7 @@ fn line_in_words_of(called: &str, line: &str) -> String {
     said
 }
 
-/// Tells whether what follows is a command: it is quoted, or begins an indented line.
+/// Returns `true` if what follows is a command: it is quoted, or begins an indented line.
 fn is_command(before: &str, line: &str) -> bool {
     before.ends_with('`') || line.trim().is_empty()
 }

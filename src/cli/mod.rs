@@ -83,7 +83,7 @@ fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exit) -> Exit 
     work(&environment, &mut screen)
 }
 
-/// Tells whether nothing that is written to the standard output will be read any more.
+/// Returns `true` if nothing that is written to the standard output will be read any more.
 fn is_stdout_closed() -> bool {
     let stdout = io::stdout();
     let mut polled = [PollFd::new(&stdout, PollFlags::empty())];

@@ -35,7 +35,7 @@ fn words(command: &OsString) -> Vec<OsString> {
 }
 
 impl Pager {
-    /// Tells whether a pager shows colours: `less` does if its options say so, and then ours or the
+    /// Returns `true` if a pager shows colours: `less` does if its options say so, and then ours or the
     /// person's are in force.
     pub(crate) fn shows_colours(variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
         variable("LESS").is_none_or(|options| options.to_string_lossy().contains(['R', 'r']))

@@ -172,7 +172,7 @@ pub(super) mod tests {
         "\" quoted=\"x",
     ];
 
-    /// Tells whether a terminal shows exactly these letters, as so many lines.
+    /// Returns `true` if a terminal shows exactly these letters, as so many lines.
     pub(in crate::cli) fn is_safe(shown: &str, lines: usize) -> bool {
         shown.matches('\n').count() == lines
             && shown

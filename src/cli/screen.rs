@@ -59,7 +59,7 @@ pub(crate) struct Screen<'a> {
     pub(crate) now: OffsetDateTime,
     /// Looks up an environment variable.
     pub(crate) variable: &'a dyn Fn(&str) -> Option<OsString>,
-    /// Tells whether whoever read `stdout` went away, which a command that only waits would not notice.
+    /// Returns `true` if whoever read `stdout` went away, which a command that only waits would not notice.
     pub(crate) is_reader_gone: &'a dyn Fn() -> bool,
 }
 

@@ -261,7 +261,7 @@ impl Report {
                 let problem = Sanitized(self.policy.problem.as_deref().unwrap_or_default());
                 writeln!(
                     out,
-                    "policy: {problem}; nothing is recorded until it is mended"
+                    "policy: {problem}; nothing is recorded until it is fixed"
                 )?;
             }
         }

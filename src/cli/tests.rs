@@ -600,7 +600,7 @@ fn a_policy_that_narrows_or_cannot_be_understood_is_told_by_status_and_doctor() 
     let (exit, out, _) = home.run("--app myapp doctor");
     assert_eq!(exit, Exit::Findings);
     assert!(
-        out.starts_with(damaged) && out.contains("; next: mend "),
+        out.starts_with(damaged) && out.contains("; next: fix "),
         "{out}"
     );
     assert!(

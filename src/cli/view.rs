@@ -132,7 +132,7 @@ impl View {
         }
     }
 
-    /// Tells whether lines are shown as they stand.
+    /// Returns `true` if lines are shown as they stand.
     pub(crate) fn is_verbatim(&self) -> bool {
         matches!((self.format, self.sink), (Format::Json, Sink::Pipe))
     }

@@ -28,7 +28,7 @@ pub(super) fn text_of(kind: &str, message: &dyn Display) -> String {
     text.of_kind(&first_line(&kind))
 }
 
-/// Tells whether the error is none: `--help` and `--version` are answers.
+/// Returns `true` if the error is none: `--help` and `--version` are answers.
 pub(super) fn is_answer(error: &(dyn Error + 'static)) -> bool {
     #[cfg(feature = "clap")]
     if let Some(error) = error.downcast_ref::<clap::Error>() {

@@ -68,7 +68,7 @@ impl Installation {
         texts.into_iter().chain(host).collect()
     }
 
-    /// Tells whether it was made here, for this directory.
+    /// Returns where it was made: here, for this directory, or elsewhere.
     pub(crate) fn origin(&self, directory: &Directory) -> Origin {
         HostFacts::of(directory).origin(&self.salt, self.host)
     }

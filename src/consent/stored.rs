@@ -131,7 +131,7 @@ impl FirstUse {
         }
     }
 
-    /// Tells whether it is remembered with that grace.
+    /// Returns `true` if it is remembered with that grace.
     pub(crate) fn is_of(self, grace: Duration) -> bool {
         self == Self::at(self.seen, grace)
     }
@@ -467,7 +467,7 @@ impl Stored {
         }
     }
 
-    /// Tells whether the installation was made here, for the directory at that path.
+    /// Returns where the installation was made: here, for the directory at that path, or elsewhere.
     pub(crate) fn origin_at(&self, path: &Path) -> Origin {
         match (self.installation(), Directory::open(path, Access::Read)) {
             (Some(installation), Ok(directory)) => installation.origin(&directory),

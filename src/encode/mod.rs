@@ -285,7 +285,7 @@ pub(crate) struct Loose<'a> {
 }
 
 impl Loose<'_> {
-    /// Tells whether the policy lets it in.
+    /// Returns `true` if the policy lets it in.
     pub(crate) fn is_admitted(&self) -> bool {
         let target = target_as(self.own, self.target);
         self.policy

@@ -150,7 +150,7 @@ impl Site {
             .unwrap_or_default()
     }
 
-    /// Tells whether the policy lets in what comes from here.
+    /// Returns `true` if the policy lets in what comes from here.
     pub(crate) fn is_admitted(&self) -> bool {
         self.admission == Admission::Keep
     }

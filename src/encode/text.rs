@@ -153,7 +153,7 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &str, bytes_max: usize) {
     out.push(b'"');
 }
 
-/// Tells whether two names are written alike: long ones are cut.
+/// Returns `true` if two names are written alike: long ones are cut.
 pub(super) fn is_same_name(one: &str, other: &str) -> bool {
     let is_long = |name: &str| name.len() > NAME_BYTES_MAX;
     one == other
@@ -268,7 +268,7 @@ const fn suspects(block: [u8; BLOCK_BYTES]) -> u64 {
     found & TOPS
 }
 
-/// Tells whether a byte begins a character that may need an escape.
+/// Returns `true` if a byte begins a character that may need an escape.
 const fn may_need_escape(byte: u8) -> bool {
     matches!(
         byte,
@@ -298,7 +298,7 @@ fn push_character(out: &mut Vec<u8>, character: char) {
     }
 }
 
-/// Tells whether a character acts on a terminal, or hides, or reorders what stands around it. The two
+/// Returns `true` if a character acts on a terminal, or hides, or reorders what stands around it. The two
 /// zero-width joiners are left alone: scripts and emoji need them.
 pub(crate) const fn is_unsafe_to_show(character: char) -> bool {
     matches!(

@@ -133,7 +133,7 @@ impl Filter {
         self
     }
 
-    /// Tells whether every record passes.
+    /// Returns `true` if every record passes.
     pub fn is_empty(&self) -> bool {
         let Self {
             levels,
@@ -157,7 +157,7 @@ impl Filter {
             && terms.is_empty()
     }
 
-    /// Tells whether the record in a line passes, without taking the line apart where a glance at it tells.
+    /// Returns `true` if the record in a line passes, without taking the line apart where a glance at it tells.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ impl Filter {
         }
     }
 
-    /// Tells whether a record passes, as far as a glance at its line tells; nothing where only its values do.
+    /// Returns whether a record passes, as far as a glance at its line shows; `None` where only its values do.
     pub(crate) fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
         let since = || Some(self.since?.compare(glance)?.is_ge());
         let until = || Some(self.until?.compare(glance)?.is_le());
@@ -217,7 +217,7 @@ impl Filter {
         (is_sure && self.grep.is_none()).then_some(true)
     }
 
-    /// Tells whether a record passes: everything that the filter names holds for it.
+    /// Returns `true` if a record passes: everything that the filter names holds for it.
     pub fn matches(&self, record: &Record) -> bool {
         match self.verdict(record) {
             Verdict::Passes => true,
@@ -344,7 +344,7 @@ fn is_any(wanted: &[String], fits: impl Fn(&String) -> bool) -> bool {
     wanted.is_empty() || wanted.iter().any(fits)
 }
 
-/// Tells whether a target is another one or lies below it.
+/// Returns `true` if a target is another one or lies below it.
 fn is_within(target: &str, above: &str) -> bool {
     target
         .strip_prefix(above)
@@ -374,7 +374,7 @@ fn text_of(value: &Value) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// Tells whether a pattern has an upper-case letter that stands for itself: that of `\W` does not.
+/// Returns `true` if a pattern has an upper-case letter that stands for itself: that of `\W` does not.
 fn has_upper_case(pattern: &str) -> bool {
     let mut is_escaped = false;
     pattern.chars().any(|letter| {

@@ -82,7 +82,7 @@ impl SpanNode {
         self.is_closed.store(true, Ordering::Release);
     }
 
-    /// Tells whether the span is no more.
+    /// Returns `true` if the span is no more.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
     }

@@ -101,7 +101,7 @@ impl InForce {
         self.by_name(treatment, NamePath::of(name).naming(), name)
     }
 
-    /// Tells whether a rule may name what is nested in the property of that name.
+    /// Returns `true` if a rule may name what is nested in the property of that name.
     pub(crate) fn names_members_of(&self, name: &str) -> bool {
         self.policies().any(|policy| policy.names_members_of(name))
     }
@@ -173,7 +173,7 @@ impl InForce {
         }
     }
 
-    /// Tells whether a number of that name is a secret where secrets are to be masked: behind that of a count it
+    /// Returns `true` if a number of that name is a secret where secrets are to be masked: behind that of a count it
     /// is not.
     fn is_secret(&self, name: &str) -> bool {
         let findings = self
@@ -196,7 +196,7 @@ impl InForce {
             .unwrap_or(Treatment::Keep)
     }
 
-    /// Tells whether values may have been recorded as pseudonyms.
+    /// Returns `true` if values may have been recorded as pseudonyms.
     fn has_pseudonyms(&self) -> bool {
         self.had_pseudonyms || self.policies().any(Policy::has_pseudonyms)
     }
@@ -287,13 +287,13 @@ impl Current {
         None
     }
 
-    /// Tells whether that is the owner's policy in force.
+    /// Returns `true` if that is the owner's policy in force.
     pub(crate) fn is_owners(&self, policy: &Policy) -> bool {
         self.get()
             .is_some_and(|in_force| in_force.owner.as_ref() == Some(policy))
     }
 
-    /// Tells whether the owner may have shut out whole call sites, which `tracing` then asks nobody about.
+    /// Returns `true` if the owner may have shut out whole call sites, which `tracing` then asks nobody about.
     pub(crate) fn may_shut_out(&self) -> bool {
         self.get()
             .and_then(|in_force| in_force.owner.as_ref().map(Policy::may_shut_out))

@@ -318,7 +318,7 @@ impl Policy {
         longest(&self.properties, path, names)
     }
 
-    /// Tells whether a rule may name what is nested in the property of that name: it begins with its path, or is
+    /// Returns `true` if a rule may name what is nested in the property of that name: it begins with its path, or is
     /// meant at any depth.
     fn names_members_of(&self, name: &str) -> bool {
         let mut names = self.properties.iter().map(|(pattern, _)| pattern);
@@ -376,7 +376,7 @@ impl Policy {
         rules
     }
 
-    /// Tells whether there are events that it does not let in.
+    /// Returns `true` if there are events that it does not let in.
     fn may_shut_out(&self) -> bool {
         let drops = |rules: &[(String, Admission)]| {
             rules
@@ -460,7 +460,7 @@ fn begins_with(name: &str, beginning: &str) -> bool {
     start.is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
 }
 
-/// Tells whether a path leads into the value at another one.
+/// Returns `true` if a path leads into the value at another one.
 fn is_beneath(parent: &str, path: &str) -> bool {
     begins_with(path, parent) && path.as_bytes().get(parent.len()) == Some(&b'.')
 }

@@ -152,7 +152,7 @@ impl OwnerFile {
         }
     }
 
-    /// Tells whether there is a file in which nothing stands.
+    /// Returns `true` if there is a file in which nothing stands.
     pub(crate) fn says_nothing(&self) -> bool {
         match self {
             Self::Owner(owner) => *owner == Owner::default(),
@@ -239,7 +239,7 @@ pub(crate) fn edit(
     Ok(())
 }
 
-/// Tells whether a text could be the file.
+/// Checks that a text could be the file.
 ///
 /// # Errors
 ///
@@ -273,7 +273,7 @@ impl Default for Owner {
 }
 
 impl Owner {
-    /// Tells whether it forbids anything that an application may allow.
+    /// Returns `true` if it forbids anything that an application may allow.
     #[cfg(feature = "cli")]
     pub(crate) fn narrows(&self) -> bool {
         use super::{Admission, Rule, Treatment};

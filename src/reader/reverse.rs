@@ -279,7 +279,7 @@ fn window_start(file: &File, end: u64) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Tells whether a piece starts at the second of two bytes, as a scanner that came from above would say.
+/// Returns `true` if a piece starts at the second of two bytes, as a scanner that came from above would say.
 fn starts_piece(pair: &[u8]) -> bool {
     match pair {
         [b'\n', _] => true,

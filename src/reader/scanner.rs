@@ -342,7 +342,7 @@ impl Scanner {
     }
 }
 
-/// Tells whether a piece begins and ends as one record does.
+/// Returns `true` if a piece begins and ends as one record does.
 pub(super) fn looks_whole(piece: &[u8]) -> bool {
     std::str::from_utf8(piece).is_ok_and(|text| {
         text.ends_with('}')
@@ -352,7 +352,7 @@ pub(super) fn looks_whole(piece: &[u8]) -> bool {
     })
 }
 
-/// Tells whether a piece holds nothing that could be lost.
+/// Returns `true` if a piece holds nothing that could be lost.
 pub(super) fn is_blank(piece: &[u8]) -> bool {
     piece.trim_ascii().is_empty()
 }

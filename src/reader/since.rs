@@ -10,7 +10,7 @@ use crate::store::disk::Directory;
 use crate::store::latest::{last_told, told_of};
 use crate::store::segment::SegmentNumber;
 
-/// Tells whether all records of a segment are known to be older. What is no file is not: that is told.
+/// Returns `true` if all records of a segment are known to be older. What is no file is not: that is told.
 pub(super) fn is_older(
     directory: &Directory,
     number: SegmentNumber,

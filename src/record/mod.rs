@@ -76,7 +76,7 @@ impl FromStr for Level {
 
     /// Reads a level in any case. What other loggers write is understood too: the words of syslog (`emerg`, `alert`,
     /// `crit`, `err`, `warning`, `notice`), `fatal` and `critical`, and the numbers of pino and bunyan, from 10 for
-    /// TRACE to 60, a level of their own in between being the next lower one. What is graver than ERROR is ERROR, and a
+    /// TRACE to 60, a level of their own in between being the next lower one. What is above ERROR is ERROR, and a
     /// notice is INFO.
     fn from_str(name: &str) -> Result<Self, Error> {
         let wanted = name.trim().to_ascii_lowercase();
@@ -181,7 +181,7 @@ impl Properties {
         self.values.len()
     }
 
-    /// Tells whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -300,7 +300,7 @@ impl Record {
         serde_json::from_slice(line)
     }
 
-    /// Tells whether localtel itself wrote the record.
+    /// Returns `true` if localtel itself wrote the record.
     pub fn is_own(&self) -> bool {
         self.target == OWN_TARGET
     }

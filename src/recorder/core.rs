@@ -166,7 +166,7 @@ impl Core {
         Ok(Offer::Recorded)
     }
 
-    /// Makes room where nobody else does, and waits for it where the application asked for that and the
+    /// Makes room where there is no worker, and waits for it where the application asked for that and the
     /// disk still takes lines.
     fn wait_for_room<'a>(
         &'a self,
@@ -178,7 +178,7 @@ impl Core {
             && staging.phase == Phase::Open
             && staging.is_due()
         {
-            // Without a worker nobody but the next caller tries again.
+            // Without a worker the next caller tries again.
             let ticket = staging.staged;
             drop(staging);
             drop(shared.write_until(ticket, clock::deadline(INLINE_WAIT)));

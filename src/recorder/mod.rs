@@ -62,7 +62,7 @@ impl Recorder {
         }
     }
 
-    /// Tells whether events are let in at all.
+    /// Returns `true` if events are let in at all.
     pub(crate) fn is_gate_open(&self) -> bool {
         self.root
             .shared
@@ -82,12 +82,12 @@ impl Recorder {
             .load(Ordering::Acquire)
     }
 
-    /// Tells whether it records in this very process: one forked from it begins with its first event.
+    /// Returns `true` if it records in this very process: one forked from it begins with its first event.
     pub(crate) fn has_begun_here(&self) -> bool {
         self.latest().process == std::process::id()
     }
 
-    /// Tells whether a worker writes, who also has `tracing` ask again when something changed.
+    /// Returns `true` if a worker writes, who also has `tracing` ask again when something changed.
     pub(crate) fn has_worker(&self) -> bool {
         self.root.worker.is_some()
     }

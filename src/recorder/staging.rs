@@ -229,7 +229,7 @@ impl Staging {
         ErrorKind::Off { reason }.into()
     }
 
-    /// Tells whether it is time to write, or to try again.
+    /// Returns `true` if it is time to write, or to try again.
     pub(super) fn is_due(&self) -> bool {
         self.trouble
             .as_ref()
@@ -248,7 +248,7 @@ impl Staging {
         }
     }
 
-    /// Tells whether waiting for room makes sense: while the disk takes lines, and for a while after
+    /// Returns `true` if waiting for room makes sense: while the disk takes lines, and for a while after
     /// somebody else took the lock.
     pub(super) fn is_worth_waiting(&self) -> bool {
         match &self.trouble {

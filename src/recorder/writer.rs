@@ -163,7 +163,7 @@ impl Writer {
         self.pending.has_ended && self.pending.session.seq_next == 0
     }
 
-    /// Tells whether all taken frames are written.
+    /// Returns `true` if all taken frames are written.
     pub(super) fn is_empty(&self) -> bool {
         self.frames_left().is_empty()
     }

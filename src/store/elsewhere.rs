@@ -106,7 +106,7 @@ const START_SECONDS_LATE: i64 = 2;
 /// More than the longest of these files, on a machine with thousands of interrupts.
 const PROC_BYTES_MAX: u64 = 1 << 20;
 
-/// Tells whether anything of that name is there, as far as this user can see.
+/// Returns `true` if anything of that name is there, as far as this user can see.
 pub(crate) fn is_there(path: &str) -> bool {
     rustix::fs::stat(path).is_ok()
 }

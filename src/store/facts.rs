@@ -35,7 +35,7 @@ pub(crate) struct FileId {
 }
 
 impl FileId {
-    /// Tells whether both are on one file system.
+    /// Returns `true` if both are on one file system.
     pub(crate) fn is_beside(self, other: Self) -> bool {
         self.device == other.device
     }
@@ -54,11 +54,11 @@ pub(crate) struct Facts {
     pub(crate) bytes: u64,
     /// Whether its owner may write it; a closed segment's may not.
     pub(crate) is_writable: bool,
-    /// Whether it is a regular file, whoever's it is.
+    /// Whether it is a regular file, of any user.
     pub(crate) is_regular: bool,
-    /// Whether nobody else may read or write it.
+    /// Whether no other user may read or write it.
     pub(crate) is_private: bool,
-    /// Whether nobody else may write it.
+    /// Whether no other user may write it.
     #[cfg(feature = "cli")]
     pub(crate) is_guarded: bool,
     has_one_name: bool,
@@ -77,7 +77,7 @@ impl Facts {
         (!is_own(self.user)).then_some(self.user)
     }
 
-    /// Tells whether it is a regular file of this user with one name. Who this user is, is asked each time:
+    /// Returns `true` if it is a regular file of this user with one name. Who this user is, is asked each time:
     /// a process may become another one.
     pub(crate) fn is_ours(&self) -> bool {
         self.is_regular && self.has_one_name && is_own(self.user)

@@ -345,7 +345,7 @@ fn close_segment(directory: &Directory, file: &File) {
     drop(directory.close(file));
 }
 
-/// Tells whether an open failed because something that is not a plain writable file has the name.
+/// Returns `true` if an open failed because something that is not a plain writable file has the name.
 fn is_strange(error: &io::Error) -> bool {
     disk::is_strange(error)
         || [

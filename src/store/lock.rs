@@ -153,7 +153,7 @@ pub(super) fn lock_opened(
     ))
 }
 
-/// Tells whether somebody holds the lock of that directory until the deadline, which no append does. Makes
+/// Returns `true` if somebody holds the lock of that directory until the deadline, which no append does. Makes
 /// nothing, and lets go at once of what it takes.
 #[cfg(feature = "cli")]
 pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> io::Result<bool> {

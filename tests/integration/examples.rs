@@ -200,7 +200,7 @@ pub(crate) fn of_event<'a>(records: &'a [Record], event: &str) -> Vec<&'a Record
     records.iter().filter(is_of).collect()
 }
 
-/// Tells whether a line consists of these words, whatever lies between them.
+/// Returns `true` if a line consists of these words, whatever lies between them.
 fn has_row(text: &str, words: &[&str]) -> bool {
     text.lines()
         .any(|line| line.split_whitespace().eq(words.iter().copied()))

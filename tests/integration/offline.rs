@@ -189,7 +189,7 @@ impl Graph {
     }
 }
 
-/// Tells whether a dependency is there for more than tests: a kind of null is a normal one.
+/// Returns `true` if a dependency is there for more than tests: a kind of null is a normal one.
 fn is_built_in(dependency: &Value) -> bool {
     list(&dependency["dep_kinds"]).any(|kind| kind["kind"] != "dev")
 }
@@ -230,7 +230,7 @@ fn imports(binary: &Path) -> Option<BTreeSet<String>> {
     Some(names.map(str::to_owned).collect())
 }
 
-/// Tells whether a function opens or uses a socket, or may do so to look up a name.
+/// Returns `true` if a function opens or uses a socket, or may do so to look up a name.
 fn is_of_sockets(name: &str) -> bool {
     SOCKET_FUNCTIONS.contains(&name)
         || SOCKET_PREFIXES

@@ -283,7 +283,7 @@ fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
     time.or_else(|| Some(Record::parse(line).ok()?.timestamp))
 }
 
-/// Tells whether a path has the name of a segment.
+/// Returns `true` if a path has the name of a segment.
 pub(crate) fn is_segment(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     let number = name

@@ -49,7 +49,7 @@ pub(super) struct EventKey {
 }
 
 impl EventKey {
-    /// Tells whether localtel itself records the event.
+    /// Returns `true` if localtel itself records the event.
     pub(super) fn is_own(&self) -> bool {
         self.target == OWN_TARGET
     }

@@ -40,7 +40,7 @@ pub(crate) struct ExplainArgs {
 }
 
 impl ExplainArgs {
-    /// Tells whether it is about the format alone, whoever's telemetry is meant.
+    /// Returns `true` if it is about the format alone, whoever's telemetry is meant.
     pub(crate) fn is_of_no_place(&self) -> bool {
         self.schema
     }

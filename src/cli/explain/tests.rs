@@ -381,7 +381,7 @@ fn under_a_policy_that_cannot_be_understood_it_is_off_and_nothing_is_recorded() 
             "\n  It is off: policy.toml cannot be understood: line 1: level: `loud` is none of";
         assert!(text.contains(off), "{text}");
         assert!(
-            text.contains("nothing at all is recorded until it is mended"),
+            text.contains("nothing at all is recorded until it is fixed"),
             "{text}"
         );
         expect_rows(&home, ["not recorded"; 4]);

@@ -161,7 +161,7 @@ fn what_the_owner_keeps_out(facts: &Facts<'_>) -> Vec<String> {
     match &facts.owner {
         OwnerFile::Missing => vec![format!("`{policy}` tells how you can forbid more.")],
         OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => vec![
-            "What policy.toml forbids is not known, so nothing at all is recorded until it is mended;"
+            "What policy.toml forbids is not known, so nothing at all is recorded until it is fixed;"
                 .to_owned(),
             format!("`{policy}` says whether it can be understood."),
         ],

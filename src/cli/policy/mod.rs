@@ -195,7 +195,7 @@ fn complaint(error: Error, place: &Place) -> Failure {
     let policy = place.command("policy");
     match error.kind() {
         ErrorKind::Format { .. } => Failure::failed(error.chain()).hint(format!(
-            "nothing was changed, and nothing is recorded meanwhile; mend it in an editor, and `{policy}` \
+            "nothing was changed, and nothing is recorded meanwhile; fix it in an editor, and `{policy}` \
              says whether it can be understood"
         )),
         ErrorKind::Invalid { .. } => Failure::failed(error.chain())
@@ -217,7 +217,7 @@ fn complaint(error: Error, place: &Place) -> Failure {
     }
 }
 
-/// Tells whether something stands in the place of the file that is none.
+/// Returns `true` if something stands in the place of the file that is none.
 fn is_no_file(path: &Path) -> bool {
     let directory = Directory::open(path, Access::Read).ok();
     let facts = directory.and_then(|directory| directory.facts(&FileName::Policy.to_string()).ok());
@@ -259,8 +259,8 @@ fn show(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     if let Some(problem) = owner.problem() {
         // A directory that cannot be looked into is another matter.
         Directory::open(&path, Access::Read).map_err(|error| open_error(&path, error))?;
-        let hint = format!("mend {file}; running programs then go on within a second");
-        let message = format!("{problem}; nothing is recorded until it is mended");
+        let hint = format!("fix {file}; running programs then go on within a second");
+        let message = format!("{problem}; nothing is recorded until it is fixed");
         return Err(Failure::failed(message).hint(hint));
     }
     let out = &mut *screen.stdout;

@@ -86,7 +86,7 @@ fn give(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
     }
 }
 
-/// Tells whether a table is written with a heading of its own.
+/// Returns `true` if a table is written with a heading of its own.
 fn is_headed(table: &Table) -> bool {
     !table.is_dotted() && !table.is_implicit()
 }
@@ -107,7 +107,7 @@ fn join(first: &str, second: &str) -> String {
     format!("{first}{second}")
 }
 
-/// Tells whether an empty table may go: nothing is said in its heading, or right above it, of that table
+/// Returns `true` if an empty table may go: nothing is said in its heading, or right above it, of that table
 /// alone. What stands further up is of the file.
 fn holds_no_comment(item: &Item) -> bool {
     let Item::Table(table) = item else {

@@ -295,7 +295,7 @@ fn a_file_that_cannot_be_understood_is_left_as_it_is() {
         let (exit, said) = home.run(&[]);
         assert_eq!(exit, Exit::Failed, "{said}");
         assert!(
-            said.contains("nothing is recorded until it is mended\nhint: mend "),
+            said.contains("nothing is recorded until it is fixed\nhint: fix "),
             "{said}"
         );
         assert!(said.contains("line "), "{said}");

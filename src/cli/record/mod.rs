@@ -183,7 +183,7 @@ impl Recording {
             self.bad += 1;
             if self.bad <= BAD_TOLD_MAX {
                 let reason = Sanitized(&reason);
-                // That nobody reads this is no reason to lose what follows.
+                // A closed stderr is no reason to lose what follows.
                 drop(writeln!(
                     screen.stderr,
                     "localtel: {at} was not recorded: {reason}"
@@ -222,7 +222,7 @@ impl Recording {
             } else if OwnerFile::read_at(&place.path()).problem().is_some() {
                 let file = place.path().join(FileName::Policy.to_string());
                 format!(
-                    "mend or remove {}; `localtel {words} policy` says what is wrong with it",
+                    "fix or remove {}; `localtel {words} policy` says what is wrong with it",
                     file.display()
                 )
             } else if is_fixed {

@@ -168,7 +168,7 @@ fn reason_of(error: &serde_json::Error, at: Place, held: &[u8]) -> String {
     if error.is_eof() {
         return "it has no end".to_owned();
     }
-    // The end of a line is told as the start of the next one.
+    // The parser reports the end of a line as the start of the next one.
     let lines = error
         .line()
         .saturating_sub(1 + usize::from(error.column() == 0));

@@ -1,5 +1,5 @@
 //! `run`: runs a command and records that it started and how it ended. The command must not notice: it gets our
-//! terminal, our files and our signals, and whoever waits for us sees its end. How that is done is `running`'s and
+//! terminal, our files and our signals, and the process that waits for us sees its end. How that is done is `running`'s and
 //! `signals`' business.
 
 mod running;
@@ -88,7 +88,7 @@ fn not_started(
 ) -> Exit {
     let program = args.command.first().map(|word| word.to_string_lossy());
     let program = program.unwrap_or_default();
-    // That nobody can be told does not change the exit code.
+    // A message that cannot be written does not change the exit code.
     let _told = writeln!(
         screen.stderr,
         "localtel: could not run {program:?}: {}",

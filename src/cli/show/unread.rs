@@ -84,7 +84,7 @@ impl Unread {
         }
     }
 
-    /// Tells whether the system did not let us read something that is there.
+    /// Returns `true` if the system did not let us read something that is there.
     pub(super) fn is_denied(&self) -> bool {
         self.denied > 0
     }

@@ -55,14 +55,14 @@ fn beyond_blanks(text: Text<'_>, start: usize) -> Option<usize> {
     (!is_other_url && is_host_at(text, start + length + 1)).then_some(length)
 }
 
-/// Tells whether the name of a host stands at a place.
+/// Returns `true` if the name of a host stands at a place.
 fn is_host_at(text: Text<'_>, at: usize) -> bool {
     let end = text.end(at, is_of_domain);
     let ends = |byte: u8| byte.is_ascii_whitespace() || b":/?#\"'`,;)\\".contains(&byte);
     end > at && (end == text.len() || text.is(end, ends))
 }
 
-/// Tells whether what looks like an authority is rather a name and the beginning of a password that has
+/// Returns `true` if what looks like an authority is rather a name and the beginning of a password that has
 /// a slash in it: after a colon follows more than a port.
 fn is_password_cut(authority: &[u8]) -> bool {
     let colon = authority.iter().rposition(|&byte| byte == b':');
@@ -176,7 +176,7 @@ pub(super) fn find_ipv4(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     (is_whole && is_ipv4(address) && !is_version(text, start, end)).then_some(start..end)
 }
 
-/// Tells whether four numbers are rather a version.
+/// Returns `true` if four numbers are rather a version.
 fn is_version(text: Text<'_>, start: usize, end: usize) -> bool {
     let address = text.get(start..end);
     let is_private = ["10.", "127.", "192.168.", "172.", "169.254."]
@@ -191,7 +191,7 @@ fn is_version(text: Text<'_>, start: usize, end: usize) -> bool {
         || is_file(text, start, end)
 }
 
-/// Tells whether a place is behind the name of a product, as in `Chrome/139.0.0.0`, and not behind that of a host.
+/// Returns `true` if a place is behind the name of a product, as in `Chrome/139.0.0.0`, and not behind that of a host.
 fn is_product(text: Text<'_>, start: usize, end: usize, is_private: bool) -> bool {
     let Some(slash) = start
         .checked_sub(1)
@@ -210,7 +210,7 @@ fn is_product(text: Text<'_>, start: usize, end: usize, is_private: bool) -> boo
     is_name && !is_port && (!is_private || product.first().is_some_and(u8::is_ascii_uppercase))
 }
 
-/// Tells whether a place is in the name of a file, as in `foo-1.2.3.4.jar`.
+/// Returns `true` if a place is in the name of a file, as in `foo-1.2.3.4.jar`.
 fn is_file(text: Text<'_>, start: usize, end: usize) -> bool {
     let is_joined = text.is_before(start, |byte| matches!(byte, b'-' | b'_'))
         && text.is_before(start - 1, |byte| byte.is_ascii_alphabetic());
@@ -222,7 +222,7 @@ fn is_file(text: Text<'_>, start: usize, end: usize) -> bool {
             && text.is(end + 1, |byte| byte.is_ascii_alphabetic())
 }
 
-/// Tells whether a word before a place says that four numbers there are no address.
+/// Returns `true` if a word before a place says that four numbers there are no address.
 fn is_behind_version(text: Text<'_>, at: usize) -> bool {
     let is_between = |byte| {
         matches!(
@@ -287,7 +287,7 @@ pub(super) fn find_ipv6(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     })
 }
 
-/// Tells whether what stands before and behind `::` is rather a path of Rust or C++, as in `a::b1`. Addresses that
+/// Returns `true` if what stands before and behind `::` is rather a path of Rust or C++, as in `a::b1`. Addresses that
 /// are in use begin with a digit or with `f`, and after nothing only with a digit or `ffff`.
 fn is_path(before: &str, after: &str) -> bool {
     let has_digit = |text: &str| text.contains(|letter: char| letter.is_ascii_digit());
@@ -304,7 +304,7 @@ fn is_path(before: &str, after: &str) -> bool {
     }
 }
 
-/// Tells whether bytes are an address of IPv4, as the standard library parses it. Its types are not used
+/// Returns `true` if bytes are an address of IPv4, as the standard library parses it. Its types are not used
 /// here: the module of theirs is the one of sockets, which no file names.
 fn is_ipv4(bytes: &[u8]) -> bool {
     let is_octet = |part: &[u8]| match part {
@@ -354,7 +354,7 @@ const fn is_of_ipv6(byte: u8) -> bool {
     byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')
 }
 
-/// Tells whether a byte may belong to a URL and not to the text around it.
+/// Returns `true` if a byte may belong to a URL and not to the text around it.
 fn is_of_url(byte: u8) -> bool {
     !byte.is_ascii_whitespace() && !b"\"<>`\\".contains(&byte)
 }

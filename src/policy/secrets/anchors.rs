@@ -147,7 +147,7 @@ impl Hits {
                 .and_then(|bit| SHARED.get(bit))
             {
                 for member in members {
-                    if member.number == NOBODY {
+                    if member.number == NO_MEMBER {
                         break;
                     }
                     if let Some(found) = member.anchor_at(window).and_then(&mut ask) {
@@ -221,8 +221,8 @@ struct Member {
     number: u8,
 }
 
-/// The number that no name and no shape has.
-const NOBODY: u8 = u8::MAX;
+/// The number of a free place in the table.
+const NO_MEMBER: u8 = u8::MAX;
 
 impl Member {
     /// Returns what it is, if it has the fingerprint of a place.
@@ -255,11 +255,11 @@ const SHARED: Shared = tables().1;
 )]
 const fn tables() -> (Table, Shared) {
     let mut table = [[0; 256]; 3];
-    let nobody = Member {
+    let none = Member {
         fingerprint: [0; 3],
-        number: NOBODY,
+        number: NO_MEMBER,
     };
-    let mut shared = [[nobody; MEMBERS_MAX]; SHARED_BITS];
+    let mut shared = [[none; MEMBERS_MAX]; SHARED_BITS];
     // How many bytes each shared bit has at each place.
     let mut sizes = [[0; 3]; SHARED_BITS];
     add_others(&mut table);
@@ -294,7 +294,7 @@ const fn tables() -> (Table, Shared) {
             place += 1;
         }
         let mut free = 0;
-        while shared[bit][free].number != NOBODY {
+        while shared[bit][free].number != NO_MEMBER {
             free += 1;
         }
         shared[bit][free] = Member {

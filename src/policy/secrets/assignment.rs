@@ -72,7 +72,7 @@ fn find_value(
     is_secret.then_some((rule, found.range))
 }
 
-/// Tells whether a mark stands there, and nothing that sticks to it.
+/// Returns `true` if a mark stands there, and nothing that sticks to it.
 fn is_mark_at(text: Text<'_>, at: usize) -> bool {
     mark_bytes(text.from(at)).is_some_and(|bytes| {
         let end = at + bytes;
@@ -80,7 +80,7 @@ fn is_mark_at(text: Text<'_>, at: usize) -> bool {
     })
 }
 
-/// Tells whether a word and a mark stand there: what a scheme proves was masked before.
+/// Returns `true` if a word and a mark stand there: what a scheme proves was masked before.
 fn is_masked_behind(text: Text<'_>, start: usize) -> bool {
     let end = text.end_within(start, NAMESPACE_BYTES_MAX, |byte| !is_blank(byte));
     mark_bytes(text.from(after_blanks(text, end))).is_some()
@@ -164,7 +164,7 @@ fn tag(text: Text<'_>, name: &Name, closed: usize) -> Option<usize> {
     is_closed.then_some(content)
 }
 
-/// Tells whether a name is the value of an attribute that names a thing, as in `key="Password"`.
+/// Returns `true` if a name is the value of an attribute that names a thing, as in `key="Password"`.
 fn is_attribute(text: Text<'_>, name: &Name, closed: usize) -> bool {
     let opening = text.start_within(name.start, CLOSERS_MAX, |byte| {
         is_quote(byte) || byte == b'\\'
@@ -256,7 +256,7 @@ fn row(text: Text<'_>, name: &Name, closed: usize) -> Option<(Link, usize)> {
     (is_row && has_text).then_some((Link::Sign, tuple))
 }
 
-/// Tells whether a quoted name is the first of a pair, or a flag in a list of arguments, and no item of a list
+/// Returns `true` if a quoted name is the first of a pair, or a flag in a list of arguments, and no item of a list
 /// of names.
 fn is_item(text: Text<'_>, name: &Name) -> bool {
     let opening = text.start_within(name.start, CLOSERS_MAX, |byte| {
@@ -346,7 +346,7 @@ fn is_end(text: Text<'_>, at: usize) -> Option<usize> {
     (text.has_word(at, "is") && text.is(end, |byte| is_blank(byte) || byte == b':')).then_some(end)
 }
 
-/// Tells whether a name stands behind a login and its value, as in `.netrc`.
+/// Returns `true` if a name stands behind a login and its value, as in `.netrc`.
 fn is_behind_login(text: Text<'_>, at: usize) -> bool {
     let is_gap = |byte: u8| byte.is_ascii_whitespace();
     let value_end = text.start_within(at, BLANKS_MAX, is_gap);
@@ -362,7 +362,7 @@ fn after_blanks(text: Text<'_>, at: usize) -> usize {
     text.end_within(at, BLANKS_MAX, is_blank)
 }
 
-/// Tells whether a byte may stand between a name and its separator, or close what they stand in.
+/// Returns `true` if a byte may stand between a name and its separator, or close what they stand in.
 const fn is_closer(byte: u8) -> bool {
     is_quote(byte) || matches!(byte, b'\\' | b']')
 }

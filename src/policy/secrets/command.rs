@@ -41,14 +41,15 @@ pub(super) fn find_command(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     is_password.then_some(range)
 }
 
-/// Tells whether `IDENTIFIED BY`, or `IDENTIFIED WITH` a plugin and `BY`, ends behind a place, which is its last `d`.
+/// Returns `true` if `IDENTIFIED BY`, or `IDENTIFIED WITH` a plugin and `BY`, ends behind a place, which is its last
+/// `d`.
 fn is_identified(text: Text<'_>, at: usize) -> bool {
     let word = text.start_within(at, PART_BYTES_MAX, is_url_safe);
     text.has_word(at, "d by ")
         && (text.has_word(word, "identified by ") || text.has_word_before(word, "identified with "))
 }
 
-/// Tells whether a command begins a line, as a client's or behind the tag of IMAP.
+/// Returns `true` if a command begins a line, as a client's or behind the tag of IMAP.
 fn is_first(text: Text<'_>, at: usize, needs_tag: bool) -> bool {
     let gap = text.start_within(at, 1, is_blank);
     if needs_tag {

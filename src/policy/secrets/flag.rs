@@ -115,7 +115,7 @@ fn argument(text: Text<'_>, end: usize) -> Option<usize> {
         .map(|gap| end + gap.len() - 1)
 }
 
-/// Tells whether a value is a user and a password. Numbers of users and groups, as containers take them,
+/// Returns `true` if a value is a user and a password. Numbers of users and groups, as containers take them,
 /// paths, formats of dates and URLs are none.
 fn is_user_info(value: &[u8]) -> bool {
     let Some(colon) = value.iter().position(|&byte| byte == b':') else {
@@ -129,7 +129,7 @@ fn is_user_info(value: &[u8]) -> bool {
     !password.is_empty() && !password.starts_with(b"//") && !is_of_ids && !is_other
 }
 
-/// Tells whether what sticks to `-p` is rather a password than a port, a path, or a longer flag.
+/// Returns `true` if what sticks to `-p` is rather a password than a port, a path, or a longer flag.
 fn looks_chosen(value: &[u8]) -> bool {
     let has = |wanted: fn(&u8) -> bool| value.iter().any(wanted);
     value.len() >= CHOSEN_BYTES_MIN
@@ -141,7 +141,7 @@ fn looks_chosen(value: &[u8]) -> bool {
             .any(|flag| value.starts_with(flag.as_bytes()))
 }
 
-/// Tells whether a program stands in a command.
+/// Returns `true` if a program stands in a command.
 fn is_behind(command: &[u8], programs: &[&str]) -> bool {
     programs.iter().any(|program| {
         memmem::find(command, program.as_bytes()).is_some_and(|found| {
@@ -151,7 +151,7 @@ fn is_behind(command: &[u8], programs: &[&str]) -> bool {
     })
 }
 
-/// Tells whether the last argument of a command is the value of a flag that takes a user.
+/// Returns `true` if the last argument of a command is the value of a flag that takes a user.
 fn is_behind_user(command: &[u8]) -> bool {
     let mut words = command
         .rsplit(|byte| is_blank(*byte) || is_quote(*byte) || *byte == b',')
@@ -232,7 +232,7 @@ fn argument_of_letter(text: Text<'_>, start: usize) -> Option<Range<usize>> {
     (!is_other).then_some(range)
 }
 
-/// Tells whether a value is a port, or several as containers take them: `8080:80/tcp`.
+/// Returns `true` if a value is a port, or several as containers take them: `8080:80/tcp`.
 fn is_port(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"=").unwrap_or(value);
     let value = value.strip_suffix(b"/tcp").unwrap_or(value);
@@ -241,7 +241,7 @@ fn is_port(value: &[u8]) -> bool {
     value.iter().all(is_address) && (value.len() <= PORT_DIGITS_MAX || value.contains(&b':'))
 }
 
-/// Tells whether a byte may stand before a flag.
+/// Returns `true` if a byte may stand before a flag.
 const fn is_before_flag(byte: u8) -> bool {
     byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b'=' | b'[' | b'(' | b':' | b',')
 }

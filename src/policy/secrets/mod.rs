@@ -103,7 +103,7 @@ impl Secrets {
         }
     }
 
-    /// Tells whether a value that was written as JSON may hold a secret, without allocating. A wrong "yes" is
+    /// Returns `true` if a value that was written as JSON may hold a secret, without allocating. A wrong "yes" is
     /// possible, a wrong "no" is not: what a JSON string escapes is not read here.
     pub(crate) fn may_find_in(&self, json: &[u8], reading: Reading) -> bool {
         if is_name(json) {

@@ -290,7 +290,7 @@ impl Stem {
         }
     }
 
-    /// Tells whether what goes on behind the word leaves it one.
+    /// Returns `true` if what goes on behind the word leaves it one.
     fn may_end_with(&self, text: Text<'_>, stem: usize, tail: &[u8]) -> bool {
         let rest = match tail {
             [b'_' | b'-' | b'.', rest @ ..] => rest,
@@ -324,7 +324,7 @@ impl Stem {
     }
 }
 
-/// Tells whether what stands before a word in a name says that it is no secret.
+/// Returns `true` if what stands before a word in a name says that it is no secret.
 fn is_public(before: &[u8]) -> bool {
     let has = |word: &[u8]| {
         before
@@ -334,7 +334,7 @@ fn is_public(before: &[u8]) -> bool {
     has(b"public") || is_word(before, "no") || ends_with(before, "_no_") || is_word(before, "has_")
 }
 
-/// Tells whether what looks like a name is what a rule put there. Behind a letter or digit brackets are
+/// Returns `true` if what looks like a name is what a rule put there. Behind a letter or digit brackets are
 /// rather a part of a name, as in `params[token]`.
 fn is_in_mark(text: Text<'_>, start: usize) -> bool {
     text.is_before(start, |byte| byte == b'[')
@@ -348,7 +348,7 @@ fn last_word(tail: &[u8]) -> &[u8] {
     tail.get(start.unwrap_or(0)..).unwrap_or_default()
 }
 
-/// Tells whether a word of a name begins at a place in it.
+/// Returns `true` if a word of a name begins at a place in it.
 fn is_start_of_word(name: &[u8], at: usize) -> bool {
     let byte = |at: usize| name.get(at).copied().unwrap_or(0);
     let Some(before) = at.checked_sub(1).map(byte) else {
@@ -371,7 +371,7 @@ fn ends_with(bytes: &[u8], word: &str) -> bool {
         .is_some_and(|end| is_word(end, word))
 }
 
-/// Tells whether a byte belongs to a name, or to the dashes before a flag.
+/// Returns `true` if a byte belongs to a name, or to the dashes before a flag.
 const fn is_of_name(byte: u8) -> bool {
     is_url_safe(byte) || byte == b'.' || byte >= 0x80
 }

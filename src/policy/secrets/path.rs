@@ -150,7 +150,7 @@ fn spaced_end(text: Text<'_>, start: usize) -> Option<usize> {
     is_name.then_some(end)
 }
 
-/// Tells whether no longer name goes on there; a full stop may end a sentence.
+/// Returns `true` if no longer name goes on there; a full stop may end a sentence.
 fn is_end_of_name(text: Text<'_>, at: usize) -> bool {
     let end = text.end_within(at, SEPARATORS_MAX, |byte| byte == b'.');
     !text.is(end, is_of_name)
@@ -160,7 +160,7 @@ const fn is_separator(byte: u8) -> bool {
     matches!(byte, b'/' | b'\\')
 }
 
-/// Tells whether a byte may belong to a name in a path, among those that do not rather belong to the
+/// Returns `true` if a byte may belong to a name in a path, among those that do not rather belong to the
 /// text around it.
 const fn is_of_name(byte: u8) -> bool {
     matches!(byte,

@@ -10,7 +10,7 @@ use super::text::{Text, is_alphanumeric, is_mark};
 use super::value::Shape;
 use super::words::{LEXEMES, METHODS, NOTHING, PROSE, STATES, TYPES, UNSEEN, WRAPPERS, is_one_of};
 
-/// Tells whether a value keeps no secret.
+/// Returns `true` if a value keeps no secret.
 pub(super) fn is_plain(
     text: Text<'_>,
     name: &Name,
@@ -42,17 +42,17 @@ pub(super) fn is_plain(
         || !is_evident(name.kind, value)
 }
 
-/// Tells whether a value is a mark, or names a variable: both stay.
+/// Returns `true` if a value is a mark, or names a variable: both stay.
 pub(super) fn is_mark_or_variable(value: &[u8]) -> bool {
     is_mark(value) || is_masked(value) || is_variable(value, Shape::Bare)
 }
 
-/// Tells whether a value is what is said of secrets, as `failed`.
+/// Returns `true` if a value is what is said of secrets, as `failed`.
 pub(super) fn is_said_of_secrets(value: &[u8]) -> bool {
     is_one_of(first_word(value), STATES)
 }
 
-/// Tells whether it is what a program reads a secret from, as `os.environ["PASSWORD"]`, or an argument of a
+/// Returns `true` if it is what a program reads a secret from, as `os.environ["PASSWORD"]`, or an argument of a
 /// statement, as `:password`.
 fn is_read(text: Text<'_>, name: &Name, value: &[u8]) -> bool {
     let word = text.get(name.start..name.end);
@@ -76,7 +76,7 @@ const fn is_of_secret(byte: u8) -> bool {
         || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'@' | b'^' | b'&')
 }
 
-/// Tells whether somebody masked it before, or says that there is nothing to be seen: `****`, `<empty>`,
+/// Returns `true` if somebody masked it before, or says that there is nothing to be seen: `****`, `<empty>`,
 /// `Some("")`, `Secret([REDACTED])`.
 fn is_masked(value: &[u8]) -> bool {
     let is_same = |wanted: u8| value.len() > 2 && value.iter().all(|&byte| byte == wanted);
@@ -111,7 +111,7 @@ fn is_dots(value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|text| text.chars().all(|letter| "•●∗…".contains(letter)))
 }
 
-/// Tells whether it names a variable, or a place in a template or a statement, as `$1`.
+/// Returns `true` if it names a variable, or a place in a template or a statement, as `$1`.
 fn is_variable(value: &[u8], shape: Shape) -> bool {
     let is_name = |name: &[u8]| {
         let first = name.first();
@@ -133,7 +133,7 @@ fn is_variable(value: &[u8], shape: Shape) -> bool {
     }
 }
 
-/// Tells whether it stands for a value, as `<your password>`.
+/// Returns `true` if it stands for a value, as `<your password>`.
 fn is_placeholder(value: &[u8], is_open_tag: bool) -> bool {
     let Some(name) = value.strip_prefix(b"<") else {
         return false;
@@ -143,7 +143,7 @@ fn is_placeholder(value: &[u8], is_open_tag: bool) -> bool {
     (closed.is_some() || is_open_tag) && closed.unwrap_or(name).iter().all(is_of_name)
 }
 
-/// Tells whether it is the path of a file with a key in it.
+/// Returns `true` if it is the path of a file with a key in it.
 fn is_file(value: &[u8]) -> bool {
     let ends = |end: &&str| value.ends_with(end.as_bytes());
     is_path(value) && FILES.iter().any(ends)
@@ -169,7 +169,7 @@ fn is_count(value: &[u8], kind: Kind) -> bool {
     value.len() <= digits_max && value.iter().all(u8::is_ascii_digit)
 }
 
-/// Tells whether several words, between quotes, say what is wrong.
+/// Returns `true` if several words, between quotes, say what is wrong.
 fn is_sentence(value: &[u8]) -> bool {
     let first = first_word(value);
     first.len() < value.len()
@@ -179,7 +179,7 @@ fn is_sentence(value: &[u8]) -> bool {
             .all(|&byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'\'' | b'.' | b','))
 }
 
-/// Tells whether brackets hold what says something about a secret: a schema, what is wrong, or what programs write
+/// Returns `true` if brackets hold what says something about a secret: a schema, what is wrong, or what programs write
 /// of their own things, such as `Token(0)`, a type with a number, which is an index or a handle, and `Ident("x")`,
 /// which a parser reads.
 fn is_type_or_state(value: &[u8], kind: Kind) -> bool {
@@ -215,7 +215,7 @@ fn type_and_content(value: &[u8]) -> Option<(&[u8], &[u8])> {
     is_type.then_some((name, content))
 }
 
-/// Tells whether a value without quotes is rather a word of a sentence or a type.
+/// Returns `true` if a value without quotes is rather a word of a sentence or a type.
 fn is_said(text: Text<'_>, name: &Name, link: Link, value: &[u8]) -> bool {
     let first = first_word(value);
     let rest = value.get(first.len()..).unwrap_or_default();
@@ -241,7 +241,7 @@ fn is_said(text: Text<'_>, name: &Name, link: Link, value: &[u8]) -> bool {
     }
 }
 
-/// Tells whether a value has what the kind of its secret always has.
+/// Returns `true` if a value has what the kind of its secret always has.
 fn is_evident(kind: Kind, value: &[u8]) -> bool {
     let has_digit = value.iter().any(u8::is_ascii_digit);
     let has_letter = value.iter().any(u8::is_ascii_alphabetic);
@@ -260,14 +260,14 @@ fn is_evident(kind: Kind, value: &[u8]) -> bool {
     }
 }
 
-/// Tells whether it has anything but small letters, so that it is rather a password than a word.
+/// Returns `true` if it has anything but small letters, so that it is rather a password than a word.
 fn has_sign_of_secret(value: &[u8]) -> bool {
     value
         .iter()
         .any(|byte| !byte.is_ascii_lowercase() && *byte < 0x80 && *byte != b'.' && *byte != b',')
 }
 
-/// Tells whether it is a word, whole or with punctuation behind it: small letters, but for the first, or capitals.
+/// Returns `true` if it is a word, whole or with punctuation behind it: small letters, but for the first, or capitals.
 fn is_word_of_language(value: &[u8]) -> bool {
     let letters = value
         .iter()
@@ -285,7 +285,7 @@ fn is_word_of_language(value: &[u8]) -> bool {
     letters < TOKEN_BYTES_MIN && has_one_case && rest.iter().all(is_of_sentence)
 }
 
-/// Tells whether a name is a parser's: `expected token: identifier`.
+/// Returns `true` if a name is a parser's: `expected token: identifier`.
 fn is_behind_parser(text: Text<'_>, name: &Name) -> bool {
     let Some(end) = name.start.checked_sub(1) else {
         return false;
@@ -304,7 +304,7 @@ fn is_behind_parser(text: Text<'_>, name: &Name) -> bool {
         .any(|word| end >= word.len() && text.has_word(end - word.len(), word))
 }
 
-/// Tells whether it is a path in a program, as `Token::Eof`.
+/// Returns `true` if it is a path in a program, as `Token::Eof`.
 fn is_item(value: &[u8]) -> bool {
     value.first().is_some_and(u8::is_ascii_uppercase)
         && value.windows(2).any(|pair| pair == b"::")
@@ -313,7 +313,7 @@ fn is_item(value: &[u8]) -> bool {
             .all(|&byte| is_alphanumeric(byte) || matches!(byte, b':' | b'_'))
 }
 
-/// Tells whether it is a call in a program, as in `token = lexer.next()`.
+/// Returns `true` if it is a call in a program, as in `token = lexer.next()`.
 fn is_call(value: &[u8]) -> bool {
     let end = value
         .iter()

@@ -46,17 +46,17 @@ impl<'t> Text<'t> {
         self.bytes.get(at..).unwrap_or_default()
     }
 
-    /// Tells whether the byte at a place is one of those.
+    /// Returns `true` if the byte at a place is one of those.
     pub(super) fn is(self, at: usize, wanted: impl Fn(u8) -> bool) -> bool {
         self.byte(at).is_some_and(wanted)
     }
 
-    /// Tells whether the byte before a place is one of those, and not decided.
+    /// Returns `true` if the byte before a place is one of those, and not decided.
     pub(super) fn is_before(self, at: usize, wanted: impl Fn(u8) -> bool) -> bool {
         self.before(at).is_some_and(wanted)
     }
 
-    /// Tells whether a word stands at a place, which is not decided.
+    /// Returns `true` if a word stands at a place, which is not decided.
     pub(super) fn has(self, at: usize, word: &str) -> bool {
         at >= self.floor && self.from(at).starts_with(word.as_bytes())
     }
@@ -108,7 +108,7 @@ impl<'t> Text<'t> {
 }
 
 impl Text<'_> {
-    /// Tells whether a place is within a word that goes on before it. What ends an escape, as in `\\n` and
+    /// Returns `true` if a place is within a word that goes on before it. What ends an escape, as in `\\n` and
     /// `%3D`, is no part of a word.
     pub(super) fn is_inside_word(self, at: usize) -> bool {
         let Some(before) = self.before(at).filter(u8::is_ascii_alphanumeric) else {
@@ -120,19 +120,19 @@ impl Text<'_> {
         !is_escape && !is_encoded
     }
 
-    /// Tells whether the byte before a place is one of those, or the text begins there.
+    /// Returns `true` if the byte before a place is one of those, or the text begins there.
     pub(super) fn is_before_or_start(self, at: usize, wanted: impl Fn(u8) -> bool) -> bool {
         at == 0 || self.is_before(at, wanted)
     }
 
-    /// Tells whether a word, in letters of any case, ends at a place and is no end of a longer one.
+    /// Returns `true` if a word, in letters of any case, ends at a place and is no end of a longer one.
     pub(super) fn has_word_before(self, at: usize, word: &str) -> bool {
         at.checked_sub(word.len())
             .is_some_and(|start| self.has_word(start, word) && !self.is_inside_word(start))
     }
 }
 
-/// Tells whether bytes are what a rule put in place of a secret.
+/// Returns `true` if bytes are what a rule put in place of a secret.
 pub(super) fn is_mark(bytes: &[u8]) -> bool {
     mark_bytes(bytes) == Some(bytes.len())
 }
@@ -158,12 +158,12 @@ pub(super) const fn is_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-/// Tells whether a byte belongs to the word of most kinds of names.
+/// Returns `true` if a byte belongs to the word of most kinds of names.
 pub(super) const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Tells whether a byte belongs to the alphabet of base64 for URLs.
+/// Returns `true` if a byte belongs to the alphabet of base64 for URLs.
 pub(super) const fn is_url_safe(byte: u8) -> bool {
     is_word(byte) || byte == b'-'
 }

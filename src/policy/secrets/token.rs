@@ -26,7 +26,7 @@ impl Scheme {
             .then_some(start..start + word.len())
     }
 
-    /// Tells whether bytes behind the word are rather a token than the next word of a sentence.
+    /// Returns `true` if bytes behind the word are rather a token than the next word of a sentence.
     fn is_token(self, bytes: &[u8]) -> bool {
         let is_plain = bytes.len() < WORD_BYTES_MAX
             && bytes.iter().skip(1).all(u8::is_ascii_lowercase)
@@ -109,12 +109,12 @@ pub(super) fn find_webhook(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     is_secret.then_some(start..end)
 }
 
-/// Tells whether a byte may stand between the name of a scheme and the token.
+/// Returns `true` if a byte may stand between the name of a scheme and the token.
 const fn is_between(byte: u8) -> bool {
     is_blank(byte) || matches!(byte, b':' | b'=')
 }
 
-/// Tells whether a byte belongs to a token as RFC 6750 (section 2.1) has them.
+/// Returns `true` if a byte belongs to a token as RFC 6750 (section 2.1) has them.
 const fn is_of_token(byte: u8) -> bool {
     is_url_safe(byte) || matches!(byte, b'.' | b'~' | b'+' | b'/' | b'=')
 }

@@ -183,7 +183,7 @@ pub(super) fn quoted(text: Text<'_>, start: usize) -> Option<Range<usize>> {
     Some(at + 1..text.len())
 }
 
-/// Tells whether a quote is one that SQL doubles, or the other half of that.
+/// Returns `true` if a quote is one that SQL doubles, or the other half of that.
 fn is_doubled(text: Text<'_>, start: usize, end: usize) -> bool {
     let is_quote_at = |at: usize| text.byte(at) == Some(b'\'');
     let is_first = is_quote_at(end + 1) && text.is(end + 2, is_alphanumeric);
@@ -330,7 +330,7 @@ pub(super) fn word(text: Text<'_>, start: usize) -> Range<usize> {
     start..end - closing
 }
 
-/// Tells whether a value goes on behind what usually ends one: what follows does not look like another name.
+/// Returns `true` if a value goes on behind what usually ends one: what follows does not look like another name.
 fn goes_on(text: Text<'_>, start: usize, end: usize) -> bool {
     let is_of_name =
         |byte: u8| is_alphanumeric(byte) || matches!(byte, b'_' | b'-' | b'.' | b'%' | b'[' | b']');
@@ -428,7 +428,7 @@ const fn ends_value(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b',' | b'&' | b';' | b'|')
 }
 
-/// Tells whether a byte behind a closing quote belongs to the text around it.
+/// Returns `true` if a byte behind a closing quote belongs to the text around it.
 const fn ends_quoted(byte: u8) -> bool {
     matches!(
         byte,

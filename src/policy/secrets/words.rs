@@ -1,6 +1,6 @@
 //! The lists of words that decide what a name or a value is, each sorted so that a word is found quickly.
 
-/// Tells whether bytes are one of some words, in letters of any case. The words are sorted, and in small letters.
+/// Returns `true` if bytes are one of some words, in letters of any case. The words are sorted, and in small letters.
 pub(super) fn is_one_of(bytes: &[u8], words: &[&str]) -> bool {
     let mut lower = [0; WORD_BYTES_MAX];
     let Some(lower) = lower.get_mut(..bytes.len()) else {

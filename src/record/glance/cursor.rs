@@ -20,7 +20,7 @@ enum Form {
     Any,
 }
 
-/// Tells whether a text is a time as we write it.
+/// Returns `true` if a text is a time as we write it.
 pub(crate) fn is_timestamp(text: &str) -> bool {
     let mut cursor = Cursor::new(Part {
         bytes: text.as_bytes(),
@@ -444,7 +444,7 @@ const fn equal_bytes(bytes: u64, byte: u8) -> u64 {
     differences.wrapping_sub(ONES) & !differences & TOPS
 }
 
-/// Tells whether a date, with a time that is not looked at, exists.
+/// Returns `true` if a date, with a time that is not looked at, exists.
 fn is_date(text: &[u8]) -> bool {
     let text = [text, b"Z"].concat();
     std::str::from_utf8(&text).is_ok_and(|text| parse_time(text).is_ok())

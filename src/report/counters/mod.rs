@@ -295,7 +295,7 @@ struct Share {
 }
 
 impl Snapshot {
-    /// Tells whether nothing was counted.
+    /// Returns `true` if nothing was counted.
     pub(crate) fn is_empty(&self) -> bool {
         self.shares.is_empty()
     }
@@ -383,7 +383,7 @@ struct KnownSeries {
 }
 
 impl KnownSeries {
-    /// Tells whether it is the one of these very texts. They are never freed and never change, so the same
+    /// Returns `true` if it is the one of these very texts. They are never freed and never change, so the same
     /// address and length is the same text.
     fn is(&self, counters: CountersId, kind: Kind, name: &'static str, labels: &[Label]) -> bool {
         let is_same = |one: &Label, other: &Label| {

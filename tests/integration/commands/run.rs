@@ -37,7 +37,7 @@ fn send(child: &Child, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }
 
-/// Tells whether this process was started with that signal ignored, as `nohup` and `&` do: then a shell
+/// Returns `true` if this process was started with that signal ignored, as `nohup` and `&` do: then a shell
 /// cannot trap it either, and nothing can be seen of it.
 fn is_ignored(signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

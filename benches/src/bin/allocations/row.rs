@@ -30,7 +30,7 @@ impl Row {
     pub(crate) const HEAD: &str =
         "| what | at most | counted | unit |\n| --- | ---: | ---: | --- |";
 
-    /// Tells whether no more was counted than is allowed.
+    /// Returns `true` if no more was counted than is allowed.
     pub(crate) fn is_as_promised(&self) -> bool {
         match self.allowed {
             Allowed::Anything => true,
