@@ -251,7 +251,8 @@ proptest! {
     /// Three writers whose clocks are right, ahead and behind by years, and records are to stay for ten days: what was
     /// recorded by a right clock in the last eight is there, and what is older than fourteen is gone as soon as the
     /// right one has looked. A clock that is behind takes right times for the future, and removes a segment when the
-    /// records that it understands are too old; the others in it are at most two days younger.
+    /// records that it understands are too old; the others in it are at most two days younger. Removal trusts no
+    /// clock alone, so it is late by as long as no other clock of about this time recorded anything.
     #[test]
     fn whatever_clocks_say_good_records_stay_and_old_ones_go(
         events in events(),
@@ -265,11 +266,16 @@ proptest! {
             .map(|ahead| Writer::with(&path, ahead, limits.clone()))
             .into();
         let mut time = 0;
+        let (mut others, mut silence) = (0, 0);
         let mut recorded: Vec<(i64, usize)> = Vec::new();
         // The right one comes first, so that there is something to be seen.
         let first = [Event { writer: 0, hours: 0, is_new_session: false }];
         for (id, event) in first.iter().chain(&events).enumerate() {
             time += event.hours * HOUR + 1;
+            silence = silence.max(time - others);
+            if event.writer == 1 {
+                others = time;
+            }
             if event.is_new_session {
                 writers[0] = Writer::with(&path, 0, limits.clone());
             }
@@ -285,7 +291,8 @@ proptest! {
             if event.writer == 0 && rotations != segments(&path).last().copied() {
                 let oldest = found.iter().find(|id| recorded[**id].1 == 0).copied().unwrap();
                 // A segment goes with its newest record, and holds a day of them, or two where a clock is behind.
-                prop_assert!(time - recorded[oldest].0 < 10 * DAY + 4 * DAY, "{} is kept", oldest);
+                let age = time - recorded[oldest].0;
+                prop_assert!(age < 14 * DAY + silence, "{} is kept for {} s, {} s", oldest, age, silence);
             }
         }
     }
