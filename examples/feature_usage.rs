@@ -102,7 +102,8 @@ impl Store<'_> {
             ["plus", key, number] => self.plus(key, number)?,
             ["upper", key] => {
                 self.telemetry
-                    .counter("builtin_functions", [("name", "upper")]);
+                    .counter("builtin_functions", [("name", "upper")])
+                    .add(1);
                 let value = self.get(key)?.to_uppercase();
                 self.set(key, &value);
             }
@@ -110,7 +111,7 @@ impl Store<'_> {
             ["savepoint"] => {
                 let transaction = self.transaction.as_mut().ok_or(NO_TRANSACTION)?;
                 transaction.savepoints.push(transaction.changes.clone());
-                self.telemetry.counter("savepoints", []);
+                self.telemetry.counter("savepoints", []).add(1);
             }
             ["back"] => {
                 let transaction = self.transaction.as_mut().ok_or(NO_TRANSACTION)?;
@@ -126,7 +127,7 @@ impl Store<'_> {
             }
             _ => return Err("that is no command"),
         }
-        self.telemetry.counter("executed", []);
+        self.telemetry.counter("executed", []).add(1);
         Ok(())
     }
 
@@ -148,7 +149,7 @@ impl Store<'_> {
     fn get(&mut self, key: &str) -> Result<String, &'static str> {
         let is_hit = self.last_read.as_deref() == Some(key);
         let cache = if is_hit { "hit" } else { "miss" };
-        self.telemetry.counter("reads", [("cache", cache)]);
+        self.telemetry.counter("reads", [("cache", cache)]).add(1);
         self.last_read = Some(key.to_owned());
         let changed = self.transaction.as_ref();
         let changed = changed.and_then(|transaction| transaction.changes.get(key));
@@ -158,7 +159,8 @@ impl Store<'_> {
 
     fn plus(&mut self, key: &str, number: &str) -> Result<(), &'static str> {
         self.telemetry
-            .counter("builtin_functions", [("name", "plus")]);
+            .counter("builtin_functions", [("name", "plus")])
+            .add(1);
         let parse = |text: &str| text.parse::<i64>().map_err(|_| "that is no number");
         let (left, right) = (parse(&self.get(key)?)?, parse(number)?);
         self.set(key, &left.saturating_add(right).to_string());
@@ -172,7 +174,7 @@ impl Store<'_> {
             (_, Committing::TwoPhases) => "two_phases",
             (_, Committing::Async) => "async",
         };
-        self.telemetry.counter("commits", [("kind", kind)]);
+        self.telemetry.counter("commits", [("kind", kind)]).add(1);
         self.values.extend(changes);
     }
 }

@@ -117,21 +117,29 @@ fn run_jobs(place: &Path, telemetry: &Telemetry) -> io::Result<()> {
         let result = match average(&fs::read_to_string(&table)?) {
             Ok(average) => {
                 println!("{name}: {average:.2} on average");
-                telemetry.counter("functions_used", [("function", "avg(double precision)")]);
+                telemetry
+                    .counter("functions_used", [("function", "avg(double precision)")])
+                    .add(1);
                 "success"
             }
             Err(failure) => {
                 println!("{name}: {}", failure.text());
                 let code = failure.sqlstate();
-                telemetry.count_error(code);
-                telemetry.counter("job_errors", [("job_type", JOB), ("sqlerrcode", code)]);
+                telemetry.error_counter(code).add(1);
+                telemetry
+                    .counter("job_errors", [("job_type", JOB), ("sqlerrcode", code)])
+                    .add(1);
                 "failure"
             }
         };
-        telemetry.counter("jobs", [("job_type", JOB), ("result", result)]);
+        telemetry
+            .counter("jobs", [("job_type", JOB), ("result", result)])
+            .add(1);
     }
     let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    telemetry.counter_add("job_milliseconds", [("job_type", JOB)], milliseconds.max(1));
+    telemetry
+        .counter("job_milliseconds", [("job_type", JOB)])
+        .add(milliseconds.max(1));
     Ok(())
 }
 

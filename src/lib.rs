@@ -124,7 +124,7 @@ pub use store::limits::Limits;
 pub use telemetry::{Status, Telemetry};
 
 // What an application says of itself.
-pub use report::{Deployment, RESERVED_KEYS, Report, Reports};
+pub use report::{Counter, Deployment, RESERVED_KEYS, Report, Reports};
 
 // Who decides, and where.
 pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};

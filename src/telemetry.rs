@@ -20,7 +20,7 @@ use crate::policy::{Current, Policy, Secrets};
 use crate::record::Level;
 use crate::recorder::{Counts, Offer, RecorderState};
 use crate::release::Release;
-use crate::report::{Deployment, Report, Reporter, Reports};
+use crate::report::{Counter, Deployment, Family, Report, Reporter, Reports};
 use crate::store::limits::Limits;
 
 /// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
@@ -167,16 +167,17 @@ impl Telemetry {
         self.outlet.record(draft, Own::Application)
     }
 
-    /// Adds one to a counter: no line is recorded for it, what adds up goes into the next report, and what no
-    /// report took into the record of the session's end. In steady state no lock is taken. Where telemetry is
-    /// off nothing is counted.
+    /// Returns a handle on a counter: what is added to it is no line of its own, but goes into the next report, and
+    /// what no report took into the record of the session's end. Make it once and keep it: then counting is one atomic
+    /// addition, with neither a lock nor a search. Where telemetry is off nothing is counted.
     ///
     /// The labels tell series of the counter apart; at most 1,000 series of all counters, what is beyond adds up
     /// under the name `other`. Every name and every value is a text of the program:
     ///
     /// ```
     /// # let telemetry = localtel::Telemetry::builder("myapp").open();
-    /// telemetry.counter("queries", [("command", "find"), ("result", "ok")]);
+    /// let queries = telemetry.counter("queries", [("command", "find"), ("result", "ok")]);
+    /// queries.add(1);
     /// ```
     ///
     /// so that what a remote client sent cannot become one:
@@ -190,24 +191,19 @@ impl Telemetry {
         &self,
         name: &'static str,
         labels: [(&'static str, &'static str); N],
-    ) {
-        self.counter_add(name, labels, 1);
+    ) -> Counter {
+        self.reporter.counter(Family::Counter, name, &labels)
     }
 
-    /// Adds to a counter, as [`counter`](Self::counter) does.
-    pub fn counter_add<const N: usize>(
-        &self,
-        name: &'static str,
-        labels: [(&'static str, &'static str); N],
-        by: u64,
-    ) {
-        self.reporter
-            .count(|counters| counters.add(name, labels, by));
-    }
-
-    /// Counts an error by its code, for the next report; no line is recorded for it.
-    pub fn count_error(&self, code: &'static str) {
-        self.reporter.count(|counters| counters.add_error(code));
+    /// Returns a handle on the counter of errors with that code. As any [`counter`](Self::counter), it adds to the next
+    /// report; no line is recorded for it.
+    ///
+    /// ```
+    /// # let telemetry = localtel::Telemetry::builder("myapp").open();
+    /// telemetry.error_counter("22P02").add(1);
+    /// ```
+    pub fn error_counter(&self, code: &'static str) -> Counter {
+        self.reporter.counter(Family::Error, code, &[])
     }
 
     /// Changes what the application says of its installation: what becomes known only later, or changes

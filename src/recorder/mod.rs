@@ -23,7 +23,7 @@ mod worker;
 mod writer;
 
 use std::cell::Cell;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -71,15 +71,14 @@ impl Recorder {
             .load(Ordering::Relaxed)
     }
 
-    /// Tells how often what had been collected in memory lost its consent since the start: it was withdrawn,
-    /// perhaps only for a while that nobody looked, or given to another installation, or this is a process
-    /// forked from the one that collected it. It is not to be recorded any more.
-    pub(crate) fn withdrawals(&self) -> u64 {
-        self.root
-            .shared
-            .settings
-            .withdrawals
-            .load(Ordering::Acquire)
+    /// Returns whether events are let in at all, as it changes.
+    pub(crate) fn gate(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.root.shared.settings.is_gate_open)
+    }
+
+    /// Returns how often what had been collected in memory lost its consent since the start, as it changes.
+    pub(crate) fn withdrawals(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.root.shared.settings.withdrawals)
     }
 
     /// Returns `true` if it records in this very process: one forked from it begins with its first event.
@@ -239,18 +238,23 @@ impl Recorder {
 /// Takes a lock if it is free before the deadline. It does not wait in the system, which would wait for ever where
 /// this thread holds the lock, or a thread that a forked child has not got.
 pub(crate) fn lock_until<T>(mutex: &Mutex<T>, deadline: Instant) -> Option<MutexGuard<'_, T>> {
+    let mut pause = LOCK_PAUSE_LEAST;
     loop {
         match mutex.try_lock() {
             Ok(guard) => return Some(guard),
             Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(pause);
+                pause = LOCK_PAUSE_MOST.min(2 * pause);
+            }
         }
     }
 }
 
-/// How often a lock is tried for that may never be let go.
-const LOCK_PAUSE: Duration = Duration::from_millis(1);
+/// How long to sleep at first, and at most, before a lock is tried again that may never be let go.
+const LOCK_PAUSE_LEAST: Duration = Duration::from_micros(10);
+const LOCK_PAUSE_MOST: Duration = Duration::from_millis(1);
 
 /// A session record is added to a batch when it is clear which segment takes it: where the system limits
 /// the size of files, so much of it stays free.

@@ -94,7 +94,9 @@ pub(crate) struct Settings {
     pub(crate) start: Start,
     /// Whether events are let in at all. It is shut only where somebody will open it again: a worker.
     pub(crate) is_gate_open: Arc<AtomicBool>,
-    /// How often what had been collected lost its consent.
+    /// How often what had been collected in memory lost its consent since the start: it was withdrawn, perhaps only
+    /// for a while that nobody looked, or given to another installation, or this is a process forked from the one
+    /// that collected it. It is not to be recorded any more.
     pub(crate) withdrawals: Arc<AtomicU64>,
 }
 

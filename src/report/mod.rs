@@ -10,7 +10,7 @@
 //! counters ───┘
 //! ```
 
-pub(crate) mod counters;
+mod counters;
 mod deployment;
 mod machine;
 mod metadata;
@@ -27,6 +27,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use self::counters::Counter;
+pub(crate) use self::counters::Family;
 pub use self::deployment::Deployment;
 pub(crate) use self::machine::Machine;
 use self::machine::{Hardware, Os, Surroundings};

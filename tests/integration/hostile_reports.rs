@@ -111,7 +111,7 @@ fn a_hostile_policy_shuts_everything_out_and_changes_nothing() {
             .version("1.2.0")
             .reports(Reports::Every(std::time::Duration::from_secs(1)))
             .open();
-        telemetry.counter("counted", []);
+        telemetry.counter("counted", []).add(1);
         telemetry.command("command").success();
         assert_eq!(telemetry.record_report(), Offer::Refused, "{kind}");
         let report = telemetry.report().to_json();

@@ -77,7 +77,7 @@ fn showing_a_report_changes_nothing_and_says_whether_it_is_recorded() {
     ];
     for (builder, why) in off {
         let telemetry = builder.version("1.2.0").open();
-        telemetry.counter("queries", []);
+        telemetry.counter("queries", []).add(1);
         let shown = telemetry.report();
         let json = shown.to_json();
         assert_eq!(json["recorded"]["is_recording"], false);
@@ -93,7 +93,7 @@ fn showing_a_report_changes_nothing_and_says_whether_it_is_recorded() {
         assert!(!place.path().exists(), "{why}");
     }
     let telemetry = place.builder().open();
-    telemetry.counter("queries", []);
+    telemetry.counter("queries", []).add(1);
     telemetry.flush().unwrap();
     let before = contents(&place.path());
     let first = telemetry.report().to_json();
@@ -138,14 +138,14 @@ fn what_is_recorded_is_what_was_shown_and_counts_move_once() {
             .delivery(delivery)
             .try_open()
             .unwrap();
-        telemetry.counter_add("queries", [("command", "find")], 3);
-        telemetry.count_error("40001");
+        telemetry.counter("queries", [("command", "find")]).add(3);
+        telemetry.error_counter("40001").add(1);
         let shown = telemetry.report().to_json();
         assert_eq!(telemetry.record_report(), Offer::Recorded);
         let after = telemetry.report().to_json();
         assert_eq!((after.get("counters"), after.get("errors")), (None, None));
         assert!(after["since"].is_string());
-        telemetry.counter("queries", [("command", "find")]);
+        telemetry.counter("queries", [("command", "find")]).add(1);
         assert_eq!(telemetry.record_report(), Offer::Recorded);
         drop(telemetry);
         let recorded = reports(&place);
@@ -183,9 +183,9 @@ fn counts_are_told_with_the_time_from_which_their_process_counted() {
     let place = Place::new();
     let (one, other) = (place.builder().open(), place.builder().open());
     assert_eq!(one.record_report(), Offer::Recorded);
-    other.counter("queries", []);
+    other.counter("queries", []).add(1);
     assert_eq!(other.record_report(), Offer::Recorded);
-    other.counter("queries", []);
+    other.counter("queries", []).add(1);
     assert_eq!(one.record_report(), Offer::Recorded);
     assert_eq!(other.record_report(), Offer::Recorded);
     other.flush().unwrap();
@@ -216,8 +216,8 @@ fn counts_that_threads_make_while_reports_are_recorded_are_neither_lost_nor_doub
         for _ in 0..threads {
             scope.spawn(|| {
                 for _ in 0..each {
-                    telemetry.counter("counted", []);
-                    telemetry.count_error("E1");
+                    telemetry.counter("counted", []).add(1);
+                    telemetry.error_counter("E1").add(1);
                 }
             });
         }
@@ -230,7 +230,7 @@ fn counts_that_threads_make_while_reports_are_recorded_are_neither_lost_nor_doub
             });
         }
     });
-    telemetry.counter("counted", []);
+    telemetry.counter("counted", []).add(1);
     drop(telemetry);
     let all = [reports(&place), place.own("session.end")].concat();
     assert_eq!(all.len(), 11);
@@ -247,8 +247,8 @@ fn counts_that_threads_make_while_reports_are_recorded_are_neither_lost_nor_doub
 fn what_no_report_took_stands_in_the_record_of_the_end() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    telemetry.counter_add("queries", [], 2);
-    telemetry.count_error("40001");
+    telemetry.counter("queries", []).add(2);
+    telemetry.error_counter("40001").add(1);
     telemetry.close(Duration::from_secs(5));
     let end = place.own("session.end").pop().unwrap();
     let expected = json!({"queries": [{"count": 2}]});
@@ -263,7 +263,7 @@ fn counts_that_do_not_fit_never_cost_the_end_its_own() {
     let telemetry = place.builder().limits(limits).try_open().unwrap();
     for number in 0..100 {
         let name: &'static str = format!("counter_{number}").leak();
-        telemetry.counter(name, [("label", "value")]);
+        telemetry.counter(name, [("label", "value")]).add(1);
     }
     drop(telemetry);
     let end = place.own("session.end").pop().unwrap();
@@ -291,15 +291,15 @@ fn what_was_counted_before_or_while_consent_was_withdrawn_is_never_recorded() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = Place::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
-        telemetry.counter("counted_before", []);
+        telemetry.counter("counted_before", []).add(1);
         telemetry.store_choice(Consent::Disabled).unwrap();
         eventually("it stops", || !telemetry.status().is_recording);
-        telemetry.counter("counted_while_off", []);
+        telemetry.counter("counted_while_off", []).add(1);
         assert_eq!(telemetry.record_report(), Offer::Refused);
         telemetry.store_choice(Consent::Enabled).unwrap();
         eventually("it goes on", || telemetry.status().is_recording);
         eventually("its counters do", || {
-            telemetry.counter("counted_after", []);
+            telemetry.counter("counted_after", []).add(1);
             telemetry.report().to_json().get("counters").is_some()
         });
         let shown = count(&telemetry.report().to_json(), "counted_after");
@@ -319,9 +319,9 @@ fn consent_withdrawn_while_a_process_was_quiet_is_obeyed_when_it_reports() {
     for ends in [true, false] {
         let place = Place::new();
         let telemetry = place.builder().try_open().unwrap();
-        telemetry.counter("counted_before", []);
+        telemetry.counter("counted_before", []).add(1);
         telemetry.store_choice(Consent::Disabled).unwrap();
-        telemetry.counter("counted_while_off", []);
+        telemetry.counter("counted_while_off", []).add(1);
         telemetry.store_choice(Consent::Enabled).unwrap();
         std::thread::sleep(LOOKED);
         if !ends {
@@ -337,10 +337,10 @@ fn what_was_counted_before_a_policy_forbade_everything_is_never_recorded() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = Place::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
-        telemetry.counter("counted_before", []);
+        telemetry.counter("counted_before", []).add(1);
         owner(&place, "[[[");
         eventually("it stops", || !telemetry.status().is_recording);
-        telemetry.counter("counted_while_off", []);
+        telemetry.counter("counted_while_off", []).add(1);
         owner(&place, "");
         eventually("it goes on", || telemetry.status().is_recording);
         assert_eq!(telemetry.record_report(), Offer::Recorded);
@@ -353,9 +353,9 @@ fn what_was_counted_before_a_policy_forbade_everything_is_never_recorded() {
 fn after_disable_nothing_that_was_counted_is_recorded_even_at_the_end() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    telemetry.counter("counted_before", []);
+    telemetry.counter("counted_before", []).add(1);
     assert_eq!(telemetry.record_report(), Offer::Recorded);
-    telemetry.counter("counted_later", []);
+    telemetry.counter("counted_later", []).add(1);
     telemetry.store_choice(Consent::Disabled).unwrap();
     std::thread::sleep(LOOKED);
     drop(telemetry);
@@ -368,13 +368,13 @@ fn after_disable_nothing_that_was_counted_is_recorded_even_at_the_end() {
 fn a_reset_forgets_what_was_counted() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    telemetry.counter("counted_before", []);
+    telemetry.counter("counted_before", []).add(1);
     let mut localtel = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"));
     localtel.arg("--dir").arg(place.path()).arg("reset");
     assert!(localtel.output().unwrap().status.success());
     std::thread::sleep(LOOKED);
     assert_eq!(telemetry.record_report(), Offer::Recorded);
-    telemetry.counter("counted_after", []);
+    telemetry.counter("counted_after", []).add(1);
     drop(telemetry);
     assert!(!holds(&place, "counted_before"));
     assert!(holds(&place, "counted_after"));
@@ -444,7 +444,7 @@ fn reports_come_again_and_again_from_a_running_process() {
     let every = Reports::Every(Duration::from_secs(1));
     let telemetry = place.builder().reports(every).open();
     eventually("a third report", || {
-        telemetry.counter("counted", []);
+        telemetry.counter("counted", []).add(1);
         std::thread::sleep(Duration::from_millis(50));
         telemetry.flush().unwrap();
         reports(&place).len() >= 3
@@ -601,8 +601,8 @@ fn full(place: &Place) -> Telemetry {
         .component("postgres", "component_q7");
     let telemetry = place.builder().version("1.3.0").deployment(deployment);
     let telemetry = telemetry.try_open().unwrap();
-    telemetry.counter("counter_q7", []);
-    telemetry.count_error("error_q7");
+    telemetry.counter("counter_q7", []).add(1);
+    telemetry.error_counter("error_q7").add(1);
     telemetry.command("command_q7").success();
     let _offer = telemetry.record_report();
     telemetry
@@ -673,8 +673,8 @@ fn an_owner_keeps_properties_of_reports_versions_and_commands_out() {
          command = \"mask\"\nfrom = \"pseudonym\"\ncomponents = \"pseudonym\"\n",
     );
     let telemetry = full(&place);
-    telemetry.counter("counter_q7", []);
-    telemetry.count_error("error_q7");
+    telemetry.counter("counter_q7", []).add(1);
+    telemetry.error_counter("error_q7").add(1);
     drop(telemetry);
     assert!(!holds(&place, "_q7"));
     let report = &reports(&place)[0]["properties"];
@@ -702,9 +702,9 @@ fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
         .metadata("rack", "7", Include::Yes)
         .extension("postgis", true);
     let telemetry = place.builder().deployment(deployment).open();
-    telemetry.counter("queries", []);
+    telemetry.counter("queries", []).add(1);
     assert_eq!(telemetry.record_report(), Offer::Recorded);
-    telemetry.counter("queries", []);
+    telemetry.counter("queries", []).add(1);
     let url = json!({"url": "https://example.org", "status": 200});
     let _offer = telemetry.record(&localtel::Draft::new("asked").property("http", url));
     drop(telemetry);

@@ -124,8 +124,8 @@ fn the_counts_of_a_report_stay_numbers_whatever_they_are_called() {
     let place = Place::new();
     let policy = Policy::new().property("*", Treatment::Clean);
     let telemetry = place.builder().policy(policy).try_open().unwrap();
-    telemetry.count_error("bad_password");
-    telemetry.count_error("bad_password");
+    telemetry.error_counter("bad_password").add(1);
+    telemetry.error_counter("bad_password").add(1);
     let _offer = telemetry.record_report();
     drop(telemetry);
     let report = &place.own("report")[0];

@@ -2,26 +2,60 @@
 //! since the last one. Names and values are texts of the program, so that nothing a remote client chose can
 //! become one. When a report is due, and how it is recorded, is the parent's business.
 //!
-//! Nothing here takes a lock or waits. A thread finds a series that it has met before in a cache of its own,
-//! by the addresses of its texts, and adds to it atomically; otherwise it finds it by content in a table whose
-//! places are each filled once, by whoever claims it first. A thread that is gone, as all others are in a
-//! forked child, can leave a place claimed and empty; it is passed over.
+//! A [`Counter`] is a handle on one series, so counting takes no lock and looks nothing up. The registry of all
+//! series is locked only while a handle is made or a report is taken. Where the lock is held for long, as it may
+//! be for ever in a forked child, a handle on the series `other` is returned, and a report has no counts.
 //!
-//! A forked child has a copy of what its parent has counted and not yet reported. It has to
-//! [forget](Counters::forget) that, or both would report it.
+//! What was counted before consent was withdrawn is never reported. The recorder numbers the withdrawals, and each
+//! series compares that number with the last one that it knows before it adds or is read; if they differ, it first
+//! forgets what it has. A fork is such a withdrawal for the child: its parent reports what the parent counted.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
+
+use crate::clock;
+use crate::recorder::lock_until;
 
 /// A name of what is counted apart, and its value.
 type Label = (&'static str, &'static str);
 
-/// What the handle of an application counts.
+/// A handle on one series of a counter: what is added to it goes into the next report, or into the record of the
+/// session's end if no report took it.
+///
+/// Make it once with [`Telemetry::counter`](crate::Telemetry::counter) and keep it: making one takes a lock and finds
+/// the series by its name and labels, while adding is an atomic addition. All handles of a series, clones too, add
+/// up. A counter counts nothing while telemetry is off, and the default one never does.
+///
+/// ```
+/// use localtel::{Counter, Telemetry};
+///
+/// struct Server {
+///     queries: Counter,
+/// }
+///
+/// let telemetry = Telemetry::builder("myapp").open();
+/// let server = Server { queries: telemetry.counter("queries", [("command", "find")]) };
+/// server.queries.add(1);
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "nothing is counted before `add`"]
+pub struct Counter(Option<Arc<Series>>);
+
+impl Counter {
+    /// Adds to the counter, which wraps at 2⁶⁴. This neither locks, waits nor allocates. In a process that was
+    /// forked from the one that opened telemetry, what is counted before its first record may be lost.
+    pub fn add(&self, by: u64) {
+        if let Some(series) = &self.0 {
+            series.add(by);
+        }
+    }
+}
+
+/// All series of one handle of telemetry.
 ///
 /// A counter has a name and labels; each combination of their values is a series. The order of the labels
 /// makes no difference, of two with the same name the last one counts, and beyond 16 in the order of their
@@ -29,81 +63,124 @@ type Label = (&'static str, &'static str);
 /// beyond adds up in one series named `other`, for each of the two. Counts wrap at 2⁶⁴.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    /// Tells these counters' series from those of other handles in a thread's cache.
-    id: CountersId,
-    /// A table of open addressing; a series stays at its place for good.
-    places: Box<[Place]>,
-    /// How many series were made, to keep the table half empty.
-    series_made: AtomicUsize,
+    series: Mutex<BTreeMap<SeriesKey, Arc<Series>>>,
     other_counts: Arc<Series>,
     other_errors: Arc<Series>,
-}
-
-/// The number of a handle's counters, never used twice in a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct CountersId(u64);
-
-impl CountersId {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
+    consent: Arc<CountingConsent>,
 }
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Family {
     /// Whatever the application names.
     Counter,
     /// Errors, by their code.
     Error,
 }
 
-/// What tells a series from others, whatever the addresses of its texts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    kind: Kind,
+/// What tells a series from others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct SeriesKey {
+    family: Family,
     name: &'static str,
     /// In the order of their names, each once.
     labels: Vec<Label>,
 }
 
-impl Key {
-    fn new(kind: Kind, name: &'static str, labels: &[Label]) -> Self {
+impl SeriesKey {
+    fn new(family: Family, name: &'static str, labels: &[Label]) -> Self {
         let by_name: BTreeMap<_, _> = labels.iter().copied().collect();
         let labels = by_name.into_iter().take(LABELS_MAX).collect();
-        Self { kind, name, labels }
+        Self {
+            family,
+            name,
+            labels,
+        }
     }
 }
 
-/// One series, from its first count to the end of the process.
+/// What the recorder says about consent, and since when the counts of all series are covered by it.
+#[derive(Debug)]
+struct CountingConsent {
+    /// Whether anything is counted at present.
+    is_open: Arc<AtomicBool>,
+    /// How often what had been counted lost its consent.
+    withdrawals: Arc<AtomicU64>,
+    /// The last withdrawal that `counted_since` takes into account.
+    noted: AtomicU64,
+    /// From when on what is not yet reported was counted, in microseconds after 1970.
+    counted_since: AtomicI64,
+}
+
+impl CountingConsent {
+    /// Starts the time of counting anew, if that was not done yet for this withdrawal.
+    fn note(&self, withdrawals: u64) {
+        let now = clock::micros_since_epoch();
+        if self.noted.load(Ordering::Acquire) < withdrawals {
+            self.counted_since.store(now, Ordering::Release);
+            self.noted.fetch_max(withdrawals, Ordering::AcqRel);
+        }
+    }
+}
+
+/// One series, from its first handle to the end of the process.
 #[derive(Debug)]
 struct Series {
-    key: Key,
+    key: SeriesKey,
+    consent: Arc<CountingConsent>,
     /// All that was ever counted.
     total: AtomicU64,
     /// How much of it was reported or forgotten. It follows the total and never overtakes it.
     settled: AtomicU64,
+    /// The last withdrawal of consent for which everything was forgotten.
+    obeyed: AtomicU64,
 }
 
 impl Series {
-    fn new(key: Key) -> Arc<Self> {
+    fn new(key: SeriesKey, consent: &Arc<CountingConsent>) -> Arc<Self> {
         Arc::new(Self {
             key,
+            consent: Arc::clone(consent),
             total: AtomicU64::new(0),
             settled: AtomicU64::new(0),
+            obeyed: AtomicU64::new(consent.withdrawals.load(Ordering::Acquire)),
         })
     }
 
     fn add(&self, by: u64) {
-        self.total.fetch_add(by, Ordering::Relaxed);
+        if self.consent.is_open.load(Ordering::Relaxed) {
+            self.obey();
+            // Released, so that who reads this total also sees which withdrawal was obeyed before it.
+            self.total.fetch_add(by, Ordering::Release);
+        }
+    }
+
+    /// Forgets what was counted before consent was last withdrawn.
+    fn obey(&self) {
+        let withdrawals = self.consent.withdrawals.load(Ordering::Acquire);
+        if self.obeyed.load(Ordering::Acquire) != withdrawals {
+            self.forget(withdrawals);
+        }
+    }
+
+    #[cold]
+    fn forget(&self, withdrawals: u64) {
+        // Read before it is asked whether another thread has forgotten meanwhile: if none has, nothing in this
+        // total was counted after the withdrawal.
+        let total = self.total.load(Ordering::Acquire);
+        if self.obeyed.load(Ordering::Acquire) < withdrawals {
+            self.consent.note(withdrawals);
+            self.settle(total);
+            self.obeyed.fetch_max(withdrawals, Ordering::AcqRel);
+        }
     }
 
     /// Returns the total and how much of it is not yet settled.
     fn unreported(&self) -> (u64, u64) {
+        self.obey();
         // Settled first: a total that is read after it is no smaller.
         let settled = self.settled.load(Ordering::Acquire);
-        let total = self.total.load(Ordering::Relaxed);
+        let total = self.total.load(Ordering::Acquire);
         (total, total.wrapping_sub(settled))
     }
 
@@ -111,7 +188,7 @@ impl Series {
     /// was settled already, or from before everything was forgotten, lies behind.
     fn settle(&self, total: u64) {
         let moved = |settled: u64| {
-            let unreported = self.total.load(Ordering::Relaxed).wrapping_sub(settled);
+            let unreported = self.total.load(Ordering::Acquire).wrapping_sub(settled);
             // Behind, the difference wraps and is greater than anything that was counted.
             (total.wrapping_sub(settled) <= unreported).then_some(total)
         };
@@ -119,174 +196,101 @@ impl Series {
             .settled
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, moved);
     }
-
-    fn forget(&self) {
-        let moved = |_| Some(self.total.load(Ordering::Relaxed));
-        let _is_always_moved =
-            self.settled
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, moved);
-    }
-}
-
-/// A place for one series, which is filled by whoever claims it, and for which nobody waits.
-#[derive(Debug, Default)]
-struct Place {
-    is_claimed: AtomicBool,
-    /// INVARIANT: set only by the thread that claimed the place, so that setting it never waits.
-    series: OnceLock<Arc<Series>>,
-}
-
-impl Place {
-    /// Returns what is there, which is for all that can be known nothing while somebody is filling it.
-    fn series(&self) -> Option<&Arc<Series>> {
-        let mut looks_left = LOOKS_MAX;
-        loop {
-            let series = self.series.get();
-            let is_being_filled = series.is_none() && self.is_claimed.load(Ordering::Acquire);
-            if !is_being_filled || looks_left == 0 {
-                return series;
-            }
-            looks_left -= 1;
-            std::hint::spin_loop();
-        }
-    }
-
-    /// Claims it, and tells whether nobody had.
-    fn claim(&self) -> bool {
-        !self.is_claimed.swap(true, Ordering::AcqRel)
-    }
 }
 
 impl Counters {
-    /// Returns counters of which none has counted anything.
-    pub(crate) fn new() -> Self {
-        let other = |kind| Series::new(Key::new(kind, OTHER, &[]));
-        Self {
-            id: CountersId::new(),
-            places: (0..PLACES).map(|_| Place::default()).collect(),
-            series_made: AtomicUsize::new(0),
-            other_counts: other(Kind::Counter),
-            other_errors: other(Kind::Error),
-        }
-    }
-
-    /// Adds to a counter. Whatever it costs the first time in a thread, after that it is a look into a cache
-    /// of the thread and an atomic addition.
-    pub(crate) fn add<const N: usize>(
-        &self,
-        name: &'static str,
-        labels: [(&'static str, &'static str); N],
-        by: u64,
-    ) {
-        self.add_to(Kind::Counter, name, &labels, by);
-    }
-
-    /// Counts an error of that code.
-    pub(crate) fn add_error(&self, code: &'static str) {
-        self.add_to(Kind::Error, code, &[], 1);
-    }
-
-    fn add_to(&self, kind: Kind, name: &'static str, labels: &[Label], by: u64) {
-        let in_cache = KNOWN.try_with(|known| {
-            // Taken while this thread counts already: an allocator may count.
-            let Ok(mut known) = known.try_borrow_mut() else {
-                return false;
-            };
-            known.add(self, (kind, name, labels), by);
-            true
+    /// Returns counters of which none has counted anything. They count while `is_open` is set, from this time on, in
+    /// microseconds after 1970, and forget what they have whenever the number of withdrawals grows.
+    pub(crate) fn new(
+        is_open: Arc<AtomicBool>,
+        withdrawals: Arc<AtomicU64>,
+        since_micros: i64,
+    ) -> Self {
+        let consent = Arc::new(CountingConsent {
+            noted: AtomicU64::new(withdrawals.load(Ordering::Acquire)),
+            is_open,
+            withdrawals,
+            counted_since: AtomicI64::new(since_micros),
         });
-        // In a thread whose storage is gone there is no cache.
-        if in_cache != Ok(true) {
-            self.series(&Key::new(kind, name, labels)).add(by);
+        let other = |family| Series::new(SeriesKey::new(family, OTHER, &[]), &consent);
+        Self {
+            series: Mutex::default(),
+            other_counts: other(Family::Counter),
+            other_errors: other(Family::Error),
+            consent,
         }
     }
 
-    /// Finds a series by its content, and makes it if there is none and room for it. Two threads that make
-    /// the same one at the same moment may make two, which add up in what is reported.
-    fn series(&self, key: &Key) -> &Arc<Series> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let start = usize::try_from(hasher.finish() % PLACES as u64).unwrap_or(0);
-        let (before, from) = self.places.split_at(start);
-        for place in from.iter().chain(before) {
-            if place.series().is_none() && self.make_room() {
-                if place.claim() {
-                    return place.series.get_or_init(|| Series::new(key.clone()));
-                }
-                self.series_made.fetch_sub(1, Ordering::Relaxed);
+    /// Returns a handle on the series of that name and these labels.
+    pub(crate) fn counter(&self, family: Family, name: &'static str, labels: &[Label]) -> Counter {
+        let other = match family {
+            Family::Counter => &self.other_counts,
+            Family::Error => &self.other_errors,
+        };
+        let key = SeriesKey::new(family, name, labels);
+        let series = lock_until(&self.series, clock::deadline(LOCK_WAIT));
+        let series = series.and_then(|mut series| {
+            if series.len() >= SERIES_MAX {
+                return series.get(&key).map(Arc::clone);
             }
-            match place.series() {
-                Some(series) if series.key == *key => return series,
-                Some(_) => {}
-                None if place.is_claimed.load(Ordering::Acquire) => {}
-                None => break,
-            }
-        }
-        match key.kind {
-            Kind::Counter => &self.other_counts,
-            Kind::Error => &self.other_errors,
-        }
+            let made = series
+                .entry(key)
+                .or_insert_with_key(|key| Series::new(key.clone(), &self.consent));
+            Some(Arc::clone(made))
+        });
+        Counter(Some(series.unwrap_or_else(|| Arc::clone(other))))
     }
 
-    /// Counts one more series, if there may be one.
-    fn make_room(&self) -> bool {
-        let made = self.series_made.fetch_add(1, Ordering::Relaxed);
-        if made >= SERIES_MAX {
-            self.series_made.fetch_sub(1, Ordering::Relaxed);
-        }
-        made < SERIES_MAX
+    /// Locks the registry, for tests of what is done while it is locked.
+    #[cfg(test)]
+    pub(super) fn lock_registry(&self) -> impl Sized + use<'_> {
+        self.series.lock()
     }
 
-    fn all(&self) -> impl Iterator<Item = &Arc<Series>> {
-        let made = self.places.iter().filter_map(|place| place.series.get());
-        made.chain([&self.other_counts, &self.other_errors])
-    }
-
-    /// Returns what was counted since the last settled snapshot, and changes nothing.
-    pub(crate) fn unreported(&self) -> Snapshot {
+    /// Returns what was counted since the last settled snapshot, and changes nothing. Nothing is returned where the
+    /// registry stays locked; all of it is then left to the next snapshot.
+    pub(crate) fn unreported(&self) -> Option<Snapshot> {
+        let registry = lock_until(&self.series, clock::deadline(LOCK_WAIT))?;
+        let all = registry
+            .values()
+            .chain([&self.other_counts, &self.other_errors]);
+        self.consent
+            .note(self.consent.withdrawals.load(Ordering::Acquire));
+        let since = self.consent.counted_since.load(Ordering::Acquire);
+        // Earlier than the counts are read: what is counted between the two was counted since then.
+        let until = clock::micros_since_epoch();
         let share = |series: &Arc<Series>| {
             let (total, count) = series.unreported();
-            (count > 0).then(|| Share {
+            (count > 0).then(|| SnapshotShare {
                 series: Arc::clone(series),
                 total,
                 count,
             })
         };
-        Snapshot {
-            counters: self.id,
-            shares: self.all().filter_map(share).collect(),
-        }
-    }
-
-    /// Declares a snapshot recorded: later snapshots count from there. Settling one twice, or one that is
-    /// older than one settled already, changes nothing. Who takes two snapshots, records both and settles
-    /// both has recorded twice what is in both; whoever reports has to be one at a time. A snapshot of other
-    /// counters is none of ours.
-    pub(crate) fn settle(&self, snapshot: &Snapshot) {
-        if snapshot.counters == self.id {
-            for share in &snapshot.shares {
-                share.series.settle(share.total);
-            }
-        }
-    }
-
-    /// Forgets what was counted and not yet reported: consent was withdrawn, or this process was forked
-    /// from the one that counted it. Snapshots taken before can no longer be settled.
-    pub(crate) fn forget(&self) {
-        self.all().for_each(|series| series.forget());
+        let shares = all.filter_map(share).collect();
+        Some(Snapshot {
+            shares,
+            consent: Arc::clone(&self.consent),
+            since,
+            until,
+        })
     }
 }
 
 /// What was counted and not yet reported at some moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
-    counters: CountersId,
-    shares: Vec<Share>,
+    shares: Vec<SnapshotShare>,
+    consent: Arc<CountingConsent>,
+    /// From when on it was counted, in microseconds after 1970.
+    since: i64,
+    /// Until when at least, likewise.
+    until: i64,
 }
 
 /// The share of one series in a snapshot.
 #[derive(Debug, Clone)]
-struct Share {
+struct SnapshotShare {
     series: Arc<Series>,
     /// The series' total when the snapshot was taken.
     total: u64,
@@ -300,13 +304,34 @@ impl Snapshot {
         self.shares.is_empty()
     }
 
+    /// Returns from when on it was counted, in microseconds after 1970.
+    pub(crate) fn since_micros(&self) -> i64 {
+        self.since
+    }
+
+    /// Declares it recorded: later snapshots count from there. Settling one twice, or one that is older than one
+    /// settled already, changes nothing. Who takes two snapshots, records both and settles both has recorded twice
+    /// what is in both; whoever reports has to be one at a time.
+    pub(crate) fn settle(&self) {
+        for share in &self.shares {
+            share.series.settle(share.total);
+        }
+        // Where all was forgotten meanwhile, that was later.
+        let _was_forgotten = self.consent.counted_since.compare_exchange(
+            self.since,
+            self.until,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+    }
+
     /// Returns the counters by name, each a list of its series with their labels and the `count`, in the order
     /// of their labels: `{"queries":[{"command":"find","result":"ok","count":12}]}`. What counted nothing is
     /// left out. Texts of more than 128 bytes are cut. A label named `count` is called `count_`, one named
     /// `count_` is called `count__`, and so on.
     pub(crate) fn counters(&self) -> Value {
         let mut sums: BTreeMap<String, BTreeMap<Vec<(String, String)>, u64>> = BTreeMap::new();
-        for (key, count) in self.of(Kind::Counter) {
+        for (key, count) in self.of(Family::Counter) {
             let label = |(name, value): &Label| (label_name(name), cut(value));
             let labels = key.labels.iter().map(label).collect();
             let sum = sums.entry(cut(key.name)).or_default();
@@ -326,7 +351,7 @@ impl Snapshot {
     /// Returns how many errors there were of each code: `{"40001":3}`.
     pub(crate) fn errors(&self) -> Value {
         let mut sums: BTreeMap<String, u64> = BTreeMap::new();
-        for (key, count) in self.of(Kind::Error) {
+        for (key, count) in self.of(Family::Error) {
             add_up(sums.entry(cut(key.name)).or_default(), count);
         }
         let sums = sums.into_iter();
@@ -336,11 +361,11 @@ impl Snapshot {
         )
     }
 
-    fn of(&self, kind: Kind) -> impl Iterator<Item = (&Key, u64)> {
+    fn of(&self, family: Family) -> impl Iterator<Item = (&SeriesKey, u64)> {
         let shares = self.shares.iter();
         shares
             .map(|share| (&share.series.key, share.count))
-            .filter(move |(key, _)| key.kind == kind)
+            .filter(move |(key, _)| key.family == family)
     }
 }
 
@@ -368,111 +393,15 @@ fn label_name(name: &str) -> String {
     name
 }
 
-/// The series that a thread has met lately: sets of places, in each the newest first.
-#[derive(Debug, Default)]
-struct Known(Vec<Option<KnownSeries>>);
-
-/// A series that a thread has met, and by which texts, at which addresses.
-#[derive(Debug)]
-struct KnownSeries {
-    counters: CountersId,
-    kind: Kind,
-    name: &'static str,
-    labels: Box<[Label]>,
-    series: Arc<Series>,
-}
-
-impl KnownSeries {
-    /// Returns `true` if it is the one of these very texts. They are never freed and never change, so the same
-    /// address and length is the same text.
-    fn is(&self, counters: CountersId, kind: Kind, name: &'static str, labels: &[Label]) -> bool {
-        let is_same = |one: &Label, other: &Label| {
-            std::ptr::eq(one.0, other.0) && std::ptr::eq(one.1, other.1)
-        };
-        self.counters == counters
-            && self.kind == kind
-            && std::ptr::eq(self.name, name)
-            && self.labels.len() == labels.len()
-            && self
-                .labels
-                .iter()
-                .zip(labels)
-                .all(|(one, other)| is_same(one, other))
-    }
-}
-
-impl Known {
-    fn add(
-        &mut self,
-        counters: &Counters,
-        (kind, name, labels): (Kind, &'static str, &[Label]),
-        by: u64,
-    ) {
-        if self.0.is_empty() {
-            self.0.resize_with(KNOWN_SETS * KNOWN_IN_SET, || None);
-        }
-        let set = set_of(name, labels);
-        let Some(set) = self.0.chunks_exact_mut(KNOWN_IN_SET).nth(set) else {
-            unreachable!("a remainder is below its divisor")
-        };
-        let found = set
-            .iter()
-            .flatten()
-            .find(|known| known.is(counters.id, kind, name, labels));
-        if let Some(known) = found {
-            known.series.add(by);
-            return;
-        }
-        let series = counters.series(&Key::new(kind, name, labels));
-        series.add(by);
-        set.rotate_right(1);
-        if let Some(newest) = set.first_mut() {
-            *newest = Some(KnownSeries {
-                counters: counters.id,
-                kind,
-                name,
-                labels: labels.into(),
-                series: Arc::clone(series),
-            });
-        }
-    }
-}
-
-/// Returns the set for texts at these addresses.
-fn set_of(name: &'static str, labels: &[Label]) -> usize {
-    let mix = |hash: usize, text: &'static str| {
-        (hash.rotate_left(5) ^ text.as_ptr().addr()).wrapping_mul(HASH_FACTOR)
-    };
-    let hash = labels.iter().fold(mix(0, name), |hash, (name, value)| {
-        mix(mix(hash, name), value)
-    });
-    // A product's upper half is the better mixed one.
-    (hash >> (usize::BITS / 2)) % KNOWN_SETS
-}
-
-thread_local! {
-    static KNOWN: RefCell<Known> = const { RefCell::new(Known(Vec::new())) };
-}
-
 /// How many series are told apart: ten times those of a server with a hundred commands, and as lines of 60
 /// bytes still a quarter of the longest line.
 const SERIES_MAX: usize = 1_000;
-/// How many places there are for them: at most half are taken, so that a series is found within a few. Of 24
-/// bytes each they take 48 KiB.
-const PLACES: usize = 2_048;
 /// How many labels tell series apart.
 const LABELS_MAX: usize = 16;
 /// How long a text of a series is shown.
 const TEXT_BYTES_MAX: usize = 128;
-/// How often a place that is being filled is looked at again: for well under a microsecond, and filling takes
-/// some nanoseconds.
-const LOOKS_MAX: usize = 100;
-/// How many series a thread remembers: 32 × 4 × 56 bytes = 7 KiB, and 32 for the texts of each label.
-const KNOWN_SETS: usize = 32;
-/// How many of them share a set: of 30 series three in a thousand find their set full, of 60 three in a hundred.
-const KNOWN_IN_SET: usize = 4;
-/// The golden ratio in 32 bits, odd: it spreads neighbouring addresses, on any width.
-const HASH_FACTOR: usize = 0x9e37_79b1;
+/// How long the registry is waited for. It is locked for some microseconds at a time.
+const LOCK_WAIT: Duration = Duration::from_millis(100);
 /// Where what finds no place of its own adds up.
 const OTHER: &str = "other";
 /// The property with the count of a series.

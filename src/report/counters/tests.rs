@@ -22,12 +22,33 @@ fn sum(value: &Value) -> u64 {
     }
 }
 
+/// Returns counters that count.
+fn counters() -> Counters {
+    Counters::new(Arc::new(AtomicBool::new(true)), Arc::default(), 0)
+}
+
+fn count<const N: usize>(counters: &Counters, name: &'static str, labels: [Label; N], by: u64) {
+    counters.counter(Family::Counter, name, &labels).add(by);
+}
+
+fn count_error(counters: &Counters, code: &'static str) {
+    counters.counter(Family::Error, code, &[]).add(1);
+}
+
+fn unreported(counters: &Counters) -> Snapshot {
+    counters.unreported().unwrap()
+}
+
+fn withdraw(counters: &Counters) {
+    counters.consent.withdrawals.fetch_add(1, Ordering::Release);
+}
+
 #[test]
 fn what_nobody_counted_is_not_there() {
-    let counters = Counters::new();
-    assert!(counters.unreported().is_empty());
-    counters.add("queries", [], 0);
-    let snapshot = counters.unreported();
+    let counters = counters();
+    assert!(unreported(&counters).is_empty());
+    count(&counters, "queries", [], 0);
+    let snapshot = unreported(&counters);
     assert!(snapshot.is_empty());
     assert_eq!(
         (snapshot.counters(), snapshot.errors()),
@@ -37,15 +58,30 @@ fn what_nobody_counted_is_not_there() {
 
 #[test]
 fn series_are_sorted_and_errors_are_apart() {
-    let counters = Counters::new();
-    counters.add("queries", [("command", "insert"), ("result", "ok")], 1);
-    counters.add("queries", [("command", "find"), ("result", "ok")], 12);
-    counters.add("queries", [("command", "find"), ("result", "error")], 3);
-    counters.add("connections", [], 7);
-    counters.add_error("40001");
-    counters.add_error("40001");
-    counters.add_error("queries");
-    let snapshot = counters.unreported();
+    let counters = counters();
+    count(
+        &counters,
+        "queries",
+        [("command", "insert"), ("result", "ok")],
+        1,
+    );
+    count(
+        &counters,
+        "queries",
+        [("command", "find"), ("result", "ok")],
+        12,
+    );
+    count(
+        &counters,
+        "queries",
+        [("command", "find"), ("result", "error")],
+        3,
+    );
+    count(&counters, "connections", [], 7);
+    count_error(&counters, "40001");
+    count_error(&counters, "40001");
+    count_error(&counters, "queries");
+    let snapshot = unreported(&counters);
     assert_eq!(
         snapshot.counters(),
         json!({
@@ -62,36 +98,47 @@ fn series_are_sorted_and_errors_are_apart() {
 
 #[test]
 fn one_text_at_two_addresses_and_labels_in_any_order_are_one_series() {
-    let counters = Counters::new();
+    let counters = counters();
     for _ in 0..3 {
         let (command, find, result, ok) =
             (leak("command"), leak("find"), leak("result"), leak("ok"));
-        counters.add(leak("queries"), [(command, find), (result, ok)], 1);
-        counters.add(leak("queries"), [(result, ok), (command, find)], 1);
-        counters.add(
+        count(
+            &counters,
+            leak("queries"),
+            [(command, find), (result, ok)],
+            1,
+        );
+        count(
+            &counters,
+            leak("queries"),
+            [(result, ok), (command, find)],
+            1,
+        );
+        count(
+            &counters,
             "queries",
             [(command, "no"), (result, ok), (command, find)],
             1,
         );
     }
     assert_eq!(
-        counters.unreported().counters(),
+        unreported(&counters).counters(),
         json!({"queries": [{"command": "find", "result": "ok", "count": 9}]})
     );
-    assert_eq!(counters.series_made.load(Ordering::Relaxed), 1);
+    assert_eq!(counters.series.lock().unwrap().len(), 1);
 }
 
 #[test]
 fn texts_that_share_an_address_are_told_apart_by_their_length() {
-    let counters = Counters::new();
+    let counters = counters();
     let long = leak("queries");
     let (short, _) = long.split_at(5);
-    counters.add(long, [], 1);
-    counters.add(short, [], 2);
-    counters.add(short, [(short, long)], 4);
-    counters.add(short, [(long, short)], 8);
+    count(&counters, long, [], 1);
+    count(&counters, short, [], 2);
+    count(&counters, short, [(short, long)], 4);
+    count(&counters, short, [(long, short)], 8);
     assert_eq!(
-        counters.unreported().counters(),
+        unreported(&counters).counters(),
         json!({
             "queries": [{"count": 1}],
             "queri": [{"count": 2}, {"queri": "queries", "count": 4}, {"queries": "queri", "count": 8}],
@@ -101,87 +148,87 @@ fn texts_that_share_an_address_are_told_apart_by_their_length() {
 
 #[test]
 fn looking_changes_nothing_and_what_is_settled_is_not_reported_again() {
-    let counters = Counters::new();
-    counters.add("queries", [], 5);
-    let first = counters.unreported();
-    assert_eq!(counters.unreported().counters(), first.counters());
-    counters.add("queries", [], 3);
-    counters.settle(&first);
-    assert_eq!(sum(&counters.unreported().counters()), 3);
-    counters.settle(&first);
-    assert_eq!(sum(&counters.unreported().counters()), 3);
-    counters.settle(&counters.unreported());
-    assert!(counters.unreported().is_empty());
+    let counters = counters();
+    count(&counters, "queries", [], 5);
+    let first = unreported(&counters);
+    assert_eq!(unreported(&counters).counters(), first.counters());
+    count(&counters, "queries", [], 3);
+    first.settle();
+    assert_eq!(sum(&unreported(&counters).counters()), 3);
+    first.settle();
+    assert_eq!(sum(&unreported(&counters).counters()), 3);
+    unreported(&counters).settle();
+    assert!(unreported(&counters).is_empty());
 }
 
 #[test]
 fn of_two_snapshots_at_once_the_later_one_holds_whichever_is_settled_first() {
     for later_first in [false, true] {
-        let counters = Counters::new();
-        counters.add("queries", [], 5);
-        let one = counters.unreported();
-        counters.add("queries", [], 3);
-        let other = counters.unreported();
-        counters.add("queries", [], 1);
+        let counters = counters();
+        count(&counters, "queries", [], 5);
+        let one = unreported(&counters);
+        count(&counters, "queries", [], 3);
+        let other = unreported(&counters);
+        count(&counters, "queries", [], 1);
         let order = if later_first {
             [&other, &one]
         } else {
             [&one, &other]
         };
         for snapshot in order {
-            counters.settle(snapshot);
+            snapshot.settle();
         }
-        assert_eq!(sum(&counters.unreported().counters()), 1);
+        assert_eq!(sum(&unreported(&counters).counters()), 1);
     }
 }
 
 #[test]
 fn what_was_forgotten_is_not_reported_and_older_snapshots_bring_nothing_back() {
-    let counters = Counters::new();
-    counters.add("queries", [], 5);
-    counters.add_error("40001");
-    let before = counters.unreported();
-    counters.add("queries", [], 5);
-    counters.forget();
-    assert!(counters.unreported().is_empty());
-    counters.add("queries", [], 2);
-    counters.settle(&before);
+    let counters = counters();
+    count(&counters, "queries", [], 5);
+    count_error(&counters, "40001");
+    let before = unreported(&counters);
+    count(&counters, "queries", [], 5);
+    withdraw(&counters);
+    assert!(unreported(&counters).is_empty());
+    count(&counters, "queries", [], 2);
+    before.settle();
     assert_eq!(
-        counters.unreported().counters(),
+        unreported(&counters).counters(),
         json!({"queries": [{"count": 2}]})
     );
-    assert_eq!(counters.unreported().errors(), json!({}));
+    assert_eq!(unreported(&counters).errors(), json!({}));
 }
 
 #[test]
 fn a_count_that_wraps_still_gives_the_right_difference() {
-    let counters = Counters::new();
-    counters.add("bytes", [], u64::MAX);
-    let first = counters.unreported();
+    let counters = counters();
+    count(&counters, "bytes", [], u64::MAX);
+    let first = unreported(&counters);
     assert_eq!(sum(&first.counters()), u64::MAX);
-    counters.settle(&first);
-    counters.add("bytes", [], 9);
-    let second = counters.unreported();
+    first.settle();
+    count(&counters, "bytes", [], 9);
+    let second = unreported(&counters);
     assert_eq!(sum(&second.counters()), 9);
-    counters.settle(&first);
-    assert_eq!(sum(&counters.unreported().counters()), 9);
-    counters.settle(&second);
-    counters.settle(&first);
-    assert!(counters.unreported().is_empty());
+    first.settle();
+    assert_eq!(sum(&unreported(&counters).counters()), 9);
+    second.settle();
+    first.settle();
+    assert!(unreported(&counters).is_empty());
 }
 
 #[test]
 fn what_finds_no_place_adds_up_in_other_and_is_not_lost() {
-    let counters = Counters::new();
-    counters.add("known", [], 1);
+    let counters = counters();
+    count(&counters, "known", [], 1);
     for number in 0..3_000 {
         let value = leak(&number.to_string());
-        counters.add("queries", [("command", value)], 1);
-        counters.add("queries", [("command", value)], 1);
-        counters.add_error(value);
+        count(&counters, "queries", [("command", value)], 1);
+        count(&counters, "queries", [("command", value)], 1);
+        count_error(&counters, value);
     }
-    counters.add("known", [], 1);
-    let snapshot = counters.unreported();
+    count(&counters, "known", [], 1);
+    let snapshot = unreported(&counters);
     let found = snapshot.counters();
     assert_eq!(sum(&found), 6_002);
     assert_eq!(sum(&snapshot.errors()), 3_000);
@@ -190,36 +237,41 @@ fn what_finds_no_place_adds_up_in_other_and_is_not_lost() {
     let errors = snapshot.errors().as_object().unwrap().len() - 1;
     assert_eq!(queries + errors + 1, SERIES_MAX);
     assert_eq!(sum(&found["other"]), 2 * (3_000 - queries as u64));
-    counters.add("other", [], 1);
+    count(&counters, "other", [], 1);
     assert_eq!(
-        counters.unreported().counters()["other"]
+        unreported(&counters).counters()["other"]
             .as_array()
             .unwrap()
             .len(),
         1
     );
-    counters.settle(&counters.unreported());
-    assert!(counters.unreported().is_empty());
+    unreported(&counters).settle();
+    assert!(unreported(&counters).is_empty());
 }
 
 #[test]
 fn two_handles_count_apart() {
-    let (one, other) = (Counters::new(), Counters::new());
-    one.add("queries", [("command", "find")], 1);
-    other.add("queries", [("command", "find")], 2);
-    one.settle(&other.unreported());
-    assert_eq!(sum(&one.unreported().counters()), 1);
-    assert_eq!(sum(&other.unreported().counters()), 2);
+    let (one, other) = (counters(), counters());
+    count(&one, "queries", [("command", "find")], 1);
+    count(&other, "queries", [("command", "find")], 2);
+    assert_eq!(sum(&unreported(&other).counters()), 2);
+    unreported(&other).settle();
+    assert_eq!(sum(&unreported(&one).counters()), 1);
 }
 
 #[test]
 fn texts_of_any_length_are_cut_and_labels_named_count_stay_beside_it() {
-    let counters = Counters::new();
+    let counters = counters();
     let long = leak(&"ä".repeat(5_000_000));
-    counters.add(long, [(long, long)], 1);
-    counters.add("x", [("count", "7"), ("count_", "8"), ("counter", "9")], 1);
-    counters.add_error(long);
-    let snapshot = counters.unreported();
+    count(&counters, long, [(long, long)], 1);
+    count(
+        &counters,
+        "x",
+        [("count", "7"), ("count_", "8"), ("counter", "9")],
+        1,
+    );
+    count_error(&counters, long);
+    let snapshot = unreported(&counters);
     let short = format!("{}…", "ä".repeat(62));
     assert_eq!(
         snapshot.counters(),
@@ -233,63 +285,95 @@ fn texts_of_any_length_are_cut_and_labels_named_count_stay_beside_it() {
 
 #[test]
 fn beyond_sixteen_labels_do_not_tell_series_apart() {
-    let counters = Counters::new();
+    let counters = counters();
     let labels: [Label; 20] = std::array::from_fn(|at| (leak(&format!("l{at:02}")), "x"));
-    counters.add("queries", labels, 1);
+    count(&counters, "queries", labels, 1);
     let mut other = labels;
     other[19].1 = "y";
-    counters.add("queries", other, 1);
-    let found = counters.unreported().counters();
+    count(&counters, "queries", other, 1);
+    let found = unreported(&counters).counters();
     assert_eq!(found["queries"].as_array().unwrap().len(), 1);
     assert_eq!(found["queries"][0].as_object().unwrap().len(), 16 + 1);
     assert_eq!(found["queries"][0]["count"], 2);
 }
 
 #[test]
-fn more_series_than_a_thread_remembers_are_counted_as_well() {
-    let counters = Counters::new();
-    let names: Vec<&str> = (0..500).map(|at| leak(&format!("series {at}"))).collect();
-    for _ in 0..20 {
-        for name in &names {
-            counters.add(name, [], 1);
-        }
-    }
-    let found = counters.unreported().counters();
-    assert!(
-        names
-            .iter()
-            .all(|name| found[name] == json!([{"count": 20}]))
+fn clones_and_handles_made_later_add_to_one_series() {
+    let counters = counters();
+    let one = counters.counter(Family::Counter, "queries", &[]);
+    let other = one.clone();
+    count(&counters, "queries", [], 1);
+    one.add(2);
+    unreported(&counters).settle();
+    other.add(4);
+    drop(one);
+    count(&counters, "queries", [], 8);
+    assert_eq!(
+        unreported(&counters).counters(),
+        json!({"queries": [{"count": 12}]})
     );
 }
 
 #[test]
-fn a_place_that_a_dead_thread_claimed_is_passed_over() {
-    let counters = Counters::new();
-    counters.places.iter().step_by(2).for_each(|place| {
-        assert!(place.claim());
-    });
-    for at in 0..200 {
-        let name = leak(&format!("series {at}"));
-        counters.add(name, [], 1);
-        counters.add(leak(name), [], 1);
-    }
-    let found = counters.unreported().counters();
-    assert_eq!(found.as_object().unwrap().len(), 200);
-    assert_eq!(sum(&found), 400);
-    assert_eq!(counters.series_made.load(Ordering::Relaxed), 200);
+fn nothing_is_counted_while_the_gate_is_shut() {
+    let counters = counters();
+    let queries = counters.counter(Family::Counter, "queries", &[]);
+    let set_open = |is_open| counters.consent.is_open.store(is_open, Ordering::Relaxed);
+    set_open(false);
+    queries.add(1);
+    set_open(true);
+    queries.add(2);
+    assert_eq!(sum(&unreported(&counters).counters()), 2);
 }
 
 #[test]
-fn where_no_place_can_be_had_at_all_nothing_is_lost() {
-    let counters = Counters::new();
-    counters.places.iter().for_each(|place| {
-        assert!(place.claim());
-    });
-    counters.add("queries", [], 1);
-    counters.add_error("40001");
-    let snapshot = counters.unreported();
-    assert_eq!(snapshot.counters(), json!({"other": [{"count": 1}]}));
-    assert_eq!(snapshot.errors(), json!({"other": 1}));
+fn counting_starts_anew_with_a_withdrawal() {
+    let counters = counters();
+    let queries = counters.counter(Family::Counter, "queries", &[]);
+    let before = clock::micros_since_epoch();
+    assert_eq!(unreported(&counters).since_micros(), 0);
+    withdraw(&counters);
+    queries.add(1);
+    let noted = unreported(&counters).since_micros();
+    assert!(noted >= before);
+    assert_eq!(unreported(&counters).since_micros(), noted);
+    let snapshot = unreported(&counters);
+    snapshot.settle();
+    assert_eq!(unreported(&counters).since_micros(), snapshot.until);
+}
+
+#[test]
+fn counting_waits_for_no_lock_and_loses_nothing() {
+    let counters = counters();
+    let queries = counters.counter(Family::Counter, "queries", &[]);
+    let held = counters.series.lock().unwrap();
+    queries.add(1);
+    withdraw(&counters);
+    queries.add(2);
+    count(&counters, "later", [], 4);
+    assert!(counters.unreported().is_none());
+    drop(held);
+    assert_eq!(
+        unreported(&counters).counters(),
+        json!({"other": [{"count": 4}], "queries": [{"count": 2}]})
+    );
+}
+
+#[test]
+fn a_count_after_a_withdrawal_is_never_forgotten_with_those_before() {
+    for _ in 0..200 {
+        let counters = counters();
+        let queries = counters.counter(Family::Counter, "queries", &[]);
+        queries.add(1_000);
+        withdraw(&counters);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| queries.add(1));
+            }
+            scope.spawn(|| counters.unreported());
+        });
+        assert_eq!(sum(&unreported(&counters).counters()), 4);
+    }
 }
 
 const THREADS: u64 = 8;
@@ -298,16 +382,16 @@ const ADDS: u64 = 100_000;
 /// Counts in all threads at once: a few series that all share, and many that each meets now and then.
 fn count_in_all_threads(counters: &Counters, meanwhile: impl FnOnce(&dyn Fn() -> bool)) {
     let values: Vec<&str> = (0..300).map(|at| leak(&format!("value {at}"))).collect();
+    let rare = |value: &&'static str| counters.counter(Family::Counter, "rare", &[("at", value)]);
     let one = || {
+        let rare: Vec<Counter> = values.iter().map(rare).collect();
+        let queries = counters.counter(Family::Counter, "queries", &[("command", "find")]);
+        let errors = counters.counter(Family::Error, "40001", &[]);
         for at in 0..ADDS {
             match at % 5 {
-                0 => counters.add_error("40001"),
-                1 => counters.add(
-                    "rare",
-                    [("at", values[usize::try_from(at / 5).unwrap() % 300])],
-                    1,
-                ),
-                _ => counters.add("queries", [("command", "find"), ("result", "ok")], 1),
+                0 => errors.add(1),
+                1 => rare[usize::try_from(at / 5).unwrap() % 300].add(1),
+                _ => queries.add(1),
             }
         }
     };
@@ -319,28 +403,28 @@ fn count_in_all_threads(counters: &Counters, meanwhile: impl FnOnce(&dyn Fn() ->
 
 #[test]
 fn eight_threads_lose_nothing_while_snapshots_are_settled() {
-    let counters = Counters::new();
+    let counters = counters();
     let mut reported = 0;
     count_in_all_threads(&counters, |is_over| {
         while !is_over() {
-            let snapshot = counters.unreported();
+            let snapshot = unreported(&counters);
             reported += sum(&snapshot.counters()) + sum(&snapshot.errors());
-            counters.settle(&snapshot);
+            snapshot.settle();
         }
     });
-    let last = counters.unreported();
+    let last = unreported(&counters);
     reported += sum(&last.counters()) + sum(&last.errors());
     assert_eq!(reported, THREADS * ADDS);
 }
 
 #[test]
 fn snapshots_settled_by_several_at_once_never_go_back() {
-    let counters = Counters::new();
+    let counters = counters();
     let settle = |is_over: &dyn Fn() -> bool| {
         while !is_over() {
-            let (one, other) = (counters.unreported(), counters.unreported());
-            counters.settle(&other);
-            counters.settle(&one);
+            let (one, other) = (unreported(&counters), unreported(&counters));
+            other.settle();
+            one.settle();
             let count = |snapshot: &Snapshot| sum(&snapshot.counters()) + sum(&snapshot.errors());
             assert!(count(&one) <= THREADS * ADDS);
             assert!(count(&other) <= THREADS * ADDS);
@@ -354,8 +438,8 @@ fn snapshots_settled_by_several_at_once_never_go_back() {
         count_in_all_threads(&counters, |is_over| settle(is_over));
         is_done.store(true, Ordering::Release);
     });
-    counters.settle(&counters.unreported());
-    assert!(counters.unreported().is_empty());
+    unreported(&counters).settle();
+    assert!(unreported(&counters).is_empty());
 }
 
 proptest! {
@@ -364,25 +448,25 @@ proptest! {
         steps in prop::collection::vec((0..4_u8, 0..5_usize, 0..1_000_u64), 0..60)
     ) {
         const NAMES: [&str; 5] = ["a", "b", "c", "a\0", ""];
-        let counters = Counters::new();
-        let mut unreported = [0_u64; 5];
+        let counters = counters();
+        let mut expected = [0_u64; 5];
         for (step, at, by) in steps {
             match step {
                 0 | 1 => {
-                    counters.add(NAMES[at], [("label", NAMES[at])], by);
-                    unreported[at] += by;
+                    count(&counters, NAMES[at], [("label", NAMES[at])], by);
+                    expected[at] += by;
                 }
                 2 => {
-                    counters.settle(&counters.unreported());
-                    unreported = [0; 5];
+                    unreported(&counters).settle();
+                    expected = [0; 5];
                 }
                 _ => {
-                    counters.forget();
-                    unreported = [0; 5];
+                    withdraw(&counters);
+                    expected = [0; 5];
                 }
             }
-            let found = counters.unreported().counters();
-            for (name, expected) in NAMES.iter().zip(unreported) {
+            let found = unreported(&counters).counters();
+            for (name, expected) in NAMES.iter().zip(expected) {
                 let count = found.get(name).map_or(0, sum);
                 prop_assert_eq!(count, expected);
             }

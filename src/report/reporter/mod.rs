@@ -8,15 +8,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::counters::{Counters, Snapshot};
+use super::counters::{Counter, Counters, Family, Snapshot};
 use super::text::fit;
 use super::waiting::Waiting;
 use super::{Deployment, Machine, Parts, REPORT, Recording, Report};
@@ -67,26 +66,10 @@ pub(crate) struct Reporter {
     deployment: Mutex<Deployment>,
     /// Held while the deployment is changed: changes come one after the other.
     describing: Mutex<()>,
-    /// Made with the first count: most applications count nothing.
-    counters: OnceLock<Counters>,
-    /// How many withdrawals of consent the counters have obeyed.
-    obeyed: AtomicU64,
-    /// Held while they obey one.
-    obeying: Mutex<()>,
-    /// From when on what is not yet reported was counted, in microseconds after 1970.
-    counted_since: AtomicI64,
+    /// What is counted, where anything is recorded or may come to be.
+    counters: Option<Counters>,
     /// Held while a report is recorded: counts are settled by one at a time.
     reporting: Mutex<()>,
-}
-
-/// What was counted and not yet reported, and in what time.
-#[derive(Debug)]
-struct Counted {
-    snapshot: Snapshot,
-    /// From when on, in microseconds after 1970.
-    since: i64,
-    /// Until when at least, likewise.
-    until: i64,
 }
 
 /// What a report needs and takes time to learn.
@@ -110,6 +93,10 @@ impl Reporter {
         deployment: Deployment,
     ) -> Self {
         let started = clock::now();
+        let since = micros_of(started);
+        let counters = outlet
+            .recorder()
+            .map(|recorder| Counters::new(recorder.gate(), recorder.withdrawals(), since));
         Self {
             outlet,
             path,
@@ -118,10 +105,7 @@ impl Reporter {
             process: std::process::id(),
             deployment: Mutex::new(deployment),
             describing: Mutex::default(),
-            counters: OnceLock::new(),
-            obeyed: AtomicU64::new(0),
-            obeying: Mutex::default(),
-            counted_since: AtomicI64::new(micros_of(started)),
+            counters,
             reporting: Mutex::default(),
         }
     }
@@ -165,69 +149,25 @@ impl Reporter {
         lock_until(mutex, soon())
     }
 
-    /// Adds to a counter, where anything is recorded.
-    pub(crate) fn count(&self, count: impl FnOnce(&Counters)) {
-        let Some(recorder) = self.outlet.recorder().filter(|it| it.is_gate_open()) else {
-            return;
-        };
-        if self.counters.get().is_none() {
-            // Made before it is set: nobody waits for somebody else to make it. One of two is needless.
-            let _is_first = self.counters.set(Counters::new());
-        }
-        if let Some(counters) = self.counters.get() {
-            self.obey(recorder, counters);
-            count(counters);
-        }
+    /// Returns a handle on a series, which counts nothing where nothing can be recorded.
+    pub(crate) fn counter(
+        &self,
+        family: Family,
+        name: &'static str,
+        labels: &[(&'static str, &'static str)],
+    ) -> Counter {
+        let counters = self.counters.as_ref();
+        counters.map_or_else(Counter::default, |it| it.counter(family, name, labels))
     }
 
-    /// Forgets what was counted before consent was withdrawn.
-    fn obey(&self, recorder: &Recorder, counters: &Counters) {
-        if self.obeyed.load(Ordering::Acquire) == recorder.withdrawals() {
-            return;
-        }
-        let _one_at_a_time = self.lock(&self.obeying);
-        let withdrawals = recorder.withdrawals();
-        if self.obeyed.load(Ordering::Acquire) != withdrawals {
-            let now = clock::micros_since_epoch();
-            counters.forget();
-            self.counted_since.store(now, Ordering::Release);
-            self.obeyed.store(withdrawals, Ordering::Release);
-        }
-    }
-
-    /// Returns what was counted and not yet reported, if anything. What was counted before consent was
-    /// withdrawn is forgotten, and so is in a forked child what its parent counted: it reports that itself.
-    fn unreported(&self) -> Option<Counted> {
-        let counters = self.counters.get()?;
-        let recorder = self.outlet.recorder()?;
-        if !recorder.has_begun_here() {
+    /// Returns what was counted and not yet reported, if anything. In a forked child that has recorded nothing yet
+    /// that is nothing: what its parent counted, the parent reports itself.
+    fn unreported(&self) -> Option<Snapshot> {
+        if !self.outlet.recorder()?.has_begun_here() {
             return None;
         }
-        self.obey(recorder, counters);
-        let since = self.counted_since.load(Ordering::Acquire);
-        // Earlier than the snapshot: what is counted between the two was counted since then.
-        let until = clock::micros_since_epoch();
-        let snapshot = counters.unreported();
-        (!snapshot.is_empty()).then_some(Counted {
-            snapshot,
-            since,
-            until,
-        })
-    }
-
-    /// Declares what was counted recorded: what comes is counted from there.
-    fn settle(&self, counted: &Counted) {
-        let Some(counters) = self.counters.get() else {
-            return;
-        };
-        counters.settle(&counted.snapshot);
-        // Where all was forgotten meanwhile, that was later.
-        let _was_forgotten = self.counted_since.compare_exchange(
-            counted.since,
-            counted.until,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let snapshot = self.counters.as_ref()?.unreported()?;
+        (!snapshot.is_empty()).then_some(snapshot)
     }
 
     /// Returns the report as it would be recorded now. Nothing changes by that.
@@ -301,12 +241,11 @@ impl Reporter {
         learnt: &Learnt,
         since: Option<OffsetDateTime>,
         (recorded_as, recording): (Option<Uuid>, &Recording),
-        counted: Option<&Counted>,
+        counted: Option<&Snapshot>,
     ) -> Report {
         let installation = learnt.installation.as_ref();
         let unknown = BTreeMap::new();
-        let counted_since = counted.and_then(|counted| time_of(counted.since));
-        let counted = counted.map(|counted| &counted.snapshot);
+        let counted_since = counted.and_then(|counted| time_of(counted.since_micros()));
         let errors = counted.map(Snapshot::errors).unwrap_or_default();
         let errors: BTreeMap<String, u64> = serde_json::from_value(errors).unwrap_or_default();
         Report::new(Parts {
@@ -357,7 +296,7 @@ impl Reporter {
         let offer = self.record_own(REPORT, report.properties().clone());
         if offer == Offer::Recorded {
             if let Some(counted) = counted {
-                self.settle(&counted);
+                counted.settle();
             }
             // A claim is noted already.
             if let (None, Some(directory)) = (claim, self.directory()) {
@@ -454,8 +393,7 @@ impl Reporter {
         let (Some(counted), Some(policy)) = (self.unreported(), self.outlet.policy().get()) else {
             return Properties::default();
         };
-        self.settle(&counted);
-        let counted = counted.snapshot;
+        counted.settle();
         let is_said = |name: &str| match policy.verdict(name).bare {
             Treatment::Keep | Treatment::Clean => self.outlet.admits_on_behalf(REPORT),
             Treatment::Pseudonym | Treatment::Mask | Treatment::Drop => false,

@@ -70,12 +70,16 @@ fn a_forked_child_reports_nothing_that_its_parent_counted_and_says_nothing_at_it
     let path = home.path().join("telemetry");
     let mut reporter = reporter(&path, fork);
     reporter.process = reporter.process.wrapping_add(1);
-    reporter.count(|counters| counters.add("of_the_parent", [], 1));
+    reporter
+        .counter(Family::Counter, "of_the_parent", &[])
+        .add(1);
     assert!(reporter.ending(later()).is_empty());
     let recorder = reporter.outlet.recorder().unwrap();
     assert!(!recorder.has_begun_here(), "its end begins nothing");
     assert_eq!(reporter.record(), Offer::Recorded);
-    reporter.count(|counters| counters.add("of_the_child", [], 1));
+    reporter
+        .counter(Family::Counter, "of_the_child", &[])
+        .add(1);
     let ending = reporter.ending(later());
     let counters = ending.get("counters").unwrap();
     assert_eq!(counters.as_object().unwrap().len(), 1);
@@ -94,10 +98,10 @@ fn a_forked_child_waits_for_no_lock_that_a_thread_of_its_parent_holds() {
             reporter.reporting.lock().unwrap(),
             reporter.deployment.lock().unwrap(),
             reporter.describing.lock().unwrap(),
-            reporter.obeying.lock().unwrap(),
+            reporter.counters.as_ref().unwrap().lock_registry(),
         );
         let child = scope.spawn(|| {
-            reporter.count(|counters| counters.add("counted", [], 1));
+            reporter.counter(Family::Counter, "counted", &[]).add(1);
             reporter.describe(|deployment| deployment.commit("0c4a5e5"));
             assert_eq!(reporter.built_and_installed(), (None, None));
             assert_eq!(reporter.record(), Offer::Recorded);
@@ -120,11 +124,11 @@ fn what_is_counted_while_a_report_is_made_stands_in_the_next() {
         .when_undecided(crate::consent::WhenUndecided::Record)
         .open();
     let reporter = telemetry.reporter();
-    telemetry.counter("counted", []);
+    telemetry.counter("counted", []).add(1);
     let counted = reporter.unreported().unwrap();
-    telemetry.counter("counted", []);
-    reporter.settle(&counted);
-    let left = reporter.unreported().unwrap().snapshot.counters();
+    telemetry.counter("counted", []).add(1);
+    counted.settle();
+    let left = reporter.unreported().unwrap().counters();
     assert_eq!(left, serde_json::json!({"counted": [{"count": 1}]}));
 }
 

@@ -4,6 +4,7 @@
 //! It fails if more is counted than is allowed.
 
 mod allocator;
+mod counting;
 mod events;
 mod memory;
 mod opening;
@@ -21,8 +22,9 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 type Count = fn() -> Result<Vec<Row>>;
 
 /// What is counted, by the name that a process of its own is started with.
-const SUBJECTS: [(&str, Count); 3] = [
+const SUBJECTS: [(&str, Count); 4] = [
     ("events", events::measure),
+    ("counting", counting::measure),
     ("opening", opening::measure),
     ("memory", memory::measure),
 ];
@@ -33,7 +35,7 @@ fn main() -> Result<ExitCode> {
         return count_all();
     };
     let found = SUBJECTS.into_iter().find(|(name, _)| name == word);
-    let (_, measure) = found.ok_or("usage: allocations [events|opening|memory]")?;
+    let (_, measure) = found.ok_or("usage: allocations [events|counting|opening|memory]")?;
     let rows = measure()?;
     for row in &rows {
         println!("{row}");
