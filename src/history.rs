@@ -3,18 +3,16 @@
 //! several processes that start at once exactly one has the news and exactly one reports. What is then
 //! recorded is the caller's business, and so is whether anything may be.
 
-use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::other_keys::OtherKeys;
+use crate::error::Result;
 use crate::record::{format_timestamp, parse_time};
-use crate::store::disk::{Access, Directory, OpenError, ReadError};
-use crate::store::lock::lock;
+use crate::store::disk::Directory;
+use crate::store::document::{Content, Document, OtherKeys, update};
 use crate::store::segment::FileName;
 
 /// What is known of earlier processes.
@@ -32,147 +30,77 @@ impl History {
     /// Reads what is known at that path, where there may be no directory at all. What cannot be understood
     /// is not known.
     pub(crate) fn read_at(path: &Path) -> Self {
-        Kept::read_at(path).history()
+        Kept::read_at(path).known().cloned().unwrap_or_default()
+    }
+
+    fn read_in(directory: &Directory) -> Self {
+        Kept::read_file(directory, FILE)
+            .known()
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
-/// What the file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// There is none: nobody recorded yet.
-    Missing,
-    /// It is as we write it.
-    Known(History),
-    /// It cannot be understood. It is replaced as soon as something is to be remembered.
-    Damaged {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// It cannot be read, or is no file: nobody knows what it holds, so it is left alone.
-    Unreadable {
-        /// What stands in the way.
-        reason: String,
-    },
-    /// A newer version wrote it. It is never replaced.
-    Newer {
-        /// The format it is in.
-        format: u32,
-    },
+/// What the file says. One that is damaged is replaced as soon as something is to be remembered.
+pub(crate) type Kept = Document<History>;
+
+impl Kept {
+    /// Reads the file at that path, where there may be no directory at all.
+    pub(crate) fn read_at(path: &Path) -> Self {
+        Self::read_file_at(path, FILE)
+    }
 }
 
 /// The file as it is written.
 #[derive(Debug, Serialize, Deserialize)]
-struct Written {
-    format: u32,
+pub(crate) struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reported: Option<String>,
 }
 
-/// The keys of the file.
-const KEYS: [&str; 3] = ["format", "version", "reported"];
+impl Content for History {
+    type Written = Written;
+    const KEYS: &'static [&'static str] = &["format", "version", "reported"];
+    /// Ours has at most some 1,700 bytes: a version of 256 control characters at 6 bytes each, and a time.
+    const BYTES_MAX: u64 = 64 * 1024;
+    const CONSEQUENCE: &'static str = "";
 
-impl Written {
-    fn history(self, others: OtherKeys) -> std::result::Result<History, String> {
-        if let Some(version) = &self.version
+    fn read(written: Written, others: OtherKeys) -> std::result::Result<Self, String> {
+        if let Some(version) = &written.version
             && version.len() > VERSION_BYTES_MAX
         {
             return Err(format!("its version has {} bytes", version.len()));
         }
-        let reported = match self.reported {
-            None => None,
-            Some(text) => Some(
-                parse_time(&text)
-                    .map_err(|problem| format!("its time cannot be read: {problem}"))?,
-            ),
+        let time = |text: String| {
+            parse_time(&text).map_err(|problem| format!("its time cannot be read: {problem}"))
         };
-        Ok(History {
-            version: self.version,
-            reported,
+        Ok(Self {
+            version: written.version,
+            reported: written.reported.map(time).transpose()?,
             others,
         })
     }
-}
 
-/// All that is asked of a file before its format is known.
-#[derive(Debug, Deserialize)]
-struct Probe {
-    format: u32,
-}
-
-impl Kept {
-    /// Reads the file at that path, where there may be no directory at all.
-    pub(crate) fn read_at(path: &Path) -> Self {
-        match Directory::open(path, Access::Read) {
-            Ok(directory) => Self::read(&directory),
-            Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(error) => Self::Unreadable {
-                reason: error.to_string(),
-            },
-        }
+    fn write(&self) -> (Written, &OtherKeys) {
+        let written = Written {
+            version: self.version.clone(),
+            reported: self.reported.map(format_timestamp),
+        };
+        (written, &self.others)
     }
 
-    fn read(directory: &Directory) -> Self {
-        let name = FileName::History.to_string();
-        match directory.read_small(&name, BYTES_MAX) {
-            Ok(bytes) => Self::parse(&bytes),
-            Err(ReadError::Missing) => Self::Missing,
-            Err(error @ ReadError::TooLarge) => Self::Damaged {
-                reason: format!("{name} is damaged: {error}"),
-            },
-            Err(error @ (ReadError::NotRegular | ReadError::Io(_))) => Self::Unreadable {
-                reason: format!("{name} cannot be read: {error}"),
-            },
-        }
+    fn irregular(reason: String) -> Kept {
+        // Whoever put it there keeps it.
+        Kept::Unreadable { reason }
     }
 
-    fn parse(bytes: &[u8]) -> Self {
-        Self::try_parse(bytes).unwrap_or_else(|reason| {
-            let mut reason = format!("{} is damaged: {reason}", FileName::History);
-            // It may quote a value.
-            reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
-            Self::Damaged { reason }
-        })
-    }
-
-    fn try_parse(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let no_json = |error: serde_json::Error| format!("it is not as we write it: {error}");
-        // A list would be taken as well, its items for the fields in their order.
-        if bytes.trim_ascii_start().starts_with(b"[") {
-            return Err("it is a list and no object".to_owned());
-        }
-        let Probe { format } = serde_json::from_slice(bytes).map_err(no_json)?;
-        if format > FORMAT {
-            return Ok(Self::Newer { format });
-        }
-        if format != FORMAT {
-            return Err(format!("format {format} never existed"));
-        }
-        let written: Written = serde_json::from_slice(bytes).map_err(no_json)?;
-        let others = OtherKeys::of(bytes, &KEYS).map_err(no_json)?;
-        Ok(Self::Known(written.history(others)?))
-    }
-
-    /// Returns what is known by it.
-    pub(crate) fn history(self) -> History {
-        match self {
-            Self::Known(history) => history,
-            Self::Missing | Self::Damaged { .. } | Self::Unreadable { .. } | Self::Newer { .. } => {
-                History::default()
-            }
-        }
-    }
-
-    /// Says what is wrong with it, if anything is.
-    pub(crate) fn problem(&self) -> Option<String> {
-        match self {
-            Self::Missing | Self::Known(_) => None,
-            Self::Damaged { reason } | Self::Unreadable { reason } => Some(reason.clone()),
-            Self::Newer { format } => Some(format!(
-                "{} is of format {format}, which only a newer localtel understands",
-                FileName::History
-            )),
+    fn changeable(kept: Kept) -> Option<Self> {
+        match kept {
+            Kept::Known(history) => Some(history),
+            Kept::Missing | Kept::Empty { .. } | Kept::Damaged { .. } => Some(Self::default()),
+            Kept::Unreadable { .. } | Kept::Newer { .. } => None,
         }
     }
 }
@@ -194,22 +122,15 @@ pub(crate) fn note_version(
     version: &str,
     deadline: Instant,
 ) -> Result<Option<String>> {
-    let version = version
-        .get(..version.floor_char_boundary(VERSION_BYTES_MAX))
-        .unwrap_or_default();
+    let version = bounded(version);
     let is_noted = |history: &History| history.version.as_deref() == Some(version);
-    if version.is_empty() || is_noted(&Kept::read(directory).history()) {
+    if version.is_empty() || is_noted(&History::read_in(directory)) {
         return Ok(None);
     }
-    let locked = lock(directory, deadline)?;
-    let mut history = history_to_keep(directory)?;
-    if is_noted(&history) {
-        return Ok(None);
-    }
-    let before = history.version.replace(version.to_owned());
-    write(directory, &history)?;
-    drop(locked);
-    Ok(before)
+    update(directory, FILE, deadline, |history: &mut History| {
+        let before = history.version.replace(version.to_owned());
+        before.filter(|before| before != version)
+    })
 }
 
 /// Gives the news of a version back, because it could not be recorded: it is news again, for whoever asks
@@ -224,17 +145,18 @@ pub(crate) fn give_back_version(
     before: String,
     deadline: Instant,
 ) -> Result<()> {
-    let version = version
-        .get(..version.floor_char_boundary(VERSION_BYTES_MAX))
-        .unwrap_or_default();
-    let locked = lock(directory, deadline)?;
-    let mut history = history_to_keep(directory)?;
-    if history.version.as_deref() == Some(version) {
-        history.version = Some(before);
-        write(directory, &history)?;
-    }
-    drop(locked);
-    Ok(())
+    let version = bounded(version);
+    update(directory, FILE, deadline, |history: &mut History| {
+        if history.version.as_deref() == Some(version) {
+            history.version = Some(before);
+        }
+    })
+}
+
+/// Returns as much of a version as is compared and kept.
+fn bounded(version: &str) -> &str {
+    let end = version.floor_char_boundary(VERSION_BYTES_MAX);
+    version.get(..end).unwrap_or_default()
 }
 
 /// Whether a report is the caller's to record.
@@ -278,20 +200,19 @@ pub(crate) fn claim_report(
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<Due> {
-    let left = due_in(&Kept::read(directory).history(), every, now);
+    let left = due_in(&History::read_in(directory), every, now);
     if !left.is_zero() {
         return Ok(Due::In(left));
     }
-    let locked = lock(directory, deadline)?;
-    let mut history = history_to_keep(directory)?;
-    let left = due_in(&history, every, now);
-    if !left.is_zero() {
-        return Ok(Due::In(left));
-    }
-    let before = history.reported.replace(now);
-    write(directory, &history)?;
-    drop(locked);
-    Ok(Due::Now(Claim { at: now, before }))
+    update(directory, FILE, deadline, |history: &mut History| {
+        let left = due_in(history, every, now);
+        if left.is_zero() {
+            let before = history.reported.replace(now);
+            Due::Now(Claim { at: now, before })
+        } else {
+            Due::In(left)
+        }
+    })
 }
 
 /// Gives a claim back, because the report could not be recorded: it is due again, for whoever asks next. A
@@ -305,17 +226,14 @@ pub(crate) fn give_back_report(
     claim: &Claim,
     deadline: Instant,
 ) -> Result<()> {
-    let locked = lock(directory, deadline)?;
-    let mut history = history_to_keep(directory)?;
-    if history
-        .reported
-        .is_some_and(|reported| claim.is_at(reported))
-    {
-        history.reported = claim.before;
-        write(directory, &history)?;
-    }
-    drop(locked);
-    Ok(())
+    update(directory, FILE, deadline, |history: &mut History| {
+        if history
+            .reported
+            .is_some_and(|reported| claim.is_at(reported))
+        {
+            history.reported = claim.before;
+        }
+    })
 }
 
 /// Notes that a report was recorded which nobody had to claim.
@@ -328,29 +246,9 @@ pub(crate) fn note_report(
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<()> {
-    let locked = lock(directory, deadline)?;
-    let mut history = history_to_keep(directory)?;
-    history.reported = Some(now);
-    write(directory, &history)?;
-    drop(locked);
-    Ok(())
-}
-
-/// Forgets everything: what is recorded from now on is another installation's.
-///
-/// INVARIANT: called only under the lock, so that nobody's change is lost.
-///
-/// # Errors
-///
-/// Fails if the file is there and cannot be removed, whoever wrote it.
-pub(crate) fn forget(directory: &Directory) -> Result<()> {
-    let name = FileName::History.to_string();
-    match directory.remove(&name) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", &directory.path().join(&name))(error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    update(directory, FILE, deadline, |history: &mut History| {
+        history.reported = Some(now);
+    })
 }
 
 /// Tells after how long a report is due: at once if none is known, or if the last one is as long ago as
@@ -368,41 +266,8 @@ pub(crate) fn due_in(history: &History, every: Duration, now: OffsetDateTime) ->
     every.saturating_sub(ago).try_into().unwrap_or_default()
 }
 
-/// Returns the history, to be written again with a change.
-fn history_to_keep(directory: &Directory) -> Result<History> {
-    let kept = Kept::read(directory);
-    match kept {
-        Kept::Missing | Kept::Known(_) | Kept::Damaged { .. } => Ok(kept.history()),
-        Kept::Unreadable { .. } | Kept::Newer { .. } => Err(ErrorKind::Format {
-            path: directory.path().join(FileName::History.to_string()),
-            reason: kept.problem().unwrap_or_default(),
-        }
-        .into()),
-    }
-}
-
-/// INVARIANT: called only under the lock, so that nobody's change is lost.
-fn write(directory: &Directory, history: &History) -> Result<()> {
-    let written = Written {
-        format: FORMAT,
-        version: history.version.clone(),
-        reported: history.reported.map(format_timestamp),
-    };
-    let name = FileName::History.to_string();
-    let path = directory.path().join(&name);
-    let bytes = history.others.write_with(&written, BYTES_MAX);
-    let bytes = bytes.map_err(Error::io("write", &path))?;
-    directory
-        .replace(&name, &FileName::HistoryPartial.text(), &bytes)
-        .map_err(Error::io("write", &path))
-}
-
-/// The format of the file that this version writes.
-const FORMAT: u32 = 1;
-/// Ours has at most some 1,700 bytes: a version of 256 control characters at 6 bytes each, and a time.
-const BYTES_MAX: u64 = 64 * 1024;
-/// Two or three lines of a terminal.
-const REASON_BYTES_MAX: usize = 200;
+/// The name of the file.
+const FILE: FileName = FileName::History;
 /// Versions have some 10 bytes; with a commit and build metadata some 100.
 const VERSION_BYTES_MAX: usize = 256;
 
@@ -415,7 +280,10 @@ mod tests {
     use super::*;
     use std::fs;
 
+    use crate::store::disk::Access;
+    use crate::store::document::remove;
     use crate::store::faults::Fault;
+    use crate::store::lock::lock;
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -620,42 +488,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_we_write_it_is_damaged_and_replaced_when_there_is_something_to_remember() {
-        let deep = format!(
-            "{{\"format\":1,\"version\":{}{}}}",
-            "[".repeat(20_000),
-            "]".repeat(20_000)
-        );
-        let damaged: [Vec<u8>; 14] = [
-            Vec::new(),
-            b"null".to_vec(),
-            b"{}".to_vec(),
-            b"[1,\"1.2.0\"]".to_vec(),
-            b"{\"format\":0}".to_vec(),
-            b"{\"format\":\"1\"}".to_vec(),
-            b"{\"format\":1,\"version\":7}".to_vec(),
-            b"{\"format\":1,\"reported\":\"yesterday\"}".to_vec(),
-            b"{\"format\":1,\"version\":\"1\",\"version\":\"2\"}".to_vec(),
-            b"{\"format\":1,\"version\":\"\xff\"}".to_vec(),
-            format!("{{\"format\":1,\"version\":\"{}\"}}", "1".repeat(257)).into_bytes(),
-            deep.into_bytes(),
-            format!("{{\"format\":\"{}\"}}", "ä".repeat(20_000)).into_bytes(),
-            vec![b' '; 10_000_000],
+    fn a_damaged_history_is_replaced_by_the_next_note() {
+        let damaged = [
+            String::new(),
+            "[1,\"1.2.0\"]".to_owned(),
+            "{\"format\":1,\"version\":7}".to_owned(),
+            "{\"format\":1,\"reported\":\"yesterday\"}".to_owned(),
+            format!("{{\"format\":1,\"version\":\"{}\"}}", "1".repeat(257)),
+            " ".repeat(10_000_000),
         ];
-        for bytes in damaged {
-            let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(50)]).into_owned();
+        for text in damaged {
             let home = tempfile::tempdir().unwrap();
-            plant(home.path(), &bytes);
+            plant(home.path(), &text);
             let kept = Kept::read_at(home.path());
-            assert!(matches!(kept, Kept::Damaged { .. }), "{shown}: {kept:?}");
-            let problem = kept.problem().unwrap();
-            assert!(problem.starts_with("history.json is damaged: "));
-            assert!(problem.len() <= REASON_BYTES_MAX, "{problem}");
-            assert_eq!(kept.history(), History::default());
+            assert_eq!(kept.known(), None);
+            assert!(kept.problem().unwrap().starts_with("history.json "));
             let directory = open(home.path());
             assert_eq!(note_version(&directory, "1.2.0", soon()).unwrap(), None);
             assert!(claims(&directory, DAY, now(), soon()).unwrap());
-            assert_eq!(Kept::read_at(home.path()).problem(), None, "{shown}");
+            assert_eq!(Kept::read_at(home.path()).problem(), None);
         }
     }
 
@@ -688,24 +539,9 @@ mod tests {
             History::read_at(home.path()).version.as_deref(),
             Some("1.2.0")
         );
-        forget(&directory).unwrap();
+        remove(&directory, FILE).unwrap();
         note_report(&directory, now(), soon()).unwrap();
         assert!(!text(home.path()).contains("later"), "it was forgotten");
-    }
-
-    #[test]
-    fn keys_of_a_newer_version_give_way_where_there_is_no_room() {
-        let home = tempfile::tempdir().unwrap();
-        let directory = open(home.path());
-        let long = "x".repeat(64 * 1024 - 40);
-        plant(
-            home.path(),
-            format!("{{\"format\":1,\"later\":\"{long}\"}}"),
-        );
-        assert_eq!(Kept::read_at(home.path()).problem(), None);
-        note_version(&directory, &"1".repeat(200), soon()).unwrap();
-        assert_eq!(Kept::read_at(home.path()).problem(), None);
-        assert!(History::read_at(home.path()).version.is_some());
     }
 
     #[test]

@@ -104,7 +104,6 @@ mod directory;
 mod environment;
 mod error;
 mod history;
-mod other_keys;
 mod random;
 mod record;
 mod release;

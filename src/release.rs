@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use crate::encode::is_unsafe_to_show;
 use crate::record::parse_time;
-use crate::store::disk::{Access, Directory, ReadError};
+use crate::store::disk::{Access, Directory};
+use crate::store::document::{Flaw, parse_object, read_bytes, shorten};
 use crate::store::segment::FileName;
 
 /// A release of the application, as the owner of the machine announced it in `release.json` in the telemetry
@@ -59,31 +60,33 @@ impl Release {
     /// Reads the file in the directory at that path; nothing if there is no such file, or no directory that
     /// can be opened, which others have to say.
     pub(crate) fn read_at(path: &Path) -> Result<Option<Self>, ReleaseProblem> {
-        let problem = |reason: String| {
-            let mut problem = format!("{}: {reason}", FileName::Release);
-            // It may quote a value.
-            problem.truncate(problem.floor_char_boundary(PROBLEM_BYTES_MAX));
-            ReleaseProblem(problem)
-        };
         match Directory::open(path, Access::Read) {
-            Ok(directory) => read(&directory).map_err(problem),
+            Ok(directory) => Self::read(&directory),
             Err(_) => Ok(None),
         }
     }
 
     /// Returns the release that is announced in the directory, if it is newer than that version.
     pub(crate) fn newer_in(directory: &Directory, version: &str) -> Option<Self> {
-        let release = read(directory).ok().flatten()?;
+        let release = Self::read(directory).ok().flatten()?;
         release.is_newer_than(version).then_some(release)
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
-        // A list would be taken as well, its items for the keys in their order.
-        if bytes.trim_ascii_start().starts_with(b"[") {
-            return Err("it is a list and no object".to_owned());
+    /// Reads what is announced in a directory.
+    fn read(directory: &Directory) -> Result<Option<Self>, ReleaseProblem> {
+        match read_bytes(directory, FILE, BYTES_MAX) {
+            Ok(None) => Ok(None),
+            Ok(Some(bytes)) => Self::parse(&bytes)
+                .map(Some)
+                .map_err(|reason| ReleaseProblem(shorten(format!("{FILE}: {reason}")))),
+            Err(Flaw::Irregular(reason) | Flaw::TooLarge(reason) | Flaw::Refused(reason)) => {
+                Err(ReleaseProblem(reason))
+            }
         }
-        let written: Written = serde_json::from_slice(bytes)
-            .map_err(|error| format!("it is no object with a `version`: {error}"))?;
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let written: Written = parse_object(bytes)?;
         check_version(&written.version)?;
         if let Some(released) = &written.released {
             check_time(released)?;
@@ -115,18 +118,6 @@ impl Release {
     #[cfg(any(feature = "cli", test))]
     pub(crate) fn is_ordered(&self) -> bool {
         parse_version(&self.version).is_some()
-    }
-}
-
-fn read(directory: &Directory) -> Result<Option<Release>, String> {
-    let name = FileName::Release.to_string();
-    match directory.read_small(&name, BYTES_MAX) {
-        Ok(bytes) => Release::parse(&bytes).map(Some),
-        Err(ReadError::Missing) => Ok(None),
-        Err(ReadError::TooLarge) => Err(format!("it is larger than {} KiB", BYTES_MAX / 1024)),
-        Err(error @ (ReadError::NotRegular | ReadError::Io(_))) => {
-            Err(format!("it cannot be read: {error}"))
-        }
     }
 }
 
@@ -185,6 +176,8 @@ fn parse_version(text: &str) -> Option<Version> {
     Some(version)
 }
 
+/// The name of the file.
+const FILE: FileName = FileName::Release;
 /// A version, a time and 4 KiB of notes take a tenth of it, however they are escaped.
 const BYTES_MAX: u64 = 64 * 1024;
 /// The bound of `TimescaleDB` on the version that it is told.
@@ -193,8 +186,6 @@ const VERSION_BYTES_MAX: usize = 128;
 const TIME_BYTES_MAX: usize = 64;
 /// A screenful: 50 lines of 80 characters.
 const NOTES_BYTES_MAX: usize = 4 * 1024;
-/// Two or three lines of a terminal.
-const PROBLEM_BYTES_MAX: usize = 200;
 /// What ends a text that was cut.
 const CUT: &str = "…";
 
@@ -216,7 +207,7 @@ mod tests {
         }
     }
 
-    fn read_bytes(bytes: impl AsRef<[u8]>) -> Result<Option<Release>, ReleaseProblem> {
+    fn release_of(bytes: impl AsRef<[u8]>) -> Result<Option<Release>, ReleaseProblem> {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("release.json"), bytes).unwrap();
         Release::read_at(home.path())
@@ -238,9 +229,9 @@ mod tests {
             released: Some("2026-11-01".to_owned()),
             notes: Some("Faster.\n\tReally.".to_owned()),
         };
-        assert_eq!(read_bytes(text), Ok(Some(expected)));
+        assert_eq!(release_of(text), Ok(Some(expected)));
         assert_eq!(
-            read_bytes(r#"{"version":"v2","released":null,"notes":" \n"}"#),
+            release_of(r#"{"version":"v2","released":null,"notes":" \n"}"#),
             Ok(Some(release("v2")))
         );
     }
@@ -354,12 +345,15 @@ mod tests {
             quoted.as_bytes(),
         ];
         for bytes in hostile {
-            let problem = read_bytes(bytes).unwrap_err().to_string();
+            let problem = release_of(bytes).unwrap_err().to_string();
             assert!(problem.starts_with("release.json: it"), "{problem}");
-            assert!(problem.len() <= PROBLEM_BYTES_MAX, "{problem}");
+            assert!(problem.len() < 500, "{problem}");
         }
-        let large = read_bytes(vec![b' '; 10_000_000]).unwrap_err();
-        assert_eq!(large.to_string(), "release.json: it is larger than 64 KiB");
+        let large = release_of(vec![b' '; 10_000_000]).unwrap_err();
+        assert_eq!(
+            large.to_string(),
+            "release.json cannot be read: it is larger than 64 KiB"
+        );
     }
 
     #[test]
@@ -368,7 +362,7 @@ mod tests {
         let place = home.path().join("release.json");
         let target = home.path().join("target");
         fs::write(&target, "{\"version\":\"9.9.9\"}").unwrap();
-        let said = "release.json: it cannot be read: it is not a regular file; a symbolic link is not followed";
+        let said = "release.json cannot be read: it is not a regular file; a symbolic link is not followed";
         let is_refused =
             || assert_eq!(Release::read_at(home.path()).unwrap_err().to_string(), said);
         std::os::unix::fs::symlink(&target, &place).unwrap();

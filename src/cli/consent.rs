@@ -224,7 +224,7 @@ impl Choosing {
 /// Says what became of the stored choice.
 fn change(before: &Stored, wanted: Consent) -> String {
     match before {
-        Stored::Choice(choice) if choice.consent == wanted => match wanted {
+        Stored::Known(choice) if choice.consent == wanted => match wanted {
             Consent::Disabled if choice.installation.is_some() => {
                 "it was already, and the installation id is removed".to_owned()
             }
@@ -232,11 +232,11 @@ fn change(before: &Stored, wanted: Consent) -> String {
                 "it was already, nothing changed".to_owned()
             }
         },
-        Stored::Choice(choice) if choice.consent != Consent::Undecided => {
+        Stored::Known(choice) if choice.consent != Consent::Undecided => {
             format!("saved, was {}", choice.consent)
         }
         Stored::Missing
-        | Stored::Choice(_)
+        | Stored::Known(_)
         | Stored::Empty { .. }
         | Stored::Damaged { .. }
         | Stored::Unreadable { .. }

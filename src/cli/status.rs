@@ -178,18 +178,11 @@ struct Kept {
 
 impl Kept {
     fn of(stored: &Stored) -> Option<Self> {
-        match stored {
-            Stored::Choice(choice) => Some(Self {
-                consent: choice.consent.to_string(),
-                decided: choice.decided.clone(),
-                by: choice.by.clone(),
-            }),
-            Stored::Missing
-            | Stored::Empty { .. }
-            | Stored::Damaged { .. }
-            | Stored::Unreadable { .. }
-            | Stored::Newer { .. } => None,
-        }
+        stored.known().map(|choice| Self {
+            consent: choice.consent.to_string(),
+            decided: choice.decided.clone(),
+            by: choice.by.clone(),
+        })
     }
 }
 

@@ -12,11 +12,12 @@ use super::identity::Installation;
 use super::stored::{Choice, FirstUse, Scope, Stored};
 use super::tenant::{Claim, Tenant};
 use crate::clock;
-use crate::error::{Error, ErrorKind, Result};
-use crate::history::forget;
+use crate::error::{ErrorKind, Result};
 use crate::record::format_timestamp;
 use crate::store::disk::{Access, Directory};
+use crate::store::document::{read_to_change, remove, write};
 use crate::store::lock::{Locked, lock};
+use crate::store::segment::FileName;
 
 /// A directory, and who changes what is in it.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +46,7 @@ pub(crate) fn store_choice_of(
     by: &str,
     now: OffsetDateTime,
 ) -> Result<Stored> {
-    let before = Stored::read_of_at(site.path, scope);
+    let before = Stored::read_file_at(site.path, scope.file());
     if before.stands_as(consent) {
         admit(&Claim::at(site.path), site)?;
         return Ok(before);
@@ -53,23 +54,22 @@ pub(crate) fn store_choice_of(
     let directory = open_to_write(site.path)?;
     let locked = lock(&directory, clock::deadline(PATIENCE));
     let claim = admit(&Claim::of(&directory), site)?;
-    let before = Stored::read_of(&directory, scope);
+    let before = Stored::read_file(&directory, scope.file());
     if let Stored::Newer { .. } = before {
-        return Err(unfit(&directory, scope, &before));
+        return Err(before.refuse_change(&directory, scope.file()));
     }
+    let kept = before.known().cloned();
     let mut choice = Choice {
+        consent,
         decided: Some(format_timestamp(now)),
         by: Some(by.to_owned()),
-        first_use: before.first_use(),
-        installation: before.installation().cloned(),
         claim,
-        others: before.others(),
-        ..Choice::of(consent)
+        ..kept.unwrap_or_else(|| Choice::of(consent))
     };
     match consent {
         Consent::Enabled | Consent::Undecided => {
             let _locked = locked?;
-            write(&directory, scope, &choice)?;
+            write(&directory, scope.file(), &choice)?;
         }
         Consent::Disabled => {
             let _removed = choice.remove_installation();
@@ -91,11 +91,11 @@ fn withdraw(
 ) -> Result<()> {
     match scope {
         // It may hold what links one installation with the next; and it takes room, which may be short.
-        Scope::Profile => drop(forget(directory)),
+        Scope::Profile => drop(remove(directory, FileName::History)),
         Scope::AllProfiles => {}
     }
     let replaced = match &locked {
-        Ok(_held) => write(directory, scope, choice),
+        Ok(_held) => write(directory, scope.file(), choice),
         Err(_) => Ok(()),
     };
     let failure = match (replaced, locked) {
@@ -129,12 +129,12 @@ pub(crate) fn reset(site: Site<'_>) -> Result<Consent> {
     let directory = open_to_write(site.path)?;
     let locked = lock(&directory, clock::deadline(PATIENCE))?;
     let claim = admit(&Claim::of(&directory), site)?;
-    let mut choice = choice_to_keep(&directory)?;
+    let mut choice = read_to_change::<Choice>(&directory, Scope::Profile.file())?;
     choice.claim = claim;
     // First: where the rest fails, the old installation has no history, and not the new one the old one's.
-    forget(&directory)?;
+    remove(&directory, FileName::History)?;
     if choice.remove_installation()
-        && let Err(error) = write(&directory, Scope::Profile, &choice)
+        && let Err(error) = write(&directory, Scope::Profile.file(), &choice)
     {
         // What is left is shorter than what is there, so it fits where there is no free room.
         let name = Scope::Profile.file().to_string();
@@ -173,10 +173,10 @@ pub(crate) fn installation(
         tenant: Some(tenant),
     };
     let claim = admit(&before, site)?;
-    let mut choice = choice_to_keep(directory)?;
+    let mut choice = read_to_change::<Choice>(directory, Scope::Profile.file())?;
     choice.claim = claim;
     if let Some(installation) = choice.installation.clone() {
-        let noted = write(directory, Scope::Profile, &choice);
+        let noted = write(directory, Scope::Profile.file(), &choice);
         // Where records say whose it is, nothing depends on this.
         return match before.source {
             Some(_) => Ok(installation),
@@ -189,7 +189,7 @@ pub(crate) fn installation(
     }
     let installation = Installation::make(directory, clock::now())?;
     choice.installation = Some(installation.clone());
-    write(directory, Scope::Profile, &choice)?;
+    write(directory, Scope::Profile.file(), &choice)?;
     drop(locked);
     Ok(installation)
 }
@@ -215,13 +215,13 @@ pub(crate) fn remember_first_use(
         tenant: Some(tenant),
     };
     let claim = admit(&Claim::of(directory), site)?;
-    let mut choice = choice_to_keep(directory)?;
+    let mut choice = read_to_change::<Choice>(directory, Scope::Profile.file())?;
     choice.claim = claim;
     let seen = choice.first_use.map_or(now, |first_use| first_use.seen);
     let first_use = Some(FirstUse::at(seen, grace));
     if choice.first_use != first_use {
         choice.first_use = first_use;
-        write(directory, Scope::Profile, &choice)?;
+        write(directory, Scope::Profile.file(), &choice)?;
     }
     drop(locked);
     Ok(Stored::read(directory))
@@ -238,38 +238,8 @@ fn admit(claim: &Claim, site: Site<'_>) -> Result<Claim> {
     }
 }
 
-/// Returns the profile's choice, to be written again with a change.
-fn choice_to_keep(directory: &Directory) -> Result<Choice> {
-    match Stored::read(directory) {
-        Stored::Missing => Ok(Choice::of(Consent::Undecided)),
-        Stored::Choice(choice) => Ok(choice),
-        Stored::Empty { .. } => Ok(Choice::of(Consent::Disabled)),
-        stored @ (Stored::Damaged { .. } | Stored::Unreadable { .. } | Stored::Newer { .. }) => {
-            Err(unfit(directory, Scope::Profile, &stored))
-        }
-    }
-}
-
-/// INVARIANT: called only under the lock, so that nobody's change is lost.
-fn write(directory: &Directory, scope: Scope, choice: &Choice) -> Result<()> {
-    let name = scope.file().to_string();
-    let path = directory.path().join(&name);
-    let bytes = Stored::to_bytes(choice).map_err(Error::io("write", &path))?;
-    directory
-        .replace(&name, &scope.partial().to_string(), &bytes)
-        .map_err(Error::io("write", &path))
-}
-
 fn open_to_write(path: &Path) -> Result<Directory> {
     Directory::open(path, Access::Write).map_err(|error| crate::store::open_error(path, error))
-}
-
-fn unfit(directory: &Directory, scope: Scope, stored: &Stored) -> Error {
-    ErrorKind::Format {
-        path: directory.path().join(scope.file().to_string()),
-        reason: stored.problem().unwrap_or_default(),
-    }
-    .into()
 }
 
 /// How long a person waits for the lock before hearing why. An append holds it for microseconds.
@@ -282,8 +252,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 )]
 mod tests {
     use super::*;
-    use crate::store::segment::FileName;
     use std::fs;
+
+    use crate::error::Error;
 
     fn reset(path: &Path) -> Result<Consent> {
         let tenant = Some(&Tenant::made_up("one"));
@@ -417,7 +388,7 @@ mod tests {
 
     fn choice_at(path: &Path) -> Choice {
         match Stored::read_at(path) {
-            Stored::Choice(choice) => choice,
+            Stored::Known(choice) => choice,
             other @ (Stored::Missing
             | Stored::Empty { .. }
             | Stored::Damaged { .. }
@@ -512,7 +483,7 @@ mod tests {
 
     #[test]
     fn consent_is_withdrawn_where_the_file_cannot_be_replaced() {
-        let disabled = Stored::Choice(Choice::of(Consent::Disabled));
+        let disabled = Stored::Known(Choice::of(Consent::Disabled));
         for (operation, is_locked) in [("replace", true), ("remove", true), ("remove", false)] {
             assert_eq!(withdrawn_despite(operation, is_locked), disabled);
         }

@@ -10,7 +10,6 @@
 //! choice is withdrawn that way where nothing else can be written. Anything else in a file that is there is
 //! damage, which counts as disabled: an empty or unknown word, a value that is no word, a key such as `Consent`.
 
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,9 +23,9 @@ use super::identity::{Installation, NoHash, Salt};
 use super::tenant::Claim;
 use crate::directory::{Profile, Source};
 use crate::error::Error;
-use crate::other_keys::OtherKeys;
 use crate::record::{self, format_timestamp};
-use crate::store::disk::{Access, Directory, OpenError, ReadError};
+use crate::store::disk::{Access, Directory};
+use crate::store::document::{Content, Document, OtherKeys};
 use crate::store::segment::FileName;
 
 /// Whom a stored choice is for.
@@ -46,50 +45,12 @@ impl Scope {
             Self::AllProfiles => FileName::ConsentForAll,
         }
     }
-
-    pub(super) const fn partial(self) -> FileName {
-        match self {
-            Self::Profile => FileName::ConsentPartial,
-            Self::AllProfiles => FileName::ConsentForAllPartial,
-        }
-    }
 }
 
-/// What a file of consent says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a process holds two of them, and a choice is the usual one"
-)]
-pub(crate) enum Stored {
-    /// There is none: nobody has decided.
-    Missing,
-    /// Somebody's choice, or an id that was made before anybody chose.
-    Choice(Choice),
-    /// It is empty. It counts as disabled: a choice is withdrawn that way on a full disk.
-    Empty {
-        /// Which file it is.
-        file: FileName,
-    },
-    /// It cannot be understood. It counts as disabled and is kept as it is.
-    Damaged {
-        /// What is wrong with what.
-        reason: String,
-    },
-    /// It could not be read this time: the operating system refused. What it says is not known, which counts
-    /// as disabled; a running process keeps the last answer for a while.
-    Unreadable {
-        /// The operating system's reason, and what it was about.
-        reason: String,
-    },
-    /// A newer version wrote it. It counts as disabled and is never replaced.
-    Newer {
-        /// Which file it is.
-        file: FileName,
-        /// The format it is in.
-        format: u32,
-    },
-}
+/// What a file of consent says. Whatever is not known counts as disabled. An empty file does, because a choice is
+/// withdrawn that way on a full disk; a damaged one is kept as it is; of one that is unreadable a running process
+/// keeps the last answer for a while.
+pub(crate) type Stored = Document<Choice>;
 
 /// A stored choice and the installation it holds for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,8 +142,7 @@ impl Choice {
 
 /// The file as it is written.
 #[derive(Debug, Serialize, Deserialize)]
-struct Written {
-    format: u32,
+pub(crate) struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -211,22 +171,6 @@ struct Written {
     made: Option<String>,
 }
 
-/// The keys of the file.
-const KEYS: [&str; 12] = [
-    "format",
-    "source",
-    "profile",
-    "consent",
-    "decided",
-    "by",
-    "first_seen",
-    "grace_seconds",
-    "installation",
-    "salt",
-    "host",
-    "made",
-];
-
 /// Reads a value that must be a word where its key is there: `null` is none.
 fn word<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
     String::deserialize(value).map(Some)
@@ -236,7 +180,6 @@ impl Written {
     fn new(choice: &Choice) -> Self {
         let installation = choice.installation.as_ref();
         Self {
-            format: FORMAT,
             source: choice.claim.source.as_ref().map(Source::to_string),
             profile: choice.claim.profile.as_ref().map(Profile::to_string),
             consent: match choice.consent {
@@ -336,118 +279,78 @@ fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
     record::parse_time(text).map_err(|problem| format!("its time cannot be read: {problem}"))
 }
 
-/// All that is asked of a file before its format is known.
-#[derive(Debug, Deserialize)]
-struct Probe {
-    format: u32,
+impl Content for Choice {
+    type Written = Written;
+    const KEYS: &'static [&'static str] = &[
+        "format",
+        "source",
+        "profile",
+        "consent",
+        "decided",
+        "by",
+        "first_seen",
+        "grace_seconds",
+        "installation",
+        "salt",
+        "host",
+        "made",
+    ];
+    /// Ours has some 300 bytes; anything beyond this is not ours.
+    const BYTES_MAX: u64 = 16 * 1024;
+    const CONSEQUENCE: &'static str = "; this counts as disabled";
+
+    fn read(written: Written, others: OtherKeys) -> Result<Self, String> {
+        written.choice(others)
+    }
+
+    fn write(&self) -> (Written, &OtherKeys) {
+        (Written::new(self), &self.others)
+    }
+
+    fn irregular(reason: String) -> Stored {
+        Stored::Damaged { reason }
+    }
+
+    fn changeable(stored: Stored) -> Option<Self> {
+        match stored {
+            Stored::Missing => Some(Self::of(Consent::Undecided)),
+            Stored::Known(choice) => Some(choice),
+            Stored::Empty { .. } => Some(Self::of(Consent::Disabled)),
+            Stored::Damaged { .. } | Stored::Unreadable { .. } | Stored::Newer { .. } => None,
+        }
+    }
 }
 
 impl Stored {
     /// Reads what is stored for the profile of that directory.
     pub(crate) fn read(directory: &Directory) -> Self {
-        Self::read_of(directory, Scope::Profile)
+        Self::read_file(directory, Scope::Profile.file())
     }
 
     /// Reads what is stored for the profile at that path, where there may be no directory at all.
     pub(crate) fn read_at(path: &Path) -> Self {
-        Self::read_of_at(path, Scope::Profile)
+        Self::read_file_at(path, Scope::Profile.file())
     }
 
     /// Reads what is stored for all profiles, given the directory of the default one.
     #[cfg(any(feature = "cli", test))]
     pub(crate) fn read_for_all_at(base: &Path) -> Self {
-        Self::read_of_at(base, Scope::AllProfiles)
-    }
-
-    pub(super) fn read_of(directory: &Directory, scope: Scope) -> Self {
-        let file = scope.file();
-        match directory.read_small(&file.text(), BYTES_MAX) {
-            Ok(bytes) => Self::parse(&bytes, file),
-            Err(ReadError::Missing) => Self::Missing,
-            Err(error @ (ReadError::NotRegular | ReadError::TooLarge)) => Self::Damaged {
-                reason: format!("{file} cannot be read: {error}"),
-            },
-            Err(ReadError::Io(error)) => Self::Unreadable {
-                reason: format!("{file} cannot be read: {error}"),
-            },
-        }
-    }
-
-    pub(super) fn read_of_at(path: &Path, scope: Scope) -> Self {
-        Self::read_in(&Directory::open(path, Access::Read), scope)
-    }
-
-    /// Reads what is stored in the directory that was opened, where there may be none at all.
-    pub(crate) fn read_in(opened: &Result<Directory, OpenError>, scope: Scope) -> Self {
-        match opened {
-            Ok(directory) => Self::read_of(directory, scope),
-            Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(error) => Self::Unreadable {
-                reason: error.to_string(),
-            },
-        }
-    }
-
-    pub(super) fn parse(bytes: &[u8], file: FileName) -> Self {
-        if bytes.is_empty() {
-            return Self::Empty { file };
-        }
-        Self::try_parse(bytes, file).unwrap_or_else(|reason| Self::Damaged {
-            reason: format!("{file} is damaged: {reason}"),
-        })
-    }
-
-    fn try_parse(bytes: &[u8], file: FileName) -> Result<Self, String> {
-        let no_json = |error: serde_json::Error| format!("it is not as we write it: {error}");
-        // A list would be taken as well, its items for the fields in their order.
-        if bytes.trim_ascii_start().starts_with(b"[") {
-            return Err("it is a list and no object".to_owned());
-        }
-        let written: Result<Written, _> = serde_json::from_slice(bytes);
-        let format = match &written {
-            Ok(written) => written.format,
-            // Another format may hold other things under the same names.
-            Err(_) => {
-                serde_json::from_slice::<Probe>(bytes)
-                    .map_err(no_json)?
-                    .format
-            }
-        };
-        if format > FORMAT {
-            return Ok(Self::Newer { file, format });
-        }
-        if format != FORMAT {
-            return Err(format!("format {format} never existed"));
-        }
-        let others = OtherKeys::of(bytes, &KEYS).map_err(no_json)?;
-        Ok(Self::Choice(written.map_err(no_json)?.choice(others)?))
+        Self::read_file_at(base, Scope::AllProfiles.file())
     }
 
     /// Returns `true` if that choice is stored already, and nothing that it removes.
     pub(super) fn stands_as(&self, consent: Consent) -> bool {
-        match self {
-            Self::Choice(choice) => {
-                choice.consent == consent
-                    && (consent != Consent::Disabled || !choice.has_installation())
-            }
-            Self::Missing
-            | Self::Empty { .. }
-            | Self::Damaged { .. }
-            | Self::Unreadable { .. }
-            | Self::Newer { .. } => false,
-        }
-    }
-
-    /// Returns the bytes of the file that says so.
-    pub(super) fn to_bytes(choice: &Choice) -> io::Result<Vec<u8>> {
-        choice.others.write_with(&Written::new(choice), BYTES_MAX)
+        self.known().is_some_and(|choice| {
+            choice.consent == consent
+                && (consent != Consent::Disabled || !choice.has_installation())
+        })
     }
 
     /// Returns what it amounts to: what cannot be understood is disabled.
     pub(crate) fn consent(&self) -> Consent {
         match self {
             Self::Missing => Consent::Undecided,
-            Self::Choice(choice) => choice.consent,
+            Self::Known(choice) => choice.consent,
             Self::Empty { .. }
             | Self::Damaged { .. }
             | Self::Unreadable { .. }
@@ -457,14 +360,7 @@ impl Stored {
 
     /// Returns the installation, if one was made and can be read.
     pub(crate) fn installation(&self) -> Option<&Installation> {
-        match self {
-            Self::Choice(choice) => choice.installation.as_ref(),
-            Self::Missing
-            | Self::Empty { .. }
-            | Self::Damaged { .. }
-            | Self::Unreadable { .. }
-            | Self::Newer { .. } => None,
-        }
+        self.known()?.installation.as_ref()
     }
 
     /// Returns where the installation was made: here, for the directory at that path, or elsewhere.
@@ -477,72 +373,15 @@ impl Stored {
 
     /// Returns whose the directory is, as far as the file says it.
     pub(crate) fn claim(&self) -> Claim {
-        match self {
-            Self::Choice(choice) => choice.claim.clone(),
-            Self::Missing
-            | Self::Empty { .. }
-            | Self::Damaged { .. }
-            | Self::Unreadable { .. }
-            | Self::Newer { .. } => Claim::default(),
-        }
+        let claim = self.known().map(|choice| choice.claim.clone());
+        claim.unwrap_or_default()
     }
 
     /// Returns the first use that was remembered, if one was and it can be read.
     pub(crate) fn first_use(&self) -> Option<FirstUse> {
-        match self {
-            Self::Choice(choice) => choice.first_use,
-            Self::Missing
-            | Self::Empty { .. }
-            | Self::Damaged { .. }
-            | Self::Unreadable { .. }
-            | Self::Newer { .. } => None,
-        }
-    }
-
-    /// Returns the keys that this version does not know.
-    pub(super) fn others(&self) -> OtherKeys {
-        match self {
-            Self::Choice(choice) => choice.others.clone(),
-            Self::Missing
-            | Self::Empty { .. }
-            | Self::Damaged { .. }
-            | Self::Unreadable { .. }
-            | Self::Newer { .. } => OtherKeys::none(),
-        }
-    }
-
-    /// Says what is wrong with it, if anything is.
-    pub(crate) fn problem(&self) -> Option<String> {
-        match self {
-            Self::Missing | Self::Choice(_) => None,
-            Self::Empty { file } => Some(format!("{file} is empty; this counts as disabled")),
-            Self::Damaged { reason } | Self::Unreadable { reason } => {
-                Some(format!("{reason}; this counts as disabled"))
-            }
-            Self::Newer { file, format } => Some(format!(
-                "{file} is of format {format}, which only a newer localtel understands; \
-                 this counts as disabled"
-            )),
-        }
-    }
-
-    /// Returns why it could not be read, where the operating system refused.
-    pub(crate) fn unreadable(&self) -> Option<&str> {
-        match self {
-            Self::Unreadable { reason } => Some(reason),
-            Self::Missing
-            | Self::Choice(_)
-            | Self::Empty { .. }
-            | Self::Damaged { .. }
-            | Self::Newer { .. } => None,
-        }
+        self.known()?.first_use
     }
 }
-
-/// The format of the file that this version writes.
-const FORMAT: u32 = 1;
-/// Ours has some 300 bytes; anything beyond this is not ours.
-const BYTES_MAX: u64 = 16 * 1024;
 
 #[cfg(test)]
 #[expect(
@@ -616,7 +455,7 @@ mod tests {
         ];
         assert!(matches!(
             Stored::parse(WHOLE.as_bytes(), FileName::Consent),
-            Stored::Choice(_)
+            Stored::Known(_)
         ));
         for text in broken {
             let stored = Stored::parse(text.as_bytes(), FileName::Consent);
@@ -647,9 +486,10 @@ mod tests {
             ..Choice::of(Consent::Enabled)
         };
         let bytes = Stored::to_bytes(&choice).unwrap();
-        assert_eq!(OtherKeys::of(&bytes, &KEYS).unwrap(), OtherKeys::none());
+        let others = OtherKeys::of(&bytes, Choice::KEYS).unwrap();
+        assert_eq!(others, OtherKeys::none());
         let written = OtherKeys::of(&bytes, &[]).unwrap();
-        assert_eq!(written.names().count(), KEYS.len());
+        assert_eq!(written.names().count(), Choice::KEYS.len());
     }
 
     #[test]

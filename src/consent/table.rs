@@ -204,7 +204,10 @@ const DAMAGED: [(&str, &str); 27] = [
         r#"{"format":1,"consent":"enabled"}{"format":1}"#,
         "trailing",
     ),
-    (r#"{"format":0,"consent":"enabled"}"#, "never existed"),
+    (
+        r#"{"format":0,"consent":"enabled"}"#,
+        "unsupported format version 0",
+    ),
     (r#"{"format":-1,"consent":"enabled"}"#, "-1"),
     (r#"{"format":"1","consent":"enabled"}"#, "string"),
     (r#"{"format":1,"consent":true}"#, "boolean"),

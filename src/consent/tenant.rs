@@ -70,7 +70,7 @@ impl Claim {
         let own = Stored::read(directory).claim();
         let said = match own.source {
             Some(_) => own,
-            None => own.or(Stored::read_of(directory, Scope::AllProfiles).claim()),
+            None => own.or(Stored::read_file(directory, Scope::AllProfiles.file()).claim()),
         };
         let said = match said.source {
             Some(_) => said,

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ENABLED: Stored = Stored::Choice(Choice::of(Consent::Enabled));
-const DISABLED: Stored = Stored::Choice(Choice::of(Consent::Disabled));
-const OPEN: Stored = Stored::Choice(Choice::of(Consent::Undecided));
+const ENABLED: Stored = Stored::Known(Choice::of(Consent::Enabled));
+const DISABLED: Stored = Stored::Known(Choice::of(Consent::Disabled));
+const OPEN: Stored = Stored::Known(Choice::of(Consent::Undecided));
 
 /// One line of the table; what is not named says nothing.
 struct Case {

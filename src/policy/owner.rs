@@ -3,7 +3,6 @@
 //! pass: what it should have forbidden is not known. Changing the file is the command line's business.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -13,7 +12,8 @@ use toml::Spanned;
 use super::{ANY_DEPTH, InTexts, Policy, Unnamed};
 use crate::error::Error;
 use crate::record::Level;
-use crate::store::disk::{Access, Directory, OpenError, ReadError};
+use crate::store::disk::{Access, Directory};
+use crate::store::document::{Flaw, Opened, read_bytes_in};
 use crate::store::segment::FileName;
 
 /// What `policy.toml` says.
@@ -110,27 +110,12 @@ impl OwnerFile {
     }
 
     /// Reads what stands in the directory that was opened, where there may be none at all.
-    pub(crate) fn read_in(opened: &Result<Directory, OpenError>) -> Self {
-        match opened {
-            Ok(directory) => Self::read(directory),
-            Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(error) => Self::Unreadable {
-                reason: error.to_string(),
-            },
-        }
-    }
-
-    fn read(directory: &Directory) -> Self {
-        let name = FileName::Policy.to_string();
-        match directory.read_small(&name, BYTES_MAX) {
-            Ok(bytes) => Self::parse(&bytes),
-            Err(ReadError::Missing) => Self::Missing,
-            Err(error @ (ReadError::NotRegular | ReadError::TooLarge)) => Self::Damaged {
-                reason: format!("{name} cannot be read: {error}"),
-            },
-            Err(ReadError::Io(error)) => Self::Unreadable {
-                reason: format!("{name} cannot be read: {error}"),
-            },
+    pub(crate) fn read_in(opened: &Opened) -> Self {
+        match read_bytes_in(opened, FileName::Policy, BYTES_MAX) {
+            Ok(None) => Self::Missing,
+            Ok(Some(bytes)) => Self::parse(&bytes),
+            Err(Flaw::Irregular(reason) | Flaw::TooLarge(reason)) => Self::Damaged { reason },
+            Err(Flaw::Refused(reason)) => Self::Unreadable { reason },
         }
     }
 
@@ -233,7 +218,7 @@ pub(crate) fn edit(
     }
     check(&after).map_err(damaged)?;
     directory
-        .replace(&name, &FileName::PolicyPartial.text(), after.as_bytes())
+        .replace(&name, after.as_bytes())
         .map_err(Error::io("write", &file))?;
     drop(locked);
     Ok(())
@@ -251,13 +236,14 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
 
 #[cfg(feature = "cli")]
 fn bytes_in(directory: &Directory, path: &Path) -> crate::error::Result<Vec<u8>> {
+    use crate::store::disk::ReadError;
     let name = FileName::Policy.to_string();
     match directory.read_small(&name, BYTES_MAX) {
         Ok(bytes) => Ok(bytes),
         Err(ReadError::Missing) => Ok(Vec::new()),
         Err(ReadError::Io(error)) => Err(Error::io("read", &path.join(&name))(error)),
         Err(error @ (ReadError::NotRegular | ReadError::TooLarge)) => {
-            let error = io::Error::other(error.to_string());
+            let error = std::io::Error::other(error.to_string());
             Err(Error::io("read", &path.join(&name))(error))
         }
     }

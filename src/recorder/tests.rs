@@ -567,9 +567,7 @@ fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_fir
     drop(Directory::open(&path, Access::Write).unwrap());
     let put = |text: &str| {
         let directory = Directory::open(&path, Access::Write).unwrap();
-        directory
-            .replace("policy.toml", "policy.toml.partial", text.as_bytes())
-            .unwrap();
+        directory.replace("policy.toml", text.as_bytes()).unwrap();
     };
     let strict = "[properties]\nx = \"drop\"\n";
     put(strict);

@@ -23,7 +23,7 @@ pub(crate) use super::transfer::{
 use super::ancestors;
 use super::elsewhere;
 use super::facts::{explain_denial, is_own};
-use super::segment::FileName;
+use super::segment::{FileName, partial_of};
 use super::transfer::{check_file_size, size_of, write_at_start};
 
 /// The mode of the directory: its owner's only.
@@ -282,10 +282,11 @@ impl Directory {
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 
-    /// Puts a small file in place of the one of that name, all or nothing: written beside it under
-    /// `partial`, synced, renamed over it.
-    pub(crate) fn replace(&self, name: &str, partial: &str, bytes: &[u8]) -> io::Result<()> {
+    /// Puts a small file in place of the one of that name, all or nothing: written beside it under another name,
+    /// synced, renamed over it.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         fault!(self, "replace");
+        let partial = &partial_of(name);
         match rustix::fs::unlinkat(&self.fd, partial, AtFlags::empty()) {
             Ok(()) | Err(rustix::io::Errno::NOENT) => {}
             Err(error) => return Err(error.into()),

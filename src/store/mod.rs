@@ -142,6 +142,7 @@ mod ancestors;
 mod clear;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod disk;
+pub(crate) mod document;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod elsewhere;
 #[cfg(all(unix, not(localtel_unsupported)))]

@@ -194,6 +194,11 @@ impl FromStr for FileName {
     }
 }
 
+/// Returns the name that a file has before it replaces the one of that name.
+pub(super) fn partial_of(name: &str) -> String {
+    format!("{name}.partial")
+}
+
 /// What stands before the number in the name of a segment.
 const SEGMENT_START: &str = "events.";
 /// What stands behind the number in the name of a segment.
@@ -227,6 +232,15 @@ mod tests {
             "consent.work.json",
         ] {
             assert_eq!(name.parse::<FileName>(), Err(NotOurs), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_replaces_a_file_has_a_name_that_is_ours() {
+        use FileName::{Consent, ConsentForAll, History, Latest, Policy};
+        for file in [Consent, ConsentForAll, History, Latest, Policy] {
+            let partial = partial_of(&file.text());
+            assert!(partial.parse::<FileName>().is_ok(), "{partial}");
         }
     }
 

@@ -143,7 +143,7 @@ pub(crate) mod disk {
         create_append(name: &str) -> io::Result<(File, Facts)>;
         open_or_create(name: &str) -> io::Result<(File, Facts)>;
         remove(name: &str) -> io::Result<()>;
-        replace(name: &str, partial: &str, bytes: &[u8]) -> io::Result<()>;
+        replace(name: &str, bytes: &[u8]) -> io::Result<()>;
         overwrite_whole(name: &str, bytes: &[u8]) -> io::Result<()>;
         empty(name: &str) -> io::Result<()>;
         replace_symlink(name: &str, partial: &str, target: &str) -> io::Result<()>;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::consent::{Scope, Stored};
 use crate::policy::owner::OwnerFile;
-use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::disk::{Access, Directory};
+use crate::store::document::Opened;
 
 /// What stands in the directories at one moment: all that people change, read from a directory that is opened
 /// once.
@@ -57,15 +58,15 @@ impl Sight {
     fn in_opened(opened: Opened, base: Option<&Opened>) -> Self {
         Self {
             owner: OwnerFile::read_in(&opened),
-            stored: Stored::read_in(&opened, Scope::Profile),
-            stored_for_all: Stored::read_in(base.unwrap_or(&opened), Scope::AllProfiles),
+            stored: Stored::read_file_in(&opened, Scope::Profile.file()),
+            stored_for_all: Stored::read_file_in(
+                base.unwrap_or(&opened),
+                Scope::AllProfiles.file(),
+            ),
             directory: opened.ok(),
         }
     }
 }
-
-/// An attempt to open a directory.
-type Opened = Result<Directory, OpenError>;
 
 /// Something that the owner changes: what was read of it last, and what has kept it from being read since.
 #[derive(Debug, Clone)]

@@ -50,8 +50,7 @@ impl Watched {
 
     fn put(&self, name: &str, text: &str) {
         let directory = Directory::open(self.path(), Access::Write).unwrap();
-        let partial = format!("{name}.partial");
-        directory.replace(name, &partial, text.as_bytes()).unwrap();
+        directory.replace(name, text.as_bytes()).unwrap();
     }
 
     fn remove(&self, name: &str) {
@@ -153,9 +152,7 @@ fn recording_resumes_whatever_files_there_are_when_they_can_be_read() {
         },
         |path| {
             let directory = Directory::open(path, Access::Write).unwrap();
-            directory
-                .replace("policy.toml", "policy.toml.partial", STRICT.as_bytes())
-                .unwrap();
+            directory.replace("policy.toml", STRICT.as_bytes()).unwrap();
         },
     ];
     for (index, prepare) in prepares.into_iter().enumerate() {
@@ -247,9 +244,7 @@ fn recording_resumes_when_a_damaged_policy_is_removed() {
 fn a_policy_that_was_understood_outlives_a_damaged_one() {
     let mut watched = Watched::open(WhenUndecided::Record, |path| {
         let directory = Directory::open(path, Access::Write).unwrap();
-        directory
-            .replace("policy.toml", "policy.toml.partial", STRICT.as_bytes())
-            .unwrap();
+        directory.replace("policy.toml", STRICT.as_bytes()).unwrap();
     });
     let treatment = |watched: &Watched| watched.watch.policy().get().unwrap().verdict("x").text;
     assert_eq!(treatment(&watched), Treatment::Drop);

@@ -232,7 +232,7 @@ fn about_history(path: &Path) -> Option<Finding> {
     let step = match kept {
         Kept::Newer { .. } => "install the localtel that wrote it",
         Kept::Unreadable { .. } => "let its owner read it, or remove it",
-        Kept::Damaged { .. } | Kept::Missing | Kept::Known(_) => {
+        Kept::Damaged { .. } | Kept::Empty { .. } | Kept::Missing | Kept::Known(_) => {
             "nothing, for it is replaced when there is something to remember"
         }
     };
@@ -327,7 +327,7 @@ fn step_for(stored: &Stored, enable: &str, disable: &str) -> String {
     match stored {
         Stored::Newer { .. } => "install the localtel that wrote it".to_owned(),
         Stored::Unreadable { .. } => "let its owner read it".to_owned(),
-        Stored::Missing | Stored::Choice(_) | Stored::Empty { .. } | Stored::Damaged { .. } => {
+        Stored::Missing | Stored::Known(_) | Stored::Empty { .. } | Stored::Damaged { .. } => {
             format!("decide anew: `localtel {enable}` or `localtel {disable}`")
         }
     }

@@ -175,14 +175,7 @@ fn chosen(place: &Place, stored: &Stored, decision: &Decision) -> Option<String>
         | DecidedBy::Variable { .. }
         | DecidedBy::Nobody => return None,
     };
-    let choice = match stored {
-        Stored::Choice(choice) => choice,
-        Stored::Missing
-        | Stored::Empty { .. }
-        | Stored::Damaged { .. }
-        | Stored::Unreadable { .. }
-        | Stored::Newer { .. } => return None,
-    };
+    let choice = stored.known()?;
     let parts: Vec<&str> = [choice.by.as_deref(), choice.decided.as_deref()]
         .into_iter()
         .flatten()

@@ -1,0 +1,611 @@
+//! The small files of a telemetry directory that are read and replaced as a whole: `consent.json`,
+//! `consent.all.json`, `history.json` and, only read here, `policy.toml` and `release.json`. Here is what keeps a file
+//! from being known, and how one is replaced under the lock without losing the keys of a newer version. What a file
+//! holds is decided by whoever implements [`Content`].
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::disk::{Access, Directory, OpenError, ReadError};
+use super::lock::lock;
+use super::segment::FileName;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What one of these files holds.
+pub(crate) trait Content: Clone + PartialEq {
+    /// The keys and values of the file, without `format`.
+    type Written: Serialize + DeserializeOwned;
+    /// All keys of the file, `format` among them.
+    const KEYS: &'static [&'static str];
+    /// The size of a file up to which it is read.
+    const BYTES_MAX: u64;
+    /// What follows from a file that is not known, to be added to what is wrong with it.
+    const CONSEQUENCE: &'static str;
+
+    /// Returns what the keys and values mean. The error is a reason.
+    fn read(written: Self::Written, others: OtherKeys) -> std::result::Result<Self, String>;
+
+    /// Returns the keys and values to be written, and the keys that this version does not know.
+    fn write(&self) -> (Self::Written, &OtherKeys);
+
+    /// Returns the state of a name that something else than a regular file has.
+    fn irregular(reason: String) -> Document<Self>;
+
+    /// Returns what a change starts from; nothing if the file may not be replaced.
+    fn changeable(document: Document<Self>) -> Option<Self>;
+}
+
+/// What a small file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Document<T> {
+    /// There is no file.
+    Missing,
+    /// It can be understood.
+    Known(T),
+    /// It is empty.
+    Empty {
+        /// Which file it is.
+        file: FileName,
+    },
+    /// It cannot be understood.
+    Damaged {
+        /// What is wrong with which file.
+        reason: String,
+    },
+    /// It could not be read this time: the operating system refused. What it says is not known.
+    Unreadable {
+        /// The operating system's reason, and what it was about.
+        reason: String,
+    },
+    /// A newer version wrote it. It is never replaced.
+    Newer {
+        /// Which file it is.
+        file: FileName,
+        /// The format it is in.
+        format: u32,
+    },
+}
+
+/// Why the bytes of a small file are not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// Something else than a regular file has the name.
+    Irregular(String),
+    /// It is larger than any file of ours.
+    TooLarge(String),
+    /// The operating system refused; the next try may succeed.
+    Refused(String),
+}
+
+/// The result of opening a directory.
+pub(crate) type Opened = std::result::Result<Directory, OpenError>;
+
+/// Reads the bytes of a file in the directory that was opened; nothing if there is no file or no directory.
+pub(crate) fn read_bytes_in(
+    opened: &Opened,
+    file: FileName,
+    bytes_max: u64,
+) -> std::result::Result<Option<Vec<u8>>, Flaw> {
+    let directory = match opened {
+        Ok(directory) => directory,
+        Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Flaw::Refused(error.to_string())),
+    };
+    read_bytes(directory, file, bytes_max)
+}
+
+/// Reads the bytes of a file of a directory; nothing if there is no file.
+pub(crate) fn read_bytes(
+    directory: &Directory,
+    file: FileName,
+    bytes_max: u64,
+) -> std::result::Result<Option<Vec<u8>>, Flaw> {
+    let reason = |why: String| format!("{file} cannot be read: {why}");
+    match directory.read_small(&file.text(), bytes_max) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(ReadError::Missing) => Ok(None),
+        Err(ReadError::TooLarge) => {
+            let why = format!("it is larger than {} KiB", bytes_max / 1024);
+            Err(Flaw::TooLarge(reason(why)))
+        }
+        Err(error @ ReadError::NotRegular) => Err(Flaw::Irregular(reason(error.to_string()))),
+        Err(error @ ReadError::Io(_)) => Err(Flaw::Refused(reason(error.to_string()))),
+    }
+}
+
+/// Parses an object of JSON.
+///
+/// # Errors
+///
+/// The error is a reason, which may quote a value.
+pub(crate) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> std::result::Result<T, String> {
+    // A list would be taken as well, its items for the keys in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err("it is a list, not an object".to_owned());
+    }
+    serde_json::from_slice(bytes).map_err(|error| format!("it is malformed: {error}"))
+}
+
+/// Cuts a reason that may quote a value.
+pub(crate) fn shorten(mut reason: String) -> String {
+    reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+    reason
+}
+
+impl<T: Content> Document<T> {
+    /// Reads a file in the directory at that path, where there may be no directory at all.
+    pub(crate) fn read_file_at(path: &Path, file: FileName) -> Self {
+        Self::read_file_in(&Directory::open(path, Access::Read), file)
+    }
+
+    /// Reads a file in the directory that was opened.
+    pub(crate) fn read_file_in(opened: &Opened, file: FileName) -> Self {
+        Self::from_bytes(read_bytes_in(opened, file, T::BYTES_MAX), file)
+    }
+
+    /// Reads a file of a directory.
+    pub(crate) fn read_file(directory: &Directory, file: FileName) -> Self {
+        Self::from_bytes(read_bytes(directory, file, T::BYTES_MAX), file)
+    }
+
+    fn from_bytes(bytes: std::result::Result<Option<Vec<u8>>, Flaw>, file: FileName) -> Self {
+        match bytes {
+            Ok(Some(bytes)) => Self::parse(&bytes, file),
+            Ok(None) => Self::Missing,
+            Err(Flaw::Irregular(reason)) => T::irregular(reason),
+            Err(Flaw::TooLarge(reason)) => Self::Damaged { reason },
+            Err(Flaw::Refused(reason)) => Self::Unreadable { reason },
+        }
+    }
+
+    /// Reads the bytes of a file.
+    pub(crate) fn parse(bytes: &[u8], file: FileName) -> Self {
+        if bytes.is_empty() {
+            return Self::Empty { file };
+        }
+        Self::try_parse(bytes, file).unwrap_or_else(|reason| Self::Damaged {
+            reason: shorten(format!("{file} is damaged: {reason}")),
+        })
+    }
+
+    fn try_parse(bytes: &[u8], file: FileName) -> std::result::Result<Self, String> {
+        /// All that is read before the format is known: others may hold other things under the same names.
+        #[derive(Deserialize)]
+        struct Probe {
+            format: u32,
+        }
+        let Probe { format } = parse_object(bytes)?;
+        if format > FORMAT {
+            return Ok(Self::Newer { file, format });
+        }
+        if format != FORMAT {
+            return Err(format!("unsupported format version {format}"));
+        }
+        let others =
+            OtherKeys::of(bytes, T::KEYS).map_err(|error| format!("it is malformed: {error}"))?;
+        Ok(Self::Known(T::read(parse_object(bytes)?, others)?))
+    }
+
+    /// Returns the bytes of a file that holds this. Keys that this version does not know are left out where the file
+    /// would become too long with them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a value cannot be written as JSON.
+    pub(crate) fn to_bytes(content: &T) -> io::Result<Vec<u8>> {
+        #[derive(Serialize)]
+        struct Versioned<W> {
+            format: u32,
+            #[serde(flatten)]
+            written: W,
+        }
+        let (written, others) = content.write();
+        let format = FORMAT;
+        others.write_with(&Versioned { format, written }, T::BYTES_MAX)
+    }
+
+    /// Returns what is wrong with it, if anything is, and what follows from that.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let problem = match self {
+            Self::Missing | Self::Known(_) => return None,
+            Self::Empty { file } => format!("{file} is empty"),
+            Self::Damaged { reason } | Self::Unreadable { reason } => reason.clone(),
+            Self::Newer { file, format } => {
+                format!("{file} is of format {format}, which only a newer localtel understands")
+            }
+        };
+        Some(problem + T::CONSEQUENCE)
+    }
+
+    /// Returns the error of a change that may not replace the file.
+    pub(crate) fn refuse_change(&self, directory: &Directory, file: FileName) -> Error {
+        let path = directory.path().join(file.to_string());
+        let reason = self.problem().unwrap_or_default();
+        ErrorKind::Format { path, reason }.into()
+    }
+}
+
+impl<T> Document<T> {
+    /// Returns what it holds, if it can be understood.
+    pub(crate) fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(content) => Some(content),
+            Self::Missing
+            | Self::Empty { .. }
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer { .. } => None,
+        }
+    }
+
+    /// Returns why it could not be read, where the operating system refused.
+    pub(crate) fn unreadable(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable { reason } => Some(reason),
+            Self::Missing
+            | Self::Known(_)
+            | Self::Empty { .. }
+            | Self::Damaged { .. }
+            | Self::Newer { .. } => None,
+        }
+    }
+}
+
+/// Reads a file to be changed and written again.
+///
+/// INVARIANT: called only under the lock, so that no change is lost.
+///
+/// # Errors
+///
+/// Returns an error if the file may not be replaced.
+pub(crate) fn read_to_change<T: Content>(directory: &Directory, file: FileName) -> Result<T> {
+    let document = Document::read_file(directory, file);
+    match T::changeable(document.clone()) {
+        Some(content) => Ok(content),
+        None => Err(document.refuse_change(directory, file)),
+    }
+}
+
+/// Replaces a file as a whole.
+///
+/// INVARIANT: called only under the lock, so that no change is lost.
+///
+/// # Errors
+///
+/// Returns an error if it cannot be written; the file is then as it was.
+pub(crate) fn write<T: Content>(directory: &Directory, file: FileName, content: &T) -> Result<()> {
+    Document::to_bytes(content)
+        .and_then(|bytes| directory.replace(&file.text(), &bytes))
+        .map_err(|error| Error::io("write", &directory.path().join(file.to_string()))(error))
+}
+
+/// Changes a file under the lock; nothing is written where the change changes nothing.
+///
+/// # Errors
+///
+/// Returns an error if the lock is not free before the deadline, or if the file may not be replaced or cannot be
+/// written.
+pub(crate) fn update<T: Content, R>(
+    directory: &Directory,
+    file: FileName,
+    deadline: Instant,
+    change: impl FnOnce(&mut T) -> R,
+) -> Result<R> {
+    let locked = lock(directory, deadline)?;
+    let before: T = read_to_change(directory, file)?;
+    let mut after = before.clone();
+    let result = change(&mut after);
+    if after != before {
+        write(directory, file, &after)?;
+    }
+    drop(locked);
+    Ok(result)
+}
+
+/// Removes a file, whoever wrote it.
+///
+/// INVARIANT: called only under the lock, so that no change is lost.
+///
+/// # Errors
+///
+/// Returns an error if the file is there and cannot be removed.
+pub(crate) fn remove(directory: &Directory, file: FileName) -> Result<()> {
+    match directory.remove(&file.text()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(
+            "remove",
+            &directory.path().join(file.to_string()),
+        )(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Keys that this version does not know, and their values as they stand in the file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OtherKeys(BTreeMap<String, Box<RawValue>>);
+
+impl OtherKeys {
+    /// Returns no keys.
+    pub(crate) const fn none() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Reads an object, and returns what it has under other keys than these.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the bytes are not an object.
+    pub(crate) fn of(object: &[u8], known: &[&str]) -> serde_json::Result<Self> {
+        let mut keys: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(object)?;
+        keys.retain(|name, _| !known.contains(&name.as_str()));
+        Ok(Self(keys))
+    }
+
+    /// Walks over the names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Removes the keys for which that is not true, given the name and the JSON text of the value. Returns `true` if
+    /// there was one.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&str, &str) -> bool) -> bool {
+        let before = self.0.len();
+        self.0.retain(|name, value| is_kept(name, value.get()));
+        self.0.len() < before
+    }
+
+    /// Writes an object with the known keys and these, on a line. Where that is longer than the file may be, these are
+    /// left out.
+    pub(crate) fn write_with(&self, known: &impl Serialize, bytes_max: u64) -> io::Result<Vec<u8>> {
+        #[derive(Serialize)]
+        struct Whole<'a, T> {
+            #[serde(flatten)]
+            known: &'a T,
+            #[serde(flatten)]
+            others: &'a BTreeMap<String, Box<RawValue>>,
+        }
+        let others = &self.0;
+        let mut bytes = serde_json::to_vec(&Whole { known, others })?;
+        if bytes.len() as u64 >= bytes_max {
+            bytes = serde_json::to_vec(known)?;
+        }
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+impl PartialEq for OtherKeys {
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |keys: &Self| -> Vec<(String, String)> {
+            let keys = keys.0.iter();
+            keys.map(|(name, value)| (name.clone(), value.get().to_owned()))
+                .collect()
+        };
+        self.0.len() == other.0.len() && texts(self) == texts(other)
+    }
+}
+
+impl Eq for OtherKeys {}
+
+/// The format of the files that this version writes.
+const FORMAT: u32 = 1;
+/// Some lines of a terminal.
+const REASON_BYTES_MAX: usize = 400;
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the files from outside"
+)]
+mod tests {
+    use super::*;
+    use crate::store::faults::Fault;
+    use std::fs;
+    use std::time::Duration;
+
+    #[derive(Serialize)]
+    struct Known {
+        format: u32,
+    }
+
+    /// A number, and what a newer version wrote.
+    #[derive(Debug, Clone, Default, PartialEq)]
+    struct Number {
+        number: u32,
+        others: OtherKeys,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct WrittenNumber {
+        number: u32,
+    }
+
+    impl Content for Number {
+        type Written = WrittenNumber;
+        const KEYS: &'static [&'static str] = &["format", "number"];
+        const BYTES_MAX: u64 = 64 * 1024;
+        const CONSEQUENCE: &'static str = "";
+
+        fn read(written: WrittenNumber, others: OtherKeys) -> std::result::Result<Self, String> {
+            let number = written.number;
+            Ok(Self { number, others })
+        }
+
+        fn write(&self) -> (WrittenNumber, &OtherKeys) {
+            let number = self.number;
+            (WrittenNumber { number }, &self.others)
+        }
+
+        fn irregular(reason: String) -> Document<Self> {
+            Document::Unreadable { reason }
+        }
+
+        fn changeable(document: Document<Self>) -> Option<Self> {
+            match document {
+                Document::Known(number) => Some(number),
+                Document::Missing | Document::Empty { .. } | Document::Damaged { .. } => {
+                    Some(Self::default())
+                }
+                Document::Unreadable { .. } | Document::Newer { .. } => None,
+            }
+        }
+    }
+
+    const FILE: FileName = FileName::History;
+
+    fn parsed(bytes: &[u8]) -> Document<Number> {
+        Document::parse(bytes, FILE)
+    }
+
+    fn set(directory: &Directory, to: u32) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        update(directory, FILE, deadline, |number: &mut Number| {
+            number.number = to;
+        })
+    }
+
+    #[test]
+    fn what_is_not_as_written_is_damaged_with_a_short_reason() {
+        let deep = format!("{{\"format\":1,\"x\":{}", "[".repeat(20_000));
+        let damaged: [&[u8]; 14] = [
+            b" \n",
+            b"null",
+            b"{}",
+            b"[1,7]",
+            b"{\"format\":0}",
+            b"{\"format\":\"1\"}",
+            b"{\"format\":-1}",
+            b"{\"format\":1}",
+            b"{\"format\":1,\"number\":7",
+            b"{\"format\":1,\"number\":\"7\"}",
+            b"{\"format\":1,\"number\":7,\"number\":7}",
+            b"{\"format\":1,\"format\":1,\"number\":7}",
+            b"{\"format\":1,\"number\":7,\"x\":\"\xff\"}",
+            deep.as_bytes(),
+        ];
+        for bytes in damaged {
+            let shown = String::from_utf8_lossy(bytes.get(..40).unwrap_or(bytes)).into_owned();
+            let document = parsed(bytes);
+            assert!(matches!(document, Document::Damaged { .. }), "{shown}");
+            let problem = document.problem().unwrap();
+            assert!(
+                problem.starts_with("history.json is damaged: "),
+                "{problem}"
+            );
+        }
+        let long = format!("{{\"format\":\"{}\"}}", "ä".repeat(20_000));
+        let problem = parsed(long.as_bytes()).problem().unwrap();
+        assert!(problem.len() <= REASON_BYTES_MAX, "{problem}");
+        assert_eq!(parsed(b""), Document::Empty { file: FILE });
+        let newer = Document::Newer {
+            file: FILE,
+            format: 2,
+        };
+        assert_eq!(parsed(b"{\"format\":2,\"number\":{}}"), newer);
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_holds_no_file() {
+        let home = tempfile::tempdir().unwrap();
+        let read = |path: &Path| Document::<Number>::read_file_at(path, FILE);
+        assert_eq!(read(&home.path().join("none")), Document::Missing);
+        assert_eq!(read(home.path()), Document::Missing);
+        let file = home.path().join("history.json");
+        fs::write(&file, vec![b' '; 64 * 1024 + 1]).unwrap();
+        let said = "history.json cannot be read: it is larger than 64 KiB";
+        assert_eq!(read(home.path()).problem().as_deref(), Some(said));
+        assert!(read(&file).unreadable().is_some());
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_writes_nothing() {
+        use std::os::unix::fs::MetadataExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let directory = Directory::open(home.path(), Access::Write).unwrap();
+        let inode = || {
+            fs::metadata(home.path().join("history.json"))
+                .unwrap()
+                .ino()
+        };
+        set(&directory, 7).unwrap();
+        let before = inode();
+        set(&directory, 7).unwrap();
+        assert_eq!(inode(), before);
+        set(&directory, 8).unwrap();
+        assert_ne!(inode(), before);
+    }
+
+    #[test]
+    fn what_may_not_be_replaced_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = Directory::open(home.path(), Access::Write).unwrap();
+        let file = home.path().join("history.json");
+        fs::write(&file, "{\"format\":2}").unwrap();
+        let error = set(&directory, 7).unwrap_err().to_string();
+        assert!(error.contains("is of format 2"), "{error}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "{\"format\":2}");
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/nowhere", &file).unwrap();
+        let error = set(&directory, 7).unwrap_err().to_string();
+        assert!(error.contains("a symbolic link is not followed"), "{error}");
+        assert!(file.is_symlink());
+    }
+
+    #[test]
+    fn whatever_operation_fails_the_file_is_the_old_or_the_new() {
+        for nth in 0.. {
+            let home = tempfile::tempdir().unwrap();
+            let directory = Directory::open(home.path(), Access::Write).unwrap();
+            set(&directory, 7).unwrap();
+            directory.faults.plan(nth, Fault::Once(28));
+            let result = set(&directory, 8);
+            let operations = directory.faults.lift();
+            let read = Document::<Number>::read_file(&directory, FILE);
+            let number = read.known().unwrap().number;
+            assert!(
+                number == if result.is_ok() { 8 } else { 7 },
+                "{nth}: {number}"
+            );
+            if operations <= nth {
+                assert!(nth > 2, "{nth} operations are too few");
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_written_again_to_the_letter() {
+        let object = br#" {"z": 123456789012345678901234567890, "format":1,"a":{"b":[1.50, "\u00e4"]},"e":1e400} "#;
+        let keys = OtherKeys::of(object, &["format"]).unwrap();
+        assert!(keys.names().eq(["a", "e", "z"]));
+        let written = keys.write_with(&Known { format: 2 }, 1000).unwrap();
+        let expected = "{\"format\":2,\"a\":{\"b\":[1.50, \"\\u00e4\"]},\"e\":1e400,\
+             \"z\":123456789012345678901234567890}\n";
+        assert_eq!(String::from_utf8(written.clone()).unwrap(), expected);
+        assert_eq!(OtherKeys::of(&written, &["format"]).unwrap(), keys);
+        assert_ne!(OtherKeys::of(&written, &["format", "z"]).unwrap(), keys);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let object = format!("{{\"long\":\"{}\"}}", "x".repeat(100));
+        let keys = OtherKeys::of(object.as_bytes(), &[]).unwrap();
+        let written = |bytes_max| keys.write_with(&Known { format: 1 }, bytes_max).unwrap();
+        let whole = written(1000);
+        assert!(whole.len() > 100);
+        assert_eq!(written(whole.len() as u64), whole);
+        assert_eq!(written(whole.len() as u64 - 1), b"{\"format\":1}\n");
+    }
+
+    #[test]
+    fn what_is_not_an_object_has_no_keys() {
+        for wrong in ["", "[]", "1", "{\"a\":}", "{\"a\":1} 2"] {
+            assert!(OtherKeys::of(wrong.as_bytes(), &[]).is_err(), "{wrong}");
+        }
+    }
+}
