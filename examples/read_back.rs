@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use localtel::{Draft, Filter, Item, Level, Reader, Summary, Telemetry, WhenUndecided};
+use localtel::{Draft, Filter, Level, Reader, Summary, Telemetry, WhenUndecided};
 
 fn main() -> localtel::Result<()> {
     let place = tempfile::TempDir::new().ok();
@@ -23,24 +23,13 @@ fn main() -> localtel::Result<()> {
 
     let failures = Filter::new().term("result=ERROR".parse()?);
     let mut reader = Reader::open(&directory)?;
-    while let Some(item) = reader.next_item()? {
-        match item {
-            // Parsed only here: lines that are of no interest cost no more than finding their end.
-            Item::Line(line) => match line.record() {
-                Ok(record) if failures.matches(&record) => {
-                    println!(
-                        "{}: {:?} {:?}",
-                        line.position(),
-                        record.event,
-                        record.message
-                    );
-                }
-                Ok(_) => {}
-                Err(damage) => println!("{damage}"),
-            },
-            Item::Damage(damage) => println!("{damage}"),
-            Item::Notice(notice) => println!("{notice}"),
-            _ => {}
+    for record in reader.records() {
+        match record {
+            Ok(record) if failures.matches(&record) => {
+                println!("{}: {:?} {:?}", record.seq, record.event, record.message);
+            }
+            Ok(_) => {}
+            Err(damage) => println!("{damage}"),
         }
     }
     Ok(())

@@ -6,8 +6,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The library's result.
-pub type Result<T> = std::result::Result<T, Error>;
+/// A result whose error is the library's own, unless another is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation of the library failed.
 #[derive(Debug)]

@@ -22,15 +22,9 @@
 //! # Reading
 //!
 //! ```no_run
-//! use localtel::{Item, Reader};
-//!
-//! let mut reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
-//! while let Some(item) = reader.next_item()? {
-//!     if let Item::Line(line) = item {
-//!         if let Ok(record) = line.record() {
-//!             println!("{} {:?}", record.timestamp, record.event);
-//!         }
-//!     }
+//! let mut reader = localtel::Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
+//! for record in reader.records().filter_map(Result::ok) {
+//!     println!("{} {:?}", record.timestamp, record.event);
 //! }
 //! # Ok::<(), localtel::Error>(())
 //! ```

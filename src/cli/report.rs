@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::history::History;
 use crate::policy::owner::OwnerFile;
 use crate::policy::{InForce, Policy, Secrets};
-use crate::reader::{Item, Reader};
+use crate::reader::Reader;
 use crate::record::{Record, format_timestamp};
 use crate::report::{Deployment, Machine, Parts, Recording, Report};
 use crate::store::limits::Limits;
@@ -179,18 +179,8 @@ fn last_recorded(path: &Path) -> Result<Option<Record>> {
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(error),
     };
-    while let Some(item) = reverse.next_item() {
-        let Item::Line(line) = item else {
-            continue;
-        };
-        if let Ok(record) = line.record()
-            && record.is_own()
-            && record.event.as_deref() == Some("report")
-        {
-            return Ok(Some(record));
-        }
-    }
-    Ok(None)
+    let mut records = reverse.records().filter_map(Result::ok);
+    Ok(records.find(|record| record.is_own() && record.event.as_deref() == Some("report")))
 }
 
 fn no_json(error: impl std::fmt::Display) -> Failure {

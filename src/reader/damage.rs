@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::error::Error;
 use crate::store::segment::SegmentNumber;
 
 /// A place in the recorded data.
@@ -90,7 +91,7 @@ pub enum DamageKind {
     },
     /// Something other than a file bears the name of a segment; it is not followed.
     NotAFile,
-    /// The operating system does not let us read on in this segment.
+    /// The operating system does not let us read on in this segment, or list what follows it.
     #[non_exhaustive]
     Unreadable {
         /// Its reason.
@@ -119,6 +120,12 @@ impl Damage {
             bytes: 0,
             excerpt: Vec::new(),
         }
+    }
+
+    /// Says at which position the directory could not be listed.
+    pub(super) fn unlistable(position: Position, error: &Error) -> Self {
+        let reason = error.to_string();
+        Self::of_segment(DamageKind::Unreadable { reason }, position)
     }
 
     pub(super) fn missing(segments: SegmentRange) -> Self {
@@ -159,6 +166,8 @@ impl fmt::Display for Damage {
         }
     }
 }
+
+impl std::error::Error for Damage {}
 
 /// What a reader tells about the data beside the data: nothing is damaged, but something is not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use super::seen::Seen;
 use super::walk::{Event, Open, Opened, Walk, open_segment};
 use super::{Item, Line};
 use crate::error::Result;
+use crate::record::Record;
 use crate::store;
 use crate::store::disk::{Access, Directory, Facts, FileId};
 use crate::store::lock::Extent;
@@ -82,6 +83,45 @@ impl Follower {
             seen: seen.unwrap_or_default(),
             refused: None,
         }
+    }
+
+    /// Returns an iterator over the records that are new, and over what is damaged between them. It never waits: it
+    /// ends when there is nothing new at the moment. If the directory cannot be listed, its last item is damage that
+    /// says so. Notices are left out; [`poll`](Self::poll) returns them.
+    ///
+    /// ```no_run
+    /// use localtel::{Follower, Reader};
+    ///
+    /// let reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
+    /// let mut follower = reader.follow();
+    /// loop {
+    ///     for record in follower.records().filter_map(Result::ok) {
+    ///         println!("{} {}", record.timestamp, record.target);
+    ///     }
+    ///     std::thread::sleep(Follower::PAUSE);
+    /// }
+    /// # #[expect(unreachable_code)]
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
+    pub fn records(&mut self) -> impl Iterator<Item = Result<Record, Damage>> {
+        let mut is_over = false;
+        std::iter::from_fn(move || {
+            while !is_over {
+                match self.poll() {
+                    Ok(Some(item)) => {
+                        if let Some(record) = item.into_record() {
+                            return Some(record);
+                        }
+                    }
+                    Ok(None) => is_over = true,
+                    Err(error) => {
+                        is_over = true;
+                        return Some(Err(Damage::unlistable(self.walk.start(), &error)));
+                    }
+                }
+            }
+            None
+        })
     }
 
     /// Returns what comes next, or nothing if there is nothing new at the moment.

@@ -60,6 +60,17 @@ pub enum Item<'a> {
     Notice(Notice),
 }
 
+impl Item<'_> {
+    /// Returns the record, or the damage, if it is either.
+    fn into_record(self) -> Option<Result<Record, Damage>> {
+        match self {
+            Item::Line(line) => Some(line.record()),
+            Item::Damage(damage) => Some(Err(damage)),
+            Item::Notice(_) => None,
+        }
+    }
+}
+
 /// A line that begins and ends as a record does.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
@@ -83,7 +94,7 @@ impl<'a> Line<'a> {
     /// # Errors
     ///
     /// The line is damage if it is no record after all.
-    pub fn record(&self) -> std::result::Result<Record, Damage> {
+    pub fn record(&self) -> Result<Record, Damage> {
         Record::parse(self.bytes).map_err(|_| scanner::damage_of_line(self.position, self.bytes))
     }
 }
@@ -93,22 +104,17 @@ impl<'a> Line<'a> {
 /// What is added to the active segment meanwhile is read too; segments that come later are not, so that
 /// reading ends however fast others write.
 ///
+/// [`records`](Self::records) is an iterator over the records. [`next_item`](Self::next_item) gives the lines with their
+/// positions and bytes, notices too, and leaves parsing to the caller, which is quicker where few lines matter.
+///
 /// # Examples
 ///
 /// ```no_run
-/// use localtel::{Item, Reader};
+/// use localtel::Reader;
 ///
 /// let mut reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
-/// while let Some(item) = reader.next_item()? {
-///     match item {
-///         Item::Line(line) => match line.record() {
-///             Ok(record) => println!("{} {}", record.timestamp, record.target),
-///             Err(damage) => eprintln!("{damage}"),
-///         },
-///         Item::Damage(damage) => eprintln!("{damage}"),
-///         Item::Notice(notice) => eprintln!("{notice}"),
-///         _ => {}
-///     }
+/// for record in reader.records().filter_map(Result::ok) {
+///     println!("{} {}", record.timestamp, record.target);
 /// }
 /// # Ok::<(), localtel::Error>(())
 /// ```
@@ -156,6 +162,41 @@ impl Reader {
     pub fn since(mut self, since: OffsetDateTime) -> Self {
         self.walk.pass_over_before(since);
         self
+    }
+
+    /// Returns an iterator over the records from here on, and over what is damaged between them. If the directory
+    /// cannot be listed, the last item is damage that says so. Notices are left out.
+    ///
+    /// ```no_run
+    /// use localtel::{Damage, Reader};
+    ///
+    /// let mut reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
+    /// let (records, damaged): (Vec<_>, Vec<_>) = reader.records().partition(Result::is_ok);
+    /// println!("{} records, {} damaged", records.len(), damaged.len());
+    ///
+    /// let mut reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
+    /// for record in reader.records() {
+    ///     println!("{:?}", record?.message); // Ends at the first damage.
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn records(&mut self) -> impl Iterator<Item = Result<Record, Damage>> {
+        std::iter::from_fn(move || {
+            loop {
+                match self.next_item() {
+                    Ok(Some(item)) => {
+                        if let Some(record) = item.into_record() {
+                            return Some(record);
+                        }
+                    }
+                    Ok(None) => return None,
+                    Err(error) => {
+                        self.state = State::Done;
+                        return Some(Err(Damage::unlistable(self.walk.start(), &error)));
+                    }
+                }
+            }
+        })
     }
 
     /// Returns the next item, or nothing at the end.

@@ -17,6 +17,7 @@ use super::since::{is_older, start_in};
 use super::walk::{Gap, Opened, open_segment, unreadable};
 use super::{Item, Line, highest, lost_above};
 use crate::error::Result;
+use crate::record::Record;
 use crate::store;
 use crate::store::disk::{Directory, read_at};
 use crate::store::lock::Extent;
@@ -96,6 +97,18 @@ impl Reverse {
     pub fn since(mut self, since: OffsetDateTime) -> Self {
         self.since = Some(since);
         self
+    }
+
+    /// Returns an iterator over the records before the last one, the newest first, and over what is damaged between
+    /// them. Notices are left out.
+    pub fn records(&mut self) -> impl Iterator<Item = Result<Record, Damage>> {
+        std::iter::from_fn(move || {
+            loop {
+                if let Some(record) = self.next_item()?.into_record() {
+                    return Some(record);
+                }
+            }
+        })
     }
 
     /// Returns the item before the last one, or nothing at the start.

@@ -112,7 +112,6 @@ impl Walk {
     }
 
     /// Returns where it stands, or starts.
-    #[cfg(feature = "cli")]
     pub(super) fn start(&self) -> Position {
         match (&self.open, self.resume) {
             (Some(open), _) => open.scanner.cursor(),

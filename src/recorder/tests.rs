@@ -694,13 +694,7 @@ fn in_one_line(path: &std::path::Path) -> Recorder {
 
 fn lines_of(path: &std::path::Path) -> Vec<Record> {
     let mut reader = crate::Reader::open(path).unwrap();
-    let mut records = Vec::new();
-    while let Some(item) = reader.next_item().unwrap() {
-        if let crate::Item::Line(line) = item {
-            records.push(line.record().unwrap());
-        }
-    }
-    records
+    reader.records().collect::<Result<_, _>>().unwrap()
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::*;
 use crate::store::limits::READ_LINE_BYTES_MAX;
 
 mod following;
+mod records;
 mod since;
 
 struct Place {
