@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     // What is left is the last window.
-    let _offer = telemetry.record_report();
+    let _outcome = telemetry.record_report();
     match (telemetry.status().off_because, telemetry.directory()) {
         (Some(reason), _) => println!("nothing was recorded: {reason}"),
         (None, Some(directory)) => println!("recorded in {}", directory.display()),
@@ -94,7 +94,7 @@ impl Store<'_> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match *words {
             ["window"] => {
-                let _offer = self.telemetry.record_report();
+                let _outcome = self.telemetry.record_report();
                 return Ok(());
             }
             ["set", key, value] => self.set(key, value),

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use localtel::{Delivery, Deployment, Offer, Report, Telemetry, WhenUndecided};
+use localtel::{Delivery, Deployment, Outcome, Report, Telemetry, WhenUndecided};
 use uuid::Uuid;
 
 fn main() -> ExitCode {
@@ -63,11 +63,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     println!("shown twice, and nothing was counted, reset or recorded by that");
 
     match (telemetry.record_report(), telemetry.directory()) {
-        (Offer::Recorded, Some(directory)) => {
+        (Outcome::Recorded, Some(directory)) => {
             println!("it was recorded in {}", directory.display());
         }
-        (Offer::Recorded, None) => println!("it was recorded"),
-        (Offer::Dropped, _) => println!("it was not recorded: it could not be written"),
+        (Outcome::Recorded, None) => println!("it was recorded"),
+        (Outcome::Dropped, _) => println!("it was not recorded: it could not be written"),
         // Refused.
         _ => {
             let reason = telemetry.status().off_because;

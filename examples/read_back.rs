@@ -49,7 +49,8 @@ fn record_into(directory: &Path) -> localtel::Result<PathBuf> {
         let draft = Draft::new("command")
             .level(level)
             .message(format!("ran {name}"));
-        let _offer = telemetry.record(&draft.property("command", name).property("result", result));
+        let _outcome =
+            telemetry.record(&draft.property("command", name).property("result", result));
     }
     telemetry.flush()?;
     Ok(directory.to_owned())

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
             (draft.message(reason), ExitCode::from(2))
         }
     };
-    // An offer tells what became of the record; there is nothing that a command would do about it.
+    // The outcome says what became of the record; a command has no use for it.
     let _ = telemetry.record(&draft);
 
     let status = telemetry.status();

@@ -112,7 +112,7 @@ pub use builder::Builder;
 pub use command::Command;
 pub use draft::Draft;
 pub use layer::{LaterLayer, LaterTelemetry, Layer, RecordFilter, RecordLayer};
-pub use recorder::{Counts, Delivery, Durability, Offer, Overflow};
+pub use recorder::{Counts, Delivery, Durability, Outcome, Overflow};
 pub use store::limits::Limits;
 pub use telemetry::{Status, Telemetry};
 

@@ -11,7 +11,7 @@ use crate::draft::Draft;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
 use crate::policy::{Current, Generation};
 use crate::record::{Level, OWN_TARGET};
-use crate::recorder::{Offer, Recorder, Stale};
+use crate::recorder::{Outcome, Recorder, Stale};
 use crate::store::disk::write_to_stderr;
 
 /// What the layers and drafts of one handle record into.
@@ -137,7 +137,7 @@ impl Outlet {
     }
 
     /// Counts a record that the policy does not let in, and shows it where that was asked for.
-    pub(crate) fn refuse_by_policy(&self, frame: &[u8]) -> Offer {
+    pub(crate) fn refuse_by_policy(&self, frame: &[u8]) -> Outcome {
         if self.is_shown() {
             self.show_as("refused: the policy does not let it in", frame);
         }
@@ -145,8 +145,8 @@ impl Outlet {
     }
 
     /// Counts an event that was not let in.
-    pub(crate) fn refuse(&self) -> Offer {
-        self.recorder().map_or(Offer::Refused, Recorder::refuse)
+    pub(crate) fn refuse(&self) -> Outcome {
+        self.recorder().map_or(Outcome::Refused, Recorder::refuse)
     }
 
     /// Takes one frame that was made at `micros`, under the policy of that number.
@@ -155,22 +155,22 @@ impl Outlet {
         frame: &[u8],
         micros: i64,
         generation: Generation,
-    ) -> Result<Offer, Stale> {
-        let offer = match &self.sink {
+    ) -> Result<Outcome, Stale> {
+        let outcome = match &self.sink {
             Sink::Recorder(recorder) => recorder.offer(frame, micros, generation)?,
-            Sink::Off(_) => Offer::Refused,
+            Sink::Off(_) => Outcome::Refused,
         };
         match self.echo {
             Echo::Silent => {}
-            Echo::Shown => self.show(frame, offer),
+            Echo::Shown => self.show(frame, outcome),
         }
-        Ok(offer)
+        Ok(outcome)
     }
 
     /// Takes a draft, as the application's own or as a record that localtel writes on its behalf.
-    pub(crate) fn record(&self, draft: &Draft, own: Own) -> Offer {
+    pub(crate) fn record(&self, draft: &Draft, own: Own) -> Outcome {
         if !self.is_listening() {
-            return Offer::Refused;
+            return Outcome::Refused;
         }
         let micros = clock::micros_since_epoch();
         let mut frame = Vec::new();
@@ -195,8 +195,8 @@ impl Outlet {
             if !loose.is_admitted() {
                 return self.refuse_by_policy(&frame);
             }
-            if let Ok(offer) = self.offer(&frame, micros, policy.generation()) {
-                return offer;
+            if let Ok(outcome) = self.offer(&frame, micros, policy.generation()) {
+                return outcome;
             }
         }
         self.refuse()
@@ -204,12 +204,12 @@ impl Outlet {
 
     /// Shows a record as it is made: without session and number, which it gets when it is written. The
     /// line is safe to show, for that is how lines are written; that nobody can be shown is no failure.
-    fn show(&self, frame: &[u8], offer: Offer) {
-        let became = match (offer, &self.sink) {
-            (Offer::Recorded, _) => "recorded".to_owned(),
-            (Offer::Dropped, _) => "dropped: there was no room".to_owned(),
-            (Offer::Refused, Sink::Off(reason)) => format!("refused: {reason}"),
-            (Offer::Refused, Sink::Recorder(recorder)) => {
+    fn show(&self, frame: &[u8], outcome: Outcome) {
+        let became = match (outcome, &self.sink) {
+            (Outcome::Recorded, _) => "recorded".to_owned(),
+            (Outcome::Dropped, _) => "dropped: there was no room".to_owned(),
+            (Outcome::Refused, Sink::Off(reason)) => format!("refused: {reason}"),
+            (Outcome::Refused, Sink::Recorder(recorder)) => {
                 format!("refused: {}", recorder.state().1.reason())
             }
         };

@@ -18,7 +18,7 @@ use crate::layer::{Layer, RecordFilter, RecordLayer};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::{Current, Policy, Secrets};
 use crate::record::Level;
-use crate::recorder::{Counts, Offer, RecorderState};
+use crate::recorder::{Counts, Outcome, RecorderState};
 use crate::release::Release;
 use crate::report::{Counter, Deployment, Family, Report, Reporter, Reports};
 use crate::store::limits::Limits;
@@ -163,7 +163,7 @@ impl Telemetry {
     }
 
     /// Records what does not come from `tracing`.
-    pub fn record(&self, draft: &Draft) -> Offer {
+    pub fn record(&self, draft: &Draft) -> Outcome {
         self.outlet.record(draft, Own::Application)
     }
 
@@ -226,7 +226,7 @@ impl Telemetry {
 
     /// Records the deployment report now, whenever the last one was. When reports are recorded by themselves
     /// is said with [`Builder::reports`].
-    pub fn record_report(&self) -> Offer {
+    pub fn record_report(&self) -> Outcome {
         self.reporter.record()
     }
 

@@ -277,7 +277,7 @@ impl<'t> Command<'t> {
         if let Some(measured) = self.measured.take() {
             // What becomes of it is counted.
             let draft = measured.draft(end, self.telemetry.reporter());
-            let _offer = self.telemetry.outlet().record(&draft, Own::OnBehalf);
+            let _outcome = self.telemetry.outlet().record(&draft, Own::OnBehalf);
         }
     }
 }

@@ -188,11 +188,11 @@ impl RecordLayer {
                 let _ = self.outlet.refuse_by_policy(frame);
                 return;
             }
-            let offer = self.outlet.offer(frame, micros, site.generation());
+            let outcome = self.outlet.offer(frame, micros, site.generation());
             if frame.capacity() > FRAME_KEPT_BYTES {
                 frame.shrink_to(FRAME_KEPT_BYTES);
             }
-            if offer != Err(Stale) {
+            if outcome != Err(Stale) {
                 return;
             }
         }

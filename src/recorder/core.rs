@@ -14,7 +14,7 @@ use super::synced::Synced;
 use super::turn::Shared;
 use super::worker::{Worker, start_worker};
 use super::writer::Writer;
-use super::{Counts, Delivery, Durability, Offer, Overflow, Settings, Stale, lock_until, own};
+use super::{Counts, Delivery, Durability, Outcome, Overflow, Settings, Stale, lock_until, own};
 use crate::clock;
 use crate::encode::FrameHeader;
 use crate::policy::Generation;
@@ -108,7 +108,7 @@ impl Core {
         })
     }
 
-    pub(super) fn offer(&self, frame: &[u8], generation: Generation) -> Result<Offer, Stale> {
+    pub(super) fn offer(&self, frame: &[u8], generation: Generation) -> Result<Outcome, Stale> {
         let shared = &*self.shared;
         let mut staging = shared.lock();
         if !staging.has_room(frame.len(), &shared.settings.limits) {
@@ -126,13 +126,13 @@ impl Core {
             }
             Phase::Closed | Phase::GivenUp => {
                 staging.counts.dropped += 1;
-                return Ok(Offer::Dropped);
+                return Ok(Outcome::Dropped);
             }
         }
         if !has_room {
             staging.counts.dropped += 1;
             staging.dropped_unreported += 1;
-            return Ok(Offer::Dropped);
+            return Ok(Outcome::Dropped);
         }
         staging.frames.push(frame);
         staging.staged += 1;
@@ -163,7 +163,7 @@ impl Core {
                 }
             }
         }
-        Ok(Offer::Recorded)
+        Ok(Outcome::Recorded)
     }
 
     /// Makes room where there is no worker, and waits for it where the application asked for that and the
@@ -253,7 +253,7 @@ impl Core {
         staging: MutexGuard<'_, Staging>,
         frame: &[u8],
         generation: Generation,
-    ) -> Result<Offer, Stale> {
+    ) -> Result<Outcome, Stale> {
         let staging = self.shared.look(staging);
         match (staging.phase, staging.attention) {
             (Phase::Open, _) => {
@@ -265,7 +265,7 @@ impl Core {
             (_, Attention::Absent | Attention::Dozing | Attention::Awake | Attention::Called) => {}
         }
         self.shared.refused.fetch_add(1, Ordering::Relaxed);
-        Ok(Offer::Refused)
+        Ok(Outcome::Refused)
     }
 
     /// Wakes the worker, which is parked.

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use self::core::Core;
 pub(crate) use self::interest::{ask_again, note_asked};
-pub use self::outcome::{Counts, Offer};
+pub use self::outcome::{Counts, Outcome};
 pub(crate) use self::outcome::{RecorderState, Stale};
 pub use self::settings::{Delivery, Durability, Overflow};
 pub(crate) use self::settings::{Form, Settings, Start};
@@ -97,14 +97,14 @@ impl Recorder {
         frame: &[u8],
         micros: i64,
         generation: Generation,
-    ) -> std::result::Result<Offer, Stale> {
+    ) -> std::result::Result<Outcome, Stale> {
         self.core_at(micros).offer(frame, generation)
     }
 
     /// Counts an event that was not let in.
-    pub(crate) fn refuse(&self) -> Offer {
+    pub(crate) fn refuse(&self) -> Outcome {
         self.core().shared.refused.fetch_add(1, Ordering::Relaxed);
-        Offer::Refused
+        Outcome::Refused
     }
 
     /// Writes everything staged before the call, on this thread if nobody else does, and makes it survive a

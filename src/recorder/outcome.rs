@@ -30,7 +30,7 @@ impl Counts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
-pub enum Offer {
+pub enum Outcome {
     /// It is in a segment, or waits in memory to get there.
     Recorded,
     /// Consent or policy did not let it in.

@@ -70,14 +70,14 @@ fn frame_at(level: Level, event: &str) -> Vec<u8> {
     frame
 }
 
-fn offer(recorder: &Recorder, event: &str) -> Offer {
+fn offer(recorder: &Recorder, event: &str) -> Outcome {
     // A pause before it, as a fork makes one.
     std::thread::sleep(Duration::from_micros(FORK_MICROS_LEAST));
     offer_frame(recorder, &frame(event), clock::micros_since_epoch())
 }
 
 /// Offers a frame made at `micros` under the policy that is in force.
-pub(crate) fn offer_frame(recorder: &Recorder, frame: &[u8], micros: i64) -> Offer {
+pub(crate) fn offer_frame(recorder: &Recorder, frame: &[u8], micros: i64) -> Outcome {
     let generation = recorder.root.shared.settings.watch.policy().generation();
     recorder.offer(frame, micros, generation).unwrap()
 }
@@ -105,7 +105,7 @@ fn a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_a
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let mut recorder = Recorder::start(settings(&path, Delivery::Background));
-    assert_eq!(offer(&recorder, "before"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "before"), Outcome::Recorded);
     recorder
         .flush(Instant::now() + Duration::from_secs(5))
         .unwrap();
@@ -113,7 +113,7 @@ fn a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_a
     let staged = frame("what the parent will write itself");
     recorder.root.shared.lock().frames.push(&staged);
     fork(&mut recorder);
-    assert_eq!(offer(&recorder, "after"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "after"), Outcome::Recorded);
     assert_eq!(
         recorder.state().0.counts.recorded,
         1,
@@ -151,7 +151,7 @@ fn an_idle_worker_is_parked_and_wakes_for_the_next_event() {
     let path = place.path().join("telemetry");
     let recorder = Recorder::start(settings(&path, Delivery::Background));
     for event in ["first", "second"] {
-        assert_eq!(offer(&recorder, event), Offer::Recorded);
+        assert_eq!(offer(&recorder, event), Outcome::Recorded);
         let patience = Instant::now() + Duration::from_secs(5);
         while recorder.root.shared.lock().attention != Attention::Parked {
             assert!(Instant::now() < patience, "the worker never parks");
@@ -174,12 +174,12 @@ fn only_an_error_keeps_the_worker_from_lingering() {
         Delivery::Background,
     ));
     let blocked = faults(&recorder).block("write");
-    assert_eq!(offer(&recorder, "wakes the worker"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "wakes the worker"), Outcome::Recorded);
     blocked.wait_for(1);
     let offer_at = |level| {
         let frame = frame_at(level, "while it is awake");
-        let offer = offer_frame(&recorder, &frame, clock::micros_since_epoch());
-        assert_eq!(offer, Offer::Recorded);
+        let outcome = offer_frame(&recorder, &frame, clock::micros_since_epoch());
+        assert_eq!(outcome, Outcome::Recorded);
         recorder.root.shared.lock().attention
     };
     for level in [Level::Trace, Level::Debug, Level::Info, Level::Warn] {
@@ -196,12 +196,12 @@ fn full(path: &std::path::Path) -> (Recorder, crate::store::faults::Blocked) {
     settings.limits.buffer_bytes_max = 1000;
     let recorder = Recorder::start(settings);
     let blocked = faults(&recorder).block("write");
-    assert_eq!(offer(&recorder, "wakes the worker"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "wakes the worker"), Outcome::Recorded);
     blocked.wait_for(1);
     let bytes = frame("fills the buffer").len();
     let limits = &recorder.root.shared.settings.limits;
     while recorder.root.shared.lock().has_room(bytes, limits) {
-        assert_eq!(offer(&recorder, "fills the buffer"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "fills the buffer"), Outcome::Recorded);
     }
     (recorder, blocked)
 }
@@ -218,7 +218,7 @@ fn a_caller_waits_for_room_that_the_worker_is_making() {
             std::thread::yield_now();
         }
         drop(blocked);
-        assert_eq!(waiter.join().unwrap(), Offer::Recorded);
+        assert_eq!(waiter.join().unwrap(), Outcome::Recorded);
     });
 }
 
@@ -231,7 +231,7 @@ fn a_buffer_that_stays_full_is_waited_for_once() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..20 {
-                    assert_eq!(offer(&recorder, "fills the buffer"), Offer::Dropped);
+                    assert_eq!(offer(&recorder, "fills the buffer"), Outcome::Dropped);
                 }
             });
         }
@@ -242,7 +242,7 @@ fn a_buffer_that_stays_full_is_waited_for_once() {
     );
     drop(blocked);
     recorder.flush(soon()).unwrap();
-    assert_eq!(offer(&recorder, "there is room"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "there is room"), Outcome::Recorded);
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn inline_delivery_starts_no_thread_and_writes_before_the_call_returns() {
     let path = place.path().join("telemetry");
     let recorder = Recorder::start(settings(&path, Delivery::Inline));
     assert!(recorder.root.worker.is_none());
-    assert_eq!(offer(&recorder, "alone"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "alone"), Outcome::Recorded);
     assert_eq!(
         records(&path).len(),
         2,
@@ -296,13 +296,13 @@ fn a_panic_while_writing_ends_neither_the_host_nor_the_recording() {
     let path = place.path().join("telemetry");
     let recorder = Recorder::start(settings(&path, Delivery::Background));
     faults(&recorder).plan(3, Fault::Panic);
-    assert_eq!(offer(&recorder, "kept"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "kept"), Outcome::Recorded);
     let patience = soon();
     while recorder.flush(soon()).is_err() {
         assert!(Instant::now() < patience, "it never recovers");
     }
     assert_eq!(faults_reached(&recorder), 1, "it did panic");
-    assert_eq!(offer(&recorder, "later"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "later"), Outcome::Recorded);
     recorder.close(&Properties::default(), soon());
     let records = records(&path);
     let events: Vec<&str> = records
@@ -334,7 +334,7 @@ fn a_sync_that_failed_in_the_worker_is_returned_by_flushes() {
         let recorder = durable(&place.path().join("telemetry"), durability);
         let faults = faults(&recorder);
         faults.plan(0, Fault::Named("sync", EIO));
-        assert_eq!(offer(&recorder, "unsafe"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "unsafe"), Outcome::Recorded);
         let patience = soon();
         while faults.reached().is_empty() {
             assert!(Instant::now() < patience, "the worker never syncs");
@@ -345,7 +345,7 @@ fn a_sync_that_failed_in_the_worker_is_returned_by_flushes() {
             let flushed = recorder.flush(soon());
             assert!(flushed.is_err(), "{durability:?}: {caller} caller");
         }
-        assert_eq!(offer(&recorder, "safe"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "safe"), Outcome::Recorded);
         let flushed = recorder.flush(soon());
         assert!(flushed.is_ok(), "{durability:?}: it is in a new segment");
     }
@@ -357,14 +357,14 @@ fn a_failure_is_returned_though_more_was_recorded_since() {
     let recorder = durable(&place.path().join("telemetry"), AT_ONCE);
     let faults = faults(&recorder);
     faults.plan(0, Fault::Named("sync", EIO));
-    assert_eq!(offer(&recorder, "unsafe"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "unsafe"), Outcome::Recorded);
     let patience = soon();
     while faults.reached().is_empty() {
         assert!(Instant::now() < patience, "the worker never syncs");
         std::thread::sleep(Duration::from_millis(1));
     }
     faults.lift();
-    assert_eq!(offer(&recorder, "safe"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "safe"), Outcome::Recorded);
     assert!(recorder.flush(soon()).is_err(), "the first is not durable");
     assert!(recorder.flush(soon()).is_ok(), "returned once");
 }
@@ -375,7 +375,7 @@ fn a_flush_waits_for_the_sync_that_is_under_way() {
         let place = tempfile::TempDir::new().unwrap();
         let recorder = durable(&place.path().join("telemetry"), durability);
         let blocked = faults(&recorder).block("sync");
-        assert_eq!(offer(&recorder, "event"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "event"), Outcome::Recorded);
         blocked.wait_for(1);
         let flushed = recorder.flush(Instant::now() + Duration::from_millis(50));
         assert!(
@@ -395,7 +395,7 @@ fn a_failed_sync_is_returned_to_each_flush_that_waits_for_it() {
         let faults = faults(&recorder);
         let blocked = faults.block("sync");
         faults.plan(0, Fault::Named("sync", EIO));
-        assert_eq!(offer(&recorder, "event"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "event"), Outcome::Recorded);
         std::thread::scope(|scope| {
             let flush = || recorder.flush(soon()).is_err();
             let flushes: Vec<_> = (0..4).map(|_| scope.spawn(flush)).collect();
@@ -414,7 +414,7 @@ fn flushes_that_wait_together_share_one_sync() {
     let recorder = durable(&place.path().join("telemetry"), NEVER);
     let faults = faults(&recorder);
     let blocked = faults.block("sync");
-    assert_eq!(offer(&recorder, "event"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "event"), Outcome::Recorded);
     std::thread::scope(|scope| {
         let flush = || recorder.flush(soon()).is_ok();
         let flushes: Vec<_> = (0..4).map(|_| scope.spawn(flush)).collect();
@@ -437,7 +437,7 @@ fn a_segment_left_unsynced_fails_the_flush_of_what_is_in_it() {
     let patience = soon();
     while faults.reached().is_empty() {
         assert!(Instant::now() < patience, "it never rotates");
-        assert_eq!(offer(&recorder, "fills the segment"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "fills the segment"), Outcome::Recorded);
     }
     faults.lift();
     assert!(recorder.flush(soon()).is_err(), "of the one before");
@@ -452,7 +452,7 @@ fn a_flush_hides_nothing_that_the_end_gave_up() {
         Delivery::Background,
     ));
     faults(&recorder).plan(0, Fault::Sticky(EIO));
-    assert_eq!(offer(&recorder, "never written"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "never written"), Outcome::Recorded);
     recorder.close(&Properties::default(), soon());
     assert!(recorder.flush(soon()).is_err());
 }
@@ -463,10 +463,10 @@ fn a_panic_while_syncing_is_returned_and_ends_nothing() {
     let mut settings = settings(&place.path().join("telemetry"), Delivery::Inline);
     settings.durability = NEVER;
     let recorder = Recorder::start(settings);
-    assert_eq!(offer(&recorder, "event"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "event"), Outcome::Recorded);
     faults(&recorder).plan(0, Fault::Panic);
     assert!(recorder.flush(soon()).is_err());
-    assert_eq!(offer(&recorder, "later"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "later"), Outcome::Recorded);
     assert!(recorder.flush(soon()).is_ok());
 }
 
@@ -489,13 +489,13 @@ fn what_was_accepted_waits_while_the_decision_cannot_be_read() {
         let place = tempfile::TempDir::new().unwrap();
         let path = place.path().join("telemetry");
         let recorder = Recorder::start(settings(&path, Delivery::Inline));
-        assert_eq!(offer(&recorder, "first"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "first"), Outcome::Recorded);
         // The disk refuses, so the next event waits in memory.
         faults(&recorder).plan(0, Fault::Sticky(EIO));
-        assert_eq!(offer(&recorder, "waiting"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "waiting"), Outcome::Recorded);
         let files = withhold(&recorder);
         faults(&recorder).lift();
-        assert_eq!(offer(&recorder, "refused"), Offer::Refused);
+        assert_eq!(offer(&recorder, "refused"), Outcome::Refused);
         for _ in 0..2 {
             let said = recorder.flush(soon()).unwrap_err().to_string();
             assert!(said.contains("os error 24"), "{said}");
@@ -532,7 +532,7 @@ fn without_random_bytes_a_session_waits_and_panics_nowhere() {
     let path = place.path().join("telemetry");
     let recorder = Recorder::start(settings(&path, Delivery::Inline));
     crate::random::tests::exhausted(|| {
-        assert_eq!(offer(&recorder, "waiting"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "waiting"), Outcome::Recorded);
         let said = recorder.flush(soon()).unwrap_err().to_string();
         assert!(said.contains("random bytes"), "{said}");
         assert!(recorder.state().0.trouble.is_some());
@@ -553,7 +553,7 @@ fn who_blocks_waits_no_longer_than_five_seconds_for_a_disk() {
     let writer = recorder.root.shared.lock().writer.take();
     assert!(writer.is_some());
     let started = Instant::now();
-    assert_eq!(offer(&recorder, "too much"), Offer::Dropped);
+    assert_eq!(offer(&recorder, "too much"), Outcome::Dropped);
     assert!(started.elapsed() > Duration::from_secs(4));
     assert!(started.elapsed() < Duration::from_secs(20));
     recorder.root.shared.lock().writer = writer;
@@ -604,7 +604,7 @@ fn a_program_that_records_once_asks_the_disk_for_nothing_twice() {
     let once = || {
         let recorder = Recorder::start(settings(&path, Delivery::Inline));
         faults(&recorder).plan(usize::MAX, Fault::Short);
-        assert_eq!(offer(&recorder, "once"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "once"), Outcome::Recorded);
         let of_event = faults(&recorder).lift();
         recorder.close(&Properties::default(), soon());
         (of_event, faults(&recorder).lift())
@@ -623,7 +623,7 @@ fn what_is_recorded_lands_where_the_path_leads_and_not_where_it_led_at_opening()
     let recorder = Recorder::start(settings(&path, Delivery::Inline));
     let elsewhere = place.path().join("elsewhere");
     std::fs::rename(&path, &elsewhere).unwrap();
-    assert_eq!(offer(&recorder, "late"), Offer::Recorded);
+    assert_eq!(offer(&recorder, "late"), Outcome::Recorded);
     assert_eq!(records(&path).len(), 2);
     assert!(records(&elsewhere).is_empty());
 }
@@ -636,7 +636,7 @@ fn a_program_that_records_once_reads_nothing_back() {
         let recorder = Recorder::start(settings(&path, Delivery::Inline));
         // It would not keep the record from being written, but it would be counted.
         faults(&recorder).plan(0, Fault::Named("read back", EIO));
-        assert_eq!(offer(&recorder, "once"), Offer::Recorded);
+        assert_eq!(offer(&recorder, "once"), Outcome::Recorded);
         recorder.close(&Properties::default(), soon());
         faults_reached(&recorder)
     };
@@ -657,13 +657,13 @@ fn what_cannot_be_read_back_is_not_said_and_hinders_nothing() {
     };
     let first = start();
     for _ in 0..10 {
-        assert_eq!(offer(&first, "first"), Offer::Recorded);
+        assert_eq!(offer(&first, "first"), Outcome::Recorded);
     }
     drop(first);
     let second = start();
     faults(&second).plan(0, Fault::Named("read back", EIO));
     for _ in 0..40 {
-        assert_eq!(offer(&second, "second"), Offer::Recorded);
+        assert_eq!(offer(&second, "second"), Outcome::Recorded);
     }
     drop(second);
     let sessions = records(&path)
@@ -702,7 +702,7 @@ fn sessions_of_one_line_say_how_late_the_segment_before_is() {
     let place = tempfile::tempdir().unwrap();
     for _ in 0..120 {
         let recorder = in_one_line(place.path());
-        assert!(matches!(offer_one(&recorder, "e"), Offer::Recorded));
+        assert!(matches!(offer_one(&recorder, "e"), Outcome::Recorded));
         recorder.close(&Properties::default(), Instant::now() + INLINE_WAIT);
     }
     let records = lines_of(place.path());
@@ -727,8 +727,8 @@ fn sessions_of_one_line_say_how_late_the_segment_before_is() {
 fn a_second_event_is_a_session_of_its_own_and_a_loss_is_said() {
     let place = tempfile::tempdir().unwrap();
     let recorder = in_one_line(place.path());
-    assert_eq!(offer_one(&recorder, "e"), Offer::Recorded);
-    assert_eq!(offer_one(&recorder, "f"), Offer::Recorded);
+    assert_eq!(offer_one(&recorder, "e"), Outcome::Recorded);
+    assert_eq!(offer_one(&recorder, "f"), Outcome::Recorded);
     recorder.close(&Properties::default(), Instant::now() + INLINE_WAIT);
     let records = lines_of(place.path());
     // Two of one line, and one that says at its end that there were two events.
@@ -756,7 +756,7 @@ fn one_event_that_had_to_wait_stands_between_a_session_and_its_end() {
         .open(place.path().join("lock"))
         .unwrap();
     lock.lock().unwrap();
-    assert_eq!(offer_one(&recorder, "e"), Offer::Recorded);
+    assert_eq!(offer_one(&recorder, "e"), Outcome::Recorded);
     lock.unlock().unwrap();
     recorder.close(
         &Properties::default(),
@@ -775,6 +775,6 @@ fn one_event_that_had_to_wait_stands_between_a_session_and_its_end() {
     );
 }
 
-fn offer_one(recorder: &Recorder, event: &str) -> Offer {
+fn offer_one(recorder: &Recorder, event: &str) -> Outcome {
     offer_frame(recorder, &frame(event), clock::micros_since_epoch())
 }

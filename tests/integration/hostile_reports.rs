@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use localtel::{Deployment, Draft, Include, Offer, Reports};
+use localtel::{Deployment, Draft, Include, Outcome, Reports};
 use serde_json::Value;
 
 use crate::reports::contents;
@@ -73,8 +73,12 @@ fn a_hostile_release_or_history_changes_nothing_but_its_own_effect() {
                 .try_open()
                 .unwrap();
             assert_eq!(telemetry.release(), None, "{name}: {kind}");
-            assert_eq!(telemetry.record(&Draft::new("kept")), Offer::Recorded);
-            assert_eq!(telemetry.record_report(), Offer::Recorded, "{name}: {kind}");
+            assert_eq!(telemetry.record(&Draft::new("kept")), Outcome::Recorded);
+            assert_eq!(
+                telemetry.record_report(),
+                Outcome::Recorded,
+                "{name}: {kind}"
+            );
             let _shown = telemetry.report().to_string();
             drop(telemetry);
             assert_eq!(place.events().len(), 1, "{name}: {kind}");
@@ -113,7 +117,7 @@ fn a_hostile_policy_shuts_everything_out_and_changes_nothing() {
             .open();
         telemetry.counter("counted", []).add(1);
         telemetry.command("command").success();
-        assert_eq!(telemetry.record_report(), Offer::Refused, "{kind}");
+        assert_eq!(telemetry.record_report(), Outcome::Refused, "{kind}");
         let report = telemetry.report().to_json();
         let because = report["recorded"]["because"].as_str().unwrap();
         assert!(because.contains("policy.toml"), "{kind}: {because}");
@@ -162,13 +166,13 @@ fn a_hostile_value_in_a_deployment_or_a_version_changes_nothing_but_its_own_reco
         let place = Place::new();
         let open = || place.builder().version(value.as_str());
         let telemetry = open().deployment(deployment(&value)).try_open().unwrap();
-        assert_eq!(telemetry.record(&Draft::new("before")), Offer::Recorded);
-        assert_eq!(telemetry.record_report(), Offer::Recorded);
+        assert_eq!(telemetry.record(&Draft::new("before")), Outcome::Recorded);
+        assert_eq!(telemetry.record_report(), Outcome::Recorded);
         telemetry.describe(|deployment| deployment.metadata("later", &*value, Include::Yes));
-        assert_eq!(telemetry.record_report(), Offer::Recorded);
+        assert_eq!(telemetry.record_report(), Outcome::Recorded);
         let shown = telemetry.report().to_string();
         assert!(!shown.chars().any(|it| it.is_control() && it != '\n'));
-        assert_eq!(telemetry.record(&Draft::new("after")), Offer::Recorded);
+        assert_eq!(telemetry.record(&Draft::new("after")), Outcome::Recorded);
         drop(telemetry);
         drop(place.builder().version("other").open());
         check(&place, &value);
@@ -186,7 +190,7 @@ fn a_hostile_value_in_a_command_changes_nothing_but_its_own_record() {
     for value in hostile_values() {
         let place = Place::new();
         let telemetry = place.builder().try_open().unwrap();
-        assert_eq!(telemetry.record(&Draft::new("before")), Offer::Recorded);
+        assert_eq!(telemetry.record(&Draft::new("before")), Outcome::Recorded);
         let mut command = telemetry.command(value.as_str());
         command
             .alias(value.as_str())
@@ -202,7 +206,7 @@ fn a_hostile_value_in_a_command_changes_nothing_but_its_own_record() {
         command.failure(&std::io::Error::other(value.clone()));
         telemetry.command("plain").failure_of(&value, &value);
         telemetry.command("plain").success();
-        assert_eq!(telemetry.record(&Draft::new("after")), Offer::Recorded);
+        assert_eq!(telemetry.record(&Draft::new("after")), Outcome::Recorded);
         drop(telemetry);
         check(&place, &value);
         let commands = place.own("command");
@@ -222,9 +226,9 @@ fn a_hostile_row_of_an_owners_metadata_changes_nothing_but_the_report() {
         std::fs::write(place.path().join("policy.toml"), text).unwrap();
         let telemetry = place.builder().open();
         let is_recording = telemetry.status().is_recording;
-        let offer = telemetry.record_report();
-        assert_eq!(telemetry.record(&Draft::new("before")), offer);
-        assert_eq!(telemetry.record(&Draft::new("after")), offer);
+        let outcome = telemetry.record_report();
+        assert_eq!(telemetry.record(&Draft::new("before")), outcome);
+        assert_eq!(telemetry.record(&Draft::new("after")), outcome);
         drop(telemetry);
         if is_recording {
             check(&place, &value);

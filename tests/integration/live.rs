@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Offer, Watching};
+use localtel::{Delivery, Outcome, Watching};
 use serde_json::Value;
 
 use crate::support::{Place, dispatch, eventually, log};
@@ -131,19 +131,19 @@ fn without_consent_only_who_asks_for_it_watches() {
     let draft = localtel::Draft::new("early");
     assert_eq!(
         (sleeping.record(&draft), watching.record(&draft)),
-        (Offer::Refused, Offer::Refused)
+        (Outcome::Refused, Outcome::Refused)
     );
     localtel(&place, &["enable"]);
     let started = Instant::now();
     eventually("it may record", || {
-        watching.record(&localtel::Draft::new("late")) == Offer::Recorded
+        watching.record(&localtel::Draft::new("late")) == Outcome::Recorded
     });
     assert!(
         started.elapsed() < Duration::from_millis(1500),
         "{:?}",
         started.elapsed()
     );
-    assert_eq!(sleeping.record(&draft), Offer::Refused);
+    assert_eq!(sleeping.record(&draft), Outcome::Refused);
     drop((sleeping, watching));
     assert_eq!(place.events().len(), 1);
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Admission, Builder, Delivery, Draft, Level, Offer, Policy, Treatment};
+use localtel::{Admission, Builder, Delivery, Draft, Level, Outcome, Policy, Treatment};
 use proptest::prelude::*;
 use serde_json::json;
 use tracing::{debug, error, info, info_span, warn};
@@ -76,7 +76,7 @@ fn each_treatment_does_what_it_says_in_events_spans_and_drafts() {
         .property("cleaned", json!({"deep": ["password=hunter2"]}))
         .property("masked", json!({"x": 1}))
         .property("dropped", 5);
-    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
     drop(telemetry);
     let events = place.events();
     let expected = json!({"kept": "a", "cleaned": "password=[secret] x", "masked": "[masked]"});
@@ -175,7 +175,7 @@ fn levels_targets_and_events_that_are_shut_out_leave_nothing() {
         info!("kept 4");
     });
     let heartbeat = telemetry.record(&Draft::new("heartbeat"));
-    assert_eq!(heartbeat, Offer::Refused);
+    assert_eq!(heartbeat, Outcome::Refused);
     drop(telemetry);
     let messages: Vec<_> = place
         .events()
@@ -289,7 +289,7 @@ fn a_policy_that_cannot_be_understood_lets_nothing_pass_and_says_so() {
         let subscriber =
             tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
         tracing::subscriber::with_default(subscriber, || info!("lost"));
-        assert_eq!(telemetry.record(&Draft::new("lost")), Offer::Refused);
+        assert_eq!(telemetry.record(&Draft::new("lost")), Outcome::Refused);
         drop(telemetry);
         assert!(place.lines().is_empty(), "{text:?}");
     }
@@ -403,7 +403,7 @@ proptest! {
             .message(value.clone())
             .property("private.text", value.clone())
             .property("private.deep", json!({"deep": [value.clone()]}));
-        prop_assert_eq!(telemetry.record(&draft), Offer::Recorded);
+        prop_assert_eq!(telemetry.record(&draft), Outcome::Recorded);
         drop(telemetry);
         prop_assert_eq!(place.events().len(), 2);
         prop_assert!(!holds(&place.path(), &value));

@@ -37,7 +37,7 @@ fn under_fire(telemetry: &Telemetry, change: impl FnOnce()) -> u64 {
                         info!(a = "a", b = "b", user = thread, "event");
                         long.record("a", "again");
                         let draft = Draft::new("draft").property("a", 1).property("b", 2);
-                        let _offer = telemetry.record(&draft.property("user", thread));
+                        let _outcome = telemetry.record(&draft.property("user", thread));
                         offered.fetch_add(2, Ordering::Relaxed);
                         std::thread::sleep(Duration::from_micros(500));
                     }

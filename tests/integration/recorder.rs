@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use localtel::{Builder, Delivery, Draft, Durability, Limits, Offer, Overflow, WhenUndecided};
+use localtel::{Builder, Delivery, Draft, Durability, Limits, Outcome, Overflow, WhenUndecided};
 use serde_json::{Value, json};
 
 use crate::support::{Place, check_latest, check_sessions, dispatch, eventually, log, numbers_in};
@@ -463,11 +463,11 @@ fn what_does_not_come_from_tracing_is_counted_alike() {
     let telemetry = small_buffer(&place).try_open().unwrap();
     let stall = Stall::new(&place.path());
     let draft = Draft::new("draft").property("text", "x".repeat(400));
-    let offers: Vec<Offer> = (0..100).map(|_| telemetry.record(&draft)).collect();
-    let of = |kind| offers.iter().filter(|offer| **offer == kind).count() as u64;
+    let outcomes: Vec<Outcome> = (0..100).map(|_| telemetry.record(&draft)).collect();
+    let of = |kind| outcomes.iter().filter(|outcome| **outcome == kind).count() as u64;
     let counts = telemetry.status().counts;
-    assert_eq!(of(Offer::Recorded), counts.recorded);
-    assert_eq!(of(Offer::Dropped), counts.dropped);
+    assert_eq!(of(Outcome::Recorded), counts.recorded);
+    assert_eq!(of(Outcome::Dropped), counts.dropped);
     assert!(counts.dropped > 0);
     stall.end();
     drop(telemetry);

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::Command;
 
-use localtel::{Draft, Offer, Policy, Treatment};
+use localtel::{Draft, Outcome, Policy, Treatment};
 use serde_json::{Value, json};
 use tracing::{error, error_span, info, info_span};
 use tracing_subscriber::prelude::*;
@@ -112,7 +112,7 @@ fn what_is_nested_goes_by_its_path() {
             "token",
             json!({"type": "Bearer", "value": SECRET, "is_valid": true}),
         );
-    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
     drop(telemetry);
     assert!(!holds(&place.path(), SECRET), "{:#?}", place.events());
     let masked = "[masked]";
@@ -139,7 +139,7 @@ fn a_rule_that_keeps_a_secret_by_name_is_obeyed() {
             info!(token = "t", password = "p");
         });
         let draft = Draft::new("draft").property("x", json!({"token": "t"}));
-        assert_eq!(telemetry.record(&draft), Offer::Recorded);
+        assert_eq!(telemetry.record(&draft), Outcome::Recorded);
         drop(telemetry);
         place.events()
     };
@@ -203,7 +203,7 @@ fn arguments_are_recorded_without_the_secrets_in_them() {
     let draft = Draft::new("draft")
         .property("args", json!(list))
         .property("process", json!({"argv": list, "cmdline": line}));
-    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
     drop(telemetry);
     assert!(!holds(&place.path(), SECRET), "{:#?}", place.events());
     let expected = "mysql -u anna -p[secret] --password [secret] --token=[secret] -P 3306 db";

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use localtel::{Draft, Offer, Policy, Treatment};
+use localtel::{Draft, Outcome, Policy, Treatment};
 use serde_json::{Value, json};
 use tracing::{error, error_span, info};
 use tracing_subscriber::prelude::*;
@@ -82,7 +82,7 @@ fn no_place_that_takes_a_text_lets_a_secret_through() {
             json!([{"a": [TEXT, {"b": TEXT}], "password": "hunter2"}]),
         )
         .property("secret", json!({"any": ["hunter2"]}));
-    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
     drop(telemetry);
     assert!(!holds(&place.path(), "hunter2"), "{:#?}", place.events());
     let chain = ["password=[secret] x"; 3].join(": ");
@@ -112,7 +112,7 @@ fn errors_messages_and_panics_are_masked_without_anybody_asking_for_it() {
     });
     telemetry.command("x").failure(&chain);
     let draft = Draft::new("draft").property("error", json!({"why": [TEXT], "token": "hunter2"}));
-    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
     drop(telemetry);
     assert_eq!(place.events().len(), 2);
     assert_eq!(place.own("command").len(), 1);
@@ -126,7 +126,7 @@ fn the_counts_of_a_report_stay_numbers_whatever_they_are_called() {
     let telemetry = place.builder().policy(policy).try_open().unwrap();
     telemetry.error_counter("bad_password").add(1);
     telemetry.error_counter("bad_password").add(1);
-    let _offer = telemetry.record_report();
+    let _outcome = telemetry.record_report();
     drop(telemetry);
     let report = &place.own("report")[0];
     assert_eq!(
@@ -141,7 +141,7 @@ fn numbers_in_a_cleaned_object_stay_and_texts_called_like_a_secret_do_not() {
     let telemetry = place.builder().try_open().unwrap();
     let errors = json!({"bad_password": 2, "token": true, "secret": "hunter2", "pass": "x1y2z3"});
     let draft = Draft::new("draft").property("errors", errors);
-    assert_eq!(telemetry.record(&draft), Offer::Recorded);
+    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
     drop(telemetry);
     let cleaned =
         json!({"bad_password": 2, "token": true, "secret": "[secret]", "pass": "[secret]"});

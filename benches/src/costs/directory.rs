@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Draft, Limits, Offer, Telemetry};
+use localtel::{Delivery, Draft, Limits, Outcome, Telemetry};
 
 use super::event;
 use crate::effort::Effort;
@@ -142,8 +142,8 @@ fn open_and_record(path: &Path) -> Result<Telemetry> {
 
 fn record(telemetry: &Telemetry) -> Result<()> {
     match telemetry.record(&Draft::new("opened")) {
-        Offer::Recorded => Ok(()),
-        offer => Err(format!("the event was not recorded: {offer:?}").into()),
+        Outcome::Recorded => Ok(()),
+        outcome => Err(format!("the event was not recorded: {outcome:?}").into()),
     }
 }
 

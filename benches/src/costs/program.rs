@@ -213,7 +213,7 @@ fn act(arguments: &[&str]) -> Result<()> {
         }
         Program::Open => drop(open()?),
         Program::Draft => {
-            let _offer = open()?.record(&Draft::new("listed").message("listed projects"));
+            let _outcome = open()?.record(&Draft::new("listed").message("listed projects"));
         }
         Program::Event | Program::EventCold => {
             let telemetry = open()?;

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use localtel::{Draft, Offer, Policy, Telemetry, WhenUndecided};
+use localtel::{Draft, Outcome, Policy, Telemetry, WhenUndecided};
 
 use crate::Result;
 use crate::effort::Effort;
@@ -64,7 +64,7 @@ fn burst(telemetry: &Telemetry, draft: &Draft) -> Result<f64> {
     std::thread::sleep(PAUSE);
     let start = Instant::now();
     for _ in 0..BURST_DRAFTS {
-        if telemetry.record(draft) != Offer::Recorded {
+        if telemetry.record(draft) != Outcome::Recorded {
             return Err("a draft was not recorded".into());
         }
     }

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::policy::owner::OwnerFile;
 use crate::record::{Level, Properties};
 use crate::store::segment::FileName;
-use crate::{Delivery, Draft, Offer, Telemetry};
+use crate::{Delivery, Draft, Outcome, Telemetry};
 use stream::{Item, Objects};
 use words::{Words, lossy};
 
@@ -157,9 +157,9 @@ struct Recording {
 impl Recording {
     fn offer(&mut self, wish: Wish) {
         match self.telemetry.record(&wish.into_draft()) {
-            Offer::Recorded => {}
-            Offer::Refused => self.refused += 1,
-            Offer::Dropped => self.dropped += 1,
+            Outcome::Recorded => {}
+            Outcome::Refused => self.refused += 1,
+            Outcome::Dropped => self.dropped += 1,
         }
     }
 

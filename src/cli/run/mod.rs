@@ -193,7 +193,7 @@ impl Record<'_> {
     }
 
     fn start(&self, telemetry: &Telemetry, name: String) {
-        let _offer = telemetry.record(&self.draft("command.start", name));
+        let _outcome = telemetry.record(&self.draft("command.start", name));
     }
 
     fn end(&self, telemetry: &Telemetry, name: String, started: Instant, end: End) {
@@ -212,7 +212,7 @@ impl Record<'_> {
                 .property("signal", signal)
                 .property("result", "ERROR"),
         };
-        let _offer = telemetry.record(&draft);
+        let _outcome = telemetry.record(&draft);
         let _flushed = telemetry.flush();
     }
 

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::encode::{Loose, Own, encode_loose};
 use crate::record::{Level, Properties};
 use crate::recorder::tests::{offer_frame, settings};
-use crate::recorder::{Delivery, Offer, Recorder};
+use crate::recorder::{Delivery, Outcome, Recorder};
 use crate::store::limits::Limits;
 
 /// The microseconds from which the times of these tests are counted: a little ahead, so that what localtel
@@ -52,7 +52,7 @@ fn record(recorder: &Recorder, millis: i64) {
     let mut frame = Vec::new();
     let micros = micros(millis);
     encode_loose(&mut frame, (&Limits::default()).into(), micros, &loose);
-    assert_eq!(offer_frame(recorder, &frame, micros), Offer::Recorded);
+    assert_eq!(offer_frame(recorder, &frame, micros), Outcome::Recorded);
 }
 
 /// Where each record stands, with its time and line, and what else is told.

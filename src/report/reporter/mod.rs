@@ -32,7 +32,7 @@ use crate::outlet::{Outlet, Sink};
 use crate::policy::Treatment;
 use crate::policy::owner::{OwnerFile, OwnerMetadata};
 use crate::record::{OWN_TARGET, Properties};
-use crate::recorder::{Offer, Recorder, lock_until};
+use crate::recorder::{Outcome, Recorder, lock_until};
 use crate::release::Release;
 use crate::store::disk::{Access, Directory};
 use crate::store::volume::{Volume, VolumeLimits};
@@ -269,12 +269,12 @@ impl Reporter {
     }
 
     /// Records a report now, and remembers when that was.
-    pub(crate) fn record(&self) -> Offer {
+    pub(crate) fn record(&self) -> Outcome {
         self.record_report(None)
     }
 
     /// Records a report, on a claim where there is one: then the report before is the one before the claim.
-    fn record_report(&self, claim: Option<&Claim>) -> Offer {
+    fn record_report(&self, claim: Option<&Claim>) -> Outcome {
         if !self.outlet.is_listening() || !self.outlet.admits_on_behalf(REPORT) {
             return self.outlet.refuse();
         }
@@ -293,8 +293,8 @@ impl Reporter {
         };
         let counted = self.unreported();
         let report = self.make(&learnt, since, (recorded_as, &recording), counted.as_ref());
-        let offer = self.record_own(REPORT, report.properties().clone());
-        if offer == Offer::Recorded {
+        let outcome = self.record_own(REPORT, report.properties().clone());
+        if outcome == Outcome::Recorded {
             if let Some(counted) = counted {
                 counted.settle();
             }
@@ -304,11 +304,11 @@ impl Reporter {
                 let _noted = note_report(&directory, now, soon());
             }
         }
-        offer
+        outcome
     }
 
     /// Records something on behalf of the application, under our own target.
-    fn record_own(&self, event: &str, properties: Properties) -> Offer {
+    fn record_own(&self, event: &str, properties: Properties) -> Outcome {
         let mut draft = Draft::new(event).target(OWN_TARGET);
         draft.properties = properties;
         self.outlet.record(&draft, Own::OnBehalf)
@@ -331,8 +331,8 @@ impl Reporter {
             Err(_) => return every.min(RETRY),
         };
         match self.record_report(Some(&claim)) {
-            Offer::Recorded => look,
-            Offer::Refused | Offer::Dropped => {
+            Outcome::Recorded => look,
+            Outcome::Refused | Outcome::Dropped => {
                 // If even that cannot be written, the next report comes after the usual time.
                 let _given_back = give_back_report(&directory, &claim, soon());
                 every.min(RETRY)
@@ -364,8 +364,8 @@ impl Reporter {
         if let Ok(Some(before)) = note_version(&directory, version, soon()) {
             let properties = [("from", before.as_str()), ("to", version)];
             match self.record_own(VERSION, properties.into_iter().collect()) {
-                Offer::Recorded => {}
-                Offer::Refused | Offer::Dropped => {
+                Outcome::Recorded => {}
+                Outcome::Refused | Outcome::Dropped => {
                     // If even that cannot be written, the news is lost.
                     let _given_back = give_back_version(&directory, version, before, soon());
                 }

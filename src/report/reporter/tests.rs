@@ -42,7 +42,7 @@ fn a_report_that_finds_no_place_gives_its_claim_back() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     let reporter = reporter(&path, |_| {});
-    assert_eq!(reporter.record(), Offer::Recorded);
+    assert_eq!(reporter.record(), Outcome::Recorded);
     let before = reported(&path);
     assert!(before.is_some());
     let recorder = reporter.outlet.recorder().unwrap();
@@ -76,7 +76,7 @@ fn a_forked_child_reports_nothing_that_its_parent_counted_and_says_nothing_at_it
     assert!(reporter.ending(later()).is_empty());
     let recorder = reporter.outlet.recorder().unwrap();
     assert!(!recorder.has_begun_here(), "its end begins nothing");
-    assert_eq!(reporter.record(), Offer::Recorded);
+    assert_eq!(reporter.record(), Outcome::Recorded);
     reporter
         .counter(Family::Counter, "of_the_child", &[])
         .add(1);
@@ -104,7 +104,7 @@ fn a_forked_child_waits_for_no_lock_that_a_thread_of_its_parent_holds() {
             reporter.counter(Family::Counter, "counted", &[]).add(1);
             reporter.describe(|deployment| deployment.commit("0c4a5e5"));
             assert_eq!(reporter.built_and_installed(), (None, None));
-            assert_eq!(reporter.record(), Offer::Recorded);
+            assert_eq!(reporter.record(), Outcome::Recorded);
             let _shown = reporter.report();
             let soon = Instant::now() + Duration::from_millis(50);
             assert!(reporter.ending(soon).is_empty());
