@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use localtel::{Draft, Filter, Level, Reader, Summary, Telemetry, WhenUndecided};
+use localtel::{Event, Filter, Level, Reader, Summary, Telemetry, WhenUndecided};
 
 fn main() -> localtel::Result<()> {
     let place = tempfile::TempDir::new().ok();
@@ -46,11 +46,11 @@ fn record_into(directory: &Path) -> localtel::Result<PathBuf> {
         } else {
             Level::Info
         };
-        let draft = Draft::new("command")
+        let event = Event::new("command")
             .level(level)
             .message(format!("ran {name}"));
         let _outcome =
-            telemetry.record(&draft.property("command", name).property("result", result));
+            telemetry.record(&event.property("command", name).property("result", result));
     }
     telemetry.flush()?;
     Ok(directory.to_owned())

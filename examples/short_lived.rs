@@ -11,7 +11,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use localtel::{Delivery, Draft, Level, Telemetry};
+use localtel::{Delivery, Event, Level, Telemetry};
 
 fn main() -> ExitCode {
     let start = Instant::now();
@@ -22,23 +22,23 @@ fn main() -> ExitCode {
 
     let outcome = convert(std::env::args().nth(1).as_deref());
     let duration = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let draft = Draft::new("command")
+    let event = Event::new("command")
         .property("command", "thermometer-convert")
         .property("duration", duration);
     // What was typed may be anything, so it is not recorded; how it ended is.
-    let (draft, exit) = match outcome {
+    let (event, exit) = match outcome {
         Ok(fahrenheit) => {
             println!("{fahrenheit:.1} °F");
-            (draft.property("result", "SUCCESS"), ExitCode::SUCCESS)
+            (event.property("result", "SUCCESS"), ExitCode::SUCCESS)
         }
         Err(reason) => {
             eprintln!("{reason}");
-            let draft = draft.level(Level::Error).property("result", "ERROR");
-            (draft.message(reason), ExitCode::from(2))
+            let event = event.level(Level::Error).property("result", "ERROR");
+            (event.message(reason), ExitCode::from(2))
         }
     };
     // The outcome says what became of the record; a command has no use for it.
-    let _ = telemetry.record(&draft);
+    let _ = telemetry.record(&event);
 
     let status = telemetry.status();
     match (status.off_because, status.directory) {

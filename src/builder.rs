@@ -153,7 +153,7 @@ impl Builder {
     /// For a level of its own for each target, set the lowest one here and put a filter on the layer, such as
     /// `tracing_subscriber`'s `Targets` or `EnvFilter`.
     ///
-    /// It does not concern what the application records by its own calls: [drafts](Telemetry::record),
+    /// It does not concern what the application records by its own calls: [events by hand](Telemetry::record),
     /// [commands](Telemetry::command), [reports](Telemetry::record_report). For these there is
     /// [`Policy::level`]. An application whose policy names a level need not name it here, and where both do, the
     /// higher one holds.

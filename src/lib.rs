@@ -78,8 +78,8 @@ mod ending;
 mod telemetry;
 
 mod command;
-mod draft;
 mod encode;
+mod event;
 mod layer;
 mod outlet;
 mod recorder;
@@ -110,7 +110,7 @@ pub mod cli;
 // Recording.
 pub use builder::Builder;
 pub use command::Command;
-pub use draft::Draft;
+pub use event::Event;
 pub use layer::{LaterLayer, LaterTelemetry, Layer, RecordFilter, RecordLayer};
 pub use recorder::{Counts, Delivery, Durability, Outcome, Overflow};
 pub use store::limits::Limits;

@@ -1,4 +1,4 @@
-//! The outlet: what layers and drafts of one handle record into. It knows the policy in force, takes
+//! The outlet: what the layers of one handle, and events recorded by hand, record into. It knows the policy in force, takes
 //! frames made under it, hands them to the recorder if there is one, and shows them where the owner asked
 //! for that. What a frame holds is `encode`'s business, what becomes of it `recorder`'s.
 
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use tracing::Metadata;
 
 use crate::clock;
-use crate::draft::Draft;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
+use crate::event::Event;
 use crate::policy::{Current, Generation};
 use crate::record::{Level, OWN_TARGET};
 use crate::recorder::{Outcome, Recorder, Stale};
 use crate::store::disk::write_to_stderr;
 
-/// What the layers and drafts of one handle record into.
+/// What the layers of one handle, and events recorded by hand, record into.
 #[derive(Debug)]
 pub(crate) struct Outlet {
     source: String,
@@ -167,8 +167,8 @@ impl Outlet {
         Ok(outcome)
     }
 
-    /// Takes a draft, as the application's own or as a record that localtel writes on its behalf.
-    pub(crate) fn record(&self, draft: &Draft, own: Own) -> Outcome {
+    /// Takes an event, as the application's own or as a record that localtel writes on its behalf.
+    pub(crate) fn record(&self, event: &Event, own: Own) -> Outcome {
         if !self.is_listening() {
             return Outcome::Refused;
         }
@@ -180,12 +180,12 @@ impl Outlet {
             };
             let loose = Loose {
                 own,
-                level: draft.level,
+                level: event.level,
                 source: &self.source,
-                target: draft.target.as_deref().unwrap_or(&self.source),
-                event: Some(&draft.event),
-                message: draft.message.as_deref(),
-                properties: &draft.properties,
+                target: event.target.as_deref().unwrap_or(&self.source),
+                event: Some(&event.name),
+                message: event.message.as_deref(),
+                properties: &event.properties,
                 policy: Some(&policy),
             };
             if !loose.is_admitted() && !self.is_shown() {

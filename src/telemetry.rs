@@ -1,4 +1,4 @@
-//! The handle that an application holds. It hands out layers, takes drafts, flushes, tells how it is,
+//! The handle that an application holds. It hands out layers, takes events, flushes, tells how it is,
 //! and ends the session when it is dropped. How it is opened is `builder`'s business.
 
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::builder::Builder;
 use crate::clock;
 use crate::consent::{Consent, Decision, Origin, Scope, Site, Stored, Tenant, store_choice_of};
-use crate::draft::Draft;
 use crate::encode::{LineLimits, Own};
 use crate::ending::Ending;
 use crate::error::{ErrorKind, Result};
+use crate::event::Event;
 use crate::layer::{Layer, RecordFilter, RecordLayer};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::{Current, Policy, Secrets};
@@ -163,8 +163,8 @@ impl Telemetry {
     }
 
     /// Records what does not come from `tracing`.
-    pub fn record(&self, draft: &Draft) -> Outcome {
-        self.outlet.record(draft, Own::Application)
+    pub fn record(&self, event: &Event) -> Outcome {
+        self.outlet.record(event, Own::Application)
     }
 
     /// Returns a handle on a counter: what is added to it is no line of its own, but goes into the next report, and

@@ -28,8 +28,6 @@ mod bridges;
 mod composition;
 #[path = "integration/consent.rs"]
 mod consent;
-#[path = "integration/drafts.rs"]
-mod drafts;
 #[path = "integration/events.rs"]
 mod events;
 #[path = "integration/hostile_values.rs"]
@@ -38,6 +36,8 @@ mod hostile_values;
 mod levels;
 #[path = "integration/measured.rs"]
 mod measured;
+#[path = "integration/recorded_events.rs"]
+mod recorded_events;
 #[path = "integration/spans.rs"]
 mod spans;
 #[path = "integration/times.rs"]

@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use localtel::{Consent, Draft, Outcome, Telemetry, WhenUndecided};
+use localtel::{Consent, Event, Outcome, Telemetry, WhenUndecided};
 use tempfile::TempDir;
 use tracing_subscriber::prelude::*;
 
@@ -31,7 +31,7 @@ fn nothing_is_recorded_whatever_anybody_consents_to() {
         assert!(!tracing::enabled!(tracing::Level::ERROR));
         tracing::info!(name: "command", result = "SUCCESS");
     });
-    assert_eq!(telemetry.record(&Draft::new("backup")), Outcome::Refused);
+    assert_eq!(telemetry.record(&Event::new("backup")), Outcome::Refused);
     telemetry.flush().unwrap();
 
     let status = telemetry.status();

@@ -3,7 +3,7 @@
 #![cfg(any(not(unix), localtel_unsupported))]
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use localtel::{Consent, Draft, Outcome, Reader, Telemetry, WhenUndecided};
+use localtel::{Consent, Event, Outcome, Reader, Telemetry, WhenUndecided};
 use tempfile::TempDir;
 use tracing_subscriber::prelude::*;
 
@@ -22,7 +22,7 @@ fn telemetry_is_off_and_says_why() {
         assert!(!tracing::enabled!(tracing::Level::ERROR));
         tracing::info!(name: "command", result = "SUCCESS");
     });
-    assert_eq!(telemetry.record(&Draft::new("backup")), Outcome::Refused);
+    assert_eq!(telemetry.record(&Event::new("backup")), Outcome::Refused);
     telemetry.command("x").success();
     telemetry.flush().unwrap();
     let status = telemetry.status();

@@ -11,9 +11,9 @@ use std::time::Instant;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::draft::Draft;
 use crate::encode::Own;
 use crate::environment::Environment;
+use crate::event::Event;
 use crate::record::{Level, OWN_TARGET, Properties};
 use crate::report::Reporter;
 use crate::telemetry::Telemetry;
@@ -276,8 +276,8 @@ impl<'t> Command<'t> {
     fn end(&mut self, end: End) {
         if let Some(measured) = self.measured.take() {
             // What becomes of it is counted.
-            let draft = measured.draft(end, self.telemetry.reporter());
-            let _outcome = self.telemetry.outlet().record(&draft, Own::OnBehalf);
+            let event = measured.event(end, self.telemetry.reporter());
+            let _outcome = self.telemetry.outlet().record(&event, Own::OnBehalf);
         }
     }
 }
@@ -296,7 +296,7 @@ impl Drop for Command<'_> {
 }
 
 impl Measured {
-    fn draft(self, end: End, reporter: &Reporter) -> Draft {
+    fn event(self, end: End, reporter: &Reporter) -> Event {
         let (commit, installer) = reporter.built_and_installed();
         let (level, result, error) = match end {
             End::Success => (Level::Info, "SUCCESS", None),
@@ -323,18 +323,18 @@ impl Measured {
             ("version", reporter.version().map(Value::from)),
             (ID_PROPERTY, self.id.map(|id| id.to_string().into())),
         ];
-        let mut draft = Draft::new("command").target(OWN_TARGET).level(level);
+        let mut event = Event::new("command").target(OWN_TARGET).level(level);
         for (name, value) in known {
             if let Some(value) = value {
-                draft = draft.property(name, value);
+                event = event.property(name, value);
             }
         }
         for (name, value) in self.others.iter() {
-            if draft.properties.get(name).is_none() {
-                draft = draft.property(name, value.clone());
+            if event.properties.get(name).is_none() {
+                event = event.property(name, value.clone());
             }
         }
-        draft
+        event
     }
 }
 

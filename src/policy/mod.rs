@@ -230,7 +230,7 @@ impl Policy {
     }
 
     /// Sets the lowest level that is recorded: of events and spans, and also of what the application records by its
-    /// own calls, such as drafts and commands, most of which have level INFO.
+    /// own calls, such as events recorded by hand and commands, most of which have level INFO.
     ///
     /// How detailed the events of `tracing` are recorded is usually set by
     /// [`Builder::level`](crate::Builder::level). Where that is not called, the level named here takes its place.

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::damage::{Damage, Notice, Position};
 use super::seen::Seen;
-use super::walk::{Event, Open, Opened, Walk, open_segment};
+use super::walk::{Open, Opened, Walk, WalkItem, open_segment};
 use super::{Item, Line};
 use crate::error::Result;
 use crate::record::Record;
@@ -144,18 +144,18 @@ impl Follower {
                 Look::Unreadable(damage) => return Ok(Some(Item::Damage(damage))),
             }
         }
-        let event = self.next_event()?;
-        if !matches!(event, Event::End) {
+        let item = self.next_of_walk()?;
+        if !matches!(item, WalkItem::End) {
             self.looks_idle = 0;
         }
         self.state = State::Reading;
-        match event {
-            Event::Line { position, range } => Ok(Some(Item::Line(Line {
+        match item {
+            WalkItem::Line { position, range } => Ok(Some(Item::Line(Line {
                 position,
                 bytes: self.walk.bytes(range),
             }))),
-            Event::Damage(damage) => Ok(Some(Item::Damage(damage))),
-            Event::Notice(notice) => {
+            WalkItem::Damage(damage) => Ok(Some(Item::Damage(damage))),
+            WalkItem::Notice(notice) => {
                 match &notice {
                     Notice::SegmentReplaced { .. } | Notice::Cut { .. } | Notice::Replaced => {
                         self.seen.rewritten();
@@ -164,7 +164,7 @@ impl Follower {
                 }
                 Ok(Some(Item::Notice(notice)))
             }
-            Event::End => {
+            WalkItem::End => {
                 self.state = State::AtEnd;
                 self.looks_idle += 1;
                 if let Some(open) = self.walk.open_mut() {
@@ -176,25 +176,25 @@ impl Follower {
         }
     }
 
-    /// Finds the next event that was not there before the open segment was rewritten.
-    fn next_event(&mut self) -> Result<Event> {
+    /// Finds the next item that was not there before the open segment was rewritten.
+    fn next_of_walk(&mut self) -> Result<WalkItem> {
         loop {
-            let event = self.walk.step()?;
-            let is_new = match &event {
-                Event::Line { position, range } => {
+            let item = self.walk.step()?;
+            let is_new = match &item {
+                WalkItem::Line { position, range } => {
                     let bytes = self.walk.bytes(range.clone());
                     self.seen.take(&self.walk, *position, bytes)
                 }
-                Event::Damage(damage) => {
+                WalkItem::Damage(damage) => {
                     let Damage {
                         position, excerpt, ..
                     } = damage;
                     self.seen.take(&self.walk, *position, excerpt)
                 }
-                Event::Notice(_) | Event::End => true,
+                WalkItem::Notice(_) | WalkItem::End => true,
             };
             if is_new {
-                return Ok(event);
+                return Ok(item);
             }
         }
     }

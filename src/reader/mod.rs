@@ -46,7 +46,7 @@ use crate::store;
 use crate::store::disk::{Access, Directory};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
-use walk::{Event, Gap, Walk};
+use walk::{Gap, Walk, WalkItem};
 
 /// One thing that a reader finds.
 #[derive(Debug)]
@@ -207,17 +207,17 @@ impl Reader {
     pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {
         let event = match self.state {
             State::Done => return Ok(None),
-            State::AtEnd => Event::End,
+            State::AtEnd => WalkItem::End,
             State::Reading => self.walk.step()?,
         };
         Ok(Some(match event {
-            Event::Line { position, range } => Item::Line(Line {
+            WalkItem::Line { position, range } => Item::Line(Line {
                 position,
                 bytes: self.walk.bytes(range),
             }),
-            Event::Damage(damage) => Item::Damage(damage),
-            Event::Notice(notice) => Item::Notice(notice),
-            Event::End => return Ok(self.end()),
+            WalkItem::Damage(damage) => Item::Damage(damage),
+            WalkItem::Notice(notice) => Item::Notice(notice),
+            WalkItem::End => return Ok(self.end()),
         }))
     }
 

@@ -21,7 +21,7 @@ use crate::store::segment::SegmentNumber;
 
 /// What a step along the way finds.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum WalkItem {
     /// A line; its bytes are in the scanner's buffer.
     Line {
         /// Where it stands.
@@ -77,7 +77,7 @@ pub(super) struct Walk {
     listed: Vec<SegmentNumber>,
     /// The directory that took the place of this one, and where to start in it, if not at its start.
     successor: Option<(Directory, Option<Position>)>,
-    queue: VecDeque<Event>,
+    queue: VecDeque<WalkItem>,
 }
 
 impl Walk {
@@ -191,7 +191,7 @@ impl Walk {
     /// # Errors
     ///
     /// An error says that the directory cannot be listed. Everything that is wrong inside it is an item.
-    pub(super) fn step(&mut self) -> Result<Event> {
+    pub(super) fn step(&mut self) -> Result<WalkItem> {
         loop {
             if let Some(event) = self.queue.pop_front() {
                 return Ok(event);
@@ -200,11 +200,13 @@ impl Walk {
                 if self.advance()? {
                     continue;
                 }
-                return Ok(Event::End);
+                return Ok(WalkItem::End);
             };
             match open.scanner.step(&open.file) {
-                Ok(Step::Line { position, range }) => return Ok(Event::Line { position, range }),
-                Ok(Step::Damage(damage)) => return Ok(Event::Damage(damage)),
+                Ok(Step::Line { position, range }) => {
+                    return Ok(WalkItem::Line { position, range });
+                }
+                Ok(Step::Damage(damage)) => return Ok(WalkItem::Damage(damage)),
                 Ok(Step::End) => {
                     if let Some(event) = self.end_of_segment()? {
                         return Ok(event);
@@ -213,7 +215,7 @@ impl Walk {
                 Err(error) => {
                     let position = open.scanner.cursor();
                     self.leave();
-                    return Ok(Event::Damage(unreadable(position, &error)));
+                    return Ok(WalkItem::Damage(unreadable(position, &error)));
                 }
             }
         }
@@ -230,14 +232,14 @@ impl Walk {
     }
 
     /// Decides at the end of the open segment: wait, drain once more, or leave it.
-    fn end_of_segment(&mut self) -> Result<Option<Event>> {
+    fn end_of_segment(&mut self) -> Result<Option<WalkItem>> {
         let Some(open) = &mut self.open else {
             return Ok(None);
         };
         let number = open.number;
         if let Some(file) = open.successor.take() {
             self.open = Some(Open::new(file, Position::start_of(number), Phase::Active));
-            return Ok(Some(Event::Notice(Notice::SegmentReplaced {
+            return Ok(Some(WalkItem::Notice(Notice::SegmentReplaced {
                 segment: number,
             })));
         }
@@ -245,7 +247,7 @@ impl Walk {
             self.listed = store::numbers_without_lock(&self.directory)?;
             let is_highest = self.listed.last().is_none_or(|last| *last <= number);
             if is_highest && self.successor.is_none() {
-                return Ok(Some(Event::End));
+                return Ok(Some(WalkItem::End));
             }
             // What was written before the successor appeared may have come after our last read.
             if let Some(open) = &mut self.open {
@@ -254,8 +256,8 @@ impl Walk {
             return Ok(None);
         }
         match open.scanner.finish() {
-            Step::Line { position, range } => Ok(Some(Event::Line { position, range })),
-            Step::Damage(damage) => Ok(Some(Event::Damage(damage))),
+            Step::Line { position, range } => Ok(Some(WalkItem::Line { position, range })),
+            Step::Damage(damage) => Ok(Some(WalkItem::Damage(damage))),
             Step::End => {
                 self.leave();
                 Ok(None)
@@ -284,7 +286,7 @@ impl Walk {
             self.passed = start.and_then(|start| SegmentNumber::new(start.segment.get() - 1));
             self.began = None;
             self.resume = start;
-            self.queue.push_back(Event::Notice(Notice::Replaced));
+            self.queue.push_back(WalkItem::Notice(Notice::Replaced));
             return Ok(true);
         };
         let is_highest = self.listed.last().is_none_or(|last| *last <= next);
@@ -314,7 +316,7 @@ impl Walk {
             }
             Opened::Damage(damage) => {
                 self.passed = Some(next);
-                self.queue.push_back(Event::Damage(damage));
+                self.queue.push_back(WalkItem::Damage(damage));
             }
             Opened::Gone => {}
         }
@@ -383,7 +385,7 @@ impl Walk {
         let removed = gap.removed.and_then(|segments| self.news_of(segments));
         if let Some(segments) = removed {
             self.queue
-                .push_back(Event::Notice(Notice::Removed { segments }));
+                .push_back(WalkItem::Notice(Notice::Removed { segments }));
         }
         // Without a floor nobody can say whether the first segments were removed on purpose.
         if let Some(segments) = gap
@@ -391,7 +393,7 @@ impl Walk {
             .filter(|_| self.passed.is_some() || floor.is_some())
         {
             self.queue
-                .push_back(Event::Damage(Damage::missing(segments)));
+                .push_back(WalkItem::Damage(Damage::missing(segments)));
         }
     }
 

@@ -7,9 +7,9 @@ use super::staging::Attention;
 use super::*;
 use crate::clock;
 use crate::consent::{Consent, WhenUndecided};
-use crate::draft::Draft;
 use crate::encode::{Loose, Own, encode_loose};
 use crate::environment::Environment;
+use crate::event::Event;
 use crate::policy::Policy;
 use crate::record::{Level, Record};
 use crate::store::disk::{Access, Directory};
@@ -53,16 +53,16 @@ fn frame(event: &str) -> Vec<u8> {
 }
 
 fn frame_at(level: Level, event: &str) -> Vec<u8> {
-    let draft = Draft::new(event);
+    let event = Event::new(event);
     let mut frame = Vec::new();
     let loose = Loose {
         own: Own::Application,
         level,
         source: "testapp",
         target: "testapp",
-        event: Some(event),
+        event: Some(&event.name),
         message: None,
-        properties: &draft.properties,
+        properties: &event.properties,
         policy: None,
     };
     let micros = clock::micros_since_epoch();

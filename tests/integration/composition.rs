@@ -414,7 +414,7 @@ pub(crate) fn follow_consent_in_a_scope(task: &Task) {
         };
         tracing::dispatcher::with_default(&subscriber, || {
             eventually("the gate is shut", || {
-                telemetry.record(&localtel::Draft::new("asking")) == localtel::Outcome::Refused
+                telemetry.record(&localtel::Event::new("asking")) == localtel::Outcome::Refused
             });
             log_once();
             assert_eq!(witness.seen().len(), 1);

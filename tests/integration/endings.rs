@@ -98,7 +98,7 @@ pub(crate) fn end(how: &str, task: &Task) {
         }
         "with two handles" => {
             let other = task.builder().profile("other").try_open().unwrap();
-            let _ = other.record(&localtel::Draft::new("of another"));
+            let _ = other.record(&localtel::Event::new("of another"));
             log_all();
             exit();
         }

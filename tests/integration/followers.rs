@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use localtel::{Draft, Follower, Item, Outcome, Reader};
+use localtel::{Event, Follower, Item, Outcome, Reader};
 
 use crate::child;
 use crate::support::{Place, scale, segments_in};
@@ -164,7 +164,7 @@ fn a_follower_goes_on_in_the_file_that_took_a_segments_place() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let record = |event: &str| {
-        assert_eq!(telemetry.record(&Draft::new(event)), Outcome::Recorded);
+        assert_eq!(telemetry.record(&Event::new(event)), Outcome::Recorded);
         telemetry.flush().unwrap();
     };
     record("before");
@@ -238,8 +238,8 @@ fn tail_shows_each_line_of_a_file_that_was_refilled_or_replaced() {
     let telemetry = place.builder().try_open().unwrap();
     let record = |numbers: std::ops::Range<u64>| {
         for number in numbers {
-            let draft = Draft::new("numbered").property("number", number);
-            assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+            let event = Event::new("numbered").property("number", number);
+            assert_eq!(telemetry.record(&event), Outcome::Recorded);
         }
         telemetry.flush().unwrap();
     };
@@ -277,7 +277,7 @@ fn tail_shows_each_line_of_a_file_that_was_refilled_or_replaced() {
 fn tail_shows_a_record_within_200_ms() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    assert_eq!(telemetry.record(&Draft::new("first")), Outcome::Recorded);
+    assert_eq!(telemetry.record(&Event::new("first")), Outcome::Recorded);
     telemetry.flush().unwrap();
     let mut tail = localtel(&place.path(), &["tail", "-n", "0"])
         .stdout(Stdio::piped())
@@ -291,7 +291,7 @@ fn tail_shows_a_record_within_200_ms() {
         std::thread::sleep(Duration::from_millis(number * 13));
         let started = Instant::now();
         assert_eq!(
-            telemetry.record(&Draft::new("live").property("number", number)),
+            telemetry.record(&Event::new("live").property("number", number)),
             Outcome::Recorded
         );
         let line = lines.next().unwrap().unwrap();

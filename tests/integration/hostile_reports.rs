@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use localtel::{Deployment, Draft, Include, Outcome, Reports};
+use localtel::{Deployment, Event, Include, Outcome, Reports};
 use serde_json::Value;
 
 use crate::reports::contents;
@@ -73,7 +73,7 @@ fn a_hostile_release_or_history_changes_nothing_but_its_own_effect() {
                 .try_open()
                 .unwrap();
             assert_eq!(telemetry.release(), None, "{name}: {kind}");
-            assert_eq!(telemetry.record(&Draft::new("kept")), Outcome::Recorded);
+            assert_eq!(telemetry.record(&Event::new("kept")), Outcome::Recorded);
             assert_eq!(
                 telemetry.record_report(),
                 Outcome::Recorded,
@@ -166,13 +166,13 @@ fn a_hostile_value_in_a_deployment_or_a_version_changes_nothing_but_its_own_reco
         let place = Place::new();
         let open = || place.builder().version(value.as_str());
         let telemetry = open().deployment(deployment(&value)).try_open().unwrap();
-        assert_eq!(telemetry.record(&Draft::new("before")), Outcome::Recorded);
+        assert_eq!(telemetry.record(&Event::new("before")), Outcome::Recorded);
         assert_eq!(telemetry.record_report(), Outcome::Recorded);
         telemetry.describe(|deployment| deployment.metadata("later", &*value, Include::Yes));
         assert_eq!(telemetry.record_report(), Outcome::Recorded);
         let shown = telemetry.report().to_string();
         assert!(!shown.chars().any(|it| it.is_control() && it != '\n'));
-        assert_eq!(telemetry.record(&Draft::new("after")), Outcome::Recorded);
+        assert_eq!(telemetry.record(&Event::new("after")), Outcome::Recorded);
         drop(telemetry);
         drop(place.builder().version("other").open());
         check(&place, &value);
@@ -190,7 +190,7 @@ fn a_hostile_value_in_a_command_changes_nothing_but_its_own_record() {
     for value in hostile_values() {
         let place = Place::new();
         let telemetry = place.builder().try_open().unwrap();
-        assert_eq!(telemetry.record(&Draft::new("before")), Outcome::Recorded);
+        assert_eq!(telemetry.record(&Event::new("before")), Outcome::Recorded);
         let mut command = telemetry.command(value.as_str());
         command
             .alias(value.as_str())
@@ -206,7 +206,7 @@ fn a_hostile_value_in_a_command_changes_nothing_but_its_own_record() {
         command.failure(&std::io::Error::other(value.clone()));
         telemetry.command("plain").failure_of(&value, &value);
         telemetry.command("plain").success();
-        assert_eq!(telemetry.record(&Draft::new("after")), Outcome::Recorded);
+        assert_eq!(telemetry.record(&Event::new("after")), Outcome::Recorded);
         drop(telemetry);
         check(&place, &value);
         let commands = place.own("command");
@@ -227,8 +227,8 @@ fn a_hostile_row_of_an_owners_metadata_changes_nothing_but_the_report() {
         let telemetry = place.builder().open();
         let is_recording = telemetry.status().is_recording;
         let outcome = telemetry.record_report();
-        assert_eq!(telemetry.record(&Draft::new("before")), outcome);
-        assert_eq!(telemetry.record(&Draft::new("after")), outcome);
+        assert_eq!(telemetry.record(&Event::new("before")), outcome);
+        assert_eq!(telemetry.record(&Event::new("after")), outcome);
         drop(telemetry);
         if is_recording {
             check(&place, &value);

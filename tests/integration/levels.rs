@@ -1,6 +1,6 @@
 //! The level: from which one on events and spans are recorded, and what it does not concern.
 
-use localtel::{Admission, Builder, Delivery, Draft, Level, Outcome, Policy, Watching};
+use localtel::{Admission, Builder, Delivery, Event, Level, Outcome, Policy, Watching};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::with_default;
 use tracing::{debug, debug_span, error, info, info_span, trace, trace_span, warn};
@@ -134,8 +134,8 @@ fn what_is_below_the_level_is_not_counted() {
 fn the_level_does_not_concern_drafts_and_commands() {
     let place = Place::new();
     let telemetry = place.builder().level(Level::Error).try_open().unwrap();
-    let draft = Draft::new("fine").level(Level::Debug);
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    let event = Event::new("fine").level(Level::Debug);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     telemetry.command("myapp-list").success();
     drop(telemetry);
     let events = place.values();

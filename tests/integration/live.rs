@@ -128,22 +128,22 @@ fn without_consent_only_who_asks_for_it_watches() {
         .watching(Watching::Always)
         .open();
     assert!(!place.path().exists(), "watching makes nothing");
-    let draft = localtel::Draft::new("early");
+    let event = localtel::Event::new("early");
     assert_eq!(
-        (sleeping.record(&draft), watching.record(&draft)),
+        (sleeping.record(&event), watching.record(&event)),
         (Outcome::Refused, Outcome::Refused)
     );
     localtel(&place, &["enable"]);
     let started = Instant::now();
     eventually("it may record", || {
-        watching.record(&localtel::Draft::new("late")) == Outcome::Recorded
+        watching.record(&localtel::Event::new("late")) == Outcome::Recorded
     });
     assert!(
         started.elapsed() < Duration::from_millis(1500),
         "{:?}",
         started.elapsed()
     );
-    assert_eq!(sleeping.record(&draft), Outcome::Refused);
+    assert_eq!(sleeping.record(&event), Outcome::Refused);
     drop((sleeping, watching));
     assert_eq!(place.events().len(), 1);
 }

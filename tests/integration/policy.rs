@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Admission, Builder, Delivery, Draft, Level, Outcome, Policy, Treatment};
+use localtel::{Admission, Builder, Delivery, Event, Level, Outcome, Policy, Treatment};
 use proptest::prelude::*;
 use serde_json::json;
 use tracing::{debug, error, info, info_span, warn};
@@ -71,12 +71,12 @@ fn each_treatment_does_what_it_says_in_events_spans_and_drafts() {
             dropped = "c"
         );
     });
-    let draft = Draft::new("draft")
+    let event = Event::new("event")
         .property("kept", 1)
         .property("cleaned", json!({"deep": ["password=hunter2"]}))
         .property("masked", json!({"x": 1}))
         .property("dropped", 5);
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     let events = place.events();
     let expected = json!({"kept": "a", "cleaned": "password=[secret] x", "masked": "[masked]"});
@@ -174,7 +174,7 @@ fn levels_targets_and_events_that_are_shut_out_leave_nothing() {
         let _span = info_span!(target: "noisy", "hidden", secret = 1).entered();
         info!("kept 4");
     });
-    let heartbeat = telemetry.record(&Draft::new("heartbeat"));
+    let heartbeat = telemetry.record(&Event::new("heartbeat"));
     assert_eq!(heartbeat, Outcome::Refused);
     drop(telemetry);
     let messages: Vec<_> = place
@@ -289,7 +289,7 @@ fn a_policy_that_cannot_be_understood_lets_nothing_pass_and_says_so() {
         let subscriber =
             tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
         tracing::subscriber::with_default(subscriber, || info!("lost"));
-        assert_eq!(telemetry.record(&Draft::new("lost")), Outcome::Refused);
+        assert_eq!(telemetry.record(&Event::new("lost")), Outcome::Refused);
         drop(telemetry);
         assert!(place.lines().is_empty(), "{text:?}");
     }
@@ -399,11 +399,11 @@ proptest! {
                 "{value}"
             );
         });
-        let draft = Draft::new("draft")
+        let event = Event::new("event")
             .message(value.clone())
             .property("private.text", value.clone())
             .property("private.deep", json!({"deep": [value.clone()]}));
-        prop_assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+        prop_assert_eq!(telemetry.record(&event), Outcome::Recorded);
         drop(telemetry);
         prop_assert_eq!(place.events().len(), 2);
         prop_assert!(!holds(&place.path(), &value));

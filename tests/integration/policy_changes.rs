@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use localtel::{Counts, Delivery, Draft, Telemetry};
+use localtel::{Counts, Delivery, Event, Telemetry};
 use serde_json::{Value, json};
 use tracing::{info, info_span};
 
@@ -20,7 +20,7 @@ fn replace(place: &Place, text: &str) {
     std::fs::rename(partial, place.path().join("policy.toml")).unwrap();
 }
 
-/// Records on several threads until `change` returns, and returns how many events and drafts were offered.
+/// Records on several threads until `change` returns, and returns how many events, recorded by hand and by `tracing`, were offered.
 fn under_fire(telemetry: &Telemetry, change: impl FnOnce()) -> u64 {
     let is_over = AtomicBool::new(false);
     let offered = AtomicU64::new(0);
@@ -36,8 +36,8 @@ fn under_fire(telemetry: &Telemetry, change: impl FnOnce()) -> u64 {
                         let _short = info_span!("short", a = 1, b = 2).entered();
                         info!(a = "a", b = "b", user = thread, "event");
                         long.record("a", "again");
-                        let draft = Draft::new("draft").property("a", 1).property("b", 2);
-                        let _outcome = telemetry.record(&draft.property("user", thread));
+                        let event = Event::new("event").property("a", 1).property("b", 2);
+                        let _outcome = telemetry.record(&event.property("user", thread));
                         offered.fetch_add(2, Ordering::Relaxed);
                         std::thread::sleep(Duration::from_micros(500));
                     }

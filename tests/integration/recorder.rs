@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use localtel::{Builder, Delivery, Draft, Durability, Limits, Outcome, Overflow, WhenUndecided};
+use localtel::{Builder, Delivery, Durability, Event, Limits, Outcome, Overflow, WhenUndecided};
 use serde_json::{Value, json};
 
 use crate::support::{Place, check_latest, check_sessions, dispatch, eventually, log, numbers_in};
@@ -462,8 +462,8 @@ fn what_does_not_come_from_tracing_is_counted_alike() {
     let place = Place::new();
     let telemetry = small_buffer(&place).try_open().unwrap();
     let stall = Stall::new(&place.path());
-    let draft = Draft::new("draft").property("text", "x".repeat(400));
-    let outcomes: Vec<Outcome> = (0..100).map(|_| telemetry.record(&draft)).collect();
+    let event = Event::new("event").property("text", "x".repeat(400));
+    let outcomes: Vec<Outcome> = (0..100).map(|_| telemetry.record(&event)).collect();
     let of = |kind| outcomes.iter().filter(|outcome| **outcome == kind).count() as u64;
     let counts = telemetry.status().counts;
     assert_eq!(of(Outcome::Recorded), counts.recorded);

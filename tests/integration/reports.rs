@@ -706,7 +706,7 @@ fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
     assert_eq!(telemetry.record_report(), Outcome::Recorded);
     telemetry.counter("queries", []).add(1);
     let url = json!({"url": "https://example.org", "status": 200});
-    let _outcome = telemetry.record(&localtel::Draft::new("asked").property("http", url));
+    let _outcome = telemetry.record(&localtel::Event::new("asked").property("http", url));
     drop(telemetry);
     let report = &reports(&place)[0]["properties"];
     assert_eq!(report["os"].get("kernel"), None);

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::Command;
 
-use localtel::{Draft, Outcome, Policy, Treatment};
+use localtel::{Event, Outcome, Policy, Treatment};
 use serde_json::{Value, json};
 use tracing::{error, error_span, info, info_span};
 use tracing_subscriber::prelude::*;
@@ -98,7 +98,7 @@ fn numbers_booleans_and_names_about_secrets_stay() {
 fn what_is_nested_goes_by_its_path() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
-    let draft = Draft::new("draft")
+    let event = Event::new("event")
         .property("password", SECRET)
         .property(
             "tokens",
@@ -112,7 +112,7 @@ fn what_is_nested_goes_by_its_path() {
             "token",
             json!({"type": "Bearer", "value": SECRET, "is_valid": true}),
         );
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     assert!(!holds(&place.path(), SECRET), "{:#?}", place.events());
     let masked = "[masked]";
@@ -138,8 +138,8 @@ fn a_rule_that_keeps_a_secret_by_name_is_obeyed() {
             let _span = info_span!("span", token = "t").entered();
             info!(token = "t", password = "p");
         });
-        let draft = Draft::new("draft").property("x", json!({"token": "t"}));
-        assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+        let event = Event::new("event").property("x", json!({"token": "t"}));
+        assert_eq!(telemetry.record(&event), Outcome::Recorded);
         drop(telemetry);
         place.events()
     };
@@ -200,18 +200,18 @@ fn arguments_are_recorded_without_the_secrets_in_them() {
         );
     });
     let list: Vec<&str> = line.split(' ').collect();
-    let draft = Draft::new("draft")
+    let event = Event::new("event")
         .property("args", json!(list))
         .property("process", json!({"argv": list, "cmdline": line}));
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     assert!(!holds(&place.path(), SECRET), "{:#?}", place.events());
     let expected = "mysql -u anna -p[secret] --password [secret] --token=[secret] -P 3306 db";
     assert_eq!(properties(&place)["args"], expected);
     let expected: Vec<&str> = expected.split(' ').collect();
-    let draft = &place.events()[1]["properties"];
-    assert_eq!(draft["args"], json!(expected));
-    assert_eq!(draft["process"]["argv"], json!(expected));
+    let event = &place.events()[1]["properties"];
+    assert_eq!(event["args"], json!(expected));
+    assert_eq!(event["process"]["argv"], json!(expected));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use localtel::{Draft, Outcome, Policy, Treatment};
+use localtel::{Event, Outcome, Policy, Treatment};
 use serde_json::{Value, json};
 use tracing::{error, error_span, info};
 use tracing_subscriber::prelude::*;
@@ -75,14 +75,14 @@ fn no_place_that_takes_a_text_lets_a_secret_through() {
             "{login:?} {TEXT}"
         );
     });
-    let draft = Draft::new("draft")
+    let event = Event::new("event")
         .message(TEXT)
         .property(
             "deep",
             json!([{"a": [TEXT, {"b": TEXT}], "password": "hunter2"}]),
         )
         .property("secret", json!({"any": ["hunter2"]}));
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     assert!(!holds(&place.path(), "hunter2"), "{:#?}", place.events());
     let chain = ["password=[secret] x"; 3].join(": ");
@@ -111,8 +111,8 @@ fn errors_messages_and_panics_are_masked_without_anybody_asking_for_it() {
         );
     });
     telemetry.command("x").failure(&chain);
-    let draft = Draft::new("draft").property("error", json!({"why": [TEXT], "token": "hunter2"}));
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    let event = Event::new("event").property("error", json!({"why": [TEXT], "token": "hunter2"}));
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     assert_eq!(place.events().len(), 2);
     assert_eq!(place.own("command").len(), 1);
@@ -140,8 +140,8 @@ fn numbers_in_a_cleaned_object_stay_and_texts_called_like_a_secret_do_not() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let errors = json!({"bad_password": 2, "token": true, "secret": "hunter2", "pass": "x1y2z3"});
-    let draft = Draft::new("draft").property("errors", errors);
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    let event = Event::new("event").property("errors", errors);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     let cleaned =
         json!({"bad_password": 2, "token": true, "secret": "[secret]", "pass": "[secret]"});

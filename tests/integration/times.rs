@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use localtel::{
-    Consent, Draft, Durability, Filter, Limits, Outcome, Reader, Record, Reports, Telemetry, Term,
+    Consent, Durability, Event, Filter, Limits, Outcome, Reader, Record, Reports, Telemetry, Term,
     WhenUndecided,
 };
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
@@ -114,7 +114,7 @@ fn consent_of_another_age_is_damage_and_can_be_withdrawn() {
             );
             std::fs::write(&path, consent).unwrap();
             let telemetry = place.builder().open();
-            assert_ne!(telemetry.record(&Draft::new("e")), Outcome::Recorded);
+            assert_ne!(telemetry.record(&Event::new("e")), Outcome::Recorded);
             telemetry.store_choice(Consent::Disabled).unwrap();
             let stored = std::fs::read_to_string(&path).unwrap();
             assert!(stored.contains("\"consent\":\"disabled\""), "{stored}");
@@ -138,7 +138,7 @@ fn no_wait_is_too_long_for_a_handle() {
             )
     };
     let telemetry = builder().open();
-    assert_eq!(telemetry.record(&Draft::new("one")), Outcome::Recorded);
+    assert_eq!(telemetry.record(&Event::new("one")), Outcome::Recorded);
     telemetry.flush_within(Duration::MAX).unwrap();
     let counts = telemetry.close(Duration::MAX);
     assert!(counts.recorded >= 1, "{counts:?}");

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Draft, Limits, Outcome, Telemetry};
+use localtel::{Delivery, Event, Limits, Outcome, Telemetry};
 
 use super::event;
 use crate::effort::Effort;
@@ -141,7 +141,7 @@ fn open_and_record(path: &Path) -> Result<Telemetry> {
 }
 
 fn record(telemetry: &Telemetry) -> Result<()> {
-    match telemetry.record(&Draft::new("opened")) {
+    match telemetry.record(&Event::new("opened")) {
         Outcome::Recorded => Ok(()),
         outcome => Err(format!("the event was not recorded: {outcome:?}").into()),
     }

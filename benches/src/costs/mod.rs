@@ -71,7 +71,7 @@ pauses shorter than the worker lingers, and medians stand beside each other.
 *A dependency's events and spans* at level TRACE are not recorded; they are made in a row beside a layer that formats \
 from INFO up: with nothing of localtel, with its layer and filter, and with its layer alone, each in a process of its own.
 
-*Redaction* is what a draft takes longer under the default policy than under one that keeps secrets in messages, for \
+*Redaction* is what an event takes longer under the default policy than under one that keeps secrets in messages, for \
 messages of 40, 200 and 4,000 bytes, without a secret and with one; it is looked at each time.
 
 *The directory* holds segments of one record each; a process opens it inline, and listing is timed in the same \

@@ -17,7 +17,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use localtel::{Delivery, Draft, Limits};
+use localtel::{Delivery, Event, Limits};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -37,10 +37,10 @@ enum Program {
     AppendLines,
     /// Opens telemetry and records nothing.
     Open,
-    /// Records a draft, without `tracing`.
-    Draft,
+    /// Records an event by hand, without `tracing`.
+    RecordedEvent,
     /// Records an event; the directory is there.
-    Event,
+    TracingEvent,
     /// Records an event; the directory is to be made.
     EventCold,
 }
@@ -66,7 +66,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     let home = tempfile::tempdir()?;
     let warm = home.path().join("warm");
     fs::write(home.path().join("appended.jsonl"), b"{}\n")?;
-    processor_nanos(Program::Event, 0, &warm)?;
+    processor_nanos(Program::TracingEvent, 0, &warm)?;
     let written = written(&warm)?;
     let times = take_turns(home.path(), written, effort.pick(600, 25))?;
     let [empty, _, lines, .., event, _] = &times;
@@ -129,7 +129,7 @@ fn take_turns(home: &Path, written: Written, turns: usize) -> Result<[Times; COU
                 Program::Empty => (0, home.to_owned()),
                 Program::AppendLine => (written.line_bytes, home.join("appended.jsonl")),
                 Program::AppendLines => (written.lines_bytes, home.join("appended.jsonl")),
-                Program::Open | Program::Draft | Program::Event => (0, home.join("warm")),
+                Program::Open | Program::RecordedEvent | Program::TracingEvent => (0, home.join("warm")),
                 Program::EventCold => (0, cold.path().join("telemetry")),
             };
             let (whole, within) = processor_nanos(*program, bytes, &path)?;
@@ -169,7 +169,7 @@ fn processor_nanos(program: Program, bytes: usize, path: &Path) -> Result<(f64, 
 fn written(warm: &Path) -> Result<Written> {
     let segment = warm.join("events.000001.jsonl");
     let before = fs::read_to_string(&segment)?;
-    processor_nanos(Program::Event, 0, warm)?;
+    processor_nanos(Program::TracingEvent, 0, warm)?;
     let after = fs::read_to_string(&segment)?;
     let added = after.strip_prefix(&before).ok_or("lines have changed")?;
     let line = added.lines().find(|line| line.contains("listed projects"));
@@ -212,10 +212,10 @@ fn act(arguments: &[&str]) -> Result<()> {
                 .write_all(&line)?;
         }
         Program::Open => drop(open()?),
-        Program::Draft => {
-            let _outcome = open()?.record(&Draft::new("listed").message("listed projects"));
+        Program::RecordedEvent => {
+            let _outcome = open()?.record(&Event::new("listed").message("listed projects"));
         }
-        Program::Event | Program::EventCold => {
+        Program::TracingEvent | Program::EventCold => {
             let telemetry = open()?;
             event::install(&telemetry);
             event::emit(1);
@@ -230,8 +230,8 @@ impl Program {
         Self::AppendLine,
         Self::AppendLines,
         Self::Open,
-        Self::Draft,
-        Self::Event,
+        Self::RecordedEvent,
+        Self::TracingEvent,
         Self::EventCold,
     ];
 
@@ -242,8 +242,8 @@ impl Program {
             Self::AppendLine => "append-line",
             Self::AppendLines => "append-lines",
             Self::Open => "open",
-            Self::Draft => "draft",
-            Self::Event => "event",
+            Self::RecordedEvent => "recorded-event",
+            Self::TracingEvent => "event",
             Self::EventCold => "event-cold",
         }
     }
@@ -265,8 +265,8 @@ impl Program {
                 format!("`std::fs`, all lines of localtel's session: {lines_bytes} bytes")
             }
             Self::Open => "localtel opened, nothing recorded".to_owned(),
-            Self::Draft => "localtel, a draft".to_owned(),
-            Self::Event => "localtel, an event of `tracing`".to_owned(),
+            Self::RecordedEvent => "localtel, an event recorded by hand".to_owned(),
+            Self::TracingEvent => "localtel, an event of `tracing`".to_owned(),
             Self::EventCold => "the same, and the directory is made".to_owned(),
         }
     }

@@ -1,11 +1,11 @@
-//! What looking for secrets in a message costs, in texts without one and with one: the same drafts are recorded
+//! What looking for secrets in a message costs, in texts without one and with one: the same events are recorded
 //! under a policy that keeps secrets in messages and under the default one, burst by burst in turn, and what the
-//! second takes longer is the cost. A draft's message is looked at each time; that of a call site only where it is
+//! second takes longer is the cost. An event's message is looked at each time; that of a call site only where it is
 //! not the one before.
 
 use std::time::{Duration, Instant};
 
-use localtel::{Draft, Outcome, Policy, Telemetry, WhenUndecided};
+use localtel::{Event, Outcome, Policy, Telemetry, WhenUndecided};
 
 use crate::Result;
 use crate::effort::Effort;
@@ -30,12 +30,12 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
             ("without a secret", clean(bytes)),
             ("with a secret", dirty(bytes)),
         ] {
-            let draft = Draft::new("event").message(message);
+            let event = Event::new("event").message(message);
             let (mut of_kept, mut of_masked, mut cost) =
                 (Series::default(), Series::default(), Series::default());
             for _ in 0..effort.pick(400, 5) {
-                let without = burst(&kept, &draft)?;
-                let with = burst(&masked, &draft)?;
+                let without = burst(&kept, &event)?;
+                let with = burst(&masked, &event)?;
                 of_kept.push(without);
                 of_masked.push(with);
                 cost.push(with - without);
@@ -59,13 +59,13 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     Ok((Vec::new(), table))
 }
 
-/// Records a burst, and returns the nanoseconds of one draft in it.
-fn burst(telemetry: &Telemetry, draft: &Draft) -> Result<f64> {
+/// Records a burst, and returns the nanoseconds of one event in it.
+fn burst(telemetry: &Telemetry, event: &Event) -> Result<f64> {
     std::thread::sleep(PAUSE);
     let start = Instant::now();
     for _ in 0..BURST_DRAFTS {
-        if telemetry.record(draft) != Outcome::Recorded {
-            return Err("a draft was not recorded".into());
+        if telemetry.record(event) != Outcome::Recorded {
+            return Err("an event was not recorded".into());
         }
     }
     Ok(start.elapsed().as_secs_f64() * 1e9 / f64::from(BURST_DRAFTS))
@@ -90,7 +90,7 @@ fn dirty(bytes: usize) -> String {
 /// The lengths of messages in bytes.
 const LENGTHS: [usize; 3] = [40, 200, 4000];
 
-/// So many drafts come at once; the worker takes them within the pause.
+/// So many events come at once; the worker takes them within the pause.
 const BURST_DRAFTS: u32 = 64;
 
 /// The pause between two bursts.

@@ -19,7 +19,7 @@ use crate::record::{Level, OWN_TARGET, Properties, Record};
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
     /// The events, by what tells them apart.
-    pub(super) events: BTreeMap<EventKey, Event>,
+    pub(super) events: BTreeMap<EventKey, EventTally>,
     /// How many records could be read.
     pub(super) records: u64,
     /// How many of them are of events for which there was no room.
@@ -62,7 +62,7 @@ impl EventKey {
 
 /// One event as it was recorded so far.
 #[derive(Debug)]
-pub(super) struct Event {
+pub(super) struct EventTally {
     /// The number of its records.
     pub(super) records: u64,
     /// The gravest level of one of them.
@@ -253,7 +253,7 @@ impl Inventory {
         let event = self
             .events
             .entry(key)
-            .or_insert_with(|| Event::new(record.level));
+            .or_insert_with(|| EventTally::new(record.level));
         event.records += 1;
         event.level = event.level.max(record.level);
         if let Some(message) = record.message {
@@ -270,7 +270,7 @@ impl Inventory {
     }
 }
 
-impl Event {
+impl EventTally {
     fn new(level: Level) -> Self {
         Self {
             records: 0,
@@ -337,7 +337,7 @@ mod tests {
         inventory
     }
 
-    fn only_event(inventory: &Inventory) -> &Event {
+    fn only_event(inventory: &Inventory) -> &EventTally {
         assert_eq!(inventory.events.len(), 1);
         inventory.events.values().next().unwrap()
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::inventory::{Event, EventKey, Inventory, Kind, Values};
+use super::inventory::{EventKey, EventTally, Inventory, Kind, Values};
 use super::verdict::{Judge, Part, Subject};
 use super::{Facts, KnownLimits, Openness, Recording};
 use crate::cli::rules::OwnerReport;
@@ -201,7 +201,7 @@ impl Storage {
 }
 
 impl<'a> EventReport<'a> {
-    fn of(key: &'a EventKey, event: &'a Event, judge: &Judge) -> Self {
+    fn of(key: &'a EventKey, event: &'a EventTally, judge: &Judge) -> Self {
         let verdict = |part, has_texts| {
             judge.verdict(&Subject {
                 event: key,

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::inventory::{Event, EventKey, Inventory, Kind, Values};
+use super::inventory::{EventKey, EventTally, Inventory, Kind, Values};
 use super::verdict::{Judge, Part, Subject, Verdict};
 use super::{Facts, KnownLimits, Openness, Recording};
 use crate::cli::facts::{count, size};
@@ -355,7 +355,7 @@ fn print_secret_names(
 
 fn print_event(
     key: &EventKey,
-    event: &Event,
+    event: &EventTally,
     judge: &Judge,
     out: &mut dyn Write,
 ) -> io::Result<()> {

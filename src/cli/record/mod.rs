@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::policy::owner::OwnerFile;
 use crate::record::{Level, Properties};
 use crate::store::segment::FileName;
-use crate::{Delivery, Draft, Outcome, Telemetry};
+use crate::{Delivery, Event, Outcome, Telemetry};
 use stream::{Item, Objects};
 use words::{Words, lossy};
 
@@ -52,12 +52,12 @@ struct Wish {
 }
 
 impl Wish {
-    fn into_draft(self) -> Draft {
-        Draft {
+    fn into_event(self) -> Event {
+        Event {
             level: self.level,
             message: self.message,
             properties: self.properties,
-            ..Draft::new(self.event)
+            ..Event::new(self.event)
         }
     }
 
@@ -156,7 +156,7 @@ struct Recording {
 
 impl Recording {
     fn offer(&mut self, wish: Wish) {
-        match self.telemetry.record(&wish.into_draft()) {
+        match self.telemetry.record(&wish.into_event()) {
             Outcome::Recorded => {}
             Outcome::Refused => self.refused += 1,
             Outcome::Dropped => self.dropped += 1,

@@ -19,7 +19,7 @@ use super::screen::Screen;
 use crate::command::{ID_PROPERTY, id};
 use crate::consent::Stored;
 use crate::environment::Environment;
-use crate::{Delivery, Draft, Level, Telemetry, clock};
+use crate::{Delivery, Event, Level, Telemetry, clock};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -193,38 +193,38 @@ impl Record<'_> {
     }
 
     fn start(&self, telemetry: &Telemetry, name: String) {
-        let _outcome = telemetry.record(&self.draft("command.start", name));
+        let _outcome = telemetry.record(&self.event("command.start", name));
     }
 
     fn end(&self, telemetry: &Telemetry, name: String, started: Instant, end: End) {
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let draft = self
-            .draft("command", name)
+        let event = self
+            .event("command", name)
             .property("duration", milliseconds);
-        let draft = match end {
-            End::Code(0) => draft.property("exit_code", 0).property("result", "SUCCESS"),
-            End::Code(code) => draft
+        let event = match end {
+            End::Code(0) => event.property("exit_code", 0).property("result", "SUCCESS"),
+            End::Code(code) => event
                 .level(Level::Error)
                 .property("exit_code", code)
                 .property("result", "ERROR"),
-            End::Signal(signal) => draft
+            End::Signal(signal) => event
                 .level(Level::Error)
                 .property("signal", signal)
                 .property("result", "ERROR"),
         };
-        let _outcome = telemetry.record(&draft);
+        let _outcome = telemetry.record(&event);
         let _flushed = telemetry.flush();
     }
 
-    fn draft(&self, event: &str, name: String) -> Draft {
-        let mut draft = Draft::new(event);
+    fn event(&self, event: &str, name: String) -> Event {
+        let mut event = Event::new(event);
         if !name.is_empty() {
-            draft = draft.property("command", name);
+            event = event.property("command", name);
         }
         if let Some(id) = self.id {
-            draft = draft.property(ID_PROPERTY, id.to_string());
+            event = event.property(ID_PROPERTY, id.to_string());
         }
-        draft
+        event
     }
 }
 

@@ -21,9 +21,9 @@ use super::waiting::Waiting;
 use super::{Deployment, Machine, Parts, REPORT, Recording, Report};
 use crate::clock;
 use crate::consent::{Installation, Stored};
-use crate::draft::Draft;
 use crate::encode::{Own, as_recorded};
 use crate::environment::Environment;
+use crate::event::Event;
 use crate::history::{
     Claim, Due, History, claim_report, give_back_report, give_back_version, note_report,
     note_version,
@@ -309,9 +309,9 @@ impl Reporter {
 
     /// Records something on behalf of the application, under our own target.
     fn record_own(&self, event: &str, properties: Properties) -> Outcome {
-        let mut draft = Draft::new(event).target(OWN_TARGET);
-        draft.properties = properties;
-        self.outlet.record(&draft, Own::OnBehalf)
+        let mut event = Event::new(event).target(OWN_TARGET);
+        event.properties = properties;
+        self.outlet.record(&event, Own::OnBehalf)
     }
 
     /// Records a report if one is due and nobody else records it, and returns how long to wait until the next

@@ -230,14 +230,14 @@ fn an_outdated_segment_behind_a_younger_one_stays() {
 
 /// What one of three writers does after a while.
 #[derive(Debug, Clone)]
-struct Event {
+struct TimedAppend {
     writer: usize,
     hours: i64,
     is_new_session: bool,
 }
 
-fn events() -> impl Strategy<Value = Vec<Event>> {
-    let event = (0..3_usize, 0..30_i64, 0..10_u8).prop_map(|(writer, hours, chance)| Event {
+fn events() -> impl Strategy<Value = Vec<TimedAppend>> {
+    let event = (0..3_usize, 0..30_i64, 0..10_u8).prop_map(|(writer, hours, chance)| TimedAppend {
         writer,
         hours,
         is_new_session: writer == 0 && chance == 0,
@@ -269,7 +269,7 @@ proptest! {
         let (mut others, mut silence) = (0, 0);
         let mut recorded: Vec<(i64, usize)> = Vec::new();
         // The right one comes first, so that there is something to be seen.
-        let first = [Event { writer: 0, hours: 0, is_new_session: false }];
+        let first = [TimedAppend { writer: 0, hours: 0, is_new_session: false }];
         for (id, event) in first.iter().chain(&events).enumerate() {
             time += event.hours * HOUR + 1;
             silence = silence.max(time - others);

@@ -1,34 +1,34 @@
-//! A draft: a record before it has a time, a session and a number, for what does not come from `tracing`.
+//! An event recorded by hand, for what does not come from `tracing`: a record without time, session and number.
 
 use serde_json::Value;
 
 use crate::record::{Level, Properties};
 
-/// A record to be: what happened, without when, by whom and as which.
+/// What happened, as an application records it by hand: a name, a level, a message and properties.
 ///
 /// ```
-/// use localtel::{Draft, Level};
+/// use localtel::{Event, Level};
 ///
-/// let draft = Draft::new("backup").level(Level::Warn).message("slow disk").property("files", 12);
-/// # let _ = draft;
+/// let event = Event::new("backup").level(Level::Warn).message("slow disk").property("files", 12);
+/// # let _ = event;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
-pub struct Draft {
+pub struct Event {
     pub(crate) level: Level,
     pub(crate) target: Option<String>,
-    pub(crate) event: String,
+    pub(crate) name: String,
     pub(crate) message: Option<String>,
     pub(crate) properties: Properties,
 }
 
-impl Draft {
-    /// Starts a draft of that event, at level INFO.
-    pub fn new(event: impl Into<String>) -> Self {
+impl Event {
+    /// Starts an event of that name, at level INFO.
+    pub fn new(name: impl Into<String>) -> Self {
         Self {
             level: Level::Info,
             target: None,
-            event: event.into(),
+            name: name.into(),
             message: None,
             properties: Properties::default(),
         }

@@ -1,6 +1,6 @@
-//! What does not come from `tracing`: drafts, and who may write records of localtel's own target.
+//! What does not come from `tracing`: events recorded by hand, and who may write records of localtel's own target.
 
-use localtel::{Delivery, Draft, Outcome};
+use localtel::{Delivery, Event, Outcome};
 use serde_json::json;
 use tracing_subscriber::prelude::*;
 
@@ -10,14 +10,14 @@ use crate::support::{Place, occurrences};
 fn a_draft_becomes_a_line_like_an_event() {
     let place = Place::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
-    let draft = Draft::new("backup")
+    let event = Event::new("backup")
         .level(localtel::Level::Warn)
         .target("app::backup")
         .message("slow disk")
         .property("files", 1)
         .property("nested", json!({"a": [1, "b", null, {"c": 0.5}]}))
         .property("files", 12);
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     let line = place.only_line();
     assert_eq!(occurrences(&line, "files"), 1);
@@ -38,7 +38,7 @@ fn nobody_but_localtel_writes_records_of_its_target() {
     tracing::subscriber::with_default(subscriber, || {
         tracing::info!(name: "session.end", target: "localtel", recorded = 0);
     });
-    let forged = Draft::new("dropped").target("localtel");
+    let forged = Event::new("dropped").target("localtel");
     assert_eq!(telemetry.record(&forged), Outcome::Recorded);
     drop(telemetry);
     assert_eq!(place.own("session.end").len(), 1);
@@ -54,8 +54,8 @@ fn a_draft_nested_deeper_than_parsers_follow_is_still_a_line_that_parses() {
     }
     let place = Place::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
-    let draft = Draft::new("deep").property("nested", nested);
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    let event = Event::new("deep").property("nested", nested);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     assert_eq!(place.records().len(), 1);
 }
@@ -65,10 +65,10 @@ fn a_hundred_thousand_properties_by_hand_take_no_time() {
     let place = Place::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let started = std::time::Instant::now();
-    let draft = (0..100_000).fold(Draft::new("many"), |draft, number| {
-        draft.property(format!("name {number}"), number)
+    let event = (0..100_000).fold(Event::new("many"), |event, number| {
+        event.property(format!("name {number}"), number)
     });
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     // Comparing each name with all others takes minutes.
     assert!(started.elapsed() < std::time::Duration::from_secs(30));
     drop(telemetry);
@@ -81,10 +81,10 @@ fn long_names_that_are_cut_alike_stand_once() {
     let long = "n".repeat(300);
     let place = Place::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
-    let draft = Draft::new("long")
+    let event = Event::new("long")
         .property(format!("{long}1"), 1)
         .property(format!("{long}2"), 2);
-    assert_eq!(telemetry.record(&draft), Outcome::Recorded);
+    assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     let cut = format!("{}…", "n".repeat(256));
     assert_eq!(occurrences(&place.only_line(), &cut), 1);
