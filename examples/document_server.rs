@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     announce(&telemetry);
     let served = serve(&telemetry);
     // What was counted since the last report; where telemetry is off, nothing happens.
-    let _outcome = telemetry.record_report();
+    let _outcome = telemetry.report_now();
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

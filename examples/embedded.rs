@@ -140,7 +140,7 @@ Your answer? [y/N] ",
         "y" | "yes" => Consent::Enabled,
         _ => Consent::Disabled,
     };
-    if let Err(error) = telemetry.store_choice(choice) {
+    if let Err(error) = telemetry.set_consent(choice) {
         eprintln!("words: your answer could not be stored: {error}");
     }
 }

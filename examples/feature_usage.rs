@@ -47,14 +47,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         committing: Committing::TwoPhases,
         last_read: None,
     };
-    store.describe();
+    store.update_deployment();
     for line in script.lines().filter(|line| !line.trim().is_empty()) {
         if let Err(complaint) = store.execute(line) {
             println!("{complaint}");
         }
     }
     // What is left is the last window.
-    let _outcome = telemetry.record_report();
+    let _outcome = telemetry.report_now();
     match (telemetry.status().off_because, telemetry.directory()) {
         (Some(reason), _) => println!("nothing was recorded: {reason}"),
         (None, Some(directory)) => println!("recorded in {}", directory.display()),
@@ -94,7 +94,7 @@ impl Store<'_> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match *words {
             ["window"] => {
-                let _outcome = self.telemetry.record_report();
+                let _outcome = self.telemetry.report_now();
                 return Ok(());
             }
             ["set", key, value] => self.set(key, value),
@@ -123,7 +123,7 @@ impl Store<'_> {
             }
             ["enable", "async_commit"] => {
                 self.committing = Committing::Async;
-                self.describe();
+                self.update_deployment();
             }
             _ => return Err("that is no command"),
         }
@@ -132,10 +132,10 @@ impl Store<'_> {
     }
 
     /// Says which features are in use.
-    fn describe(&self) {
+    fn update_deployment(&self) {
         let is_async = self.committing == Committing::Async;
         self.telemetry
-            .describe(|deployment| deployment.extension("async_commit", is_async));
+            .update_deployment(|deployment| deployment.extension("async_commit", is_async));
     }
 
     fn set(&mut self, key: &str, value: &str) {

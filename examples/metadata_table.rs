@@ -62,7 +62,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     assert_eq!(counters(&telemetry.report()), counters(&report));
     println!("shown twice, and nothing was counted, reset or recorded by that");
 
-    match (telemetry.record_report(), telemetry.directory()) {
+    match (telemetry.report_now(), telemetry.directory()) {
         (Outcome::Recorded, Some(directory)) => {
             println!("it was recorded in {}", directory.display());
         }

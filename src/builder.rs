@@ -154,7 +154,7 @@ impl Builder {
     /// `tracing_subscriber`'s `Targets` or `EnvFilter`.
     ///
     /// It does not concern what the application records by its own calls: [events by hand](Telemetry::record),
-    /// [commands](Telemetry::command), [reports](Telemetry::record_report). For these there is
+    /// [commands](Telemetry::command), [reports](Telemetry::report_now). For these there is
     /// [`Policy::level`]. An application whose policy names a level need not name it here, and where both do, the
     /// higher one holds.
     ///

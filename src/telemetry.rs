@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::builder::Builder;
 use crate::clock;
-use crate::consent::{Consent, Decision, Origin, Scope, Site, Stored, Tenant, store_choice_of};
+use crate::consent::{Consent, Decision, Origin, Scope, Site, Stored, Tenant, set_consent_of};
 use crate::encode::{LineLimits, Own};
 use crate::ending::Ending;
 use crate::error::{ErrorKind, Result};
@@ -211,10 +211,10 @@ impl Telemetry {
     ///
     /// ```
     /// # let telemetry = localtel::Telemetry::builder("myapp").open();
-    /// telemetry.describe(|deployment| deployment.extension("postgis", true));
+    /// telemetry.update_deployment(|deployment| deployment.extension("postgis", true));
     /// ```
-    pub fn describe(&self, change: impl FnOnce(Deployment) -> Deployment) {
-        self.reporter.describe(change);
+    pub fn update_deployment(&self, change: impl FnOnce(Deployment) -> Deployment) {
+        self.reporter.update_deployment(change);
     }
 
     /// Returns the deployment report as it would be recorded now. Nothing is recorded, counted or made by
@@ -226,7 +226,7 @@ impl Telemetry {
 
     /// Records the deployment report now, whenever the last one was. When reports are recorded by themselves
     /// is said with [`Builder::reports`].
-    pub fn record_report(&self) -> Outcome {
+    pub fn report_now(&self) -> Outcome {
         self.reporter.record()
     }
 
@@ -315,7 +315,7 @@ impl Telemetry {
     /// let decision = telemetry.status().decision;
     /// if decision.is_some_and(|decision| decision.state == Consent::Undecided) {
     ///     let answer = Consent::Enabled; // What the person said.
-    ///     telemetry.store_choice(answer)?;
+    ///     telemetry.set_consent(answer)?;
     /// }
     /// # Ok::<(), localtel::Error>(())
     /// ```
@@ -324,7 +324,7 @@ impl Telemetry {
     ///
     /// Fails if the directory is not known or cannot be made or written, or if a newer version stored a
     /// choice there.
-    pub fn store_choice(&self, choice: Consent) -> Result<()> {
+    pub fn set_consent(&self, choice: Consent) -> Result<()> {
         let Some(path) = self.directory() else {
             return self.require();
         };
@@ -333,7 +333,7 @@ impl Telemetry {
             path,
             tenant: self.tenant.as_ref(),
         };
-        store_choice_of(site, Scope::Profile, choice, &by, clock::now())?;
+        set_consent_of(site, Scope::Profile, choice, &by, clock::now())?;
         Ok(())
     }
 

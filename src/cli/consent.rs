@@ -135,7 +135,7 @@ impl Choosing {
             path: &path,
             tenant: tenant.as_ref(),
         };
-        let before = consent::store_choice_of(site, self.scope, wanted, &self.by, screen.now)
+        let before = consent::set_consent_of(site, self.scope, wanted, &self.by, screen.now)
             .map_err(|error| self.not_stored(error, place))?;
         if let Some(problem) = before.problem() {
             let called = place.host.called();

@@ -182,7 +182,7 @@ mod tests {
     use crate::record::Level;
 
     fn policy() -> Policy {
-        Policy::listed_only()
+        Policy::allow_list()
             .level(Level::Info)
             .target("myapp::sql", Admission::Drop)
             .event("command", Admission::Keep)

@@ -39,7 +39,7 @@ pub(crate) struct Site<'a> {
 /// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, or
 /// if a newer version wrote the file. Disabling needs no free room and no lock where the file exists; an error says then that it can neither be replaced nor
 /// changed.
-pub(crate) fn store_choice_of(
+pub(crate) fn set_consent_of(
     site: Site<'_>,
     scope: Scope,
     consent: Consent,
@@ -109,11 +109,11 @@ fn withdraw(
     overwritten.map_err(|_| failure)
 }
 
-/// Stores a choice for one profile: see [`store_choice_of`].
+/// Stores a choice for one profile: see [`set_consent_of`].
 #[cfg(test)]
-fn store_choice(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) -> Result<Stored> {
+fn set_consent(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) -> Result<Stored> {
     let tenant = Some(&Tenant::made_up("one"));
-    store_choice_of(Site { path, tenant }, Scope::Profile, consent, by, now)
+    set_consent_of(Site { path, tenant }, Scope::Profile, consent, by, now)
 }
 
 /// Removes the installation id, the salt and the hash of the host, and forgets the history, so that nothing recorded
@@ -303,7 +303,7 @@ mod tests {
         for scope in [Scope::Profile, Scope::AllProfiles] {
             let store = |consent| {
                 let site = Site { path, tenant };
-                store_choice_of(site, scope, consent, "test", now()).unwrap();
+                set_consent_of(site, scope, consent, "test", now()).unwrap();
             };
             let all = [
                 Consent::Enabled,
@@ -346,7 +346,7 @@ mod tests {
             );
             add_keys(path, FileName::Consent, &keys);
             if withdraw {
-                store_choice(path, Consent::Disabled, "test", now()).unwrap();
+                set_consent(path, Consent::Disabled, "test", now()).unwrap();
             } else {
                 reset(path).unwrap();
             }
@@ -364,9 +364,9 @@ mod tests {
     fn what_a_newer_version_wrote_of_an_installation_goes_with_it() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path();
-        store_choice(path, Consent::Disabled, "test", now()).unwrap();
+        set_consent(path, Consent::Disabled, "test", now()).unwrap();
         add_keys(path, FileName::Consent, "\"installations\":[1]");
-        store_choice(path, Consent::Disabled, "test", now()).unwrap();
+        set_consent(path, Consent::Disabled, "test", now()).unwrap();
         assert!(!text_of(path, FileName::Consent).contains("installations"));
     }
 
@@ -374,14 +374,14 @@ mod tests {
     fn a_choice_can_be_stored_beside_keys_that_leave_it_no_room() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path();
-        store_choice(path, Consent::Undecided, "test", now()).unwrap();
+        set_consent(path, Consent::Undecided, "test", now()).unwrap();
         let long = "x".repeat(16 * 1024 - 200);
         add_keys(path, FileName::Consent, &format!("\"later\":\"{long}\""));
         assert_eq!(Stored::read_at(path).problem(), None);
         let open = Directory::open(path, Access::Write).unwrap();
         let made = id_in(&open);
         assert_eq!(Stored::read_at(path).installation(), Some(&made));
-        store_choice(path, Consent::Disabled, "test", now()).unwrap();
+        set_consent(path, Consent::Disabled, "test", now()).unwrap();
         assert_eq!(Stored::read_at(path).problem(), None);
         assert_eq!(Stored::read_at(path).consent(), Consent::Disabled);
     }
@@ -409,7 +409,7 @@ mod tests {
     fn disabling_on_a_virgin_home_leaves_only_the_choice() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("myapp/telemetry");
-        store_choice(&path, Consent::Disabled, "localtel disable", now()).unwrap();
+        set_consent(&path, Consent::Disabled, "localtel disable", now()).unwrap();
         assert_eq!(names(&path), ["consent.json", "lock"]);
         let choice = choice_at(&path);
         assert_eq!(choice.consent, Consent::Disabled);
@@ -423,7 +423,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("telemetry");
-        store_choice(&path, Consent::Enabled, "localtel enable", now()).unwrap();
+        set_consent(&path, Consent::Enabled, "localtel enable", now()).unwrap();
         let id = id_at(&path);
         let text = fs::read_to_string(path.join("consent.json")).unwrap();
         assert_eq!(
@@ -449,16 +449,16 @@ mod tests {
         let id = id_at(home.path());
         assert_eq!(choice_at(home.path()).consent, Consent::Undecided);
         for consent in [Consent::Enabled, Consent::Undecided] {
-            store_choice(home.path(), consent, "test", now()).unwrap();
+            set_consent(home.path(), consent, "test", now()).unwrap();
             assert_eq!(id_at(home.path()), id);
             assert_eq!(choice_at(home.path()).consent, consent);
         }
-        store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Disabled, "test", now()).unwrap();
         let text = fs::read_to_string(home.path().join("consent.json")).unwrap();
         for key in ["installation", "salt", "host", "made"] {
             assert!(!text.contains(key), "{text}");
         }
-        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         let after = id_at(home.path());
         assert_ne!((after.id, after.salt), (id.id, id.salt));
     }
@@ -467,7 +467,7 @@ mod tests {
     fn withdrawn_despite(operation: &'static str, is_locked: bool) -> Stored {
         use crate::store::faults::Fault;
         let home = tempfile::tempdir().unwrap();
-        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         id_at(home.path());
         let directory = Directory::open(home.path(), Access::Write).unwrap();
         let locked = if is_locked {
@@ -507,13 +507,13 @@ mod tests {
     #[test]
     fn disabling_again_removes_an_id_that_was_left() {
         let home = tempfile::tempdir().unwrap();
-        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         id_at(home.path());
         let file = home.path().join("consent.json");
         let left = fs::read_to_string(&file).unwrap();
         fs::write(&file, left.replace("enabled", "disabled")).unwrap();
         fs::write(home.path().join("history.json"), r#"{"format":1}"#).unwrap();
-        store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Disabled, "test", now()).unwrap();
         assert_eq!(choice_at(home.path()).installation, None);
         assert_eq!(names(home.path()), ["consent.json", "lock"]);
     }
@@ -521,7 +521,7 @@ mod tests {
     #[test]
     fn no_id_is_made_for_who_decided_before_it_was_disabled() {
         let home = tempfile::tempdir().unwrap();
-        store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Disabled, "test", now()).unwrap();
         let directory = Directory::open(home.path(), Access::Write).unwrap();
         let deadline = Instant::now() + PATIENCE;
         assert!(installation(&directory, Consent::Enabled, deadline).is_err());
@@ -533,7 +533,7 @@ mod tests {
     #[test]
     fn a_reset_removes_id_and_salt_and_keeps_the_choice() {
         let home = tempfile::tempdir().unwrap();
-        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         let before = id_at(home.path());
         assert_eq!(reset(home.path()).unwrap(), Consent::Enabled);
         assert_eq!(choice_at(home.path()).installation, None);
@@ -548,7 +548,7 @@ mod tests {
     #[test]
     fn a_reset_while_disabled_makes_no_id() {
         let home = tempfile::tempdir().unwrap();
-        store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Disabled, "test", now()).unwrap();
         let before = choice_at(home.path());
         assert_eq!(reset(home.path()).unwrap(), Consent::Disabled);
         assert_eq!(choice_at(home.path()), before);
@@ -595,7 +595,7 @@ mod tests {
         let directory = Directory::open(home.path(), Access::Write).unwrap();
         assert!(installation(&directory, Consent::Undecided, Instant::now() + PATIENCE).is_err());
         assert_eq!(fs::read_to_string(&file).unwrap(), "{\"format\":1,\"cons");
-        let before = store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        let before = set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         assert!(matches!(before, Stored::Damaged { .. }));
         assert_eq!(choice_at(home.path()).consent, Consent::Enabled);
     }
@@ -614,7 +614,7 @@ mod tests {
                 format: 2
             }
         );
-        assert!(store_choice(home.path(), Consent::Disabled, "test", now()).is_err());
+        assert!(set_consent(home.path(), Consent::Disabled, "test", now()).is_err());
         assert!(reset(home.path()).is_err());
         assert_eq!(fs::read_to_string(&file).unwrap(), newer);
     }
@@ -623,7 +623,7 @@ mod tests {
     fn a_write_that_fails_leaves_the_choice_that_was_there() {
         use crate::store::faults::Fault;
         let home = tempfile::tempdir().unwrap();
-        store_choice(home.path(), Consent::Disabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Disabled, "test", now()).unwrap();
         let directory = Directory::open(home.path(), Access::Write).unwrap();
         directory.faults.plan(0, Fault::Sticky(28));
         assert!(installation(&directory, Consent::Undecided, Instant::now() + PATIENCE).is_err());
@@ -633,7 +633,7 @@ mod tests {
     #[test]
     fn only_who_a_directory_belongs_to_changes_what_is_in_it() {
         let home = tempfile::tempdir().unwrap();
-        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         let before = fs::read(home.path().join("consent.json")).unwrap();
         let (two, path) = (Tenant::made_up("two"), home.path());
         let mut work = Tenant::made_up("one");
@@ -645,7 +645,7 @@ mod tests {
             };
             for scope in [Scope::Profile, Scope::AllProfiles] {
                 for consent in [Consent::Enabled, Consent::Disabled, Consent::Undecided] {
-                    let error = store_choice_of(site, scope, consent, "test", now()).unwrap_err();
+                    let error = set_consent_of(site, scope, consent, "test", now()).unwrap_err();
                     let text = error.to_string();
                     assert!(matches!(error.kind(), ErrorKind::Foreign { .. }), "{text}");
                     assert!(
@@ -695,7 +695,7 @@ mod tests {
     #[test]
     fn an_older_directory_says_whose_it_is_from_its_next_use_on() {
         let home = tempfile::tempdir().unwrap();
-        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         let id = id_at(home.path());
         let file = home.path().join("consent.json");
         let named = fs::read_to_string(&file).unwrap();
@@ -728,7 +728,7 @@ mod tests {
         assert_eq!(later.installation(), None);
         assert_eq!(later.consent(), Consent::Undecided);
         assert_eq!(names(home.path()), ["consent.json", "lock"]);
-        store_choice(home.path(), Consent::Enabled, "test", now()).unwrap();
+        set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         assert_eq!(choice_at(home.path()).first_use, Some(expected));
     }
 
@@ -741,7 +741,7 @@ mod tests {
             path: home.path(),
             tenant,
         };
-        store_choice_of(site, all, Consent::Disabled, "test", now()).unwrap();
+        set_consent_of(site, all, Consent::Disabled, "test", now()).unwrap();
         assert_eq!(names(home.path()), ["consent.all.json", "lock"]);
         assert_eq!(Stored::read_at(home.path()), Stored::Missing);
         let stored = Stored::read_for_all_at(home.path());
@@ -749,7 +749,7 @@ mod tests {
         fs::write(home.path().join("consent.all.json"), r#"{"format":9}"#).unwrap();
         let problem = Stored::read_for_all_at(home.path()).problem().unwrap();
         assert!(problem.starts_with("consent.all.json is of format 9"));
-        let refused = store_choice_of(site, all, Consent::Enabled, "test", now());
+        let refused = set_consent_of(site, all, Consent::Enabled, "test", now());
         assert!(
             refused
                 .unwrap_err()
@@ -762,9 +762,9 @@ mod tests {
     #[test]
     fn a_choice_that_stands_already_is_not_written_again() {
         let home = tempfile::tempdir().unwrap();
-        store_choice(home.path(), Consent::Enabled, "first", now()).unwrap();
+        set_consent(home.path(), Consent::Enabled, "first", now()).unwrap();
         let later = now() + time::Duration::HOUR;
-        let before = store_choice(home.path(), Consent::Enabled, "second", later).unwrap();
+        let before = set_consent(home.path(), Consent::Enabled, "second", later).unwrap();
         assert_eq!(before.consent(), Consent::Enabled);
         assert_eq!(choice_at(home.path()).by.as_deref(), Some("first"));
     }

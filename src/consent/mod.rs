@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 pub(crate) use identity::{Installation, Origin, PseudonymKey};
 #[cfg(feature = "cli")]
 pub(crate) use keeper::reset;
-pub(crate) use keeper::{Site, installation, remember_first_use, store_choice_of};
+pub(crate) use keeper::{Site, installation, remember_first_use, set_consent_of};
 #[cfg(test)]
 use stored::Choice;
 pub(crate) use stored::{Scope, Stored};

@@ -216,13 +216,13 @@ impl Policy {
     /// ```
     /// use localtel::{Admission, Policy, Treatment};
     ///
-    /// let policy = Policy::listed_only()
+    /// let policy = Policy::allow_list()
     ///     .event("command", Admission::Keep)
     ///     .property("duration", Treatment::Keep)
     ///     .property("user", Treatment::Pseudonym);
     /// # let _ = policy;
     /// ```
-    pub fn listed_only() -> Self {
+    pub fn allow_list() -> Self {
         Self {
             unnamed: Unnamed::Dropped,
             ..Self::new()

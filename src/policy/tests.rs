@@ -173,7 +173,7 @@ fn of_targets_too_the_longest_that_fits_holds() {
 
 #[test]
 fn an_allow_list_keeps_what_a_rule_keeps_and_nothing_that_a_rule_drops() {
-    let policy = Policy::listed_only()
+    let policy = Policy::allow_list()
         .event("command", Admission::Keep)
         .target("app::api", Admission::Keep)
         .target("app::sql", Admission::Drop)
@@ -343,7 +343,7 @@ fn every_word_of_the_file_does_what_it_says() {
         cloud = "aws"
         team = { include = false }
     "#;
-    let expected = Policy::listed_only()
+    let expected = Policy::allow_list()
         .level(Level::Warn)
         .target("app::api", Admission::Keep)
         .target("sql", Admission::Drop)
@@ -581,7 +581,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     (flags, admissions(), admissions(), properties).prop_map(
         |((is_listed, keeps, level), targets, events, properties)| {
             let mut policy = if is_listed {
-                Policy::listed_only()
+                Policy::allow_list()
             } else {
                 Policy::new()
             };

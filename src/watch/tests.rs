@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::sight::UNREADABLE_LOOKS_MAX;
 use super::*;
-use crate::consent::{Scope, Site, store_choice_of};
+use crate::consent::{Scope, Site, set_consent_of};
 use crate::policy::Treatment;
 use crate::store::faults::Fault;
 
@@ -91,7 +91,7 @@ fn decided(consent: Consent) -> impl FnOnce(&Path) {
     move |path| {
         let tenant = Some(&Tenant::made_up("testapp"));
         let site = Site { path, tenant };
-        store_choice_of(site, Scope::Profile, consent, "test", clock::now()).unwrap();
+        set_consent_of(site, Scope::Profile, consent, "test", clock::now()).unwrap();
     }
 }
 
@@ -148,7 +148,7 @@ fn recording_resumes_whatever_files_there_are_when_they_can_be_read() {
             let all = Scope::AllProfiles;
             let tenant = Some(&Tenant::made_up("testapp"));
             let site = Site { path, tenant };
-            store_choice_of(site, all, Consent::Enabled, "test", clock::now()).unwrap();
+            set_consent_of(site, all, Consent::Enabled, "test", clock::now()).unwrap();
         },
         |path| {
             let directory = Directory::open(path, Access::Write).unwrap();

@@ -9,7 +9,7 @@ fn an_answer_decides_the_next_opening_and_can_be_taken_back() {
     let home = TempDir::new().unwrap();
     assert_eq!(state(&home, "default"), Consent::Undecided);
     for answer in [Consent::Enabled, Consent::Disabled, Consent::Undecided] {
-        open(&home, "default").store_choice(answer).unwrap();
+        open(&home, "default").set_consent(answer).unwrap();
         assert_eq!(state(&home, "default"), answer);
         assert_eq!(
             open(&home, "default").status().is_recording,
@@ -21,7 +21,7 @@ fn an_answer_decides_the_next_opening_and_can_be_taken_back() {
 #[test]
 fn an_answer_holds_for_its_profile_alone() {
     let home = TempDir::new().unwrap();
-    open(&home, "work").store_choice(Consent::Enabled).unwrap();
+    open(&home, "work").set_consent(Consent::Enabled).unwrap();
     assert_eq!(state(&home, "work"), Consent::Enabled);
     assert_eq!(state(&home, "default"), Consent::Undecided);
 }
@@ -35,7 +35,7 @@ fn an_answer_is_stored_and_still_overruled_by_the_flag() {
     refusing
         .clone()
         .open()
-        .store_choice(Consent::Enabled)
+        .set_consent(Consent::Enabled)
         .unwrap();
     let decision = refusing.open().status().decision.unwrap();
     assert_eq!(decision.state, Consent::Disabled);
@@ -47,7 +47,7 @@ fn an_answer_is_stored_and_still_overruled_by_the_flag() {
 #[test]
 fn an_answer_that_has_no_place_is_an_error_and_no_panic() {
     let telemetry = Telemetry::builder("../elsewhere").open();
-    let error = telemetry.store_choice(Consent::Enabled).unwrap_err();
+    let error = telemetry.set_consent(Consent::Enabled).unwrap_err();
     assert!(error.to_string().contains("../elsewhere"), "{error}");
 }
 

@@ -144,7 +144,7 @@ fn rules_apply_to_the_real_target_of_a_log_record() {
 #[test]
 fn an_allow_list_lets_in_log_records_by_their_real_target() {
     let policy = || {
-        Policy::listed_only()
+        Policy::allow_list()
             .target("myapp", Admission::Keep)
             .property("message", Treatment::Keep)
     };

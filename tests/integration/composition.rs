@@ -400,7 +400,7 @@ pub(crate) fn follow_consent_in_a_scope(task: &Task) {
         let witness = Witness::default();
         let builder = task.builder().when_undecided(WhenUndecided::Refuse);
         let telemetry = builder.watching(Watching::Always).try_open().unwrap();
-        telemetry.store_choice(Consent::Disabled).unwrap();
+        telemetry.set_consent(Consent::Disabled).unwrap();
         let subscriber: Dispatch = if is_boxed {
             registry()
                 .with(vec![
@@ -418,14 +418,14 @@ pub(crate) fn follow_consent_in_a_scope(task: &Task) {
             });
             log_once();
             assert_eq!(witness.seen().len(), 1);
-            telemetry.store_choice(Consent::Enabled).unwrap();
+            telemetry.set_consent(Consent::Enabled).unwrap();
             eventually("an event is recorded", || {
                 let before = telemetry.status().counts.recorded;
                 log_once();
                 telemetry.status().counts.recorded > before
             });
             let seen = witness.seen().len();
-            telemetry.store_choice(Consent::Disabled).unwrap();
+            telemetry.set_consent(Consent::Disabled).unwrap();
             eventually("it obeys", || !telemetry.status().is_recording);
             for _ in 0..3 {
                 log_once();

@@ -151,7 +151,7 @@ fn refused(builder: localtel::Builder) -> String {
     log(&dispatch(&telemetry), 3);
     let reason = telemetry.status().off_because.unwrap();
     assert_eq!(reason, error.to_string());
-    assert!(telemetry.store_choice(Consent::Enabled).is_err());
+    assert!(telemetry.set_consent(Consent::Enabled).is_err());
     reason
 }
 

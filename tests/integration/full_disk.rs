@@ -362,7 +362,7 @@ fn a_running_process_obeys_a_withdrawal_on_a_full_disk() {
     };
     let telemetry = disk.builder().try_open().unwrap();
     assert!(telemetry.status().is_recording);
-    telemetry.store_choice(localtel::Consent::Disabled).unwrap();
+    telemetry.set_consent(localtel::Consent::Disabled).unwrap();
     eventually("it obeys", || !telemetry.status().is_recording);
     assert_eq!(telemetry.status().installation, None);
 }

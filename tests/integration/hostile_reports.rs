@@ -74,11 +74,7 @@ fn a_hostile_release_or_history_changes_nothing_but_its_own_effect() {
                 .unwrap();
             assert_eq!(telemetry.release(), None, "{name}: {kind}");
             assert_eq!(telemetry.record(&Event::new("kept")), Outcome::Recorded);
-            assert_eq!(
-                telemetry.record_report(),
-                Outcome::Recorded,
-                "{name}: {kind}"
-            );
+            assert_eq!(telemetry.report_now(), Outcome::Recorded, "{name}: {kind}");
             let _shown = telemetry.report().to_string();
             drop(telemetry);
             assert_eq!(place.events().len(), 1, "{name}: {kind}");
@@ -117,7 +113,7 @@ fn a_hostile_policy_shuts_everything_out_and_changes_nothing() {
             .open();
         telemetry.counter("counted", []).add(1);
         telemetry.command("command").success();
-        assert_eq!(telemetry.record_report(), Outcome::Refused, "{kind}");
+        assert_eq!(telemetry.report_now(), Outcome::Refused, "{kind}");
         let report = telemetry.report().to_json();
         let because = report["recorded"]["because"].as_str().unwrap();
         assert!(because.contains("policy.toml"), "{kind}: {because}");
@@ -167,9 +163,10 @@ fn a_hostile_value_in_a_deployment_or_a_version_changes_nothing_but_its_own_reco
         let open = || place.builder().version(value.as_str());
         let telemetry = open().deployment(deployment(&value)).try_open().unwrap();
         assert_eq!(telemetry.record(&Event::new("before")), Outcome::Recorded);
-        assert_eq!(telemetry.record_report(), Outcome::Recorded);
-        telemetry.describe(|deployment| deployment.metadata("later", &*value, Include::Yes));
-        assert_eq!(telemetry.record_report(), Outcome::Recorded);
+        assert_eq!(telemetry.report_now(), Outcome::Recorded);
+        telemetry
+            .update_deployment(|deployment| deployment.metadata("later", &*value, Include::Yes));
+        assert_eq!(telemetry.report_now(), Outcome::Recorded);
         let shown = telemetry.report().to_string();
         assert!(!shown.chars().any(|it| it.is_control() && it != '\n'));
         assert_eq!(telemetry.record(&Event::new("after")), Outcome::Recorded);
@@ -226,7 +223,7 @@ fn a_hostile_row_of_an_owners_metadata_changes_nothing_but_the_report() {
         std::fs::write(place.path().join("policy.toml"), text).unwrap();
         let telemetry = place.builder().open();
         let is_recording = telemetry.status().is_recording;
-        let outcome = telemetry.record_report();
+        let outcome = telemetry.report_now();
         assert_eq!(telemetry.record(&Event::new("before")), outcome);
         assert_eq!(telemetry.record(&Event::new("after")), outcome);
         drop(telemetry);

@@ -298,7 +298,7 @@ pub(crate) fn measure_a_command_across_a_choice(task: &Task) {
         .open();
     let command = telemetry.command("early");
     assert_eq!(command.environment(), None);
-    telemetry.store_choice(Consent::Enabled).unwrap();
+    telemetry.set_consent(Consent::Enabled).unwrap();
     eventually("recording", || telemetry.status().is_recording);
     command.success();
     telemetry.command("late").success();

@@ -127,7 +127,7 @@ fn a_number_and_its_text_have_the_same_pseudonym() {
 #[test]
 fn an_allow_list_records_only_what_it_names() {
     let place = Place::new();
-    let policy = Policy::listed_only()
+    let policy = Policy::allow_list()
         .event("command", Admission::Keep)
         .target("testapp::listed", Admission::Keep)
         .property("duration", Treatment::Keep);

@@ -88,7 +88,7 @@ fn showing_a_report_changes_nothing_and_says_whether_it_is_recorded() {
         assert_eq!(json["application"]["version"], "1.2.0");
         assert_eq!(json.get("counters"), None, "nothing is counted");
         assert!(shown.to_string().contains(text));
-        assert_eq!(telemetry.record_report(), Outcome::Refused);
+        assert_eq!(telemetry.report_now(), Outcome::Refused);
         drop(telemetry);
         assert!(!place.path().exists(), "{why}");
     }
@@ -119,7 +119,7 @@ pub(crate) fn report_under_do_not_track(task: &Task) {
     let report = telemetry.report().to_json();
     let because = report["recorded"]["because"].as_str().unwrap();
     assert!(because.contains("DO_NOT_TRACK"), "{because}");
-    assert_eq!(telemetry.record_report(), Outcome::Refused);
+    assert_eq!(telemetry.report_now(), Outcome::Refused);
     assert_eq!(threads(), 0);
 }
 
@@ -141,12 +141,12 @@ fn what_is_recorded_is_what_was_shown_and_counts_move_once() {
         telemetry.counter("queries", [("command", "find")]).add(3);
         telemetry.error_counter("40001").add(1);
         let shown = telemetry.report().to_json();
-        assert_eq!(telemetry.record_report(), Outcome::Recorded);
+        assert_eq!(telemetry.report_now(), Outcome::Recorded);
         let after = telemetry.report().to_json();
         assert_eq!((after.get("counters"), after.get("errors")), (None, None));
         assert!(after["since"].is_string());
         telemetry.counter("queries", [("command", "find")]).add(1);
-        assert_eq!(telemetry.record_report(), Outcome::Recorded);
+        assert_eq!(telemetry.report_now(), Outcome::Recorded);
         drop(telemetry);
         let recorded = reports(&place);
         assert_eq!(recorded.len(), 2);
@@ -182,12 +182,12 @@ fn since_is_when_the_report_before_was_recorded() {
 fn counts_are_told_with_the_time_from_which_their_process_counted() {
     let place = Place::new();
     let (one, other) = (place.builder().open(), place.builder().open());
-    assert_eq!(one.record_report(), Outcome::Recorded);
+    assert_eq!(one.report_now(), Outcome::Recorded);
     other.counter("queries", []).add(1);
-    assert_eq!(other.record_report(), Outcome::Recorded);
+    assert_eq!(other.report_now(), Outcome::Recorded);
     other.counter("queries", []).add(1);
-    assert_eq!(one.record_report(), Outcome::Recorded);
-    assert_eq!(other.record_report(), Outcome::Recorded);
+    assert_eq!(one.report_now(), Outcome::Recorded);
+    assert_eq!(other.report_now(), Outcome::Recorded);
     other.flush().unwrap();
     one.flush().unwrap();
     let mut all: Vec<Value> = reports(&place)
@@ -224,7 +224,7 @@ fn counts_that_threads_make_while_reports_are_recorded_are_neither_lost_nor_doub
         for _ in 0..2 {
             scope.spawn(|| {
                 for _ in 0..5 {
-                    assert_eq!(telemetry.record_report(), Outcome::Recorded);
+                    assert_eq!(telemetry.report_now(), Outcome::Recorded);
                     let _shown = telemetry.report();
                 }
             });
@@ -292,18 +292,18 @@ fn what_was_counted_before_or_while_consent_was_withdrawn_is_never_recorded() {
         let place = Place::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         telemetry.counter("counted_before", []).add(1);
-        telemetry.store_choice(Consent::Disabled).unwrap();
+        telemetry.set_consent(Consent::Disabled).unwrap();
         eventually("it stops", || !telemetry.status().is_recording);
         telemetry.counter("counted_while_off", []).add(1);
-        assert_eq!(telemetry.record_report(), Outcome::Refused);
-        telemetry.store_choice(Consent::Enabled).unwrap();
+        assert_eq!(telemetry.report_now(), Outcome::Refused);
+        telemetry.set_consent(Consent::Enabled).unwrap();
         eventually("it goes on", || telemetry.status().is_recording);
         eventually("its counters do", || {
             telemetry.counter("counted_after", []).add(1);
             telemetry.report().to_json().get("counters").is_some()
         });
         let shown = count(&telemetry.report().to_json(), "counted_after");
-        assert_eq!(telemetry.record_report(), Outcome::Recorded);
+        assert_eq!(telemetry.report_now(), Outcome::Recorded);
         drop(telemetry);
         assert_eq!(
             count(&reports(&place)[0]["properties"], "counted_after"),
@@ -320,12 +320,12 @@ fn consent_withdrawn_while_a_process_was_quiet_is_obeyed_when_it_reports() {
         let place = Place::new();
         let telemetry = place.builder().try_open().unwrap();
         telemetry.counter("counted_before", []).add(1);
-        telemetry.store_choice(Consent::Disabled).unwrap();
+        telemetry.set_consent(Consent::Disabled).unwrap();
         telemetry.counter("counted_while_off", []).add(1);
-        telemetry.store_choice(Consent::Enabled).unwrap();
+        telemetry.set_consent(Consent::Enabled).unwrap();
         std::thread::sleep(LOOKED);
         if !ends {
-            assert_eq!(telemetry.record_report(), Outcome::Recorded);
+            assert_eq!(telemetry.report_now(), Outcome::Recorded);
         }
         drop(telemetry);
         assert!(!holds(&place, "counted_"), "at the end: {ends}");
@@ -343,7 +343,7 @@ fn what_was_counted_before_a_policy_forbade_everything_is_never_recorded() {
         telemetry.counter("counted_while_off", []).add(1);
         owner(&place, "");
         eventually("it goes on", || telemetry.status().is_recording);
-        assert_eq!(telemetry.record_report(), Outcome::Recorded);
+        assert_eq!(telemetry.report_now(), Outcome::Recorded);
         drop(telemetry);
         assert!(!holds(&place, "counted_"));
     }
@@ -354,9 +354,9 @@ fn after_disable_nothing_that_was_counted_is_recorded_even_at_the_end() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     telemetry.counter("counted_before", []).add(1);
-    assert_eq!(telemetry.record_report(), Outcome::Recorded);
+    assert_eq!(telemetry.report_now(), Outcome::Recorded);
     telemetry.counter("counted_later", []).add(1);
-    telemetry.store_choice(Consent::Disabled).unwrap();
+    telemetry.set_consent(Consent::Disabled).unwrap();
     std::thread::sleep(LOOKED);
     drop(telemetry);
     assert!(!holds(&place, "counted_later"));
@@ -373,7 +373,7 @@ fn a_reset_forgets_what_was_counted() {
     localtel.arg("--dir").arg(place.path()).arg("reset");
     assert!(localtel.output().unwrap().status.success());
     std::thread::sleep(LOOKED);
-    assert_eq!(telemetry.record_report(), Outcome::Recorded);
+    assert_eq!(telemetry.report_now(), Outcome::Recorded);
     telemetry.counter("counted_after", []).add(1);
     drop(telemetry);
     assert!(!holds(&place, "counted_before"));
@@ -432,7 +432,7 @@ fn many_processes_at_once_or_after_each_other_record_one_report_between_them() {
 fn a_report_that_was_asked_for_counts_as_the_last_one() {
     let place = Place::new();
     let telemetry = place.builder().open();
-    assert_eq!(telemetry.record_report(), Outcome::Recorded);
+    assert_eq!(telemetry.report_now(), Outcome::Recorded);
     drop(telemetry);
     drop(place.builder().reports(Reports::AtStart(DAY)).open());
     assert_eq!(reports(&place).len(), 1);
@@ -574,7 +574,7 @@ fn a_newer_release_is_told_by_the_session_the_handle_and_the_status() {
         let telemetry = place.builder().version(version).open();
         let told = telemetry.release().map(|release| release.version);
         assert_eq!(told.as_deref(), update, "{version}");
-        let _recorded = telemetry.record_report();
+        let _recorded = telemetry.report_now();
         drop(telemetry);
         let session = place.own("session").pop().unwrap();
         assert_eq!(
@@ -604,7 +604,7 @@ fn full(place: &Place) -> Telemetry {
     telemetry.counter("counter_q7", []).add(1);
     telemetry.error_counter("error_q7").add(1);
     telemetry.command("command_q7").success();
-    let _outcome = telemetry.record_report();
+    let _outcome = telemetry.report_now();
     telemetry
 }
 
@@ -617,7 +617,7 @@ fn an_owner_keeps_reports_versions_and_commands_out() {
         "[events]\nreport = \"drop\"\nversion = \"drop\"\ncommand = \"drop\"\n",
     );
     let telemetry = full(&place);
-    assert_eq!(telemetry.record_report(), Outcome::Refused);
+    assert_eq!(telemetry.report_now(), Outcome::Refused);
     drop(telemetry);
     assert!(!holds(&place, "_q7"), "not even at the end");
     for event in ["report", "version", "command"] {
@@ -641,7 +641,7 @@ fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
     let mut shown = telemetry.report().to_json();
     assert_eq!(shown["recorded"]["is_recording"], true);
     assert_eq!(shown["hardware"], "[masked]");
-    assert_eq!(telemetry.record_report(), Outcome::Recorded);
+    assert_eq!(telemetry.report_now(), Outcome::Recorded);
     telemetry.flush().unwrap();
     let mut recorded = reports(&place)[0]["properties"].clone();
     for report in [&mut shown, &mut recorded] {
@@ -659,7 +659,7 @@ fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
         let because = shown["recorded"]["because"].as_str().unwrap();
         assert!(because.contains("policy"), "{because}");
         assert_eq!(shown["hardware"], "[masked]");
-        assert_eq!(telemetry.record_report(), Outcome::Refused);
+        assert_eq!(telemetry.report_now(), Outcome::Refused);
     }
 }
 
@@ -703,7 +703,7 @@ fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
         .extension("postgis", true);
     let telemetry = place.builder().deployment(deployment).open();
     telemetry.counter("queries", []).add(1);
-    assert_eq!(telemetry.record_report(), Outcome::Recorded);
+    assert_eq!(telemetry.report_now(), Outcome::Recorded);
     telemetry.counter("queries", []).add(1);
     let url = json!({"url": "https://example.org", "status": 200});
     let _outcome = telemetry.record(&localtel::Event::new("asked").property("http", url));
@@ -749,14 +749,14 @@ fn what_several_threads_say_of_the_installation_is_all_kept() {
             scope.spawn(move || {
                 for number in 0..50 {
                     let name = format!("{thread}.{number}");
-                    telemetry.describe(|deployment| deployment.component(name, "1"));
+                    telemetry.update_deployment(|deployment| deployment.component(name, "1"));
                 }
             });
         }
     });
     let report = telemetry.report().to_json();
     assert_eq!(report["components"].as_object().unwrap().len(), 200);
-    telemetry.describe(|deployment| {
+    telemetry.update_deployment(|deployment| {
         let _shown = telemetry.report();
         deployment.extension("postgis", true)
     });

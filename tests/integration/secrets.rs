@@ -126,7 +126,7 @@ fn the_counts_of_a_report_stay_numbers_whatever_they_are_called() {
     let telemetry = place.builder().policy(policy).try_open().unwrap();
     telemetry.error_counter("bad_password").add(1);
     telemetry.error_counter("bad_password").add(1);
-    let _outcome = telemetry.record_report();
+    let _outcome = telemetry.report_now();
     drop(telemetry);
     let report = &place.own("report")[0];
     assert_eq!(

@@ -115,7 +115,7 @@ fn consent_of_another_age_is_damage_and_can_be_withdrawn() {
             std::fs::write(&path, consent).unwrap();
             let telemetry = place.builder().open();
             assert_ne!(telemetry.record(&Event::new("e")), Outcome::Recorded);
-            telemetry.store_choice(Consent::Disabled).unwrap();
+            telemetry.set_consent(Consent::Disabled).unwrap();
             let stored = std::fs::read_to_string(&path).unwrap();
             assert!(stored.contains("\"consent\":\"disabled\""), "{stored}");
             assert!(!stored.contains("8b6d2c3e"), "{stored}");

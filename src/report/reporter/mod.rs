@@ -42,7 +42,7 @@ use crate::store::volume::{Volume, VolumeLimits};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Reports {
-    /// Only when the application says so, with [`record_report`](crate::Telemetry::record_report).
+    /// Only when the application says so, with [`report_now`](crate::Telemetry::report_now).
     #[default]
     OnRequest,
     /// When telemetry is opened, if the last one is at least so long ago; before opening returns.
@@ -130,7 +130,7 @@ impl Reporter {
     }
 
     /// Changes what the application says of its installation.
-    pub(crate) fn describe(&self, change: impl FnOnce(Deployment) -> Deployment) {
+    pub(crate) fn update_deployment(&self, change: impl FnOnce(Deployment) -> Deployment) {
         // One change at a time, or one of two would be lost; a change within a change goes ahead all the same.
         let _one_at_a_time = lock_until(&self.describing, soon());
         // The application's code runs without the lock, in case it panics or asks for a report.

@@ -102,7 +102,7 @@ fn a_forked_child_waits_for_no_lock_that_a_thread_of_its_parent_holds() {
         );
         let child = scope.spawn(|| {
             reporter.counter(Family::Counter, "counted", &[]).add(1);
-            reporter.describe(|deployment| deployment.commit("0c4a5e5"));
+            reporter.update_deployment(|deployment| deployment.commit("0c4a5e5"));
             assert_eq!(reporter.built_and_installed(), (None, None));
             assert_eq!(reporter.record(), Outcome::Recorded);
             let _shown = reporter.report();
