@@ -184,8 +184,8 @@ mod tests {
     fn policy() -> Policy {
         Policy::allow_list()
             .level(Level::Info)
-            .target("myapp::sql", Admission::Drop)
-            .event("command", Admission::Keep)
+            .deny_target("myapp::sql")
+            .allow_event("command")
             .property("user", Treatment::Pseudonym)
             .property("http.*", Treatment::Drop)
     }

@@ -83,8 +83,7 @@ impl FromStr for Treatment {
 
 /// Whether an event is recorded at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
-pub enum Admission {
+pub(crate) enum Admission {
     /// It is.
     Keep,
     /// It is not.
@@ -93,7 +92,7 @@ pub enum Admission {
 
 impl Admission {
     /// Returns the word for it, as it stands in `policy.toml`.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
             Self::Drop => "drop",
@@ -137,11 +136,11 @@ impl FromStr for Admission {
 ///   keeps that name or `keep_secrets` says so.
 ///
 /// ```
-/// use localtel::{Admission, Level, Policy, Treatment};
+/// use localtel::{Level, Policy, Treatment};
 ///
 /// let policy = Policy::new()
 ///     .level(Level::Info)
-///     .target("myapp::sql", Admission::Drop)
+///     .deny_target("myapp::sql")
 ///     .property("user", Treatment::Pseudonym)
 ///     .property("http.*", Treatment::Drop)
 ///     .property("*.authorization", Treatment::Drop);
@@ -214,10 +213,10 @@ impl Policy {
     /// of them only the properties that a rule names; the message, too, must be named.
     ///
     /// ```
-    /// use localtel::{Admission, Policy, Treatment};
+    /// use localtel::{Policy, Treatment};
     ///
     /// let policy = Policy::allow_list()
-    ///     .event("command", Admission::Keep)
+    ///     .allow_event("command")
     ///     .property("duration", Treatment::Keep)
     ///     .property("user", Treatment::Pseudonym);
     /// # let _ = policy;
@@ -249,14 +248,32 @@ impl Policy {
         self.level.is_none_or(|lowest| level >= lowest)
     }
 
-    /// Sets whether events and spans of a target, and of the modules below it, are recorded.
-    pub fn target(mut self, name: impl Into<String>, admission: Admission) -> Self {
+    /// Records events and spans of a target, and of the modules below it.
+    pub fn allow_target(self, name: impl Into<String>) -> Self {
+        self.target(name, Admission::Keep)
+    }
+
+    /// Records no events and spans of a target, and of the modules below it.
+    pub fn deny_target(self, name: impl Into<String>) -> Self {
+        self.target(name, Admission::Drop)
+    }
+
+    /// Records events of that name.
+    pub fn allow_event(self, name: impl Into<String>) -> Self {
+        self.event(name, Admission::Keep)
+    }
+
+    /// Records no events of that name.
+    pub fn deny_event(self, name: impl Into<String>) -> Self {
+        self.event(name, Admission::Drop)
+    }
+
+    fn target(mut self, name: impl Into<String>, admission: Admission) -> Self {
         set(&mut self.targets, name.into(), admission);
         self
     }
 
-    /// Sets whether events of that name are recorded.
-    pub fn event(mut self, name: impl Into<String>, admission: Admission) -> Self {
+    fn event(mut self, name: impl Into<String>, admission: Admission) -> Self {
         set(&mut self.events, name.into(), admission);
         self
     }

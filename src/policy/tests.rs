@@ -58,8 +58,8 @@ fn rules_by_name_ignore_ascii_case() {
         .property("authorization", Treatment::Drop)
         .property("Http.Header.*", Treatment::Mask)
         .property("*.X-Api-Key", Treatment::Drop)
-        .event("Heart*", Admission::Drop)
-        .target("MyApp::sql", Admission::Drop);
+        .deny_event("Heart*")
+        .deny_target("MyApp::sql");
     for (name, expected) in [
         ("Authorization", Treatment::Drop),
         ("AUTHORIZATION", Treatment::Drop),
@@ -122,7 +122,7 @@ fn a_rule_may_name_a_property_at_any_depth() {
 
 #[test]
 fn a_target_stands_for_the_modules_below_it_and_for_no_neighbour() {
-    let policy = Policy::new().target("app::sql", Admission::Drop);
+    let policy = Policy::new().deny_target("app::sql");
     for (target, expected) in [
         ("app::sql", false),
         ("app::sql::pool", false),
@@ -147,11 +147,11 @@ fn a_target_stands_for_the_modules_below_it_and_for_no_neighbour() {
 #[test]
 fn of_targets_too_the_longest_that_fits_holds() {
     let policy = Policy::new()
-        .target("app", Admission::Keep)
-        .target("app::sec*", Admission::Drop)
-        .target("app::secret_free", Admission::Keep)
-        .target("lib*", Admission::Keep)
-        .target("lib", Admission::Drop);
+        .allow_target("app")
+        .deny_target("app::sec*")
+        .allow_target("app::secret_free")
+        .allow_target("lib*")
+        .deny_target("lib");
     for (target, expected) in [
         ("app", true),
         ("app::other", true),
@@ -174,9 +174,9 @@ fn of_targets_too_the_longest_that_fits_holds() {
 #[test]
 fn an_allow_list_keeps_what_a_rule_keeps_and_nothing_that_a_rule_drops() {
     let policy = Policy::allow_list()
-        .event("command", Admission::Keep)
-        .target("app::api", Admission::Keep)
-        .target("app::sql", Admission::Drop)
+        .allow_event("command")
+        .allow_target("app::api")
+        .deny_target("app::sql")
         .property("duration", Treatment::Keep);
     for (target, name, expected) in [
         ("app", Some("command"), true),
@@ -345,10 +345,10 @@ fn every_word_of_the_file_does_what_it_says() {
     "#;
     let expected = Policy::allow_list()
         .level(Level::Warn)
-        .target("app::api", Admission::Keep)
-        .target("sql", Admission::Drop)
-        .event("command", Admission::Keep)
-        .event("heart*", Admission::Drop)
+        .allow_target("app::api")
+        .deny_target("sql")
+        .allow_event("command")
+        .deny_event("heart*")
         .property("a", Treatment::Keep)
         .property("b", Treatment::Clean)
         .property("c", Treatment::Pseudonym)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use localtel::{Admission, Builder, Delivery, Filter, Level, Policy, Treatment};
+use localtel::{Builder, Delivery, Filter, Level, Policy, Treatment};
 use serde_json::{Value, json};
 use tracing::info_span;
 use tracing::level_filters::LevelFilter;
@@ -105,9 +105,9 @@ fn a_log_record_has_its_own_target_and_nothing_else() {
 fn rules_apply_to_the_real_target_of_a_log_record() {
     let policy = || {
         Policy::new()
-            .target("myapp::sql", Admission::Drop)
-            .target("log", Admission::Drop)
-            .event("log event", Admission::Drop)
+            .deny_target("myapp::sql")
+            .deny_target("log")
+            .deny_event("log event")
             .property("message", Treatment::Clean)
             .property("log.target", Treatment::Keep)
     };
@@ -145,7 +145,7 @@ fn rules_apply_to_the_real_target_of_a_log_record() {
 fn an_allow_list_lets_in_log_records_by_their_real_target() {
     let policy = || {
         Policy::allow_list()
-            .target("myapp", Admission::Keep)
+            .allow_target("myapp")
             .property("message", Treatment::Keep)
     };
     let open = |place: &Place| place.builder().policy(policy()).level(Level::Trace);
@@ -180,7 +180,7 @@ fn a_filter_of_the_application_knows_the_real_target() {
 #[test]
 fn log_records_of_countless_targets_are_all_treated_rightly() {
     let open = |place: &Place| {
-        let policy = Policy::new().target("drop*", Admission::Drop);
+        let policy = Policy::new().deny_target("drop*");
         place.builder().policy(policy)
     };
     let long = "x".repeat(2000);

@@ -1,6 +1,6 @@
 //! The level: from which one on events and spans are recorded, and what it does not concern.
 
-use localtel::{Admission, Builder, Delivery, Event, Level, Outcome, Policy, Watching};
+use localtel::{Builder, Delivery, Event, Level, Outcome, Policy, Watching};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::with_default;
 use tracing::{debug, debug_span, error, info, info_span, trace, trace_span, warn};
@@ -113,7 +113,7 @@ fn an_owner_raises_the_level_and_never_lowers_it() {
 
 #[test]
 fn a_rule_that_keeps_a_target_does_not_lower_its_level() {
-    let kept = Policy::new().target("h2", Admission::Keep);
+    let kept = Policy::new().allow_target("h2");
     let recorded = recorded(|place| place.builder().policy(kept.clone()));
     assert_eq!(recorded[0], "INFO info");
 }

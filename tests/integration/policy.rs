@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Admission, Builder, Delivery, Event, Level, Outcome, Policy, Treatment};
+use localtel::{Builder, Delivery, Event, Level, Outcome, Policy, Treatment};
 use proptest::prelude::*;
 use serde_json::json;
 use tracing::{debug, error, info, info_span, warn};
@@ -128,8 +128,8 @@ fn a_number_and_its_text_have_the_same_pseudonym() {
 fn an_allow_list_records_only_what_it_names() {
     let place = Place::new();
     let policy = Policy::allow_list()
-        .event("command", Admission::Keep)
-        .target("testapp::listed", Admission::Keep)
+        .allow_event("command")
+        .allow_target("testapp::listed")
         .property("duration", Treatment::Keep);
     place.record_with(with(&place, policy), || {
         let _span = info_span!("request", id = 7, duration = 1).entered();
@@ -157,9 +157,9 @@ fn levels_targets_and_events_that_are_shut_out_leave_nothing() {
     let place = Place::new();
     let policy = Policy::new()
         .level(Level::Info)
-        .target("noisy", Admission::Drop)
-        .target("noisy::but_this", Admission::Keep)
-        .event("heart*", Admission::Drop);
+        .deny_target("noisy")
+        .allow_target("noisy::but_this")
+        .deny_event("heart*");
     let telemetry = with(&place, policy).try_open().unwrap();
     let subscriber =
         tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));

@@ -305,7 +305,7 @@ fn what_a_far_outer_span_records_later_is_in_the_line() {
 #[test]
 fn spans_that_the_policy_refuses_are_not_counted_as_left_out() {
     let place = Place::new();
-    let policy = localtel::Policy::new().target("hidden", localtel::Admission::Drop);
+    let policy = localtel::Policy::new().deny_target("hidden");
     place.record_with(place.builder().policy(policy), || {
         let mut entered = Vec::new();
         for number in 0..200 {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use localtel::{Admission, Policy, Telemetry, Treatment, WhenUndecided};
+use localtel::{Policy, Telemetry, Treatment, WhenUndecided};
 use tracing_subscriber::prelude::*;
 
 use crate::Result;
@@ -136,7 +136,7 @@ impl fmt::Display for Query {
 pub(crate) fn measure() -> Result<Vec<Row>> {
     let home = tempfile::tempdir()?;
     let policy = Policy::new()
-        .target("noisy", Admission::Drop)
+        .deny_target("noisy")
         .property("dropped", Treatment::Drop)
         .property("masked", Treatment::Mask)
         .property("user", Treatment::Pseudonym);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use localtel::{Admission, Consent, Delivery, Overflow, Policy, Telemetry, WhenUndecided};
+use localtel::{Consent, Delivery, Overflow, Policy, Telemetry, WhenUndecided};
 use tracing_subscriber::prelude::*;
 
 use crate::Result;
@@ -23,7 +23,7 @@ pub(super) fn record_off(task: &Task, directory: &Path) -> Result<Sample> {
 
 /// Does not record: the policy shuts these events out.
 pub(super) fn record_refused(task: &Task, directory: &Path) -> Result<Sample> {
-    let policy = Policy::new().target(TARGET, Admission::Drop);
+    let policy = Policy::new().deny_target(TARGET);
     record_as(task, directory, Consent::Undecided, policy)
 }
 
