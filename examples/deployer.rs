@@ -10,7 +10,7 @@
 //! ```
 //!
 //! It connects to nobody: what would be copied to a host is written below a directory with the host's name.
-//! Clusters, hosts, users and tags are recorded as pseudonyms, and of the topology only its structure and
+//! Clusters, hosts, users and tags are recorded hashed, and of the topology only its structure and
 //! the names in it: the policy in `builder` sees to that, and nothing else here has to think of it.
 //! Once a day a deployment report with the facts of this machine is recorded, however many processes ran.
 #![expect(
@@ -27,7 +27,7 @@ use std::{env, fmt, fs, io, process};
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use localtel::cli::{TelemetryCommand, TelemetryFlag};
-use localtel::{Builder, Delivery, Deployment, Policy, Reports, Telemetry, Treatment};
+use localtel::{Action, Builder, Delivery, Deployment, Policy, Reports, Telemetry};
 use semver::Version;
 
 /// Lays out clusters.
@@ -142,12 +142,12 @@ fn main() -> ExitCode {
 fn builder(arguments: &Arguments) -> Builder {
     // The rule with the longest name holds; a rule ends in `*`, so a host's number comes last.
     let policy = Policy::new()
-        .property("cluster_id", Treatment::Pseudonym)
-        .property("tag", Treatment::Pseudonym)
-        .property("nodes.node_id.*", Treatment::Pseudonym)
-        .property("topology.*", Treatment::Mask)
-        .property("topology.global.user", Treatment::Pseudonym)
-        .property("topology.servers.host.*", Treatment::Pseudonym);
+        .property("cluster_id", Action::Hash)
+        .property("tag", Action::Hash)
+        .property("nodes.node_id.*", Action::Hash)
+        .property("topology.*", Action::Mask)
+        .property("topology.global.user", Action::Hash)
+        .property("topology.servers.host.*", Action::Hash);
     let mut deployment = Deployment::new()
         .commit(COMMIT)
         .branch(BRANCH)

@@ -125,7 +125,7 @@ pub use directory::{Profile, Source};
 pub use watch::Watching;
 
 // What may be recorded.
-pub use policy::{Include, Policy, Treatment};
+pub use policy::{Action, Include, Policy};
 
 // What else there is to know of the application.
 pub use release::Release;

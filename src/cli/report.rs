@@ -125,7 +125,7 @@ fn in_force(
     let secrets = Secrets::new(home, environment.user().as_deref());
     let in_force = InForce::new(application, owner.policy().cloned(), secrets);
     match installation {
-        Some(installation) => in_force.with_key(installation.pseudonym_key()),
+        Some(installation) => in_force.with_key(installation.hash_key()),
         None => in_force,
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::policy::owner::OwnerFile;
-use crate::policy::{Admission, Policy, Rule, Treatment};
+use crate::policy::{Action, Admission, Policy, Rule};
 
 /// What the owner's file amounts to, for programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,7 +59,7 @@ pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
             Rule::SecretsMasked => said.extend(SECRETS.lines().map(str::to_owned)),
             Rule::Target(name, admission) => named.targets.add(name, admission),
             Rule::Event(name, admission) => named.events.add(name, admission),
-            Rule::Property(name, treatment) => named.properties.push((name, treatment)),
+            Rule::Property(name, action) => named.properties.push((name, action)),
         }
     }
     said.extend(named.sentences());
@@ -71,7 +71,7 @@ pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
 struct Named<'p> {
     targets: Admissions<'p>,
     events: Admissions<'p>,
-    properties: Vec<(&'p str, Treatment)>,
+    properties: Vec<(&'p str, Action)>,
 }
 
 #[derive(Default)]
@@ -97,26 +97,26 @@ impl Named<'_> {
             sentence("Not recorded are the events", &self.events.dropped),
             sentence("Recorded are the events", &self.events.kept),
         ];
-        for treatment in Treatment::ALL {
+        for action in Action::ALL {
             let names = self.properties.iter();
             let names: Vec<&str> = names
-                .filter(|(_, own)| *own == treatment)
+                .filter(|(_, own)| *own == action)
                 .map(|(name, _)| *name)
                 .collect();
-            said.push(sentence(about(treatment), &names));
+            said.push(sentence(about(action), &names));
         }
         said.into_iter().flatten().collect()
     }
 }
 
 /// Says what becomes of the values whose names follow.
-fn about(treatment: Treatment) -> &'static str {
-    match treatment {
-        Treatment::Keep => "Recorded as they are:",
-        Treatment::Clean => "Recorded with the secrets in them masked:",
-        Treatment::Pseudonym => "Recorded as a keyed hash in place of the value:",
-        Treatment::Mask => "Recorded as [masked] in place of the value:",
-        Treatment::Drop => "Recorded neither with value nor name:",
+fn about(action: Action) -> &'static str {
+    match action {
+        Action::Keep => "Recorded as they are:",
+        Action::Redact => "Recorded with the secrets in them masked:",
+        Action::Hash => "Recorded as a keyed hash in place of the value:",
+        Action::Mask => "Recorded as [masked] in place of the value:",
+        Action::Drop => "Recorded neither with value nor name:",
     }
 }
 
@@ -186,8 +186,8 @@ mod tests {
             .level(Level::Info)
             .deny_target("myapp::sql")
             .allow_event("command")
-            .property("user", Treatment::Pseudonym)
-            .property("http.*", Treatment::Drop)
+            .property("user", Action::Hash)
+            .property("http.*", Action::Drop)
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn many_names_are_cut_to_what_one_reads() {
         let many = (0..100).fold(Policy::new().keep_secrets(), |policy, number| {
-            policy.property(format!("p{number}"), Treatment::Mask)
+            policy.property(format!("p{number}"), Action::Mask)
         });
         let said = sentences(&many);
         assert_eq!(said.len(), 1);

@@ -10,7 +10,7 @@ use super::host::Host;
 use super::place::Place;
 use super::sanitize::Quoted;
 use crate::policy::owner::OwnerFile;
-use crate::policy::{InForce, MASKED, NamePath, Naming, Policy, Secrets, Treatment};
+use crate::policy::{Action, InForce, MASKED, NamePath, Naming, Policy, Secrets};
 use crate::record::{Properties, Record};
 
 /// The names that were seen, as many as are kept.
@@ -111,7 +111,7 @@ impl SecretNames {
         };
         let secrets = Secrets::new(None, None);
         let policy = InForce::new(application, owner.policy().cloned(), secrets);
-        let is_kept = move |name: &str| policy.verdict(name).text == Treatment::Keep;
+        let is_kept = move |name: &str| policy.verdict(name).text == Action::Keep;
         self.iter()
             .filter(move |(name, texts)| texts.clear > 0 && !is_kept(name))
     }
@@ -126,23 +126,23 @@ impl SecretNames {
 }
 
 /// Returns the command that sets what becomes of a property.
-pub(super) fn rule_command(place: &Place, name: &str, treatment: &str) -> String {
-    place.command(&format!("policy property {} {treatment}", Quoted(name)))
+pub(super) fn rule_command(place: &Place, name: &str, action: &str) -> String {
+    place.command(&format!("policy property {} {action}", Quoted(name)))
 }
 
 /// Returns `true` if a text took the place of a secret.
 fn is_masked(text: &str) -> bool {
-    let is_pseudonym = text.strip_prefix("p-").is_some_and(|hash| {
-        hash.len() == PSEUDONYM_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+    let is_hash = text.strip_prefix("p-").is_some_and(|hash| {
+        hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
     });
-    text == MASKED || is_pseudonym || MARKS.contains(&text)
+    text == MASKED || is_hash || MARKS.contains(&text)
 }
 
 /// What the rules for secrets in texts put in the place of one.
 const MARKS: [&str; 3] = ["[secret]", "[token]", "[key]"];
 
-/// The hexadecimal digits of a pseudonym.
-const PSEUDONYM_DIGITS: usize = 16;
+/// The hexadecimal digits of a hash.
+const HASH_DIGITS: usize = 16;
 
 /// Texts that hold no secret.
 const NOTHING: [&str; 4] = ["", "None", "true", "false"];

@@ -56,9 +56,9 @@ impl Installation {
         })
     }
 
-    /// Returns the key of its pseudonyms.
-    pub(crate) fn pseudonym_key(&self) -> PseudonymKey {
-        PseudonymKey(*self.salt.as_bytes())
+    /// Returns the key of its keyed hashes.
+    pub(crate) fn hash_key(&self) -> HashKey {
+        HashKey(*self.salt.as_bytes())
     }
 
     /// Returns what tells it from others, in lower case and without hyphens: its id, its salt and the hash of its host.
@@ -108,25 +108,25 @@ impl fmt::Debug for Salt {
     }
 }
 
-/// The key under which values become pseudonyms: of this installation alone, and gone with its salt.
+/// The key with which values are hashed: of this installation alone, and gone with its salt.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct PseudonymKey([u8; Salt::BYTES]);
+pub(crate) struct HashKey([u8; Salt::BYTES]);
 
 /// Whoever knows the key can guess what was hashed, so it is kept out of messages.
-impl fmt::Debug for PseudonymKey {
+impl fmt::Debug for HashKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PseudonymKey({} bytes)", Salt::BYTES)
+        write!(f, "HashKey({} bytes)", Salt::BYTES)
     }
 }
 
-impl PseudonymKey {
+impl HashKey {
     /// Returns what takes the value's place: `p-` and 64 bits of a keyed hash as hexadecimal digits, enough
     /// to tell some million values apart, and to find none of them again without the key.
-    pub(crate) fn pseudonym(&self, value: &str) -> String {
+    pub(crate) fn hash(&self, value: &str) -> String {
         let mut hash = keyed(&self.0, b"localtel pseudonym 1\0");
         hash.update(value.as_bytes());
         let hash: [u8; Salt::BYTES] = hash.finalize().into_bytes().into();
-        let digits = hash.iter().take(PSEUDONYM_BYTES);
+        let digits = hash.iter().take(HASH_BYTES);
         digits.fold(String::from("p-"), |text, byte| {
             text + &format!("{byte:02x}")
         })
@@ -237,8 +237,8 @@ impl fmt::Display for HostHash {
     }
 }
 
-/// How much of a hash a pseudonym shows.
-const PSEUDONYM_BYTES: usize = 8;
+/// How many bytes of the keyed hash are shown.
+const HASH_BYTES: usize = 8;
 
 /// The block of SHA-256.
 const BLOCK_BYTES: usize = 64;
@@ -333,13 +333,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pseudonym_is_hmac_sha_256_of_the_value_and_another_under_another_salt() {
+    fn a_hash_is_hmac_sha_256_of_the_value_and_another_under_another_salt() {
         // By Python: `hmac.new(bytes([7] * 32), b"localtel pseudonym 1\0alice", "sha256")`.
-        let key = PseudonymKey([7; Salt::BYTES]);
-        assert_eq!(key.pseudonym("alice"), "p-d24e226b43096a74");
-        assert_ne!(key.pseudonym("alice"), key.pseudonym("alic"));
-        let other = PseudonymKey([8; Salt::BYTES]);
-        assert_ne!(key.pseudonym("alice"), other.pseudonym("alice"));
+        let key = HashKey([7; Salt::BYTES]);
+        assert_eq!(key.hash("alice"), "p-d24e226b43096a74");
+        assert_ne!(key.hash("alice"), key.hash("alic"));
+        let other = HashKey([8; Salt::BYTES]);
+        assert_ne!(key.hash("alice"), other.hash("alice"));
         assert!(!format!("{key:?}").contains("7, 7"));
     }
 

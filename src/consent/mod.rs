@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use crate::environment::Variable;
 use crate::error::{Error, Result};
 
-pub(crate) use identity::{Installation, Origin, PseudonymKey};
+pub(crate) use identity::{HashKey, Installation, Origin};
 #[cfg(feature = "cli")]
 pub(crate) use keeper::reset;
 pub(crate) use keeper::{Site, installation, remember_first_use, set_consent_of};

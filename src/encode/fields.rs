@@ -5,11 +5,11 @@ use std::fmt::{self, Write as _};
 
 use tracing::field::{Field, Visit};
 
+use super::handling::{Handling, SecretFree, push_handled, push_handled_again};
 use super::site::{Key, Site};
 use super::text::{Escaped, push_formatted, push_hex, push_number, push_string};
-use super::treated::{Clean, Treated, push_treated, push_treated_again};
 use super::{Line, LineLimits, NAME_BYTES_MAX};
-use crate::policy::{MASKED, Treatment, Verdict};
+use crate::policy::{Action, MASKED, Verdict};
 
 /// The values of a span, each name once, rendered anew whenever one is recorded.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ struct SpanValue {
     index: usize,
     kind: Kind,
     /// What became of the value.
-    treatment: Treatment,
+    action: Action,
     /// `"name":value`.
     written: Vec<u8>,
 }
@@ -59,21 +59,21 @@ impl SpanValues {
     }
 
     /// Returns the values as far as a newer policy lets them stand. What it treats more strictly cannot be
-    /// treated anew, for the value itself is gone, so it is masked; so is a pseudonym, whose key may have
+    /// treated anew, for the value itself is gone, so it is masked; so is a hash, whose key may have
     /// changed.
     pub(crate) fn narrowed(&self, after: &Site) -> Self {
         let narrow = |value: &SpanValue| {
             let Some(Key::Property(key, named)) = after.keys.get(value.index) else {
                 return None;
             };
-            let wanted = value.kind.treated(*named, after).treatment;
-            if value.treatment >= wanted && value.treatment != Treatment::Pseudonym {
+            let wanted = value.kind.handling(*named, after).action;
+            if value.action >= wanted && value.action != Action::Hash {
                 return Some(value.clone());
             }
             let mut written = after.key(*key).first().to_vec();
             push_string(&mut written, MASKED, NAME_BYTES_MAX);
             Some(SpanValue {
-                treatment: Treatment::Mask,
+                action: Action::Mask,
                 written,
                 ..*value
             })
@@ -125,7 +125,7 @@ pub(super) struct EventFields<'a, 'b> {
     pub(super) line: &'a mut Line<'b>,
     pub(super) site: &'a Site,
     /// The message before this one.
-    pub(super) message: &'a mut Clean,
+    pub(super) message: &'a mut SecretFree,
     pub(super) winners: Option<&'a [Option<usize>]>,
 }
 
@@ -167,12 +167,12 @@ enum Kind {
 
 impl Kind {
     /// Returns what becomes of a value of this kind, given what its name asks for.
-    fn treated(self, named: Verdict, site: &Site) -> Treated<'_> {
-        Treated {
-            treatment: match self {
+    fn handling(self, named: Verdict, site: &Site) -> Handling<'_> {
+        Handling {
+            action: match self {
                 Self::Bare => named.bare,
                 Self::Quoted => named.text,
-                Self::Error => named.text.max(site.policy.error_treatment()),
+                Self::Error => named.text.max(site.policy.error_action()),
             },
             reading: named.reading,
             policy: &site.policy,
@@ -187,20 +187,20 @@ impl Place for EventFields<'_, '_> {
         }
         match self.site.keys.get(field.index()) {
             Some(Key::Property(key, named)) => {
-                let treated = kind.treated(*named, self.site);
+                let handling = kind.handling(*named, self.site);
                 self.line.property(self.site.key(*key), |out, bytes_max| {
-                    push_treated(out, bytes_max, treated, write);
+                    push_handled(out, bytes_max, handling, write);
                 });
             }
             // A message is a string, also if the application gave a number.
             Some(Key::Message(named)) => {
-                let treated = kind.treated(*named, self.site);
+                let handling = kind.handling(*named, self.site);
                 let before = Some(&mut *self.message);
                 self.line.message(|out, bytes_max| {
-                    push_treated_again(
+                    push_handled_again(
                         out,
                         bytes_max,
-                        treated,
+                        handling,
                         before,
                         |out, bytes_max| match kind {
                             Kind::Quoted | Kind::Error => write(out, bytes_max),
@@ -223,13 +223,13 @@ impl Place for SpanFields<'_> {
         let Some(Key::Property(key, named)) = self.site.keys.get(field.index()) else {
             return;
         };
-        let treated = kind.treated(*named, self.site);
+        let handling = kind.handling(*named, self.site);
         let mut written = self.site.key(*key).first().to_vec();
-        push_treated(&mut written, self.limits.string_bytes_max, treated, write);
+        push_handled(&mut written, self.limits.string_bytes_max, handling, write);
         self.values.put(SpanValue {
             index: self.site.first_of_name(field.index()),
             kind,
-            treatment: treated.treatment,
+            action: handling.action,
             written,
         });
     }

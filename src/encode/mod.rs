@@ -9,11 +9,11 @@ mod bridge;
 mod chain;
 mod fields;
 mod frame;
+mod handling;
 mod nested;
 mod site;
 mod stamp;
 mod text;
-mod treated;
 
 use serde_json::Value;
 use tracing::field::Visit;
@@ -23,16 +23,16 @@ pub(crate) use self::chain::SpanChain;
 pub(crate) use self::fields::SpanValues;
 use self::fields::{EventFields, LastOfName};
 pub(crate) use self::frame::FrameHeader;
+pub(crate) use self::handling::SecretFree;
+use self::handling::{push_handled, push_redacted_failure, split_failure};
 pub(crate) use self::nested::as_recorded;
-use self::nested::{treated_as, with_members_treated};
+use self::nested::{handling_of, with_members_handled};
 pub(crate) use self::site::Site;
 use self::site::{PropertyKey, Repeats};
 pub(crate) use self::stamp::Stamp;
 use self::text::{Shadowed, push_json, push_string};
 pub(crate) use self::text::{is_unsafe_to_show, push_number};
-pub(crate) use self::treated::Clean;
-use self::treated::{push_clean_failure, push_treated, split_failure};
-use crate::policy::{InForce, Treatment, Verdict};
+use crate::policy::{Action, InForce, Verdict};
 use crate::record::{Level, OPENING, OWN_TARGET, Properties, TIMESTAMP_BYTES};
 use crate::store::limits::Limits;
 
@@ -133,7 +133,7 @@ impl<'a> Line<'a> {
     pub(crate) fn fields(
         &mut self,
         site: &Site,
-        message: &mut Clean,
+        message: &mut SecretFree,
         record: impl Fn(&mut dyn Visit),
     ) {
         let winners = match &site.repeats {
@@ -307,14 +307,14 @@ impl Loose<'_> {
         let Some(policy) = self.policy else {
             return push_json(out, value, bytes_max, JSON_DEPTH_MAX);
         };
-        let treated = treated_as(verdict, value, policy);
-        if treated.treatment == Treatment::Clean
+        let handling = handling_of(verdict, value, policy);
+        if handling.action == Action::Redact
             && let Some(failure) = self.failure(name, value)
         {
-            return push_clean_failure(out, bytes_max, policy, failure);
+            return push_redacted_failure(out, bytes_max, policy, failure);
         }
-        let value = with_members_treated(name, value, bytes_max, treated);
-        push_treated(out, bytes_max, treated, |out, bytes_max| {
+        let value = with_members_handled(name, value, bytes_max, handling);
+        push_handled(out, bytes_max, handling, |out, bytes_max| {
             push_json(out, &value, bytes_max, JSON_DEPTH_MAX);
         });
     }

@@ -6,23 +6,23 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::handling::{Handling, SECRET, push_handled};
 use super::text::push_json;
-use super::treated::{SECRET, Treated, push_treated};
 use super::{JSON_DEPTH_MAX, LineLimits};
-use crate::policy::{InForce, MASKED, NamePath, Naming, Reading, Treatment, Verdict};
+use crate::policy::{Action, InForce, MASKED, NamePath, Naming, Reading, Verdict};
 
 /// Returns a property's value after what its paths ask for, given what becomes of it as a whole. Where they
 /// ask for nothing, it is the same.
-pub(super) fn with_members_treated<'v>(
+pub(super) fn with_members_handled<'v>(
     name: &str,
     value: &'v Value,
     bytes_max: usize,
-    whole: Treated<'_>,
+    whole: Handling<'_>,
 ) -> Cow<'v, Value> {
     let members = Members {
         bytes_max,
         policy: whole.policy,
-        whole: whole.treatment,
+        whole: whole.action,
     };
     let naming = NamePath::of(name);
     match value {
@@ -35,7 +35,7 @@ pub(super) fn with_members_treated<'v>(
                 is_exact: true,
                 naming,
             };
-            Cow::Owned(members.treated(here, value, JSON_DEPTH_MAX))
+            Cow::Owned(members.handled(here, value, JSON_DEPTH_MAX))
         }
         Value::Object(_)
         | Value::Array(_)
@@ -58,15 +58,19 @@ pub(crate) fn as_recorded(
         return None;
     }
     let bytes_max = limits.string_bytes_max;
-    let treated = treated_as(verdict, value, policy);
-    let value = with_members_treated(name, value, bytes_max, treated);
-    Some(rewritten(&value, bytes_max, treated))
+    let handling = handling_of(verdict, value, policy);
+    let value = with_members_handled(name, value, bytes_max, handling);
+    Some(rewritten(&value, bytes_max, handling))
 }
 
 /// Returns how a value stands under a verdict on its name.
-pub(super) fn treated_as<'p>(verdict: Verdict, value: &Value, policy: &'p InForce) -> Treated<'p> {
-    Treated {
-        treatment: match value {
+pub(super) fn handling_of<'p>(
+    verdict: Verdict,
+    value: &Value,
+    policy: &'p InForce,
+) -> Handling<'p> {
+    Handling {
+        action: match value {
             Value::String(_) => verdict.text,
             Value::Null
             | Value::Bool(_)
@@ -80,9 +84,9 @@ pub(super) fn treated_as<'p>(verdict: Verdict, value: &Value, policy: &'p InForc
 }
 
 /// Treats a value by writing it, as a record does, and reading that.
-fn rewritten(value: &Value, bytes_max: usize, treated: Treated<'_>) -> Value {
+fn rewritten(value: &Value, bytes_max: usize, handling: Handling<'_>) -> Value {
     let mut out = Vec::new();
-    push_treated(&mut out, bytes_max, treated, |out, bytes_max| {
+    push_handled(&mut out, bytes_max, handling, |out, bytes_max| {
         push_json(out, value, bytes_max, JSON_DEPTH_MAX);
     });
     // What was just written can be read; if not, nobody knows what is in it.
@@ -94,7 +98,7 @@ struct Members<'a> {
     bytes_max: usize,
     policy: &'a InForce,
     /// What becomes of the whole value afterwards.
-    whole: Treatment,
+    whole: Action,
 }
 
 /// Where in a value something is.
@@ -131,14 +135,14 @@ impl Members<'_> {
     /// Returns what a path says beyond what becomes of the whole value.
     fn naming(&self, path: NamePath) -> Naming {
         match path.naming() {
-            Naming::Prose if self.whole >= Treatment::Clean => Naming::Plain,
-            _ if self.whole >= Treatment::Mask => Naming::Plain,
+            Naming::Prose if self.whole >= Action::Redact => Naming::Plain,
+            _ if self.whole >= Action::Mask => Naming::Plain,
             naming @ (Naming::Plain | Naming::Prose | Naming::Arguments | Naming::Secret) => naming,
         }
     }
 
     /// Returns a value with what its paths leave of it.
-    fn treated(&self, here: Here<'_>, value: &Value, depth_max: usize) -> Value {
+    fn handled(&self, here: Here<'_>, value: &Value, depth_max: usize) -> Value {
         let Some(depth_left) = depth_max.checked_sub(1) else {
             // So deep nothing is ever written.
             return Value::Null;
@@ -146,7 +150,7 @@ impl Members<'_> {
         match value {
             Value::Array(values) => {
                 let values = values.iter();
-                let values = values.map(|value| self.treated(here, value, depth_left));
+                let values = values.map(|value| self.handled(here, value, depth_left));
                 let value = Value::Array(values.collect());
                 match self.naming(here.naming) {
                     // The value of a flag is the next element.
@@ -170,21 +174,21 @@ impl Members<'_> {
     /// Returns what the path of a text, or of a list of arguments, leaves of it.
     fn protected(&self, here: Here<'_>, value: Value) -> Value {
         let naming = self.naming(here.naming);
-        let treatment = self.policy.least_of_text(naming, here.path);
-        match treatment {
-            Treatment::Keep => value,
-            Treatment::Mask if value == "" => value,
-            Treatment::Mask if self.whole == Treatment::Clean => Value::from(SECRET),
-            Treatment::Clean | Treatment::Pseudonym | Treatment::Mask | Treatment::Drop => {
-                let treated = Treated {
-                    treatment,
+        let action = self.policy.least_of_text(naming, here.path);
+        match action {
+            Action::Keep => value,
+            Action::Mask if value == "" => value,
+            Action::Mask if self.whole == Action::Redact => Value::from(SECRET),
+            Action::Redact | Action::Hash | Action::Mask | Action::Drop => {
+                let handling = Handling {
+                    action,
                     reading: match naming {
                         Naming::Arguments => Reading::Arguments,
                         Naming::Plain | Naming::Prose | Naming::Secret => Reading::Prose,
                     },
                     policy: self.policy,
                 };
-                rewritten(&value, self.bytes_max, treated)
+                rewritten(&value, self.bytes_max, handling)
             }
         }
     }
@@ -200,7 +204,7 @@ impl Members<'_> {
         let naming = parent.naming.member(name);
         if !parent.is_exact {
             let here = Here { naming, ..parent };
-            return Some(self.treated(here, value, depth_max));
+            return Some(self.handled(here, value, depth_max));
         }
         let is_exact = self.policy.names_members_of(parent.path);
         let path = format!("{}.{}", parent.path, if is_exact { name } else { "" });
@@ -209,20 +213,20 @@ impl Members<'_> {
             is_exact,
             naming,
         };
-        let treated = || self.treated(here, value, depth_max);
+        let handled = || self.handled(here, value, depth_max);
         let named = (path.as_str(), naming.naming());
         let verdict = is_exact
             .then(|| self.policy.member_verdict(parent.path, named))
             .flatten();
         let Some(verdict) = verdict else {
-            return Some(treated());
+            return Some(handled());
         };
-        let by_rule = treated_as(verdict, value, self.policy);
-        match by_rule.treatment {
-            Treatment::Keep => Some(treated()),
-            Treatment::Drop => None,
-            Treatment::Clean | Treatment::Pseudonym | Treatment::Mask => {
-                Some(rewritten(&treated(), self.bytes_max, by_rule))
+        let by_rule = handling_of(verdict, value, self.policy);
+        match by_rule.action {
+            Action::Keep => Some(handled()),
+            Action::Drop => None,
+            Action::Redact | Action::Hash | Action::Mask => {
+                Some(rewritten(&handled(), self.bytes_max, by_rule))
             }
         }
     }
@@ -237,15 +241,15 @@ mod tests {
     use crate::policy::{Policy, Secrets};
     use crate::store::limits::Limits;
 
-    fn in_force(rules: &[(&str, Treatment)]) -> InForce {
+    fn in_force(rules: &[(&str, Action)]) -> InForce {
         let rules = rules.iter();
-        let owner = rules.fold(Policy::new(), |policy, (name, treatment)| {
-            policy.property(*name, *treatment)
+        let owner = rules.fold(Policy::new(), |policy, (name, action)| {
+            policy.property(*name, *action)
         });
         InForce::new(Policy::new(), Some(owner), Secrets::new(None, None))
     }
 
-    fn treated(rules: &[(&str, Treatment)], value: &Value) -> Value {
+    fn handled(rules: &[(&str, Action)], value: &Value) -> Value {
         let limits = LineLimits::from(&Limits::default());
         as_recorded("a", value, limits, &in_force(rules)).unwrap_or(Value::Null)
     }
@@ -254,7 +258,7 @@ mod tests {
     fn a_rule_reaches_the_member_of_its_path_and_no_other() {
         let value =
             json!({"b": {"c": "x", "d": 1}, "c": "y", "list": [{"c": 1}, [{"c": 2, "d": 3}]]});
-        let drop = |path: &'static str| treated(&[(path, Treatment::Drop)], &value);
+        let drop = |path: &'static str| handled(&[(path, Action::Drop)], &value);
         assert_eq!(drop("a.b.c")["b"], json!({"d": 1}));
         assert_eq!(drop("a.b.c")["c"], "y");
         assert_eq!(drop("a.b").get("b"), None);
@@ -262,10 +266,7 @@ mod tests {
         assert_eq!(drop("a.*"), json!({}));
         assert_eq!(drop("b.c"), value);
         assert_eq!(drop("ab.*"), value);
-        let masked = treated(
-            &[("a.b.*", Treatment::Mask), ("a.c", Treatment::Pseudonym)],
-            &value,
-        );
+        let masked = handled(&[("a.b.*", Action::Mask), ("a.c", Action::Hash)], &value);
         assert_eq!(masked["b"], json!({"c": MASKED, "d": MASKED}));
         assert_eq!(masked["c"], MASKED, "there is no key");
         assert_eq!(masked["list"], value["list"]);
@@ -274,45 +275,45 @@ mod tests {
     #[test]
     fn a_rule_for_any_depth_reaches_members_however_deep_and_spelled() {
         let value = json!({"b": {"Session": "x", "d": 1}, "list": [{"SESSION": 1}, [{"c": {"session": 2}}]]});
-        let left = treated(&[("*.session", Treatment::Drop)], &value);
+        let left = handled(&[("*.session", Action::Drop)], &value);
         assert_eq!(left, json!({"b": {"d": 1}, "list": [{}, [{"c": {}}]]}));
-        let left = treated(&[("A.B.session", Treatment::Drop)], &value);
+        let left = handled(&[("A.B.session", Action::Drop)], &value);
         assert_eq!(left["b"], json!({"d": 1}));
         assert_eq!(left["list"], value["list"]);
-        let left = treated(&[("*.a", Treatment::Drop)], &value);
+        let left = handled(&[("*.a", Action::Drop)], &value);
         assert_eq!(left, Value::Null, "it is called so itself");
     }
 
     #[test]
     fn a_member_is_cleaned_and_so_is_what_is_nested_in_it() {
         let value = json!({"b": {"note": "password=hunter2"}, "c": "password=hunter2"});
-        let cleaned = treated(&[("a.b", Treatment::Clean)], &value);
-        assert!(!cleaned["b"].to_string().contains("hunter2"), "{cleaned}");
-        assert_eq!(cleaned["c"], value["c"], "no rule names it");
+        let redacted = handled(&[("a.b", Action::Redact)], &value);
+        assert!(!redacted["b"].to_string().contains("hunter2"), "{redacted}");
+        assert_eq!(redacted["c"], value["c"], "no rule names it");
     }
 
     #[test]
     fn members_that_no_rule_names_follow_their_parent() {
         let value = json!({"b": {"c": 1}, "d": 2});
-        let rules = [("a.*", Treatment::Mask), ("a.b", Treatment::Keep)];
-        assert_eq!(treated(&rules, &value), json!({"b": {"c": 1}, "d": MASKED}));
-        let rules = [("*", Treatment::Drop), ("a", Treatment::Keep)];
-        assert_eq!(treated(&rules, &value), value);
+        let rules = [("a.*", Action::Mask), ("a.b", Action::Keep)];
+        assert_eq!(handled(&rules, &value), json!({"b": {"c": 1}, "d": MASKED}));
+        let rules = [("*", Action::Drop), ("a", Action::Keep)];
+        assert_eq!(handled(&rules, &value), value);
     }
 
     #[test]
     fn depth_has_an_end() {
         let deep = (0..200).fold(json!(1), |value, _| json!({"b": value}));
-        let left = treated(&[("a.b.c", Treatment::Drop)], &deep);
+        let left = handled(&[("a.b.c", Action::Drop)], &deep);
         assert!(left.to_string().contains('…'));
     }
 
-    const TREATMENTS: [Treatment; 5] = [
-        Treatment::Keep,
-        Treatment::Clean,
-        Treatment::Pseudonym,
-        Treatment::Mask,
-        Treatment::Drop,
+    const ACTIONS: [Action; 5] = [
+        Action::Keep,
+        Action::Redact,
+        Action::Hash,
+        Action::Mask,
+        Action::Drop,
     ];
 
     proptest! {
@@ -321,10 +322,10 @@ mod tests {
             chosen in proptest::collection::vec(0..5_usize, 3),
         ) {
             let names = ["a", "a.b", "a.b.c"];
-            let rules: Vec<_> = names.into_iter().zip(chosen.iter().map(|it| TREATMENTS[*it])).collect();
-            let left = treated(&rules, &json!({"b": {"c": "value"}})).to_string();
-            let strictest = rules.iter().map(|(_, treatment)| *treatment).max().unwrap();
-            prop_assert_eq!(left.contains("value"), strictest <= Treatment::Clean, "{}", left);
+            let rules: Vec<_> = names.into_iter().zip(chosen.iter().map(|it| ACTIONS[*it])).collect();
+            let left = handled(&rules, &json!({"b": {"c": "value"}})).to_string();
+            let strictest = rules.iter().map(|(_, action)| *action).max().unwrap();
+            prop_assert_eq!(left.contains("value"), strictest <= Action::Redact, "{}", left);
         }
     }
 }

@@ -23,7 +23,7 @@ pub use self::later::{LaterLayer, LaterTelemetry};
 use self::sites::{KnownSites, Sites};
 use self::span::{SpanNode, SpanNodes};
 use crate::clock;
-use crate::encode::{Clean, Line, Own, Site, SpanChain, SpanValues, Stamp};
+use crate::encode::{Line, Own, SecretFree, Site, SpanChain, SpanValues, Stamp};
 use crate::outlet::{Outlet, TRIES};
 use crate::policy::Generation;
 use crate::recorder::{Stale, note_asked};
@@ -123,7 +123,7 @@ impl RecordLayer {
         event: &Event<'_>,
         context: &Context<'_, S>,
         mut line: Line<'_>,
-        (site, message, chain): (&Site, &mut Clean, &mut SpanChain),
+        (site, message, chain): (&Site, &mut SecretFree, &mut SpanChain),
     ) where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
@@ -165,7 +165,7 @@ impl RecordLayer {
             let Some((site, message)) = sites.find(self, event.metadata()) else {
                 break;
             };
-            let mut none_before = Clean::new();
+            let mut none_before = SecretFree::new();
             let bridged;
             let (site, message) = match site.bridge() {
                 Some(bridge) if bridge.read_target(target, |visit| event.record(visit)) => {

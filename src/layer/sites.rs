@@ -8,7 +8,7 @@ use tracing::Metadata;
 use tracing::callsite::Identifier;
 
 use super::{LayerId, RecordLayer};
-use crate::encode::{Clean, Site};
+use crate::encode::{SecretFree, Site};
 use crate::outlet::Outlet;
 use crate::policy::Generation;
 
@@ -97,7 +97,7 @@ struct KnownSite {
     metadata: &'static Metadata<'static>,
     site: Arc<Site>,
     /// The last message from there.
-    message: Clean,
+    message: SecretFree,
 }
 
 impl KnownSites {
@@ -114,7 +114,7 @@ impl KnownSites {
         &mut self,
         layer: &RecordLayer,
         metadata: &'static Metadata<'static>,
-    ) -> Option<(&Arc<Site>, &mut Clean)> {
+    ) -> Option<(&Arc<Site>, &mut SecretFree)> {
         let generation = layer.generation();
         let is_it = |known: &KnownSite| known.is(layer.id, metadata, generation);
         let found = self
@@ -142,7 +142,7 @@ impl KnownSites {
             layer: layer.id,
             metadata,
             site,
-            message: Clean::new(),
+            message: SecretFree::new(),
         })
     }
 

@@ -1,5 +1,5 @@
 //! The policy in force: the application's and the owner's taken together, with what applying them needs,
-//! the rules for secrets and the key of pseudonyms; and the place where all threads find the latest one.
+//! the rules for secrets and the key of hashes; and the place where all threads find the latest one.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, TryLockError};
 
 use super::secrets::Rule as SecretRule;
-use super::{InTexts, NamePath, Naming, Policy, Reading, Secrets, Treatment};
-use crate::consent::PseudonymKey;
+use super::{Action, InTexts, NamePath, Naming, Policy, Reading, Secrets};
+use crate::consent::HashKey;
 use crate::record::Level;
 
 /// The application's policy and the owner's, taken together: the stricter of the two holds.
@@ -17,9 +17,9 @@ pub(crate) struct InForce {
     application: Policy,
     owner: Option<Policy>,
     secrets: Arc<Secrets>,
-    key: Option<PseudonymKey>,
-    /// Whether values may be waiting that a policy before this one had made pseudonyms with the same key.
-    had_pseudonyms: bool,
+    key: Option<HashKey>,
+    /// Whether values may be waiting that a policy before this one hashed with the same key.
+    had_hashes: bool,
     /// Which of the policies of this process it is; a later one is higher.
     generation: Generation,
 }
@@ -28,9 +28,9 @@ pub(crate) struct InForce {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// Of numbers and booleans, and of lists and objects as a whole.
-    pub(crate) bare: Treatment,
+    pub(crate) bare: Action,
     /// Of texts; never milder.
-    pub(crate) text: Treatment,
+    pub(crate) text: Action,
     /// How secrets are looked for in them.
     pub(crate) reading: Reading,
 }
@@ -38,14 +38,14 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Nothing becomes of them.
     pub(crate) const KEEP: Self = Self {
-        bare: Treatment::Keep,
-        text: Treatment::Keep,
+        bare: Action::Keep,
+        text: Action::Keep,
         reading: Reading::Prose,
     };
 
     /// Returns `true` if neither the name nor any value is recorded.
     pub(crate) fn is_drop(self) -> bool {
-        self.bare == Treatment::Drop
+        self.bare == Action::Drop
     }
 }
 
@@ -55,21 +55,21 @@ pub(crate) struct Generation(u64);
 
 impl InForce {
     /// Takes two policies together, for asking what they decide. There is no key: values that they want as
-    /// pseudonyms would be masked.
+    /// hashes would be masked.
     pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
         Self {
             application,
             owner,
             secrets: Arc::new(secrets),
             key: None,
-            had_pseudonyms: false,
+            had_hashes: false,
             generation: Generation(0),
         }
     }
 
-    /// Adds the key of an installation, for asking what its pseudonyms are.
+    /// Adds the key of an installation, for asking what its hashes are.
     #[cfg(feature = "cli")]
-    pub(crate) fn with_key(self, key: PseudonymKey) -> Self {
+    pub(crate) fn with_key(self, key: HashKey) -> Self {
         let key = Some(key);
         Self { key, ..self }
     }
@@ -97,8 +97,8 @@ impl InForce {
 
     /// Returns what becomes of the values of a property, or of a message.
     pub(crate) fn verdict(&self, name: &str) -> Verdict {
-        let treatment = self.strictest(|policy| policy.treatment(name));
-        self.by_name(treatment, NamePath::of(name).naming(), name)
+        let action = self.strictest(|policy| policy.action(name));
+        self.by_name(action, NamePath::of(name).naming(), name)
     }
 
     /// Returns `true` if a rule may name what is nested in the property of that name.
@@ -115,45 +115,45 @@ impl InForce {
     ) -> Option<Verdict> {
         let named = self
             .policies()
-            .filter_map(|policy| policy.member_treatment(parent, path));
+            .filter_map(|policy| policy.member_action(parent, path));
         Some(self.by_name(named.max()?, naming, path))
     }
 
     /// Returns what becomes of values that are treated so, given what their name says of texts.
-    fn by_name(&self, treatment: Treatment, naming: Naming, name: &str) -> Verdict {
+    fn by_name(&self, action: Action, naming: Naming, name: &str) -> Verdict {
         let mut verdict = Verdict {
-            bare: treatment,
-            text: treatment,
+            bare: action,
+            text: action,
             reading: Reading::Prose,
         };
         match naming {
             Naming::Plain | Naming::Prose => {}
             Naming::Arguments => {
                 verdict.reading = Reading::Arguments;
-                verdict.text = treatment.max(self.least_of_text(naming, name));
+                verdict.text = action.max(self.least_of_text(naming, name));
             }
             Naming::Secret => {
-                let is_clean = treatment == Treatment::Clean;
-                if is_clean && self.is_secret(name) {
-                    verdict.bare = Treatment::Mask;
+                let is_redact = action == Action::Redact;
+                if is_redact && self.is_secret(name) {
+                    verdict.bare = Action::Mask;
                 }
-                let least = if is_clean {
-                    Treatment::Mask
+                let least = if is_redact {
+                    Action::Mask
                 } else {
                     self.least_of_text(naming, name)
                 };
-                verdict.text = treatment.max(least);
+                verdict.text = action.max(least);
             }
         }
         verdict
     }
 
     /// Returns what becomes at least of a text at a path that is named so.
-    pub(crate) fn least_of_text(&self, naming: Naming, path: &str) -> Treatment {
+    pub(crate) fn least_of_text(&self, naming: Naming, path: &str) -> Action {
         let by_default = match naming {
-            Naming::Plain => return Treatment::Keep,
-            Naming::Prose | Naming::Arguments => self.error_treatment(),
-            Naming::Secret => Treatment::Mask,
+            Naming::Plain => return Action::Keep,
+            Naming::Prose | Naming::Arguments => self.error_action(),
+            Naming::Secret => Action::Mask,
         };
         let rule = |policy: &Policy| policy.of_naming(naming, path);
         let is_masked_by_owner =
@@ -166,11 +166,7 @@ impl InForce {
                     && !self.owner.as_ref().is_some_and(is_masked_by_owner)
             }
         };
-        if is_ruled {
-            Treatment::Keep
-        } else {
-            by_default
-        }
+        if is_ruled { Action::Keep } else { by_default }
     }
 
     /// Returns `true` if a number of that name is a secret where secrets are to be masked: behind that of a count it
@@ -185,20 +181,17 @@ impl InForce {
     }
 
     /// Returns what becomes at least of a value that is an error, whatever its name.
-    pub(crate) fn error_treatment(&self) -> Treatment {
-        self.strictest(Policy::error_treatment)
+    pub(crate) fn error_action(&self) -> Action {
+        self.strictest(Policy::error_action)
     }
 
-    fn strictest(&self, treatment: impl Fn(&Policy) -> Treatment) -> Treatment {
-        self.policies()
-            .map(treatment)
-            .max()
-            .unwrap_or(Treatment::Keep)
+    fn strictest(&self, action: impl Fn(&Policy) -> Action) -> Action {
+        self.policies().map(action).max().unwrap_or(Action::Keep)
     }
 
-    /// Returns `true` if values may have been recorded as pseudonyms.
-    fn has_pseudonyms(&self) -> bool {
-        self.had_pseudonyms || self.policies().any(Policy::has_pseudonyms)
+    /// Returns `true` if hashes may have been recorded.
+    fn has_hashes(&self) -> bool {
+        self.had_hashes || self.policies().any(Policy::has_hashes)
     }
 
     /// Quickly tells whether a text, plain or escaped, may hold a secret.
@@ -209,7 +202,7 @@ impl InForce {
     /// Masks the secrets in a text of which at most so many bytes are kept. It is cut where that many bytes
     /// of it end, not of what is left of it: masks shorten a text, and behind them would stand the beginning
     /// of a secret of which not enough was seen to know it.
-    pub(crate) fn clean<'t>(
+    pub(crate) fn redact<'t>(
         &self,
         text: &'t str,
         bytes_max: usize,
@@ -220,10 +213,10 @@ impl InForce {
 
     /// Returns what takes a value's place: equal for equal values of this installation, and worthless
     /// without its salt. Where there is no installation there is no key, and the value is masked.
-    pub(crate) fn pseudonym(&self, value: &str) -> String {
+    pub(crate) fn hash(&self, value: &str) -> String {
         self.key
             .as_ref()
-            .map_or_else(|| MASKED.to_owned(), |key| key.pseudonym(value))
+            .map_or_else(|| MASKED.to_owned(), |key| key.hash(value))
     }
 }
 
@@ -244,14 +237,14 @@ impl fmt::Debug for Current {
 /// Whether a change of installation cut a link that staged values may still hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unlinked {
-    /// Pseudonyms made with the key before may be among them.
-    Pseudonyms,
+    /// Hashes made with the key before may be among them.
+    Hashes,
     /// Nothing.
     Nothing,
 }
 
 impl Current {
-    /// Puts a policy in force; values that it wants as pseudonyms are masked until there is a key.
+    /// Puts a policy in force; values to be hashed are masked until there is a key.
     pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
         let in_force = InForce::new(application, owner, secrets);
         Self {
@@ -307,24 +300,24 @@ impl Current {
             owner: Some(owner),
             secrets: Arc::clone(&in_force.secrets),
             key: in_force.key.clone(),
-            had_pseudonyms: in_force.has_pseudonyms(),
+            had_hashes: in_force.has_hashes(),
             generation: in_force.generation,
         });
     }
 
     /// Takes over the key of another installation, and says whether values under the one before may
     /// still be waiting.
-    pub(crate) fn set_key(&self, key: PseudonymKey) -> Unlinked {
+    pub(crate) fn set_key(&self, key: HashKey) -> Unlinked {
         let before = self.replace(|in_force| InForce {
             application: in_force.application.clone(),
             owner: in_force.owner.clone(),
             secrets: Arc::clone(&in_force.secrets),
             key: Some(key),
-            had_pseudonyms: false,
+            had_hashes: false,
             generation: in_force.generation,
         });
         match before {
-            Some(before) if before.has_pseudonyms() => Unlinked::Pseudonyms,
+            Some(before) if before.has_hashes() => Unlinked::Hashes,
             Some(_) | None => Unlinked::Nothing,
         }
     }

@@ -26,58 +26,57 @@ use crate::record::Level;
     clippy::exhaustive_enums,
     reason = "whoever shows a verdict must know all of them"
 )]
-pub enum Treatment {
+pub enum Action {
     /// It is recorded as it is, cut to the limits.
     Keep,
     /// It is recorded with the secrets in its text masked: passwords, tokens, addresses and the like.
-    Clean,
+    Redact,
     /// A keyed hash takes its place: equal values stay equal, until `reset` makes a new key.
-    Pseudonym,
+    Hash,
     /// `[masked]` takes its place.
     Mask,
     /// Neither the value nor its name is recorded.
     Drop,
 }
 
-impl Treatment {
-    /// Every treatment, from the mildest to the strictest.
-    pub const ALL: [Self; 5] = [
-        Self::Keep,
-        Self::Clean,
-        Self::Pseudonym,
-        Self::Mask,
-        Self::Drop,
-    ];
+impl Action {
+    /// Every action, from the mildest to the strictest.
+    pub const ALL: [Self; 5] = [Self::Keep, Self::Redact, Self::Hash, Self::Mask, Self::Drop];
 
     /// Returns the word for it, as it stands in `policy.toml`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
-            Self::Clean => "clean",
-            Self::Pseudonym => "pseudonym",
+            Self::Redact => "redact",
+            Self::Hash => "hash",
             Self::Mask => "mask",
             Self::Drop => "drop",
         }
     }
 }
 
-impl fmt::Display for Treatment {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl FromStr for Treatment {
+impl FromStr for Action {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Self> {
-        let found = Self::ALL
-            .into_iter()
-            .find(|treatment| treatment.as_str() == word);
-        found.ok_or_else(|| {
-            let reason = format!("`{word}` is none of keep, clean, pseudonym, mask, drop");
-            Error::invalid("treatment", reason)
-        })
+        match word {
+            "keep" => Ok(Self::Keep),
+            // `clean` and `pseudonym` are what files of older versions say.
+            "redact" | "clean" => Ok(Self::Redact),
+            "hash" | "pseudonym" => Ok(Self::Hash),
+            "mask" => Ok(Self::Mask),
+            "drop" => Ok(Self::Drop),
+            _ => {
+                let reason = format!("`{word}` is not one of keep, redact, hash, mask, drop");
+                Err(Error::invalid("action", reason))
+            }
+        }
     }
 }
 
@@ -130,20 +129,20 @@ impl FromStr for Admission {
 /// * Secrets in messages and error texts are masked unless [`keep_secrets`](Self::keep_secrets) says otherwise.
 /// * Texts of properties whose names are those of secrets are masked as a whole: `password`, `access_token`, `apiKey`,
 ///   `set-cookie`, `http.request.header.authorization`. Numbers and booleans stay, and so do names that are only
-///   about a secret, such as `token_count` or `password_changed_at`. [`Treatment::Keep`] for that name keeps the
+///   about a secret, such as `token_count` or `password_changed_at`. [`Action::Keep`] for that name keeps the
 ///   text; a rule for many names does so only if its beginning is the name of a secret, as in `token*`.
 /// * Secrets in the arguments of commands are masked, in `args`, `argv`, `cmd`, `command_line` and the like, unless a rule
 ///   keeps that name or `keep_secrets` says so.
 ///
 /// ```
-/// use localtel::{Level, Policy, Treatment};
+/// use localtel::{Action, Level, Policy};
 ///
 /// let policy = Policy::new()
 ///     .level(Level::Info)
 ///     .deny_target("myapp::sql")
-///     .property("user", Treatment::Pseudonym)
-///     .property("http.*", Treatment::Drop)
-///     .property("*.authorization", Treatment::Drop);
+///     .property("user", Action::Hash)
+///     .property("http.*", Action::Drop)
+///     .property("*.authorization", Action::Drop);
 /// # let _ = policy;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +153,7 @@ pub struct Policy {
     unnamed: Unnamed,
     targets: Vec<(String, Admission)>,
     events: Vec<(String, Admission)>,
-    properties: Vec<(String, Treatment)>,
+    properties: Vec<(String, Action)>,
     in_texts: InTexts,
 }
 
@@ -187,7 +186,7 @@ pub(crate) enum Rule<'p> {
     /// Whether an event is.
     Event(&'p str, Admission),
     /// What becomes of a property.
-    Property(&'p str, Treatment),
+    Property(&'p str, Action),
 }
 
 impl Default for Policy {
@@ -213,12 +212,12 @@ impl Policy {
     /// of them only the properties that a rule names; the message, too, must be named.
     ///
     /// ```
-    /// use localtel::{Policy, Treatment};
+    /// use localtel::{Action, Policy};
     ///
     /// let policy = Policy::allow_list()
     ///     .allow_event("command")
-    ///     .property("duration", Treatment::Keep)
-    ///     .property("user", Treatment::Pseudonym);
+    ///     .property("duration", Action::Keep)
+    ///     .property("user", Action::Hash);
     /// # let _ = policy;
     /// ```
     pub fn allow_list() -> Self {
@@ -279,8 +278,8 @@ impl Policy {
     }
 
     /// Sets what becomes of the property of that name, in events and in spans.
-    pub fn property(mut self, name: impl Into<String>, treatment: Treatment) -> Self {
-        set(&mut self.properties, name.into(), treatment);
+    pub fn property(mut self, name: impl Into<String>, action: Action) -> Self {
+        set(&mut self.properties, name.into(), action);
         self
     }
 
@@ -312,10 +311,10 @@ impl Policy {
     }
 
     /// Decides on a property; a message is one.
-    fn treatment(&self, name: &str) -> Treatment {
+    fn action(&self, name: &str) -> Action {
         let unnamed = match self.unnamed {
-            Unnamed::Kept => Treatment::Keep,
-            Unnamed::Dropped => Treatment::Drop,
+            Unnamed::Kept => Action::Keep,
+            Unnamed::Dropped => Action::Drop,
         };
         let named = longest(&self.properties, name, is_name_of);
         self.with_text(name, named.unwrap_or(unnamed))
@@ -324,7 +323,7 @@ impl Policy {
     /// Returns what the rule says that names a secret, or arguments, of that name or path. A rule for many names
     /// counts only if its beginning says the same, as in `token*`: `*` and `http.*` name no secret. What is nested goes
     /// with a rule for what it is nested in.
-    fn of_naming(&self, naming: Naming, path: &str) -> Option<Treatment> {
+    fn of_naming(&self, naming: Naming, path: &str) -> Option<Action> {
         let fits =
             |pattern: &str, path: &str| is_name_of(pattern, path) || is_beneath(pattern, path);
         let names = |pattern: &str, path: &str| {
@@ -344,7 +343,7 @@ impl Policy {
 
     /// Decides on what is nested in a value, if a rule names it: one that begins with the path of the value, or one
     /// for any depth.
-    fn member_treatment(&self, parent: &str, path: &str) -> Option<Treatment> {
+    fn member_action(&self, parent: &str, path: &str) -> Option<Action> {
         let names = |pattern: &str, path: &str| {
             let is_member = at_any_depth(pattern).is_some() || is_beneath(parent, pattern);
             is_member && is_name_of(pattern, path)
@@ -353,19 +352,19 @@ impl Policy {
         Some(self.with_text(path, named))
     }
 
-    fn with_text(&self, name: &str, treatment: Treatment) -> Treatment {
+    fn with_text(&self, name: &str, action: Action) -> Action {
         if NamePath::of(name).mentions(Naming::Prose) {
-            treatment.max(self.error_treatment())
+            action.max(self.error_action())
         } else {
-            treatment
+            action
         }
     }
 
     /// Decides on a value that is an error, whatever its name.
-    fn error_treatment(&self) -> Treatment {
+    fn error_action(&self) -> Action {
         match self.in_texts {
-            InTexts::Kept => Treatment::Keep,
-            InTexts::Masked => Treatment::Clean,
+            InTexts::Kept => Action::Keep,
+            InTexts::Masked => Action::Redact,
         }
     }
 
@@ -406,10 +405,10 @@ impl Policy {
             || drops(&self.events)
     }
 
-    fn has_pseudonyms(&self) -> bool {
+    fn has_hashes(&self) -> bool {
         self.properties
             .iter()
-            .any(|(_, treatment)| *treatment == Treatment::Pseudonym)
+            .any(|(_, action)| *action == Action::Hash)
     }
 }
 

@@ -262,11 +262,11 @@ impl Owner {
     /// Returns `true` if it forbids anything that an application may allow.
     #[cfg(feature = "cli")]
     pub(crate) fn narrows(&self) -> bool {
-        use super::{Admission, Rule, Treatment};
+        use super::{Action, Admission, Rule};
         self.policy.rules().into_iter().any(|rule| match rule {
             Rule::Level(_) | Rule::UnnamedDropped | Rule::SecretsMasked => true,
             Rule::Target(_, admission) | Rule::Event(_, admission) => admission == Admission::Drop,
-            Rule::Property(_, treatment) => treatment != Treatment::Keep,
+            Rule::Property(_, action) => action != Action::Keep,
         })
     }
 

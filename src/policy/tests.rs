@@ -36,51 +36,51 @@ fn in_force(application: Policy, owner: Option<Policy>) -> InForce {
 #[test]
 fn the_longest_name_that_fits_holds_and_the_exact_one_before_all() {
     let policy = Policy::new()
-        .property("http.url", Treatment::Pseudonym)
-        .property("http.*", Treatment::Drop)
-        .property("http.u*", Treatment::Mask)
-        .property("*", Treatment::Clean);
+        .property("http.url", Action::Hash)
+        .property("http.*", Action::Drop)
+        .property("http.u*", Action::Mask)
+        .property("*", Action::Redact);
     for (name, expected) in [
-        ("http.url", Treatment::Pseudonym),
-        ("http.url.x", Treatment::Mask),
-        ("http.u", Treatment::Mask),
-        ("http.method", Treatment::Drop),
-        ("http", Treatment::Clean),
-        ("", Treatment::Clean),
+        ("http.url", Action::Hash),
+        ("http.url.x", Action::Mask),
+        ("http.u", Action::Mask),
+        ("http.method", Action::Drop),
+        ("http", Action::Redact),
+        ("", Action::Redact),
     ] {
-        assert_eq!(policy.treatment(name), expected, "{name}");
+        assert_eq!(policy.action(name), expected, "{name}");
     }
 }
 
 #[test]
 fn rules_by_name_ignore_ascii_case() {
     let policy = Policy::new()
-        .property("authorization", Treatment::Drop)
-        .property("Http.Header.*", Treatment::Mask)
-        .property("*.X-Api-Key", Treatment::Drop)
+        .property("authorization", Action::Drop)
+        .property("Http.Header.*", Action::Mask)
+        .property("*.X-Api-Key", Action::Drop)
         .deny_event("Heart*")
         .deny_target("MyApp::sql");
     for (name, expected) in [
-        ("Authorization", Treatment::Drop),
-        ("AUTHORIZATION", Treatment::Drop),
-        ("http.header.accept", Treatment::Mask),
-        ("x-api-key", Treatment::Drop),
-        ("HTTP.X-API-KEY", Treatment::Drop),
-        ("authorizatio\u{274}", Treatment::Keep),
+        ("Authorization", Action::Drop),
+        ("AUTHORIZATION", Action::Drop),
+        ("http.header.accept", Action::Mask),
+        ("x-api-key", Action::Drop),
+        ("HTTP.X-API-KEY", Action::Drop),
+        ("authorizatio\u{274}", Action::Keep),
     ] {
-        assert_eq!(policy.treatment(name), expected, "{name}");
+        assert_eq!(policy.action(name), expected, "{name}");
     }
     assert!(!event(&policy, Level::Info, "x", Some("heartbeat")));
     assert!(!event(&policy, Level::Info, "myapp::SQL::pool", None));
     assert!(event(&policy, Level::Info, "myapp::sqlite", None));
-    let replaced = policy.property("AUTHORIZATION", Treatment::Keep);
-    assert_eq!(replaced.treatment("authorization"), Treatment::Keep);
+    let replaced = policy.property("AUTHORIZATION", Action::Keep);
+    assert_eq!(replaced.action("authorization"), Action::Keep);
 }
 
 #[test]
 fn of_names_in_a_file_that_differ_in_case_the_stricter_holds() {
     let text = "[properties]\nUser = \"drop\"\nuser = \"keep\"\nUSER = \"mask\"";
-    assert_eq!(owner(text).policy.treatment("user"), Treatment::Drop);
+    assert_eq!(owner(text).policy.action("user"), Action::Drop);
     let text = "[events]\nX = \"keep\"\nx = \"drop\"\n[targets]\nA = \"drop\"\na = \"keep\"";
     let policy = owner(text).policy;
     assert!(!event(&policy, Level::Info, "b", Some("x")));
@@ -90,29 +90,29 @@ fn of_names_in_a_file_that_differ_in_case_the_stricter_holds() {
 #[test]
 fn a_rule_may_name_a_property_at_any_depth() {
     let policy = Policy::new()
-        .property("*.token", Treatment::Drop)
-        .property("*.card*", Treatment::Mask)
-        .property("http.*", Treatment::Clean)
-        .property("http.keep.token", Treatment::Keep);
+        .property("*.token", Action::Drop)
+        .property("*.card*", Action::Mask)
+        .property("http.*", Action::Redact)
+        .property("http.keep.token", Action::Keep);
     for (name, expected) in [
-        ("token", Treatment::Drop),
-        ("a.token", Treatment::Drop),
-        ("a.b.Token", Treatment::Drop),
-        ("http.token", Treatment::Drop),
-        ("http.keep.token", Treatment::Keep),
-        ("http.url", Treatment::Clean),
-        ("a_token", Treatment::Keep),
-        ("token.a", Treatment::Keep),
-        ("tokens", Treatment::Keep),
-        ("card", Treatment::Mask),
-        ("pay.cardNumber", Treatment::Mask),
-        ("discard", Treatment::Keep),
+        ("token", Action::Drop),
+        ("a.token", Action::Drop),
+        ("a.b.Token", Action::Drop),
+        ("http.token", Action::Drop),
+        ("http.keep.token", Action::Keep),
+        ("http.url", Action::Redact),
+        ("a_token", Action::Keep),
+        ("token.a", Action::Keep),
+        ("tokens", Action::Keep),
+        ("card", Action::Mask),
+        ("pay.cardNumber", Action::Mask),
+        ("discard", Action::Keep),
     ] {
-        assert_eq!(policy.treatment(name), expected, "{name}");
+        assert_eq!(policy.action(name), expected, "{name}");
     }
     assert!(policy.names_members_of("anything"));
-    let member = |path| policy.member_treatment("a", path);
-    assert_eq!(member("a.token"), Some(Treatment::Drop));
+    let member = |path| policy.member_action("a", path);
+    assert_eq!(member("a.token"), Some(Action::Drop));
     assert_eq!(member("a.b"), None);
     for name in ["*.", "*.a*b", "a.*.b", "**"] {
         let text = format!("[properties]\n\"{name}\" = \"drop\"");
@@ -177,7 +177,7 @@ fn an_allow_list_keeps_what_a_rule_keeps_and_nothing_that_a_rule_drops() {
         .allow_event("command")
         .allow_target("app::api")
         .deny_target("app::sql")
-        .property("duration", Treatment::Keep);
+        .property("duration", Action::Keep);
     for (target, name, expected) in [
         ("app", Some("command"), true),
         ("app", Some("other"), false),
@@ -197,9 +197,9 @@ fn an_allow_list_keeps_what_a_rule_keeps_and_nothing_that_a_rule_drops() {
         "a span has no event's name"
     );
     assert!(!policy.admits_span(Level::Info, "app::sql"));
-    assert_eq!(policy.treatment("duration"), Treatment::Keep);
-    assert_eq!(policy.treatment("message"), Treatment::Drop);
-    assert_eq!(policy.treatment("error"), Treatment::Drop);
+    assert_eq!(policy.action("duration"), Action::Keep);
+    assert_eq!(policy.action("message"), Action::Drop);
+    assert_eq!(policy.action("error"), Action::Drop);
 }
 
 #[test]
@@ -224,17 +224,17 @@ fn a_level_shuts_out_what_is_less_grave() {
 fn secrets_are_masked_in_what_is_named_like_a_text() {
     let policy = Policy::new();
     for name in names::TEXT_WORDS {
-        assert_eq!(policy.treatment(name), Treatment::Clean, "{name}");
+        assert_eq!(policy.action(name), Action::Redact, "{name}");
         let dotted = format!("exception.{name}");
-        assert_eq!(policy.treatment(&dotted), Treatment::Clean, "{dotted}");
+        assert_eq!(policy.action(&dotted), Action::Redact, "{dotted}");
         let keeping = Policy::new().keep_secrets();
-        assert_eq!(keeping.treatment(name), Treatment::Keep, "{name}");
-        let stricter = Policy::new().property(name, Treatment::Mask);
-        assert_eq!(stricter.treatment(name), Treatment::Mask, "{name}");
-        let milder = Policy::new().property(name, Treatment::Keep);
+        assert_eq!(keeping.action(name), Action::Keep, "{name}");
+        let stricter = Policy::new().property(name, Action::Mask);
+        assert_eq!(stricter.action(name), Action::Mask, "{name}");
+        let milder = Policy::new().property(name, Action::Keep);
         assert_eq!(
-            milder.treatment(name),
-            Treatment::Clean,
+            milder.action(name),
+            Action::Redact,
             "only keep_secrets keeps them"
         );
     }
@@ -251,57 +251,57 @@ fn secrets_are_masked_in_what_is_named_like_a_text() {
         "ERROR",
         "error.code",
     ] {
-        assert_eq!(policy.treatment(name), Treatment::Clean, "{name}");
+        assert_eq!(policy.action(name), Action::Redact, "{name}");
     }
     for name in [
         "", "user", "messages", "terror", "detailed", "errno", "merry", "because", "HERR", "ä.é",
     ] {
-        assert_eq!(policy.treatment(name), Treatment::Keep, "{name}");
+        assert_eq!(policy.action(name), Action::Keep, "{name}");
     }
 }
 
 #[test]
 fn where_secrets_are_to_be_masked_a_value_named_like_one_is_masked_whole() {
-    let all = in_force(Policy::new().property("*", Treatment::Clean), None);
+    let all = in_force(Policy::new().property("*", Action::Redact), None);
     for (name, expected) in [
-        ("password", Treatment::Mask),
-        ("db.password", Treatment::Mask),
-        ("api_key", Treatment::Mask),
-        ("access_token", Treatment::Mask),
-        ("tokens", Treatment::Mask),
-        ("path", Treatment::Clean),
-        ("message", Treatment::Clean),
-        ("auth_method", Treatment::Clean),
+        ("password", Action::Mask),
+        ("db.password", Action::Mask),
+        ("api_key", Action::Mask),
+        ("access_token", Action::Mask),
+        ("tokens", Action::Mask),
+        ("path", Action::Redact),
+        ("message", Action::Redact),
+        ("auth_method", Action::Redact),
     ] {
         assert_eq!(all.verdict(name).text, expected, "{name}");
     }
-    assert_eq!(all.verdict("password").bare, Treatment::Mask);
+    assert_eq!(all.verdict("password").bare, Action::Mask);
     assert_eq!(
         all.verdict("tokens").bare,
-        Treatment::Clean,
+        Action::Redact,
         "they are counted"
     );
 }
 
 #[test]
 fn texts_named_like_a_secret_are_masked_unless_a_rule_keeps_that_name() {
-    let keep = |name: &str| Policy::new().property(name, Treatment::Keep);
+    let keep = |name: &str| Policy::new().property(name, Action::Keep);
     let unruled = in_force(Policy::new(), None);
-    assert_eq!(unruled.verdict("password").bare, Treatment::Keep);
+    assert_eq!(unruled.verdict("password").bare, Action::Keep);
     for (name, rule, expected) in [
-        ("password", "user", Treatment::Mask),
-        ("password", "password", Treatment::Keep),
-        ("password", "*", Treatment::Mask),
-        ("password", "p*", Treatment::Mask),
-        ("password", "pass*", Treatment::Keep),
-        ("password", "password*", Treatment::Keep),
-        ("http.token", "http.*", Treatment::Mask),
-        ("http.token", "http.tok*", Treatment::Mask),
-        ("http.token", "http.token", Treatment::Keep),
-        ("token_count", "user", Treatment::Keep),
-        ("args", "user", Treatment::Clean),
-        ("args", "args", Treatment::Keep),
-        ("args", "*", Treatment::Clean),
+        ("password", "user", Action::Mask),
+        ("password", "password", Action::Keep),
+        ("password", "*", Action::Mask),
+        ("password", "p*", Action::Mask),
+        ("password", "pass*", Action::Keep),
+        ("password", "password*", Action::Keep),
+        ("http.token", "http.*", Action::Mask),
+        ("http.token", "http.tok*", Action::Mask),
+        ("http.token", "http.token", Action::Keep),
+        ("token_count", "user", Action::Keep),
+        ("args", "user", Action::Redact),
+        ("args", "args", Action::Keep),
+        ("args", "*", Action::Redact),
     ] {
         for both in [
             in_force(keep(rule), None),
@@ -315,12 +315,12 @@ fn texts_named_like_a_secret_are_masked_unless_a_rule_keeps_that_name() {
             unruled.verdict(name).text,
             "{name} {rule}"
         );
-        let stricter = Policy::new().property(name, Treatment::Drop);
+        let stricter = Policy::new().property(name, Action::Drop);
         assert!(in_force(keep(rule), Some(stricter)).verdict(name).is_drop());
     }
     let keeping = in_force(Policy::new().keep_secrets(), None);
-    assert_eq!(keeping.verdict("password").text, Treatment::Mask);
-    assert_eq!(keeping.verdict("args").text, Treatment::Keep);
+    assert_eq!(keeping.verdict("password").text, Action::Mask);
+    assert_eq!(keeping.verdict("args").text, Action::Keep);
 }
 
 #[test]
@@ -335,8 +335,8 @@ fn every_word_of_the_file_does_what_it_says() {
         "heart*" = "drop"
         [properties]
         a = "keep"
-        b = "clean"
-        c = "pseudonym"
+        b = "redact"
+        c = "hash"
         d = "mask"
         "e.f" = "drop"
         [metadata]
@@ -349,11 +349,11 @@ fn every_word_of_the_file_does_what_it_says() {
         .deny_target("sql")
         .allow_event("command")
         .deny_event("heart*")
-        .property("a", Treatment::Keep)
-        .property("b", Treatment::Clean)
-        .property("c", Treatment::Pseudonym)
-        .property("d", Treatment::Mask)
-        .property("e.f", Treatment::Drop);
+        .property("a", Action::Keep)
+        .property("b", Action::Redact)
+        .property("c", Action::Hash)
+        .property("d", Action::Mask)
+        .property("e.f", Action::Drop);
     let owner = owner(text);
     let sorted = |mut policy: Policy| {
         policy.targets.sort_by(|one, other| one.0.cmp(&other.0));
@@ -372,8 +372,8 @@ fn the_readme_shows_a_policy_that_can_be_understood() {
     let block = blocks.find(|block| block.contains("[properties]")).unwrap();
     let (text, _) = block.split_once("```").unwrap();
     let policy = owner(text).policy;
-    assert_eq!(policy.treatment("user"), Treatment::Pseudonym);
-    assert_eq!(policy.treatment("http.url"), Treatment::Drop);
+    assert_eq!(policy.action("user"), Action::Hash);
+    assert_eq!(policy.action("http.url"), Action::Drop);
     assert!(!event(&policy, Level::Info, "myapp::sql", None));
     // What is commented out can be understood, too.
     let all = owner(
@@ -381,7 +381,7 @@ fn the_readme_shows_a_policy_that_can_be_understood() {
             .replace("# unnamed", "unnamed")
             .replace("# secrets", "secrets"),
     );
-    assert_eq!(all.policy.treatment("other"), Treatment::Drop);
+    assert_eq!(all.policy.action("other"), Action::Drop);
 }
 
 #[test]
@@ -416,9 +416,9 @@ fn what_cannot_be_understood_is_told_with_its_line_and_why() {
         (
             "[properties]\n# x\nuser = \"hide\"",
             3,
-            "`hide` is none of keep, clean",
+            "`hide` is not one of keep, redact",
         ),
-        ("[properties]\nuser = \"Drop\"", 2, "`Drop` is none of"),
+        ("[properties]\nuser = \"Drop\"", 2, "`Drop` is not one of"),
         ("[properties]\nuser = true", 2, "expected a string"),
         ("[properties]\nhttp.url = \"drop\"", 2, "expected a string"),
         ("[properties]\n\"\" = \"drop\"", 2, "a rule has no name"),
@@ -448,6 +448,15 @@ fn what_cannot_be_understood_is_told_with_its_line_and_why() {
         assert!(said.contains(reason), "{text:?}: {said}");
     }
     assert!(problem(b"\xff").contains("no UTF-8"));
+}
+
+#[test]
+fn actions_of_older_versions_are_still_read() {
+    let old = "[properties]\nuser = \"pseudonym\"\npath = \"clean\"\n";
+    let new = "[properties]\nuser = \"hash\"\npath = \"redact\"\n";
+    assert_eq!(owner(old), owner(new));
+    assert_eq!(owner(old).policy.action("user"), Action::Hash);
+    assert_eq!(owner(old).policy.action("path"), Action::Redact);
 }
 
 #[test]
@@ -482,8 +491,8 @@ fn a_file_of_very_many_rules_is_read_quickly_and_a_longer_one_is_refused() {
     };
     let started = std::time::Instant::now();
     let policy = owner(&rules(100_000)).policy;
-    assert_eq!(policy.treatment("p1869f"), Treatment::Drop);
-    assert_eq!(policy.treatment("p"), Treatment::Keep);
+    assert_eq!(policy.action("p1869f"), Action::Drop);
+    assert_eq!(policy.action("p"), Action::Keep);
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     let home = tempfile::tempdir().unwrap();
     write(home.path(), &rules(100_000));
@@ -532,7 +541,7 @@ fn write(directory: &std::path::Path, text: &str) {
 }
 
 #[test]
-fn pseudonyms_of_any_policy_since_the_key_are_known_to_wait() {
+fn hashes_of_any_policy_since_the_key_are_known_to_wait() {
     let key = || {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("telemetry");
@@ -541,15 +550,15 @@ fn pseudonyms_of_any_policy_since_the_key_are_known_to_wait() {
         let seen = crate::consent::Consent::Undecided;
         let tenant = crate::consent::Tenant::made_up("myapp");
         let installation = crate::consent::installation(&directory, &tenant, seen, deadline);
-        installation.unwrap().pseudonym_key()
+        installation.unwrap().hash_key()
     };
-    let making = Policy::new().property("user", Treatment::Pseudonym);
+    let making = Policy::new().property("user", Action::Hash);
     let current = Current::new(Policy::new(), Some(making), Secrets::new(None, None));
     current.set_key(key());
     current.set_owner(Policy::new());
     assert_eq!(
         current.set_key(key()),
-        Unlinked::Pseudonyms,
+        Unlinked::Hashes,
         "they were made before"
     );
     assert_eq!(current.set_key(key()), Unlinked::Nothing, "none since");
@@ -575,8 +584,8 @@ fn admissions() -> impl Strategy<Value = Vec<(String, Admission)>> {
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
-    let treatment = prop::sample::select(Treatment::ALL.to_vec());
-    let properties = prop::collection::vec((names(), treatment), 0..6);
+    let action = prop::sample::select(Action::ALL.to_vec());
+    let properties = prop::collection::vec((names(), action), 0..6);
     let flags = (any::<bool>(), any::<bool>(), levels());
     (flags, admissions(), admissions(), properties).prop_map(
         |((is_listed, keeps, level), targets, events, properties)| {
@@ -595,8 +604,8 @@ fn policies() -> impl Strategy<Value = Policy> {
             for (name, admission) in events {
                 policy = policy.event(name, admission);
             }
-            for (name, treatment) in properties {
-                policy = policy.property(name, treatment);
+            for (name, action) in properties {
+                policy = policy.property(name, action);
             }
             policy
         },
@@ -621,11 +630,11 @@ proptest! {
             if both.admits_span(level, &target) {
                 prop_assert!(policy.admits_span(level, &target));
             }
-            prop_assert!(both.verdict(&property).bare >= policy.treatment(&property));
-            prop_assert!(both.error_treatment() >= policy.error_treatment());
+            prop_assert!(both.verdict(&property).bare >= policy.action(&property));
+            prop_assert!(both.error_action() >= policy.error_action());
         }
         // And no stricter than the stricter of the two, where the name is that of no secret.
-        let stricter = application.treatment(&property).max(of_owner.treatment(&property));
+        let stricter = application.action(&property).max(of_owner.action(&property));
         prop_assert_eq!(both.verdict(&property).bare, stricter);
         prop_assert_eq!(
             both.admits_event(level, &target, name.as_deref()),

@@ -561,7 +561,7 @@ fn who_blocks_waits_no_longer_than_five_seconds_for_a_disk() {
 
 #[test]
 fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_first() {
-    use crate::policy::Treatment;
+    use crate::policy::Action;
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("telemetry");
     drop(Directory::open(&path, Access::Write).unwrap());
@@ -572,27 +572,27 @@ fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_fir
     let strict = "[properties]\nx = \"drop\"\n";
     put(strict);
     let mut recorder = Recorder::start(settings(&path, Delivery::Inline));
-    let treatment = |recorder: &Recorder| {
+    let action = |recorder: &Recorder| {
         let policy = recorder.root.shared.settings.watch.policy().get().unwrap();
         policy.verdict("x").text
     };
-    let becomes = |recorder: &Recorder, wanted: Treatment| {
+    let becomes = |recorder: &Recorder, wanted: Action| {
         for _ in 0..30 {
             let _ = offer(recorder, "event");
-            if treatment(recorder) == wanted {
+            if action(recorder) == wanted {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
         false
     };
-    assert_eq!(treatment(&recorder), Treatment::Drop);
+    assert_eq!(action(&recorder), Action::Drop);
     put("[properties]\ny = \"drop\"\n");
-    assert!(becomes(&recorder, Treatment::Keep));
+    assert!(becomes(&recorder, Action::Keep));
     put(strict);
     fork(&mut recorder);
     assert!(
-        becomes(&recorder, Treatment::Drop),
+        becomes(&recorder, Action::Drop),
         "the child keeps what its parent had"
     );
 }

@@ -215,7 +215,7 @@ impl Shared {
                 staging.phase = Phase::Withheld;
             }
             (Some(Change::Enabled(decision, installation, unlinked, meanwhile)), phase) => {
-                if unlinked == Unlinked::Pseudonyms {
+                if unlinked == Unlinked::Hashes {
                     // They were made with the key before, and would link the sessions.
                     let refused = staging.forget(writer);
                     self.refused.fetch_add(refused, Ordering::Relaxed);

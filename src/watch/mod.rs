@@ -64,7 +64,7 @@ pub(crate) struct Watch {
     glimpsed: Option<OwnerFile>,
     /// What the answers on policy are handed to.
     policy: Arc<Current>,
-    /// The installation whose key pseudonyms are made with.
+    /// The installation whose key hashes are made with.
     keyed: Option<Uuid>,
     standing: Standing,
     looked_at: Instant,
@@ -254,12 +254,12 @@ impl Watch {
         Ok((installation, directory))
     }
 
-    /// Has pseudonyms made with this installation's key from now on.
+    /// Hhashed made with this installation's key from now on.
     fn set_key_of(&mut self, installation: &Installation) -> Unlinked {
         if self.keyed.replace(installation.id) == Some(installation.id) {
             return Unlinked::Nothing;
         }
-        self.policy.set_key(installation.pseudonym_key())
+        self.policy.set_key(installation.hash_key())
     }
 
     /// Looks again, at most twice a second, and returns what changed.

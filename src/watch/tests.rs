@@ -6,7 +6,7 @@ use std::path::Path;
 use super::sight::UNREADABLE_LOOKS_MAX;
 use super::*;
 use crate::consent::{Scope, Site, set_consent_of};
-use crate::policy::Treatment;
+use crate::policy::Action;
 use crate::store::faults::Fault;
 
 /// A watch, the directory that it watches, and how often it looked.
@@ -246,16 +246,16 @@ fn a_policy_that_was_understood_outlives_a_damaged_one() {
         let directory = Directory::open(path, Access::Write).unwrap();
         directory.replace("policy.toml", STRICT.as_bytes()).unwrap();
     });
-    let treatment = |watched: &Watched| watched.watch.policy().get().unwrap().verdict("x").text;
-    assert_eq!(treatment(&watched), Treatment::Drop);
+    let action = |watched: &Watched| watched.watch.policy().get().unwrap().verdict("x").text;
+    assert_eq!(action(&watched), Action::Drop);
     watched.put("policy.toml", "?");
     assert_eq!(watched.look(), Became::Disabled);
     watched.remove("policy.toml");
     assert_eq!(watched.look_until_change(), (2, Became::Enabled));
-    assert_eq!(treatment(&watched), Treatment::Drop);
+    assert_eq!(action(&watched), Action::Drop);
     watched.put("policy.toml", "[properties]\ny = \"drop\"\n");
     assert_eq!(watched.look_until_change(), (2, Became::Enabled));
-    assert_eq!(treatment(&watched), Treatment::Keep);
+    assert_eq!(action(&watched), Action::Keep);
 }
 
 #[test]

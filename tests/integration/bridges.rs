@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use localtel::{Builder, Delivery, Filter, Level, Policy, Treatment};
+use localtel::{Action, Builder, Delivery, Filter, Level, Policy};
 use serde_json::{Value, json};
 use tracing::info_span;
 use tracing::level_filters::LevelFilter;
@@ -108,8 +108,8 @@ fn rules_apply_to_the_real_target_of_a_log_record() {
             .deny_target("myapp::sql")
             .deny_target("log")
             .deny_event("log event")
-            .property("message", Treatment::Clean)
-            .property("log.target", Treatment::Keep)
+            .property("message", Action::Redact)
+            .property("log.target", Action::Keep)
     };
     let work = || {
         log::error!(target: "myapp::sql", "kept out");
@@ -146,7 +146,7 @@ fn an_allow_list_lets_in_log_records_by_their_real_target() {
     let policy = || {
         Policy::allow_list()
             .allow_target("myapp")
-            .property("message", Treatment::Keep)
+            .property("message", Action::Keep)
     };
     let open = |place: &Place| place.builder().policy(policy()).level(Level::Trace);
     let work = || {

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Builder, Delivery, Event, Level, Outcome, Policy, Treatment};
+use localtel::{Action, Builder, Delivery, Event, Level, Outcome, Policy};
 use proptest::prelude::*;
 use serde_json::json;
 use tracing::{debug, error, info, info_span, warn};
@@ -51,13 +51,13 @@ pub(crate) fn holds(path: &Path, text: &str) -> bool {
 }
 
 #[test]
-fn each_treatment_does_what_it_says_in_events_spans_and_drafts() {
+fn each_action_does_what_it_says_in_events_spans_and_by_hand() {
     let place = Place::new();
     let policy = Policy::new()
-        .property("kept", Treatment::Keep)
-        .property("cleaned", Treatment::Clean)
-        .property("masked", Treatment::Mask)
-        .property("dropped", Treatment::Drop);
+        .property("kept", Action::Keep)
+        .property("redacted", Action::Redact)
+        .property("masked", Action::Mask)
+        .property("dropped", Action::Drop);
     let telemetry = with(&place, policy).try_open().unwrap();
     let subscriber =
         tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
@@ -66,32 +66,32 @@ fn each_treatment_does_what_it_says_in_events_spans_and_drafts() {
         let _entered = span.enter();
         info!(
             kept = "a",
-            cleaned = "password=hunter2 x",
+            redacted = "password=hunter2 x",
             masked = "b",
             dropped = "c"
         );
     });
     let event = Event::new("event")
         .property("kept", 1)
-        .property("cleaned", json!({"deep": ["password=hunter2"]}))
+        .property("redacted", json!({"deep": ["password=hunter2"]}))
         .property("masked", json!({"x": 1}))
         .property("dropped", 5);
     assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
     let events = place.events();
-    let expected = json!({"kept": "a", "cleaned": "password=[secret] x", "masked": "[masked]"});
+    let expected = json!({"kept": "a", "redacted": "password=[secret] x", "masked": "[masked]"});
     assert_eq!(events[0]["properties"], expected);
     let expected = json!({"kept": 1, "masked": "[masked]"});
     assert_eq!(events[0]["spans"][0]["properties"], expected);
     let expected =
-        json!({"kept": 1, "cleaned": {"deep": ["password=[secret]"]}, "masked": "[masked]"});
+        json!({"kept": 1, "redacted": {"deep": ["password=[secret]"]}, "masked": "[masked]"});
     assert_eq!(events[1]["properties"], expected);
 }
 
 #[test]
-fn equal_values_have_equal_pseudonyms_until_a_reset() {
+fn equal_values_have_equal_hashes_until_a_reset() {
     let place = Place::new();
-    let policy = || Policy::new().property("user", Treatment::Pseudonym);
+    let policy = || Policy::new().property("user", Action::Hash);
     let once = |user: &str| {
         place.record_with(with(&place, policy()), || {
             let _span = info_span!("request", user).entered();
@@ -99,9 +99,9 @@ fn equal_values_have_equal_pseudonyms_until_a_reset() {
         });
         let events = place.events();
         let last = events.last().unwrap();
-        let pseudonym = last["properties"]["user"].as_str().unwrap().to_owned();
-        assert_eq!(last["spans"][0]["properties"]["user"], pseudonym.as_str());
-        pseudonym
+        let hash = last["properties"]["user"].as_str().unwrap().to_owned();
+        assert_eq!(last["spans"][0]["properties"]["user"], hash.as_str());
+        hash
     };
     let first = once("alice");
     assert!(first.starts_with("p-") && first.len() == 18, "{first}");
@@ -113,9 +113,9 @@ fn equal_values_have_equal_pseudonyms_until_a_reset() {
 }
 
 #[test]
-fn a_number_and_its_text_have_the_same_pseudonym() {
+fn a_number_and_its_text_have_the_same_hash() {
     let place = Place::new();
-    let policy = Policy::new().property("id", Treatment::Pseudonym);
+    let policy = Policy::new().property("id", Action::Hash);
     place.record_with(with(&place, policy), || {
         info!(id = 42);
         info!(id = "42");
@@ -130,7 +130,7 @@ fn an_allow_list_records_only_what_it_names() {
     let policy = Policy::allow_list()
         .allow_event("command")
         .allow_target("testapp::listed")
-        .property("duration", Treatment::Keep);
+        .property("duration", Action::Keep);
     place.record_with(with(&place, policy), || {
         let _span = info_span!("request", id = 7, duration = 1).entered();
         info!(name: "command", duration = 5, user = "alice", "listed alice's projects");
@@ -249,8 +249,8 @@ fn an_owner_narrows_what_the_application_allows_and_cannot_widen_it() {
         "#,
     );
     let policy = Policy::new()
-        .property("hidden", Treatment::Drop)
-        .property("user", Treatment::Pseudonym);
+        .property("hidden", Action::Drop)
+        .property("user", Action::Hash);
     place.record_with(with(&place, policy), || {
         debug!("too fine");
         info!(target: "testapp::sql", "shut out");
@@ -364,11 +364,11 @@ fn what_a_changed_policy_lets_in_again_is_recorded_again() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever is masked, dropped or made a pseudonym, wherever it stands, is in no byte of any file.
+    /// Whatever is masked, dropped or hashed, wherever it stands, is in no byte of any file.
     #[test]
     fn a_value_that_may_not_be_recorded_is_in_no_byte_under_the_directory(
         value in "[a-zA-Z0-9 \"\\\\\u{e9}\u{1b}\n]{12,400}",
-        treatment in prop::sample::select(vec![Treatment::Mask, Treatment::Drop, Treatment::Pseudonym]),
+        action in prop::sample::select(vec![Action::Mask, Action::Drop, Action::Hash]),
         by_owner: bool,
         delivery in prop::sample::select(vec![Delivery::Inline, Delivery::Background]),
     ) {
@@ -376,11 +376,11 @@ proptest! {
         let value = format!("{value}q7zKx");
         let place = Place::new();
         let policy = if by_owner {
-            let rule = format!("[properties]\n\"private.*\" = \"{treatment}\"\nmessage = \"{treatment}\"\n");
+            let rule = format!("[properties]\n\"private.*\" = \"{action}\"\nmessage = \"{action}\"\n");
             owner(&place, &rule);
             Policy::new()
         } else {
-            Policy::new().property("private.*", treatment).property("message", treatment)
+            Policy::new().property("private.*", action).property("message", action)
         };
         let builder = with(&place, policy).delivery(delivery);
         let telemetry = builder.try_open().unwrap();

@@ -1,4 +1,4 @@
-//! A policy, and the key of pseudonyms, that change while threads record: each line obeys what held before or
+//! A policy, and the key of hashes, that change while threads record: each line obeys what held before or
 //! what held after, and nothing is lost that is not counted.
 
 #[cfg(feature = "cli")]
@@ -103,13 +103,13 @@ fn while_the_policy_changes_each_line_obeys_one_that_held() {
 #[test]
 fn what_an_open_span_holds_is_masked_where_a_newer_policy_would_not_have_let_it_stand() {
     let place = Place::new();
-    owner(&place, "[properties]\nuser = \"pseudonym\"\n");
+    owner(&place, "[properties]\nuser = \"hash\"\n");
     let telemetry = place.builder().try_open().unwrap();
     tracing::dispatcher::with_default(&dispatch(&telemetry), || {
         let _span = info_span!("span", plain = "password=hunter2", user = "anna", id = 7).entered();
         info!("before");
         replace(&place, "[properties]\nplain = \"clean\"\n");
-        // Kept before, and to be cleaned now; and a pseudonym, whose key may be gone by now.
+        // Kept before, and to be redacted now; and a hash, whose key may be gone by now.
         let expected = json!({"plain": "[masked]", "user": "[masked]", "id": 7});
         eventually("the span is narrowed", || {
             info!("after");
@@ -158,11 +158,11 @@ fn reset(path: &Path) {
 
 #[cfg(feature = "cli")]
 #[test]
-fn a_reset_leaves_no_pseudonym_that_links_two_sessions() {
+fn a_reset_leaves_no_hash_that_links_two_sessions() {
     use std::collections::{HashMap, HashSet};
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = Place::new();
-        owner(&place, "[properties]\nuser = \"pseudonym\"\n");
+        owner(&place, "[properties]\nuser = \"hash\"\n");
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         let offered = under_fire(&telemetry, || {
             std::thread::sleep(Duration::from_millis(300));
@@ -191,7 +191,7 @@ fn a_reset_leaves_no_pseudonym_that_links_two_sessions() {
             assert_eq!(users.len(), 4, "one for each thread");
             for user in users.drain() {
                 assert!(user.starts_with("p-"), "{user}");
-                assert!(all.insert(user), "two sessions have a pseudonym in common");
+                assert!(all.insert(user), "two sessions have a hash in common");
             }
         }
     }

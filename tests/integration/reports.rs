@@ -633,7 +633,7 @@ fn an_owner_keeps_reports_versions_and_commands_out() {
 fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
     let place = Place::new();
     drop(place.builder().open());
-    let rules = "[properties]\nhardware = \"mask\"\nmetadata = \"drop\"\ninstallation = \"pseudonym\"\n\
+    let rules = "[properties]\nhardware = \"mask\"\nmetadata = \"drop\"\ninstallation = \"hash\"\n\
                  \"os.kernel\" = \"drop\"\n";
     owner(&place, rules);
     let deployment = Deployment::new().metadata("team", "ours", Include::Yes);
@@ -670,7 +670,7 @@ fn an_owner_keeps_properties_of_reports_versions_and_commands_out() {
     owner(
         &place,
         "[properties]\nmetadata = \"drop\"\ncounters = \"drop\"\nerrors = \"mask\"\n\
-         command = \"mask\"\nfrom = \"pseudonym\"\ncomponents = \"pseudonym\"\n",
+         command = \"mask\"\nfrom = \"hash\"\ncomponents = \"hash\"\n",
     );
     let telemetry = full(&place);
     telemetry.counter("counter_q7", []).add(1);

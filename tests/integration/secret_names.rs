@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::Command;
 
-use localtel::{Event, Outcome, Policy, Treatment};
+use localtel::{Action, Event, Outcome, Policy};
 use serde_json::{Value, json};
 use tracing::{error, error_span, info, info_span};
 use tracing_subscriber::prelude::*;
@@ -147,8 +147,8 @@ fn a_rule_that_keeps_a_secret_by_name_is_obeyed() {
     let masked = json!({"token": "[masked]", "password": "[masked]"});
     let by_name = || {
         Policy::new()
-            .property("token", Treatment::Keep)
-            .property("x.token", Treatment::Keep)
+            .property("token", Action::Keep)
+            .property("x.token", Action::Keep)
     };
     for (application, of_owner, expected) in [
         (by_name(), "", &kept),
@@ -157,8 +157,8 @@ fn a_rule_that_keeps_a_secret_by_name_is_obeyed() {
             "[properties]\ntoken = \"keep\"\n\"x.token\" = \"keep\"",
             &kept,
         ),
-        (Policy::new().property("tok*", Treatment::Keep), "", &masked),
-        (Policy::new().property("*", Treatment::Keep), "", &masked),
+        (Policy::new().property("tok*", Action::Keep), "", &masked),
+        (Policy::new().property("*", Action::Keep), "", &masked),
         (Policy::new().keep_secrets(), "", &masked),
         (
             by_name(),
@@ -217,7 +217,7 @@ fn arguments_are_recorded_without_the_secrets_in_them() {
 #[test]
 fn arguments_can_be_kept_and_plain_ones_stay() {
     let place = Place::new();
-    let policy = Policy::new().property("argv", Treatment::Keep);
+    let policy = Policy::new().property("argv", Action::Keep);
     place.record_with(place.builder().policy(policy), || {
         info!(
             argv = "--password x",

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use localtel::{Event, Outcome, Policy, Treatment};
+use localtel::{Action, Event, Outcome, Policy};
 use serde_json::{Value, json};
 use tracing::{error, error_span, info};
 use tracing_subscriber::prelude::*;
@@ -46,7 +46,7 @@ struct Login {
 #[test]
 fn no_place_that_takes_a_text_lets_a_secret_through() {
     let place = Place::new();
-    let policy = Policy::new().property("*", Treatment::Clean);
+    let policy = Policy::new().property("*", Action::Redact);
     let telemetry = place.builder().policy(policy).try_open().unwrap();
     let subscriber = tracing_subscriber::registry().with(telemetry.layer());
     let chain = chain();
@@ -122,7 +122,7 @@ fn errors_messages_and_panics_are_masked_without_anybody_asking_for_it() {
 #[test]
 fn the_counts_of_a_report_stay_numbers_whatever_they_are_called() {
     let place = Place::new();
-    let policy = Policy::new().property("*", Treatment::Clean);
+    let policy = Policy::new().property("*", Action::Redact);
     let telemetry = place.builder().policy(policy).try_open().unwrap();
     telemetry.error_counter("bad_password").add(1);
     telemetry.error_counter("bad_password").add(1);
@@ -143,9 +143,9 @@ fn numbers_in_a_cleaned_object_stay_and_texts_called_like_a_secret_do_not() {
     let event = Event::new("event").property("errors", errors);
     assert_eq!(telemetry.record(&event), Outcome::Recorded);
     drop(telemetry);
-    let cleaned =
+    let redacted =
         json!({"bad_password": 2, "token": true, "secret": "[secret]", "pass": "[secret]"});
-    assert_eq!(place.events()[0]["properties"]["errors"], cleaned);
+    assert_eq!(place.events()[0]["properties"]["errors"], redacted);
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn ten_megabytes_are_looked_at_no_further_than_they_are_recorded() {
 }
 
 #[test]
-fn a_value_that_panics_under_any_treatment_leaves_nothing_of_itself() {
+fn a_value_that_panics_under_any_action_leaves_nothing_of_itself() {
     struct Bomb;
     impl fmt::Display for Bomb {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -268,19 +268,19 @@ fn a_value_that_panics_under_any_treatment_leaves_nothing_of_itself() {
     }
     let place = Place::new();
     let policy = Policy::new()
-        .property("cleaned", Treatment::Clean)
-        .property("hashed", Treatment::Pseudonym)
-        .property("masked", Treatment::Mask)
-        .property("dropped", Treatment::Drop);
+        .property("redacted", Action::Redact)
+        .property("hashed", Action::Hash)
+        .property("masked", Action::Mask)
+        .property("dropped", Action::Drop);
     place.record_with(place.builder().policy(policy), || {
-        let _span = error_span!("span", cleaned = %Bomb, hashed = %Bomb).entered();
-        info!(cleaned = %Bomb, hashed = %Bomb, masked = %Bomb, dropped = %Bomb, after = 1, "{Bomb}");
+        let _span = error_span!("span", redacted = %Bomb, hashed = %Bomb).entered();
+        info!(redacted = %Bomb, hashed = %Bomb, masked = %Bomb, dropped = %Bomb, after = 1, "{Bomb}");
         info!("next");
     });
     let events = place.events();
     assert_eq!(events.len(), 2);
     let properties = &events[0]["properties"];
-    assert_eq!(properties["cleaned"], "<formatting panicked>");
+    assert_eq!(properties["redacted"], "<formatting panicked>");
     assert!(
         properties["hashed"].as_str().unwrap().starts_with("p-"),
         "{properties}"

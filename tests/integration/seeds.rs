@@ -242,7 +242,7 @@ fn deployer_and_its_component_share_the_id_of_their_command() {
 }
 
 #[test]
-fn deployer_gives_a_host_the_same_pseudonym_wherever_it_stands() {
+fn deployer_gives_a_host_the_same_hash_wherever_it_stands() {
     let place = ExamplePlace::new();
     let words = ["deploy", "umbrella", "1.0.0", "--hosts", "raven-1,raven-2"];
     assert!(output_of(deployer(&place, &words)).status.success());

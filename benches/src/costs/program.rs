@@ -129,7 +129,9 @@ fn take_turns(home: &Path, written: Written, turns: usize) -> Result<[Times; COU
                 Program::Empty => (0, home.to_owned()),
                 Program::AppendLine => (written.line_bytes, home.join("appended.jsonl")),
                 Program::AppendLines => (written.lines_bytes, home.join("appended.jsonl")),
-                Program::Open | Program::RecordedEvent | Program::TracingEvent => (0, home.join("warm")),
+                Program::Open | Program::RecordedEvent | Program::TracingEvent => {
+                    (0, home.join("warm"))
+                }
                 Program::EventCold => (0, cold.path().join("telemetry")),
             };
             let (whole, within) = processor_nanos(*program, bytes, &path)?;

@@ -12,7 +12,7 @@ use crate::cli::place::Named;
 use crate::cli::sanitize::tests::{HOSTILE, is_safe};
 use crate::cli::screen::Memory;
 use crate::consent::WhenUndecided;
-use crate::policy::{Policy, Treatment};
+use crate::policy::{Action, Policy};
 use crate::record::Level;
 use crate::report::Deployment;
 
@@ -41,7 +41,7 @@ impl Home {
             limits: Limits::default().total_bytes(64 << 20),
             deployment: Deployment::default(),
             level: Level::Info,
-            policy: Policy::new().property("user", Treatment::Pseudonym),
+            policy: Policy::new().property("user", Action::Hash),
         }));
         Self {
             host,
@@ -281,11 +281,11 @@ fn expect_rows(home: &Home, expected: [&str; 4]) {
 #[test]
 fn from_outside_the_verdict_is_that_of_the_usual_policy_and_the_owners() {
     let home = Home::new().with(SEGMENT, &line("\"a\"", EVENT));
-    expect_rows(&home, ["clean", "keep", "keep", "keep"]);
+    expect_rows(&home, ["redact", "keep", "keep", "keep"]);
     let home = home.with("policy.toml", "[properties]\np = \"mask\"\nuser = \"drop\"");
-    expect_rows(&home, ["clean", "mask", "drop", "mask"]);
+    expect_rows(&home, ["redact", "mask", "drop", "mask"]);
     let text = home.text();
-    let rows = "\n    (message)  1  clean  m\n    p          1  mask   1\n    user       1  drop   x\n    s.p        1  mask   2\n";
+    let rows = "\n    (message)  1  redact  m\n    p          1  mask    1\n    user       1  drop    x\n    s.p        1  mask    2\n";
     assert!(text.contains(rows), "{text}");
     assert!(
         text.contains("\n    Recorded neither with value nor name: `user`.\n"),
@@ -300,12 +300,12 @@ fn from_outside_the_verdict_is_that_of_the_usual_policy_and_the_owners() {
 #[test]
 fn embedded_the_verdict_is_that_of_the_applications_policy_and_the_owners() {
     let home = Home::embedded(WhenUndecided::Record).with(SEGMENT, &line("\"a\"", EVENT));
-    expect_rows(&home, ["clean", "keep", "pseudonym", "keep"]);
+    expect_rows(&home, ["redact", "keep", "hash", "keep"]);
     let home = home.with(
         "policy.toml",
         "[properties]\nmessage = \"drop\"\nuser = \"keep\"",
     );
-    expect_rows(&home, ["drop", "keep", "pseudonym", "keep"]);
+    expect_rows(&home, ["drop", "keep", "hash", "keep"]);
     let text = home.text();
     assert!(text.contains("By the rules of myapp:\n"), "{text}");
     assert!(
@@ -362,11 +362,11 @@ fn counts_at_the_end_of_a_session_obey_the_rules_for_reports() {
         let verdict = |it: &Value| it["verdict"].as_str().unwrap().to_owned();
         properties.iter().map(verdict).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(verdicts(""), "keep keep clean");
+    assert_eq!(verdicts(""), "keep keep redact");
     assert_eq!(verdicts("[events]\nreport = \"drop\""), "keep drop drop");
     assert_eq!(verdicts("level = \"error\""), "keep drop drop");
     let some = "[properties]\ncounters = \"mask\"\nrecorded = \"drop\"";
-    assert_eq!(verdicts(some), "keep drop clean");
+    assert_eq!(verdicts(some), "keep drop redact");
 }
 
 #[test]

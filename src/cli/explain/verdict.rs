@@ -5,7 +5,7 @@
 use super::inventory::EventKey;
 use crate::cli::host::Host;
 use crate::policy::owner::OwnerFile;
-use crate::policy::{InForce, Policy, Secrets, Treatment};
+use crate::policy::{Action, InForce, Policy, Secrets};
 use crate::record::{Level, OWN_TARGET};
 
 /// A value that may be recorded, of which a verdict is asked.
@@ -43,7 +43,7 @@ pub(super) enum Verdict {
     /// The event is shut out.
     NotRecorded,
     /// The event is recorded, and the value so.
-    Treated(Treatment),
+    Action(Action),
 }
 
 impl Verdict {
@@ -51,7 +51,7 @@ impl Verdict {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::NotRecorded => "not recorded",
-            Self::Treated(treatment) => treatment.as_str(),
+            Self::Action(action) => action.as_str(),
         }
     }
 }
@@ -90,11 +90,11 @@ impl Judge {
         let EventKey { target, event } = subject.event;
         let event = event.as_deref();
         if subject.event.is_own() && event == Some(SESSION_END) {
-            return Verdict::Treated(at_the_end(policy, subject.part));
+            return Verdict::Action(at_the_end(policy, subject.part));
         }
         if subject.event.is_own() && !ON_BEHALF.map(Some).contains(&event) {
             // What accounts for the others is subject to nothing.
-            return Verdict::Treated(Treatment::Keep);
+            return Verdict::Action(Action::Keep);
         }
         if !policy.admits_event(subject.level, target, event) {
             return Verdict::NotRecorded;
@@ -107,7 +107,7 @@ impl Judge {
                 property: name,
             } => name,
         });
-        Verdict::Treated(if subject.has_texts {
+        Verdict::Action(if subject.has_texts {
             verdict.text
         } else {
             verdict.bare
@@ -117,20 +117,16 @@ impl Judge {
 
 /// Returns what becomes of a value in the record of a session's end. What accounts for others is subject to
 /// nothing; counts that stand in no report are said there as far as they may be reported.
-fn at_the_end(policy: &InForce, part: Part<'_>) -> Treatment {
+fn at_the_end(policy: &InForce, part: Part<'_>) -> Action {
     let is_reported = policy.admits_event(Level::Info, OWN_TARGET, Some("report"));
-    let treatment = match part {
+    let action = match part {
         Part::Property(name @ ("counters" | "errors")) => policy.verdict(name).bare,
-        Part::Property("omitted") => Treatment::Keep,
-        Part::Message | Part::Property(_) | Part::InSpan { .. } => return Treatment::Keep,
+        Part::Property("omitted") => Action::Keep,
+        Part::Message | Part::Property(_) | Part::InSpan { .. } => return Action::Keep,
     };
-    match treatment {
-        Treatment::Keep | Treatment::Clean if is_reported => treatment,
-        Treatment::Keep
-        | Treatment::Clean
-        | Treatment::Pseudonym
-        | Treatment::Mask
-        | Treatment::Drop => Treatment::Drop,
+    match action {
+        Action::Keep | Action::Redact if is_reported => action,
+        Action::Keep | Action::Redact | Action::Hash | Action::Mask | Action::Drop => Action::Drop,
     }
 }
 

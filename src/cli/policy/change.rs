@@ -10,7 +10,7 @@ use super::{Kind, taking};
 use crate::cli::failure::Failure;
 use crate::cli::place::Place;
 use crate::error::{Error, ErrorKind, Result as LibraryResult};
-use crate::policy::{NamePath, Naming, owner};
+use crate::policy::{Action, NamePath, Naming, owner};
 use crate::store::segment::FileName;
 
 /// A change of the file.
@@ -155,6 +155,7 @@ impl Change {
             damaged(reason.unwrap_or_else(|| error.message().trim().to_owned()))
         })?;
         let lead = lead_of(&mut document, text);
+        renew_actions(&mut document);
         let not_there = || self.nothing_there();
         let no_table = |name: &str| damaged(format!("`{name}` is no table"));
         match self {
@@ -191,6 +192,24 @@ impl Change {
             }
         }
         Ok(format!("{lead}{document}"))
+    }
+}
+
+/// Writes actions that are called as in older versions in the words of this one.
+fn renew_actions(document: &mut DocumentMut) {
+    let properties = document.get_mut(PROPERTIES);
+    let Some(properties) = properties.and_then(Item::as_table_like_mut) else {
+        return;
+    };
+    for (_, item) in properties.iter_mut() {
+        let action = item.as_str().and_then(|word| word.parse::<Action>().ok());
+        if let (Some(action), Some(value)) = (action, item.as_value_mut())
+            && value.as_str() != Some(action.as_str())
+        {
+            let decor = value.decor().clone();
+            *value = action.as_str().into();
+            *value.decor_mut() = decor;
+        }
     }
 }
 

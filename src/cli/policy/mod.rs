@@ -21,7 +21,7 @@ use super::screen::Screen;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind};
 use crate::policy::owner::{self, OwnerFile};
-use crate::policy::{Secrets, Treatment};
+use crate::policy::{Action, Secrets};
 use crate::record::Level;
 use crate::store::disk::{Access, Directory};
 use crate::store::open_error;
@@ -46,9 +46,9 @@ enum PolicyCommand {
         /// The property's name; `http.*` stands for all that begin so; `os.kernel` for what is nested in `os`;
         /// `*.authorization` for that name at any depth. Upper and lower case make no difference
         name: String,
-        /// keep, clean (mask the secrets in it), pseudonym, mask, drop
-        #[arg(value_parser = treatment())]
-        treatment: Treatment,
+        /// keep, redact (mask the secrets in it), hash, mask, drop
+        #[arg(value_parser = action())]
+        action: Action,
     },
     /// Sets whether an event is recorded
     Event {
@@ -56,7 +56,7 @@ enum PolicyCommand {
         name: String,
         /// keep or drop
         #[arg(value_parser = ["keep", "drop"])]
-        admission: String,
+        action: String,
     },
     /// Sets whether a target, and the modules below it, is recorded
     Target {
@@ -64,7 +64,7 @@ enum PolicyCommand {
         name: String,
         /// keep or drop
         #[arg(value_parser = ["keep", "drop"])]
-        admission: String,
+        action: String,
     },
     /// Sets the least grave level that is recorded
     Level {
@@ -75,7 +75,7 @@ enum PolicyCommand {
     Unnamed {
         /// keep or drop
         #[arg(value_parser = ["keep", "drop"])]
-        admission: String,
+        action: String,
     },
     /// Sets whether secrets in messages and error texts are masked although the application keeps them
     Secrets {
@@ -124,9 +124,9 @@ enum Kind {
     Metadata,
 }
 
-fn treatment() -> impl clap::builder::TypedValueParser<Value = Treatment> {
-    PossibleValuesParser::new(Treatment::ALL.map(Treatment::as_str))
-        .try_map(|word| word.parse::<Treatment>())
+fn action() -> impl clap::builder::TypedValueParser<Value = Action> {
+    PossibleValuesParser::new(Action::ALL.map(Action::as_str))
+        .try_map(|word| word.parse::<Action>())
 }
 
 impl PolicyArgs {
@@ -149,13 +149,11 @@ pub(crate) fn run(
     let change = match args.command.unwrap_or(PolicyCommand::Show) {
         PolicyCommand::Show => return show(place, screen),
         PolicyCommand::Test { text } => return test(&text, environment, screen),
-        PolicyCommand::Property { name, treatment } => {
-            Change::set(PROPERTIES, name, treatment.as_str())?
-        }
-        PolicyCommand::Event { name, admission } => Change::set(EVENTS, name, admission)?,
-        PolicyCommand::Target { name, admission } => Change::set(TARGETS, name, admission)?,
+        PolicyCommand::Property { name, action } => Change::set(PROPERTIES, name, action.as_str())?,
+        PolicyCommand::Event { name, action } => Change::set(EVENTS, name, action)?,
+        PolicyCommand::Target { name, action } => Change::set(TARGETS, name, action)?,
         PolicyCommand::Level { level } => Change::top("level", level.as_str().to_ascii_lowercase()),
-        PolicyCommand::Unnamed { admission } => Change::top("unnamed", admission),
+        PolicyCommand::Unnamed { action } => Change::top("unnamed", action),
         PolicyCommand::Secrets { secrets } => Change::top("secrets", secrets),
         PolicyCommand::Metadata {
             key,
@@ -377,7 +375,7 @@ const USUAL: &str = "\
 /// What can be done.
 const STEPS: [(&str, &str); 5] = [
     (
-        "policy property user pseudonym",
+        "policy property user hash",
         "tell users apart without naming them",
     ),
     ("policy target hyper drop", "nothing from that part of it"),
@@ -400,7 +398,7 @@ of their next record.
 
 Examples:
   localtel policy                            what is forbidden so far
-  localtel policy property user pseudonym    tell users apart without naming them
+  localtel policy property user hash         tell users apart without naming them
   localtel policy property 'http.*' drop     neither the values nor the names
   localtel policy target hyper drop          nothing from that library
   localtel policy level info                 nothing finer
@@ -411,8 +409,8 @@ Examples:
 
 const PROPERTY_EXAMPLES: &str = "\
 Examples:
-  localtel policy property user pseudonym   equal users stay equal, until `localtel reset`
-  localtel policy property path clean       names of users and the home directory are masked in it
+  localtel policy property user hash     equal users stay equal, until `localtel reset`
+  localtel policy property path redact   names of users and the home directory are masked in it
   localtel policy property query drop";
 
 const METADATA_EXAMPLES: &str = "\

@@ -163,16 +163,16 @@ fn what_is_added_and_taken_back_again_leaves_no_trace_and_comments_stay() {
 #[test]
 fn a_new_file_begins_with_what_it_is_for() {
     let home = Home::new();
-    let (exit, said) = home.run(&["property", "user", "pseudonym"]);
+    let (exit, said) = home.run(&["property", "user", "hash"]);
     assert_eq!(exit, Exit::Done, "{said}");
     assert!(
-        said.starts_with("properties: user pseudonym: saved in "),
+        said.starts_with("properties: user hash: saved in "),
         "{said}"
     );
     let text = home.text();
     assert!(text.starts_with("# What may be recorded here."), "{text}");
     assert!(
-        text.ends_with("\n[properties]\nuser = \"pseudonym\"\n"),
+        text.ends_with("\n[properties]\nuser = \"hash\"\n"),
         "{text}"
     );
     let mode = fs::metadata(home.file()).unwrap().permissions().mode();
@@ -315,6 +315,30 @@ fn a_rule_that_is_wrong_can_be_put_right() {
 }
 
 #[test]
+fn a_change_renames_actions_of_older_versions() {
+    for (before, after) in [
+        (
+            "[properties]\nuser = 'pseudonym' # who\npath = \"clean\"\nx = 'mask'\n",
+            "[properties]\nuser = \"hash\" # who\npath = \"redact\"\nx = 'mask'\n",
+        ),
+        (
+            "properties = { user = \"pseudonym\", path = \"clean\" }\n",
+            "properties = { user = \"hash\", path = \"redact\" }\n",
+        ),
+        (
+            "properties.user = \"pseudonym\"\nproperties.path = \"clean\"\n",
+            "properties.user = \"hash\"\nproperties.path = \"redact\"\n",
+        ),
+    ] {
+        let home = Home::new().with(before);
+        let (exit, said) = home.run(&["level", "info"]);
+        assert_eq!(exit, Exit::Done, "{said}");
+        let text = home.text().replace("level = \"info\"\n", "");
+        assert_eq!(text.trim_start(), after);
+    }
+}
+
+#[test]
 fn rules_are_changed_however_their_table_is_written() {
     for text in [
         "properties = { user = \"mask\" }\n",
@@ -337,8 +361,8 @@ fn rules_are_changed_however_their_table_is_written() {
         };
         let expected = Policy::new()
             .keep_secrets()
-            .property("b.c", Treatment::Keep)
-            .property("user", Treatment::Drop);
+            .property("b.c", Action::Keep)
+            .property("user", Action::Drop);
         assert_eq!(owner.policy, expected, "{}", home.text());
     }
 }
@@ -417,7 +441,7 @@ fn without_a_file_it_says_what_holds_and_what_can_be_done() {
         "{said}"
     );
     assert!(
-        said.contains("localtel --app myapp policy property user pseudonym"),
+        said.contains("localtel --app myapp policy property user hash"),
         "{said}"
     );
     assert!(!home.place().path().exists(), "looking makes nothing");
@@ -425,9 +449,9 @@ fn without_a_file_it_says_what_holds_and_what_can_be_done() {
 
 #[test]
 fn inside_an_application_its_own_rules_are_shown_in_the_same_words() {
-    let home = Home::embedded(Policy::new().property("user", Treatment::Pseudonym));
+    let home = Home::embedded(Policy::new().property("user", Action::Hash));
     let (_, said) = home.run(&[]);
-    let own = "# What myapp itself lets be recorded:\n#   secrets = \"mask\"\n#   [properties]\n#   user = \"pseudonym\"\n";
+    let own = "# What myapp itself lets be recorded:\n#   secrets = \"mask\"\n#   [properties]\n#   user = \"hash\"\n";
     assert!(said.starts_with(own), "{said}");
     assert!(
         said.contains("myapp telemetry policy unnamed drop"),

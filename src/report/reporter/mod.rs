@@ -29,7 +29,7 @@ use crate::history::{
     note_version,
 };
 use crate::outlet::{Outlet, Sink};
-use crate::policy::Treatment;
+use crate::policy::Action;
 use crate::policy::owner::{OwnerFile, OwnerMetadata};
 use crate::record::{OWN_TARGET, Properties};
 use crate::recorder::{Outcome, Recorder, lock_until};
@@ -395,8 +395,8 @@ impl Reporter {
         };
         counted.settle();
         let is_said = |name: &str| match policy.verdict(name).bare {
-            Treatment::Keep | Treatment::Clean => self.outlet.admits_on_behalf(REPORT),
-            Treatment::Pseudonym | Treatment::Mask | Treatment::Drop => false,
+            Action::Keep | Action::Redact => self.outlet.admits_on_behalf(REPORT),
+            Action::Hash | Action::Mask | Action::Drop => false,
         };
         let mut said = Properties::default();
         let mut omitted = Map::new();

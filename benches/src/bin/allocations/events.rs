@@ -1,9 +1,9 @@
 //! Whether an event allocates on the thread that records it, in steady state, by its shape and by what the
-//! policy does with its values. Pseudonyms and masked secrets may: there a text is made.
+//! policy does with its values. Hashes and masked secrets may: there a text is made.
 
 use std::fmt;
 
-use localtel::{Policy, Telemetry, Treatment, WhenUndecided};
+use localtel::{Action, Policy, Telemetry, WhenUndecided};
 use tracing_subscriber::prelude::*;
 
 use crate::Result;
@@ -105,7 +105,7 @@ const CASES: [Case; 10] = [
         event: || tracing::info!("login with password=hunter2"),
     },
     Case {
-        name: "a pseudonym",
+        name: "a hash",
         allowed: Allowed::Anything,
         event: || tracing::info!(user = "anna"),
     },
@@ -137,9 +137,9 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     let home = tempfile::tempdir()?;
     let policy = Policy::new()
         .deny_target("noisy")
-        .property("dropped", Treatment::Drop)
-        .property("masked", Treatment::Mask)
-        .property("user", Treatment::Pseudonym);
+        .property("dropped", Action::Drop)
+        .property("masked", Action::Mask)
+        .property("user", Action::Hash);
     let telemetry = Telemetry::builder("bench")
         .dir(home.path().join("telemetry"))
         .when_undecided(WhenUndecided::Record)

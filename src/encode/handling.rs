@@ -5,16 +5,16 @@ use serde_json::Value;
 
 use super::JSON_DEPTH_MAX;
 use super::text::{push_json, push_string};
-use crate::policy::{InForce, MASKED, NamePath, Naming, Reading, Treatment};
+use crate::policy::{Action, InForce, MASKED, NamePath, Naming, Reading};
 
 /// A value that was written before and held no secret: the message of a call site is often the same one, and
 /// comparing costs less than looking for secrets. Values of one policy only are compared with it.
 #[derive(Debug, Default)]
-pub(crate) struct Clean {
+pub(crate) struct SecretFree {
     written: Vec<u8>,
 }
 
-impl Clean {
+impl SecretFree {
     /// Remembers nothing.
     pub(crate) const fn new() -> Self {
         let written = Vec::new();
@@ -35,52 +35,52 @@ impl Clean {
 
 /// How the policy lets a value stand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Treated<'p> {
-    pub(super) treatment: Treatment,
+pub(super) struct Handling<'p> {
+    pub(super) action: Action,
     pub(super) reading: Reading,
     pub(super) policy: &'p InForce,
 }
 
 /// Writes a value as the policy lets it stand.
-pub(super) fn push_treated(
+pub(super) fn push_handled(
     out: &mut Vec<u8>,
     bytes_max: usize,
-    treated: Treated<'_>,
+    handling: Handling<'_>,
     write: impl FnOnce(&mut Vec<u8>, usize),
 ) {
-    push_treated_again(out, bytes_max, treated, None, write);
+    push_handled_again(out, bytes_max, handling, None, write);
 }
 
 /// Does the same at a place where the value is often the one before.
-pub(super) fn push_treated_again(
+pub(super) fn push_handled_again(
     out: &mut Vec<u8>,
     bytes_max: usize,
-    treated: Treated<'_>,
-    before: Option<&mut Clean>,
+    handling: Handling<'_>,
+    before: Option<&mut SecretFree>,
     write: impl FnOnce(&mut Vec<u8>, usize),
 ) {
     let start = out.len();
-    match treated.treatment {
-        Treatment::Keep => write(out, bytes_max),
-        Treatment::Clean => {
+    match handling.action {
+        Action::Keep => write(out, bytes_max),
+        Action::Redact => {
             // A secret at the limit must be seen whole, or what is left of it could not be told.
             write(out, bytes_max.saturating_add(SECRET_BYTES));
-            clean(out, start, bytes_max, (treated, before));
+            redact(out, start, bytes_max, (handling, before));
         }
-        Treatment::Pseudonym => {
+        Action::Hash => {
             write(out, bytes_max);
-            pseudonymise(out, start, treated.policy);
+            push_hash(out, start, handling.policy);
         }
-        Treatment::Mask | Treatment::Drop => push_string(out, MASKED, bytes_max),
+        Action::Mask | Action::Drop => push_string(out, MASKED, bytes_max),
     }
 }
 
 /// Masks secrets in the value that was written from `start` on.
-fn clean(
+fn redact(
     out: &mut Vec<u8>,
     start: usize,
     bytes_max: usize,
-    (treated, before): (Treated<'_>, Option<&mut Clean>),
+    (handling, before): (Handling<'_>, Option<&mut SecretFree>),
 ) {
     let written = out.get(start..).unwrap_or_default();
     // Escapes only make a text longer, so one that is this short needs no cut.
@@ -89,7 +89,7 @@ fn clean(
         if before.as_ref().is_some_and(|before| before.is(written)) {
             return;
         }
-        if !treated.policy.may_hold_secret(written, treated.reading) {
+        if !handling.policy.may_hold_secret(written, handling.reading) {
             if let Some(before) = before {
                 before.remember(written);
             }
@@ -101,7 +101,7 @@ fn clean(
     out.truncate(start);
     match value {
         Ok(value) => {
-            let value = cleaned(value, bytes_max, treated);
+            let value = redacted(value, bytes_max, handling);
             push_json(out, &value, bytes_max, JSON_DEPTH_MAX);
         }
         Err(_) => push_string(out, MASKED, bytes_max),
@@ -109,29 +109,31 @@ fn clean(
 }
 
 /// Returns a value with the secrets in its texts masked. What their names say was looked at before.
-fn cleaned(value: Value, bytes_max: usize, treated: Treated<'_>) -> Value {
-    let clean = |text: &str| {
-        let policy = treated.policy;
-        policy.clean(text, bytes_max, treated.reading).into_owned()
+fn redacted(value: Value, bytes_max: usize, handling: Handling<'_>) -> Value {
+    let redact = |text: &str| {
+        let policy = handling.policy;
+        policy
+            .redact(text, bytes_max, handling.reading)
+            .into_owned()
     };
     match value {
-        Value::String(text) => Value::String(clean(&text)),
+        Value::String(text) => Value::String(redact(&text)),
         Value::Array(values) => {
             let mut is_after_flag = false;
-            let clean_next = |value: Value| {
+            let redact_next = |value: Value| {
                 let is_of_flag = std::mem::replace(&mut is_after_flag, is_secret_flag(&value));
                 let is_argument = value.as_str().is_some_and(|text| !text.starts_with('-'));
                 if is_of_flag && is_argument {
                     Value::from(SECRET)
                 } else {
-                    cleaned(value, bytes_max, treated)
+                    redacted(value, bytes_max, handling)
                 }
             };
-            values.into_iter().map(clean_next).collect()
+            values.into_iter().map(redact_next).collect()
         }
         Value::Object(values) => values
             .into_iter()
-            .map(|(name, value)| (clean(&name), cleaned(value, bytes_max, treated)))
+            .map(|(name, value)| (redact(&name), redacted(value, bytes_max, handling)))
             .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
@@ -148,28 +150,28 @@ fn is_secret_flag(value: &Value) -> bool {
     })
 }
 
-/// Puts a pseudonym in the place of the value that was written from `start` on. A number and its text are
+/// Puts a keyed hash in the place of the value that was written from `start` on. A number and its text are
 /// the same value.
-fn pseudonymise(out: &mut Vec<u8>, start: usize, policy: &InForce) {
+fn push_hash(out: &mut Vec<u8>, start: usize, policy: &InForce) {
     let written = out.get(start..).unwrap_or_default();
     let text = serde_json::from_slice::<String>(written)
         .unwrap_or_else(|_no_string| String::from_utf8_lossy(written).into_owned());
-    let pseudonym = policy.pseudonym(&text);
+    let hash = policy.hash(&text);
     out.truncate(start);
-    push_string(out, &pseudonym, pseudonym.len());
+    push_string(out, &hash, hash.len());
 }
 
 /// Writes what is said of a command that failed, `<kind>: <message>`, with the secrets in each masked apart:
 /// the kind may be called like a secret, as `InvalidPassword`, and the message is none for that.
-pub(super) fn push_clean_failure(
+pub(super) fn push_redacted_failure(
     out: &mut Vec<u8>,
     bytes_max: usize,
     policy: &InForce,
     (kind, message): (&str, &str),
 ) {
-    let kind = policy.clean(kind, bytes_max, Reading::Prose);
+    let kind = policy.redact(kind, bytes_max, Reading::Prose);
     let message_bytes_max = bytes_max.saturating_sub(kind.len() + SEPARATOR.len());
-    let message = policy.clean(message, message_bytes_max, Reading::Prose);
+    let message = policy.redact(message, message_bytes_max, Reading::Prose);
     push_string(out, &format!("{kind}{SEPARATOR}{message}"), bytes_max);
 }
 
