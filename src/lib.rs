@@ -111,7 +111,7 @@ pub mod cli;
 pub use builder::Builder;
 pub use command::Command;
 pub use event::Event;
-pub use layer::{LaterLayer, LaterTelemetry, Layer, RecordFilter, RecordLayer};
+pub use layer::{LaterTelemetry, Layer, RecordFilter};
 pub use recorder::{Counts, Delivery, Durability, Outcome, Overflow};
 pub use store::limits::Limits;
 pub use telemetry::{Status, Telemetry};

@@ -14,7 +14,7 @@ use crate::encode::{LineLimits, Own};
 use crate::ending::Ending;
 use crate::error::{ErrorKind, Result};
 use crate::event::Event;
-use crate::layer::{Layer, RecordFilter, RecordLayer};
+use crate::layer::{Layer, RecordFilter};
 use crate::outlet::{Echo, Outlet, Sink};
 use crate::policy::{Current, Policy, Secrets};
 use crate::record::Level;
@@ -152,8 +152,8 @@ impl Telemetry {
     /// `and_then`: that of tracing-subscriber 0.3 takes the maximum level of its second layer for both, and this one
     /// may be `None`. For a subscriber that is installed before
     /// telemetry is opened there is [`LaterTelemetry`](crate::LaterTelemetry).
-    pub fn layer(&self) -> Layer {
-        let layer = || RecordLayer::new(Arc::clone(&self.outlet));
+    pub fn layer(&self) -> Option<Layer> {
+        let layer = || Layer::new(Arc::clone(&self.outlet));
         self.outlet.is_listening().then(layer)
     }
 

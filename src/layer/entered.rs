@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tracing::span::Id;
 
 use super::span::{Edition, SpanNode};
-use super::{LayerId, RecordLayer};
+use super::{Connected, LayerId};
 use crate::encode::SpanChain;
 use crate::policy::Generation;
 
@@ -59,7 +59,7 @@ pub(super) fn exit(layer: LayerId, id: &Id) {
 /// the layer keeps with a span. Returns nothing where this thread cannot know: it is ending, or in the middle
 /// of this already.
 pub(super) fn with_chain<T>(
-    layer: &RecordLayer,
+    layer: &Connected<'_>,
     node: impl FnOnce(&Id) -> Option<Arc<SpanNode>>,
     take: impl FnOnce(&SpanChain) -> T,
 ) -> Option<T> {
@@ -131,7 +131,7 @@ impl EnteredSpan {
     }
 
     /// Renders the spans anew if one of them, or the policy, changed since this thread looked.
-    fn refresh(&mut self, layer: &RecordLayer, node: impl FnOnce(&Id) -> Option<Arc<SpanNode>>) {
+    fn refresh(&mut self, layer: &Connected<'_>, node: impl FnOnce(&Id) -> Option<Arc<SpanNode>>) {
         if self.node.is_none() {
             self.node = node(&self.id);
         }

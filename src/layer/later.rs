@@ -1,17 +1,10 @@
-//! A layer for a subscriber that is installed before telemetry is opened.
+//! Layers for a subscriber that is installed before telemetry is opened.
 
-use std::sync::{Arc, OnceLock};
-
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
+use std::sync::Arc;
 
 use super::gate::LaterOutlet;
-use super::{RecordFilter, RecordLayer};
-use crate::recorder::{ask_again, note_asked};
+use super::{Layer, RecordFilter};
+use crate::recorder::ask_again;
 use crate::telemetry::Telemetry;
 
 /// Layers for telemetry that is opened later: for programs that install their subscriber first, and know only after
@@ -44,11 +37,8 @@ impl LaterTelemetry {
     }
 
     /// Returns a layer, for any subscriber, as [`Telemetry::layer`] does.
-    pub fn layer(&self) -> LaterLayer {
-        LaterLayer {
-            outlet: Arc::clone(&self.outlet),
-            layer: OnceLock::new(),
-        }
+    pub fn layer(&self) -> Layer {
+        Layer::later(Arc::clone(&self.outlet))
     }
 
     /// Returns the per-layer filter for such a layer, as [`Telemetry::filter`] does.
@@ -60,75 +50,6 @@ impl LaterTelemetry {
     pub fn connect(self, telemetry: &Telemetry) {
         if self.outlet.set(telemetry.shared_outlet()).is_ok() {
             ask_again();
-        }
-    }
-}
-
-/// A layer for telemetry that is opened later; see [`LaterTelemetry`].
-#[derive(Debug)]
-pub struct LaterLayer {
-    outlet: LaterOutlet,
-    /// Made from the outlet once that is there.
-    layer: OnceLock<RecordLayer>,
-}
-
-impl LaterLayer {
-    fn connected(&self) -> Option<&RecordLayer> {
-        self.layer.get().or_else(|| {
-            let outlet = self.outlet.get()?;
-            Some(
-                self.layer
-                    .get_or_init(|| RecordLayer::new(Arc::clone(outlet))),
-            )
-        })
-    }
-}
-
-impl<S> Layer<S> for LaterLayer
-where
-    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
-{
-    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        note_asked();
-        match self.connected() {
-            Some(layer) => Layer::<S>::register_callsite(layer, metadata),
-            None => Interest::always(),
-        }
-    }
-
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if let Some(layer) = self.connected() {
-            layer.on_new_span(attributes, id, context);
-        }
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        if let Some(layer) = self.connected() {
-            layer.on_record(id, values, context);
-        }
-    }
-
-    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
-        if let Some(layer) = self.connected() {
-            layer.on_enter(id, context);
-        }
-    }
-
-    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
-        if let Some(layer) = self.connected() {
-            layer.on_exit(id, context);
-        }
-    }
-
-    fn on_close(&self, id: Id, context: Context<'_, S>) {
-        if let Some(layer) = self.connected() {
-            layer.on_close(id, context);
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if let Some(layer) = self.connected() {
-            layer.on_event(event, context);
         }
     }
 }

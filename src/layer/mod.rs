@@ -9,8 +9,8 @@ mod sites;
 mod span;
 
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tracing::span::{Attributes, Id, Record as SpanRecord};
 use tracing::subscriber::Interest;
@@ -18,8 +18,9 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
+use self::gate::LaterOutlet;
 pub use self::gate::RecordFilter;
-pub use self::later::{LaterLayer, LaterTelemetry};
+pub use self::later::LaterTelemetry;
 use self::sites::{KnownSites, Sites};
 use self::span::{SpanNode, SpanNodes};
 use crate::clock;
@@ -28,21 +29,52 @@ use crate::outlet::{Outlet, TRIES};
 use crate::policy::Generation;
 use crate::recorder::{Stale, note_asked};
 
-/// The layer of a handle, as [`Telemetry::layer`](crate::Telemetry::layer) returns it: `None` where nothing can be
-/// recorded in this process.
-pub type Layer = Option<RecordLayer>;
-
 /// Records events in their spans: a layer without a per-layer filter, for any subscriber that keeps its spans as
-/// `tracing_subscriber`'s registry does. [`Telemetry::layer`](crate::Telemetry::layer) returns one.
+/// `tracing_subscriber`'s registry does. [`Telemetry::layer`](crate::Telemetry::layer) returns one, and so does
+/// [`LaterTelemetry::layer`], which records nothing before it is connected.
 ///
 /// It gives no hint at a maximum level and disables no call site, so that other layers see what they see without it.
 /// While nothing may be recorded, an event costs it a few nanoseconds.
+///
+/// It does not depend on the subscriber that it is added to, so a program may store it, and its filter, and install
+/// them later:
+///
+/// ```no_run
+/// use localtel::{Layer, RecordFilter, Telemetry};
+/// use tracing_subscriber::prelude::*;
+///
+/// struct Observability {
+///     layer: Option<Layer>,
+///     filter: RecordFilter,
+/// }
+///
+/// impl Observability {
+///     fn of(telemetry: &Telemetry) -> Self {
+///         Self { layer: telemetry.layer(), filter: telemetry.filter() }
+///     }
+///
+///     fn install(self) {
+///         tracing_subscriber::registry().with(self.layer.with_filter(self.filter)).init();
+///     }
+/// }
+///
+/// let telemetry = Telemetry::builder("myapp").open();
+/// Observability::of(&telemetry).install();
+/// ```
 #[derive(Debug)]
-pub struct RecordLayer {
+pub struct Layer {
     /// Tells this layer's call sites and spans from those of other layers in the same process.
     id: LayerId,
-    outlet: Arc<Outlet>,
+    outlet: LaterOutlet,
     sites: Sites,
+}
+
+/// A layer whose outlet is there.
+#[derive(Debug, Clone, Copy)]
+struct Connected<'l> {
+    id: LayerId,
+    outlet: &'l Outlet,
+    sites: &'l Sites,
 }
 
 /// The number of a layer, never used twice in a process.
@@ -86,22 +118,38 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-impl RecordLayer {
-    /// Returns a layer that has events recorded, or one that does nothing.
+impl Layer {
+    /// Returns a layer that has events recorded.
     pub(crate) fn new(outlet: Arc<Outlet>) -> Self {
-        let sites = Sites::default();
+        Self::later(Arc::new(OnceLock::from(outlet)))
+    }
+
+    /// Returns a layer that has events recorded once the outlet is there.
+    fn later(outlet: LaterOutlet) -> Self {
         Self {
             id: LayerId::new(),
             outlet,
-            sites,
+            sites: Sites::default(),
         }
     }
 
-    /// Returns `true` if events or spans of a call site are looked at; the policy may refuse them then.
-    fn takes(&self, metadata: &Metadata<'_>) -> bool {
-        self.outlet.takes(metadata)
+    fn connected(&self) -> Option<Connected<'_>> {
+        Some(Connected {
+            id: self.id,
+            outlet: self.outlet.get()?,
+            sites: &self.sites,
+        })
     }
 
+    /// Returns itself, if its outlet is there and looks at events or spans of a call site; the policy may refuse them
+    /// then.
+    fn taking(&self, metadata: &Metadata<'_>) -> Option<Connected<'_>> {
+        self.connected()
+            .filter(|connected| connected.outlet.takes(metadata))
+    }
+}
+
+impl Connected<'_> {
     /// Returns the number of the policy in force.
     fn generation(&self) -> Generation {
         self.outlet.policy().generation()
@@ -114,7 +162,7 @@ impl RecordLayer {
 
     /// Returns what is prepared for a call site under the policy in force, unless that cannot be learned.
     fn site(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Site>> {
-        self.sites.get(metadata, &self.outlet)
+        self.sites.get(metadata, self.outlet)
     }
 
     /// Encodes an event into a frame.
@@ -170,7 +218,7 @@ impl RecordLayer {
             let (site, message) = match site.bridge() {
                 Some(bridge) if bridge.read_target(target, |visit| event.record(visit)) => {
                     let metadata = event.metadata();
-                    match self.sites.get_bridged(metadata, target, &self.outlet) {
+                    match self.sites.get_bridged(metadata, target, self.outlet) {
                         Some(site) => bridged = site,
                         None => break,
                     }
@@ -235,7 +283,7 @@ impl Drop for Encoding {
     }
 }
 
-impl<S> tracing_subscriber::Layer<S> for RecordLayer
+impl<S> tracing_subscriber::Layer<S> for Layer
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
@@ -243,25 +291,25 @@ where
     /// all layers of the subscriber.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         note_asked();
-        if self.takes(metadata) {
-            let _prepared = self.site(metadata);
+        if let Some(layer) = self.taking(metadata) {
+            let _prepared = layer.site(metadata);
         }
         Interest::always()
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let metadata = attributes.metadata();
-        if !self.takes(metadata) {
-            return;
-        }
-        let Some(span) = context.span(id) else { return };
-        let Some(site) = self.site(metadata) else {
+        let Some(layer) = self.taking(metadata) else {
             return;
         };
-        let parent = span.parent().and_then(|parent| self.node(&parent));
+        let Some(span) = context.span(id) else { return };
+        let Some(site) = layer.site(metadata) else {
+            return;
+        };
+        let parent = span.parent().and_then(|parent| layer.node(&parent));
         let mut values = SpanValues::default();
         if let Some(_encoding) = Encoding::begin() {
-            values.record(&site, self.outlet.limits(), |visit| {
+            values.record(&site, layer.outlet.limits(), |visit| {
                 attributes.record(visit);
             });
         }
@@ -276,19 +324,22 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &SpanRecord<'_>, context: Context<'_, S>) {
-        let Some(node) = context.span(id).and_then(|span| self.own_node(&span)) else {
+        let Some(layer) = self.connected() else {
+            return;
+        };
+        let Some(node) = context.span(id).and_then(|span| layer.own_node(&span)) else {
             return;
         };
         let Some(_encoding) = Encoding::begin() else {
             return;
         };
         for _ in 0..TRIES {
-            let Some(site) = self.site(node.metadata) else {
+            let Some(site) = layer.site(node.metadata) else {
                 return;
             };
             // Formatted before the lock is taken: a value may log, and that event reads this span.
             let mut newer = SpanValues::default();
-            newer.record(&site, self.outlet.limits(), |visit| values.record(visit));
+            newer.record(&site, layer.outlet.limits(), |visit| values.record(visit));
             if node.merge(site, newer) {
                 return;
             }
@@ -296,26 +347,32 @@ where
     }
 
     fn on_enter(&self, id: &Id, _context: Context<'_, S>) {
-        entered::enter(self.id, id);
+        if self.connected().is_some() {
+            entered::enter(self.id, id);
+        }
     }
 
     fn on_exit(&self, id: &Id, _context: Context<'_, S>) {
-        entered::exit(self.id, id);
+        if self.connected().is_some() {
+            entered::exit(self.id, id);
+        }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         // Nobody is in a span that is no more, whoever forgot to exit it, in whatever thread.
-        if let Some(node) = context.span(&id).and_then(|span| self.own_node(&span)) {
+        if let Some(layer) = self.connected()
+            && let Some(node) = context.span(&id).and_then(|span| layer.own_node(&span))
+        {
             node.close();
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if !self.takes(event.metadata()) {
+        let Some(layer) = self.taking(event.metadata()) else {
             return;
-        }
+        };
         let Some(_encoding) = Encoding::begin() else {
-            let _ = self.outlet.refuse();
+            let _ = layer.outlet.refuse();
             return;
         };
         let micros = clock::micros_since_epoch();
@@ -324,11 +381,11 @@ where
             let Ok(mut scratch) = scratch.try_borrow_mut() else {
                 return false;
             };
-            self.record(event, &context, micros, &mut scratch);
+            layer.record(event, &context, micros, &mut scratch);
             true
         });
         if in_scratch != Ok(true) {
-            self.record(event, &context, micros, &mut Scratch::new());
+            layer.record(event, &context, micros, &mut Scratch::new());
         }
     }
 }

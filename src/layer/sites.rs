@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use tracing::Metadata;
 use tracing::callsite::Identifier;
 
-use super::{LayerId, RecordLayer};
+use super::{Connected, LayerId};
 use crate::encode::{SecretFree, Site};
 use crate::outlet::Outlet;
 use crate::policy::Generation;
@@ -112,7 +112,7 @@ impl KnownSites {
     /// Returns what was prepared for a call site under the policy in force, and its last message.
     pub(super) fn find(
         &mut self,
-        layer: &RecordLayer,
+        layer: &Connected<'_>,
         metadata: &'static Metadata<'static>,
     ) -> Option<(&Arc<Site>, &mut SecretFree)> {
         let generation = layer.generation();
@@ -131,7 +131,7 @@ impl KnownSites {
     /// Takes a call site in, and returns its place.
     fn learn(
         &mut self,
-        layer: &RecordLayer,
+        layer: &Connected<'_>,
         metadata: &'static Metadata<'static>,
     ) -> Option<usize> {
         let site = layer.site(metadata)?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::Metadata;
 
-use super::{LayerId, RecordLayer};
+use super::{Connected, LayerId};
 use crate::encode::{Site, SpanChain, SpanValues};
 use crate::outlet::TRIES;
 
@@ -143,7 +143,7 @@ impl SpanNode {
     }
 
     /// Renders the spans from the root to this one.
-    pub(super) fn render_chain(&self, chain: &mut SpanChain, layer: &RecordLayer) {
+    pub(super) fn render_chain(&self, chain: &mut SpanChain, layer: &Connected<'_>) {
         chain.clear();
         let mut nodes: [Option<&Self>; SPANS_MAX] = [None; SPANS_MAX];
         let mut depth = 0;
@@ -158,7 +158,7 @@ impl SpanNode {
     }
 
     /// Adds this span, as the policy in force lets it stand; if that cannot be had, it is left out.
-    fn render(&self, chain: &mut SpanChain, layer: &RecordLayer) {
+    fn render(&self, chain: &mut SpanChain, layer: &Connected<'_>) {
         for _ in 0..TRIES {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             if state.site.generation() == layer.generation() {
@@ -173,7 +173,7 @@ impl SpanNode {
     }
 
     /// Renders the span anew, as far as the policy that is now in force lets its values stand.
-    fn narrow(&self, layer: &RecordLayer) {
+    fn narrow(&self, layer: &Connected<'_>) {
         let Some(site) = layer.site(self.metadata) else {
             return;
         };

@@ -321,7 +321,7 @@ fn a_layer_that_may_not_record_leaves_others_alone() {
 fn a_layer_can_be_put_into_a_running_subscriber() {
     let (place, witness) = (Place::new(), Witness::default());
     let telemetry = at_all_levels(&place).try_open().unwrap();
-    let (reloaded, handle) = reload::Layer::<_, Registry>::new(None::<localtel::RecordLayer>);
+    let (reloaded, handle) = reload::Layer::<_, Registry>::new(None::<localtel::Layer>);
     let subscriber = registry().with(reloaded).with(witness.clone());
     tracing::subscriber::with_default(subscriber, || {
         let _old = info_span!("old").entered();
