@@ -10,7 +10,8 @@ use crate::clock;
 use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
 use crate::event::Event;
 use crate::policy::{Current, Generation};
-use crate::record::{Level, OWN_TARGET};
+use crate::record::Level;
+use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::recorder::{Outcome, Recorder, Stale};
 use crate::store::disk::write_to_stderr;
 
@@ -126,9 +127,10 @@ impl Outlet {
     }
 
     /// Returns `true` if the policy lets in what localtel records on the application's behalf at level INFO.
-    pub(crate) fn admits_on_behalf(&self, event: &str) -> bool {
+    pub(crate) fn admits_on_behalf(&self, event: OwnEvent) -> bool {
         let policy = self.policy.get();
-        policy.is_some_and(|policy| policy.admits_event(Level::Info, OWN_TARGET, Some(event)))
+        policy
+            .is_some_and(|policy| policy.admits_event(Level::Info, OWN_TARGET, Some(event.name())))
     }
 
     /// Returns `true` if each record is shown, also those that the policy does not let in.

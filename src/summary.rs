@@ -7,12 +7,12 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::ser::Serializer;
-use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::reader::{Item, Notice, Reader};
+use crate::record::own::OfSession;
 use crate::record::{Level, Record, format_timestamp};
 use crate::store::elsewhere::Processes;
 
@@ -122,29 +122,6 @@ impl Losses {
         self.refused = self.refused.saturating_add(other.refused);
         self.failed = self.failed.saturating_add(other.failed);
     }
-
-    /// Reads what a session says at its end about all of it.
-    fn of_session_end(record: &Record) -> Self {
-        let count = |name| count_of(record, name);
-        Self {
-            dropped: count("dropped"),
-            refused: count("refused"),
-            failed: count("failed"),
-        }
-    }
-
-    /// Reads what a session says about a loss as soon as there is room again.
-    fn of_dropped(record: &Record) -> Self {
-        Self {
-            dropped: count_of(record, "count"),
-            ..Self::default()
-        }
-    }
-}
-
-fn count_of(record: &Record, name: &str) -> u64 {
-    let value = record.properties.get(name);
-    value.and_then(Value::as_u64).unwrap_or(0)
 }
 
 /// The sessions of a directory, and what became of their events, record by record.
@@ -173,29 +150,38 @@ impl SessionTally {
 
     /// Notes a record.
     pub(crate) fn note(&mut self, record: &Record) {
-        if record.once.is_some() {
-            self.open.remove(&record.session);
-            self.ended += 1;
-            return;
-        }
-        let own_event = record.event.as_deref().filter(|_| record.is_own());
-        match own_event {
-            Some("session.end") => {
+        match OfSession::read(record) {
+            OfSession::Once => {
                 self.open.remove(&record.session);
                 self.ended += 1;
-                self.losses.add(Losses::of_session_end(record));
             }
-            Some("dropped") => self.add(record, Losses::of_dropped(record)),
-            Some("session") => {
-                self.left_to_parents = self
-                    .left_to_parents
-                    .saturating_add(count_of(record, "left_to_parent"));
+            OfSession::End(end) => {
+                self.open.remove(&record.session);
+                self.ended += 1;
+                self.losses.add(Losses {
+                    dropped: end.dropped,
+                    refused: end.refused,
+                    failed: end.failed,
+                });
+            }
+            OfSession::Dropped(dropped) => {
+                let losses = Losses {
+                    dropped,
+                    ..Losses::default()
+                };
+                self.add(record, losses);
+            }
+            OfSession::Start {
+                pid,
+                left_to_parent,
+            } => {
+                self.left_to_parents = self.left_to_parents.saturating_add(left_to_parent);
                 self.add(record, Losses::default());
                 if let Some(open) = self.open.get_mut(&record.session) {
-                    open.process = u32::try_from(count_of(record, "pid")).ok();
+                    open.process = pid;
                 }
             }
-            Some(_) | None => self.add(record, Losses::default()),
+            OfSession::Nothing => self.add(record, Losses::default()),
         }
     }
 

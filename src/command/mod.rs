@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::encode::Own;
 use crate::environment::Environment;
 use crate::event::Event;
-use crate::record::{Level, OWN_TARGET, Properties};
+use crate::record::own::{OWN_TARGET, OwnEvent};
+use crate::record::{Level, Properties};
 use crate::report::Reporter;
 use crate::telemetry::Telemetry;
 
@@ -323,7 +324,9 @@ impl Measured {
             ("version", reporter.version().map(Value::from)),
             (ID_PROPERTY, self.id.map(|id| id.to_string().into())),
         ];
-        let mut event = Event::new("command").target(OWN_TARGET).level(level);
+        let mut event = Event::new(OwnEvent::Command.name())
+            .target(OWN_TARGET)
+            .level(level);
         for (name, value) in known {
             if let Some(value) = value {
                 event = event.property(name, value);

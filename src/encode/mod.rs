@@ -33,7 +33,8 @@ pub(crate) use self::stamp::Stamp;
 use self::text::{Shadowed, push_json, push_string};
 pub(crate) use self::text::{is_unsafe_to_show, push_number};
 use crate::policy::{Action, InForce, Verdict};
-use crate::record::{Level, OPENING, OWN_TARGET, Properties, TIMESTAMP_BYTES};
+use crate::record::own::{OWN_TARGET, OwnEvent};
+use crate::record::{Level, OPENING, Properties, TIMESTAMP_BYTES};
 use crate::store::limits::Limits;
 
 /// The bounds that concern one line.
@@ -321,7 +322,8 @@ impl Loose<'_> {
 
     /// Returns kind and message, if a value says why a command failed.
     fn failure<'v>(&self, name: &str, value: &'v Value) -> Option<(&'v str, &'v str)> {
-        let is_of_command = self.own == Own::OnBehalf && self.event == Some("command");
+        let is_of_command =
+            self.own == Own::OnBehalf && self.event == Some(OwnEvent::Command.name());
         let text = value
             .as_str()
             .filter(|_| is_of_command && name == "error")?;

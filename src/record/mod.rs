@@ -3,6 +3,7 @@
 
 pub(crate) mod glance;
 mod line_time;
+pub(crate) mod own;
 mod time_text;
 
 use std::collections::HashMap;
@@ -16,12 +17,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub(crate) use self::line_time::LineTime;
+pub use self::own::OWN_TARGET;
 pub use self::time_text::format_timestamp;
 pub(crate) use self::time_text::{parse_time, to_utc};
 use crate::error::Error;
-
-/// The target of the records that localtel itself writes.
-pub const OWN_TARGET: &str = "localtel";
 
 /// How grave a record is, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

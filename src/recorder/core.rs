@@ -9,16 +9,18 @@ use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::WorkerGuard;
 
 use super::frames::{CHUNK_BYTES, Frames};
+use super::own::encode_own;
 use super::staging::{Attention, PATIENCE, Phase, Staging};
 use super::synced::Synced;
 use super::turn::Shared;
 use super::worker::{Worker, start_worker};
 use super::writer::Writer;
-use super::{Counts, Delivery, Durability, Outcome, Overflow, Settings, Stale, lock_until, own};
+use super::{Counts, Delivery, Durability, Outcome, Overflow, Settings, Stale, lock_until};
 use crate::clock;
 use crate::encode::FrameHeader;
 use crate::policy::Generation;
 use crate::record::Properties;
+use crate::record::own::{OwnEvent, SessionEnd};
 use crate::store::disk::Directory;
 
 /// The recorder of one process. A forked child has a copy of its parent's memory but not its worker, so
@@ -304,7 +306,15 @@ impl Core {
                 if let Some(writer) = &mut staging.writer {
                     writer.expect_end();
                 }
-                staging.stage_own(|out| own::encode_end(&shared.settings, counts, also, out));
+                let end = SessionEnd {
+                    recorded: counts.recorded,
+                    dropped: counts.dropped,
+                    refused: counts.refused,
+                    failed: counts.failed,
+                };
+                let end = end.properties(also);
+                staging
+                    .stage_own(|out| encode_own(&shared.settings, OwnEvent::SessionEnd, &end, out));
             }
             shared.end_turn(&staging);
             (staging.phase == Phase::Closed).then_some(staging.staged)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::frames::{Frames, of_application};
-use super::own;
+use super::own::encode_own;
 use super::synced::Synced;
 use super::writer::Writer;
 use super::{Counts, Durability, Settings};
@@ -14,6 +14,7 @@ use crate::clock;
 use crate::consent::Decision;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Properties;
+use crate::record::own::{OwnEvent, dropped};
 use crate::store::limits::Limits;
 
 /// What waits in memory.
@@ -143,7 +144,8 @@ impl Staging {
             Some(trouble) => trouble.reason.clone(),
             None => "the buffer in memory was full".to_owned(),
         };
-        self.stage_own(|out| own::encode_dropped(settings, count, &reason, out));
+        let lost = dropped(count, &reason);
+        self.stage_own(|out| encode_own(settings, OwnEvent::Dropped, &lost, out));
     }
 
     pub(super) fn note_trouble(&mut self, error: &Error) {

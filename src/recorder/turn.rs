@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::frames::of_application;
-use super::own;
+use super::own::encode_own;
 use super::staging::{Attention, Phase, Staging};
 use super::synced::{Told, Verdict};
 use super::writer::{Settled, Writer};
@@ -16,6 +16,7 @@ use super::{Durability, Settings};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Unlinked;
+use crate::record::own::{OwnEvent, consent};
 use crate::watch::{Change, Meanwhile};
 
 /// What callers and worker share.
@@ -232,7 +233,7 @@ impl Shared {
                 if phase.is_waiting() {
                     let decided_by = decision.decided_by.kind();
                     staging.stage_own(|out| {
-                        own::encode_consent(&self.settings, decided_by, out);
+                        encode_own(&self.settings, OwnEvent::Consent, &consent(decided_by), out);
                     });
                 }
                 staging.decision = decision;

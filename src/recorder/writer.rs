@@ -9,12 +9,13 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::frames::{CHUNK_BYTES, Frames};
-use super::own::{Introduction, encode_session, session_facts};
+use super::own::{LINE_END, encode_session, session_facts};
 use super::{Durability, Form, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, push_number};
 use crate::error::{Error, Result};
 use crate::random;
+use crate::record::own::SessionStart;
 use crate::record::{LineTime, timestamp_of};
 use crate::store::age::Now;
 use crate::store::disk::Directory;
@@ -309,8 +310,8 @@ impl Pending {
             let mut frame = Vec::new();
             encode_session(
                 settings,
-                session.introduction(),
-                (micros, latest),
+                session.start(settings, latest),
+                micros,
                 &mut frame,
             );
             if let Some((header, line, _)) = FrameHeader::split_first(&frame) {
@@ -330,7 +331,7 @@ impl Pending {
             session.push_numbered(batch, header, line, seq);
             *batch_latest = (*batch_latest).max(LineTime::of_own_line(line));
             if opening == Opening::OneLine
-                && let Some(facts) = session_facts(settings, session.introduction(), latest)
+                && let Some(facts) = session_facts(settings, session.start(settings, latest))
             {
                 batch.truncate(batch.len() - LINE_END.len());
                 batch.extend_from_slice(ONCE);
@@ -360,7 +361,7 @@ impl Pending {
             && !header.is_own
             && line.ends_with(LINE_END)
             && line.len() + FACTS_BYTES_MAX + NUMBER_BYTES_MAX <= bytes_max
-            && session_facts(&self.settings, self.session.introduction(), None)
+            && session_facts(&self.settings, self.session.start(&self.settings, None))
                 .is_some_and(|facts| facts.len() + LATEST_BYTES <= FACTS_BYTES_MAX)
     }
 
@@ -369,8 +370,8 @@ impl Pending {
         let latest = self.batch_latest.max(Some(latest));
         let micros = clock::micros_since_epoch();
         let mut frame = Vec::new();
-        let introduction = self.session.introduction();
-        encode_session(&self.settings, introduction, (micros, latest), &mut frame);
+        let start = self.session.start(&self.settings, latest);
+        encode_session(&self.settings, start, micros, &mut frame);
         let Some((header, line, _)) = FrameHeader::split_first(&frame) else {
             return Closing::Lines;
         };
@@ -431,11 +432,14 @@ impl Pending {
 }
 
 impl Session {
-    fn introduction(&self) -> Introduction {
-        Introduction {
+    fn start<'a>(&self, settings: &'a Settings, latest: Option<LineTime>) -> SessionStart<'a> {
+        SessionStart {
             installation: self.installation,
+            version: settings.version.as_deref(),
+            update: settings.update.as_deref(),
             left_to_parent: self.left_to_parent,
             is_resumed: self.announced.is_some(),
+            latest,
         }
     }
 
@@ -479,9 +483,6 @@ fn micros_of(line: &[u8]) -> Option<i64> {
     let nanos = timestamp_of(line)?.unix_timestamp_nanos();
     i64::try_from(nanos / 1000).ok()
 }
-
-/// How every line ends.
-pub(super) const LINE_END: &[u8] = b"}\n";
 
 /// What stands before the facts of a session in its only line.
 const ONCE: &[u8] = b",\"once\":";

@@ -40,7 +40,8 @@ pub(crate) use self::waiting::Waiting;
 use crate::encode::{LineLimits, as_recorded};
 use crate::policy::InForce;
 use crate::policy::owner::OwnerMetadata;
-use crate::record::{Level, OWN_TARGET, Properties, format_timestamp};
+use crate::record::own::{OWN_TARGET, OwnEvent};
+use crate::record::{Level, Properties, format_timestamp};
 use crate::store::volume::{CutShort, Measured, Volume};
 
 /// What a deployment reports: what it is, what it runs on, and how it has been used.
@@ -309,7 +310,9 @@ impl Recording {
     /// Returns whether reports are recorded under a policy, where recording is on.
     pub(crate) fn under(self, policy: &InForce) -> Self {
         match self {
-            Self::On if !policy.admits_event(Level::Info, OWN_TARGET, Some(REPORT)) => {
+            Self::On
+                if !policy.admits_event(Level::Info, OWN_TARGET, Some(OwnEvent::Report.name())) =>
+            {
                 Self::ShutOut
             }
             Self::On | Self::ShutOut | Self::Off { .. } => self,
@@ -452,9 +455,6 @@ fn with_short_names(counts: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
-
-/// The event of a report.
-const REPORT: &str = "report";
 
 /// The keys of a record of a report, in their order.
 const KEYS: [&str; 22] = [

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::disk::{Directory, Facts};
 use super::limits::READ_LINE_BYTES_MAX;
 use super::segment::SegmentNumber;
+use crate::record::own::{LATEST_LINE_BYTES_MAX, LATEST_MARK, latest_in, may_say_latest};
 use crate::record::{LineTime, OPENING, Record};
 
 /// How late the lines of a segment, or of a part of it, are.
@@ -80,7 +81,7 @@ pub(super) fn read_back(directory: &Directory, file: &File, bytes: u64) -> Lates
 /// Finds what is said of a whole segment, in the first line of the one after it.
 pub(crate) fn told_of(directory: &Directory, number: SegmentNumber) -> Option<LineTime> {
     let (file, _) = open_regular(directory, number.next()).ok()?;
-    let mut start = [0; SESSION_BYTES_MAX];
+    let mut start = [0; LATEST_LINE_BYTES_MAX];
     let read = directory.read_back(&file, &mut start, 0).ok()?;
     let start = start.get(..read)?;
     let end = memchr::memchr(b'\n', start)?;
@@ -94,13 +95,13 @@ pub(crate) fn last_told(
     (from, to): (u64, u64),
     is_wanted: impl Fn(LineTime) -> bool,
 ) -> io::Result<Option<Told>> {
-    let finder = Finder::new(MARK);
+    let finder = Finder::new(LATEST_MARK);
     let mut bytes = Vec::new();
     let mut high = to;
     while high > from {
         let low = high.saturating_sub(BLOCK_BYTES).max(from);
         // A record that ends in the block is seen whole, and one that ends behind it was seen before.
-        let base = low.saturating_sub(SESSION_BYTES_MAX as u64);
+        let base = low.saturating_sub(LATEST_LINE_BYTES_MAX as u64);
         bytes.resize(usize::try_from(high - base).unwrap_or_default(), 0);
         let read = directory.read_back(file, &mut bytes, base)?;
         bytes.truncate(read);
@@ -119,11 +120,7 @@ pub(crate) fn last_told(
 /// Reads the record around a mark in bytes of a segment that start at `base`.
 fn told_around(bytes: &[u8], base: u64, mark: usize) -> Option<Told> {
     let (before, after) = bytes.split_at_checked(mark)?;
-    // An application may have a property of that name in each line; what stands before ours is this.
-    if ![b"\"resumed\":true".as_slice(), b"\"resumed\":false"]
-        .iter()
-        .any(|flag| before.ends_with(flag))
-    {
+    if !may_say_latest(before) {
         return None;
     }
     let start = match memchr::memrchr2(b'\n', b'\0', before) {
@@ -135,21 +132,6 @@ fn told_around(bytes: &[u8], base: u64, mark: usize) -> Option<Told> {
     let latest = latest_in(bytes.get(start..end)?)?;
     let byte = base + start as u64;
     Some(Told { byte, latest })
-}
-
-/// Reads what a line says, if it is a `session` record of localtel. What an application records may look
-/// alike inside, so the whole line is taken apart.
-fn latest_in(line: &[u8]) -> Option<LineTime> {
-    // Most sessions say nothing, which is seen at once.
-    memchr::memmem::rfind(line, MARK)?;
-    let record = Record::parse(line).ok()?;
-    let is_session = record.is_own() && record.event.as_deref() == Some("session");
-    let said = if is_session {
-        &record.properties
-    } else {
-        record.once.as_ref()?
-    };
-    LineTime::parse(said.get("latest")?.as_str()?)
 }
 
 /// Finds how late those records of a closed segment are that are not later than that.
@@ -277,13 +259,6 @@ pub(super) fn open_regular(
     let bytes = regular(directory.facts_of(&file)?)?;
     Ok((file, bytes))
 }
-
-/// What every session record that says something has in it, and few other lines.
-const MARK: &[u8] = b",\"latest\":\"";
-
-/// The longest session record that is looked for: its head takes 200 bytes, its properties some 300 with the
-/// versions as people write them. A longer one says nothing.
-const SESSION_BYTES_MAX: usize = 4096;
 
 /// One read: a few hundred lines.
 const BLOCK_BYTES: u64 = 64 * 1024;

@@ -132,8 +132,8 @@
 //! | moving the floor, before the unlink | removes what lies below the floor at the next rotation |
 //! | a removal that failed | goes on with the next segment, and tries again later |
 //!
-//! The store knows nothing of records: who starts a segment with a session record, and what is in a line,
-//! is the recorder's business.
+//! The store knows of a record its time and its session. What localtel's own records say is `record::own`'s; who starts
+//! a segment with a session record, and what else is in a line, is the recorder's business.
 
 pub(crate) mod age;
 #[cfg(all(unix, not(localtel_unsupported)))]

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::counters::{Counter, Counters, Family, Snapshot};
 use super::text::fit;
 use super::waiting::Waiting;
-use super::{Deployment, Machine, Parts, REPORT, Recording, Report};
+use super::{Deployment, Machine, Parts, Recording, Report};
 use crate::clock;
 use crate::consent::{Installation, Stored};
 use crate::encode::{Own, as_recorded};
@@ -31,7 +31,8 @@ use crate::history::{
 use crate::outlet::{Outlet, Sink};
 use crate::policy::Action;
 use crate::policy::owner::{OwnerFile, OwnerMetadata};
-use crate::record::{OWN_TARGET, Properties};
+use crate::record::Properties;
+use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::recorder::{Outcome, Recorder, lock_until};
 use crate::release::Release;
 use crate::store::disk::{Access, Directory};
@@ -275,7 +276,7 @@ impl Reporter {
 
     /// Records a report, on a claim where there is one: then the report before is the one before the claim.
     fn record_report(&self, claim: Option<&Claim>) -> Outcome {
-        if !self.outlet.is_listening() || !self.outlet.admits_on_behalf(REPORT) {
+        if !self.outlet.is_listening() || !self.outlet.admits_on_behalf(OwnEvent::Report) {
             return self.outlet.refuse();
         }
         let learnt = self.learn();
@@ -293,7 +294,7 @@ impl Reporter {
         };
         let counted = self.unreported();
         let report = self.make(&learnt, since, (recorded_as, &recording), counted.as_ref());
-        let outcome = self.record_own(REPORT, report.properties().clone());
+        let outcome = self.record_own(OwnEvent::Report, report.properties().clone());
         if outcome == Outcome::Recorded {
             if let Some(counted) = counted {
                 counted.settle();
@@ -308,8 +309,8 @@ impl Reporter {
     }
 
     /// Records something on behalf of the application, under our own target.
-    fn record_own(&self, event: &str, properties: Properties) -> Outcome {
-        let mut event = Event::new(event).target(OWN_TARGET);
+    fn record_own(&self, event: OwnEvent, properties: Properties) -> Outcome {
+        let mut event = Event::new(event.name()).target(OWN_TARGET);
         event.properties = properties;
         self.outlet.record(&event, Own::OnBehalf)
     }
@@ -319,7 +320,7 @@ impl Reporter {
     pub(super) fn record_if_due(&self, every: Duration) -> Duration {
         let look = every.min(LOOK_MOST);
         // Where the owner wants no reports none is claimed, and the machine is not looked at.
-        if !self.outlet.admits_on_behalf(REPORT) {
+        if !self.outlet.admits_on_behalf(OwnEvent::Report) {
             return look;
         }
         let Some(directory) = self.directory() else {
@@ -355,7 +356,7 @@ impl Reporter {
             return;
         };
         // Where the owner wants no such news, it stays news until the owner does.
-        if !self.outlet.admits_on_behalf(VERSION) {
+        if !self.outlet.admits_on_behalf(OwnEvent::Version) {
             return;
         }
         let Some(directory) = self.directory() else {
@@ -363,7 +364,7 @@ impl Reporter {
         };
         if let Ok(Some(before)) = note_version(&directory, version, soon()) {
             let properties = [("from", before.as_str()), ("to", version)];
-            match self.record_own(VERSION, properties.into_iter().collect()) {
+            match self.record_own(OwnEvent::Version, properties.into_iter().collect()) {
                 Outcome::Recorded => {}
                 Outcome::Refused | Outcome::Dropped => {
                     // If even that cannot be written, the news is lost.
@@ -395,7 +396,7 @@ impl Reporter {
         };
         counted.settle();
         let is_said = |name: &str| match policy.verdict(name).bare {
-            Action::Keep | Action::Redact => self.outlet.admits_on_behalf(REPORT),
+            Action::Keep | Action::Redact => self.outlet.admits_on_behalf(OwnEvent::Report),
             Action::Hash | Action::Mask | Action::Drop => false,
         };
         let mut said = Properties::default();
@@ -465,9 +466,6 @@ fn time_of(micros: i64) -> Option<OffsetDateTime> {
 fn soon() -> Instant {
     clock::deadline(LOCK_WAIT)
 }
-
-/// The event of another version.
-const VERSION: &str = "version";
 
 /// How often it is looked whether a report is due: a process may have been asleep, or telemetry off. Twice an
 /// hour is nothing.

@@ -1,0 +1,331 @@
+//! The records that localtel itself writes, under its own target: the names of their events, and the values of those
+//! with which it accounts for all others (`session`, `session.end`, `dropped`, `consent`), both written and read here.
+//! The values of what is recorded for the application (`command`, `report`, `version`) are decided where they are made;
+//! how a line is encoded is `encode`'s.
+
+use std::fmt;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{LineTime, Properties, Record};
+
+/// The target of the records that localtel itself writes.
+pub const OWN_TARGET: &str = "localtel";
+
+/// An event of localtel's own target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnEvent {
+    /// A session begins its lines in a segment.
+    Session,
+    /// A session ended.
+    SessionEnd,
+    /// Events were lost.
+    Dropped,
+    /// Recording is allowed again.
+    Consent,
+    /// A command of the application was used.
+    Command,
+    /// The application reports on itself.
+    Report,
+    /// The application has another version than before.
+    Version,
+}
+
+impl OwnEvent {
+    const ALL: [Self; 7] = [
+        Self::Session,
+        Self::SessionEnd,
+        Self::Dropped,
+        Self::Consent,
+        Self::Command,
+        Self::Report,
+        Self::Version,
+    ];
+
+    /// Returns the name of the event.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::SessionEnd => "session.end",
+            Self::Dropped => "dropped",
+            Self::Consent => "consent",
+            Self::Command => "command",
+            Self::Report => "report",
+            Self::Version => "version",
+        }
+    }
+
+    /// Returns the event of that name, if this version knows it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.name() == name)
+    }
+
+    /// Returns the event of a record that localtel wrote.
+    pub(crate) fn of(record: &Record) -> Option<Self> {
+        let name = record.event.as_deref().filter(|_| record.is_own());
+        name.and_then(Self::named)
+    }
+}
+
+impl fmt::Display for OwnEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a session says when it begins its lines in a segment, and again there now and then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionStart<'a> {
+    /// As which installation it records.
+    pub(crate) installation: Option<Uuid>,
+    /// The version of the application.
+    pub(crate) version: Option<&'a str>,
+    /// The version of a newer release that the owner announced.
+    pub(crate) update: Option<&'a str>,
+    /// How many events waited in memory when this process was forked: they are its parent's to write.
+    pub(crate) left_to_parent: u64,
+    /// Whether it has begun lines in a segment before.
+    pub(crate) is_resumed: bool,
+    /// The latest time of the lines before it.
+    pub(crate) latest: Option<LineTime>,
+}
+
+impl SessionStart<'_> {
+    /// Returns the values of the record.
+    pub(crate) fn properties(&self) -> Properties {
+        let mut properties = Properties::default();
+        if let Some(installation) = self.installation {
+            properties.set("installation", installation.to_string());
+        }
+        properties.set("format", FORMAT);
+        if let Some(version) = self.version {
+            properties.set("version", version);
+        }
+        if let Some(update) = self.update {
+            properties.set("update", update);
+        }
+        properties.set("localtel", env!("CARGO_PKG_VERSION"));
+        properties.set("pid", std::process::id());
+        properties.set("os", std::env::consts::OS);
+        properties.set("arch", std::env::consts::ARCH);
+        if self.left_to_parent > 0 && !self.is_resumed {
+            properties.set(LEFT_TO_PARENT, self.left_to_parent);
+        }
+        // `may_say_latest` relies on these two being the last.
+        properties.set("resumed", self.is_resumed);
+        if let Some(latest) = self.latest {
+            properties.set("latest", latest.as_str());
+        }
+        properties
+    }
+}
+
+/// How many events of a session ended in which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SessionEnd {
+    /// Events in a segment.
+    pub(crate) recorded: u64,
+    /// Events for which there was no room.
+    pub(crate) dropped: u64,
+    /// Events that were not allowed.
+    pub(crate) refused: u64,
+    /// Events given up because of an IO error.
+    pub(crate) failed: u64,
+}
+
+impl SessionEnd {
+    /// Returns the values of the record, and others behind them.
+    pub(crate) fn properties(self, others: &Properties) -> Properties {
+        let mut properties = Properties::default();
+        properties.set("recorded", self.recorded);
+        properties.set("dropped", self.dropped);
+        properties.set("refused", self.refused);
+        properties.set("failed", self.failed);
+        for (name, value) in others.iter() {
+            properties.set(name, value.clone());
+        }
+        properties
+    }
+}
+
+/// Returns the values of the record that says how many events were lost, and why.
+pub(crate) fn dropped(count: u64, reason: &str) -> Properties {
+    let mut properties = Properties::default();
+    properties.set("count", count);
+    properties.set("reason", reason);
+    properties
+}
+
+/// Returns the values of the record that says that recording is allowed again, and by what.
+pub(crate) fn consent(decided_by: &str) -> Properties {
+    let mut properties = Properties::default();
+    properties.set("state", "enabled");
+    properties.set("decided_by", decided_by);
+    properties
+}
+
+/// What a record says of its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfSession {
+    /// It is the only record of the session, which lost nothing.
+    Once,
+    /// The session begins, or goes on.
+    Start {
+        /// The process.
+        pid: Option<u32>,
+        /// How many events it left to its parent process.
+        left_to_parent: u64,
+    },
+    /// The session ended, and so many events ended in which way.
+    End(SessionEnd),
+    /// So many events were lost.
+    Dropped(u64),
+    /// Nothing.
+    Nothing,
+}
+
+impl OfSession {
+    /// Reads a record.
+    pub(crate) fn read(record: &Record) -> Self {
+        if record.once.is_some() {
+            return Self::Once;
+        }
+        let count = |name| {
+            let value = record.properties.get(name);
+            value.and_then(Value::as_u64).unwrap_or(0)
+        };
+        match OwnEvent::of(record) {
+            Some(OwnEvent::Session) => Self::Start {
+                pid: u32::try_from(count("pid")).ok(),
+                left_to_parent: count(LEFT_TO_PARENT),
+            },
+            Some(OwnEvent::SessionEnd) => Self::End(SessionEnd {
+                recorded: count("recorded"),
+                dropped: count("dropped"),
+                refused: count("refused"),
+                failed: count("failed"),
+            }),
+            Some(OwnEvent::Dropped) => Self::Dropped(count("count")),
+            Some(OwnEvent::Consent | OwnEvent::Command | OwnEvent::Report | OwnEvent::Version)
+            | None => Self::Nothing,
+        }
+    }
+}
+
+/// Reads the latest time of the lines before it that a line says, if it is a `session` record or the only record of
+/// its session. What an application records may look alike inside, so the whole line is parsed.
+pub(crate) fn latest_in(line: &[u8]) -> Option<LineTime> {
+    // Most sessions say nothing, which is seen at once.
+    memchr::memmem::rfind(line, LATEST_MARK)?;
+    let record = Record::parse(line).ok()?;
+    let said = match OwnEvent::of(&record) {
+        Some(OwnEvent::Session) => &record.properties,
+        Some(_) | None => record.once.as_ref()?,
+    };
+    LineTime::parse(said.get("latest")?.as_str()?)
+}
+
+/// Returns `true` if a [`LATEST_MARK`] behind these bytes may belong to a record that says it: an application may have
+/// a property of that name in each line.
+pub(crate) fn may_say_latest(before_mark: &[u8]) -> bool {
+    before_mark.ends_with(b"\"resumed\":true") || before_mark.ends_with(b"\"resumed\":false")
+}
+
+/// What every line that says the latest time before it has in it, and few other lines.
+pub(crate) const LATEST_MARK: &[u8] = b",\"latest\":\"";
+
+/// The longest line that is searched for the latest time: a `session` record has a head of 200 bytes, and properties
+/// of some 300 with the versions as people write them.
+pub(crate) const LATEST_LINE_BYTES_MAX: usize = 4096;
+
+/// The property with the events that a forked process left to its parent.
+const LEFT_TO_PARENT: &str = "left_to_parent";
+
+/// The number of the on-disk format that the store documents.
+const FORMAT: u64 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: &str = "2026-11-21T08:15:30.123456Z";
+
+    fn start() -> SessionStart<'static> {
+        SessionStart {
+            installation: None,
+            version: Some("1.2.0"),
+            update: Some("1.3.0"),
+            left_to_parent: 0,
+            is_resumed: false,
+            latest: LineTime::parse(TIME),
+        }
+    }
+
+    fn record(event: OwnEvent, properties: &Properties) -> Record {
+        let properties = serde_json::to_string(properties).unwrap();
+        let line = format!(
+            "{{\"timestamp\":\"{TIME}\",\"level\":\"INFO\",\"source\":\"s\",\"target\":\"localtel\",\"event\":\"{event}\",\
+             \"session\":\"01936f0e-0000-7000-8000-000000000000\",\"seq\":0,\"properties\":{properties}}}"
+        );
+        Record::parse(line.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_a_session_says_of_earlier_lines_is_found_by_its_mark() {
+        for (left_to_parent, is_resumed) in [(0, false), (0, true), (7, false), (7, true)] {
+            let start = SessionStart {
+                left_to_parent,
+                is_resumed,
+                ..start()
+            };
+            let line = serde_json::to_vec(&record(OwnEvent::Session, &start.properties())).unwrap();
+            let mark = memchr::memmem::rfind(&line, LATEST_MARK).unwrap();
+            assert!(
+                may_say_latest(&line[..mark]),
+                "{left_to_parent} {is_resumed}"
+            );
+            assert_eq!(latest_in(&line), start.latest);
+        }
+    }
+
+    #[test]
+    fn what_is_written_of_a_session_is_read_back() {
+        let started = SessionStart {
+            left_to_parent: 7,
+            ..start()
+        };
+        let expected = OfSession::Start {
+            pid: Some(std::process::id()),
+            left_to_parent: 7,
+        };
+        let read = |event, properties: &Properties| OfSession::read(&record(event, properties));
+        assert_eq!(read(OwnEvent::Session, &started.properties()), expected);
+        let end = SessionEnd {
+            recorded: 1,
+            dropped: 2,
+            refused: 3,
+            failed: 4,
+        };
+        let mut others = Properties::default();
+        others.set("counters", 5);
+        let properties = end.properties(&others);
+        assert_eq!(properties.get("counters"), Some(&Value::from(5)));
+        assert_eq!(read(OwnEvent::SessionEnd, &properties), OfSession::End(end));
+        let lost = dropped(6, "no room");
+        assert_eq!(read(OwnEvent::Dropped, &lost), OfSession::Dropped(6));
+        assert_eq!(
+            read(OwnEvent::Consent, &consent("a flag")),
+            OfSession::Nothing
+        );
+        assert_eq!(read(OwnEvent::Command, &lost), OfSession::Nothing);
+    }
+
+    #[test]
+    fn every_event_has_its_own_name() {
+        for event in OwnEvent::ALL {
+            assert_eq!(OwnEvent::named(event.name()), Some(event));
+        }
+        assert_eq!(OwnEvent::named("Session"), None);
+    }
+}
