@@ -3,11 +3,11 @@
 //!
 //! ```sh
 //! export CLOUD_DATA_DIR="$(mktemp -d)"
-//! cargo run --example cloud_cli -- telemetry enable
-//! cargo run --example cloud_cli -- project ls --output json
-//! cargo run --example cloud_cli -- cluster create shop --cloud-provider aws --region eu-central-1
-//! cargo run --example cloud_cli -- cluster create shop -P 7
-//! cargo run --example cloud_cli -- telemetry show
+//! cargo run --bin cloud_cli -- telemetry enable
+//! cargo run --bin cloud_cli -- project ls --output json
+//! cargo run --bin cloud_cli -- cluster create shop --cloud-provider aws --region eu-central-1
+//! cargo run --bin cloud_cli -- cluster create shop -P 7
+//! cargo run --bin cloud_cli -- telemetry show
 //! ```
 //!
 //! There is no cloud behind it: projects and clusters lie in one JSON file. Recorded are the names of
@@ -26,8 +26,8 @@ use std::{env, fmt, fs};
 use clap::{
     ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
-use localtel::cli::{TelemetryCommand, TelemetryFlag};
 use localtel::{Builder, Delivery, Deployment, Telemetry};
+use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use serde_json::{Value, json};
 
 /// Keeps projects and clusters.
@@ -145,7 +145,7 @@ fn measured(
     job: impl FnOnce(&mut localtel::Command<'_>) -> Result<(), CloudError>,
 ) -> ExitCode {
     let telemetry = builder.open();
-    let mut command = telemetry.command_of(application, matches);
+    let mut command = localtel_cli::command_of(&telemetry, application, matches);
     command.interactive(false);
     if env::var_os("CLOUD_API_KEY").is_some() {
         command.auth_method("api_key");

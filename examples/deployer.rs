@@ -3,10 +3,10 @@
 //!
 //! ```sh
 //! export DEPLOYER_DATA_DIR="$(mktemp -d)" DEPLOYER_TELEMETRY=on
-//! cargo run --example deployer -- deploy shop 8.5.3 --hosts db1,db2,db3 --set log.level=warn
-//! cargo run --example deployer -- list
-//! cargo run --example deployer -- clean shop
-//! cargo run --example deployer -- telemetry show
+//! cargo run --bin deployer -- deploy shop 8.5.3 --hosts db1,db2,db3 --set log.level=warn
+//! cargo run --bin deployer -- list
+//! cargo run --bin deployer -- clean shop
+//! cargo run --bin deployer -- telemetry show
 //! ```
 //!
 //! It connects to nobody: what would be copied to a host is written below a directory with the host's name.
@@ -26,8 +26,8 @@ use std::time::Duration;
 use std::{env, fmt, fs, io, process};
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use localtel::cli::{TelemetryCommand, TelemetryFlag};
 use localtel::{Action, Builder, Delivery, Deployment, Policy, Reports, Telemetry};
+use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use semver::Version;
 
 /// Lays out clusters.
@@ -175,7 +175,7 @@ fn start_component(
     tag: Option<String>,
 ) -> ExitCode {
     let telemetry = builder.open();
-    let mut command = telemetry.command_of(application, matches);
+    let mut command = localtel_cli::command_of(&telemetry, application, matches);
     command.property("custom_mirror", env::var_os("DEPLOYER_MIRROR").is_some());
     if let Some(tag) = tag {
         command.property("tag", tag);
@@ -211,7 +211,7 @@ fn be_component(
     (command, place): (&ClusterCommand, PathBuf),
 ) -> ExitCode {
     let telemetry = builder.open();
-    let mut measured = telemetry.command_of(application, matches);
+    let mut measured = localtel_cli::command_of(&telemetry, application, matches);
     let clusters = Clusters {
         place: place.join("clusters"),
     };

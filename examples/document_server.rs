@@ -2,7 +2,7 @@
 //! ended, and reports that when it ends, and once a day as long as it runs.
 //!
 //! ```sh
-//! cargo run --example document_server -- --telemetry on <<END
+//! cargo run --bin document_server -- --telemetry on <<END
 //! 1 insert {"name":"ann","age":41}
 //! 2 insert {"name":"bob","age":17}
 //! 1 find {"age":{"$gt":18}}

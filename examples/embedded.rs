@@ -1,11 +1,11 @@
 //! A complete application that embeds the commands of localtel and asks its user: `words` counts words.
 //!
 //! ```sh
-//! cargo run --example embedded -- count README.md
-//! cargo run --example embedded -- telemetry enable
-//! cargo run --example embedded -- top README.md
-//! cargo run --example embedded -- telemetry show
-//! cargo run --example embedded -- --telemetry off count README.md
+//! cargo run --bin embedded -- count README.md
+//! cargo run --bin embedded -- telemetry enable
+//! cargo run --bin embedded -- top README.md
+//! cargo run --bin embedded -- telemetry show
+//! cargo run --bin embedded -- --telemetry off count README.md
 //! ```
 //!
 //! It records which command ran, how long it took and how it ended; never the names or the text of files.
@@ -25,8 +25,8 @@ use std::time::Instant;
 use std::{env, fs};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use localtel::cli::{TelemetryCommand, TelemetryFlag};
 use localtel::{Builder, Consent, Delivery, Telemetry};
+use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use tracing_subscriber::prelude::*;
 
 /// Counts words.

@@ -1,8 +1,8 @@
 //! A command that keeps its telemetry in a `static` and ends with `process::exit` where it fails.
 //!
 //! ```sh
-//! DICE_TELEMETRY=on cargo run --example exit_codes -- 6
-//! DICE_TELEMETRY=on cargo run --example exit_codes -- six
+//! DICE_TELEMETRY=on cargo run --bin exit_codes -- 6
+//! DICE_TELEMETRY=on cargo run --bin exit_codes -- six
 //! ```
 //!
 //! The handle is never dropped, by neither way of ending. What was recorded is written all the same when the

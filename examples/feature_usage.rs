@@ -1,8 +1,8 @@
 //! A store of keys and values that counts which of its features are used, in windows, after `TiDB`.
 //!
 //! ```sh
-//! cargo run --example feature_usage                  # a demonstration in a temporary directory
-//! FEATURE_USAGE_TELEMETRY=on cargo run --example feature_usage -- SCRIPT
+//! cargo run --bin feature_usage                  # a demonstration in a temporary directory
+//! FEATURE_USAGE_TELEMETRY=on cargo run --bin feature_usage -- SCRIPT
 //! ```
 //!
 //! A script has a command on each line: `set KEY VALUE`, `get KEY`, `plus KEY NUMBER`, `upper KEY`, `begin`,

@@ -2,8 +2,8 @@
 //! how its jobs ended, shows the report that this makes, and then records it.
 //!
 //! ```sh
-//! cargo run --example metadata_table                 # a demonstration in a temporary directory
-//! METADATA_TABLE_TELEMETRY=on cargo run --example metadata_table -- DIRECTORY
+//! cargo run --bin metadata_table                 # a demonstration in a temporary directory
+//! METADATA_TABLE_TELEMETRY=on cargo run --bin metadata_table -- DIRECTORY
 //! ```
 //!
 //! In the directory each `*.csv` is a table of lines `time,value`; `metadata.csv` holds lines

@@ -1,7 +1,7 @@
 //! Counts files, lines and bytes per file type below a directory, and records how that went.
 //!
 //! ```sh
-//! cargo run --example quickstart -- [DIRECTORY]
+//! cargo run --bin quickstart -- [DIRECTORY]
 //! ```
 //!
 //! It records into a fresh directory of its own, so that it needs nobody's consent but that of the person
@@ -214,7 +214,7 @@ fn show(directory: &Path) {
     let mut words = ["localtel", "--dir"].map(OsString::from).to_vec();
     words.push(directory.into());
     words.extend(["show", "--level", "info", "--no-pager"].map(OsString::from));
-    localtel::cli::run(words);
+    localtel_cli::run(words);
 }
 
 fn print_next_steps(directory: &Path, recorded: u64) {

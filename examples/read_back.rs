@@ -1,7 +1,7 @@
 //! Reads back as a library what was recorded: a filter, a summary, and what cannot be read.
 //!
 //! ```sh
-//! cargo run --example read_back -- [DIRECTORY]
+//! cargo run --bin read_back -- [DIRECTORY]
 //! ```
 //!
 //! Without a directory it records something into a fresh one first.

@@ -1,7 +1,7 @@
 //! A small command that records what it did before it ends, without a thread and without waiting.
 //!
 //! ```sh
-//! THERMOMETER_TELEMETRY=on cargo run --example short_lived -- 21.5
+//! THERMOMETER_TELEMETRY=on cargo run --bin short_lived -- 21.5
 //! ```
 //!
 //! It converts degrees of Celsius to Fahrenheit. Without consent it leaves no trace: no directory, no

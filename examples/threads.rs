@@ -1,7 +1,7 @@
 //! Several threads record through one layer, in the background.
 //!
 //! ```sh
-//! cargo run --example threads -- [THREADS [EVENTS]]
+//! cargo run --bin threads -- [THREADS [EVENTS]]
 //! ```
 //!
 //! Each thread works off a queue of jobs inside a span of its own. Nobody waits for the disk; that the

@@ -119,8 +119,7 @@ impl Builder {
     }
 
     /// Has a session of one event stand in one line.
-    #[cfg(feature = "cli")]
-    pub(crate) fn in_one_line(mut self) -> Self {
+    pub fn in_one_line(mut self) -> Self {
         self.form = Form::OneLine;
         self
     }
@@ -305,7 +304,7 @@ impl Builder {
     }
 
     /// Returns whose telemetry it is, which set of it, and the directory of the default profile.
-    pub(crate) fn place(&self, environment: &Environment) -> Result<(Source, Profile, PathBuf)> {
+    pub fn place(&self, environment: &Environment) -> Result<(Source, Profile, PathBuf)> {
         let source: Source = self.source.parse()?;
         let profile: Profile = self.profile.as_deref().unwrap_or("default").parse()?;
         let base = match &self.base {
@@ -324,38 +323,33 @@ impl Builder {
     }
 
     /// Returns the lowest level of what is recorded from `tracing`, as far as the application says.
-    pub(crate) fn own_level(&self) -> Level {
+    pub fn own_level(&self) -> Level {
         let named = self.level.max(self.policy.named_level());
         named.unwrap_or(DEFAULT_LEVEL)
     }
 
     /// Returns what the application itself says: its name, its flag, and what it does when undecided.
-    #[cfg(feature = "cli")]
-    pub(crate) fn own_say(&self) -> (&str, Consent, WhenUndecided) {
+    pub fn own_say(&self) -> (&str, Consent, WhenUndecided) {
         (&self.source, self.flag, self.when_undecided)
     }
 
     /// Returns the application's version, if it told it.
-    #[cfg(feature = "cli")]
-    pub(crate) fn own_version(&self) -> Option<&str> {
+    pub fn own_version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
     /// Returns what the application says of its installation.
-    #[cfg(feature = "cli")]
-    pub(crate) fn own_deployment(&self) -> &Deployment {
+    pub fn own_deployment(&self) -> &Deployment {
         &self.deployment
     }
 
     /// Returns how much the application keeps.
-    #[cfg(feature = "cli")]
-    pub(crate) fn own_limits(&self) -> &Limits {
+    pub fn own_limits(&self) -> &Limits {
         &self.limits
     }
 
     /// Returns what the application lets be recorded.
-    #[cfg(feature = "cli")]
-    pub(crate) fn own_policy(&self) -> &Policy {
+    pub fn own_policy(&self) -> &Policy {
         &self.policy
     }
 }

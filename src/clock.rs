@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::record::to_utc;
 
 /// Returns the wall clock's time.
-pub(crate) fn now() -> OffsetDateTime {
+pub fn now() -> OffsetDateTime {
     let micros = i128::from(micros_since_epoch());
     let now = OffsetDateTime::from_unix_timestamp_nanos(micros * 1000);
     // A clock beyond the years that lines can hold reads as the epoch rather than as a panic.
@@ -23,7 +23,7 @@ pub(crate) fn now() -> OffsetDateTime {
     clippy::disallowed_methods,
     reason = "the one place that reads the wall clock"
 )]
-pub(crate) fn micros_since_epoch() -> i64 {
+pub fn micros_since_epoch() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs())
             .ok()
@@ -38,13 +38,13 @@ pub(crate) fn micros_since_epoch() -> i64 {
 }
 
 /// Returns the instant at which a wait of that length that begins now is over.
-pub(crate) fn deadline(wait: Duration) -> Instant {
+pub fn deadline(wait: Duration) -> Instant {
     deadline_after(Instant::now(), wait)
 }
 
 /// Returns the instant at which a wait of that length that begins at another one is over. A wait that is longer than
 /// the clock can hold, such as `Duration::MAX`, is over so late that nothing is there to see it.
-pub(crate) fn deadline_after(start: Instant, wait: Duration) -> Instant {
+pub fn deadline_after(start: Instant, wait: Duration) -> Instant {
     start.checked_add(wait.min(WAIT_MAX)).unwrap_or(start)
 }
 

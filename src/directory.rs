@@ -107,7 +107,7 @@ fn check_name(what: &'static str, name: &str) -> Result<()> {
 
 /// The conventions of a platform on where a program keeps its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Platform {
+pub enum Platform {
     /// The XDG base directories: Linux, the BSDs and others.
     Xdg,
     /// The user's library: macOS.
@@ -116,7 +116,7 @@ pub(crate) enum Platform {
 
 impl Platform {
     /// The platform that this was built for.
-    pub(crate) const THIS: Self = if cfg!(target_os = "macos") {
+    pub const THIS: Self = if cfg!(target_os = "macos") {
         Self::Library
     } else {
         Self::Xdg
@@ -128,7 +128,7 @@ impl Platform {
 /// # Errors
 ///
 /// Returns an error if neither the state directory is known nor a home that exists.
-pub(crate) fn state_root(environment: &Environment, platform: Platform) -> Result<PathBuf> {
+pub fn state_root(environment: &Environment, platform: Platform) -> Result<PathBuf> {
     if let Some(root) = environment.state_home() {
         return Ok(root);
     }
@@ -178,11 +178,7 @@ fn home(environment: &Environment) -> Result<PathBuf> {
 /// # Errors
 ///
 /// Returns an error if neither the state directory is known nor a home that exists.
-pub(crate) fn base(
-    environment: &Environment,
-    platform: Platform,
-    source: &Source,
-) -> Result<PathBuf> {
+pub fn base(environment: &Environment, platform: Platform, source: &Source) -> Result<PathBuf> {
     if let Some(path) = environment.localtel_dir() {
         return Ok(path);
     }
@@ -190,7 +186,7 @@ pub(crate) fn base(
 }
 
 /// Returns the directory of a profile, given that of the default one.
-pub(crate) fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
+pub fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
     if profile.is_default() {
         base.to_owned()
     } else {
@@ -199,15 +195,14 @@ pub(crate) fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
 }
 
 /// Returns the source whose usual place below that state directory the path is.
-#[cfg(any(feature = "cli", test))]
-pub(crate) fn source_of(root: &Path, base: &Path) -> Option<Source> {
+pub fn source_of(root: &Path, base: &Path) -> Option<Source> {
     let source: Source = base.parent()?.file_name()?.to_str()?.parse().ok()?;
     (under(root, &source) == base).then_some(source)
 }
 
 /// Returns the directory of the default profile and the profile, if the path is one that a profile other than the
 /// default one would have.
-pub(crate) fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
+pub fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
     let path = std::path::absolute(path).ok()?;
     let profile: Profile = path.file_name()?.to_str()?.parse().ok()?;
     let profiles = path.parent()?;
@@ -220,8 +215,7 @@ pub(crate) fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
 /// # Errors
 ///
 /// Fails if the state directory is there but cannot be read; one that is missing holds no sources.
-#[cfg(any(feature = "cli", test))]
-pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
+pub fn sources(root: &Path) -> Result<Vec<Source>> {
     let names = match crate::store::elsewhere::names_in(root) {
         Ok(names) => names,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -237,8 +231,7 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
 }
 
 /// Finds what may be sources but cannot be entered, in the order of their names.
-#[cfg(feature = "cli")]
-pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
+pub fn closed_sources(root: &Path) -> Vec<Source> {
     let names = crate::store::elsewhere::names_in(root).unwrap_or_default();
     let is_closed = |source: &Source| {
         let looked = under(root, source).symlink_metadata();
@@ -256,8 +249,7 @@ pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
 /// # Errors
 ///
 /// Fails if the directory of profiles is there but cannot be read; one that is missing holds none.
-#[cfg(any(feature = "cli", test))]
-pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
+pub fn profiles(base: &Path) -> Result<Vec<Profile>> {
     let below = base.join(PROFILES);
     let names = match crate::store::elsewhere::names_in(&below) {
         Ok(names) => names,
@@ -277,7 +269,7 @@ pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
 }
 
 /// Returns the usual place of a source below the state directory.
-pub(crate) fn under(root: &Path, source: &Source) -> PathBuf {
+pub fn under(root: &Path, source: &Source) -> PathBuf {
     root.join(source.as_str()).join(LEAF)
 }
 

@@ -10,7 +10,7 @@ use crate::store::elsewhere;
 
 /// The environment variables and the executable's names, as they are or as a test wants them.
 #[derive(Debug, Clone)]
-pub(crate) struct Environment {
+pub struct Environment {
     variables: Variables,
     executables: Vec<String>,
     origin: Origin,
@@ -50,13 +50,12 @@ enum Variables {
     /// is read, such as where files are made.
     Elevated,
     /// From a list.
-    #[cfg(test)]
     Listed(Vec<(String, OsString)>),
 }
 
 /// A variable that is set: its name and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Variable {
+pub struct Variable {
     /// The variable's name.
     pub(crate) name: String,
     /// The variable's value; what is no UTF-8 in it is replaced.
@@ -65,7 +64,7 @@ pub(crate) struct Variable {
 
 impl Environment {
     /// Returns the environment of this process.
-    pub(crate) fn of_process() -> Self {
+    pub fn of_process() -> Self {
         // A link named `myapp-donottrack` says as much as a binary of that name, so both count.
         let called = std::env::args_os().next().map(PathBuf::from);
         let real = std::env::current_exe().ok();
@@ -114,14 +113,12 @@ impl Environment {
         match self.variables {
             Variables::Elevated => true,
             Variables::Process => false,
-            #[cfg(test)]
             Variables::Listed(_) => false,
         }
     }
 
-    /// Makes up an environment.
-    #[cfg(test)]
-    pub(crate) fn made_up(executable: &str, variables: &[(&str, &str)]) -> Self {
+    /// Makes up an environment, for tests.
+    pub fn made_up(executable: &str, variables: &[(&str, &str)]) -> Self {
         let listed = variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), OsString::from(value)))
@@ -135,23 +132,22 @@ impl Environment {
 
     /// Returns the names under which the executable was called and under which it lies, without
     /// their directories.
-    pub(crate) fn executables(&self) -> &[String] {
+    pub fn executables(&self) -> &[String] {
         &self.executables
     }
 
     /// Returns the value of `DO_NOT_TRACK`, if it is set.
-    pub(crate) fn do_not_track(&self) -> Option<String> {
+    pub fn do_not_track(&self) -> Option<String> {
         let value = match &self.variables {
             Variables::Elevated => read_of_process("DO_NOT_TRACK"),
             Variables::Process => self.read("DO_NOT_TRACK"),
-            #[cfg(test)]
             Variables::Listed(_) => self.read("DO_NOT_TRACK"),
         };
         Some(value?.to_string_lossy().into_owned())
     }
 
     /// Returns the variable that switches this source on or off, if it is set: `MYAPP_TELEMETRY`.
-    pub(crate) fn telemetry(&self, source: &Source) -> Option<Variable> {
+    pub fn telemetry(&self, source: &Source) -> Option<Variable> {
         let name = source.variable();
         let value = self.text(&name)?;
         Some(Variable { name, value })
@@ -164,13 +160,13 @@ impl Environment {
     }
 
     /// Returns the user's home, if `HOME` names one.
-    pub(crate) fn home(&self) -> Option<PathBuf> {
+    pub fn home(&self) -> Option<PathBuf> {
         self.path("HOME")
     }
 
     /// Returns the user's name, if a variable or the home tells it. Asking the system for it would open
     /// sockets behind the scenes.
-    pub(crate) fn user(&self) -> Option<String> {
+    pub fn user(&self) -> Option<String> {
         let named = ["USER", "LOGNAME"]
             .into_iter()
             .find_map(|name| self.text(name));
@@ -194,7 +190,7 @@ impl Environment {
     }
 
     /// Returns the directory that `LOCALTEL_DIR` puts in place of the default one.
-    pub(crate) fn localtel_dir(&self) -> Option<PathBuf> {
+    pub fn localtel_dir(&self) -> Option<PathBuf> {
         self.path("LOCALTEL_DIR")
     }
 
@@ -210,18 +206,15 @@ impl Environment {
     }
 
     /// Returns the value of a variable, if it is set.
-    #[cfg(feature = "cli")]
-    pub(crate) fn value(&self, name: &str) -> Option<OsString> {
+    pub fn value(&self, name: &str) -> Option<OsString> {
         self.read(name)
     }
 
     /// Returns all variables, for a command that is to be run with them.
-    #[cfg(feature = "cli")]
-    pub(crate) fn all(&self) -> Vec<(OsString, OsString)> {
+    pub fn all(&self) -> Vec<(OsString, OsString)> {
         match &self.variables {
             // They are handed on and not obeyed.
             Variables::Process | Variables::Elevated => std::env::vars_os().collect(),
-            #[cfg(test)]
             Variables::Listed(listed) => listed
                 .iter()
                 .map(|(name, value)| (name.into(), value.clone()))
@@ -242,7 +235,6 @@ impl Environment {
         match &self.variables {
             Variables::Process => read_of_process(name),
             Variables::Elevated => None,
-            #[cfg(test)]
             Variables::Listed(listed) => listed
                 .iter()
                 .find(|(own, _)| own == name)
@@ -259,19 +251,13 @@ fn read_of_process(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Returns the words with which this process was started, its own name first.
-#[cfg(feature = "clap")]
-pub(crate) fn words_of_process() -> Vec<OsString> {
-    std::env::args_os().collect()
-}
-
 /// The directories above are left out: one of them may well be called `donottrack`.
 fn file_name(path: &Path) -> Option<String> {
     Some(path.file_name()?.to_string_lossy().into_owned())
 }
 
 /// The variable that hands the id of a command on to child processes.
-pub(crate) const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
+pub const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
 
 #[cfg(test)]
 #[expect(

@@ -119,7 +119,7 @@ impl Error {
     }
 
     /// Returns the failure and what caused it, joined by `: `.
-    pub(crate) fn chain(&self) -> String {
+    pub fn chain(&self) -> String {
         match self.source() {
             Some(source) => format!("{self}: {source}"),
             None => self.to_string(),
@@ -185,7 +185,7 @@ impl Error {
     }
 
     /// Returns a function for `map_err` that names the action and the path of a failed operation.
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| {
             ErrorKind::Io {
                 action,
@@ -196,7 +196,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn directory(path: &Path, reason: impl Into<String>) -> Self {
+    /// Returns an error that says why a directory cannot be used.
+    pub fn directory(path: &Path, reason: impl Into<String>) -> Self {
         ErrorKind::Directory {
             path: path.to_owned(),
             reason: reason.into(),
@@ -214,7 +215,8 @@ impl Error {
         .into()
     }
 
-    pub(crate) fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
+    /// Returns an error that says which argument is invalid, and why.
+    pub fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
         ErrorKind::Invalid {
             what,
             reason: reason.into(),

@@ -17,11 +17,11 @@ use crate::store::segment::FileName;
 
 /// What is known of earlier processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct History {
+pub struct History {
     /// The application's version that recorded last, at most 256 bytes of it.
-    pub(crate) version: Option<String>,
+    pub version: Option<String>,
     /// When the last report was recorded, or claimed by whoever records it.
-    pub(crate) reported: Option<OffsetDateTime>,
+    pub reported: Option<OffsetDateTime>,
     /// What a newer version wrote, which stays.
     others: OtherKeys,
 }
@@ -29,7 +29,7 @@ pub(crate) struct History {
 impl History {
     /// Reads what is known at that path, where there may be no directory at all. What cannot be understood
     /// is not known.
-    pub(crate) fn read_at(path: &Path) -> Self {
+    pub fn read_at(path: &Path) -> Self {
         Kept::read_at(path).known().cloned().unwrap_or_default()
     }
 
@@ -42,11 +42,11 @@ impl History {
 }
 
 /// What the file says. One that is damaged is replaced as soon as something is to be remembered.
-pub(crate) type Kept = Document<History>;
+pub type Kept = Document<History>;
 
 impl Kept {
     /// Reads the file at that path, where there may be no directory at all.
-    pub(crate) fn read_at(path: &Path) -> Self {
+    pub fn read_at(path: &Path) -> Self {
         Self::read_file_at(path, FILE)
     }
 }

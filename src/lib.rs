@@ -46,32 +46,23 @@
 //!
 //! # Features
 //!
-//! `cli` (default) holds what only the binary needs: argument parsing, views, pager and signals. Applications
-//! that only record or read turn it off: `default-features = false`.
-//!
-//! `clap` measures commands by what clap understood of the command line: [`Telemetry`]'s `command_of`. `cli` has it too.
-//!
 //! `off` is for packagers: it leaves telemetry out of what is built. Nothing is recorded, no thread is started and
 //! no file of events is made, whatever anybody consents to, and [`Telemetry::status`] and the command `status` say so.
 //! Features of all crates in a build add up, so one that asks for it silences all; libraries should not.
 //!
 //! # Platforms
 //!
-//! Recording and reading need a Unix. On other platforms the library compiles without the feature `cli`, telemetry is
-//! off with that as the reason ([`Status::off_because`]), and an event costs nothing, so an application that is also
-//! built there needs no `cfg` of its own but for what the feature `cli` gives it.
+//! Recording and reading need a Unix. On other platforms the library compiles, telemetry is off with that as the
+//! reason ([`Status::off_because`]), and an event costs nothing, so an application that is also built there needs no
+//! `cfg` of its own.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
-
-/// The README, whose code is tested.
-#[cfg(all(doctest, feature = "cli"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
-
-#[cfg(all(feature = "cli", not(all(unix, not(localtel_unsupported)))))]
-compile_error!(
-    "the commands of localtel need a Unix; the library compiles here with `default-features = false`, and is off"
-);
+#![expect(
+    unnameable_types,
+    private_interfaces,
+    private_bounds,
+    reason = "`internal` hands on some types of what the command uses, and not all"
+)]
 
 mod builder;
 mod ending;
@@ -104,12 +95,12 @@ mod release;
 mod report;
 mod watch;
 
-#[cfg(feature = "cli")]
-pub mod cli;
+#[doc(hidden)]
+pub mod internal;
 
 // Recording.
 pub use builder::Builder;
-pub use command::Command;
+pub use command::{Command, ErrorDescription};
 pub use event::Event;
 pub use layer::{LaterTelemetry, Layer, RecordFilter};
 pub use recorder::{Counts, Delivery, Durability, Outcome, Overflow};

@@ -38,7 +38,7 @@ pub struct Release {
 
 /// Why `release.json` cannot be understood, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReleaseProblem(String);
+pub struct ReleaseProblem(String);
 
 impl fmt::Display for ReleaseProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +59,7 @@ struct Written {
 impl Release {
     /// Reads the file in the directory at that path; nothing if there is no such file, or no directory that
     /// can be opened, which others have to say.
-    pub(crate) fn read_at(path: &Path) -> Result<Option<Self>, ReleaseProblem> {
+    pub fn read_at(path: &Path) -> Result<Option<Self>, ReleaseProblem> {
         match Directory::open(path, Access::Read) {
             Ok(directory) => Self::read(&directory),
             Err(_) => Ok(None),
@@ -115,8 +115,7 @@ impl Release {
     }
 
     /// Returns `true` if its version has a place in the order of versions at all.
-    #[cfg(any(feature = "cli", test))]
-    pub(crate) fn is_ordered(&self) -> bool {
+    pub fn is_ordered(&self) -> bool {
         parse_version(&self.version).is_some()
     }
 }

@@ -126,7 +126,7 @@ impl Losses {
 
 /// The sessions of a directory, and what became of their events, record by record.
 #[derive(Debug, Default)]
-pub(crate) struct SessionTally {
+pub struct SessionTally {
     open: HashMap<Uuid, OpenSession>,
     losses: Losses,
     ended: u64,
@@ -149,7 +149,7 @@ impl SessionTally {
     const COUNT_MAX: usize = 1 << 16;
 
     /// Notes a record.
-    pub(crate) fn note(&mut self, record: &Record) {
+    pub fn note(&mut self, record: &Record) {
         match OfSession::read(record) {
             OfSession::Once => {
                 self.open.remove(&record.session);
@@ -205,7 +205,7 @@ impl SessionTally {
 
     /// Looks which of the sessions without an end are running, and returns how many there are of each, and what
     /// all of them lost.
-    pub(crate) fn finish(self) -> (Sessions, Losses) {
+    pub fn finish(self) -> (Sessions, Losses) {
         let mut losses = self.losses;
         let mut running = 0;
         let processes = Processes::look();

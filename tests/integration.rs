@@ -15,6 +15,8 @@
 
 #[path = "integration/child.rs"]
 mod child;
+#[path = "integration/disk.rs"]
+mod disk;
 #[path = "integration/support.rs"]
 mod support;
 
@@ -75,28 +77,3 @@ mod strangers;
 
 #[path = "integration/schema.rs"]
 mod schema;
-
-#[path = "integration/offline.rs"]
-mod offline;
-
-#[cfg(feature = "cli")]
-#[path = "integration/commands.rs"]
-mod commands;
-#[cfg(feature = "cli")]
-#[path = "integration/documents.rs"]
-mod documents;
-#[cfg(feature = "cli")]
-#[path = "integration/embedded.rs"]
-mod embedded;
-#[cfg(feature = "cli")]
-#[path = "integration/examples.rs"]
-mod examples;
-#[cfg(feature = "cli")]
-#[path = "integration/followers.rs"]
-mod followers;
-#[cfg(feature = "cli")]
-#[path = "integration/live.rs"]
-mod live;
-#[cfg(feature = "cli")]
-#[path = "integration/seeds.rs"]
-mod seeds;

@@ -1,24 +1,58 @@
 //! What `error` says of a command that failed: the kind of its error, and the first line of the messages
-//! of the error and of its sources. It is bounded, whatever an error writes. Complaints of clap repeat what
-//! the user typed, so only their kind is told.
+//! of the error and of its sources. It is bounded, whatever an error writes. Errors of a parser
+//! of command lines repeat what the user typed, so their messages are left out, or described by who knows them.
 
 use std::any::type_name;
 use std::error::Error;
 use std::fmt::{self, Display, Write as _};
 use std::io;
 
-/// Returns `<kind>: <message>: <message of its source>…` for an error.
-pub(super) fn text<E: Error + 'static>(error: &E) -> String {
+/// What a command records of an error of a type that the library does not know; see
+/// [`Command::describe_errors`](super::Command::describe_errors).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorDescription {
+    /// It is an answer and not an error, as help and version are: the command is not recorded.
+    Answer,
+    /// It is of that kind, with that message instead of its own.
+    Described {
+        /// The kind, such as `UnknownArgument`.
+        kind: String,
+        /// The message; it holds nothing that a user typed.
+        message: String,
+    },
+}
+
+impl ErrorDescription {
+    /// Describes an error by its kind and a message, which hold nothing that a user typed.
+    pub fn of(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Described {
+            kind: kind.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// Describes the errors that it knows.
+pub(super) type Describe = fn(&(dyn Error + 'static)) -> Option<ErrorDescription>;
+
+/// Returns `<kind>: <message>: <message of its source>…` for an error; nothing for an answer.
+pub(super) fn text<E: Error + 'static>(error: &E, describe: Describe) -> Option<String> {
     let error: &(dyn Error + 'static) = error;
+    let kind = match describe(error) {
+        Some(ErrorDescription::Answer) => return None,
+        Some(ErrorDescription::Described { kind, .. }) => kind,
+        None => kind_of(error, type_name::<E>()),
+    };
     let mut message = Message::default();
-    message.add_error(error);
+    message.add_error(error, describe);
     let mut source = error.source();
     for _ in 0..SOURCES_MAX {
         let Some(error) = source else { break };
-        message.add_error(error);
+        message.add_error(error, describe);
         source = error.source();
     }
-    message.of_kind(&kind_of(error, type_name::<E>()))
+    Some(message.of_kind(&kind))
 }
 
 /// Returns `<kind>: <message>` for what is no [`Error`].
@@ -28,23 +62,9 @@ pub(super) fn text_of(kind: &str, message: &dyn Display) -> String {
     text.of_kind(&first_line(&kind))
 }
 
-/// Returns `true` if the error is none: `--help` and `--version` are answers.
-pub(super) fn is_answer(error: &(dyn Error + 'static)) -> bool {
-    #[cfg(feature = "clap")]
-    if let Some(error) = error.downcast_ref::<clap::Error>() {
-        return !error.use_stderr();
-    }
-    let _ = error;
-    false
-}
-
 /// Returns what kind of error it is: as it says itself, or else by its type.
 fn kind_of(error: &(dyn Error + 'static), type_name: &str) -> String {
     if let Some(error) = error.downcast_ref::<io::Error>() {
-        return format!("{:?}", error.kind());
-    }
-    #[cfg(feature = "clap")]
-    if let Some(error) = error.downcast_ref::<clap::Error>() {
         return format!("{:?}", error.kind());
     }
     short_name(type_name)
@@ -73,18 +93,24 @@ fn short_name(type_name: &str) -> String {
 struct Message(String);
 
 impl Message {
-    fn add_error(&mut self, error: &(dyn Error + 'static)) {
-        #[cfg(feature = "clap")]
-        if let Some(error) = error.downcast_ref::<clap::Error>() {
-            return self.add(&error.kind());
+    fn add_error(&mut self, error: &(dyn Error + 'static), describe: Describe) {
+        match describe(error) {
+            Some(ErrorDescription::Described { message, .. }) => self.add(&message),
+            Some(ErrorDescription::Answer) => {}
+            None => self.add(&error),
         }
-        self.add(&error);
     }
 
-    /// Adds the first line of a message, unless the error above has already told it.
+    /// Adds the first line of a message, unless the error above has it already, or it may repeat what a user typed:
+    /// parsers of command lines write `error: unexpected argument '--x' found`.
     fn add(&mut self, message: &dyn Display) {
         let line = first_line(message);
-        if line.is_empty() || self.0.ends_with(&line) || self.0.len() >= MESSAGE_BYTES_MAX {
+        let repeats_input = line.starts_with("error: ") && line.contains('\'');
+        if line.is_empty()
+            || repeats_input
+            || self.0.ends_with(&line)
+            || self.0.len() >= MESSAGE_BYTES_MAX
+        {
             return;
         }
         if !self.0.is_empty() {
@@ -181,6 +207,22 @@ mod tests {
         }
     }
 
+    /// An error with a message and nothing else.
+    #[derive(Debug)]
+    struct Saying(&'static str);
+
+    impl Display for Saying {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Saying {}
+
+    fn text_of_error<E: Error + 'static>(error: &E) -> String {
+        text(error, |_| None).unwrap()
+    }
+
     /// An error that is its own source and never stops talking, unless it is told to.
     #[derive(Debug)]
     struct Endless;
@@ -202,20 +244,20 @@ mod tests {
     #[test]
     fn an_io_error_is_of_the_kind_that_it_says() {
         let error = io::Error::new(io::ErrorKind::NotFound, "no such project");
-        assert_eq!(text(&error), "NotFound: no such project");
+        assert_eq!(text_of_error(&error), "NotFound: no such project");
     }
 
     #[test]
     fn other_errors_are_of_the_kind_of_their_type() {
         assert_eq!(
-            text(&"x".parse::<u8>().unwrap_err()),
+            text_of_error(&"x".parse::<u8>().unwrap_err()),
             "ParseIntError: invalid digit found in string"
         );
         let error = Wrapping("could not read the profile", fmt::Error);
         let told =
             "Wrapping: could not read the profile: an error occurred when formatting an argument";
-        assert_eq!(text(&error), told);
-        assert_eq!(text(&Box::new(error)), told);
+        assert_eq!(text_of_error(&error), told);
+        assert_eq!(text_of_error(&Box::new(error)), told);
     }
 
     #[test]
@@ -234,7 +276,9 @@ mod tests {
             "\n  could not connect \r\nto 10.0.0.1",
             Wrapping("refused\nby it", fmt::Error),
         );
-        assert!(text(&error).starts_with("Wrapping: could not connect: refused: an error"));
+        assert!(
+            text_of_error(&error).starts_with("Wrapping: could not connect: refused: an error")
+        );
         assert_eq!(text_of("Api\nError", &"first\nsecond"), "Api: first");
         assert_eq!(text_of("Refused", &""), "Refused");
     }
@@ -243,7 +287,10 @@ mod tests {
     fn a_source_that_the_error_has_told_is_not_told_again() {
         let inner = io::Error::other("disk is full");
         let error = Wrapping("could not save: disk is full", inner);
-        assert_eq!(text(&error), "Wrapping: could not save: disk is full");
+        assert_eq!(
+            text_of_error(&error),
+            "Wrapping: could not save: disk is full"
+        );
     }
 
     #[test]
@@ -261,28 +308,34 @@ mod tests {
 
     #[test]
     fn an_error_without_end_is_cut() {
-        let told = text(&Endless);
+        let told = text_of_error(&Endless);
         assert!(told.starts_with("Endless: ähm, ähm, "));
         assert!(told.ends_with('…'));
         assert!(told.len() < MESSAGE_BYTES_MAX + 100, "{}", told.len());
     }
 
-    #[cfg(feature = "clap")]
     #[test]
-    fn what_the_user_typed_is_not_repeated_from_a_complaint_of_clap() {
-        let application = clap::Command::new("myapp").arg(clap::arg!(--port <PORT>));
-        let complaint =
-            |words: &[&str]| application.clone().try_get_matches_from(words).unwrap_err();
-        let error = complaint(&["myapp", "--secret", "s3cret"]);
-        assert!(error.to_string().contains("--secret"));
-        let told = "UnknownArgument: unexpected argument found";
-        assert_eq!(text(&error), told);
-        assert!(!is_answer(&error));
-        assert!(is_answer(&complaint(&["myapp", "--help"])));
+    fn what_a_parser_repeats_of_the_command_line_is_left_out() {
+        let error = Saying("error: unexpected argument '--s3cret' found");
+        assert_eq!(text_of_error(&error), "Saying");
         let error = Wrapping("could not start", error);
-        assert_eq!(
-            text(&error),
-            "Wrapping: could not start: unexpected argument found"
-        );
+        assert_eq!(text_of_error(&error), "Wrapping: could not start");
+    }
+
+    #[test]
+    fn who_knows_an_error_describes_it() {
+        let describe: Describe = |error| {
+            error
+                .is::<Saying>()
+                .then(|| ErrorDescription::of("UnknownArgument", "unexpected argument found"))
+        };
+        let error = Saying("error: unexpected argument '--s3cret' found");
+        let described = "UnknownArgument: unexpected argument found";
+        assert_eq!(text(&error, describe).as_deref(), Some(described));
+        let error = Wrapping("could not start", error);
+        let described = "Wrapping: could not start: unexpected argument found";
+        assert_eq!(text(&error, describe).as_deref(), Some(described));
+        let answer: Describe = |_| Some(ErrorDescription::Answer);
+        assert_eq!(text(&Saying("usage"), answer), None);
     }
 }

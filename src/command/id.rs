@@ -7,19 +7,19 @@ use crate::environment::{COMMAND_ID, Environment};
 use crate::random;
 
 /// Returns the id that this process was started with. What is no UUID is as good as none.
-pub(crate) fn inherited(environment: &Environment) -> Option<Uuid> {
+pub fn inherited(environment: &Environment) -> Option<Uuid> {
     let value = environment.command_id()?;
     let text = value.to_str().filter(|text| text.len() <= UUID_BYTES_MAX)?;
     Uuid::try_parse(text).ok()
 }
 
 /// Returns the id that this process was started with, or a new one, unless the system has no randomness for it.
-pub(crate) fn inherited_or_new(environment: &Environment) -> Option<Uuid> {
+pub fn inherited_or_new(environment: &Environment) -> Option<Uuid> {
     inherited(environment).or_else(|| random::id_of_now().ok())
 }
 
 /// Returns the variable with which a child process continues that id.
-pub(crate) fn variable(id: Uuid) -> (&'static str, String) {
+pub fn variable(id: Uuid) -> (&'static str, String) {
     (COMMAND_ID, id.to_string())
 }
 

@@ -1,6 +1,5 @@
 //! One command of an application, measured from its start to its end, and recorded as `command` with the
-//! properties that `ticloud` reports. What is taken from clap is `line`'s business, what is said of an
-//! error `failure`'s, and what links the commands of one process tree `id`'s.
+//! properties that `ticloud` reports. What is said of an error is `failure`'s business, and what links the commands of one process tree `id`'s.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -20,9 +19,9 @@ use crate::report::Reporter;
 use crate::telemetry::Telemetry;
 
 mod failure;
-pub(crate) mod id;
-#[cfg(feature = "clap")]
-mod line;
+pub mod id;
+
+pub use failure::ErrorDescription;
 
 impl Telemetry {
     /// Starts to measure a command, named by its path: `ticloud-project-list`. See [`Command`].
@@ -44,42 +43,6 @@ impl Telemetry {
             id::inherited(&environment)
         };
         Command::new(self, path.into(), id)
-    }
-
-    /// Starts to measure the command that clap understood, with its path, alias and flags. The values of
-    /// flags and arguments, and the names of external subcommands, are never recorded.
-    ///
-    /// The application is the very one that parsed, or one defined alike; where parts of it are
-    /// [deferred](clap::Command::defer), only the one that parsed knows them. The alias is looked for in the
-    /// words that this process was started with; it is absent where something else was parsed.
-    ///
-    /// ```no_run
-    /// # let telemetry = localtel::Telemetry::builder("myapp").open();
-    /// let mut application = clap::Command::new("myapp")
-    ///     .arg(clap::arg!(--debug).global(true))
-    ///     .subcommand(clap::Command::new("list").visible_alias("ls"));
-    /// let matches = application.get_matches_mut();
-    /// // After `myapp ls --debug` it is `myapp-list`, with the alias `ls` and the flag `debug`.
-    /// let command = telemetry.command_of(&application, &matches);
-    /// command.success();
-    /// ```
-    #[cfg(feature = "clap")]
-    pub fn command_of(
-        &self,
-        application: &clap::Command,
-        matches: &clap::ArgMatches,
-    ) -> Command<'_> {
-        if !self.outlet().is_listening() {
-            return self.command("");
-        }
-        let words = crate::environment::words_of_process();
-        let line = line::CommandLine::new(application, matches, &words);
-        let mut command = self.command(line.path);
-        if let Some(alias) = line.alias {
-            command.alias(alias);
-        }
-        command.flags(line.flags);
-        command
     }
 }
 
@@ -141,6 +104,7 @@ struct Measured {
     interactive: Option<bool>,
     project_id: Option<String>,
     others: Properties,
+    describe: failure::Describe,
 }
 
 /// How a command ended.
@@ -163,11 +127,22 @@ impl<'t> Command<'t> {
             interactive: None,
             project_id: None,
             others: Properties::default(),
+            describe: |_| None,
         };
         Self {
             telemetry,
             measured: Some(Box::new(measured)),
         }
+    }
+
+    /// Sets the path by which it is named: `ticloud-project-list`.
+    pub fn path(&mut self, path: impl Into<String>) -> &mut Self {
+        self.set(|measured| measured.path = path.into())
+    }
+
+    /// Returns `true` if the command is measured: telemetry is on, or may be before it ends.
+    pub fn is_measured(&self) -> bool {
+        self.measured.is_some()
     }
 
     /// Sets the alias by which it was called.
@@ -206,6 +181,15 @@ impl<'t> Command<'t> {
         self.set(|measured| measured.others.set(name, value))
     }
 
+    /// Sets what describes errors of types that only the application knows, for [`failure`](Self::failure). It is asked
+    /// for the error and for each of its sources.
+    pub fn describe_errors(
+        &mut self,
+        describe: fn(&(dyn Error + 'static)) -> Option<ErrorDescription>,
+    ) -> &mut Self {
+        self.set(|measured| measured.describe = describe)
+    }
+
     /// Returns the id that links the records of one process tree: the one that this process was started
     /// with, or else, if anything is recorded, one that was made for this command.
     pub fn id(&self) -> Option<Uuid> {
@@ -238,17 +222,17 @@ impl<'t> Command<'t> {
     /// has, or else the name of the error's type; the message is the first line of the error's, and of its
     /// sources', joined by `: `.
     ///
-    /// With the feature `clap`, a [`clap::Error`] is told by its kind alone, since its message repeats what
-    /// the user typed; and where it holds help or a version instead of an error, nothing is recorded.
+    /// A message that begins with `error: `, as those of clap do, may repeat what the user typed, and is left out.
+    /// A command that was made by `localtel_cli::command_of` says which kind of error of clap it is, and records
+    /// nothing where that holds help or a version instead of an error.
     pub fn failure<E: Error + 'static>(mut self, error: &E) {
-        if self.measured.is_none() {
+        let Some(measured) = &self.measured else {
             return;
+        };
+        match failure::text(error, measured.describe) {
+            Some(text) => self.end(End::Failure(text)),
+            None => self.measured = None,
         }
-        if failure::is_answer(error) {
-            self.measured = None;
-            return;
-        }
-        self.end(End::Failure(failure::text(error)));
     }
 
     /// Records that it failed, where what is known of it is no [`Error`]: `<kind>: <message>`, the first line
@@ -348,7 +332,7 @@ fn flag_name(flag: &str) -> Option<&str> {
 }
 
 /// The property that holds the id of a process tree.
-pub(crate) const ID_PROPERTY: &str = "command.id";
+pub const ID_PROPERTY: &str = "command.id";
 
 /// What is said of a command that nobody finished.
 const UNFINISHED: &str = "unfinished: dropped before it ended";

@@ -29,15 +29,15 @@ use crate::store::elsewhere;
 
 /// A random id for this directory, and the salt that makes its hashes worthless elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Installation {
+pub struct Installation {
     /// The id; it says nothing about the machine or its user.
-    pub(crate) id: Uuid,
+    pub id: Uuid,
     /// The salt.
     pub(crate) salt: Salt,
     /// Where it was made.
     pub(crate) host: Option<HostHash>,
     /// When it was made, if the version that made it noted that.
-    pub(crate) made: Option<OffsetDateTime>,
+    pub made: Option<OffsetDateTime>,
 }
 
 impl Installation {
@@ -57,7 +57,7 @@ impl Installation {
     }
 
     /// Returns the key of its keyed hashes.
-    pub(crate) fn hash_key(&self) -> HashKey {
+    pub fn hash_key(&self) -> HashKey {
         HashKey(*self.salt.as_bytes())
     }
 
@@ -110,7 +110,7 @@ impl fmt::Debug for Salt {
 
 /// The key with which values are hashed: of this installation alone, and gone with its salt.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct HashKey([u8; Salt::BYTES]);
+pub struct HashKey([u8; Salt::BYTES]);
 
 /// Whoever knows the key can guess what was hashed, so it is kept out of messages.
 impl fmt::Debug for HashKey {
@@ -147,7 +147,7 @@ fn keyed(key: &[u8; Salt::BYTES], purpose: &[u8]) -> Hmac<Sha256> {
 
 /// Whether an installation is used where it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum Origin {
     /// It was made on this machine by this user.
     Here,
     /// It was made on another machine or by another user.

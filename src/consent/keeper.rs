@@ -21,11 +21,11 @@ use crate::store::segment::FileName;
 
 /// A directory, and who changes what is in it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Site<'a> {
+pub struct Site<'a> {
     /// The directory.
-    pub(crate) path: &'a Path,
+    pub path: &'a Path,
     /// The application and profile; absent where a person names nothing but the directory.
-    pub(crate) tenant: Option<&'a Tenant>,
+    pub tenant: Option<&'a Tenant>,
 }
 
 /// Stores a choice for the profile of that directory or, in the directory of the default one, for all
@@ -39,7 +39,7 @@ pub(crate) struct Site<'a> {
 /// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, or
 /// if a newer version wrote the file. Disabling needs no free room and no lock where the file exists; an error says then that it can neither be replaced nor
 /// changed.
-pub(crate) fn set_consent_of(
+pub fn set_consent_of(
     site: Site<'_>,
     scope: Scope,
     consent: Consent,
@@ -124,8 +124,7 @@ fn set_consent(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) -> 
 ///
 /// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, if
 /// the history cannot be removed, or if the file cannot be understood: then there is no choice that could be kept.
-#[cfg(any(feature = "cli", test))]
-pub(crate) fn reset(site: Site<'_>) -> Result<Consent> {
+pub fn reset(site: Site<'_>) -> Result<Consent> {
     let directory = open_to_write(site.path)?;
     let locked = lock(&directory, clock::deadline(PATIENCE))?;
     let claim = admit(&Claim::of(&directory), site)?;

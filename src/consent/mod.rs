@@ -18,14 +18,15 @@ use time::OffsetDateTime;
 use crate::environment::Variable;
 use crate::error::{Error, Result};
 
-pub(crate) use identity::{HashKey, Installation, Origin};
-#[cfg(feature = "cli")]
-pub(crate) use keeper::reset;
-pub(crate) use keeper::{Site, installation, remember_first_use, set_consent_of};
+pub(crate) use identity::HashKey;
+pub use identity::{Installation, Origin};
+pub use keeper::reset;
+pub use keeper::{Site, set_consent_of};
+pub(crate) use keeper::{installation, remember_first_use};
 #[cfg(test)]
 use stored::Choice;
-pub(crate) use stored::{Scope, Stored};
-pub(crate) use tenant::{Claim, Tenant};
+pub use stored::{Scope, Stored};
+pub use tenant::{Claim, Tenant};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -227,7 +228,7 @@ impl Decision {
 }
 
 /// Says how long something takes in its largest unit, rounded up: it is never over before that.
-pub(crate) fn rough(duration: Duration) -> String {
+pub fn rough(duration: Duration) -> String {
     let seconds = duration
         .as_secs()
         .saturating_add(u64::from(duration.subsec_nanos() > 0));
@@ -239,31 +240,31 @@ pub(crate) fn rough(duration: Duration) -> String {
 
 /// Everyone who has a say, the strongest first.
 #[derive(Debug, Clone)]
-pub(crate) struct Inputs<'a> {
+pub struct Inputs<'a> {
     /// The file names of the executable.
-    pub(crate) executables: &'a [String],
+    pub executables: &'a [String],
     /// The value of `DO_NOT_TRACK`, if it is set.
-    pub(crate) do_not_track: Option<&'a str>,
+    pub do_not_track: Option<&'a str>,
     /// What a flag of the program says; undecided where there is none.
-    pub(crate) flag: Consent,
+    pub flag: Consent,
     /// The variable that is meant for this source alone, if it is set.
-    pub(crate) variable: Option<&'a Variable>,
+    pub variable: Option<&'a Variable>,
     /// What is stored for the profile.
-    pub(crate) stored: &'a Stored,
+    pub stored: &'a Stored,
     /// What is stored for all profiles.
-    pub(crate) stored_for_all: &'a Stored,
+    pub stored_for_all: &'a Stored,
     /// What the application does if none of these says anything.
-    pub(crate) when_undecided: WhenUndecided,
+    pub when_undecided: WhenUndecided,
     /// Why it is not known what the owner lets be recorded, if so.
-    pub(crate) policy_problem: Option<&'a str>,
+    pub policy_problem: Option<&'a str>,
     /// To whom the directory belongs, where that is another application or profile.
-    pub(crate) foreign: Option<&'a str>,
+    pub foreign: Option<&'a str>,
 }
 
 /// Decides whether events are recorded: the strongest who says anything is obeyed, whoever wanted
 /// something else is listed, and what cannot be understood counts as disabled. While nobody says
 /// anything, a grace runs from the first use that is stored for the profile, or from now.
-pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
+pub fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     let decision = decide_on_consent(inputs, now);
     if let Some(foreign) = inputs.foreign
         && decision.is_recording

@@ -30,7 +30,7 @@ use crate::store::segment::FileName;
 
 /// Whom a stored choice is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub enum Scope {
     /// One profile: `consent.json` in its directory, which also holds its installation.
     Profile,
     /// All profiles that have no choice of their own: `consent.all.json` in the default one's directory.
@@ -50,21 +50,21 @@ impl Scope {
 /// What a file of consent says. Whatever is not known counts as disabled. An empty file does, because a choice is
 /// withdrawn that way on a full disk; a damaged one is kept as it is; of one that is unreadable a running process
 /// keeps the last answer for a while.
-pub(crate) type Stored = Document<Choice>;
+pub type Stored = Document<Choice>;
 
 /// A stored choice and the installation it holds for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Choice {
+pub struct Choice {
     /// What was chosen.
-    pub(crate) consent: Consent,
+    pub consent: Consent,
     /// When, as it stands in the file.
-    pub(crate) decided: Option<String>,
+    pub decided: Option<String>,
     /// By what command or call.
-    pub(crate) by: Option<String>,
+    pub by: Option<String>,
     /// When an application was first used that records after a while of silence.
     pub(crate) first_use: Option<FirstUse>,
     /// The installation, once something was recorded.
-    pub(crate) installation: Option<Installation>,
+    pub installation: Option<Installation>,
     /// Whose the directory is.
     pub(crate) claim: Claim,
     /// What a newer version wrote, which stays.
@@ -73,11 +73,11 @@ pub(crate) struct Choice {
 
 /// The first use of an application that records after a grace, remembered without recording anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FirstUse {
+pub struct FirstUse {
     /// When it was.
-    pub(crate) seen: OffsetDateTime,
+    pub seen: OffsetDateTime,
     /// How long the application said it would wait, in whole seconds, for those who look from outside.
-    pub(crate) grace: Duration,
+    pub grace: Duration,
 }
 
 impl FirstUse {
@@ -328,13 +328,12 @@ impl Stored {
     }
 
     /// Reads what is stored for the profile at that path, where there may be no directory at all.
-    pub(crate) fn read_at(path: &Path) -> Self {
+    pub fn read_at(path: &Path) -> Self {
         Self::read_file_at(path, Scope::Profile.file())
     }
 
     /// Reads what is stored for all profiles, given the directory of the default one.
-    #[cfg(any(feature = "cli", test))]
-    pub(crate) fn read_for_all_at(base: &Path) -> Self {
+    pub fn read_for_all_at(base: &Path) -> Self {
         Self::read_file_at(base, Scope::AllProfiles.file())
     }
 
@@ -347,7 +346,7 @@ impl Stored {
     }
 
     /// Returns what it amounts to: what cannot be understood is disabled.
-    pub(crate) fn consent(&self) -> Consent {
+    pub fn consent(&self) -> Consent {
         match self {
             Self::Missing => Consent::Undecided,
             Self::Known(choice) => choice.consent,
@@ -359,12 +358,12 @@ impl Stored {
     }
 
     /// Returns the installation, if one was made and can be read.
-    pub(crate) fn installation(&self) -> Option<&Installation> {
+    pub fn installation(&self) -> Option<&Installation> {
         self.known()?.installation.as_ref()
     }
 
     /// Returns where the installation was made: here, for the directory at that path, or elsewhere.
-    pub(crate) fn origin_at(&self, path: &Path) -> Origin {
+    pub fn origin_at(&self, path: &Path) -> Origin {
         match (self.installation(), Directory::open(path, Access::Read)) {
             (Some(installation), Ok(directory)) => installation.origin(&directory),
             (None, _) | (_, Err(_)) => Origin::Unknown,
@@ -372,13 +371,13 @@ impl Stored {
     }
 
     /// Returns whose the directory is, as far as the file says it.
-    pub(crate) fn claim(&self) -> Claim {
+    pub fn claim(&self) -> Claim {
         let claim = self.known().map(|choice| choice.claim.clone());
         claim.unwrap_or_default()
     }
 
     /// Returns the first use that was remembered, if one was and it can be read.
-    pub(crate) fn first_use(&self) -> Option<FirstUse> {
+    pub fn first_use(&self) -> Option<FirstUse> {
         self.known()?.first_use
     }
 }

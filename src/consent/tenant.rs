@@ -15,11 +15,11 @@ use crate::store::segment::FileName;
 
 /// An application and the profile of it that uses a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tenant {
+pub struct Tenant {
     /// The application.
-    pub(crate) source: Source,
+    pub source: Source,
     /// The profile.
-    pub(crate) profile: Profile,
+    pub profile: Profile,
 }
 
 impl Tenant {
@@ -49,16 +49,16 @@ impl fmt::Display for Tenant {
 
 /// Whose a directory is, as far as that is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Claim {
+pub struct Claim {
     /// The application.
-    pub(crate) source: Option<Source>,
+    pub source: Option<Source>,
     /// The profile.
-    pub(crate) profile: Option<Profile>,
+    pub profile: Option<Profile>,
 }
 
 impl Claim {
     /// Learns whose the directory at that path is. One that is not there, or cannot be opened, says nothing.
-    pub(crate) fn at(path: &Path) -> Self {
+    pub fn at(path: &Path) -> Self {
         match Directory::open(path, Access::Read) {
             Ok(directory) => Self::of(&directory),
             Err(_) => Self::default().or_by_place(path),
@@ -84,7 +84,7 @@ impl Claim {
 
     /// Returns `true` if it says nothing else than that this application and profile may use the directory; an
     /// application that is not known is asked for its profile only.
-    pub(crate) fn admits(&self, source: Option<&Source>, profile: &Profile) -> bool {
+    pub fn admits(&self, source: Option<&Source>, profile: &Profile) -> bool {
         let is_other_source = matches!(
             (&self.source, source),
             (Some(own), Some(wanted)) if own != wanted
@@ -109,7 +109,7 @@ impl Claim {
     }
 
     /// Returns the error that says to whom the directory at that path belongs instead.
-    pub(crate) fn refusal(&self, path: &Path, wanted: String) -> Error {
+    pub fn refusal(&self, path: &Path, wanted: String) -> Error {
         let kind = ErrorKind::Foreign {
             path: path.to_owned(),
             belongs_to: self.to_string(),

@@ -30,8 +30,9 @@ use self::nested::{handling_of, with_members_handled};
 pub(crate) use self::site::Site;
 use self::site::{PropertyKey, Repeats};
 pub(crate) use self::stamp::Stamp;
+pub use self::text::is_unsafe_to_show;
+pub(crate) use self::text::push_number;
 use self::text::{Shadowed, push_json, push_string};
-pub(crate) use self::text::{is_unsafe_to_show, push_number};
 use crate::policy::{Action, InForce, Verdict};
 use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::record::{Level, OPENING, Properties, TIMESTAMP_BYTES};
@@ -39,14 +40,14 @@ use crate::store::limits::Limits;
 
 /// The bounds that concern one line.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LineLimits {
+pub struct LineLimits {
     string_bytes_max: usize,
     line_bytes_max: usize,
 }
 
 impl LineLimits {
     /// Returns the longest line, in bytes.
-    pub(crate) fn line_bytes_max(self) -> usize {
+    pub fn line_bytes_max(self) -> usize {
         self.line_bytes_max
     }
 }

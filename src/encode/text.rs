@@ -300,7 +300,7 @@ fn push_character(out: &mut Vec<u8>, character: char) {
 
 /// Returns `true` if a character acts on a terminal, or hides, or reorders what stands around it. The two
 /// zero-width joiners are left alone: scripts and emoji need them.
-pub(crate) const fn is_unsafe_to_show(character: char) -> bool {
+pub const fn is_unsafe_to_show(character: char) -> bool {
     matches!(
         character,
         // C0, DEL and C1: what terminals obey.

@@ -98,8 +98,7 @@ impl Filter {
     }
 
     /// Returns the earliest time of the records that it keeps, where it was given one.
-    #[cfg(feature = "cli")]
-    pub(crate) fn earliest(&self) -> Option<OffsetDateTime> {
+    pub fn earliest(&self) -> Option<OffsetDateTime> {
         self.since.map(|since| since.at)
     }
 
@@ -170,7 +169,7 @@ impl Filter {
     }
 
     /// Returns whether a record passes, as far as a glance at its line shows; `None` where only its values do.
-    pub(crate) fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
+    pub fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
         let since = || Some(self.since?.compare(glance)?.is_ge());
         let until = || Some(self.until?.compare(glance)?.is_le());
         let target = || {
@@ -226,7 +225,7 @@ impl Filter {
     }
 
     /// Returns what the filter says of a record.
-    pub(crate) fn verdict(&self, record: &Record) -> Verdict<'_> {
+    pub fn verdict(&self, record: &Record) -> Verdict<'_> {
         if !self.holds_but_for_terms(record) {
             return Verdict::Fails;
         }
@@ -264,7 +263,7 @@ impl Filter {
 
 /// What a filter says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict<'f> {
+pub enum Verdict<'f> {
     /// It passes.
     Passes,
     /// Something that the filter names does not hold.

@@ -13,7 +13,7 @@ use crate::record::Level;
 
 /// The application's policy and the owner's, taken together: the stricter of the two holds.
 #[derive(Debug)]
-pub(crate) struct InForce {
+pub struct InForce {
     application: Policy,
     owner: Option<Policy>,
     secrets: Arc<Secrets>,
@@ -26,11 +26,11 @@ pub(crate) struct InForce {
 
 /// What becomes of the values of one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub struct Verdict {
     /// Of numbers and booleans, and of lists and objects as a whole.
-    pub(crate) bare: Action,
+    pub bare: Action,
     /// Of texts; never milder.
-    pub(crate) text: Action,
+    pub text: Action,
     /// How secrets are looked for in them.
     pub(crate) reading: Reading,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Generation(u64);
 impl InForce {
     /// Takes two policies together, for asking what they decide. There is no key: values that they want as
     /// hashes would be masked.
-    pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
+    pub fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
         Self {
             application,
             owner,
@@ -68,8 +68,7 @@ impl InForce {
     }
 
     /// Adds the key of an installation, for asking what its hashes are.
-    #[cfg(feature = "cli")]
-    pub(crate) fn with_key(self, key: HashKey) -> Self {
+    pub fn with_key(self, key: HashKey) -> Self {
         let key = Some(key);
         Self { key, ..self }
     }
@@ -84,7 +83,7 @@ impl InForce {
     }
 
     /// Decides whether an event is recorded.
-    pub(crate) fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
+    pub fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
         self.policies()
             .all(|policy| policy.admits_event(level, target, event))
     }
@@ -96,7 +95,7 @@ impl InForce {
     }
 
     /// Returns what becomes of the values of a property, or of a message.
-    pub(crate) fn verdict(&self, name: &str) -> Verdict {
+    pub fn verdict(&self, name: &str) -> Verdict {
         let action = self.strictest(|policy| policy.action(name));
         self.by_name(action, NamePath::of(name).naming(), name)
     }
@@ -344,7 +343,7 @@ impl Current {
 }
 
 /// What takes the place of a masked value.
-pub(crate) const MASKED: &str = "[masked]";
+pub const MASKED: &str = "[masked]";
 
 /// A value that stands behind a name to see whether it would be masked there.
 const SAMPLE: &str = "123456";

@@ -13,10 +13,12 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use self::in_force::{Current, Generation, InForce, MASKED, Unlinked, Verdict};
-pub(crate) use self::names::{NamePath, Naming};
+pub(crate) use self::in_force::{Current, Generation, Unlinked, Verdict};
+pub use self::in_force::{InForce, MASKED};
+pub use self::names::{NamePath, Naming};
 pub use self::owner::Include;
-pub(crate) use self::secrets::{Reading, Secrets};
+pub(crate) use self::secrets::Reading;
+pub use self::secrets::Secrets;
 use crate::error::{Error, Result};
 use crate::record::Level;
 
@@ -82,7 +84,7 @@ impl FromStr for Action {
 
 /// Whether an event is recorded at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Admission {
+pub enum Admission {
     /// It is.
     Keep,
     /// It is not.
@@ -91,7 +93,7 @@ pub(crate) enum Admission {
 
 impl Admission {
     /// Returns the word for it, as it stands in `policy.toml`.
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
             Self::Drop => "drop",
@@ -172,9 +174,8 @@ enum InTexts {
 }
 
 /// One thing that a policy says, for whoever tells it to a person.
-#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule<'p> {
+pub enum Rule<'p> {
     /// The least grave level that is recorded.
     Level(Level),
     /// What no rule names is dropped.
@@ -238,7 +239,7 @@ impl Policy {
     }
 
     /// Returns the level that was set.
-    pub(crate) fn named_level(&self) -> Option<Level> {
+    pub fn named_level(&self) -> Option<Level> {
         self.level
     }
 
@@ -369,8 +370,7 @@ impl Policy {
     }
 
     /// Lists what it says beyond keeping everything, in the order of the file's tables.
-    #[cfg(feature = "cli")]
-    pub(crate) fn rules(&self) -> Vec<Rule<'_>> {
+    pub fn rules(&self) -> Vec<Rule<'_>> {
         let mut rules = Vec::new();
         if let Some(level) = self.level.filter(|level| *level > Level::Trace) {
             rules.push(Rule::Level(level));

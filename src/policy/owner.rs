@@ -18,7 +18,7 @@ use crate::store::segment::FileName;
 
 /// What `policy.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum OwnerFile {
+pub enum OwnerFile {
     /// There is none: what the application allows is recorded.
     Missing,
     /// It narrows what is recorded.
@@ -37,9 +37,9 @@ pub(crate) enum OwnerFile {
 
 /// What an owner wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Owner {
+pub struct Owner {
     /// What may be recorded.
-    pub(crate) policy: Policy,
+    pub policy: Policy,
     /// What is changed in the application's metadata, by key.
     pub(crate) metadata: BTreeMap<String, OwnerMetadata>,
 }
@@ -62,12 +62,12 @@ impl From<bool> for Include {
 
 /// What the owner of the machine changes in a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct OwnerMetadata {
+pub struct OwnerMetadata {
     /// Another value; without one the application's stays.
-    pub(crate) value: Option<String>,
+    pub value: Option<String>,
     /// Whether it is included; without that the application's choice stays, and a row that only the owner
     /// has is included: there is no other reason to write it.
-    pub(crate) include: Option<Include>,
+    pub include: Option<Include>,
 }
 
 /// The file as it is written. A word that is not known is an error: a misspelt rule protects nobody.
@@ -105,7 +105,7 @@ struct WrittenRow {
 
 impl OwnerFile {
     /// Reads what stands in the directory at that path, where there may be none at all.
-    pub(crate) fn read_at(path: &Path) -> Self {
+    pub fn read_at(path: &Path) -> Self {
         Self::read_in(&Directory::open(path, Access::Read))
     }
 
@@ -120,7 +120,7 @@ impl OwnerFile {
     }
 
     /// Reads the text of the file.
-    pub(crate) fn parse(bytes: &[u8]) -> Self {
+    pub fn parse(bytes: &[u8]) -> Self {
         Owner::parse(bytes).map_or_else(
             |reason| Self::Damaged {
                 reason: format!("{} cannot be understood: {reason}", FileName::Policy),
@@ -130,7 +130,7 @@ impl OwnerFile {
     }
 
     /// Returns the owner's policy, if there is one that can be understood.
-    pub(crate) fn policy(&self) -> Option<&Policy> {
+    pub fn policy(&self) -> Option<&Policy> {
         match self {
             Self::Owner(owner) => Some(&owner.policy),
             Self::Missing | Self::Damaged { .. } | Self::Unreadable { .. } => None,
@@ -150,7 +150,7 @@ impl OwnerFile {
     /// # Errors
     ///
     /// The error says why that is not known.
-    pub(crate) fn into_metadata(self) -> Result<BTreeMap<String, OwnerMetadata>, String> {
+    pub fn into_metadata(self) -> Result<BTreeMap<String, OwnerMetadata>, String> {
         match self {
             Self::Owner(owner) => Ok(owner.metadata),
             Self::Missing => Ok(BTreeMap::new()),
@@ -159,7 +159,7 @@ impl OwnerFile {
     }
 
     /// Returns why nothing may be recorded because of it, if so.
-    pub(crate) fn problem(&self) -> Option<&str> {
+    pub fn problem(&self) -> Option<&str> {
         match self {
             Self::Missing | Self::Owner(_) => None,
             Self::Damaged { reason } | Self::Unreadable { reason } => Some(reason),
@@ -179,9 +179,14 @@ impl OwnerFile {
 ///
 /// # Errors
 ///
+/// Returns the error of a file that is not a valid policy.
+pub fn invalid(file: &Path, reason: String) -> Error {
+    let path = file.to_owned();
+    Error::from(crate::error::ErrorKind::Format { path, reason })
+}
+
 /// Fails if it cannot be read.
-#[cfg(feature = "cli")]
-pub(crate) fn text_at(path: &Path) -> crate::error::Result<String> {
+pub fn text_at(path: &Path) -> crate::error::Result<String> {
     let directory = Directory::open(path, Access::Read)
         .map_err(|error| crate::store::open_error(path, error))?;
     let bytes = bytes_in(&directory, path)?;
@@ -195,8 +200,7 @@ pub(crate) fn text_at(path: &Path) -> crate::error::Result<String> {
 ///
 /// Fails if `change` does, if what it returns cannot be understood or is too long, or if the directory
 /// cannot be written. Then nothing is changed.
-#[cfg(feature = "cli")]
-pub(crate) fn edit(
+pub fn edit(
     path: &Path,
     change: impl FnOnce(&str) -> crate::error::Result<String>,
 ) -> crate::error::Result<()> {
@@ -205,10 +209,7 @@ pub(crate) fn edit(
     let locked = crate::store::lock::lock(&directory, crate::clock::deadline(PATIENCE))?;
     let name = FileName::Policy.to_string();
     let file = path.join(&name);
-    let damaged = |reason: String| {
-        let path = file.clone();
-        Error::from(crate::error::ErrorKind::Format { path, reason })
-    };
+    let damaged = |reason: String| invalid(&file, reason);
     let before = String::from_utf8(bytes_in(&directory, path)?)
         .map_err(|error| damaged(format!("it is no UTF-8: {error}")))?;
     let after = change(&before)?;
@@ -229,12 +230,10 @@ pub(crate) fn edit(
 /// # Errors
 ///
 /// The error is what is wrong with it.
-#[cfg(feature = "cli")]
-pub(crate) fn check(text: &str) -> Result<(), String> {
+pub fn check(text: &str) -> Result<(), String> {
     Owner::parse(text.as_bytes()).map(drop)
 }
 
-#[cfg(feature = "cli")]
 fn bytes_in(directory: &Directory, path: &Path) -> crate::error::Result<Vec<u8>> {
     use crate::store::disk::ReadError;
     let name = FileName::Policy.to_string();
@@ -260,8 +259,7 @@ impl Default for Owner {
 
 impl Owner {
     /// Returns `true` if it forbids anything that an application may allow.
-    #[cfg(feature = "cli")]
-    pub(crate) fn narrows(&self) -> bool {
+    pub fn narrows(&self) -> bool {
         use super::{Action, Admission, Rule};
         self.policy.rules().into_iter().any(|rule| match rule {
             Rule::Level(_) | Rule::UnnamedDropped | Rule::SecretsMasked => true,
@@ -361,7 +359,7 @@ impl From<WrittenMetadata> for OwnerMetadata {
 /// # Errors
 ///
 /// The error is what is wrong with it.
-pub(crate) fn check_name(name: &str) -> Result<(), String> {
+pub fn check_name(name: &str) -> Result<(), String> {
     let own = name.strip_prefix(ANY_DEPTH).unwrap_or(name);
     let beginning = own.strip_suffix('*').unwrap_or(own);
     if own.is_empty() {
@@ -397,7 +395,6 @@ fn describe(text: &str, at: Option<usize>, reason: &str) -> String {
 }
 
 /// How long a change waits for the lock: writers hold it for well under a millisecond.
-#[cfg(feature = "cli")]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// How much of a reason is told: a name in it may be as long as the file.

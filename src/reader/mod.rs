@@ -16,7 +16,6 @@
 mod damage;
 mod follow;
 mod reverse;
-#[cfg(feature = "cli")]
 mod run;
 mod scanner;
 mod seen;
@@ -37,8 +36,7 @@ use time::OffsetDateTime;
 pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 pub use follow::Follower;
 pub use reverse::Reverse;
-#[cfg(feature = "cli")]
-pub(crate) use run::{Piece, Run};
+pub use run::{Piece, Run};
 
 use crate::error::Result;
 use crate::record::Record;
@@ -50,7 +48,10 @@ use walk::{Gap, Walk, WalkItem};
 
 /// One thing that a reader finds.
 #[derive(Debug)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a reader that passes over a kind of item would lose it"
+)]
 pub enum Item<'a> {
     /// A line that looks like a record.
     Line(Line<'a>),
@@ -223,8 +224,7 @@ impl Reader {
 
     /// Returns the next lines as they were read, if nothing but whole lines comes next as far as is known; else
     /// [`next_item`](Self::next_item) gets on.
-    #[cfg(feature = "cli")]
-    pub(crate) fn next_run(&mut self) -> Option<Run<'_>> {
+    pub fn next_run(&mut self) -> Option<Run<'_>> {
         if self.state != State::Reading {
             return None;
         }
@@ -233,7 +233,7 @@ impl Reader {
     }
 
     /// Returns the number and the size in bytes of each segment that exists, the lowest first.
-    pub(crate) fn segment_sizes(&self) -> Result<Vec<(SegmentNumber, u64)>> {
+    pub fn segment_sizes(&self) -> Result<Vec<(SegmentNumber, u64)>> {
         let directory = self.walk.directory();
         let sizes = store::numbers(directory)?.into_iter().filter_map(|number| {
             // One that is removed meanwhile has no size.
@@ -244,8 +244,7 @@ impl Reader {
     }
 
     /// Returns how many bytes there are to read, from here to the end of the highest segment, at most.
-    #[cfg(feature = "cli")]
-    pub(crate) fn bytes_left(&self) -> Result<u64> {
+    pub fn bytes_left(&self) -> Result<u64> {
         let start = self.walk.start();
         let sizes = self.segment_sizes()?.into_iter();
         let ahead = sizes.filter(|(number, _)| *number >= start.segment);

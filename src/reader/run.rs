@@ -7,36 +7,36 @@ use super::{Item, Line};
 
 /// Whole lines of one segment, with their newlines; none holds a NUL.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Run<'a> {
+pub struct Run<'a> {
     position: Position,
     bytes: &'a [u8],
 }
 
 /// One of the lines of a run, without its newline.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Piece<'a> {
+pub struct Piece<'a> {
     position: Position,
     bytes: &'a [u8],
 }
 
 impl<'a> Run<'a> {
     /// Returns lines that were read before and kept.
-    pub(crate) fn new(position: Position, bytes: &'a [u8]) -> Self {
+    pub fn new(position: Position, bytes: &'a [u8]) -> Self {
         Self { position, bytes }
     }
 
     /// Returns where it begins.
-    pub(crate) fn position(&self) -> Position {
+    pub fn position(&self) -> Position {
         self.position
     }
 
     /// Returns its bytes as stored.
-    pub(crate) fn bytes(&self) -> &'a [u8] {
+    pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// Cuts it into its lines.
-    pub(crate) fn pieces(self) -> impl Iterator<Item = Piece<'a>> {
+    pub fn pieces(self) -> impl Iterator<Item = Piece<'a>> {
         let mut from = 0;
         let ends = memchr::memchr_iter(b'\n', self.bytes).zip(self.position.line..);
         ends.filter_map(move |(end, line)| {
@@ -54,7 +54,7 @@ impl<'a> Run<'a> {
 
 impl<'a> Piece<'a> {
     /// Returns it as the line that it is if a [`Glance`](crate::record::glance::Glance) takes it.
-    pub(crate) fn line(self) -> Line<'a> {
+    pub fn line(self) -> Line<'a> {
         Line {
             position: self.position,
             bytes: self.bytes,
@@ -62,7 +62,7 @@ impl<'a> Piece<'a> {
     }
 
     /// Returns what the reader finds in it.
-    pub(crate) fn items(self) -> Vec<Item<'a>> {
+    pub fn items(self) -> Vec<Item<'a>> {
         if is_blank(self.bytes) {
             return Vec::new();
         }

@@ -321,7 +321,6 @@ impl Scanner {
 
     /// Takes the whole lines that are at hand, if there are any, without looking at them; none holds a NUL. Else
     /// only a [`step`](Self::step) gets on. An error comes again then.
-    #[cfg(feature = "cli")]
     pub(super) fn run(&mut self, file: &File) -> Option<(Position, Range<usize>)> {
         if self.state != State::Piece || !self.queued.is_empty() {
             return None;

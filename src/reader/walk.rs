@@ -222,7 +222,6 @@ impl Walk {
     }
 
     /// Takes the whole lines that come next, if nothing else does as far as is known.
-    #[cfg(feature = "cli")]
     pub(super) fn run(&mut self) -> Option<(Position, Range<usize>)> {
         if !self.queue.is_empty() {
             return None;

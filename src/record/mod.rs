@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub(crate) use self::line_time::LineTime;
 pub use self::own::OWN_TARGET;
 pub use self::time_text::format_timestamp;
-pub(crate) use self::time_text::{parse_time, to_utc};
+pub use self::time_text::{parse_time, to_utc};
 use crate::error::Error;
 
 /// How grave a record is, from the least to the most.
@@ -186,6 +186,15 @@ impl Properties {
     }
 }
 
+impl IntoIterator for Properties {
+    type Item = (String, Value);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.values.into_iter()
+    }
+}
+
 impl PartialEq for Properties {
     fn eq(&self, other: &Self) -> bool {
         self.values == other.values
@@ -330,7 +339,7 @@ fn parse_timestamp(text: &[u8]) -> Option<OffsetDateTime> {
 }
 
 /// Reads the time of a whole line, wherever in it the time stands.
-pub(crate) fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
+pub fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
     timestamp_of(line).or_else(|| Some(Record::parse(line).ok()?.timestamp))
 }
 

@@ -10,7 +10,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 /// Why a text is not taken for a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TimeProblem {
+pub enum TimeProblem {
     /// It is not a time of RFC 3339.
     Form,
     /// In UTC it is before the year 0 or after the year 9999, which no line can hold.
@@ -36,13 +36,13 @@ impl fmt::Display for TimeProblem {
     clippy::disallowed_methods,
     reason = "the one place that parses times of RFC 3339"
 )]
-pub(crate) fn parse_time(text: &str) -> Result<OffsetDateTime, TimeProblem> {
+pub fn parse_time(text: &str) -> Result<OffsetDateTime, TimeProblem> {
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimeProblem::Form)?;
     to_utc(time).ok_or(TimeProblem::Range)
 }
 
 /// Returns a time in UTC, if it is in the years 0 to 9999 there.
-pub(crate) fn to_utc(time: OffsetDateTime) -> Option<OffsetDateTime> {
+pub fn to_utc(time: OffsetDateTime) -> Option<OffsetDateTime> {
     let utc = time.checked_to_offset(UtcOffset::UTC)?;
     (0..=9999).contains(&utc.year()).then_some(utc)
 }

@@ -29,7 +29,10 @@ impl Counts {
 /// What became of an offered event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "who takes an outcome apart counts all of them"
+)]
 pub enum Outcome {
     /// It is in a segment, or waits in memory to get there.
     Recorded,

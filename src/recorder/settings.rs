@@ -60,10 +60,6 @@ pub(crate) enum Form {
     #[default]
     Lines,
     /// As one line, if it records one event and nothing else is to be said of it: the line says the rest, too.
-    #[cfg_attr(
-        not(any(feature = "cli", test)),
-        expect(dead_code, reason = "only the command records so")
-    )]
     OneLine,
 }
 

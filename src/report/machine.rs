@@ -15,7 +15,7 @@ use crate::store::elsewhere;
 
 /// What an application runs on, as it was when it was looked at.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Machine {
+pub struct Machine {
     pub(crate) os: Os,
     pub(crate) surroundings: Surroundings,
     pub(crate) hardware: Hardware,
@@ -91,7 +91,7 @@ pub(crate) struct Hardware {
 
 impl Machine {
     /// Looks at the machine. It opens files for reading and nothing else, and takes about a millisecond.
-    pub(crate) fn look(environment: &Environment) -> Self {
+    pub fn look(environment: &Environment) -> Self {
         let cpuinfo = text_of("/proc/cpuinfo", CPUINFO_BYTES_MAX).unwrap_or_default();
         let kernel = System::kernel_version().ok();
         Self {

@@ -30,7 +30,7 @@ use uuid::Uuid;
 pub use self::counters::Counter;
 pub(crate) use self::counters::Family;
 pub use self::deployment::Deployment;
-pub(crate) use self::machine::Machine;
+pub use self::machine::Machine;
 use self::machine::{Hardware, Os, Surroundings};
 pub use self::metadata::RESERVED_KEYS;
 pub use self::reporter::Reports;
@@ -219,7 +219,7 @@ impl From<&Recording> for Recorded {
 
 /// Whether reports are recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Recording {
+pub enum Recording {
     /// They are.
     On,
     /// They are not, though other events may be: the policy shuts them out.
@@ -233,44 +233,44 @@ pub(crate) enum Recording {
 
 /// What a report is made of.
 #[derive(Debug)]
-pub(crate) struct Parts<'a> {
+pub struct Parts<'a> {
     /// The installation's id; there is none without consent.
-    pub(crate) installation: Option<Uuid>,
+    pub installation: Option<Uuid>,
     /// When it was installed.
-    pub(crate) installed: Option<OffsetDateTime>,
+    pub installed: Option<OffsetDateTime>,
     /// When this process started.
-    pub(crate) started: Option<OffsetDateTime>,
+    pub started: Option<OffsetDateTime>,
     /// The application's name.
-    pub(crate) source: &'a str,
+    pub source: &'a str,
     /// The application's version.
-    pub(crate) version: Option<&'a str>,
+    pub version: Option<&'a str>,
     /// What the application says of its installation.
-    pub(crate) deployment: &'a Deployment,
+    pub deployment: &'a Deployment,
     /// What the owner of the machine changes in the application's metadata.
-    pub(crate) owner_metadata: &'a BTreeMap<String, OwnerMetadata>,
+    pub owner_metadata: &'a BTreeMap<String, OwnerMetadata>,
     /// What it runs on.
-    pub(crate) machine: &'a Machine,
+    pub machine: &'a Machine,
     /// What lies below the paths that the application named: [`Deployment::volumes`].
-    pub(crate) volumes: &'a BTreeMap<String, Volume>,
+    pub volumes: &'a BTreeMap<String, Volume>,
     /// What was counted and not yet reported: an object.
-    pub(crate) counters: Value,
+    pub counters: Value,
     /// How often each error happened that was not yet reported.
-    pub(crate) errors: &'a BTreeMap<String, u64>,
+    pub errors: &'a BTreeMap<String, u64>,
     /// When the last report was recorded, by whichever process.
-    pub(crate) since: Option<OffsetDateTime>,
+    pub since: Option<OffsetDateTime>,
     /// From when on counters and errors were counted, where there are any.
-    pub(crate) counted_since: Option<OffsetDateTime>,
+    pub counted_since: Option<OffsetDateTime>,
     /// Whether reports are recorded.
-    pub(crate) recording: &'a Recording,
+    pub recording: &'a Recording,
     /// The length of the line that has to take it.
-    pub(crate) line_bytes_max: usize,
+    pub line_bytes_max: usize,
     /// When it is made.
-    pub(crate) now: OffsetDateTime,
+    pub now: OffsetDateTime,
 }
 
 impl Report {
     /// Makes a report, before any policy: whoever records it applies that.
-    pub(crate) fn new(parts: Parts<'_>) -> Self {
+    pub fn new(parts: Parts<'_>) -> Self {
         let recorded = parts.recording.into();
         let facts = Facts::new(parts);
         // Every key is a string and every number finite, so there is nothing to fail.
@@ -286,7 +286,7 @@ impl Report {
     }
 
     /// Returns the report as it would be recorded under a policy.
-    pub(crate) fn under(self, policy: &InForce, limits: LineLimits) -> Self {
+    pub fn under(self, policy: &InForce, limits: LineLimits) -> Self {
         let treated = |(name, value)| Some((name, as_recorded(name, value, limits, policy)?));
         Self {
             properties: self.properties.iter().filter_map(treated).collect(),
@@ -308,7 +308,7 @@ impl Report {
 
 impl Recording {
     /// Returns whether reports are recorded under a policy, where recording is on.
-    pub(crate) fn under(self, policy: &InForce) -> Self {
+    pub fn under(self, policy: &InForce) -> Self {
         match self {
             Self::On
                 if !policy.admits_event(Level::Info, OWN_TARGET, Some(OwnEvent::Report.name())) =>

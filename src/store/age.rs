@@ -7,11 +7,11 @@ use time::OffsetDateTime;
 
 /// One reading of both clocks.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Now {
+pub struct Now {
     /// The wall clock, which may be wrong and may be set.
-    pub(crate) clock: OffsetDateTime,
+    pub clock: OffsetDateTime,
     /// The monotonic clock.
-    pub(crate) steady: Instant,
+    pub steady: Instant,
 }
 
 /// The newest record of another session that a session has seen, and when it saw it first.
@@ -51,7 +51,7 @@ pub(super) fn is_older(time: OffsetDateTime, now: OffsetDateTime, age_max: Durat
 }
 
 /// Returns `true` if a segment that starts at that time was started by a clock that is ahead of this one.
-pub(crate) fn is_ahead(start: OffsetDateTime, clock: OffsetDateTime) -> bool {
+pub fn is_ahead(start: OffsetDateTime, clock: OffsetDateTime) -> bool {
     start - clock > AHEAD_MAX
 }
 

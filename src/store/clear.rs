@@ -18,16 +18,12 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Which segments to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Clearing {
+pub enum Clearing {
     /// All of them.
     All,
     /// Those below that number, and never the head.
     Below(SegmentNumber),
     /// Those below that number, and the one of that number too if all of its records are older than that.
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "only the command removes by time")
-    )]
     UpTo(SegmentNumber, OffsetDateTime),
 }
 
@@ -37,7 +33,7 @@ pub(crate) enum Clearing {
 /// # Errors
 ///
 /// Returns an error that says what could not be removed; what was declared removed before that stays declared.
-pub(crate) fn clear(path: &Path, clearing: Clearing, now: Now) -> Result<Removed> {
+pub fn clear(path: &Path, clearing: Clearing, now: Now) -> Result<Removed> {
     let opened = Directory::open(path, Access::Write);
     let directory = opened.map_err(|error| open_error(path, error))?;
     clear_in(&Arc::new(directory), clearing, now)

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
-#[cfg(feature = "cli")]
-pub(crate) use super::facts::Obstacle;
+pub use super::facts::Obstacle;
 pub(crate) use super::facts::{Facts, FileId};
-pub(crate) use super::refusal::{OpenError, ReadError};
+pub use super::refusal::OpenError;
+pub(crate) use super::refusal::ReadError;
 pub(crate) use super::transfer::{
     check_interruption, file_bytes_max, read_at, read_at_least, write_to_stderr,
 };
@@ -35,7 +35,7 @@ const CLOSED_MODE: Mode = Mode::RUSR;
 
 /// What a directory is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
     /// To look: it may belong to anybody who lets us.
     Read,
     /// To write: it must be ours alone to write, and is made where it is missing.
@@ -45,7 +45,7 @@ pub(crate) enum Access {
 /// An open directory. What is done through it happens in this very directory, also after somebody has
 /// renamed it or put another in its place.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub struct Directory {
     fd: OwnedFd,
     path: PathBuf,
     id: FileId,
@@ -89,7 +89,7 @@ macro_rules! fault {
 )]
 impl Directory {
     /// Opens the directory at that path; with [`Access::Write`] makes it, 0700, where it is missing.
-    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, access: Access) -> Result<Self, OpenError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let open = || rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from);
         let fd = match open() {
@@ -141,13 +141,12 @@ impl Directory {
     }
 
     /// Returns what it is opened as.
-    #[cfg(feature = "cli")]
     pub(super) fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 
     /// Returns the path it was opened at.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -157,7 +156,7 @@ impl Directory {
     }
 
     /// Returns whose it was when it was opened.
-    pub(crate) fn owner(&self) -> u32 {
+    pub fn owner(&self) -> u32 {
         self.owned.user
     }
 
@@ -167,21 +166,19 @@ impl Directory {
     }
 
     /// Says why it cannot serve to write, if so: it is another user's, or others may write to it.
-    #[cfg(feature = "cli")]
-    pub(crate) fn check_is_private(&self) -> Result<(), OpenError> {
+    pub fn check_is_private(&self) -> Result<(), OpenError> {
         let stat = rustix::fs::fstat(&self.fd).map_err(io::Error::from)?;
         Owned::from(&stat).check_is_own(&self.path)
     }
 
     /// Returns the permissions that others have beside its owner, as `chmod` writes them; 0 is none.
-    #[cfg(feature = "cli")]
-    pub(crate) fn mode_for_others(&self) -> io::Result<u32> {
+    pub fn mode_for_others(&self) -> io::Result<u32> {
         let mode = Mode::from_raw_mode(rustix::fs::fstat(&self.fd)?.st_mode);
         Ok(mode.intersection(Mode::RWXG | Mode::RWXO).as_raw_mode())
     }
 
     /// Says why this user may not write in it, if so: missing permission, or a read-only file system.
-    pub(crate) fn check_is_writable(&self) -> io::Result<()> {
+    pub fn check_is_writable(&self) -> io::Result<()> {
         use rustix::fs::Access as May;
         let wanted = May::WRITE_OK | May::EXEC_OK;
         Ok(rustix::fs::accessat(
@@ -193,7 +190,7 @@ impl Directory {
     }
 
     /// Lists the names in it, in no order.
-    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
         fault!(self, "list");
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.fd)? {
@@ -206,7 +203,7 @@ impl Directory {
     }
 
     /// Returns the facts of the file of that name, of the link itself where it is one.
-    pub(crate) fn facts(&self, name: &str) -> io::Result<Facts> {
+    pub fn facts(&self, name: &str) -> io::Result<Facts> {
         fault!(self, "facts");
         let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(Facts::from(&stat))

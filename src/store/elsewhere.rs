@@ -7,7 +7,6 @@ use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
-#[cfg(feature = "cli")]
 use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -18,7 +17,7 @@ use time::OffsetDateTime;
 use super::disk::FileId;
 
 /// Returns the user this process acts as.
-pub(crate) fn effective_user() -> u32 {
+pub fn effective_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
@@ -46,7 +45,7 @@ pub(crate) fn machine_id() -> Option<Vec<u8>> {
 }
 
 /// Reads the beginning of a file that the operating system keeps, if it is there and may be read.
-pub(crate) fn read_of_system(path: &str, bytes_max: u64) -> Option<Vec<u8>> {
+pub fn read_of_system(path: &str, bytes_max: u64) -> Option<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
     let mut bytes = Vec::new();
@@ -107,13 +106,13 @@ const START_SECONDS_LATE: i64 = 2;
 const PROC_BYTES_MAX: u64 = 1 << 20;
 
 /// Returns `true` if anything of that name is there, as far as this user can see.
-pub(crate) fn is_there(path: &str) -> bool {
+pub fn is_there(path: &str) -> bool {
     rustix::fs::stat(path).is_ok()
 }
 
 /// Returns the nearest part of a path, from its end, that this user can see, and whose it is: what a link leads to, or
 /// else the link.
-pub(crate) fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
+pub fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
     path.ancestors().find_map(|above| {
         let stat = rustix::fs::stat(above).or_else(|_| rustix::fs::lstat(above));
         Some((above, stat.ok()?.st_uid))
@@ -122,8 +121,7 @@ pub(crate) fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
 
 /// Returns a directory above that path that a user cannot enter, as far as this user can see: it is neither that
 /// user's nor open to all users or to a group.
-#[cfg(feature = "cli")]
-pub(crate) fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
+pub fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
     let real = path.canonicalize().ok()?;
     let is_closed = |above: &&Path| {
         rustix::fs::stat(*above).is_ok_and(|stat| {
@@ -246,7 +244,6 @@ impl Folder {
 }
 
 /// Lists the names in any directory, not only one of ours.
-#[cfg(any(feature = "cli", test))]
 pub(crate) fn names_in(path: &Path) -> io::Result<Vec<OsString>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::open(path, flags, Mode::empty())?;
@@ -262,9 +259,8 @@ pub(crate) fn names_in(path: &Path) -> io::Result<Vec<OsString>> {
 
 /// Reads a file that a user of the CLI names, whole; `None` if it has more than `bytes_max` bytes. A pipe is read to
 /// its end, and a device that has none up to the bound.
-#[cfg(feature = "cli")]
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
-pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+pub fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
     file.take(bytes_max.saturating_add(1))

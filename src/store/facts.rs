@@ -4,17 +4,14 @@
 use std::io;
 use std::path::Path;
 
-#[cfg(feature = "cli")]
 use rustix::fs::AtFlags;
 use rustix::fs::{FileType, Mode, Stat};
 
-#[cfg(feature = "cli")]
 use super::disk::Directory;
 
 /// What keeps a file from being removed.
-#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Obstacle {
+pub enum Obstacle {
     /// It has the attribute `i` of `chattr`.
     Immutable,
     /// It has the attribute `a` of `chattr`.
@@ -47,7 +44,7 @@ impl FileId {
     clippy::struct_excessive_bools,
     reason = "each is an answer of the system"
 )]
-pub(crate) struct Facts {
+pub struct Facts {
     /// Which file it is.
     pub(crate) id: FileId,
     /// Its size.
@@ -55,20 +52,18 @@ pub(crate) struct Facts {
     /// Whether its owner may write it; a closed segment's may not.
     pub(crate) is_writable: bool,
     /// Whether it is a regular file, of any user.
-    pub(crate) is_regular: bool,
+    pub is_regular: bool,
     /// Whether no other user may read or write it.
-    pub(crate) is_private: bool,
+    pub is_private: bool,
     /// Whether no other user may write it.
-    #[cfg(feature = "cli")]
-    pub(crate) is_guarded: bool,
+    pub is_guarded: bool,
     has_one_name: bool,
     user: u32,
 }
 
 impl Facts {
     /// Returns whose it is.
-    #[cfg(feature = "cli")]
-    pub(crate) fn owner(&self) -> u32 {
+    pub fn owner(&self) -> u32 {
         self.user
     }
 
@@ -91,7 +86,6 @@ impl From<&Stat> for Facts {
             id: FileId::from(stat),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
             is_private: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO),
-            #[cfg(feature = "cli")]
             is_guarded: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH),
             is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
             is_regular,
@@ -132,10 +126,9 @@ pub(super) fn is_own(user: u32) -> bool {
     user == rustix::process::geteuid().as_raw()
 }
 
-#[cfg(feature = "cli")]
 impl Directory {
     /// Returns what keeps the file of that name from being removed, as far as that can be seen without trying.
-    pub(crate) fn obstacle(&self, name: &str) -> io::Result<Option<Obstacle>> {
+    pub fn obstacle(&self, name: &str) -> io::Result<Option<Obstacle>> {
         let facts = self.facts(name)?;
         if let Some(obstacle) = self.attribute(name)? {
             return Ok(Some(obstacle));
@@ -148,7 +141,7 @@ impl Directory {
     }
 
     /// Returns what keeps every file in the directory from being removed, if the directory itself does.
-    pub(crate) fn own_obstacle(&self) -> Option<Obstacle> {
+    pub fn own_obstacle(&self) -> Option<Obstacle> {
         match self.attribute(".").ok()?? {
             obstacle @ (Obstacle::Immutable | Obstacle::AppendOnly) => Some(obstacle),
             Obstacle::Mounted | Obstacle::OtherUser(_) | Obstacle::NotAFile => None,

@@ -138,13 +138,12 @@
 pub(crate) mod age;
 #[cfg(all(unix, not(localtel_unsupported)))]
 mod ancestors;
-#[cfg(any(feature = "cli", test))]
 mod clear;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod disk;
 pub(crate) mod document;
 #[cfg(all(unix, not(localtel_unsupported)))]
-pub(crate) mod elsewhere;
+pub mod elsewhere;
 #[cfg(all(unix, not(localtel_unsupported)))]
 mod facts;
 #[cfg(test)]
@@ -179,8 +178,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use self::age::{Now, Start, Witness};
-#[cfg(any(feature = "cli", test))]
-pub(crate) use self::clear::{Clearing, clear};
+pub use self::clear::Clearing;
+pub use self::clear::clear;
 use self::disk::{
     Access, Directory, FileId, OpenError, check_interruption, read_at, read_at_least,
 };
@@ -191,7 +190,9 @@ use self::lock::{LockFile, Locked, lock_opened};
 use self::retention::Stuck;
 use self::segment::{FileName, SegmentNumber};
 #[cfg(not(all(unix, not(localtel_unsupported))))]
-pub(crate) use self::unsupported::{disk, elsewhere};
+pub(crate) use self::unsupported::disk;
+#[cfg(not(all(unix, not(localtel_unsupported))))]
+pub use self::unsupported::elsewhere;
 use crate::error::{Error, Result};
 use crate::record::{LineTime, OPENING, TIMESTAMP_BYTES, time_of, timestamp_of};
 
@@ -317,11 +318,11 @@ pub(crate) enum Appended {
 
 /// What a removal took away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Removed {
+pub struct Removed {
     /// How many segments.
-    pub(crate) segments: u64,
+    pub segments: u64,
     /// How many bytes.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
 }
 
 /// One segment as a listing of the directory shows it.
@@ -675,7 +676,7 @@ impl Drop for Turn<'_> {
 /// # Errors
 ///
 /// An error says that the directory could not be listed.
-pub(crate) fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
+pub fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
     let names = match directory.names() {
         Ok(names) => names,
         // A directory that was removed has none.
@@ -736,7 +737,7 @@ pub(crate) fn list(directory: &Directory) -> Result<Vec<Listed>> {
 }
 
 /// Turns a failure to open a directory into the library's error.
-pub(crate) fn open_error(path: &Path, error: OpenError) -> Error {
+pub fn open_error(path: &Path, error: OpenError) -> Error {
     match error {
         OpenError::Io(error) => Error::io("open the directory", path)(error),
         OpenError::Unfit(reason) => Error::directory(path, reason),

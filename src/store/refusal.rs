@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Why a directory could not be opened.
 #[derive(Debug)]
-pub(crate) enum OpenError {
+pub enum OpenError {
     /// The operating system refused.
     Io(io::Error),
     /// It is there, but cannot serve.
@@ -36,10 +36,9 @@ impl fmt::Display for OpenError {
     }
 }
 
-#[cfg(feature = "cli")]
 impl OpenError {
     /// Returns `true` if there is nothing at that path.
-    pub(crate) fn is_not_found(&self) -> bool {
+    pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 }

@@ -329,7 +329,6 @@ impl Store {
 
     /// Declares everything below `keep_from` removed, then removes it, lowest number first. Returns also
     /// the first failure: one file that cannot be removed does not keep the others.
-    #[cfg(any(feature = "cli", test))]
     pub(super) fn move_floor(
         &mut self,
         held: Held<'_>,

@@ -36,12 +36,12 @@ pub(crate) mod disk {
         clippy::struct_excessive_bools,
         reason = "each is an answer of the system"
     )]
-    pub(crate) struct Facts {
+    pub struct Facts {
         pub(crate) id: FileId,
         pub(crate) bytes: u64,
         pub(crate) is_writable: bool,
-        pub(crate) is_regular: bool,
-        pub(crate) is_private: bool,
+        pub is_regular: bool,
+        pub is_private: bool,
     }
 
     impl Facts {
@@ -56,7 +56,7 @@ pub(crate) mod disk {
 
     /// What a directory is opened for.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub(crate) enum Access {
+    pub enum Access {
         /// To look.
         Read,
         /// To write.
@@ -66,7 +66,7 @@ pub(crate) mod disk {
     /// Why a directory could not be opened.
     #[derive(Debug)]
     #[expect(dead_code, reason = "nothing is found here")]
-    pub(crate) enum OpenError {
+    pub enum OpenError {
         /// The platform is not supported.
         Io(io::Error),
         /// It is there, but cannot serve.
@@ -109,7 +109,7 @@ pub(crate) mod disk {
 
     /// There is no directory.
     #[derive(Debug)]
-    pub(crate) struct Directory(Infallible);
+    pub struct Directory(Infallible);
 
     impl Directory {
         pub(crate) fn open(_path: &Path, _access: Access) -> Result<Self, OpenError> {
@@ -194,7 +194,7 @@ pub(crate) mod disk {
 }
 
 /// In the place of the `elsewhere` of supported platforms.
-pub(crate) mod elsewhere {
+pub mod elsewhere {
     use std::convert::Infallible;
     use std::ffi::OsString;
     use std::io;

@@ -14,7 +14,7 @@ use super::elsewhere::{Folder, Kind, Sight};
 
 /// How much lies below a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Volume {
+pub enum Volume {
     /// What was counted.
     Measured(Measured),
     /// Why nothing could be counted.
@@ -48,7 +48,7 @@ pub(crate) enum CutShort {
 
 /// How much may be looked at.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct VolumeLimits {
+pub struct VolumeLimits {
     /// How many entries of directories.
     pub(crate) entries_max: u64,
     /// For how long.

@@ -162,8 +162,6 @@ fn entry() {
         "report under do not track" => reports::report_under_do_not_track(&task),
         "report from a thread" => reports::report_from_a_thread(&task),
         "measure nothing" => measured::measure_nothing(),
-        #[cfg(feature = "clap")]
-        "measure what clap understood" => measured::measure_what_clap_understood(&task),
         role => match role.strip_prefix("end ") {
             Some(how) => endings::end(how, &task),
             None => panic!("no child does {role:?}"),

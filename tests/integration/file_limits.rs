@@ -1,29 +1,8 @@
 //! A limit on the size of files (`ulimit -f`): the kernel ends a process that writes beyond it by SIGXFSZ, so neither
 //! an application nor the command may try.
 
-use std::os::unix::process::ExitStatusExt as _;
-#[cfg(feature = "cli")]
-use std::process::Command;
-use std::process::Output;
-
 use crate::child;
-use crate::support::{Place, check_sessions};
-
-/// What a shell does to start a program under a limit of so many blocks.
-fn under_limit(blocks: u32) -> [String; 3] {
-    let script = format!("ulimit -f {blocks} && exec \"$0\" \"$@\"");
-    ["sh".to_owned(), "-c".to_owned(), script]
-}
-
-/// Checks that no signal ended a program, and returns what it printed.
-fn printed(output: &Output, what: &str) -> String {
-    let out = String::from_utf8_lossy(&output.stdout);
-    let err = String::from_utf8_lossy(&output.stderr);
-    let printed = format!("{out}{err}");
-    let signal = output.status.signal();
-    assert_eq!(signal, None, "{what}: {printed}");
-    printed
-}
+use crate::support::{Place, check_sessions, printed, under_limit};
 
 fn open_and_tell(place: &Place, blocks: u32) -> String {
     let before = under_limit(blocks);
@@ -92,67 +71,6 @@ pub(crate) fn record_under_a_limit(task: &child::Task) {
     record().unwrap();
 }
 
-#[cfg(feature = "cli")]
-#[test]
-fn no_command_is_ended_by_a_limit_on_file_sizes() {
-    let commands: &[&[&str]] = &[
-        &["enable"],
-        &["enable", "--all-profiles"],
-        &["policy", "set", "level", "info"],
-        &["policy", "property", "x", "drop"],
-        &["record", "hello"],
-        &["record", "hello", "size=1"],
-        &["run", "true"],
-        &["report"],
-        &["reset"],
-        &["clear", "--yes"],
-        &["disable", "--clear", "--yes"],
-        &["status"],
-        &["doctor"],
-        &["show"],
-    ];
-    for is_new in [true, false] {
-        for blocks in [0, 1] {
-            for words in commands {
-                let place = Place::new();
-                let localtel = |before: &[String], words: &[&str]| {
-                    let mut command = match before.split_first() {
-                        Some((program, rest)) => {
-                            let mut command = Command::new(program);
-                            command.args(rest).arg(env!("CARGO_BIN_EXE_localtel"));
-                            command
-                        }
-                        None => Command::new(env!("CARGO_BIN_EXE_localtel")),
-                    };
-                    command
-                        .args(["--app", "testapp"])
-                        .args(words)
-                        .env("LOCALTEL_DIR", place.path())
-                        .env_remove("DO_NOT_TRACK");
-                    let output = command.output().unwrap();
-                    printed(&output, &format!("{words:?} under {blocks}"))
-                };
-                if !is_new {
-                    localtel(&[], &["enable"]);
-                    localtel(&[], &["record", "before"]);
-                }
-                let said = localtel(&under_limit(blocks), words);
-                if blocks == 0 && is_new && words[0] == "enable" {
-                    assert!(said.contains("File too large"), "{said}");
-                }
-                if blocks == 0 && words[0] == "disable" {
-                    let status = localtel(&[], &["status"]);
-                    assert!(status.contains("status: disabled"), "{said} {status}");
-                }
-                if !is_new && words[0] == "clear" {
-                    assert_eq!(place.events().len(), 0, "{said}");
-                }
-            }
-        }
-    }
-}
-
-#[cfg(feature = "cli")]
 #[test]
 fn what_is_shown_of_each_event_respects_the_limit_on_file_sizes() {
     let place = Place::new();

@@ -2,16 +2,14 @@
 //! in one process tree has one id.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
-use std::process::Stdio;
 
 use localtel::{Command, Consent, Delivery, Level, Record, Telemetry, Watching, WhenUndecided};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::child::{self, Task};
-use crate::support::{Place, eventually, lines_in};
+use crate::support::{Place, eventually, lines_in, terminal};
 
 const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
 const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
@@ -163,17 +161,6 @@ fn a_terminal_is_told_and_anything_else_is_not() {
         .map(|record| record.properties.get("terminal").cloned())
         .collect();
     assert_eq!(terminals, [None, Some(json!("tty"))]);
-}
-
-/// Both ends of a terminal, where the system has them.
-pub(crate) fn terminal() -> Option<(rustix::fd::OwnedFd, Stdio)> {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).ok()?;
-    grantpt(&ours).ok()?;
-    unlockpt(&ours).ok()?;
-    let name = ptsname(&ours, Vec::new()).ok()?;
-    let theirs = File::options().write(true).open(name.to_str().ok()?).ok()?;
-    Some((ours, theirs.into()))
 }
 
 #[test]
@@ -369,55 +356,4 @@ fn ids_in(place: &Place) -> Vec<String> {
         line["properties"]["command.id"].as_str().map(str::to_owned)
     };
     lines_in(&place.path()).iter().filter_map(id).collect()
-}
-
-#[cfg(feature = "clap")]
-#[test]
-fn help_and_version_are_no_commands_that_failed() {
-    let place = Place::new();
-    let telemetry = place.builder().delivery(Delivery::Inline).open();
-    let application = clap::Command::new("myapp").version("1");
-    for word in ["--help", "--version", "--secret"] {
-        let command = telemetry.command("myapp");
-        command.finish(&application.clone().try_get_matches_from(["myapp", word]));
-    }
-    drop(telemetry);
-    let records = commands(&place);
-    assert_eq!(records.len(), 1);
-    let error = records[0].properties.get("error").unwrap();
-    assert_eq!(error, "UnknownArgument: unexpected argument found");
-}
-
-#[cfg(feature = "clap")]
-#[test]
-fn what_clap_understood_is_recorded_without_any_value() {
-    let place = Place::new();
-    child::run("measure what clap understood", &place);
-    let record = &commands(&place)[0];
-    let property = |name: &str| record.properties.get(name).cloned();
-    assert_eq!(property("command"), Some(json!("libtest-entry")));
-    assert_eq!(property("alias"), Some(json!("child::entry")));
-    assert_eq!(
-        property("flags"),
-        Some(json!(["exact", "ignored", "nocapture", "test-threads"]))
-    );
-    assert_eq!(property("result"), Some(json!("SUCCESS")));
-}
-
-/// What a child does for the test above: it understands the words that made it a child.
-#[cfg(feature = "clap")]
-pub(crate) fn measure_what_clap_understood(task: &Task) {
-    use clap::arg;
-    let mut application = clap::Command::new("libtest")
-        .args([
-            arg!(--exact).global(true),
-            arg!(--ignored),
-            arg!(--include),
-            arg!(--nocapture).global(true),
-            arg!(--"test-threads" <COUNT>).required(false).global(true),
-        ])
-        .subcommand(clap::Command::new("entry").alias("child::entry"));
-    let matches = application.get_matches_mut();
-    let telemetry = task.builder().open();
-    telemetry.command_of(&application, &matches).success();
 }

@@ -1,8 +1,6 @@
 //! A policy, and the key of hashes, that change while threads record: each line obeys what held before or
 //! what held after, and nothing is lost that is not counted.
 
-#[cfg(feature = "cli")]
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,7 +9,7 @@ use serde_json::{Value, json};
 use tracing::{info, info_span};
 
 use crate::policy::owner;
-use crate::support::{Place, check_sessions, dispatch, eventually};
+use crate::support::{Place, check_sessions, dispatch, eventually, reset};
 
 /// Puts a policy in place as a whole.
 fn replace(place: &Place, text: &str) {
@@ -145,18 +143,6 @@ fn a_policy_that_is_emptied_before_it_is_written_is_no_leave_to_record() {
     }
 }
 
-#[cfg(feature = "cli")]
-fn reset(path: &Path) {
-    let status = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"))
-        .arg("--dir")
-        .arg(path)
-        .arg("reset")
-        .stdout(std::process::Stdio::null())
-        .status();
-    assert!(status.unwrap().success());
-}
-
-#[cfg(feature = "cli")]
 #[test]
 fn a_reset_leaves_no_hash_that_links_two_sessions() {
     use std::collections::{HashMap, HashSet};
@@ -167,7 +153,7 @@ fn a_reset_leaves_no_hash_that_links_two_sessions() {
         let offered = under_fire(&telemetry, || {
             std::thread::sleep(Duration::from_millis(300));
             for _ in 0..3 {
-                reset(&place.path());
+                reset(&place);
                 std::thread::sleep(Duration::from_millis(800));
             }
         });

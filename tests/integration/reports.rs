@@ -12,7 +12,7 @@ use localtel::{
 use serde_json::{Value, json};
 
 use crate::child::{self, Task};
-use crate::support::{Place, eventually};
+use crate::support::{Place, eventually, reset};
 
 const DAY: Duration = Duration::from_hours(24);
 const VERSION: &str = "LOCALTEL_TEST_VERSION";
@@ -364,14 +364,11 @@ fn after_disable_nothing_that_was_counted_is_recorded_even_at_the_end() {
 }
 
 #[test]
-#[cfg(feature = "cli")]
 fn a_reset_forgets_what_was_counted() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     telemetry.counter("counted_before", []).add(1);
-    let mut localtel = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"));
-    localtel.arg("--dir").arg(place.path()).arg("reset");
-    assert!(localtel.output().unwrap().status.success());
+    reset(&place);
     std::thread::sleep(LOOKED);
     assert_eq!(telemetry.report_now(), Outcome::Recorded);
     telemetry.counter("counted_after", []).add(1);
@@ -581,17 +578,6 @@ fn a_newer_release_is_told_by_the_session_the_handle_and_the_status() {
             session["properties"].get("update"),
             update.map(|it| json!(it)).as_ref()
         );
-        #[cfg(feature = "cli")]
-        {
-            let mut localtel = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"));
-            localtel
-                .arg("--dir")
-                .arg(place.path())
-                .args(["status", "--json"]);
-            let output = localtel.output().unwrap();
-            let status: Value = serde_json::from_slice(&output.stdout).unwrap();
-            assert_eq!(status["update"]["version"].as_str(), update, "{version}");
-        }
     }
 }
 

@@ -378,7 +378,7 @@ fn files_below(path: &Path) -> Vec<PathBuf> {
 #[test]
 fn every_line_in_the_documents_and_their_fixtures_is_one() {
     let mut seen = 0;
-    for path in files_below(Path::new("tests/cmd")) {
+    for path in files_below(Path::new("cli/tests/cmd")) {
         let is_document = path.extension().is_some_and(|ending| ending == "md");
         if !is_document && !is_segment(&path) {
             continue;
@@ -386,7 +386,7 @@ fn every_line_in_the_documents_and_their_fixtures_is_one() {
         // Some are damaged, because that is what they show.
         let is_damaged = ["damage", "failures", "explain"]
             .iter()
-            .any(|name| path.starts_with(format!("tests/cmd/{name}.in")));
+            .any(|name| path.starts_with(format!("cli/tests/cmd/{name}.in")));
         let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
         for line in text.lines() {
             let is_parsed = serde_json::from_str::<Value>(line).is_ok();

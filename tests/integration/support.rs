@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -147,7 +147,7 @@ impl Drop for Place {
 }
 
 /// The JSON Schema that `explain --schema` prints.
-pub(crate) const LINE_SCHEMA: &str = include_str!("../../src/cli/explain/line.schema.json");
+pub(crate) const LINE_SCHEMA: &str = include_str!("../../src/record/line.schema.json");
 
 /// The compiled schema of a line.
 pub(crate) fn line_schema() -> &'static Validator {
@@ -341,6 +341,13 @@ pub(crate) fn log(dispatch: &Dispatch, count: usize) {
     });
 }
 
+/// Removes the installation id of a place.
+pub(crate) fn reset(place: &Place) {
+    let (path, tenant) = (&place.path(), None);
+    let site = localtel::internal::consent::Site { path, tenant };
+    localtel::internal::consent::reset(site).unwrap();
+}
+
 /// How often a key stands in a line.
 pub(crate) fn occurrences(line: &str, key: &str) -> usize {
     line.matches(&format!("\"{key}\":")).count()
@@ -400,26 +407,52 @@ pub(crate) fn scale(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// The cargo that runs the tests, in the package's directory.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo
+/// Texts that are valid times of RFC 3339, or nearly are, and which no line can hold.
+pub(crate) const NOT_IN_UTC: [&str; 8] = [
+    "9999-12-31T23:59:59-10:00",
+    "9999-12-31T23:59:59.999999999-23:59",
+    "0000-01-01T00:00:00+00:01",
+    "0000-01-01T00:00:00+23:59",
+    "-9999-01-01T00:00:00Z",
+    "+10000-01-01T00:00:00Z",
+    "9999-12-31T24:00:00Z",
+    "9999-12-31T23:59:60-00:01",
+];
+
+/// A line whose time is that text.
+pub(crate) fn line_at(time: &str) -> String {
+    format!(
+        "{{\"timestamp\":\"{time}\",\"level\":\"INFO\",\"source\":\"testapp\",\"target\":\"t\",\"event\":\"e\",\
+         \"session\":\"01936f0e-0000-7000-8000-000000000000\",\"seq\":0}}\n"
+    )
 }
 
-/// The binary of an example, beside this test's own. `cargo test` builds all of them; where only this
-/// test was built, the example is built now.
-pub(crate) fn example(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let profile = tests.parent().and_then(Path::parent).unwrap();
-    let path = profile.join("examples").join(name);
-    if !path.exists() {
-        let mut cargo = cargo();
-        cargo.args(["build", "--quiet", "--locked", "--example", name]);
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success(), "{name} cannot be built");
-    }
-    path
+/// Both ends of a terminal, where the system has them.
+pub(crate) fn terminal() -> Option<(rustix::fd::OwnedFd, Stdio)> {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).ok()?;
+    grantpt(&ours).ok()?;
+    unlockpt(&ours).ok()?;
+    let name = ptsname(&ours, Vec::new()).ok()?;
+    let theirs = std::fs::File::options()
+        .write(true)
+        .open(name.to_str().ok()?)
+        .ok()?;
+    Some((ours, theirs.into()))
+}
+
+/// What a shell does to start a program under a limit of so many blocks.
+pub(crate) fn under_limit(blocks: u32) -> [String; 3] {
+    let script = format!("ulimit -f {blocks} && exec \"$0\" \"$@\"");
+    ["sh".to_owned(), "-c".to_owned(), script]
+}
+
+/// Checks that no signal ended a program, and returns what it printed.
+pub(crate) fn printed(output: &std::process::Output, what: &str) -> String {
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    let printed = format!("{out}{err}");
+    let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
+    assert_eq!(signal, None, "{what}: {printed}");
+    printed
 }

@@ -9,27 +9,7 @@ use localtel::{
 };
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
-use crate::support::Place;
-
-/// Texts that are valid times of RFC 3339, or nearly are, and which no line can hold.
-pub(crate) const NOT_IN_UTC: [&str; 8] = [
-    "9999-12-31T23:59:59-10:00",
-    "9999-12-31T23:59:59.999999999-23:59",
-    "0000-01-01T00:00:00+00:01",
-    "0000-01-01T00:00:00+23:59",
-    "-9999-01-01T00:00:00Z",
-    "+10000-01-01T00:00:00Z",
-    "9999-12-31T24:00:00Z",
-    "9999-12-31T23:59:60-00:01",
-];
-
-/// A line whose time is that text.
-pub(crate) fn line_at(time: &str) -> String {
-    format!(
-        "{{\"timestamp\":\"{time}\",\"level\":\"INFO\",\"source\":\"testapp\",\"target\":\"t\",\"event\":\"e\",\
-         \"session\":\"01936f0e-0000-7000-8000-000000000000\",\"seq\":0}}\n"
-    )
-}
+use crate::support::{NOT_IN_UTC, Place, line_at};
 
 /// Times that only a caller can make, with offsets at which they cannot be converted to UTC.
 fn moments() -> Vec<OffsetDateTime> {

@@ -40,7 +40,7 @@ use self::token::Scheme;
 
 /// The rules that find secrets in text.
 #[derive(Debug)]
-pub(crate) struct Secrets {
+pub struct Secrets {
     anchors: Anchors,
     home: Option<Home>,
     user: Option<User>,
@@ -57,7 +57,7 @@ pub(crate) enum Reading {
 
 /// What one rule looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Rule {
+pub enum Rule {
     /// What follows `Bearer` and `Basic` and is no plain word, tokens known by their shape, and hashes.
     Token,
     /// The value that stands behind the name of a secret.
@@ -78,11 +78,11 @@ pub(crate) enum Rule {
 
 /// A secret that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub struct Finding {
     /// The rule that found it.
-    pub(crate) rule: Rule,
+    pub rule: Rule,
     /// Where it is, in bytes of the text.
-    pub(crate) range: Range<usize>,
+    pub range: Range<usize>,
     /// What stands in its place.
     pub(crate) replacement: &'static str,
 }
@@ -90,7 +90,7 @@ pub(crate) struct Finding {
 impl Secrets {
     /// Returns the shipped rules, with the owner's home directory and user name, if known. A home that is
     /// a root, an empty name, one of a single letter, and `root` tell nothing and are no rule.
-    pub(crate) fn new(home: Option<&str>, user: Option<&str>) -> Self {
+    pub fn new(home: Option<&str>, user: Option<&str>) -> Self {
         let home = home.and_then(Home::new);
         let user = user.and_then(User::new);
         Self {
@@ -125,14 +125,12 @@ impl Secrets {
     }
 
     /// Masks what is found in plain text that people or libraries wrote.
-    #[cfg(any(feature = "cli", test))]
-    pub(crate) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.mask_up_to(text, text.len(), Reading::Prose)
     }
 
     /// Lists what is found in such a text, in order and without overlap.
-    #[cfg(any(feature = "cli", test))]
-    pub(crate) fn findings(&self, text: &str) -> Vec<Finding> {
+    pub fn findings(&self, text: &str) -> Vec<Finding> {
         self.findings_in(text, Reading::Prose)
     }
 
@@ -334,8 +332,7 @@ impl Rule {
     ];
 
     /// Returns the rule's name.
-    #[cfg(any(feature = "cli", test))]
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Token => "token",
             Self::Assignment => "secret",
@@ -349,8 +346,7 @@ impl Rule {
     }
 
     /// Says to a person what the rule masks.
-    #[cfg(any(feature = "cli", test))]
-    pub(crate) const fn about(self) -> &'static str {
+    pub const fn about(self) -> &'static str {
         match self {
             Self::Token => {
                 "what follows `Bearer` or `Basic`, but for a plain word of a sentence, access tokens of \

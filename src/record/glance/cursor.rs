@@ -71,7 +71,6 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes so many bytes that are known.
-    #[cfg(feature = "cli")]
     pub(super) fn pass(&mut self, bytes: usize) {
         self.at += bytes;
     }

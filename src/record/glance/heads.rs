@@ -7,7 +7,7 @@ use crate::record::Level;
 
 /// Heads that were seen: as many as usual applications have call sites that are busy.
 #[derive(Debug, Default)]
-pub(crate) struct Heads {
+pub struct Heads {
     /// The place of a head follows from some of its bytes; of two with one place the later is kept.
     known: Vec<Known>,
 }

@@ -7,46 +7,42 @@
 //! [`Record::parse`](super::Record::parse).
 
 mod cursor;
-#[cfg(feature = "cli")]
 mod heads;
 
-#[cfg(feature = "cli")]
 use std::borrow::Cow;
 
 use time::OffsetDateTime;
 
 pub(crate) use self::cursor::is_timestamp;
 use self::cursor::{Cursor, Part};
-#[cfg(feature = "cli")]
-pub(crate) use self::heads::Heads;
+pub use self::heads::Heads;
 use super::{Level, OPENING, parse_time};
 
 /// The parts of a record, as they stand in its line.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Glance<'a> {
+pub struct Glance<'a> {
     /// 27 characters, which sort as the times do.
-    pub(crate) timestamp: &'a [u8],
+    pub timestamp: &'a [u8],
     /// How grave it is.
-    pub(crate) level: Level,
+    pub level: Level,
     /// The application.
     pub(crate) source: Text<'a>,
     /// The part of it.
-    pub(crate) target: Text<'a>,
+    pub target: Text<'a>,
     /// The event's name.
-    pub(crate) event: Option<Text<'a>>,
+    pub event: Option<Text<'a>>,
     /// The message.
-    pub(crate) message: Option<Text<'a>>,
+    pub message: Option<Text<'a>>,
     /// 36 characters, in lower case.
     pub(crate) session: &'a [u8],
     /// The number in the session.
     pub(crate) seq: u64,
     /// The properties.
-    pub(crate) properties: Object<'a>,
+    pub properties: Object<'a>,
     /// The spans, as a list without its brackets.
-    pub(crate) spans: Spans<'a>,
+    pub spans: Spans<'a>,
     /// How many spans were left out.
-    #[cfg(any(feature = "cli", test))]
-    pub(crate) spans_left_out: u64,
+    pub spans_left_out: u64,
 }
 
 /// What stands between the time and the message of a line.
@@ -60,25 +56,24 @@ struct Head<'a> {
 
 /// The text of a JSON string between its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Text<'a>(&'a [u8]);
+pub struct Text<'a>(&'a [u8]);
 
 /// The members of a JSON object between its braces.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Object<'a>(Part<'a>);
+pub struct Object<'a>(Part<'a>);
 
 /// The spans of a record between their brackets.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Spans<'a>(Part<'a>);
+pub struct Spans<'a>(Part<'a>);
 
 impl<'a> Text<'a> {
     /// Takes the text of a JSON string, given with its quotes.
-    pub(crate) fn quoted(json: &'a [u8]) -> Option<Self> {
+    pub fn quoted(json: &'a [u8]) -> Option<Self> {
         Some(Self(json.strip_prefix(b"\"")?.strip_suffix(b"\"")?))
     }
 
     /// Returns the text that it stands for.
-    #[cfg(feature = "cli")]
-    pub(crate) fn decoded(self) -> Option<Cow<'a, str>> {
+    pub fn decoded(self) -> Option<Cow<'a, str>> {
         match self.plain() {
             Some(text) => Some(Cow::Borrowed(text)),
             None => serde_json::from_slice(&[b"\"", self.0, b"\""].concat())
@@ -93,19 +88,16 @@ impl<'a> Text<'a> {
     }
 
     /// Returns what stands so far into a line's part.
-    #[cfg(feature = "cli")]
     fn at(part: &'a [u8], from: usize, bytes: usize) -> Option<Self> {
         part.get(from..from.checked_add(bytes)?).map(Self)
     }
 
     /// Returns its bytes as they stand in the line.
-    #[cfg(feature = "cli")]
     fn bytes(self) -> &'a [u8] {
         self.0
     }
 
     /// Returns how far into a part it stands, of which it is a part.
-    #[cfg(feature = "cli")]
     fn offset_in(self, part: &[u8]) -> usize {
         self.0.as_ptr().addr().wrapping_sub(part.as_ptr().addr())
     }
@@ -118,7 +110,7 @@ impl<'a> Text<'a> {
 
 impl<'a> Object<'a> {
     /// Walks over names and values, each value as JSON.
-    pub(crate) fn members(self) -> impl Iterator<Item = (Text<'a>, &'a [u8])> {
+    pub fn members(self) -> impl Iterator<Item = (Text<'a>, &'a [u8])> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
             let member = cursor.member()?;
@@ -154,7 +146,7 @@ pub(crate) enum Sought<'a> {
 
 impl<'a> Spans<'a> {
     /// Walks over the spans' names and properties, from the root to the leaf.
-    pub(crate) fn iter(self) -> impl Iterator<Item = (Text<'a>, Object<'a>)> {
+    pub fn iter(self) -> impl Iterator<Item = (Text<'a>, Object<'a>)> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
             let span = cursor.span()?;
@@ -166,18 +158,17 @@ impl<'a> Spans<'a> {
 
 impl<'a> Glance<'a> {
     /// Returns the time.
-    pub(crate) fn time(&self) -> Option<OffsetDateTime> {
+    pub fn time(&self) -> Option<OffsetDateTime> {
         parse_time(std::str::from_utf8(self.timestamp).ok()?).ok()
     }
 
     /// Takes a glance at a line without its newline; nothing if it is not written as we write lines.
-    pub(crate) fn at(line: &'a [u8]) -> Option<Self> {
+    pub fn at(line: &'a [u8]) -> Option<Self> {
         Self::read(line, Cursor::head)
     }
 
     /// Does the same, remembering heads for the next line.
-    #[cfg(feature = "cli")]
-    pub(crate) fn with(line: &'a [u8], heads: &mut Heads) -> Option<Self> {
+    pub fn with(line: &'a [u8], heads: &mut Heads) -> Option<Self> {
         Self::read(line, |cursor| heads.read(cursor))
     }
 
@@ -223,7 +214,6 @@ impl<'a> Glance<'a> {
             seq,
             properties: properties.unwrap_or_default(),
             spans: spans.unwrap_or_default(),
-            #[cfg(any(feature = "cli", test))]
             spans_left_out: left_out.unwrap_or_default(),
         })
     }

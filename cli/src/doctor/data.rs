@@ -1,0 +1,153 @@
+//! What `doctor` finds in the records: lines that cannot be read, missing segments, records dated in the future, sessions
+//! without an end, dropped events, and texts in clear whose names say that they are secrets.
+
+use std::path::Path;
+
+use time::OffsetDateTime;
+
+use super::{Finding, Kind};
+use crate::facts::count;
+use crate::place::Place;
+use crate::sanitize::Quoted;
+use crate::secret_names::{SecretNames, rule_command};
+use crate::status::AGAINST_DROPS;
+use localtel::internal::error::Result as LibraryResult;
+use localtel::internal::policy::owner::OwnerFile;
+use localtel::internal::reader::{DamageKind, Item, Reader};
+use localtel::internal::record::format_timestamp;
+use localtel::internal::store::age::is_ahead;
+use localtel::internal::summary::SessionTally;
+
+/// Looks for texts that are recorded in clear although their name says that they are secrets.
+pub(super) fn about_secrets(
+    place: &Place,
+    path: &Path,
+    secret_names: &SecretNames,
+) -> Vec<Finding> {
+    let owner = OwnerFile::read_at(path);
+    let in_clear = secret_names.in_clear(place, &owner);
+    let found = in_clear.map(|(name, texts)| {
+        let what = format!(
+            "{}: {} in clear, and the name says that it is a secret",
+            Quoted(name),
+            count(texts.clear, "text")
+        );
+        let mask = rule_command(place, name, "mask");
+        let keep = rule_command(place, name, "keep");
+        let clear = place.command("clear");
+        let next = format!(
+            "`{mask}` masks it from now on and `{clear}` removes what is there; if it is none, `{keep}`"
+        );
+        Finding::new(Kind::Secret, what, next)
+    });
+    found.collect()
+}
+
+/// Sums up records that are dated in the future, given how many there are and the latest of their times.
+fn about_future((times, latest): (u64, OffsetDateTime)) -> Finding {
+    let which = if times == 1 {
+        "it is of"
+    } else {
+        "the latest of"
+    };
+    Finding::new(
+        Kind::Clock,
+        format!(
+            "{} dated in the future, {which} {}: a clock is wrong, or was",
+            count(times, "record"),
+            format_timestamp(latest)
+        ),
+        "compare the clocks of what records here; `localtel clear` removes such records with the rest",
+    )
+}
+
+/// Reads everything, and sums up what cannot be read and what is dated in the future.
+pub(super) fn about_data(
+    path: &Path,
+    secret_names: &mut SecretNames,
+    now: OffsetDateTime,
+) -> LibraryResult<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut unreadable = 0;
+    let mut first = None;
+    let mut sessions = SessionTally::default();
+    let mut ahead: Option<(u64, OffsetDateTime)> = None;
+    let mut reader = Reader::open(path)?;
+    while let Some(item) = reader.next_item()? {
+        let position = match item {
+            Item::Line(line) => match line.record() {
+                Ok(record) => {
+                    secret_names.add(&record);
+                    sessions.note(&record);
+                    if is_ahead(record.timestamp, now) {
+                        let (times, latest) = ahead.unwrap_or((0, record.timestamp));
+                        ahead = Some((times + 1, latest.max(record.timestamp)));
+                    }
+                    continue;
+                }
+                Err(_) => line.position(),
+            },
+            Item::Damage(damage) => match damage.kind {
+                DamageKind::Missing { segments, .. } => {
+                    findings.push(Finding::new(
+                        Kind::Missing,
+                        format!("missing, and not removed by localtel: {segments}"),
+                        "restore the files if you have them; what is there can still be read",
+                    ));
+                    continue;
+                }
+                DamageKind::Torn
+                | DamageKind::NotARecord
+                | DamageKind::NulHole
+                | DamageKind::TooLong
+                | DamageKind::InvalidUtf8
+                | DamageKind::NotAFile
+                | DamageKind::Unreadable { .. }
+                | _ => damage.position,
+            },
+            Item::Notice(_) => continue,
+        };
+        unreadable += 1;
+        first.get_or_insert(position);
+    }
+    if let Some(first) = first {
+        findings.push(Finding::new(
+            Kind::Unreadable,
+            format!(
+                "{}, the first at {first}",
+                count(unreadable, "unreadable line")
+            ),
+            "`localtel show` says where each is; `localtel clear` removes them with the rest",
+        ));
+    }
+    findings.extend(about_sessions(sessions));
+    findings.extend(ahead.map(about_future));
+    Ok(findings)
+}
+
+/// Looks whether events may have been lost in memory.
+fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
+    let (sessions, losses) = sessions.finish();
+    let mut findings = Vec::new();
+    if sessions.without_end > 0 {
+        findings.push(Finding::new(
+            Kind::Sessions,
+            format!(
+                "{} without an end: killed, aborted, or out of sight as in a container; what was in memory then is lost",
+                count(sessions.without_end, "session")
+            ),
+            "in the application, flush before `abort`, `_exit` and `daemon`, and end on SIGTERM in an orderly way",
+        ));
+    }
+    if losses.dropped > 0 {
+        findings.push(Finding::new(
+            Kind::Dropped,
+            format!(
+                "{} dropped for want of room",
+                count(losses.dropped, "event")
+            ),
+            AGAINST_DROPS,
+        ));
+    }
+    findings
+}

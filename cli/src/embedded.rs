@@ -1,0 +1,339 @@
+//! What an application embeds: the commands on its own telemetry, and the flag that decides on telemetry
+//! for one run. The commands are those of `localtel`; here is how they come into another program's
+//! command line, and how they learn whose telemetry is meant.
+
+use clap::builder::Resettable;
+use clap::error::Error as ParseError;
+use clap::{ArgMatches, Args, FromArgMatches, Subcommand as _};
+
+use super::args::Command;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::host::{Application, Host, in_words_of};
+use super::owner;
+use super::place::{Named, Place, Whose};
+use localtel::internal::builder::Builder;
+use localtel::internal::consent::Consent;
+use localtel::internal::environment::Environment;
+
+/// The commands of `localtel` on an application's own telemetry, for the application to embed:
+/// `myapp telemetry status`, `enable`, `disable`, `reset`, `show`, `tail`, `clear` and so on.
+///
+/// It needs the [`Builder`] that the application opens its telemetry with, and nothing else; it opens
+/// nothing itself, and records nothing.
+///
+/// Flags that the application makes global must have other names than the flags of these commands have,
+/// such as `output`, `level` and `json`: clap takes both for one, and panics where their values differ.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use clap::Parser;
+/// use localtel::Telemetry;
+/// use localtel_cli::{TelemetryCommand, TelemetryFlag};
+///
+/// #[derive(Parser)]
+/// struct Arguments {
+///     #[command(flatten)]
+///     telemetry: TelemetryFlag,
+///     #[command(subcommand)]
+///     command: Command,
+/// }
+///
+/// #[derive(clap::Subcommand)]
+/// enum Command {
+///     /// Greets
+///     Greet,
+///     /// Shows and keeps the telemetry of this program
+///     Telemetry(TelemetryCommand),
+/// }
+///
+/// fn main() -> ExitCode {
+///     let arguments = Arguments::parse(); // `--help` and `--version` end here, and record nothing.
+///     let builder = Telemetry::builder("myapp").flag(arguments.telemetry.consent());
+///     match arguments.command {
+///         Command::Telemetry(command) => command.run(&builder).into(),
+///         Command::Greet => {
+///             let _telemetry = builder.open();
+///             println!("hello");
+///             ExitCode::SUCCESS
+///         }
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct TelemetryCommand {
+    /// Boxed, so that it weighs little among an application's own commands.
+    command: Box<Command>,
+    called: Option<String>,
+}
+
+impl TelemetryCommand {
+    /// Sets what people type to reach these commands, where it is not the source's name and `telemetry`.
+    /// Messages that name a next step say it. (The help follows the command line that it stands in.)
+    #[must_use]
+    pub fn called(mut self, words: impl Into<String>) -> Self {
+        self.called = Some(words.into());
+        self
+    }
+
+    /// Runs the command on the telemetry that this builder would open, with the input and output of this
+    /// process, and says how it ended. It opens no telemetry, and does not end the process.
+    pub fn run(self, builder: &Builder) -> Exit {
+        super::in_process(|environment, screen| {
+            let host = self.host(builder);
+            let outcome = place_of(builder, &host, environment).and_then(|place| {
+                super::on_place(*self.command, &place, environment, screen).map_err(|failure| {
+                    failure.for_owner(&place, |owner| owner::command_as(owner, &place, "..."))
+                })
+            });
+            super::settle(outcome, &host, screen)
+        })
+    }
+
+    fn host(&self, builder: &Builder) -> Host {
+        let (source, flag, when_undecided) = builder.own_say();
+        let called = match &self.called {
+            Some(words) => words.clone(),
+            None => format!("{source} telemetry"),
+        };
+        Host::Application(Box::new(Application {
+            called,
+            flag,
+            when_undecided,
+            version: builder.own_version().map(str::to_owned),
+            limits: builder.own_limits().clone(),
+            deployment: builder.own_deployment().clone(),
+            level: builder.own_level(),
+            policy: builder.own_policy().clone(),
+        }))
+    }
+}
+
+fn place_of(builder: &Builder, host: &Host, environment: &Environment) -> Result<Place, Failure> {
+    let (source, profile, base) = builder.place(environment)?;
+    let place = Place {
+        whose: Whose::Known(source),
+        profile,
+        base,
+        named: Named::Application,
+        host: host.clone(),
+    };
+    place.check()?;
+    Ok(place)
+}
+
+/// The derived implementation would be that of the commands alone; this one also has their help say what
+/// the application is called.
+impl Args for TelemetryCommand {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        embed(command, Command::augment_subcommands)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        embed(command, Command::augment_subcommands_for_update)
+    }
+}
+
+impl FromArgMatches for TelemetryCommand {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, ParseError> {
+        Ok(Self {
+            command: Box::new(Command::from_arg_matches(matches)?),
+            called: None,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), ParseError> {
+        self.command.update_from_arg_matches(matches)
+    }
+}
+
+/// Adds the commands, demands one of them, and has each say in its help what it is called. That is known
+/// only when the whole command line has been put together, so it waits until then.
+fn embed(
+    command: clap::Command,
+    add: impl FnOnce(clap::Command) -> clap::Command,
+) -> clap::Command {
+    // What the application says about the commands stays; what is derived is not for its users.
+    let about = command.get_about().cloned().unwrap_or(ABOUT.into());
+    let long_about = command
+        .get_long_about()
+        .map_or(Resettable::Reset, |text| Resettable::Value(text.clone()));
+    add(command)
+        .about(about)
+        .long_about(long_about)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .mut_subcommands(|one| one.defer(with_help_in_own_words))
+}
+
+fn with_help_in_own_words(command: clap::Command) -> clap::Command {
+    let Some(examples) = command.get_after_help().map(ToString::to_string) else {
+        return command;
+    };
+    let own = command.get_name();
+    // Pages that are generated ask for the help before anybody has called the program by a name.
+    let called = command
+        .get_bin_name()
+        .and_then(|words| words.strip_suffix(own))
+        .map_or(NAME, str::trim_end);
+    let examples = in_words_of(called, &examples);
+    command
+        .after_help(examples)
+        .mut_subcommands(|one| one.defer(with_nested_help_in_own_words))
+}
+
+/// The same for a command below a command, the name of which its examples begin with.
+fn with_nested_help_in_own_words(command: clap::Command) -> clap::Command {
+    let Some(examples) = command.get_after_help().map(ToString::to_string) else {
+        return command;
+    };
+    let called = command
+        .get_bin_name()
+        .and_then(|words| words.rsplitn(3, ' ').nth(2))
+        .unwrap_or(NAME);
+    let examples = in_words_of(called, &examples);
+    command.after_help(examples)
+}
+
+/// The flag `--telemetry WORD`, which decides for one run whether an application records, for the
+/// application to flatten into its arguments. It takes the words that consent has everywhere: `on`, `off`,
+/// `yes`, `no` and so on.
+///
+/// ```
+/// use clap::Parser;
+/// use localtel::Consent;
+/// use localtel_cli::TelemetryFlag;
+///
+/// #[derive(Parser)]
+/// struct Arguments {
+///     #[command(flatten)]
+///     telemetry: TelemetryFlag,
+/// }
+///
+/// let arguments = Arguments::try_parse_from(["myapp", "--telemetry", "off"])?;
+/// assert_eq!(arguments.telemetry.consent(), Consent::Disabled);
+/// # Ok::<(), clap::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[group(skip)]
+pub struct TelemetryFlag {
+    /// Allow or forbid telemetry for this run: on or off. It stays on this machine in any case
+    #[arg(long = "telemetry", value_name = "WORD", global = true)]
+    telemetry: Option<Consent>,
+}
+
+impl TelemetryFlag {
+    /// Returns what it says, for [`Builder::flag`]; undecided where it was not given.
+    pub fn consent(self) -> Consent {
+        self.telemetry.unwrap_or_default()
+    }
+}
+
+/// What the commands are for, where the application does not say it.
+const ABOUT: &str = "Shows and keeps the telemetry of this program, which stays on this machine";
+/// What the commands are called where nobody knows better.
+const NAME: &str = "telemetry";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory as _, Parser};
+
+    #[derive(Debug, Parser)]
+    #[command(name = "words", bin_name = "words")]
+    struct Arguments {
+        #[command(flatten)]
+        telemetry: TelemetryFlag,
+        #[command(subcommand)]
+        command: Embedding,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum Embedding {
+        Telemetry(TelemetryCommand),
+        Count,
+    }
+
+    fn parse(line: &str) -> Result<Arguments, ParseError> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    fn names() -> Vec<String> {
+        let command = Command::augment_subcommands(clap::Command::new("telemetry"));
+        let names = command.get_subcommands().map(clap::Command::get_name);
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_definition_is_sound_inside_another() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn no_help_inside_an_application_speaks_of_localtel() {
+        for name in names() {
+            for line in [
+                format!("words telemetry {name} --help"),
+                format!("words telemetry help {name}"),
+            ] {
+                let help = parse(&line).unwrap_err().to_string();
+                let example = format!("\n  words telemetry {name}");
+                assert!(help.contains(&example), "{help}");
+                assert!(!help.contains("localtel"), "{help}");
+                assert!(!help.contains("--app"), "{help}");
+                assert!(!help.contains("--profile"), "{help}");
+            }
+        }
+        for name in ["property", "metadata", "unset", "test"] {
+            let line = format!("words telemetry policy {name} --help");
+            let help = parse(&line).unwrap_err().to_string();
+            let example = format!("\n  words telemetry policy {name}");
+            assert!(help.contains(&example), "{help}");
+            assert!(!help.contains("localtel"), "{help}");
+        }
+        let help = parse("words telemetry").unwrap_err().to_string();
+        assert!(help.contains("stays on this machine"), "{help}");
+        assert!(!help.contains("localtel"), "{help}");
+    }
+
+    #[test]
+    fn help_that_is_built_before_the_program_has_a_name_speaks_of_no_other() {
+        let mut command = Arguments::command();
+        command.build();
+        let telemetry = command.find_subcommand("telemetry").unwrap();
+        for command in telemetry.get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            assert!(!help.unwrap_or_default().contains("localtel"));
+        }
+    }
+
+    #[test]
+    fn the_flag_stands_anywhere_and_takes_the_words_of_consent() {
+        for (line, expected) in [
+            ("words count", Consent::Undecided),
+            ("words --telemetry on count", Consent::Enabled),
+            ("words count --telemetry=Opt-Out", Consent::Disabled),
+            ("words telemetry status --telemetry YES", Consent::Enabled),
+            ("words --telemetry= count", Consent::Undecided),
+        ] {
+            assert_eq!(parse(line).unwrap().telemetry.consent(), expected, "{line}");
+        }
+        let error = parse("words --telemetry maybe count")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("`maybe` is no word for it"), "{error}");
+    }
+
+    #[test]
+    fn messages_say_what_the_commands_are_called() {
+        let builder = localtel::Telemetry::builder("words").flag(Consent::Enabled);
+        let Embedding::Telemetry(command) = parse("words telemetry status").unwrap().command else {
+            panic!("that is another command")
+        };
+        assert_eq!(command.host(&builder).called(), "words telemetry");
+        let command = command.called("tool admin data");
+        assert_eq!(command.host(&builder).called(), "tool admin data");
+        assert_eq!(command.host(&builder).flag(), Consent::Enabled);
+    }
+}

@@ -1,0 +1,443 @@
+//! What was recorded so far: each event with its properties, how often they occur, the kinds of their values
+//! and an example. One pass of the reader in bounded memory; what finds no room is counted, and said so.
+//! How it is told is `explain`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::verdict::Part;
+use crate::secret_names::SecretNames;
+use localtel::internal::error::Result;
+use localtel::internal::reader::{Item, Reader};
+use localtel::internal::record::{Level, OWN_TARGET, Properties, Record};
+
+/// What a directory holds, by event and property.
+#[derive(Debug, Default)]
+pub(super) struct Inventory {
+    /// The events, by what tells them apart.
+    pub(super) events: BTreeMap<EventKey, EventTally>,
+    /// How many records could be read.
+    pub(super) records: u64,
+    /// How many of them are of events for which there was no room.
+    pub(super) records_of_others: u64,
+    /// The bytes of all segments.
+    pub(super) bytes: u64,
+    /// The number of segments.
+    pub(super) segments: u64,
+    /// The earliest time of a record.
+    pub(super) first: Option<OffsetDateTime>,
+    /// The latest time of a record.
+    pub(super) last: Option<OffsetDateTime>,
+    /// How many items could not be read.
+    pub(super) damage: u64,
+    /// The names that say that their texts are secrets.
+    pub(super) secret_names: SecretNames,
+    properties: usize,
+}
+
+/// What tells events apart: a name means something only in its part of the application.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct EventKey {
+    /// The part of the application.
+    pub(super) target: String,
+    /// The name, where the application gave one.
+    pub(super) event: Option<String>,
+}
+
+impl EventKey {
+    /// Returns `true` if localtel itself records the event.
+    pub(super) fn is_own(&self) -> bool {
+        self.target == OWN_TARGET
+    }
+
+    fn is_short(&self) -> bool {
+        let event = self.event.as_deref().unwrap_or_default();
+        self.target.len() <= NAME_BYTES_MAX && event.len() <= NAME_BYTES_MAX
+    }
+}
+
+/// One event as it was recorded so far.
+#[derive(Debug)]
+pub(super) struct EventTally {
+    /// The number of its records.
+    pub(super) records: u64,
+    /// The gravest level of one of them.
+    pub(super) level: Level,
+    /// Its messages, if it has any.
+    pub(super) message: Option<Values>,
+    /// Its properties and those of the spans around it, in the order in which they came first.
+    pub(super) properties: Vec<(PropertyKey, Values)>,
+    /// How many values are of properties for which there was no room.
+    pub(super) values_of_others: u64,
+}
+
+/// What tells the properties of an event apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PropertyKey {
+    /// The span that has it, if it is not the event's own.
+    pub(super) in_span: Option<String>,
+    /// Its name.
+    pub(super) name: String,
+}
+
+impl PropertyKey {
+    /// Returns which of the event's values it names.
+    pub(super) fn part(&self) -> Part<'_> {
+        match &self.in_span {
+            Some(span) => Part::InSpan {
+                span,
+                property: &self.name,
+            },
+            None => Part::Property(&self.name),
+        }
+    }
+}
+
+/// The values of one property so far.
+#[derive(Debug)]
+pub(super) struct Values {
+    /// How many records have one.
+    pub(super) records: u64,
+    /// Their kinds.
+    pub(super) kinds: BTreeSet<Kind>,
+    /// The latest one that is not null, cut to a length at which one recognises it.
+    pub(super) example: Example,
+    /// The record that was counted last: several spans of a record may bear the same name.
+    counted: u64,
+}
+
+/// One value, as text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Example {
+    /// What it was.
+    pub(super) kind: Kind,
+    /// A string as it is, anything else as JSON; cut, and then ending in `…`.
+    pub(super) text: String,
+}
+
+/// What a value is, in the words of JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// A text.
+    String,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A list.
+    Array,
+    /// Named values.
+    Object,
+    /// No value.
+    Null,
+}
+
+impl Kind {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::String(_) => Self::String,
+            Value::Number(_) => Self::Number,
+            Value::Bool(_) => Self::Boolean,
+            Value::Array(_) => Self::Array,
+            Value::Object(_) => Self::Object,
+            Value::Null => Self::Null,
+        }
+    }
+}
+
+impl Example {
+    fn of(value: &Value) -> Self {
+        let kind = Kind::of(value);
+        let text = match value {
+            Value::String(text) => cut(text),
+            Value::Number(_)
+            | Value::Bool(_)
+            | Value::Array(_)
+            | Value::Object(_)
+            | Value::Null => cut(&value.to_string()),
+        };
+        Self { kind, text }
+    }
+
+    fn of_text(text: &str) -> Self {
+        let kind = Kind::String;
+        let text = cut(text);
+        Self { kind, text }
+    }
+}
+
+/// Cuts a text to the length of an example.
+fn cut(text: &str) -> String {
+    let end = text.char_indices().nth(EXAMPLE_LETTERS_MAX);
+    match end.and_then(|(end, _)| text.get(..end)) {
+        Some(beginning) => format!("{beginning}…"),
+        None => text.to_owned(),
+    }
+}
+
+impl Values {
+    /// Returns `true` if one of them was a text.
+    pub(super) fn has_texts(&self) -> bool {
+        self.kinds.contains(&Kind::String)
+    }
+
+    fn first(example: Example, record: u64) -> Self {
+        Self {
+            records: 1,
+            kinds: BTreeSet::from([example.kind]),
+            example,
+            counted: record,
+        }
+    }
+
+    fn add(&mut self, example: Example, record: u64) {
+        if self.counted != record {
+            self.records += 1;
+            self.counted = record;
+        }
+        self.kinds.insert(example.kind);
+        if example.kind != Kind::Null {
+            self.example = example;
+        }
+    }
+}
+
+impl Inventory {
+    /// Reads a telemetry directory.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not exist (then [`localtel::Error::is_not_found`]), or cannot be listed.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let mut reader = Reader::open(path)?;
+        let sizes = reader.segment_sizes()?;
+        let mut inventory = Self {
+            bytes: sizes.iter().map(|(_, bytes)| bytes).sum(),
+            segments: sizes.len() as u64,
+            ..Self::default()
+        };
+        while let Some(item) = reader.next_item()? {
+            match item {
+                Item::Line(line) => match line.record() {
+                    Ok(record) => inventory.add(record),
+                    Err(_) => inventory.damage += 1,
+                },
+                Item::Damage(_) => inventory.damage += 1,
+                Item::Notice(_) => {}
+            }
+        }
+        Ok(inventory)
+    }
+
+    fn add(&mut self, record: Record) {
+        let time = record.timestamp;
+        self.records += 1;
+        self.secret_names.add(&record);
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        let key = EventKey {
+            target: record.target,
+            event: record.event,
+        };
+        if !self.events.contains_key(&key) && (self.events.len() >= EVENTS_MAX || !key.is_short()) {
+            self.records_of_others += 1;
+            return;
+        }
+        let number = self.records;
+        let properties = &mut self.properties;
+        let event = self
+            .events
+            .entry(key)
+            .or_insert_with(|| EventTally::new(record.level));
+        event.records += 1;
+        event.level = event.level.max(record.level);
+        if let Some(message) = record.message {
+            let example = Example::of_text(&message);
+            match &mut event.message {
+                Some(values) => values.add(example, number),
+                none => *none = Some(Values::first(example, number)),
+            }
+        }
+        event.add(None, &record.properties, number, properties);
+        for span in &record.spans {
+            event.add(Some(&span.name), &span.properties, number, properties);
+        }
+    }
+}
+
+impl EventTally {
+    fn new(level: Level) -> Self {
+        Self {
+            records: 0,
+            level,
+            message: None,
+            properties: Vec::new(),
+            values_of_others: 0,
+        }
+    }
+
+    /// Adds the values of one record or span; `known` is how many properties there are in all events.
+    fn add(&mut self, in_span: Option<&str>, values: &Properties, record: u64, known: &mut usize) {
+        for (name, value) in values.iter() {
+            let seen = self
+                .properties
+                .iter_mut()
+                .find(|(key, _)| key.name == name && key.in_span.as_deref() == in_span);
+            if let Some((_, values)) = seen {
+                values.add(Example::of(value), record);
+            } else if self.properties.len() < PROPERTIES_MAX
+                && *known < PROPERTIES_IN_ALL_MAX
+                && name.len() <= NAME_BYTES_MAX
+                && in_span.is_none_or(|span| span.len() <= NAME_BYTES_MAX)
+            {
+                *known += 1;
+                let key = PropertyKey {
+                    in_span: in_span.map(str::to_owned),
+                    name: name.to_owned(),
+                };
+                let values = Values::first(Example::of(value), record);
+                self.properties.push((key, values));
+            } else {
+                self.values_of_others += 1;
+            }
+        }
+    }
+}
+
+/// A thousand events are more than anybody reads.
+const EVENTS_MAX: usize = 1000;
+/// A hundred properties of one event, likewise.
+const PROPERTIES_MAX: usize = 100;
+/// With two names of the longest kind and an example each, 10,000 properties take 8 MB at most.
+const PROPERTIES_IN_ALL_MAX: usize = 10_000;
+/// Names are written with up to 256 bytes and `…` where they were longer; only strangers write longer ones.
+const NAME_BYTES_MAX: usize = 256 + '…'.len_utf8();
+/// Enough of a value to recognise it, and short enough to stand beside its name.
+const EXAMPLE_LETTERS_MAX: usize = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(target: &str, rest: &str) -> Record {
+        let text = format!(
+            r#"{{"timestamp":"2026-11-21T08:15:30.000000Z","level":"INFO","source":"s","target":"{target}"{rest},"session":"01936f0e-0000-7000-8000-000000000000","seq":0}}"#
+        );
+        Record::parse(text.as_bytes()).unwrap()
+    }
+
+    fn inventory(records: impl IntoIterator<Item = Record>) -> Inventory {
+        let mut inventory = Inventory::default();
+        records.into_iter().for_each(|record| inventory.add(record));
+        inventory
+    }
+
+    fn only_event(inventory: &Inventory) -> &EventTally {
+        assert_eq!(inventory.events.len(), 1);
+        inventory.events.values().next().unwrap()
+    }
+
+    #[test]
+    fn events_are_told_apart_by_target_and_name_and_counted() {
+        let seen = inventory([
+            record("a", r#","event":"x""#),
+            record("b", r#","event":"x""#),
+            record("a", r#","event":"x""#),
+            record("a", ""),
+        ]);
+        let counts: Vec<_> = seen
+            .events
+            .iter()
+            .map(|(key, event)| (key.target.as_str(), key.event.as_deref(), event.records))
+            .collect();
+        let expected = [("a", None, 1), ("a", Some("x"), 2), ("b", Some("x"), 1)];
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn a_property_has_the_number_of_its_records_its_kinds_and_its_latest_example() {
+        let seen = inventory([
+            record("a", r#","properties":{"p":"one","q":true}"#),
+            record("a", r#","properties":{"p":2}"#),
+            record("a", r#","properties":{"p":null}"#),
+        ]);
+        let event = only_event(&seen);
+        let (key, values) = &event.properties[0];
+        assert_eq!((key.name.as_str(), &key.in_span), ("p", &None));
+        assert_eq!(values.records, 3);
+        let kinds: Vec<_> = values.kinds.iter().copied().collect();
+        assert_eq!(kinds, [Kind::String, Kind::Number, Kind::Null]);
+        assert_eq!(values.example.text, "2", "null is no example");
+        assert_eq!(event.properties[1].1.records, 1);
+    }
+
+    #[test]
+    fn spans_of_one_name_count_once_for_a_record() {
+        let nested =
+            r#","spans":[{"name":"s","properties":{"id":1}},{"name":"s","properties":{"id":2}}]"#;
+        let seen = inventory([record("a", nested)]);
+        let (key, values) = &only_event(&seen).properties[0];
+        assert_eq!(key.in_span.as_deref(), Some("s"));
+        assert_eq!((values.records, values.example.text.as_str()), (1, "2"));
+    }
+
+    #[test]
+    fn an_example_is_cut_at_a_letter() {
+        let example = Example::of(&Value::from("é".repeat(61)));
+        assert_eq!(example.text, format!("{}…", "é".repeat(60)));
+        assert_eq!(Example::of_text(&"x".repeat(60)).text, "x".repeat(60));
+        let nested = Example::of(&serde_json::json!({"a": [1, "x".repeat(1000)]}));
+        assert_eq!(nested.kind, Kind::Object);
+        assert_eq!(nested.text.chars().count(), 61);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let many = (0..EVENTS_MAX + 7).map(|n| record("a", &format!(r#","event":"e{n}""#)));
+        let seen = inventory(many);
+        assert_eq!((seen.events.len(), seen.records_of_others), (EVENTS_MAX, 7));
+        let pairs: Vec<_> = (0..PROPERTIES_MAX + 3)
+            .map(|n| format!("\"p{n}\":1"))
+            .collect();
+        let wide = format!(r#","properties":{{{}}}"#, pairs.join(","));
+        let seen = inventory([record("a", &wide), record("a", &wide)]);
+        let event = only_event(&seen);
+        assert_eq!(event.properties.len(), PROPERTIES_MAX);
+        assert_eq!(event.values_of_others, 6);
+    }
+
+    #[test]
+    fn names_that_only_strangers_write_find_no_room() {
+        let long = "n".repeat(NAME_BYTES_MAX + 1);
+        let seen = inventory([
+            record("a", &format!(r#","properties":{{"{long}":1}}"#)),
+            record(&long, ""),
+        ]);
+        let event = only_event(&seen);
+        assert_eq!((event.properties.len(), event.values_of_others), (0, 1));
+        assert_eq!(seen.records_of_others, 1);
+    }
+
+    #[test]
+    fn all_properties_together_are_bounded() {
+        let wide = |n: usize| {
+            let pairs: Vec<_> = (0..PROPERTIES_MAX).map(|n| format!("\"p{n}\":1")).collect();
+            record(
+                "a",
+                &format!(r#","event":"e{n}","properties":{{{}}}"#, pairs.join(",")),
+            )
+        };
+        let seen = inventory((0..=PROPERTIES_IN_ALL_MAX / PROPERTIES_MAX).map(wide));
+        let kept: usize = seen
+            .events
+            .values()
+            .map(|event| event.properties.len())
+            .sum();
+        assert_eq!(kept, PROPERTIES_IN_ALL_MAX);
+    }
+}

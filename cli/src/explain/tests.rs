@@ -1,0 +1,437 @@
+//! What `explain` tells in each situation, as people and programs get it.
+#![expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+
+use super::*;
+use crate::host::Application;
+use crate::place::Named;
+use crate::sanitize::tests::{HOSTILE, is_safe};
+use crate::screen::Memory;
+use localtel::internal::consent::WhenUndecided;
+use localtel::internal::policy::{Action, Policy};
+use localtel::internal::record::Level;
+use localtel::internal::report::Deployment;
+
+/// The telemetry of `myapp` in a directory of its own.
+struct Home {
+    dir: tempfile::TempDir,
+    variables: Vec<(&'static str, &'static str)>,
+    host: Host,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+            host: Host::Localtel,
+        }
+    }
+
+    fn embedded(when_undecided: WhenUndecided) -> Self {
+        let host = Host::Application(Box::new(Application {
+            called: "myapp telemetry".to_owned(),
+            flag: Consent::Undecided,
+            when_undecided,
+            version: None,
+            limits: Limits::default().total_bytes(64 << 20),
+            deployment: Deployment::default(),
+            level: Level::Info,
+            policy: Policy::new().property("user", Action::Hash),
+        }));
+        Self {
+            host,
+            ..Self::new()
+        }
+    }
+
+    fn with(self, file: &str, text: &str) -> Self {
+        let place = self.place();
+        fs::create_dir_all(place.path()).unwrap();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(place.path().join(file), text).unwrap();
+        self
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            whose: crate::place::Whose::Known("myapp".parse().unwrap()),
+            profile: localtel::Profile::default(),
+            base: self.dir.path().join("telemetry"),
+            named: Named::Application,
+            host: self.host.clone(),
+        }
+    }
+
+    fn run(&self, args: &ExplainArgs) -> String {
+        let environment = Environment::made_up("myapp", &self.variables);
+        let mut memory = Memory::default();
+        let exit = memory.with(|screen| run(&self.place(), args, &environment, screen).unwrap());
+        assert_eq!((exit, memory.err()), (Exit::Done, String::new()));
+        memory.out()
+    }
+
+    fn text(&self) -> String {
+        self.run(&args(false))
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.run(&args(true))).unwrap()
+    }
+}
+
+fn args(json: bool) -> ExplainArgs {
+    ExplainArgs {
+        json,
+        schema: false,
+    }
+}
+
+fn line(target: &str, rest: &str) -> String {
+    format!(
+        r#"{{"timestamp":"2026-11-21T08:15:30.000000Z","level":"INFO","source":"myapp","target":{target},{rest},"session":"01936f0e-0000-7000-8000-000000000000","seq":0}}"#
+    ) + "\n"
+}
+
+const SEGMENT: &str = "events.000001.jsonl";
+const ENABLED: &str = r#"{"format":1,"consent":"enabled","by":"myapp asked","decided":"2026-11-21T08:15:30.000000Z"}"#;
+
+#[test]
+fn where_there_is_nothing_it_says_so_and_makes_nothing() {
+    let home = Home::new();
+    let text = home.text();
+    assert!(text.contains("Nobody has decided yet."), "{text}");
+    assert!(text.contains("(not there yet)"), "{text}");
+    assert!(
+        text.ends_with("\nWhat was recorded so far\n  Nothing.\n"),
+        "{text}"
+    );
+    let json = home.json();
+    assert_eq!(
+        json["recording"],
+        Value::Null,
+        "only the application knows that"
+    );
+    assert_eq!(json["events"], Value::Array(Vec::new()));
+    assert_eq!(fs::read_dir(home.dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn who_decided_is_said_with_when_and_by_what() {
+    let home = Home::new().with("consent.json", ENABLED);
+    let text = home.text();
+    let on =
+        "  It is on: decided by the stored choice (myapp asked, 2026-11-21T08:15:30.000000Z).\n";
+    assert!(text.contains(on), "{text}");
+    assert_eq!(home.json()["recording"], true);
+    assert_eq!(home.json()["decided_by"]["kind"], "choice");
+}
+
+#[test]
+fn what_was_recorded_is_still_listed_while_it_is_off() {
+    let mut home = Home::new()
+        .with("consent.json", ENABLED)
+        .with(SEGMENT, &line("\"a\"", r#""event":"hello""#));
+    home.variables.push(("DO_NOT_TRACK", "1"));
+    let text = home.text();
+    assert!(
+        text.contains("It is off: decided by DO_NOT_TRACK=1."),
+        "{text}"
+    );
+    assert!(
+        text.contains("the stored choice says enabled, and is overruled."),
+        "{text}"
+    );
+    assert!(text.contains("\n  hello (a): 1 record\n"), "{text}");
+    assert_eq!(home.json()["recording"], false);
+}
+
+#[test]
+fn limits_are_those_of_the_application_where_it_can_be_asked() {
+    let home = Home::embedded(WhenUndecided::Record);
+    let text = home.text();
+    assert!(
+        text.contains("  At most 64 MiB and 90 days are kept."),
+        "{text}"
+    );
+    assert!(
+        text.contains("myapp records until somebody does."),
+        "{text}"
+    );
+    assert!(text.contains("`myapp telemetry clear` removes"), "{text}");
+    assert!(!text.contains("localtel"), "{text}");
+    assert_eq!(home.json()["limits"]["known_from"], "application");
+    assert_eq!(home.json()["limits"]["total_bytes_max"], 64 << 20);
+    let text = Home::new().text();
+    let usual = "Unless the application says otherwise, at most 256 MiB and 90 days are kept.";
+    assert!(text.contains(usual), "{text}");
+}
+
+#[test]
+fn an_application_that_asks_first_promises_that_there_is_nothing_before() {
+    let text = Home::embedded(WhenUndecided::Refuse).text();
+    assert!(
+        text.contains("It is off: nobody has decided yet."),
+        "{text}"
+    );
+    assert!(
+        text.contains("Before you agree there is no record, no id and no directory.\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_directory_that_others_can_look_into_is_named() {
+    let home = Home::new().with(SEGMENT, "");
+    assert!(!home.text().contains("But somebody"));
+    assert_eq!(home.json()["is_open_to_others"], false);
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(home.place().path(), mode).unwrap();
+    let text = home.text();
+    assert!(
+        text.contains("opened the directory to other users (0755)"),
+        "{text}"
+    );
+    assert_eq!(home.json()["is_open_to_others"], true);
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_told_and_no_failure() {
+    let home = Home::new();
+    fs::write(home.place().path(), "").unwrap();
+    let text = home.text();
+    assert!(text.contains("\n  It cannot be read: "), "{text}");
+    assert!(home.json()["storage_problem"].is_string());
+}
+
+#[test]
+fn every_record_of_localtel_is_explained_in_words() {
+    let own = [
+        "session",
+        "session.end",
+        "dropped",
+        "consent",
+        "report",
+        "version",
+        "command",
+    ];
+    let lines = own.map(|event| line("\"localtel\"", &format!(r#""event":"{event}""#)));
+    let text = Home::new().with(SEGMENT, &lines.concat()).text();
+    assert!(!text.contains("does not know it"), "{text}");
+    let newer = line("\"localtel\"", r#""event":"seal""#);
+    let text = Home::new().with(SEGMENT, &newer).text();
+    assert!(text.contains("does not know it"), "{text}");
+}
+
+#[test]
+fn nothing_recorded_acts_on_the_terminal_wherever_it_stands() {
+    for hostile in HOSTILE {
+        let text = Value::from(hostile).to_string();
+        let rest = format!(
+            r#""event":{text},"message":{text},"properties":{{{text}:{text},"list":[{text}]}},"spans":[{{"name":{text},"properties":{{{text}:1}}}}]"#
+        );
+        let home = Home::new().with(SEGMENT, &line(&text, &rest));
+        let lines = Home::new().with(SEGMENT, &line("\"a\"", r#""event":"e","message":"m","properties":{"p":"q","list":[1]},"spans":[{"name":"s","properties":{"t":1}}]"#));
+        let expected = lines.text().matches('\n').count();
+        let shown = home.text();
+        assert!(is_safe(&shown, expected), "{shown:?}");
+        assert!(is_safe(&home.run(&args(true)), 1));
+        assert_eq!(home.json()["events"][0]["event"], hostile);
+    }
+}
+
+#[test]
+fn damage_is_counted_and_hides_nothing() {
+    let segment = format!("junk\n{}\0\0\n", line("\"a\"", r#""event":"hello""#));
+    let home = Home::new().with(SEGMENT, &segment);
+    let text = home.text();
+    assert!(text.contains("2 items could not be read;"), "{text}");
+    assert!(text.contains("hello (a): 1 record"), "{text}");
+    assert_eq!(home.json()["storage"]["damage"], 2);
+}
+
+/// An event with a message, properties of its own and in a span.
+const EVENT: &str = r#""event":"e","message":"m","properties":{"p":1,"user":"x"},"spans":[{"name":"s","properties":{"p":2}}]"#;
+
+fn rows(home: &Home) -> Vec<(String, String)> {
+    let event = &home.json()["events"][0];
+    let word = |values: &Value| values["verdict"].as_str().unwrap().to_owned();
+    let mut rows = vec![("(message)".to_owned(), word(&event["message"]))];
+    for property in event["properties"].as_array().unwrap() {
+        rows.push((
+            property["name"].as_str().unwrap().to_owned(),
+            word(property),
+        ));
+    }
+    rows
+}
+
+fn expect_rows(home: &Home, expected: [&str; 4]) {
+    let expected = ["(message)", "p", "user", "p"]
+        .map(str::to_owned)
+        .into_iter()
+        .zip(expected.map(str::to_owned));
+    assert_eq!(rows(home), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn from_outside_the_verdict_is_that_of_the_usual_policy_and_the_owners() {
+    let home = Home::new().with(SEGMENT, &line("\"a\"", EVENT));
+    expect_rows(&home, ["redact", "keep", "keep", "keep"]);
+    let home = home.with("policy.toml", "[properties]\np = \"mask\"\nuser = \"drop\"");
+    expect_rows(&home, ["redact", "mask", "drop", "mask"]);
+    let text = home.text();
+    let rows = "\n    (message)  1  redact  m\n    p          1  mask    1\n    user       1  drop    x\n    s.p        1  mask    2\n";
+    assert!(text.contains(rows), "{text}");
+    assert!(
+        text.contains("\n    Recorded neither with value nor name: `user`.\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Unless myapp says otherwise:\n    Log events and spans below INFO"),
+        "{text}"
+    );
+}
+
+#[test]
+fn embedded_the_verdict_is_that_of_the_applications_policy_and_the_owners() {
+    let home = Home::embedded(WhenUndecided::Record).with(SEGMENT, &line("\"a\"", EVENT));
+    expect_rows(&home, ["redact", "keep", "hash", "keep"]);
+    let home = home.with(
+        "policy.toml",
+        "[properties]\nmessage = \"drop\"\nuser = \"keep\"",
+    );
+    expect_rows(&home, ["drop", "keep", "hash", "keep"]);
+    let text = home.text();
+    assert!(text.contains("By the rules of myapp:\n"), "{text}");
+    assert!(
+        text.contains("keyed hash in place of the value: `user`."),
+        "{text}"
+    );
+    assert!(!text.contains("Unless"), "{text}");
+    assert!(!text.contains("localtel"), "{text}");
+}
+
+#[test]
+fn what_is_shut_out_is_not_recorded_any_more() {
+    for rule in [
+        "[events]\ne = \"drop\"",
+        "[targets]\na = \"drop\"",
+        "level = \"warn\"",
+        "unnamed = \"drop\"",
+    ] {
+        let home = Home::new()
+            .with(SEGMENT, &line("\"a\"", EVENT))
+            .with("policy.toml", rule);
+        expect_rows(&home, ["not recorded"; 4]);
+        assert!(home.text().contains("  not recorded  "), "{rule}");
+    }
+}
+
+#[test]
+fn what_localtel_accounts_with_is_subject_to_nothing_and_what_it_records_for_others_is() {
+    let home = Home::new()
+        .with(
+            SEGMENT,
+            &[
+                line("\"localtel\"", r#""event":"session","properties":{"p":1}"#),
+                line("\"localtel\"", r#""event":"command","properties":{"p":1}"#),
+            ]
+            .concat(),
+        )
+        .with("policy.toml", "[properties]\np = \"mask\"");
+    let json = home.json();
+    assert_eq!(json["events"][0]["event"], "command");
+    assert_eq!(json["events"][0]["properties"][0]["verdict"], "mask");
+    assert_eq!(json["events"][1]["properties"][0]["verdict"], "keep");
+}
+
+#[test]
+fn counts_at_the_end_of_a_session_obey_the_rules_for_reports() {
+    let end = r#""event":"session.end","properties":{"recorded":1,"counters":{},"errors":{}}"#;
+    let verdicts = |policy: &str| {
+        let home = Home::new()
+            .with(SEGMENT, &line("\"localtel\"", end))
+            .with("policy.toml", policy);
+        let json = home.json();
+        let properties = json["events"][0]["properties"].as_array().unwrap();
+        let verdict = |it: &Value| it["verdict"].as_str().unwrap().to_owned();
+        properties.iter().map(verdict).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(verdicts(""), "keep keep redact");
+    assert_eq!(verdicts("[events]\nreport = \"drop\""), "keep drop drop");
+    assert_eq!(verdicts("level = \"error\""), "keep drop drop");
+    let some = "[properties]\ncounters = \"mask\"\nrecorded = \"drop\"";
+    assert_eq!(verdicts(some), "keep drop redact");
+}
+
+#[test]
+fn under_a_policy_that_cannot_be_understood_it_is_off_and_nothing_is_recorded() {
+    for choice in ["{}", ENABLED] {
+        let home = Home::new()
+            .with("consent.json", choice)
+            .with(SEGMENT, &line("\"a\"", EVENT))
+            .with("policy.toml", "level = \"loud\"");
+        let text = home.text();
+        let off =
+            "\n  It is off: policy.toml cannot be understood: line 1: level: `loud` is none of";
+        assert!(text.contains(off), "{text}");
+        assert!(
+            text.contains("nothing at all is recorded until it is fixed"),
+            "{text}"
+        );
+        expect_rows(&home, ["not recorded"; 4]);
+        let json = home.json();
+        assert_eq!(json["recording"], false);
+        assert_eq!(json["policy"]["owner"], "damaged");
+        assert!(json["policy"]["problem"].is_string());
+    }
+}
+
+#[test]
+fn the_report_for_programs_has_keys_that_stay() {
+    let home = Home::new().with(SEGMENT, &line("\"a\"", r#""properties":{"p":1}"#));
+    let json = home.json();
+    let mut keys: Vec<&str> = json
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    let expected = [
+        "decided_by",
+        "directory",
+        "directory_exists",
+        "events",
+        "is_open_to_others",
+        "level",
+        "limits",
+        "policy",
+        "problems",
+        "profile",
+        "recording",
+        "records_of_other_events",
+        "secret_names",
+        "source",
+        "status",
+        "storage",
+        "storage_problem",
+    ];
+    assert_eq!(keys, expected);
+    let expected = serde_json::json!([{
+        "event": null,
+        "target": "a",
+        "records": 1,
+        "message": null,
+        "properties": [
+            {"name": "p", "records": 1, "kinds": ["number"], "example": "1", "verdict": "keep"},
+        ],
+        "values_of_other_properties": 0,
+    }]);
+    assert_eq!(json["events"], expected);
+}

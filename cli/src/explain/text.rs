@@ -1,0 +1,463 @@
+//! What `explain` tells, for people: short sections of plain sentences, then a table for each event. Whatever
+//! comes from data or from a path is shown sanitized.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::inventory::{EventKey, EventTally, Inventory, Kind, Values};
+use super::verdict::{Judge, Part, Subject, Verdict};
+use super::{Facts, KnownLimits, Openness, Recording};
+use crate::facts::{count, size};
+use crate::host::Host;
+use crate::rules::{SECRETS, sentences};
+use crate::sanitize::{Quoted, Sanitized};
+use crate::secret_names::rule_command;
+use localtel::internal::consent::{Consent, WhenUndecided, rough};
+use localtel::internal::directory::Source;
+use localtel::internal::outlet::DEFAULT_LEVEL;
+use localtel::internal::policy::owner::OwnerFile;
+use localtel::internal::record::{Level, format_timestamp};
+
+/// Prints it all.
+pub(super) fn print(facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let sections = [
+        ("What is recorded", what_is(facts)),
+        ("What never is", what_never_is(facts)),
+        (
+            "Where it lies, how much and for how long",
+            where_it_lies(facts),
+        ),
+        ("Who can read it", who_can_read(facts)),
+        ("How to look at it", how_to_look(facts)),
+        ("How to stop it", how_to_stop(facts)),
+        ("How to remove it", how_to_remove(facts)),
+    ];
+    for (heading, sentences) in sections {
+        writeln!(out, "{heading}")?;
+        for sentence in sentences {
+            writeln!(out, "  {}", Sanitized(&sentence))?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out, "What was recorded so far")?;
+    match (&facts.inventory, &facts.problem) {
+        (Some(inventory), _) => print_inventory(facts, inventory, out),
+        (None, Some(problem)) => writeln!(out, "  It cannot be read: {}.", Sanitized(problem)),
+        (None, None) => writeln!(out, "  Nothing."),
+    }
+}
+
+fn what_is(facts: &Facts<'_>) -> Vec<String> {
+    let name = facts.place.name();
+    let application = name.map_or("The application", Source::as_str);
+    let mut said = vec![
+        format!(
+            "{application} notes events: what it did, when, and the values that are listed at the end."
+        ),
+        "Each run notes a random id of this installation, the number of its process, the operating"
+            .to_owned(),
+        "system, and the versions of application and recorder. The application decides on its events,".to_owned(),
+        "and a policy on what of them is recorded: see below, and the words in the list at the end.".to_owned(),
+        is_it_on(facts),
+    ];
+    for overruled in &facts.decision.overruled {
+        let (by, wanted) = (&overruled.by, overruled.wanted);
+        said.push(format!("{by} says {wanted}, and is overruled."));
+    }
+    for problem in &facts.decision.problems {
+        said.push(format!("Not understood, and taken as a no: {problem}."));
+    }
+    said
+}
+
+/// Says whether anything is recorded at present, and who decided that.
+fn is_it_on(facts: &Facts<'_>) -> String {
+    if let Some(problem) = facts.owner.problem() {
+        return format!("It is off: {problem}.");
+    }
+    let application = application(facts);
+    let by = &facts.decision.decided_by;
+    let by = match &facts.chosen {
+        Some(when) => format!("{by} ({when})"),
+        None => by.to_string(),
+    };
+    match (facts.recording, facts.decision.state) {
+        (Recording::Unknown, _) => format!(
+            "Nobody has decided yet. Then nothing is recorded, unless {application} says otherwise."
+        ),
+        (Recording::On, Consent::Undecided) => {
+            format!("It is on: nobody has decided, and {application} records until somebody does.")
+        }
+        (Recording::On, Consent::Enabled | Consent::Disabled) => {
+            format!("It is on: decided by {by}.")
+        }
+        (Recording::Off, Consent::Undecided) => match facts.decision.grace_left {
+            Some(left) => format!(
+                "It is off: nobody has decided, and for another {} nothing is recorded. Then it is.",
+                rough(left)
+            ),
+            None => "It is off: nobody has decided yet.".to_owned(),
+        },
+        (Recording::Off, Consent::Enabled | Consent::Disabled) => {
+            format!("It is off: decided by {by}.")
+        }
+    }
+}
+
+fn what_never_is(facts: &Facts<'_>) -> Vec<String> {
+    let asked = match &facts.place.host {
+        Host::Application(application) => match application.when_undecided {
+            WhenUndecided::Refuse => "Before you agree there is no record, no id and no directory.",
+            WhenUndecided::Record => "After you disagree nothing is recorded.",
+            WhenUndecided::RecordAfter(_) => {
+                "Before you agree, or the time to decide is over, there is no record and no id."
+            }
+            _ => "After you disagree nothing is recorded.",
+        },
+        Host::Localtel => {
+            "Before you agree there is no record, no id and no directory, unless the application decides\n\
+             otherwise; after you disagree nothing is recorded."
+        }
+    };
+    let sentences = "\
+Nothing leaves this machine: what records and reads it has no code that uses a network.
+Where commands are measured, the names of their flags are noted, never the values given to them.
+Texts are masked whose names say that they are secrets, such as password, token or api_key, unless
+a rule keeps that name.";
+    let lines = asked.lines().chain(sentences.lines());
+    let mut said: Vec<String> = lines.map(str::to_owned).collect();
+    said.extend(what_the_application_keeps_out(facts));
+    said.extend(what_the_owner_keeps_out(facts));
+    said
+}
+
+fn what_the_application_keeps_out(facts: &Facts<'_>) -> Vec<String> {
+    let test = facts.place.command("policy test TEXT");
+    let test = format!("`{test}` shows what is masked in a text.");
+    match &facts.place.host {
+        Host::Localtel => {
+            let mut said = vec![format!("Unless {} says otherwise:", application(facts))];
+            said.extend(below(DEFAULT_LEVEL).map(indented));
+            said.extend(SECRETS.lines().map(indented));
+            said.push(test);
+            said
+        }
+        Host::Application(host) => {
+            let is_named_by_it_alone = Some(host.level) > host.policy.named_level();
+            let mut rules = Vec::from_iter(below(host.level).filter(|_| is_named_by_it_alone));
+            rules.extend(sentences(&host.policy));
+            if rules.is_empty() {
+                return vec!["The application leaves out nothing of its events.".to_owned()];
+            }
+            let mut said = vec![format!("By the rules of {}:", application(facts))];
+            said.extend(rules.iter().map(indented));
+            said.push(test);
+            said
+        }
+    }
+}
+
+fn what_the_owner_keeps_out(facts: &Facts<'_>) -> Vec<String> {
+    let policy = facts.place.command("policy");
+    match &facts.owner {
+        OwnerFile::Missing => vec![format!("`{policy}` tells how you can forbid more.")],
+        OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => vec![
+            "What policy.toml forbids is not known, so nothing at all is recorded until it is fixed;"
+                .to_owned(),
+            format!("`{policy}` says whether it can be understood."),
+        ],
+        OwnerFile::Owner(owner) if owner.narrows() => {
+            let mut said = vec![format!("By your own rules, which `{policy}` shows:")];
+            said.extend(sentences(&owner.policy).iter().map(indented));
+            said
+        }
+        OwnerFile::Owner(_) => vec![format!("Your own rules, which `{policy}` shows, forbid nothing.")],
+    }
+}
+
+/// Says what a level leaves out of the events of `tracing`, unless it is nothing.
+fn below(level: Level) -> Option<String> {
+    let says = || format!("Log events and spans below {level} are not recorded.");
+    (level > Level::Trace).then(says)
+}
+
+fn indented(line: impl AsRef<str>) -> String {
+    format!("  {}", line.as_ref())
+}
+
+fn where_it_lies(facts: &Facts<'_>) -> Vec<String> {
+    let missing = match facts.openness {
+        Openness::Missing => " (not there yet)",
+        Openness::Private | Openness::Open { .. } | Openness::Unknown => "",
+    };
+    let limits = facts.limits.limits();
+    let (most, age) = (round_size(limits.total_bytes_max), days(limits.age_max));
+    let bounds = match facts.limits {
+        KnownLimits::OfApplication(_) => format!("At most {most} and {age} are kept."),
+        KnownLimits::Usual(_) => {
+            format!("Unless the application says otherwise, at most {most} and {age} are kept.")
+        }
+    };
+    let mut said = vec![
+        format!(
+            "In {}{missing}, as plain lines of text.",
+            facts.path.display()
+        ),
+        bounds,
+        "The oldest goes first, when new events come.".to_owned(),
+    ];
+    if let Some(inventory) = &facts.inventory {
+        let files = count(inventory.segments, "file");
+        let records = count(inventory.records, "record");
+        said.push(format!(
+            "Now: {records} in {files}, {}.",
+            size(inventory.bytes)
+        ));
+        if let (Some(first), Some(last)) = (inventory.first, inventory.last) {
+            let (first, last) = (format_timestamp(first), format_timestamp(last));
+            said.push(format!("The first is of {first}, the last of {last}."));
+        }
+    }
+    said
+}
+
+fn who_can_read(facts: &Facts<'_>) -> Vec<String> {
+    let mut said = vec![
+        "Only the user who ran the application, and administrators of this machine: the directory is".to_owned(),
+        "for its owner alone (0700), and so is each file (0600).".to_owned(),
+    ];
+    match facts.openness {
+        Openness::Open { mode_for_others } => said.push(format!(
+            "But somebody opened the directory to other users (07{mode_for_others:02o}): `chmod 700 {}`",
+            facts.path.display()
+        )),
+        Openness::Unknown => said.push("Whether that is so now cannot be seen from here.".to_owned()),
+        Openness::Missing | Openness::Private => {}
+    }
+    said
+}
+
+fn how_to_look(facts: &Facts<'_>) -> Vec<String> {
+    vec![
+        format!("`{}` shows every record.", facts.place.command("show")),
+        format!(
+            "`{}` shows each new one as it comes.",
+            facts.place.command("tail")
+        ),
+    ]
+}
+
+fn how_to_stop(facts: &Facts<'_>) -> Vec<String> {
+    let mut said = vec![format!(
+        "`{}` forbids it until you enable it; running programs obey within a second.",
+        facts.place.command("disable")
+    )];
+    match facts.place.name() {
+        Some(source) => said.push(format!(
+            "`{}=off` in the environment forbids it for one run, and `DO_NOT_TRACK=1` does so",
+            source.variable()
+        )),
+        None => said.extend([
+            "The directory does not say which application it belongs to, so the name of the variable that".to_owned(),
+            "forbids it for one run is not known: `<APPLICATION>_TELEMETRY=off`. `DO_NOT_TRACK=1` does so".to_owned(),
+        ]),
+    }
+    said.push("for every application that records this way, whatever else was decided.".to_owned());
+    said
+}
+
+fn how_to_remove(facts: &Facts<'_>) -> Vec<String> {
+    vec![
+        format!(
+            "`{}` removes what was recorded.",
+            facts.place.command("clear")
+        ),
+        format!(
+            "`{}` removes the random id; a new one is made when something is recorded.",
+            facts.place.command("reset")
+        ),
+    ]
+}
+
+/// Names the application inside a sentence.
+fn application<'a>(facts: &Facts<'a>) -> &'a str {
+    facts.place.name().map_or("the application", Source::as_str)
+}
+
+/// Writes a size without the fraction that it does not have.
+fn round_size(bytes: u64) -> String {
+    size(bytes).replace(".0 ", " ")
+}
+
+fn days(age: Duration) -> String {
+    match age.as_secs() / DAY_SECONDS {
+        0 => rough(age),
+        days => count(days, "day"),
+    }
+}
+
+/// Prints what was recorded so far: the application's events first, then localtel's own.
+fn print_inventory(
+    facts: &Facts<'_>,
+    inventory: &Inventory,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if inventory.records == 0 {
+        writeln!(out, "  Nothing.")?;
+    }
+    if inventory.damage > 0 {
+        writeln!(
+            out,
+            "  {} could not be read; `{}` says where.",
+            count(inventory.damage, "item"),
+            Sanitized(&facts.place.command("show"))
+        )?;
+    }
+    if inventory.records_of_others > 0 {
+        writeln!(
+            out,
+            "  {} of further events, for which there was no room here.",
+            count(inventory.records_of_others, "record")
+        )?;
+    }
+    let (own, theirs): (Vec<_>, Vec<_>) =
+        inventory.events.iter().partition(|(key, _)| key.is_own());
+    for (key, event) in theirs.into_iter().chain(own) {
+        print_event(key, event, &facts.judge, out)?;
+    }
+    print_secret_names(facts, inventory, out)
+}
+
+fn print_secret_names(
+    facts: &Facts<'_>,
+    inventory: &Inventory,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for (index, (name, texts)) in inventory.secret_names.iter().enumerate() {
+        if index == 0 {
+            writeln!(out, "\n  Names that say that their texts are secrets")?;
+        }
+        let quoted = Quoted(name);
+        if texts.clear == 0 {
+            writeln!(out, "    {quoted}: {} masked", count(texts.masked, "text"))?;
+        } else {
+            let command = rule_command(facts.place, name, "mask");
+            let clear = count(texts.clear, "text");
+            writeln!(
+                out,
+                "    {quoted}: {clear} in clear, {} masked; `{}` masks all from now on",
+                texts.masked,
+                Sanitized(&command)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn print_event(
+    key: &EventKey,
+    event: &EventTally,
+    judge: &Judge,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let name = match &key.event {
+        Some(name) => Quoted(name).to_string(),
+        None => "unnamed".to_owned(),
+    };
+    let times = count(event.records, "record");
+    writeln!(out, "\n  {name} ({}): {times}", Sanitized(&key.target))?;
+    if key.is_own() {
+        let about = about_own(key.event.as_deref().unwrap_or_default());
+        writeln!(out, "    {about}")?;
+    }
+    let row = |part, values: &Values| {
+        let subject = Subject {
+            event: key,
+            level: event.level,
+            part,
+            has_texts: values.has_texts(),
+        };
+        Row::new(part, values, judge.verdict(&subject))
+    };
+    let message = event
+        .message
+        .iter()
+        .map(|values| row(Part::Message, values));
+    let properties = event.properties.iter();
+    let properties = properties.map(|(property, values)| row(property.part(), values));
+    let rows: Vec<Row> = message.chain(properties).collect();
+    let width = |column: fn(&Row) -> &str| {
+        let widths = rows.iter().map(|row| column(row).chars().count());
+        widths.max().unwrap_or(0).min(WIDTH_MAX)
+    };
+    let (names, verdicts) = (width(|row| &row.name), width(|row| row.verdict));
+    let records = width(|row| &row.records);
+    for row in &rows {
+        writeln!(
+            out,
+            "    {:names$}  {:>records$}  {:verdicts$}  {}",
+            row.name, row.records, row.verdict, row.example
+        )?;
+    }
+    if event.values_of_others > 0 {
+        let values = count(event.values_of_others, "value");
+        writeln!(
+            out,
+            "    {values} of further properties, for which there was no room here"
+        )?;
+    }
+    Ok(())
+}
+
+/// One property as a line of a table.
+struct Row {
+    name: String,
+    records: String,
+    verdict: &'static str,
+    example: String,
+}
+
+impl Row {
+    fn new(part: Part<'_>, values: &Values, verdict: Verdict) -> Self {
+        let example = &values.example;
+        Self {
+            name: match part {
+                Part::Message => "(message)".to_owned(),
+                Part::Property(name) => Quoted(name).to_string(),
+                Part::InSpan { span, property } => format!("{}.{}", Quoted(span), Quoted(property)),
+            },
+            records: values.records.to_string(),
+            verdict: verdict.as_str(),
+            example: match example.kind {
+                Kind::String => Quoted(&example.text).to_string(),
+                Kind::Number | Kind::Boolean | Kind::Array | Kind::Object | Kind::Null => {
+                    Sanitized(&example.text).to_string()
+                }
+            },
+        }
+    }
+}
+
+/// Says what a record means that localtel itself writes.
+fn about_own(event: &str) -> &'static str {
+    match event {
+        "session" => "A process began to record, or went on in a new file, and says who it is.",
+        "session.end" => {
+            "A process ended, and says how many events it recorded, how many it lost, and what it counted."
+        }
+        "dropped" => "Events were lost, because there was no room for them: how many and why.",
+        "consent" => "Recording was allowed again while the application ran.",
+        "report" => {
+            "What the application says from time to time of itself, this machine and what it counted."
+        }
+        "version" => "The application's version is another one than before.",
+        "command" => {
+            "A command of the application was used: which one, how long it took, how it ended."
+        }
+        _ => "A record of another version of localtel; this one does not know it.",
+    }
+}
+
+/// A property's name is rarely longer; the columns behind a longer one are moved.
+const WIDTH_MAX: usize = 40;
+const DAY_SECONDS: u64 = 24 * 60 * 60;

@@ -1,0 +1,286 @@
+//! Why a command could not do what it was asked: the message, the next step, and the exit that follows.
+//! Library errors become failures here, and nowhere else is a message for people put together from one.
+
+use std::fmt::Write as _;
+use std::io;
+
+use super::exit::Exit;
+use super::owner;
+use super::place::Place;
+use super::sanitize::Sanitized;
+use localtel::internal::error::{Error, ErrorKind};
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It was asked for something that makes no sense.
+    Usage(Complaint),
+    /// Something could not be done.
+    Failed(Complaint),
+    /// Whoever read the output went away: nothing is wrong and there is nobody to tell.
+    ClosedPipe,
+}
+
+/// What people are told.
+#[derive(Debug, Default)]
+pub(crate) struct Complaint {
+    /// What happened, in one lower-case clause.
+    message: String,
+    /// Lines that belong to it.
+    details: Vec<String>,
+    /// What to do next.
+    hint: Option<String>,
+    /// Whose the data is, where that is why it failed.
+    owner: Option<u32>,
+}
+
+impl Failure {
+    /// Makes one for a request that makes no sense.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(Complaint::new(message))
+    }
+
+    /// Makes one for something that could not be done.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::Failed(Complaint::new(message))
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        let hint = Some(hint.into());
+        self.map(|complaint| Complaint { hint, ..complaint })
+    }
+
+    /// Adds lines that belong to the message.
+    pub(crate) fn details(self, details: Vec<String>) -> Self {
+        self.map(|complaint| Complaint {
+            details,
+            ..complaint
+        })
+    }
+
+    /// Names the command line that does it as the owner of the data, where it failed because they are another user's.
+    pub(crate) fn for_owner(self, place: &Place, command: impl FnOnce(u32) -> String) -> Self {
+        self.map(|complaint| match complaint.owner {
+            None => complaint,
+            Some(owner) => Complaint {
+                hint: Some(owner::hint(owner, place, &command(owner))),
+                ..complaint
+            },
+        })
+    }
+
+    fn map(self, change: impl FnOnce(Complaint) -> Complaint) -> Self {
+        match self {
+            Self::Usage(complaint) => Self::Usage(change(complaint)),
+            Self::Failed(complaint) => Self::Failed(change(complaint)),
+            Self::ClosedPipe => Self::ClosedPipe,
+        }
+    }
+
+    /// Returns the exit that follows.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Failed(_) => Exit::Failed,
+            Self::ClosedPipe => Exit::Done,
+        }
+    }
+
+    /// Returns what to print, which may be nothing.
+    pub(crate) fn text(&self) -> String {
+        let (Self::Usage(complaint) | Self::Failed(complaint)) = self else {
+            return String::new();
+        };
+        // Paths, files and what was typed can hold anything; nothing of it may act on the terminal.
+        let plain = |text: &str| {
+            let lines: Vec<String> = text
+                .lines()
+                .map(|line| Sanitized(line).to_string())
+                .collect();
+            lines.join("\n    ")
+        };
+        let mut text = format!("localtel: {}\n", plain(&complaint.message));
+        for line in &complaint.details {
+            // Writing to a string cannot fail.
+            let _ok = writeln!(text, "  {}", Sanitized(line));
+        }
+        if let Some(hint) = &complaint.hint {
+            let _ok = writeln!(text, "hint: {}", Sanitized(hint));
+        }
+        text
+    }
+}
+
+impl Complaint {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// All files are reached through the library, whose errors name them; a bare error of the operating
+/// system comes from nothing but writing to the screen.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ClosedPipe
+        } else {
+            Self::failed(format!("could not write the output: {error}"))
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let owner = owner_for(&error);
+        let complaint = Complaint {
+            message: error.chain(),
+            details: Vec::new(),
+            hint: match owner {
+                Some(owner) => Some(format!(
+                    "`sudo -u '#{owner}' localtel ...` does it as that user"
+                )),
+                None => hint_for(&error),
+            },
+            owner,
+        };
+        // What the person said is a matter of usage; all else is the world's.
+        if matches!(error.kind(), ErrorKind::Invalid { .. }) {
+            Self::Usage(complaint)
+        } else {
+            Self::Failed(complaint)
+        }
+    }
+}
+
+/// Returns whose the data is, if it failed because they are another user's.
+fn owner_for(error: &Error) -> Option<u32> {
+    match error.kind() {
+        ErrorKind::OtherUser { owner, .. } => Some(*owner),
+        ErrorKind::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            owner::other_owner_of(path)
+        }
+        ErrorKind::Io { .. }
+        | ErrorKind::Directory { .. }
+        | ErrorKind::Foreign { .. }
+        | ErrorKind::Busy { .. }
+        | ErrorKind::Format { .. }
+        | ErrorKind::TimedOut { .. }
+        | ErrorKind::Invalid { .. }
+        | ErrorKind::Off { .. }
+        | _ => None,
+    }
+}
+
+fn hint_for(error: &Error) -> Option<String> {
+    match error.kind() {
+        ErrorKind::Io { path, source, .. } => match_io(source.kind(), &path.display().to_string()),
+        ErrorKind::Directory { .. } => {
+            Some("move what is in the way, or use another directory".to_owned())
+        }
+        ErrorKind::Foreign { .. } => Some(
+            "name the application and profile that it belongs to, with --app and --profile, or another directory, \
+             with --dir or LOCALTEL_DIR"
+                .to_owned(),
+        ),
+        ErrorKind::Busy { .. } => Some(
+            "a stopped process may hold it: `jobs` and `ps` show state T; resume or end it"
+                .to_owned(),
+        ),
+        ErrorKind::Format { path, .. } => Some(format!(
+            "look at {}; a newer localtel may have written it",
+            path.display()
+        )),
+        ErrorKind::OtherUser { .. }
+        | ErrorKind::TimedOut { .. }
+        | ErrorKind::Invalid { .. }
+        | ErrorKind::Off { .. }
+        | _ => None,
+    }
+}
+
+fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
+    if kind == io::ErrorKind::NotFound {
+        Some(
+            "nothing was recorded there yet; `localtel status` says where telemetry lies and \
+             whether it is on"
+                .to_owned(),
+        )
+    } else if kind == io::ErrorKind::PermissionDenied {
+        Some(format!(
+            "telemetry belongs to the user whose program recorded it; `ls -ld {path}` shows whose \
+             that is"
+        ))
+    } else if kind == io::ErrorKind::NotADirectory {
+        Some(format!(
+            "a part of {path} is a file; move it, or use another directory"
+        ))
+    } else if kind == io::ErrorKind::ReadOnlyFilesystem {
+        Some(
+            "make it writable; until then DO_NOT_TRACK=1, or <APP>_TELEMETRY with `on` or `off`, \
+             decides for one run without writing"
+                .to_owned(),
+        )
+    } else if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
+        if path == super::screen::STDOUT {
+            return None;
+        }
+        Some("make room; `localtel clear --before TIME` removes old records".to_owned())
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn text_of(kind: io::ErrorKind) -> String {
+        let error = Error::io("open", Path::new("/x"))(io::Error::from(kind));
+        Failure::from(error).text()
+    }
+
+    #[test]
+    fn the_chain_of_an_error_is_one_line_and_the_next_step_another() {
+        let text = text_of(io::ErrorKind::NotFound);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(
+            lines[0].starts_with("localtel: could not open /x: "),
+            "{text}"
+        );
+        assert!(lines[1].starts_with("hint: "), "{text}");
+    }
+
+    #[test]
+    fn every_usual_trouble_with_a_directory_has_a_next_step() {
+        for kind in [
+            io::ErrorKind::NotFound,
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::NotADirectory,
+            io::ErrorKind::StorageFull,
+            io::ErrorKind::ReadOnlyFilesystem,
+        ] {
+            assert!(text_of(kind).contains("\nhint: "), "{kind:?}");
+        }
+        let unfit = Error::directory(Path::new("/x"), "a file stands there");
+        assert!(Failure::from(unfit).text().contains("\nhint: "));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_success_without_a_word() {
+        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(failure.exit(), Exit::Done);
+        assert_eq!(failure.text(), "");
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_a_matter_of_usage() {
+        let failure = Failure::from(Error::invalid("level", "`loud` is none"));
+        assert_eq!(failure.exit(), Exit::Usage);
+    }
+}

@@ -1,0 +1,264 @@
+//! The command `localtel`, and what applications embed of it: [`TelemetryCommand`] for their own telemetry,
+//! [`TelemetryFlag`] for one run, and [`command_of`] to measure a command by what clap parsed.
+//!
+//! One function per command, each given the place it works on and a screen. What was
+//! typed is `args`'s, how it ends is `exit`'s and `failure`'s, and what is recorded or read is the
+//! library's.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+/// The README, whose code is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+#[cfg(not(unix))]
+compile_error!("the commands of localtel need a Unix; the library compiles here, and is off");
+
+mod args;
+mod clear;
+mod command_line;
+mod consent;
+mod doctor;
+mod embedded;
+mod exit;
+mod explain;
+mod facts;
+mod failure;
+mod host;
+mod manual;
+mod owner;
+mod pager;
+mod place;
+mod policy;
+mod profiles;
+mod record;
+mod report;
+mod row;
+mod rules;
+mod run;
+mod sanitize;
+mod screen;
+mod secret_names;
+mod show;
+mod status;
+mod stuck;
+mod time;
+mod view;
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, IsTerminal as _};
+
+use clap::Parser as _;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use self::args::{AnyCommand, Arguments, Command};
+use self::failure::Failure;
+use self::host::Host;
+use self::owner::ShellWord;
+use self::place::Place;
+use self::screen::{Colour, Screen, Sink};
+use localtel::internal::environment::Environment;
+
+pub use self::command_line::command_of;
+pub use self::embedded::{TelemetryCommand, TelemetryFlag};
+pub use self::exit::Exit;
+
+/// Runs the command that this process was called with, and says how it ended.
+pub fn main() -> Exit {
+    run(std::env::args_os())
+}
+
+/// Runs a command line, the first word of which is the program's name, with the input and output of this
+/// process, and says how it ended.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
+    in_process(|environment, screen| execute(words, environment, screen))
+}
+
+/// Does something with the environment, the input and the output of this process.
+fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exit) -> Exit {
+    let environment = Environment::of_process();
+    let sink = if io::stdout().is_terminal() {
+        Sink::Terminal
+    } else {
+        Sink::Pipe
+    };
+    let variable = |name: &str| environment.value(name);
+    let mut screen = Screen {
+        stdout: &mut BufWriter::new(io::stdout().lock()),
+        stderr: &mut io::stderr().lock(),
+        stdin: &mut io::stdin().lock(),
+        can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
+        sink,
+        colour: Colour::of(sink, &variable),
+        now: localtel::internal::clock::now(),
+        variable: &variable,
+        is_reader_gone: &is_stdout_closed,
+    };
+    work(&environment, &mut screen)
+}
+
+/// Returns `true` if nothing that is written to the standard output will be read any more.
+fn is_stdout_closed() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    poll(&mut polled, Some(&Timespec::default())).is_ok()
+        && polled.iter().any(|stdout| {
+            stdout
+                .revents()
+                .intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
+        })
+}
+
+/// Runs one command line; what goes wrong is said on the screen.
+fn execute(
+    words: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Exit {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let outcome = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => {
+            let typed = Typed::new(&words, &arguments);
+            dispatch(arguments, &typed, environment, screen)
+        }
+        Err(error) => answer(&error, screen),
+    };
+    settle(outcome, &Host::Localtel, screen)
+}
+
+/// Ends a command: what it wrote is handed on, and what went wrong is said.
+fn settle(outcome: Result<Exit, Failure>, host: &Host, screen: &mut Screen<'_>) -> Exit {
+    let outcome = outcome.and_then(|exit| {
+        screen.stdout.flush()?;
+        Ok(exit)
+    });
+    outcome.unwrap_or_else(|failure| {
+        // What was written so far comes first; if it cannot be written, that may be the failure itself,
+        // and if nobody can be told, the exit code still says so.
+        let _written = screen.stdout.flush();
+        let text = failure.text();
+        let _told = screen.stderr.write_all(host.in_own_words(&text).as_bytes());
+        failure.exit()
+    })
+}
+
+/// A command line as it was typed, to be repeated as another user.
+struct Typed {
+    /// What stands behind the program's name.
+    words: String,
+    names_directory: bool,
+}
+
+impl Typed {
+    fn new(words: &[OsString], arguments: &Arguments) -> Self {
+        let words: Vec<String> = words
+            .iter()
+            .skip(1)
+            .map(|word| ShellWord(&word.to_string_lossy()).to_string())
+            .collect();
+        Self {
+            words: words.join(" "),
+            names_directory: arguments.place.dir.is_some(),
+        }
+    }
+
+    /// Returns the command line for the owner of a place.
+    fn repeated_as(&self, owner: u32, place: &Place) -> String {
+        if self.names_directory {
+            format!("sudo -u '#{owner}' localtel {}", self.words)
+        } else {
+            owner::command_as(owner, place, &self.words)
+        }
+    }
+}
+
+fn dispatch(
+    arguments: Arguments,
+    typed: &Typed,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let find = || place::find(&arguments.place, environment);
+    match arguments.command {
+        // A format is nobody's.
+        AnyCommand::OnPlace(Command::Explain(args)) if args.is_of_no_place() => {
+            explain::print_schema(screen)
+        }
+        AnyCommand::OnPlace(Command::Policy(args)) if args.text_to_test().is_some() => {
+            let text = args.text_to_test().unwrap_or_default();
+            policy::test(text, environment, screen)
+        }
+        AnyCommand::OnPlace(command) => {
+            let place = find()?;
+            on_place(command, &place, environment, screen).map_err(|failure| {
+                failure.for_owner(&place, |owner| typed.repeated_as(owner, &place))
+            })
+        }
+        AnyCommand::Record(args) => {
+            let place = find()?;
+            // What it records may not be for every log.
+            record::run(&place, args, environment, screen).map_err(|failure| {
+                failure.for_owner(&place, |owner| {
+                    owner::command_as(owner, &place, "record ...")
+                })
+            })
+        }
+        AnyCommand::Run(args) => {
+            let place = find().and_then(|place| {
+                place.tenant()?;
+                Ok(place)
+            });
+            if let Err(failure) = &place {
+                // The command is what counts: not knowing where to record it is no reason not to run it.
+                screen.say(format_args!("{}", failure.text().trim_end()));
+            }
+            run::run(place.ok().as_ref(), &args, environment, screen)
+        }
+        AnyCommand::Completions(args) => manual::completions(&args, screen),
+        AnyCommand::Man(args) => manual::man(&args, screen),
+    }
+}
+
+fn on_place(
+    command: Command,
+    place: &Place,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    match command {
+        Command::Show(args) => Ok(show::run(&args, &place.path(), screen)?),
+        Command::Tail(args) => Ok(show::run(&args.into_tail(), &place.path(), screen)?),
+        Command::Clear(args) => clear::run(place, &args, screen),
+        Command::Status(args) => status::run(place, &args, environment, screen),
+        Command::Explain(args) => explain::run(place, &args, environment, screen),
+        Command::Report(args) => report::run(place, &args, environment, screen),
+        Command::Enable(args) => consent::enable(place, &args, environment, screen),
+        Command::Disable(args) => consent::disable(place, &args, environment, screen),
+        Command::Reset => consent::reset(place, screen),
+        Command::Profiles(args) => profiles::run(place, &args, environment, screen),
+        Command::Policy(args) => policy::run(place, args, environment, screen),
+        Command::Doctor(args) => doctor::run(place, &args, environment, screen),
+    }
+}
+
+/// Shows what the parser has to say: help and version where they were asked for, a complaint otherwise.
+fn answer(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let styled = error.render();
+    if error.use_stderr() {
+        let text = styled.to_string();
+        let text = text
+            .strip_prefix("error: ")
+            .map_or(text.clone(), |rest| format!("localtel: {rest}"));
+        screen.stderr.write_all(text.as_bytes())?;
+        return Ok(Exit::Usage);
+    }
+    match screen.colour {
+        Colour::On => write!(screen.stdout, "{}", styled.ansi())?,
+        Colour::Off => write!(screen.stdout, "{styled}")?,
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests;

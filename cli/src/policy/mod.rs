@@ -1,0 +1,437 @@
+//! `policy`: shows what the owner of this machine lets be recorded, has it changed (`change`), and tries the rules for secrets on a text. What a rule means, and that
+//! a file that cannot be understood is left as it is, is the library's `policy`.
+
+mod change;
+mod taking;
+#[cfg(test)]
+mod tests;
+
+use std::io::Read as _;
+use std::path::Path;
+
+use self::change::{Change, EVENTS, PROPERTIES, TARGETS};
+use super::exit::Exit;
+use super::facts::count;
+use super::failure::Failure;
+use super::host::Host;
+use super::place::Place;
+use super::rules::as_toml;
+use super::sanitize::Sanitized;
+use super::screen::Screen;
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser as _;
+use localtel::internal::environment::Environment;
+use localtel::internal::error::{Error, ErrorKind};
+use localtel::internal::policy::owner::{self, OwnerFile};
+use localtel::internal::policy::{Action, Secrets};
+use localtel::internal::record::Level;
+use localtel::internal::store::disk::{Access, Directory};
+use localtel::internal::store::open_error;
+use localtel::internal::store::segment::FileName;
+
+/// What to do with the policy.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    command: Option<PolicyCommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum PolicyCommand {
+    /// Shows the policy of this machine's owner; so does `policy` alone
+    Show,
+    /// Sets what becomes of a property, in events and in spans; `message` is one
+    #[command(after_help = PROPERTY_EXAMPLES)]
+    Property {
+        /// The property's name; `http.*` stands for all that begin so; `os.kernel` for what is nested in `os`;
+        /// `*.authorization` for that name at any depth. Upper and lower case make no difference
+        name: String,
+        /// keep, redact (mask the secrets in it), hash, mask, drop
+        #[arg(value_parser = action())]
+        action: Action,
+    },
+    /// Sets whether an event is recorded
+    Event {
+        /// The event's name; `heart*` stands for all that begin so
+        name: String,
+        /// keep or drop
+        #[arg(value_parser = ["keep", "drop"])]
+        action: String,
+    },
+    /// Sets whether a target, and the modules below it, is recorded
+    Target {
+        /// The target, such as `myapp::sql`
+        name: String,
+        /// keep or drop
+        #[arg(value_parser = ["keep", "drop"])]
+        action: String,
+    },
+    /// Sets the least grave level that is recorded
+    Level {
+        /// trace, debug, info, warn, error
+        level: Level,
+    },
+    /// Sets what becomes of events and properties that no rule names: `drop` makes an allow-list
+    Unnamed {
+        /// keep or drop
+        #[arg(value_parser = ["keep", "drop"])]
+        action: String,
+    },
+    /// Sets whether secrets in messages and error texts are masked although the application keeps them
+    Secrets {
+        /// mask or keep
+        #[arg(value_parser = ["mask", "keep"])]
+        secrets: String,
+    },
+    /// Sets a row of the metadata that reports show, or whether it is shown
+    #[command(after_help = METADATA_EXAMPLES)]
+    Metadata {
+        /// The row's key
+        key: String,
+        /// Its value, instead of the application's
+        value: Option<String>,
+        /// Whether reports show it [default: as the application says]
+        #[arg(long, value_name = "yes|no", value_parser = ["yes", "no"])]
+        include: Option<String>,
+    },
+    /// Takes a rule back
+    #[command(after_help = UNSET_EXAMPLES)]
+    Unset {
+        /// Which kind of rule
+        #[arg(value_enum)]
+        kind: Kind,
+        /// Its name, where there are several of the kind
+        name: Option<String>,
+    },
+    /// Shows what the rules for secrets find in a text
+    #[command(after_help = TEST_EXAMPLES)]
+    Test {
+        /// The text; `-` reads it from the input
+        #[arg(allow_hyphen_values = true)]
+        text: String,
+    },
+}
+
+/// Which kind of rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    Level,
+    Unnamed,
+    Secrets,
+    Property,
+    Event,
+    Target,
+    Metadata,
+}
+
+fn action() -> impl clap::builder::TypedValueParser<Value = Action> {
+    PossibleValuesParser::new(Action::ALL.map(Action::as_str))
+        .try_map(|word| word.parse::<Action>())
+}
+
+impl PolicyArgs {
+    /// Returns the text that the rules for secrets are to be tried on, whoever's telemetry is meant.
+    pub(crate) fn text_to_test(&self) -> Option<&str> {
+        match &self.command {
+            Some(PolicyCommand::Test { text }) => Some(text),
+            Some(_) | None => None,
+        }
+    }
+}
+
+/// Does what was asked for.
+pub(crate) fn run(
+    place: &Place,
+    args: PolicyArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let change = match args.command.unwrap_or(PolicyCommand::Show) {
+        PolicyCommand::Show => return show(place, screen),
+        PolicyCommand::Test { text } => return test(&text, environment, screen),
+        PolicyCommand::Property { name, action } => Change::set(PROPERTIES, name, action.as_str())?,
+        PolicyCommand::Event { name, action } => Change::set(EVENTS, name, action)?,
+        PolicyCommand::Target { name, action } => Change::set(TARGETS, name, action)?,
+        PolicyCommand::Level { level } => Change::top("level", level.as_str().to_ascii_lowercase()),
+        PolicyCommand::Unnamed { action } => Change::top("unnamed", action),
+        PolicyCommand::Secrets { secrets } => Change::top("secrets", secrets),
+        PolicyCommand::Metadata {
+            key,
+            value,
+            include,
+        } => {
+            let include = include.map(|word| word == "yes");
+            metadata(key, value, include, place)?
+        }
+        PolicyCommand::Unset { kind, name } => {
+            let change = Change::unset(kind, name, place)?;
+            if OwnerFile::read_at(&place.path()) == OwnerFile::Missing {
+                // Nothing is made in order to take nothing away.
+                return Err(complaint(change.nothing_there(), place));
+            }
+            change
+        }
+    };
+    place.tenant()?;
+    let path = place.path();
+    owner::edit(&path, |text| change.apply(text, &path))
+        .map_err(|error| complaint(error, place))?;
+    writeln!(
+        screen.stdout,
+        "{}: saved in {}",
+        Sanitized(&change.to_string()),
+        Sanitized(&file_in(&path))
+    )?;
+    if let Some(note) = change.note() {
+        writeln!(screen.stdout, "{note}")?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Says what to do where the file could not be changed.
+fn complaint(error: Error, place: &Place) -> Failure {
+    let policy = place.command("policy");
+    match error.kind() {
+        ErrorKind::Format { .. } => Failure::failed(error.chain()).hint(format!(
+            "nothing was changed, and nothing is recorded meanwhile; fix it in an editor, and `{policy}` \
+             says whether it can be understood"
+        )),
+        ErrorKind::Invalid { .. } => Failure::failed(error.chain())
+            .hint(format!("nothing was changed; `{policy}` shows what is there")),
+        ErrorKind::Io { .. } if is_no_file(&place.path()) => {
+            let file = file_in(&place.path());
+            Failure::failed(error.chain()).hint(format!(
+                "nothing was changed, and nothing is recorded meanwhile; put a plain file in the place of \
+                 {file}, or remove it"
+            ))
+        }
+        ErrorKind::Io { .. }
+        | ErrorKind::Directory { .. }
+        | ErrorKind::OtherUser { .. }
+        | ErrorKind::Foreign { .. }
+        | ErrorKind::Busy { .. }
+        | ErrorKind::TimedOut { .. }
+        | ErrorKind::Off { .. }
+        | _ => Failure::from(error),
+    }
+}
+
+/// Returns `true` if something stands in the place of the file that is none.
+fn is_no_file(path: &Path) -> bool {
+    let directory = Directory::open(path, Access::Read).ok();
+    let facts = directory.and_then(|directory| directory.facts(&FileName::Policy.to_string()).ok());
+    facts.is_some_and(|facts| !facts.is_regular)
+}
+
+fn metadata(
+    key: String,
+    value: Option<String>,
+    include: Option<bool>,
+    place: &Place,
+) -> Result<Change, Failure> {
+    if key.is_empty() {
+        let help = place.command("policy metadata --help");
+        return Err(Failure::usage("what is meant has no name").hint(help));
+    }
+    if value.is_none() && include.is_none() {
+        let message = format!("metadata: say a value for {key:?}, or --include yes or no, or both");
+        let hint = place.command("policy metadata KEY VALUE");
+        return Err(Failure::usage(message).hint(hint));
+    }
+    Ok(Change::Metadata {
+        key,
+        value,
+        include,
+    })
+}
+
+fn file_in(path: &Path) -> String {
+    path.join(FileName::Policy.to_string())
+        .display()
+        .to_string()
+}
+
+fn show(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let path = place.path();
+    let file = file_in(&path);
+    let owner = OwnerFile::read_at(&path);
+    if let Some(problem) = owner.problem() {
+        // A directory that cannot be looked into is another matter.
+        Directory::open(&path, Access::Read).map_err(|error| open_error(&path, error))?;
+        let hint = format!("fix {file}; running programs then go on within a second");
+        let message = format!("{problem}; nothing is recorded until it is fixed");
+        return Err(Failure::failed(message).hint(hint));
+    }
+    let out = &mut *screen.stdout;
+    match &place.host {
+        Host::Localtel => {}
+        Host::Application(application) => {
+            writeln!(out, "# What {} itself lets be recorded:", place.called())?;
+            let rules = as_toml(&application.policy);
+            if rules.is_empty() {
+                writeln!(out, "#   everything, secrets in messages included")?;
+            }
+            for line in rules.lines().filter(|line| !line.is_empty()) {
+                writeln!(out, "#   {}", Sanitized(line))?;
+            }
+        }
+    }
+    match owner {
+        OwnerFile::Missing => {
+            writeln!(
+                out,
+                "# {}: there is none, so you forbid nothing.",
+                Sanitized(&file)
+            )?;
+            match &place.host {
+                Host::Localtel => writeln!(out, "{USUAL}")?,
+                Host::Application(_) => {}
+            }
+            writeln!(out, "# You can only forbid more. For instance:")?;
+            let steps = STEPS.map(|(words, about)| {
+                let command = place.command(words);
+                (Sanitized(&command).to_string(), about)
+            });
+            let width = steps
+                .iter()
+                .map(|(command, _)| command.chars().count())
+                .max();
+            let width = width.unwrap_or_default();
+            for (command, about) in steps {
+                writeln!(out, "#   {command:width$}   {about}")?;
+            }
+        }
+        OwnerFile::Owner(_) | OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => {
+            writeln!(out, "# {}", Sanitized(&file))?;
+            for line in owner::text_at(&path)?.lines() {
+                writeln!(out, "{}", Sanitized(line))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Shows what is masked in a text, as it would be in a message, and which rule found what.
+pub(crate) fn test(
+    text: &str,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let mut input = String::new();
+    let text = if text == "-" {
+        input.push_str(&read_text(screen)?);
+        input.trim_end_matches('\n')
+    } else {
+        text
+    };
+    let home = environment.home();
+    let home = home.as_deref().and_then(Path::to_str);
+    let secrets = Secrets::new(home, environment.user().as_deref());
+    for line in secrets.mask(text).lines() {
+        writeln!(screen.stdout, "{}", Sanitized(line))?;
+    }
+    let findings = secrets.findings(text);
+    for finding in findings.iter().take(FINDINGS_MAX) {
+        let (rule, range) = (finding.rule, &finding.range);
+        screen.say(format_args!(
+            "{}: {} (bytes {} to {})",
+            rule.name(),
+            rule.about(),
+            range.start,
+            range.end
+        ));
+    }
+    match findings.len() {
+        0 => screen.say(format_args!("no rule finds a secret in it")),
+        found if found > FINDINGS_MAX => {
+            let more = count((found - FINDINGS_MAX) as u64, "more finding");
+            screen.say(format_args!("and {more}"));
+        }
+        _ => {}
+    }
+    Ok(Exit::Done)
+}
+
+fn read_text(screen: &mut Screen<'_>) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let input = &mut *screen.stdin;
+    input
+        .take(INPUT_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::failed(format!("could not read the input: {error}")))?;
+    if bytes.len() as u64 > INPUT_BYTES_MAX {
+        return Err(
+            Failure::failed(format!("the input is longer than {INPUT_BYTES_MAX} bytes"))
+                .hint("give it in parts"),
+        );
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What holds where the application is not asked and there is no file.
+const USUAL: &str = "\
+# Unless the application says otherwise, its events are recorded as they are, and in messages and texts of
+# errors secrets are masked: passwords, tokens, private keys, addresses, your home and your user name.";
+
+/// What can be done.
+const STEPS: [(&str, &str); 5] = [
+    (
+        "policy property user hash",
+        "tell users apart without naming them",
+    ),
+    ("policy target hyper drop", "nothing from that part of it"),
+    ("policy unnamed drop", "only what a rule keeps"),
+    ("policy test 'some text'", "what would be masked in it"),
+    ("policy --help", "everything else"),
+];
+
+/// How many findings are told one by one.
+const FINDINGS_MAX: usize = 20;
+
+/// How much of the input is looked at.
+const INPUT_BYTES_MAX: u64 = 16 << 20;
+
+/// Examples for `policy`.
+pub(crate) const EXAMPLES: &str = "\
+What the application allows of events can be narrowed here, and never widened; a row of metadata can be \
+added to reports, and one that the application leaves out be shown. Running programs obey within a second \
+of their next record.
+
+Examples:
+  localtel policy                            what is forbidden so far
+  localtel policy property user hash         tell users apart without naming them
+  localtel policy property 'http.*' drop     neither the values nor the names
+  localtel policy target hyper drop          nothing from that library
+  localtel policy level info                 nothing finer
+  localtel policy unnamed drop               only what a rule keeps
+  localtel policy metadata cloud --include no
+  localtel policy unset property user
+  localtel policy test 'login with password=hunter2 from 10.0.0.1'";
+
+const PROPERTY_EXAMPLES: &str = "\
+Examples:
+  localtel policy property user hash     equal users stay equal, until `localtel reset`
+  localtel policy property path redact   names of users and the home directory are masked in it
+  localtel policy property query drop";
+
+const METADATA_EXAMPLES: &str = "\
+A value, --include or both must be given. A row that the application leaves out is shown with \
+`--include yes`, and one that it does not have is added: reports stay on this machine.
+
+Examples:
+  localtel policy metadata cloud --include no    leave it out
+  localtel policy metadata team --include yes    show it though the application leaves it out
+  localtel policy metadata rack 'B 7'            say it instead of the application";
+
+const UNSET_EXAMPLES: &str = "\
+Examples:
+  localtel policy unset property user
+  localtel policy unset metadata cloud
+  localtel policy unset level";
+
+const TEST_EXAMPLES: &str = "\
+Prints the text as it would be recorded in a message, and on stderr which rule found what.
+
+Examples:
+  localtel policy test 'login with password=hunter2 from 10.0.0.1'
+  localtel policy test - < app.log";

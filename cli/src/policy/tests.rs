@@ -1,0 +1,631 @@
+//! What `policy` makes of files, and what it says.
+#![expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use clap::{Args as _, FromArgMatches as _};
+
+use super::*;
+use crate::host::Application;
+use crate::place::Named;
+use crate::sanitize::tests::{HOSTILE, is_safe};
+use crate::screen::Memory;
+use localtel::internal::consent::{Consent, WhenUndecided};
+use localtel::internal::policy::Policy;
+use localtel::internal::record::Level;
+use localtel::internal::report::Deployment;
+use localtel::internal::store::limits::Limits;
+
+/// The telemetry of `myapp` in a directory of its own.
+struct Home {
+    dir: tempfile::TempDir,
+    host: Host,
+}
+
+impl Home {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::Localtel;
+        Self { dir, host }
+    }
+
+    fn embedded(policy: Policy) -> Self {
+        let host = Host::Application(Box::new(Application {
+            called: "myapp telemetry".to_owned(),
+            flag: Consent::Undecided,
+            when_undecided: WhenUndecided::Record,
+            version: None,
+            limits: Limits::default(),
+            deployment: Deployment::default(),
+            level: Level::Info,
+            policy,
+        }));
+        Self {
+            host,
+            ..Self::new()
+        }
+    }
+
+    fn with(self, text: &str) -> Self {
+        let path = self.place().path();
+        fs::create_dir_all(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(self.file(), text).unwrap();
+        self
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.place().path().join("policy.toml")
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.file()).unwrap()
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            whose: crate::place::Whose::Known("myapp".parse().unwrap()),
+            profile: localtel::Profile::default(),
+            base: self.dir.path().join("telemetry"),
+            named: Named::Application,
+            host: self.host.clone(),
+        }
+    }
+
+    /// Runs the command, and returns how it ended and all that it said.
+    fn run(&self, words: &[&str]) -> (Exit, String) {
+        self.run_with(words, "")
+    }
+
+    fn run_with(&self, words: &[&str], input: &str) -> (Exit, String) {
+        let command = PolicyArgs::augment_args(clap::Command::new("policy"));
+        let words = ["policy"].into_iter().chain(words.iter().copied());
+        let matches = command.try_get_matches_from(words).unwrap();
+        let args = PolicyArgs::from_arg_matches(&matches).unwrap();
+        let environment = Environment::made_up("myapp", &[("HOME", "/home/anna")]);
+        let mut memory = Memory {
+            input: input.to_owned(),
+            ..Memory::default()
+        };
+        let outcome = memory.with(|screen| run(&self.place(), args, &environment, screen));
+        match outcome {
+            Ok(exit) => (exit, memory.out() + &memory.err()),
+            Err(failure) => (failure.exit(), memory.out() + &failure.text()),
+        }
+    }
+}
+
+const WRITTEN: &str = "\
+# Written by hand.
+
+# Nothing finer,
+level = \"info\"  # for now
+
+[properties] # values
+# who it was
+user = \"mask\" # a person
+# where
+\"http.url\" = \"drop\"
+# the end
+";
+
+#[test]
+fn a_change_leaves_all_that_it_does_not_concern_as_it_was() {
+    let home = Home::new().with(WRITTEN);
+    assert_eq!(home.run(&["property", "user", "drop"]).0, Exit::Done);
+    assert_eq!(home.text(), WRITTEN.replace("\"mask\"", "\"drop\""));
+    assert_eq!(home.run(&["level", "WARN"]).0, Exit::Done);
+    let expected = WRITTEN
+        .replace("\"mask\"", "\"drop\"")
+        .replace("\"info\"", "\"warn\"");
+    assert_eq!(home.text(), expected);
+}
+
+#[test]
+fn what_is_added_and_taken_back_again_leaves_no_trace_and_comments_stay() {
+    let home = Home::new().with(WRITTEN);
+    for (set, unset) in [
+        (&["property", "a b", "drop"], ["property", "a b"]),
+        (&["event", "heart*", "drop"], ["event", "heart*"]),
+        (&["metadata", "cloud", "aws"], ["metadata", "cloud"]),
+    ] {
+        assert_eq!(home.run(set).0, Exit::Done);
+        assert_eq!(home.run(&["unset", unset[0], unset[1]]).0, Exit::Done);
+    }
+    for comment in [
+        "by hand",
+        "Nothing finer",
+        "for now",
+        "values",
+        "who",
+        "a person",
+        "where",
+        "the end",
+    ] {
+        assert!(home.text().contains(comment), "{}", home.text());
+    }
+    for words in [
+        &["unset", "level"][..],
+        &["unset", "property", "http.url"],
+        &["unset", "property", "user"],
+    ] {
+        assert_eq!(home.run(words).0, Exit::Done, "{words:?}");
+    }
+    for comment in ["by hand", "Nothing finer", "who it was", "where", "the end"] {
+        assert!(home.text().contains(comment), "{}", home.text());
+    }
+    assert!(
+        matches!(OwnerFile::read_at(&home.place().path()), OwnerFile::Owner(owner) if !owner.narrows())
+    );
+}
+
+#[test]
+fn a_new_file_begins_with_what_it_is_for() {
+    let home = Home::new();
+    let (exit, said) = home.run(&["property", "user", "hash"]);
+    assert_eq!(exit, Exit::Done, "{said}");
+    assert!(
+        said.starts_with("properties: user hash: saved in "),
+        "{said}"
+    );
+    let text = home.text();
+    assert!(text.starts_with("# What may be recorded here."), "{text}");
+    assert!(
+        text.ends_with("\n[properties]\nuser = \"hash\"\n"),
+        "{text}"
+    );
+    let mode = fs::metadata(home.file()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn what_stands_at_the_top_of_the_file_stays_there() {
+    for text in [
+        "# mine\n",
+        "# mine",
+        "# mine\n\n# who\n[properties]\nuser = \"drop\"\n",
+        "# mine\n\nunnamed = \"keep\"\n",
+        "# mine\n\n[events]\n",
+    ] {
+        for words in [
+            &["level", "info"][..],
+            &["property", "x", "drop"],
+            &["event", "x", "drop"],
+        ] {
+            let home = Home::new().with(text);
+            assert_eq!(home.run(words).0, Exit::Done);
+            assert!(home.text().starts_with("# mine"), "{}", home.text());
+            assert!(
+                !text.contains("# who") || home.text().contains("# who\n[properties]\n"),
+                "{}",
+                home.text()
+            );
+        }
+    }
+    let home = Home::new();
+    assert_eq!(home.run(&["property", "x", "drop"]).0, Exit::Done);
+    assert_eq!(home.run(&["level", "info"]).0, Exit::Done);
+    assert!(home.text().starts_with("# What may be"), "{}", home.text());
+}
+
+#[test]
+fn names_may_hold_anything_and_stay_one_name() {
+    let home = Home::new();
+    let odd = [
+        "http.url", "a b", "\"", "'", "é", "=", "[x]", "#", "a\nb", "-x", "𝄞*",
+    ];
+    for name in odd.into_iter().chain(HOSTILE) {
+        let (exit, said) = home.run(&["property", "--", name, "drop"]);
+        assert_eq!(exit, Exit::Done, "{said}");
+        assert!(is_safe(&said, 1), "{said:?}");
+    }
+    let OwnerFile::Owner(owner) = OwnerFile::read_at(&home.place().path()) else {
+        panic!("{}", home.text())
+    };
+    assert_eq!(owner.policy.rules().len(), odd.len() + HOSTILE.len());
+    let (_, shown) = home.run(&[]);
+    assert!(is_safe(&shown, shown.matches('\n').count()), "{shown:?}");
+    for name in odd.into_iter().chain(HOSTILE) {
+        let (exit, said) = home.run(&["unset", "property", "--", name]);
+        assert_eq!(exit, Exit::Done, "{said}");
+    }
+}
+
+#[test]
+fn a_name_that_would_do_nothing_is_refused_before_anything_is_made() {
+    let home = Home::new();
+    for words in [
+        &["property", "", "drop"][..],
+        &["event", "", "drop"],
+        &["target", "", "keep"],
+        &["metadata", "", "x"],
+        &["property", "a*b", "drop"],
+        &["unset", "property"],
+        &["unset", "level", "info"],
+    ] {
+        let (exit, said) = home.run(words);
+        assert_eq!(exit, Exit::Usage, "{words:?}: {said}");
+        assert!(said.contains("\nhint: "), "{said}");
+    }
+    assert!(!home.place().path().exists());
+}
+
+#[test]
+fn what_is_not_there_cannot_be_taken_back_and_that_is_said() {
+    let home = Home::new();
+    let (exit, said) = home.run(&["unset", "property", "user"]);
+    assert_eq!(exit, Exit::Failed);
+    assert!(
+        said.contains("nothing is said of `user` in properties"),
+        "{said}"
+    );
+    assert!(!home.place().path().exists(), "nothing was made for it");
+    let home = home.with(WRITTEN);
+    for words in [
+        &["unset", "event", "x"][..],
+        &["unset", "unnamed"],
+        &["unset", "property", "http"],
+    ] {
+        let (exit, said) = home.run(words);
+        assert_eq!(exit, Exit::Failed, "{words:?}");
+        assert!(
+            said.contains("nothing is said of") && said.contains("\nhint: "),
+            "{said}"
+        );
+    }
+    assert_eq!(home.text(), WRITTEN);
+}
+
+#[test]
+fn a_file_that_cannot_be_understood_is_left_as_it_is() {
+    for text in [
+        "level = \"loud\"\n",
+        "a = \n",
+        "[[[",
+        "properties = 5\n",
+        "# a\n[propertys]\nx = \"drop\"\n",
+    ] {
+        let home = Home::new().with(text);
+        for words in [&["property", "x", "drop"][..], &["unset", "property", "x"]] {
+            let (exit, said) = home.run(words);
+            assert_eq!(exit, Exit::Failed, "{said}");
+            assert!(said.contains("\nhint: nothing was changed"), "{said}");
+        }
+        let (exit, said) = home.run(&[]);
+        assert_eq!(exit, Exit::Failed, "{said}");
+        assert!(
+            said.contains("nothing is recorded until it is fixed\nhint: fix "),
+            "{said}"
+        );
+        assert!(said.contains("line "), "{said}");
+        assert_eq!(home.text(), text);
+    }
+    let home = Home::new().with("");
+    fs::write(home.file(), b"\xff\xfe").unwrap();
+    assert_eq!(home.run(&["property", "x", "drop"]).0, Exit::Failed);
+    assert_eq!(fs::read(home.file()).unwrap(), b"\xff\xfe");
+}
+
+#[test]
+fn a_rule_that_is_wrong_can_be_put_right() {
+    let home = Home::new().with("[properties]\nuser = \"hide\"\n");
+    assert_eq!(home.run(&["property", "user", "drop"]).0, Exit::Done);
+    assert_eq!(home.text(), "[properties]\nuser = \"drop\"\n");
+}
+
+#[test]
+fn a_change_renames_actions_of_older_versions() {
+    for (before, after) in [
+        (
+            "[properties]\nuser = 'pseudonym' # who\npath = \"clean\"\nx = 'mask'\n",
+            "[properties]\nuser = \"hash\" # who\npath = \"redact\"\nx = 'mask'\n",
+        ),
+        (
+            "properties = { user = \"pseudonym\", path = \"clean\" }\n",
+            "properties = { user = \"hash\", path = \"redact\" }\n",
+        ),
+        (
+            "properties.user = \"pseudonym\"\nproperties.path = \"clean\"\n",
+            "properties.user = \"hash\"\nproperties.path = \"redact\"\n",
+        ),
+    ] {
+        let home = Home::new().with(before);
+        let (exit, said) = home.run(&["level", "info"]);
+        assert_eq!(exit, Exit::Done, "{said}");
+        let text = home.text().replace("level = \"info\"\n", "");
+        assert_eq!(text.trim_start(), after);
+    }
+}
+
+#[test]
+fn rules_are_changed_however_their_table_is_written() {
+    for text in [
+        "properties = { user = \"mask\" }\n",
+        "properties.user = \"mask\"\n",
+        "[properties]\n\"user\" = 'mask'\n",
+    ] {
+        let home = Home::new().with(text);
+        assert_eq!(
+            home.run(&["property", "user", "drop"]).0,
+            Exit::Done,
+            "{text}"
+        );
+        assert_eq!(
+            home.run(&["property", "b.c", "keep"]).0,
+            Exit::Done,
+            "{text}"
+        );
+        let OwnerFile::Owner(owner) = OwnerFile::read_at(&home.place().path()) else {
+            panic!("{}", home.text())
+        };
+        let expected = Policy::new()
+            .keep_secrets()
+            .property("b.c", Action::Keep)
+            .property("user", Action::Drop);
+        assert_eq!(owner.policy, expected, "{}", home.text());
+    }
+}
+
+#[test]
+fn metadata_keeps_what_is_not_given_anew() {
+    for text in [
+        "[metadata]\ncloud = \"aws\"\n",
+        "[metadata]\ncloud = { value = \"aws\" }\n",
+        "[metadata.cloud]\nvalue = \"aws\"\n",
+    ] {
+        let home = Home::new().with(text);
+        assert_eq!(
+            home.run(&["metadata", "cloud", "--include", "no"]).0,
+            Exit::Done
+        );
+        let metadata = OwnerFile::read_at(&home.place().path())
+            .into_metadata()
+            .unwrap();
+        assert_eq!(
+            metadata["cloud"].value.as_deref(),
+            Some("aws"),
+            "{}",
+            home.text()
+        );
+        assert_eq!(metadata["cloud"].include, Some(false.into()));
+    }
+    let home = Home::new();
+    assert_eq!(home.run(&["metadata", "cloud", "aws"]).0, Exit::Done);
+    assert!(
+        home.text().ends_with("cloud = \"aws\"\n"),
+        "{}",
+        home.text()
+    );
+}
+
+#[test]
+fn changes_at_the_same_time_all_stay() {
+    let home = Home::new();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let home = &home;
+            scope.spawn(move || {
+                for rule in 0..8 {
+                    let (exit, said) =
+                        home.run(&["property", &format!("p{thread}.{rule}"), "drop"]);
+                    assert_eq!(exit, Exit::Done, "{said}");
+                }
+            });
+        }
+    });
+    assert_eq!(home.text().matches("= \"drop\"").count(), 64);
+}
+
+#[test]
+fn a_file_is_never_made_longer_than_is_read() {
+    let home = Home::new();
+    let long = "x".repeat(300 * 1024);
+    let (exit, said) = home.run(&["property", &long, "drop"]);
+    assert_eq!(exit, Exit::Failed);
+    assert!(said.contains("longer than 262144 bytes"), "{}", said.len());
+    assert!(!home.file().exists());
+}
+
+#[test]
+fn without_a_file_it_says_what_holds_and_what_can_be_done() {
+    let home = Home::new();
+    let (exit, said) = home.run(&[]);
+    assert_eq!(exit, Exit::Done);
+    assert!(
+        said.contains("there is none, so you forbid nothing"),
+        "{said}"
+    );
+    assert!(
+        said.contains("Unless the application says otherwise"),
+        "{said}"
+    );
+    assert!(
+        said.contains("localtel --app myapp policy property user hash"),
+        "{said}"
+    );
+    assert!(!home.place().path().exists(), "looking makes nothing");
+}
+
+#[test]
+fn inside_an_application_its_own_rules_are_shown_in_the_same_words() {
+    let home = Home::embedded(Policy::new().property("user", Action::Hash));
+    let (_, said) = home.run(&[]);
+    let own = "# What myapp itself lets be recorded:\n#   secrets = \"mask\"\n#   [properties]\n#   user = \"hash\"\n";
+    assert!(said.starts_with(own), "{said}");
+    assert!(
+        said.contains("myapp telemetry policy unnamed drop"),
+        "{said}"
+    );
+    assert!(!said.contains("localtel"), "{said}");
+    let home = Home::embedded(Policy::new().keep_secrets()).with(WRITTEN);
+    let (_, said) = home.run(&[]);
+    assert!(
+        said.contains("everything, secrets in messages included"),
+        "{said}"
+    );
+    assert!(said.ends_with(WRITTEN), "{said}");
+    assert_eq!(
+        owner::check(&said),
+        Ok(()),
+        "what is shown could be the file"
+    );
+}
+
+#[test]
+fn a_text_is_tested_as_a_message_would_be_masked() {
+    let home = Home::new();
+    let (exit, said) = home.run(&["test", "password=hunter2 in /home/anna/x"]);
+    assert_eq!(exit, Exit::Done);
+    assert!(
+        said.starts_with("password=[secret] in ~/x\nsecret: "),
+        "{said}"
+    );
+    let (_, said) = home.run(&["test", "--api-key abcdef"]);
+    assert!(said.starts_with("--api-key [secret]\n"), "{said}");
+    let (_, said) = home.run_with(&["test", "-"], "token=abc\u{1b}[2J\nplain\n");
+    assert!(said.starts_with("token=[secret]\nplain\n"), "{said}");
+    let (_, said) = home.run(&["test", "plain"]);
+    assert_eq!(said, "plain\nno rule finds a secret in it\n");
+    let (_, said) = home.run_with(&["test", "-"], &"password=a\n".repeat(30));
+    assert!(said.ends_with("and 10 more findings\n"), "{said}");
+    for hostile in HOSTILE {
+        let (_, said) = home.run(&["test", hostile]);
+        assert!(is_safe(&said, said.matches('\n').count()), "{said:?}");
+    }
+    assert!(!home.place().path().exists(), "trying makes nothing");
+}
+
+#[test]
+fn inside_an_application_no_next_step_speaks_of_localtel() {
+    for words in [
+        &["unset", "property"][..],
+        &["unset", "level", "info"],
+        &["metadata", "", "x"],
+        &["metadata", "cloud"],
+    ] {
+        let (exit, said) = Home::embedded(Policy::new()).run(words);
+        assert_eq!(exit, Exit::Usage, "{words:?}");
+        assert!(
+            said.contains("\nhint: myapp telemetry policy "),
+            "{words:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_row_of_metadata_without_anything_about_it_is_refused_with_what_could_be_said() {
+    let (exit, said) = Home::new().run(&["metadata", "cloud"]);
+    assert_eq!(exit, Exit::Usage);
+    assert!(
+        said.contains("a value") && said.contains("--include"),
+        "{said}"
+    );
+}
+
+#[test]
+fn comments_stay_where_they_stood_when_something_is_taken_back() {
+    for (text, words, expected) in [
+        (
+            "# top\n\n# finer\nlevel = \"info\"\nunnamed = \"drop\"\n",
+            &["level"][..],
+            "# top\n\n# finer\nunnamed = \"drop\"\n",
+        ),
+        (
+            "# top\n\n# finer\nlevel = \"info\"\n\n[events]\nx = \"drop\"\n# end\n",
+            &["level"],
+            "# top\n\n# finer\n\n[events]\nx = \"drop\"\n# end\n",
+        ),
+        (
+            "[events]\n# x\nx = \"drop\"\n\n# who\n[properties]\ny = \"drop\"\n",
+            &["event", "x"],
+            "[events]\n# x\n\n# who\n[properties]\ny = \"drop\"\n",
+        ),
+        (
+            "[events]\ny = \"drop\"\n# x\nx = \"drop\"\n# end\n",
+            &["event", "x"],
+            "[events]\ny = \"drop\"\n# x\n# end\n",
+        ),
+        (
+            "# top\n\n[metadata]\n\n# a\n[metadata.a]\nvalue = \"x\"\n\n[metadata.b]\nvalue = \"x\"\n",
+            &["metadata", "a"],
+            "# top\n\n[metadata]\n\n# a\n\n[metadata.b]\nvalue = \"x\"\n",
+        ),
+        (
+            "# top\nproperties.x = \"drop\"\nlevel = \"info\"\n",
+            &["property", "x"],
+            "# top\nlevel = \"info\"\n",
+        ),
+    ] {
+        let home = Home::new().with(text);
+        let words = [&["unset"], words].concat();
+        let (exit, said) = home.run(&words);
+        assert_eq!(exit, Exit::Done, "{said}");
+        assert_eq!(home.text(), expected, "{words:?} in {text}");
+    }
+}
+
+#[test]
+fn a_table_goes_with_its_last_rule_unless_something_is_said_of_it() {
+    for (text, expected) in [
+        ("[events]\nx = \"drop\"\n", ""),
+        ("# top\n\n[events]\nx = \"drop\"\n", "# top\n\n"),
+        (
+            "# top\n\n[events]\nx = \"drop\"\n\n[targets]\ny = \"drop\"\n",
+            "# top\n\n[targets]\ny = \"drop\"\n",
+        ),
+        ("events = { x = \"drop\" }\n", ""),
+        ("[events] # e\nx = \"drop\"\n", "[events] # e\n"),
+        ("# e\n[events]\nx = \"drop\"\n", "# e\n[events]\n"),
+    ] {
+        let home = Home::new().with(text);
+        assert_eq!(home.run(&["unset", "event", "x"]).0, Exit::Done);
+        assert_eq!(home.text(), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_set_and_taken_back_leaves_the_file_as_it_was() {
+    let home = Home::new();
+    home.run(&["target", "hyper", "drop"]);
+    let before = home.text();
+    for (set, unset) in [
+        (&["level", "info"][..], &["unset", "level"][..]),
+        (&["event", "x", "drop"], &["unset", "event", "x"]),
+        (&["metadata", "a", "b"], &["unset", "metadata", "a"]),
+    ] {
+        assert_eq!(home.run(set).0, Exit::Done);
+        assert_eq!(home.run(unset).0, Exit::Done);
+        assert_eq!(home.text(), before, "{set:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_forbids_nothing_is_said_to_forbid_nothing() {
+    for (words, is_noted) in [
+        (&["property", "message", "keep"][..], true),
+        (&["event", "x", "keep"], true),
+        (&["unnamed", "keep"], true),
+        (&["secrets", "keep"], true),
+        (&["level", "trace"], true),
+        (&["property", "message", "mask"], false),
+        (&["unnamed", "drop"], false),
+        (&["metadata", "keep", "keep"], false),
+    ] {
+        let (_, said) = Home::new().run(words);
+        let is_said = said.contains("what the application forbids stays forbidden");
+        assert_eq!(is_said, is_noted, "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_the_file_is_named_with_the_way_out() {
+    let home = Home::new().with("");
+    fs::remove_file(home.file()).unwrap();
+    std::os::unix::fs::symlink("elsewhere.toml", home.file()).unwrap();
+    let (exit, said) = home.run(&["level", "warn"]);
+    assert_eq!(exit, Exit::Failed);
+    assert!(said.contains("a symbolic link is not followed"), "{said}");
+    assert!(said.contains("\nhint: nothing was changed"), "{said}");
+    assert!(said.contains("policy.toml, or remove it"), "{said}");
+}

@@ -1,0 +1,354 @@
+//! `record`: one record from a script, or many from a stream of JSON objects. What the words and objects mean is
+//! decided without recording anything; whether they are kept is the library's to say.
+
+mod json;
+mod stream;
+mod words;
+
+use serde_json::Value;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::owner;
+use super::place::Place;
+use super::sanitize::Sanitized;
+use super::screen::Screen;
+use localtel::internal::command::{ID_PROPERTY, id};
+use localtel::internal::environment::Environment;
+use localtel::internal::error::Error;
+use localtel::internal::policy::owner::OwnerFile;
+use localtel::internal::record::{Level, Properties};
+use localtel::internal::store::segment::FileName;
+use localtel::{Delivery, Event, Outcome, Telemetry};
+use stream::{Item, Objects};
+use words::{Words, lossy};
+
+/// What to record.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RecordArgs {
+    /// The event's name, or `-` to read JSON objects from the input
+    #[arg(value_name = "EVENT", value_parser = lossy())]
+    event: String,
+    #[command(flatten)]
+    properties: Words,
+    /// How grave it is: trace, debug, info, warn, error, or what syslog and pino call it
+    #[arg(short, long, default_value = "info")]
+    level: Level,
+    /// A message for people
+    #[arg(short, long, allow_hyphen_values = true, value_parser = lossy())]
+    message: Option<String>,
+    /// Fail if the record is refused because recording is off
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What was asked to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+struct Wish {
+    event: String,
+    level: Level,
+    message: Option<String>,
+    properties: Properties,
+}
+
+impl Wish {
+    fn into_event(self) -> Event {
+        let mut event = Event::new(self.event).level(self.level);
+        if let Some(message) = self.message {
+            event = event.message(message);
+        }
+        for (name, value) in self.properties {
+            event = event.property(name, value);
+        }
+        event
+    }
+
+    /// Reads a JSON object: `event`, `level` and `message` are taken, all other keys are properties, in their order.
+    /// What the object does not say is as it was typed.
+    fn of_object(json: &[u8], typed: &Self) -> Result<Self, String> {
+        let members: Properties =
+            json::parse(json).map_err(|error| format!("it is not a JSON object: {error}"))?;
+        let mut wish = typed.clone();
+        wish.event.clear();
+        let mut properties = Vec::new();
+        for (key, value) in members.iter() {
+            match (key, value) {
+                ("event" | "message" | "level", Value::Null) => {}
+                ("event", Value::String(event)) => wish.event.clone_from(event),
+                ("message", Value::String(message)) => wish.message = Some(message.clone()),
+                ("level", Value::String(level)) => wish.level = level_of(level)?,
+                ("level", Value::Number(level)) => wish.level = level_of(&level.to_string())?,
+                ("event" | "message" | "level", other) => {
+                    return Err(format!("`{key}` must be a string, and is {other}"));
+                }
+                (_, value) => properties.push((key.to_owned(), value.clone())),
+            }
+        }
+        if wish.event.is_empty() {
+            return Err("it has no `event`".to_owned());
+        }
+        let typed = wish.properties.iter();
+        let typed = typed.map(|(key, value)| (key.to_owned(), value.clone()));
+        wish.properties = typed.chain(properties).collect();
+        Ok(wish)
+    }
+}
+
+fn level_of(name: &str) -> Result<Level, String> {
+    name.parse().map_err(|error: Error| error.to_string())
+}
+
+/// Records what was asked for.
+pub(crate) fn run(
+    place: &Place,
+    args: RecordArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let mut properties = args.properties.properties()?;
+    if let Some(id) = id::inherited(environment)
+        && properties.get(ID_PROPERTY).is_none()
+    {
+        properties.set(ID_PROPERTY, id.to_string());
+    }
+    let typed = Wish {
+        event: args.event,
+        level: args.level,
+        message: args.message,
+        properties,
+    };
+    if typed.event.is_empty() {
+        return Err(Failure::usage("the event has no name")
+            .hint("localtel record deploy version=1.2.0 ok=true"));
+    }
+    let tenant = place.tenant()?;
+    let builder = Telemetry::builder(tenant.source.as_str())
+        .dir(&place.base)
+        .profile(tenant.profile.as_str())
+        .delivery(Delivery::Inline);
+    let builder = if typed.event == FROM_INPUT {
+        builder
+    } else {
+        builder.in_one_line()
+    };
+    let mut recording = Recording {
+        telemetry: builder.try_open()?,
+        refused: 0,
+        dropped: 0,
+        bad: 0,
+    };
+    if typed.event != FROM_INPUT {
+        recording.offer(typed);
+        return recording.finish(place, args.strict, screen);
+    }
+    let read = recording.take_objects(&typed, screen);
+    // What was read before the input failed is recorded.
+    let exit = recording.finish(place, args.strict, screen)?;
+    read.map(|()| exit)
+}
+
+/// A handle and what became of what was offered to it.
+struct Recording {
+    telemetry: Telemetry,
+    refused: u64,
+    dropped: u64,
+    /// How much of the input was not recorded because it is not what it should be.
+    bad: u64,
+}
+
+impl Recording {
+    fn offer(&mut self, wish: Wish) {
+        match self.telemetry.record(&wish.into_event()) {
+            Outcome::Recorded => {}
+            Outcome::Refused => self.refused += 1,
+            Outcome::Dropped => self.dropped += 1,
+        }
+    }
+
+    /// Records each object of the input as soon as it is there.
+    fn take_objects(&mut self, typed: &Wish, screen: &mut Screen<'_>) -> Result<(), Failure> {
+        let mut objects = Objects::new(screen.stdin);
+        while let Some(item) = objects
+            .next_item()
+            .map_err(|error| Failure::failed(format!("could not read the input: {error}")))?
+        {
+            let (at, reason) = match item {
+                Item::Object { at, json } => match Wish::of_object(&json, typed) {
+                    Ok(wish) => {
+                        self.offer(wish);
+                        continue;
+                    }
+                    Err(reason) => (at, reason),
+                },
+                Item::Damage { at, reason } => (at, reason),
+            };
+            self.bad += 1;
+            if self.bad <= BAD_TOLD_MAX {
+                let reason = Sanitized(&reason);
+                // A closed stderr is no reason to lose what follows.
+                drop(writeln!(
+                    screen.stderr,
+                    "localtel: {at} was not recorded: {reason}"
+                ));
+            }
+        }
+        if self.bad > BAD_TOLD_MAX {
+            let more = self.bad - BAD_TOLD_MAX;
+            screen.say(format_args!("localtel: {more} more were not recorded"));
+        }
+        Ok(())
+    }
+
+    fn finish(
+        self,
+        place: &Place,
+        is_strict: bool,
+        screen: &mut Screen<'_>,
+    ) -> Result<Exit, Failure> {
+        if self.refused > 0 {
+            let status = self.telemetry.status();
+            let words = place.words();
+            let reason = status.off_because.unwrap_or_else(|| {
+                format!("{} events came while recording was forbidden", self.refused)
+            });
+            writeln!(
+                screen.stderr,
+                "localtel: not recorded: {}",
+                Sanitized(&reason)
+            )?;
+            let is_fixed = status
+                .decision
+                .is_some_and(|decision| decision.is_locked || decision.obstacle.is_some());
+            let hint = if let Some(advice) = owner::advice(place) {
+                advice
+            } else if OwnerFile::read_at(&place.path()).problem().is_some() {
+                let file = place.path().join(FileName::Policy.to_string());
+                format!(
+                    "fix or remove {}; `localtel {words} policy` says what is wrong with it",
+                    file.display()
+                )
+            } else if is_fixed {
+                format!("`localtel {words} status` says who decided that")
+            } else {
+                format!(
+                    "`localtel {words} status` says who decided that, `localtel {words} enable` allows it"
+                )
+            };
+            writeln!(screen.stderr, "hint: {}", Sanitized(&hint))?;
+        }
+        if self.dropped > 0 {
+            return Err(Failure::failed(format!(
+                "{} of the records could not be written",
+                self.dropped
+            ))
+            .hint("`localtel status` says where they should have gone"));
+        }
+        self.telemetry.flush().or_else(|error| {
+            // Nothing was kept, so there is nothing to write; why was said above.
+            if self.refused > 0 { Ok(()) } else { Err(error) }
+        })?;
+        if self.bad > 0 || (is_strict && self.refused > 0) {
+            Ok(Exit::Failed)
+        } else {
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// The event that means: read the input.
+const FROM_INPUT: &str = "-";
+
+/// How much of what was not recorded is named; of the rest the number is said.
+const BAD_TOLD_MAX: u64 = 20;
+
+/// Examples for `record`.
+pub(crate) const EXAMPLES: &str = "\
+In `key=value` true and false, whole numbers, and numbers that read back as they were typed are recognised; everything \
+else is text, and `show` prints what was typed. A value is never more than a value: none is read as JSON or as the name \
+of a file. `--text` keeps text also what looks like a number; use it for what comes from variables, and always where \
+the key does: elsewhere a `:` at its end or a `-` at its start means something else. The event's name is yours to write: `-` reads the input.
+From the input, JSON objects are read in UTF-8, however they are laid out, of at most 1 MiB each: `event`, `level` and \
+`message` are taken, all other keys are properties. A number beyond 64 bits becomes text. What cannot be read is named, \
+and reading goes on at the next line.
+
+Examples:
+  localtel --app deploy record deploy version=1.2.0 ok=true duration=871
+  localtel --app deploy record login --text user=\"$USER\" -m \"$TEXT\"
+  localtel --app deploy record failed -l error -m 'no route' --file log=out.txt hosts:='[\"a\",\"b\"]'
+  jq '{event: \"build\", target: .name}' build.json | localtel --app deploy record -";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn typed() -> Wish {
+        Wish {
+            event: FROM_INPUT.to_owned(),
+            level: Level::Warn,
+            message: None,
+            properties: [("host", "a")].into_iter().collect(),
+        }
+    }
+
+    fn of_object(json: &str) -> Result<Wish, String> {
+        Wish::of_object(json.as_bytes(), &typed())
+    }
+
+    #[test]
+    fn an_object_says_what_it_says_and_the_rest_is_as_typed() {
+        let wish = of_object(r#"{"event":"e","n":1,"host":"b"}"#).unwrap();
+        assert_eq!((wish.event.as_str(), wish.level), ("e", Level::Warn));
+        assert_eq!(wish.properties.get("host"), Some(&json!("b")));
+        assert_eq!(wish.properties.get("n"), Some(&json!(1)));
+        let wish = of_object(r#"{"event":"e","level":"error","message":"m"}"#).unwrap();
+        assert_eq!(wish.level, Level::Error);
+        assert_eq!(wish.message.as_deref(), Some("m"));
+        assert_eq!(wish.properties.len(), 1);
+        let wish = of_object(r#"{"event":"e","level":null,"message":null}"#).unwrap();
+        assert_eq!((wish.level, wish.message), (Level::Warn, None));
+    }
+
+    #[test]
+    fn an_object_keeps_the_order_of_its_keys_and_every_digit() {
+        let wish = of_object(r#"{"z":{"y":1,"b":2},"event":"e","a":18446744073709551616,"z2":1}"#)
+            .unwrap();
+        let properties = serde_json::to_string(&wish.properties).unwrap();
+        let expected = r#"{"host":"a","z":{"y":1,"b":2},"a":"18446744073709551616","z2":1}"#;
+        assert_eq!(properties, expected);
+    }
+
+    #[test]
+    fn an_object_names_its_level_as_its_logger_does() {
+        for (level, expected) in [
+            ("30", Level::Info),
+            ("\"30\"", Level::Info),
+            ("60", Level::Error),
+            ("\"FATAL\"", Level::Error),
+            ("\"Critical\"", Level::Error),
+            ("\"notice\"", Level::Info),
+        ] {
+            let wish = of_object(&format!(r#"{{"event":"e","level":{level}}}"#)).unwrap();
+            assert_eq!(wish.level, expected, "{level}");
+        }
+    }
+
+    #[test]
+    fn an_object_that_names_no_event_is_refused() {
+        for json in [
+            "{}",
+            "[]",
+            "3",
+            "{",
+            r#"{"event":""}"#,
+            r#"{"event":3}"#,
+            r#"{"event":null}"#,
+            r#"{"event":"e","level":"loud"}"#,
+            r#"{"event":"e","level":70}"#,
+            r#"{"event":"e","message":1}"#,
+        ] {
+            assert!(of_object(json).is_err(), "{json}");
+        }
+        assert!(Wish::of_object(b"{\"event\":\"\xff\"}", &typed()).is_err());
+    }
+}

@@ -1,0 +1,239 @@
+//! A policy as people read it: its rules in plain words, and in the words of `policy.toml`; and what the
+//! owner's file amounts to. What a rule means is the library's `policy`.
+
+use serde::Serialize;
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use localtel::internal::policy::owner::OwnerFile;
+use localtel::internal::policy::{Action, Admission, Policy, Rule};
+
+/// What the owner's file amounts to, for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct OwnerReport {
+    /// In a word.
+    pub(crate) owner: OwnerState,
+    /// What is wrong with it, so that nothing is recorded.
+    pub(crate) problem: Option<String>,
+}
+
+/// What the owner's file amounts to, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OwnerState {
+    /// There is none.
+    Missing,
+    /// It forbids nothing.
+    Open,
+    /// It narrows what is recorded.
+    Narrows,
+    /// It cannot be read or understood.
+    Damaged,
+}
+
+impl OwnerReport {
+    /// Says what a file amounts to.
+    pub(crate) fn of(file: &OwnerFile) -> Self {
+        let owner = match file {
+            OwnerFile::Missing => OwnerState::Missing,
+            OwnerFile::Owner(owner) if owner.narrows() => OwnerState::Narrows,
+            OwnerFile::Owner(_) => OwnerState::Open,
+            OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => OwnerState::Damaged,
+        };
+        let problem = file.problem().map(str::to_owned);
+        Self { owner, problem }
+    }
+}
+
+/// Says in plain sentences what a policy keeps out; names in it may hold anything.
+pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut named = Named::default();
+    for rule in policy.rules() {
+        match rule {
+            Rule::Level(level) => said.push(format!("Events below {level} are not recorded.")),
+            Rule::UnnamedDropped => said.extend([
+                "Only events are recorded that a rule keeps, by their name or their part of the program,"
+                    .to_owned(),
+                "and of them only the values that a rule names.".to_owned(),
+            ]),
+            Rule::SecretsMasked => said.extend(SECRETS.lines().map(str::to_owned)),
+            Rule::Target(name, admission) => named.targets.add(name, admission),
+            Rule::Event(name, admission) => named.events.add(name, admission),
+            Rule::Property(name, action) => named.properties.push((name, action)),
+        }
+    }
+    said.extend(named.sentences());
+    said
+}
+
+/// The names that rules name, by what becomes of them.
+#[derive(Default)]
+struct Named<'p> {
+    targets: Admissions<'p>,
+    events: Admissions<'p>,
+    properties: Vec<(&'p str, Action)>,
+}
+
+#[derive(Default)]
+struct Admissions<'p> {
+    kept: Vec<&'p str>,
+    dropped: Vec<&'p str>,
+}
+
+impl<'p> Admissions<'p> {
+    fn add(&mut self, name: &'p str, admission: Admission) {
+        match admission {
+            Admission::Keep => self.kept.push(name),
+            Admission::Drop => self.dropped.push(name),
+        }
+    }
+}
+
+impl Named<'_> {
+    fn sentences(&self) -> Vec<String> {
+        let mut said = vec![
+            sentence("Not recorded is what comes from", &self.targets.dropped),
+            sentence("Recorded is what comes from", &self.targets.kept),
+            sentence("Not recorded are the events", &self.events.dropped),
+            sentence("Recorded are the events", &self.events.kept),
+        ];
+        for action in Action::ALL {
+            let names = self.properties.iter();
+            let names: Vec<&str> = names
+                .filter(|(_, own)| *own == action)
+                .map(|(name, _)| *name)
+                .collect();
+            said.push(sentence(about(action), &names));
+        }
+        said.into_iter().flatten().collect()
+    }
+}
+
+/// Says what becomes of the values whose names follow.
+fn about(action: Action) -> &'static str {
+    match action {
+        Action::Keep => "Recorded as they are:",
+        Action::Redact => "Recorded with the secrets in them masked:",
+        Action::Hash => "Recorded as a keyed hash in place of the value:",
+        Action::Mask => "Recorded as [masked] in place of the value:",
+        Action::Drop => "Recorded neither with value nor name:",
+    }
+}
+
+fn sentence(beginning: &str, names: &[&str]) -> Option<String> {
+    if names.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = names
+        .iter()
+        .take(NAMES_MAX)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let more = match names.len().saturating_sub(NAMES_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("{beginning} {}{more}.", shown.join(", ")))
+}
+
+/// Writes a policy in the words of `policy.toml`.
+pub(crate) fn as_toml(policy: &Policy) -> String {
+    let mut document = DocumentMut::new();
+    let root = document.as_table_mut();
+    for rule in policy.rules() {
+        match rule {
+            Rule::Level(level) => {
+                root.insert("level", value(level.as_str().to_ascii_lowercase()));
+            }
+            Rule::UnnamedDropped => {
+                root.insert("unnamed", value("drop"));
+            }
+            Rule::SecretsMasked => {
+                root.insert("secrets", value("mask"));
+            }
+            Rule::Target(name, word) => add(root, "targets", name, word.as_str()),
+            Rule::Event(name, word) => add(root, "events", name, word.as_str()),
+            Rule::Property(name, word) => add(root, "properties", name, word.as_str()),
+        }
+    }
+    document.to_string()
+}
+
+fn add(root: &mut Table, table: &str, name: &str, word: &str) {
+    let table = root
+        .entry(table)
+        .or_insert_with(|| Item::Table(Table::new()));
+    if let Some(table) = table.as_table_mut() {
+        table.insert(name, value(word));
+    }
+}
+
+/// What becomes of secrets, in words that fit the width of `explain`.
+pub(crate) const SECRETS: &str = "\
+In messages and texts of errors secrets are masked: passwords, tokens, private keys, addresses of
+e-mail and networks, your home directory and your user name.";
+
+/// A dozen names are what one reads.
+const NAMES_MAX: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use localtel::internal::record::Level;
+
+    fn policy() -> Policy {
+        Policy::allow_list()
+            .level(Level::Info)
+            .deny_target("myapp::sql")
+            .allow_event("command")
+            .property("user", Action::Hash)
+            .property("http.*", Action::Drop)
+    }
+
+    #[test]
+    fn each_rule_is_said_in_plain_words() {
+        let expected = [
+            "Events below INFO are not recorded.",
+            "Only events are recorded that a rule keeps, by their name or their part of the program,",
+            "and of them only the values that a rule names.",
+            "In messages and texts of errors secrets are masked: passwords, tokens, private keys, addresses of",
+            "e-mail and networks, your home directory and your user name.",
+            "Not recorded is what comes from `myapp::sql`.",
+            "Recorded are the events `command`.",
+            "Recorded as a keyed hash in place of the value: `user`.",
+            "Recorded neither with value nor name: `http.*`.",
+        ];
+        assert_eq!(sentences(&policy()), expected);
+        assert_eq!(sentences(&Policy::new().keep_secrets()), [""; 0]);
+    }
+
+    #[test]
+    fn many_names_are_cut_to_what_one_reads() {
+        let many = (0..100).fold(Policy::new().keep_secrets(), |policy, number| {
+            policy.property(format!("p{number}"), Action::Mask)
+        });
+        let said = sentences(&many);
+        assert_eq!(said.len(), 1);
+        assert!(said[0].ends_with("`p11` and 88 more."), "{said:?}");
+    }
+
+    #[test]
+    fn the_words_of_the_file_read_back_as_the_same_rules() {
+        for policy in [policy(), Policy::new(), Policy::new().keep_secrets()] {
+            let text = as_toml(&policy);
+            let OwnerFile::Owner(owner) = OwnerFile::parse(text.as_bytes()) else {
+                panic!("{text}")
+            };
+            let sorted = |policy: &Policy| {
+                let mut rules: Vec<String> = policy
+                    .rules()
+                    .into_iter()
+                    .map(|rule| format!("{rule:?}"))
+                    .collect();
+                rules.sort();
+                rules
+            };
+            assert_eq!(sorted(&owner.policy), sorted(&policy), "{text}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! `run`: runs a command and records that it started and how it ended. The command must not notice: it gets our
+//! terminal, our files and our signals, and the process that waits for us sees its end. How that is done is `running`'s and
+//! `signals`' business.
+
+mod running;
+mod signals;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Instant;
+
+use uuid::Uuid;
+
+use self::running::{End, NotStarted, Running, become_command, is_end_hidden};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::place::Place;
+use super::screen::Screen;
+use localtel::internal::clock;
+use localtel::internal::command::{ID_PROPERTY, id};
+use localtel::internal::consent::Stored;
+use localtel::internal::environment::Environment;
+use localtel::{Delivery, Event, Level, Telemetry};
+
+/// What to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// What to call the command in the record [default: its file name]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The command with its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    command: Vec<OsString>,
+}
+
+/// Runs the command to its end and records it, if anything is recorded here; if not, nothing is said. What becomes
+/// of the records changes neither the command nor the exit code.
+///
+/// # Errors
+///
+/// Returns an error if the system does not tell how the command ended.
+pub(crate) fn run(
+    place: Option<&Place>,
+    args: &RunArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let id = command_id(place, environment);
+    let variables = variables(environment, id);
+    let started = Instant::now();
+    let record = Record { place, id };
+    if is_end_hidden() {
+        if let Some(telemetry) = record.open() {
+            record.start(&telemetry, args.called());
+        }
+        let refusal = become_command(&args.command, variables);
+        return Ok(not_started(&record, args, &refusal, screen));
+    }
+    match Running::start(&args.command, variables) {
+        Ok(running) => {
+            // The session stays open while the command runs: that of a run which is killed has no end.
+            let telemetry = record.open();
+            if let Some(telemetry) = &telemetry {
+                record.start(telemetry, args.called());
+            }
+            let end = running.wait().map_err(|errno| {
+                Failure::failed(format!("could not wait for the command: {errno}"))
+            })?;
+            if let Some(telemetry) = &telemetry {
+                record.end(telemetry, args.called(), started, end);
+            }
+            Ok(end.exit())
+        }
+        Err(refusal) => Ok(not_started(&record, args, &refusal, screen)),
+    }
+}
+
+/// Says and records that the command could not be started.
+fn not_started(
+    record: &Record<'_>,
+    args: &RunArgs,
+    refusal: &NotStarted,
+    screen: &mut Screen<'_>,
+) -> Exit {
+    let program = args.command.first().map(|word| word.to_string_lossy());
+    let program = program.unwrap_or_default();
+    // A message that cannot be written does not change the exit code.
+    let _told = writeln!(
+        screen.stderr,
+        "localtel: could not run {program:?}: {}",
+        refusal.reason(&program)
+    );
+    let end = End::Code(refusal.code());
+    if let Some(telemetry) = record.open() {
+        record.end(&telemetry, args.typed(), Instant::now(), end);
+    }
+    end.exit()
+}
+
+/// Returns the id that links the records of the command with ours: the one that we were started with, or,
+/// if anything is recorded here, a new one.
+fn command_id(place: Option<&Place>, environment: &Environment) -> Option<Uuid> {
+    let is_recording = place.is_some_and(|place| {
+        let stored = Stored::read_at(&place.path());
+        place
+            .decide(environment, &stored, clock::now())
+            .is_recording
+    });
+    if is_recording {
+        id::inherited_or_new(environment)
+    } else {
+        id::inherited(environment)
+    }
+}
+
+/// Returns our variables, and the one that hands the id on.
+fn variables(environment: &Environment, id: Option<Uuid>) -> Vec<(OsString, OsString)> {
+    let mut variables = environment.all();
+    if let Some((name, value)) = id.map(id::variable) {
+        variables.retain(|(own, _)| own != name);
+        variables.push((name.into(), value.into()));
+    }
+    variables
+}
+
+impl RunArgs {
+    /// Returns what a command that was started is called in its records.
+    fn called(&self) -> String {
+        self.name.clone().unwrap_or_else(|| {
+            let program = self.command.first();
+            file_name(
+                &program
+                    .map(|word| word.to_string_lossy())
+                    .unwrap_or_default(),
+            )
+        })
+    }
+
+    /// Returns what a command that could not be started is called in its record. What was typed in its place may be a
+    /// whole command line or a variable with a value, so it ends at the first blank or `=`.
+    fn typed(&self) -> String {
+        self.name.clone().unwrap_or_else(|| {
+            let program = self.command.first();
+            let program = program.map(|word| word.to_string_lossy());
+            let program = program.unwrap_or_default();
+            let is_end = |character: char| character.is_whitespace() || character == '=';
+            file_name(
+                program
+                    .trim_start()
+                    .split(is_end)
+                    .next()
+                    .unwrap_or_default(),
+            )
+        })
+    }
+}
+
+fn file_name(path: &str) -> String {
+    let name = Path::new(path).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+impl End {
+    fn exit(self) -> Exit {
+        match self {
+            Self::Code(0) => Exit::Done,
+            Self::Code(code) => Exit::Code(code),
+            Self::Signal(signal) => Exit::Signal(signal),
+        }
+    }
+}
+
+/// Where the command is recorded and what links its records.
+struct Record<'p> {
+    place: Option<&'p Place>,
+    id: Option<Uuid>,
+}
+
+impl Record<'_> {
+    /// Begins a session, unless it is not known of which application.
+    fn open(&self) -> Option<Telemetry> {
+        let place = self.place?;
+        let tenant = place.known_tenant()?;
+        let builder = Telemetry::builder(tenant.source.as_str())
+            .dir(&place.base)
+            .profile(tenant.profile.as_str())
+            .delivery(Delivery::Inline);
+        Some(builder.open())
+    }
+
+    fn start(&self, telemetry: &Telemetry, name: String) {
+        let _outcome = telemetry.record(&self.event("command.start", name));
+    }
+
+    fn end(&self, telemetry: &Telemetry, name: String, started: Instant, end: End) {
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let event = self
+            .event("command", name)
+            .property("duration", milliseconds);
+        let event = match end {
+            End::Code(0) => event.property("exit_code", 0).property("result", "SUCCESS"),
+            End::Code(code) => event
+                .level(Level::Error)
+                .property("exit_code", code)
+                .property("result", "ERROR"),
+            End::Signal(signal) => event
+                .level(Level::Error)
+                .property("signal", signal)
+                .property("result", "ERROR"),
+        };
+        let _outcome = telemetry.record(&event);
+        let _flushed = telemetry.flush();
+    }
+
+    fn event(&self, event: &str, name: String) -> Event {
+        let mut event = Event::new(event);
+        if !name.is_empty() {
+            event = event.property("command", name);
+        }
+        if let Some(id) = self.id {
+            event = event.property(ID_PROPERTY, id.to_string());
+        }
+        event
+    }
+}
+
+/// Examples for `run`.
+pub(crate) const EXAMPLES: &str = "\
+The command keeps its terminal, input, output and exit code; if recording is off it simply runs. \
+Every signal that localtel is sent is passed on, but for SIGKILL, SIGSTOP and SIGCHLD; what a terminal sends to \
+both is not sent twice. localtel stops and continues with the command, ends by the signal by which the command ended, \
+and as the first process of a container reaps the others. \
+A command that is not found ends with 127, one that cannot be executed with 126, as in a shell.
+
+The events are `command.start` and, with the result, `command`. A run that was killed has no `command`, and \
+`localtel status` counts its session as one without an end.
+The command gets the property `command.id` of both in LOCALTEL_COMMAND_ID. What it records with `localtel record`, \
+`localtel run` and the library's `Telemetry::command` holds the same one.
+
+Examples:
+  localtel --app myapp run -- make test
+  localtel --app myapp run --name nightly -- ./backup.sh --all";

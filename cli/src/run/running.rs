@@ -1,0 +1,280 @@
+//! A command that runs: starts it, passes signals on to it, stops with it and waits for its end. What is recorded of
+//! it is left to the module above.
+//!
+//! All signals are blocked before the command exists, and read in a loop, so that none is lost and none ends this
+//! process while the command still runs. The command gets the signal mask that this process was given, stays in our
+//! process group, and so in the foreground of the terminal.
+
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
+use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
+use rustix::process::{WaitId, WaitIdOptions, WaitOptions, WaitStatus, wait, waitid};
+
+use super::signals::{Ends, Heard, Listener, Standing, is_passed_on, send};
+use localtel::internal::store::elsewhere;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// With this code.
+    Code(u8),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// Why a command could not be started.
+#[derive(Debug)]
+pub(super) struct NotStarted(Errno);
+
+impl NotStarted {
+    /// Returns the code with which shells end for it.
+    pub(super) fn code(&self) -> u8 {
+        if self.0 == Errno::ENOENT {
+            NOT_FOUND
+        } else {
+            NOT_EXECUTABLE
+        }
+    }
+
+    /// Returns the reason as a text for people, given what was to be run.
+    pub(super) fn reason(&self, program: &str) -> String {
+        if self.0 != Errno::ENOENT {
+            io::Error::from(self.0).to_string()
+        } else if program.contains('/') && elsewhere::is_there(program) {
+            "the interpreter that it names is missing".to_owned()
+        } else {
+            "there is no such command".to_owned()
+        }
+    }
+}
+
+impl From<Errno> for NotStarted {
+    fn from(errno: Errno) -> Self {
+        Self(errno)
+    }
+}
+
+/// Returns `true` if this process cannot see the end of a command: it was started with SIGCHLD ignored, so that
+/// children vanish when they end.
+pub(super) fn is_end_hidden() -> bool {
+    let status = elsewhere::read_of_system("/proc/self/status", STATUS_BYTES_MAX);
+    let status = status.unwrap_or_default();
+    let ignored = String::from_utf8_lossy(&status)
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & (1 << (Signal::SIGCHLD as i32 - 1)) != 0)
+}
+
+/// Puts the command in the place of this process. Returns only if that fails.
+pub(super) fn become_command(
+    words: &[OsString],
+    variables: Vec<(OsString, OsString)>,
+) -> NotStarted {
+    let Some((program, arguments)) = words.split_first() else {
+        return NotStarted(Errno::ENOENT);
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command is what the person wants to run"
+    )]
+    let mut command = Command::new(program);
+    let error = command.args(arguments).env_clear().envs(variables).exec();
+    NotStarted(Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    pid: Pid,
+    listener: Listener,
+}
+
+/// What can be seen of a command.
+enum Sight {
+    /// Nothing new.
+    Runs,
+    /// It was stopped by this signal.
+    Stopped(i32),
+    /// It ended and has been reaped.
+    Ended(End),
+}
+
+impl Running {
+    /// Starts a command with these variables.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such command or if the system refuses to run it.
+    pub(super) fn start(
+        words: &[OsString],
+        variables: Vec<(OsString, OsString)>,
+    ) -> Result<Self, NotStarted> {
+        let all = SigSet::all();
+        let mask = all.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let listener = Listener::new(&all)?;
+        let pid = spawn(words, variables, &mask)?;
+        listener.watch_children();
+        Ok(Self { pid, listener })
+    }
+
+    /// Passes signals on until the command has ended.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the system does not tell how it ended.
+    pub(super) fn wait(&self) -> Result<End, Errno> {
+        loop {
+            for heard in self.listener.wait()? {
+                self.pass_on(heard);
+            }
+            match self.look()? {
+                Sight::Runs => {}
+                Sight::Stopped(signal) => stop_by(signal),
+                Sight::Ended(end) => return Ok(end),
+            }
+        }
+    }
+
+    fn pass_on(&self, heard: Heard) {
+        // A shell continues its job as a whole, and then the command has been sent SIGCONT already.
+        if heard.number == Signal::SIGCONT as i32 && self.was_continued() {
+            return;
+        }
+        let ends = Ends {
+            own: getpid(),
+            command: self.pid,
+        };
+        if is_passed_on(heard, ends, self.standing()) {
+            send(heard.number, self.pid);
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        if getpgid(Some(self.pid)).is_ok_and(|group| group != getpgrp()) {
+            Standing::TwoGroups
+        } else if getsid(None).is_ok_and(|leader| leader == getpid()) {
+            Standing::OneGroupAndLeader
+        } else {
+            Standing::OneGroup
+        }
+    }
+
+    /// Returns `true` if the command was continued since the last call and the last look.
+    fn was_continued(&self) -> bool {
+        let Some(pid) = rustix::process::Pid::from_raw(self.pid.as_raw()) else {
+            return false;
+        };
+        let continued = WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+        waitid(WaitId::Pid(pid), continued).is_ok_and(|status| status.is_some())
+    }
+
+    /// Looks at all children that have changed: besides the command these are the orphans that a process gets which
+    /// is the first in its container.
+    fn look(&self) -> Result<Sight, Errno> {
+        let changed = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+        let mut sight = Sight::Runs;
+        loop {
+            match wait(changed) {
+                Ok(Some((pid, status))) if pid.as_raw_pid() == self.pid.as_raw() => {
+                    sight = Sight::from(status);
+                    if let Sight::Ended(_) = sight {
+                        return Ok(sight);
+                    }
+                }
+                Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+                Ok(None) => return Ok(sight),
+                Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
+            }
+        }
+    }
+}
+
+impl From<WaitStatus> for Sight {
+    fn from(status: WaitStatus) -> Self {
+        if let Some(signal) = status.terminating_signal() {
+            Self::Ended(End::Signal(signal))
+        } else if let Some(code) = status.exit_status() {
+            Self::Ended(End::Code(u8::try_from(code).unwrap_or(u8::MAX)))
+        } else if let Some(signal) = status.stopping_signal() {
+            Self::Stopped(signal)
+        } else {
+            Self::Runs
+        }
+    }
+}
+
+/// Stops this process as the command was stopped, so that a shell sees its job stop, and returns when it is
+/// continued. Where no shell could continue it, the kernel does not stop it.
+fn stop_by(number: i32) {
+    let job_control = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
+    let signal = job_control
+        .into_iter()
+        .find(|signal| *signal as i32 == number);
+    let signal = match signal {
+        Some(signal) => signal,
+        // Usually sent to the command alone by somebody who will continue it alone, which would leave us stopped.
+        // Only the leader of a job must stop so that the shell takes the terminal back.
+        None if getpgrp() == getpid() => Signal::SIGTSTP,
+        None => return,
+    };
+    // Sent while it is blocked: if the terminal has sent it, too, SIGCONT removes both, and one stop is all.
+    if raise(signal).is_ok() {
+        let set = SigSet::from(signal);
+        let _stopped = set.thread_unblock();
+        let _blocked = set.thread_block();
+    }
+}
+
+/// `std::process::Command` would give the command our mask, in which the signals are blocked; here it gets
+/// the one that we were given ourselves.
+fn spawn(
+    words: &[OsString],
+    variables: Vec<(OsString, OsString)>,
+    mask: &SigSet,
+) -> Result<Pid, NotStarted> {
+    let words: Result<Vec<CString>, _> = words
+        .iter()
+        .map(|word| CString::new(word.clone().into_vec()))
+        .collect();
+    let words = words.map_err(|_| Errno::EINVAL)?;
+    let variables: Vec<CString> = variables
+        .into_iter()
+        .filter_map(|(name, value)| {
+            let mut variable = name.into_vec();
+            variable.push(b'=');
+            variable.extend(value.into_vec());
+            CString::new(variable).ok()
+        })
+        .collect();
+    let mut attributes = PosixSpawnAttr::init()?;
+    attributes.set_sigmask(mask)?;
+    // The runtime ignores it in us; programs expect it to end them.
+    attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
+    attributes.set_flags(
+        PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
+    )?;
+    let files = PosixSpawnFileActions::init()?;
+    let program = words.first().ok_or(Errno::ENOENT)?;
+    Ok(posix_spawnp(
+        program,
+        &files,
+        &attributes,
+        &words,
+        &variables,
+    )?)
+}
+
+/// What shells return for a command that they cannot find.
+const NOT_FOUND: u8 = 127;
+/// What shells return for a command that they cannot execute.
+const NOT_EXECUTABLE: u8 = 126;
+/// More than the kernel ever says of a process.
+const STATUS_BYTES_MAX: u64 = 64 * 1024;

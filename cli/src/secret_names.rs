@@ -1,0 +1,202 @@
+//! The names of recorded properties that say that their texts are secrets, and how many of those texts are
+//! recorded in clear. Which names those are is the library's `policy`; who tells a person is `doctor` and `explain`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::host::Host;
+use super::place::Place;
+use super::sanitize::Quoted;
+use localtel::internal::policy::owner::OwnerFile;
+use localtel::internal::policy::{Action, InForce, MASKED, NamePath, Naming, Policy, Secrets};
+use localtel::internal::record::{Properties, Record};
+
+/// The names that were seen, as many as are kept.
+#[derive(Debug, Default)]
+pub(super) struct SecretNames {
+    names: BTreeMap<String, Texts>,
+}
+
+/// How many texts of one name were recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Texts {
+    /// As they are.
+    pub(super) clear: u64,
+    /// With something else in their place.
+    pub(super) masked: u64,
+}
+
+/// A name and its texts, for programs.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct SecretName<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    texts: Texts,
+}
+
+impl SecretNames {
+    /// Looks at the properties of a record and of the spans around it.
+    pub(super) fn add(&mut self, record: &Record) {
+        self.add_all(&record.properties);
+        for span in &record.spans {
+            self.add_all(&span.properties);
+        }
+    }
+
+    fn add_all(&mut self, properties: &Properties) {
+        for (name, value) in properties.iter() {
+            self.add_value(&mut name.to_owned(), NamePath::of(name), value);
+        }
+    }
+
+    fn add_value(&mut self, path: &mut String, naming: NamePath, value: &Value) {
+        match value {
+            Value::String(text) if naming.naming() == Naming::Secret => self.count(path, text),
+            Value::Array(values) => {
+                for value in values {
+                    self.add_value(path, naming, value);
+                }
+            }
+            Value::Object(values) => {
+                let bytes = path.len();
+                for (name, value) in values {
+                    path.push('.');
+                    path.push_str(name);
+                    self.add_value(path, naming.member(name), value);
+                    path.truncate(bytes);
+                }
+            }
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn count(&mut self, path: &str, text: &str) {
+        let has_room = self.names.len() < NAMES_MAX && path.len() <= NAME_BYTES_MAX;
+        if NOTHING.contains(&text) || !has_room && !self.names.contains_key(path) {
+            return;
+        }
+        let texts = self.names.entry(path.to_owned()).or_default();
+        if is_masked(text) {
+            texts.masked += 1;
+        } else {
+            texts.clear += 1;
+        }
+    }
+
+    /// Returns the names with their texts, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Texts)> {
+        self.names
+            .iter()
+            .map(|(name, texts)| (name.as_str(), *texts))
+    }
+
+    /// Returns the names whose texts are masked, as a list; nothing if there are none.
+    pub(super) fn masked(&self) -> Option<String> {
+        let masked = self.iter().filter(|(_, texts)| texts.clear == 0);
+        let masked: Vec<String> = masked.map(|(name, _)| Quoted(name).to_string()).collect();
+        (!masked.is_empty()).then(|| masked.join(", "))
+    }
+
+    /// Returns those with texts in clear that no rule keeps which is known.
+    pub(super) fn in_clear(
+        &self,
+        place: &Place,
+        owner: &OwnerFile,
+    ) -> impl Iterator<Item = (&str, Texts)> {
+        let application = match &place.host {
+            Host::Localtel => Policy::new(),
+            Host::Application(application) => application.policy.clone(),
+        };
+        let secrets = Secrets::new(None, None);
+        let policy = InForce::new(application, owner.policy().cloned(), secrets);
+        let is_kept = move |name: &str| policy.verdict(name).text == Action::Keep;
+        self.iter()
+            .filter(move |(name, texts)| texts.clear > 0 && !is_kept(name))
+    }
+
+    /// Returns all names with their texts, for programs.
+    pub(super) fn report(&self) -> Vec<SecretName<'_>> {
+        let names = self.iter();
+        names
+            .map(|(name, texts)| SecretName { name, texts })
+            .collect()
+    }
+}
+
+/// Returns the command that sets what becomes of a property.
+pub(super) fn rule_command(place: &Place, name: &str, action: &str) -> String {
+    place.command(&format!("policy property {} {action}", Quoted(name)))
+}
+
+/// Returns `true` if a text took the place of a secret.
+fn is_masked(text: &str) -> bool {
+    let is_hash = text.strip_prefix("p-").is_some_and(|hash| {
+        hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+    });
+    text == MASKED || is_hash || MARKS.contains(&text)
+}
+
+/// What the rules for secrets in texts put in the place of one.
+const MARKS: [&str; 3] = ["[secret]", "[token]", "[key]"];
+
+/// The hexadecimal digits of a hash.
+const HASH_DIGITS: usize = 16;
+
+/// Texts that hold no secret.
+const NOTHING: [&str; 4] = ["", "None", "true", "false"];
+
+/// More names than one reads.
+const NAMES_MAX: usize = 100;
+
+/// As long as a name in a line may be.
+const NAME_BYTES_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn seen(properties: &Value) -> Value {
+        let line = json!({
+            "timestamp": "2026-11-21T08:15:30.123456Z", "level": "INFO", "source": "a", "target": "a",
+            "session": "01936f0e-0000-7000-8000-000000000000", "seq": 1,
+            "properties": properties,
+            "spans": [{"name": "s", "properties": {"token": "t"}}],
+        });
+        let mut names = SecretNames::default();
+        names.add(&Record::parse(line.to_string().as_bytes()).unwrap());
+        serde_json::to_value(names.report()).unwrap()
+    }
+
+    #[test]
+    fn names_that_look_like_secrets_are_listed_with_their_texts() {
+        let properties = json!({
+            "token": "[masked]", "user": "anna", "password": "p-0123456789abcdef", "secret": 5,
+            "login": {"password": "x", "tokens": ["[secret]", "a", "b"]}, "token_count": "5",
+        });
+        let expected = json!([
+            {"name": "login.password", "clear": 1, "masked": 0},
+            {"name": "login.tokens", "clear": 2, "masked": 1},
+            {"name": "password", "clear": 0, "masked": 1},
+            {"name": "token", "clear": 1, "masked": 1},
+        ]);
+        assert_eq!(seen(&properties), expected);
+    }
+
+    #[test]
+    fn no_more_names_are_kept_than_one_reads() {
+        let many = (0..1000).map(|number| (format!("token.{number}"), json!("x")));
+        let names = seen(&Value::Object(many.collect()));
+        assert_eq!(names.as_array().unwrap().len(), NAMES_MAX);
+        assert_eq!(
+            seen(&json!({"t".repeat(300) + ".token": "x"}))
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
+    }
+}

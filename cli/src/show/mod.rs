@@ -1,0 +1,438 @@
+//! `show` and `tail`: which records, in which order, to where. What a record looks like is `view`'s,
+//! which ones fit is the filter's, where they lie is the reader's.
+
+mod args;
+mod crew;
+#[cfg(test)]
+mod tests;
+mod unread;
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use time::OffsetDateTime;
+
+use super::exit::Exit;
+use super::pager::Pager;
+use super::screen::{Colour, Screen, Sink, Stop};
+use super::view::View;
+use localtel::internal::error::Result;
+use localtel::internal::filter::{Filter, Verdict};
+use localtel::internal::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
+use localtel::internal::record::Record;
+use localtel::internal::record::glance::Glance;
+use localtel::internal::record::glance::Heads;
+
+pub(crate) use args::{Lines, ShowArgs};
+use unread::Unread;
+
+/// Shows records of the directory.
+pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) -> Result<Exit> {
+    args.check()?;
+    let filter = args.filter(screen.now)?;
+    // Opened before the pager is, so that a directory that is not there is said on the screen.
+    let reader = open(directory, &filter)?;
+    let lines = args.lines_or_default(screen.sink);
+    let start = start_of(args, directory, &filter, lines)?;
+    let is_cut = matches!(start, Start::At(_));
+    let mut pager = match screen.sink {
+        Sink::Terminal if !args.no_pager && !args.follow => Pager::start(screen.variable),
+        Sink::Terminal | Sink::Pipe => None,
+    };
+    let colour = match pager {
+        Some(_) if !Pager::shows_colours(screen.variable) => Colour::Off,
+        Some(_) | None => screen.colour,
+    };
+    let mut show = Show {
+        judge: Judge {
+            view: View::new(args.format(), args.zone(), screen.sink, colour),
+            filter,
+        },
+        matched: 0,
+        unread: Unread::default(),
+    };
+    let result = {
+        let stdout: &mut dyn Write = match &mut pager {
+            Some(pager) => pager,
+            None => &mut *screen.stdout,
+        };
+        let mut out = BufWriter::with_capacity(BUFFER_BYTES, stdout);
+        let source = Source {
+            reader,
+            directory,
+            start,
+            lines,
+        };
+        let result = show
+            .run(
+                args,
+                source,
+                &mut out,
+                Beside {
+                    stderr: screen.stderr,
+                    is_reader_gone: screen.is_reader_gone,
+                },
+            )
+            .and_then(|()| Ok(out.flush()?));
+        // A buffer that could not be written is not tried again.
+        drop(out.into_parts());
+        result
+    };
+    if let Some(pager) = pager {
+        pager.finish();
+    }
+    let is_reader_gone = matches!(result, Err(Stop::ReaderGone));
+    Stop::settle(result, || ())?;
+    show.unread.tell(screen.stderr);
+    if let (None, false, Lines::Last(count)) = (args.lines, args.follow, lines)
+        && (is_cut || show.matched >= count)
+    {
+        screen.say(format_args!(
+            "these were the last {count} records; `-n all` shows every one"
+        ));
+    }
+    Ok(show.exit(args, is_reader_gone, screen))
+}
+
+/// Where the records come from.
+struct Source<'a> {
+    reader: Reader,
+    directory: &'a Path,
+    start: Start,
+    lines: Lines,
+}
+
+/// What following needs beside the data and its way out.
+struct Beside<'a> {
+    stderr: &'a mut dyn Write,
+    is_reader_gone: &'a dyn Fn() -> bool,
+}
+
+/// Where to start.
+#[derive(Debug)]
+enum Start {
+    /// At the first line.
+    First,
+    /// At a line, which is shown.
+    At(Position),
+    /// Behind what is there.
+    End,
+}
+
+/// Opens a directory; what is known to be older than the filter takes is passed over.
+fn open(directory: &Path, filter: &Filter) -> Result<Reader> {
+    let reader = Reader::open(directory)?;
+    Ok(match filter.earliest() {
+        Some(since) => reader.since(since),
+        None => reader,
+    })
+}
+
+/// Opens a directory to be read backwards, as far as the filter takes it.
+fn reverse(directory: &Path, filter: &Filter) -> Result<Reverse> {
+    let reverse = Reader::reverse(directory)?;
+    Ok(match filter.earliest() {
+        Some(since) => reverse.since(since),
+        None => reverse,
+    })
+}
+
+/// Finds where the last records that pass begin, from the end of the data.
+fn start_of(args: &ShowArgs, directory: &Path, filter: &Filter, lines: Lines) -> Result<Start> {
+    let Lines::Last(count) = lines else {
+        return Ok(Start::First);
+    };
+    // Sorted or reversed, the last ones are counted as they are shown.
+    if count == 0 || args.reverse || args.sort {
+        return Ok(if count == 0 { Start::End } else { Start::First });
+    }
+    let mut reverse = reverse(directory, filter)?;
+    let mut left = count;
+    while let Some(item) = reverse.next_item() {
+        let Item::Line(line) = item else { continue };
+        if filter.passes(&line).unwrap_or(false) {
+            left -= 1;
+            if left == 0 {
+                return Ok(Start::At(line.position()));
+            }
+        }
+    }
+    Ok(Start::First)
+}
+
+/// Goes behind everything that is there, without reading all of it.
+fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
+    let mut reverse = Reader::reverse(directory)?;
+    while let Some(item) = reverse.next_item() {
+        if let Item::Line(line) = item {
+            reader.seek(line.position());
+            break;
+        }
+    }
+    while reader.next_item()?.is_some() {}
+    Ok(())
+}
+
+/// Showing records, under way.
+struct Show {
+    judge: Judge,
+    matched: u64,
+    unread: Unread,
+}
+
+/// Which records are shown, and as what.
+struct Judge {
+    view: View,
+    filter: Filter,
+}
+
+impl Judge {
+    /// Shows an item if it is a record that passes, and tells whether it was one.
+    fn take(
+        &self,
+        item: Item<'_>,
+        out: &mut dyn Write,
+        unread: &mut Unread,
+    ) -> std::io::Result<bool> {
+        match unread.take(item) {
+            Some(line) => self.take_line(line, Glance::at(line.bytes()), out, unread),
+            None => Ok(false),
+        }
+    }
+
+    /// Shows the records in a line that the reader has not looked at, and tells how many those are that pass.
+    fn take_piece(
+        &self,
+        piece: Piece<'_>,
+        heads: &mut Heads,
+        out: &mut dyn Write,
+        unread: &mut Unread,
+    ) -> std::io::Result<u64> {
+        let line = piece.line();
+        let glance = Glance::with(line.bytes(), heads);
+        if glance.is_some() {
+            return self.take_line(line, glance, out, unread).map(u64::from);
+        }
+        let mut matched = 0;
+        for item in piece.items() {
+            matched += u64::from(self.take(item, out, unread)?);
+        }
+        Ok(matched)
+    }
+
+    /// Shows a record if it passes. Most are passed over, or shown as they stand, without taking them apart.
+    fn take_line(
+        &self,
+        line: Line<'_>,
+        glance: Option<Glance<'_>>,
+        out: &mut dyn Write,
+        unread: &mut Unread,
+    ) -> std::io::Result<bool> {
+        if let Some(glance) = glance {
+            match self.filter.judge(&glance) {
+                Some(false) => return Ok(false),
+                Some(true) if self.view.is_verbatim() => {
+                    self.view.write_verbatim(out, line.bytes())?;
+                    return Ok(true);
+                }
+                Some(true) if self.view.write_at_a_glance(out, &glance)? => return Ok(true),
+                Some(true) | None => {}
+            }
+        }
+        match self.record_in(line, unread) {
+            Some(record) => self.view.write(out, line.bytes(), &record).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Returns the record in a line if it passes.
+    fn record_in(&self, line: Line<'_>, unread: &mut Unread) -> Option<Record> {
+        match line.record() {
+            Ok(record) => match self.filter.verdict(&record) {
+                Verdict::Passes => return Some(record),
+                Verdict::Fails => {}
+                Verdict::OtherType { key } => unread.pass_over(key),
+            },
+            Err(damage) => unread.add(damage),
+        }
+        None
+    }
+}
+
+impl Show {
+    /// Says how it ended.
+    fn exit(&self, args: &ShowArgs, is_reader_gone: bool, screen: &mut Screen<'_>) -> Exit {
+        let is_nothing = self.matched == 0 && !is_reader_gone;
+        if is_nothing && screen.sink == Sink::Terminal {
+            screen.say(format_args!("nothing matched"));
+        }
+        // Damage is for others to judge; that the system did not let us read is a failure of ours.
+        if self.unread.is_denied() {
+            Exit::Failed
+        } else if args.exit_status && is_nothing {
+            Exit::NothingMatched
+        } else {
+            Exit::Done
+        }
+    }
+
+    fn run(
+        &mut self,
+        args: &ShowArgs,
+        source: Source<'_>,
+        out: &mut dyn Write,
+        mut beside: Beside<'_>,
+    ) -> std::result::Result<(), Stop> {
+        self.judge.view.write_header(out)?;
+        if args.follow {
+            self.follow(source, out, &mut beside)
+        } else if args.sort {
+            self.sorted(args, source, out)
+        } else if args.reverse {
+            self.reversed(&source, out)
+        } else {
+            self.forwards(source, out)
+        }
+    }
+
+    fn forwards(
+        &mut self,
+        source: Source<'_>,
+        out: &mut dyn Write,
+    ) -> std::result::Result<(), Stop> {
+        let mut reader = source.reader;
+        match source.start {
+            Start::First => {}
+            Start::At(position) => reader.seek(position),
+            Start::End => return Ok(()),
+        }
+        // Only a reader that has begun knows how much it passes over.
+        match reader.next_item()? {
+            Some(item) => self.take(item, out)?,
+            None => return Ok(()),
+        }
+        if reader.bytes_left()? >= SHARED_BYTES_LEAST {
+            self.matched += crew::show(&mut reader, &self.judge, out, &mut self.unread)?;
+            return Ok(());
+        }
+        while let Some(item) = reader.next_item()? {
+            self.take(item, out)?;
+        }
+        Ok(())
+    }
+
+    fn reversed(
+        &mut self,
+        source: &Source<'_>,
+        out: &mut dyn Write,
+    ) -> std::result::Result<(), Stop> {
+        let mut reverse = reverse(source.directory, &self.judge.filter)?;
+        let is_enough = |matched: u64| match source.lines {
+            Lines::All => false,
+            Lines::Last(count) => matched >= count,
+        };
+        while !is_enough(self.matched) {
+            let Some(item) = reverse.next_item() else {
+                break;
+            };
+            self.take(item, out)?;
+        }
+        Ok(())
+    }
+
+    fn sorted(
+        &mut self,
+        args: &ShowArgs,
+        source: Source<'_>,
+        out: &mut dyn Write,
+    ) -> std::result::Result<(), Stop> {
+        let mut reader = source.reader;
+        let mut kept: Vec<(OffsetDateTime, Box<[u8]>)> = Vec::new();
+        while let Some(item) = reader.next_item()? {
+            let Some(line) = self.unread.take(item) else {
+                continue;
+            };
+            if let Some(record) = self.judge.record_in(line, &mut self.unread) {
+                kept.push((record.timestamp, line.bytes().into()));
+            }
+        }
+        // Stable: records of one time keep the order in which they were written.
+        kept.sort_by_key(|(timestamp, _)| *timestamp);
+        let skipped = match source.lines {
+            Lines::All => 0,
+            Lines::Last(count) => kept
+                .len()
+                .saturating_sub(usize::try_from(count).unwrap_or(usize::MAX)),
+        };
+        kept.drain(..skipped);
+        if args.reverse {
+            kept.reverse();
+        }
+        for (_, line) in &kept {
+            if let Ok(record) = Record::parse(line) {
+                self.judge.view.write(out, line, &record)?;
+                self.matched += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what is there and then what comes, until nobody reads it any more.
+    fn follow(
+        &mut self,
+        source: Source<'_>,
+        out: &mut dyn Write,
+        beside: &mut Beside<'_>,
+    ) -> std::result::Result<(), Stop> {
+        let mut reader = source.reader;
+        match source.start {
+            Start::First => {}
+            Start::At(position) => reader.seek(position),
+            Start::End => pass_all(&mut reader, source.directory)?,
+        }
+        let mut follower = reader.follow();
+        loop {
+            if let Some(item) = follower.poll()? {
+                self.take(item, out)?;
+                continue;
+            }
+            out.flush()?;
+            // Nobody waits for the end here, so what could not be read is told as it comes.
+            self.unread.tell(beside.stderr);
+            self.unread.forget();
+            if (beside.is_reader_gone)() {
+                return Err(Stop::ReaderGone);
+            }
+            std::thread::sleep(Follower::PAUSE);
+        }
+    }
+
+    fn take(&mut self, item: Item<'_>, out: &mut dyn Write) -> std::result::Result<(), Stop> {
+        if self.judge.take(item, out, &mut self.unread)? {
+            self.matched += 1;
+        }
+        Ok(())
+    }
+}
+
+/// From this size on several threads share the work: below it one is done in a few milliseconds.
+const SHARED_BYTES_LEAST: u64 = 4 << 20;
+
+/// One write for a few hundred records.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What `show --help` ends with.
+pub(crate) const SHOW_EXAMPLES: &str = "\
+Examples:
+  localtel show                                the last 1000 records
+  localtel show -l warn --since -2h            warnings and errors of the last two hours
+  localtel show event=command 'duration>500'   slow commands
+  localtel show -g timeout -o pretty           whatever mentions timeouts, a block each
+  localtel show --json | jq .properties        for another program";
+
+/// What `tail --help` ends with.
+pub(crate) const TAIL_EXAMPLES: &str = "\
+Examples:
+  localtel tail                    the last ten records, and then each new one
+  localtel tail -n 0 -l error      only what fails from now on
+  localtel tail -t myapp::net      one part of the application";

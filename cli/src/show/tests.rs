@@ -1,0 +1,458 @@
+//! Tests of `show` and `tail` in memory, against directories that are written by hand.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use clap::Parser;
+use tempfile::TempDir;
+
+use super::*;
+use crate::screen::Colour;
+use localtel::internal::store::segment::SegmentNumber;
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    args: ShowArgs,
+}
+
+fn args(words: &[&str]) -> ShowArgs {
+    let line = std::iter::once("show").chain(words.iter().copied());
+    Line::try_parse_from(line).unwrap().args
+}
+
+fn record(seq: u64, level: &str) -> String {
+    format!(
+        r#"{{"timestamp":"2026-11-21T08:{:02}:{:02}.000000Z","level":"{level}","source":"s","target":"app","event":"e","session":"01936f0e-0000-7000-8000-000000000000","seq":{seq},"properties":{{"n":{seq}}}}}"#,
+        seq / 60 % 60,
+        seq % 60
+    ) + "\n"
+}
+
+fn home(segments: &[String]) -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for (index, text) in segments.iter().enumerate() {
+        append(home.path(), index as u64 + 1, text);
+    }
+    home
+}
+
+fn append(home: &Path, segment: u64, text: &str) {
+    let path = home.join(SegmentNumber::new(segment).unwrap().file_name());
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+/// An output that breaks once it has seen a text, as a pipe does whose reader leaves.
+#[derive(Debug, Clone, Default)]
+struct Output {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    breaks_after: Option<&'static str>,
+}
+
+impl Output {
+    fn text(&self) -> String {
+        String::from_utf8(self.bytes.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self
+            .breaks_after
+            .is_some_and(|last| self.text().contains(last))
+        {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.bytes.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn run_on(
+    args: &ShowArgs,
+    home: &Path,
+    sink: Sink,
+    mut stdout: Output,
+) -> (Result<Exit>, String, String) {
+    let mut stderr = Vec::new();
+    let shown = stdout.clone();
+    let no_pager = |name: &str| (name == "PAGER").then(|| OsString::from("cat"));
+    let outcome = run(
+        args,
+        home,
+        &mut Screen {
+            stdout: &mut stdout,
+            stderr: &mut stderr,
+            sink,
+            colour: Colour::Off,
+            now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
+            stdin: &mut io::empty(),
+            can_ask: false,
+            is_reader_gone: &|| false,
+            variable: &no_pager,
+        },
+    );
+    (outcome, shown.text(), String::from_utf8(stderr).unwrap())
+}
+
+fn show(words: &[&str], home: &TempDir) -> (Exit, String, String) {
+    let (outcome, stdout, stderr) =
+        run_on(&args(words), home.path(), Sink::Pipe, Output::default());
+    (outcome.unwrap(), stdout, stderr)
+}
+
+fn seqs(json: &str) -> Vec<u64> {
+    json.lines()
+        .map(|line| Record::parse(line.as_bytes()).unwrap().seq)
+        .collect()
+}
+
+fn many(seqs: impl IntoIterator<Item = u64>) -> String {
+    seqs.into_iter().map(|seq| record(seq, "INFO")).collect()
+}
+
+#[test]
+fn a_pipe_gets_every_record() {
+    let home = home(&[many(0..1500), many(1500..1700)]);
+    let (outcome, stdout, stderr) = show(&["--json"], &home);
+    assert_eq!(outcome, Exit::Done);
+    assert_eq!(seqs(&stdout), (0..1700).collect::<Vec<_>>());
+    assert_eq!(stdout, many(0..1700));
+    assert_eq!(stderr, "");
+}
+
+#[test]
+fn a_terminal_gets_the_last_thousand_and_is_told() {
+    let home = home(&[many(0..1500), many(1500..1700)]);
+    let on_terminal = |words: &[&str]| {
+        let (outcome, stdout, stderr) =
+            run_on(&args(words), home.path(), Sink::Terminal, Output::default());
+        outcome.unwrap();
+        (seqs(&stdout), stderr)
+    };
+    let (seen, stderr) = on_terminal(&["--json"]);
+    assert_eq!(seen, (700..1700).collect::<Vec<_>>());
+    assert!(
+        stderr.contains("the last 1000 records; `-n all`"),
+        "{stderr}"
+    );
+    assert_eq!(on_terminal(&["--json", "-n", "all"]).0.len(), 1700);
+    assert_eq!(
+        on_terminal(&["--json", "-S", "yesterday"]),
+        ((0..1700).collect(), String::new())
+    );
+}
+
+#[test]
+fn the_last_n_are_those_that_pass_the_filter() {
+    let text: String = (0..100)
+        .map(|seq| record(seq, if seq % 10 == 0 { "WARN" } else { "INFO" }))
+        .collect();
+    let home = home(&[text]);
+    let last = |words: &[&str]| seqs(&show(words, &home).1);
+    assert_eq!(last(&["--json", "-n3", "-l", "warn"]), [70, 80, 90]);
+    assert_eq!(last(&["--json", "-n3", "-l", "warn", "-r"]), [90, 80, 70]);
+    assert_eq!(last(&["--json", "-n0"]), [0; 0]);
+    assert_eq!(last(&["--json", "n>96", "event=e"]), [97, 98, 99]);
+    assert_eq!(last(&["--json", "-S", "08:01:38"]), [98, 99]);
+    assert_eq!(last(&["--json", "-U", "2026-11-21 08:00:01"]), [0, 1]);
+}
+
+#[test]
+fn sorting_puts_records_in_the_order_of_their_times() {
+    let home = home(&[many([5, 1, 3]), many([4, 2])]);
+    assert_eq!(seqs(&show(&["--json", "--sort"], &home).1), [1, 2, 3, 4, 5]);
+    assert_eq!(seqs(&show(&["--json", "--sort", "-n2"], &home).1), [4, 5]);
+    assert_eq!(seqs(&show(&["--json", "--sort", "-rn2"], &home).1), [5, 4]);
+}
+
+#[test]
+fn what_could_not_be_read_is_told_with_its_place_and_escaped() {
+    let bad = "\x1b[2J not a record\n";
+    let home = home(&[many(0..2) + bad + &many(2..3), String::new(), many(3..4)]);
+    append(home.path(), 5, "{\"timest");
+    for words in [&["--json"][..], &["--json", "-r"], &["--json", "--sort"]] {
+        let (_, stdout, stderr) = show(words, &home);
+        assert_eq!(seqs(&stdout).len(), 4);
+        assert!(
+            stderr.contains("1 unreadable line (events.000001.jsonl:3)"),
+            "{stderr}"
+        );
+        assert!(stderr.contains(r"\x1b[2J not a record"), "{stderr}");
+        assert!(stderr.contains("1 gap in the segments"), "{stderr}");
+        assert!(stderr.contains("events.000004.jsonl lost"), "{stderr}");
+        assert!(stderr.contains("the last line is unfinished"), "{stderr}");
+        assert!(!stderr.contains('\x1b'));
+    }
+}
+
+#[test]
+fn a_line_that_only_looks_like_a_record_is_told_as_well() {
+    let bad = "{\"timestamp\":\"2026\",\"level\":7}\n";
+    let home = home(&[many(0..1) + bad]);
+    let (_, stdout, stderr) = show(&["--json"], &home);
+    assert_eq!(stdout, many(0..1));
+    assert!(
+        stderr.contains("1 unreadable line (events.000001.jsonl:2)"),
+        "{stderr}"
+    );
+}
+
+fn with_seconds(seconds: &[&str]) -> String {
+    let lines = seconds.iter().zip(0..);
+    lines
+        .map(|(seconds, seq)| {
+            record(seq, "INFO").replace("}}", &format!(",\"seconds\":{seconds}}}}}"))
+        })
+        .collect()
+}
+
+#[test]
+fn values_of_another_type_are_counted_however_records_are_shown() {
+    let text = with_seconds(&["1", "\"1.10\"", "0.5", "\"slow\"", "null", "\"2\"", "true"]);
+    let home = home(&[text]);
+    for words in [
+        &[][..],
+        &["-r"],
+        &["--sort"],
+        &["-n", "7"],
+        &["-o", "short"],
+    ] {
+        let words = [&["--json", "seconds>=1"][..], words].concat();
+        let words = words
+            .strip_prefix(&["--json"])
+            .filter(|_| words.contains(&"-o"))
+            .unwrap_or(&words);
+        let (outcome, stdout, stderr) = show(words, &home);
+        assert_eq!(
+            (outcome, stdout.lines().count()),
+            (Exit::Done, 3),
+            "{words:?}"
+        );
+        let expected = "passed over 3 records in which `seconds` is not a number\n";
+        assert_eq!(stderr, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn only_what_would_be_shown_but_for_its_type_counts_as_passed_over() {
+    let text = with_seconds(&["1", "\"slow\"", "\"slow\""]);
+    let home = home(&[text + &many(3..5)]);
+    for (words, said) in [
+        (
+            &["seconds>0", "n=1"][..],
+            "passed over 1 record in which `seconds` is not a number\n",
+        ),
+        (&["seconds>0", "n=0"], ""),
+        (&["n>1", "seconds>0", "level=warn"], ""),
+        (&["seconds=1"], ""),
+        (&["seconds!=1"], ""),
+        (&["seconds~slow"], ""),
+        (&["seconds>0", "-l", "warn"], ""),
+        (&["seconds>0", "-g", "nowhere"], ""),
+        (&["seconds>0", "-n0"], ""),
+    ] {
+        assert_eq!(show(words, &home).2, said, "{words:?}");
+    }
+}
+
+#[test]
+fn a_follower_says_once_that_it_passes_over_values() {
+    let mut judge_output = Vec::new();
+    let mut unread = Unread::default();
+    for _ in 0..3 {
+        unread.pass_over("seconds");
+        unread.tell(&mut judge_output);
+        unread.forget();
+    }
+    unread.pass_over("size\x1b");
+    unread.tell(&mut judge_output);
+    assert_eq!(
+        String::from_utf8(judge_output).unwrap(),
+        "passed over 1 record in which `seconds` is not a number\n\
+         passed over 1 record in which `size\\x1b` is not a number\n"
+    );
+}
+
+#[test]
+fn a_text_to_look_for_may_begin_with_a_hyphen() {
+    let home = home(&[record(0, "INFO").replace("\"e\"", "\"--dry-run\"")]);
+    for words in [
+        ["-g", "--dry"],
+        ["--grep", "-run"],
+        ["-e", "--dry-run"],
+        ["--event", "--dry-run"],
+    ] {
+        assert_eq!(show(&words, &home).1.lines().count(), 1, "{words:?}");
+    }
+    assert_eq!(show(&["-t", "-x"], &home).1, "");
+}
+
+#[test]
+fn that_nothing_matched_is_an_outcome_where_asked_for() {
+    let home = home(&[many(0..3)]);
+    assert_eq!(show(&["n>5"], &home).0, Exit::Done);
+    assert_eq!(
+        show(&["n>5", "--exit-status"], &home).0,
+        Exit::NothingMatched
+    );
+    assert_eq!(show(&["n>1", "--exit-status"], &home).0, Exit::Done);
+}
+
+#[test]
+fn a_directory_that_is_not_there_and_a_wrong_time_are_errors() {
+    let nowhere = PathBuf::from("/nowhere/telemetry");
+    let (outcome, ..) = run_on(&args(&[]), &nowhere, Sink::Pipe, Output::default());
+    assert!(outcome.unwrap_err().is_not_found());
+    let home = home(&[]);
+    let (outcome, ..) = run_on(
+        &args(&["-S", "soon"]),
+        home.path(),
+        Sink::Pipe,
+        Output::default(),
+    );
+    assert!(outcome.unwrap_err().to_string().contains("`2h ago`"));
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused() {
+    for words in [
+        ["-f", "-r"],
+        ["-f", "--sort"],
+        ["--utc", "--local"],
+        ["--json", "-ocsv"],
+    ] {
+        let line = std::iter::once("show").chain(words);
+        assert!(Line::try_parse_from(line).is_err(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let home = home(&[many(0..3000)]);
+    let output = Output {
+        breaks_after: Some("\"seq\":0,"),
+        ..Output::default()
+    };
+    let (outcome, _, stderr) = run_on(&args(&["--json"]), home.path(), Sink::Pipe, output);
+    assert_eq!(outcome.unwrap(), Exit::Done);
+    assert_eq!(stderr, "");
+}
+
+fn with_pager(pager: &str, home: &TempDir) -> (Exit, String) {
+    let mut stdout = Output::default();
+    let shown = stdout.clone();
+    let variable = |name: &str| (name == "LOCALTEL_PAGER").then(|| OsString::from(pager));
+    let outcome = run(
+        &args(&["--json", "-n", "all"]),
+        home.path(),
+        &mut Screen {
+            stdout: &mut stdout,
+            stderr: &mut Vec::new(),
+            sink: Sink::Terminal,
+            colour: Colour::Off,
+            now: OffsetDateTime::UNIX_EPOCH,
+            stdin: &mut io::empty(),
+            can_ask: false,
+            is_reader_gone: &|| false,
+            variable: &variable,
+        },
+    );
+    (outcome.unwrap(), shown.text())
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads what a pager got")]
+fn a_pager_gets_everything_and_one_that_is_missing_or_left_is_no_failure() {
+    let home = home(&[many(0..3000)]);
+    let page = home.path().join("page");
+    let all = many(0..3000);
+    assert_eq!(
+        with_pager(&format!("cat > '{}'", page.display()), &home),
+        (Exit::Done, String::new())
+    );
+    assert_eq!(std::fs::read_to_string(page).unwrap(), all);
+    assert_eq!(with_pager("true", &home), (Exit::Done, String::new()));
+    assert_eq!(with_pager("/nowhere/pager", &home), (Exit::Done, all));
+}
+
+#[test]
+fn csv_has_one_header() {
+    let home = home(&[many(0..2)]);
+    let (_, stdout, _) = show(&["-o", "csv"], &home);
+    assert_eq!(stdout.matches("timestamp,level").count(), 1);
+    assert_eq!(stdout.lines().count(), 3);
+}
+
+#[test]
+fn tail_shows_the_last_ten_and_then_what_comes() {
+    let home = home(&[many(0..30)]);
+    let path = home.path().to_owned();
+    let output = Output {
+        breaks_after: Some("\"seq\":31,"),
+        ..Output::default()
+    };
+    let shown = output.clone();
+    let tail = std::thread::Builder::new()
+        .spawn(move || {
+            let args = args(&["--json"]).into_tail();
+            let (outcome, ..) = run_on(&args, &path, Sink::Terminal, output);
+            outcome.unwrap()
+        })
+        .unwrap();
+    wait_for(&shown, "\"seq\":29,");
+    assert_eq!(seqs(&shown.text()), (20..30).collect::<Vec<_>>());
+    append(home.path(), 1, &many([30]));
+    wait_for(&shown, "\"seq\":30,");
+    append(home.path(), 2, &many([31]));
+    wait_for(&shown, "\"seq\":31,");
+    append(home.path(), 2, &many([32]));
+    assert_eq!(tail.join().unwrap(), Exit::Done);
+    assert_eq!(seqs(&shown.text()), (20..32).collect::<Vec<_>>());
+}
+
+#[test]
+fn tail_from_the_end_shows_only_what_comes() {
+    let home = home(&[many(0..30)]);
+    let path = home.path().to_owned();
+    let output = Output {
+        breaks_after: Some("\"seq\":30,"),
+        ..Output::default()
+    };
+    let shown = output.clone();
+    let tail = std::thread::Builder::new()
+        .spawn(move || {
+            let args = args(&["--json", "-f", "-n0"]);
+            run_on(&args, &path, Sink::Pipe, output).0.unwrap()
+        })
+        .unwrap();
+    // It may begin before or after this line, so lines are added until one is seen.
+    while !shown.text().contains("\"seq\":30,") {
+        append(home.path(), 1, &many([30]));
+        std::thread::sleep(Follower::PAUSE * 2);
+    }
+    append(home.path(), 1, &many([30]));
+    assert_eq!(tail.join().unwrap(), Exit::Done);
+    assert!(seqs(&shown.text()).iter().all(|seq| *seq == 30));
+}
+
+fn wait_for(output: &Output, text: &str) {
+    for _ in 0..100 {
+        if output.text().contains(text) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{text} never came: {}", output.text());
+}

@@ -1,0 +1,152 @@
+//! What a command could not read or compare, counted and told on stderr: nothing is passed over in silence.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+
+use super::super::sanitize::{Excerpt, Sanitized};
+use localtel::internal::reader::{Damage, DamageKind, Item, Line, Notice};
+
+/// What could not be read, or not be compared.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    lines: u64,
+    segments: u64,
+    denied: u64,
+    examples: Vec<Damage>,
+    notices: Vec<Notice>,
+    /// How many records were passed over because the value of that key is not a number.
+    not_numbers: BTreeMap<String, u64>,
+    /// The keys of which that was said.
+    keys_told: BTreeSet<String>,
+}
+
+impl Unread {
+    /// A person reads a handful; the count tells the rest.
+    const EXAMPLES_MAX: usize = 5;
+
+    /// Keeps what is no line and gives back what is.
+    pub(super) fn take<'a>(&mut self, item: Item<'a>) -> Option<Line<'a>> {
+        match item {
+            Item::Line(line) => return Some(line),
+            Item::Damage(damage) => self.add(damage),
+            Item::Notice(notice) => self.note(notice),
+        }
+        None
+    }
+
+    /// Keeps the first notices.
+    pub(super) fn note(&mut self, notice: Notice) {
+        if self.notices.len() < Self::EXAMPLES_MAX {
+            self.notices.push(notice);
+        }
+    }
+
+    /// Counts damage, and keeps the first as examples.
+    pub(super) fn add(&mut self, damage: Damage) {
+        match damage.kind {
+            DamageKind::Torn
+            | DamageKind::NotARecord
+            | DamageKind::NulHole
+            | DamageKind::TooLong
+            | DamageKind::InvalidUtf8 => self.lines += 1,
+            DamageKind::Missing { .. } | DamageKind::NotAFile => self.segments += 1,
+            DamageKind::Unreadable { .. } => {
+                self.segments += 1;
+                self.denied += 1;
+            }
+            _ => self.lines += 1,
+        }
+        if self.examples.len() < Self::EXAMPLES_MAX {
+            self.examples.push(damage);
+        }
+    }
+
+    /// Counts a record that was passed over because the value of that key is not a number.
+    pub(super) fn pass_over(&mut self, key: &str) {
+        match self.not_numbers.get_mut(key) {
+            Some(count) => *count += 1,
+            None => drop(self.not_numbers.insert(key.to_owned(), 1)),
+        }
+    }
+
+    /// Adds what came later, and leaves nothing behind.
+    pub(super) fn append(&mut self, later: &mut Self) {
+        let later = std::mem::take(later);
+        self.lines += later.lines;
+        self.segments += later.segments;
+        self.denied += later.denied;
+        let room = |kept: usize| Self::EXAMPLES_MAX.saturating_sub(kept);
+        let examples = later.examples.into_iter().take(room(self.examples.len()));
+        self.examples.extend(examples);
+        let notices = later.notices.into_iter().take(room(self.notices.len()));
+        self.notices.extend(notices);
+        for (key, count) in later.not_numbers {
+            *self.not_numbers.entry(key).or_default() += count;
+        }
+    }
+
+    /// Returns `true` if the system did not let us read something that is there.
+    pub(super) fn is_denied(&self) -> bool {
+        self.denied > 0
+    }
+
+    /// Says it on stderr. That nobody listens there is no failure.
+    pub(super) fn tell(&self, stderr: &mut dyn Write) {
+        drop(self.write(stderr));
+    }
+
+    /// Forgets what was said, except for which keys it was said that they are not numbers: that is said once.
+    pub(super) fn forget(&mut self) {
+        let told = std::mem::take(self);
+        self.keys_told = told.keys_told;
+        self.keys_told.extend(told.not_numbers.into_keys());
+    }
+
+    fn write(&self, stderr: &mut dyn Write) -> std::io::Result<()> {
+        for notice in &self.notices {
+            writeln!(stderr, "{notice}")?;
+        }
+        if self.lines > 0 {
+            let plural = if self.lines == 1 { "" } else { "s" };
+            let in_line: Vec<_> = self
+                .examples
+                .iter()
+                .filter(|damage| damage.bytes > 0)
+                .map(|damage| damage.position.to_string())
+                .collect();
+            let is_cut = (in_line.len() as u64) < self.lines;
+            let more = if is_cut { ", …" } else { "" };
+            writeln!(
+                stderr,
+                "{} unreadable line{plural} ({}{more})",
+                self.lines,
+                in_line.join(", ")
+            )?;
+        }
+        if self.segments > 0 {
+            let plural = if self.segments == 1 { "" } else { "s" };
+            writeln!(stderr, "{} gap{plural} in the segments", self.segments)?;
+        }
+        for damage in &self.examples {
+            // The reason of the operating system is no text of ours either.
+            let described = damage.to_string();
+            let described = Sanitized(&described);
+            if damage.excerpt.is_empty() {
+                writeln!(stderr, "  {described}")?;
+            } else {
+                writeln!(stderr, "  {described}: {}", Excerpt(&damage.excerpt))?;
+            }
+        }
+        for (key, count) in &self.not_numbers {
+            if !self.keys_told.contains(key) {
+                let records = if *count == 1 { "record" } else { "records" };
+                let key = Sanitized(key);
+                writeln!(
+                    stderr,
+                    "passed over {count} {records} in which `{key}` is not a number"
+                )?;
+            }
+        }
+        Ok(())
+    }
+}

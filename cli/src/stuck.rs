@@ -1,0 +1,87 @@
+//! What `doctor` says of segments that cannot be removed: which, why, and what to do. It tries nothing.
+
+use std::collections::BTreeMap;
+
+use super::facts::count;
+use localtel::internal::store;
+use localtel::internal::store::disk::{Directory, Obstacle};
+use localtel::internal::store::segment::SegmentNumber;
+
+/// Something that cannot be removed, and what to do about it.
+pub(super) struct Stuck {
+    pub(super) what: String,
+    pub(super) next: String,
+}
+
+/// Looks for segments that cannot be removed: those that were to be removed and are still there, and those of
+/// which that can be seen before it is tried. One for each reason.
+pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<Stuck> {
+    let path = directory.path();
+    if let Some(obstacle) = directory.own_obstacle() {
+        let (reason, step) = words_for(Some(obstacle));
+        return vec![Stuck {
+            what: format!(
+                "no segment can be removed from {}: it {reason}",
+                path.display()
+            ),
+            next: format!("{step} {}", path.display()),
+        }];
+    }
+    let mut stuck: BTreeMap<Option<Obstacle>, Vec<String>> = BTreeMap::new();
+    for number in store::numbers(directory).unwrap_or_default() {
+        let name = number.file_name();
+        let Ok(obstacle) = directory.obstacle(&name) else {
+            continue;
+        };
+        let was_to_go = floor.is_some_and(|floor| number < floor);
+        let is_certain = match obstacle {
+            Some(Obstacle::Immutable | Obstacle::AppendOnly | Obstacle::Mounted) => true,
+            Some(Obstacle::OtherUser(_) | Obstacle::NotAFile) | None => false,
+        };
+        if was_to_go || is_certain {
+            let file = path.join(name).display().to_string();
+            stuck.entry(obstacle).or_default().push(file);
+        }
+    }
+    let finding = |(obstacle, files): (Option<Obstacle>, Vec<String>)| {
+        let (reason, step) = words_for(obstacle);
+        let more = files.len().saturating_sub(FILES_NAMED_MAX);
+        let named = files.get(..files.len() - more).unwrap_or_default();
+        let and_more = if more > 0 {
+            format!(" and {}", count(more as u64, "more segment"))
+        } else {
+            String::new()
+        };
+        let what = format!(
+            "cannot be removed: {}{and_more}; it {reason}, and counts towards the total",
+            named.join(", ")
+        );
+        Stuck {
+            what,
+            next: format!("{step} {}", named.join(" ")),
+        }
+    };
+    stuck.into_iter().map(finding).collect()
+}
+
+/// Says what is the matter with a file, and the start of what to do about it.
+fn words_for(obstacle: Option<Obstacle>) -> (String, &'static str) {
+    let (reason, step) = match obstacle {
+        Some(Obstacle::Immutable) => ("is immutable", "chattr -i"),
+        Some(Obstacle::AppendOnly) => ("is append-only", "chattr -a"),
+        Some(Obstacle::Mounted) => ("has something mounted on it", "umount"),
+        Some(Obstacle::OtherUser(user)) => {
+            let reason = format!("belongs to another user (uid {user})");
+            return (reason, "have that user or root remove it:");
+        }
+        Some(Obstacle::NotAFile) => ("is not a regular file", "move it away:"),
+        None => (
+            "was to be removed and is still there",
+            "rm, which says why:",
+        ),
+    };
+    (reason.to_owned(), step)
+}
+
+/// How many files are named.
+const FILES_NAMED_MAX: usize = 5;

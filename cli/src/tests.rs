@@ -1,0 +1,615 @@
+//! Whole command lines, run in memory: what they print, what they leave on disk and how they end.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the files from outside"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use super::screen::Memory;
+use super::*;
+
+/// A home of its own, with an environment that knows nothing else.
+struct Home {
+    dir: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Home {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().to_str().unwrap().to_owned();
+        let variables = vec![("XDG_STATE_HOME".to_owned(), state)];
+        Self { dir, variables }
+    }
+
+    fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn telemetry(&self) -> std::path::PathBuf {
+        self.dir.path().join("myapp/telemetry")
+    }
+
+    /// Makes segments; each has one record at each of these minutes.
+    fn with_segments(self, segments: &[&[u8]]) -> Self {
+        fs::create_dir_all(self.telemetry()).unwrap();
+        for (index, minutes) in segments.iter().enumerate() {
+            let line = |minute: &u8| {
+                format!("{{\"timestamp\":\"2026-11-21T08:{minute:02}:00.000000Z\"}}\n")
+            };
+            let lines: Vec<String> = minutes.iter().map(line).collect();
+            let name = format!("events.{:06}.jsonl", index + 1);
+            fs::write(self.telemetry().join(name), lines.concat()).unwrap();
+        }
+        self
+    }
+
+    fn run_on(&self, memory: &mut Memory, line: &str) -> Exit {
+        let variables: Vec<(&str, &str)> = self
+            .variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let environment = Environment::made_up("localtel", &variables);
+        memory.with(|screen| execute(words(line), &environment, screen))
+    }
+
+    fn run(&self, line: &str) -> (Exit, String, String) {
+        let mut memory = Memory::default();
+        let exit = self.run_on(&mut memory, line);
+        (exit, memory.out(), memory.err())
+    }
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn help_and_version_go_to_the_output_and_wrong_words_are_a_matter_of_usage() {
+    let home = Home::new();
+    let (exit, out, err) = home.run("--version");
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    assert_eq!(out, format!("localtel {}\n", env!("CARGO_PKG_VERSION")));
+    let (exit, out, _) = home.run("clear --help");
+    assert_eq!(exit, Exit::Done);
+    assert!(out.contains("Examples:"), "{out}");
+    let (exit, out, err) = home.run("claer");
+    assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
+    assert!(
+        err.starts_with("localtel: unrecognized subcommand 'claer'"),
+        "{err}"
+    );
+    let (exit, _, err) = home.run("--app a/b status");
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.contains("may hold only letters"), "{err}");
+}
+
+#[test]
+fn the_schema_of_the_lines_is_printed_where_there_is_no_application() {
+    let (exit, out, err) = Home::new().run("explain --schema");
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(schema["properties"]["timestamp"]["maxLength"], 27);
+}
+
+#[test]
+fn a_text_is_tried_where_there_is_no_application_and_where_there_are_several() {
+    let home = Home::new();
+    let expected = (Exit::Done, "password=[secret]\n".to_owned());
+    let (exit, out, _) = home.run("policy test password=hunter2");
+    assert_eq!((exit, out), expected);
+    for source in ["one", "two"] {
+        fs::create_dir_all(home.dir.path().join(source).join("telemetry")).unwrap();
+    }
+    let (exit, out, _) = home.run("policy test password=hunter2");
+    assert_eq!((exit, out), expected);
+}
+
+#[test]
+fn the_status_of_a_virgin_home_is_undecided_and_looking_leaves_no_trace() {
+    let home = Home::new();
+    let (exit, out, err) = home.run("--app myapp status");
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "status: undecided",
+            "uuid: none",
+            "decided by: nobody",
+            "locked: no"
+        ]
+    );
+    assert!(
+        lines[6].ends_with("/myapp/telemetry (not there yet)"),
+        "{out}"
+    );
+    assert!(names(home.dir.path()).is_empty());
+}
+
+#[test]
+fn disabling_on_a_virgin_home_leaves_only_the_choice() {
+    let home = Home::new();
+    let (exit, out, err) = home.run("--app myapp disable");
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    assert_eq!(out, "disabled for myapp (profile default): saved\n");
+    assert_eq!(names(&home.telemetry()), ["consent.json", "lock"]);
+    let (_, out, _) = home.run("status");
+    assert!(out.starts_with("status: disabled\nuuid: none\n"), "{out}");
+    assert!(
+        out.contains("decided by: the stored choice (localtel disable, 2026-"),
+        "{out}"
+    );
+}
+
+#[test]
+fn enabling_under_do_not_track_is_saved_and_off_for_now() {
+    let home = Home::new().set("DO_NOT_TRACK", "1");
+    let (exit, out, _) = home.run("--app myapp enable");
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(
+        out,
+        "enabled for myapp (profile default): saved; off for now because of DO_NOT_TRACK=1\n"
+    );
+    let (_, out, _) = home.run("status");
+    assert!(out.starts_with("status: disabled\n"), "{out}");
+    assert!(
+        out.contains("overruled: the stored choice (enabled)\nlocked: yes\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn disabling_under_a_stronger_variable_says_that_it_is_on_for_now() {
+    let home = Home::new().set("MYAPP_TELEMETRY", "on");
+    let (_, out, _) = home.run("--app myapp disable");
+    assert!(
+        out.ends_with("saved; on for now because of MYAPP_TELEMETRY=on\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn the_status_for_machines_has_keys_that_stay() {
+    let home = Home::new()
+        .set("DO_NOT_TRACK", "1")
+        .set("MYAPP_TELEMETRY", "maybe");
+    home.run("--app myapp enable");
+    home.run("--app myapp reset");
+    let (exit, out, _) = home.run("--app myapp status --json");
+    assert_eq!(exit, Exit::Done);
+    let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let mut keys: Vec<&str> = value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    let mut expected = [
+        "status",
+        "uuid",
+        "decided_by",
+        "locked",
+        "overruled",
+        "problems",
+        "level",
+        "policy",
+        "stored",
+        "stored_for_all",
+        "first_seen",
+        "grace_left_seconds",
+        "copied",
+        "source",
+        "profile",
+        "directory",
+        "directory_exists",
+        "storage",
+        "storage_problem",
+        "update",
+        "update_problem",
+    ];
+    expected.sort_unstable();
+    assert_eq!(keys, expected);
+    assert_eq!(value["decided_by"]["kind"], "do_not_track");
+    assert_eq!(value["overruled"][0]["kind"], "choice");
+    assert_eq!(value["stored"]["consent"], "enabled");
+    assert!(
+        value["problems"][0].as_str().unwrap().contains("`maybe`"),
+        "{out}"
+    );
+    assert!(value["uuid"].is_null(), "{out}");
+}
+
+#[test]
+fn the_status_shows_a_release_that_is_newer_than_what_recorded_last() {
+    let home = Home::new();
+    let path = home.telemetry();
+    fs::create_dir_all(&path).unwrap();
+    let update = || {
+        let (_, text, _) = home.run("--app myapp status");
+        let (_, json, _) = home.run("--app myapp status --json");
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let line = text.lines().find(|line| line.starts_with("update: "));
+        (line.map(str::to_owned), value["update"].clone())
+    };
+    let release = r#"{"version":"1.10.0","released":"2026-11-01","notes":"a\u001b[2Jb"}"#;
+    fs::write(path.join("release.json"), release).unwrap();
+    assert_eq!(update(), (None, serde_json::Value::Null));
+    let history = path.join("history.json");
+    fs::write(&history, r#"{"format":1,"version":"1.9.0"}"#).unwrap();
+    let (line, json) = update();
+    let expected = "update: 1.10.0 is out (released 2026-11-01), 1.9.0 recorded last";
+    assert_eq!(line.unwrap(), expected);
+    let expected = serde_json::json!({
+        "version": "1.10.0", "released": "2026-11-01", "notes": "a\u{fffd}[2Jb", "current": "1.9.0"
+    });
+    assert_eq!(json, expected);
+    for version in ["1.10.0", "2.0.0", "dev\\u001b[2J"] {
+        let text = format!(r#"{{"format":1,"version":"{version}"}}"#);
+        fs::write(&history, text).unwrap();
+        assert_eq!(update(), (None, serde_json::Value::Null), "{version}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_understood_are_said_and_shown_harmless() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    let path = home.telemetry();
+    fs::create_dir_all(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(path.join("release.json"), "\"\u{1b}[2J\u{202e}\"").unwrap();
+    let history = path.join("history.json");
+    fs::write(&history, "{\"format\":\"\\u001b[2J\"}").unwrap();
+    fs::set_permissions(&history, fs::Permissions::from_mode(0o600)).unwrap();
+    let (_, status, _) = home.run("--app myapp status");
+    assert!(
+        status.contains("\nupdate: unknown: release.json: it is malformed: "),
+        "{status}"
+    );
+    let (exit, doctor, _) = home.run("--app myapp doctor");
+    assert_eq!(exit, Exit::Findings);
+    assert_eq!(doctor.lines().count(), 2, "{doctor}");
+    for shown in [status, doctor] {
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
+    }
+    let (_, json, _) = home.run("--app myapp doctor --json");
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["findings"][0]["kind"], "history");
+    assert_eq!(value["findings"][1]["kind"], "release");
+    fs::write(path.join("history.json"), "{\"format\":2}").unwrap();
+    fs::write(path.join("release.json"), "{\"version\":\"latest\"}").unwrap();
+    let (_, doctor, _) = home.run("--app myapp doctor");
+    assert!(
+        doctor.contains("format 2") && doctor.contains("`latest`"),
+        "{doctor}"
+    );
+}
+
+#[test]
+fn a_reset_removes_the_id_and_keeps_the_choice() {
+    let home = Home::new();
+    home.run("--app myapp enable");
+    let (exit, said, _) = home.run("reset");
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(
+        said,
+        "uuid: none\nid, salt and host are removed for myapp (profile default), and made anew when something is \
+         recorded; the choice stays enabled\n"
+    );
+    let (_, status, _) = home.run("status");
+    assert!(
+        status.starts_with("status: enabled\nuuid: none\n"),
+        "{status}"
+    );
+}
+
+#[test]
+fn a_damaged_choice_is_said_and_a_new_one_takes_its_place() {
+    let home = Home::new().with_segments(&[]);
+    fs::write(home.telemetry().join("consent.json"), "{\"form").unwrap();
+    let (exit, out, _) = home.run("status");
+    assert_eq!(exit, Exit::Done);
+    assert!(out.starts_with("status: disabled\n"), "{out}");
+    assert!(out.contains("problem: consent.json is damaged"), "{out}");
+    let (exit, _, err) = home.run("reset");
+    assert_eq!(exit, Exit::Failed);
+    assert!(err.contains("hint: `localtel --app myapp enable`"), "{err}");
+    let (exit, out, err) = home.run("enable");
+    assert_eq!(exit, Exit::Done);
+    assert!(
+        out.contains("saved") && err.contains("replaced: consent.json"),
+        "{out}{err}"
+    );
+}
+
+#[test]
+fn each_profile_has_its_own_choice() {
+    let home = Home::new();
+    home.run("--app myapp --profile work enable");
+    let (_, out, _) = home.run("--app myapp --profile work status");
+    assert!(out.starts_with("status: enabled"), "{out}");
+    assert!(out.contains("/myapp/telemetry/profiles/work\n"), "{out}");
+    let (_, out, _) = home.run("--app myapp status");
+    assert!(out.starts_with("status: undecided"), "{out}");
+}
+
+#[test]
+fn clear_needs_a_yes_where_there_is_nobody_to_ask() {
+    let home = Home::new().with_segments(&[&[1, 2], &[3]]);
+    let (exit, out, err) = home.run("clear");
+    assert_eq!(exit, Exit::Usage);
+    assert!(
+        out.starts_with("goes: 2 segments (1 to 2): 3 records, "),
+        "{out}"
+    );
+    assert!(err.contains("hint: add --yes"), "{err}");
+    assert_eq!(names(&home.telemetry()).len(), 2);
+    let (exit, out, _) = home.run("clear --dry-run");
+    assert_eq!(exit, Exit::Done);
+    assert!(out.ends_with("dry run: nothing was removed\n"), "{out}");
+    assert_eq!(names(&home.telemetry()).len(), 2);
+}
+
+#[test]
+fn clear_asks_a_person_and_takes_only_a_yes() {
+    let home = Home::new().with_segments(&[&[1], &[2]]);
+    for answer in ["", "\n", "n\n", "yep\n"] {
+        let mut memory = Memory {
+            can_ask: true,
+            input: answer.to_owned(),
+            ..Memory::default()
+        };
+        assert_eq!(home.run_on(&mut memory, "clear"), Exit::Done);
+        assert!(
+            memory.err().contains("remove them? [y/N] "),
+            "{}",
+            memory.err()
+        );
+        assert_eq!(names(&home.telemetry()).len(), 2, "{answer:?}");
+    }
+    let mut memory = Memory {
+        can_ask: true,
+        input: "Y\n".to_owned(),
+        ..Memory::default()
+    };
+    assert_eq!(home.run_on(&mut memory, "clear"), Exit::Done);
+    assert!(
+        memory.out().contains("removed 2 segments"),
+        "{}",
+        memory.out()
+    );
+}
+
+#[test]
+fn clear_before_a_time_removes_whole_segments_and_says_what_stays() {
+    let home = Home::new().with_segments(&[&[1, 2], &[3, 9], &[10]]);
+    let (exit, out, _) = home.run("clear --before 2026-11-21T08:05:00Z --yes");
+    assert_eq!(exit, Exit::Done);
+    assert!(out.contains("stays: segment 2: 2 records"), "{out}");
+    assert!(out.contains("removed 1 segment, "), "{out}");
+    let left = names(&home.telemetry());
+    assert!(
+        !left.contains(&"events.000001.jsonl".to_owned()),
+        "{left:?}"
+    );
+    assert!(left.contains(&"events.000002.jsonl".to_owned()), "{left:?}");
+}
+
+#[test]
+fn trouble_with_a_directory_is_one_message_with_the_next_step() {
+    let home = Home::new();
+    let file = home.dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let missing = home.dir.path().join("missing");
+    let below = file.join("below");
+    for (path, expected) in [
+        (&missing, "could not open"),
+        (&file, "a file stands where the directory should be"),
+        (&below, "could not open"),
+    ] {
+        let (exit, out, err) = home.run(&format!("--dir {} clear", path.display()));
+        assert_eq!((exit, out.as_str()), (Exit::Failed, ""), "{err}");
+        assert!(
+            err.starts_with("localtel: ") && err.contains(expected),
+            "{err}"
+        );
+        assert!(err.contains("\nhint: "), "{err}");
+        assert_eq!(err.lines().count(), 2, "{err}");
+    }
+    let (exit, out, _) = home.run(&format!("--dir {} status", file.display()));
+    assert_eq!(exit, Exit::Done);
+    assert!(out.starts_with("status: disabled\n"), "{out}");
+    assert!(
+        out.contains("problem: the directory cannot serve: a file stands"),
+        "{out}"
+    );
+    let (exit, _, err) = home.run(&format!("--dir {} enable", file.display()));
+    assert_eq!(exit, Exit::Failed);
+    assert!(err.contains("\nhint: "), "{err}");
+}
+
+#[test]
+fn a_wrong_time_is_a_matter_of_usage() {
+    let home = Home::new().with_segments(&[&[1]]);
+    let (exit, _, err) = home.run("clear --before whenever --yes");
+    assert_eq!(exit, Exit::Usage);
+    assert!(
+        err.contains("whenever") && err.contains("`2h ago`"),
+        "{err}"
+    );
+    assert_eq!(names(&home.telemetry()).len(), 1);
+}
+
+#[test]
+fn completions_and_pages_name_every_command() {
+    let home = Home::new();
+    let (exit, script, _) = home.run("completions bash");
+    assert_eq!(exit, Exit::Done);
+    let (_, pages, _) = home.run("man all");
+    for command in <Arguments as clap::CommandFactory>::command().get_subcommands() {
+        let name = command.get_name();
+        assert!(script.contains(name), "{name}");
+        assert!(pages.contains(&format!(".TH localtel-{name} ")), "{name}");
+    }
+    let (_, first, _) = home.run("man");
+    assert!(first.contains(".TH localtel 1"), "{first}");
+    let (_, page, _) = home.run("man clear");
+    assert!(page.contains(".TH localtel-clear 1"), "{page}");
+    let (exit, _, err) = home.run("man claer");
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.contains("hint: "), "{err}");
+    assert!(names(home.dir.path()).is_empty());
+}
+
+/// Output whose reader has gone.
+struct ClosedPipe;
+
+impl io::Write for ClosedPipe {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_success_without_a_word() {
+    let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
+    for line in ["--app x status", "--version", "man all", "completions zsh"] {
+        let mut memory = Memory::default();
+        let exit = memory.with(|screen| {
+            let mut output = ClosedPipe;
+            let mut screen = with_output(screen, &mut output);
+            execute(words(line), &environment, &mut screen)
+        });
+        assert_eq!((exit, memory.err().as_str()), (Exit::Done, ""));
+    }
+}
+
+/// Output onto a full disk.
+struct FullDisk;
+
+impl io::Write for FullDisk {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_and_is_said() {
+    let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
+    let mut memory = Memory::default();
+    let exit = memory.with(|screen| {
+        let mut output = FullDisk;
+        let mut screen = with_output(screen, &mut output);
+        execute(words("--app x status"), &environment, &mut screen)
+    });
+    assert_eq!(exit, Exit::Failed);
+    assert!(
+        memory
+            .err()
+            .starts_with("localtel: could not write the output: ")
+    );
+}
+
+/// The same screen with another output.
+fn with_output<'a>(screen: &'a mut Screen<'_>, stdout: &'a mut dyn io::Write) -> Screen<'a> {
+    Screen {
+        stdout,
+        stderr: screen.stderr,
+        stdin: screen.stdin,
+        can_ask: false,
+        sink: Sink::Pipe,
+        colour: Colour::Off,
+        now: screen.now,
+        variable: screen.variable,
+        is_reader_gone: screen.is_reader_gone,
+    }
+}
+
+fn words(line: &str) -> impl Iterator<Item = OsString> {
+    std::iter::once("localtel")
+        .chain(line.split_whitespace())
+        .map(OsString::from)
+}
+
+#[test]
+fn secrets_in_lines_to_record_are_masked_and_what_the_owner_drops_is_dropped() {
+    let home = Home::new();
+    home.run("--app myapp enable");
+    home.run("--app myapp policy property user drop");
+    let mut memory = Memory {
+        input: "{\"event\":\"a\",\"message\":\"password=hunter2\",\"user\":\"alice\",\"error\":{\"deep\":[\"token=hunter2\"],\"password\":\"hunter2\"}}\n".to_owned(),
+        ..Memory::default()
+    };
+    let exit = home.run_on(&mut memory, "--app myapp record -");
+    assert_eq!((exit, memory.err()), (Exit::Done, String::new()));
+    let (_, out, _) = home.run("--app myapp show event=a -o json");
+    assert!(!out.contains("hunter2") && !out.contains("alice"), "{out}");
+    assert!(
+        out.contains(r#""message":"password=[secret]","#)
+            && out.contains(r#"{"error":{"deep":["token=[secret]"],"password":"[secret]"}}"#),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_policy_that_narrows_or_cannot_be_understood_is_told_by_status_and_doctor() {
+    let home = Home::new();
+    home.run("--app myapp enable");
+    home.run("--app myapp policy level info");
+    let (_, out, _) = home.run("--app myapp status");
+    assert!(
+        out.contains("\npolicy: policy.toml narrows what is recorded\n"),
+        "{out}"
+    );
+    let (exit, out, _) = home.run("--app myapp doctor");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "nothing is wrong\n"));
+    home.run("--app myapp policy level trace");
+    let (_, out, _) = home.run("--app myapp status --json");
+    assert!(
+        out.contains(r#""policy":{"owner":"open","problem":null}"#),
+        "{out}"
+    );
+    fs::write(home.telemetry().join("policy.toml"), "x = 1").unwrap();
+    let (_, out, _) = home.run("--app myapp status");
+    let damaged = "policy.toml cannot be understood: line 1: unknown field `x`";
+    assert!(out.contains(&format!("\npolicy: {damaged}")), "{out}");
+    let (_, out, _) = home.run("--app myapp status --json");
+    assert!(
+        out.contains(r#""policy":{"owner":"damaged","problem":"policy.toml"#),
+        "{out}"
+    );
+    let (exit, out, _) = home.run("--app myapp doctor");
+    assert_eq!(exit, Exit::Findings);
+    assert!(
+        out.starts_with(damaged) && out.contains("; next: fix "),
+        "{out}"
+    );
+    assert!(
+        out.contains("`localtel --app myapp policy` says whether"),
+        "{out}"
+    );
+    let (_, _, err) = home.run("--app myapp record x");
+    assert!(
+        err.contains("nothing is recorded until this is resolved"),
+        "{err}"
+    );
+}

@@ -1,0 +1,228 @@
+//! Times as people type and read them. What is typed without a zone is read in the zone that is shown.
+
+use std::time::Duration;
+
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
+
+use localtel::internal::error::{Error, Result};
+use localtel::internal::record::{parse_time, to_utc};
+
+/// The zone in which times are shown and read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Zone {
+    /// An offset that is the same all year.
+    Fixed(UtcOffset),
+    /// The zone of this machine.
+    Local,
+}
+
+impl Zone {
+    /// Coordinated universal time.
+    pub(crate) const UTC: Self = Self::Fixed(UtcOffset::UTC);
+
+    /// Moves a time into the zone. One whose year would not have four digits there stays where it is.
+    pub(crate) fn show(self, time: OffsetDateTime) -> OffsetDateTime {
+        let moved = time.checked_to_offset(self.offset_at(time));
+        let is_shown = |moved: &OffsetDateTime| (0..=9999).contains(&moved.year());
+        moved.filter(is_shown).unwrap_or(time)
+    }
+
+    fn offset_at(self, time: OffsetDateTime) -> UtcOffset {
+        match self {
+            Self::Fixed(offset) => offset,
+            // Where the system does not tell, UTC is at least the same everywhere.
+            Self::Local => UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC),
+        }
+    }
+
+    /// Reads a time on the clocks of the zone.
+    fn assume(self, time: PrimitiveDateTime) -> OffsetDateTime {
+        // Around a change of the clocks the offset depends on the result; one step settles it.
+        let guess = time.assume_offset(self.offset_at(time.assume_utc()));
+        time.assume_offset(self.offset_at(guess))
+    }
+}
+
+/// Parses a time as people type it.
+pub(crate) fn parse(text: &str, zone: Zone, now: OffsetDateTime) -> Result<OffsetDateTime> {
+    let text = text.trim();
+    let here = zone.show(now);
+    let midnight = |date: Option<Date>| Some(zone.assume(date?.midnight()));
+    let found = match text {
+        "now" => Some(now),
+        "today" => midnight(Some(here.date())),
+        "yesterday" => midnight(here.date().previous_day()),
+        "tomorrow" => midnight(here.date().next_day()),
+        other => parse_unix(other)
+            .or_else(|| parse_time(other).ok())
+            .or_else(|| parse_civil(other, here.date()).map(|civil| zone.assume(civil)))
+            .or_else(|| now.checked_sub(parse_ago(other)?.try_into().ok()?)),
+    };
+    found
+        .and_then(to_utc)
+        .ok_or_else(|| Error::invalid("time", format!("`{text}` cannot be read; {FORMS}")))
+}
+
+/// Every form, for the message that helps.
+const FORMS: &str = "write `2026-11-21T08:00:00Z`, `2026-11-21 08:00`, `2026-11-21 08:00:15`, \
+     `2026-11-21`, `08:00`, `now`, `today`, `yesterday`, `-2h`, `2h ago`, `1h30m` (before now) or \
+     `@1795248000`, in the years 0 to 9999 of UTC";
+
+fn parse_unix(text: &str) -> Option<OffsetDateTime> {
+    let (seconds, fraction) = match text.strip_prefix('@')?.split_once('.') {
+        Some((seconds, fraction)) => (seconds, fraction),
+        None => (text.strip_prefix('@')?, ""),
+    };
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let nanos: i64 = format!("{fraction:0<9.9}").parse().ok()?;
+    let time = OffsetDateTime::from_unix_timestamp(seconds.parse().ok()?).ok()?;
+    let nanos = if seconds.starts_with('-') {
+        -nanos
+    } else {
+        nanos
+    };
+    time.checked_add(time::Duration::nanoseconds(nanos))
+}
+
+/// Parses a date, a time of `today`, or both.
+fn parse_civil(text: &str, today: Date) -> Option<PrimitiveDateTime> {
+    match text.split_once([' ', 'T']) {
+        Some((date, clock)) => Some(parse_date(date)?.with_time(parse_clock(clock.trim())?)),
+        None => parse_date(text)
+            .map(Date::midnight)
+            .or_else(|| Some(today.with_time(parse_clock(text)?))),
+    }
+}
+
+fn parse_date(text: &str) -> Option<Date> {
+    let mut parts = text.split('-');
+    let year = digits(parts.next()?, 4)?;
+    let month = digits(parts.next()?, 2)?;
+    let day = digits(parts.next()?, 2)?;
+    let is_whole = parts.next().is_none();
+    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+    let date = Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?);
+    date.ok().filter(|_| is_whole)
+}
+
+fn parse_clock(text: &str) -> Option<Time> {
+    let mut parts = text.split(':').map(|part| {
+        let number = digits(part, 2)?;
+        u8::try_from(number).ok()
+    });
+    let (hour, minute) = (parts.next()??, parts.next()??);
+    let second = match parts.next() {
+        Some(second) => second?,
+        None => 0,
+    };
+    let is_whole = parts.next().is_none();
+    Time::from_hms(hour, minute, second)
+        .ok()
+        .filter(|_| is_whole)
+}
+
+fn digits(text: &str, count: usize) -> Option<u32> {
+    let is_number = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
+/// Parses a duration before now: `-2h`, `2h`, `2h ago`.
+fn parse_ago(text: &str) -> Option<Duration> {
+    let text = text.strip_suffix("ago").map_or(text, str::trim_end);
+    let text = text.strip_prefix('-').unwrap_or(text);
+    // humantime takes a bare 0 for a duration; it is no more one than 5 is.
+    let has_unit = text.ends_with(|letter: char| letter.is_ascii_alphabetic());
+    humantime::parse_duration(text).ok().filter(|_| has_unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-21T08:15:30Z";
+
+    fn time(text: &str) -> OffsetDateTime {
+        parse_time(text).unwrap()
+    }
+
+    #[test]
+    fn every_form_is_read_in_the_zone_that_is_shown() {
+        for (text, utc, east) in [
+            ("now", NOW, NOW),
+            ("today", "2026-11-21T00:00:00Z", "2026-11-20T22:00:00Z"),
+            ("yesterday", "2026-11-20T00:00:00Z", "2026-11-19T22:00:00Z"),
+            ("tomorrow", "2026-11-22T00:00:00Z", "2026-11-21T22:00:00Z"),
+            ("2026-11-20", "2026-11-20T00:00:00Z", "2026-11-19T22:00:00Z"),
+            (
+                "2026-11-20 08:00",
+                "2026-11-20T08:00:00Z",
+                "2026-11-20T06:00:00Z",
+            ),
+            (
+                "2026-11-20T08:00:15",
+                "2026-11-20T08:00:15Z",
+                "2026-11-20T06:00:15Z",
+            ),
+            ("08:00", "2026-11-21T08:00:00Z", "2026-11-21T06:00:00Z"),
+            (" 08:00:15 ", "2026-11-21T08:00:15Z", "2026-11-21T06:00:15Z"),
+            (
+                "2026-11-20T08:00:00.5+01:00",
+                "2026-11-20T07:00:00.5Z",
+                "2026-11-20T07:00:00.5Z",
+            ),
+            ("-2h", "2026-11-21T06:15:30Z", "2026-11-21T06:15:30Z"),
+            ("2h", "2026-11-21T06:15:30Z", "2026-11-21T06:15:30Z"),
+            ("2h ago", "2026-11-21T06:15:30Z", "2026-11-21T06:15:30Z"),
+            ("1h30m", "2026-11-21T06:45:30Z", "2026-11-21T06:45:30Z"),
+            ("2 days ago", "2026-11-19T08:15:30Z", "2026-11-19T08:15:30Z"),
+            ("@0", "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+            (
+                "@1.25",
+                "1970-01-01T00:00:01.25Z",
+                "1970-01-01T00:00:01.25Z",
+            ),
+        ] {
+            let zone = |hours| Zone::Fixed(UtcOffset::from_hms(hours, 0, 0).unwrap());
+            let read = |hours| parse(text, zone(hours), time(NOW)).unwrap();
+            assert_eq!(read(0), time(utc), "{text}");
+            assert_eq!(read(2), time(east), "{text} two hours east");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_every_form() {
+        for text in [
+            "",
+            "soon",
+            "5",
+            "0",
+            "2026-13-01",
+            "2026-02-30",
+            "25:00",
+            "8:00",
+            "08:00:61",
+            "2026-11-20 ",
+            "2026-11-20 25:00",
+            "@",
+            "@x",
+            "@1.x",
+            "+1h",
+            "ago",
+            "-",
+            "1h tomorrow",
+            "-99999999999y",
+            "2026-11-20-01",
+            "08:00:00:00",
+        ] {
+            if text == "2026-11-20 " {
+                // White space around a time is nothing.
+                assert!(parse(text, Zone::UTC, time(NOW)).is_ok());
+                continue;
+            }
+            let message = parse(text, Zone::UTC, time(NOW)).unwrap_err().to_string();
+            assert!(message.contains("`2h ago`"), "{text}: {message}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The tests of the commands, linked once. A file for each capability; what they share with the tests of the library is
+//! `support`, and what they do in processes of their own is `child`.
+#![cfg_attr(
+    not(feature = "off"),
+    expect(
+        clippy::disallowed_methods,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::unwrap_used,
+        reason = "tests look at the disk from outside, start processes, and fail by panicking"
+    )
+)]
+// Where telemetry was left out there is nothing to test here; the test `off` shows that.
+#![cfg(not(feature = "off"))]
+
+#[path = "cli/child.rs"]
+mod child;
+#[path = "../../tests/integration/disk.rs"]
+#[expect(dead_code, reason = "shared with the tests of the library")]
+mod disk;
+#[path = "cli/program.rs"]
+mod program;
+#[path = "../../tests/integration/support.rs"]
+#[expect(dead_code, reason = "shared with the tests of the library")]
+mod support;
+
+#[path = "cli/command_line.rs"]
+mod command_line;
+#[path = "cli/commands.rs"]
+mod commands;
+#[path = "cli/documents.rs"]
+mod documents;
+#[path = "cli/file_limits.rs"]
+mod file_limits;
+#[path = "cli/followers.rs"]
+mod followers;
+#[path = "cli/full_disk.rs"]
+mod full_disk;
+#[path = "cli/live.rs"]
+mod live;
+#[path = "cli/offline.rs"]
+mod offline;
+#[path = "cli/strangers.rs"]
+mod strangers;

@@ -1,0 +1,64 @@
+//! Commands that are measured by what clap parsed.
+
+use localtel::{Delivery, Record, Telemetry};
+use serde_json::json;
+
+use crate::child;
+use crate::support::Place;
+
+fn commands(place: &Place) -> Vec<Record> {
+    let mut records = place.all_records();
+    records.retain(|record| record.event.as_deref() == Some("command"));
+    records
+}
+
+#[test]
+fn help_and_version_are_not_failed_commands() {
+    let place = Place::new();
+    let telemetry = place.builder().delivery(Delivery::Inline).open();
+    let application = clap::Command::new("myapp").version("1");
+    let parsed = application.clone().try_get_matches_from(["myapp"]).unwrap();
+    for word in ["--help", "--version", "--secret"] {
+        let command = localtel_cli::command_of(&telemetry, &application, &parsed);
+        command.finish(&application.clone().try_get_matches_from(["myapp", word]));
+    }
+    drop(telemetry);
+    let records = commands(&place);
+    assert_eq!(records.len(), 1);
+    let error = records[0].properties.get("error").unwrap();
+    assert_eq!(error, "UnknownArgument: unexpected argument found");
+}
+
+#[test]
+fn a_parsed_command_is_recorded_without_any_value() {
+    let place = Place::new();
+    let output = child::command("measure what was parsed", &place.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let record = &commands(&place)[0];
+    let property = |name: &str| record.properties.get(name).cloned();
+    assert_eq!(property("command"), Some(json!("libtest-entry")));
+    assert_eq!(property("alias"), Some(json!("child::entry")));
+    assert_eq!(
+        property("flags"),
+        Some(json!(["exact", "ignored", "nocapture", "test-threads"]))
+    );
+    assert_eq!(property("result"), Some(json!("SUCCESS")));
+}
+
+/// What a child does for the test above: it parses the words that made it a child.
+pub(crate) fn measure_what_was_parsed(telemetry: &Telemetry) {
+    use clap::arg;
+    let mut application = clap::Command::new("libtest")
+        .args([
+            arg!(--exact).global(true),
+            arg!(--ignored),
+            arg!(--include),
+            arg!(--nocapture).global(true),
+            arg!(--"test-threads" <COUNT>).required(false).global(true),
+        ])
+        .subcommand(clap::Command::new("entry").alias("child::entry"));
+    let matches = application.get_matches_mut();
+    localtel_cli::command_of(telemetry, &application, &matches).success();
+}

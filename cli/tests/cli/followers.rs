@@ -1,0 +1,334 @@
+//! Followers beside writers: each record once and in order, and where others clear and delete meanwhile,
+//! a word about what was missed.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use localtel::{Event, Follower, Item, Outcome, Reader};
+
+use crate::child;
+use crate::support::{Place, scale, segments_in};
+
+/// What one follower saw.
+#[derive(Default)]
+struct Seen {
+    /// For each session the number that comes next, and whether something was said to be missed since.
+    sessions: HashMap<String, (u64, bool)>,
+    records: u64,
+    told: u64,
+}
+
+impl Seen {
+    fn take(&mut self, item: &Item<'_>) {
+        match item {
+            Item::Line(line) => {
+                let record = line.record().unwrap();
+                let session = record.session.to_string();
+                let is_told = self.told > 0;
+                let (next, is_gap_told) = self.sessions.entry(session).or_insert((0, is_told));
+                assert!(record.seq >= *next, "{} came twice", line.position());
+                assert!(
+                    record.seq == *next || *is_gap_told,
+                    "{} was missed",
+                    line.position()
+                );
+                (*next, *is_gap_told) = (record.seq + 1, false);
+                self.records += 1;
+            }
+            Item::Damage(_) | Item::Notice(_) => {
+                self.told += 1;
+                for (_, is_gap_told) in self.sessions.values_mut() {
+                    *is_gap_told = true;
+                }
+            }
+        }
+    }
+
+    /// Follows until the writers have ended and nothing comes any more.
+    fn follow(path: &Path, are_done: &AtomicBool) -> Self {
+        let mut seen = Self::default();
+        let mut follower = Reader::open(path).unwrap().follow();
+        loop {
+            let is_last_look = are_done.load(Ordering::SeqCst);
+            while let Some(item) = follower.poll().unwrap() {
+                seen.take(&item);
+            }
+            if is_last_look {
+                return seen;
+            }
+            std::thread::sleep(Follower::PAUSE / 10);
+        }
+    }
+}
+
+fn start_writers(place: &Place, count: usize, segment_bytes: u64) -> Vec<Child> {
+    let start = |_| child::writer(&place.path(), count, segment_bytes).spawn();
+    (0..4).map(start).collect::<Result<_, _>>().unwrap()
+}
+
+/// Runs writers and two followers, and `meddle` over and over as long as they write.
+fn follow_while(
+    place: &Place,
+    count: usize,
+    segment_bytes: u64,
+    meddle: impl Fn(usize),
+) -> Vec<Seen> {
+    // Something to follow from the start.
+    drop(place.builder().try_open().unwrap());
+    let are_done = AtomicBool::new(false);
+    let (path, are_done) = (place.path(), &are_done);
+    std::thread::scope(|scope| {
+        let followers: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| Seen::follow(&path, are_done)))
+            .collect();
+        let mut writers = start_writers(place, count, segment_bytes);
+        let mut round = 0;
+        while writers
+            .iter_mut()
+            .any(|writer| writer.try_wait().unwrap().is_none())
+        {
+            meddle(round);
+            round += 1;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        for writer in writers {
+            let output = writer.wait_with_output().unwrap();
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        are_done.store(true, Ordering::SeqCst);
+        followers
+            .into_iter()
+            .map(|follower| follower.join().unwrap())
+            .collect()
+    })
+}
+
+/// `LOCALTEL_TEST_EVENTS=25000` is the full length.
+#[test]
+fn followers_see_each_record_once_across_rotations() {
+    let count = scale("LOCALTEL_TEST_EVENTS", 1000);
+    let place = Place::new();
+    for seen in follow_while(&place, count, 64 << 10, |_| {}) {
+        assert_eq!(seen.told, 0);
+        assert_eq!(seen.records, place.lines().len() as u64);
+        assert_eq!(seen.sessions.len(), 4);
+    }
+    assert!(segments_in(&place.path()).len() > 10);
+}
+
+/// `LOCALTEL_TEST_EVENTS=25000` is the full length.
+#[test]
+fn while_others_clear_and_delete_nobody_stops_and_followers_are_told_what_they_missed() {
+    let count = scale("LOCALTEL_TEST_EVENTS", 10_000);
+    let place = Place::new();
+    let cleared = std::sync::atomic::AtomicUsize::new(0);
+    let meddle = |round: usize| match round % 3 {
+        0 => {
+            let output = localtel(&place.path(), &["clear", "--yes"])
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            cleared.fetch_add(1, Ordering::Relaxed);
+        }
+        1 => {
+            let segments = segments_in(&place.path());
+            if let [oldest, _, ..] = segments.as_slice() {
+                drop(std::fs::remove_file(oldest));
+            }
+        }
+        _ => {}
+    };
+    for seen in follow_while(&place, count, 32 << 10, meddle) {
+        // The last one may be seen by few, but nobody can see more than there was.
+        assert!(seen.records > 0 && seen.records <= (16 * count) as u64 + 10_000);
+    }
+    assert!(cleared.into_inner() > 2, "too fast to clear");
+}
+
+#[test]
+fn a_follower_goes_on_in_the_file_that_took_a_segments_place() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let record = |event: &str| {
+        assert_eq!(telemetry.record(&Event::new(event)), Outcome::Recorded);
+        telemetry.flush().unwrap();
+    };
+    record("before");
+    let mut follower = Reader::open(&place.path()).unwrap().follow();
+    let mut seen = || {
+        let mut events = Vec::new();
+        while let Some(item) = follower.poll().unwrap() {
+            events.push(match item {
+                Item::Line(line) => line.record().unwrap().event.unwrap(),
+                Item::Damage(damage) => format!("damage: {damage}"),
+                Item::Notice(notice) => format!("notice: {notice}"),
+            });
+        }
+        events
+    };
+    assert_eq!(seen(), ["session", "before"]);
+    let segment = &segments_in(&place.path())[0];
+    let copy = place.path().join("copy");
+    std::fs::copy(segment, &copy).unwrap();
+    std::fs::rename(&copy, segment).unwrap();
+    record("after");
+    let later = [seen(), seen()].concat();
+    assert!(later.contains(&"after".to_owned()), "{later:?}");
+    assert!(
+        later.iter().any(|item| item.starts_with("notice")),
+        "{later:?}"
+    );
+    assert!(!later.contains(&"before".to_owned()), "{later:?}");
+}
+
+/// A `tail` process, and what it printed.
+struct Tail {
+    process: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Tail {
+    fn start(place: &Place, count: &str) -> Self {
+        let mut process = localtel(&place.path(), &["tail", "-n", count, "-o", "json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, lines }
+    }
+
+    /// Returns the numbers of the events that it prints, up to that one.
+    fn numbers_up_to(&mut self, last: u64) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        while numbers.last() != Some(&last) {
+            let line = self.lines.next().unwrap().unwrap();
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            numbers.extend(line["properties"]["number"].as_u64());
+        }
+        numbers
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+#[test]
+fn tail_shows_each_line_of_a_file_that_was_refilled_or_replaced() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let record = |numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            let event = Event::new("numbered").property("number", number);
+            assert_eq!(telemetry.record(&event), Outcome::Recorded);
+        }
+        telemetry.flush().unwrap();
+    };
+    record(0..10);
+    let mut tail = Tail::start(&place, "1");
+    let mut whole = Tail::start(&place, "all");
+    assert_eq!(tail.numbers_up_to(9), [9]);
+    assert_eq!(whole.numbers_up_to(9), (0..10).collect::<Vec<_>>());
+    let segment = &segments_in(&place.path())[0];
+
+    // As `logrotate` does with `copytruncate`, and then more than there was before.
+    let file = std::fs::File::options().write(true).open(segment).unwrap();
+    file.set_len(0).unwrap();
+    record(10..50);
+    let expected: Vec<_> = (10..50).collect();
+    assert_eq!(tail.numbers_up_to(49), expected);
+    assert_eq!(whole.numbers_up_to(49), expected);
+
+    // As `sed -i` does that removes a line.
+    let text = std::fs::read_to_string(segment).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|line| !line.contains(":12}")).collect();
+    let other = place.path().join("other");
+    std::fs::write(&other, kept.join("\n") + "\n").unwrap();
+    let mode = std::fs::metadata(segment).unwrap().permissions();
+    std::fs::set_permissions(&other, mode).unwrap();
+    std::fs::rename(&other, segment).unwrap();
+    record(50..60);
+    let expected: Vec<_> = (50..60).collect();
+    assert_eq!(tail.numbers_up_to(59), expected);
+    assert_eq!(whole.numbers_up_to(59), expected);
+}
+
+/// Half of the tries must make it: on a busy machine a single one says little.
+#[test]
+fn tail_shows_a_record_within_200_ms() {
+    let place = Place::new();
+    let telemetry = place.builder().try_open().unwrap();
+    assert_eq!(telemetry.record(&Event::new("first")), Outcome::Recorded);
+    telemetry.flush().unwrap();
+    let mut tail = localtel(&place.path(), &["tail", "-n", "0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Until it is known to be waiting, nothing can be said about how long it takes.
+    std::thread::sleep(Duration::from_millis(300));
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut quick = 0;
+    for number in 0..10 {
+        std::thread::sleep(Duration::from_millis(number * 13));
+        let started = Instant::now();
+        assert_eq!(
+            telemetry.record(&Event::new("live").property("number", number)),
+            Outcome::Recorded
+        );
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains(&format!("live number={number}")), "{line}");
+        quick += usize::from(started.elapsed() < Duration::from_millis(200));
+    }
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    assert!(quick >= 5, "only {quick} of 10");
+}
+
+#[test]
+fn a_tail_whose_reader_went_away_ends_also_while_nothing_happens() {
+    let place = Place::new();
+    drop(place.builder().try_open().unwrap());
+    let mut tail = localtel(&place.path(), &["tail"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(tail.stdout.take());
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = tail.try_wait().unwrap() {
+            break status;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "it waits for ever"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(status.code(), Some(0));
+}
+
+fn localtel(directory: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
+    command
+        .arg("--dir")
+        .arg(directory)
+        .args(words)
+        .stdin(Stdio::null());
+    command
+}

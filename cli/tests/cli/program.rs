@@ -1,0 +1,28 @@
+//! The programs of this workspace, for tests that run them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The cargo that runs the tests, in the workspace's directory.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    cargo
+}
+
+/// A program of this workspace, beside this test's own. `cargo test` builds all of them; where only this test was
+/// built, the program is built now.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let profile = tests.parent().and_then(Path::parent).unwrap();
+    let path = profile.join(name);
+    if !path.exists() {
+        let mut cargo = cargo();
+        cargo.args(["build", "--quiet", "--locked", "--workspace", "--bin", name]);
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "{name} cannot be built");
+    }
+    path
+}

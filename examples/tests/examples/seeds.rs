@@ -1,0 +1,644 @@
+//! What the systems before this one report can be recorded: for each there is an example, whose records
+//! hold a counterpart of each documented field. The tables here and those of the README are the same.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use localtel::Record;
+use serde_json::Value;
+
+use crate::programs::{ExamplePlace, of_event, records_in, text};
+use crate::support::terminal;
+
+/// A field of a system that came before, where ours is, and what it is. Ours is in each line, or in the records
+/// of an event; facts that are not known on each machine have a question mark.
+const TICLOUD: &str = r#"
+timestamp                 | timestamp            | text
+source                    | source               | text
+properties["alias"]       | command: alias       | text
+properties["arch"]        | command: arch        | text
+properties["auth_method"] | command: auth_method | text
+properties["command"]     | command: command     | text
+properties["duration"]    | command: duration    | number
+properties["error"]       | command: error       | text
+properties["flags"]       | command: flags       | list
+properties["git_commit"]  | command: git_commit  | text
+properties["installer"]   | command: installer   | text
+properties["interactive"] | command: interactive | flag
+properties["os"]          | command: os          | text
+properties["project_id"]  | command: project_id  | text
+properties["result"]      | command: result      | text
+properties["terminal"]    | command: terminal    | text
+properties["version"]     | command: version     | text
+"#;
+
+const TIUP: &str = "
+installationUUID                | session: installation                      | text
+eventUUID                       | command: command.id                        | text
+event_unix_timestamp            | timestamp                                  | text
+version.TiUPVersion             | command: version                           | text
+version.ComponentVersion        | command: component_version                 | text
+version.GitRef                  | report: application.branch                 | text
+version.GitCommit               | command: git_commit                        | text
+version.os                      | command: os                                | text
+version.arch                    | command: arch                              | text
+version.go                      | report: application.build.rust             | text
+tiup.command                    | command: command                           | text
+tiup.tag                        | command: tag                               | text
+tiup.take_milliseconds          | command: duration                          | number
+tiup.exit_code                  | command: exit_code                         | number
+tiup.custom_mirror              | command: custom_mirror                     | flag
+cluster.ID                      | command: cluster_id                        | text
+cluster.command                 | command: command                           | text
+cluster.take_milliseconds       | command: duration                          | number
+cluster.exit_code               | command: result                            | text
+cluster.topology (hashed)       | command: topology.servers.host.0           | text
+cluster.topology (omitted)      | command: topology.server_configs.log.level | text
+modified configuration names    | report: changed_settings                   | list
+nodes[].node_id                 | command: nodes.node_id.0                   | text
+nodes[].hardware.virtualization | report: environment.virtual_machine        | text?
+nodes[].hardware.cpu.numcpu     | report: hardware.cpus                      | number?
+nodes[].hardware.cpu.sockets    | report: hardware.sockets                   | number?
+nodes[].hardware.cpu.cores      | report: hardware.cores                     | number?
+nodes[].hardware.cpu.model      | report: hardware.model                     | text?
+nodes[].hardware.cpu.mhz        | report: hardware.mhz                       | number?
+nodes[].hardware.mem.total      | report: hardware.memory_total_bytes        | number?
+nodes[].hardware.mem.available  | report: hardware.memory_available_bytes    | number?
+nodes[].hardware.loadavg15      | report: hardware.load                      | list
+nodes[].os.family               | report: os.family                          | text
+nodes[].os.platform             | report: os.distribution                    | text?
+nodes[].os.version              | report: os.version                         | text?
+";
+
+const FERRETDB: &str = "
+version                   | report: application.version                 | text
+commit                    | report: application.commit                  | text
+branch                    | report: application.branch                  | text
+dirty                     | report: application.dirty                   | flag
+package                   | report: application.installer               | text
+debug                     | report: application.debug                   | flag
+build_environment         | report: application.build                   | object
+os                        | report: os.family                           | text
+arch                      | report: os.arch                             | text
+postgresql_version        | report: components.collection               | text
+documentdb_version        | report: components.query                    | text
+uuid                      | report: installation                        | text
+uptime                    | report: uptime                              | number
+command_metrics: opcode   | report: counters.command_metrics[].opcode   | text
+command_metrics: command  | report: counters.command_metrics[].command  | text
+command_metrics: argument | report: counters.command_metrics[].argument | text
+command_metrics: result   | report: counters.command_metrics[].result   | text
+command_metrics: count    | report: counters.command_metrics[].count    | number
+";
+
+const TIMESCALEDB: &str = "
+telemetry_version                 | session: format                            | number
+db_uuid                           | report: uuid                               | text
+exported_db_uuid                  | report: exported_uuid                      | text
+installed_time                    | report: install_timestamp                  | text
+install_method                    | report: application.installer              | text
+license.edition                   | report: metadata.edition                   | text
+last_tuned_time                   | report: metadata.last_tuned_time           | text
+last_tuned_version                | report: metadata.last_tuned_version        | text
+os_name                           | report: os.family                          | text
+os_release                        | report: os.kernel                          | text?
+os_name_pretty                    | report: os.pretty_name                     | text?
+postgresql_version                | report: components.csv                     | text
+timescaledb_version               | report: application.version                | text
+build_os_name                     | report: application.build.os               | text
+build_os_version                  | report: application.build.os_version       | text
+build_architecture                | report: os.arch                            | text
+build_architecture_bit_size       | report: os.pointer_width                   | number
+data_volume                       | report: data.tables.bytes                  | number
+num_hypertables                   | report: metadata.num_hypertables           | text
+db_metadata                       | report: metadata                           | object
+instance_metadata.cloud           | report: metadata.cloud                     | text
+related_extensions                | report: extensions.gzip                    | flag
+errors_by_sqlerrcode: sqlstate    | report: errors.22P02                       | number
+errors_by_sqlerrcode: job_type    | report: counters.job_errors[].job_type     | text
+stats_by_job_type: total_runs     | report: counters.jobs[].count              | number
+stats_by_job_type: total_failures | report: counters.jobs[].result             | text
+stats_by_job_type: total_duration | report: counters.job_milliseconds[].count  | number
+functions_used                    | report: counters.functions_used[].function | text
+";
+
+const TIDB: &str = "
+reportTimestamp                       | timestamp                                 | text
+featureUsage.txn.asyncCommitUsed      | report: extensions.async_commit           | flag
+featureUsage.txn.txnCommitCounter     | report: counters.commits[].kind           | text
+featureUsage.txn.SavepointCounter     | report: counters.savepoints[].count       | number
+windowedStats[].beginAt               | report: counted_since                     | text
+windowedStats[].executeCount          | report: counters.executed[].count         | number
+windowedStats[].coprCacheUsage        | report: counters.reads[].cache            | text
+windowedStats[].builtinFunctionsUsage | report: counters.builtin_functions[].name | text
+";
+
+#[test]
+fn cloud_cli_records_every_field_of_ticloud() {
+    let place = ExamplePlace::new();
+    cloud(&place, &["project", "ls", "-o", "json"]);
+    let failed = cloud_command(&place, &["cluster", "create", "-P", "nowhere", "umbrella"]);
+    assert_eq!(output_of(failed).status.code(), Some(1));
+    cloud(
+        &place,
+        &["cluster", "create", "umbrella", "--region", "mars-1"],
+    );
+    let Some((_ours, theirs)) = terminal() else {
+        return;
+    };
+    let mut at_terminal = cloud_command(&place, &["cluster", "ls", "--debug"]);
+    let at_terminal = at_terminal.env("CLOUD_API_KEY", "sesame").stdout(theirs);
+    assert!(at_terminal.status().unwrap().success());
+
+    let directory = place.state().join("cloud/telemetry");
+    let records = records_in(&directory);
+    compare("ticloud", TICLOUD, &records);
+    let commands = of_event(&records, "command");
+    let first = &commands[0].properties;
+    assert_eq!(first.get("command").unwrap(), "cloud-project-list");
+    assert_eq!(first.get("alias").unwrap(), "ls");
+    assert_eq!(
+        first.get("flags").unwrap(),
+        &serde_json::json!(["output", "telemetry"])
+    );
+    let error = commands[1].properties.get("error").unwrap();
+    assert_eq!(error, "CloudError: there is no such project");
+    assert_nowhere(&directory, &["umbrella", "mars-1", "nowhere", "sesame"]);
+}
+
+#[test]
+fn cloud_cli_keeps_clusters_with_and_without_consent() {
+    let place = ExamplePlace::new();
+    for telemetry in ["on", "off"] {
+        let name = format!("cluster-{telemetry}");
+        let mut command = place.command("cloud_cli", &["cluster", "create", &name]);
+        command.args(["--data-dir", "data", "--telemetry", telemetry]);
+        assert!(output_of(command).status.success());
+    }
+    let listed = place.run("cloud_cli", &["cluster", "ls", "--data-dir", "data"]);
+    let expected = "cluster-on  aws  eu-central-1\ncluster-off  aws  eu-central-1\n";
+    assert_eq!(text(&listed.stdout), expected);
+    let records = records_in(&place.state().join("cloud/telemetry"));
+    assert_eq!(of_event(&records, "command").len(), 1);
+}
+
+#[test]
+fn deployer_records_every_field_of_tiup() {
+    let place = ExamplePlace::new();
+    let words = [
+        "deploy",
+        "umbrella",
+        "8.5.3",
+        "--hosts",
+        "raven-1,raven-2",
+        "--user",
+        "hugin",
+    ];
+    let mut deploy = deployer(&place, &words);
+    deploy.args(["--set", "log.level=murmur", "--tag", "autumn"]);
+    assert!(output_of(deploy).status.success());
+    let again = output_of(deployer(&place, &words));
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    let listed = output_of(deployer(&place, &["list"]));
+    assert_eq!(text(&listed.stdout), "umbrella  raven-1 raven-2\n");
+    assert!(
+        output_of(deployer(&place, &["clean", "umbrella"]))
+            .status
+            .success()
+    );
+
+    let directory = place.state().join("deployer/telemetry");
+    let records = records_in(&directory);
+    compare("TiUP", TIUP, &records);
+    // Eight processes were short-lived, and one of them reported.
+    assert_eq!(of_event(&records, "report").len(), 1);
+    assert_eq!(of_event(&records, "command").len(), 8);
+    let names = [
+        "umbrella", "raven-1", "raven-2", "hugin", "murmur", "autumn",
+    ];
+    assert_nowhere(&directory, &names);
+}
+
+#[test]
+fn deployer_and_its_component_share_the_id_of_their_command() {
+    let place = ExamplePlace::new();
+    assert!(output_of(deployer(&place, &["list"])).status.success());
+    assert!(output_of(deployer(&place, &["list"])).status.success());
+    let records = records_in(&place.state().join("deployer/telemetry"));
+    let mut commands: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for record in of_event(&records, "command") {
+        let property = |name| record.properties.get(name).unwrap().as_str().unwrap();
+        commands
+            .entry(property("command.id"))
+            .or_default()
+            .push(property("command"));
+    }
+    let commands: Vec<_> = commands.into_values().collect();
+    let expected = vec!["deployer-component-list", "deployer-list"];
+    assert_eq!(commands, [expected.clone(), expected]);
+}
+
+#[test]
+fn deployer_gives_a_host_the_same_hash_wherever_it_stands() {
+    let place = ExamplePlace::new();
+    let words = ["deploy", "umbrella", "1.0.0", "--hosts", "raven-1,raven-2"];
+    assert!(output_of(deployer(&place, &words)).status.success());
+    let records = records_in(&place.state().join("deployer/telemetry"));
+    let commands = of_event(&records, "command");
+    let of = |path: &str| values_at(&commands, path).remove(0).as_str().unwrap();
+    assert_eq!(of("nodes.node_id.0"), of("topology.servers.host.0"));
+    assert_ne!(of("nodes.node_id.0"), of("nodes.node_id.1"));
+    assert_eq!(of("topology.servers.port.0"), "[masked]");
+}
+
+#[test]
+fn document_server_records_every_field_of_ferretdb() {
+    let place = ExamplePlace::new();
+    let output = serve(
+        &place,
+        &["--telemetry", "on"],
+        "1 insert {\"name\":\"raven\"}\n\
+         1 find {\"age\":{\"$gt\":3}}\n\
+         1 umbrella {}\n\
+         2 mockingbird\n\
+         1 count {\"name\":{\"$umbrella\":\"magpie\"}}\n\
+         1 insert {\"name\"\n\
+         1 update {} {\"$set\":{\"name\":\"magpie\"}}\n\
+         1 delete {\"name\":\"magpie\"}\n\
+         1 count {}\n",
+    );
+    assert!(output.status.success(), "{output:?}");
+    let replies = text(&output.stdout);
+    let of_first: Vec<&str> = replies
+        .lines()
+        .filter(|line| line.starts_with("1 "))
+        .collect();
+    let expected = [
+        "1 ok 1",
+        "1 ok []",
+        "1 error CommandNotFound",
+        "1 error BadValue",
+        "1 error FailedToParse",
+        "1 ok 1",
+        "1 ok 1",
+        "1 ok 0",
+    ];
+    assert_eq!(of_first, expected);
+
+    let directory = place.state().join("document_server/telemetry");
+    let records = records_in(&directory);
+    compare("FerretDB", FERRETDB, &records);
+    let reports = of_event(&records, "report");
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for series in values_at(&reports, "counters.command_metrics[]") {
+        let label = |name: &str| series[name].as_str().unwrap().to_owned();
+        let labels = ["command", "argument", "result"].map(label).join(" ");
+        *counts.entry(labels).or_default() += series["count"].as_u64().unwrap();
+    }
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(labels, count)| format!("{labels} {count}"))
+        .collect();
+    let expected = [
+        "count none ok 1",
+        "count unknown BadValue 1",
+        "delete none ok 1",
+        "find $gt ok 1",
+        "insert none FailedToParse 1",
+        "insert none ok 1",
+        "unknown none CommandNotFound 2",
+        "update $set ok 1",
+    ];
+    assert_eq!(counts, expected);
+    assert_nowhere(&directory, &["umbrella", "mockingbird", "raven", "magpie"]);
+}
+
+#[test]
+fn document_server_waits_before_it_records_for_anybody_undecided() {
+    let place = ExamplePlace::new();
+    let output = serve(&place, &[], "1 count {}\n");
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        text(&output.stderr).contains("nothing is recorded"),
+        "{output:?}"
+    );
+    for said in [
+        "unless somebody decides, recording begins in 60 minutes",
+        "localtel --app document_server disable",
+    ] {
+        assert!(text(&output.stderr).contains(said), "{output:?}");
+    }
+    let directory = place.state().join("document_server/telemetry");
+    assert_eq!(records_in(&directory).len(), 0);
+    let output = serve(&place, &["--telemetry", "off"], "1 count {}\n");
+    assert_eq!(text(&output.stdout), "1 ok 0\n");
+    assert!(
+        !text(&output.stderr).contains("recording begins"),
+        "{output:?}"
+    );
+    assert_eq!(records_in(&directory).len(), 0);
+}
+
+#[test]
+fn document_server_records_for_anybody_undecided_once_the_hour_is_over() {
+    let place = ExamplePlace::new();
+    serve(&place, &[], "1 count {}\n");
+    let directory = place.state().join("document_server/telemetry");
+    let mut first: Value =
+        serde_json::from_slice(&std::fs::read(directory.join("consent.json")).unwrap()).unwrap();
+    first["first_seen"] = "2026-01-01T00:00:00.000000Z".into();
+    std::fs::write(directory.join("consent.json"), first.to_string()).unwrap();
+    serve(&place, &[], "1 count {}\n");
+    let records = records_in(&directory);
+    assert!(!of_event(&records, "report").is_empty());
+}
+
+#[test]
+fn document_server_answers_on_after_a_byte_that_is_no_text() {
+    let place = ExamplePlace::new();
+    let words = ["--telemetry", "off"];
+    let output = serve(&place, &words, b"1 count {\xff}\n1 count {}\n\xff\n");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output.stdout), "1 error FailedToParse\n1 ok 0\n");
+}
+
+#[test]
+fn document_server_says_that_an_update_is_out() {
+    let place = ExamplePlace::new();
+    serve(&place, &["--telemetry", "on"], "");
+    let directory = place.state().join("document_server/telemetry");
+    std::fs::write(directory.join("release.json"), "{\"version\":\"99.1.0\"}").unwrap();
+    let output = serve(&place, &["--telemetry", "on"], "");
+    let said = text(&output.stderr);
+    assert!(said.contains("99.1.0 is out, this is "), "{said}");
+}
+
+#[test]
+fn metadata_table_records_every_field_of_timescaledb() {
+    let place = ExamplePlace::new();
+    let output = place.run("metadata_table", &[]);
+    assert!(output.status.success(), "{output:?}");
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("shown twice, and nothing was counted"),
+        "{shown}"
+    );
+    assert!(shown.contains("the next report counts anew"), "{shown}");
+
+    let directory = place.telemetry();
+    let records = records_in(&directory);
+    compare("TimescaleDB", TIMESCALEDB, &records);
+    let reports = of_event(&records, "report");
+    assert_eq!(reports.len(), 1);
+    let settings = reports[0].properties.get("changed_settings").unwrap();
+    assert_eq!(settings, &serde_json::json!(["work_mem"]));
+    // What was shown is what was recorded, but for the times that have passed.
+    let end = shown.find("\n}\n").unwrap();
+    let start = shown.find("{\n").unwrap();
+    let report: Value = serde_json::from_str(&shown[start..end + 2]).unwrap();
+    for (name, value) in reports[0].properties.iter() {
+        if ![
+            "uptime",
+            "machine_uptime",
+            "hardware",
+            "since",
+            "counted_since",
+            "data",
+        ]
+        .contains(&name)
+        {
+            assert_eq!(&report[name], value, "{name}");
+        }
+    }
+    // The row that is excluded, the names of tables, and what a setting is set to.
+    let names = ["night-shift", "team", "boiler", "garden", "frozen", "64MB"];
+    assert_nowhere(&directory, &names);
+}
+
+#[test]
+fn metadata_table_shows_its_report_without_consent_and_records_nothing() {
+    let place = ExamplePlace::new();
+    place.write("raven.csv", b"08:00,1\n");
+    let output = place.run("metadata_table", &["input"]);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(shown.contains("\"is_recording\": false"), "{shown}");
+    assert!(shown.contains("it was not recorded: "), "{shown}");
+    assert!(!place.state().exists());
+}
+
+#[test]
+fn metadata_table_says_that_a_policy_kept_the_report_out() {
+    let place = ExamplePlace::new();
+    place.write("raven.csv", b"08:00,1\n");
+    let directory = place.state().join("metadata_table/telemetry");
+    std::fs::create_dir_all(&directory).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(&directory, mode).unwrap();
+    std::fs::write(
+        directory.join("policy.toml"),
+        "[events]\nreport = \"drop\"\n",
+    )
+    .unwrap();
+    let mut command = place.command("metadata_table", &["input"]);
+    command.env("METADATA_TABLE_TELEMETRY", "on");
+    let shown = text(&output_of(command).stdout);
+    assert!(
+        shown.contains("it was not recorded: a policy forbids it"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn metadata_table_names_the_directory_that_is_not_there() {
+    let output = ExamplePlace::new().run("metadata_table", &["no-such-place"]);
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("metadata_table: no-such-place: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn feature_usage_records_what_tidb_does_in_windows_that_count_anew() {
+    let place = ExamplePlace::new();
+    let output = place.run("feature_usage", &[]);
+    assert!(output.status.success(), "{output:?}");
+    let directory = place.telemetry();
+    let records = records_in(&directory);
+    compare("TiDB", TIDB, &records);
+    let reports = of_event(&records, "report");
+    let executed: Vec<u64> = reports
+        .iter()
+        .flat_map(|report| values_at(&[*report], "counters.executed[].count"))
+        .map(|count| count.as_u64().unwrap())
+        .collect();
+    assert_eq!(executed, [10, 7]);
+    let commits: Vec<&str> = values_at(&reports, "counters.commits[].kind")
+        .into_iter()
+        .map(|kind| kind.as_str().unwrap())
+        .collect();
+    assert_eq!(commits, ["one_phase", "two_phases", "async"]);
+    assert_nowhere(&directory, &["apples", "pears", "plums", "cherries"]);
+}
+
+/// Runs `cloud` with consent for this run.
+fn cloud(place: &ExamplePlace, words: &[&str]) {
+    let output = output_of(cloud_command(place, words));
+    assert!(output.status.success(), "{words:?}: {output:?}");
+}
+
+fn cloud_command(place: &ExamplePlace, words: &[&str]) -> Command {
+    let mut command = place.command("cloud_cli", words);
+    command
+        .args(["--telemetry", "on"])
+        .env("CLOUD_DATA_DIR", "data");
+    command
+}
+
+fn deployer(place: &ExamplePlace, words: &[&str]) -> Command {
+    let mut command = place.command("deployer", words);
+    command
+        .env("DEPLOYER_TELEMETRY", "on")
+        .env("DEPLOYER_DATA_DIR", "data");
+    command
+}
+
+fn output_of(mut command: Command) -> Output {
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs the server and gives it those lines.
+fn serve(place: &ExamplePlace, words: &[&str], lines: impl AsRef<[u8]>) -> Output {
+    let mut command = place.command("document_server", words);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut server = command.stderr(Stdio::piped()).spawn().unwrap();
+    server
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(lines.as_ref())
+        .unwrap();
+    server.wait_with_output().unwrap()
+}
+
+/// Checks that each row has its values in the records, and that the README shows just these rows and those
+/// that say why they have no place.
+fn compare(system: &str, table: &str, records: &[Record]) {
+    let mut expected = Vec::new();
+    for row in table.trim().lines() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [seed, ours, kind] = cells[..] else {
+            panic!("{row}");
+        };
+        let values = values_of(ours, records);
+        assert!(kind.ends_with('?') || !values.is_empty(), "none: {row}");
+        for value in &values {
+            assert!(is_of(kind, value), "{value}: {row}");
+        }
+        let ours = ours.replace(": ", "`: `");
+        expected.push(format!("| `{seed}` | `{ours}` |"));
+    }
+    assert_eq!(rows_of_readme(system), expected, "{system} in README.md");
+}
+
+/// The values at `path` in each line, or at `event: path` in the properties of an event's records.
+fn values_of(ours: &str, records: &[Record]) -> Vec<Value> {
+    let Some((event, path)) = ours.split_once(": ") else {
+        let line = |record| serde_json::to_value(record).unwrap();
+        return records
+            .iter()
+            .map(|record| line(record)[ours].take())
+            .collect();
+    };
+    let values = values_at(&of_event(records, event), path);
+    values.into_iter().cloned().collect()
+}
+
+fn is_of(kind: &str, value: &Value) -> bool {
+    match kind.trim_end_matches('?') {
+        "text" => value.as_str().is_some_and(|text| !text.is_empty()),
+        "number" => value.is_number(),
+        "flag" => value.is_boolean(),
+        "list" => value.is_array(),
+        "object" => value.is_object(),
+        _ => panic!("{kind} is no kind of value"),
+    }
+}
+
+/// The rows of a system's table in the README, up to the notes; without those of fields that have no place,
+/// which must have a note.
+fn rows_of_readme(system: &str) -> Vec<String> {
+    let readme = include_str!("../../../README.md");
+    let section = readme
+        .split("\n### ")
+        .find(|section| section.lines().next() == Some(system));
+    let lines = section
+        .unwrap()
+        .lines()
+        .skip_while(|line| !line.starts_with("|---"));
+    let mut rows = Vec::new();
+    for line in lines.skip(1).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, seed, ours, note, _] = cells[..] else {
+            panic!("{line}");
+        };
+        if ours == "none" {
+            assert_ne!(note, "", "{line} does not say why");
+        } else {
+            rows.push(format!("| {seed} | {ours} |"));
+        }
+    }
+    rows
+}
+
+/// The values at a path in the properties of records. Names may hold dots; `[]` stands for each of a list.
+fn values_at<'a>(records: &[&'a Record], path: &str) -> Vec<&'a Value> {
+    let mut found = Vec::new();
+    for record in records {
+        for (name, value) in record.properties.iter() {
+            descend((name, value), path, &mut found);
+        }
+    }
+    found
+}
+
+fn descend<'a>((name, value): (&str, &'a Value), path: &str, found: &mut Vec<&'a Value>) {
+    let Some(rest) = path.strip_prefix(name) else {
+        return;
+    };
+    let (values, rest) = match rest.strip_prefix("[]") {
+        Some(rest) => (value.as_array().unwrap().iter().collect(), rest),
+        None => (vec![value], rest),
+    };
+    for value in values {
+        if rest.is_empty() {
+            found.push(value);
+        } else if let (Some(rest), Some(value)) = (rest.strip_prefix('.'), value.as_object()) {
+            for (name, value) in value {
+                descend((name, value), rest, found);
+            }
+        }
+    }
+}
+
+/// Checks that none of these names stands in any file, or in the name of one, below a directory.
+fn assert_nowhere(directory: &Path, names: &[&str]) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let mut bytes = entry.file_name().into_encoded_bytes();
+        if entry.file_type().unwrap().is_file() {
+            bytes.extend(std::fs::read(entry.path()).unwrap());
+        }
+        for name in names {
+            let is_there = bytes
+                .windows(name.len())
+                .any(|bytes| bytes == name.as_bytes());
+            assert!(!is_there, "{name} stands in {}", entry.path().display());
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What `localtel-cli` uses of the library that is not public yet. Nothing here is stable.
+#![allow(missing_docs, reason = "modules that only hand on")]
+
+pub mod builder {
+    pub use crate::builder::Builder;
+}
+pub mod clock {
+    pub use crate::clock::*;
+}
+pub mod command {
+    pub use crate::command::{ErrorDescription, ID_PROPERTY, id};
+}
+pub mod consent {
+    pub use crate::consent::{
+        Claim, Consent, DecidedBy, Decision, Inputs, Installation, Origin, Scope, Site, Stored,
+        Tenant, WhenUndecided, decide, reset, rough, set_consent_of,
+    };
+}
+pub mod directory {
+    pub use crate::directory::*;
+}
+pub mod encode {
+    pub use crate::encode::{LineLimits, is_unsafe_to_show};
+}
+pub mod environment {
+    pub use crate::environment::*;
+}
+pub mod error {
+    pub use crate::error::{Error, ErrorKind, Result};
+}
+pub mod filter {
+    pub use crate::filter::{Filter, Levels, Term, Verdict};
+}
+pub mod history {
+    pub use crate::history::{History, Kept};
+}
+pub mod outlet {
+    pub use crate::outlet::DEFAULT_LEVEL;
+}
+pub mod policy {
+    pub use crate::policy::{
+        Action, Admission, InForce, MASKED, NamePath, Naming, Policy, Rule, Secrets,
+    };
+    pub mod owner {
+        pub use crate::policy::owner::*;
+    }
+}
+pub mod reader {
+    pub use crate::reader::{
+        Damage, DamageKind, Follower, Item, Line, Notice, Piece, Position, Reader, Reverse, Run,
+    };
+}
+pub mod record {
+    pub use crate::record::{
+        Level, OWN_TARGET, Properties, Record, format_timestamp, parse_time, time_of, to_utc,
+    };
+    pub mod glance {
+        pub use crate::record::glance::{Glance, Heads, Object, Text};
+    }
+}
+pub mod release {
+    pub use crate::release::Release;
+}
+pub mod report {
+    pub use crate::report::{Deployment, Machine, Parts, Recording, Report};
+}
+pub mod store {
+    pub use crate::store::{Clearing, clear, elsewhere, numbers, open_error};
+    pub mod age {
+        pub use crate::store::age::{Now, is_ahead};
+    }
+    pub mod disk {
+        pub use crate::store::disk::{Access, Directory, Obstacle, OpenError};
+    }
+    pub mod limits {
+        pub use crate::store::limits::Limits;
+    }
+    pub mod lock {
+        pub use crate::store::lock::{Extent, is_stuck};
+    }
+    pub mod segment {
+        pub use crate::store::segment::{FileName, SegmentNumber};
+    }
+    pub mod volume {
+        pub use crate::store::volume::VolumeLimits;
+    }
+}
+pub mod summary {
+    pub use crate::summary::{SessionTally, Summary};
+}
