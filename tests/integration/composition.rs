@@ -17,7 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
 use crate::child::{self, Task};
-use crate::support::{Place, eventually};
+use crate::support::{Place, eventually, on_deep_stack};
 
 /// A layer of somebody else, which notes the levels it sees.
 #[derive(Clone, Default)]
@@ -738,13 +738,7 @@ fn a_thousand_nested_spans_keep_their_ends() {
         }
         span.in_scope(|| info!("deep"));
     };
-    // The registry closes spans by recursion, which takes more than a test's stack where it is not optimised.
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(64 << 20);
-        thread
-            .spawn_scoped(scope, || drop(place.record(nest)))
-            .unwrap();
-    });
+    on_deep_stack(|| drop(place.record(nest)));
     let event = &place.events()[0];
     let spans = event["spans"].as_array().unwrap();
     assert_eq!(spans.len(), 64);

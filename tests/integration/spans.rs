@@ -17,7 +17,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
-use crate::support::Place;
+use crate::support::{Place, on_deep_stack};
 
 /// One thing that a program does; numbers choose among the spans that there are.
 #[derive(Debug, Clone)]
@@ -269,7 +269,7 @@ fn logged_at(depth: usize, work: impl FnOnce(&[Span])) -> (Vec<Value>, Value) {
 #[test]
 fn of_many_nested_spans_the_outermost_and_the_innermost_stay() {
     for depth in [1, 31, 32, 33, 63, 64, 65, 66, 96, 97, 1000] {
-        let (spans, left_out) = logged_at(depth, |_| ());
+        let (spans, left_out) = on_deep_stack(|| logged_at(depth, |_| ()));
         let numbers: Vec<_> = spans
             .iter()
             .map(|span| span["properties"]["number"].as_u64().unwrap())

@@ -357,6 +357,15 @@ pub(crate) fn is_own(line: &Value) -> bool {
     line["target"] == "localtel"
 }
 
+/// Does something on a thread with a large stack: the registry closes nested spans by recursion, which takes more than
+/// the stack of a test where it is not optimised.
+pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(64 << 20);
+        thread.spawn_scoped(scope, work).unwrap().join().unwrap()
+    })
+}
+
 /// Waits until something holds, and fails the test if that takes too long.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
