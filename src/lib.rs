@@ -126,9 +126,13 @@ pub use filter::{Filter, Levels, Term};
 pub use reader::{
     Damage, DamageKind, Follower, Item, Line, Notice, Position, Reader, Reverse, SegmentRange,
 };
-pub use record::{Level, OWN_TARGET, Properties, Record, Span, format_timestamp};
+pub use record::{Level, OWN_TARGET, Properties, Record, Span, Timestamp};
 pub use store::segment::SegmentNumber;
 pub use summary::{Losses, SegmentSize, Sessions, Summary, Tally};
 
 // What can go wrong.
 pub use error::{Error, ErrorKind, Result};
+
+// Crates whose types stand in signatures.
+#[doc(no_inline)]
+pub use {serde_json, uuid};

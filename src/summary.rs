@@ -6,14 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::Serialize;
-use serde::ser::Serializer;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::reader::{Item, Notice, Reader};
 use crate::record::own::OfSession;
-use crate::record::{Level, Record, format_timestamp};
+use crate::record::{Level, Record, Timestamp};
 use crate::store::elsewhere::Processes;
 
 /// What a telemetry directory holds.
@@ -27,11 +25,9 @@ pub struct Summary {
     /// How many records could be read.
     pub records: u64,
     /// The earliest time of a record.
-    #[serde(serialize_with = "time_text")]
-    pub first: Option<OffsetDateTime>,
+    pub first: Option<Timestamp>,
     /// The latest time of a record.
-    #[serde(serialize_with = "time_text")]
-    pub last: Option<OffsetDateTime>,
+    pub last: Option<Timestamp>,
     /// The sessions that recorded.
     pub sessions: Sessions,
     /// What was offered and not kept, as far as the sessions said so.
@@ -141,7 +137,7 @@ struct OpenSession {
     losses: Losses,
     /// The process, as far as a record said it, and the time of its first record.
     process: Option<u32>,
-    first: OffsetDateTime,
+    first: Timestamp,
 }
 
 impl SessionTally {
@@ -211,7 +207,8 @@ impl SessionTally {
         let processes = Processes::look();
         for session in self.open.values() {
             losses.add(session.losses);
-            let is_running = |process| processes.is_running_since(process, session.first);
+            let is_running =
+                |process| processes.is_running_since(process, session.first.to_moment());
             running += u64::from(session.process.is_some_and(is_running));
         }
         let open = self.open.len() as u64;
@@ -283,17 +280,6 @@ impl Summary {
         self.targets.add(&record.target);
         self.sources.add(&record.source);
     }
-}
-
-#[expect(
-    clippy::ref_option,
-    reason = "serde hands over a reference to the field"
-)]
-fn time_text<S: Serializer>(
-    time: &Option<OffsetDateTime>,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    time.map(format_timestamp).serialize(serializer)
 }
 
 #[cfg(test)]
@@ -372,7 +358,7 @@ mod tests {
     #[test]
     fn a_session_whose_process_runs_is_not_without_an_end() {
         let this = std::process::id();
-        let now = format_timestamp(crate::clock::now());
+        let now = Timestamp::of(crate::clock::now()).to_string();
         // The number of this process was another one's before, and no process has the highest number.
         let before = start_of(2, this, "2001-11-21T08:15:00.000000Z");
         let segments = [start_of(1, this, &now) + &before + &start_of(3, u32::MAX, &now)];

@@ -74,6 +74,8 @@ mod processes;
 mod recorder;
 #[path = "integration/strangers.rs"]
 mod strangers;
+#[path = "integration/surface.rs"]
+mod surface;
 
 #[path = "integration/schema.rs"]
 mod schema;

@@ -20,7 +20,7 @@ use localtel::internal::history::History;
 use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::policy::{InForce, Policy, Secrets};
 use localtel::internal::reader::Reader;
-use localtel::internal::record::{Record, format_timestamp};
+use localtel::internal::record::Record;
 use localtel::internal::report::{Deployment, Machine, Parts, Recording, Report};
 use localtel::internal::store::limits::Limits;
 use localtel::internal::store::volume::VolumeLimits;
@@ -137,7 +137,7 @@ fn say_what_is_missing(place: &Place, screen: &mut Screen<'_>) {
         Ok(Some(record)) => format!(
             "`{}` has what it said at {}",
             place.command("report --last"),
-            format_timestamp(record.timestamp)
+            record.timestamp
         ),
         Ok(None) | Err(_) => "it has recorded no report yet".to_owned(),
     };

@@ -319,8 +319,8 @@ fn print_storage(out: &mut dyn Write, storage: &Summary) -> io::Result<()> {
     writeln!(out, "segments: {} ({})", segments, size(storage.bytes))?;
     writeln!(out, "records: {}", storage.records)?;
     if let (Some(first), Some(last)) = (storage.first, storage.last) {
-        writeln!(out, "first: {}", format_timestamp(first))?;
-        writeln!(out, "last: {}", format_timestamp(last))?;
+        writeln!(out, "first: {first}")?;
+        writeln!(out, "last: {last}")?;
     }
     let sessions = storage.sessions;
     let more = if sessions.is_cut_short {

@@ -1,9 +1,10 @@
 //! Times as people type and read them. What is typed without a zone is read in the zone that is shown.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
+use localtel::Timestamp;
 use localtel::internal::error::{Error, Result};
 use localtel::internal::record::{parse_time, to_utc};
 
@@ -41,6 +42,11 @@ impl Zone {
         let guess = time.assume_offset(self.offset_at(time.assume_utc()));
         time.assume_offset(self.offset_at(guess))
     }
+}
+
+/// Returns the moment of a record's time, which can be shown in any zone.
+pub(crate) fn moment(time: Timestamp) -> OffsetDateTime {
+    SystemTime::from(time).into()
 }
 
 /// Parses a time as people type it.

@@ -12,7 +12,7 @@ use time::{OffsetDateTime, UtcOffset};
 use super::row::Row;
 use super::sanitize::{Quoted, SafeJson, Sanitized};
 use super::screen::{Colour, Sink};
-use super::time::Zone;
+use super::time::{Zone, moment};
 use localtel::internal::record::glance::Glance;
 use localtel::internal::record::{Level, Properties, Record, format_timestamp};
 
@@ -276,7 +276,7 @@ impl View {
         };
         let text = |text: &str| self.cell(text);
         let cells = [
-            format_timestamp(record.timestamp),
+            record.timestamp.to_string(),
             record.level.to_string(),
             text(&record.source),
             text(&record.target),
@@ -306,7 +306,7 @@ impl View {
     }
 
     fn time_of(&self, record: &Record) -> impl fmt::Display {
-        ShownTime(self.zone.show(record.timestamp))
+        ShownTime(self.zone.show(moment(record.timestamp)))
     }
 }
 

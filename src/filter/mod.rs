@@ -11,7 +11,6 @@ use std::str::FromStr;
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use term::Answer;
 pub use term::Term;
@@ -19,7 +18,7 @@ pub use term::Term;
 use crate::error::{Error, Result};
 use crate::reader::{Damage, Line};
 use crate::record::glance::Glance;
-use crate::record::{Level, LineTime, Properties, Record};
+use crate::record::{Level, LineTime, Properties, Record, Timestamp};
 
 /// Which records somebody wants to see.
 ///
@@ -91,22 +90,20 @@ impl Filter {
 
     /// Keeps only records of that time or later.
     #[must_use]
-    pub fn since(mut self, since: OffsetDateTime) -> Self {
-        let text = LineTime::not_before(since);
-        self.since = Some(Bound { at: since, text });
+    pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
+        self.since = Some(Bound::of(since.into()));
         self
     }
 
     /// Returns the earliest time of the records that it keeps, where it was given one.
-    pub fn earliest(&self) -> Option<OffsetDateTime> {
+    pub fn earliest(&self) -> Option<Timestamp> {
         self.since.map(|since| since.at)
     }
 
     /// Keeps only records of that time or earlier.
     #[must_use]
-    pub fn until(mut self, until: OffsetDateTime) -> Self {
-        let text = LineTime::not_after(until);
-        self.until = Some(Bound { at: until, text });
+    pub fn until(mut self, until: impl Into<Timestamp>) -> Self {
+        self.until = Some(Bound::of(until.into()));
         self
     }
 
@@ -170,8 +167,8 @@ impl Filter {
 
     /// Returns whether a record passes, as far as a glance at its line shows; `None` where only its values do.
     pub fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
-        let since = || Some(self.since?.compare(glance)?.is_ge());
-        let until = || Some(self.until?.compare(glance)?.is_le());
+        let since = || Some(self.since?.compare(glance).is_ge());
+        let until = || Some(self.until?.compare(glance).is_le());
         let target = || {
             let target = glance.target.plain()?;
             Some(is_any(&self.targets, |above| is_within(target, above)))
@@ -278,18 +275,20 @@ pub enum Verdict<'f> {
 /// A time that records are compared with.
 #[derive(Debug, Clone, Copy)]
 struct Bound {
-    at: OffsetDateTime,
+    at: Timestamp,
     /// The same for times as lines hold them, to the microsecond, so that their texts can be compared.
-    text: Option<LineTime>,
+    text: LineTime,
 }
 
 impl Bound {
+    fn of(at: Timestamp) -> Self {
+        let text = LineTime::of(at);
+        Self { at, text }
+    }
+
     /// Compares a line's time with it.
-    fn compare(&self, glance: &Glance<'_>) -> Option<Ordering> {
-        match &self.text {
-            Some(text) => Some(glance.timestamp.cmp(text.as_str().as_bytes())),
-            None => Some(glance.time()?.cmp(&self.at)),
-        }
+    fn compare(&self, glance: &Glance<'_>) -> Ordering {
+        glance.timestamp.cmp(self.text.as_str().as_bytes())
     }
 }
 
@@ -397,8 +396,8 @@ mod tests {
         Record::parse(LINE.as_bytes()).unwrap()
     }
 
-    fn time(text: &str) -> OffsetDateTime {
-        crate::record::parse_time(text).unwrap()
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
     }
 
     #[test]

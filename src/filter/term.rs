@@ -237,7 +237,7 @@ impl Key {
     fn find<'a>(&self, record: &'a Record) -> Option<Found<'a>> {
         let text = |text: &'a str| Some(Found::Text(text.into()));
         match self {
-            Self::Timestamp => Some(Found::Time(record.timestamp)),
+            Self::Timestamp => Some(Found::Time(record.timestamp.to_moment())),
             Self::Level => Some(Found::Level(record.level)),
             Self::Source => text(&record.source),
             Self::Target => text(&record.target),

@@ -31,15 +31,13 @@ mod walk;
 
 use std::path::Path;
 
-use time::OffsetDateTime;
-
 pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 pub use follow::Follower;
 pub use reverse::Reverse;
 pub use run::{Piece, Run};
 
 use crate::error::Result;
-use crate::record::Record;
+use crate::record::{Record, Timestamp};
 use crate::store;
 use crate::store::disk::{Access, Directory};
 use crate::store::lock::Extent;
@@ -160,8 +158,8 @@ impl Reader {
     /// time or later is passed over. Others are not all passed over, so a [`Filter`](crate::Filter) is still
     /// needed. Damage inside what is passed over is not told; that segments are lost is.
     #[must_use]
-    pub fn since(mut self, since: OffsetDateTime) -> Self {
-        self.walk.pass_over_before(since);
+    pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
+        self.walk.pass_over_before(since.into().to_moment());
         self
     }
 

@@ -17,7 +17,7 @@ use super::since::{is_older, start_in};
 use super::walk::{Gap, Opened, open_segment, unreadable};
 use super::{Item, Line, highest, lost_above};
 use crate::error::Result;
-use crate::record::Record;
+use crate::record::{Record, Timestamp};
 use crate::store;
 use crate::store::disk::{Directory, read_at};
 use crate::store::lock::Extent;
@@ -94,8 +94,8 @@ impl Reverse {
     ///
     /// [`Reader::since`]: super::Reader::since
     #[must_use]
-    pub fn since(mut self, since: OffsetDateTime) -> Self {
-        self.since = Some(since);
+    pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
+        self.since = Some(since.into().to_moment());
         self
     }
 

@@ -427,7 +427,7 @@ fn last_record(bytes: &[u8], tries_left: &mut u32) -> Option<usize> {
 
 /// Names what is wrong with bytes that are no record.
 fn kind_of(bytes: &[u8]) -> DamageKind {
-    match Record::parse(bytes) {
+    match serde_json::from_slice::<Record>(bytes) {
         Err(error) if error.is_eof() => DamageKind::Torn,
         _ if std::str::from_utf8(bytes).is_err() => DamageKind::InvalidUtf8,
         // A torn record with the start of another behind it.

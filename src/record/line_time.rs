@@ -3,7 +3,7 @@
 
 use time::OffsetDateTime;
 
-use super::{OPENING, TIMESTAMP_BYTES, format_timestamp, glance, parse_time, timestamp_of, to_utc};
+use super::{OPENING, TIMESTAMP_BYTES, Timestamp, glance, parse_time, timestamp_of, to_utc};
 
 /// A time in UTC, to the microsecond, in the years 0 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,17 +35,23 @@ impl LineTime {
         let nanos = moment.unix_timestamp_nanos();
         let up = (NANOS_PER_MICRO - nanos.rem_euclid(NANOS_PER_MICRO)) % NANOS_PER_MICRO;
         let rounded = OffsetDateTime::from_unix_timestamp_nanos(nanos + up).ok()?;
-        Self::of(rounded)
+        Self::not_after(rounded)
     }
 
     /// Returns the last of these times that is not after that moment.
     pub(crate) fn not_after(moment: OffsetDateTime) -> Option<Self> {
-        Self::of(moment)
+        Self::parse(Self::of(Timestamp::of(to_utc(moment)?)).as_str())
     }
 
-    /// Returns a moment without what is finer than a microsecond, if it is in these years.
-    fn of(moment: OffsetDateTime) -> Option<Self> {
-        Self::parse(&format_timestamp(to_utc(moment)?))
+    /// Returns the text of a time, to compare lines with.
+    pub(crate) fn of(time: Timestamp) -> Self {
+        Self(
+            time.to_string()
+                .as_bytes()
+                .first_chunk()
+                .copied()
+                .unwrap_or_default(),
+        )
     }
 
     /// Returns its text.

@@ -4,7 +4,7 @@
 pub(crate) mod glance;
 mod line_time;
 pub(crate) mod own;
-mod time_text;
+mod timestamp;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,8 +18,7 @@ use uuid::Uuid;
 
 pub(crate) use self::line_time::LineTime;
 pub use self::own::OWN_TARGET;
-pub use self::time_text::format_timestamp;
-pub use self::time_text::{parse_time, to_utc};
+pub use self::timestamp::{Timestamp, format_timestamp, parse_time, to_utc};
 use crate::error::Error;
 
 /// How grave a record is, from the least to the most.
@@ -254,9 +253,8 @@ pub struct Span {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Record {
-    /// When it happened, in UTC, to the microsecond.
-    #[serde(with = "time_text")]
-    pub timestamp: OffsetDateTime,
+    /// When it happened.
+    pub timestamp: Timestamp,
     /// How grave it is.
     pub level: Level,
     /// The application that recorded it.
@@ -303,9 +301,9 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// An error says why the line is no record.
-    pub fn parse(line: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(line)
+    /// Returns an error that says why the line is not a record.
+    pub fn parse(line: &[u8]) -> Result<Self, Error> {
+        serde_json::from_slice(line).map_err(|error| Error::invalid("record", error.to_string()))
     }
 
     /// Returns `true` if localtel itself wrote the record.
@@ -340,7 +338,7 @@ fn parse_timestamp(text: &[u8]) -> Option<OffsetDateTime> {
 
 /// Reads the time of a whole line, wherever in it the time stands.
 pub fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
-    timestamp_of(line).or_else(|| Some(Record::parse(line).ok()?.timestamp))
+    timestamp_of(line).or_else(|| Some(Record::parse(line).ok()?.timestamp.to_moment()))
 }
 
 /// How every line begins.

@@ -201,7 +201,8 @@ fn latest_of(line: &[u8], finder: &Finder<'_>) -> Latest {
         return Latest::At(time);
     }
     if let Ok(record) = Record::parse(line) {
-        return LineTime::not_before(record.timestamp).map_or(Latest::Unknown, Latest::At);
+        let time = record.timestamp.to_moment();
+        return LineTime::not_before(time).map_or(Latest::Unknown, Latest::At);
     }
     if is_plain {
         return Latest::Nothing;
@@ -238,7 +239,7 @@ pub(super) fn newest_of_others(
             whole
                 .filter_map(|line| Record::parse(line).ok())
                 .filter(|record| record.session != session)
-                .map(|record| record.timestamp)
+                .map(|record| record.timestamp.to_moment())
                 .max()
         })
 }

@@ -8,12 +8,10 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use jsonschema::{Draft, Validator};
-use localtel::{Builder, Properties, Record, Telemetry, WhenUndecided};
+use localtel::{Builder, Properties, Record, Telemetry, Timestamp, WhenUndecided};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tracing::{Dispatch, info};
 use tracing_subscriber::prelude::*;
 
@@ -235,7 +233,7 @@ fn check_all_below(path: &Path, damage: Damage) {
 pub(crate) fn check_latest(path: &Path) -> usize {
     let mut said = 0;
     // The segment before: its number, and the latest time in it.
-    let mut before: Option<(u64, Option<OffsetDateTime>)> = None;
+    let mut before: Option<(u64, Option<Timestamp>)> = None;
     for (segment, number) in segments_in(path).into_iter().zip(numbers_in(path)) {
         let Ok(bytes) = std::fs::read(&segment) else {
             continue;
@@ -261,7 +259,7 @@ pub(crate) fn check_latest(path: &Path) -> usize {
 }
 
 /// What a line says as `latest`, if it is a session record of localtel.
-fn says_latest(line: &[u8]) -> Option<OffsetDateTime> {
+fn says_latest(line: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(line).ok()?;
     let record = text.contains("\"latest\"").then(|| Record::parse(line))?;
     let record = record.ok()?;
@@ -272,14 +270,14 @@ fn says_latest(line: &[u8]) -> Option<OffsetDateTime> {
         record.once.as_ref()?
     };
     let latest = said.get("latest")?.as_str()?;
-    Some(OffsetDateTime::parse(latest, &Rfc3339).unwrap())
+    Some(latest.parse().unwrap())
 }
 
 /// The time of a line, if it is a record. What is written as we write it is not taken apart: there are many.
-fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
+fn time_of(line: &[u8]) -> Option<Timestamp> {
     let text = line.strip_prefix(b"{\"timestamp\":\"".as_slice());
     let text = text.and_then(|rest| std::str::from_utf8(rest.get(..27)?).ok());
-    let time = text.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    let time = text.and_then(|text| text.parse().ok());
     time.or_else(|| Some(Record::parse(line).ok()?.timestamp))
 }
 

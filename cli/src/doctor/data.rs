@@ -11,10 +11,11 @@ use crate::place::Place;
 use crate::sanitize::Quoted;
 use crate::secret_names::{SecretNames, rule_command};
 use crate::status::AGAINST_DROPS;
+use crate::time::moment;
+use localtel::Timestamp;
 use localtel::internal::error::Result as LibraryResult;
 use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::reader::{DamageKind, Item, Reader};
-use localtel::internal::record::format_timestamp;
 use localtel::internal::store::age::is_ahead;
 use localtel::internal::summary::SessionTally;
 
@@ -44,7 +45,7 @@ pub(super) fn about_secrets(
 }
 
 /// Sums up records that are dated in the future, given how many there are and the latest of their times.
-fn about_future((times, latest): (u64, OffsetDateTime)) -> Finding {
+fn about_future((times, latest): (u64, Timestamp)) -> Finding {
     let which = if times == 1 {
         "it is of"
     } else {
@@ -55,7 +56,7 @@ fn about_future((times, latest): (u64, OffsetDateTime)) -> Finding {
         format!(
             "{} dated in the future, {which} {}: a clock is wrong, or was",
             count(times, "record"),
-            format_timestamp(latest)
+            latest
         ),
         "compare the clocks of what records here; `localtel clear` removes such records with the rest",
     )
@@ -71,7 +72,7 @@ pub(super) fn about_data(
     let mut unreadable = 0;
     let mut first = None;
     let mut sessions = SessionTally::default();
-    let mut ahead: Option<(u64, OffsetDateTime)> = None;
+    let mut ahead: Option<(u64, Timestamp)> = None;
     let mut reader = Reader::open(path)?;
     while let Some(item) = reader.next_item()? {
         let position = match item {
@@ -79,7 +80,7 @@ pub(super) fn about_data(
                 Ok(record) => {
                     secret_names.add(&record);
                     sessions.note(&record);
-                    if is_ahead(record.timestamp, now) {
+                    if is_ahead(moment(record.timestamp), now) {
                         let (times, latest) = ahead.unwrap_or((0, record.timestamp));
                         ahead = Some((times + 1, latest.max(record.timestamp)));
                     }

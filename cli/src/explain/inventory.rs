@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use super::verdict::Part;
 use crate::secret_names::SecretNames;
+use localtel::Timestamp;
 use localtel::internal::error::Result;
 use localtel::internal::reader::{Item, Reader};
 use localtel::internal::record::{Level, OWN_TARGET, Properties, Record};
@@ -29,9 +29,9 @@ pub(super) struct Inventory {
     /// The number of segments.
     pub(super) segments: u64,
     /// The earliest time of a record.
-    pub(super) first: Option<OffsetDateTime>,
+    pub(super) first: Option<Timestamp>,
     /// The latest time of a record.
-    pub(super) last: Option<OffsetDateTime>,
+    pub(super) last: Option<Timestamp>,
     /// How many items could not be read.
     pub(super) damage: u64,
     /// The names that say that their texts are secrets.

@@ -9,7 +9,7 @@ use crate::rules::OwnerReport;
 use crate::secret_names::SecretName;
 use localtel::internal::consent::Decision;
 use localtel::internal::directory::Source;
-use localtel::internal::record::{Level, format_timestamp};
+use localtel::internal::record::Level;
 
 /// All that is told.
 #[derive(Debug, Serialize)]
@@ -193,8 +193,8 @@ impl Storage {
             segments: inventory.segments,
             bytes: inventory.bytes,
             records: inventory.records,
-            first: inventory.first.map(format_timestamp),
-            last: inventory.last.map(format_timestamp),
+            first: inventory.first.map(|first| first.to_string()),
+            last: inventory.last.map(|last| last.to_string()),
             damage: inventory.damage,
         }
     }

@@ -16,7 +16,7 @@ use localtel::internal::consent::{Consent, WhenUndecided, rough};
 use localtel::internal::directory::Source;
 use localtel::internal::outlet::DEFAULT_LEVEL;
 use localtel::internal::policy::owner::OwnerFile;
-use localtel::internal::record::{Level, format_timestamp};
+use localtel::internal::record::Level;
 
 /// Prints it all.
 pub(super) fn print(facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -214,7 +214,6 @@ fn where_it_lies(facts: &Facts<'_>) -> Vec<String> {
             size(inventory.bytes)
         ));
         if let (Some(first), Some(last)) = (inventory.first, inventory.last) {
-            let (first, last) = (format_timestamp(first), format_timestamp(last));
             said.push(format!("The first is of {first}, the last of {last}."));
         }
     }

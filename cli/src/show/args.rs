@@ -1,6 +1,7 @@
 //! The flags of `show` and `tail`, and what they mean together.
 
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
@@ -161,10 +162,10 @@ impl ShowArgs {
             filter = filter.session(session);
         }
         if let Some(since) = &self.since {
-            filter = filter.since(parse(since, self.zone(), now)?);
+            filter = filter.since(SystemTime::from(parse(since, self.zone(), now)?));
         }
         if let Some(until) = &self.until {
-            filter = filter.until(parse(until, self.zone(), now)?);
+            filter = filter.until(SystemTime::from(parse(until, self.zone(), now)?));
         }
         if let Some(pattern) = &self.grep {
             filter = filter.grep(pattern)?;

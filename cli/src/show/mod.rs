@@ -10,12 +10,11 @@ mod unread;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use time::OffsetDateTime;
-
 use super::exit::Exit;
 use super::pager::Pager;
 use super::screen::{Colour, Screen, Sink, Stop};
 use super::view::View;
+use localtel::Timestamp;
 use localtel::internal::error::Result;
 use localtel::internal::filter::{Filter, Verdict};
 use localtel::internal::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
@@ -347,7 +346,7 @@ impl Show {
         out: &mut dyn Write,
     ) -> std::result::Result<(), Stop> {
         let mut reader = source.reader;
-        let mut kept: Vec<(OffsetDateTime, Box<[u8]>)> = Vec::new();
+        let mut kept: Vec<(Timestamp, Box<[u8]>)> = Vec::new();
         while let Some(item) = reader.next_item()? {
             let Some(line) = self.unread.take(item) else {
                 continue;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 use tempfile::TempDir;
+use time::OffsetDateTime;
 
 use super::*;
 use crate::screen::Colour;

@@ -4,8 +4,6 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use time::OffsetDateTime;
-
 use super::*;
 use crate::clock;
 use crate::encode::{Loose, Own, encode_loose};
@@ -22,8 +20,8 @@ fn micros(millis: i64) -> i64 {
     *START + millis * 1000
 }
 
-fn moment(millis: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros(millis)) * 1000).unwrap()
+fn moment(millis: i64) -> Timestamp {
+    Timestamp::from_unix_micros(micros(millis)).unwrap()
 }
 
 fn recorder(place: &Place) -> Recorder {
@@ -56,7 +54,7 @@ fn record(recorder: &Recorder, millis: i64) {
 }
 
 /// Where each record stands, with its time and line, and what else is told.
-type Seen = (Vec<(Position, OffsetDateTime, Vec<u8>)>, Vec<String>);
+type Seen = (Vec<(Position, Timestamp, Vec<u8>)>, Vec<String>);
 
 fn sort(item: &Item<'_>, (records, told): &mut Seen) {
     if let Item::Line(line) = item
@@ -68,7 +66,7 @@ fn sort(item: &Item<'_>, (records, told): &mut Seen) {
     }
 }
 
-fn forwards(place: &Place, since: Option<OffsetDateTime>) -> Seen {
+fn forwards(place: &Place, since: Option<Timestamp>) -> Seen {
     let mut reader = Reader::open(&place.path()).unwrap();
     if let Some(since) = since {
         reader = reader.since(since);
@@ -80,7 +78,7 @@ fn forwards(place: &Place, since: Option<OffsetDateTime>) -> Seen {
     seen
 }
 
-fn backwards(place: &Place, since: OffsetDateTime) -> Seen {
+fn backwards(place: &Place, since: Timestamp) -> Seen {
     let mut reverse = Reader::reverse(&place.path()).unwrap().since(since);
     let mut seen = Seen::default();
     while let Some(item) = reverse.next_item() {
@@ -92,13 +90,13 @@ fn backwards(place: &Place, since: OffsetDateTime) -> Seen {
 }
 
 /// Every record of a session that says how late lines are is right.
-fn check_what_is_said(records: &[(Position, OffsetDateTime, Vec<u8>)]) -> usize {
+fn check_what_is_said(records: &[(Position, Timestamp, Vec<u8>)]) -> usize {
     let mut said = 0;
     for (position, _, line) in records {
         let record = Record::parse(line).unwrap();
         let latest = record.properties.get("latest").filter(|_| record.is_own());
         let Some(latest) = latest else { continue };
-        let latest = crate::record::parse_time(latest.as_str().unwrap()).unwrap();
+        let latest = latest.as_str().unwrap().parse().unwrap();
         let is_spoken_of = |at: &Position| match position.byte {
             0 => at.segment.next() == position.segment,
             byte => at.segment == position.segment && at.byte < byte,
@@ -184,7 +182,7 @@ fn segments_of_which_nothing_is_said_are_read_and_the_others_are_not() {
 #[test]
 fn what_only_looks_like_a_session_record_proves_nothing() {
     let place = Place::new();
-    let since = Some(crate::record::parse_time("2026-12-01T00:00:00Z").unwrap());
+    let since = Some("2026-12-01T00:00:00Z".parse().unwrap());
     let late = line(0).replace("2026", "2027");
     let says =
         r#""properties":{"format":1,"resumed":true,"latest":"2026-11-30T00:00:00.000000Z"}}"#;
@@ -283,7 +281,7 @@ enum Step {
 
 /// Lines and what is none, as strangers and crashes leave them.
 fn strange() -> impl Strategy<Value = Vec<u8>> {
-    let time = (0..5000_i64).prop_map(|millis| crate::format_timestamp(moment(millis)));
+    let time = (0..5000_i64).prop_map(|millis| moment(millis).to_string());
     (time, 0..12_u8).prop_map(|(time, kind)| {
         let short = line(7).replace("2026-11-21T08:15:30.123456Z", &time);
         let finer = line(7).replace("2026-11-21T08:15:30.123456Z", &time.replace('Z', "789Z"));
@@ -361,7 +359,7 @@ proptest! {
                 }
                 (Step::Clear, Some(_)) => {
                     let now = store::age::Now {
-                        clock: moment(0),
+                        clock: moment(0).to_moment(),
                         steady: Instant::now(),
                     };
                     store::clear(&place.path(), store::Clearing::All, now).unwrap();
@@ -375,7 +373,7 @@ proptest! {
         let (all, told) = forwards(&place, None);
         check_what_is_said(&all);
         for since in [asked, 0, 2500, 4999].map(moment) {
-            let wanted = |records: Vec<(Position, OffsetDateTime, Vec<u8>)>| -> Vec<_> {
+            let wanted = |records: Vec<(Position, Timestamp, Vec<u8>)>| -> Vec<_> {
                 records.into_iter().filter(|(_, time, _)| *time >= since).collect()
             };
             let expected = wanted(all.clone());

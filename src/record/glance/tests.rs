@@ -17,7 +17,7 @@ fn agree(line: &str) -> Result<(), TestCaseError> {
     let record = record.unwrap();
     prop_assert_eq!(
         std::str::from_utf8(glance.timestamp).unwrap(),
-        crate::record::format_timestamp(record.timestamp)
+        record.timestamp.to_string()
     );
     prop_assert_eq!(glance.level, record.level);
     prop_assert_eq!(glance.seq, record.seq);

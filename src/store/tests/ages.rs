@@ -35,7 +35,7 @@ impl Writer {
 
     /// Records one event at that true time.
     fn record(&mut self, origin: Instant, time: i64, id: usize) {
-        let stamp = crate::format_timestamp(at(time + self.ahead));
+        let stamp = crate::record::format_timestamp(at(time + self.ahead));
         let session = self.session;
         // As the recorder does, it says at the start of a segment how late the one before it is.
         let line = |latest: Option<LineTime>| {

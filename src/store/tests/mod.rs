@@ -49,7 +49,7 @@ fn now(seconds: i64) -> Now {
 fn line(id: usize) -> Vec<u8> {
     format!(
         "{{\"timestamp\":\"{}\",\"id\":{id}}}\n",
-        crate::format_timestamp(at(0))
+        crate::record::format_timestamp(at(0))
     )
     .into_bytes()
 }
@@ -370,7 +370,7 @@ fn segments_whose_last_record_is_too_old_are_removed_at_rotation() {
     let day = 24 * 3600;
     let mut store = Store::new(&path, Limits::default());
     for days in 0..3 {
-        let stamp = crate::format_timestamp(at(days * day));
+        let stamp = crate::record::format_timestamp(at(days * day));
         let batch = format!("{{\"timestamp\":\"{stamp}\",\"id\":{days}}}\n").into_bytes();
         let turn = store
             .begin(batch.len(), now(days * day + 5 * days), soon())
@@ -397,8 +397,8 @@ fn a_first_line_that_cannot_be_read_or_lies_ahead_does_not_keep_older_segments()
     for days in 0..5 {
         let stamp = match days {
             1 => "garbage".to_owned(),
-            2 => crate::format_timestamp(at(10_000 * day)),
-            _ => crate::format_timestamp(at(days * day)),
+            2 => crate::record::format_timestamp(at(10_000 * day)),
+            _ => crate::record::format_timestamp(at(days * day)),
         };
         let batch = format!("{{\"timestamp\":\"{stamp}\",\"id\":{days}}}\n").into_bytes();
         let turn = store

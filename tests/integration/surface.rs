@@ -1,0 +1,140 @@
+//! What the library shows to others: no type of a crate before its version 1.0, except those of `tracing`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Before 1.0, and what this library is an extension of.
+const EXPECTED: [&str; 3] = ["tracing", "tracing_core", "tracing_subscriber"];
+
+/// The files of the library.
+fn sources() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+/// Returns the names of the dependencies before 1.0.
+fn early_crates() -> Vec<String> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let early = manifest.lines().filter_map(|line| {
+        let (name, version) = line.split_once(" = ")?;
+        let version = version.trim_start_matches("{ version = ");
+        version.starts_with("\"0.").then(|| name.replace('-', "_"))
+    });
+    let early: Vec<String> = early
+        .filter(|name| !EXPECTED.contains(&name.as_str()))
+        .collect();
+    assert!(early.contains(&"time".to_owned()), "{early:?}");
+    early
+}
+
+fn words(text: &str) -> BTreeSet<&str> {
+    let is_inside = |character: char| character.is_alphanumeric() || character == '_';
+    text.split(|character| !is_inside(character)).collect()
+}
+
+/// Returns what a file imports from these crates, and their own names.
+fn early_names(source: &str, crates: &[String]) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = crates.iter().map(|name| format!("{name}::")).collect();
+    for import in source.split("\nuse ").skip(1) {
+        let (path, _) = import.split_once(';').unwrap();
+        if let Some((root, rest)) = path.split_once("::")
+            && crates.iter().any(|name| name == root)
+        {
+            names.extend(words(rest).into_iter().map(str::to_owned));
+        }
+    }
+    names.remove("");
+    names.remove("self");
+    names
+}
+
+/// Returns the names that the root and the modules below it hand on.
+fn public_names() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let root = std::fs::read_to_string(root).unwrap();
+    let exports = root.split("pub use ").skip(1);
+    let exports = exports.filter_map(|export| export.split_once(';'));
+    let names = exports.flat_map(|(export, _)| words(export));
+    names
+        .filter(|name| name.starts_with(char::is_uppercase))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Returns the parts of a file that others see: what stands in public types, and in methods and traits of these, up
+/// to the body.
+fn signatures<'a>(source: &'a str, public: &BTreeSet<String>) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    // As `rustfmt` writes it, an item starts and ends where a line does.
+    for item in source.split("\n}\n") {
+        let start = [
+            "\nimpl",
+            "\npub struct ",
+            "\npub enum ",
+            "\npub fn ",
+            "\npub trait ",
+        ];
+        let Some(at) = start.iter().filter_map(|start| item.find(start)).min() else {
+            continue;
+        };
+        let (_, item) = item.split_at(at + 1);
+        let (head, body) = item.split_once('{').unwrap_or((item, ""));
+        if !words(head).iter().any(|name| public.contains(*name)) {
+            continue;
+        }
+        found.push(head);
+        if item.starts_with("pub enum") {
+            found.push(body);
+        } else {
+            let members = body.split("\n    pub ").skip(1);
+            let types = body.split("\n    type ").skip(1);
+            let until = |member: &'a str| member.split(['{', ';']).next().unwrap_or(member);
+            found.extend(members.chain(types).map(until));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_signature_holds_a_type_of_a_crate_before_version_one() {
+    let (crates, public) = (early_crates(), public_names());
+    let mut checked = 0;
+    for path in sources() {
+        let source = std::fs::read_to_string(&path).unwrap();
+        let (source, _) = source
+            .split_once("#[cfg(test)]\nmod tests")
+            .unwrap_or((&source, ""));
+        let early = early_names(source, &crates);
+        for signature in signatures(source, &public) {
+            checked += 1;
+            let signature: Vec<&str> = signature
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect();
+            let signature = signature.join("\n");
+            let words = words(&signature);
+            let is_used = |name: &&String| {
+                words.contains(name.as_str()) || name.ends_with("::") && signature.contains(*name)
+            };
+            let used: Vec<&String> = early.iter().filter(is_used).collect();
+            assert!(
+                used.is_empty(),
+                "{}: {used:?} in {signature}",
+                path.display()
+            );
+        }
+    }
+    assert!(checked > 300, "{checked}");
+}
