@@ -45,8 +45,15 @@ pub struct Builder {
     reports: Reports,
 }
 
+impl Telemetry {
+    /// Starts to open telemetry for the application of that name: letters, digits, `.`, `_` and `-`.
+    pub fn builder(source: impl Into<String>) -> Builder {
+        Builder::new(source)
+    }
+}
+
 impl Builder {
-    pub(crate) fn new(source: impl Into<String>) -> Self {
+    fn new(source: impl Into<String>) -> Self {
         Self {
             source: source.into(),
             base: None,

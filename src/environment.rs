@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-use crate::directory::Source;
+use crate::application::Source;
 use crate::store::elsewhere;
 
 /// The environment variables and the executable's names, as they are or as a test wants them.

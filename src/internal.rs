@@ -70,7 +70,9 @@ pub mod store {
         pub use crate::store::age::{Now, is_ahead};
     }
     pub mod disk {
-        pub use crate::store::disk::{Access, Directory, Obstacle, OpenError};
+        pub use crate::store::disk::{Access, Directory, OpenError};
+        #[cfg(all(unix, not(localtel_unsupported)))]
+        pub use crate::store::obstacle::Obstacle;
     }
     pub mod limits {
         pub use crate::store::limits::Limits;

@@ -64,6 +64,7 @@
     reason = "`internal` hands on some types of what the command uses, and not all"
 )]
 
+mod application;
 mod builder;
 mod ending;
 mod telemetry;
@@ -71,6 +72,7 @@ mod telemetry;
 mod command;
 mod encode;
 mod event;
+mod later;
 mod layer;
 mod outlet;
 mod recorder;
@@ -102,7 +104,8 @@ pub mod internal;
 pub use builder::Builder;
 pub use command::{Command, ErrorDescription};
 pub use event::Event;
-pub use layer::{LaterTelemetry, Layer, RecordFilter};
+pub use later::LaterTelemetry;
+pub use layer::{Layer, RecordFilter};
 pub use recorder::{Counts, Delivery, Durability, Outcome, Overflow};
 pub use store::limits::Limits;
 pub use telemetry::{Status, Telemetry};
@@ -111,8 +114,8 @@ pub use telemetry::{Status, Telemetry};
 pub use report::{Counter, Deployment, RESERVED_KEYS, Report, Reports};
 
 // Who decides, and where.
+pub use application::{Profile, Source};
 pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};
-pub use directory::{Profile, Source};
 pub use watch::Watching;
 
 // What may be recorded.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::builder::Builder;
 use crate::clock;
 use crate::consent::{Consent, Decision, Origin, Scope, Site, Stored, Tenant, set_consent_of};
 use crate::encode::{LineLimits, Own};
@@ -24,7 +23,7 @@ use crate::report::{Counter, Deployment, Family, Report, Reporter, Reports};
 use crate::store::limits::Limits;
 
 /// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
-/// still in memory, and so does the end of the process where it is never dropped: see [`Builder::open`].
+/// still in memory, and so does the end of the process where it is never dropped: see [`Builder::open`](crate::Builder::open).
 ///
 /// ```no_run
 /// use tracing_subscriber::prelude::*;
@@ -79,11 +78,6 @@ pub struct Status {
 }
 
 impl Telemetry {
-    /// Starts to open telemetry for the application of that name: letters, digits, `.`, `_` and `-`.
-    pub fn builder(source: impl Into<String>) -> Builder {
-        Builder::new(source)
-    }
-
     /// Returns the handle of an outlet, given where it records and what was decided, as far as that is known.
     pub(crate) fn new(
         outlet: Outlet,
@@ -225,7 +219,7 @@ impl Telemetry {
     }
 
     /// Records the deployment report now, whenever the last one was. When reports are recorded by themselves
-    /// is said with [`Builder::reports`].
+    /// is said with [`Builder::reports`](crate::Builder::reports).
     pub fn report_now(&self) -> Outcome {
         self.reporter.record()
     }

@@ -49,6 +49,8 @@ mod times;
 mod debugging;
 #[path = "integration/hostile_reports.rs"]
 mod hostile_reports;
+#[path = "integration/module_cycles.rs"]
+mod module_cycles;
 #[path = "integration/policy.rs"]
 mod policy;
 #[path = "integration/policy_changes.rs"]

@@ -2,6 +2,7 @@
 //! say in it, as a function of values. What was stored is `stored`'s, how it is changed `keeper`'s; what an
 //! installation is, is `identity`'s; whose a directory is, is `tenant`'s; where the values come from is `environment`'s and the caller's.
 
+mod belonging;
 mod identity;
 mod keeper;
 mod stored;

@@ -24,7 +24,7 @@ pub struct RecordFilter {
 }
 
 /// An outlet, from the moment on at which it is there.
-pub(super) type LaterOutlet = Arc<OnceLock<Arc<Outlet>>>;
+pub(crate) type LaterOutlet = Arc<OnceLock<Arc<Outlet>>>;
 
 impl RecordFilter {
     /// Returns the filter of an outlet.
@@ -33,7 +33,7 @@ impl RecordFilter {
     }
 
     /// Returns the filter of an outlet that may come later; until then nothing passes.
-    pub(super) fn later(outlet: LaterOutlet) -> Self {
+    pub(crate) fn later(outlet: LaterOutlet) -> Self {
         Self { outlet }
     }
 

@@ -4,7 +4,6 @@
 
 mod entered;
 mod gate;
-mod later;
 mod sites;
 mod span;
 
@@ -18,9 +17,8 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use self::gate::LaterOutlet;
+pub(crate) use self::gate::LaterOutlet;
 pub use self::gate::RecordFilter;
-pub use self::later::LaterTelemetry;
 use self::sites::{KnownSites, Sites};
 use self::span::{SpanNode, SpanNodes};
 use crate::clock;
@@ -125,7 +123,7 @@ impl Layer {
     }
 
     /// Returns a layer that has events recorded once the outlet is there.
-    fn later(outlet: LaterOutlet) -> Self {
+    pub(crate) fn later(outlet: LaterOutlet) -> Self {
         Self {
             id: LayerId::new(),
             outlet,

@@ -12,7 +12,7 @@ use std::ops::Range;
 use time::OffsetDateTime;
 
 use super::damage::{Damage, Notice, Position};
-use super::scanner::{BLOCK_BYTES, Scanner, Step};
+use super::scanner::{BLOCK_BYTES, Scanner, Step, count_newlines};
 use super::since::{is_older, start_in};
 use super::walk::{Gap, Opened, open_segment, unreadable};
 use super::{Item, Line, highest, lost_above};
@@ -300,22 +300,4 @@ fn starts_piece(pair: &[u8]) -> bool {
         [0, next] => !matches!(next, 0 | b'\n'),
         _ => false,
     }
-}
-
-/// Counts the newlines between two bytes of a file.
-pub(super) fn count_newlines(file: &File, from: u64, to: u64) -> io::Result<u64> {
-    let mut buffer = vec![0; BLOCK_BYTES];
-    let mut offset = from;
-    let mut newlines = 0;
-    while offset < to {
-        let wanted = usize::try_from(to - offset).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
-        let read = read_at(file, buffer.get_mut(..wanted).unwrap_or_default(), offset)?;
-        if read == 0 {
-            break;
-        }
-        let block = buffer.get(..read).unwrap_or_default();
-        newlines += memchr::memchr_iter(b'\n', block).count() as u64;
-        offset += read as u64;
-    }
-    Ok(newlines)
 }

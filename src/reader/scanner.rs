@@ -441,6 +441,24 @@ pub(super) fn damage_of_line(position: Position, bytes: &[u8]) -> Damage {
     Damage::in_line(kind_of(bytes), position, bytes)
 }
 
+/// Counts the newlines between two bytes of a file.
+pub(super) fn count_newlines(file: &File, from: u64, to: u64) -> io::Result<u64> {
+    let mut buffer = vec![0; BLOCK_BYTES];
+    let mut offset = from;
+    let mut newlines = 0;
+    while offset < to {
+        let wanted = usize::try_from(to - offset).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
+        let read = read_at(file, buffer.get_mut(..wanted).unwrap_or_default(), offset)?;
+        if read == 0 {
+            break;
+        }
+        let block = buffer.get(..read).unwrap_or_default();
+        newlines += memchr::memchr_iter(b'\n', block).count() as u64;
+        offset += read as u64;
+    }
+    Ok(newlines)
+}
+
 /// One read: a few hundred lines, and the point beyond which larger reads are not faster.
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;
 

@@ -10,8 +10,7 @@ use std::ops::Range;
 use time::OffsetDateTime;
 
 use super::damage::{Damage, DamageKind, Notice, Position, SegmentRange};
-use super::reverse::count_newlines;
-use super::scanner::{Scanner, Step};
+use super::scanner::{Scanner, Step, count_newlines};
 use super::since::{is_older, start_in};
 use crate::error::Result;
 use crate::store;

@@ -2,10 +2,8 @@
 //! the reporter's business.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use super::reporter::Reporter;
 
 /// The thread that waits for reports to be due.
 #[derive(Debug)]
@@ -19,9 +17,12 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Starts the thread, or returns nothing where the system has none to give.
-    pub(super) fn start(reporter: &Arc<Reporter>, every: Duration) -> Option<Self> {
-        let reporter = Arc::clone(reporter);
+    /// Starts the thread, or returns nothing where the system has none to give. `report` records a report if one is
+    /// due after that time, and returns how long to wait until the next look.
+    pub(super) fn start(
+        every: Duration,
+        report: impl Fn(Duration) -> Duration + Send + 'static,
+    ) -> Option<Self> {
         let (until, is_over) = sync_channel::<()>(0);
         let (ending, ended) = sync_channel::<()>(0);
         let every = every.max(EVERY_LEAST);
@@ -29,7 +30,7 @@ impl Waiting {
             let _ending = ending;
             loop {
                 // A report that is due is recorded even if it is all over by now.
-                let pause = reporter.record_if_due(every).max(PAUSE_LEAST);
+                let pause = report(every).max(PAUSE_LEAST);
                 if is_over.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }

@@ -11,7 +11,6 @@ use std::path::{Component, Path};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::disk::DIRECTORY_MODE;
 use super::facts::is_own;
 use super::refusal::OpenError;
 
@@ -166,6 +165,8 @@ const TO_MAKE_IN: OFlags = OFlags::RDONLY;
 
 const ROOT: u32 = 0;
 
+/// The mode of a telemetry directory and of those made above it: their owner's only.
+pub(super) const DIRECTORY_MODE: Mode = Mode::RWXU;
 /// How often a directory above may be removed in the very moment in which it is gone through.
 const TRIES: usize = 3;
 

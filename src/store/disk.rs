@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
-pub use super::facts::Obstacle;
 pub(crate) use super::facts::{Facts, FileId};
 pub use super::refusal::OpenError;
 pub(crate) use super::refusal::ReadError;
@@ -20,14 +19,12 @@ pub(crate) use super::transfer::{
     check_interruption, file_bytes_max, read_at, read_at_least, write_to_stderr,
 };
 
-use super::ancestors;
+use super::ancestors::{self, DIRECTORY_MODE};
 use super::elsewhere;
 use super::facts::{explain_denial, is_own};
 use super::segment::{FileName, partial_of};
 use super::transfer::{check_file_size, size_of, write_at_start};
 
-/// The mode of the directory: its owner's only.
-pub(super) const DIRECTORY_MODE: Mode = Mode::RWXU;
 /// The mode of an active segment and of every other file: its owner's only.
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The mode of a closed segment: a hint for writers and a guard against slips.

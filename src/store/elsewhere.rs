@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use time::OffsetDateTime;
 
-use super::disk::FileId;
+use super::facts::FileId;
 
 /// Returns the user this process acts as.
 pub fn effective_user() -> u32 {

@@ -1,28 +1,10 @@
-//! What is known of a file without reading it: which one it is, whose, and what would keep it from being removed. A
-//! part of the door to the file system that `disk` is.
+//! What is known of a file without reading it: which one it is, and whose. A part of
+//! the door to the file system that `disk` is.
 
 use std::io;
 use std::path::Path;
 
-use rustix::fs::AtFlags;
 use rustix::fs::{FileType, Mode, Stat};
-
-use super::disk::Directory;
-
-/// What keeps a file from being removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Obstacle {
-    /// It has the attribute `i` of `chattr`.
-    Immutable,
-    /// It has the attribute `a` of `chattr`.
-    AppendOnly,
-    /// Something is mounted on it.
-    Mounted,
-    /// It belongs to that user.
-    OtherUser(u32),
-    /// It is not a regular file.
-    NotAFile,
-}
 
 /// What makes a file the same file whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,57 +106,4 @@ pub(super) fn explain_denial(error: io::Error, what: &Path, owner: u32) -> io::E
 /// Returns `true` if that user is the one that this process acts as.
 pub(super) fn is_own(user: u32) -> bool {
     user == rustix::process::geteuid().as_raw()
-}
-
-impl Directory {
-    /// Returns what keeps the file of that name from being removed, as far as that can be seen without trying.
-    pub fn obstacle(&self, name: &str) -> io::Result<Option<Obstacle>> {
-        let facts = self.facts(name)?;
-        if let Some(obstacle) = self.attribute(name)? {
-            return Ok(Some(obstacle));
-        }
-        Ok(match facts {
-            Facts { user, .. } if !is_own(user) => Some(Obstacle::OtherUser(user)),
-            Facts { is_regular, .. } if !is_regular => Some(Obstacle::NotAFile),
-            Facts { .. } => None,
-        })
-    }
-
-    /// Returns what keeps every file in the directory from being removed, if the directory itself does.
-    pub fn own_obstacle(&self) -> Option<Obstacle> {
-        match self.attribute(".").ok()?? {
-            obstacle @ (Obstacle::Immutable | Obstacle::AppendOnly) => Some(obstacle),
-            Obstacle::Mounted | Obstacle::OtherUser(_) | Obstacle::NotAFile => None,
-        }
-    }
-
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn attribute(&self, name: &str) -> io::Result<Option<Obstacle>> {
-        use rustix::fs::{StatxAttributes, StatxFlags};
-        let stat = match rustix::fs::statx(
-            self.fd(),
-            name,
-            AtFlags::SYMLINK_NOFOLLOW,
-            StatxFlags::BASIC_STATS,
-        ) {
-            // An old kernel, or a filter of system calls, does not say.
-            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => return Ok(None),
-            stat => stat?,
-        };
-        let known = [
-            (StatxAttributes::IMMUTABLE, Obstacle::Immutable),
-            (StatxAttributes::APPEND, Obstacle::AppendOnly),
-            (StatxAttributes::MOUNT_ROOT, Obstacle::Mounted),
-        ];
-        let found = known
-            .into_iter()
-            .find(|(attribute, _)| stat.stx_attributes.contains(*attribute));
-        Ok(found.map(|(_, obstacle)| obstacle))
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    #[expect(clippy::unnecessary_wraps, reason = "as where the platform says it")]
-    fn attribute(&self, _name: &str) -> io::Result<Option<Obstacle>> {
-        Ok(None)
-    }
 }

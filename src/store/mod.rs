@@ -153,6 +153,8 @@ pub(crate) mod latest;
 pub(crate) mod limits;
 pub(crate) mod lock;
 #[cfg(all(unix, not(localtel_unsupported)))]
+pub(crate) mod obstacle;
+#[cfg(all(unix, not(localtel_unsupported)))]
 mod refusal;
 mod retention;
 pub(crate) mod segment;

@@ -8,25 +8,9 @@ use super::Rule;
 use super::armour;
 use super::name::{Kind, Name, Stem};
 use super::plain;
-use super::text::{Text, is_blank, is_quote, mark_bytes};
+use super::text::{BLANKS_MAX, Text, is_blank, is_quote, mark_bytes};
 use super::value;
-
-/// What joins a name and its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Link {
-    /// A colon with space behind it, as in prose.
-    Prose,
-    /// An equals sign, a colon, an arrow.
-    Sign,
-    /// A sign that is encoded for a URL, and so is what ends the value.
-    Encoded,
-    /// The end of a tag; the value goes on to the next one.
-    Tag,
-    /// Nothing but space.
-    Space,
-    /// `is`
-    Is,
-}
+use super::value::Link;
 
 /// Finds the value behind a name, given an anchor in one of its words.
 pub(super) fn find(stem: &Stem, text: Text<'_>, at: usize) -> Option<(Rule, Range<usize>)> {
@@ -369,9 +353,6 @@ const fn is_closer(byte: u8) -> bool {
 
 /// A name's quote, escaped four times over, and the bracket after it.
 const CLOSERS_MAX: usize = 18;
-
-/// Space in a table whose values are aligned.
-pub(super) const BLANKS_MAX: usize = 64;
 
 /// Space between a name and `value` on the next line.
 const GAP_BYTES_MAX: usize = 64;

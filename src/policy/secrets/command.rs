@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::text::{Text, is_blank, is_quote, is_url_safe};
+use super::text::{BLANKS_MAX, Text, is_blank, is_quote, is_url_safe};
 use super::{plain, value};
 
 /// Finds the password in a command of a protocol, or behind `IDENTIFIED BY`, given an anchor in the word.
@@ -101,9 +101,6 @@ pub(super) fn find_in_file(text: Text<'_>, at: usize) -> Option<Range<usize>> {
     (has_parts && !range.is_empty() && !plain::is_mark_or_variable(text.get(range.clone())))
         .then_some(range)
 }
-
-/// Space before a value, where lines are aligned.
-const BLANKS_MAX: usize = 64;
 
 /// The longest line that is a command.
 const LINE_BYTES_MAX: usize = 256;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use memchr::{memchr_iter, memmem, memrchr3};
 
-use super::text::{Text, is_blank, is_quote, is_url_safe, mark_bytes};
+use super::text::{BLANKS_MAX, Text, is_blank, is_quote, is_url_safe, mark_bytes};
 use super::{Finding, Rule, plain, value};
 
 /// Finds what follows a flag, given its last dash.
@@ -276,9 +276,6 @@ const SPACED_UPPER: &[&str] = &["sqlcmd", "bcp", "unzip", "zip", "ipmitool", "ts
 
 /// More than the longest of the flags that take a user.
 const FLAG_BYTES_MAX: usize = 16;
-
-/// Space before a value, where lines are aligned.
-const BLANKS_MAX: usize = 64;
 
 /// How far before its flag a program stands.
 const COMMAND_BYTES_MAX: usize = 128;

@@ -2,7 +2,7 @@
 //! name. `token` is told from `tokenizer`, `pass` from `compass`, and what a name says about a secret, as
 //! `token_type` and `password_policy` do, is none.
 
-use super::text::{Text, is_url_safe, mark_bytes};
+use super::text::{BLANKS_MAX, Text, is_url_safe, mark_bytes};
 use super::words::{ABOUT, CODES, KEYS, OWNERS, PATHS, is_one_of};
 
 /// A word that makes a name the name of a secret.
@@ -378,9 +378,6 @@ const fn is_of_name(byte: u8) -> bool {
 
 /// A directory that shells keep in a variable has the same name as a password.
 const PWD: &str = "pwd";
-
-/// Space before what joins a name and its value.
-const BLANKS_MAX: usize = 64;
 
 /// How far a name goes on at most before and after a word. The longest names of variables that people
 /// use have half of that.

@@ -4,10 +4,9 @@
 
 use std::ops::Range;
 
-use super::assignment::Link;
 use super::name::{Kind, Name};
 use super::text::{Text, is_alphanumeric, is_mark};
-use super::value::Shape;
+use super::value::{Link, Shape};
 use super::words::{LEXEMES, METHODS, NOTHING, PROSE, STATES, TYPES, UNSEEN, WRAPPERS, is_one_of};
 
 /// Returns `true` if a value keeps no secret.

@@ -173,3 +173,6 @@ pub(super) const fn is_url_safe(byte: u8) -> bool {
 pub(super) const fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_')
 }
+
+/// How much space may be between a name and its value: as much as aligns the values of a table.
+pub(super) const BLANKS_MAX: usize = 64;

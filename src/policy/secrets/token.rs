@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::text::{Text, is_blank, is_mark, is_url_safe, is_word};
+use super::text::{BLANKS_MAX, Text, is_blank, is_mark, is_url_safe, is_word};
 
 /// How who signs in proves it, before the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +145,3 @@ const WORD_BYTES_MAX: usize = 20;
 
 /// The shortest header, `{"alg":"none"}`, has 19.
 const PART_BYTES_MIN: usize = 5;
-
-/// Space before a token, where lines are aligned.
-const BLANKS_MAX: usize = 64;

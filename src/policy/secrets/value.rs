@@ -3,10 +3,26 @@
 
 use std::ops::Range;
 
-use super::assignment::{BLANKS_MAX, Link};
 use super::name::{Kind, Name};
-use super::text::{Text, is_alphanumeric, is_blank, is_quote, mark_bytes};
+use super::text::{BLANKS_MAX, Text, is_alphanumeric, is_blank, is_quote, mark_bytes};
 use super::words::{SCHEMES, is_one_of};
+
+/// What joins a name and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// A colon with space behind it, as in prose.
+    Prose,
+    /// An equals sign, a colon, an arrow.
+    Sign,
+    /// A sign that is encoded for a URL, and so is what ends the value.
+    Encoded,
+    /// The end of a tag; the value goes on to the next one.
+    Tag,
+    /// Nothing but space.
+    Space,
+    /// `is`
+    Is,
+}
 
 /// What a value is written like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

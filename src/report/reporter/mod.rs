@@ -317,7 +317,7 @@ impl Reporter {
 
     /// Records a report if one is due and nobody else records it, and returns how long to wait until the next
     /// look.
-    pub(super) fn record_if_due(&self, every: Duration) -> Duration {
+    fn record_if_due(&self, every: Duration) -> Duration {
         let look = every.min(LOOK_MOST);
         // Where the owner wants no reports none is claimed, and the machine is not looked at.
         if !self.outlet.admits_on_behalf(OwnEvent::Report) {
@@ -438,7 +438,9 @@ impl Reporter {
             }
             Reports::Every(every) => {
                 reporter.outlet.recorder()?;
-                Waiting::start(reporter, every).or_else(|| {
+                let waiting = Arc::clone(reporter);
+                let report = move |every| waiting.record_if_due(every);
+                Waiting::start(every, report).or_else(|| {
                     reporter.record_if_due(every);
                     None
                 })

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::gate::LaterOutlet;
-use super::{Layer, RecordFilter};
+use crate::layer::{LaterOutlet, Layer, RecordFilter};
 use crate::recorder::ask_again;
 use crate::telemetry::Telemetry;
 

@@ -1,0 +1,151 @@
+//! Whose a telemetry directory is: that of one application and one of its profiles. Its files of consent say so, and
+//! where they do not, as in directories of older versions or where they were cut, its records do. A path is never
+//! proof, except that what is in the `profiles` of another telemetry directory is a profile.
+
+use std::path::Path;
+
+use super::stored::{Scope, Stored};
+use super::tenant::Claim;
+use crate::application::Source;
+use crate::directory::enclosing;
+use crate::record::Record;
+use crate::store::disk::{Access, Directory};
+use crate::store::numbers;
+use crate::store::segment::FileName;
+
+impl Claim {
+    /// Learns whose the directory at that path is. One that is not there, or cannot be opened, says nothing.
+    pub fn at(path: &Path) -> Self {
+        match Directory::open(path, Access::Read) {
+            Ok(directory) => Self::of(&directory),
+            Err(_) => Self::default().or_by_place(path),
+        }
+    }
+
+    /// Learns whose a directory is.
+    pub(crate) fn of(directory: &Directory) -> Self {
+        let own = Stored::read(directory).claim();
+        let said = match own.source {
+            Some(_) => own,
+            None => own.or(Stored::read_file(directory, Scope::AllProfiles.file()).claim()),
+        };
+        let said = match said.source {
+            Some(_) => said,
+            None => said.or(Self {
+                source: source_of_records(directory),
+                profile: None,
+            }),
+        };
+        said.or_by_place(directory.path())
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            source: self.source.or(other.source),
+            profile: self.profile.or(other.profile),
+        }
+    }
+
+    /// Adds what is known of the directory from where it lies: in the `profiles` of another one.
+    fn or_by_place(self, path: &Path) -> Self {
+        if self.profile.is_some() {
+            return self;
+        }
+        let Some((base, profile)) = enclosing(path) else {
+            return self;
+        };
+        let Ok(base) = Directory::open(&base, Access::Read) else {
+            return self;
+        };
+        if base.facts(&FileName::Lock.text()).is_err() {
+            return self;
+        }
+        let source = self.source.or_else(|| Stored::read(&base).claim().source);
+        Self {
+            source,
+            profile: Some(profile),
+        }
+    }
+}
+
+/// Returns the source of the first record of the newest segment that has one.
+fn source_of_records(directory: &Directory) -> Option<Source> {
+    let numbers = numbers(directory).ok()?;
+    numbers.iter().rev().take(SEGMENTS_MAX).find_map(|number| {
+        let name = number.file_name();
+        // Opening a pipe or a device can do something.
+        directory
+            .facts(&name)
+            .ok()
+            .filter(|facts| facts.is_regular)?;
+        let file = directory.open_read(&name).ok()?;
+        let mut start = vec![0; START_BYTES];
+        let read = directory.read_back(&file, &mut start, 0).ok()?;
+        let lines = start.get(..read)?.split(|byte| *byte == b'\n');
+        lines
+            .filter_map(|line| Record::parse(line).ok())
+            .find_map(|record| record.source.parse().ok())
+    })
+}
+
+/// How many segments are looked into: the newest may be empty, or hold nothing that can be read.
+const SEGMENTS_MAX: usize = 8;
+/// How much of a segment is looked at: it begins with a record that is much shorter.
+const START_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests make directories as others leave them"
+)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn claim(source: &str, profile: &str) -> Claim {
+        Claim {
+            source: source.parse().ok(),
+            profile: profile.parse().ok(),
+        }
+    }
+
+    fn line(source: &str, target: &str) -> String {
+        format!(
+            "{{\"timestamp\":\"2026-11-21T08:15:30.123456Z\",\"level\":\"INFO\",\"source\":\"{source}\",\
+             \"target\":\"{target}\",\"session\":\"01936f0e-0000-7000-8000-000000000000\",\"seq\":0}}\n"
+        )
+    }
+
+    #[test]
+    fn what_the_files_do_not_say_the_newest_records_do() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("somewhere/telemetry");
+        assert_eq!(Claim::at(&path), Claim::default());
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("events.000001.jsonl"), line("older", "t")).unwrap();
+        let torn = format!("{{\"timest\n{}", line("newer", "two::localtel"));
+        fs::write(path.join("events.000002.jsonl"), torn).unwrap();
+        fs::write(path.join("events.000003.jsonl"), "").unwrap();
+        for text in ["", "{\"format\":1}", "{\"form"] {
+            fs::write(path.join("consent.json"), text).unwrap();
+            assert_eq!(Claim::at(&path), claim("newer", ""), "{text}");
+        }
+        let for_all = r#"{"format":1,"source":"named","profile":"default"}"#;
+        fs::write(path.join("consent.all.json"), for_all).unwrap();
+        assert_eq!(Claim::at(&path), claim("named", "default"));
+        let own = r#"{"format":1,"source":"own","profile":"default"}"#;
+        fs::write(path.join("consent.json"), own).unwrap();
+        assert_eq!(Claim::at(&path), claim("own", "default"));
+    }
+
+    #[test]
+    fn what_lies_in_the_profiles_of_another_directory_is_a_profile() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("profiles/work");
+        assert_eq!(Claim::at(&path), Claim::default());
+        fs::write(home.path().join("lock"), "").unwrap();
+        let own = r#"{"format":1,"source":"own","profile":"default"}"#;
+        fs::write(home.path().join("consent.json"), own).unwrap();
+        assert_eq!(Claim::at(&path), claim("own", "work"));
+    }
+}
