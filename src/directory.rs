@@ -128,7 +128,7 @@ pub fn sources(root: &Path) -> Result<Vec<Source>> {
     let mut sources: Vec<Source> = names
         .iter()
         .filter_map(|name| name.to_str()?.parse().ok())
-        .filter(|source| under(root, source).is_dir())
+        .filter(|source| is_directory(&under(root, source)))
         .collect();
     sources.sort();
     Ok(sources)
@@ -138,7 +138,7 @@ pub fn sources(root: &Path) -> Result<Vec<Source>> {
 pub fn closed_sources(root: &Path) -> Vec<Source> {
     let names = crate::store::elsewhere::names_in(root).unwrap_or_default();
     let is_closed = |source: &Source| {
-        let looked = under(root, source).symlink_metadata();
+        let looked = crate::store::elsewhere::Sight::of(&under(root, source));
         looked.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
     };
     let sources = names.iter().filter_map(|name| name.to_str()?.parse().ok());
@@ -163,10 +163,12 @@ pub fn profiles(base: &Path) -> Result<Vec<Profile>> {
     let mut profiles: Vec<Profile> = names
         .iter()
         .filter_map(|name| name.to_str()?.parse().ok())
-        .filter(|profile: &Profile| !profile.is_default() && of_profile(base, profile).is_dir())
+        .filter(|profile: &Profile| {
+            !profile.is_default() && is_directory(&of_profile(base, profile))
+        })
         .collect();
     profiles.sort();
-    if base.is_dir() {
+    if is_directory(base) {
         profiles.insert(0, Profile::default());
     }
     Ok(profiles)
@@ -183,6 +185,10 @@ const PROFILES: &str = "profiles";
 const LEAF: &str = "telemetry";
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the disk from outside"
+)]
 mod tests {
     use super::*;
 

@@ -225,7 +225,7 @@ impl Report {
             source: place.name().map(ToString::to_string),
             profile: place.profile.to_string(),
             directory: path.display().to_string(),
-            directory_exists: path.is_dir(),
+            directory_exists: localtel::internal::store::elsewhere::is_directory(path),
             storage: None,
             storage_problem: None,
             update: None,

@@ -22,6 +22,7 @@ mod seen;
 mod since;
 #[cfg(test)]
 #[expect(
+    clippy::disallowed_methods,
     clippy::string_slice,
     clippy::wildcard_enum_match_arm,
     reason = "what a test does not expect fails it"

@@ -265,4 +265,8 @@ const SESSION_BYTES_MAX: u64 = 4096;
 const FORK_MICROS_LEAST: u64 = 20;
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the disk from outside"
+)]
 pub(crate) mod tests;

@@ -171,6 +171,10 @@ pub(super) const DIRECTORY_MODE: Mode = Mode::RWXU;
 const TRIES: usize = 3;
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the disk from outside"
+)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 

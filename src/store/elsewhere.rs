@@ -121,6 +121,10 @@ pub fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
 
 /// Returns a directory above that path that a user cannot enter, as far as this user can see: it is neither that
 /// user's nor open to all users or to a group.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the door, and only the standard library resolves whole paths"
+)]
 pub fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
     let real = path.canonicalize().ok()?;
     let is_closed = |above: &&Path| {
@@ -133,7 +137,7 @@ pub fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
 }
 
 /// Returns `true` if there is a directory at that path, also where a symbolic link leads to it.
-pub(crate) fn is_directory(path: &Path) -> bool {
+pub fn is_directory(path: &Path) -> bool {
     let stat = rustix::fs::stat(path);
     stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }

@@ -230,7 +230,7 @@ pub mod elsewhere {
         false
     }
 
-    pub(crate) fn is_directory(_path: &Path) -> bool {
+    pub fn is_directory(_path: &Path) -> bool {
         false
     }
 

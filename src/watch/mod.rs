@@ -4,6 +4,10 @@
 
 mod sight;
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the disk from outside"
+)]
 mod tests;
 
 use std::path::{Path, PathBuf};

@@ -148,7 +148,7 @@ impl<'a> Report<'a> {
             source: facts.place.name().map(Source::as_str),
             profile: facts.place.profile.as_str(),
             directory: facts.path.display().to_string(),
-            directory_exists: facts.path.is_dir(),
+            directory_exists: localtel::internal::store::elsewhere::is_directory(&facts.path),
             is_open_to_others: match facts.openness {
                 Openness::Private => Some(false),
                 Openness::Open { .. } => Some(true),

@@ -4,6 +4,10 @@
 mod args;
 mod crew;
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the disk from outside"
+)]
 mod tests;
 mod unread;
 
