@@ -26,7 +26,9 @@ use std::{env, fmt, fs};
 use clap::{
     ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
-use localtel::{Builder, Delivery, Deployment, Telemetry};
+use localtel::recording::Delivery;
+use localtel::report::Deployment;
+use localtel::{Builder, Telemetry};
 use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use serde_json::{Value, json};
 

@@ -26,7 +26,10 @@ use std::time::Duration;
 use std::{env, fmt, fs, io, process};
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use localtel::{Action, Builder, Delivery, Deployment, Policy, Reports, Telemetry};
+use localtel::policy::Action;
+use localtel::recording::Delivery;
+use localtel::report::{Deployment, Reports};
+use localtel::{Builder, Policy, Telemetry};
 use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use semver::Version;
 

@@ -28,7 +28,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use localtel::{Consent, Deployment, Reports, Telemetry, Watching, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::recording::Watching;
+use localtel::report::{Deployment, Reports};
+use localtel::{Consent, Telemetry};
 use serde_json::{Map, Value, json};
 
 fn main() -> ExitCode {

@@ -25,7 +25,8 @@ use std::time::Instant;
 use std::{env, fs};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use localtel::{Builder, Consent, Delivery, Telemetry};
+use localtel::recording::Delivery;
+use localtel::{Builder, Consent, Telemetry};
 use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use tracing_subscriber::prelude::*;
 

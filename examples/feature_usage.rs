@@ -21,7 +21,10 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use localtel::{Delivery, Reports, Telemetry, WhenUndecided};
+use localtel::Telemetry;
+use localtel::consent::WhenUndecided;
+use localtel::recording::Delivery;
+use localtel::report::Reports;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let builder = Telemetry::builder("feature_usage")

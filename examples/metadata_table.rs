@@ -25,7 +25,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use localtel::{Delivery, Deployment, Outcome, Report, Telemetry, WhenUndecided};
+use localtel::Telemetry;
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, Outcome};
+use localtel::report::{Deployment, Report};
 use uuid::Uuid;
 
 fn main() -> ExitCode {

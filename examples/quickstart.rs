@@ -19,7 +19,8 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use localtel::{Level, Telemetry, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::{Level, Telemetry};
 use tracing_subscriber::prelude::*;
 
 /// What the files of one type come to.

@@ -8,7 +8,9 @@
 
 use std::path::{Path, PathBuf};
 
-use localtel::{Event, Filter, Level, Reader, Summary, Telemetry, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::read::{Filter, Reader, Summary};
+use localtel::{Event, Level, Telemetry};
 
 fn main() -> localtel::Result<()> {
     let place = tempfile::TempDir::new().ok();

@@ -11,7 +11,8 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use localtel::{Delivery, Event, Level, Telemetry};
+use localtel::recording::Delivery;
+use localtel::{Event, Level, Telemetry};
 
 fn main() -> ExitCode {
     let start = Instant::now();

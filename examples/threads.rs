@@ -11,7 +11,9 @@ use std::error::Error;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Overflow, Telemetry, WhenUndecided};
+use localtel::Telemetry;
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, Overflow};
 use tracing_subscriber::prelude::*;
 
 fn main() -> Result<(), Box<dyn Error>> {

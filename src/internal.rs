@@ -11,10 +11,11 @@ pub mod command {
     pub use crate::command::{ErrorDescription, ID_PROPERTY, id};
 }
 pub mod consent {
-    pub use crate::consent::{
-        Claim, Consent, DecidedBy, Decision, Inputs, Installation, Origin, Scope, Site, Stored,
-        Tenant, WhenUndecided, decide, reset, rough, set_consent_of,
-    };
+    pub use crate::consent::identity::{Installation, Origin};
+    pub use crate::consent::keeper::{Site, reset, set_consent_of};
+    pub use crate::consent::stored::{Scope, Stored};
+    pub use crate::consent::tenant::{Claim, Tenant};
+    pub use crate::consent::{Consent, DecidedBy, Decision, Inputs, WhenUndecided, decide, rough};
 }
 pub mod directory {
     pub use crate::directory::*;
@@ -38,9 +39,10 @@ pub mod outlet {
     pub use crate::outlet::DEFAULT_LEVEL;
 }
 pub mod policy {
-    pub use crate::policy::{
-        Action, Admission, InForce, MASKED, NamePath, Naming, Policy, Rule, Secrets,
-    };
+    pub use crate::policy::in_force::{InForce, MASKED};
+    pub use crate::policy::names::{NamePath, Naming};
+    pub use crate::policy::secrets::Secrets;
+    pub use crate::policy::{Action, Admission, Policy, Rule};
     pub mod owner {
         pub use crate::policy::owner::*;
     }
@@ -62,7 +64,8 @@ pub mod release {
     pub use crate::release::Release;
 }
 pub mod report {
-    pub use crate::report::{Deployment, Machine, Parts, Recording, Report};
+    pub use crate::report::machine::Machine;
+    pub use crate::report::{Deployment, Parts, Recording, Report};
 }
 pub mod store {
     pub use crate::store::{Clearing, clear, elsewhere, numbers, open_error};

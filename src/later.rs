@@ -13,7 +13,8 @@ use crate::telemetry::Telemetry;
 /// before it are not known to the events in them.
 ///
 /// ```no_run
-/// use localtel::{LaterTelemetry, Telemetry};
+/// use localtel::Telemetry;
+/// use localtel::recording::LaterTelemetry;
 /// use tracing_subscriber::prelude::*;
 ///
 /// let later = LaterTelemetry::new();

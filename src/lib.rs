@@ -22,12 +22,25 @@
 //! # Reading
 //!
 //! ```no_run
-//! let mut reader = localtel::Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
+//! let mut reader = localtel::read::Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
 //! for record in reader.records().filter_map(Result::ok) {
 //!     println!("{} {:?}", record.timestamp, record.event);
 //! }
 //! # Ok::<(), localtel::Error>(())
 //! ```
+//!
+//! # Where to find what
+//!
+//! The root has what nearly every application names: [`Telemetry`] and its [`Builder`], the [`Layer`], an [`Event`]
+//! recorded by hand, a [`Command`], a [`Counter`]. The rest is in modules:
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`recording`] | how events are delivered, what became of them, and a layer for telemetry that is opened later |
+//! | [`read`] | records, readers, followers, filters and a summary |
+//! | [`consent`] | who decided whether anything is recorded, and what holds while nobody has |
+//! | [`policy`] | what becomes of a value: kept, redacted, hashed, masked or dropped |
+//! | [`report`] | what an application says of itself and how it is used |
 //!
 //! # What can be relied on
 //!
@@ -64,6 +77,48 @@
     reason = "`internal` hands on some types of what the command uses, and not all"
 )]
 
+pub use builder::Builder;
+pub use command::Command;
+#[doc(inline)]
+pub use consent::Consent;
+pub use error::{Error, ErrorKind, Result};
+pub use event::Event;
+pub use layer::Layer;
+#[doc(inline)]
+pub use policy::Policy;
+pub use record::Level;
+#[doc(inline)]
+pub use report::Counter;
+pub use store::limits::Limits;
+pub use telemetry::{Status, Telemetry};
+// Crates whose types stand in signatures.
+#[doc(no_inline)]
+pub use {serde_json, uuid};
+
+pub mod consent;
+pub mod policy;
+pub mod report;
+
+/// How events are recorded, and what becomes of them.
+pub mod recording {
+    pub use crate::command::ErrorDescription;
+    pub use crate::later::LaterTelemetry;
+    pub use crate::layer::RecordFilter;
+    pub use crate::recorder::{Counts, Delivery, Durability, Outcome, Overflow};
+    pub use crate::watch::Watching;
+}
+
+/// Reading what was recorded: readers and what they find, records and their values, filters, and a summary.
+pub mod read {
+    pub use crate::filter::{Filter, Levels, Term};
+    pub use crate::reader::{
+        Damage, DamageKind, Follower, Item, Line, Notice, Position, Reader, Reverse, SegmentRange,
+    };
+    pub use crate::record::{OWN_TARGET, Properties, Record, Span, Timestamp};
+    pub use crate::store::segment::SegmentNumber;
+    pub use crate::summary::{Losses, SegmentSize, Sessions, Summary, Tally};
+}
+
 mod application;
 mod builder;
 mod ending;
@@ -77,8 +132,6 @@ mod layer;
 mod outlet;
 mod recorder;
 
-mod policy;
-
 mod filter;
 mod reader;
 mod summary;
@@ -86,7 +139,6 @@ mod summary;
 mod store;
 
 mod clock;
-mod consent;
 mod directory;
 mod environment;
 mod error;
@@ -94,48 +146,7 @@ mod history;
 mod random;
 mod record;
 mod release;
-mod report;
 mod watch;
 
 #[doc(hidden)]
 pub mod internal;
-
-// Recording.
-pub use builder::Builder;
-pub use command::{Command, ErrorDescription};
-pub use event::Event;
-pub use later::LaterTelemetry;
-pub use layer::{Layer, RecordFilter};
-pub use recorder::{Counts, Delivery, Durability, Outcome, Overflow};
-pub use store::limits::Limits;
-pub use telemetry::{Status, Telemetry};
-
-// What an application says of itself.
-pub use report::{Counter, Deployment, RESERVED_KEYS, Report, Reports};
-
-// Who decides, and where.
-pub use application::{Profile, Source};
-pub use consent::{Consent, DecidedBy, Decision, Overruled, WhenUndecided};
-pub use watch::Watching;
-
-// What may be recorded.
-pub use policy::{Action, Include, Policy};
-
-// What else there is to know of the application.
-pub use release::Release;
-
-// Reading.
-pub use filter::{Filter, Levels, Term};
-pub use reader::{
-    Damage, DamageKind, Follower, Item, Line, Notice, Position, Reader, Reverse, SegmentRange,
-};
-pub use record::{Level, OWN_TARGET, Properties, Record, Span, Timestamp};
-pub use store::segment::SegmentNumber;
-pub use summary::{Losses, SegmentSize, Sessions, Summary, Tally};
-
-// What can go wrong.
-pub use error::{Error, ErrorKind, Result};
-
-// Crates whose types stand in signatures.
-#[doc(no_inline)]
-pub use {serde_json, uuid};

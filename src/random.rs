@@ -96,7 +96,9 @@ pub(crate) mod tests {
 
     #[test]
     fn without_random_bytes_telemetry_is_off_with_a_reason() {
-        use crate::{Delivery, Telemetry, WhenUndecided};
+        use crate::Telemetry;
+        use crate::consent::WhenUndecided;
+        use crate::recorder::Delivery;
         let home = tempfile::tempdir().unwrap();
         let open = || {
             Telemetry::builder("testapp")

@@ -116,7 +116,7 @@ impl Telemetry {
 
     /// Returns a layer for any subscriber of `tracing_subscriber`: `registry()`, `fmt()`, boxed or in
     /// `reload::Layer`, before and after other layers. It is `None` where nothing can be recorded in this process;
-    /// a handle that is [watching](crate::Watching) has one also before there is consent. Several layers of one
+    /// a handle that is [watching](crate::recording::Watching) has one also before there is consent. Several layers of one
     /// handle, in one subscriber or in several, record each event once for each layer that sees it.
     ///
     /// On its own the layer makes `tracing` create each event and span of each dependency, which it then ignores
@@ -145,7 +145,7 @@ impl Telemetry {
     /// The level and the filter of `fmt()` then hold for this layer, too. Add the layer by `with`, or first in an
     /// `and_then`: that of tracing-subscriber 0.3 takes the maximum level of its second layer for both, and this one
     /// may be `None`. For a subscriber that is installed before
-    /// telemetry is opened there is [`LaterTelemetry`](crate::LaterTelemetry).
+    /// telemetry is opened there is [`LaterTelemetry`](crate::recording::LaterTelemetry).
     pub fn layer(&self) -> Option<Layer> {
         let layer = || Layer::new(Arc::clone(&self.outlet));
         self.outlet.is_listening().then(layer)
@@ -240,7 +240,7 @@ impl Telemetry {
     }
 
     /// Writes everything recorded before the call and waits for it: after `Ok` it is in the file, and with
-    /// a durability other than [`Os`](crate::Durability::Os) it survives a power cut: a sync that began after it
+    /// a durability other than [`Os`](crate::recording::Durability::Os) it survives a power cut: a sync that began after it
     /// was written has finished. Calls of several threads share a sync. Where telemetry is off there is nothing
     /// to write.
     ///
@@ -300,7 +300,7 @@ impl Telemetry {
     /// Stores the answer of the person whom the application asked, for this profile and from now on.
     /// [`Undecided`](Consent::Undecided) takes an earlier answer back. Whoever is stronger stays stronger.
     /// A handle that records obeys within a second; one that was opened without consent goes on without
-    /// unless it is [watching](crate::Watching). Whether to ask at all is in [`Status::decision`].
+    /// unless it is [watching](crate::recording::Watching). Whether to ask at all is in [`Status::decision`].
     ///
     /// ```no_run
     /// use localtel::{Consent, Telemetry};

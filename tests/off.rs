@@ -6,7 +6,9 @@
     reason = "tests look at the disk from outside, and fail by panicking"
 )]
 
-use localtel::{Consent, Event, Outcome, Telemetry, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::recording::Outcome;
+use localtel::{Consent, Event, Telemetry};
 use tempfile::TempDir;
 use tracing_subscriber::prelude::*;
 

@@ -3,7 +3,10 @@
 #![cfg(any(not(unix), localtel_unsupported))]
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use localtel::{Consent, Event, Outcome, Reader, Telemetry, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::read::Reader;
+use localtel::recording::Outcome;
+use localtel::{Consent, Event, Telemetry};
 use tempfile::TempDir;
 use tracing_subscriber::prelude::*;
 

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-use localtel::Timestamp;
 use localtel::internal::error::{Error, Result};
 use localtel::internal::record::{parse_time, to_utc};
+use localtel::read::Timestamp;
 
 /// The zone in which times are shown and read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,16 @@
 //! Whether anything may be recorded: the words for consent and the decision between everyone who has a
-//! say in it, as a function of values. What was stored is `stored`'s, how it is changed `keeper`'s; what an
+//! say in it, as a function of values.
+//!
+//! What was stored is `stored`'s, how it is changed `keeper`'s; what an
 //! installation is, is `identity`'s; whose a directory is, is `tenant`'s; where the values come from is `environment`'s and the caller's.
 
 mod belonging;
-mod identity;
-mod keeper;
-mod stored;
+pub(crate) mod identity;
+pub(crate) mod keeper;
+pub(crate) mod stored;
 #[cfg(test)]
 mod table;
-mod tenant;
+pub(crate) mod tenant;
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,15 +21,12 @@ use time::OffsetDateTime;
 use crate::environment::Variable;
 use crate::error::{Error, Result};
 
-pub(crate) use identity::HashKey;
-pub use identity::{Installation, Origin};
-pub use keeper::reset;
-pub use keeper::{Site, set_consent_of};
-pub(crate) use keeper::{installation, remember_first_use};
+pub(crate) use identity::{HashKey, Installation, Origin};
+pub(crate) use keeper::{Site, installation, remember_first_use, set_consent_of};
 #[cfg(test)]
 use stored::Choice;
-pub use stored::{Scope, Stored};
-pub use tenant::{Claim, Tenant};
+pub(crate) use stored::{Scope, Stored};
+pub(crate) use tenant::{Claim, Tenant};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -229,6 +228,7 @@ impl Decision {
 }
 
 /// Says how long something takes in its largest unit, rounded up: it is never over before that.
+#[doc(hidden)]
 pub fn rough(duration: Duration) -> String {
     let seconds = duration
         .as_secs()
@@ -240,6 +240,7 @@ pub fn rough(duration: Duration) -> String {
 }
 
 /// Everyone who has a say, the strongest first.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Inputs<'a> {
     /// The file names of the executable.
@@ -265,6 +266,7 @@ pub struct Inputs<'a> {
 /// Decides whether events are recorded: the strongest who says anything is obeyed, whoever wanted
 /// something else is listed, and what cannot be understood counts as disabled. While nobody says
 /// anything, a grace runs from the first use that is stored for the profile, or from now.
+#[doc(hidden)]
 pub fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     let decision = decide_on_consent(inputs, now);
     if let Some(foreign) = inputs.foreign

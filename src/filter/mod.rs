@@ -25,7 +25,7 @@ use crate::record::{Level, LineTime, Properties, Record, Timestamp};
 /// # Examples
 ///
 /// ```
-/// use localtel::Filter;
+/// use localtel::read::Filter;
 ///
 /// let filter = Filter::new()
 ///     .levels("warn".parse()?)

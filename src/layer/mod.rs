@@ -38,7 +38,8 @@ use crate::recorder::{Stale, note_asked};
 /// them later:
 ///
 /// ```no_run
-/// use localtel::{Layer, RecordFilter, Telemetry};
+/// use localtel::{Layer, Telemetry};
+/// use localtel::recording::RecordFilter;
 /// use tracing_subscriber::prelude::*;
 ///
 /// struct Observability {

@@ -1,24 +1,23 @@
-//! The policy: what may be recorded, as a value. An application states one in code and the owner of the
-//! machine narrows it in `policy.toml` (`owner`); what both come to is the policy in force (`in_force`).
+//! What may be recorded, as a value. An application states a [`Policy`] in code, and the owner of the machine narrows
+//! it in `policy.toml`.
+//!
+//! The owner's part is `owner`'s; what both come to is the policy in force (`in_force`).
 //! What the name of a property says of its texts is `names`', which texts hold a secret `secrets`'; who
 //! applies a verdict to a value is `encode`.
 
-mod in_force;
-mod names;
+pub(crate) mod in_force;
+pub(crate) mod names;
 pub(crate) mod owner;
-mod secrets;
+pub(crate) mod secrets;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use self::in_force::{Current, Generation, Unlinked, Verdict};
-pub use self::in_force::{InForce, MASKED};
-pub use self::names::{NamePath, Naming};
-pub use self::owner::Include;
-pub(crate) use self::secrets::Reading;
-pub use self::secrets::Secrets;
+pub(crate) use self::in_force::{Current, Generation, InForce, MASKED, Unlinked, Verdict};
+pub(crate) use self::names::{NamePath, Naming};
+pub(crate) use self::secrets::{Reading, Secrets};
 use crate::error::{Error, Result};
 use crate::record::Level;
 
@@ -83,6 +82,7 @@ impl FromStr for Action {
 }
 
 /// Whether an event is recorded at all.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Admission {
     /// It is.
@@ -137,7 +137,8 @@ impl FromStr for Admission {
 ///   keeps that name or `keep_secrets` says so.
 ///
 /// ```
-/// use localtel::{Action, Level, Policy};
+/// use localtel::{Level, Policy};
+/// use localtel::policy::Action;
 ///
 /// let policy = Policy::new()
 ///     .level(Level::Info)
@@ -174,6 +175,7 @@ enum InTexts {
 }
 
 /// One thing that a policy says, for whoever tells it to a person.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule<'p> {
     /// The least grave level that is recorded.
@@ -213,7 +215,8 @@ impl Policy {
     /// of them only the properties that a rule names; the message, too, must be named.
     ///
     /// ```
-    /// use localtel::{Action, Policy};
+    /// use localtel::Policy;
+    /// use localtel::policy::Action;
     ///
     /// let policy = Policy::allow_list()
     ///     .allow_event("command")

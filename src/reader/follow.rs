@@ -90,7 +90,7 @@ impl Follower {
     /// says so. Notices are left out; [`poll`](Self::poll) returns them.
     ///
     /// ```no_run
-    /// use localtel::{Follower, Reader};
+    /// use localtel::read::{Follower, Reader};
     ///
     /// let reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
     /// let mut follower = reader.follow();

@@ -110,7 +110,7 @@ impl<'a> Line<'a> {
 /// # Examples
 ///
 /// ```no_run
-/// use localtel::Reader;
+/// use localtel::read::Reader;
 ///
 /// let mut reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
 /// for record in reader.records().filter_map(Result::ok) {
@@ -156,7 +156,7 @@ impl Reader {
     /// already is read on.
     ///
     /// It is known from what the writers of the data say in it, and holds whatever clocks did: no record of that
-    /// time or later is passed over. Others are not all passed over, so a [`Filter`](crate::Filter) is still
+    /// time or later is passed over. Others are not all passed over, so a [`Filter`](crate::read::Filter) is still
     /// needed. Damage inside what is passed over is not told; that segments are lost is.
     #[must_use]
     pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
@@ -168,7 +168,7 @@ impl Reader {
     /// cannot be listed, the last item is damage that says so. Notices are left out.
     ///
     /// ```no_run
-    /// use localtel::{Damage, Reader};
+    /// use localtel::read::{Damage, Reader};
     ///
     /// let mut reader = Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
     /// let (records, damaged): (Vec<_>, Vec<_>) = reader.records().partition(Result::is_ok);

@@ -20,7 +20,7 @@ use crate::error::Error;
 /// ```
 /// use std::time::{Duration, SystemTime};
 ///
-/// use localtel::Timestamp;
+/// use localtel::read::Timestamp;
 ///
 /// let time: Timestamp = "2026-11-21T09:15:30.123456+01:00".parse()?;
 /// assert_eq!(time.to_string(), "2026-11-21T08:15:30.123456Z");

@@ -693,7 +693,7 @@ fn in_one_line(path: &std::path::Path) -> Recorder {
 }
 
 fn lines_of(path: &std::path::Path) -> Vec<Record> {
-    let mut reader = crate::Reader::open(path).unwrap();
+    let mut reader = crate::reader::Reader::open(path).unwrap();
     reader.records().collect::<Result<_, _>>().unwrap()
 }
 
@@ -738,7 +738,7 @@ fn a_second_event_is_a_session_of_its_own_and_a_loss_is_said() {
         .collect();
     assert_eq!(events, ["e", "f", "session", "session.end"]);
     assert_ne!(records[0].session, records[1].session);
-    let summary = crate::Summary::read(place.path()).unwrap();
+    let summary = crate::summary::Summary::read(place.path()).unwrap();
     assert_eq!(
         (summary.sessions.count, summary.sessions.without_end),
         (3, 0)
@@ -768,7 +768,7 @@ fn one_event_that_had_to_wait_stands_between_a_session_and_its_end() {
         .filter_map(|record| record.event.as_deref())
         .collect();
     assert_eq!(events, ["session", "e", "session.end"]);
-    let summary = crate::Summary::read(place.path()).unwrap();
+    let summary = crate::summary::Summary::read(place.path()).unwrap();
     assert_eq!(
         (summary.sessions.count, summary.sessions.without_end),
         (1, 0)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::metadata::Row;
 use super::text::{Named, VALUE_BYTES_MAX, cut, fact};
-use crate::policy::Include;
+use crate::policy::owner::Include;
 use crate::store::volume::{Volume, VolumeLimits, volumes};
 
 /// What an application says of its installation: where it comes from, how it is set up, what belongs to it.
@@ -17,7 +17,7 @@ use crate::store::volume::{Volume, VolumeLimits, volumes};
 /// fits into a line, the largest left out first, and says under `omitted` how many it left out.
 ///
 /// ```
-/// use localtel::{Deployment, Include};
+/// use localtel::report::{Deployment, Include};
 ///
 /// let deployment = Deployment::new()
 ///     .commit("0c4a5e5")
@@ -117,7 +117,7 @@ impl Deployment {
     }
 
     /// Sets a row of metadata, and whether it is included in reports. The owner of the machine may change
-    /// both. Rows of [`RESERVED_KEYS`](crate::RESERVED_KEYS) stand at a report's top level.
+    /// both. Rows of [`RESERVED_KEYS`](crate::report::RESERVED_KEYS) stand at a report's top level.
     pub fn metadata(
         mut self,
         key: impl Into<String>,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::text::{NAME_BYTES_MAX, VALUE_BYTES_MAX, cut};
-use crate::policy::Include;
+use crate::policy::owner::Include;
 use crate::policy::owner::OwnerMetadata;
 
 /// The keys whose rows stand at a report's top level and not in its `metadata`, as in `TimescaleDB`'s:

@@ -12,7 +12,7 @@
 
 mod counters;
 mod deployment;
-mod machine;
+pub(crate) mod machine;
 mod metadata;
 mod reporter;
 mod surroundings;
@@ -30,7 +30,7 @@ use uuid::Uuid;
 pub use self::counters::Counter;
 pub(crate) use self::counters::Family;
 pub use self::deployment::Deployment;
-pub use self::machine::Machine;
+pub(crate) use self::machine::Machine;
 use self::machine::{Hardware, Os, Surroundings};
 pub use self::metadata::RESERVED_KEYS;
 pub use self::reporter::Reports;
@@ -39,9 +39,11 @@ use self::text::{Fitting, NAME_BYTES_MAX, cut, escaped, fact, fit};
 pub(crate) use self::waiting::Waiting;
 use crate::encode::{LineLimits, as_recorded};
 use crate::policy::InForce;
+pub use crate::policy::owner::Include;
 use crate::policy::owner::OwnerMetadata;
 use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::record::{Level, Properties, format_timestamp};
+pub use crate::release::Release;
 use crate::store::volume::{CutShort, Measured, Volume};
 
 /// What a deployment reports: what it is, what it runs on, and how it has been used.
@@ -218,6 +220,7 @@ impl From<&Recording> for Recorded {
 }
 
 /// Whether reports are recorded.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recording {
     /// They are.
@@ -232,6 +235,7 @@ pub enum Recording {
 }
 
 /// What a report is made of.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Parts<'a> {
     /// The installation's id; there is none without consent.

@@ -9,7 +9,7 @@ use super::machine::{Hardware, Os, Surroundings};
 use super::surroundings::{Container, VirtualMachine};
 use super::*;
 use crate::encode::{LineLimits, Loose, Own, encode_loose, is_unsafe_to_show};
-use crate::policy::Include;
+use crate::policy::owner::Include;
 use crate::record::{Level, Record};
 use crate::store::limits::Limits;
 use crate::store::volume::VolumeLimits;

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use localtel::{Delivery, Policy};
+use localtel::Policy;
+use localtel::recording::Delivery;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};

@@ -1,7 +1,8 @@
 //! The answer of a person whom the application asked: it is stored for one profile, decides the next
 //! opening, and can be taken back.
 
-use localtel::{Consent, DecidedBy, Telemetry};
+use localtel::consent::DecidedBy;
+use localtel::{Consent, Telemetry};
 use tempfile::TempDir;
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use localtel::{Action, Builder, Delivery, Filter, Level, Policy};
+use localtel::policy::Action;
+use localtel::read::Filter;
+use localtel::recording::Delivery;
+use localtel::{Builder, Level, Policy};
 use serde_json::{Value, json};
 use tracing::info_span;
 use tracing::level_filters::LevelFilter;

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use localtel::{Builder, Delivery, Durability, Limits, Overflow, Telemetry, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, Durability, Overflow};
+use localtel::{Builder, Limits, Telemetry};
 use tracing_subscriber::prelude::*;
 
 use crate::composition;

@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use localtel::{
-    Builder, Consent, Delivery, LaterTelemetry, Level, Telemetry, Watching, WhenUndecided,
-};
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, LaterTelemetry, Watching};
+use localtel::{Builder, Consent, Level, Telemetry};
 use serde_json::{Value, json};
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
@@ -414,7 +414,8 @@ pub(crate) fn follow_consent_in_a_scope(task: &Task) {
         };
         tracing::dispatcher::with_default(&subscriber, || {
             eventually("the gate is shut", || {
-                telemetry.record(&localtel::Event::new("asking")) == localtel::Outcome::Refused
+                telemetry.record(&localtel::Event::new("asking"))
+                    == localtel::recording::Outcome::Refused
             });
             log_once();
             assert_eq!(witness.seen().len(), 1);

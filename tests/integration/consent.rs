@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use localtel::{Consent, DecidedBy, Telemetry, WhenUndecided};
+use localtel::consent::{DecidedBy, WhenUndecided};
+use localtel::{Consent, Telemetry};
 use serde_json::Value;
 
 use crate::child;
@@ -169,7 +170,7 @@ fn an_application_is_off_in_the_directory_of_another() {
         other().flag(Consent::Enabled),
         other().when_undecided(HOUR),
         other().when_undecided(WhenUndecided::Refuse),
-        other().watching(localtel::Watching::Always),
+        other().watching(localtel::recording::Watching::Always),
         other().profile("work"),
         Telemetry::builder("Testapp").dir(place.path()),
     ] {

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use localtel::{Builder, Telemetry, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::{Builder, Telemetry};
 use tempfile::TempDir;
 
 /// A file system of its own, gone at the end.

@@ -6,7 +6,10 @@ use std::process::Output;
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Durability, Reports, Summary, Telemetry};
+use localtel::Telemetry;
+use localtel::read::Summary;
+use localtel::recording::{Delivery, Durability};
+use localtel::report::Reports;
 use tracing::info;
 use tracing_subscriber::prelude::*;
 

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Limits, Overflow, Telemetry, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, Overflow};
+use localtel::{Limits, Telemetry};
 use serde_json::Value;
 
 use crate::child;

@@ -5,7 +5,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use localtel::{Delivery, Telemetry, WhenUndecided};
+use localtel::Telemetry;
+use localtel::consent::WhenUndecided;
+use localtel::recording::Delivery;
 use serde_json::Value;
 use tracing::info;
 use tracing_subscriber::prelude::*;

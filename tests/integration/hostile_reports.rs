@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use localtel::{Deployment, Event, Include, Outcome, Reports};
+use localtel::Event;
+use localtel::recording::Outcome;
+use localtel::report::{Deployment, Include, Reports};
 use serde_json::Value;
 
 use crate::reports::contents;
@@ -150,7 +152,7 @@ fn deployment(value: &str) -> Deployment {
             .extension(name, true)
             .metadata(name, value, Include::Yes);
     }
-    for key in localtel::RESERVED_KEYS {
+    for key in localtel::report::RESERVED_KEYS {
         deployment = deployment.metadata(key, value, Include::Yes);
     }
     deployment

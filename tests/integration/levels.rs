@@ -1,6 +1,7 @@
 //! The level: from which one on events and spans are recorded, and what it does not concern.
 
-use localtel::{Builder, Delivery, Event, Level, Outcome, Policy, Watching};
+use localtel::recording::{Delivery, Outcome, Watching};
+use localtel::{Builder, Event, Level, Policy};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::with_default;
 use tracing::{debug, debug_span, error, info, info_span, trace, trace_span, warn};

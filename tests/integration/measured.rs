@@ -4,7 +4,10 @@
 use std::collections::HashSet;
 use std::io;
 
-use localtel::{Command, Consent, Delivery, Level, Record, Telemetry, Watching, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::read::Record;
+use localtel::recording::{Delivery, Watching};
+use localtel::{Command, Consent, Level, Telemetry};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

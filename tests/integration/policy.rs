@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Action, Builder, Delivery, Event, Level, Outcome, Policy};
+use localtel::policy::Action;
+use localtel::recording::{Delivery, Outcome};
+use localtel::{Builder, Event, Level, Policy};
 use proptest::prelude::*;
 use serde_json::json;
 use tracing::{debug, error, info, info_span, warn};

@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use localtel::{Counts, Delivery, Event, Telemetry};
+use localtel::recording::{Counts, Delivery};
+use localtel::{Event, Telemetry};
 use serde_json::{Value, json};
 use tracing::{info, info_span};
 

@@ -1,6 +1,7 @@
 //! What does not come from `tracing`: events recorded by hand, and who may write records of localtel's own target.
 
-use localtel::{Delivery, Event, Outcome};
+use localtel::Event;
+use localtel::recording::{Delivery, Outcome};
 use serde_json::json;
 use tracing_subscriber::prelude::*;
 

@@ -25,7 +25,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use localtel::{Builder, Delivery, Durability, Event, Limits, Outcome, Overflow, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, Durability, Outcome, Overflow};
+use localtel::{Builder, Event, Limits};
 use serde_json::{Value, json};
 
 use crate::support::{Place, check_latest, check_sessions, dispatch, eventually, log, numbers_in};

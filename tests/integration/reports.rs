@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use localtel::{
-    Consent, Delivery, Deployment, Include, Outcome, Reports, Telemetry, Watching, WhenUndecided,
-};
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, Outcome, Watching};
+use localtel::report::{Deployment, Include, Reports};
+use localtel::{Consent, Telemetry};
 use serde_json::{Value, json};
 
 use crate::child::{self, Task};

@@ -5,7 +5,9 @@ use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use localtel::{Action, Event, Outcome, Policy};
+use localtel::policy::Action;
+use localtel::recording::Outcome;
+use localtel::{Event, Policy};
 use serde_json::{Value, json};
 use tracing::{error, error_span, info};
 use tracing_subscriber::prelude::*;

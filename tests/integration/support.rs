@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use jsonschema::{Draft, Validator};
-use localtel::{Builder, Properties, Record, Telemetry, Timestamp, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::read::{Properties, Record, Timestamp};
+use localtel::{Builder, Telemetry};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use localtel::{
-    Consent, Durability, Event, Filter, Limits, Outcome, Reader, Record, Reports, Telemetry, Term,
-    WhenUndecided,
-};
+use localtel::consent::WhenUndecided;
+use localtel::read::{Filter, Reader, Record, Term};
+use localtel::recording::{Durability, Outcome};
+use localtel::report::Reports;
+use localtel::{Consent, Event, Limits, Telemetry};
 
 use crate::support::{NOT_IN_UTC, Place, line_at};
 

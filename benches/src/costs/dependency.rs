@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use localtel::{Delivery, Limits};
+use localtel::Limits;
+use localtel::recording::Delivery;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{fmt, registry};

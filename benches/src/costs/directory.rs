@@ -10,7 +10,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Event, Limits, Outcome, Telemetry};
+use localtel::{Event, Limits, Telemetry};
+use localtel::recording::{Delivery, Outcome};
 
 use super::event;
 use crate::effort::Effort;

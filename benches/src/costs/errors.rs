@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Limits};
+use localtel::Limits;
+use localtel::recording::Delivery;
 
 use super::event;
 use crate::effort::Effort;

@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Limits, Overflow, Telemetry, WhenUndecided};
+use localtel::{Limits, Telemetry};
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, Overflow};
 use tracing_subscriber::prelude::*;
 
 use super::sites::Sites;

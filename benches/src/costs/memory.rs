@@ -12,7 +12,9 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use localtel::{Delivery, Limits, Overflow, Telemetry, WhenUndecided};
+use localtel::{Limits, Telemetry};
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, Overflow};
 
 use super::event;
 use crate::effort::Effort;

@@ -17,7 +17,8 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use localtel::{Delivery, Event, Limits};
+use localtel::{Event, Limits};
+use localtel::recording::Delivery;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, clock_gettime};
 

@@ -5,7 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use localtel::{Event, Outcome, Policy, Telemetry, WhenUndecided};
+use localtel::{Event, Policy, Telemetry};
+use localtel::consent::WhenUndecided;
+use localtel::recording::Outcome;
 
 use crate::Result;
 use crate::effort::Effort;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use localtel::{Telemetry, WhenUndecided};
+use localtel::Telemetry;
+use localtel::consent::WhenUndecided;
 use tracing_subscriber::prelude::*;
 
 use crate::Result;

@@ -9,7 +9,8 @@ use std::ffi::OsString;
 use clap::builder::ValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use localtel::{ErrorDescription, Telemetry};
+use localtel::Telemetry;
+use localtel::recording::ErrorDescription;
 
 /// Starts to measure the command that clap parsed, with its path, alias and flags. The values of flags and arguments,
 /// and the names of external subcommands, are never recorded; of an error of clap only the kind is.

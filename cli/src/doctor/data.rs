@@ -12,12 +12,12 @@ use crate::sanitize::Quoted;
 use crate::secret_names::{SecretNames, rule_command};
 use crate::status::AGAINST_DROPS;
 use crate::time::moment;
-use localtel::Timestamp;
 use localtel::internal::error::Result as LibraryResult;
 use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::reader::{DamageKind, Item, Reader};
 use localtel::internal::store::age::is_ahead;
 use localtel::internal::summary::SessionTally;
+use localtel::read::Timestamp;
 
 /// Looks for texts that are recorded in clear although their name says that they are secrets.
 pub(super) fn about_secrets(

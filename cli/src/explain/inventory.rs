@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::verdict::Part;
 use crate::secret_names::SecretNames;
-use localtel::Timestamp;
 use localtel::internal::error::Result;
 use localtel::internal::reader::{Item, Reader};
 use localtel::internal::record::{Level, OWN_TARGET, Properties, Record};
+use localtel::read::Timestamp;
 
 /// What a directory holds, by event and property.
 #[derive(Debug, Default)]

@@ -66,7 +66,7 @@ impl Home {
     fn place(&self) -> Place {
         Place {
             whose: crate::place::Whose::Known("myapp".parse().unwrap()),
-            profile: localtel::Profile::default(),
+            profile: localtel::internal::directory::Profile::default(),
             base: self.dir.path().join("telemetry"),
             named: Named::Application,
             host: self.host.clone(),

@@ -19,7 +19,8 @@ use localtel::internal::error::Error;
 use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::record::{Level, Properties};
 use localtel::internal::store::segment::FileName;
-use localtel::{Delivery, Event, Outcome, Telemetry};
+use localtel::recording::{Delivery, Outcome};
+use localtel::{Event, Telemetry};
 use stream::{Item, Objects};
 use words::{Words, lossy};
 

@@ -20,7 +20,8 @@ use localtel::internal::clock;
 use localtel::internal::command::{ID_PROPERTY, id};
 use localtel::internal::consent::Stored;
 use localtel::internal::environment::Environment;
-use localtel::{Delivery, Event, Level, Telemetry};
+use localtel::recording::Delivery;
+use localtel::{Event, Level, Telemetry};
 
 /// What to run.
 #[derive(Debug, clap::Args)]

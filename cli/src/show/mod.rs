@@ -18,13 +18,13 @@ use super::exit::Exit;
 use super::pager::Pager;
 use super::screen::{Colour, Screen, Sink, Stop};
 use super::view::View;
-use localtel::Timestamp;
 use localtel::internal::error::Result;
 use localtel::internal::filter::{Filter, Verdict};
 use localtel::internal::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
 use localtel::internal::record::Record;
 use localtel::internal::record::glance::Glance;
 use localtel::internal::record::glance::Heads;
+use localtel::read::Timestamp;
 
 pub(crate) use args::{Lines, ShowArgs};
 use unread::Unread;

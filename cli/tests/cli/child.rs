@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use localtel::{Limits, Overflow, Telemetry, WhenUndecided};
+use localtel::consent::WhenUndecided;
+use localtel::recording::Overflow;
+use localtel::{Limits, Telemetry};
 use tracing_subscriber::prelude::*;
 
 const ROLE: &str = "LOCALTEL_TEST_CHILD";

@@ -1,6 +1,8 @@
 //! Commands that are measured by what clap parsed.
 
-use localtel::{Delivery, Record, Telemetry};
+use localtel::Telemetry;
+use localtel::read::Record;
+use localtel::recording::Delivery;
 use serde_json::json;
 
 use crate::child;

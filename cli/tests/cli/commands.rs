@@ -68,9 +68,9 @@ impl Home {
     }
 
     /// Returns the records of that event, in the order of their lines.
-    fn records(&self, event: &str) -> Vec<localtel::Record> {
+    fn records(&self, event: &str) -> Vec<localtel::read::Record> {
         let lines = lines_in(&self.telemetry());
-        let parse = |line: &String| localtel::Record::parse(line.as_bytes()).unwrap();
+        let parse = |line: &String| localtel::read::Record::parse(line.as_bytes()).unwrap();
         let mut records: Vec<_> = lines.iter().map(parse).collect();
         records.retain(|record| record.event.as_deref() == Some(event));
         records

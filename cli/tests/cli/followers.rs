@@ -8,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use localtel::{Event, Follower, Item, Outcome, Reader};
+use localtel::Event;
+use localtel::read::{Follower, Item, Reader};
+use localtel::recording::Outcome;
 
 use crate::child;
 use crate::support::{Place, scale, segments_in};

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use localtel::{Delivery, Outcome, Watching};
+use localtel::recording::{Delivery, Outcome, Watching};
 use serde_json::Value;
 
 use crate::support::{Place, dispatch, eventually, log};

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use localtel::{Level, Record};
+use localtel::Level;
+use localtel::read::Record;
 use tempfile::TempDir;
 
 use crate::program::program;

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use localtel::Record;
+use localtel::read::Record;
 use serde_json::Value;
 
 use crate::programs::{ExamplePlace, of_event, records_in, text};

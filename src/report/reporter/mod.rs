@@ -50,7 +50,7 @@ pub enum Reports {
     AtStart(Duration),
     /// When telemetry is opened, if the last one is at least so long ago, and then again and again, so long
     /// after each other, at most one a second. A quiet thread does that, where anything is recorded, or may
-    /// come to be because the process is [watching](crate::Watching).
+    /// come to be because the process is [watching](crate::recording::Watching).
     Every(Duration),
 }
 

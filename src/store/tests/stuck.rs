@@ -139,9 +139,9 @@ fn a_reader_takes_nothing_for_lost_beside_a_stuck_segment() {
     let (_root, path, mut store) = three();
     store.faults.hold(|number| number == 1, EPERM);
     fill(&mut store, &path, 22..60);
-    let mut reader = crate::Reader::open(&path).unwrap();
+    let mut reader = crate::reader::Reader::open(&path).unwrap();
     while let Some(item) = reader.next_item().unwrap() {
-        if let crate::Item::Damage(damage) = item {
+        if let crate::reader::Item::Damage(damage) = item {
             assert!(!damage.to_string().contains("missing"), "{damage}");
         }
     }

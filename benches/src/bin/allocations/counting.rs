@@ -1,6 +1,7 @@
 //! Whether counting allocates: on a handle that was kept, and where telemetry is off, which includes making the handle.
 
-use localtel::{Telemetry, WhenUndecided};
+use localtel::Telemetry;
+use localtel::consent::WhenUndecided;
 
 use crate::Result;
 use crate::allocator::allocations_here;

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use localtel::{Action, Policy, Telemetry, WhenUndecided};
+use localtel::{Policy, Telemetry};
+use localtel::consent::WhenUndecided;
+use localtel::policy::Action;
 use tracing_subscriber::prelude::*;
 
 use crate::Result;

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use localtel::{Delivery, Telemetry, WhenUndecided};
+use localtel::Telemetry;
+use localtel::consent::WhenUndecided;
+use localtel::recording::Delivery;
 
 use crate::Result;
 use crate::allocator::total_bytes;

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use localtel::{Consent, Delivery, Overflow, Policy, Telemetry, WhenUndecided};
+use localtel::{Consent, Policy, Telemetry};
+use localtel::consent::WhenUndecided;
+use localtel::recording::{Delivery, Overflow};
 use tracing_subscriber::prelude::*;
 
 use crate::Result;

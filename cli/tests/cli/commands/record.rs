@@ -122,7 +122,7 @@ fn record_stream(home: &Home, stream: &[u8]) -> Output {
 
 fn numbers(home: &Home) -> Vec<u64> {
     let records = home.records("e");
-    let number = |record: &localtel::Record| record.properties.get("n")?.as_u64();
+    let number = |record: &localtel::read::Record| record.properties.get("n")?.as_u64();
     records.iter().filter_map(number).collect()
 }
 

@@ -173,7 +173,7 @@ fn what_is_recorded_in_a_run_has_its_id() {
     assert!(output.as_ref().unwrap().status.success(), "{output:?}");
     let ids = |event: &str| -> Vec<Option<Value>> {
         let records = home.records(event);
-        let id = |record: &localtel::Record| record.properties.get("command.id").cloned();
+        let id = |record: &localtel::read::Record| record.properties.get("command.id").cloned();
         records.iter().map(id).collect()
     };
     let own = ids("command");
