@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::clock;
-use crate::consent::{Consent, IS_LEFT_OUT, LEFT_OUT, Tenant, WhenUndecided};
+use crate::consent::{Consent, IS_LEFT_OUT, LEFT_OUT, Location, WhenUndecided};
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::encode::LineLimits;
 use crate::environment::Environment;
@@ -15,7 +15,9 @@ use crate::outlet::{DEFAULT_LEVEL, Echo, Outlet, Sink};
 use crate::policy::Policy;
 use crate::random;
 use crate::record::Level;
-use crate::recorder::{Delivery, Durability, Form, Overflow, Recorder, Settings, Start};
+use crate::recorder::{
+    Delivery, Durability, Overflow, Recorder, RecorderStart, SessionForm, Settings,
+};
 use crate::release::Release;
 use crate::report::{Deployment, Reports, newer_release};
 use crate::store::limits::Limits;
@@ -35,7 +37,7 @@ pub struct Builder {
     flag: Consent,
     limits: Limits,
     delivery: Delivery,
-    form: Form,
+    form: SessionForm,
     overflow: Overflow,
     durability: Durability,
     watching: Watching,
@@ -63,7 +65,7 @@ impl Builder {
             flag: Consent::Undecided,
             limits: Limits::default(),
             delivery: Delivery::default(),
-            form: Form::default(),
+            form: SessionForm::default(),
             overflow: Overflow::default(),
             durability: Durability::default(),
             watching: Watching::default(),
@@ -127,7 +129,7 @@ impl Builder {
 
     /// Has a session of one event stand in one line.
     pub fn in_one_line(mut self) -> Self {
-        self.form = Form::OneLine;
+        self.form = SessionForm::OneLine;
         self
     }
 
@@ -240,10 +242,10 @@ impl Builder {
         let level = self.own_level();
         let answers = (self.flag, self.when_undecided);
         let place = (path.as_path(), base.as_path());
-        let tenant = Tenant { source, profile };
+        let tenant = Location { source, profile };
         let (mut watch, found) = Watch::new(place, &tenant, &environment, answers, self.policy);
         watch.admit(found.as_ref())?;
-        let Tenant { source, .. } = &tenant;
+        let Location { source, .. } = &tenant;
         let decision = watch.open(clock::now())?;
         let (installation, directory) = if decision.is_recording {
             let (installation, directory) = watch.installation_in(found)?;
@@ -280,7 +282,7 @@ impl Builder {
                 overflow: self.overflow,
                 durability: self.durability,
                 watch,
-                start: Start {
+                start: RecorderStart {
                     decision: decision.clone(),
                     installation,
                     directory,

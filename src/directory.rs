@@ -138,7 +138,7 @@ pub fn sources(root: &Path) -> Result<Vec<Source>> {
 pub fn closed_sources(root: &Path) -> Vec<Source> {
     let names = crate::store::elsewhere::names_in(root).unwrap_or_default();
     let is_closed = |source: &Source| {
-        let looked = crate::store::elsewhere::Sight::of(&under(root, source));
+        let looked = crate::store::elsewhere::FileStat::of(&under(root, source));
         looked.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
     };
     let sources = names.iter().filter_map(|name| name.to_str()?.parse().ok());
@@ -202,12 +202,12 @@ mod tests {
 
     #[test]
     fn the_environment_and_the_platform_decide_where_a_source_lies() {
-        type Case = (
+        type PathCase = (
             Platform,
             &'static [(&'static str, &'static str)],
             &'static str,
         );
-        let cases: [Case; 10] = [
+        let cases: [PathCase; 10] = [
             (
                 Platform::Xdg,
                 &[("HOME", "/usr")],

@@ -13,19 +13,19 @@ use crate::store::elsewhere;
 pub struct Environment {
     variables: Variables,
     executables: Vec<String>,
-    origin: Origin,
+    origin: BuildOrigin,
 }
 
 /// What made the executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
+enum BuildOrigin {
     /// Cargo, to test or to measure a package.
     Test,
     /// Anything else.
     Other,
 }
 
-impl Origin {
+impl BuildOrigin {
     /// Cargo puts the executables of tests in a folder `deps` below one that it marks with `CACHEDIR.TAG`.
     fn of(executable: &Path) -> Self {
         let folder = executable.parent();
@@ -68,7 +68,7 @@ impl Environment {
         // A link named `myapp-donottrack` says as much as a binary of that name, so both count.
         let called = std::env::args_os().next().map(PathBuf::from);
         let real = std::env::current_exe().ok();
-        let origin = real.as_deref().map_or(Origin::Other, Origin::of);
+        let origin = real.as_deref().map_or(BuildOrigin::Other, BuildOrigin::of);
         let executables = [called, real]
             .into_iter()
             .flatten()
@@ -95,12 +95,12 @@ impl Environment {
             has_plain_parts && path.starts_with(&temporary) && path != temporary
         };
         match self.origin {
-            Origin::Other => None,
+            BuildOrigin::Other => None,
             // Then no usual place is known either, and that is the reason to tell.
-            Origin::Test if self.is_elevated() => None,
-            Origin::Test if self.localtel_dir().is_some() => None,
-            Origin::Test if self.state_home().is_some_and(is_temporary) => None,
-            Origin::Test => Some(
+            BuildOrigin::Test if self.is_elevated() => None,
+            BuildOrigin::Test if self.localtel_dir().is_some() => None,
+            BuildOrigin::Test if self.state_home().is_some_and(is_temporary) => None,
+            BuildOrigin::Test => Some(
                 "this is a test executable, which records only where `.dir()`, LOCALTEL_DIR, or an XDG_STATE_HOME \
                  or STATE_DIRECTORY below the temporary directory says so",
             ),
@@ -126,7 +126,7 @@ impl Environment {
         Self {
             variables: Variables::Listed(listed),
             executables: file_name(Path::new(executable)).into_iter().collect(),
-            origin: Origin::of(Path::new(executable)),
+            origin: BuildOrigin::of(Path::new(executable)),
         }
     }
 

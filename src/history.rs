@@ -30,11 +30,14 @@ impl History {
     /// Reads what is known at that path, where there may be no directory at all. What cannot be understood
     /// is not known.
     pub fn read_at(path: &Path) -> Self {
-        Kept::read_at(path).known().cloned().unwrap_or_default()
+        StoredHistory::read_at(path)
+            .known()
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn read_in(directory: &Directory) -> Self {
-        Kept::read_file(directory, FILE)
+        StoredHistory::read_file(directory, FILE)
             .known()
             .cloned()
             .unwrap_or_default()
@@ -42,9 +45,9 @@ impl History {
 }
 
 /// What the file says. One that is damaged is replaced as soon as something is to be remembered.
-pub type Kept = Document<History>;
+pub type StoredHistory = Document<History>;
 
-impl Kept {
+impl StoredHistory {
     /// Reads the file at that path, where there may be no directory at all.
     pub fn read_at(path: &Path) -> Self {
         Self::read_file_at(path, FILE)
@@ -53,7 +56,7 @@ impl Kept {
 
 /// The file as it is written.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Written {
+pub(crate) struct WrittenHistory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,13 +64,13 @@ pub(crate) struct Written {
 }
 
 impl Content for History {
-    type Written = Written;
+    type Written = WrittenHistory;
     const KEYS: &'static [&'static str] = &["format", "version", "reported"];
     /// Ours has at most some 1,700 bytes: a version of 256 control characters at 6 bytes each, and a time.
     const BYTES_MAX: u64 = 64 * 1024;
     const CONSEQUENCE: &'static str = "";
 
-    fn read(written: Written, others: OtherKeys) -> std::result::Result<Self, String> {
+    fn read(written: WrittenHistory, others: OtherKeys) -> std::result::Result<Self, String> {
         if let Some(version) = &written.version
             && version.len() > VERSION_BYTES_MAX
         {
@@ -83,24 +86,26 @@ impl Content for History {
         })
     }
 
-    fn write(&self) -> (Written, &OtherKeys) {
-        let written = Written {
+    fn write(&self) -> (WrittenHistory, &OtherKeys) {
+        let written = WrittenHistory {
             version: self.version.clone(),
             reported: self.reported.map(format_timestamp),
         };
         (written, &self.others)
     }
 
-    fn irregular(reason: String) -> Kept {
+    fn irregular(reason: String) -> StoredHistory {
         // Whoever put it there keeps it.
-        Kept::Unreadable { reason }
+        StoredHistory::Unreadable { reason }
     }
 
-    fn changeable(kept: Kept) -> Option<Self> {
+    fn changeable(kept: StoredHistory) -> Option<Self> {
         match kept {
-            Kept::Known(history) => Some(history),
-            Kept::Missing | Kept::Empty { .. } | Kept::Damaged { .. } => Some(Self::default()),
-            Kept::Unreadable { .. } | Kept::Newer { .. } => None,
+            StoredHistory::Known(history) => Some(history),
+            StoredHistory::Missing
+            | StoredHistory::Empty { .. }
+            | StoredHistory::Damaged { .. } => Some(Self::default()),
+            StoredHistory::Unreadable { .. } | StoredHistory::Newer { .. } => None,
         }
     }
 }
@@ -163,21 +168,21 @@ fn bounded(version: &str) -> &str {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     /// It is.
-    Now(Claim),
+    Now(ReportClaim),
     /// None is due before so long.
     In(Duration),
 }
 
 /// A report that is the caller's to record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Claim {
+pub(crate) struct ReportClaim {
     /// When it was claimed.
     pub(crate) at: OffsetDateTime,
     /// When the report before was recorded, if there was one.
     pub(crate) before: Option<OffsetDateTime>,
 }
 
-impl Claim {
+impl ReportClaim {
     /// Returns `true` if a time that was read is that of the claim.
     pub(crate) fn is_at(&self, reported: OffsetDateTime) -> bool {
         // As they are written, in microseconds.
@@ -208,7 +213,7 @@ pub(crate) fn claim_report(
         let left = due_in(history, every, now);
         if left.is_zero() {
             let before = history.reported.replace(now);
-            Due::Now(Claim { at: now, before })
+            Due::Now(ReportClaim { at: now, before })
         } else {
             Due::In(left)
         }
@@ -223,7 +228,7 @@ pub(crate) fn claim_report(
 /// Fails as [`claim_report`] does; then the next report comes after the usual time.
 pub(crate) fn give_back_report(
     directory: &Directory,
-    claim: &Claim,
+    claim: &ReportClaim,
     deadline: Instant,
 ) -> Result<()> {
     update(directory, FILE, deadline, |history: &mut History| {
@@ -306,8 +311,8 @@ mod tests {
         Ok(matches!(due, Due::Now(_)))
     }
 
-    fn claim_at(at: OffsetDateTime) -> Claim {
-        Claim { at, before: None }
+    fn claim_at(at: OffsetDateTime) -> ReportClaim {
+        ReportClaim { at, before: None }
     }
 
     fn open(path: &Path) -> Directory {
@@ -327,7 +332,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("myapp/telemetry");
         assert_eq!(History::read_at(&path), History::default());
-        assert_eq!(Kept::read_at(&path), Kept::Missing);
+        assert_eq!(StoredHistory::read_at(&path), StoredHistory::Missing);
         assert!(!home.path().join("myapp").exists());
     }
 
@@ -423,7 +428,7 @@ mod tests {
         note_report(&directory, now(), soon()).unwrap();
         let later = now() + DAY;
         let due = claim_report(&directory, DAY, later, soon()).unwrap();
-        let claim = Claim {
+        let claim = ReportClaim {
             at: later,
             before: Some(now()),
         };
@@ -500,13 +505,13 @@ mod tests {
         for text in damaged {
             let home = tempfile::tempdir().unwrap();
             plant(home.path(), &text);
-            let kept = Kept::read_at(home.path());
+            let kept = StoredHistory::read_at(home.path());
             assert_eq!(kept.known(), None);
             assert!(kept.problem().unwrap().starts_with("history.json "));
             let directory = open(home.path());
             assert_eq!(note_version(&directory, "1.2.0", soon()).unwrap(), None);
             assert!(claims(&directory, DAY, now(), soon()).unwrap());
-            assert_eq!(Kept::read_at(home.path()).problem(), None);
+            assert_eq!(StoredHistory::read_at(home.path()).problem(), None);
         }
     }
 
@@ -576,8 +581,11 @@ mod tests {
         ];
         for (kind, make) in kinds {
             make();
-            let kept = Kept::read_at(home.path());
-            assert!(matches!(kept, Kept::Unreadable { .. }), "{kind}: {kept:?}");
+            let kept = StoredHistory::read_at(home.path());
+            assert!(
+                matches!(kept, StoredHistory::Unreadable { .. }),
+                "{kind}: {kept:?}"
+            );
             let directory = open(home.path());
             assert!(note_version(&directory, "1.2.0", soon()).is_err(), "{kind}");
             assert!(claims(&directory, DAY, now(), soon()).is_err(), "{kind}");
@@ -598,7 +606,7 @@ mod tests {
             let news = note_version(&directory, "1.3.0", soon());
             let is_mine = claims(&directory, DAY, now(), soon());
             let operations = directory.faults.lift();
-            assert_eq!(Kept::read_at(home.path()).problem(), None);
+            assert_eq!(StoredHistory::read_at(home.path()).problem(), None);
             let again = note_version(&directory, "1.3.0", soon()).unwrap();
             let told = [news.ok().flatten(), again];
             assert!(told.iter().flatten().count() <= 1, "{nth}: {told:?}");

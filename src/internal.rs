@@ -11,10 +11,10 @@ pub mod command {
     pub use crate::command::{ErrorDescription, ID_PROPERTY, id};
 }
 pub mod consent {
-    pub use crate::consent::identity::{Installation, Origin};
-    pub use crate::consent::keeper::{Site, reset, set_consent_of};
-    pub use crate::consent::stored::{Scope, Stored};
-    pub use crate::consent::tenant::{Claim, Tenant};
+    pub use crate::consent::identity::{Installation, InstallationOrigin};
+    pub use crate::consent::keeper::{ConsentDirectory, reset, set_consent_of};
+    pub use crate::consent::stored::{Scope, StoredConsent};
+    pub use crate::consent::tenant::{KnownLocation, Location};
     pub use crate::consent::{Consent, DecidedBy, Decision, Inputs, WhenUndecided, decide, rough};
 }
 pub mod directory {
@@ -30,10 +30,10 @@ pub mod error {
     pub use crate::error::{Error, ErrorKind, Result};
 }
 pub mod filter {
-    pub use crate::filter::{Filter, Levels, Term, Verdict};
+    pub use crate::filter::{Filter, FilterVerdict, Levels, Term};
 }
 pub mod history {
-    pub use crate::history::{History, Kept};
+    pub use crate::history::{History, StoredHistory};
 }
 pub mod outlet {
     pub use crate::outlet::DEFAULT_LEVEL;
@@ -57,7 +57,7 @@ pub mod record {
         Level, OWN_TARGET, Properties, Record, format_timestamp, parse_time, time_of, to_utc,
     };
     pub mod glance {
-        pub use crate::record::glance::{Glance, Heads, Object, Text};
+        pub use crate::record::glance::{Object, PrefixCache, RawRecord, RawText};
     }
 }
 pub mod release {
@@ -65,7 +65,7 @@ pub mod release {
 }
 pub mod report {
     pub use crate::report::machine::Machine;
-    pub use crate::report::{Deployment, Parts, Recording, Report};
+    pub use crate::report::{Deployment, Parts, Report, ReportRecording};
 }
 pub mod store {
     pub use crate::store::{Clearing, clear, elsewhere, numbers, open_error};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tracing::Metadata;
 
 use crate::clock;
-use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
+use crate::encode::{FrameHeader, LineLimits, Own, SyntheticRecord, encode_loose};
 use crate::event::Event;
 use crate::policy::{Current, Generation};
 use crate::record::Level;
@@ -180,7 +180,7 @@ impl Outlet {
             let Some(policy) = self.policy.get() else {
                 break;
             };
-            let loose = Loose {
+            let loose = SyntheticRecord {
                 own,
                 level: event.level,
                 source: &self.source,

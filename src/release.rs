@@ -48,7 +48,7 @@ impl fmt::Display for ReleaseProblem {
 
 /// The file as its owner writes it.
 #[derive(Debug, Deserialize)]
-struct Written {
+struct WrittenRelease {
     version: String,
     #[serde(default)]
     released: Option<String>,
@@ -86,7 +86,7 @@ impl Release {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let written: Written = parse_object(bytes)?;
+        let written: WrittenRelease = parse_object(bytes)?;
         check_version(&written.version)?;
         if let Some(released) = &written.released {
             check_time(released)?;

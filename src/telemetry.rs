@@ -8,7 +8,10 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::consent::{Consent, Decision, Origin, Scope, Site, Stored, Tenant, set_consent_of};
+use crate::consent::{
+    Consent, ConsentDirectory, Decision, InstallationOrigin, Location, Scope, StoredConsent,
+    set_consent_of,
+};
 use crate::encode::{LineLimits, Own};
 use crate::ending::Ending;
 use crate::error::{ErrorKind, Result};
@@ -40,7 +43,7 @@ pub struct Telemetry {
     /// Where it records, or would; unknown if it could not even get that far.
     path: Option<PathBuf>,
     /// Whose the directory is.
-    tenant: Option<Tenant>,
+    tenant: Option<Location>,
     /// What was decided where there is no recorder that would know.
     decision: Option<Decision>,
     reporter: Arc<Reporter>,
@@ -81,7 +84,7 @@ impl Telemetry {
     /// Returns the handle of an outlet, given where it records and what was decided, as far as that is known.
     pub(crate) fn new(
         outlet: Outlet,
-        (place, decision): (Option<(PathBuf, Tenant)>, Option<Decision>),
+        (place, decision): (Option<(PathBuf, Location)>, Option<Decision>),
         (version, deployment): (Option<String>, Deployment),
         reports: Reports,
     ) -> Self {
@@ -279,10 +282,9 @@ impl Telemetry {
             ),
         };
         let is_copied = state.is_recording
-            && self
-                .path
-                .as_ref()
-                .is_some_and(|path| Stored::read_at(path).origin_at(path) == Origin::Elsewhere);
+            && self.path.as_ref().is_some_and(|path| {
+                StoredConsent::read_at(path).origin_at(path) == InstallationOrigin::Elsewhere
+            });
         Status {
             is_recording: state.is_recording,
             off_because,
@@ -323,7 +325,7 @@ impl Telemetry {
             return self.require();
         };
         let by = format!("{} asked", self.outlet.source());
-        let site = Site {
+        let site = ConsentDirectory {
             path,
             tenant: self.tenant.as_ref(),
         };

@@ -51,6 +51,8 @@ mod debugging;
 mod hostile_reports;
 #[path = "integration/module_cycles.rs"]
 mod module_cycles;
+#[path = "integration/names.rs"]
+mod names;
 #[path = "integration/policy.rs"]
 mod policy;
 #[path = "integration/policy_changes.rs"]

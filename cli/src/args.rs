@@ -52,7 +52,7 @@ pub(crate) struct PlaceArgs {
 pub(crate) enum AnyCommand {
     /// On telemetry that is there.
     #[command(flatten)]
-    OnPlace(Command),
+    OnPlace(AppCommand),
     /// Records one event, from a script
     #[command(after_help = record::EXAMPLES)]
     Record(record::RecordArgs),
@@ -69,7 +69,7 @@ pub(crate) enum AnyCommand {
 
 /// The commands on the telemetry of one application, which applications embed, too.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum AppCommand {
     /// Shows what was recorded
     #[command(after_help = show::SHOW_EXAMPLES)]
     Show(show::ShowArgs),

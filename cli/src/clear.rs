@@ -100,7 +100,7 @@ pub(crate) fn run(
 
 /// Which segments go and which stay.
 #[derive(Debug, PartialEq, Eq)]
-struct Plan {
+struct ClearPlan {
     /// What the store is asked to remove.
     clearing: Clearing,
     /// The segments that go, the oldest first.
@@ -124,8 +124,8 @@ enum Reason {
 
 /// Decides which segments go: all of them, or from the oldest on those that hold nothing but records
 /// from before that time.
-fn plan(mut segments: Vec<SegmentFacts>, before: Option<OffsetDateTime>) -> Plan {
-    let mut plan = Plan {
+fn plan(mut segments: Vec<SegmentFacts>, before: Option<OffsetDateTime>) -> ClearPlan {
+    let mut plan = ClearPlan {
         clearing: Clearing::All,
         goes: Vec::new(),
         stays: Vec::new(),
@@ -176,7 +176,7 @@ fn reason_to_stay(
     }
 }
 
-impl Plan {
+impl ClearPlan {
     /// Says what goes, and what stays and why, a line each.
     fn describe(&self) -> Vec<String> {
         if self.goes.is_empty() && self.stays.is_empty() {
@@ -277,14 +277,14 @@ mod tests {
         }
     }
 
-    fn going(plan: &Plan) -> Vec<u64> {
+    fn going(plan: &ClearPlan) -> Vec<u64> {
         plan.goes
             .iter()
             .map(|segment| segment.number.get())
             .collect()
     }
 
-    fn reasons(plan: &Plan) -> Vec<Reason> {
+    fn reasons(plan: &ClearPlan) -> Vec<Reason> {
         plan.stays.iter().map(|(_, reason)| *reason).collect()
     }
 

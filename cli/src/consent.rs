@@ -7,7 +7,9 @@ use super::failure::Failure;
 use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
-use localtel::internal::consent::{self, Consent, Scope, Site, Stored, Tenant};
+use localtel::internal::consent::{
+    self, Consent, ConsentDirectory, Location, Scope, StoredConsent,
+};
 use localtel::internal::environment::Environment;
 use localtel::internal::error::{Error, ErrorKind};
 
@@ -87,10 +89,10 @@ pub(crate) fn disable(
 fn forget_installations(place: &Place) -> Result<(), Failure> {
     for place in place.profiles()? {
         let path = place.path();
-        let stored = Stored::read_at(&path);
+        let stored = StoredConsent::read_at(&path);
         if stored.consent() == Consent::Undecided && stored.installation().is_some() {
             let tenant = place.known_tenant();
-            let site = Site {
+            let site = ConsentDirectory {
                 path: &path,
                 tenant: tenant.as_ref(),
             };
@@ -131,7 +133,7 @@ impl Choosing {
             Scope::AllProfiles => (place.base.clone(), "all profiles".to_owned()),
         };
         let tenant = self.tenant(place)?;
-        let site = Site {
+        let site = ConsentDirectory {
             path: &path,
             tenant: tenant.as_ref(),
         };
@@ -154,10 +156,10 @@ impl Choosing {
     }
 
     /// Returns in whose name the choice is stored. What is stored can be withdrawn without a name.
-    fn tenant(&self, place: &Place) -> Result<Option<Tenant>, Failure> {
+    fn tenant(&self, place: &Place) -> Result<Option<Location>, Failure> {
         let is_withdrawn = self.wanted == Consent::Disabled
             && self.scope == Scope::Profile
-            && Stored::read_at(&place.path()) != Stored::Missing;
+            && StoredConsent::read_at(&place.path()) != StoredConsent::Missing;
         match place.known_tenant() {
             None if is_withdrawn => Ok(None),
             Some(_) | None => place.tenant().map(Some),
@@ -185,7 +187,7 @@ impl Choosing {
         environment: &Environment,
         screen: &mut Screen<'_>,
     ) -> Result<Exit, Failure> {
-        let stored = Stored::read_at(&place.path());
+        let stored = StoredConsent::read_at(&place.path());
         let decision = place.decide(environment, &stored, screen.now);
         let by = &decision.decided_by;
         match decision.state {
@@ -207,7 +209,7 @@ impl Choosing {
     ) -> Result<Exit, Failure> {
         writeln!(screen.stdout)?;
         for place in place.profiles()? {
-            let stored = Stored::read_at(&place.path());
+            let stored = StoredConsent::read_at(&place.path());
             let decision = place.decide(environment, &stored, screen.now);
             if decision.state != self.wanted {
                 writeln!(
@@ -222,9 +224,9 @@ impl Choosing {
 }
 
 /// Says what became of the stored choice.
-fn change(before: &Stored, wanted: Consent) -> String {
+fn change(before: &StoredConsent, wanted: Consent) -> String {
     match before {
-        Stored::Known(choice) if choice.consent == wanted => match wanted {
+        StoredConsent::Known(choice) if choice.consent == wanted => match wanted {
             Consent::Disabled if choice.installation.is_some() => {
                 "it was already, and the installation id is removed".to_owned()
             }
@@ -232,22 +234,22 @@ fn change(before: &Stored, wanted: Consent) -> String {
                 "it was already, nothing changed".to_owned()
             }
         },
-        Stored::Known(choice) if choice.consent != Consent::Undecided => {
+        StoredConsent::Known(choice) if choice.consent != Consent::Undecided => {
             format!("saved, was {}", choice.consent)
         }
-        Stored::Missing
-        | Stored::Known(_)
-        | Stored::Empty { .. }
-        | Stored::Damaged { .. }
-        | Stored::Unreadable { .. }
-        | Stored::Newer { .. } => "saved".to_owned(),
+        StoredConsent::Missing
+        | StoredConsent::Known(_)
+        | StoredConsent::Empty { .. }
+        | StoredConsent::Damaged { .. }
+        | StoredConsent::Unreadable { .. }
+        | StoredConsent::Newer { .. } => "saved".to_owned(),
     }
 }
 
 /// Removes the installation id and what belongs to it, and says what holds now.
 pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let path = place.path();
-    if Stored::read_at(&path) == Stored::Missing {
+    if StoredConsent::read_at(&path) == StoredConsent::Missing {
         // For a misspelled name nothing is made.
         return Err(Failure::failed(format!(
             "there is no id to remove: {} (profile {}) has decided and recorded nothing",
@@ -256,12 +258,12 @@ pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Fail
         )));
     }
     let tenant = place.known_tenant();
-    let site = Site {
+    let site = ConsentDirectory {
         path: &path,
         tenant: tenant.as_ref(),
     };
     let kept = consent::reset(site).map_err(|error| {
-        if Stored::read_at(&path).problem().is_some() {
+        if StoredConsent::read_at(&path).problem().is_some() {
             Failure::from(error).hint(format!(
                 "`{}` or `{}` puts a new choice in its place",
                 place.command("enable"),

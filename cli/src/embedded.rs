@@ -6,12 +6,12 @@ use clap::builder::Resettable;
 use clap::error::Error as ParseError;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand as _};
 
-use super::args::Command;
+use super::args::AppCommand;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::host::{Application, Host, in_words_of};
+use super::host::{EmbeddingApplication, Host, in_words_of};
 use super::owner;
-use super::place::{Named, Place, Whose};
+use super::place::{NamedBy, Place, Whose};
 use localtel::internal::builder::Builder;
 use localtel::internal::consent::Consent;
 use localtel::internal::environment::Environment;
@@ -64,7 +64,7 @@ use localtel::internal::environment::Environment;
 #[derive(Debug)]
 pub struct TelemetryCommand {
     /// Boxed, so that it weighs little among an application's own commands.
-    command: Box<Command>,
+    command: Box<AppCommand>,
     called: Option<String>,
 }
 
@@ -97,7 +97,7 @@ impl TelemetryCommand {
             Some(words) => words.clone(),
             None => format!("{source} telemetry"),
         };
-        Host::Application(Box::new(Application {
+        Host::Application(Box::new(EmbeddingApplication {
             called,
             flag,
             when_undecided,
@@ -116,7 +116,7 @@ fn place_of(builder: &Builder, host: &Host, environment: &Environment) -> Result
         whose: Whose::Known(source),
         profile,
         base,
-        named: Named::Application,
+        named: NamedBy::Application,
         host: host.clone(),
     };
     place.check()?;
@@ -127,18 +127,18 @@ fn place_of(builder: &Builder, host: &Host, environment: &Environment) -> Result
 /// the application is called.
 impl Args for TelemetryCommand {
     fn augment_args(command: clap::Command) -> clap::Command {
-        embed(command, Command::augment_subcommands)
+        embed(command, AppCommand::augment_subcommands)
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        embed(command, Command::augment_subcommands_for_update)
+        embed(command, AppCommand::augment_subcommands_for_update)
     }
 }
 
 impl FromArgMatches for TelemetryCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, ParseError> {
         Ok(Self {
-            command: Box::new(Command::from_arg_matches(matches)?),
+            command: Box::new(AppCommand::from_arg_matches(matches)?),
             called: None,
         })
     }
@@ -242,7 +242,7 @@ mod tests {
 
     #[derive(Debug, Parser)]
     #[command(name = "words", bin_name = "words")]
-    struct Arguments {
+    struct HostArguments {
         #[command(flatten)]
         telemetry: TelemetryFlag,
         #[command(subcommand)]
@@ -255,19 +255,19 @@ mod tests {
         Count,
     }
 
-    fn parse(line: &str) -> Result<Arguments, ParseError> {
-        Arguments::try_parse_from(line.split(' '))
+    fn parse(line: &str) -> Result<HostArguments, ParseError> {
+        HostArguments::try_parse_from(line.split(' '))
     }
 
     fn names() -> Vec<String> {
-        let command = Command::augment_subcommands(clap::Command::new("telemetry"));
+        let command = AppCommand::augment_subcommands(clap::Command::new("telemetry"));
         let names = command.get_subcommands().map(clap::Command::get_name);
         names.map(str::to_owned).collect()
     }
 
     #[test]
     fn the_definition_is_sound_inside_another() {
-        Arguments::command().debug_assert();
+        HostArguments::command().debug_assert();
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn help_that_is_built_before_the_program_has_a_name_speaks_of_no_other() {
-        let mut command = Arguments::command();
+        let mut command = HostArguments::command();
         command.build();
         let telemetry = command.find_subcommand("telemetry").unwrap();
         for command in telemetry.get_subcommands() {

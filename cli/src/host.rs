@@ -17,12 +17,12 @@ pub(crate) enum Host {
     /// A program of its own, for the telemetry of all applications.
     Localtel,
     /// An application, for its own telemetry.
-    Application(Box<Application>),
+    Application(Box<EmbeddingApplication>),
 }
 
 /// An application that embeds the commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Application {
+pub(crate) struct EmbeddingApplication {
     /// What people type to reach the commands: `myapp telemetry`.
     pub(crate) called: String,
     /// What the application's flag says for this run.

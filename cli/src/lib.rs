@@ -52,12 +52,12 @@ use std::io::{self, BufWriter, IsTerminal as _};
 use clap::Parser as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use self::args::{AnyCommand, Arguments, Command};
+use self::args::{AnyCommand, AppCommand, Arguments};
 use self::failure::Failure;
 use self::host::Host;
 use self::owner::ShellWord;
 use self::place::Place;
-use self::screen::{Colour, Screen, Sink};
+use self::screen::{Colour, OutputKind, Screen};
 use localtel::internal::environment::Environment;
 
 pub use self::command_line::command_of;
@@ -79,9 +79,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
 fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exit) -> Exit {
     let environment = Environment::of_process();
     let sink = if io::stdout().is_terminal() {
-        Sink::Terminal
+        OutputKind::Terminal
     } else {
-        Sink::Pipe
+        OutputKind::Pipe
     };
     let variable = |name: &str| environment.value(name);
     let mut screen = Screen {
@@ -182,10 +182,10 @@ fn dispatch(
     let find = || place::find(&arguments.place, environment);
     match arguments.command {
         // A format is nobody's.
-        AnyCommand::OnPlace(Command::Explain(args)) if args.is_of_no_place() => {
+        AnyCommand::OnPlace(AppCommand::Explain(args)) if args.is_of_no_place() => {
             explain::print_schema(screen)
         }
-        AnyCommand::OnPlace(Command::Policy(args)) if args.text_to_test().is_some() => {
+        AnyCommand::OnPlace(AppCommand::Policy(args)) if args.text_to_test().is_some() => {
             let text = args.text_to_test().unwrap_or_default();
             policy::test(text, environment, screen)
         }
@@ -221,24 +221,24 @@ fn dispatch(
 }
 
 fn on_place(
-    command: Command,
+    command: AppCommand,
     place: &Place,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     match command {
-        Command::Show(args) => Ok(show::run(&args, &place.path(), screen)?),
-        Command::Tail(args) => Ok(show::run(&args.into_tail(), &place.path(), screen)?),
-        Command::Clear(args) => clear::run(place, &args, screen),
-        Command::Status(args) => status::run(place, &args, environment, screen),
-        Command::Explain(args) => explain::run(place, &args, environment, screen),
-        Command::Report(args) => report::run(place, &args, environment, screen),
-        Command::Enable(args) => consent::enable(place, &args, environment, screen),
-        Command::Disable(args) => consent::disable(place, &args, environment, screen),
-        Command::Reset => consent::reset(place, screen),
-        Command::Profiles(args) => profiles::run(place, &args, environment, screen),
-        Command::Policy(args) => policy::run(place, args, environment, screen),
-        Command::Doctor(args) => doctor::run(place, &args, environment, screen),
+        AppCommand::Show(args) => Ok(show::run(&args, &place.path(), screen)?),
+        AppCommand::Tail(args) => Ok(show::run(&args.into_tail(), &place.path(), screen)?),
+        AppCommand::Clear(args) => clear::run(place, &args, screen),
+        AppCommand::Status(args) => status::run(place, &args, environment, screen),
+        AppCommand::Explain(args) => explain::run(place, &args, environment, screen),
+        AppCommand::Report(args) => report::run(place, &args, environment, screen),
+        AppCommand::Enable(args) => consent::enable(place, &args, environment, screen),
+        AppCommand::Disable(args) => consent::disable(place, &args, environment, screen),
+        AppCommand::Reset => consent::reset(place, screen),
+        AppCommand::Profiles(args) => profiles::run(place, &args, environment, screen),
+        AppCommand::Policy(args) => policy::run(place, args, environment, screen),
+        AppCommand::Doctor(args) => doctor::run(place, &args, environment, screen),
     }
 }
 

@@ -16,7 +16,7 @@ use localtel::internal::store::segment::FileName;
 
 /// Something that belongs to another user, and what to do about it.
 #[derive(Debug)]
-pub(super) struct Owned {
+pub(super) struct OwnedByOther {
     pub(super) what: String,
     pub(super) next: String,
 }
@@ -93,7 +93,7 @@ pub(super) fn advice(place: &Place) -> Option<String> {
 
 /// Says whose a directory and the files in it are, where it or one of them belongs to another user than expected: the
 /// directory to the one who runs this, the files to the owner of the directory.
-pub(super) fn look(directory: &Directory, place: &Place) -> Vec<Owned> {
+pub(super) fn look(directory: &Directory, place: &Place) -> Vec<OwnedByOther> {
     let owner = directory.owner();
     let path = directory.path();
     let mut found = Vec::new();
@@ -125,7 +125,7 @@ pub(super) fn look(directory: &Directory, place: &Place) -> Vec<Owned> {
     found
 }
 
-fn of_files(path: &Path, owner: u32, user: u32, mut names: Vec<String>) -> Owned {
+fn of_files(path: &Path, owner: u32, user: u32, mut names: Vec<String>) -> OwnedByOther {
     names.sort();
     let more = names.len().saturating_sub(FILES_NAMED_MAX);
     names.truncate(FILES_NAMED_MAX);
@@ -135,7 +135,7 @@ fn of_files(path: &Path, owner: u32, user: u32, mut names: Vec<String>) -> Owned
         String::new()
     };
     let path = path.display().to_string();
-    Owned {
+    OwnedByOther {
         what: format!(
             "in {path}, which belongs to uid {owner}, other files belong to uid {user}: {}{and_more}",
             names.join(", ")
@@ -145,7 +145,7 @@ fn of_files(path: &Path, owner: u32, user: u32, mut names: Vec<String>) -> Owned
 }
 
 /// Says why a directory could not be opened, if that is because of its owner.
-pub(super) fn of_opening(error: &OpenError, path: &Path, place: &Place) -> Option<Owned> {
+pub(super) fn of_opening(error: &OpenError, path: &Path, place: &Place) -> Option<OwnedByOther> {
     match error {
         OpenError::OtherUser { at, owner, .. } => Some(of_other(at, path, *owner, place)),
         OpenError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -157,7 +157,7 @@ pub(super) fn of_opening(error: &OpenError, path: &Path, place: &Place) -> Optio
 }
 
 /// Says what to do where what is at a path, on the way to a telemetry directory, belongs to another user.
-fn of_other(at: &Path, path: &Path, owner: u32, place: &Place) -> Owned {
+fn of_other(at: &Path, path: &Path, owner: u32, place: &Place) -> OwnedByOther {
     let user = elsewhere::effective_user();
     let command = command_as(owner, place, "doctor");
     let at_shown = at.display().to_string();
@@ -174,7 +174,7 @@ fn of_other(at: &Path, path: &Path, owner: u32, place: &Place) -> Owned {
         );
         next.push_str(&give);
     }
-    Owned {
+    OwnedByOther {
         what: format!("{at_shown} belongs to another user (uid {owner}), and this is uid {user}"),
         next,
     }

@@ -9,7 +9,9 @@ use super::args::PlaceArgs;
 use super::facts;
 use super::failure::Failure;
 use super::host::Host;
-use localtel::internal::consent::{Claim, Decision, Inputs, Stored, Tenant, WhenUndecided, decide};
+use localtel::internal::consent::{
+    Decision, Inputs, KnownLocation, Location, StoredConsent, WhenUndecided, decide,
+};
 use localtel::internal::directory::{self, Platform, Profile, Source};
 use localtel::internal::environment::Environment;
 use localtel::internal::policy::owner::OwnerFile;
@@ -27,7 +29,7 @@ pub(crate) struct Place {
     /// The directory of the default profile.
     pub(crate) base: PathBuf,
     /// How it was named.
-    pub(crate) named: Named,
+    pub(crate) named: NamedBy,
     /// Who works on it.
     pub(crate) host: Host,
 }
@@ -45,7 +47,7 @@ pub(crate) enum Whose {
 
 /// How a place was named, and is to be named to another command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Named {
+pub(crate) enum NamedBy {
     /// By the application, or by being the only one.
     Application,
     /// By the directory.
@@ -72,9 +74,9 @@ impl Place {
     }
 
     /// Returns the application and profile, if it is certain which they are.
-    pub(crate) fn known_tenant(&self) -> Option<Tenant> {
+    pub(crate) fn known_tenant(&self) -> Option<Location> {
         match &self.whose {
-            Whose::Known(source) => Some(Tenant {
+            Whose::Known(source) => Some(Location {
                 source: source.clone(),
                 profile: self.profile.clone(),
             }),
@@ -87,7 +89,7 @@ impl Place {
     /// # Errors
     ///
     /// Returns an error if neither the person nor the directory says which application it is.
-    pub(crate) fn tenant(&self) -> Result<Tenant, Failure> {
+    pub(crate) fn tenant(&self) -> Result<Location, Failure> {
         if let Some(tenant) = self.known_tenant() {
             return Ok(tenant);
         }
@@ -113,19 +115,24 @@ impl Place {
     /// Returns an error that names both.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let default = Profile::default();
-        let claim = Claim::at(&self.base);
+        let claim = KnownLocation::at(&self.base);
         self.check_claim(&claim, &self.base, &default)?;
         // It decides for this application, too.
-        let for_all = Stored::read_for_all_at(&self.base).claim();
+        let for_all = StoredConsent::read_for_all_at(&self.base).claim();
         self.check_claim(&for_all, &self.base, &default)?;
         if !self.profile.is_default() {
             let path = self.path();
-            self.check_claim(&Claim::at(&path), &path, &self.profile)?;
+            self.check_claim(&KnownLocation::at(&path), &path, &self.profile)?;
         }
         Ok(())
     }
 
-    fn check_claim(&self, claim: &Claim, path: &Path, profile: &Profile) -> Result<(), Failure> {
+    fn check_claim(
+        &self,
+        claim: &KnownLocation,
+        path: &Path,
+        profile: &Profile,
+    ) -> Result<(), Failure> {
         let known = match &self.whose {
             Whose::Known(source) => Some(source),
             Whose::Likely(_) | Whose::Unknown => None,
@@ -157,7 +164,7 @@ impl Place {
     pub(crate) fn decide(
         &self,
         environment: &Environment,
-        stored: &Stored,
+        stored: &StoredConsent,
         now: OffsetDateTime,
     ) -> Decision {
         let do_not_track = environment.do_not_track();
@@ -172,7 +179,7 @@ impl Place {
             flag: self.host.flag(),
             variable: variable.as_ref(),
             stored,
-            stored_for_all: &Stored::read_for_all_at(&self.base),
+            stored_for_all: &StoredConsent::read_for_all_at(&self.base),
             when_undecided: match &self.host {
                 Host::Localtel => outside.unwrap_or_default(),
                 Host::Application(_) => self.host.when_undecided(),
@@ -212,8 +219,8 @@ impl Place {
     /// Returns the words that name this place to another command.
     pub(crate) fn words(&self) -> String {
         let place = match (self.named, &self.whose) {
-            (Named::Application, Whose::Known(source)) => format!("--app {source}"),
-            (Named::Directory, _) | (Named::Application, Whose::Likely(_) | Whose::Unknown) => {
+            (NamedBy::Application, Whose::Known(source)) => format!("--app {source}"),
+            (NamedBy::Directory, _) | (NamedBy::Application, Whose::Likely(_) | Whose::Unknown) => {
                 format!("--dir {}", self.base.display())
             }
         };
@@ -233,11 +240,11 @@ impl Place {
 /// profile than was named.
 pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place, Failure> {
     let (base, named) = match (&args.dir, environment.localtel_dir(), &args.app) {
-        (Some(base), _, _) => (base.clone(), Named::Directory),
-        (None, Some(base), _) => (base, Named::Application),
+        (Some(base), _, _) => (base.clone(), NamedBy::Directory),
+        (None, Some(base), _) => (base, NamedBy::Application),
         (None, None, Some(source)) => {
             let base = directory::base(environment, Platform::THIS, source)?;
-            (base, Named::Application)
+            (base, NamedBy::Application)
         }
         (None, None, None) => return find_only(args, environment),
     };
@@ -262,7 +269,7 @@ pub(crate) fn find(args: &PlaceArgs, environment: &Environment) -> Result<Place,
 fn whose(place: &Place, environment: &Environment) -> Whose {
     let said = [&place.base, &place.path()]
         .into_iter()
-        .find_map(|path| Claim::at(path).source);
+        .find_map(|path| KnownLocation::at(path).source);
     if let Some(source) = said {
         return Whose::Known(source);
     }
@@ -285,9 +292,9 @@ fn find_only(args: &PlaceArgs, environment: &Environment) -> Result<Place, Failu
     };
     let base = directory::under(&root, &source);
     // A copy of another application's directory stays that application's.
-    let (source, named) = match Claim::at(&base).source {
-        Some(own) if own != source => (own, Named::Directory),
-        Some(_) | None => (source, Named::Application),
+    let (source, named) = match KnownLocation::at(&base).source {
+        Some(own) if own != source => (own, NamedBy::Directory),
+        Some(_) | None => (source, NamedBy::Application),
     };
     let place = Place {
         whose: Whose::Known(source),
@@ -432,7 +439,7 @@ mod tests {
         assert_eq!(found.whose, Whose::Known("one".parse().unwrap()));
         assert!(find(&named(Some("one"), dir, None), &environment).is_ok());
         let only = find(&named(None, None, None), &environment).unwrap();
-        assert_eq!((only.called(), only.named), ("one", Named::Directory));
+        assert_eq!((only.called(), only.named), ("one", NamedBy::Directory));
         let refused: [(Option<&str>, Option<&str>, Option<&str>); 4] = [
             (Some("two"), dir, None),
             (Some("two"), None, None),

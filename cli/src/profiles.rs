@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
-use localtel::internal::consent::Stored;
+use localtel::internal::consent::StoredConsent;
 use localtel::internal::environment::Environment;
 use localtel::internal::record::format_timestamp;
 
@@ -28,10 +28,10 @@ pub(crate) fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let rows: Vec<Row> = place
+    let rows: Vec<ProfileRow> = place
         .profiles()?
         .iter()
-        .map(|place| Row::of(place, environment, screen))
+        .map(|place| ProfileRow::of(place, environment, screen))
         .collect();
     if args.json {
         let text = serde_json::to_string(&rows)
@@ -73,7 +73,7 @@ pub(crate) fn run(
 
 /// One profile, with keys that stay.
 #[derive(Debug, Serialize)]
-struct Row {
+struct ProfileRow {
     /// The profile.
     profile: String,
     /// `enabled`, `disabled` or `undecided`.
@@ -92,10 +92,10 @@ struct Row {
     problem: Option<String>,
 }
 
-impl Row {
+impl ProfileRow {
     fn of(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Self {
         let path = place.path();
-        let stored = Stored::read_at(&path);
+        let stored = StoredConsent::read_at(&path);
         let decision = place.decide(environment, &stored, screen.now);
         let (bytes, last, problem) = match facts::read(&path) {
             Ok(segments) => (

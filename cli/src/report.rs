@@ -11,7 +11,7 @@ use super::host::Host;
 use super::place::Place;
 use super::sanitize::SafeJson;
 use super::screen::Screen;
-use localtel::internal::consent::{Installation, Stored};
+use localtel::internal::consent::{Installation, StoredConsent};
 use localtel::internal::directory::Source;
 use localtel::internal::encode::LineLimits;
 use localtel::internal::environment::Environment;
@@ -21,7 +21,7 @@ use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::policy::{InForce, Policy, Secrets};
 use localtel::internal::reader::Reader;
 use localtel::internal::record::Record;
-use localtel::internal::report::{Deployment, Machine, Parts, Recording, Report};
+use localtel::internal::report::{Deployment, Machine, Parts, Report, ReportRecording};
 use localtel::internal::store::limits::Limits;
 use localtel::internal::store::volume::VolumeLimits;
 
@@ -63,7 +63,7 @@ pub(crate) fn run(
 /// Makes the report from what is known here and now.
 fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Report {
     let path = place.path();
-    let stored = Stored::read_at(&path);
+    let stored = StoredConsent::read_at(&path);
     let history = History::read_at(&path);
     let decision = place.decide(environment, &stored, screen.now);
     let owner = OwnerFile::read_at(&path);
@@ -83,11 +83,11 @@ fn fresh(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Repor
     let installation = stored.installation();
     let policy = in_force(own, &owner, installation, environment);
     let recording = match owner.problem() {
-        Some(problem) => Recording::Off {
+        Some(problem) => ReportRecording::Off {
             because: problem.to_owned(),
         },
-        None if decision.is_recording => Recording::On.under(&policy),
-        None => Recording::Off {
+        None if decision.is_recording => ReportRecording::On.under(&policy),
+        None => ReportRecording::Off {
             because: decision.reason(),
         },
     };

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::sanitize::{SafeJson, push_quoted, push_sanitized};
 use super::view::Styles;
-use localtel::internal::record::glance::{Glance, Object, Text};
+use localtel::internal::record::glance::{Object, RawRecord, RawText};
 use localtel::internal::record::{Level, Properties, Record};
 
 /// The parts of a record that are shown on one line.
@@ -26,11 +26,11 @@ pub(super) struct Row<'a> {
 }
 
 /// A name and its value.
-type Pair<'a> = (Cow<'a, str>, Shown<'a>);
+type Pair<'a> = (Cow<'a, str>, RowValue<'a>);
 
 /// A value on one line.
 #[derive(Debug)]
-enum Shown<'a> {
+enum RowValue<'a> {
     /// In quotes where it needs them.
     Text(Cow<'a, str>),
     /// A number or a word.
@@ -58,7 +58,7 @@ impl<'a> Row<'a> {
     }
 
     /// Takes the parts of a line, unless a name stands twice in it, which parsing sorts out.
-    pub(super) fn of_glance(glance: &Glance<'a>, time: Cow<'a, str>) -> Option<Self> {
+    pub(super) fn of_glance(glance: &RawRecord<'a>, time: Cow<'a, str>) -> Option<Self> {
         let (mut event, mut message) = (None, None);
         if let Some(text) = glance.event {
             event = Some(text.decoded()?);
@@ -133,7 +133,7 @@ impl<'a> Row<'a> {
 fn pairs_of(properties: &Properties) -> Vec<Pair<'_>> {
     let pairs = properties.iter();
     pairs
-        .map(|(name, value)| (Cow::Borrowed(name), Shown::of_value(value)))
+        .map(|(name, value)| (Cow::Borrowed(name), RowValue::of_value(value)))
         .collect()
 }
 
@@ -145,7 +145,7 @@ fn pairs_at(properties: Object<'_>) -> Option<Vec<Pair<'_>>> {
         if is_repeated || pairs.len() >= PAIRS_MAX {
             return None;
         }
-        pairs.push((name, Shown::of_json(json)?));
+        pairs.push((name, RowValue::of_json(json)?));
     }
     Some(pairs)
 }
@@ -160,17 +160,17 @@ fn push_pairs(out: &mut String, pairs: &[Pair<'_>], styles: &Styles) {
             out.push('=');
         });
         match value {
-            Shown::Text(text) => push_quoted(out, text),
-            Shown::Bare(text) => out.push_str(text),
+            RowValue::Text(text) => push_quoted(out, text),
+            RowValue::Bare(text) => out.push_str(text),
             // Writing to memory does not fail.
-            Shown::Compound(json) => {
+            RowValue::Compound(json) => {
                 let _written = write!(out, "{}", SafeJson(json));
             }
         }
     }
 }
 
-impl<'a> Shown<'a> {
+impl<'a> RowValue<'a> {
     fn of_value(value: &'a Value) -> Self {
         match value {
             Value::String(text) => Self::Text(Cow::Borrowed(text)),
@@ -188,7 +188,7 @@ impl<'a> Shown<'a> {
         let is_as_parsed =
             |text: &str| !text.contains('.') && text != "-0" && text.len() <= INTEGER_BYTES_MAX;
         match json.as_bytes().first()? {
-            b'"' => Some(Self::Text(Text::quoted(json.as_bytes())?.decoded()?)),
+            b'"' => Some(Self::Text(RawText::quoted(json.as_bytes())?.decoded()?)),
             b'{' | b'[' => {
                 let value: Value = serde_json::from_str(json).ok()?;
                 Some(Self::Compound(value.to_string()))
@@ -227,7 +227,7 @@ mod tests {
     fn both(line: &str) -> (String, Option<String>) {
         let record = Record::parse(line.as_bytes()).unwrap();
         let parsed = text(&Row::of_record(&record, "T".into()));
-        let glance = Glance::at(line.as_bytes());
+        let glance = RawRecord::at(line.as_bytes());
         let seen = glance.and_then(|glance| Some(text(&Row::of_glance(&glance, "T".into())?)));
         (parsed, seen)
     }

@@ -47,7 +47,7 @@ impl OwnerReport {
 /// Says in plain sentences what a policy keeps out; names in it may hold anything.
 pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
     let mut said = Vec::new();
-    let mut named = Named::default();
+    let mut named = NamedRules::default();
     for rule in policy.rules() {
         match rule {
             Rule::Level(level) => said.push(format!("Events below {level} are not recorded.")),
@@ -68,7 +68,7 @@ pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
 
 /// The names that rules name, by what becomes of them.
 #[derive(Default)]
-struct Named<'p> {
+struct NamedRules<'p> {
     targets: Admissions<'p>,
     events: Admissions<'p>,
     properties: Vec<(&'p str, Action)>,
@@ -89,7 +89,7 @@ impl<'p> Admissions<'p> {
     }
 }
 
-impl Named<'_> {
+impl NamedRules<'_> {
     fn sentences(&self) -> Vec<String> {
         let mut said = vec![
             sentence("Not recorded is what comes from", &self.targets.dropped),

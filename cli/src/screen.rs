@@ -13,7 +13,7 @@ use localtel::internal::error::{Error, Result};
 
 /// What stands behind the standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sink {
+pub(crate) enum OutputKind {
     /// A person's terminal.
     Terminal,
     /// A pipe or a file.
@@ -31,12 +31,12 @@ pub(crate) enum Colour {
 
 impl Colour {
     /// Decides on colour: only on a terminal that can show it, and never where `NO_COLOR` is set.
-    pub(crate) fn of(sink: Sink, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
+    pub(crate) fn of(sink: OutputKind, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
         match sink {
-            Sink::Terminal if !is_unwanted && !is_dumb => Self::On,
-            Sink::Terminal | Sink::Pipe => Self::Off,
+            OutputKind::Terminal if !is_unwanted && !is_dumb => Self::On,
+            OutputKind::Terminal | OutputKind::Pipe => Self::Off,
         }
     }
 }
@@ -52,7 +52,7 @@ pub(crate) struct Screen<'a> {
     /// Whether a question would reach a person who can answer it.
     pub(crate) can_ask: bool,
     /// What stands behind `stdout`.
-    pub(crate) sink: Sink,
+    pub(crate) sink: OutputKind,
     /// Whether `stdout` shows colours.
     pub(crate) colour: Colour,
     /// When the command started.
@@ -95,20 +95,20 @@ impl Screen<'_> {
 
 /// Why writing the output ended.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum OutputStop {
     /// Whoever read the output has seen enough: `head`, or a pager that was left.
     ReaderGone,
     /// A failure.
     Failed(Error),
 }
 
-impl From<Error> for Stop {
+impl From<Error> for OutputStop {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for OutputStop {
     /// Takes a failure to write the output.
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -119,7 +119,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-impl Stop {
+impl OutputStop {
     /// Turns a reader that left into quiet success.
     pub(crate) fn settle<T>(
         result: std::result::Result<T, Self>,
@@ -160,7 +160,7 @@ impl Memory {
             stderr: &mut self.err,
             stdin: &mut input,
             can_ask: self.can_ask,
-            sink: Sink::Pipe,
+            sink: OutputKind::Pipe,
             colour: Colour::Off,
             now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
             variable: &|_| None,
@@ -189,8 +189,8 @@ mod tests {
             move |wanted: &str| (wanted == name).then(|| OsString::from(value))
         };
         let none = |_: &str| None;
-        assert_eq!(Colour::of(Sink::Terminal, &none), Colour::On);
-        assert_eq!(Colour::of(Sink::Pipe, &none), Colour::Off);
+        assert_eq!(Colour::of(OutputKind::Terminal, &none), Colour::On);
+        assert_eq!(Colour::of(OutputKind::Pipe, &none), Colour::Off);
         for (name, value, expected) in [
             ("NO_COLOR", "1", Colour::Off),
             ("NO_COLOR", "", Colour::On),
@@ -198,7 +198,7 @@ mod tests {
             ("TERM", "xterm", Colour::On),
         ] {
             assert_eq!(
-                Colour::of(Sink::Terminal, &set(name, value)),
+                Colour::of(OutputKind::Terminal, &set(name, value)),
                 expected,
                 "{name}={value}"
             );

@@ -15,7 +15,7 @@ use super::place::Place;
 use super::rules::{OwnerReport, OwnerState};
 use super::sanitize::Sanitized;
 use super::screen::Screen;
-use localtel::internal::consent::{Consent, Decision, Origin, Stored, rough};
+use localtel::internal::consent::{Consent, Decision, InstallationOrigin, StoredConsent, rough};
 use localtel::internal::environment::Environment;
 use localtel::internal::history::History;
 use localtel::internal::policy::owner::OwnerFile;
@@ -39,13 +39,13 @@ pub(crate) fn run(
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     let path = place.path();
-    let stored = Stored::read_at(&path);
+    let stored = StoredConsent::read_at(&path);
     let decision = place.decide(environment, &stored, screen.now);
-    let mut report = Report::new(place, &path, &stored, &decision);
+    let mut report = StatusReport::new(place, &path, &stored, &decision);
     report.copied = match stored.origin_at(&path) {
-        Origin::Here => Some(false),
-        Origin::Elsewhere => Some(true),
-        Origin::Unknown => None,
+        InstallationOrigin::Here => Some(false),
+        InstallationOrigin::Elsewhere => Some(true),
+        InstallationOrigin::Unknown => None,
     };
     match Summary::read(&path) {
         Ok(summary) => report.storage = Some(summary),
@@ -69,17 +69,17 @@ pub(crate) fn run(
 
 /// The status, with keys that stay.
 #[derive(Debug, Serialize)]
-struct Report {
+struct StatusReport {
     /// `enabled`, `disabled` or `undecided`.
     status: String,
     /// The installation id, once there is one.
     uuid: Option<String>,
     /// Who decided.
-    decided_by: By,
+    decided_by: StatusDecidedBy,
     /// Whether nothing stored can change it.
     locked: bool,
     /// Who wanted something else.
-    overruled: Vec<Wanted>,
+    overruled: Vec<OverruledWish>,
     /// What could not be understood and counts as disabled.
     problems: Vec<String>,
     /// The lowest level of what is recorded from `tracing`; absent where only the application knows.
@@ -87,9 +87,9 @@ struct Report {
     /// What the owner's `policy.toml` amounts to; where it is damaged nothing is recorded.
     policy: OwnerReport,
     /// The stored choice, whether or not it decided.
-    stored: Option<Kept>,
+    stored: Option<StoredChoice>,
     /// The choice stored for all profiles, whether or not it decided.
-    stored_for_all: Option<Kept>,
+    stored_for_all: Option<StoredChoice>,
     /// When an application that waits for a grace was first used.
     first_seen: Option<String>,
     /// How many seconds of the grace remain, rounded up; nothing is recorded in them.
@@ -155,14 +155,14 @@ impl Update {
 
 /// Who decided, for machines and for people.
 #[derive(Debug, Serialize)]
-struct By {
+struct StatusDecidedBy {
     kind: &'static str,
     text: String,
 }
 
 /// What somebody wanted who was overruled.
 #[derive(Debug, Serialize)]
-struct Wanted {
+struct OverruledWish {
     kind: &'static str,
     text: String,
     consent: String,
@@ -170,14 +170,14 @@ struct Wanted {
 
 /// The stored choice.
 #[derive(Debug, Serialize)]
-struct Kept {
+struct StoredChoice {
     consent: String,
     decided: Option<String>,
     by: Option<String>,
 }
 
-impl Kept {
-    fn of(stored: &Stored) -> Option<Self> {
+impl StoredChoice {
+    fn of(stored: &StoredConsent) -> Option<Self> {
         stored.known().map(|choice| Self {
             consent: choice.consent.to_string(),
             decided: choice.decided.clone(),
@@ -192,12 +192,12 @@ fn whole_seconds(left: Duration) -> u64 {
         .saturating_add(u64::from(left.subsec_nanos() > 0))
 }
 
-impl Report {
-    fn new(place: &Place, path: &Path, stored: &Stored, decision: &Decision) -> Self {
+impl StatusReport {
+    fn new(place: &Place, path: &Path, stored: &StoredConsent, decision: &Decision) -> Self {
         Self {
             status: decision.state.to_string(),
             uuid: stored.installation().map(|own| own.id.to_string()),
-            decided_by: By {
+            decided_by: StatusDecidedBy {
                 kind: decision.decided_by.kind(),
                 text: decision.decided_by.to_string(),
             },
@@ -205,7 +205,7 @@ impl Report {
             overruled: decision
                 .overruled
                 .iter()
-                .map(|overruled| Wanted {
+                .map(|overruled| OverruledWish {
                     kind: overruled.by.kind(),
                     text: overruled.by.to_string(),
                     consent: overruled.wanted.to_string(),
@@ -214,8 +214,8 @@ impl Report {
             problems: decision.problems.clone(),
             level: place.host.level(),
             policy: OwnerReport::of(&OwnerFile::read_at(path)),
-            stored: Kept::of(stored),
-            stored_for_all: Kept::of(&Stored::read_for_all_at(&place.base)),
+            stored: StoredChoice::of(stored),
+            stored_for_all: StoredChoice::of(&StoredConsent::read_for_all_at(&place.base)),
             first_seen: stored
                 .first_use()
                 .filter(|_| decision.state == Consent::Undecided)

@@ -8,18 +8,18 @@ use localtel::internal::store::disk::{Directory, Obstacle};
 use localtel::internal::store::segment::SegmentNumber;
 
 /// Something that cannot be removed, and what to do about it.
-pub(super) struct Stuck {
+pub(super) struct StuckFinding {
     pub(super) what: String,
     pub(super) next: String,
 }
 
 /// Looks for segments that cannot be removed: those that were to be removed and are still there, and those of
 /// which that can be seen before it is tried. One for each reason.
-pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<Stuck> {
+pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<StuckFinding> {
     let path = directory.path();
     if let Some(obstacle) = directory.own_obstacle() {
         let (reason, step) = words_for(Some(obstacle));
-        return vec![Stuck {
+        return vec![StuckFinding {
             what: format!(
                 "no segment can be removed from {}: it {reason}",
                 path.display()
@@ -56,7 +56,7 @@ pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<S
             "cannot be removed: {}{and_more}; it {reason}, and counts towards the total",
             named.join(", ")
         );
-        Stuck {
+        StuckFinding {
             what,
             next: format!("{step} {}", named.join(" ")),
         }

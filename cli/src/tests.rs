@@ -536,7 +536,7 @@ fn with_output<'a>(screen: &'a mut Screen<'_>, stdout: &'a mut dyn io::Write) ->
         stderr: screen.stderr,
         stdin: screen.stdin,
         can_ask: false,
-        sink: Sink::Pipe,
+        sink: OutputKind::Pipe,
         colour: Colour::Off,
         now: screen.now,
         variable: screen.variable,

@@ -11,9 +11,9 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::row::Row;
 use super::sanitize::{Quoted, SafeJson, Sanitized};
-use super::screen::{Colour, Sink};
+use super::screen::{Colour, OutputKind};
 use super::time::{Zone, moment};
-use localtel::internal::record::glance::Glance;
+use localtel::internal::record::glance::RawRecord;
 use localtel::internal::record::{Level, Properties, Record, format_timestamp};
 
 /// A format of records.
@@ -34,7 +34,7 @@ pub(crate) enum Format {
 pub(crate) struct View {
     format: Format,
     zone: Zone,
-    sink: Sink,
+    sink: OutputKind,
     styles: Styles,
 }
 
@@ -100,7 +100,7 @@ impl Styles {
 
 impl View {
     /// Makes a view for what stands behind the output.
-    pub(crate) fn new(format: Format, zone: Zone, sink: Sink, colour: Colour) -> Self {
+    pub(crate) fn new(format: Format, zone: Zone, sink: OutputKind, colour: Colour) -> Self {
         Self {
             format,
             zone,
@@ -134,7 +134,7 @@ impl View {
 
     /// Returns `true` if lines are shown as they stand.
     pub(crate) fn is_verbatim(&self) -> bool {
-        matches!((self.format, self.sink), (Format::Json, Sink::Pipe))
+        matches!((self.format, self.sink), (Format::Json, OutputKind::Pipe))
     }
 
     /// Writes a line as it stands.
@@ -146,7 +146,7 @@ impl View {
     pub(crate) fn write_at_a_glance(
         &self,
         out: &mut dyn Write,
-        glance: &Glance<'_>,
+        glance: &RawRecord<'_>,
     ) -> io::Result<bool> {
         match self.format {
             Format::Short => {}
@@ -197,7 +197,7 @@ impl View {
         ];
         for (name, part) in parts {
             if let Some(part) = part {
-                self.write_block_line(out, name, &Lines(part))?;
+                self.write_block_line(out, name, &MarkedLines(part))?;
             }
         }
         self.write_block(out, "properties", &record.properties)?;
@@ -239,12 +239,12 @@ impl View {
         for (name, value) in properties.iter() {
             write!(out, "    {key}{}{key:#} = ", Sanitized(name))?;
             match value {
-                Value::String(text) => writeln!(out, "{}", Lines(text))?,
+                Value::String(text) => writeln!(out, "{}", MarkedLines(text))?,
                 Value::Null
                 | Value::Bool(_)
                 | Value::Number(_)
                 | Value::Array(_)
-                | Value::Object(_) => writeln!(out, "{}", Shown(value))?,
+                | Value::Object(_) => writeln!(out, "{}", ShownValue(value))?,
             }
         }
         Ok(())
@@ -252,11 +252,11 @@ impl View {
 
     fn write_json(&self, out: &mut dyn Write, line: &[u8]) -> io::Result<()> {
         match self.sink {
-            Sink::Pipe => {
+            OutputKind::Pipe => {
                 out.write_all(line)?;
                 out.write_all(b"\n")
             }
-            Sink::Terminal => writeln!(out, "{}", SafeJson(&String::from_utf8_lossy(line))),
+            OutputKind::Terminal => writeln!(out, "{}", SafeJson(&String::from_utf8_lossy(line))),
         }
     }
 
@@ -300,8 +300,8 @@ impl View {
             ""
         };
         match self.sink {
-            Sink::Terminal => format!("{guard}{}", Sanitized(text)),
-            Sink::Pipe => format!("{guard}{text}"),
+            OutputKind::Terminal => format!("{guard}{}", Sanitized(text)),
+            OutputKind::Pipe => format!("{guard}{text}"),
         }
     }
 
@@ -311,9 +311,9 @@ impl View {
 }
 
 /// A value on one line.
-struct Shown<'a>(&'a Value);
+struct ShownValue<'a>(&'a Value);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for ShownValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Value::String(text) => Quoted(text).fmt(f),
@@ -324,9 +324,9 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// A text in a block: its lines below each other, each behind a mark, so that none looks like ours.
-struct Lines<'a>(&'a str);
+struct MarkedLines<'a>(&'a str);
 
-impl fmt::Display for Lines<'_> {
+impl fmt::Display for MarkedLines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.strip_suffix('\n').unwrap_or(self.0);
         if !text.contains('\n') {
@@ -392,7 +392,7 @@ mod tests {
 
     const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed projects","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"project list","duration":871,"args":["a",1]},"spans":[{"name":"request","properties":{"id":7}},{"name":"inner"}]}"#;
 
-    fn view(format: Format, sink: Sink, colour: Colour) -> View {
+    fn view(format: Format, sink: OutputKind, colour: Colour) -> View {
         View::new(format, Zone::UTC, sink, colour)
     }
 
@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn short_is_one_line_with_everything_that_tells_records_apart() {
-        let view = view(Format::Short, Sink::Pipe, Colour::Off);
+        let view = view(Format::Short, OutputKind::Pipe, Colour::Off);
         assert_eq!(
             shown(view, LINE),
             "2026-11-21T08:15:30.123456Z INFO  ticloud::project command: listed projects \
@@ -426,7 +426,7 @@ mod tests {
 
     #[test]
     fn pretty_is_a_block_with_everything() {
-        let view = view(Format::Pretty, Sink::Pipe, Colour::Off);
+        let view = view(Format::Pretty, OutputKind::Pipe, Colour::Off);
         let line = LINE.replace("listed projects", "one\\ntwo");
         assert_eq!(
             shown(view, &line),
@@ -450,7 +450,7 @@ mod tests {
             (Format::Csv, ",36\r\n"),
             (Format::Json, ",\"spans_left_out\":36}\n"),
         ] {
-            let shown = shown(view(format, Sink::Pipe, Colour::Off), &line);
+            let shown = shown(view(format, OutputKind::Pipe, Colour::Off), &line);
             assert!(shown.ends_with(said), "{shown}");
         }
     }
@@ -458,7 +458,7 @@ mod tests {
     #[test]
     fn json_to_a_pipe_is_the_line_as_stored() {
         let line = hostile_line("\u{9b}\u{202e}\x7f");
-        let piped = shown(view(Format::Json, Sink::Pipe, Colour::Off), &line);
+        let piped = shown(view(Format::Json, OutputKind::Pipe, Colour::Off), &line);
         assert_eq!(piped, line + "\n");
     }
 
@@ -467,12 +467,15 @@ mod tests {
         for text in HOSTILE {
             let line = hostile_line(text);
             for format in [Format::Short, Format::Json] {
-                let shown = shown(view(format, Sink::Terminal, Colour::Off), &line);
+                let shown = shown(view(format, OutputKind::Terminal, Colour::Off), &line);
                 assert!(is_safe(&shown, 1), "{format:?} {shown:?}");
             }
-            let csv = shown(view(Format::Csv, Sink::Terminal, Colour::Off), &line);
+            let csv = shown(view(Format::Csv, OutputKind::Terminal, Colour::Off), &line);
             assert!(is_safe(csv.strip_suffix("\r\n").unwrap(), 0), "{csv:?}");
-            let block = shown(view(Format::Pretty, Sink::Terminal, Colour::Off), &line);
+            let block = shown(
+                view(Format::Pretty, OutputKind::Terminal, Colour::Off),
+                &line,
+            );
             assert!(is_safe(&block, block.matches('\n').count()), "{block:?}");
             let is_ours = |line: &str| line.is_empty() || line.starts_with("  ");
             assert!(block.lines().skip(1).all(is_ours), "{block:?}");
@@ -483,8 +486,8 @@ mod tests {
     fn colour_changes_nothing_but_the_colour() {
         let escape = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
         for format in [Format::Short, Format::Pretty] {
-            let coloured = shown(view(format, Sink::Terminal, Colour::On), LINE);
-            let plain = shown(view(format, Sink::Terminal, Colour::Off), LINE);
+            let coloured = shown(view(format, OutputKind::Terminal, Colour::On), LINE);
+            let plain = shown(view(format, OutputKind::Terminal, Colour::Off), LINE);
             assert!(coloured.contains("\x1b["), "{coloured:?}");
             assert_eq!(escape.replace_all(&coloured, ""), plain);
         }
@@ -495,7 +498,7 @@ mod tests {
         for text in HOSTILE {
             let line = hostile_line(text);
             let mut out = Vec::new();
-            let view = view(Format::Csv, Sink::Pipe, Colour::Off);
+            let view = view(Format::Csv, OutputKind::Pipe, Colour::Off);
             view.write_header(&mut out).unwrap();
             let record = Record::parse(line.as_bytes()).unwrap();
             view.write(&mut out, line.as_bytes(), &record).unwrap();
@@ -516,7 +519,7 @@ mod tests {
     #[test]
     fn formulas_are_guarded() {
         for start in ["=", "+", "-", "@", "\t", "\r"] {
-            let view = view(Format::Csv, Sink::Pipe, Colour::Off);
+            let view = view(Format::Csv, OutputKind::Pipe, Colour::Off);
             assert_eq!(view.cell(&format!("{start}1")), format!("'{start}1"));
         }
     }
@@ -524,7 +527,12 @@ mod tests {
     #[test]
     fn times_are_shown_in_the_zone_with_its_offset() {
         let offset = UtcOffset::from_hms(-3, -30, 0).unwrap();
-        let view = View::new(Format::Short, Zone::Fixed(offset), Sink::Pipe, Colour::Off);
+        let view = View::new(
+            Format::Short,
+            Zone::Fixed(offset),
+            OutputKind::Pipe,
+            Colour::Off,
+        );
         assert!(shown(view, LINE).starts_with("2026-11-21T04:45:30.123456-03:30 INFO"));
     }
 }

@@ -88,12 +88,12 @@ impl Telemetry {
 pub struct Command<'t> {
     telemetry: &'t Telemetry,
     /// Nothing where telemetry is off, and once it is recorded.
-    measured: Option<Box<Measured>>,
+    measured: Option<Box<Measurement>>,
 }
 
 /// What is known of a command before its end.
 #[derive(Debug)]
-struct Measured {
+struct Measurement {
     started: Instant,
     path: String,
     /// None if neither is it inherited nor was anything recorded when the command started.
@@ -109,7 +109,7 @@ struct Measured {
 
 /// How a command ended.
 #[derive(Debug)]
-enum End {
+enum CommandEnd {
     Success,
     /// With what is said of the error.
     Failure(String),
@@ -117,7 +117,7 @@ enum End {
 
 impl<'t> Command<'t> {
     fn new(telemetry: &'t Telemetry, path: String, id: Option<Uuid>) -> Self {
-        let measured = Measured {
+        let measured = Measurement {
             started: Instant::now(),
             path,
             id,
@@ -215,7 +215,7 @@ impl<'t> Command<'t> {
 
     /// Records that it has done what it was asked for.
     pub fn success(mut self) {
-        self.end(End::Success);
+        self.end(CommandEnd::Success);
     }
 
     /// Records that it failed, and why: `<kind>: <message>`. The kind is the one that an [`std::io::Error`]
@@ -230,7 +230,7 @@ impl<'t> Command<'t> {
             return;
         };
         match failure::text(error, measured.describe) {
-            Some(text) => self.end(End::Failure(text)),
+            Some(text) => self.end(CommandEnd::Failure(text)),
             None => self.measured = None,
         }
     }
@@ -239,7 +239,7 @@ impl<'t> Command<'t> {
     /// of each.
     pub fn failure_of(mut self, kind: &str, message: &dyn Display) {
         if self.measured.is_some() {
-            self.end(End::Failure(failure::text_of(kind, message)));
+            self.end(CommandEnd::Failure(failure::text_of(kind, message)));
         }
     }
 
@@ -251,14 +251,14 @@ impl<'t> Command<'t> {
         }
     }
 
-    fn set(&mut self, set: impl FnOnce(&mut Measured)) -> &mut Self {
+    fn set(&mut self, set: impl FnOnce(&mut Measurement)) -> &mut Self {
         if let Some(measured) = &mut self.measured {
             set(measured);
         }
         self
     }
 
-    fn end(&mut self, end: End) {
+    fn end(&mut self, end: CommandEnd) {
         if let Some(measured) = self.measured.take() {
             // What becomes of it is counted.
             let event = measured.event(end, self.telemetry.reporter());
@@ -275,17 +275,17 @@ impl Drop for Command<'_> {
             UNFINISHED
         };
         if self.measured.is_some() {
-            self.end(End::Failure(error.to_owned()));
+            self.end(CommandEnd::Failure(error.to_owned()));
         }
     }
 }
 
-impl Measured {
-    fn event(self, end: End, reporter: &Reporter) -> Event {
+impl Measurement {
+    fn event(self, end: CommandEnd, reporter: &Reporter) -> Event {
         let (commit, installer) = reporter.built_and_installed();
         let (level, result, error) = match end {
-            End::Success => (Level::Info, "SUCCESS", None),
-            End::Failure(error) => (Level::Error, "ERROR", Some(error)),
+            CommandEnd::Success => (Level::Info, "SUCCESS", None),
+            CommandEnd::Failure(error) => (Level::Error, "ERROR", Some(error)),
         };
         let milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let flags: Vec<String> = self.flags.into_iter().collect();

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use super::stored::{Scope, Stored};
-use super::tenant::Claim;
+use super::stored::{Scope, StoredConsent};
+use super::tenant::KnownLocation;
 use crate::application::Source;
 use crate::directory::enclosing;
 use crate::record::Record;
@@ -13,7 +13,7 @@ use crate::store::disk::{Access, Directory};
 use crate::store::numbers;
 use crate::store::segment::FileName;
 
-impl Claim {
+impl KnownLocation {
     /// Learns whose the directory at that path is. One that is not there, or cannot be opened, says nothing.
     pub fn at(path: &Path) -> Self {
         match Directory::open(path, Access::Read) {
@@ -24,10 +24,10 @@ impl Claim {
 
     /// Learns whose a directory is.
     pub(crate) fn of(directory: &Directory) -> Self {
-        let own = Stored::read(directory).claim();
+        let own = StoredConsent::read(directory).claim();
         let said = match own.source {
             Some(_) => own,
-            None => own.or(Stored::read_file(directory, Scope::AllProfiles.file()).claim()),
+            None => own.or(StoredConsent::read_file(directory, Scope::AllProfiles.file()).claim()),
         };
         let said = match said.source {
             Some(_) => said,
@@ -60,7 +60,9 @@ impl Claim {
         if base.facts(&FileName::Lock.text()).is_err() {
             return self;
         }
-        let source = self.source.or_else(|| Stored::read(&base).claim().source);
+        let source = self
+            .source
+            .or_else(|| StoredConsent::read(&base).claim().source);
         Self {
             source,
             profile: Some(profile),
@@ -102,8 +104,8 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn claim(source: &str, profile: &str) -> Claim {
-        Claim {
+    fn claim(source: &str, profile: &str) -> KnownLocation {
+        KnownLocation {
             source: source.parse().ok(),
             profile: profile.parse().ok(),
         }
@@ -120,7 +122,7 @@ mod tests {
     fn what_the_files_do_not_say_the_newest_records_do() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("somewhere/telemetry");
-        assert_eq!(Claim::at(&path), Claim::default());
+        assert_eq!(KnownLocation::at(&path), KnownLocation::default());
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("events.000001.jsonl"), line("older", "t")).unwrap();
         let torn = format!("{{\"timest\n{}", line("newer", "two::localtel"));
@@ -128,24 +130,24 @@ mod tests {
         fs::write(path.join("events.000003.jsonl"), "").unwrap();
         for text in ["", "{\"format\":1}", "{\"form"] {
             fs::write(path.join("consent.json"), text).unwrap();
-            assert_eq!(Claim::at(&path), claim("newer", ""), "{text}");
+            assert_eq!(KnownLocation::at(&path), claim("newer", ""), "{text}");
         }
         let for_all = r#"{"format":1,"source":"named","profile":"default"}"#;
         fs::write(path.join("consent.all.json"), for_all).unwrap();
-        assert_eq!(Claim::at(&path), claim("named", "default"));
+        assert_eq!(KnownLocation::at(&path), claim("named", "default"));
         let own = r#"{"format":1,"source":"own","profile":"default"}"#;
         fs::write(path.join("consent.json"), own).unwrap();
-        assert_eq!(Claim::at(&path), claim("own", "default"));
+        assert_eq!(KnownLocation::at(&path), claim("own", "default"));
     }
 
     #[test]
     fn what_lies_in_the_profiles_of_another_directory_is_a_profile() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("profiles/work");
-        assert_eq!(Claim::at(&path), Claim::default());
+        assert_eq!(KnownLocation::at(&path), KnownLocation::default());
         fs::write(home.path().join("lock"), "").unwrap();
         let own = r#"{"format":1,"source":"own","profile":"default"}"#;
         fs::write(home.path().join("consent.json"), own).unwrap();
-        assert_eq!(Claim::at(&path), claim("own", "work"));
+        assert_eq!(KnownLocation::at(&path), claim("own", "work"));
     }
 }

@@ -69,7 +69,7 @@ impl Installation {
     }
 
     /// Returns where it was made: here, for this directory, or elsewhere.
-    pub(crate) fn origin(&self, directory: &Directory) -> Origin {
+    pub(crate) fn origin(&self, directory: &Directory) -> InstallationOrigin {
         HostFacts::of(directory).origin(&self.salt, self.host)
     }
 }
@@ -147,7 +147,7 @@ fn keyed(key: &[u8; Salt::BYTES], purpose: &[u8]) -> Hmac<Sha256> {
 
 /// Whether an installation is used where it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum InstallationOrigin {
     /// It was made on this machine by this user.
     Here,
     /// It was made on another machine or by another user.
@@ -191,12 +191,14 @@ impl HostFacts {
     }
 
     /// Compares with a hash that was kept.
-    fn origin(&self, salt: &Salt, kept: Option<HostHash>) -> Origin {
+    fn origin(&self, salt: &Salt, kept: Option<HostHash>) -> InstallationOrigin {
         match kept {
-            None => Origin::Unknown,
+            None => InstallationOrigin::Unknown,
             // A machine may have been given its id later.
-            Some(kept) if kept == self.hash(salt) || kept == self.hash_inode(salt) => Origin::Here,
-            Some(_) => Origin::Elsewhere,
+            Some(kept) if kept == self.hash(salt) || kept == self.hash_inode(salt) => {
+                InstallationOrigin::Here
+            }
+            Some(_) => InstallationOrigin::Elsewhere,
         }
     }
 
@@ -287,15 +289,21 @@ mod tests {
         let salt = Salt::random().unwrap();
         let kept = Some(facts(Some("machine-a"), 1000, 7).hash(&salt));
         let table = [
-            (facts(Some("machine-a"), 1000, 7), Origin::Here),
-            (facts(Some("machine-a"), 1000, 8), Origin::Here),
-            (facts(Some("machine-b"), 1000, 7), Origin::Elsewhere),
-            (facts(Some("machine-a"), 1001, 7), Origin::Elsewhere),
-            (facts(None, 1000, 7), Origin::Elsewhere),
+            (facts(Some("machine-a"), 1000, 7), InstallationOrigin::Here),
+            (facts(Some("machine-a"), 1000, 8), InstallationOrigin::Here),
+            (
+                facts(Some("machine-b"), 1000, 7),
+                InstallationOrigin::Elsewhere,
+            ),
+            (
+                facts(Some("machine-a"), 1001, 7),
+                InstallationOrigin::Elsewhere,
+            ),
+            (facts(None, 1000, 7), InstallationOrigin::Elsewhere),
         ];
         for (now, expected) in table {
             assert_eq!(now.origin(&salt, kept), expected, "{:?}", now.machine);
-            assert_eq!(now.origin(&salt, None), Origin::Unknown);
+            assert_eq!(now.origin(&salt, None), InstallationOrigin::Unknown);
         }
     }
 
@@ -304,11 +312,11 @@ mod tests {
         let salt = Salt::random().unwrap();
         let kept = Some(facts(None, 1000, 7).hash(&salt));
         let here = facts(None, 1000, 7);
-        assert_eq!(here.origin(&salt, kept), Origin::Here);
+        assert_eq!(here.origin(&salt, kept), InstallationOrigin::Here);
         let copy = facts(None, 1000, 8);
-        assert_eq!(copy.origin(&salt, kept), Origin::Elsewhere);
+        assert_eq!(copy.origin(&salt, kept), InstallationOrigin::Elsewhere);
         let named_since = facts(Some("machine-a"), 1000, 7);
-        assert_eq!(named_since.origin(&salt, kept), Origin::Here);
+        assert_eq!(named_since.origin(&salt, kept), InstallationOrigin::Here);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 
 use super::Consent;
 use super::identity::Installation;
-use super::stored::{Choice, FirstUse, Scope, Stored};
-use super::tenant::{Claim, Tenant};
+use super::stored::{Choice, FirstUse, Scope, StoredConsent};
+use super::tenant::{KnownLocation, Location};
 use crate::clock;
 use crate::error::{ErrorKind, Result};
 use crate::record::format_timestamp;
@@ -21,11 +21,11 @@ use crate::store::segment::FileName;
 
 /// A directory, and who changes what is in it.
 #[derive(Debug, Clone, Copy)]
-pub struct Site<'a> {
+pub struct ConsentDirectory<'a> {
     /// The directory.
     pub path: &'a Path,
     /// The application and profile; absent where a person names nothing but the directory.
-    pub tenant: Option<&'a Tenant>,
+    pub tenant: Option<&'a Location>,
 }
 
 /// Stores a choice for the profile of that directory or, in the directory of the default one, for all
@@ -40,22 +40,22 @@ pub struct Site<'a> {
 /// if a newer version wrote the file. Disabling needs no free room and no lock where the file exists; an error says then that it can neither be replaced nor
 /// changed.
 pub fn set_consent_of(
-    site: Site<'_>,
+    site: ConsentDirectory<'_>,
     scope: Scope,
     consent: Consent,
     by: &str,
     now: OffsetDateTime,
-) -> Result<Stored> {
-    let before = Stored::read_file_at(site.path, scope.file());
+) -> Result<StoredConsent> {
+    let before = StoredConsent::read_file_at(site.path, scope.file());
     if before.stands_as(consent) {
-        admit(&Claim::at(site.path), site)?;
+        admit(&KnownLocation::at(site.path), site)?;
         return Ok(before);
     }
     let directory = open_to_write(site.path)?;
     let locked = lock(&directory, clock::deadline(PATIENCE));
-    let claim = admit(&Claim::of(&directory), site)?;
-    let before = Stored::read_file(&directory, scope.file());
-    if let Stored::Newer { .. } = before {
+    let claim = admit(&KnownLocation::of(&directory), site)?;
+    let before = StoredConsent::read_file(&directory, scope.file());
+    if let StoredConsent::Newer { .. } = before {
         return Err(before.refuse_change(&directory, scope.file()));
     }
     let kept = before.known().cloned();
@@ -103,7 +103,7 @@ fn withdraw(
         (Err(error), _) | (Ok(()), Err(error)) => error,
     };
     let name = scope.file().to_string();
-    let overwritten = Stored::to_bytes(choice)
+    let overwritten = StoredConsent::to_bytes(choice)
         .and_then(|bytes| directory.overwrite_whole(&name, &bytes))
         .or_else(|_| directory.empty(&name));
     overwritten.map_err(|_| failure)
@@ -111,9 +111,20 @@ fn withdraw(
 
 /// Stores a choice for one profile: see [`set_consent_of`].
 #[cfg(test)]
-fn set_consent(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) -> Result<Stored> {
-    let tenant = Some(&Tenant::made_up("one"));
-    set_consent_of(Site { path, tenant }, Scope::Profile, consent, by, now)
+fn set_consent(
+    path: &Path,
+    consent: Consent,
+    by: &str,
+    now: OffsetDateTime,
+) -> Result<StoredConsent> {
+    let tenant = Some(&Location::made_up("one"));
+    set_consent_of(
+        ConsentDirectory { path, tenant },
+        Scope::Profile,
+        consent,
+        by,
+        now,
+    )
 }
 
 /// Removes the installation id, the salt and the hash of the host, and forgets the history, so that nothing recorded
@@ -124,10 +135,10 @@ fn set_consent(path: &Path, consent: Consent, by: &str, now: OffsetDateTime) -> 
 ///
 /// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, if
 /// the history cannot be removed, or if the file cannot be understood: then there is no choice that could be kept.
-pub fn reset(site: Site<'_>) -> Result<Consent> {
+pub fn reset(site: ConsentDirectory<'_>) -> Result<Consent> {
     let directory = open_to_write(site.path)?;
     let locked = lock(&directory, clock::deadline(PATIENCE))?;
-    let claim = admit(&Claim::of(&directory), site)?;
+    let claim = admit(&KnownLocation::of(&directory), site)?;
     let mut choice = read_to_change::<Choice>(&directory, Scope::Profile.file())?;
     choice.claim = claim;
     // First: where the rest fails, the old installation has no history, and not the new one the old one's.
@@ -137,7 +148,7 @@ pub fn reset(site: Site<'_>) -> Result<Consent> {
     {
         // What is left is shorter than what is there, so it fits where there is no free room.
         let name = Scope::Profile.file().to_string();
-        Stored::to_bytes(&choice)
+        StoredConsent::to_bytes(&choice)
             .and_then(|bytes| directory.overwrite_whole(&name, &bytes))
             .map_err(|_| error)?;
     }
@@ -155,19 +166,19 @@ pub fn reset(site: Site<'_>) -> Result<Consent> {
 /// written, if somebody disabled recording meanwhile, or if the lock is not free before the deadline.
 pub(crate) fn installation(
     directory: &Directory,
-    tenant: &Tenant,
+    tenant: &Location,
     seen: Consent,
     deadline: Instant,
 ) -> Result<Installation> {
-    let stored = Stored::read(directory);
+    let stored = StoredConsent::read(directory);
     if let Some(installation) = stored.installation()
         && stored.claim().is_of(tenant)
     {
         return Ok(installation.clone());
     }
     let locked = lock(directory, deadline)?;
-    let before = Claim::of(directory);
-    let site = Site {
+    let before = KnownLocation::of(directory);
+    let site = ConsentDirectory {
         path: directory.path(),
         tenant: Some(tenant),
     };
@@ -203,17 +214,17 @@ pub(crate) fn installation(
 /// written, or if the lock is not free before the deadline.
 pub(crate) fn remember_first_use(
     directory: &Directory,
-    tenant: &Tenant,
+    tenant: &Location,
     grace: Duration,
     now: OffsetDateTime,
     deadline: Instant,
-) -> Result<Stored> {
+) -> Result<StoredConsent> {
     let locked = lock(directory, deadline)?;
-    let site = Site {
+    let site = ConsentDirectory {
         path: directory.path(),
         tenant: Some(tenant),
     };
-    let claim = admit(&Claim::of(directory), site)?;
+    let claim = admit(&KnownLocation::of(directory), site)?;
     let mut choice = read_to_change::<Choice>(directory, Scope::Profile.file())?;
     choice.claim = claim;
     let seen = choice.first_use.map_or(now, |first_use| first_use.seen);
@@ -223,15 +234,15 @@ pub(crate) fn remember_first_use(
         write(directory, Scope::Profile.file(), &choice)?;
     }
     drop(locked);
-    Ok(Stored::read(directory))
+    Ok(StoredConsent::read(directory))
 }
 
 /// Returns whose the directory is from now on, given whose it is.
-fn admit(claim: &Claim, site: Site<'_>) -> Result<Claim> {
+fn admit(claim: &KnownLocation, site: ConsentDirectory<'_>) -> Result<KnownLocation> {
     match site.tenant {
         Some(tenant) => {
             claim.check(site.path, tenant)?;
-            Ok(Claim::from(tenant))
+            Ok(KnownLocation::from(tenant))
         }
         None => Ok(claim.clone()),
     }
@@ -256,8 +267,8 @@ mod tests {
     use crate::error::Error;
 
     fn reset(path: &Path) -> Result<Consent> {
-        let tenant = Some(&Tenant::made_up("one"));
-        super::reset(Site { path, tenant })
+        let tenant = Some(&Location::made_up("one"));
+        super::reset(ConsentDirectory { path, tenant })
     }
 
     fn installation(
@@ -265,7 +276,7 @@ mod tests {
         seen: Consent,
         deadline: Instant,
     ) -> Result<Installation> {
-        super::installation(directory, &Tenant::made_up("one"), seen, deadline)
+        super::installation(directory, &Location::made_up("one"), seen, deadline)
     }
 
     fn now() -> OffsetDateTime {
@@ -297,11 +308,11 @@ mod tests {
     #[test]
     fn keys_of_a_newer_version_stay_whatever_is_decided() {
         let home = tempfile::tempdir().unwrap();
-        let tenant = Some(&Tenant::made_up("one"));
+        let tenant = Some(&Location::made_up("one"));
         let path = home.path();
         for scope in [Scope::Profile, Scope::AllProfiles] {
             let store = |consent| {
-                let site = Site { path, tenant };
+                let site = ConsentDirectory { path, tenant };
                 set_consent_of(site, scope, consent, "test", now()).unwrap();
             };
             let all = [
@@ -376,23 +387,23 @@ mod tests {
         set_consent(path, Consent::Undecided, "test", now()).unwrap();
         let long = "x".repeat(16 * 1024 - 200);
         add_keys(path, FileName::Consent, &format!("\"later\":\"{long}\""));
-        assert_eq!(Stored::read_at(path).problem(), None);
+        assert_eq!(StoredConsent::read_at(path).problem(), None);
         let open = Directory::open(path, Access::Write).unwrap();
         let made = id_in(&open);
-        assert_eq!(Stored::read_at(path).installation(), Some(&made));
+        assert_eq!(StoredConsent::read_at(path).installation(), Some(&made));
         set_consent(path, Consent::Disabled, "test", now()).unwrap();
-        assert_eq!(Stored::read_at(path).problem(), None);
-        assert_eq!(Stored::read_at(path).consent(), Consent::Disabled);
+        assert_eq!(StoredConsent::read_at(path).problem(), None);
+        assert_eq!(StoredConsent::read_at(path).consent(), Consent::Disabled);
     }
 
     fn choice_at(path: &Path) -> Choice {
-        match Stored::read_at(path) {
-            Stored::Known(choice) => choice,
-            other @ (Stored::Missing
-            | Stored::Empty { .. }
-            | Stored::Damaged { .. }
-            | Stored::Unreadable { .. }
-            | Stored::Newer { .. }) => panic!("{other:?}"),
+        match StoredConsent::read_at(path) {
+            StoredConsent::Known(choice) => choice,
+            other @ (StoredConsent::Missing
+            | StoredConsent::Empty { .. }
+            | StoredConsent::Damaged { .. }
+            | StoredConsent::Unreadable { .. }
+            | StoredConsent::Newer { .. }) => panic!("{other:?}"),
         }
     }
 
@@ -463,7 +474,7 @@ mod tests {
     }
 
     /// Withdraws consent while one operation of the disk fails, and the lock is held by somebody or not.
-    fn withdrawn_despite(operation: &'static str, is_locked: bool) -> Stored {
+    fn withdrawn_despite(operation: &'static str, is_locked: bool) -> StoredConsent {
         use crate::store::faults::Fault;
         let home = tempfile::tempdir().unwrap();
         set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
@@ -477,18 +488,18 @@ mod tests {
         directory.faults.plan(0, Fault::Named(operation, 28));
         let disabled = Choice::of(Consent::Disabled);
         withdraw(&directory, Scope::Profile, &disabled, locked).unwrap();
-        Stored::read_at(home.path())
+        StoredConsent::read_at(home.path())
     }
 
     #[test]
     fn consent_is_withdrawn_where_the_file_cannot_be_replaced() {
-        let disabled = Stored::Known(Choice::of(Consent::Disabled));
+        let disabled = StoredConsent::Known(Choice::of(Consent::Disabled));
         for (operation, is_locked) in [("replace", true), ("remove", true), ("remove", false)] {
             assert_eq!(withdrawn_despite(operation, is_locked), disabled);
         }
         // What can neither be replaced nor overwritten is cut to nothing.
         let cut = withdrawn_despite("overwrite", false);
-        assert!(matches!(cut, Stored::Empty { .. }), "{cut:?}");
+        assert!(matches!(cut, StoredConsent::Empty { .. }), "{cut:?}");
         assert_eq!(cut.consent(), Consent::Disabled);
     }
 
@@ -499,8 +510,8 @@ mod tests {
         let disabled = Choice::of(Consent::Disabled);
         let locked = Err(Error::invalid("lock", "it is held"));
         withdraw(&directory, Scope::AllProfiles, &disabled, locked).unwrap();
-        let stored = Stored::read_for_all_at(home.path());
-        assert!(matches!(stored, Stored::Empty { .. }), "{stored:?}");
+        let stored = StoredConsent::read_for_all_at(home.path());
+        assert!(matches!(stored, StoredConsent::Empty { .. }), "{stored:?}");
     }
 
     #[test]
@@ -553,8 +564,8 @@ mod tests {
         assert_eq!(choice_at(home.path()), before);
         fs::write(home.path().join("consent.json"), "").unwrap();
         assert_eq!(reset(home.path()).unwrap(), Consent::Disabled);
-        let stored = Stored::read_at(home.path());
-        assert!(matches!(stored, Stored::Empty { .. }), "{stored:?}");
+        let stored = StoredConsent::read_at(home.path());
+        assert!(matches!(stored, StoredConsent::Empty { .. }), "{stored:?}");
     }
 
     #[test]
@@ -595,7 +606,7 @@ mod tests {
         assert!(installation(&directory, Consent::Undecided, Instant::now() + PATIENCE).is_err());
         assert_eq!(fs::read_to_string(&file).unwrap(), "{\"format\":1,\"cons");
         let before = set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
-        assert!(matches!(before, Stored::Damaged { .. }));
+        assert!(matches!(before, StoredConsent::Damaged { .. }));
         assert_eq!(choice_at(home.path()).consent, Consent::Enabled);
     }
 
@@ -607,8 +618,8 @@ mod tests {
         fs::write(&file, newer).unwrap();
         let file_name = FileName::Consent;
         assert_eq!(
-            Stored::read_at(home.path()),
-            Stored::Newer {
+            StoredConsent::read_at(home.path()),
+            StoredConsent::Newer {
                 file: file_name,
                 format: 2
             }
@@ -634,11 +645,11 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         let before = fs::read(home.path().join("consent.json")).unwrap();
-        let (two, path) = (Tenant::made_up("two"), home.path());
-        let mut work = Tenant::made_up("one");
+        let (two, path) = (Location::made_up("two"), home.path());
+        let mut work = Location::made_up("one");
         work.profile = "work".parse().unwrap();
         for other in [&two, &work] {
-            let site = Site {
+            let site = ConsentDirectory {
                 path,
                 tenant: Some(other),
             };
@@ -667,8 +678,8 @@ mod tests {
     #[test]
     fn of_two_applications_that_start_at_once_one_gets_the_directory() {
         let home = tempfile::tempdir().unwrap();
-        let tenants: Vec<Tenant> = (0..8)
-            .map(|number| Tenant::made_up(&format!("app{number}")))
+        let tenants: Vec<Location> = (0..8)
+            .map(|number| Location::made_up(&format!("app{number}")))
             .collect();
         let ids: Vec<Option<Installation>> = std::thread::scope(|scope| {
             let asked: Vec<_> = tenants
@@ -705,11 +716,11 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).unwrap(), named);
     }
 
-    fn remembered_at(path: &Path, grace_seconds: u64, now: OffsetDateTime) -> Stored {
+    fn remembered_at(path: &Path, grace_seconds: u64, now: OffsetDateTime) -> StoredConsent {
         let directory = Directory::open(path, Access::Write).unwrap();
         let grace = Duration::from_secs(grace_seconds);
         let deadline = Instant::now() + PATIENCE;
-        remember_first_use(&directory, &Tenant::made_up("one"), grace, now, deadline).unwrap()
+        remember_first_use(&directory, &Location::made_up("one"), grace, now, deadline).unwrap()
     }
 
     #[test]
@@ -735,18 +746,20 @@ mod tests {
     fn the_choice_for_all_profiles_stands_beside_that_of_the_default_one() {
         let home = tempfile::tempdir().unwrap();
         let all = Scope::AllProfiles;
-        let tenant = Some(&Tenant::made_up("one"));
-        let site = Site {
+        let tenant = Some(&Location::made_up("one"));
+        let site = ConsentDirectory {
             path: home.path(),
             tenant,
         };
         set_consent_of(site, all, Consent::Disabled, "test", now()).unwrap();
         assert_eq!(names(home.path()), ["consent.all.json", "lock"]);
-        assert_eq!(Stored::read_at(home.path()), Stored::Missing);
-        let stored = Stored::read_for_all_at(home.path());
+        assert_eq!(StoredConsent::read_at(home.path()), StoredConsent::Missing);
+        let stored = StoredConsent::read_for_all_at(home.path());
         assert_eq!(stored.consent(), Consent::Disabled);
         fs::write(home.path().join("consent.all.json"), r#"{"format":9}"#).unwrap();
-        let problem = Stored::read_for_all_at(home.path()).problem().unwrap();
+        let problem = StoredConsent::read_for_all_at(home.path())
+            .problem()
+            .unwrap();
         assert!(problem.starts_with("consent.all.json is of format 9"));
         let refused = set_consent_of(site, all, Consent::Enabled, "test", now());
         assert!(

@@ -21,12 +21,12 @@ use time::OffsetDateTime;
 use crate::environment::Variable;
 use crate::error::{Error, Result};
 
-pub(crate) use identity::{HashKey, Installation, Origin};
-pub(crate) use keeper::{Site, installation, remember_first_use, set_consent_of};
+pub(crate) use identity::{HashKey, Installation, InstallationOrigin};
+pub(crate) use keeper::{ConsentDirectory, installation, remember_first_use, set_consent_of};
 #[cfg(test)]
 use stored::Choice;
-pub(crate) use stored::{Scope, Stored};
-pub(crate) use tenant::{Claim, Tenant};
+pub(crate) use stored::{Scope, StoredConsent};
+pub(crate) use tenant::{KnownLocation, Location};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -252,9 +252,9 @@ pub struct Inputs<'a> {
     /// The variable that is meant for this source alone, if it is set.
     pub variable: Option<&'a Variable>,
     /// What is stored for the profile.
-    pub stored: &'a Stored,
+    pub stored: &'a StoredConsent,
     /// What is stored for all profiles.
-    pub stored_for_all: &'a Stored,
+    pub stored_for_all: &'a StoredConsent,
     /// What the application does if none of these says anything.
     pub when_undecided: WhenUndecided,
     /// Why it is not known what the owner lets be recorded, if so.
@@ -410,7 +410,7 @@ fn of_variable(variable: &Variable) -> Opinion {
     }
 }
 
-fn of_stored(by: DecidedBy, stored: &Stored) -> Opinion {
+fn of_stored(by: DecidedBy, stored: &StoredConsent) -> Opinion {
     Opinion {
         by,
         wants: stored.consent(),

@@ -18,9 +18,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Consent;
-use super::identity::Origin;
+use super::identity::InstallationOrigin;
 use super::identity::{Installation, NoHash, Salt};
-use super::tenant::Claim;
+use super::tenant::KnownLocation;
 use crate::directory::{Profile, Source};
 use crate::error::Error;
 use crate::record::{self, format_timestamp};
@@ -50,7 +50,7 @@ impl Scope {
 /// What a file of consent says. Whatever is not known counts as disabled. An empty file does, because a choice is
 /// withdrawn that way on a full disk; a damaged one is kept as it is; of one that is unreadable a running process
 /// keeps the last answer for a while.
-pub type Stored = Document<Choice>;
+pub type StoredConsent = Document<Choice>;
 
 /// A stored choice and the installation it holds for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub struct Choice {
     /// The installation, once something was recorded.
     pub installation: Option<Installation>,
     /// Whose the directory is.
-    pub(crate) claim: Claim,
+    pub(crate) claim: KnownLocation,
     /// What a newer version wrote, which stays.
     pub(crate) others: OtherKeys,
 }
@@ -114,7 +114,7 @@ impl Choice {
             by: None,
             first_use: None,
             installation: None,
-            claim: Claim {
+            claim: KnownLocation {
                 source: None,
                 profile: None,
             },
@@ -142,7 +142,7 @@ impl Choice {
 
 /// The file as it is written.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Written {
+pub(crate) struct WrittenConsent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,7 +176,7 @@ fn word<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error>
     String::deserialize(value).map(Some)
 }
 
-impl Written {
+impl WrittenConsent {
     fn new(choice: &Choice) -> Self {
         let installation = choice.installation.as_ref();
         Self {
@@ -224,8 +224,8 @@ impl Written {
         })
     }
 
-    fn claim(&self) -> Result<Claim, Error> {
-        Ok(Claim {
+    fn claim(&self) -> Result<KnownLocation, Error> {
+        Ok(KnownLocation {
             source: self.source.as_deref().map(str::parse).transpose()?,
             profile: self.profile.as_deref().map(str::parse).transpose()?,
         })
@@ -280,7 +280,7 @@ fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
 }
 
 impl Content for Choice {
-    type Written = Written;
+    type Written = WrittenConsent;
     const KEYS: &'static [&'static str] = &[
         "format",
         "source",
@@ -299,29 +299,31 @@ impl Content for Choice {
     const BYTES_MAX: u64 = 16 * 1024;
     const CONSEQUENCE: &'static str = "; this counts as disabled";
 
-    fn read(written: Written, others: OtherKeys) -> Result<Self, String> {
+    fn read(written: WrittenConsent, others: OtherKeys) -> Result<Self, String> {
         written.choice(others)
     }
 
-    fn write(&self) -> (Written, &OtherKeys) {
-        (Written::new(self), &self.others)
+    fn write(&self) -> (WrittenConsent, &OtherKeys) {
+        (WrittenConsent::new(self), &self.others)
     }
 
-    fn irregular(reason: String) -> Stored {
-        Stored::Damaged { reason }
+    fn irregular(reason: String) -> StoredConsent {
+        StoredConsent::Damaged { reason }
     }
 
-    fn changeable(stored: Stored) -> Option<Self> {
+    fn changeable(stored: StoredConsent) -> Option<Self> {
         match stored {
-            Stored::Missing => Some(Self::of(Consent::Undecided)),
-            Stored::Known(choice) => Some(choice),
-            Stored::Empty { .. } => Some(Self::of(Consent::Disabled)),
-            Stored::Damaged { .. } | Stored::Unreadable { .. } | Stored::Newer { .. } => None,
+            StoredConsent::Missing => Some(Self::of(Consent::Undecided)),
+            StoredConsent::Known(choice) => Some(choice),
+            StoredConsent::Empty { .. } => Some(Self::of(Consent::Disabled)),
+            StoredConsent::Damaged { .. }
+            | StoredConsent::Unreadable { .. }
+            | StoredConsent::Newer { .. } => None,
         }
     }
 }
 
-impl Stored {
+impl StoredConsent {
     /// Reads what is stored for the profile of that directory.
     pub(crate) fn read(directory: &Directory) -> Self {
         Self::read_file(directory, Scope::Profile.file())
@@ -363,15 +365,15 @@ impl Stored {
     }
 
     /// Returns where the installation was made: here, for the directory at that path, or elsewhere.
-    pub fn origin_at(&self, path: &Path) -> Origin {
+    pub fn origin_at(&self, path: &Path) -> InstallationOrigin {
         match (self.installation(), Directory::open(path, Access::Read)) {
             (Some(installation), Ok(directory)) => installation.origin(&directory),
-            (None, _) | (_, Err(_)) => Origin::Unknown,
+            (None, _) | (_, Err(_)) => InstallationOrigin::Unknown,
         }
     }
 
     /// Returns whose the directory is, as far as the file says it.
-    pub fn claim(&self) -> Claim {
+    pub fn claim(&self) -> KnownLocation {
         let claim = self.known().map(|choice| choice.claim.clone());
         claim.unwrap_or_default()
     }
@@ -410,7 +412,7 @@ mod tests {
     fn what_was_never_stored_is_missing_and_looking_makes_nothing() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("myapp/telemetry");
-        assert_eq!(Stored::read_at(&path), Stored::Missing);
+        assert_eq!(StoredConsent::read_at(&path), StoredConsent::Missing);
         assert!(names(home.path()).is_empty());
     }
 
@@ -453,13 +455,13 @@ mod tests {
             "[1]".to_owned(),
         ];
         assert!(matches!(
-            Stored::parse(WHOLE.as_bytes(), FileName::Consent),
-            Stored::Known(_)
+            StoredConsent::parse(WHOLE.as_bytes(), FileName::Consent),
+            StoredConsent::Known(_)
         ));
         for text in broken {
-            let stored = Stored::parse(text.as_bytes(), FileName::Consent);
+            let stored = StoredConsent::parse(text.as_bytes(), FileName::Consent);
             assert_eq!(
-                matches!(stored, Stored::Damaged { .. }),
+                matches!(stored, StoredConsent::Damaged { .. }),
                 !text.is_empty(),
                 "{text}: {stored:?}"
             );
@@ -478,13 +480,13 @@ mod tests {
             by: Some("somebody".to_owned()),
             first_use: time.map(|seen| FirstUse::at(seen, Duration::ZERO)),
             installation: Some(Installation::make(&directory, now()).unwrap()),
-            claim: Claim {
+            claim: KnownLocation {
                 source: "one".parse().ok(),
                 profile: "two".parse().ok(),
             },
             ..Choice::of(Consent::Enabled)
         };
-        let bytes = Stored::to_bytes(&choice).unwrap();
+        let bytes = StoredConsent::to_bytes(&choice).unwrap();
         let others = OtherKeys::of(&bytes, Choice::KEYS).unwrap();
         assert_eq!(others, OtherKeys::none());
         let written = OtherKeys::of(&bytes, &[]).unwrap();
@@ -496,23 +498,26 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("consent.json")).unwrap();
         assert!(matches!(
-            Stored::read_at(home.path()),
-            Stored::Damaged { .. }
+            StoredConsent::read_at(home.path()),
+            StoredConsent::Damaged { .. }
         ));
         let other = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/etc/passwd", other.path().join("consent.json")).unwrap();
         assert!(matches!(
-            Stored::read_at(other.path()),
-            Stored::Damaged { .. }
+            StoredConsent::read_at(other.path()),
+            StoredConsent::Damaged { .. }
         ));
         let large = tempfile::tempdir().unwrap();
         fs::write(large.path().join("consent.json"), vec![b' '; 20_000]).unwrap();
         assert!(matches!(
-            Stored::read_at(large.path()),
-            Stored::Damaged { .. }
+            StoredConsent::read_at(large.path()),
+            StoredConsent::Damaged { .. }
         ));
         let file = large.path().join("consent.json");
-        assert!(matches!(Stored::read_at(&file), Stored::Unreadable { .. }));
+        assert!(matches!(
+            StoredConsent::read_at(&file),
+            StoredConsent::Unreadable { .. }
+        ));
     }
 
     #[test]

@@ -28,7 +28,9 @@ impl Case {
             value: value.to_owned(),
         });
         let stored = |text: Option<&str>, file| {
-            text.map_or(Stored::Missing, |text| Stored::parse(text.as_bytes(), file))
+            text.map_or(StoredConsent::Missing, |text| {
+                StoredConsent::parse(text.as_bytes(), file)
+            })
         };
         let inputs = Inputs {
             executables: &[self.executable.to_owned()],
@@ -105,7 +107,7 @@ fn every_word_in_every_spelling_means_the_same_from_every_source() {
     for (typed, upper, spaced, meant) in WORDS {
         for word in [typed, upper, spaced] {
             let file = serde_json::json!({ "format": 1, "consent": word }).to_string();
-            let stored = Stored::parse(file.as_bytes(), FileName::Consent);
+            let stored = StoredConsent::parse(file.as_bytes(), FileName::Consent);
             assert_eq!(stored.consent(), meant, "stored {word:?}");
             assert_eq!(stored.problem(), None, "stored {word:?}");
             for (by, case) in [
@@ -131,7 +133,7 @@ fn an_empty_word_is_no_answer_in_a_flag_or_variable_only() {
             assert!(decision.problems.is_empty(), "{empty:?}");
         }
         let file = serde_json::json!({ "format": 1, "consent": empty }).to_string();
-        let stored = Stored::parse(file.as_bytes(), FileName::Consent);
+        let stored = StoredConsent::parse(file.as_bytes(), FileName::Consent);
         assert_eq!(stored.consent(), Disabled, "{empty:?}");
     }
 }

@@ -9,14 +9,14 @@ use crate::error::{Error, ErrorKind};
 
 /// An application and the profile of it that uses a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenant {
+pub struct Location {
     /// The application.
     pub source: Source,
     /// The profile.
     pub profile: Profile,
 }
 
-impl Tenant {
+impl Location {
     /// Makes up the default profile of an application.
     #[cfg(test)]
     pub(crate) fn made_up(source: &str) -> Self {
@@ -35,7 +35,7 @@ impl Tenant {
     }
 }
 
-impl fmt::Display for Tenant {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` (profile {})", self.source, self.profile)
     }
@@ -43,14 +43,14 @@ impl fmt::Display for Tenant {
 
 /// Whose a directory is, as far as that is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Claim {
+pub struct KnownLocation {
     /// The application.
     pub source: Option<Source>,
     /// The profile.
     pub profile: Option<Profile>,
 }
 
-impl Claim {
+impl KnownLocation {
     /// Returns `true` if it says nothing else than that this application and profile may use the directory; an
     /// application that is not known is asked for its profile only.
     pub fn admits(&self, source: Option<&Source>, profile: &Profile) -> bool {
@@ -63,13 +63,13 @@ impl Claim {
     }
 
     /// Returns `true` if it names this application and profile.
-    pub(crate) fn is_of(&self, tenant: &Tenant) -> bool {
+    pub(crate) fn is_of(&self, tenant: &Location) -> bool {
         self.source.as_ref() == Some(&tenant.source)
             && self.profile.as_ref() == Some(&tenant.profile)
     }
 
     /// Returns why the directory at that path is not for that tenant, where it belongs to another.
-    pub(crate) fn check(&self, path: &Path, tenant: &Tenant) -> Result<(), Error> {
+    pub(crate) fn check(&self, path: &Path, tenant: &Location) -> Result<(), Error> {
         if self.admits(Some(&tenant.source), &tenant.profile) {
             Ok(())
         } else {
@@ -88,8 +88,8 @@ impl Claim {
     }
 }
 
-impl From<&Tenant> for Claim {
-    fn from(tenant: &Tenant) -> Self {
+impl From<&Location> for KnownLocation {
+    fn from(tenant: &Location) -> Self {
         Self {
             source: Some(tenant.source.clone()),
             profile: Some(tenant.profile.clone()),
@@ -97,7 +97,7 @@ impl From<&Tenant> for Claim {
     }
 }
 
-impl fmt::Display for Claim {
+impl fmt::Display for KnownLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.source, &self.profile) {
             (Some(source), Some(profile)) => write!(f, "`{source}` (profile {profile})"),
@@ -112,8 +112,8 @@ impl fmt::Display for Claim {
 mod tests {
     use super::*;
 
-    fn claim(source: &str, profile: &str) -> Claim {
-        Claim {
+    fn claim(source: &str, profile: &str) -> KnownLocation {
+        KnownLocation {
             source: source.parse().ok(),
             profile: profile.parse().ok(),
         }
@@ -132,7 +132,7 @@ mod tests {
             (claim("one", "work"), false),
             (claim("", "work"), false),
         ];
-        let tenant = Tenant {
+        let tenant = Location {
             source: "one".parse().unwrap(),
             profile: Profile::default(),
         };

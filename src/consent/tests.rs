@@ -4,36 +4,36 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ENABLED: Stored = Stored::Known(Choice::of(Consent::Enabled));
-const DISABLED: Stored = Stored::Known(Choice::of(Consent::Disabled));
-const OPEN: Stored = Stored::Known(Choice::of(Consent::Undecided));
+const ENABLED: StoredConsent = StoredConsent::Known(Choice::of(Consent::Enabled));
+const DISABLED: StoredConsent = StoredConsent::Known(Choice::of(Consent::Disabled));
+const OPEN: StoredConsent = StoredConsent::Known(Choice::of(Consent::Undecided));
 
 /// One line of the table; what is not named says nothing.
-struct Case {
+struct DecisionCase {
     executable: &'static str,
     do_not_track: Option<&'static str>,
     flag: Consent,
     variable: Option<&'static str>,
-    stored: Stored,
-    stored_for_all: Stored,
+    stored: StoredConsent,
+    stored_for_all: StoredConsent,
     when_undecided: WhenUndecided,
 }
 
-impl Default for Case {
+impl Default for DecisionCase {
     fn default() -> Self {
         Self {
             executable: "myapp",
             do_not_track: None,
             flag: Consent::Undecided,
             variable: None,
-            stored: Stored::Missing,
-            stored_for_all: Stored::Missing,
+            stored: StoredConsent::Missing,
+            stored_for_all: StoredConsent::Missing,
             when_undecided: WhenUndecided::Refuse,
         }
     }
 }
 
-impl Case {
+impl DecisionCase {
     fn decide(&self) -> Decision {
         let variable = self.variable.map(|value| Variable {
             name: "MYAPP_TELEMETRY".to_owned(),
@@ -56,14 +56,14 @@ impl Case {
     }
 }
 
-fn damaged() -> Stored {
-    Stored::Damaged {
+fn damaged() -> StoredConsent {
+    StoredConsent::Damaged {
         reason: "it ends in the middle".to_owned(),
     }
 }
 
-fn newer() -> Stored {
-    Stored::Newer {
+fn newer() -> StoredConsent {
+    StoredConsent::Newer {
         file: crate::store::segment::FileName::Consent,
         format: 2,
     }
@@ -71,7 +71,7 @@ fn newer() -> Stored {
 
 macro_rules! case {
     ($($field:ident: $value:expr),* $(,)?) => {
-        Case { $($field: $value,)* ..Case::default() }
+        DecisionCase { $($field: $value,)* ..DecisionCase::default() }
     };
 }
 
@@ -258,9 +258,9 @@ fn the_reason_says_what_could_not_be_understood() {
     );
 }
 
-fn any_stored() -> impl Strategy<Value = Stored> {
+fn any_stored() -> impl Strategy<Value = StoredConsent> {
     prop_oneof![
-        Just(Stored::Missing),
+        Just(StoredConsent::Missing),
         Just(ENABLED),
         Just(DISABLED),
         Just(OPEN),
@@ -313,7 +313,7 @@ proptest! {
             flag,
             variable: Some(&variable),
             stored: &stored,
-            stored_for_all: &Stored::Missing,
+            stored_for_all: &StoredConsent::Missing,
             when_undecided: WhenUndecided::Refuse,
             policy_problem: None,
             foreign: None,

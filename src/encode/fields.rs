@@ -6,9 +6,9 @@ use std::fmt::{self, Write as _};
 use tracing::field::{Field, Visit};
 
 use super::handling::{Handling, SecretFree, push_handled, push_handled_again};
-use super::site::{Key, Site};
+use super::site::{FieldKey, Site};
 use super::text::{Escaped, push_formatted, push_hex, push_number, push_string};
-use super::{Line, LineLimits, NAME_BYTES_MAX};
+use super::{LineLimits, NAME_BYTES_MAX, PendingLine};
 use crate::policy::{Action, MASKED, Verdict};
 
 /// The values of a span, each name once, rendered anew whenever one is recorded.
@@ -22,7 +22,7 @@ pub(crate) struct SpanValues {
 struct SpanValue {
     /// The index among the call site's names; of names that repeat, the first one's.
     index: usize,
-    kind: Kind,
+    kind: FieldKind,
     /// What became of the value.
     action: Action,
     /// `"name":value`.
@@ -63,7 +63,7 @@ impl SpanValues {
     /// changed.
     pub(crate) fn narrowed(&self, after: &Site) -> Self {
         let narrow = |value: &SpanValue| {
-            let Some(Key::Property(key, named)) = after.keys.get(value.index) else {
+            let Some(FieldKey::Property(key, named)) = after.keys.get(value.index) else {
                 return None;
             };
             let wanted = value.kind.handling(*named, after).action;
@@ -122,7 +122,7 @@ impl Visit for LastOfName<'_> {
 
 /// Writes the fields of an event into its line.
 pub(super) struct EventFields<'a, 'b> {
-    pub(super) line: &'a mut Line<'b>,
+    pub(super) line: &'a mut PendingLine<'b>,
     pub(super) site: &'a Site,
     /// The message before this one.
     pub(super) message: &'a mut SecretFree,
@@ -149,14 +149,14 @@ struct SpanFields<'a> {
 }
 
 /// Where a visited field goes; how its value is written is the same everywhere.
-trait Place {
+trait FieldSink {
     /// Puts a value under the field's key, as the policy lets it stand.
-    fn put(&mut self, field: &Field, kind: Kind, write: impl FnOnce(&mut Vec<u8>, usize));
+    fn put(&mut self, field: &Field, kind: FieldKind, write: impl FnOnce(&mut Vec<u8>, usize));
 }
 
 /// How a value is written, and what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FieldKind {
     /// A number or a boolean.
     Bare,
     /// With quotes.
@@ -165,7 +165,7 @@ enum Kind {
     Error,
 }
 
-impl Kind {
+impl FieldKind {
     /// Returns what becomes of a value of this kind, given what its name asks for.
     fn handling(self, named: Verdict, site: &Site) -> Handling<'_> {
         Handling {
@@ -180,20 +180,20 @@ impl Kind {
     }
 }
 
-impl Place for EventFields<'_, '_> {
-    fn put(&mut self, field: &Field, kind: Kind, write: impl FnOnce(&mut Vec<u8>, usize)) {
+impl FieldSink for EventFields<'_, '_> {
+    fn put(&mut self, field: &Field, kind: FieldKind, write: impl FnOnce(&mut Vec<u8>, usize)) {
         if self.is_overridden(field) {
             return;
         }
         match self.site.keys.get(field.index()) {
-            Some(Key::Property(key, named)) => {
+            Some(FieldKey::Property(key, named)) => {
                 let handling = kind.handling(*named, self.site);
                 self.line.property(self.site.key(*key), |out, bytes_max| {
                     push_handled(out, bytes_max, handling, write);
                 });
             }
             // A message is a string, also if the application gave a number.
-            Some(Key::Message(named)) => {
+            Some(FieldKey::Message(named)) => {
                 let handling = kind.handling(*named, self.site);
                 let before = Some(&mut *self.message);
                 self.line.message(|out, bytes_max| {
@@ -203,8 +203,8 @@ impl Place for EventFields<'_, '_> {
                         handling,
                         before,
                         |out, bytes_max| match kind {
-                            Kind::Quoted | Kind::Error => write(out, bytes_max),
-                            Kind::Bare => {
+                            FieldKind::Quoted | FieldKind::Error => write(out, bytes_max),
+                            FieldKind::Bare => {
                                 out.push(b'"');
                                 write(out, bytes_max);
                                 out.push(b'"');
@@ -213,14 +213,14 @@ impl Place for EventFields<'_, '_> {
                     );
                 });
             }
-            Some(Key::Dropped) | None => {}
+            Some(FieldKey::Dropped) | None => {}
         }
     }
 }
 
-impl Place for SpanFields<'_> {
-    fn put(&mut self, field: &Field, kind: Kind, write: impl FnOnce(&mut Vec<u8>, usize)) {
-        let Some(Key::Property(key, named)) = self.site.keys.get(field.index()) else {
+impl FieldSink for SpanFields<'_> {
+    fn put(&mut self, field: &Field, kind: FieldKind, write: impl FnOnce(&mut Vec<u8>, usize)) {
+        let Some(FieldKey::Property(key, named)) = self.site.keys.get(field.index()) else {
             return;
         };
         let handling = kind.handling(*named, self.site);
@@ -240,23 +240,23 @@ macro_rules! visit_into_place {
     ($($place:ty),*) => {$(
         impl Visit for $place {
             fn record_str(&mut self, field: &Field, value: &str) {
-                self.put(field, Kind::Quoted, |out, bytes_max| push_string(out, value, bytes_max));
+                self.put(field, FieldKind::Quoted, |out, bytes_max| push_string(out, value, bytes_max));
             }
 
             fn record_i64(&mut self, field: &Field, value: i64) {
-                self.put(field, Kind::Bare, |out, _| push_number(out, value));
+                self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
             }
 
             fn record_u64(&mut self, field: &Field, value: u64) {
-                self.put(field, Kind::Bare, |out, _| push_number(out, value));
+                self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
             }
 
             fn record_bool(&mut self, field: &Field, value: bool) {
-                self.put(field, Kind::Bare, |out, _| push_number(out, value));
+                self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
             }
 
             fn record_f64(&mut self, field: &Field, value: f64) {
-                self.put(field, Kind::Bare, |out, _| push_number(out, value));
+                self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
             }
 
             fn record_i128(&mut self, field: &Field, value: i128) {
@@ -277,7 +277,7 @@ macro_rules! visit_into_place {
             }
 
             fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-                self.put(field, Kind::Quoted, |out, bytes_max| push_hex(out, value, bytes_max));
+                self.put(field, FieldKind::Quoted, |out, bytes_max| push_hex(out, value, bytes_max));
             }
 
             fn record_error(
@@ -285,13 +285,13 @@ macro_rules! visit_into_place {
                 field: &Field,
                 value: &(dyn std::error::Error + 'static),
             ) {
-                self.put(field, Kind::Error, |out, bytes_max| {
+                self.put(field, FieldKind::Error, |out, bytes_max| {
                     push_formatted(out, bytes_max, |text| write_error_chain(text, value));
                 });
             }
 
             fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-                self.put(field, Kind::Quoted, |out, bytes_max| {
+                self.put(field, FieldKind::Quoted, |out, bytes_max| {
                     push_formatted(out, bytes_max, |text| write!(text, "{value:?}"));
                 });
             }

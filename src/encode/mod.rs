@@ -81,7 +81,7 @@ fn push_start(out: &mut Vec<u8>, level: Level, source: &str, target: &str, event
 
 /// A frame under construction in a buffer that is used again and again.
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
+pub(crate) struct PendingLine<'a> {
     out: &'a mut Vec<u8>,
     limits: LineLimits,
     head_end: usize,
@@ -92,7 +92,7 @@ pub(crate) struct Line<'a> {
     is_overlong: bool,
 }
 
-impl<'a> Line<'a> {
+impl<'a> PendingLine<'a> {
     /// Starts the line of an event at that call site, which happened `micros` after 1970.
     pub(crate) fn start(
         out: &'a mut Vec<u8>,
@@ -267,7 +267,7 @@ pub(crate) enum Own {
 
 /// The values of a record that does not come from `tracing`.
 #[derive(Debug)]
-pub(crate) struct Loose<'a> {
+pub(crate) struct SyntheticRecord<'a> {
     /// Whose it is.
     pub(crate) own: Own,
     /// How grave it is.
@@ -286,7 +286,7 @@ pub(crate) struct Loose<'a> {
     pub(crate) policy: Option<&'a InForce>,
 }
 
-impl Loose<'_> {
+impl SyntheticRecord<'_> {
     /// Returns `true` if the policy lets it in.
     pub(crate) fn is_admitted(&self) -> bool {
         let target = target_as(self.own, self.target);
@@ -333,11 +333,16 @@ impl Loose<'_> {
 }
 
 /// Writes the frame of a record that does not come from `tracing`, made `micros` after 1970.
-pub(crate) fn encode_loose(out: &mut Vec<u8>, limits: LineLimits, micros: i64, loose: &Loose<'_>) {
+pub(crate) fn encode_loose(
+    out: &mut Vec<u8>,
+    limits: LineLimits,
+    micros: i64,
+    loose: &SyntheticRecord<'_>,
+) {
     let mut start = Vec::with_capacity(START_BYTES);
     let target = target_as(loose.own, loose.target);
     push_start(&mut start, loose.level, loose.source, target, loose.event);
-    let mut line = Line::start_with(out, limits, (&mut Stamp::new(), micros), &start);
+    let mut line = PendingLine::start_with(out, limits, (&mut Stamp::new(), micros), &start);
     let of_message = loose.verdict("message");
     if let Some(message) = loose.message
         && !of_message.is_drop()

@@ -21,25 +21,25 @@ pub(crate) struct Site {
     bridge: Option<Bridge>,
     /// The start, then the keys.
     texts: Box<[u8]>,
-    start: Place,
-    pub(super) keys: Box<[Key]>,
+    start: TextSpan,
+    pub(super) keys: Box<[FieldKey]>,
     pub(super) repeats: Repeats,
 }
 
 /// How one field of a call site is written.
 #[derive(Debug)]
-pub(super) enum Key {
+pub(super) enum FieldKey {
     /// Lifted out of the properties.
     Message(Verdict),
     /// Among the properties.
-    Property(Place, Verdict),
+    Property(TextSpan, Verdict),
     /// The policy drops it.
     Dropped,
 }
 
 /// Where among a call site's texts one stands.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct TextSpan {
     from: u32,
     until: u32,
 }
@@ -90,15 +90,15 @@ impl Site {
         let level = Level::from(*metadata.level());
         let target = target_as(Own::Application, target);
         push_start(&mut texts, level, source, target, name);
-        let start = Place::since(0, &texts);
+        let start = TextSpan::since(0, &texts);
         let admission = admission(policy.admits_event(level, target, name));
         let names = names_of(metadata);
         let key = |name: &&str| match *name {
             "message" => match policy.verdict(name) {
-                verdict if verdict.is_drop() => Key::Dropped,
-                verdict => Key::Message(verdict),
+                verdict if verdict.is_drop() => FieldKey::Dropped,
+                verdict => FieldKey::Message(verdict),
             },
-            name if bridge.is_some_and(|bridge| bridge.is_origin(name)) => Key::Dropped,
+            name if bridge.is_some_and(|bridge| bridge.is_origin(name)) => FieldKey::Dropped,
             name => property_key(&mut texts, name, &policy),
         };
         let keys = names.iter().map(key).collect();
@@ -124,7 +124,7 @@ impl Site {
             .iter()
             .map(|name| property_key(&mut texts, name, &policy));
         Self {
-            start: Place::default(),
+            start: TextSpan::default(),
             keys: keys.collect(),
             texts: texts.into(),
             repeats: repeats_of(&names),
@@ -140,11 +140,11 @@ impl Site {
     }
 
     /// Returns a property's name as it is written.
-    pub(super) fn key(&self, place: Place) -> PropertyKey<'_> {
+    pub(super) fn key(&self, place: TextSpan) -> PropertyKey<'_> {
         PropertyKey(self.text(place))
     }
 
-    fn text(&self, place: Place) -> &[u8] {
+    fn text(&self, place: TextSpan) -> &[u8] {
         self.texts
             .get(place.from as usize..place.until as usize)
             .unwrap_or_default()
@@ -190,7 +190,7 @@ fn names_of(metadata: &Metadata<'_>) -> Vec<&'static str> {
         .collect()
 }
 
-impl Place {
+impl TextSpan {
     /// Returns the place of what was written since there were so many bytes.
     fn since(from: usize, texts: &[u8]) -> Self {
         // Names have at most 256 bytes and call sites 32 fields: far below 4 GiB.
@@ -202,14 +202,14 @@ impl Place {
     }
 }
 
-fn property_key(texts: &mut Vec<u8>, name: &str, policy: &InForce) -> Key {
+fn property_key(texts: &mut Vec<u8>, name: &str, policy: &InForce) -> FieldKey {
     let verdict = policy.verdict(name);
     if verdict.is_drop() {
-        return Key::Dropped;
+        return FieldKey::Dropped;
     }
     let from = texts.len();
     push_key(texts, name);
-    Key::Property(Place::since(from, texts), verdict)
+    FieldKey::Property(TextSpan::since(from, texts), verdict)
 }
 
 fn push_key(out: &mut Vec<u8>, name: &str) {

@@ -17,7 +17,7 @@ pub use term::Term;
 
 use crate::error::{Error, Result};
 use crate::reader::{Damage, Line};
-use crate::record::glance::Glance;
+use crate::record::glance::RawRecord;
 use crate::record::{Level, LineTime, Properties, Record, Timestamp};
 
 /// Which records somebody wants to see.
@@ -40,8 +40,8 @@ pub struct Filter {
     events: Vec<String>,
     source: Option<String>,
     session: Option<String>,
-    since: Option<Bound>,
-    until: Option<Bound>,
+    since: Option<TimeBound>,
+    until: Option<TimeBound>,
     grep: Option<Regex>,
     terms: Vec<Term>,
 }
@@ -91,7 +91,7 @@ impl Filter {
     /// Keeps only records of that time or later.
     #[must_use]
     pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
-        self.since = Some(Bound::of(since.into()));
+        self.since = Some(TimeBound::of(since.into()));
         self
     }
 
@@ -103,7 +103,7 @@ impl Filter {
     /// Keeps only records of that time or earlier.
     #[must_use]
     pub fn until(mut self, until: impl Into<Timestamp>) -> Self {
-        self.until = Some(Bound::of(until.into()));
+        self.until = Some(TimeBound::of(until.into()));
         self
     }
 
@@ -159,14 +159,14 @@ impl Filter {
     ///
     /// The line is damage if it is no record after all.
     pub fn passes(&self, line: &Line<'_>) -> std::result::Result<bool, Damage> {
-        match Glance::at(line.bytes()).and_then(|glance| self.judge(&glance)) {
+        match RawRecord::at(line.bytes()).and_then(|glance| self.judge(&glance)) {
             Some(passes) => Ok(passes),
             None => Ok(self.matches(&line.record()?)),
         }
     }
 
     /// Returns whether a record passes, as far as a glance at its line shows; `None` where only its values do.
-    pub fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
+    pub fn judge(&self, glance: &RawRecord<'_>) -> Option<bool> {
         let since = || Some(self.since?.compare(glance).is_ge());
         let until = || Some(self.until?.compare(glance).is_le());
         let target = || {
@@ -216,22 +216,22 @@ impl Filter {
     /// Returns `true` if a record passes: everything that the filter names holds for it.
     pub fn matches(&self, record: &Record) -> bool {
         match self.verdict(record) {
-            Verdict::Passes => true,
-            Verdict::Fails | Verdict::OtherType { .. } => false,
+            FilterVerdict::Passes => true,
+            FilterVerdict::Fails | FilterVerdict::OtherType { .. } => false,
         }
     }
 
     /// Returns what the filter says of a record.
-    pub fn verdict(&self, record: &Record) -> Verdict<'_> {
+    pub fn verdict(&self, record: &Record) -> FilterVerdict<'_> {
         if !self.holds_but_for_terms(record) {
-            return Verdict::Fails;
+            return FilterVerdict::Fails;
         }
-        let mut verdict = Verdict::Passes;
+        let mut verdict = FilterVerdict::Passes;
         for term in &self.terms {
             match term.answer(record) {
-                Answer::Fails => return Verdict::Fails,
-                Answer::OtherType if verdict == Verdict::Passes => {
-                    verdict = Verdict::OtherType { key: term.key() };
+                Answer::Fails => return FilterVerdict::Fails,
+                Answer::OtherType if verdict == FilterVerdict::Passes => {
+                    verdict = FilterVerdict::OtherType { key: term.key() };
                 }
                 Answer::Holds | Answer::OtherType => {}
             }
@@ -260,7 +260,7 @@ impl Filter {
 
 /// What a filter says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict<'f> {
+pub enum FilterVerdict<'f> {
     /// It passes.
     Passes,
     /// Something that the filter names does not hold.
@@ -274,20 +274,20 @@ pub enum Verdict<'f> {
 
 /// A time that records are compared with.
 #[derive(Debug, Clone, Copy)]
-struct Bound {
+struct TimeBound {
     at: Timestamp,
     /// The same for times as lines hold them, to the microsecond, so that their texts can be compared.
     text: LineTime,
 }
 
-impl Bound {
+impl TimeBound {
     fn of(at: Timestamp) -> Self {
         let text = LineTime::of(at);
         Self { at, text }
     }
 
     /// Compares a line's time with it.
-    fn compare(&self, glance: &Glance<'_>) -> Ordering {
+    fn compare(&self, glance: &RawRecord<'_>) -> Ordering {
         glance.timestamp.cmp(self.text.as_str().as_bytes())
     }
 }

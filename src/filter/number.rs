@@ -5,13 +5,13 @@ use std::cmp::Ordering;
 
 /// A number that values are compared with.
 #[derive(Debug, Clone)]
-pub(super) struct Bound {
+pub(super) struct NumberBound {
     text: String,
     /// The same as an integer, where it is a short one.
     short: Option<i64>,
 }
 
-impl Bound {
+impl NumberBound {
     /// Parses a text; `None` if it is not a number.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Decimal::parse(text.as_bytes())?;
@@ -149,7 +149,9 @@ mod tests {
     use super::*;
 
     fn compare(number: &str, bound: &str) -> Option<Ordering> {
-        Bound::parse(bound).unwrap().compare(number.as_bytes())
+        NumberBound::parse(bound)
+            .unwrap()
+            .compare(number.as_bytes())
     }
 
     #[test]
@@ -249,7 +251,7 @@ mod tests {
             "½",
             "٣",
         ] {
-            assert!(Bound::parse(text).is_none(), "{text:?}");
+            assert!(NumberBound::parse(text).is_none(), "{text:?}");
             assert_eq!(compare(text, "1"), None, "{text:?}");
         }
     }

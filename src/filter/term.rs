@@ -16,10 +16,10 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::not_a_regex;
-use super::number::Bound;
-use super::value::{Found, Operand};
+use super::number::NumberBound;
+use super::value::{FoundValue, Operand};
 use crate::error::Error;
-use crate::record::glance::{Glance, Sought, Text};
+use crate::record::glance::{RawRecord, RawText, Sought};
 use crate::record::{self, Properties, Record};
 
 /// A condition on one value of a record.
@@ -35,13 +35,13 @@ use crate::record::{self, Properties, Record};
 /// are compared exactly, however many digits they have. To tell `1.10` from `1.1`, use `key~^1\.10$`.
 #[derive(Debug, Clone)]
 pub struct Term {
-    key: Key,
+    key: TermKey,
     test: Test,
 }
 
 /// Where a value stands in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Key {
+enum TermKey {
     Timestamp,
     Level,
     Source,
@@ -95,7 +95,7 @@ impl Term {
 
     /// Returns `true` if the condition holds for a record, as far as a glance at its line tells. What it passes over is
     /// left to [`answer`](Self::answer), so that it is counted in one place.
-    pub(super) fn judge(&self, glance: &Glance<'_>) -> Option<bool> {
+    pub(super) fn judge(&self, glance: &RawRecord<'_>) -> Option<bool> {
         match self.key.glimpse(glance) {
             Glimpse::Found(found) => match self.test.answer(&found) {
                 Answer::Holds => Some(true),
@@ -109,7 +109,7 @@ impl Term {
 }
 
 impl Test {
-    fn answer(&self, found: &Found<'_>) -> Answer {
+    fn answer(&self, found: &FoundValue<'_>) -> Answer {
         let is_so = match self {
             Self::Equal { wanted, answer } => found.equals(wanted) == *answer,
             Self::Ordered { relation, bound } => match found.compare(bound) {
@@ -148,7 +148,7 @@ impl FromStr for Term {
                 value.trim_start_matches('=')
             )));
         }
-        let key = Key::parse(key.trim());
+        let key = TermKey::parse(key.trim());
         let test = match operator {
             "=" | "!=" => Test::Equal {
                 wanted: key.operand(value).map_err(wrong)?,
@@ -167,7 +167,7 @@ impl FromStr for Term {
     }
 }
 
-impl Key {
+impl TermKey {
     fn parse(key: &str) -> Self {
         match key {
             "timestamp" => Self::Timestamp,
@@ -214,7 +214,7 @@ impl Key {
             | Self::Seq
             | Self::Property(_) => Ok(Operand::Text {
                 text: value.to_owned(),
-                number: Bound::parse(value),
+                number: NumberBound::parse(value),
             }),
         }
     }
@@ -234,39 +234,39 @@ impl Key {
         }
     }
 
-    fn find<'a>(&self, record: &'a Record) -> Option<Found<'a>> {
-        let text = |text: &'a str| Some(Found::Text(text.into()));
+    fn find<'a>(&self, record: &'a Record) -> Option<FoundValue<'a>> {
+        let text = |text: &'a str| Some(FoundValue::Text(text.into()));
         match self {
-            Self::Timestamp => Some(Found::Time(record.timestamp.to_moment())),
-            Self::Level => Some(Found::Level(record.level)),
+            Self::Timestamp => Some(FoundValue::Time(record.timestamp.to_moment())),
+            Self::Level => Some(FoundValue::Level(record.level)),
             Self::Source => text(&record.source),
             Self::Target => text(&record.target),
             Self::Event => text(record.event.as_ref()?),
             Self::Message => text(record.message.as_ref()?),
-            Self::Session => Some(Found::Text(record.session.to_string().into())),
-            Self::Seq => Some(Found::Number(record.seq.to_string().into())),
+            Self::Session => Some(FoundValue::Text(record.session.to_string().into())),
+            Self::Seq => Some(FoundValue::Number(record.seq.to_string().into())),
             Self::Property(name) => std::iter::once(&record.properties)
                 .chain(record.spans.iter().rev().map(|span| &span.properties))
                 .find_map(|properties| value_at(properties, name))
-                .map(Found::from),
+                .map(FoundValue::from),
         }
     }
 
     /// Finds the value where it stands in a line.
-    fn glimpse<'a>(&self, glance: &Glance<'a>) -> Glimpse<'a> {
-        let text = |text: Text<'a>| Glimpse::sure(text.plain_bytes().map(Found::Plain));
-        let optional = |found: Option<Text<'a>>| found.map_or(Glimpse::Absent, text);
+    fn glimpse<'a>(&self, glance: &RawRecord<'a>) -> Glimpse<'a> {
+        let text = |text: RawText<'a>| Glimpse::sure(text.plain_bytes().map(FoundValue::Plain));
+        let optional = |found: Option<RawText<'a>>| found.map_or(Glimpse::Absent, text);
         match self {
-            Self::Timestamp => Glimpse::sure(glance.time().map(Found::Time)),
-            Self::Level => Glimpse::Found(Found::Level(glance.level)),
+            Self::Timestamp => Glimpse::sure(glance.time().map(FoundValue::Time)),
+            Self::Level => Glimpse::Found(FoundValue::Level(glance.level)),
             Self::Source => text(glance.source),
             Self::Target => text(glance.target),
             Self::Event => optional(glance.event),
             Self::Message => optional(glance.message),
-            Self::Session => Glimpse::Found(Found::Plain(glance.session)),
-            Self::Seq => Glimpse::Found(Found::Number(glance.seq.to_string().into())),
+            Self::Session => Glimpse::Found(FoundValue::Plain(glance.session)),
+            Self::Seq => Glimpse::Found(FoundValue::Number(glance.seq.to_string().into())),
             Self::Property(name) => match sought(glance, name) {
-                Sought::Found(json) => Glimpse::sure(Found::of_json(json)),
+                Sought::Found(json) => Glimpse::sure(FoundValue::of_json(json)),
                 Sought::Absent => Glimpse::Absent,
                 Sought::Unsure => Glimpse::Unsure,
             },
@@ -276,20 +276,20 @@ impl Key {
 
 /// What a glance at a line tells of a value.
 enum Glimpse<'a> {
-    Found(Found<'a>),
+    Found(FoundValue<'a>),
     Absent,
     /// Only parsing tells.
     Unsure,
 }
 
 impl<'a> Glimpse<'a> {
-    fn sure(found: Option<Found<'a>>) -> Self {
+    fn sure(found: Option<FoundValue<'a>>) -> Self {
         found.map_or(Self::Unsure, Self::Found)
     }
 }
 
 /// Finds a property by its whole name, of the record or else of the span nearest to the leaf.
-fn sought<'a>(glance: &Glance<'a>, name: &str) -> Sought<'a> {
+fn sought<'a>(glance: &RawRecord<'a>, name: &str) -> Sought<'a> {
     match glance.properties.get(name) {
         // A dot may lead into an object, which comes before what stands further out.
         Sought::Absent if name.contains('.') => return Sought::Unsure,
@@ -388,7 +388,7 @@ mod tests {
         ] {
             let line = format!("{head}{rest}");
             let record = Record::parse(line.as_bytes()).unwrap();
-            let glance = Glance::at(line.as_bytes()).unwrap();
+            let glance = RawRecord::at(line.as_bytes()).unwrap();
             for term in ["a.b=1", "a.b=2", "a.b!=1", "a.b>1"] {
                 let term: Term = term.parse().unwrap();
                 let slow = term.answer(&record) == Answer::Holds;
@@ -591,13 +591,13 @@ mod tests {
             is_same: bool,
         ) {
             let bound = match json.trim_matches('"') {
-                own if is_same && Bound::parse(own).is_some() => own.trim_start_matches('+').to_owned(),
+                own if is_same && NumberBound::parse(own).is_some() => own.trim_start_matches('+').to_owned(),
                 _ => bound,
             };
             let term: Term = format!("x{operator}{bound}").parse().unwrap();
             let line = line_with(&json);
             let slow = term.answer(&Record::parse(line.as_bytes()).unwrap());
-            let glance = Glance::at(line.as_bytes()).unwrap();
+            let glance = RawRecord::at(line.as_bytes()).unwrap();
             match term.judge(&glance) {
                 Some(quick) => prop_assert_eq!(quick, slow == Answer::Holds, "{:?} {}", term, line),
                 None => prop_assert!(

@@ -7,22 +7,25 @@ use std::cmp::Ordering;
 use serde_json::{Number, Value};
 use time::OffsetDateTime;
 
-use super::number::{Bound, short_integer};
+use super::number::{NumberBound, short_integer};
 use super::text_of;
 use crate::record::Level;
-use crate::record::glance::Text;
+use crate::record::glance::RawText;
 
 /// What a value is compared with.
 #[derive(Debug, Clone)]
 pub(super) enum Operand {
-    Text { text: String, number: Option<Bound> },
+    Text {
+        text: String,
+        number: Option<NumberBound>,
+    },
     Level(Level),
     Time(OffsetDateTime),
 }
 
 /// A value of a record, of the kind that it is compared as.
 #[derive(Debug)]
-pub(super) enum Found<'a> {
+pub(super) enum FoundValue<'a> {
     Text(Cow<'a, str>),
     /// A text where it stands in a line, in which nothing is escaped.
     Plain(&'a [u8]),
@@ -36,7 +39,7 @@ pub(super) enum Found<'a> {
     Compound(&'a Value),
 }
 
-impl<'a> From<&'a Value> for Found<'a> {
+impl<'a> From<&'a Value> for FoundValue<'a> {
     fn from(value: &'a Value) -> Self {
         match value {
             Value::Null => Self::Word("null"),
@@ -49,10 +52,10 @@ impl<'a> From<&'a Value> for Found<'a> {
     }
 }
 
-impl<'a> Found<'a> {
+impl<'a> FoundValue<'a> {
     /// Reads a value from its JSON, unless it takes a parser to.
     pub(super) fn of_json(json: &'a [u8]) -> Option<Self> {
-        if let Some(text) = Text::quoted(json) {
+        if let Some(text) = RawText::quoted(json) {
             return text.plain_bytes().map(Self::Plain);
         }
         Some(match std::str::from_utf8(json).ok()? {
@@ -65,7 +68,7 @@ impl<'a> Found<'a> {
     }
 }
 
-impl Found<'_> {
+impl FoundValue<'_> {
     pub(super) fn equals(&self, wanted: &Operand) -> bool {
         let is_same_text = match (self, wanted) {
             (Self::Text(text), Operand::Text { text: wanted, .. }) => text == wanted,

@@ -22,7 +22,7 @@ pub use self::gate::RecordFilter;
 use self::sites::{KnownSites, Sites};
 use self::span::{SpanNode, SpanNodes};
 use crate::clock;
-use crate::encode::{Line, Own, SecretFree, Site, SpanChain, SpanValues, Stamp};
+use crate::encode::{Own, PendingLine, SecretFree, Site, SpanChain, SpanValues, Stamp};
 use crate::outlet::{Outlet, TRIES};
 use crate::policy::Generation;
 use crate::recorder::{Stale, note_asked};
@@ -169,7 +169,7 @@ impl Connected<'_> {
         &self,
         event: &Event<'_>,
         context: &Context<'_, S>,
-        mut line: Line<'_>,
+        mut line: PendingLine<'_>,
         (site, message, chain): (&Site, &mut SecretFree, &mut SpanChain),
     ) where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
@@ -229,7 +229,7 @@ impl Connected<'_> {
             if !is_admitted && !self.outlet.is_shown() {
                 break;
             }
-            let line = Line::start(frame, self.outlet.limits(), (stamp, micros), site);
+            let line = PendingLine::start(frame, self.outlet.limits(), (stamp, micros), site);
             self.encode(event, context, line, (site, message, chain));
             if !is_admitted {
                 let _ = self.outlet.refuse_by_policy(frame);

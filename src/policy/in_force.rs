@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, TryLockError};
 
-use super::secrets::Rule as SecretRule;
+use super::secrets::SecretRule;
 use super::{Action, InTexts, NamePath, Naming, Policy, Reading, Secrets};
 use crate::consent::HashKey;
 use crate::record::Level;

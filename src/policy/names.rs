@@ -62,7 +62,7 @@ enum Before {
 
 /// What one word says of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum NameWord {
     Plain,
     /// The name is that of a secret.
     Secret,
@@ -122,13 +122,16 @@ impl NamePath {
             is_about |= is_last && is_listed(&ABOUT_AT_END)
                 || is_first && !is_last && is_listed(&ABOUT_AT_START);
             own = match self.word(word) {
-                Word::Secrets => Secret::Among,
-                Word::Secret if own == Secret::None => Secret::Named,
-                Word::SecretAtEnd if is_last && own == Secret::None => Secret::AtEnd,
-                Word::SecretBehindAnother if is_last && !is_first && own == Secret::None => {
+                NameWord::Secrets => Secret::Among,
+                NameWord::Secret if own == Secret::None => Secret::Named,
+                NameWord::SecretAtEnd if is_last && own == Secret::None => Secret::AtEnd,
+                NameWord::SecretBehindAnother if is_last && !is_first && own == Secret::None => {
                     Secret::AtEnd
                 }
-                Word::Plain | Word::Secret | Word::SecretAtEnd | Word::SecretBehindAnother => own,
+                NameWord::Plain
+                | NameWord::Secret
+                | NameWord::SecretAtEnd
+                | NameWord::SecretBehindAnother => own,
             };
             is_first = false;
         }
@@ -144,7 +147,7 @@ impl NamePath {
     }
 
     /// Reads a word.
-    fn word(&mut self, word: &str) -> Word {
+    fn word(&mut self, word: &str) -> NameWord {
         let before = std::mem::replace(&mut self.before, Before::Other);
         let stem = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
         let singular = stem.strip_suffix(['s', 'S']).unwrap_or(stem);
@@ -167,7 +170,7 @@ impl NamePath {
         }
         if is_one_of(stem, &["pass"]) {
             self.before = Before::Pass;
-            return Word::SecretAtEnd;
+            return NameWord::SecretAtEnd;
         }
         let is_secret = match before {
             Before::Key => is_one_of(singular, &["key"]),
@@ -176,11 +179,11 @@ impl NamePath {
         } || is_one_of(singular, &SECRET_WORDS)
             || SECRET_ENDS.iter().any(|end| ends_with(singular, end));
         match is_secret {
-            true if singular.len() < stem.len() => Word::Secrets,
-            true => Word::Secret,
-            false if is_one_of(stem, &["auth"]) => Word::SecretAtEnd,
-            false if is_one_of(stem, &["pwd"]) => Word::SecretBehindAnother,
-            false => Word::Plain,
+            true if singular.len() < stem.len() => NameWord::Secrets,
+            true => NameWord::Secret,
+            false if is_one_of(stem, &["auth"]) => NameWord::SecretAtEnd,
+            false if is_one_of(stem, &["pwd"]) => NameWord::SecretBehindAnother,
+            false => NameWord::Plain,
         }
     }
 }

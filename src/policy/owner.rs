@@ -73,18 +73,18 @@ pub struct OwnerMetadata {
 /// The file as it is written. A word that is not known is an error: a misspelt rule protects nobody.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Written {
-    level: Option<Word>,
-    unnamed: Option<Word>,
-    secrets: Option<Word>,
-    targets: BTreeMap<String, Word>,
-    events: BTreeMap<String, Word>,
-    properties: BTreeMap<String, Word>,
+struct WrittenPolicy {
+    level: Option<PolicyWord>,
+    unnamed: Option<PolicyWord>,
+    secrets: Option<PolicyWord>,
+    targets: BTreeMap<String, PolicyWord>,
+    events: BTreeMap<String, PolicyWord>,
+    properties: BTreeMap<String, PolicyWord>,
     metadata: BTreeMap<String, WrittenMetadata>,
 }
 
 /// A word, and where it stands.
-type Word = Spanned<String>;
+type PolicyWord = Spanned<String>;
 
 #[derive(Debug, Deserialize)]
 #[serde(
@@ -272,7 +272,7 @@ impl Owner {
         let text =
             std::str::from_utf8(bytes).map_err(|error| format!("it is no UTF-8: {error}"))?;
         let said = |(at, reason): (Option<usize>, String)| describe(text, at, &reason);
-        let written: Written = toml::from_str(text).map_err(|error| {
+        let written: WrittenPolicy = toml::from_str(text).map_err(|error| {
             let at = error.span().map(|span| span.start);
             said((at, error.message().to_owned()))
         })?;
@@ -290,7 +290,7 @@ impl Owner {
 /// Where in the text something is wrong, and what.
 type Wrong = (Option<usize>, String);
 
-impl Written {
+impl WrittenPolicy {
     fn policy(&self) -> Result<Policy, Wrong> {
         let level = |word: &str| word.parse::<Level>().map_err(|error| error.to_string());
         let unnamed = |word: &str| match word {
@@ -315,20 +315,21 @@ impl Written {
 }
 
 fn single<T>(
-    word: Option<&Word>,
+    word: Option<&PolicyWord>,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<T>, Wrong> {
-    let parse =
-        |word: &Word| parse(word.get_ref()).map_err(|reason| (Some(word.span().start), reason));
+    let parse = |word: &PolicyWord| {
+        parse(word.get_ref()).map_err(|reason| (Some(word.span().start), reason))
+    };
     word.map(parse).transpose()
 }
 
 /// Names occur once in a table, so its rules are taken over as they are.
 fn rules<T: FromStr<Err = Error>>(
     table: &str,
-    words: &BTreeMap<String, Word>,
+    words: &BTreeMap<String, PolicyWord>,
 ) -> Result<Vec<(String, T)>, Wrong> {
-    let rule = |(name, word): (&String, &Word)| {
+    let rule = |(name, word): (&String, &PolicyWord)| {
         let wrong = |reason| (Some(word.span().start), format!("{table}: {reason}"));
         check_name(name).map_err(wrong)?;
         let rule = word.get_ref().parse();

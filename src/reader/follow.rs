@@ -20,8 +20,8 @@
 use std::time::Duration;
 
 use super::damage::{Damage, Notice, Position};
-use super::seen::Seen;
-use super::walk::{Open, Opened, Walk, WalkItem, open_segment};
+use super::seen::SeenLines;
+use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, WalkItem, open_segment};
 use super::{Item, Line};
 use crate::error::Result;
 use crate::record::Record;
@@ -33,20 +33,20 @@ use crate::store::segment::SegmentNumber;
 /// A reader that goes on where the data ends for now.
 #[derive(Debug)]
 pub struct Follower {
-    pub(super) walk: Walk,
-    state: State,
+    pub(super) walk: SegmentWalk,
+    state: FollowState,
     /// How many looks in a row found nothing new.
     looks_idle: u32,
     /// The size of the open segment when it was last read to its end: an unfinished line is not read again and again.
     bytes_seen: u64,
     /// What was read of the open segment.
-    seen: Seen,
+    seen: SeenLines,
     /// The file in the place of the open segment that could not be opened, which was told.
     refused: Option<FileId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum FollowState {
     /// There may be more to read at once.
     Reading,
     /// The last look found the end.
@@ -69,15 +69,15 @@ impl Follower {
     /// three system calls in a second cost nothing.
     pub const PAUSE: Duration = Duration::from_millis(100);
 
-    pub(super) fn new(mut walk: Walk) -> Self {
+    pub(super) fn new(mut walk: SegmentWalk) -> Self {
         walk.unbound();
         let seen = walk.open().map(|open| {
             let cursor = open.scanner().cursor();
-            Seen::before(cursor, open.file(), walk.directory())
+            SeenLines::before(cursor, open.file(), walk.directory())
         });
         Self {
             walk,
-            state: State::Reading,
+            state: FollowState::Reading,
             looks_idle: 0,
             bytes_seen: 0,
             seen: seen.unwrap_or_default(),
@@ -130,7 +130,7 @@ impl Follower {
     ///
     /// An error says that the directory cannot be listed.
     pub fn poll(&mut self) -> Result<Option<Item<'_>>> {
-        if self.state == State::AtEnd {
+        if self.state == FollowState::AtEnd {
             match self.look()? {
                 Look::Same => {
                     self.looks_idle += 1;
@@ -148,7 +148,7 @@ impl Follower {
         if !matches!(item, WalkItem::End) {
             self.looks_idle = 0;
         }
-        self.state = State::Reading;
+        self.state = FollowState::Reading;
         match item {
             WalkItem::Line { position, range } => Ok(Some(Item::Line(Line {
                 position,
@@ -165,7 +165,7 @@ impl Follower {
                 Ok(Some(Item::Notice(notice)))
             }
             WalkItem::End => {
-                self.state = State::AtEnd;
+                self.state = FollowState::AtEnd;
                 self.looks_idle += 1;
                 if let Some(open) = self.walk.open_mut() {
                     self.bytes_seen = open.scanner().byte_read();
@@ -203,7 +203,7 @@ impl Follower {
     fn read_again(&mut self) {
         self.seen.rewritten();
         self.bytes_seen = 0;
-        self.state = State::Reading;
+        self.state = FollowState::Reading;
         if let Some(open) = self.walk.open_mut() {
             open.rewind(Position::start_of(open.number()));
         }
@@ -221,8 +221,8 @@ impl Follower {
         }
         if let Some(other) = self.other_directory() {
             // A copy holds what was read so far, and only what follows is new.
-            let copied = self.walk.open().map(Open::number).filter(|number| {
-                matches!(open_segment(&other, *number), Opened::File(file) if self.seen.begins(*number, &file))
+            let copied = self.walk.open().map(OpenSegment::number).filter(|number| {
+                matches!(open_segment(&other, *number), OpenedSegment::File(file) if self.seen.begins(*number, &file))
             });
             self.walk.succeed(other, copied.map(Position::start_of));
             return Ok(Look::Changed);
@@ -325,7 +325,7 @@ impl Follower {
     /// Looks at another file that has the name of the open segment. It is read once the open one is read to its end.
     fn look_at_other(&mut self, named: Facts, number: SegmentNumber) -> Option<Look> {
         match open_segment(self.walk.directory(), number) {
-            Opened::File(file) => {
+            OpenedSegment::File(file) => {
                 self.refused = None;
                 let is_other = !self.seen.begins(number, &file);
                 if is_other && self.is_refilled(number) && self.begin_again() {
@@ -334,12 +334,12 @@ impl Follower {
                 self.walk.replace(file);
                 Some(Look::Changed)
             }
-            Opened::Damage(damage) if self.refused != Some(named.id) => {
+            OpenedSegment::Damage(damage) if self.refused != Some(named.id) => {
                 self.refused = Some(named.id);
                 Some(Look::Unreadable(damage))
             }
             // It is tried again at each look: its owner may let us read it.
-            Opened::Damage(_) | Opened::Gone => None,
+            OpenedSegment::Damage(_) | OpenedSegment::Gone => None,
         }
     }
 }

@@ -43,7 +43,7 @@ use crate::store;
 use crate::store::disk::{Access, Directory};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
-use walk::{Gap, Walk, WalkItem};
+use walk::{Gap, SegmentWalk, WalkItem};
 
 /// One thing that a reader finds.
 #[derive(Debug)]
@@ -120,14 +120,14 @@ impl<'a> Line<'a> {
 /// ```
 #[derive(Debug)]
 pub struct Reader {
-    walk: Walk,
+    walk: SegmentWalk,
     /// The highest segment that should exist, as it was when the reader was opened.
     last: SegmentNumber,
-    state: State,
+    state: ReaderState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ReaderState {
     Reading,
     /// All lines are read; what the end itself says is not.
     AtEnd,
@@ -146,9 +146,9 @@ impl Reader {
             Directory::open(path, Access::Read).map_err(|error| store::open_error(path, error))?;
         let last = highest(&directory)?;
         Ok(Self {
-            walk: Walk::new(directory, Some(last)),
+            walk: SegmentWalk::new(directory, Some(last)),
             last,
-            state: State::Reading,
+            state: ReaderState::Reading,
         })
     }
 
@@ -191,7 +191,7 @@ impl Reader {
                     }
                     Ok(None) => return None,
                     Err(error) => {
-                        self.state = State::Done;
+                        self.state = ReaderState::Done;
                         return Some(Err(Damage::unlistable(self.walk.start(), &error)));
                     }
                 }
@@ -206,9 +206,9 @@ impl Reader {
     /// An error says that the directory cannot be listed. Everything that is wrong inside it is an item.
     pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {
         let event = match self.state {
-            State::Done => return Ok(None),
-            State::AtEnd => WalkItem::End,
-            State::Reading => self.walk.step()?,
+            ReaderState::Done => return Ok(None),
+            ReaderState::AtEnd => WalkItem::End,
+            ReaderState::Reading => self.walk.step()?,
         };
         Ok(Some(match event {
             WalkItem::Line { position, range } => Item::Line(Line {
@@ -224,7 +224,7 @@ impl Reader {
     /// Returns the next lines as they were read, if nothing but whole lines comes next as far as is known; else
     /// [`next_item`](Self::next_item) gets on.
     pub fn next_run(&mut self) -> Option<Run<'_>> {
-        if self.state != State::Reading {
+        if self.state != ReaderState::Reading {
             return None;
         }
         let (position, range) = self.walk.run()?;
@@ -257,7 +257,7 @@ impl Reader {
         self.last = self.last.max(position.segment);
         self.walk.read_up_to(self.last);
         self.walk.seek(position);
-        self.state = State::Reading;
+        self.state = ReaderState::Reading;
     }
 
     /// Reads on from here, and then what comes later.
@@ -276,13 +276,13 @@ impl Reader {
 
     /// Says what there is to be said once every line is read.
     fn end(&mut self) -> Option<Item<'_>> {
-        if self.state == State::Reading {
-            self.state = State::AtEnd;
+        if self.state == ReaderState::Reading {
+            self.state = ReaderState::AtEnd;
             if let Some(lost) = self.lost_at_end() {
                 return Some(Item::Damage(lost));
             }
         }
-        self.state = State::Done;
+        self.state = ReaderState::Done;
         self.walk.open()?.unfinished().map(Item::Notice)
     }
 

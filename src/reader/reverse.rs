@@ -12,9 +12,9 @@ use std::ops::Range;
 use time::OffsetDateTime;
 
 use super::damage::{Damage, Notice, Position};
-use super::scanner::{BLOCK_BYTES, Scanner, Step, count_newlines};
+use super::scanner::{BLOCK_BYTES, ScanStep, Scanner, count_newlines};
 use super::since::{is_older, start_in};
-use super::walk::{Gap, Opened, open_segment, unreadable};
+use super::walk::{Gap, OpenedSegment, open_segment, unreadable};
 use super::{Item, Line, highest, lost_above};
 use crate::error::Result;
 use crate::record::{Record, Timestamp};
@@ -31,7 +31,7 @@ pub struct Reverse {
     left: Vec<SegmentNumber>,
     /// The segment that was opened last.
     above: Option<SegmentNumber>,
-    open: Option<Open>,
+    open: Option<OpenWindow>,
     window: Window,
     /// What is known to be older is not read.
     since: Option<OffsetDateTime>,
@@ -39,18 +39,18 @@ pub struct Reverse {
 
 /// The segment that is being read.
 #[derive(Debug)]
-struct Open {
+struct OpenWindow {
     file: File,
     /// Where the part that is wanted starts.
     byte_start: u64,
     /// Where the part that is still to be read ends.
     end: Position,
-    tail: Tail,
+    tail: WindowTail,
 }
 
 /// What to do with bytes at the end of a window that lack a newline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tail {
+enum WindowTail {
     /// The segment is active: its writer may be in the middle.
     Unfinished,
     /// The segment is closed, or this is not its end.
@@ -61,11 +61,11 @@ enum Tail {
 #[derive(Debug, Default)]
 struct Window {
     bytes: Vec<u8>,
-    stored: Vec<Stored>,
+    stored: Vec<WindowItem>,
 }
 
 #[derive(Debug)]
-enum Stored {
+enum WindowItem {
     Line(Position, Range<usize>),
     Damage(Damage),
     Notice(Notice),
@@ -76,7 +76,7 @@ impl Reverse {
         let last = highest(&directory)?;
         let left = store::numbers_without_lock(&directory)?;
         let lost = lost_above(&directory, left.last().copied(), last);
-        let stored = lost.map(Stored::Damage).into_iter().collect();
+        let stored = lost.map(WindowItem::Damage).into_iter().collect();
         Ok(Self {
             directory,
             left,
@@ -121,17 +121,17 @@ impl Reverse {
                 Some(open) if open.end.byte > open.byte_start => self.read_window(open),
                 Some(_) | None => match self.left.pop() {
                     Some(number) => self.open_segment(number),
-                    None => break Stored::Damage(self.lost_below()?),
+                    None => break WindowItem::Damage(self.lost_below()?),
                 },
             }
         };
         Some(match stored {
-            Stored::Line(position, range) => Item::Line(Line {
+            WindowItem::Line(position, range) => Item::Line(Line {
                 position,
                 bytes: self.window.bytes.get(range).unwrap_or_default(),
             }),
-            Stored::Damage(damage) => Item::Damage(damage),
-            Stored::Notice(notice) => Item::Notice(notice),
+            WindowItem::Damage(damage) => Item::Damage(damage),
+            WindowItem::Notice(notice) => Item::Notice(notice),
         })
     }
 
@@ -145,14 +145,14 @@ impl Reverse {
             return;
         }
         let tail = match self.above {
-            None => Tail::Unfinished,
-            Some(_) => Tail::Whole,
+            None => WindowTail::Unfinished,
+            Some(_) => WindowTail::Whole,
         };
         let opened = match open_segment(directory, number) {
-            Opened::Gone => return,
-            Opened::Damage(damage) => Err(damage),
-            Opened::File(file) => end_of(directory, &file, number)
-                .map(|end| Open {
+            OpenedSegment::Gone => return,
+            OpenedSegment::Damage(damage) => Err(damage),
+            OpenedSegment::File(file) => end_of(directory, &file, number)
+                .map(|end| OpenWindow {
                     byte_start: self
                         .since
                         .map_or(0, |since| start_in(directory, &file, since)),
@@ -164,7 +164,7 @@ impl Reverse {
         };
         match opened {
             Ok(open) => self.open = Some(open),
-            Err(damage) => self.window.stored.push(Stored::Damage(damage)),
+            Err(damage) => self.window.stored.push(WindowItem::Damage(damage)),
         }
         self.go_below(number);
     }
@@ -176,7 +176,7 @@ impl Reverse {
             let lost = Gap::between(number.next(), above, self.floor()).lost;
             self.window
                 .stored
-                .extend(lost.map(|lost| Stored::Damage(Damage::missing(lost))));
+                .extend(lost.map(|lost| WindowItem::Damage(Damage::missing(lost))));
         }
     }
 
@@ -193,19 +193,19 @@ impl Reverse {
     }
 
     /// Scans the last window before the open segment's end.
-    fn read_window(&mut self, mut open: Open) {
+    fn read_window(&mut self, mut open: OpenWindow) {
         self.window.bytes.clear();
         if let Err(error) = open.read_window(&mut self.window) {
             // What is below cannot be read either; what was found above it is given out first.
             let damage = unreadable(open.end, &error);
-            self.window.stored.insert(0, Stored::Damage(damage));
+            self.window.stored.insert(0, WindowItem::Damage(damage));
             open.end.byte = open.byte_start;
         }
         self.open = Some(open);
     }
 }
 
-impl Open {
+impl OpenWindow {
     fn read_window(&mut self, window: &mut Window) -> io::Result<()> {
         let byte_end = self.end.byte;
         let byte_start = window_start(&self.file, byte_end)?;
@@ -216,28 +216,29 @@ impl Open {
             line: self.end.line.saturating_sub(newlines).max(1),
             ..self.end
         };
-        let tail = std::mem::replace(&mut self.tail, Tail::Whole);
+        let tail = std::mem::replace(&mut self.tail, WindowTail::Whole);
         let mut scanner = Scanner::until(start, byte_end);
         loop {
             let step = match (scanner.step(&self.file)?, tail) {
-                (Step::End, Tail::Whole) => scanner.finish(),
-                (Step::End, Tail::Unfinished) => {
+                (ScanStep::End, WindowTail::Whole) => scanner.finish(),
+                (ScanStep::End, WindowTail::Unfinished) => {
                     let bytes = scanner.bytes_pending();
                     if bytes > 0 {
                         let position = scanner.cursor();
                         let notice = Notice::Unfinished { position, bytes };
-                        window.stored.push(Stored::Notice(notice));
+                        window.stored.push(WindowItem::Notice(notice));
                     }
-                    Step::End
+                    ScanStep::End
                 }
-                (step @ (Step::Line { .. } | Step::Damage(_)), Tail::Whole | Tail::Unfinished) => {
-                    step
-                }
+                (
+                    step @ (ScanStep::Line { .. } | ScanStep::Damage(_)),
+                    WindowTail::Whole | WindowTail::Unfinished,
+                ) => step,
             };
             match step {
-                Step::Line { position, range } => window.keep(position, scanner.bytes(range)),
-                Step::Damage(damage) => window.stored.push(Stored::Damage(damage)),
-                Step::End => break,
+                ScanStep::Line { position, range } => window.keep(position, scanner.bytes(range)),
+                ScanStep::Damage(damage) => window.stored.push(WindowItem::Damage(damage)),
+                ScanStep::End => break,
             }
         }
         self.end = start;
@@ -250,7 +251,7 @@ impl Window {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(line);
         self.stored
-            .push(Stored::Line(position, start..self.bytes.len()));
+            .push(WindowItem::Line(position, start..self.bytes.len()));
     }
 }
 

@@ -2,7 +2,7 @@
 //! thread, and finds in them what the reader would have found.
 
 use super::damage::Position;
-use super::scanner::{Step, found_in, is_blank, looks_whole};
+use super::scanner::{ScanStep, found_in, is_blank, looks_whole};
 use super::{Item, Line};
 
 /// Whole lines of one segment, with their newlines; none holds a NUL.
@@ -53,7 +53,7 @@ impl<'a> Run<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// Returns it as the line that it is if a [`Glance`](crate::record::glance::Glance) takes it.
+    /// Returns it as the line that it is if a [`RawRecord`](crate::record::glance::RawRecord) takes it.
     pub fn line(self) -> Line<'a> {
         Line {
             position: self.position,
@@ -71,12 +71,12 @@ impl<'a> Piece<'a> {
         }
         let steps = found_in(self.position, self.bytes).into_iter().rev();
         let item = |step| match step {
-            Step::Line { position, range } => Some(Item::Line(Line {
+            ScanStep::Line { position, range } => Some(Item::Line(Line {
                 position,
                 bytes: self.bytes.get(range)?,
             })),
-            Step::Damage(damage) => Some(Item::Damage(damage)),
-            Step::End => None,
+            ScanStep::Damage(damage) => Some(Item::Damage(damage)),
+            ScanStep::End => None,
         };
         steps.filter_map(item).collect()
     }

@@ -21,7 +21,7 @@ use crate::store::segment::SegmentNumber;
 
 /// What a step through a segment finds.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum ScanStep {
     /// A line that looks like a record; `range` is its place in the scanner's buffer.
     Line {
         /// Where it stands.
@@ -37,7 +37,7 @@ pub(super) enum Step {
 
 /// What the scanner is in the middle of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ScanState {
     /// A piece of at most the longest line.
     Piece,
     /// A piece that is too long to be a record; it is passed over without keeping it.
@@ -63,11 +63,11 @@ pub(super) struct Scanner {
     start: usize,
     searched: usize,
     line: u64,
-    state: State,
+    state: ScanState,
     /// Where to stop, if not at the end of the file.
     byte_end: Option<u64>,
     /// What was found in the last piece behind what was handed out, last first.
-    queued: Vec<Step>,
+    queued: Vec<ScanStep>,
     /// The start of a piece that is too long.
     excerpt: Vec<u8>,
 }
@@ -82,7 +82,7 @@ impl Scanner {
             start: 0,
             searched: 0,
             line: position.line,
-            state: State::Piece,
+            state: ScanState::Piece,
             byte_end: None,
             queued: Vec::new(),
             excerpt: Vec::new(),
@@ -111,8 +111,8 @@ impl Scanner {
     /// Returns the start of what has not been handed out.
     pub(super) fn cursor(&self) -> Position {
         let byte = match self.state {
-            State::Piece => self.base + self.start as u64,
-            State::TooLong { from } | State::Hole { from } => from,
+            ScanState::Piece => self.base + self.start as u64,
+            ScanState::TooLong { from } | ScanState::Hole { from } => from,
         };
         self.at(byte)
     }
@@ -130,110 +130,110 @@ impl Scanner {
     /// Forgets the bytes of an unfinished line, so that it is read afresh: a writer whose write came
     /// out short takes it back, and what then stands here is another line.
     pub(super) fn forget_pending(&mut self) {
-        if self.state == State::Piece {
+        if self.state == ScanState::Piece {
             self.buffer.truncate(self.start);
             self.searched = self.start;
         }
     }
 
     /// Finds what comes next.
-    pub(super) fn step(&mut self, file: &File) -> io::Result<Step> {
+    pub(super) fn step(&mut self, file: &File) -> io::Result<ScanStep> {
         if let Some(step) = self.queued.pop() {
             return Ok(step);
         }
         loop {
             let found = match self.state {
-                State::Piece => self.step_in_piece(),
-                State::TooLong { from } => self.step_in_long(from),
-                State::Hole { from } => self.step_in_hole(from),
+                ScanState::Piece => self.step_in_piece(),
+                ScanState::TooLong { from } => self.step_in_long(from),
+                ScanState::Hole { from } => self.step_in_hole(from),
             };
             match found {
-                Found::Step(step) => return Ok(step),
-                Found::Nothing => {}
-                Found::Empty => {
+                ScanResult::Step(step) => return Ok(step),
+                ScanResult::Nothing => {}
+                ScanResult::Empty => {
                     if !self.fill(file)? {
-                        return Ok(Step::End);
+                        return Ok(ScanStep::End);
                     }
                 }
             }
         }
     }
 
-    /// Takes what stands at the end of a closed segment without a newline, after [`Step::End`].
-    pub(super) fn finish(&mut self) -> Step {
+    /// Takes what stands at the end of a closed segment without a newline, after [`ScanStep::End`].
+    pub(super) fn finish(&mut self) -> ScanStep {
         let end = self.buffer.len();
         let (range, state) = (self.start..end, self.state);
         let position = self.cursor();
         self.pass(end);
-        self.state = State::Piece;
+        self.state = ScanState::Piece;
         let bytes = self.byte_read() - position.byte;
         let kind = match state {
-            State::Hole { .. } => DamageKind::NulHole,
-            State::TooLong { .. } => {
-                return Step::Damage(self.too_long(position, bytes));
+            ScanState::Hole { .. } => DamageKind::NulHole,
+            ScanState::TooLong { .. } => {
+                return ScanStep::Damage(self.too_long(position, bytes));
             }
-            State::Piece if range.is_empty() => return Step::End,
+            ScanState::Piece if range.is_empty() => return ScanStep::End,
             // Only parsing tells whether just the newline is missing.
-            State::Piece => return self.judge_suspect(position, range),
+            ScanState::Piece => return self.judge_suspect(position, range),
         };
-        Step::Damage(Damage {
+        ScanStep::Damage(Damage {
             bytes,
             ..Damage::of_segment(kind, position)
         })
     }
 
-    fn step_in_piece(&mut self) -> Found {
+    fn step_in_piece(&mut self) -> ScanResult {
         let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
         let Some((at, terminator)) = find_end(unsearched) else {
             self.searched = self.buffer.len();
             if self.searched - self.start > READ_LINE_BYTES_MAX {
                 let piece = self.buffer.get(self.start..).unwrap_or_default();
                 self.excerpt = Damage::in_line(DamageKind::TooLong, self.cursor(), piece).excerpt;
-                self.state = State::TooLong {
+                self.state = ScanState::TooLong {
                     from: self.cursor().byte,
                 };
-                return Found::Nothing;
+                return ScanResult::Nothing;
             }
-            return Found::Empty;
+            return ScanResult::Empty;
         };
         let range = self.start..self.searched + at;
         let position = self.cursor();
         self.end_piece(range.end, terminator);
         if is_blank(self.bytes(range.clone())) {
-            return Found::Nothing;
+            return ScanResult::Nothing;
         }
-        Found::Step(self.judge(position, range))
+        ScanResult::Step(self.judge(position, range))
     }
 
-    fn step_in_long(&mut self, from: u64) -> Found {
+    fn step_in_long(&mut self, from: u64) -> ScanResult {
         let rest = self.buffer.get(self.start..).unwrap_or_default();
         let Some((at, terminator)) = find_end(rest) else {
             self.pass(self.buffer.len());
-            return Found::Empty;
+            return ScanResult::Empty;
         };
         let end = self.start + at;
         let position = self.at(from);
         let bytes = self.base + end as u64 - from;
-        self.state = State::Piece;
+        self.state = ScanState::Piece;
         self.end_piece(end, terminator);
-        Found::Step(Step::Damage(self.too_long(position, bytes)))
+        ScanResult::Step(ScanStep::Damage(self.too_long(position, bytes)))
     }
 
-    fn step_in_hole(&mut self, from: u64) -> Found {
+    fn step_in_hole(&mut self, from: u64) -> ScanResult {
         let rest = self.buffer.get(self.start..).unwrap_or_default();
         let Some(at) = rest.iter().position(|byte| *byte != 0) else {
             self.pass(self.buffer.len());
-            return Found::Empty;
+            return ScanResult::Empty;
         };
         let end = self.start + at;
         let position = self.at(from);
-        self.state = State::Piece;
+        self.state = ScanState::Piece;
         self.pass(end);
         // The end of the line in which the hole stands says nothing by itself.
         if self.buffer.get(end) == Some(&b'\n') {
             self.end_piece(end, Terminator::Newline);
         }
-        Found::Step(Step::Damage(Damage {
+        ScanResult::Step(ScanStep::Damage(Damage {
             bytes: self.base + end as u64 - from,
             ..Damage::of_segment(DamageKind::NulHole, position)
         }))
@@ -247,7 +247,7 @@ impl Scanner {
             }
             Terminator::Nul => {
                 self.pass(end);
-                self.state = State::Hole {
+                self.state = ScanState::Hole {
                     from: self.base + end as u64,
                 };
             }
@@ -300,29 +300,29 @@ impl Scanner {
     }
 
     /// Decides what a piece is, cheaply for what looks like one record.
-    fn judge(&mut self, position: Position, range: Range<usize>) -> Step {
+    fn judge(&mut self, position: Position, range: Range<usize>) -> ScanStep {
         if looks_whole(self.bytes(range.clone())) {
-            return Step::Line { position, range };
+            return ScanStep::Line { position, range };
         }
         self.judge_suspect(position, range)
     }
 
     /// Finds what is in a piece; what else is found is handed out later.
-    fn judge_suspect(&mut self, position: Position, range: Range<usize>) -> Step {
+    fn judge_suspect(&mut self, position: Position, range: Range<usize>) -> ScanStep {
         let start = range.start;
         self.queued = found_in(position, self.bytes(range));
         for step in &mut self.queued {
-            if let Step::Line { range, .. } = step {
+            if let ScanStep::Line { range, .. } = step {
                 *range = range.start + start..range.end + start;
             }
         }
-        self.queued.pop().unwrap_or(Step::End)
+        self.queued.pop().unwrap_or(ScanStep::End)
     }
 
     /// Takes the whole lines that are at hand, if there are any, without looking at them; none holds a NUL. Else
     /// only a [`step`](Self::step) gets on. An error comes again then.
     pub(super) fn run(&mut self, file: &File) -> Option<(Position, Range<usize>)> {
-        if self.state != State::Piece || !self.queued.is_empty() {
+        if self.state != ScanState::Piece || !self.queued.is_empty() {
             return None;
         }
         let is_unread = self.searched == self.buffer.len();
@@ -358,7 +358,7 @@ pub(super) fn is_blank(piece: &[u8]) -> bool {
 
 /// Looks for records in a piece from its end to its start, and returns them and what is before them, the last
 /// first. Ranges are places in the piece.
-pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Step> {
+pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<ScanStep> {
     let mut found = Vec::new();
     let mut end = piece.len();
     let mut tries_left = RESYNC_TRIES_MAX;
@@ -366,7 +366,7 @@ pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Step> {
         let bytes = piece.get(..end).unwrap_or_default();
         let Some(at) = last_record(bytes, &mut tries_left) else {
             let damage = Damage::in_line(kind_of(bytes), position, bytes);
-            found.push(Step::Damage(damage));
+            found.push(ScanStep::Damage(damage));
             return found;
         };
         let position = Position {
@@ -374,15 +374,15 @@ pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Step> {
             ..position
         };
         let range = at..end;
-        found.push(Step::Line { position, range });
+        found.push(ScanStep::Line { position, range });
         end = at;
     }
     found
 }
 
 /// What one look at the buffer gives.
-enum Found {
-    Step(Step),
+enum ScanResult {
+    Step(ScanStep),
     /// The state changed; look again.
     Nothing,
     /// The buffer is used up.

@@ -6,14 +6,14 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::damage::Position;
-use super::scanner::{Scanner, Step};
-use super::walk::{Open, Opened, Walk, open_segment};
+use super::scanner::{ScanStep, Scanner};
+use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, open_segment};
 use crate::store::disk::{Directory, read_at};
 use crate::store::segment::SegmentNumber;
 
 /// What was read of one segment.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct SeenLines {
     segment: Option<SegmentNumber>,
     /// A hash of each line.
     lines: HashSet<u64>,
@@ -22,12 +22,12 @@ pub(super) struct Seen {
     last: Mark,
     /// The start of the segment below; empty where there was none.
     below: Vec<u8>,
-    repeats: Repeats,
+    repeats: Repetition,
 }
 
 /// What becomes of a line that was read before.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Repeats {
+enum Repetition {
     /// It is shown: its writer wrote it twice.
     #[default]
     Shown,
@@ -61,7 +61,7 @@ impl Mark {
     }
 }
 
-impl Seen {
+impl SeenLines {
     /// Starts in an open segment. What stands before the position is old, too, as if it had been read.
     pub(super) fn before(position: Position, file: &File, directory: &Directory) -> Self {
         let mut seen = Self {
@@ -73,24 +73,24 @@ impl Seen {
         let mut scanner = Scanner::until(start, position.byte);
         loop {
             match scanner.step(file) {
-                Ok(Step::Line { position, range }) => seen.note(position, scanner.bytes(range)),
-                Ok(Step::Damage(damage)) => seen.note(damage.position, &damage.excerpt),
-                Ok(Step::End) | Err(_) => return seen,
+                Ok(ScanStep::Line { position, range }) => seen.note(position, scanner.bytes(range)),
+                Ok(ScanStep::Damage(damage)) => seen.note(damage.position, &damage.excerpt),
+                Ok(ScanStep::End) | Err(_) => return seen,
             };
         }
     }
 
     /// Takes the next line of the open segment, or the start of what is damaged there. Returns `true` if it is to be
     /// shown.
-    pub(super) fn take(&mut self, walk: &Walk, position: Position, bytes: &[u8]) -> bool {
-        let is_in_it = |open: &&Open| open.number() == position.segment;
+    pub(super) fn take(&mut self, walk: &SegmentWalk, position: Position, bytes: &[u8]) -> bool {
+        let is_in_it = |open: &&OpenSegment| open.number() == position.segment;
         let Some(open) = walk.open().filter(is_in_it) else {
             return true;
         };
         if self.segment != Some(position.segment) {
             *self = Self::before(position, open.file(), walk.directory());
         }
-        self.note(position, bytes) || self.repeats == Repeats::Shown
+        self.note(position, bytes) || self.repeats == Repetition::Shown
     }
 
     /// Notes a line. Returns `true` if it is new.
@@ -114,7 +114,7 @@ impl Seen {
     }
 
     /// Returns `true` if the open segment still holds what was read of it, as far as its first and last line show.
-    pub(super) fn is_in(&self, open: &Open) -> bool {
+    pub(super) fn is_in(&self, open: &OpenSegment) -> bool {
         let is_other = self.segment != Some(open.number());
         is_other || self.first.is_in(open.file()) && self.last.is_in(open.file())
     }
@@ -136,14 +136,14 @@ impl Seen {
     pub(super) fn rewritten(&mut self) {
         self.first = Mark::default();
         self.last = Mark::default();
-        self.repeats = Repeats::PassedOver;
+        self.repeats = Repetition::PassedOver;
     }
 }
 
 /// Reads the start of the segment below, if there is one that is not empty.
 fn start_below(directory: &Directory, number: SegmentNumber) -> Option<Vec<u8>> {
     let below = SegmentNumber::new(number.get() - 1)?;
-    let Opened::File(file) = open_segment(directory, below) else {
+    let OpenedSegment::File(file) = open_segment(directory, below) else {
         return None;
     };
     let mut start = vec![0; MARK_BYTES_MAX];

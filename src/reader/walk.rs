@@ -10,7 +10,7 @@ use std::ops::Range;
 use time::OffsetDateTime;
 
 use super::damage::{Damage, DamageKind, Notice, Position, SegmentRange};
-use super::scanner::{Scanner, Step, count_newlines};
+use super::scanner::{ScanStep, Scanner, count_newlines};
 use super::since::{is_older, start_in};
 use crate::error::Result;
 use crate::store;
@@ -38,7 +38,7 @@ pub(super) enum WalkItem {
 
 /// Whether more may be written to the open segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum SegmentPhase {
     /// No higher segment was seen.
     Active,
     /// A higher segment was seen before the last read, so what that read found is all.
@@ -47,20 +47,20 @@ enum Phase {
 
 /// The segment that is being read.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenSegment {
     number: SegmentNumber,
     file: File,
     scanner: Scanner,
-    phase: Phase,
+    phase: SegmentPhase,
     /// The file that took the place of this one.
     successor: Option<File>,
 }
 
 /// A position in a directory that moves forward.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(super) struct SegmentWalk {
     directory: Directory,
-    open: Option<Open>,
+    open: Option<OpenSegment>,
     /// The last segment that is behind us.
     passed: Option<SegmentNumber>,
     /// The lowest segment that was there when the way began, or else the one to come: what was removed before
@@ -79,7 +79,7 @@ pub(super) struct Walk {
     queue: VecDeque<WalkItem>,
 }
 
-impl Walk {
+impl SegmentWalk {
     /// Starts before the first segment and ends with the segment `last`.
     pub(super) fn new(directory: Directory, last: Option<SegmentNumber>) -> Self {
         // One that cannot be listed is listed again at the first step, which returns the error.
@@ -148,12 +148,12 @@ impl Walk {
     }
 
     /// Returns the segment that is being read.
-    pub(super) fn open(&self) -> Option<&Open> {
+    pub(super) fn open(&self) -> Option<&OpenSegment> {
         self.open.as_ref()
     }
 
     /// Returns the segment that is being read, to change how.
-    pub(super) fn open_mut(&mut self) -> Option<&mut Open> {
+    pub(super) fn open_mut(&mut self) -> Option<&mut OpenSegment> {
         self.open.as_mut()
     }
 
@@ -202,11 +202,11 @@ impl Walk {
                 return Ok(WalkItem::End);
             };
             match open.scanner.step(&open.file) {
-                Ok(Step::Line { position, range }) => {
+                Ok(ScanStep::Line { position, range }) => {
                     return Ok(WalkItem::Line { position, range });
                 }
-                Ok(Step::Damage(damage)) => return Ok(WalkItem::Damage(damage)),
-                Ok(Step::End) => {
+                Ok(ScanStep::Damage(damage)) => return Ok(WalkItem::Damage(damage)),
+                Ok(ScanStep::End) => {
                     if let Some(event) = self.end_of_segment()? {
                         return Ok(event);
                     }
@@ -225,7 +225,7 @@ impl Walk {
         if !self.queue.is_empty() {
             return None;
         }
-        let Open { file, scanner, .. } = self.open.as_mut()?;
+        let OpenSegment { file, scanner, .. } = self.open.as_mut()?;
         scanner.run(file)
     }
 
@@ -236,12 +236,16 @@ impl Walk {
         };
         let number = open.number;
         if let Some(file) = open.successor.take() {
-            self.open = Some(Open::new(file, Position::start_of(number), Phase::Active));
+            self.open = Some(OpenSegment::new(
+                file,
+                Position::start_of(number),
+                SegmentPhase::Active,
+            ));
             return Ok(Some(WalkItem::Notice(Notice::SegmentReplaced {
                 segment: number,
             })));
         }
-        if open.phase == Phase::Active {
+        if open.phase == SegmentPhase::Active {
             self.listed = store::numbers_without_lock(&self.directory)?;
             let is_highest = self.listed.last().is_none_or(|last| *last <= number);
             if is_highest && self.successor.is_none() {
@@ -249,14 +253,14 @@ impl Walk {
             }
             // What was written before the successor appeared may have come after our last read.
             if let Some(open) = &mut self.open {
-                open.phase = Phase::Closed;
+                open.phase = SegmentPhase::Closed;
             }
             return Ok(None);
         }
         match open.scanner.finish() {
-            Step::Line { position, range } => Ok(Some(WalkItem::Line { position, range })),
-            Step::Damage(damage) => Ok(Some(WalkItem::Damage(damage))),
-            Step::End => {
+            ScanStep::Line { position, range } => Ok(Some(WalkItem::Line { position, range })),
+            ScanStep::Damage(damage) => Ok(Some(WalkItem::Damage(damage))),
+            ScanStep::End => {
                 self.leave();
                 Ok(None)
             }
@@ -289,12 +293,12 @@ impl Walk {
         };
         let is_highest = self.listed.last().is_none_or(|last| *last <= next);
         let opened = match open_segment(&self.directory, next) {
-            Opened::Gone => {
+            OpenedSegment::Gone => {
                 // Others may be gone too: the next listing shows what is left.
                 self.listed.clear();
                 return Ok(true);
             }
-            opened @ (Opened::File(_) | Opened::Damage(_)) => opened,
+            opened @ (OpenedSegment::File(_) | OpenedSegment::Damage(_)) => opened,
         };
         // The floor is looked at after the names: it moves before a segment is removed.
         self.report_gap(first, next);
@@ -303,20 +307,20 @@ impl Walk {
             Some(_) | None => None,
         };
         match opened {
-            Opened::File(file) => {
+            OpenedSegment::File(file) => {
                 let start = start.unwrap_or_else(|| self.start_in(&file, next));
                 let phase = if is_highest {
-                    Phase::Active
+                    SegmentPhase::Active
                 } else {
-                    Phase::Closed
+                    SegmentPhase::Closed
                 };
-                self.open = Some(Open::new(file, start, phase));
+                self.open = Some(OpenSegment::new(file, start, phase));
             }
-            Opened::Damage(damage) => {
+            OpenedSegment::Damage(damage) => {
                 self.passed = Some(next);
                 self.queue.push_back(WalkItem::Damage(damage));
             }
-            Opened::Gone => {}
+            OpenedSegment::Gone => {}
         }
         Ok(true)
     }
@@ -415,8 +419,8 @@ fn first_to_come(directory: &Directory, listed: &[SegmentNumber]) -> SegmentNumb
     listed.first().copied().unwrap_or_else(next)
 }
 
-impl Open {
-    fn new(file: File, start: Position, phase: Phase) -> Self {
+impl OpenSegment {
+    fn new(file: File, start: Position, phase: SegmentPhase) -> Self {
         Self {
             number: start.segment,
             file,
@@ -454,7 +458,7 @@ impl Open {
     /// Returns what stands at its end without a newline, where more may still come.
     pub(super) fn unfinished(&self) -> Option<Notice> {
         let bytes = self.scanner.bytes_pending();
-        (self.phase == Phase::Active && bytes > 0).then(|| Notice::Unfinished {
+        (self.phase == SegmentPhase::Active && bytes > 0).then(|| Notice::Unfinished {
             position: self.scanner.cursor(),
             bytes,
         })
@@ -491,7 +495,7 @@ impl Gap {
 
 /// What opening a segment gives.
 #[derive(Debug)]
-pub(super) enum Opened {
+pub(super) enum OpenedSegment {
     /// The file.
     File(File),
     /// It is there and cannot be read.
@@ -501,26 +505,26 @@ pub(super) enum Opened {
 }
 
 /// Opens a segment if it is a regular file.
-pub(super) fn open_segment(directory: &Directory, number: SegmentNumber) -> Opened {
+pub(super) fn open_segment(directory: &Directory, number: SegmentNumber) -> OpenedSegment {
     let name = number.file_name();
     let position = Position::start_of(number);
-    let not_a_file = || Opened::Damage(Damage::of_segment(DamageKind::NotAFile, position));
+    let not_a_file = || OpenedSegment::Damage(Damage::of_segment(DamageKind::NotAFile, position));
     let is_file = |facts: io::Result<Facts>| facts.map(|facts| facts.is_regular);
     // Opening a device or a pipe can do something, so its kind is looked at before, and again after.
     match is_file(directory.facts(&name)) {
         Ok(true) => {}
         Ok(false) => return not_a_file(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Opened::Gone,
-        Err(error) => return Opened::Damage(unreadable(position, &error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return OpenedSegment::Gone,
+        Err(error) => return OpenedSegment::Damage(unreadable(position, &error)),
     }
     match directory.open_read(&name) {
         Ok(file) => match is_file(directory.facts_of(&file)) {
-            Ok(true) => Opened::File(file),
+            Ok(true) => OpenedSegment::File(file),
             Ok(false) => not_a_file(),
-            Err(error) => Opened::Damage(unreadable(position, &error)),
+            Err(error) => OpenedSegment::Damage(unreadable(position, &error)),
         },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Opened::Gone,
-        Err(error) => Opened::Damage(unreadable(position, &error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => OpenedSegment::Gone,
+        Err(error) => OpenedSegment::Damage(unreadable(position, &error)),
     }
 }
 

@@ -10,7 +10,7 @@ use tracing_appender::non_blocking::WorkerGuard;
 
 use super::frames::{CHUNK_BYTES, Frames};
 use super::own::encode_own;
-use super::staging::{Attention, PATIENCE, Phase, Staging};
+use super::staging::{Attention, PATIENCE, RecorderPhase, Staging};
 use super::synced::Synced;
 use super::turn::Shared;
 use super::worker::{Worker, start_worker};
@@ -58,8 +58,8 @@ impl Core {
             full_since: None,
             attention: Attention::Absent,
             phase: match settings.start.installation {
-                Some(_) => Phase::Open,
-                None => Phase::Suspended,
+                Some(_) => RecorderPhase::Open,
+                None => RecorderPhase::Suspended,
             },
             decision: settings.start.decision.clone(),
             installation: settings.start.installation,
@@ -89,7 +89,7 @@ impl Core {
             let mut staging = core.shared.lock();
             staging.attention = Attention::Parked;
             let is_watching = core.shared.settings.watch.policy().may_shut_out();
-            if staging.phase == Phase::Suspended || is_watching {
+            if staging.phase == RecorderPhase::Suspended || is_watching {
                 core.call_worker(staging);
             }
         }
@@ -122,11 +122,11 @@ impl Core {
         }
         let has_room = staging.has_room(frame.len(), &shared.settings.limits);
         match staging.phase {
-            Phase::Open => {}
-            Phase::Suspended | Phase::Withheld => {
+            RecorderPhase::Open => {}
+            RecorderPhase::Suspended | RecorderPhase::Withheld => {
                 return self.offer_suspended(staging, frame, generation);
             }
-            Phase::Closed | Phase::GivenUp => {
+            RecorderPhase::Closed | RecorderPhase::GivenUp => {
                 staging.counts.dropped += 1;
                 return Ok(Outcome::Dropped);
             }
@@ -177,7 +177,7 @@ impl Core {
     ) -> MutexGuard<'a, Staging> {
         let shared = &*self.shared;
         if staging.attention == Attention::Absent
-            && staging.phase == Phase::Open
+            && staging.phase == RecorderPhase::Open
             && staging.is_due()
         {
             // Without a worker the next caller tries again.
@@ -191,7 +191,7 @@ impl Core {
             Overflow::Block => {}
         }
         let mut progress = (staging.settled, Instant::now());
-        while staging.phase == Phase::Open
+        while staging.phase == RecorderPhase::Open
             && staging.is_worth_waiting()
             && !staging.has_room(frame_bytes, &shared.settings.limits)
         {
@@ -258,7 +258,7 @@ impl Core {
     ) -> Result<Outcome, Stale> {
         let staging = self.shared.look(staging);
         match (staging.phase, staging.attention) {
-            (Phase::Open, _) => {
+            (RecorderPhase::Open, _) => {
                 drop(staging);
                 return self.offer(frame, generation);
             }
@@ -285,14 +285,14 @@ impl Core {
         let ticket = {
             let mut staging = shared.look(shared.lock());
             let is_recording = match staging.phase {
-                Phase::Open => true,
-                Phase::Suspended | Phase::Withheld => false,
-                Phase::Closed | Phase::GivenUp => return,
+                RecorderPhase::Open => true,
+                RecorderPhase::Suspended | RecorderPhase::Withheld => false,
+                RecorderPhase::Closed | RecorderPhase::GivenUp => return,
             };
-            if staging.phase == Phase::Withheld {
+            if staging.phase == RecorderPhase::Withheld {
                 shared.refuse_waiting(&mut staging);
             } else {
-                staging.phase = Phase::Closed;
+                staging.phase = RecorderPhase::Closed;
             }
             let is_worth_it =
                 staging.staged > 0 || staging.dropped_unreported > 0 || !also.is_empty();
@@ -317,7 +317,7 @@ impl Core {
                     .stage_own(|out| encode_own(&shared.settings, OwnEvent::SessionEnd, &end, out));
             }
             shared.end_turn(&staging);
-            (staging.phase == Phase::Closed).then_some(staging.staged)
+            (staging.phase == RecorderPhase::Closed).then_some(staging.staged)
         };
         if self.worker.is_some() {
             shared.urgent.notify_all();

@@ -32,8 +32,8 @@ pub(crate) use self::interest::{ask_again, note_asked};
 pub use self::outcome::{Counts, Outcome};
 pub(crate) use self::outcome::{RecorderState, Stale};
 pub use self::settings::{Delivery, Durability, Overflow};
-pub(crate) use self::settings::{Form, Settings, Start};
-use self::staging::Phase;
+pub(crate) use self::settings::{RecorderStart, SessionForm, Settings};
+use self::staging::RecorderPhase;
 use crate::consent::Decision;
 use crate::error::Result;
 use crate::policy::Generation;
@@ -124,7 +124,7 @@ impl Recorder {
         }
         // Where the owner's decision cannot be read, events since then were refused for no decision of the owner.
         let staging = shared.lock();
-        if staging.phase == Phase::Withheld {
+        if staging.phase == RecorderPhase::Withheld {
             return shared.look(staging).check_is_known();
         }
         Ok(())
@@ -169,8 +169,10 @@ impl Recorder {
         let refused = shared.refused.load(Ordering::Relaxed);
         // While nothing may be recorded there is no installation: disabling removes it.
         let installation = match staging.phase {
-            Phase::Suspended | Phase::Withheld => None,
-            Phase::Open | Phase::Closed | Phase::GivenUp => staging.installation,
+            RecorderPhase::Suspended | RecorderPhase::Withheld => None,
+            RecorderPhase::Open | RecorderPhase::Closed | RecorderPhase::GivenUp => {
+                staging.installation
+            }
         };
         let recording = RecorderState {
             is_recording: installation.is_some(),

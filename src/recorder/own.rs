@@ -3,7 +3,7 @@
 
 use super::Settings;
 use crate::clock;
-use crate::encode::{FrameHeader, LineLimits, Loose, Own, encode_loose};
+use crate::encode::{FrameHeader, LineLimits, Own, SyntheticRecord, encode_loose};
 use crate::record::own::{OWN_TARGET, OwnEvent, SessionStart};
 use crate::record::{Level, Properties};
 use crate::store::limits::SEGMENT_BYTES_LEAST;
@@ -66,7 +66,7 @@ fn encode_own_at(
     } else {
         Level::Info
     };
-    let loose = Loose {
+    let loose = SyntheticRecord {
         own: Own::Localtel,
         level,
         source: &settings.source,

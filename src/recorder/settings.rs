@@ -55,7 +55,7 @@ pub enum Durability {
 
 /// How a session stands in its segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Form {
+pub(crate) enum SessionForm {
     /// Between a record that announces it and one that ends it.
     #[default]
     Lines,
@@ -79,7 +79,7 @@ pub(crate) struct Settings {
     /// Who writes.
     pub(crate) delivery: Delivery,
     /// How the session stands in its segments.
-    pub(crate) form: Form,
+    pub(crate) form: SessionForm,
     /// What happens when there is no room.
     pub(crate) overflow: Overflow,
     /// When lines survive a power cut.
@@ -87,7 +87,7 @@ pub(crate) struct Settings {
     /// Who is asked whether anything is recorded.
     pub(crate) watch: Watch,
     /// What the answer was at the start.
-    pub(crate) start: Start,
+    pub(crate) start: RecorderStart,
     /// Whether events are let in at all. It is shut only where somebody will open it again: a worker.
     pub(crate) is_gate_open: Arc<AtomicBool>,
     /// How often what had been collected in memory lost its consent since the start: it was withdrawn, perhaps only
@@ -98,7 +98,7 @@ pub(crate) struct Settings {
 
 /// What was decided when a recorder starts.
 #[derive(Debug, Clone)]
-pub(crate) struct Start {
+pub(crate) struct RecorderStart {
     /// The decision.
     pub(crate) decision: Decision,
     /// The installation id, where events are recorded.

@@ -39,7 +39,7 @@ pub(super) struct Staging {
     /// Since when the buffer has been full, or nearly: until half of it is free again.
     pub(super) full_since: Option<Instant>,
     pub(super) attention: Attention,
-    pub(super) phase: Phase,
+    pub(super) phase: RecorderPhase,
     /// What was decided when it was last looked at, and as which installation events are recorded.
     pub(super) decision: Decision,
     pub(super) installation: Option<Uuid>,
@@ -82,7 +82,7 @@ pub(super) enum Attention {
 
 /// Whether events are still taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum RecorderPhase {
     Open,
     /// Not now: nothing may be recorded until somebody decides otherwise.
     Suspended,
@@ -93,7 +93,7 @@ pub(super) enum Phase {
     GivenUp,
 }
 
-impl Phase {
+impl RecorderPhase {
     /// Returns `true` if nothing is recorded until a look at what the owner decided says otherwise.
     pub(super) fn is_waiting(self) -> bool {
         match self {
@@ -107,11 +107,14 @@ impl Staging {
     /// Returns an error if what the owner decided is not known any more, so that nothing may be written.
     pub(super) fn check_is_known(&self) -> Result<()> {
         match self.phase {
-            Phase::Withheld => {
+            RecorderPhase::Withheld => {
                 let reason = self.decision.reason();
                 Err(ErrorKind::Off { reason }.into())
             }
-            Phase::Open | Phase::Suspended | Phase::Closed | Phase::GivenUp => Ok(()),
+            RecorderPhase::Open
+            | RecorderPhase::Suspended
+            | RecorderPhase::Closed
+            | RecorderPhase::GivenUp => Ok(()),
         }
     }
 
@@ -122,8 +125,8 @@ impl Staging {
     /// Returns whether the session has not ended.
     pub(super) fn is_open(&self) -> bool {
         match self.phase {
-            Phase::Open | Phase::Suspended | Phase::Withheld => true,
-            Phase::Closed | Phase::GivenUp => false,
+            RecorderPhase::Open | RecorderPhase::Suspended | RecorderPhase::Withheld => true,
+            RecorderPhase::Closed | RecorderPhase::GivenUp => false,
         }
     }
 
@@ -240,7 +243,9 @@ impl Staging {
 
     /// Returns `true` if a worker is there that may make room, and nothing is known to keep it from that.
     pub(super) fn has_writing_worker(&self) -> bool {
-        self.phase == Phase::Open && self.trouble.is_none() && self.attention != Attention::Absent
+        self.phase == RecorderPhase::Open
+            && self.trouble.is_none()
+            && self.attention != Attention::Absent
     }
 
     /// Notes that something was written.

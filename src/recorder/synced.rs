@@ -15,16 +15,16 @@ pub(super) struct Synced {
     /// All tickets up to this one are covered by a sync that has finished, successful or not.
     up_to: u64,
     /// What failed syncs covered, the lowest tickets first.
-    failures: Vec<Failure>,
+    failures: Vec<FailedSync>,
     /// A flush has returned the failures up to this ticket.
-    told_up_to: Told,
+    told_up_to: ReportedFailures,
     /// When the first line was written that no sync has covered.
     unsynced_since: Option<Instant>,
 }
 
 /// A sync that failed, and the tickets that it covered.
 #[derive(Debug)]
-struct Failure {
+struct FailedSync {
     /// The tickets above this one,
     after: u64,
     /// and up to this one.
@@ -34,11 +34,11 @@ struct Failure {
 
 /// Which failures have been returned by a flush.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Told(u64);
+pub(super) struct ReportedFailures(u64);
 
 /// What a flush of everything up to a ticket may say.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(super) enum SyncVerdict {
     /// All of it survives a power cut.
     Durable,
     /// Some of it may not.
@@ -50,7 +50,7 @@ pub(super) enum Verdict {
 impl Synced {
     /// Returns which failures flushes have returned so far: a flush that begins now returns all later ones that
     /// concern it.
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn told(&self) -> ReportedFailures {
         self.told_up_to
     }
 
@@ -59,18 +59,19 @@ impl Synced {
     ///
     /// A failure concerns each flush whose ticket it covers, each flush that was under way, and, if none has
     /// returned it, the next flush.
-    pub(super) fn verdict(&mut self, ticket: u64, told: Told) -> Verdict {
-        let concerns = |failure: &&Failure| {
-            failure.after < ticket && (ticket <= failure.up_to || Told(failure.up_to) > told)
+    pub(super) fn verdict(&mut self, ticket: u64, told: ReportedFailures) -> SyncVerdict {
+        let concerns = |failure: &&FailedSync| {
+            failure.after < ticket
+                && (ticket <= failure.up_to || ReportedFailures(failure.up_to) > told)
         };
         if let Some(failure) = self.failures.iter().rfind(concerns) {
-            self.told_up_to = self.told_up_to.max(Told(failure.up_to));
-            return Verdict::Lost(failure.error.again());
+            self.told_up_to = self.told_up_to.max(ReportedFailures(failure.up_to));
+            return SyncVerdict::Lost(failure.error.again());
         }
         if ticket <= self.up_to {
-            Verdict::Durable
+            SyncVerdict::Durable
         } else {
-            Verdict::Pending
+            SyncVerdict::Pending
         }
     }
 
@@ -92,7 +93,7 @@ impl Synced {
                     next.after = oldest.after;
                 }
             }
-            self.failures.push(Failure {
+            self.failures.push(FailedSync {
                 after: self.up_to,
                 up_to: covered,
                 error,
@@ -127,11 +128,11 @@ mod tests {
         Err(Error::invalid("sync", "failed"))
     }
 
-    fn says(synced: &mut Synced, ticket: u64, told: Told) -> &'static str {
+    fn says(synced: &mut Synced, ticket: u64, told: ReportedFailures) -> &'static str {
         match synced.verdict(ticket, told) {
-            Verdict::Durable => "durable",
-            Verdict::Lost(_) => "lost",
-            Verdict::Pending => "pending",
+            SyncVerdict::Durable => "durable",
+            SyncVerdict::Lost(_) => "lost",
+            SyncVerdict::Pending => "pending",
         }
     }
 

@@ -7,7 +7,7 @@ use super::staging::Attention;
 use super::*;
 use crate::clock;
 use crate::consent::{Consent, WhenUndecided};
-use crate::encode::{Loose, Own, encode_loose};
+use crate::encode::{Own, SyntheticRecord, encode_loose};
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::policy::Policy;
@@ -21,12 +21,12 @@ use crate::watch::Watch;
 pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
     let environment = Environment::made_up("testapp", &[]);
     let answers = (Consent::Undecided, WhenUndecided::Record);
-    let tenant = crate::consent::Tenant::made_up("testapp");
+    let tenant = crate::consent::Location::made_up("testapp");
     let (mut watch, found) =
         Watch::new((path, path), &tenant, &environment, answers, Policy::new());
     let decision = watch.open(clock::now()).unwrap();
     let (installation, directory) = watch.installation_in(found).unwrap();
-    let start = Start {
+    let start = RecorderStart {
         decision,
         installation: Some(installation.id),
         directory: Some(Arc::new(directory)),
@@ -38,7 +38,7 @@ pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
         version: None,
         update: None,
         delivery,
-        form: Form::Lines,
+        form: SessionForm::Lines,
         overflow: Overflow::Drop,
         durability: Durability::Os,
         watch,
@@ -55,7 +55,7 @@ fn frame(event: &str) -> Vec<u8> {
 fn frame_at(level: Level, event: &str) -> Vec<u8> {
     let event = Event::new(event);
     let mut frame = Vec::new();
-    let loose = Loose {
+    let loose = SyntheticRecord {
         own: Own::Application,
         level,
         source: "testapp",
@@ -475,7 +475,7 @@ fn withhold(recorder: &Recorder) -> crate::store::faults::Faults {
     let faults = recorder.root.shared.settings.watch.faults.clone();
     faults.plan(0, Fault::Named("open directory", EMFILE));
     let patience = Instant::now() + Duration::from_secs(30);
-    while recorder.root.shared.lock().phase != Phase::Withheld {
+    while recorder.root.shared.lock().phase != RecorderPhase::Withheld {
         assert!(Instant::now() < patience, "it goes on for ever");
         let _state = recorder.state();
         std::thread::sleep(Duration::from_millis(5));
@@ -683,7 +683,7 @@ const EMFILE: i32 = 24;
 
 fn in_one_line(path: &std::path::Path) -> Recorder {
     let mut settings = settings(path, Delivery::Inline);
-    settings.form = Form::OneLine;
+    settings.form = SessionForm::OneLine;
     settings.limits = Limits {
         segment_bytes_max: 16 * 1024,
         total_bytes_max: u64::MAX,

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use super::frames::of_application;
 use super::own::encode_own;
-use super::staging::{Attention, Phase, Staging};
-use super::synced::{Told, Verdict};
+use super::staging::{Attention, RecorderPhase, Staging};
+use super::synced::{ReportedFailures, SyncVerdict};
 use super::writer::{Settled, Writer};
 use super::{Durability, Settings};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Unlinked;
 use crate::record::own::{OwnEvent, consent};
-use crate::watch::{Change, Meanwhile};
+use crate::watch::{Meanwhile, WatchChange};
 
 /// What callers and worker share.
 #[derive(Debug)]
@@ -116,8 +116,8 @@ impl Shared {
     ) -> (MutexGuard<'a, Staging>, Option<Error>) {
         staging = self.look_with(staging, &mut writer);
         match staging.phase {
-            Phase::Open | Phase::Closed => {}
-            Phase::Suspended | Phase::Withheld | Phase::GivenUp => {
+            RecorderPhase::Open | RecorderPhase::Closed => {}
+            RecorderPhase::Suspended | RecorderPhase::Withheld | RecorderPhase::GivenUp => {
                 staging.writer = Some(writer);
                 self.end_turn(&staging);
                 let failure = staging.check_is_known().err();
@@ -146,7 +146,7 @@ impl Shared {
             staging.synced.finish(covered, Err(error));
         }
         staging.settled = (staging.settled + frames).min(staging.staged);
-        if staging.phase == Phase::GivenUp {
+        if staging.phase == RecorderPhase::GivenUp {
             staging.count_failed(of_application(writer.frames_left()));
             writer.forget();
         }
@@ -198,31 +198,31 @@ impl Shared {
         let mut staging = self.lock();
         staging.unreadable = unreadable;
         match (change, staging.phase) {
-            (None, _) | (_, Phase::Closed | Phase::GivenUp) => {}
-            (Some(Change::Disabled(decision)), _) => {
+            (None, _) | (_, RecorderPhase::Closed | RecorderPhase::GivenUp) => {}
+            (Some(WatchChange::Disabled(decision)), _) => {
                 let refused = staging.forget(writer);
                 self.refused.fetch_add(refused, Ordering::Relaxed);
                 self.note_withdrawal();
                 staging.dropped_unreported = 0;
                 staging.trouble = None;
                 staging.decision = decision;
-                staging.phase = Phase::Suspended;
+                staging.phase = RecorderPhase::Suspended;
             }
-            (Some(Change::Unknown(decision, meanwhile)), _) => {
+            (Some(WatchChange::Unknown(decision, meanwhile)), _) => {
                 if meanwhile == Meanwhile::Decided {
                     self.note_withdrawal();
                 }
                 staging.decision = decision;
-                staging.phase = Phase::Withheld;
+                staging.phase = RecorderPhase::Withheld;
             }
-            (Some(Change::Enabled(decision, installation, unlinked, meanwhile)), phase) => {
+            (Some(WatchChange::Enabled(decision, installation, unlinked, meanwhile)), phase) => {
                 if unlinked == Unlinked::Hashes {
                     // They were made with the key before, and would link the sessions.
                     let refused = staging.forget(writer);
                     self.refused.fetch_add(refused, Ordering::Relaxed);
                 }
                 // What was collected while nothing was to be recorded must not follow.
-                if phase == Phase::Suspended || meanwhile == Meanwhile::Decided {
+                if phase == RecorderPhase::Suspended || meanwhile == Meanwhile::Decided {
                     self.note_withdrawal();
                 }
                 if staging.installation != Some(installation.id) {
@@ -237,10 +237,10 @@ impl Shared {
                     });
                 }
                 staging.decision = decision;
-                staging.phase = Phase::Open;
+                staging.phase = RecorderPhase::Open;
             }
         }
-        if staging.phase == Phase::GivenUp {
+        if staging.phase == RecorderPhase::GivenUp {
             // Given up while the writer was not there to be emptied.
             staging.count_failed(of_application(writer.frames_left()));
             staging.taken_bytes = 0;
@@ -260,13 +260,18 @@ impl Shared {
     ///
     /// Returns an error if some of these frames may not survive a power cut, or if that is not known before the
     /// deadline.
-    pub(super) fn sync_until(&self, ticket: u64, told: Told, deadline: Instant) -> Result<()> {
+    pub(super) fn sync_until(
+        &self,
+        ticket: u64,
+        told: ReportedFailures,
+        deadline: Instant,
+    ) -> Result<()> {
         let mut staging = self.lock();
         loop {
             match staging.synced.verdict(ticket, told) {
-                Verdict::Durable => return Ok(()),
-                Verdict::Lost(error) => return Err(error),
-                Verdict::Pending => {}
+                SyncVerdict::Durable => return Ok(()),
+                SyncVerdict::Lost(error) => return Err(error),
+                SyncVerdict::Pending => {}
             }
             // Who has the writer may be syncing what this caller waits for.
             if let Some(writer) = staging.writer.take() {
@@ -327,7 +332,7 @@ impl Shared {
 
     /// Forgets what waits, and returns how many events that were. They still count as recorded.
     fn end_without_writing(&self, staging: &mut MutexGuard<'_, Staging>) -> u64 {
-        staging.phase = Phase::GivenUp;
+        staging.phase = RecorderPhase::GivenUp;
         staging.given_up_after = Some(staging.settled);
         let mut given_up = staging.frames.of_application();
         if let Some(mut writer) = staging.writer.take() {

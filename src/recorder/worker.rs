@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use super::interest::ask_again;
-use super::staging::{Attention, Phase, Staging};
+use super::staging::{Attention, RecorderPhase, Staging};
 use super::turn::Shared;
 use crate::clock;
 use crate::watch::PAUSE;
@@ -28,12 +28,12 @@ impl Shared {
         let mut staging = self.lock();
         loop {
             match staging.phase {
-                Phase::Open => {}
-                Phase::Suspended | Phase::Withheld => {
+                RecorderPhase::Open => {}
+                RecorderPhase::Suspended | RecorderPhase::Withheld => {
                     staging = self.wait_for_consent(staging);
                     continue;
                 }
-                Phase::Closed | Phase::GivenUp => return,
+                RecorderPhase::Closed | RecorderPhase::GivenUp => return,
             }
             if staging.attention == Attention::Called {
                 staging.attention = Attention::Awake;
@@ -59,7 +59,7 @@ impl Shared {
             let (lingered, _timeout) = self
                 .urgent
                 .wait_timeout_while(staging, wait, |staging| {
-                    staging.phase == Phase::Open
+                    staging.phase == RecorderPhase::Open
                         && (is_troubled || staging.attention != Attention::Called)
                 })
                 .unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +86,7 @@ impl Shared {
         mut staging: MutexGuard<'a, Staging>,
     ) -> MutexGuard<'a, Staging> {
         while staging.phase.is_waiting() {
-            let is_open = staging.phase == Phase::Withheld;
+            let is_open = staging.phase == RecorderPhase::Withheld;
             drop(staging);
             self.set_gate(is_open);
             let (waited, _timeout) = self
@@ -106,7 +106,7 @@ impl Shared {
         let (mut waited, _timeout) = self
             .urgent
             .wait_timeout_while(staging, PAUSE, |staging| {
-                staging.phase == Phase::Open && staging.attention == Attention::Dozing
+                staging.phase == RecorderPhase::Open && staging.attention == Attention::Dozing
             })
             .unwrap_or_else(PoisonError::into_inner);
         if waited.attention == Attention::Dozing {
@@ -128,11 +128,11 @@ impl Shared {
 /// whenever no message is left, is the turn to work. It always reports success, because that worker
 /// swallows errors, and spins or forgets to stop after some of them.
 #[derive(Debug)]
-pub(super) struct Sink {
+pub(super) struct WorkerSink {
     shared: Arc<Shared>,
 }
 
-impl io::Write for Sink {
+impl io::Write for WorkerSink {
     fn write(&mut self, bell: &[u8]) -> io::Result<usize> {
         Ok(bell.len())
     }
@@ -143,7 +143,7 @@ impl io::Write for Sink {
     }
 }
 
-impl Drop for Sink {
+impl Drop for WorkerSink {
     /// The thread ends: this is what a join would tell.
     fn drop(&mut self) {
         self.shared.lock().attention = Attention::Absent;
@@ -154,7 +154,7 @@ impl Drop for Sink {
 /// Starts the worker thread, or returns nothing where the system has no thread to give: then callers
 /// write for themselves.
 pub(super) fn start_worker(shared: &Arc<Shared>) -> Option<(Worker, WorkerGuard)> {
-    let sink = Sink {
+    let sink = WorkerSink {
         shared: Arc::clone(shared),
     };
     // Where there is none, the crate panics aloud: asked first, the system says so quietly.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::frames::{CHUNK_BYTES, Frames};
 use super::own::{LINE_END, encode_session, session_facts};
-use super::{Durability, Form, Settings};
+use super::{Durability, SessionForm, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, push_number};
 use crate::error::{Error, Result};
@@ -20,8 +20,8 @@ use crate::record::{LineTime, timestamp_of};
 use crate::store::age::Now;
 use crate::store::disk::Directory;
 use crate::store::latest::Latest;
-use crate::store::{Appended, Place, Store};
-use crate::watch::{Change, Watch};
+use crate::store::{Appended, Store, WritePosition};
+use crate::watch::{Watch, WatchChange};
 
 /// Numbers lines and writes them.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ struct Pending {
     /// The latest time in the batch.
     batch_latest: Option<LineTime>,
     /// How the session stands in its segments.
-    form: Form,
+    form: SessionForm,
     /// Whether all that was written is a session in one line.
     has_ended: bool,
 }
@@ -58,7 +58,7 @@ struct Session {
     /// How many events waited in memory when this process was forked: they are its parent's to write.
     left_to_parent: u64,
     /// The segment whose lines begin, for this session, with a session record.
-    announced: Option<Place>,
+    announced: Option<WritePosition>,
 }
 
 /// What came of a batch.
@@ -140,7 +140,7 @@ impl Writer {
     }
 
     /// Looks whether the owner decided otherwise.
-    pub(super) fn look(&mut self) -> Option<Change> {
+    pub(super) fn look(&mut self) -> Option<WatchChange> {
         self.watch.look(Instant::now())
     }
 
@@ -156,7 +156,7 @@ impl Writer {
 
     /// Has the session stand between two records, because there will be one that ends it.
     pub(super) fn expect_end(&mut self) {
-        self.pending.form = Form::Lines;
+        self.pending.form = SessionForm::Lines;
     }
 
     /// Returns `true` if all that was written is a session in one line, which needs no end.
@@ -349,8 +349,8 @@ impl Pending {
     /// takes what is to be said of the session.
     fn is_one_line(&self) -> bool {
         match self.form {
-            Form::Lines => return false,
-            Form::OneLine => {}
+            SessionForm::Lines => return false,
+            SessionForm::OneLine => {}
         }
         let Some((header, line, [])) = FrameHeader::split_first(self.frames_left()) else {
             return false;
@@ -391,7 +391,7 @@ impl Pending {
     fn settle(
         &mut self,
         (opening, closing): (Opening, Closing),
-        place: Option<Place>,
+        place: Option<WritePosition>,
         bytes: usize,
         taken: usize,
     ) -> u64 {

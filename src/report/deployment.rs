@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::metadata::Row;
-use super::text::{Named, VALUE_BYTES_MAX, cut, fact};
+use super::metadata::MetadataRow;
+use super::text::{NamedValues, VALUE_BYTES_MAX, cut, fact};
 use crate::policy::owner::Include;
 use crate::store::volume::{Volume, VolumeLimits, volumes};
 
@@ -40,12 +40,12 @@ pub struct Deployment {
     pub(super) is_dirty: Option<bool>,
     pub(super) is_debug: Option<bool>,
     pub(super) installer: Option<String>,
-    pub(super) build: Named<String>,
-    pub(super) data_paths: Named<PathBuf>,
-    pub(super) changed_settings: Named<()>,
-    pub(super) components: Named<String>,
-    pub(super) extensions: Named<bool>,
-    pub(super) metadata: Named<Row>,
+    pub(super) build: NamedValues<String>,
+    pub(super) data_paths: NamedValues<PathBuf>,
+    pub(super) changed_settings: NamedValues<()>,
+    pub(super) components: NamedValues<String>,
+    pub(super) extensions: NamedValues<bool>,
+    pub(super) metadata: NamedValues<MetadataRow>,
 }
 
 impl Deployment {
@@ -124,7 +124,7 @@ impl Deployment {
         value: impl Into<String>,
         include: Include,
     ) -> Self {
-        self.metadata.set(key, Row::new(value, include));
+        self.metadata.set(key, MetadataRow::new(value, include));
         self
     }
 

@@ -14,12 +14,12 @@ pub const RESERVED_KEYS: [&str; 3] = ["uuid", "exported_uuid", "install_timestam
 
 /// A value and whether it is included.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct MetadataRow {
     pub(super) value: String,
     pub(super) include: Include,
 }
 
-impl Row {
+impl MetadataRow {
     pub(super) fn new(value: impl Into<String>, include: Include) -> Self {
         Self {
             value: cut(value, VALUE_BYTES_MAX),
@@ -30,7 +30,7 @@ impl Row {
 
 /// Returns the keys and values that are included once the owner has changed the application's rows.
 pub(super) fn included(
-    rows: &BTreeMap<String, Row>,
+    rows: &BTreeMap<String, MetadataRow>,
     changes: &BTreeMap<String, OwnerMetadata>,
 ) -> BTreeMap<String, String> {
     let mut rows = rows.clone();
@@ -45,7 +45,7 @@ pub(super) fn included(
             }
             (None, Some(value)) => {
                 let include = change.include.unwrap_or(Include::Yes);
-                rows.insert(key, Row::new(value, include));
+                rows.insert(key, MetadataRow::new(value, include));
             }
             (None, None) => {}
         }
@@ -62,8 +62,8 @@ mod tests {
 
     fn with(change: (&str, Option<&str>, Option<Include>)) -> String {
         let rows = BTreeMap::from([
-            ("cloud".to_owned(), Row::new("ours", Include::Yes)),
-            ("team".to_owned(), Row::new("db", Include::No)),
+            ("cloud".to_owned(), MetadataRow::new("ours", Include::Yes)),
+            ("team".to_owned(), MetadataRow::new("db", Include::No)),
         ]);
         let (key, value, include) = change;
         let change = OwnerMetadata {
@@ -95,7 +95,10 @@ mod tests {
     #[test]
     fn a_long_key_is_the_same_key_to_application_and_owner() {
         let key = "k".repeat(1000);
-        let rows = BTreeMap::from([(cut(&key, NAME_BYTES_MAX), Row::new("1", Include::Yes))]);
+        let rows = BTreeMap::from([(
+            cut(&key, NAME_BYTES_MAX),
+            MetadataRow::new("1", Include::Yes),
+        )]);
         let change = OwnerMetadata {
             value: None,
             include: Some(Include::No),

@@ -44,7 +44,7 @@ use crate::policy::owner::OwnerMetadata;
 use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::record::{Level, Properties, format_timestamp};
 pub use crate::release::Release;
-use crate::store::volume::{CutShort, Measured, Volume};
+use crate::store::volume::{CutShort, Volume, VolumeCount};
 
 /// What a deployment reports: what it is, what it runs on, and how it has been used.
 ///
@@ -83,7 +83,7 @@ pub struct Report {
 
 /// What stands in a report, before any policy.
 #[derive(Debug, Serialize)]
-struct Facts {
+struct ReportBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     installation: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,7 @@ struct Facts {
     exported_uuid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     install_timestamp: Option<String>,
-    application: Application,
+    application: ApplicationSection,
     #[serde(skip_serializing_if = "is_default")]
     os: Os,
     #[serde(rename = "environment", skip_serializing_if = "is_default")]
@@ -131,7 +131,7 @@ struct Facts {
 
 /// What an application says of itself, as a report shows it.
 #[derive(Debug, Clone, Serialize)]
-struct Application {
+struct ApplicationSection {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
@@ -169,7 +169,7 @@ impl From<&Volume> for Data {
                 problem: Some(fact(reason)),
                 ..Self::default()
             },
-            Volume::Measured(Measured {
+            Volume::Measured(VolumeCount {
                 bytes,
                 files,
                 unreadable,
@@ -197,20 +197,20 @@ struct Recorded {
     text: &'static str,
 }
 
-impl From<&Recording> for Recorded {
-    fn from(recording: &Recording) -> Self {
+impl From<&ReportRecording> for Recorded {
+    fn from(recording: &ReportRecording) -> Self {
         match recording {
-            Recording::On => Self {
+            ReportRecording::On => Self {
                 is_recording: true,
                 because: None,
                 text: "is recorded when the next report is due, or when the application asks for one",
             },
-            Recording::ShutOut => Self {
+            ReportRecording::ShutOut => Self {
                 is_recording: false,
                 because: Some("the policy lets no event `report` in".to_owned()),
                 text: "would be recorded if the policy let it in",
             },
-            Recording::Off { because } => Self {
+            ReportRecording::Off { because } => Self {
                 is_recording: false,
                 because: Some(fact(because)),
                 text: "would be recorded if telemetry were on",
@@ -222,7 +222,7 @@ impl From<&Recording> for Recorded {
 /// Whether reports are recorded.
 #[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recording {
+pub enum ReportRecording {
     /// They are.
     On,
     /// They are not, though other events may be: the policy shuts them out.
@@ -265,7 +265,7 @@ pub struct Parts<'a> {
     /// From when on counters and errors were counted, where there are any.
     pub counted_since: Option<OffsetDateTime>,
     /// Whether reports are recorded.
-    pub recording: &'a Recording,
+    pub recording: &'a ReportRecording,
     /// The length of the line that has to take it.
     pub line_bytes_max: usize,
     /// When it is made.
@@ -276,7 +276,7 @@ impl Report {
     /// Makes a report, before any policy: whoever records it applies that.
     pub fn new(parts: Parts<'_>) -> Self {
         let recorded = parts.recording.into();
-        let facts = Facts::new(parts);
+        let facts = ReportBody::new(parts);
         // Every key is a string and every number finite, so there is nothing to fail.
         let mut values = match serde_json::to_value(&facts) {
             Ok(Value::Object(values)) => values,
@@ -310,7 +310,7 @@ impl Report {
     }
 }
 
-impl Recording {
+impl ReportRecording {
     /// Returns whether reports are recorded under a policy, where recording is on.
     pub fn under(self, policy: &InForce) -> Self {
         match self {
@@ -324,7 +324,7 @@ impl Recording {
     }
 }
 
-impl Facts {
+impl ReportBody {
     fn new(parts: Parts<'_>) -> Self {
         let deployment = parts.deployment;
         let machine = parts.machine;
@@ -350,7 +350,7 @@ impl Facts {
             uuid,
             exported_uuid,
             install_timestamp,
-            application: Application::new(&parts, &mut room),
+            application: ApplicationSection::new(&parts, &mut room),
             os: machine.os.clone(),
             surroundings: machine.surroundings.clone(),
             hardware: machine.hardware.clone(),
@@ -380,7 +380,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Application {
+impl ApplicationSection {
     fn new(parts: &Parts<'_>, room: &mut Room) -> Self {
         let deployment = parts.deployment;
         room.count("build", deployment.build.omitted());

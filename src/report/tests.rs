@@ -8,7 +8,7 @@ use serde_json::json;
 use super::machine::{Hardware, Os, Surroundings};
 use super::surroundings::{Container, VirtualMachine};
 use super::*;
-use crate::encode::{LineLimits, Loose, Own, encode_loose, is_unsafe_to_show};
+use crate::encode::{LineLimits, Own, SyntheticRecord, encode_loose, is_unsafe_to_show};
 use crate::policy::owner::Include;
 use crate::record::{Level, Record};
 use crate::store::limits::Limits;
@@ -29,7 +29,7 @@ struct Made {
     volumes: BTreeMap<String, Volume>,
     counters: Value,
     errors: BTreeMap<String, u64>,
-    recording: Recording,
+    recording: ReportRecording,
     line_bytes_max: usize,
 }
 
@@ -51,7 +51,7 @@ impl Made {
             .metadata("uuid", "u-1", Include::Yes)
             .metadata("exported_uuid", "u-2", Include::Yes)
             .metadata("install_timestamp", "2026-01-01", Include::Yes);
-        let counted = Measured {
+        let counted = VolumeCount {
             bytes: 10,
             files: 2,
             unreadable: 1,
@@ -66,7 +66,7 @@ impl Made {
             volumes: BTreeMap::from([("tables".to_owned(), Volume::Measured(counted))]),
             counters: json!({"queries": {"find": 7}}),
             errors: BTreeMap::from([("42P01".to_owned(), 3)]),
-            recording: Recording::Off {
+            recording: ReportRecording::Off {
                 because: "disabled by DO_NOT_TRACK=1".to_owned(),
             },
             line_bytes_max: Limits::default().line_bytes_max,
@@ -138,7 +138,7 @@ fn keys(value: &Value) -> Vec<&str> {
 /// Writes the record of a report as the handle would, and reads it back.
 fn recorded(report: &Report) -> Record {
     let mut frame = Vec::new();
-    let loose = Loose {
+    let loose = SyntheticRecord {
         own: Own::Localtel,
         level: Level::Info,
         source: "myapp",
@@ -225,7 +225,7 @@ fn what_is_unknown_is_absent() {
         errors: &BTreeMap::new(),
         since: None,
         counted_since: None,
-        recording: &Recording::On,
+        recording: &ReportRecording::On,
         line_bytes_max: Limits::default().line_bytes_max,
         now: time("2026-11-21T08:00:00Z"),
     });
@@ -401,7 +401,7 @@ fn hostile(text: &str) -> Vec<(Made, Vec<&'static str>)> {
     );
     with(
         &|made| {
-            made.recording = Recording::Off {
+            made.recording = ReportRecording::Off {
                 because: text.to_owned(),
             }
         },

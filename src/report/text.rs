@@ -11,12 +11,12 @@ use crate::encode::is_unsafe_to_show;
 
 /// Named values, as many as are kept; those beyond that are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named<T> {
+pub(super) struct NamedValues<T> {
     entries: BTreeMap<String, T>,
     omitted: u64,
 }
 
-impl<T> Default for Named<T> {
+impl<T> Default for NamedValues<T> {
     fn default() -> Self {
         Self {
             entries: BTreeMap::new(),
@@ -25,7 +25,7 @@ impl<T> Default for Named<T> {
     }
 }
 
-impl<T> Named<T> {
+impl<T> NamedValues<T> {
     /// Sets a value; an earlier one of the same name is replaced.
     pub(super) fn set(&mut self, name: impl Into<String>, value: T) {
         let name = cut(name, NAME_BYTES_MAX);
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_last_of_equal_names_wins_and_those_beyond_the_bound_are_counted() {
-        let mut named = Named::default();
+        let mut named = NamedValues::default();
         for number in 0..ENTRIES_MAX + 5 {
             named.set(format!("n{number}"), number);
         }

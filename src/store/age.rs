@@ -57,14 +57,14 @@ pub fn is_ahead(start: OffsetDateTime, clock: OffsetDateTime) -> bool {
 
 /// When a segment starts, as far as its age is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum AgeStart {
     /// At that time, which is not ahead of this clock.
     At(OffsetDateTime),
     /// The clock does not say, so its age counts from when this writer opened it.
     Unknown,
 }
 
-impl Start {
+impl AgeStart {
     /// Returns the start of a segment whose first record, and that of the segment before it, have these times.
     /// Segments follow each other, so one that claims to be older than the one before it was started by a
     /// clock that is behind.
@@ -177,18 +177,18 @@ mod tests {
     #[test]
     fn a_segment_is_as_old_as_it_and_the_one_before_it_allow() {
         let table = [
-            (Some(-9), None, Start::At(at(-9))),
-            (Some(-9), Some(-20), Start::At(at(-9))),
-            (Some(-9), Some(-3), Start::At(at(-3))),
-            (Some(-9), Some(3), Start::At(at(-9))),
-            (Some(9), Some(-3), Start::At(at(-3))),
-            (None, Some(-3), Start::At(at(-3))),
-            (Some(9), Some(3), Start::Unknown),
-            (Some(9), None, Start::Unknown),
-            (None, None, Start::Unknown),
+            (Some(-9), None, AgeStart::At(at(-9))),
+            (Some(-9), Some(-20), AgeStart::At(at(-9))),
+            (Some(-9), Some(-3), AgeStart::At(at(-3))),
+            (Some(-9), Some(3), AgeStart::At(at(-9))),
+            (Some(9), Some(-3), AgeStart::At(at(-3))),
+            (None, Some(-3), AgeStart::At(at(-3))),
+            (Some(9), Some(3), AgeStart::Unknown),
+            (Some(9), None, AgeStart::Unknown),
+            (None, None, AgeStart::Unknown),
         ];
         for (first, before, expected) in table {
-            let start = Start::of(first.map(at), before.map(at), at(0));
+            let start = AgeStart::of(first.map(at), before.map(at), at(0));
             assert_eq!(start, expected, "{first:?} {before:?}");
         }
     }

@@ -47,20 +47,20 @@ pub struct Directory {
     path: PathBuf,
     id: FileId,
     /// Whose it was when it was opened, and what all users might do with it.
-    owned: Owned,
+    owned: Ownership,
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
 }
 
 /// Whose a directory is, and who may do what with it.
 #[derive(Debug, Clone, Copy)]
-struct Owned {
+struct Ownership {
     user: u32,
     /// The permissions, with the bits that are no permissions.
     mode: Mode,
 }
 
-impl From<&Stat> for Owned {
+impl From<&Stat> for Ownership {
     fn from(stat: &Stat) -> Self {
         Self {
             user: stat.st_uid,
@@ -100,7 +100,7 @@ impl Directory {
             fd,
             path: path.to_owned(),
             id: FileId::from(&stat),
-            owned: Owned::from(&stat),
+            owned: Ownership::from(&stat),
             #[cfg(test)]
             faults: super::faults::Faults::default(),
         };
@@ -165,7 +165,7 @@ impl Directory {
     /// Says why it cannot serve to write, if so: it is another user's, or others may write to it.
     pub fn check_is_private(&self) -> Result<(), OpenError> {
         let stat = rustix::fs::fstat(&self.fd).map_err(io::Error::from)?;
-        Owned::from(&stat).check_is_own(&self.path)
+        Ownership::from(&stat).check_is_own(&self.path)
     }
 
     /// Returns the permissions that others have beside its owner, as `chmod` writes them; 0 is none.
@@ -517,7 +517,7 @@ fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
     }
 }
 
-impl Owned {
+impl Ownership {
     fn check_is_own(self, path: &Path) -> Result<(), OpenError> {
         let Self { user, mode } = self;
         if !is_own(user) {

@@ -409,7 +409,7 @@ mod tests {
     use std::time::Duration;
 
     #[derive(Serialize)]
-    struct Known {
+    struct OnlyFormat {
         format: u32,
     }
 
@@ -583,7 +583,7 @@ mod tests {
         let object = br#" {"z": 123456789012345678901234567890, "format":1,"a":{"b":[1.50, "\u00e4"]},"e":1e400} "#;
         let keys = OtherKeys::of(object, &["format"]).unwrap();
         assert!(keys.names().eq(["a", "e", "z"]));
-        let written = keys.write_with(&Known { format: 2 }, 1000).unwrap();
+        let written = keys.write_with(&OnlyFormat { format: 2 }, 1000).unwrap();
         let expected = "{\"format\":2,\"a\":{\"b\":[1.50, \"\\u00e4\"]},\"e\":1e400,\
              \"z\":123456789012345678901234567890}\n";
         assert_eq!(String::from_utf8(written.clone()).unwrap(), expected);
@@ -595,7 +595,10 @@ mod tests {
     fn what_does_not_fit_is_left_out() {
         let object = format!("{{\"long\":\"{}\"}}", "x".repeat(100));
         let keys = OtherKeys::of(object.as_bytes(), &[]).unwrap();
-        let written = |bytes_max| keys.write_with(&Known { format: 1 }, bytes_max).unwrap();
+        let written = |bytes_max| {
+            keys.write_with(&OnlyFormat { format: 1 }, bytes_max)
+                .unwrap()
+        };
         let whole = written(1000);
         assert!(whole.len() > 100);
         assert_eq!(written(whole.len() as u64), whole);

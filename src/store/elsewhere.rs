@@ -144,7 +144,7 @@ pub fn is_directory(path: &Path) -> bool {
 
 /// What kind of thing a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FileKind {
     /// A directory.
     Directory,
     /// A regular file.
@@ -157,35 +157,35 @@ pub(crate) enum Kind {
 
 /// What is seen of anything without opening it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sight {
+pub(crate) struct FileStat {
     /// Which one it is.
     pub(crate) id: FileId,
     /// What kind of thing it is.
-    pub(crate) kind: Kind,
+    pub(crate) kind: FileKind,
     /// Its size.
     pub(crate) bytes: u64,
     /// Whether it has more than one name.
     pub(crate) has_other_names: bool,
 }
 
-impl Sight {
+impl FileStat {
     /// Looks at what lies at that path, at the link itself where it is one.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         Ok(Self::from(&rustix::fs::lstat(path)?))
     }
 }
 
-impl From<&Stat> for Sight {
+impl From<&Stat> for FileStat {
     fn from(stat: &Stat) -> Self {
         let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Kind::Directory,
-            FileType::RegularFile => Kind::File,
-            FileType::Symlink => Kind::Symlink,
+            FileType::Directory => FileKind::Directory,
+            FileType::RegularFile => FileKind::File,
+            FileType::Symlink => FileKind::Symlink,
             FileType::Fifo
             | FileType::Socket
             | FileType::CharacterDevice
             | FileType::BlockDevice
-            | FileType::Unknown => Kind::Other,
+            | FileType::Unknown => FileKind::Other,
         };
         Self {
             id: FileId::from(stat),
@@ -216,14 +216,14 @@ impl Folder {
     }
 
     /// Looks at the directory itself.
-    pub(crate) fn sight(&self) -> io::Result<Sight> {
-        Ok(Sight::from(&rustix::fs::fstat(&self.fd)?))
+    pub(crate) fn sight(&self) -> io::Result<FileStat> {
+        Ok(FileStat::from(&rustix::fs::fstat(&self.fd)?))
     }
 
     /// Walks over what is in it, one at a time; what is gone when it is looked at is an error of its own.
     pub(crate) fn entries(
         &self,
-    ) -> io::Result<impl Iterator<Item = io::Result<(OsString, io::Result<Sight>)>>> {
+    ) -> io::Result<impl Iterator<Item = io::Result<(OsString, io::Result<FileStat>)>>> {
         let names = rustix::fs::Dir::read_from(&self.fd)?;
         let entries = names.filter_map(|entry| {
             let entry = match entry {
@@ -235,7 +235,9 @@ impl Folder {
                 return None;
             }
             let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
-            let sight = stat.map(|stat| Sight::from(&stat)).map_err(io::Error::from);
+            let sight = stat
+                .map(|stat| FileStat::from(&stat))
+                .map_err(io::Error::from);
             Some(Ok((OsString::from_vec(name.to_bytes().to_vec()), sight)))
         });
         Ok(entries)

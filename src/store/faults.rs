@@ -29,13 +29,13 @@ pub(crate) enum Fault {
 
 /// Counts operations and fails the chosen one. Clones share the count.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Arc<(Mutex<Plan>, Condvar)>);
+pub(crate) struct Faults(Arc<(Mutex<FaultPlan>, Condvar)>);
 
 /// Which segments cannot be removed, by their numbers, and with which error number.
 type HeldBack = (fn(u64) -> bool, i32);
 
 #[derive(Debug, Default)]
-struct Plan {
+struct FaultPlan {
     operations: usize,
     planned: Option<(usize, Fault)>,
     reached: Vec<&'static str>,
@@ -78,7 +78,7 @@ impl Faults {
         Blocked(self.clone())
     }
 
-    fn plan_now(&self) -> std::sync::MutexGuard<'_, Plan> {
+    fn plan_now(&self) -> std::sync::MutexGuard<'_, FaultPlan> {
         self.0.0.lock().unwrap()
     }
 
@@ -131,25 +131,25 @@ impl Faults {
 
     pub(super) fn before(&self, operation: &'static str) -> io::Result<()> {
         match self.step(operation) {
-            Step::Whole | Step::Half | Step::AllButOne => Ok(()),
-            Step::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
-            Step::Panics => panic!("planned at {operation}"),
+            FaultStep::Whole | FaultStep::Half | FaultStep::AllButOne => Ok(()),
+            FaultStep::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
+            FaultStep::Panics => panic!("planned at {operation}"),
         }
     }
 
     pub(super) fn shorten<'a>(&self, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
         match self.step("write") {
-            Step::Whole => Ok(bytes),
-            Step::Half => Ok(&bytes[..bytes.len() / 2]),
-            Step::AllButOne if bytes.len() > 1 => Ok(&bytes[..bytes.len() - 1]),
-            Step::AllButOne => Err(io::Error::from_raw_os_error(ENOSPC)),
-            Step::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
-            Step::Panics => panic!("planned at a write"),
+            FaultStep::Whole => Ok(bytes),
+            FaultStep::Half => Ok(&bytes[..bytes.len() / 2]),
+            FaultStep::AllButOne if bytes.len() > 1 => Ok(&bytes[..bytes.len() - 1]),
+            FaultStep::AllButOne => Err(io::Error::from_raw_os_error(ENOSPC)),
+            FaultStep::Fails(errno) => Err(io::Error::from_raw_os_error(errno)),
+            FaultStep::Panics => panic!("planned at a write"),
         }
     }
 
     /// Takes a step and lets go of the plan: a panic must not poison it.
-    fn step(&self, operation: &'static str) -> Step {
+    fn step(&self, operation: &'static str) -> FaultStep {
         let (plan, changed) = &*self.0;
         let mut plan = plan.lock().unwrap();
         if plan.blocked == Some(operation) {
@@ -165,7 +165,7 @@ impl Faults {
 }
 
 /// How one operation goes.
-enum Step {
+enum FaultStep {
     Whole,
     Half,
     AllButOne,
@@ -173,28 +173,30 @@ enum Step {
     Panics,
 }
 
-impl Plan {
-    fn step(&mut self, operation: &'static str) -> Step {
+impl FaultPlan {
+    fn step(&mut self, operation: &'static str) -> FaultStep {
         let here = self.operations;
         self.operations += 1;
         *self.done.entry(operation).or_default() += 1;
         let Some((nth, fault)) = self.planned else {
-            return Step::Whole;
+            return FaultStep::Whole;
         };
         let is_write = operation == "write";
         let step = match (fault, here.cmp(&nth)) {
             (_, Ordering::Less) | (Fault::Once(_) | Fault::Short, Ordering::Greater) => {
-                return Step::Whole;
+                return FaultStep::Whole;
             }
-            (Fault::Once(errno) | Fault::Sticky(errno), _) => Step::Fails(errno),
-            (Fault::Named(name, errno), _) if name == operation => Step::Fails(errno),
-            (Fault::Panic, Ordering::Equal) => Step::Panics,
-            (Fault::ShortByOneAndNoCut, _) if is_write => Step::AllButOne,
-            (Fault::ShortByOneAndNoCut, _) if operation == "cut" => Step::Fails(EIO),
-            (Fault::Named(..) | Fault::ShortByOneAndNoCut | Fault::Panic, _) => return Step::Whole,
-            (Fault::Short, Ordering::Equal) => Step::Half,
-            (Fault::Death, Ordering::Equal) if is_write => Step::Half,
-            (Fault::Death, Ordering::Equal | Ordering::Greater) => Step::Fails(EIO),
+            (Fault::Once(errno) | Fault::Sticky(errno), _) => FaultStep::Fails(errno),
+            (Fault::Named(name, errno), _) if name == operation => FaultStep::Fails(errno),
+            (Fault::Panic, Ordering::Equal) => FaultStep::Panics,
+            (Fault::ShortByOneAndNoCut, _) if is_write => FaultStep::AllButOne,
+            (Fault::ShortByOneAndNoCut, _) if operation == "cut" => FaultStep::Fails(EIO),
+            (Fault::Named(..) | Fault::ShortByOneAndNoCut | Fault::Panic, _) => {
+                return FaultStep::Whole;
+            }
+            (Fault::Short, Ordering::Equal) => FaultStep::Half,
+            (Fault::Death, Ordering::Equal) if is_write => FaultStep::Half,
+            (Fault::Death, Ordering::Equal | Ordering::Greater) => FaultStep::Fails(EIO),
         };
         self.reached.push(operation);
         step

@@ -4,20 +4,20 @@
 use std::fs::File;
 use std::io;
 
-use super::age::{Now, Start, is_ahead, is_older};
+use super::age::{AgeStart, Now, is_ahead, is_older};
 use super::disk::{self, Directory, Facts};
 use super::latest::{Latest, open_regular, read_back};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
 use super::{
-    Active, Condition, Leaving, Name, Origin, SIZE_UNKNOWN, Store, first_timestamp, numbers,
-    sync_segment,
+    Active, Condition, Leaving, NameDurability, SIZE_UNKNOWN, Store, WriteReason, first_timestamp,
+    numbers, sync_segment,
 };
 use crate::error::{Error, Result};
 
 /// Head and floor, and the number that the next segment takes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
+pub(super) struct LocatedHead {
     pub(super) extent: Extent,
     /// One above the head, or the first number where there never was a segment.
     pub(super) next: SegmentNumber,
@@ -44,7 +44,7 @@ pub(super) struct Held<'a> {
 
 impl Store {
     /// Finds head and floor: in the cache where it agrees with the directory, else in the directory.
-    pub(super) fn find(&mut self, held: Held<'_>) -> Result<Found> {
+    pub(super) fn find(&mut self, held: Held<'_>) -> Result<LocatedHead> {
         let Held { directory, locked } = held;
         let facts = |number: SegmentNumber| directory.facts(&number.file_name()).ok();
         let cached = locked.extent();
@@ -55,7 +55,7 @@ impl Store {
             && facts(extent.head.next()).is_none()
         {
             self.highest_seen = self.highest_seen.max(Some(extent.head));
-            return Ok(Found {
+            return Ok(LocatedHead {
                 extent,
                 next: extent.head.next(),
                 by: FoundBy::Cache(of_head),
@@ -69,7 +69,7 @@ impl Store {
             .max(self.highest_seen);
         self.highest_seen = head;
         Ok(head.map_or(
-            Found {
+            LocatedHead {
                 extent: Extent {
                     head: SegmentNumber::FIRST,
                     floor: SegmentNumber::FIRST,
@@ -79,7 +79,7 @@ impl Store {
             },
             |head| {
                 let floor = cached.map(|extent| extent.floor).or(lowest).unwrap_or(head);
-                Found {
+                LocatedHead {
                     extent: Extent {
                         head,
                         // One above the head where everything was cleared without room for a new one.
@@ -94,7 +94,7 @@ impl Store {
 
     /// Writes the cache anew where the directory had to be listed, so that the next one need not. The
     /// directory stays the truth: where that fails, the next one lists again.
-    pub(super) fn note_found(held: Held<'_>, found: Found) {
+    pub(super) fn note_found(held: Held<'_>, found: LocatedHead) {
         match found.by {
             FoundBy::Cache(_) | FoundBy::Nothing => {}
             FoundBy::Listing => drop(held.locked.set_extent(held.directory, found.extent)),
@@ -106,7 +106,7 @@ impl Store {
     pub(super) fn settle(
         &mut self,
         directory: &Directory,
-        found: Found,
+        found: LocatedHead,
         now: Now,
     ) -> Result<Option<u64>> {
         let head = found.extent.head;
@@ -155,9 +155,9 @@ impl Store {
             first,
             start: self.start_of(directory, head, first, now),
             opened: now,
-            origin: Origin::Usual,
+            origin: WriteReason::Usual,
             condition: Condition::Sound,
-            name: Name::Unsynced,
+            name: NameDurability::Unsynced,
             cuts: 0,
             latest: Latest::Unknown,
             latest_before: Latest::Unknown,
@@ -174,8 +174,8 @@ impl Store {
         let is_full = size.saturating_add(batch_bytes) > self.limits.segment_bytes_max;
         let age_max = self.limits.segment_age_max;
         let is_old = match active.start {
-            Start::At(start) => is_older(start, now.clock, age_max),
-            Start::Unknown => {
+            AgeStart::At(start) => is_older(start, now.clock, age_max),
+            AgeStart::Unknown => {
                 let Now { clock, steady } = active.opened;
                 is_older(clock, now.clock, age_max)
                     || now.steady.saturating_duration_since(steady) > age_max
@@ -192,7 +192,7 @@ impl Store {
     /// because the head before it was: another one would be of no use then.
     fn starts_ahead(&self, now: Now) -> bool {
         self.active.as_ref().is_some_and(|active| {
-            active.origin == Origin::Usual
+            active.origin == WriteReason::Usual
                 && active.first.is_some_and(|first| is_ahead(first, now.clock))
         })
     }
@@ -202,7 +202,7 @@ impl Store {
     pub(super) fn rotate(
         &mut self,
         held: Held<'_>,
-        found: Found,
+        found: LocatedHead,
         latest: Latest,
         now: Now,
     ) -> Result<u64> {
@@ -210,9 +210,9 @@ impl Store {
         self.note_others(directory, now);
         let floor = self.make_room(held, found, now)?;
         let origin = if self.starts_ahead(now) {
-            Origin::AfterAhead
+            WriteReason::AfterAhead
         } else {
-            Origin::Usual
+            WriteReason::Usual
         };
         let old = self.active.take();
         let mut number = found.next;
@@ -258,11 +258,11 @@ impl Store {
             bytes: if facts.bytes == 0 { 0 } else { SIZE_UNKNOWN },
             others_bytes: facts.bytes,
             first,
-            start: Start::of(first, None, now.clock),
+            start: AgeStart::of(first, None, now.clock),
             opened: now,
             origin,
             condition: Condition::Sound,
-            name: Name::Unsynced,
+            name: NameDurability::Unsynced,
             cuts: 0,
             latest: Latest::Unknown,
             // It is said of the segment one number lower, and that must be the one that was looked at.
@@ -281,7 +281,7 @@ impl Store {
     pub(super) fn latest_of_head(
         &self,
         directory: &Directory,
-        found: Found,
+        found: LocatedHead,
         bytes: Option<u64>,
     ) -> Latest {
         match found.by {

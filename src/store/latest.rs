@@ -57,7 +57,7 @@ impl From<Option<LineTime>> for Latest {
 
 /// What a `session` record inside a segment says: no line before it in the segment is later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct MaxTimestamp {
     /// Where the record starts in the segment.
     pub(crate) byte: u64,
     /// The time.
@@ -94,7 +94,7 @@ pub(crate) fn last_told(
     file: &File,
     (from, to): (u64, u64),
     is_wanted: impl Fn(LineTime) -> bool,
-) -> io::Result<Option<Told>> {
+) -> io::Result<Option<MaxTimestamp>> {
     let finder = Finder::new(LATEST_MARK);
     let mut bytes = Vec::new();
     let mut high = to;
@@ -118,7 +118,7 @@ pub(crate) fn last_told(
 }
 
 /// Reads the record around a mark in bytes of a segment that start at `base`.
-fn told_around(bytes: &[u8], base: u64, mark: usize) -> Option<Told> {
+fn told_around(bytes: &[u8], base: u64, mark: usize) -> Option<MaxTimestamp> {
     let (before, after) = bytes.split_at_checked(mark)?;
     if !may_say_latest(before) {
         return None;
@@ -131,7 +131,7 @@ fn told_around(bytes: &[u8], base: u64, mark: usize) -> Option<Told> {
     let end = mark + memchr::memchr(b'\n', after)?;
     let latest = latest_in(bytes.get(start..end)?)?;
     let byte = base + start as u64;
-    Some(Told { byte, latest })
+    Some(MaxTimestamp { byte, latest })
 }
 
 /// Finds how late those records of a closed segment are that are not later than that.

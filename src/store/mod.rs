@@ -179,7 +179,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use self::age::{Now, Start, Witness};
+use self::age::{AgeStart, Now, Witness};
 pub use self::clear::Clearing;
 pub use self::clear::clear;
 use self::disk::{
@@ -189,7 +189,7 @@ use self::head::Held;
 use self::latest::Latest;
 use self::limits::Limits;
 use self::lock::{LockFile, Locked, lock_opened};
-use self::retention::Stuck;
+use self::retention::StuckSegments;
 use self::segment::{FileName, SegmentNumber};
 #[cfg(not(all(unix, not(localtel_unsupported))))]
 pub(crate) use self::unsupported::disk;
@@ -224,11 +224,11 @@ pub(crate) struct Store {
     /// When this writer looked last at the ages of what is there.
     looked: Option<Instant>,
     /// What it could not remove.
-    stuck: Stuck,
+    stuck: StuckSegments,
     /// Why something in a segment that this writer moved on from may not survive a power cut.
     left_unsynced: Option<Error>,
     /// Whether the names of the directory and of those above it survive a power cut.
-    way: Name,
+    way: NameDurability,
     #[cfg(test)]
     pub(crate) faults: faults::Faults,
 }
@@ -246,13 +246,13 @@ struct Active {
     /// The time of its first record, or when this writer made it.
     first: Option<OffsetDateTime>,
     /// When it starts, as far as its age is concerned.
-    start: Start,
+    start: AgeStart,
     /// When this writer opened it.
     opened: Now,
-    origin: Origin,
+    origin: WriteReason,
     condition: Condition,
     /// Whether this writer knows that its name survives a power cut: whoever made it may have died before.
-    name: Name,
+    name: NameDurability,
     /// How often somebody else cut it while this writer held it open.
     cuts: u64,
     /// How late its lines up to `bytes` are.
@@ -272,14 +272,14 @@ enum Leaving {
 
 /// Whether a name in a directory is known to survive a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Name {
+enum NameDurability {
     Unsynced,
     Synced,
 }
 
 /// Why a writer writes to a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
+enum WriteReason {
     /// It is, or became, the head.
     Usual,
     /// This writer made it because the head before it starts in the future.
@@ -297,7 +297,7 @@ enum Condition {
 
 /// How a segment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tail {
+enum SegmentTail {
     /// With a newline, or it is empty.
     Whole,
     /// In the middle of a line that somebody did not finish.
@@ -351,9 +351,9 @@ impl Store {
             witness: None,
             has_looked_below: false,
             looked: None,
-            stuck: Stuck::default(),
+            stuck: StuckSegments::default(),
             left_unsynced: None,
-            way: Name::Unsynced,
+            way: NameDurability::Unsynced,
             #[cfg(test)]
             faults: faults::Faults::default(),
         }
@@ -421,7 +421,7 @@ impl Store {
         batch_bytes: u64,
         now: Now,
         deadline: Instant,
-    ) -> Result<(Arc<Directory>, Locked, Entered)> {
+    ) -> Result<(Arc<Directory>, Locked, BatchPosition)> {
         let (directory, locked) = self.lock(deadline)?;
         match self.enter(&directory, &locked, batch_bytes, now) {
             Ok(entered) => Ok((directory, locked, entered)),
@@ -484,7 +484,7 @@ impl Store {
         if let (Some(directory), Some(old)) = (self.directory.clone(), self.active.take()) {
             self.leave(&directory, old);
         }
-        self.way = Name::Unsynced;
+        self.way = NameDurability::Unsynced;
         self.stuck.clear();
         let opened = Directory::open(&self.path, Access::Write);
         #[cfg(test)]
@@ -504,7 +504,7 @@ impl Store {
         locked: &Locked,
         batch_bytes: u64,
         now: Now,
-    ) -> Result<Entered> {
+    ) -> Result<BatchPosition> {
         let held = Held { directory, locked };
         let found = self.find(held)?;
         let is_look_due = self.is_look_due(now);
@@ -533,7 +533,7 @@ impl Store {
         if active.bytes != SIZE_UNKNOWN && size < active.bytes {
             active.cuts += 1;
         }
-        let mut tail = Tail::Whole;
+        let mut tail = SegmentTail::Whole;
         let was_empty = size == 0;
         if size != active.bytes && size > 0 {
             let mut last = [0];
@@ -543,7 +543,7 @@ impl Store {
                 &directory.path().join(active.number.file_name()),
             ))? {
                 1 if last == [b'\n'] => {}
-                1 => tail = Tail::Torn,
+                1 => tail = SegmentTail::Torn,
                 // It shrank in this very moment: somebody cuts it without the lock.
                 _ => size = 0,
             }
@@ -554,7 +554,7 @@ impl Store {
             _ if size == active.bytes => active.latest,
             _ => Latest::Unknown,
         };
-        Ok(Entered { size, tail, latest })
+        Ok(BatchPosition { size, tail, latest })
     }
 
     fn active_mut(&mut self) -> Result<&mut Active> {
@@ -567,9 +567,9 @@ impl Store {
 
 /// Where a batch will stand.
 #[derive(Debug, Clone, Copy)]
-struct Entered {
+struct BatchPosition {
     size: u64,
-    tail: Tail,
+    tail: SegmentTail,
     /// How late what stands before it in the segment is.
     latest: Latest,
 }
@@ -580,21 +580,21 @@ pub(crate) struct Turn<'a> {
     store: &'a mut Store,
     directory: Arc<Directory>,
     locked: Option<Locked>,
-    entered: Entered,
+    entered: BatchPosition,
 }
 
 /// What tells one segment from every other, also from one that takes its name later, and from itself
 /// before somebody cut it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place(SegmentNumber, FileId, u64);
+pub(crate) struct WritePosition(SegmentNumber, FileId, u64);
 
 impl Turn<'_> {
     /// Returns which segment the batch will stand in.
-    pub(crate) fn place(&self) -> Option<Place> {
+    pub(crate) fn place(&self) -> Option<WritePosition> {
         self.store
             .active
             .as_ref()
-            .map(|active| Place(active.number, active.id, active.cuts))
+            .map(|active| WritePosition(active.number, active.id, active.cuts))
     }
 
     /// Returns what a session record in front of the batch is to say as `latest`, if it is to say that here:
@@ -629,8 +629,8 @@ impl Turn<'_> {
     pub(crate) fn append(self, lines: &[u8], latest: Latest) -> Appended {
         let mut ended = Vec::new();
         let (bytes, prefix_bytes) = match self.entered.tail {
-            Tail::Whole => (lines, 0),
-            Tail::Torn => {
+            SegmentTail::Whole => (lines, 0),
+            SegmentTail::Torn => {
                 ended.reserve_exact(lines.len() + 1);
                 ended.push(b'\n');
                 ended.extend_from_slice(lines);
@@ -771,15 +771,19 @@ pub(crate) fn first_timestamp(file: &File) -> Option<OffsetDateTime> {
 }
 
 /// Syncs the bytes of a segment, and those names on the way to it that this writer has not synced yet.
-fn sync_segment(directory: &Directory, active: &mut Active, way: &mut Name) -> io::Result<()> {
+fn sync_segment(
+    directory: &Directory,
+    active: &mut Active,
+    way: &mut NameDurability,
+) -> io::Result<()> {
     directory.sync(&active.file)?;
-    if active.name == Name::Unsynced {
+    if active.name == NameDurability::Unsynced {
         directory.sync_names()?;
-        active.name = Name::Synced;
+        active.name = NameDurability::Synced;
     }
-    if *way == Name::Unsynced {
+    if *way == NameDurability::Unsynced {
         directory.sync_way()?;
-        *way = Name::Synced;
+        *way = NameDurability::Synced;
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use std::io;
 
 use time::OffsetDateTime;
 
-use super::age::{Now, Start, Witness, is_older, look_every, newest_of_closed, removal_now};
+use super::age::{AgeStart, Now, Witness, is_older, look_every, newest_of_closed, removal_now};
 use super::disk::Directory;
-use super::head::{Found, FoundBy, Held};
+use super::head::{FoundBy, Held, LocatedHead};
 use super::latest::{Latest, newest_of_others, newest_up_to, open_regular, told_of};
 use super::lock::Extent;
 use super::segment::SegmentNumber;
@@ -18,13 +18,13 @@ use crate::record::LineTime;
 
 /// The segments that this writer tried to remove and could not.
 #[derive(Debug, Default)]
-pub(super) struct Stuck {
+pub(super) struct StuckSegments {
     numbers: BTreeSet<SegmentNumber>,
     /// The last one that was tried again.
     tried: Option<SegmentNumber>,
 }
 
-impl Stuck {
+impl StuckSegments {
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -82,7 +82,7 @@ impl Store {
     pub(super) fn make_room(
         &mut self,
         held: Held<'_>,
-        found: Found,
+        found: LocatedHead,
         now: Now,
     ) -> Result<SegmentNumber> {
         match found.by {
@@ -140,7 +140,7 @@ impl Store {
 
     /// Removes what is too old, where no rotation does, at most once in a while and when a writer enters a
     /// directory. Where nothing is too old, that costs a look at the start of the lowest segment.
-    pub(super) fn remove_outdated(&mut self, held: Held<'_>, found: Found, now: Now) {
+    pub(super) fn remove_outdated(&mut self, held: Held<'_>, found: LocatedHead, now: Now) {
         let Extent { head, floor } = found.extent;
         if head <= floor || !self.may_be_outdated(held.directory, floor, now.clock) {
             return;
@@ -209,7 +209,7 @@ impl Store {
     pub(super) fn is_head_outdated(
         &self,
         directory: &Directory,
-        found: Found,
+        found: LocatedHead,
         size: u64,
         now: Now,
     ) -> bool {
@@ -219,8 +219,8 @@ impl Store {
         // Most heads start within that age, and then so do their other records. A head that was started by
         // a clock that is behind is as old as the segment before it.
         let may_be = match active.start {
-            Start::At(start) => is_older(start, now.clock, self.limits.age_max),
-            Start::Unknown => active.first.is_none(),
+            AgeStart::At(start) => is_older(start, now.clock, self.limits.age_max),
+            AgeStart::Unknown => active.first.is_none(),
         };
         may_be && self.is_outdated(self.latest_of_head(directory, found, Some(size)), now.clock)
     }
@@ -392,7 +392,7 @@ impl Store {
         number: SegmentNumber,
         first: Option<OffsetDateTime>,
         now: Now,
-    ) -> Start {
+    ) -> AgeStart {
         let is_young = first.is_some_and(|first| {
             let age_max = self.limits.segment_age_max.min(self.limits.age_max);
             first <= now.clock && !is_older(first, now.clock, age_max)
@@ -400,7 +400,7 @@ impl Store {
         let before = SegmentNumber::new(number.get() - 1)
             .filter(|_| !is_young)
             .and_then(|before| first_timestamp_of(directory, before));
-        Start::of(first, before, now.clock)
+        AgeStart::of(first, before, now.clock)
     }
 }
 

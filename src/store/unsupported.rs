@@ -251,7 +251,7 @@ pub mod elsewhere {
     /// What kind of thing a name stands for.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     #[expect(dead_code, reason = "nothing is found here")]
-    pub(crate) enum Kind {
+    pub(crate) enum FileKind {
         /// A directory.
         Directory,
         /// A regular file.
@@ -264,14 +264,14 @@ pub mod elsewhere {
 
     /// There is nothing to see.
     #[derive(Debug, Clone, Copy)]
-    pub(crate) struct Sight {
+    pub(crate) struct FileStat {
         pub(crate) id: FileId,
-        pub(crate) kind: Kind,
+        pub(crate) kind: FileKind,
         pub(crate) bytes: u64,
         pub(crate) has_other_names: bool,
     }
 
-    impl Sight {
+    impl FileStat {
         pub(crate) fn of(_path: &Path) -> io::Result<Self> {
             Err(unsupported())
         }
@@ -290,13 +290,13 @@ pub mod elsewhere {
             match self.0 {}
         }
 
-        pub(crate) fn sight(&self) -> io::Result<Sight> {
+        pub(crate) fn sight(&self) -> io::Result<FileStat> {
             match self.0 {}
         }
 
         pub(crate) fn entries(
             &self,
-        ) -> io::Result<std::iter::Empty<io::Result<(OsString, io::Result<Sight>)>>> {
+        ) -> io::Result<std::iter::Empty<io::Result<(OsString, io::Result<FileStat>)>>> {
             match self.0 {}
         }
     }

@@ -10,20 +10,20 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::disk::FileId;
-use super::elsewhere::{Folder, Kind, Sight};
+use super::elsewhere::{FileKind, FileStat, Folder};
 
 /// How much lies below a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Volume {
     /// What was counted.
-    Measured(Measured),
+    Measured(VolumeCount),
     /// Why nothing could be counted.
     Unknown(String),
 }
 
 /// What was counted below a path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Measured {
+pub(crate) struct VolumeCount {
     /// The sizes of all files together; one with several names counts once.
     pub(crate) bytes: u64,
     /// The regular files.
@@ -101,22 +101,22 @@ pub(crate) fn volumes(
 
 /// Counts what lies below a path; a file is its own size.
 fn volume(path: &Path, limits: VolumeLimits) -> Volume {
-    let sight = match Sight::of(path) {
+    let sight = match FileStat::of(path) {
         Ok(sight) => sight,
         Err(error) => return Volume::Unknown(error.to_string()),
     };
     match sight.kind {
-        Kind::Directory => match Walk::start(path, limits) {
+        FileKind::Directory => match DirectoryWalk::start(path, limits) {
             Ok(walk) => Volume::Measured(walk.finish()),
             Err(error) => Volume::Unknown(error.to_string()),
         },
-        Kind::File => Volume::Measured(Measured {
+        FileKind::File => Volume::Measured(VolumeCount {
             bytes: sight.bytes,
             files: 1,
-            ..Measured::default()
+            ..VolumeCount::default()
         }),
-        Kind::Other => Volume::Unknown("it is neither a file nor a directory".to_owned()),
-        Kind::Symlink => Volume::Unknown(
+        FileKind::Other => Volume::Unknown("it is neither a file nor a directory".to_owned()),
+        FileKind::Symlink => Volume::Unknown(
             "it is a symbolic link, which is not followed; name what it leads to".to_owned(),
         ),
     }
@@ -125,7 +125,7 @@ fn volume(path: &Path, limits: VolumeLimits) -> Volume {
 /// A walk through the directories below one, never with more than two of them open: the host needs its
 /// descriptors itself.
 #[derive(Debug)]
-struct Walk {
+struct DirectoryWalk {
     root: Folder,
     root_id: FileId,
     /// Directories still to be looked into, from the root.
@@ -135,10 +135,10 @@ struct Walk {
     seen: BTreeSet<FileId>,
     entries_left: u64,
     until: Option<Instant>,
-    measured: Measured,
+    measured: VolumeCount,
 }
 
-impl Walk {
+impl DirectoryWalk {
     fn start(path: &Path, limits: VolumeLimits) -> io::Result<Self> {
         let root = Folder::open(path)?;
         let root_id = root.sight()?.id;
@@ -150,11 +150,11 @@ impl Walk {
             seen: BTreeSet::new(),
             entries_left: limits.entries_max,
             until: Instant::now().checked_add(limits.duration_max),
-            measured: Measured::default(),
+            measured: VolumeCount::default(),
         })
     }
 
-    fn finish(mut self) -> Measured {
+    fn finish(mut self) -> VolumeCount {
         let mut cut_short = None;
         while cut_short.is_none()
             && let Some(path) = self.waiting.pop()
@@ -211,14 +211,14 @@ impl Walk {
             // What vanished in between is no longer there to be counted.
             let Ok(sight) = sight else { continue };
             match sight.kind {
-                Kind::Directory if sight.id.is_beside(self.root_id) => {
+                FileKind::Directory if sight.id.is_beside(self.root_id) => {
                     self.wait(path.join(name))?;
                 }
-                Kind::File if !sight.has_other_names || self.seen.insert(sight.id) => {
+                FileKind::File if !sight.has_other_names || self.seen.insert(sight.id) => {
                     self.measured.bytes = self.measured.bytes.saturating_add(sight.bytes);
                     self.measured.files += 1;
                 }
-                Kind::Directory | Kind::File | Kind::Other | Kind::Symlink => {}
+                FileKind::Directory | FileKind::File | FileKind::Other | FileKind::Symlink => {}
             }
         }
         Ok(())
@@ -258,11 +258,11 @@ mod tests {
 
     use super::*;
 
-    fn measure(path: &Path) -> Measured {
+    fn measure(path: &Path) -> VolumeCount {
         measure_within(path, VolumeLimits::default())
     }
 
-    fn measure_within(path: &Path, limits: VolumeLimits) -> Measured {
+    fn measure_within(path: &Path, limits: VolumeLimits) -> VolumeCount {
         match volume(path, limits) {
             Volume::Measured(measured) => measured,
             Volume::Unknown(reason) => panic!("{reason}"),
@@ -287,10 +287,10 @@ mod tests {
 
     #[test]
     fn files_at_every_depth_are_counted() {
-        let expected = Measured {
+        let expected = VolumeCount {
             bytes: 60,
             files: 3,
-            ..Measured::default()
+            ..VolumeCount::default()
         };
         assert_eq!(measure(tree().path()), expected);
     }

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use self::sight::{Seen, Sight};
+use self::sight::{OwnerSnapshot, Polled};
 use crate::clock;
 use crate::consent::{
-    Claim, Consent, Decision, Inputs, Installation, Stored, Tenant, WhenUndecided, decide,
-    installation, remember_first_use,
+    Consent, Decision, Inputs, Installation, KnownLocation, Location, StoredConsent, WhenUndecided,
+    decide, installation, remember_first_use,
 };
 use crate::environment::{Environment, Variable};
 use crate::error::{Error, ErrorKind, Result};
@@ -51,7 +51,7 @@ pub(crate) struct Watch {
     /// The directory of the default profile, where the choice for all of them lies.
     base: PathBuf,
     /// Whose telemetry it is.
-    tenant: Tenant,
+    tenant: Location,
     /// To whom the directory belongs, where that has become another application or profile.
     foreign: Option<String>,
     /// What the environment says, asked once: it decides one run, and reading it again from another
@@ -61,16 +61,16 @@ pub(crate) struct Watch {
     variable: Option<Variable>,
     flag: Consent,
     when_undecided: WhenUndecided,
-    stored: Seen<Stored>,
-    stored_for_all: Seen<Stored>,
-    owner: Seen<OwnerFile>,
+    stored: Polled<StoredConsent>,
+    stored_for_all: Polled<StoredConsent>,
+    owner: Polled<OwnerFile>,
     /// What the last look saw of the owner's policy, where that is not believed yet.
     glimpsed: Option<OwnerFile>,
     /// What the answers on policy are handed to.
     policy: Arc<Current>,
     /// The installation whose key hashes are made with.
     keyed: Option<Uuid>,
-    standing: Standing,
+    standing: WatchState,
     looked_at: Instant,
     /// Fails the reading of files, for tests.
     #[cfg(test)]
@@ -79,7 +79,7 @@ pub(crate) struct Watch {
 
 /// What follows from the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum WatchState {
     /// Events are recorded.
     Recording,
     /// They are not.
@@ -90,7 +90,7 @@ enum Standing {
 
 /// What holds now that a person has changed something, or a grace is over, while the process ran.
 #[derive(Debug)]
-pub(crate) enum Change {
+pub(crate) enum WatchChange {
     /// Nothing may be recorded any more.
     Disabled(Decision),
     /// Whether anything may be recorded is not known any more. What was let in before waits until it is.
@@ -120,17 +120,17 @@ impl Watch {
     /// Returns the question for the telemetry of a profile, and the directory as it was found, if it is there.
     pub(crate) fn new(
         (path, base): (&Path, &Path),
-        tenant: &Tenant,
+        tenant: &Location,
         environment: &Environment,
         (flag, when_undecided): (Consent, WhenUndecided),
         policy: Policy,
     ) -> (Self, Option<Directory>) {
-        let Sight {
+        let OwnerSnapshot {
             directory,
             stored,
             stored_for_all,
             owner,
-        } = Sight::of(path, base);
+        } = OwnerSnapshot::of(path, base);
         let secrets = Secrets::new(
             environment.home().as_deref().and_then(Path::to_str),
             environment.user().as_deref(),
@@ -145,13 +145,13 @@ impl Watch {
             variable: environment.telemetry(&tenant.source),
             flag,
             when_undecided,
-            stored: Seen::new(stored),
-            stored_for_all: Seen::new(stored_for_all),
+            stored: Polled::new(stored),
+            stored_for_all: Polled::new(stored_for_all),
             policy: Arc::new(Current::new(policy, owner.policy().cloned(), secrets)),
-            owner: Seen::new(owner),
+            owner: Polled::new(owner),
             glimpsed: None,
             keyed: None,
-            standing: Standing::Off,
+            standing: WatchState::Off,
             looked_at: Instant::now(),
             #[cfg(test)]
             faults: crate::store::faults::Faults::default(),
@@ -172,13 +172,13 @@ impl Watch {
     pub(crate) fn admit(&self, found: Option<&Directory>) -> Result<()> {
         let said = self.stored.read.claim();
         if !said.is_of(&self.tenant) {
-            let claim = found.map_or_else(|| Claim::at(&self.path), Claim::of);
+            let claim = found.map_or_else(|| KnownLocation::at(&self.path), KnownLocation::of);
             claim.check(&self.path, &self.tenant)?;
         }
         let for_all = self.stored_for_all.read.claim();
         for_all.check(&self.base, &self.tenant.of_base())?;
         if self.path != self.base {
-            Claim::at(&self.base).check(&self.base, &self.tenant.of_base())?;
+            KnownLocation::at(&self.base).check(&self.base, &self.tenant.of_base())?;
         }
         Ok(())
     }
@@ -202,7 +202,7 @@ impl Watch {
                 let (stored, _) = in_directory(&self.path, |directory, deadline| {
                     remember_first_use(directory, &self.tenant, grace, now, deadline)
                 })?;
-                self.stored = Seen::new(stored);
+                self.stored = Polled::new(stored);
                 self.decide(now)
             }
             WhenUndecided::Refuse | WhenUndecided::Record | WhenUndecided::RecordAfter(_) => {
@@ -210,9 +210,9 @@ impl Watch {
             }
         };
         self.standing = if decision.is_recording {
-            Standing::Recording
+            WatchState::Recording
         } else {
-            Standing::Off
+            WatchState::Off
         };
         Ok(decision)
     }
@@ -251,9 +251,9 @@ impl Watch {
                 .map_err(Error::io("write to", &self.path))?;
             installation(directory, &self.tenant, seen, deadline)
         })?;
-        let stored = Stored::read(&directory);
+        let stored = StoredConsent::read(&directory);
         if stored.unreadable().is_none() {
-            self.stored = Seen::new(stored);
+            self.stored = Polled::new(stored);
         }
         Ok((installation, directory))
     }
@@ -267,7 +267,7 @@ impl Watch {
     }
 
     /// Looks again, at most twice a second, and returns what changed.
-    pub(crate) fn look(&mut self, now: Instant) -> Option<Change> {
+    pub(crate) fn look(&mut self, now: Instant) -> Option<WatchChange> {
         if now.saturating_duration_since(self.looked_at) < PAUSE {
             return None;
         }
@@ -278,19 +278,19 @@ impl Watch {
         let now = clock::now();
         let decision = self.decide(now);
         self.standing = if decision.is_recording {
-            Standing::Recording
+            WatchState::Recording
         } else if self.decide_by_last_read(now).is_recording {
-            Standing::Unknown
+            WatchState::Unknown
         } else {
-            Standing::Off
+            WatchState::Off
         };
         if is_same && self.standing == before {
             return None;
         }
         match self.standing {
-            Standing::Recording => {}
-            Standing::Off => return Some(Change::Disabled(decision)),
-            Standing::Unknown => return Some(Change::Unknown(decision, news.consent)),
+            WatchState::Recording => {}
+            WatchState::Off => return Some(WatchChange::Disabled(decision)),
+            WatchState::Unknown => return Some(WatchChange::Unknown(decision, news.consent)),
         }
         let installation = match self.stored.read.installation().cloned() {
             Some(installation) => Ok(installation),
@@ -307,18 +307,20 @@ impl Watch {
                     ErrorKind::Off { .. } | ErrorKind::Foreign { .. }
                 ) =>
             {
-                self.standing = Standing::Off;
-                return Some(Change::Disabled(without_installation(decision, &error)));
+                self.standing = WatchState::Off;
+                return Some(WatchChange::Disabled(without_installation(
+                    decision, &error,
+                )));
             }
             Err(error) => {
                 // Where it cannot be made nothing can be recorded either; the next look tries again.
-                self.standing = Standing::Unknown;
+                self.standing = WatchState::Unknown;
                 let decision = without_installation(decision, &error);
-                return Some(Change::Unknown(decision, news.consent));
+                return Some(WatchChange::Unknown(decision, news.consent));
             }
         };
         let unlinked = self.set_key_of(&installation);
-        Some(Change::Enabled(
+        Some(WatchChange::Enabled(
             decision,
             installation,
             unlinked,
@@ -343,9 +345,9 @@ impl Watch {
             is_policy_other: false,
         };
         #[cfg(not(test))]
-        let sight = Sight::of(&self.path, &self.base);
+        let sight = OwnerSnapshot::of(&self.path, &self.base);
         #[cfg(test)]
-        let sight = Sight::under(&self.faults, (&self.path, &self.base));
+        let sight = OwnerSnapshot::under(&self.faults, (&self.path, &self.base));
         self.note_tenant(&sight);
         for (seen, found) in [
             (&mut self.stored, sight.stored),
@@ -365,7 +367,7 @@ impl Watch {
     }
 
     /// Notes whether somebody put the directory of another application or profile in the place of this one.
-    fn note_tenant(&mut self, sight: &Sight) {
+    fn note_tenant(&mut self, sight: &OwnerSnapshot) {
         let files = [&sight.stored, &sight.stored_for_all];
         if files.iter().any(|file| file.unreadable().is_some()) {
             return;
@@ -404,7 +406,7 @@ impl Watch {
             self.policy.set_owner(policy.clone());
         }
         self.glimpsed = None;
-        self.owner = Seen::new(owner);
+        self.owner = Polled::new(owner);
         true
     }
 
@@ -425,7 +427,7 @@ impl Watch {
 
     fn decide_by(
         &self,
-        (stored, stored_for_all): (&Stored, &Stored),
+        (stored, stored_for_all): (&StoredConsent, &StoredConsent),
         owner: &OwnerFile,
         now: OffsetDateTime,
     ) -> Decision {
@@ -446,13 +448,13 @@ impl Watch {
 
 /// Takes over what a look found of a stored choice, and returns whether somebody decided. That a file is gone
 /// is no decision, unless it could not even be read before.
-fn take_stored(seen: &mut Seen<Stored>, found: Stored) -> Meanwhile {
+fn take_stored(seen: &mut Polled<StoredConsent>, found: StoredConsent) -> Meanwhile {
     if found.unreadable().is_some() {
         seen.fail(found);
         return Meanwhile::Nothing;
     }
     seen.succeed();
-    let is_no_decision = found == Stored::Missing && seen.read.unreadable().is_none();
+    let is_no_decision = found == StoredConsent::Missing && seen.read.unreadable().is_none();
     if is_no_decision || found == seen.read {
         return Meanwhile::Nothing;
     }

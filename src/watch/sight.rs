@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use crate::consent::{Scope, Stored};
+use crate::consent::{Scope, StoredConsent};
 use crate::policy::owner::OwnerFile;
 use crate::store::disk::{Access, Directory};
 use crate::store::document::Opened;
@@ -12,18 +12,18 @@ use crate::store::document::Opened;
 /// What stands in the directories at one moment: all that people change, read from a directory that is opened
 /// once.
 #[derive(Debug)]
-pub(super) struct Sight {
+pub(super) struct OwnerSnapshot {
     /// The directory of the profile, if there is one that could be opened.
     pub(super) directory: Option<Directory>,
     /// The choice stored for the profile.
-    pub(super) stored: Stored,
+    pub(super) stored: StoredConsent,
     /// The choice stored for all profiles.
-    pub(super) stored_for_all: Stored,
+    pub(super) stored_for_all: StoredConsent,
     /// What the owner lets be recorded.
     pub(super) owner: OwnerFile,
 }
 
-impl Sight {
+impl OwnerSnapshot {
     /// Looks into the directory of a profile, and into that of the default one where it is another.
     pub(super) fn of(path: &Path, base: &Path) -> Self {
         let opened = Directory::open(path, Access::Read);
@@ -58,8 +58,8 @@ impl Sight {
     fn in_opened(opened: Opened, base: Option<&Opened>) -> Self {
         Self {
             owner: OwnerFile::read_in(&opened),
-            stored: Stored::read_file_in(&opened, Scope::Profile.file()),
-            stored_for_all: Stored::read_file_in(
+            stored: StoredConsent::read_file_in(&opened, Scope::Profile.file()),
+            stored_for_all: StoredConsent::read_file_in(
                 base.unwrap_or(&opened),
                 Scope::AllProfiles.file(),
             ),
@@ -70,21 +70,21 @@ impl Sight {
 
 /// Something that the owner changes: what was read of it last, and what has kept it from being read since.
 #[derive(Debug, Clone)]
-pub(super) struct Seen<T> {
+pub(super) struct Polled<T> {
     /// What was read of it last.
     pub(super) read: T,
-    unread: Option<Unread<T>>,
+    unread: Option<FailedRead<T>>,
 }
 
 /// What a look found that could not read.
 #[derive(Debug, Clone)]
-struct Unread<T> {
+struct FailedRead<T> {
     found: T,
     /// How many looks in a row could not.
     looks: u32,
 }
 
-impl<T> Seen<T> {
+impl<T> Polled<T> {
     /// Returns what was just read.
     pub(super) fn new(read: T) -> Self {
         Self { read, unread: None }
@@ -93,7 +93,7 @@ impl<T> Seen<T> {
     /// Notes that a look could not read it.
     pub(super) fn fail(&mut self, found: T) {
         let looks = self.unread.as_ref().map_or(0, |unread| unread.looks);
-        self.unread = Some(Unread {
+        self.unread = Some(FailedRead {
             found,
             looks: looks.saturating_add(1),
         });

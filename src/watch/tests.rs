@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::sight::UNREADABLE_LOOKS_MAX;
 use super::*;
-use crate::consent::{Scope, Site, set_consent_of};
+use crate::consent::{ConsentDirectory, Scope, set_consent_of};
 use crate::policy::Action;
 use crate::store::faults::Fault;
 
@@ -62,9 +62,9 @@ impl Watched {
         self.looks += 1;
         match self.watch.look(self.started + PAUSE * self.looks) {
             None => Became::Same,
-            Some(Change::Disabled(_)) => Became::Disabled,
-            Some(Change::Unknown(decision, _)) => Became::Unknown(decision.reason()),
-            Some(Change::Enabled(..)) => Became::Enabled,
+            Some(WatchChange::Disabled(_)) => Became::Disabled,
+            Some(WatchChange::Unknown(decision, _)) => Became::Unknown(decision.reason()),
+            Some(WatchChange::Enabled(..)) => Became::Enabled,
         }
     }
 
@@ -82,15 +82,15 @@ impl Watched {
 
 fn watch_at(path: &Path, when_undecided: WhenUndecided) -> Watch {
     let environment = Environment::made_up("testapp", &[]);
-    let tenant = Tenant::made_up("testapp");
+    let tenant = Location::made_up("testapp");
     let answers = (Consent::Undecided, when_undecided);
     Watch::new((path, path), &tenant, &environment, answers, Policy::new()).0
 }
 
 fn decided(consent: Consent) -> impl FnOnce(&Path) {
     move |path| {
-        let tenant = Some(&Tenant::made_up("testapp"));
-        let site = Site { path, tenant };
+        let tenant = Some(&Location::made_up("testapp"));
+        let site = ConsentDirectory { path, tenant };
         set_consent_of(site, Scope::Profile, consent, "test", clock::now()).unwrap();
     }
 }
@@ -146,8 +146,8 @@ fn recording_resumes_whatever_files_there_are_when_they_can_be_read() {
         |path| decided(Consent::Enabled)(path),
         |path| {
             let all = Scope::AllProfiles;
-            let tenant = Some(&Tenant::made_up("testapp"));
-            let site = Site { path, tenant };
+            let tenant = Some(&Location::made_up("testapp"));
+            let site = ConsentDirectory { path, tenant };
             set_consent_of(site, all, Consent::Enabled, "test", clock::now()).unwrap();
         },
         |path| {
@@ -216,7 +216,7 @@ fn what_could_not_be_read_at_the_start_is_off_until_it_can() {
     rustix::fs::unlink(&other).unwrap();
     let started = Instant::now();
     let mut changes = (1..4).filter_map(|look| watch.look(started + PAUSE * look));
-    assert!(changes.any(|change| matches!(change, Change::Enabled(..))));
+    assert!(changes.any(|change| matches!(change, WatchChange::Enabled(..))));
 }
 
 #[test]

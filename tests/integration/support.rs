@@ -344,7 +344,7 @@ pub(crate) fn log(dispatch: &Dispatch, count: usize) {
 /// Removes the installation id of a place.
 pub(crate) fn reset(place: &Place) {
     let (path, tenant) = (&place.path(), None);
-    let site = localtel::internal::consent::Site { path, tenant };
+    let site = localtel::internal::consent::ConsentDirectory { path, tenant };
     localtel::internal::consent::reset(site).unwrap();
 }
 

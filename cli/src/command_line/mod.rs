@@ -95,14 +95,14 @@ impl CommandLine {
 
 /// The application or one of the nested subcommands, with what was given to it.
 #[derive(Debug, Clone, Copy)]
-struct Level<'a> {
+struct MatchedCommand<'a> {
     command: &'a Command,
     matches: &'a ArgMatches,
 }
 
 /// Returns the application and the subcommands that were called, up to one that it does not define.
-fn levels<'a>(application: &'a Command, matches: &'a ArgMatches) -> Vec<Level<'a>> {
-    let mut level = Level {
+fn levels<'a>(application: &'a Command, matches: &'a ArgMatches) -> Vec<MatchedCommand<'a>> {
+    let mut level = MatchedCommand {
         command: application,
         matches,
     };
@@ -110,7 +110,7 @@ fn levels<'a>(application: &'a Command, matches: &'a ArgMatches) -> Vec<Level<'a
     while let Some((name, matches)) = level.matches.subcommand()
         && let Some(command) = subcommand(level.command, name)
     {
-        level = Level { command, matches };
+        level = MatchedCommand { command, matches };
         levels.push(level);
     }
     levels
@@ -123,10 +123,10 @@ fn subcommand<'a>(command: &'a Command, name: &str) -> Option<&'a Command> {
         .find(|subcommand| subcommand.get_name() == name)
 }
 
-fn flags(levels: &[Level<'_>]) -> Vec<String> {
+fn flags(levels: &[MatchedCommand<'_>]) -> Vec<String> {
     let mut flags = BTreeSet::new();
     let mut globals: Vec<&Arg> = Vec::new();
-    for Level { command, matches } in levels {
+    for MatchedCommand { command, matches } in levels {
         let is_given = |arg: &Arg| {
             let id = arg.get_id();
             // Asking for what a command does not define panics in debug builds.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
-use super::{Finding, Kind};
+use super::{Finding, FindingKind};
 use crate::facts::count;
 use crate::place::Place;
 use crate::sanitize::Quoted;
@@ -39,7 +39,7 @@ pub(super) fn about_secrets(
         let next = format!(
             "`{mask}` masks it from now on and `{clear}` removes what is there; if it is none, `{keep}`"
         );
-        Finding::new(Kind::Secret, what, next)
+        Finding::new(FindingKind::Secret, what, next)
     });
     found.collect()
 }
@@ -52,7 +52,7 @@ fn about_future((times, latest): (u64, Timestamp)) -> Finding {
         "the latest of"
     };
     Finding::new(
-        Kind::Clock,
+        FindingKind::Clock,
         format!(
             "{} dated in the future, {which} {}: a clock is wrong, or was",
             count(times, "record"),
@@ -91,7 +91,7 @@ pub(super) fn about_data(
             Item::Damage(damage) => match damage.kind {
                 DamageKind::Missing { segments, .. } => {
                     findings.push(Finding::new(
-                        Kind::Missing,
+                        FindingKind::Missing,
                         format!("missing, and not removed by localtel: {segments}"),
                         "restore the files if you have them; what is there can still be read",
                     ));
@@ -113,7 +113,7 @@ pub(super) fn about_data(
     }
     if let Some(first) = first {
         findings.push(Finding::new(
-            Kind::Unreadable,
+            FindingKind::Unreadable,
             format!(
                 "{}, the first at {first}",
                 count(unreadable, "unreadable line")
@@ -132,7 +132,7 @@ fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
     let mut findings = Vec::new();
     if sessions.without_end > 0 {
         findings.push(Finding::new(
-            Kind::Sessions,
+            FindingKind::Sessions,
             format!(
                 "{} without an end: killed, aborted, or out of sight as in a container; what was in memory then is lost",
                 count(sessions.without_end, "session")
@@ -142,7 +142,7 @@ fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
     }
     if losses.dropped > 0 {
         findings.push(Finding::new(
-            Kind::Dropped,
+            FindingKind::Dropped,
             format!(
                 "{} dropped for want of room",
                 count(losses.dropped, "event")

@@ -15,7 +15,7 @@ use self::data::{about_data, about_secrets};
 use super::exit::Exit;
 use super::facts::count;
 use super::failure::Failure;
-use super::owner::{self, Owned};
+use super::owner::{self, OwnedByOther};
 use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
@@ -23,10 +23,10 @@ use super::secret_names::{SecretName, SecretNames};
 use super::status::COPIED;
 use super::stuck;
 use localtel::internal::clock;
-use localtel::internal::consent::{Origin, Stored};
+use localtel::internal::consent::{InstallationOrigin, StoredConsent};
 use localtel::internal::directory::Profile;
 use localtel::internal::environment::Environment;
-use localtel::internal::history::Kept;
+use localtel::internal::history::StoredHistory;
 use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::release::Release;
 use localtel::internal::store::disk::{Access, Directory, OpenError};
@@ -52,7 +52,7 @@ pub(crate) fn run(
     let findings = examine(place, environment, &mut secret_names, screen);
     if args.json {
         let secret_names = secret_names.report();
-        let report = Report {
+        let report = DoctorReport {
             findings: &findings,
             secret_names,
         };
@@ -90,7 +90,7 @@ pub(crate) fn run(
 
 /// What was found, for programs.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+struct DoctorReport<'a> {
     findings: &'a [Finding],
     /// The names that say that their texts are secrets, and how many of those are recorded in clear.
     secret_names: Vec<SecretName<'a>>,
@@ -99,7 +99,7 @@ struct Report<'a> {
 /// Something that is wrong, and what to do about it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Finding {
-    kind: Kind,
+    kind: FindingKind,
     what: String,
     next: String,
 }
@@ -107,7 +107,7 @@ struct Finding {
 /// What is wrong, for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum FindingKind {
     /// The directory cannot serve, or cannot be looked into.
     Directory,
     /// The directory or a file in it belongs to another user.
@@ -145,7 +145,7 @@ enum Kind {
 }
 
 impl Finding {
-    fn new(kind: Kind, what: impl Into<String>, next: impl Into<String>) -> Self {
+    fn new(kind: FindingKind, what: impl Into<String>, next: impl Into<String>) -> Self {
         Self {
             kind,
             what: what.into(),
@@ -161,7 +161,7 @@ fn examine(
     screen: &Screen<'_>,
 ) -> Vec<Finding> {
     let path = place.path();
-    let stored = Stored::read_at(&path);
+    let stored = StoredConsent::read_at(&path);
     let directory = match Directory::open(&path, Access::Read) {
         Ok(directory) => directory,
         Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
@@ -182,9 +182,9 @@ fn examine(
         findings.extend(about_permissions(&directory));
     }
     findings.extend(about_files(&directory));
-    if is_own && stored.origin_at(&path) == Origin::Elsewhere {
+    if is_own && stored.origin_at(&path) == InstallationOrigin::Elsewhere {
         let step = format!("localtel {} reset", place.words());
-        findings.push(Finding::new(Kind::Copied, COPIED, step));
+        findings.push(Finding::new(FindingKind::Copied, COPIED, step));
     }
     findings.extend(about_policy(place, &path));
     let floor = Extent::peek(&directory).map(|extent| extent.floor);
@@ -192,15 +192,13 @@ fn examine(
         // A removal that was under way when the floor was read is complete once the lock was free.
         findings.extend(about_lock(&directory));
     }
-    findings.extend(
-        stuck::look(&directory, floor)
-            .into_iter()
-            .map(|stuck::Stuck { what, next }| Finding::new(Kind::Unremovable, what, next)),
-    );
+    findings.extend(stuck::look(&directory, floor).into_iter().map(
+        |stuck::StuckFinding { what, next }| Finding::new(FindingKind::Unremovable, what, next),
+    ));
     findings.extend(
         about_data(&path, secret_names, screen.now).unwrap_or_else(|error| {
             let step = "look at the directory as its owner";
-            vec![Finding::new(Kind::Directory, error.chain(), step)]
+            vec![Finding::new(FindingKind::Directory, error.chain(), step)]
         }),
     );
     findings.extend(about_secrets(place, &path, secret_names));
@@ -222,22 +220,25 @@ fn about_policy(place: &Place, path: &Path) -> Option<Finding> {
         file.display(),
         place.command("policy")
     );
-    Some(Finding::new(Kind::Policy, what, step))
+    Some(Finding::new(FindingKind::Policy, what, step))
 }
 
 /// Looks at what is remembered from one process to the next.
 fn about_history(path: &Path) -> Option<Finding> {
-    let kept = Kept::read_at(path);
+    let kept = StoredHistory::read_at(path);
     let problem = kept.problem()?;
     let step = match kept {
-        Kept::Newer { .. } => "install the localtel that wrote it",
-        Kept::Unreadable { .. } => "let its owner read it, or remove it",
-        Kept::Damaged { .. } | Kept::Empty { .. } | Kept::Missing | Kept::Known(_) => {
+        StoredHistory::Newer { .. } => "install the localtel that wrote it",
+        StoredHistory::Unreadable { .. } => "let its owner read it, or remove it",
+        StoredHistory::Damaged { .. }
+        | StoredHistory::Empty { .. }
+        | StoredHistory::Missing
+        | StoredHistory::Known(_) => {
             "nothing, for it is replaced when there is something to remember"
         }
     };
     let what = format!("{problem}; events are recorded all the same");
-    Some(Finding::new(Kind::History, what, step))
+    Some(Finding::new(FindingKind::History, what, step))
 }
 
 /// Looks at what the owner said of the newest release.
@@ -251,28 +252,28 @@ fn about_release(path: &Path) -> Option<Finding> {
         Err(problem) => problem.to_string(),
     };
     let what = format!("{problem}; events are recorded all the same");
-    Some(Finding::new(Kind::Release, what, RELEASE_FORM))
+    Some(Finding::new(FindingKind::Release, what, RELEASE_FORM))
 }
 
-fn about_owner(owned: Owned) -> Finding {
-    Finding::new(Kind::Owner, owned.what, owned.next)
+fn about_owner(owned: OwnedByOther) -> Finding {
+    Finding::new(FindingKind::Owner, owned.what, owned.next)
 }
 
 fn about_opening(path: &Path, error: OpenError) -> Finding {
     let path = path.display();
     match error {
         OpenError::Io(error) => Finding::new(
-            Kind::Directory,
+            FindingKind::Directory,
             format!("{path} cannot be opened: {error}"),
             "look at it as its owner, or name another directory with --dir",
         ),
         OpenError::Unfit(reason) => Finding::new(
-            Kind::Directory,
+            FindingKind::Directory,
             format!("{path} cannot serve: {reason}"),
             "move what is in the way, or name another directory with --dir",
         ),
         OpenError::OtherUser { .. } => Finding::new(
-            Kind::Owner,
+            FindingKind::Owner,
             error.to_string(),
             "look at it as its owner, or name another directory with --dir",
         ),
@@ -282,12 +283,12 @@ fn about_opening(path: &Path, error: OpenError) -> Finding {
 /// Looks at everyone who has a say and cannot be understood.
 fn about_consent(
     place: &Place,
-    stored: &Stored,
+    stored: &StoredConsent,
     environment: &Environment,
     screen: &Screen<'_>,
 ) -> Vec<Finding> {
     let words = place.words();
-    let for_all = Stored::read_for_all_at(&place.base);
+    let for_all = StoredConsent::read_for_all_at(&place.base);
     let decision = place.decide(environment, stored, screen.now);
     let step = |problem: &String| match problem {
         problem if stored.problem().as_ref() == Some(problem) => step_for(
@@ -308,14 +309,14 @@ fn about_consent(
     let mut findings: Vec<Finding> = decision
         .problems
         .iter()
-        .map(|problem| Finding::new(Kind::Consent, problem.clone(), step(problem)))
+        .map(|problem| Finding::new(FindingKind::Consent, problem.clone(), step(problem)))
         .collect();
     if stored
         .first_use()
         .is_some_and(|first| first.seen > screen.now)
     {
         findings.push(Finding::new(
-            Kind::Clock,
+            FindingKind::Clock,
             "the first use is remembered for a time that has not come yet, so the grace does not run",
             format!("set the clock, or decide: `localtel {words} enable` or `disable`"),
         ));
@@ -323,11 +324,14 @@ fn about_consent(
     findings
 }
 
-fn step_for(stored: &Stored, enable: &str, disable: &str) -> String {
+fn step_for(stored: &StoredConsent, enable: &str, disable: &str) -> String {
     match stored {
-        Stored::Newer { .. } => "install the localtel that wrote it".to_owned(),
-        Stored::Unreadable { .. } => "let its owner read it".to_owned(),
-        Stored::Missing | Stored::Known(_) | Stored::Empty { .. } | Stored::Damaged { .. } => {
+        StoredConsent::Newer { .. } => "install the localtel that wrote it".to_owned(),
+        StoredConsent::Unreadable { .. } => "let its owner read it".to_owned(),
+        StoredConsent::Missing
+        | StoredConsent::Known(_)
+        | StoredConsent::Empty { .. }
+        | StoredConsent::Damaged { .. } => {
             format!("decide anew: `localtel {enable}` or `localtel {disable}`")
         }
     }
@@ -342,14 +346,14 @@ fn about_permissions(directory: &Directory) -> Vec<Finding> {
         (Err(error), _) => findings.push(about_opening(directory.path(), error)),
         (Ok(()), Ok(0) | Err(_)) => {}
         (Ok(()), Ok(mode)) => findings.push(Finding::new(
-            Kind::Permission,
+            FindingKind::Permission,
             format!("{path} is open to other users (mode 07{mode:02o})"),
             chmod,
         )),
     }
     if let Err(error) = directory.check_is_writable() {
         findings.push(Finding::new(
-            Kind::ReadOnly,
+            FindingKind::ReadOnly,
             format!("nothing can be recorded in {path}: {error}"),
             "make it writable for its owner, or disable recording",
         ));
@@ -390,7 +394,7 @@ fn about_files(directory: &Directory) -> Option<Finding> {
         }
     };
     Some(Finding::new(
-        Kind::Permission,
+        FindingKind::Permission,
         format!("open to other users: {what}"),
         format!("chmod go= {files}"),
     ))
@@ -401,12 +405,12 @@ fn about_lock(directory: &Directory) -> Option<Finding> {
     match is_stuck(directory, clock::deadline(LOCK_PATIENCE)) {
         Ok(false) => None,
         Ok(true) => Some(Finding::new(
-            Kind::Lock,
+            FindingKind::Lock,
             "a process holds the lock and does not let go, so nothing is recorded",
             "find it with `fuser` or `lsof` on the file `lock`; resume or end it",
         )),
         Err(error) => Some(Finding::new(
-            Kind::Lock,
+            FindingKind::Lock,
             format!("the file `lock` cannot be locked: {error}"),
             "remove it if it is no plain file of yours; it is made anew",
         )),

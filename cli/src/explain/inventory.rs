@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::verdict::Part;
+use super::verdict::RecordPart;
 use crate::secret_names::SecretNames;
 use localtel::internal::error::Result;
 use localtel::internal::reader::{Item, Reader};
@@ -70,29 +70,29 @@ pub(super) struct EventTally {
     /// Its messages, if it has any.
     pub(super) message: Option<Values>,
     /// Its properties and those of the spans around it, in the order in which they came first.
-    pub(super) properties: Vec<(PropertyKey, Values)>,
+    pub(super) properties: Vec<(PropertyId, Values)>,
     /// How many values are of properties for which there was no room.
     pub(super) values_of_others: u64,
 }
 
 /// What tells the properties of an event apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PropertyKey {
+pub(super) struct PropertyId {
     /// The span that has it, if it is not the event's own.
     pub(super) in_span: Option<String>,
     /// Its name.
     pub(super) name: String,
 }
 
-impl PropertyKey {
+impl PropertyId {
     /// Returns which of the event's values it names.
-    pub(super) fn part(&self) -> Part<'_> {
+    pub(super) fn part(&self) -> RecordPart<'_> {
         match &self.in_span {
-            Some(span) => Part::InSpan {
+            Some(span) => RecordPart::InSpan {
                 span,
                 property: &self.name,
             },
-            None => Part::Property(&self.name),
+            None => RecordPart::Property(&self.name),
         }
     }
 }
@@ -103,7 +103,7 @@ pub(super) struct Values {
     /// How many records have one.
     pub(super) records: u64,
     /// Their kinds.
-    pub(super) kinds: BTreeSet<Kind>,
+    pub(super) kinds: BTreeSet<ValueType>,
     /// The latest one that is not null, cut to a length at which one recognises it.
     pub(super) example: Example,
     /// The record that was counted last: several spans of a record may bear the same name.
@@ -114,7 +114,7 @@ pub(super) struct Values {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Example {
     /// What it was.
-    pub(super) kind: Kind,
+    pub(super) kind: ValueType,
     /// A string as it is, anything else as JSON; cut, and then ending in `…`.
     pub(super) text: String,
 }
@@ -122,7 +122,7 @@ pub(super) struct Example {
 /// What a value is, in the words of JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(super) enum ValueType {
     /// A text.
     String,
     /// A number.
@@ -137,7 +137,7 @@ pub(super) enum Kind {
     Null,
 }
 
-impl Kind {
+impl ValueType {
     fn of(value: &Value) -> Self {
         match value {
             Value::String(_) => Self::String,
@@ -152,7 +152,7 @@ impl Kind {
 
 impl Example {
     fn of(value: &Value) -> Self {
-        let kind = Kind::of(value);
+        let kind = ValueType::of(value);
         let text = match value {
             Value::String(text) => cut(text),
             Value::Number(_)
@@ -165,7 +165,7 @@ impl Example {
     }
 
     fn of_text(text: &str) -> Self {
-        let kind = Kind::String;
+        let kind = ValueType::String;
         let text = cut(text);
         Self { kind, text }
     }
@@ -183,7 +183,7 @@ fn cut(text: &str) -> String {
 impl Values {
     /// Returns `true` if one of them was a text.
     pub(super) fn has_texts(&self) -> bool {
-        self.kinds.contains(&Kind::String)
+        self.kinds.contains(&ValueType::String)
     }
 
     fn first(example: Example, record: u64) -> Self {
@@ -201,7 +201,7 @@ impl Values {
             self.counted = record;
         }
         self.kinds.insert(example.kind);
-        if example.kind != Kind::Null {
+        if example.kind != ValueType::Null {
             self.example = example;
         }
     }
@@ -296,7 +296,7 @@ impl EventTally {
                 && in_span.is_none_or(|span| span.len() <= NAME_BYTES_MAX)
             {
                 *known += 1;
-                let key = PropertyKey {
+                let key = PropertyId {
                     in_span: in_span.map(str::to_owned),
                     name: name.to_owned(),
                 };
@@ -371,7 +371,10 @@ mod tests {
         assert_eq!((key.name.as_str(), &key.in_span), ("p", &None));
         assert_eq!(values.records, 3);
         let kinds: Vec<_> = values.kinds.iter().copied().collect();
-        assert_eq!(kinds, [Kind::String, Kind::Number, Kind::Null]);
+        assert_eq!(
+            kinds,
+            [ValueType::String, ValueType::Number, ValueType::Null]
+        );
         assert_eq!(values.example.text, "2", "null is no example");
         assert_eq!(event.properties[1].1.records, 1);
     }
@@ -392,7 +395,7 @@ mod tests {
         assert_eq!(example.text, format!("{}…", "é".repeat(60)));
         assert_eq!(Example::of_text(&"x".repeat(60)).text, "x".repeat(60));
         let nested = Example::of(&serde_json::json!({"a": [1, "x".repeat(1000)]}));
-        assert_eq!(nested.kind, Kind::Object);
+        assert_eq!(nested.kind, ValueType::Object);
         assert_eq!(nested.text.chars().count(), 61);
     }
 

@@ -14,15 +14,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use self::inventory::Inventory;
-use self::report::Report;
-use self::verdict::Judge;
+use self::report::ExplainReport;
+use self::verdict::PolicyView;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::Host;
 use super::place::Place;
 use super::sanitize::SafeJson;
 use super::screen::Screen;
-use localtel::internal::consent::{Consent, DecidedBy, Decision, Stored};
+use localtel::internal::consent::{Consent, DecidedBy, Decision, StoredConsent};
 use localtel::internal::environment::Environment;
 use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::store::disk::{Access, Directory, OpenError};
@@ -56,9 +56,9 @@ pub(crate) fn run(
     if args.is_of_no_place() {
         return print_schema(screen);
     }
-    let facts = Facts::gather(place, environment, screen);
+    let facts = Explanation::gather(place, environment, screen);
     if args.json {
-        let text = serde_json::to_string(&Report::new(&facts))
+        let text = serde_json::to_string(&ExplainReport::new(&facts))
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
         writeln!(screen.stdout, "{}", SafeJson(&text))?;
     } else {
@@ -75,15 +75,15 @@ pub(crate) fn print_schema(screen: &mut Screen<'_>) -> Result<Exit, Failure> {
 
 /// All that is told.
 #[derive(Debug)]
-struct Facts<'a> {
+struct Explanation<'a> {
     place: &'a Place,
     path: PathBuf,
     decision: Decision,
     /// When and by what the stored choice was made, where it is the one that holds.
     chosen: Option<String>,
-    recording: Recording,
+    recording: RecordingStatus,
     owner: OwnerFile,
-    judge: Judge,
+    judge: PolicyView,
     limits: KnownLimits,
     openness: Openness,
     inventory: Option<Inventory>,
@@ -92,7 +92,7 @@ struct Facts<'a> {
 
 /// Whether the application records when it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Recording {
+enum RecordingStatus {
     /// It does.
     On,
     /// It does not.
@@ -123,10 +123,10 @@ enum Openness {
     Unknown,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> Explanation<'a> {
     fn gather(place: &'a Place, environment: &Environment, screen: &Screen<'_>) -> Self {
         let path = place.path();
-        let stored = Stored::read_at(&path);
+        let stored = StoredConsent::read_at(&path);
         let decision = place.decide(environment, &stored, screen.now);
         let (inventory, problem) = match Inventory::read(&path) {
             Ok(inventory) => (Some(inventory), None),
@@ -137,10 +137,10 @@ impl<'a> Facts<'a> {
         let owner = OwnerFile::read_at(&path);
         Self {
             recording: match owner.problem() {
-                Some(_) => Recording::Off,
-                None => Recording::of(place, &stored, &decision),
+                Some(_) => RecordingStatus::Off,
+                None => RecordingStatus::of(place, &stored, &decision),
             },
-            judge: Judge::new(&place.host, &owner),
+            judge: PolicyView::new(&place.host, &owner),
             owner,
             limits: match &place.host {
                 Host::Localtel => KnownLimits::Usual(Limits::default()),
@@ -160,12 +160,12 @@ impl<'a> Facts<'a> {
 }
 
 /// Says when and by what the stored choice was made, where it is the one that holds.
-fn chosen(place: &Place, stored: &Stored, decision: &Decision) -> Option<String> {
+fn chosen(place: &Place, stored: &StoredConsent, decision: &Decision) -> Option<String> {
     let for_all;
     let stored = match decision.decided_by {
         DecidedBy::Choice => stored,
         DecidedBy::ChoiceForAll => {
-            for_all = Stored::read_for_all_at(&place.base);
+            for_all = StoredConsent::read_for_all_at(&place.base);
             &for_all
         }
         DecidedBy::Build
@@ -184,8 +184,8 @@ fn chosen(place: &Place, stored: &Stored, decision: &Decision) -> Option<String>
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-impl Recording {
-    fn of(place: &Place, stored: &Stored, decision: &Decision) -> Self {
+impl RecordingStatus {
+    fn of(place: &Place, stored: &StoredConsent, decision: &Decision) -> Self {
         let is_up_to_application = decision.state == Consent::Undecided
             && place.host == Host::Localtel
             && stored.first_use().is_none();

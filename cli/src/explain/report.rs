@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::inventory::{EventKey, EventTally, Inventory, Kind, Values};
-use super::verdict::{Judge, Part, Subject};
-use super::{Facts, KnownLimits, Openness, Recording};
+use super::inventory::{EventKey, EventTally, Inventory, ValueType, Values};
+use super::verdict::{PolicyView, RecordPart, Subject};
+use super::{Explanation, KnownLimits, Openness, RecordingStatus};
 use crate::rules::OwnerReport;
 use crate::secret_names::SecretName;
 use localtel::internal::consent::Decision;
@@ -13,13 +13,13 @@ use localtel::internal::record::Level;
 
 /// All that is told.
 #[derive(Debug, Serialize)]
-pub(super) struct Report<'a> {
+pub(super) struct ExplainReport<'a> {
     /// Whether events are recorded; absent where only the application knows.
     recording: Option<bool>,
     /// `enabled`, `disabled` or `undecided`.
     status: String,
     /// Who decided.
-    decided_by: By,
+    decided_by: ExplainDecidedBy,
     /// What could not be understood and counts as disabled.
     problems: &'a [String],
     /// The lowest level of what is recorded from `tracing`; absent where only the application knows.
@@ -52,7 +52,7 @@ pub(super) struct Report<'a> {
 
 /// Who decided.
 #[derive(Debug, Serialize)]
-struct By {
+struct ExplainDecidedBy {
     kind: &'static str,
     text: String,
 }
@@ -114,16 +114,16 @@ struct ValuesReport<'a> {
     /// How many records have one.
     records: u64,
     /// What they are, in the words of JSON.
-    kinds: Vec<Kind>,
+    kinds: Vec<ValueType>,
     /// The latest, as text, cut to 60 characters.
     example: &'a str,
     /// What becomes of it when it is recorded.
     verdict: &'static str,
 }
 
-impl<'a> Report<'a> {
+impl<'a> ExplainReport<'a> {
     /// Puts the facts under their keys.
-    pub(super) fn new(facts: &'a Facts<'_>) -> Self {
+    pub(super) fn new(facts: &'a Explanation<'_>) -> Self {
         let Decision {
             state,
             decided_by,
@@ -133,12 +133,12 @@ impl<'a> Report<'a> {
         let inventory = facts.inventory.as_ref();
         Self {
             recording: match facts.recording {
-                Recording::On => Some(true),
-                Recording::Off => Some(false),
-                Recording::Unknown => None,
+                RecordingStatus::On => Some(true),
+                RecordingStatus::Off => Some(false),
+                RecordingStatus::Unknown => None,
             },
             status: state.to_string(),
-            decided_by: By {
+            decided_by: ExplainDecidedBy {
                 kind: decided_by.kind(),
                 text: decided_by.to_string(),
             },
@@ -201,7 +201,7 @@ impl Storage {
 }
 
 impl<'a> EventReport<'a> {
-    fn of(key: &'a EventKey, event: &'a EventTally, judge: &Judge) -> Self {
+    fn of(key: &'a EventKey, event: &'a EventTally, judge: &PolicyView) -> Self {
         let verdict = |part, has_texts| {
             judge.verdict(&Subject {
                 event: key,
@@ -223,7 +223,7 @@ impl<'a> EventReport<'a> {
             message: event
                 .message
                 .as_ref()
-                .map(|values| report(values, Part::Message)),
+                .map(|values| report(values, RecordPart::Message)),
             properties: event
                 .properties
                 .iter()

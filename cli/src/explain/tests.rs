@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::Value;
 
 use super::*;
-use crate::host::Application;
-use crate::place::Named;
+use crate::host::EmbeddingApplication;
+use crate::place::NamedBy;
 use crate::sanitize::tests::{HOSTILE, is_safe};
 use crate::screen::Memory;
 use localtel::internal::consent::WhenUndecided;
@@ -17,13 +17,13 @@ use localtel::internal::record::Level;
 use localtel::internal::report::Deployment;
 
 /// The telemetry of `myapp` in a directory of its own.
-struct Home {
+struct ExplainHome {
     dir: tempfile::TempDir,
     variables: Vec<(&'static str, &'static str)>,
     host: Host,
 }
 
-impl Home {
+impl ExplainHome {
     fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
@@ -33,7 +33,7 @@ impl Home {
     }
 
     fn embedded(when_undecided: WhenUndecided) -> Self {
-        let host = Host::Application(Box::new(Application {
+        let host = Host::Application(Box::new(EmbeddingApplication {
             called: "myapp telemetry".to_owned(),
             flag: Consent::Undecided,
             when_undecided,
@@ -62,7 +62,7 @@ impl Home {
             whose: crate::place::Whose::Known("myapp".parse().unwrap()),
             profile: localtel::internal::directory::Profile::default(),
             base: self.dir.path().join("telemetry"),
-            named: Named::Application,
+            named: NamedBy::Application,
             host: self.host.clone(),
         }
     }
@@ -102,7 +102,7 @@ const ENABLED: &str = r#"{"format":1,"consent":"enabled","by":"myapp asked","dec
 
 #[test]
 fn where_there_is_nothing_it_says_so_and_makes_nothing() {
-    let home = Home::new();
+    let home = ExplainHome::new();
     let text = home.text();
     assert!(text.contains("Nobody has decided yet."), "{text}");
     assert!(text.contains("(not there yet)"), "{text}");
@@ -122,7 +122,7 @@ fn where_there_is_nothing_it_says_so_and_makes_nothing() {
 
 #[test]
 fn who_decided_is_said_with_when_and_by_what() {
-    let home = Home::new().with("consent.json", ENABLED);
+    let home = ExplainHome::new().with("consent.json", ENABLED);
     let text = home.text();
     let on =
         "  It is on: decided by the stored choice (myapp asked, 2026-11-21T08:15:30.000000Z).\n";
@@ -133,7 +133,7 @@ fn who_decided_is_said_with_when_and_by_what() {
 
 #[test]
 fn what_was_recorded_is_still_listed_while_it_is_off() {
-    let mut home = Home::new()
+    let mut home = ExplainHome::new()
         .with("consent.json", ENABLED)
         .with(SEGMENT, &line("\"a\"", r#""event":"hello""#));
     home.variables.push(("DO_NOT_TRACK", "1"));
@@ -152,7 +152,7 @@ fn what_was_recorded_is_still_listed_while_it_is_off() {
 
 #[test]
 fn limits_are_those_of_the_application_where_it_can_be_asked() {
-    let home = Home::embedded(WhenUndecided::Record);
+    let home = ExplainHome::embedded(WhenUndecided::Record);
     let text = home.text();
     assert!(
         text.contains("  At most 64 MiB and 90 days are kept."),
@@ -166,14 +166,14 @@ fn limits_are_those_of_the_application_where_it_can_be_asked() {
     assert!(!text.contains("localtel"), "{text}");
     assert_eq!(home.json()["limits"]["known_from"], "application");
     assert_eq!(home.json()["limits"]["total_bytes_max"], 64 << 20);
-    let text = Home::new().text();
+    let text = ExplainHome::new().text();
     let usual = "Unless the application says otherwise, at most 256 MiB and 90 days are kept.";
     assert!(text.contains(usual), "{text}");
 }
 
 #[test]
 fn an_application_that_asks_first_promises_that_there_is_nothing_before() {
-    let text = Home::embedded(WhenUndecided::Refuse).text();
+    let text = ExplainHome::embedded(WhenUndecided::Refuse).text();
     assert!(
         text.contains("It is off: nobody has decided yet."),
         "{text}"
@@ -186,7 +186,7 @@ fn an_application_that_asks_first_promises_that_there_is_nothing_before() {
 
 #[test]
 fn a_directory_that_others_can_look_into_is_named() {
-    let home = Home::new().with(SEGMENT, "");
+    let home = ExplainHome::new().with(SEGMENT, "");
     assert!(!home.text().contains("But somebody"));
     assert_eq!(home.json()["is_open_to_others"], false);
     let mode = fs::Permissions::from_mode(0o755);
@@ -201,7 +201,7 @@ fn a_directory_that_others_can_look_into_is_named() {
 
 #[test]
 fn a_directory_that_cannot_be_read_is_told_and_no_failure() {
-    let home = Home::new();
+    let home = ExplainHome::new();
     fs::write(home.place().path(), "").unwrap();
     let text = home.text();
     assert!(text.contains("\n  It cannot be read: "), "{text}");
@@ -220,10 +220,10 @@ fn every_record_of_localtel_is_explained_in_words() {
         "command",
     ];
     let lines = own.map(|event| line("\"localtel\"", &format!(r#""event":"{event}""#)));
-    let text = Home::new().with(SEGMENT, &lines.concat()).text();
+    let text = ExplainHome::new().with(SEGMENT, &lines.concat()).text();
     assert!(!text.contains("does not know it"), "{text}");
     let newer = line("\"localtel\"", r#""event":"seal""#);
-    let text = Home::new().with(SEGMENT, &newer).text();
+    let text = ExplainHome::new().with(SEGMENT, &newer).text();
     assert!(text.contains("does not know it"), "{text}");
 }
 
@@ -234,8 +234,8 @@ fn nothing_recorded_acts_on_the_terminal_wherever_it_stands() {
         let rest = format!(
             r#""event":{text},"message":{text},"properties":{{{text}:{text},"list":[{text}]}},"spans":[{{"name":{text},"properties":{{{text}:1}}}}]"#
         );
-        let home = Home::new().with(SEGMENT, &line(&text, &rest));
-        let lines = Home::new().with(SEGMENT, &line("\"a\"", r#""event":"e","message":"m","properties":{"p":"q","list":[1]},"spans":[{"name":"s","properties":{"t":1}}]"#));
+        let home = ExplainHome::new().with(SEGMENT, &line(&text, &rest));
+        let lines = ExplainHome::new().with(SEGMENT, &line("\"a\"", r#""event":"e","message":"m","properties":{"p":"q","list":[1]},"spans":[{"name":"s","properties":{"t":1}}]"#));
         let expected = lines.text().matches('\n').count();
         let shown = home.text();
         assert!(is_safe(&shown, expected), "{shown:?}");
@@ -247,7 +247,7 @@ fn nothing_recorded_acts_on_the_terminal_wherever_it_stands() {
 #[test]
 fn damage_is_counted_and_hides_nothing() {
     let segment = format!("junk\n{}\0\0\n", line("\"a\"", r#""event":"hello""#));
-    let home = Home::new().with(SEGMENT, &segment);
+    let home = ExplainHome::new().with(SEGMENT, &segment);
     let text = home.text();
     assert!(text.contains("2 items could not be read;"), "{text}");
     assert!(text.contains("hello (a): 1 record"), "{text}");
@@ -257,7 +257,7 @@ fn damage_is_counted_and_hides_nothing() {
 /// An event with a message, properties of its own and in a span.
 const EVENT: &str = r#""event":"e","message":"m","properties":{"p":1,"user":"x"},"spans":[{"name":"s","properties":{"p":2}}]"#;
 
-fn rows(home: &Home) -> Vec<(String, String)> {
+fn rows(home: &ExplainHome) -> Vec<(String, String)> {
     let event = &home.json()["events"][0];
     let word = |values: &Value| values["verdict"].as_str().unwrap().to_owned();
     let mut rows = vec![("(message)".to_owned(), word(&event["message"]))];
@@ -270,7 +270,7 @@ fn rows(home: &Home) -> Vec<(String, String)> {
     rows
 }
 
-fn expect_rows(home: &Home, expected: [&str; 4]) {
+fn expect_rows(home: &ExplainHome, expected: [&str; 4]) {
     let expected = ["(message)", "p", "user", "p"]
         .map(str::to_owned)
         .into_iter()
@@ -280,7 +280,7 @@ fn expect_rows(home: &Home, expected: [&str; 4]) {
 
 #[test]
 fn from_outside_the_verdict_is_that_of_the_usual_policy_and_the_owners() {
-    let home = Home::new().with(SEGMENT, &line("\"a\"", EVENT));
+    let home = ExplainHome::new().with(SEGMENT, &line("\"a\"", EVENT));
     expect_rows(&home, ["redact", "keep", "keep", "keep"]);
     let home = home.with("policy.toml", "[properties]\np = \"mask\"\nuser = \"drop\"");
     expect_rows(&home, ["redact", "mask", "drop", "mask"]);
@@ -299,7 +299,7 @@ fn from_outside_the_verdict_is_that_of_the_usual_policy_and_the_owners() {
 
 #[test]
 fn embedded_the_verdict_is_that_of_the_applications_policy_and_the_owners() {
-    let home = Home::embedded(WhenUndecided::Record).with(SEGMENT, &line("\"a\"", EVENT));
+    let home = ExplainHome::embedded(WhenUndecided::Record).with(SEGMENT, &line("\"a\"", EVENT));
     expect_rows(&home, ["redact", "keep", "hash", "keep"]);
     let home = home.with(
         "policy.toml",
@@ -324,7 +324,7 @@ fn what_is_shut_out_is_not_recorded_any_more() {
         "level = \"warn\"",
         "unnamed = \"drop\"",
     ] {
-        let home = Home::new()
+        let home = ExplainHome::new()
             .with(SEGMENT, &line("\"a\"", EVENT))
             .with("policy.toml", rule);
         expect_rows(&home, ["not recorded"; 4]);
@@ -334,7 +334,7 @@ fn what_is_shut_out_is_not_recorded_any_more() {
 
 #[test]
 fn what_localtel_accounts_with_is_subject_to_nothing_and_what_it_records_for_others_is() {
-    let home = Home::new()
+    let home = ExplainHome::new()
         .with(
             SEGMENT,
             &[
@@ -354,7 +354,7 @@ fn what_localtel_accounts_with_is_subject_to_nothing_and_what_it_records_for_oth
 fn counts_at_the_end_of_a_session_obey_the_rules_for_reports() {
     let end = r#""event":"session.end","properties":{"recorded":1,"counters":{},"errors":{}}"#;
     let verdicts = |policy: &str| {
-        let home = Home::new()
+        let home = ExplainHome::new()
             .with(SEGMENT, &line("\"localtel\"", end))
             .with("policy.toml", policy);
         let json = home.json();
@@ -372,7 +372,7 @@ fn counts_at_the_end_of_a_session_obey_the_rules_for_reports() {
 #[test]
 fn under_a_policy_that_cannot_be_understood_it_is_off_and_nothing_is_recorded() {
     for choice in ["{}", ENABLED] {
-        let home = Home::new()
+        let home = ExplainHome::new()
             .with("consent.json", choice)
             .with(SEGMENT, &line("\"a\"", EVENT))
             .with("policy.toml", "level = \"loud\"");
@@ -394,7 +394,7 @@ fn under_a_policy_that_cannot_be_understood_it_is_off_and_nothing_is_recorded() 
 
 #[test]
 fn the_report_for_programs_has_keys_that_stay() {
-    let home = Home::new().with(SEGMENT, &line("\"a\"", r#""properties":{"p":1}"#));
+    let home = ExplainHome::new().with(SEGMENT, &line("\"a\"", r#""properties":{"p":1}"#));
     let json = home.json();
     let mut keys: Vec<&str> = json
         .as_object()

@@ -4,9 +4,9 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::inventory::{EventKey, EventTally, Inventory, Kind, Values};
-use super::verdict::{Judge, Part, Subject, Verdict};
-use super::{Facts, KnownLimits, Openness, Recording};
+use super::inventory::{EventKey, EventTally, Inventory, ValueType, Values};
+use super::verdict::{PolicyView, RecordPart, Subject, ValueVerdict};
+use super::{Explanation, KnownLimits, Openness, RecordingStatus};
 use crate::facts::{count, size};
 use crate::host::Host;
 use crate::rules::{SECRETS, sentences};
@@ -19,7 +19,7 @@ use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::record::Level;
 
 /// Prints it all.
-pub(super) fn print(facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<()> {
     let sections = [
         ("What is recorded", what_is(facts)),
         ("What never is", what_never_is(facts)),
@@ -47,7 +47,7 @@ pub(super) fn print(facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn what_is(facts: &Facts<'_>) -> Vec<String> {
+fn what_is(facts: &Explanation<'_>) -> Vec<String> {
     let name = facts.place.name();
     let application = name.map_or("The application", Source::as_str);
     let mut said = vec![
@@ -71,7 +71,7 @@ fn what_is(facts: &Facts<'_>) -> Vec<String> {
 }
 
 /// Says whether anything is recorded at present, and who decided that.
-fn is_it_on(facts: &Facts<'_>) -> String {
+fn is_it_on(facts: &Explanation<'_>) -> String {
     if let Some(problem) = facts.owner.problem() {
         return format!("It is off: {problem}.");
     }
@@ -82,29 +82,29 @@ fn is_it_on(facts: &Facts<'_>) -> String {
         None => by.to_string(),
     };
     match (facts.recording, facts.decision.state) {
-        (Recording::Unknown, _) => format!(
+        (RecordingStatus::Unknown, _) => format!(
             "Nobody has decided yet. Then nothing is recorded, unless {application} says otherwise."
         ),
-        (Recording::On, Consent::Undecided) => {
+        (RecordingStatus::On, Consent::Undecided) => {
             format!("It is on: nobody has decided, and {application} records until somebody does.")
         }
-        (Recording::On, Consent::Enabled | Consent::Disabled) => {
+        (RecordingStatus::On, Consent::Enabled | Consent::Disabled) => {
             format!("It is on: decided by {by}.")
         }
-        (Recording::Off, Consent::Undecided) => match facts.decision.grace_left {
+        (RecordingStatus::Off, Consent::Undecided) => match facts.decision.grace_left {
             Some(left) => format!(
                 "It is off: nobody has decided, and for another {} nothing is recorded. Then it is.",
                 rough(left)
             ),
             None => "It is off: nobody has decided yet.".to_owned(),
         },
-        (Recording::Off, Consent::Enabled | Consent::Disabled) => {
+        (RecordingStatus::Off, Consent::Enabled | Consent::Disabled) => {
             format!("It is off: decided by {by}.")
         }
     }
 }
 
-fn what_never_is(facts: &Facts<'_>) -> Vec<String> {
+fn what_never_is(facts: &Explanation<'_>) -> Vec<String> {
     let asked = match &facts.place.host {
         Host::Application(application) => match application.when_undecided {
             WhenUndecided::Refuse => "Before you agree there is no record, no id and no directory.",
@@ -131,7 +131,7 @@ a rule keeps that name.";
     said
 }
 
-fn what_the_application_keeps_out(facts: &Facts<'_>) -> Vec<String> {
+fn what_the_application_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
     let test = facts.place.command("policy test TEXT");
     let test = format!("`{test}` shows what is masked in a text.");
     match &facts.place.host {
@@ -157,7 +157,7 @@ fn what_the_application_keeps_out(facts: &Facts<'_>) -> Vec<String> {
     }
 }
 
-fn what_the_owner_keeps_out(facts: &Facts<'_>) -> Vec<String> {
+fn what_the_owner_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
     let policy = facts.place.command("policy");
     match &facts.owner {
         OwnerFile::Missing => vec![format!("`{policy}` tells how you can forbid more.")],
@@ -185,7 +185,7 @@ fn indented(line: impl AsRef<str>) -> String {
     format!("  {}", line.as_ref())
 }
 
-fn where_it_lies(facts: &Facts<'_>) -> Vec<String> {
+fn where_it_lies(facts: &Explanation<'_>) -> Vec<String> {
     let missing = match facts.openness {
         Openness::Missing => " (not there yet)",
         Openness::Private | Openness::Open { .. } | Openness::Unknown => "",
@@ -220,7 +220,7 @@ fn where_it_lies(facts: &Facts<'_>) -> Vec<String> {
     said
 }
 
-fn who_can_read(facts: &Facts<'_>) -> Vec<String> {
+fn who_can_read(facts: &Explanation<'_>) -> Vec<String> {
     let mut said = vec![
         "Only the user who ran the application, and administrators of this machine: the directory is".to_owned(),
         "for its owner alone (0700), and so is each file (0600).".to_owned(),
@@ -236,7 +236,7 @@ fn who_can_read(facts: &Facts<'_>) -> Vec<String> {
     said
 }
 
-fn how_to_look(facts: &Facts<'_>) -> Vec<String> {
+fn how_to_look(facts: &Explanation<'_>) -> Vec<String> {
     vec![
         format!("`{}` shows every record.", facts.place.command("show")),
         format!(
@@ -246,7 +246,7 @@ fn how_to_look(facts: &Facts<'_>) -> Vec<String> {
     ]
 }
 
-fn how_to_stop(facts: &Facts<'_>) -> Vec<String> {
+fn how_to_stop(facts: &Explanation<'_>) -> Vec<String> {
     let mut said = vec![format!(
         "`{}` forbids it until you enable it; running programs obey within a second.",
         facts.place.command("disable")
@@ -265,7 +265,7 @@ fn how_to_stop(facts: &Facts<'_>) -> Vec<String> {
     said
 }
 
-fn how_to_remove(facts: &Facts<'_>) -> Vec<String> {
+fn how_to_remove(facts: &Explanation<'_>) -> Vec<String> {
     vec![
         format!(
             "`{}` removes what was recorded.",
@@ -279,7 +279,7 @@ fn how_to_remove(facts: &Facts<'_>) -> Vec<String> {
 }
 
 /// Names the application inside a sentence.
-fn application<'a>(facts: &Facts<'a>) -> &'a str {
+fn application<'a>(facts: &Explanation<'a>) -> &'a str {
     facts.place.name().map_or("the application", Source::as_str)
 }
 
@@ -297,7 +297,7 @@ fn days(age: Duration) -> String {
 
 /// Prints what was recorded so far: the application's events first, then localtel's own.
 fn print_inventory(
-    facts: &Facts<'_>,
+    facts: &Explanation<'_>,
     inventory: &Inventory,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -328,7 +328,7 @@ fn print_inventory(
 }
 
 fn print_secret_names(
-    facts: &Facts<'_>,
+    facts: &Explanation<'_>,
     inventory: &Inventory,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -356,7 +356,7 @@ fn print_secret_names(
 fn print_event(
     key: &EventKey,
     event: &EventTally,
-    judge: &Judge,
+    judge: &PolicyView,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let name = match &key.event {
@@ -376,16 +376,16 @@ fn print_event(
             part,
             has_texts: values.has_texts(),
         };
-        Row::new(part, values, judge.verdict(&subject))
+        TableRow::new(part, values, judge.verdict(&subject))
     };
     let message = event
         .message
         .iter()
-        .map(|values| row(Part::Message, values));
+        .map(|values| row(RecordPart::Message, values));
     let properties = event.properties.iter();
     let properties = properties.map(|(property, values)| row(property.part(), values));
-    let rows: Vec<Row> = message.chain(properties).collect();
-    let width = |column: fn(&Row) -> &str| {
+    let rows: Vec<TableRow> = message.chain(properties).collect();
+    let width = |column: fn(&TableRow) -> &str| {
         let widths = rows.iter().map(|row| column(row).chars().count());
         widths.max().unwrap_or(0).min(WIDTH_MAX)
     };
@@ -409,29 +409,33 @@ fn print_event(
 }
 
 /// One property as a line of a table.
-struct Row {
+struct TableRow {
     name: String,
     records: String,
     verdict: &'static str,
     example: String,
 }
 
-impl Row {
-    fn new(part: Part<'_>, values: &Values, verdict: Verdict) -> Self {
+impl TableRow {
+    fn new(part: RecordPart<'_>, values: &Values, verdict: ValueVerdict) -> Self {
         let example = &values.example;
         Self {
             name: match part {
-                Part::Message => "(message)".to_owned(),
-                Part::Property(name) => Quoted(name).to_string(),
-                Part::InSpan { span, property } => format!("{}.{}", Quoted(span), Quoted(property)),
+                RecordPart::Message => "(message)".to_owned(),
+                RecordPart::Property(name) => Quoted(name).to_string(),
+                RecordPart::InSpan { span, property } => {
+                    format!("{}.{}", Quoted(span), Quoted(property))
+                }
             },
             records: values.records.to_string(),
             verdict: verdict.as_str(),
             example: match example.kind {
-                Kind::String => Quoted(&example.text).to_string(),
-                Kind::Number | Kind::Boolean | Kind::Array | Kind::Object | Kind::Null => {
-                    Sanitized(&example.text).to_string()
-                }
+                ValueType::String => Quoted(&example.text).to_string(),
+                ValueType::Number
+                | ValueType::Boolean
+                | ValueType::Array
+                | ValueType::Object
+                | ValueType::Null => Sanitized(&example.text).to_string(),
             },
         }
     }

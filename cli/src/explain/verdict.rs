@@ -16,14 +16,14 @@ pub(super) struct Subject<'a> {
     /// The gravest level at which the event was recorded.
     pub(super) level: Level,
     /// Which of its values.
-    pub(super) part: Part<'a>,
+    pub(super) part: RecordPart<'a>,
     /// Whether some of them were texts.
     pub(super) has_texts: bool,
 }
 
 /// One of the values of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part<'a> {
+pub(super) enum RecordPart<'a> {
     /// The message.
     Message,
     /// The property of that name.
@@ -39,14 +39,14 @@ pub(super) enum Part<'a> {
 
 /// What becomes of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum ValueVerdict {
     /// The event is shut out.
     NotRecorded,
     /// The event is recorded, and the value so.
     Action(Action),
 }
 
-impl Verdict {
+impl ValueVerdict {
     /// Returns the word for it.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
@@ -58,14 +58,14 @@ impl Verdict {
 
 /// What decides.
 #[derive(Debug)]
-pub(super) enum Judge {
+pub(super) enum PolicyView {
     /// The policies that are known.
     Policy(Box<InForce>),
     /// Nothing is recorded, for what the owner forbids is not known.
     Nothing,
 }
 
-impl Judge {
+impl PolicyView {
     /// Returns what decides in a directory with that file of its owner.
     pub(super) fn new(host: &Host, owner: &OwnerFile) -> Self {
         let application = match host {
@@ -83,31 +83,31 @@ impl Judge {
     }
 
     /// Returns what becomes of a value.
-    pub(super) fn verdict(&self, subject: &Subject<'_>) -> Verdict {
+    pub(super) fn verdict(&self, subject: &Subject<'_>) -> ValueVerdict {
         let Self::Policy(policy) = self else {
-            return Verdict::NotRecorded;
+            return ValueVerdict::NotRecorded;
         };
         let EventKey { target, event } = subject.event;
         let event = event.as_deref();
         if subject.event.is_own() && event == Some(SESSION_END) {
-            return Verdict::Action(at_the_end(policy, subject.part));
+            return ValueVerdict::Action(at_the_end(policy, subject.part));
         }
         if subject.event.is_own() && !ON_BEHALF.map(Some).contains(&event) {
             // What accounts for the others is subject to nothing.
-            return Verdict::Action(Action::Keep);
+            return ValueVerdict::Action(Action::Keep);
         }
         if !policy.admits_event(subject.level, target, event) {
-            return Verdict::NotRecorded;
+            return ValueVerdict::NotRecorded;
         }
         let verdict = policy.verdict(match subject.part {
-            Part::Message => "message",
-            Part::Property(name)
-            | Part::InSpan {
+            RecordPart::Message => "message",
+            RecordPart::Property(name)
+            | RecordPart::InSpan {
                 span: _,
                 property: name,
             } => name,
         });
-        Verdict::Action(if subject.has_texts {
+        ValueVerdict::Action(if subject.has_texts {
             verdict.text
         } else {
             verdict.bare
@@ -117,12 +117,14 @@ impl Judge {
 
 /// Returns what becomes of a value in the record of a session's end. What accounts for others is subject to
 /// nothing; counts that stand in no report are said there as far as they may be reported.
-fn at_the_end(policy: &InForce, part: Part<'_>) -> Action {
+fn at_the_end(policy: &InForce, part: RecordPart<'_>) -> Action {
     let is_reported = policy.admits_event(Level::Info, OWN_TARGET, Some("report"));
     let action = match part {
-        Part::Property(name @ ("counters" | "errors")) => policy.verdict(name).bare,
-        Part::Property("omitted") => Action::Keep,
-        Part::Message | Part::Property(_) | Part::InSpan { .. } => return Action::Keep,
+        RecordPart::Property(name @ ("counters" | "errors")) => policy.verdict(name).bare,
+        RecordPart::Property("omitted") => Action::Keep,
+        RecordPart::Message | RecordPart::Property(_) | RecordPart::InSpan { .. } => {
+            return Action::Keep;
+        }
     };
     match action {
         Action::Keep | Action::Redact if is_reported => action,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::{Kind, taking};
+use super::{RuleKind, taking};
 use crate::failure::Failure;
 use crate::place::Place;
 use localtel::internal::error::{Error, Result as LibraryResult};
@@ -17,12 +17,12 @@ use localtel::internal::store::segment::FileName;
 #[derive(Debug)]
 pub(super) enum Change {
     /// A key of its own.
-    Top(&'static str, Wanted),
+    Top(&'static str, RuleChange),
     /// A rule in a table, or a row of metadata that is taken away.
     Rule {
         table: &'static str,
         name: String,
-        wanted: Wanted,
+        wanted: RuleChange,
     },
     /// A row of metadata.
     Metadata {
@@ -34,14 +34,14 @@ pub(super) enum Change {
 
 /// What becomes of a rule.
 #[derive(Debug)]
-pub(super) enum Wanted {
+pub(super) enum RuleChange {
     /// It says this word.
     Word(String),
     /// It is taken back.
     Nothing,
 }
 
-impl fmt::Display for Wanted {
+impl fmt::Display for RuleChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Word(word) => f.write_str(word),
@@ -73,7 +73,7 @@ impl Change {
     ) -> Result<Self, Failure> {
         owner::check_name(&name)
             .map_err(|reason| Failure::usage(format!("{table}: {reason}")).hint(NAME_HINT))?;
-        let wanted = Wanted::Word(word.into());
+        let wanted = RuleChange::Word(word.into());
         Ok(Self::Rule {
             table,
             name,
@@ -83,21 +83,25 @@ impl Change {
 
     /// Sets a key of its own.
     pub(super) fn top(key: &'static str, word: String) -> Self {
-        Self::Top(key, Wanted::Word(word))
+        Self::Top(key, RuleChange::Word(word))
     }
 
     /// Takes something back.
-    pub(super) fn unset(kind: Kind, name: Option<String>, place: &Place) -> Result<Self, Failure> {
-        let top = |key| (Ok(Self::Top(key, Wanted::Nothing)), None);
+    pub(super) fn unset(
+        kind: RuleKind,
+        name: Option<String>,
+        place: &Place,
+    ) -> Result<Self, Failure> {
+        let top = |key| (Ok(Self::Top(key, RuleChange::Nothing)), None);
         let rule = |table, kind| (Err(kind), Some(table));
         let (change, table) = match kind {
-            Kind::Level => top("level"),
-            Kind::Unnamed => top("unnamed"),
-            Kind::Secrets => top("secrets"),
-            Kind::Property => rule(PROPERTIES, "property"),
-            Kind::Event => rule(EVENTS, "event"),
-            Kind::Target => rule(TARGETS, "target"),
-            Kind::Metadata => rule(METADATA, "metadata"),
+            RuleKind::Level => top("level"),
+            RuleKind::Unnamed => top("unnamed"),
+            RuleKind::Secrets => top("secrets"),
+            RuleKind::Property => rule(PROPERTIES, "property"),
+            RuleKind::Event => rule(EVENTS, "event"),
+            RuleKind::Target => rule(TARGETS, "target"),
+            RuleKind::Metadata => rule(METADATA, "metadata"),
         };
         match (change, table, name) {
             (Ok(Self::Top(key, _)), _, Some(_)) => Err(Failure::usage(format!(
@@ -107,7 +111,7 @@ impl Change {
             (Err(_), Some(table), Some(name)) => Ok(Self::Rule {
                 table,
                 name,
-                wanted: Wanted::Nothing,
+                wanted: RuleChange::Nothing,
             }),
             (Err(kind), _, _) => Err(Failure::usage(format!("which {kind} is meant?"))
                 .hint(place.command(&format!("policy unset {kind} NAME")))),
@@ -121,13 +125,13 @@ impl Change {
             Self::Rule {
                 table: PROPERTIES,
                 name,
-                wanted: Wanted::Word(word),
+                wanted: RuleChange::Word(word),
             } if word == "keep" && NamePath::of(name).naming() == Naming::Secret => Some(CLEAR),
             Self::Rule {
-                wanted: Wanted::Word(word),
+                wanted: RuleChange::Word(word),
                 ..
             } if word == "keep" => Some(KEPT),
-            Self::Top(_, Wanted::Word(word)) if word == "keep" || word == "trace" => {
+            Self::Top(_, RuleChange::Word(word)) if word == "keep" || word == "trace" => {
                 Some(NOT_FORBIDDEN)
             }
             Self::Top(..) | Self::Rule { .. } | Self::Metadata { .. } => None,
@@ -157,14 +161,14 @@ impl Change {
         let not_there = || self.nothing_there();
         let no_table = |name: &str| damaged(format!("`{name}` is no table"));
         match self {
-            Self::Top(key, Wanted::Word(word)) => put_top(document.as_table_mut(), key, word),
-            Self::Top(key, Wanted::Nothing) => {
+            Self::Top(key, RuleChange::Word(word)) => put_top(document.as_table_mut(), key, word),
+            Self::Top(key, RuleChange::Nothing) => {
                 taking::take(&mut document, key).ok_or_else(not_there)?;
             }
             Self::Rule {
                 table,
                 name,
-                wanted: Wanted::Word(word),
+                wanted: RuleChange::Word(word),
             } => {
                 let name = &own_spelling(&document, table, name);
                 let root = document.as_table_mut();
@@ -174,7 +178,7 @@ impl Change {
             Self::Rule {
                 table,
                 name,
-                wanted: Wanted::Nothing,
+                wanted: RuleChange::Nothing,
             } => {
                 let name = &own_spelling(&document, table, name);
                 taking::take_rule(&mut document, table, name).ok_or_else(not_there)?;

@@ -99,7 +99,7 @@ enum PolicyCommand {
     Unset {
         /// Which kind of rule
         #[arg(value_enum)]
-        kind: Kind,
+        kind: RuleKind,
         /// Its name, where there are several of the kind
         name: Option<String>,
     },
@@ -114,7 +114,7 @@ enum PolicyCommand {
 
 /// Which kind of rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
+enum RuleKind {
     Level,
     Unnamed,
     Secrets,

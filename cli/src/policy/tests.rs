@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use clap::{Args as _, FromArgMatches as _};
 
 use super::*;
-use crate::host::Application;
-use crate::place::Named;
+use crate::host::EmbeddingApplication;
+use crate::place::NamedBy;
 use crate::sanitize::tests::{HOSTILE, is_safe};
 use crate::screen::Memory;
 use localtel::internal::consent::{Consent, WhenUndecided};
@@ -18,12 +18,12 @@ use localtel::internal::report::Deployment;
 use localtel::internal::store::limits::Limits;
 
 /// The telemetry of `myapp` in a directory of its own.
-struct Home {
+struct PolicyHome {
     dir: tempfile::TempDir,
     host: Host,
 }
 
-impl Home {
+impl PolicyHome {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let host = Host::Localtel;
@@ -31,7 +31,7 @@ impl Home {
     }
 
     fn embedded(policy: Policy) -> Self {
-        let host = Host::Application(Box::new(Application {
+        let host = Host::Application(Box::new(EmbeddingApplication {
             called: "myapp telemetry".to_owned(),
             flag: Consent::Undecided,
             when_undecided: WhenUndecided::Record,
@@ -68,7 +68,7 @@ impl Home {
             whose: crate::place::Whose::Known("myapp".parse().unwrap()),
             profile: localtel::internal::directory::Profile::default(),
             base: self.dir.path().join("telemetry"),
-            named: Named::Application,
+            named: NamedBy::Application,
             host: self.host.clone(),
         }
     }
@@ -112,7 +112,7 @@ user = \"mask\" # a person
 
 #[test]
 fn a_change_leaves_all_that_it_does_not_concern_as_it_was() {
-    let home = Home::new().with(WRITTEN);
+    let home = PolicyHome::new().with(WRITTEN);
     assert_eq!(home.run(&["property", "user", "drop"]).0, Exit::Done);
     assert_eq!(home.text(), WRITTEN.replace("\"mask\"", "\"drop\""));
     assert_eq!(home.run(&["level", "WARN"]).0, Exit::Done);
@@ -124,7 +124,7 @@ fn a_change_leaves_all_that_it_does_not_concern_as_it_was() {
 
 #[test]
 fn what_is_added_and_taken_back_again_leaves_no_trace_and_comments_stay() {
-    let home = Home::new().with(WRITTEN);
+    let home = PolicyHome::new().with(WRITTEN);
     for (set, unset) in [
         (&["property", "a b", "drop"], ["property", "a b"]),
         (&["event", "heart*", "drop"], ["event", "heart*"]),
@@ -162,7 +162,7 @@ fn what_is_added_and_taken_back_again_leaves_no_trace_and_comments_stay() {
 
 #[test]
 fn a_new_file_begins_with_what_it_is_for() {
-    let home = Home::new();
+    let home = PolicyHome::new();
     let (exit, said) = home.run(&["property", "user", "hash"]);
     assert_eq!(exit, Exit::Done, "{said}");
     assert!(
@@ -193,7 +193,7 @@ fn what_stands_at_the_top_of_the_file_stays_there() {
             &["property", "x", "drop"],
             &["event", "x", "drop"],
         ] {
-            let home = Home::new().with(text);
+            let home = PolicyHome::new().with(text);
             assert_eq!(home.run(words).0, Exit::Done);
             assert!(home.text().starts_with("# mine"), "{}", home.text());
             assert!(
@@ -203,7 +203,7 @@ fn what_stands_at_the_top_of_the_file_stays_there() {
             );
         }
     }
-    let home = Home::new();
+    let home = PolicyHome::new();
     assert_eq!(home.run(&["property", "x", "drop"]).0, Exit::Done);
     assert_eq!(home.run(&["level", "info"]).0, Exit::Done);
     assert!(home.text().starts_with("# What may be"), "{}", home.text());
@@ -211,7 +211,7 @@ fn what_stands_at_the_top_of_the_file_stays_there() {
 
 #[test]
 fn names_may_hold_anything_and_stay_one_name() {
-    let home = Home::new();
+    let home = PolicyHome::new();
     let odd = [
         "http.url", "a b", "\"", "'", "é", "=", "[x]", "#", "a\nb", "-x", "𝄞*",
     ];
@@ -234,7 +234,7 @@ fn names_may_hold_anything_and_stay_one_name() {
 
 #[test]
 fn a_name_that_would_do_nothing_is_refused_before_anything_is_made() {
-    let home = Home::new();
+    let home = PolicyHome::new();
     for words in [
         &["property", "", "drop"][..],
         &["event", "", "drop"],
@@ -253,7 +253,7 @@ fn a_name_that_would_do_nothing_is_refused_before_anything_is_made() {
 
 #[test]
 fn what_is_not_there_cannot_be_taken_back_and_that_is_said() {
-    let home = Home::new();
+    let home = PolicyHome::new();
     let (exit, said) = home.run(&["unset", "property", "user"]);
     assert_eq!(exit, Exit::Failed);
     assert!(
@@ -286,7 +286,7 @@ fn a_file_that_cannot_be_understood_is_left_as_it_is() {
         "properties = 5\n",
         "# a\n[propertys]\nx = \"drop\"\n",
     ] {
-        let home = Home::new().with(text);
+        let home = PolicyHome::new().with(text);
         for words in [&["property", "x", "drop"][..], &["unset", "property", "x"]] {
             let (exit, said) = home.run(words);
             assert_eq!(exit, Exit::Failed, "{said}");
@@ -301,7 +301,7 @@ fn a_file_that_cannot_be_understood_is_left_as_it_is() {
         assert!(said.contains("line "), "{said}");
         assert_eq!(home.text(), text);
     }
-    let home = Home::new().with("");
+    let home = PolicyHome::new().with("");
     fs::write(home.file(), b"\xff\xfe").unwrap();
     assert_eq!(home.run(&["property", "x", "drop"]).0, Exit::Failed);
     assert_eq!(fs::read(home.file()).unwrap(), b"\xff\xfe");
@@ -309,7 +309,7 @@ fn a_file_that_cannot_be_understood_is_left_as_it_is() {
 
 #[test]
 fn a_rule_that_is_wrong_can_be_put_right() {
-    let home = Home::new().with("[properties]\nuser = \"hide\"\n");
+    let home = PolicyHome::new().with("[properties]\nuser = \"hide\"\n");
     assert_eq!(home.run(&["property", "user", "drop"]).0, Exit::Done);
     assert_eq!(home.text(), "[properties]\nuser = \"drop\"\n");
 }
@@ -330,7 +330,7 @@ fn a_change_renames_actions_of_older_versions() {
             "properties.user = \"hash\"\nproperties.path = \"redact\"\n",
         ),
     ] {
-        let home = Home::new().with(before);
+        let home = PolicyHome::new().with(before);
         let (exit, said) = home.run(&["level", "info"]);
         assert_eq!(exit, Exit::Done, "{said}");
         let text = home.text().replace("level = \"info\"\n", "");
@@ -345,7 +345,7 @@ fn rules_are_changed_however_their_table_is_written() {
         "properties.user = \"mask\"\n",
         "[properties]\n\"user\" = 'mask'\n",
     ] {
-        let home = Home::new().with(text);
+        let home = PolicyHome::new().with(text);
         assert_eq!(
             home.run(&["property", "user", "drop"]).0,
             Exit::Done,
@@ -374,7 +374,7 @@ fn metadata_keeps_what_is_not_given_anew() {
         "[metadata]\ncloud = { value = \"aws\" }\n",
         "[metadata.cloud]\nvalue = \"aws\"\n",
     ] {
-        let home = Home::new().with(text);
+        let home = PolicyHome::new().with(text);
         assert_eq!(
             home.run(&["metadata", "cloud", "--include", "no"]).0,
             Exit::Done
@@ -390,7 +390,7 @@ fn metadata_keeps_what_is_not_given_anew() {
         );
         assert_eq!(metadata["cloud"].include, Some(false.into()));
     }
-    let home = Home::new();
+    let home = PolicyHome::new();
     assert_eq!(home.run(&["metadata", "cloud", "aws"]).0, Exit::Done);
     assert!(
         home.text().ends_with("cloud = \"aws\"\n"),
@@ -401,7 +401,7 @@ fn metadata_keeps_what_is_not_given_anew() {
 
 #[test]
 fn changes_at_the_same_time_all_stay() {
-    let home = Home::new();
+    let home = PolicyHome::new();
     std::thread::scope(|scope| {
         for thread in 0..8 {
             let home = &home;
@@ -419,7 +419,7 @@ fn changes_at_the_same_time_all_stay() {
 
 #[test]
 fn a_file_is_never_made_longer_than_is_read() {
-    let home = Home::new();
+    let home = PolicyHome::new();
     let long = "x".repeat(300 * 1024);
     let (exit, said) = home.run(&["property", &long, "drop"]);
     assert_eq!(exit, Exit::Failed);
@@ -429,7 +429,7 @@ fn a_file_is_never_made_longer_than_is_read() {
 
 #[test]
 fn without_a_file_it_says_what_holds_and_what_can_be_done() {
-    let home = Home::new();
+    let home = PolicyHome::new();
     let (exit, said) = home.run(&[]);
     assert_eq!(exit, Exit::Done);
     assert!(
@@ -449,7 +449,7 @@ fn without_a_file_it_says_what_holds_and_what_can_be_done() {
 
 #[test]
 fn inside_an_application_its_own_rules_are_shown_in_the_same_words() {
-    let home = Home::embedded(Policy::new().property("user", Action::Hash));
+    let home = PolicyHome::embedded(Policy::new().property("user", Action::Hash));
     let (_, said) = home.run(&[]);
     let own = "# What myapp itself lets be recorded:\n#   secrets = \"mask\"\n#   [properties]\n#   user = \"hash\"\n";
     assert!(said.starts_with(own), "{said}");
@@ -458,7 +458,7 @@ fn inside_an_application_its_own_rules_are_shown_in_the_same_words() {
         "{said}"
     );
     assert!(!said.contains("localtel"), "{said}");
-    let home = Home::embedded(Policy::new().keep_secrets()).with(WRITTEN);
+    let home = PolicyHome::embedded(Policy::new().keep_secrets()).with(WRITTEN);
     let (_, said) = home.run(&[]);
     assert!(
         said.contains("everything, secrets in messages included"),
@@ -474,7 +474,7 @@ fn inside_an_application_its_own_rules_are_shown_in_the_same_words() {
 
 #[test]
 fn a_text_is_tested_as_a_message_would_be_masked() {
-    let home = Home::new();
+    let home = PolicyHome::new();
     let (exit, said) = home.run(&["test", "password=hunter2 in /home/anna/x"]);
     assert_eq!(exit, Exit::Done);
     assert!(
@@ -504,7 +504,7 @@ fn inside_an_application_no_next_step_speaks_of_localtel() {
         &["metadata", "", "x"],
         &["metadata", "cloud"],
     ] {
-        let (exit, said) = Home::embedded(Policy::new()).run(words);
+        let (exit, said) = PolicyHome::embedded(Policy::new()).run(words);
         assert_eq!(exit, Exit::Usage, "{words:?}");
         assert!(
             said.contains("\nhint: myapp telemetry policy "),
@@ -515,7 +515,7 @@ fn inside_an_application_no_next_step_speaks_of_localtel() {
 
 #[test]
 fn a_row_of_metadata_without_anything_about_it_is_refused_with_what_could_be_said() {
-    let (exit, said) = Home::new().run(&["metadata", "cloud"]);
+    let (exit, said) = PolicyHome::new().run(&["metadata", "cloud"]);
     assert_eq!(exit, Exit::Usage);
     assert!(
         said.contains("a value") && said.contains("--include"),
@@ -557,7 +557,7 @@ fn comments_stay_where_they_stood_when_something_is_taken_back() {
             "# top\nlevel = \"info\"\n",
         ),
     ] {
-        let home = Home::new().with(text);
+        let home = PolicyHome::new().with(text);
         let words = [&["unset"], words].concat();
         let (exit, said) = home.run(&words);
         assert_eq!(exit, Exit::Done, "{said}");
@@ -578,7 +578,7 @@ fn a_table_goes_with_its_last_rule_unless_something_is_said_of_it() {
         ("[events] # e\nx = \"drop\"\n", "[events] # e\n"),
         ("# e\n[events]\nx = \"drop\"\n", "# e\n[events]\n"),
     ] {
-        let home = Home::new().with(text);
+        let home = PolicyHome::new().with(text);
         assert_eq!(home.run(&["unset", "event", "x"]).0, Exit::Done);
         assert_eq!(home.text(), expected, "{text}");
     }
@@ -586,7 +586,7 @@ fn a_table_goes_with_its_last_rule_unless_something_is_said_of_it() {
 
 #[test]
 fn what_is_set_and_taken_back_leaves_the_file_as_it_was() {
-    let home = Home::new();
+    let home = PolicyHome::new();
     home.run(&["target", "hyper", "drop"]);
     let before = home.text();
     for (set, unset) in [
@@ -612,7 +612,7 @@ fn a_rule_that_forbids_nothing_is_said_to_forbid_nothing() {
         (&["unnamed", "drop"], false),
         (&["metadata", "keep", "keep"], false),
     ] {
-        let (_, said) = Home::new().run(words);
+        let (_, said) = PolicyHome::new().run(words);
         let is_said = said.contains("what the application forbids stays forbidden");
         assert_eq!(is_said, is_noted, "{words:?}: {said}");
     }
@@ -620,7 +620,7 @@ fn a_rule_that_forbids_nothing_is_said_to_forbid_nothing() {
 
 #[test]
 fn a_link_in_the_place_of_the_file_is_named_with_the_way_out() {
-    let home = Home::new().with("");
+    let home = PolicyHome::new().with("");
     fs::remove_file(home.file()).unwrap();
     std::os::unix::fs::symlink("elsewhere.toml", home.file()).unwrap();
     let (exit, said) = home.run(&["level", "warn"]);

@@ -21,7 +21,7 @@ use localtel::internal::record::{Level, Properties};
 use localtel::internal::store::segment::FileName;
 use localtel::recording::{Delivery, Outcome};
 use localtel::{Event, Telemetry};
-use stream::{Item, Objects};
+use stream::{Objects, StreamItem};
 use words::{Words, lossy};
 
 /// What to record.
@@ -132,7 +132,7 @@ pub(crate) fn run(
     } else {
         builder.in_one_line()
     };
-    let mut recording = Recording {
+    let mut recording = RecordRun {
         telemetry: builder.try_open()?,
         refused: 0,
         dropped: 0,
@@ -149,7 +149,7 @@ pub(crate) fn run(
 }
 
 /// A handle and what became of what was offered to it.
-struct Recording {
+struct RecordRun {
     telemetry: Telemetry,
     refused: u64,
     dropped: u64,
@@ -157,7 +157,7 @@ struct Recording {
     bad: u64,
 }
 
-impl Recording {
+impl RecordRun {
     fn offer(&mut self, wish: Wish) {
         match self.telemetry.record(&wish.into_event()) {
             Outcome::Recorded => {}
@@ -174,14 +174,14 @@ impl Recording {
             .map_err(|error| Failure::failed(format!("could not read the input: {error}")))?
         {
             let (at, reason) = match item {
-                Item::Object { at, json } => match Wish::of_object(&json, typed) {
+                StreamItem::Object { at, json } => match Wish::of_object(&json, typed) {
                     Ok(wish) => {
                         self.offer(wish);
                         continue;
                     }
                     Err(reason) => (at, reason),
                 },
-                Item::Damage { at, reason } => (at, reason),
+                StreamItem::Damage { at, reason } => (at, reason),
             };
             self.bad += 1;
             if self.bad <= BAD_TOLD_MAX {

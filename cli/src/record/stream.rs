@@ -18,23 +18,23 @@ pub(super) struct Objects<'i> {
 
 /// What stands in a stream.
 #[derive(Debug, PartialEq)]
-pub(super) enum Item {
+pub(super) enum StreamItem {
     /// A JSON object; its syntax was checked, its UTF-8 not.
-    Object { at: Place, json: Vec<u8> },
+    Object { at: InputPosition, json: Vec<u8> },
     /// Something that is not one.
-    Damage { at: Place, reason: String },
+    Damage { at: InputPosition, reason: String },
 }
 
 /// Where something begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct InputPosition {
     line: u64,
     column: u64,
     /// How many columns are blank at the start of the line.
     indent: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for InputPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}", self.line)?;
         let is_first = usize::try_from(self.column).is_ok_and(|column| column == self.indent + 1);
@@ -60,7 +60,7 @@ impl<'i> Objects<'i> {
     /// # Errors
     ///
     /// Returns an error if the stream cannot be read, or is not text.
-    pub(super) fn next_item(&mut self) -> io::Result<Option<Item>> {
+    pub(super) fn next_item(&mut self) -> io::Result<Option<StreamItem>> {
         self.pass_damaged_lines()?;
         loop {
             let Some(byte) = self.input.peek()? else {
@@ -98,24 +98,28 @@ impl<'i> Objects<'i> {
         Ok(true)
     }
 
-    fn object(&mut self, at: Place) -> io::Result<Item> {
+    fn object(&mut self, at: InputPosition) -> io::Result<StreamItem> {
         let mut tee = Tee::new(&mut self.input);
         let mut parser = serde_json::Deserializer::from_reader(&mut tee);
         let checked = IgnoredAny::deserialize(&mut parser);
         let Tee { held, stop, .. } = tee;
         let reason = match (checked, stop) {
-            (Ok(_), _) => return Ok(Item::Object { at, json: held }),
-            (Err(_), Some(Stop::Failed(error))) => return Err(error),
-            (Err(_), Some(Stop::TooLong)) => format!("it is longer than {OBJECT_BYTES_MAX} bytes"),
-            (Err(_), Some(Stop::TooDeep)) => format!("it is nested deeper than {DEPTH_MAX} levels"),
+            (Ok(_), _) => return Ok(StreamItem::Object { at, json: held }),
+            (Err(_), Some(StreamStop::Failed(error))) => return Err(error),
+            (Err(_), Some(StreamStop::TooLong)) => {
+                format!("it is longer than {OBJECT_BYTES_MAX} bytes")
+            }
+            (Err(_), Some(StreamStop::TooDeep)) => {
+                format!("it is nested deeper than {DEPTH_MAX} levels")
+            }
             (Err(error), None) => reason_of(&error, at, &held),
         };
         self.resume(at, &held)?;
-        Ok(Item::Damage { at, reason })
+        Ok(StreamItem::Damage { at, reason })
     }
 
     /// Goes to where reading can go on after an object that is damaged, of which `held` was read.
-    fn resume(&mut self, at: Place, held: &[u8]) -> io::Result<()> {
+    fn resume(&mut self, at: InputPosition, held: &[u8]) -> io::Result<()> {
         let starts = memchr::memchr_iter(b'\n', held).map(|end| end + 1);
         let next = starts.enumerate().find(|(_, start)| {
             let line = held.get(*start..).unwrap_or_default();
@@ -157,7 +161,7 @@ impl<'i> Objects<'i> {
 }
 
 /// Says what is wrong with an object, and in which line if that is a later one.
-fn reason_of(error: &serde_json::Error, at: Place, held: &[u8]) -> String {
+fn reason_of(error: &serde_json::Error, at: InputPosition, held: &[u8]) -> String {
     if held.get(1) == Some(&0) {
         return NOT_UTF_8.to_owned();
     }
@@ -184,13 +188,13 @@ struct PassedLine {
 }
 
 impl PassedLine {
-    fn into_damage(self, at: Place) -> Item {
+    fn into_damage(self, at: InputPosition) -> StreamItem {
         let reason = if self.has_nul {
             NOT_UTF_8
         } else {
             "it is not a JSON object"
         };
-        Item::Damage {
+        StreamItem::Damage {
             at,
             reason: reason.to_owned(),
         }
@@ -203,7 +207,7 @@ struct Input<'i> {
     again: Vec<u8>,
     /// How many of these were read again.
     at: usize,
-    place: Place,
+    place: InputPosition,
     is_indent: bool,
 }
 
@@ -213,13 +217,13 @@ impl<'i> Input<'i> {
             source,
             again: Vec::new(),
             at: 0,
-            place: Place::start_of(1),
+            place: InputPosition::start_of(1),
             is_indent: true,
         }
     }
 
     /// Returns where the next byte stands.
-    fn place(&self) -> Place {
+    fn place(&self) -> InputPosition {
         self.place
     }
 
@@ -248,7 +252,7 @@ impl<'i> Input<'i> {
             self.source.consume(1);
         }
         if byte == b'\n' {
-            self.place = Place::start_of(self.place.line + 1);
+            self.place = InputPosition::start_of(self.place.line + 1);
             self.is_indent = true;
         } else {
             self.is_indent &= matches!(byte, b' ' | b'\t');
@@ -280,18 +284,18 @@ impl<'i> Input<'i> {
         let unread = self.again.get(self.at..).unwrap_or_default();
         self.again = [bytes, unread].concat();
         self.at = 0;
-        self.place = Place::start_of(line);
+        self.place = InputPosition::start_of(line);
         self.is_indent = true;
     }
 
     /// Makes what was read of the line count as nothing.
     fn forget_column(&mut self) {
-        self.place = Place::start_of(self.place.line);
+        self.place = InputPosition::start_of(self.place.line);
         self.is_indent = true;
     }
 }
 
-impl Place {
+impl InputPosition {
     const fn start_of(line: u64) -> Self {
         Self {
             line,
@@ -306,20 +310,20 @@ struct Tee<'t, 'i> {
     input: &'t mut Input<'i>,
     held: Vec<u8>,
     depth: usize,
-    text: Text,
-    stop: Option<Stop>,
+    text: StringState,
+    stop: Option<StreamStop>,
 }
 
 /// Whether a byte is within a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Text {
+enum StringState {
     Outside,
     Inside,
     Escaped,
 }
 
 /// Why no more is handed on.
-enum Stop {
+enum StreamStop {
     TooLong,
     TooDeep,
     Failed(io::Error),
@@ -331,35 +335,37 @@ impl<'t, 'i> Tee<'t, 'i> {
             input,
             held: Vec::new(),
             depth: 0,
-            text: Text::Outside,
+            text: StringState::Outside,
             stop: None,
         }
     }
 
-    fn next(&mut self) -> Result<Option<u8>, Stop> {
+    fn next(&mut self) -> Result<Option<u8>, StreamStop> {
         if self.held.len() as u64 >= OBJECT_BYTES_MAX {
-            return Err(Stop::TooLong);
+            return Err(StreamStop::TooLong);
         }
-        let Some(byte) = self.input.next().map_err(Stop::Failed)? else {
+        let Some(byte) = self.input.next().map_err(StreamStop::Failed)? else {
             return Ok(None);
         };
         self.held.push(byte);
         self.text = match (self.text, byte) {
-            (Text::Inside, b'\\') => Text::Escaped,
-            (Text::Inside, b'"') => Text::Outside,
-            (Text::Inside | Text::Escaped, _) | (Text::Outside, b'"') => Text::Inside,
-            (Text::Outside, b'{' | b'[') => {
+            (StringState::Inside, b'\\') => StringState::Escaped,
+            (StringState::Inside, b'"') => StringState::Outside,
+            (StringState::Inside | StringState::Escaped, _) | (StringState::Outside, b'"') => {
+                StringState::Inside
+            }
+            (StringState::Outside, b'{' | b'[') => {
                 self.depth += 1;
-                Text::Outside
+                StringState::Outside
             }
-            (Text::Outside, b'}' | b']') => {
+            (StringState::Outside, b'}' | b']') => {
                 self.depth = self.depth.saturating_sub(1);
-                Text::Outside
+                StringState::Outside
             }
-            (Text::Outside, _) => Text::Outside,
+            (StringState::Outside, _) => StringState::Outside,
         };
         if self.depth > DEPTH_MAX {
-            return Err(Stop::TooDeep);
+            return Err(StreamStop::TooDeep);
         }
         Ok(Some(byte))
     }
@@ -413,10 +419,10 @@ mod tests {
         let mut all = Vec::new();
         loop {
             match objects.next_item() {
-                Ok(Some(Item::Object { json, .. })) => {
+                Ok(Some(StreamItem::Object { json, .. })) => {
                     all.push(String::from_utf8_lossy(&json).into_owned());
                 }
-                Ok(Some(Item::Damage { at, reason })) => all.push(format!("{at}: {reason}")),
+                Ok(Some(StreamItem::Damage { at, reason })) => all.push(format!("{at}: {reason}")),
                 Ok(None) => return all,
                 Err(error) => {
                     all.push(format!("error: {error}"));
@@ -556,9 +562,9 @@ mod tests {
     }
 
     /// A stream that panics if it is read on.
-    struct Open<'a>(&'a [u8]);
+    struct OpenStream<'a>(&'a [u8]);
 
-    impl Read for Open<'_> {
+    impl Read for OpenStream<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             assert!(!self.0.is_empty(), "more was read than was needed");
             self.0.read(buffer)
@@ -567,14 +573,26 @@ mod tests {
 
     #[test]
     fn an_object_is_complete_without_what_follows_it() {
-        let mut input = BufReader::new(Open(b"{\"a\":{}}"));
+        let mut input = BufReader::new(OpenStream(b"{\"a\":{}}"));
         let mut objects = Objects::new(&mut input);
-        assert!(matches!(objects.next_item(), Ok(Some(Item::Object { .. }))));
-        let mut input = BufReader::new(Open(b"{\"a\":\n{\"b\":2} x\n"));
+        assert!(matches!(
+            objects.next_item(),
+            Ok(Some(StreamItem::Object { .. }))
+        ));
+        let mut input = BufReader::new(OpenStream(b"{\"a\":\n{\"b\":2} x\n"));
         let mut objects = Objects::new(&mut input);
-        assert!(matches!(objects.next_item(), Ok(Some(Item::Damage { .. }))));
-        assert!(matches!(objects.next_item(), Ok(Some(Item::Object { .. }))));
-        assert!(matches!(objects.next_item(), Ok(Some(Item::Damage { .. }))));
+        assert!(matches!(
+            objects.next_item(),
+            Ok(Some(StreamItem::Damage { .. }))
+        ));
+        assert!(matches!(
+            objects.next_item(),
+            Ok(Some(StreamItem::Object { .. }))
+        ));
+        assert!(matches!(
+            objects.next_item(),
+            Ok(Some(StreamItem::Damage { .. }))
+        ));
     }
 
     proptest! {

@@ -11,14 +11,14 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use self::running::{End, NotStarted, Running, become_command, is_end_hidden};
+use self::running::{NotStarted, ProcessEnd, Running, become_command, is_end_hidden};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::place::Place;
 use super::screen::Screen;
 use localtel::internal::clock;
 use localtel::internal::command::{ID_PROPERTY, id};
-use localtel::internal::consent::Stored;
+use localtel::internal::consent::StoredConsent;
 use localtel::internal::environment::Environment;
 use localtel::recording::Delivery;
 use localtel::{Event, Level, Telemetry};
@@ -54,7 +54,7 @@ pub(crate) fn run(
     let id = command_id(place, environment);
     let variables = variables(environment, id);
     let started = Instant::now();
-    let record = Record { place, id };
+    let record = CommandRecorder { place, id };
     if is_end_hidden() {
         if let Some(telemetry) = record.open() {
             record.start(&telemetry, args.called());
@@ -83,7 +83,7 @@ pub(crate) fn run(
 
 /// Says and records that the command could not be started.
 fn not_started(
-    record: &Record<'_>,
+    record: &CommandRecorder<'_>,
     args: &RunArgs,
     refusal: &NotStarted,
     screen: &mut Screen<'_>,
@@ -96,7 +96,7 @@ fn not_started(
         "localtel: could not run {program:?}: {}",
         refusal.reason(&program)
     );
-    let end = End::Code(refusal.code());
+    let end = ProcessEnd::Code(refusal.code());
     if let Some(telemetry) = record.open() {
         record.end(&telemetry, args.typed(), Instant::now(), end);
     }
@@ -107,7 +107,7 @@ fn not_started(
 /// if anything is recorded here, a new one.
 fn command_id(place: Option<&Place>, environment: &Environment) -> Option<Uuid> {
     let is_recording = place.is_some_and(|place| {
-        let stored = Stored::read_at(&place.path());
+        let stored = StoredConsent::read_at(&place.path());
         place
             .decide(environment, &stored, clock::now())
             .is_recording
@@ -166,7 +166,7 @@ fn file_name(path: &str) -> String {
     name.to_string_lossy().into_owned()
 }
 
-impl End {
+impl ProcessEnd {
     fn exit(self) -> Exit {
         match self {
             Self::Code(0) => Exit::Done,
@@ -177,12 +177,12 @@ impl End {
 }
 
 /// Where the command is recorded and what links its records.
-struct Record<'p> {
+struct CommandRecorder<'p> {
     place: Option<&'p Place>,
     id: Option<Uuid>,
 }
 
-impl Record<'_> {
+impl CommandRecorder<'_> {
     /// Begins a session, unless it is not known of which application.
     fn open(&self) -> Option<Telemetry> {
         let place = self.place?;
@@ -198,18 +198,18 @@ impl Record<'_> {
         let _outcome = telemetry.record(&self.event("command.start", name));
     }
 
-    fn end(&self, telemetry: &Telemetry, name: String, started: Instant, end: End) {
+    fn end(&self, telemetry: &Telemetry, name: String, started: Instant, end: ProcessEnd) {
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let event = self
             .event("command", name)
             .property("duration", milliseconds);
         let event = match end {
-            End::Code(0) => event.property("exit_code", 0).property("result", "SUCCESS"),
-            End::Code(code) => event
+            ProcessEnd::Code(0) => event.property("exit_code", 0).property("result", "SUCCESS"),
+            ProcessEnd::Code(code) => event
                 .level(Level::Error)
                 .property("exit_code", code)
                 .property("result", "ERROR"),
-            End::Signal(signal) => event
+            ProcessEnd::Signal(signal) => event
                 .level(Level::Error)
                 .property("signal", signal)
                 .property("result", "ERROR"),

@@ -17,12 +17,12 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
 use rustix::process::{WaitId, WaitIdOptions, WaitOptions, WaitStatus, wait, waitid};
 
-use super::signals::{Ends, Heard, Listener, Standing, is_passed_on, send};
+use super::signals::{GroupRelation, Heard, Listener, ProcessPair, is_passed_on, send};
 use localtel::internal::store::elsewhere;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ProcessEnd {
     /// With this code.
     Code(u8),
     /// By this signal.
@@ -98,13 +98,13 @@ pub(super) struct Running {
 }
 
 /// What can be seen of a command.
-enum Sight {
+enum CommandState {
     /// Nothing new.
     Runs,
     /// It was stopped by this signal.
     Stopped(i32),
     /// It ended and has been reaped.
-    Ended(End),
+    Ended(ProcessEnd),
 }
 
 impl Running {
@@ -130,15 +130,15 @@ impl Running {
     /// # Errors
     ///
     /// Returns an error if the system does not tell how it ended.
-    pub(super) fn wait(&self) -> Result<End, Errno> {
+    pub(super) fn wait(&self) -> Result<ProcessEnd, Errno> {
         loop {
             for heard in self.listener.wait()? {
                 self.pass_on(heard);
             }
             match self.look()? {
-                Sight::Runs => {}
-                Sight::Stopped(signal) => stop_by(signal),
-                Sight::Ended(end) => return Ok(end),
+                CommandState::Runs => {}
+                CommandState::Stopped(signal) => stop_by(signal),
+                CommandState::Ended(end) => return Ok(end),
             }
         }
     }
@@ -148,7 +148,7 @@ impl Running {
         if heard.number == Signal::SIGCONT as i32 && self.was_continued() {
             return;
         }
-        let ends = Ends {
+        let ends = ProcessPair {
             own: getpid(),
             command: self.pid,
         };
@@ -157,13 +157,13 @@ impl Running {
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> GroupRelation {
         if getpgid(Some(self.pid)).is_ok_and(|group| group != getpgrp()) {
-            Standing::TwoGroups
+            GroupRelation::TwoGroups
         } else if getsid(None).is_ok_and(|leader| leader == getpid()) {
-            Standing::OneGroupAndLeader
+            GroupRelation::OneGroupAndLeader
         } else {
-            Standing::OneGroup
+            GroupRelation::OneGroup
         }
     }
 
@@ -178,14 +178,14 @@ impl Running {
 
     /// Looks at all children that have changed: besides the command these are the orphans that a process gets which
     /// is the first in its container.
-    fn look(&self) -> Result<Sight, Errno> {
+    fn look(&self) -> Result<CommandState, Errno> {
         let changed = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
-        let mut sight = Sight::Runs;
+        let mut sight = CommandState::Runs;
         loop {
             match wait(changed) {
                 Ok(Some((pid, status))) if pid.as_raw_pid() == self.pid.as_raw() => {
-                    sight = Sight::from(status);
-                    if let Sight::Ended(_) = sight {
+                    sight = CommandState::from(status);
+                    if let CommandState::Ended(_) = sight {
                         return Ok(sight);
                     }
                 }
@@ -197,12 +197,12 @@ impl Running {
     }
 }
 
-impl From<WaitStatus> for Sight {
+impl From<WaitStatus> for CommandState {
     fn from(status: WaitStatus) -> Self {
         if let Some(signal) = status.terminating_signal() {
-            Self::Ended(End::Signal(signal))
+            Self::Ended(ProcessEnd::Signal(signal))
         } else if let Some(code) = status.exit_status() {
-            Self::Ended(End::Code(u8::try_from(code).unwrap_or(u8::MAX)))
+            Self::Ended(ProcessEnd::Code(u8::try_from(code).unwrap_or(u8::MAX)))
         } else if let Some(signal) = status.stopping_signal() {
             Self::Stopped(signal)
         } else {

@@ -34,7 +34,7 @@ pub(super) enum Sender {
 
 /// How this process and the command stand to each other, when the kernel signals a process group or a session leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum GroupRelation {
     /// Both are in one process group, and this process does not lead the session.
     OneGroup,
     /// Both are in one process group, and this process leads the session.
@@ -45,7 +45,7 @@ pub(super) enum Standing {
 
 /// The two processes between which signals are passed on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ends {
+pub(super) struct ProcessPair {
     /// This process.
     pub(super) own: Pid,
     /// The command.
@@ -54,7 +54,7 @@ pub(super) struct Ends {
 
 /// Returns `true` if the command must be sent a signal that this process was sent: one that was meant for this
 /// process alone, and that is not about this process itself.
-pub(super) fn is_passed_on(heard: Heard, ends: Ends, standing: Standing) -> bool {
+pub(super) fn is_passed_on(heard: Heard, ends: ProcessPair, standing: GroupRelation) -> bool {
     let is = |signal: Signal| heard.number == signal as i32;
     if is(Signal::SIGCHLD) {
         return false;
@@ -70,10 +70,10 @@ pub(super) fn is_passed_on(heard: Heard, ends: Ends, standing: Standing) -> bool
         // The kernel counts the time of this process, not that of the command.
         Sender::Kernel if is(Signal::SIGXCPU) => false,
         Sender::Kernel => match standing {
-            Standing::TwoGroups => true,
-            Standing::OneGroup => !OF_TERMINAL.into_iter().chain(OF_HANGUP).any(is),
+            GroupRelation::TwoGroups => true,
+            GroupRelation::OneGroup => !OF_TERMINAL.into_iter().chain(OF_HANGUP).any(is),
             // That the terminal is gone is reported to the leader of the session alone.
-            Standing::OneGroupAndLeader => !OF_TERMINAL.into_iter().any(is),
+            GroupRelation::OneGroupAndLeader => !OF_TERMINAL.into_iter().any(is),
         },
     }
 }
@@ -178,13 +178,16 @@ const HEARD_AT_ONCE_MAX: usize = 64;
 /// Hears the blocked signals in one thread and changes of children in another.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(super) struct ThreadListener {
     news: std::sync::mpsc::Receiver<Option<Heard>>,
     has_children: std::sync::mpsc::SyncSender<()>,
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-impl Listener {
+pub(super) use self::ThreadListener as Listener;
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl ThreadListener {
     /// Starts to hear these signals, which are blocked in every thread.
     ///
     /// # Errors
@@ -256,12 +259,12 @@ impl Listener {
 mod tests {
     use super::*;
 
-    const ENDS: Ends = Ends {
+    const ENDS: ProcessPair = ProcessPair {
         own: Pid::from_raw(10),
         command: Pid::from_raw(11),
     };
 
-    fn is_passed_on_from(sender: Sender, signal: Signal, standing: Standing) -> bool {
+    fn is_passed_on_from(sender: Sender, signal: Signal, standing: GroupRelation) -> bool {
         let number = signal as i32;
         is_passed_on(Heard { number, sender }, ENDS, standing)
     }
@@ -271,7 +274,7 @@ mod tests {
         for signal in Signal::iterator() {
             for sender in [Sender::Process(0), Sender::Process(12)] {
                 assert_eq!(
-                    is_passed_on_from(sender, signal, Standing::OneGroup),
+                    is_passed_on_from(sender, signal, GroupRelation::OneGroup),
                     signal != Signal::SIGCHLD,
                     "{signal} from {sender:?}"
                 );
@@ -284,7 +287,7 @@ mod tests {
         for signal in Signal::iterator() {
             for process in [10, 11] {
                 let sender = Sender::Process(process);
-                assert!(!is_passed_on_from(sender, signal, Standing::TwoGroups));
+                assert!(!is_passed_on_from(sender, signal, GroupRelation::TwoGroups));
             }
         }
     }
@@ -293,9 +296,9 @@ mod tests {
     fn what_a_terminal_sends_is_passed_on_to_another_group_only() {
         for signal in OF_TERMINAL {
             for (standing, expected) in [
-                (Standing::OneGroup, false),
-                (Standing::OneGroupAndLeader, false),
-                (Standing::TwoGroups, true),
+                (GroupRelation::OneGroup, false),
+                (GroupRelation::OneGroupAndLeader, false),
+                (GroupRelation::TwoGroups, true),
             ] {
                 let is_passed_on = is_passed_on_from(Sender::Kernel, signal, standing);
                 assert_eq!(is_passed_on, expected, "{signal} {standing:?}");
@@ -307,9 +310,9 @@ mod tests {
     fn a_hangup_is_passed_on_by_the_session_leader_alone() {
         for signal in OF_HANGUP {
             for (standing, expected) in [
-                (Standing::OneGroup, false),
-                (Standing::OneGroupAndLeader, true),
-                (Standing::TwoGroups, true),
+                (GroupRelation::OneGroup, false),
+                (GroupRelation::OneGroupAndLeader, true),
+                (GroupRelation::TwoGroups, true),
             ] {
                 let is_passed_on = is_passed_on_from(Sender::Kernel, signal, standing);
                 assert_eq!(is_passed_on, expected, "{signal} {standing:?}");
@@ -324,7 +327,7 @@ mod tests {
             (Signal::SIGVTALRM, true),
             (Signal::SIGXCPU, false),
         ] {
-            let is_passed_on = is_passed_on_from(Sender::Kernel, signal, Standing::OneGroup);
+            let is_passed_on = is_passed_on_from(Sender::Kernel, signal, GroupRelation::OneGroup);
             assert_eq!(is_passed_on, expected, "{signal}");
         }
     }

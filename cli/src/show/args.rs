@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
-use super::super::screen::Sink;
+use super::super::screen::OutputKind;
 use super::super::time::{Zone, parse};
 use super::super::view::Format;
 use localtel::internal::error::{Error, Result};
@@ -20,7 +20,7 @@ use localtel::internal::filter::{Filter, Levels, Term};
 pub(crate) struct ShowArgs {
     /// Show the last N records, or `all` [default: 1000 on a terminal, 10 with --follow, else all]
     #[arg(short = 'n', long, value_name = "N|all")]
-    pub(crate) lines: Option<Lines>,
+    pub(crate) lines: Option<LineLimit>,
     /// Show records of that time or later: 2026-11-21, 08:00, today, -2h; what is damaged before it, `doctor` finds
     #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
@@ -76,14 +76,14 @@ pub(crate) struct ShowArgs {
 
 /// How many records to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lines {
+pub(crate) enum LineLimit {
     /// Every one.
     All,
     /// The last ones.
     Last(u64),
 }
 
-impl FromStr for Lines {
+impl FromStr for LineLimit {
     type Err = &'static str;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
@@ -174,14 +174,14 @@ impl ShowArgs {
     }
 
     /// Decides how many records to show where the person did not say.
-    pub(super) fn lines_or_default(&self, sink: Sink) -> Lines {
+    pub(super) fn lines_or_default(&self, sink: OutputKind) -> LineLimit {
         let has_range = self.since.is_some() || self.until.is_some();
         match (self.lines, sink) {
             (Some(lines), _) => lines,
-            (None, _) if has_range => Lines::All,
-            (None, _) if self.follow => Lines::Last(LINES_BEFORE_FOLLOW),
-            (None, Sink::Terminal) => Lines::Last(LINES_ON_TERMINAL),
-            (None, Sink::Pipe) => Lines::All,
+            (None, _) if has_range => LineLimit::All,
+            (None, _) if self.follow => LineLimit::Last(LINES_BEFORE_FOLLOW),
+            (None, OutputKind::Terminal) => LineLimit::Last(LINES_ON_TERMINAL),
+            (None, OutputKind::Pipe) => LineLimit::All,
         }
     }
 }

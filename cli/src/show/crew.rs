@@ -9,25 +9,25 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::unread::Unread;
-use super::{Judge, Stop};
+use super::unread::UnreadCounts;
+use super::{LineFilter, OutputStop};
 use localtel::internal::error::Result;
 use localtel::internal::reader::{Damage, Item, Notice, Position, Reader, Run};
-use localtel::internal::record::glance::Heads;
+use localtel::internal::record::glance::PrefixCache;
 
 /// Items on their way to be judged, and then what came of them.
 #[derive(Debug, Default)]
 struct Batch {
     bytes: Vec<u8>,
-    items: Vec<Kept>,
+    items: Vec<OwnedItem>,
     shown: Vec<u8>,
     matched: u64,
-    unread: Unread,
+    unread: UnreadCounts,
 }
 
 /// An item that outlives the reader's next step.
 #[derive(Debug)]
-enum Kept {
+enum OwnedItem {
     /// Lines, of which this range of the batch's bytes are the bytes.
     Run(Position, Range<usize>),
     Damage(Damage),
@@ -44,10 +44,10 @@ struct Task {
 /// adds what could not be read.
 pub(super) fn show(
     reader: &mut Reader,
-    judge: &Judge,
+    judge: &LineFilter,
     out: &mut dyn Write,
-    unread: &mut Unread,
-) -> std::result::Result<u64, Stop> {
+    unread: &mut UnreadCounts,
+) -> std::result::Result<u64, OutputStop> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let window = cores * BATCHES_PER_THREAD;
     let (tasks, queue) = sync_channel::<Task>(window);
@@ -70,7 +70,7 @@ pub(super) fn show(
             let (done, result) = sync_channel(1);
             let mut task = Task { batch, done };
             if !has_help {
-                task.batch.judge(judge, &mut Heads::default());
+                task.batch.judge(judge, &mut PrefixCache::default());
                 let _handed_back = task.done.send(task.batch);
             } else if tasks.send(task).is_err() {
                 // All of them panicked; the scope passes that on.
@@ -93,8 +93,8 @@ pub(super) fn show(
     })
 }
 
-fn help(queue: &Mutex<Receiver<Task>>, judge: &Judge) {
-    let mut heads = Heads::default();
+fn help(queue: &Mutex<Receiver<Task>>, judge: &LineFilter) {
+    let mut heads = PrefixCache::default();
     loop {
         let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Task { mut batch, done }) = task else {
@@ -122,7 +122,7 @@ impl Batch {
         while self.bytes.len() < BATCH_BYTES && self.items.len() < BATCH_ITEMS_MAX {
             if let Some(run) = reader.next_run() {
                 let range = self.keep(&[run.bytes()]);
-                self.items.push(Kept::Run(run.position(), range));
+                self.items.push(OwnedItem::Run(run.position(), range));
                 continue;
             }
             let Some(item) = reader.next_item()? else {
@@ -131,10 +131,10 @@ impl Batch {
             let kept = match item {
                 Item::Line(line) => {
                     let range = self.keep(&[line.bytes(), b"\n"]);
-                    Kept::Run(line.position(), range)
+                    OwnedItem::Run(line.position(), range)
                 }
-                Item::Damage(damage) => Kept::Damage(damage),
-                Item::Notice(notice) => Kept::Notice(notice),
+                Item::Damage(damage) => OwnedItem::Damage(damage),
+                Item::Notice(notice) => OwnedItem::Notice(notice),
             };
             self.items.push(kept);
         }
@@ -151,22 +151,22 @@ impl Batch {
     }
 
     /// Renders what passes.
-    fn judge(&mut self, judge: &Judge, heads: &mut Heads) {
+    fn judge(&mut self, judge: &LineFilter, heads: &mut PrefixCache) {
         self.shown.clear();
         self.matched = 0;
-        self.unread = Unread::default();
+        self.unread = UnreadCounts::default();
         let (shown, unread) = (&mut self.shown, &mut self.unread);
         for item in self.items.drain(..) {
             match item {
-                Kept::Run(position, range) => {
+                OwnedItem::Run(position, range) => {
                     let bytes = self.bytes.get(range).unwrap_or_default();
                     for piece in Run::new(position, bytes).pieces() {
                         // Writing to memory does not fail.
                         self.matched += judge.take_piece(piece, heads, shown, unread).unwrap_or(0);
                     }
                 }
-                Kept::Damage(damage) => unread.add(damage),
-                Kept::Notice(notice) => unread.note(notice),
+                OwnedItem::Damage(damage) => unread.add(damage),
+                OwnedItem::Notice(notice) => unread.note(notice),
             }
         }
     }
@@ -191,18 +191,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::screen::{Colour, Sink};
+    use crate::screen::{Colour, OutputKind};
     use crate::time::Zone;
     use crate::view::{Format, View};
     use localtel::internal::filter::Filter;
     use localtel::internal::record::Record;
-    use localtel::internal::record::glance::Glance;
+    use localtel::internal::record::glance::RawRecord;
     use localtel::internal::store::segment::SegmentNumber;
 
     /// What is shown, how much of it, and what is said of the rest.
-    type Told = (String, u64, String);
+    type Shown = (String, u64, String);
 
-    fn told(shown: &[u8], matched: u64, unread: &Unread) -> Told {
+    fn told(shown: &[u8], matched: u64, unread: &UnreadCounts) -> Shown {
         let mut said = Vec::new();
         unread.tell(&mut said);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -210,8 +210,8 @@ mod tests {
     }
 
     /// Every line is parsed, one after the other.
-    fn slowly(mut reader: Reader, judge: &Judge) -> Told {
-        let (mut shown, mut matched, mut unread) = (Vec::new(), 0, Unread::default());
+    fn slowly(mut reader: Reader, judge: &LineFilter) -> Shown {
+        let (mut shown, mut matched, mut unread) = (Vec::new(), 0, UnreadCounts::default());
         while let Some(item) = reader.next_item().unwrap() {
             let Some(line) = unread.take(item) else {
                 continue;
@@ -224,8 +224,8 @@ mod tests {
         told(&shown, matched, &unread)
     }
 
-    fn quickly(mut reader: Reader, judge: &Judge) -> Told {
-        let (mut shown, mut unread) = (Vec::new(), Unread::default());
+    fn quickly(mut reader: Reader, judge: &LineFilter) -> Shown {
+        let (mut shown, mut unread) = (Vec::new(), UnreadCounts::default());
         let matched = show(&mut reader, judge, &mut shown, &mut unread).unwrap();
         told(&shown, matched, &unread)
     }
@@ -298,8 +298,8 @@ mod tests {
                 let name = SegmentNumber::new(number).unwrap().file_name();
                 std::fs::write(home.path().join(name), bytes).unwrap();
             }
-            let judge = Judge {
-                view: View::new(format, Zone::UTC, Sink::Pipe, Colour::Off),
+            let judge = LineFilter {
+                view: View::new(format, Zone::UTC, OutputKind::Pipe, Colour::Off),
                 filter: filters().swap_remove(which),
             };
             let open = || Reader::open(home.path()).unwrap();
@@ -312,7 +312,7 @@ mod tests {
         let line = line(1);
         let line = line.trim_end().as_bytes();
         assert!(Record::parse(line).is_ok());
-        assert!(Glance::at(line).is_some());
+        assert!(RawRecord::at(line).is_some());
     }
 
     #[test]
@@ -321,8 +321,8 @@ mod tests {
         let text: String = (0..20_000).map(line).collect();
         let name = SegmentNumber::FIRST.file_name();
         std::fs::write(home.path().join(name), text).unwrap();
-        let judge = Judge {
-            view: View::new(Format::Json, Zone::UTC, Sink::Pipe, Colour::Off),
+        let judge = LineFilter {
+            view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
             filter: Filter::new().term("size>1".parse().unwrap()),
         };
         let (_, matched, said) = quickly(Reader::open(home.path()).unwrap(), &judge);
@@ -339,8 +339,8 @@ mod tests {
         let text: String = (0..20_000).map(line).collect();
         let name = SegmentNumber::FIRST.file_name();
         std::fs::write(home.path().join(name), &text).unwrap();
-        let judge = Judge {
-            view: View::new(Format::Json, Zone::UTC, Sink::Pipe, Colour::Off),
+        let judge = LineFilter {
+            view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
             filter: Filter::new(),
         };
         let (shown, matched, said) = quickly(Reader::open(home.path()).unwrap(), &judge);

@@ -16,18 +16,18 @@ use std::path::Path;
 
 use super::exit::Exit;
 use super::pager::Pager;
-use super::screen::{Colour, Screen, Sink, Stop};
+use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::view::View;
 use localtel::internal::error::Result;
-use localtel::internal::filter::{Filter, Verdict};
+use localtel::internal::filter::{Filter, FilterVerdict};
 use localtel::internal::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
 use localtel::internal::record::Record;
-use localtel::internal::record::glance::Glance;
-use localtel::internal::record::glance::Heads;
+use localtel::internal::record::glance::PrefixCache;
+use localtel::internal::record::glance::RawRecord;
 use localtel::read::Timestamp;
 
-pub(crate) use args::{Lines, ShowArgs};
-use unread::Unread;
+pub(crate) use args::{LineLimit, ShowArgs};
+use unread::UnreadCounts;
 
 /// Shows records of the directory.
 pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) -> Result<Exit> {
@@ -37,22 +37,22 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     let reader = open(directory, &filter)?;
     let lines = args.lines_or_default(screen.sink);
     let start = start_of(args, directory, &filter, lines)?;
-    let is_cut = matches!(start, Start::At(_));
+    let is_cut = matches!(start, StartPoint::At(_));
     let mut pager = match screen.sink {
-        Sink::Terminal if !args.no_pager && !args.follow => Pager::start(screen.variable),
-        Sink::Terminal | Sink::Pipe => None,
+        OutputKind::Terminal if !args.no_pager && !args.follow => Pager::start(screen.variable),
+        OutputKind::Terminal | OutputKind::Pipe => None,
     };
     let colour = match pager {
         Some(_) if !Pager::shows_colours(screen.variable) => Colour::Off,
         Some(_) | None => screen.colour,
     };
     let mut show = Show {
-        judge: Judge {
+        judge: LineFilter {
             view: View::new(args.format(), args.zone(), screen.sink, colour),
             filter,
         },
         matched: 0,
-        unread: Unread::default(),
+        unread: UnreadCounts::default(),
     };
     let result = {
         let stdout: &mut dyn Write = match &mut pager {
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
             None => &mut *screen.stdout,
         };
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, stdout);
-        let source = Source {
+        let source = RecordSource {
             reader,
             directory,
             start,
@@ -84,10 +84,10 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     if let Some(pager) = pager {
         pager.finish();
     }
-    let is_reader_gone = matches!(result, Err(Stop::ReaderGone));
-    Stop::settle(result, || ())?;
+    let is_reader_gone = matches!(result, Err(OutputStop::ReaderGone));
+    OutputStop::settle(result, || ())?;
     show.unread.tell(screen.stderr);
-    if let (None, false, Lines::Last(count)) = (args.lines, args.follow, lines)
+    if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, lines)
         && (is_cut || show.matched >= count)
     {
         screen.say(format_args!(
@@ -98,11 +98,11 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
 }
 
 /// Where the records come from.
-struct Source<'a> {
+struct RecordSource<'a> {
     reader: Reader,
     directory: &'a Path,
-    start: Start,
-    lines: Lines,
+    start: StartPoint,
+    lines: LineLimit,
 }
 
 /// What following needs beside the data and its way out.
@@ -113,7 +113,7 @@ struct Beside<'a> {
 
 /// Where to start.
 #[derive(Debug)]
-enum Start {
+enum StartPoint {
     /// At the first line.
     First,
     /// At a line, which is shown.
@@ -141,13 +141,22 @@ fn reverse(directory: &Path, filter: &Filter) -> Result<Reverse> {
 }
 
 /// Finds where the last records that pass begin, from the end of the data.
-fn start_of(args: &ShowArgs, directory: &Path, filter: &Filter, lines: Lines) -> Result<Start> {
-    let Lines::Last(count) = lines else {
-        return Ok(Start::First);
+fn start_of(
+    args: &ShowArgs,
+    directory: &Path,
+    filter: &Filter,
+    lines: LineLimit,
+) -> Result<StartPoint> {
+    let LineLimit::Last(count) = lines else {
+        return Ok(StartPoint::First);
     };
     // Sorted or reversed, the last ones are counted as they are shown.
     if count == 0 || args.reverse || args.sort {
-        return Ok(if count == 0 { Start::End } else { Start::First });
+        return Ok(if count == 0 {
+            StartPoint::End
+        } else {
+            StartPoint::First
+        });
     }
     let mut reverse = reverse(directory, filter)?;
     let mut left = count;
@@ -156,11 +165,11 @@ fn start_of(args: &ShowArgs, directory: &Path, filter: &Filter, lines: Lines) ->
         if filter.passes(&line).unwrap_or(false) {
             left -= 1;
             if left == 0 {
-                return Ok(Start::At(line.position()));
+                return Ok(StartPoint::At(line.position()));
             }
         }
     }
-    Ok(Start::First)
+    Ok(StartPoint::First)
 }
 
 /// Goes behind everything that is there, without reading all of it.
@@ -178,27 +187,27 @@ fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
 
 /// Showing records, under way.
 struct Show {
-    judge: Judge,
+    judge: LineFilter,
     matched: u64,
-    unread: Unread,
+    unread: UnreadCounts,
 }
 
 /// Which records are shown, and as what.
-struct Judge {
+struct LineFilter {
     view: View,
     filter: Filter,
 }
 
-impl Judge {
+impl LineFilter {
     /// Shows an item if it is a record that passes, and tells whether it was one.
     fn take(
         &self,
         item: Item<'_>,
         out: &mut dyn Write,
-        unread: &mut Unread,
+        unread: &mut UnreadCounts,
     ) -> std::io::Result<bool> {
         match unread.take(item) {
-            Some(line) => self.take_line(line, Glance::at(line.bytes()), out, unread),
+            Some(line) => self.take_line(line, RawRecord::at(line.bytes()), out, unread),
             None => Ok(false),
         }
     }
@@ -207,12 +216,12 @@ impl Judge {
     fn take_piece(
         &self,
         piece: Piece<'_>,
-        heads: &mut Heads,
+        heads: &mut PrefixCache,
         out: &mut dyn Write,
-        unread: &mut Unread,
+        unread: &mut UnreadCounts,
     ) -> std::io::Result<u64> {
         let line = piece.line();
-        let glance = Glance::with(line.bytes(), heads);
+        let glance = RawRecord::with(line.bytes(), heads);
         if glance.is_some() {
             return self.take_line(line, glance, out, unread).map(u64::from);
         }
@@ -227,9 +236,9 @@ impl Judge {
     fn take_line(
         &self,
         line: Line<'_>,
-        glance: Option<Glance<'_>>,
+        glance: Option<RawRecord<'_>>,
         out: &mut dyn Write,
-        unread: &mut Unread,
+        unread: &mut UnreadCounts,
     ) -> std::io::Result<bool> {
         if let Some(glance) = glance {
             match self.filter.judge(&glance) {
@@ -249,12 +258,12 @@ impl Judge {
     }
 
     /// Returns the record in a line if it passes.
-    fn record_in(&self, line: Line<'_>, unread: &mut Unread) -> Option<Record> {
+    fn record_in(&self, line: Line<'_>, unread: &mut UnreadCounts) -> Option<Record> {
         match line.record() {
             Ok(record) => match self.filter.verdict(&record) {
-                Verdict::Passes => return Some(record),
-                Verdict::Fails => {}
-                Verdict::OtherType { key } => unread.pass_over(key),
+                FilterVerdict::Passes => return Some(record),
+                FilterVerdict::Fails => {}
+                FilterVerdict::OtherType { key } => unread.pass_over(key),
             },
             Err(damage) => unread.add(damage),
         }
@@ -266,7 +275,7 @@ impl Show {
     /// Says how it ended.
     fn exit(&self, args: &ShowArgs, is_reader_gone: bool, screen: &mut Screen<'_>) -> Exit {
         let is_nothing = self.matched == 0 && !is_reader_gone;
-        if is_nothing && screen.sink == Sink::Terminal {
+        if is_nothing && screen.sink == OutputKind::Terminal {
             screen.say(format_args!("nothing matched"));
         }
         // Damage is for others to judge; that the system did not let us read is a failure of ours.
@@ -282,10 +291,10 @@ impl Show {
     fn run(
         &mut self,
         args: &ShowArgs,
-        source: Source<'_>,
+        source: RecordSource<'_>,
         out: &mut dyn Write,
         mut beside: Beside<'_>,
-    ) -> std::result::Result<(), Stop> {
+    ) -> std::result::Result<(), OutputStop> {
         self.judge.view.write_header(out)?;
         if args.follow {
             self.follow(source, out, &mut beside)
@@ -300,14 +309,14 @@ impl Show {
 
     fn forwards(
         &mut self,
-        source: Source<'_>,
+        source: RecordSource<'_>,
         out: &mut dyn Write,
-    ) -> std::result::Result<(), Stop> {
+    ) -> std::result::Result<(), OutputStop> {
         let mut reader = source.reader;
         match source.start {
-            Start::First => {}
-            Start::At(position) => reader.seek(position),
-            Start::End => return Ok(()),
+            StartPoint::First => {}
+            StartPoint::At(position) => reader.seek(position),
+            StartPoint::End => return Ok(()),
         }
         // Only a reader that has begun knows how much it passes over.
         match reader.next_item()? {
@@ -326,13 +335,13 @@ impl Show {
 
     fn reversed(
         &mut self,
-        source: &Source<'_>,
+        source: &RecordSource<'_>,
         out: &mut dyn Write,
-    ) -> std::result::Result<(), Stop> {
+    ) -> std::result::Result<(), OutputStop> {
         let mut reverse = reverse(source.directory, &self.judge.filter)?;
         let is_enough = |matched: u64| match source.lines {
-            Lines::All => false,
-            Lines::Last(count) => matched >= count,
+            LineLimit::All => false,
+            LineLimit::Last(count) => matched >= count,
         };
         while !is_enough(self.matched) {
             let Some(item) = reverse.next_item() else {
@@ -346,9 +355,9 @@ impl Show {
     fn sorted(
         &mut self,
         args: &ShowArgs,
-        source: Source<'_>,
+        source: RecordSource<'_>,
         out: &mut dyn Write,
-    ) -> std::result::Result<(), Stop> {
+    ) -> std::result::Result<(), OutputStop> {
         let mut reader = source.reader;
         let mut kept: Vec<(Timestamp, Box<[u8]>)> = Vec::new();
         while let Some(item) = reader.next_item()? {
@@ -362,8 +371,8 @@ impl Show {
         // Stable: records of one time keep the order in which they were written.
         kept.sort_by_key(|(timestamp, _)| *timestamp);
         let skipped = match source.lines {
-            Lines::All => 0,
-            Lines::Last(count) => kept
+            LineLimit::All => 0,
+            LineLimit::Last(count) => kept
                 .len()
                 .saturating_sub(usize::try_from(count).unwrap_or(usize::MAX)),
         };
@@ -383,15 +392,15 @@ impl Show {
     /// Shows what is there and then what comes, until nobody reads it any more.
     fn follow(
         &mut self,
-        source: Source<'_>,
+        source: RecordSource<'_>,
         out: &mut dyn Write,
         beside: &mut Beside<'_>,
-    ) -> std::result::Result<(), Stop> {
+    ) -> std::result::Result<(), OutputStop> {
         let mut reader = source.reader;
         match source.start {
-            Start::First => {}
-            Start::At(position) => reader.seek(position),
-            Start::End => pass_all(&mut reader, source.directory)?,
+            StartPoint::First => {}
+            StartPoint::At(position) => reader.seek(position),
+            StartPoint::End => pass_all(&mut reader, source.directory)?,
         }
         let mut follower = reader.follow();
         loop {
@@ -404,13 +413,13 @@ impl Show {
             self.unread.tell(beside.stderr);
             self.unread.forget();
             if (beside.is_reader_gone)() {
-                return Err(Stop::ReaderGone);
+                return Err(OutputStop::ReaderGone);
             }
             std::thread::sleep(Follower::PAUSE);
         }
     }
 
-    fn take(&mut self, item: Item<'_>, out: &mut dyn Write) -> std::result::Result<(), Stop> {
+    fn take(&mut self, item: Item<'_>, out: &mut dyn Write) -> std::result::Result<(), OutputStop> {
         if self.judge.take(item, out, &mut self.unread)? {
             self.matched += 1;
         }

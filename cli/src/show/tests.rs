@@ -14,14 +14,14 @@ use crate::screen::Colour;
 use localtel::internal::store::segment::SegmentNumber;
 
 #[derive(Debug, Parser)]
-struct Line {
+struct ShowLine {
     #[command(flatten)]
     args: ShowArgs,
 }
 
 fn args(words: &[&str]) -> ShowArgs {
     let line = std::iter::once("show").chain(words.iter().copied());
-    Line::try_parse_from(line).unwrap().args
+    ShowLine::try_parse_from(line).unwrap().args
 }
 
 fn record(seq: u64, level: &str) -> String {
@@ -83,7 +83,7 @@ impl Write for Output {
 fn run_on(
     args: &ShowArgs,
     home: &Path,
-    sink: Sink,
+    sink: OutputKind,
     mut stdout: Output,
 ) -> (Result<Exit>, String, String) {
     let mut stderr = Vec::new();
@@ -108,8 +108,12 @@ fn run_on(
 }
 
 fn show(words: &[&str], home: &TempDir) -> (Exit, String, String) {
-    let (outcome, stdout, stderr) =
-        run_on(&args(words), home.path(), Sink::Pipe, Output::default());
+    let (outcome, stdout, stderr) = run_on(
+        &args(words),
+        home.path(),
+        OutputKind::Pipe,
+        Output::default(),
+    );
     (outcome.unwrap(), stdout, stderr)
 }
 
@@ -137,8 +141,12 @@ fn a_pipe_gets_every_record() {
 fn a_terminal_gets_the_last_thousand_and_is_told() {
     let home = home(&[many(0..1500), many(1500..1700)]);
     let on_terminal = |words: &[&str]| {
-        let (outcome, stdout, stderr) =
-            run_on(&args(words), home.path(), Sink::Terminal, Output::default());
+        let (outcome, stdout, stderr) = run_on(
+            &args(words),
+            home.path(),
+            OutputKind::Terminal,
+            Output::default(),
+        );
         outcome.unwrap();
         (seqs(&stdout), stderr)
     };
@@ -271,7 +279,7 @@ fn only_what_would_be_shown_but_for_its_type_counts_as_passed_over() {
 #[test]
 fn a_follower_says_once_that_it_passes_over_values() {
     let mut judge_output = Vec::new();
-    let mut unread = Unread::default();
+    let mut unread = UnreadCounts::default();
     for _ in 0..3 {
         unread.pass_over("seconds");
         unread.tell(&mut judge_output);
@@ -314,13 +322,13 @@ fn that_nothing_matched_is_an_outcome_where_asked_for() {
 #[test]
 fn a_directory_that_is_not_there_and_a_wrong_time_are_errors() {
     let nowhere = PathBuf::from("/nowhere/telemetry");
-    let (outcome, ..) = run_on(&args(&[]), &nowhere, Sink::Pipe, Output::default());
+    let (outcome, ..) = run_on(&args(&[]), &nowhere, OutputKind::Pipe, Output::default());
     assert!(outcome.unwrap_err().is_not_found());
     let home = home(&[]);
     let (outcome, ..) = run_on(
         &args(&["-S", "soon"]),
         home.path(),
-        Sink::Pipe,
+        OutputKind::Pipe,
         Output::default(),
     );
     assert!(outcome.unwrap_err().to_string().contains("`2h ago`"));
@@ -335,7 +343,7 @@ fn flags_that_contradict_each_other_are_refused() {
         ["--json", "-ocsv"],
     ] {
         let line = std::iter::once("show").chain(words);
-        assert!(Line::try_parse_from(line).is_err(), "{words:?}");
+        assert!(ShowLine::try_parse_from(line).is_err(), "{words:?}");
     }
 }
 
@@ -346,7 +354,7 @@ fn a_closed_pipe_ends_quietly() {
         breaks_after: Some("\"seq\":0,"),
         ..Output::default()
     };
-    let (outcome, _, stderr) = run_on(&args(&["--json"]), home.path(), Sink::Pipe, output);
+    let (outcome, _, stderr) = run_on(&args(&["--json"]), home.path(), OutputKind::Pipe, output);
     assert_eq!(outcome.unwrap(), Exit::Done);
     assert_eq!(stderr, "");
 }
@@ -361,7 +369,7 @@ fn with_pager(pager: &str, home: &TempDir) -> (Exit, String) {
         &mut Screen {
             stdout: &mut stdout,
             stderr: &mut Vec::new(),
-            sink: Sink::Terminal,
+            sink: OutputKind::Terminal,
             colour: Colour::Off,
             now: OffsetDateTime::UNIX_EPOCH,
             stdin: &mut io::empty(),
@@ -408,7 +416,7 @@ fn tail_shows_the_last_ten_and_then_what_comes() {
     let tail = std::thread::Builder::new()
         .spawn(move || {
             let args = args(&["--json"]).into_tail();
-            let (outcome, ..) = run_on(&args, &path, Sink::Terminal, output);
+            let (outcome, ..) = run_on(&args, &path, OutputKind::Terminal, output);
             outcome.unwrap()
         })
         .unwrap();
@@ -435,7 +443,7 @@ fn tail_from_the_end_shows_only_what_comes() {
     let tail = std::thread::Builder::new()
         .spawn(move || {
             let args = args(&["--json", "-f", "-n0"]);
-            run_on(&args, &path, Sink::Pipe, output).0.unwrap()
+            run_on(&args, &path, OutputKind::Pipe, output).0.unwrap()
         })
         .unwrap();
     // It may begin before or after this line, so lines are added until one is seen.

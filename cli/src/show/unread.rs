@@ -8,7 +8,7 @@ use localtel::internal::reader::{Damage, DamageKind, Item, Line, Notice};
 
 /// What could not be read, or not be compared.
 #[derive(Debug, Default)]
-pub(super) struct Unread {
+pub(super) struct UnreadCounts {
     lines: u64,
     segments: u64,
     denied: u64,
@@ -20,7 +20,7 @@ pub(super) struct Unread {
     keys_told: BTreeSet<String>,
 }
 
-impl Unread {
+impl UnreadCounts {
     /// A person reads a handful; the count tells the rest.
     const EXAMPLES_MAX: usize = 5;
 

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::text::{Text, is_alphanumeric, is_mark, is_word};
+use super::text::{RemainingText, is_alphanumeric, is_mark, is_word};
 
 /// Finds user name and password in a URL, given the colon before its slashes: up to the last `@` of its
 /// authority. Slashes may be escaped, as JSON allows.
-pub(super) fn find_user_info(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_user_info(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let slashes = ["://", ":\\/\\/", ":\\\\/\\\\/"]
         .into_iter()
         .find(|slashes| text.has(at, slashes))?;
@@ -31,7 +31,7 @@ pub(super) fn find_user_info(text: Text<'_>, at: usize) -> Option<Range<usize>> 
 
 /// Returns where user name and password end if a slash in a password only looks like the end of an authority:
 /// what stands before it is no host that has a dot or a port, and another `@` comes before a host.
-fn longer(text: Text<'_>, start: usize, length: usize, end: usize) -> Option<usize> {
+fn longer(text: RemainingText<'_>, start: usize, length: usize, end: usize) -> Option<usize> {
     let host = text.get(start + length + 1..end);
     let user_info = text.get(start..start + length);
     let is_host = host.iter().any(|byte| matches!(byte, b'.' | b':')) || host == b"localhost";
@@ -45,7 +45,7 @@ fn longer(text: Text<'_>, start: usize, length: usize, end: usize) -> Option<usi
 }
 
 /// Returns where user name and password end if the password has blanks in it.
-fn beyond_blanks(text: Text<'_>, start: usize) -> Option<usize> {
+fn beyond_blanks(text: RemainingText<'_>, start: usize) -> Option<usize> {
     let end = text.end_within(start, LOOK_BYTES_MAX, |byte| {
         byte == b' ' || byte == b'/' || is_of_url(byte)
     });
@@ -56,7 +56,7 @@ fn beyond_blanks(text: Text<'_>, start: usize) -> Option<usize> {
 }
 
 /// Returns `true` if the name of a host stands at a place.
-fn is_host_at(text: Text<'_>, at: usize) -> bool {
+fn is_host_at(text: RemainingText<'_>, at: usize) -> bool {
     let end = text.end(at, is_of_domain);
     let ends = |byte: u8| byte.is_ascii_whitespace() || b":/?#\"'`,;)\\".contains(&byte);
     end > at && (end == text.len() || text.is(end, ends))
@@ -84,7 +84,7 @@ fn beginning_with_path(bytes: &[u8]) -> &[u8] {
 
 /// Finds a password before an `@` that is no URL's: `user:password@tcp(host)`, as Go has it, and
 /// `user/password@host`, as Oracle's programs do.
-pub(super) fn find_password(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_password(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     if text.byte(at) != Some(b'@') {
         return None;
     }
@@ -116,7 +116,7 @@ pub(super) fn find_password(text: Text<'_>, at: usize) -> Option<Range<usize>> {
 }
 
 /// Finds an address of e-mail, given its `@`, which may be encoded.
-pub(super) fn find_email(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_email(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let sign = ["@", "%40"].into_iter().find(|sign| text.has(at, sign))?;
     let domain_at = at + sign.len();
     let local = text.get(text.start_within(at, LOOK_BYTES_MAX, is_of_mailbox)..at);
@@ -162,7 +162,7 @@ fn domain_bytes(text: &str) -> Option<usize> {
 }
 
 /// Finds an address of IPv4, given the digit before its first dot.
-pub(super) fn find_ipv4(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_ipv4(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let start = text.start_within(at + 1, 4, |byte| byte.is_ascii_digit());
     if text.is_before(start, |byte| is_word(byte) || byte == b'.') {
         return None;
@@ -177,7 +177,7 @@ pub(super) fn find_ipv4(text: Text<'_>, at: usize) -> Option<Range<usize>> {
 }
 
 /// Returns `true` if four numbers are rather a version.
-fn is_version(text: Text<'_>, start: usize, end: usize) -> bool {
+fn is_version(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     let address = text.get(start..end);
     let is_private = ["10.", "127.", "192.168.", "172.", "169.254."]
         .into_iter()
@@ -192,7 +192,7 @@ fn is_version(text: Text<'_>, start: usize, end: usize) -> bool {
 }
 
 /// Returns `true` if a place is behind the name of a product, as in `Chrome/139.0.0.0`, and not behind that of a host.
-fn is_product(text: Text<'_>, start: usize, end: usize, is_private: bool) -> bool {
+fn is_product(text: RemainingText<'_>, start: usize, end: usize, is_private: bool) -> bool {
     let Some(slash) = start
         .checked_sub(1)
         .filter(|&at| text.byte(at) == Some(b'/'))
@@ -211,7 +211,7 @@ fn is_product(text: Text<'_>, start: usize, end: usize, is_private: bool) -> boo
 }
 
 /// Returns `true` if a place is in the name of a file, as in `foo-1.2.3.4.jar`.
-fn is_file(text: Text<'_>, start: usize, end: usize) -> bool {
+fn is_file(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     let is_joined = text.is_before(start, |byte| matches!(byte, b'-' | b'_'))
         && text.is_before(start - 1, |byte| byte.is_ascii_alphabetic());
     // Versions begin with a small number.
@@ -223,7 +223,7 @@ fn is_file(text: Text<'_>, start: usize, end: usize) -> bool {
 }
 
 /// Returns `true` if a word before a place says that four numbers there are no address.
-fn is_behind_version(text: Text<'_>, at: usize) -> bool {
+fn is_behind_version(text: RemainingText<'_>, at: usize) -> bool {
     let is_between = |byte| {
         matches!(
             byte,
@@ -244,7 +244,7 @@ fn is_behind_version(text: Text<'_>, at: usize) -> bool {
 
 /// Finds an address of IPv6, given the first place that has a colon between colons and digits. Brackets
 /// belong to it.
-pub(super) fn find_ipv6(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_ipv6(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let colon = if text.byte(at) == Some(b':') {
         at
     } else {

@@ -210,7 +210,7 @@ const SHARED_BITS: usize = 64 - FIRST_SHARED;
 const MEMBERS_MAX: usize = 16;
 
 /// Who has which of the bits that are shared.
-type Shared = [[Member; MEMBERS_MAX]; SHARED_BITS];
+type SharedBits = [[Member; MEMBERS_MAX]; SHARED_BITS];
 
 /// A name or a shape.
 #[derive(Debug, Clone, Copy)]
@@ -246,14 +246,14 @@ impl Member {
 
 /// The tables of the shipped kinds. A program that records one event is over before it has made them.
 const SHIPPED: Table = tables().0;
-const SHARED: Shared = tables().1;
+const SHARED: SharedBits = tables().1;
 
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     reason = "it runs when this is compiled, what is out of bounds does not compile, and there are few of each"
 )]
-const fn tables() -> (Table, Shared) {
+const fn tables() -> (Table, SharedBits) {
     let mut table = [[0; 256]; 3];
     let none = Member {
         fingerprint: [0; 3],

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use memchr::{memchr, memmem, memrchr};
 
-use super::text::{Text, is_alphanumeric};
+use super::text::{RemainingText, is_alphanumeric};
 
 /// Finds a private key, given the `BEGIN` of the line that begins it.
-pub(super) fn find(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let blank = text.start_within(at, 1, |byte| byte == b' ');
     let start = text.start_within(blank, DASHES_MAX, |byte| byte == b'-');
     let key = if blank - start >= DASHES_MIN {
@@ -20,7 +20,7 @@ pub(super) fn find(text: Text<'_>, at: usize) -> Option<Range<usize>> {
 }
 
 /// Finds a private key that begins there: up to its matching end, or to the end of the text.
-pub(super) fn find_at(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+pub(super) fn find_at(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let dashes = text.end_within(start, DASHES_MAX, |byte| byte == b'-');
     let begin = text.end_within(dashes, 1, |byte| byte == b' ');
     if dashes - start < DASHES_MIN || !text.has(begin, BEGIN) {
@@ -48,7 +48,7 @@ pub(super) fn find_at(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 }
 
 /// Finds a key of `PuTTY`, given the second letter of that: up to the sum that ends it, or to the end of the text.
-pub(super) fn find_putty(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_putty(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let start = at.checked_sub(1)?;
     if !text.has(start, "PuTTY-User-Key-File-") {
         return None;
@@ -63,7 +63,7 @@ pub(super) fn find_putty(text: Text<'_>, at: usize) -> Option<Range<usize>> {
 
 /// Finds a JSON web key that has a private member, given its `kty`: the whole object, since all members but a
 /// few of it are secrets.
-pub(super) fn find_web_key(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_web_key(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     if !text.is_before(at, |byte| byte == b'"') {
         return None;
     }

@@ -4,16 +4,20 @@
 
 use std::ops::Range;
 
-use super::Rule;
+use super::SecretRule;
 use super::armour;
-use super::name::{Kind, Name, Stem};
+use super::name::{NameMatch, SecretKind, Stem};
 use super::plain;
-use super::text::{BLANKS_MAX, Text, is_blank, is_quote, mark_bytes};
+use super::text::{BLANKS_MAX, RemainingText, is_blank, is_quote, mark_bytes};
 use super::value;
 use super::value::Link;
 
 /// Finds the value behind a name, given an anchor in one of its words.
-pub(super) fn find(stem: &Stem, text: Text<'_>, at: usize) -> Option<(Rule, Range<usize>)> {
+pub(super) fn find(
+    stem: &Stem,
+    text: RemainingText<'_>,
+    at: usize,
+) -> Option<(SecretRule, Range<usize>)> {
     let name = stem.name_at(text, at)?;
     let (link, start) = link(text, &name)?;
     find_value(text, &name, link, start)
@@ -21,33 +25,33 @@ pub(super) fn find(stem: &Stem, text: Text<'_>, at: usize) -> Option<(Rule, Rang
 
 /// Returns what is secret in the value that begins there, and by which rule.
 fn find_value(
-    text: Text<'_>,
-    name: &Name,
+    text: RemainingText<'_>,
+    name: &NameMatch,
     link: Link,
     start: usize,
-) -> Option<(Rule, Range<usize>)> {
+) -> Option<(SecretRule, Range<usize>)> {
     if is_mark_at(text, start) {
         return None;
     }
     if let Some(key) = armour::find_at(text, start) {
-        return Some((Rule::PrivateKey, key));
+        return Some((SecretRule::PrivateKey, key));
     }
     let found = match name.kind {
-        Kind::Cookie => value::header(text, name.end, start),
-        Kind::Authorization => value::parameters(text, start),
-        Kind::Phrase => value::words(text, start),
-        Kind::Chosen | Kind::Made | Kind::Long | Kind::Code => None,
+        SecretKind::Cookie => value::header(text, name.end, start),
+        SecretKind::Authorization => value::parameters(text, start),
+        SecretKind::Phrase => value::words(text, start),
+        SecretKind::Chosen | SecretKind::Made | SecretKind::Long | SecretKind::Code => None,
     };
     if let Some(range) = found {
-        return Some((Rule::Assignment, range));
+        return Some((SecretRule::Assignment, range));
     }
     let scheme = value::scheme_end(text, start);
-    if name.kind == Kind::Authorization && scheme.is_none() && is_masked_behind(text, start) {
+    if name.kind == SecretKind::Authorization && scheme.is_none() && is_masked_behind(text, start) {
         return None;
     }
     let (rule, link) = match scheme {
-        Some(_) => (Rule::Token, Link::Sign),
-        None => (Rule::Assignment, link),
+        Some(_) => (SecretRule::Token, Link::Sign),
+        None => (SecretRule::Assignment, link),
     };
     let found = value::find(text, name, link, scheme.unwrap_or(start));
     let is_secret = found
@@ -57,7 +61,7 @@ fn find_value(
 }
 
 /// Returns `true` if a mark stands there, and nothing that sticks to it.
-fn is_mark_at(text: Text<'_>, at: usize) -> bool {
+fn is_mark_at(text: RemainingText<'_>, at: usize) -> bool {
     mark_bytes(text.from(at)).is_some_and(|bytes| {
         let end = at + bytes;
         end == text.len() || text.is(end, |byte| byte.is_ascii_whitespace() || is_quote(byte))
@@ -65,13 +69,13 @@ fn is_mark_at(text: Text<'_>, at: usize) -> bool {
 }
 
 /// Returns `true` if a word and a mark stand there: what a scheme proves was masked before.
-fn is_masked_behind(text: Text<'_>, start: usize) -> bool {
+fn is_masked_behind(text: RemainingText<'_>, start: usize) -> bool {
     let end = text.end_within(start, NAMESPACE_BYTES_MAX, |byte| !is_blank(byte));
     mark_bytes(text.from(after_blanks(text, end))).is_some()
 }
 
 /// Returns what joins a name and its value, and where that begins.
-fn link(text: Text<'_>, name: &Name) -> Option<(Link, usize)> {
+fn link(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)> {
     let closed = closers_end(text, name.end);
     if text.has(closed, "</key>") {
         let next = text.end_within(closed + "</key>".len(), BLANKS_MAX, |byte| {
@@ -100,7 +104,7 @@ fn link(text: Text<'_>, name: &Name) -> Option<(Link, usize)> {
             let quote = if text.has(start, "%22") { 3 } else { 0 };
             Some((Link::Encoded, start + quote))
         }
-        [b'(', b'"' | b'\'', ..] if closed == name.end && name.kind != Kind::Made => {
+        [b'(', b'"' | b'\'', ..] if closed == name.end && name.kind != SecretKind::Made => {
             Some((Link::Sign, at + 1))
         }
         [b'&', ..] if text.has(at, "&gt;") => Some((Link::Tag, at + "&gt;".len())),
@@ -113,7 +117,7 @@ fn link(text: Text<'_>, name: &Name) -> Option<(Link, usize)> {
 }
 
 /// Returns where quotes and brackets behind a name end.
-fn closers_end(text: Text<'_>, from: usize) -> usize {
+fn closers_end(text: RemainingText<'_>, from: usize) -> usize {
     let end = text.end_within(from, CLOSERS_MAX, is_closer);
     ["&quot;", "&#34;", "&#39;", "%5D", "%5d", "%22"]
         .into_iter()
@@ -122,7 +126,7 @@ fn closers_end(text: Text<'_>, from: usize) -> usize {
 }
 
 /// Returns where the content of a tag begins that is called so, or has an attribute that says so.
-fn tag(text: Text<'_>, name: &Name, closed: usize) -> Option<usize> {
+fn tag(text: RemainingText<'_>, name: &NameMatch, closed: usize) -> Option<usize> {
     let start = text.start_within(name.start, NAMESPACE_BYTES_MAX, |byte| {
         byte.is_ascii_alphanumeric() || byte == b':'
     });
@@ -149,7 +153,7 @@ fn tag(text: Text<'_>, name: &Name, closed: usize) -> Option<usize> {
 }
 
 /// Returns `true` if a name is the value of an attribute that names a thing, as in `key="Password"`.
-fn is_attribute(text: Text<'_>, name: &Name, closed: usize) -> bool {
+fn is_attribute(text: RemainingText<'_>, name: &NameMatch, closed: usize) -> bool {
     let opening = text.start_within(name.start, CLOSERS_MAX, |byte| {
         is_quote(byte) || byte == b'\\'
     });
@@ -167,7 +171,7 @@ fn has_value(attributes: &[u8]) -> bool {
 
 /// Returns where the value of a tag begins of which an attribute names a secret, as in
 /// `<add key="Password" value="x"/>`.
-fn attribute(text: Text<'_>, name: &Name, closed: usize) -> Option<(Link, usize)> {
+fn attribute(text: RemainingText<'_>, name: &NameMatch, closed: usize) -> Option<(Link, usize)> {
     if !is_attribute(text, name, closed) {
         return None;
     }
@@ -198,7 +202,12 @@ fn attribute(text: Text<'_>, name: &Name, closed: usize) -> Option<(Link, usize)
 
 /// Returns where a value begins that stands beside its name: as the next item of a pair, or behind `value` in
 /// the same object.
-fn beside(text: Text<'_>, name: &Name, closed: usize, at: usize) -> Option<(Link, usize)> {
+fn beside(
+    text: RemainingText<'_>,
+    name: &NameMatch,
+    closed: usize,
+    at: usize,
+) -> Option<(Link, usize)> {
     let next = text.end_within(at, GAP_BYTES_MAX, |byte| {
         byte.is_ascii_whitespace() || byte == b','
     });
@@ -225,7 +234,7 @@ fn beside(text: Text<'_>, name: &Name, closed: usize, at: usize) -> Option<(Link
 }
 
 /// Returns where the values of a row begin, if the name is that of a column in a statement that inserts it.
-fn row(text: Text<'_>, name: &Name, closed: usize) -> Option<(Link, usize)> {
+fn row(text: RemainingText<'_>, name: &NameMatch, closed: usize) -> Option<(Link, usize)> {
     let is_column = |byte: u8| !matches!(byte, b'(' | b'\n' | b';' | b'=');
     let columns = text.end_within(closed, TAG_BYTES_MAX, |byte| byte != b')');
     let values = after_blanks(text, columns + 1);
@@ -242,7 +251,7 @@ fn row(text: Text<'_>, name: &Name, closed: usize) -> Option<(Link, usize)> {
 
 /// Returns `true` if a quoted name is the first of a pair, or a flag in a list of arguments, and no item of a list
 /// of names.
-fn is_item(text: Text<'_>, name: &Name) -> bool {
+fn is_item(text: RemainingText<'_>, name: &NameMatch) -> bool {
     let opening = text.start_within(name.start, CLOSERS_MAX, |byte| {
         is_quote(byte) || byte == b'\\'
     });
@@ -251,8 +260,13 @@ fn is_item(text: Text<'_>, name: &Name) -> bool {
 }
 
 /// Returns where a value begins that nothing but space, or `is`, stands before.
-fn spaced(text: Text<'_>, name: &Name, closed: usize, at: usize) -> Option<(Link, usize)> {
-    if matches!(name.kind, Kind::Chosen | Kind::Code)
+fn spaced(
+    text: RemainingText<'_>,
+    name: &NameMatch,
+    closed: usize,
+    at: usize,
+) -> Option<(Link, usize)> {
+    if matches!(name.kind, SecretKind::Chosen | SecretKind::Code)
         && closed == name.end
         && let Some(is_end) = is_end(text, at)
     {
@@ -314,7 +328,7 @@ fn spaced(text: Text<'_>, name: &Name, closed: usize, at: usize) -> Option<(Link
 }
 
 /// Returns where `is` ends, or `for bob is`, or `for bob =`.
-fn is_end(text: Text<'_>, at: usize) -> Option<usize> {
+fn is_end(text: RemainingText<'_>, at: usize) -> Option<usize> {
     let mut at = at;
     if text.has_word(at, "for ") {
         let whom = at + "for ".len();
@@ -331,7 +345,7 @@ fn is_end(text: Text<'_>, at: usize) -> Option<usize> {
 }
 
 /// Returns `true` if a name stands behind a login and its value, as in `.netrc`.
-fn is_behind_login(text: Text<'_>, at: usize) -> bool {
+fn is_behind_login(text: RemainingText<'_>, at: usize) -> bool {
     let is_gap = |byte: u8| byte.is_ascii_whitespace();
     let value_end = text.start_within(at, BLANKS_MAX, is_gap);
     let value = text.start_within(value_end, NAMESPACE_BYTES_MAX, |byte| !is_gap(byte));
@@ -342,7 +356,7 @@ fn is_behind_login(text: Text<'_>, at: usize) -> bool {
             .any(|word| text.has_word_before(word_end, word))
 }
 
-fn after_blanks(text: Text<'_>, at: usize) -> usize {
+fn after_blanks(text: RemainingText<'_>, at: usize) -> usize {
     text.end_within(at, BLANKS_MAX, is_blank)
 }
 

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::text::{BLANKS_MAX, Text, is_blank, is_quote, is_url_safe};
+use super::text::{BLANKS_MAX, RemainingText, is_blank, is_quote, is_url_safe};
 use super::{plain, value};
 
 /// Finds the password in a command of a protocol, or behind `IDENTIFIED BY`, given an anchor in the word.
-pub(super) fn find_command(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_command(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     if is_identified(text, at) {
         let value = text.end_within(at + "d by".len(), BLANKS_MAX, is_blank);
         let range = value::quoted(text, value)?;
@@ -43,14 +43,14 @@ pub(super) fn find_command(text: Text<'_>, at: usize) -> Option<Range<usize>> {
 
 /// Returns `true` if `IDENTIFIED BY`, or `IDENTIFIED WITH` a plugin and `BY`, ends behind a place, which is its last
 /// `d`.
-fn is_identified(text: Text<'_>, at: usize) -> bool {
+fn is_identified(text: RemainingText<'_>, at: usize) -> bool {
     let word = text.start_within(at, PART_BYTES_MAX, is_url_safe);
     text.has_word(at, "d by ")
         && (text.has_word(word, "identified by ") || text.has_word_before(word, "identified with "))
 }
 
 /// Returns `true` if a command begins a line, as a client's or behind the tag of IMAP.
-fn is_first(text: Text<'_>, at: usize, needs_tag: bool) -> bool {
+fn is_first(text: RemainingText<'_>, at: usize, needs_tag: bool) -> bool {
     let gap = text.start_within(at, 1, is_blank);
     if needs_tag {
         let tag = text.start_within(gap, TAG_BYTES_MAX, |byte| byte.is_ascii_alphanumeric());
@@ -64,7 +64,11 @@ fn is_first(text: Text<'_>, at: usize, needs_tag: bool) -> bool {
 }
 
 /// Returns the last of one or two arguments.
-fn last_argument(text: Text<'_>, line: Range<usize>, needs_two: bool) -> Option<Range<usize>> {
+fn last_argument(
+    text: RemainingText<'_>,
+    line: Range<usize>,
+    needs_two: bool,
+) -> Option<Range<usize>> {
     let bytes = text.get(line.clone());
     let trimmed = bytes.trim_ascii_end();
     let mut words = trimmed.split(|byte| is_blank(*byte));
@@ -82,7 +86,7 @@ fn last_argument(text: Text<'_>, line: Range<usize>, needs_two: bool) -> Option<
 }
 
 /// Finds the password in a line `host:port:database:user:password`, given the colon before the port.
-pub(super) fn find_in_file(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_in_file(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let is_part = |byte: u8| {
         !byte.is_ascii_whitespace() && !matches!(byte, b':' | b'/' | b'@') && !is_quote(byte)
     };

@@ -16,7 +16,7 @@ const PERCENT_MAX: usize = 3;
 
 /// A text, and what of it must go and may go; all else must stay.
 #[derive(Debug, Default)]
-struct Case {
+struct CorpusCase {
     text: String,
     must_go: Vec<Range<usize>>,
     may_go: Vec<Range<usize>>,
@@ -24,13 +24,13 @@ struct Case {
 
 /// What became of some texts.
 #[derive(Debug, Default)]
-struct Tally {
+struct CorpusTally {
     texts: usize,
     missed: Vec<String>,
     masked_wrongly: Vec<String>,
 }
 
-impl Case {
+impl CorpusCase {
     /// Reads a line of the corpus.
     fn read(line: &str) -> Self {
         let mut case = Self::default();
@@ -62,8 +62,8 @@ impl Case {
     }
 }
 
-impl Tally {
-    fn add(&mut self, secrets: &Secrets, case: &Case) {
+impl CorpusTally {
+    fn add(&mut self, secrets: &Secrets, case: &CorpusCase) {
         let findings = secrets.findings(&case.text);
         let is_in =
             |ranges: &[Range<usize>], at: usize| ranges.iter().any(|range| range.contains(&at));
@@ -126,10 +126,10 @@ fn shipped() -> Secrets {
     Secrets::new(Some("/home/alice"), Some("alice"))
 }
 
-fn tally(lines: impl Iterator<Item = &'static str>) -> Tally {
+fn tally(lines: impl Iterator<Item = &'static str>) -> CorpusTally {
     let secrets = shipped();
-    let mut tally = Tally::default();
-    lines.for_each(|line| tally.add(&secrets, &Case::read(line)));
+    let mut tally = CorpusTally::default();
+    lines.for_each(|line| tally.add(&secrets, &CorpusCase::read(line)));
     tally
 }
 
@@ -161,7 +161,7 @@ fn of_each_format_in_each_context_little_is_missed() {
         .lines()
         .filter_map(|line| line.strip_prefix("= ").map(str::to_owned))
         .collect();
-    let mut tally = Tally::default();
+    let mut tally = CorpusTally::default();
     for line in lines(CONTEXTS).filter(|line| !line.starts_with("= ")) {
         let (context, values) = match line.split_once(' ') {
             Some(("token", context)) => (context, &tokens),
@@ -170,7 +170,7 @@ fn of_each_format_in_each_context_little_is_missed() {
         };
         for value in values {
             let line = context.replace("‹›", &format!("⟦{value}⟧"));
-            tally.add(&secrets, &Case::read(&line));
+            tally.add(&secrets, &CorpusCase::read(&line));
         }
     }
     let _figures = tally.figures("formats in contexts");
@@ -181,7 +181,7 @@ fn of_each_format_in_each_context_little_is_missed() {
 fn a_secret_that_is_cut_anywhere_goes_as_far_as_it_is_kept() {
     let secrets = shipped();
     for line in lines(SECRETS) {
-        let case = Case::read(line);
+        let case = CorpusCase::read(line);
         let masked = secrets.mask(&case.text);
         for bytes_max in (0..case.text.len()).step_by(3) {
             let cut = secrets.mask_up_to(&case.text, bytes_max, Reading::Prose);
@@ -199,7 +199,7 @@ fn a_secret_that_is_cut_anywhere_goes_as_far_as_it_is_kept() {
 fn masking_the_corpus_again_changes_nothing() {
     let secrets = shipped();
     for line in lines(SECRETS).chain(lines(HARMLESS)) {
-        let once = secrets.mask(&Case::read(line).text).into_owned();
+        let once = secrets.mask(&CorpusCase::read(line).text).into_owned();
         assert_eq!(secrets.mask(&once), once, "{line}");
     }
 }

@@ -6,11 +6,11 @@ use std::ops::Range;
 
 use memchr::{memchr_iter, memmem, memrchr3};
 
-use super::text::{BLANKS_MAX, Text, is_blank, is_quote, is_url_safe, mark_bytes};
-use super::{Finding, Rule, plain, value};
+use super::text::{BLANKS_MAX, RemainingText, is_blank, is_quote, is_url_safe, mark_bytes};
+use super::{SecretFinding, SecretRule, plain, value};
 
 /// Finds what follows a flag, given its last dash.
-pub(super) fn find(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let start = text.start_within(at, FLAG_BYTES_MAX, is_url_safe);
     if text.is_inside_word(start) {
         return None;
@@ -19,7 +19,7 @@ pub(super) fn find(text: Text<'_>, at: usize) -> Option<Range<usize>> {
 }
 
 /// Finds user and password behind a flag as curl and its like have it: `-u user:password`.
-fn user(text: Text<'_>, start: usize, at: usize) -> Option<Range<usize>> {
+fn user(text: RemainingText<'_>, start: usize, at: usize) -> Option<Range<usize>> {
     let end = text.end_within(at, FLAG_BYTES_MAX, is_url_safe);
     let flag = text.get(start..end);
     if flag.starts_with(b"-u") && flag.len() > 2 && text.byte(end) == Some(b':') {
@@ -48,7 +48,7 @@ fn user(text: Text<'_>, start: usize, at: usize) -> Option<Range<usize>> {
 }
 
 /// Finds the password behind a flag of one letter.
-fn password(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+fn password(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let letter = text.byte(start + 1)?;
     if text.byte(start) != Some(b'-') || !text.is_before_or_start(start, is_before_flag) {
         return None;
@@ -104,7 +104,7 @@ fn password(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 }
 
 /// Returns where the argument behind a flag begins: after space, or as the next item of a list.
-fn argument(text: Text<'_>, end: usize) -> Option<usize> {
+fn argument(text: RemainingText<'_>, end: usize) -> Option<usize> {
     let blanks = text.end_within(end, BLANKS_MAX, is_blank);
     if blanks > end {
         return Some(blanks);
@@ -164,7 +164,7 @@ fn is_behind_user(command: &[u8]) -> bool {
 }
 
 /// Returns what stands before a place in the same command, or the last of that.
-fn command_before(text: Text<'_>, at: usize) -> &[u8] {
+fn command_before(text: RemainingText<'_>, at: usize) -> &[u8] {
     let before = text.last_before(at, COMMAND_BYTES_MAX);
     let start = memrchr3(b'\n', b';', b'|', before).map_or(0, |at| at + 1);
     before.get(start..).unwrap_or_default()
@@ -172,19 +172,19 @@ fn command_before(text: Text<'_>, at: usize) -> &[u8] {
 
 /// Lists the passwords that stick to `-p` in the arguments of a command, in order. They stand in a line as a
 /// shell takes it, or in a list as `Debug` writes it.
-pub(super) fn passwords(text: &str) -> Vec<Finding> {
+pub(super) fn passwords(text: &str) -> Vec<SecretFinding> {
     let bytes = text.as_bytes();
     let mut from = 0;
     let mut findings = Vec::new();
     while let Some(at) = memmem::find(bytes.get(from..).unwrap_or_default(), LETTER) {
         let start = from + at + LETTER.len();
         from = start;
-        if let Some(range) = argument_of_letter(Text::above(bytes, 0), start) {
+        if let Some(range) = argument_of_letter(RemainingText::above(bytes, 0), start) {
             from = range.end;
-            findings.push(Finding {
-                rule: Rule::Assignment,
+            findings.push(SecretFinding {
+                rule: SecretRule::Assignment,
                 range,
-                replacement: Rule::Assignment.replacement(),
+                replacement: SecretRule::Assignment.replacement(),
             });
         }
     }
@@ -201,7 +201,7 @@ pub(super) fn may_have_password(text: &[u8]) -> bool {
 }
 
 /// Finds the password that begins there, behind its flag.
-fn argument_of_letter(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+fn argument_of_letter(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let dash = start - LETTER.len();
     let before = text.before(dash);
     let begins = before.is_none_or(|byte| {

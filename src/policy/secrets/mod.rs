@@ -34,15 +34,15 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use self::anchors::{Anchor, Anchors, Other};
-use self::path::{Home, User};
-use self::text::Text;
+use self::path::{HomePath, User};
+use self::text::RemainingText;
 use self::token::Scheme;
 
 /// The rules that find secrets in text.
 #[derive(Debug)]
 pub struct Secrets {
     anchors: Anchors,
-    home: Option<Home>,
+    home: Option<HomePath>,
     user: Option<User>,
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum Reading {
 
 /// What one rule looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rule {
+pub enum SecretRule {
     /// What follows `Bearer` and `Basic` and is no plain word, tokens known by their shape, and hashes.
     Token,
     /// The value that stands behind the name of a secret.
@@ -78,9 +78,9 @@ pub enum Rule {
 
 /// A secret that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct SecretFinding {
     /// The rule that found it.
-    pub rule: Rule,
+    pub rule: SecretRule,
     /// Where it is, in bytes of the text.
     pub range: Range<usize>,
     /// What stands in its place.
@@ -91,11 +91,11 @@ impl Secrets {
     /// Returns the shipped rules, with the owner's home directory and user name, if known. A home that is
     /// a root, an empty name, one of a single letter, and `root` tell nothing and are no rule.
     pub fn new(home: Option<&str>, user: Option<&str>) -> Self {
-        let home = home.and_then(Home::new);
+        let home = home.and_then(HomePath::new);
         let user = user.and_then(User::new);
         Self {
             anchors: Anchors::new(
-                home.as_ref().map(Home::fingerprint),
+                home.as_ref().map(HomePath::fingerprint),
                 user.as_ref().map(User::fingerprint),
             ),
             home,
@@ -130,7 +130,7 @@ impl Secrets {
     }
 
     /// Lists what is found in such a text, in order and without overlap.
-    pub fn findings(&self, text: &str) -> Vec<Finding> {
+    pub fn findings(&self, text: &str) -> Vec<SecretFinding> {
         self.findings_in(text, Reading::Prose)
     }
 
@@ -161,7 +161,7 @@ impl Secrets {
     ///
     /// What was found is looked at once more in its masked form: a mark ends what before went on, as a
     /// name in a path, and a value may have hidden what its name holds.
-    pub(crate) fn findings_in(&self, text: &str, reading: Reading) -> Vec<Finding> {
+    pub(crate) fn findings_in(&self, text: &str, reading: Reading) -> Vec<SecretFinding> {
         let mut findings = match reading {
             Reading::Prose => self.findings_at_once(text),
             Reading::Arguments => {
@@ -183,7 +183,7 @@ impl Secrets {
         findings
     }
 
-    fn findings_at_once(&self, text: &str) -> Vec<Finding> {
+    fn findings_at_once(&self, text: &str) -> Vec<SecretFinding> {
         let bytes = text.as_bytes();
         let mut findings = Vec::new();
         let (mut from, mut floor) = (0, 0);
@@ -196,9 +196,9 @@ impl Secrets {
     }
 
     /// Finds the next secret from a place on, and says at which anchor. What is below the floor is decided.
-    fn next(&self, text: &[u8], mut from: usize, floor: usize) -> Option<(Finding, usize)> {
+    fn next(&self, text: &[u8], mut from: usize, floor: usize) -> Option<(SecretFinding, usize)> {
         while let Some((at, hits)) = self.anchors.next(text, from) {
-            let above = Text::above(text, floor);
+            let above = RemainingText::above(text, floor);
             let found = hits.find(text, at, |anchor| self.find(anchor, above, at));
             if let Some(found) = found {
                 return Some((found, at));
@@ -209,15 +209,15 @@ impl Secrets {
     }
 
     /// Looks closer at an anchor.
-    fn find(&self, anchor: Anchor, text: Text<'_>, at: usize) -> Option<Finding> {
+    fn find(&self, anchor: Anchor, text: RemainingText<'_>, at: usize) -> Option<SecretFinding> {
         let (rule, range) = match anchor {
             Anchor::Name(stem) => assignment::find(stem, text, at)?,
-            Anchor::Shape(shape) => (Rule::Token, shape.find(text, at)?),
+            Anchor::Shape(shape) => (SecretRule::Token, shape.find(text, at)?),
             Anchor::Other(other) => find_other(other, text, at)?,
-            Anchor::Home => (Rule::Home, self.home.as_ref()?.find(text, at)?),
-            Anchor::User => (Rule::User, self.user.as_ref()?.find(text, at)?),
+            Anchor::Home => (SecretRule::Home, self.home.as_ref()?.find(text, at)?),
+            Anchor::User => (SecretRule::User, self.user.as_ref()?.find(text, at)?),
         };
-        Some(Finding {
+        Some(SecretFinding {
             replacement: rule.replacement(),
             rule,
             range,
@@ -235,34 +235,48 @@ fn is_name(json: &[u8]) -> bool {
     }
 }
 
-fn find_other(other: Other, text: Text<'_>, at: usize) -> Option<(Rule, Range<usize>)> {
+fn find_other(
+    other: Other,
+    text: RemainingText<'_>,
+    at: usize,
+) -> Option<(SecretRule, Range<usize>)> {
     let found = match other {
-        Other::Bearer => (Rule::Token, token::find_after(Scheme::Bearer, text, at)?),
-        Other::Basic => (Rule::Token, token::find_after(Scheme::Basic, text, at)?),
-        Other::WebToken => (Rule::Token, token::find_web_token(text, at)?),
-        Other::Hash => (Rule::Token, token::find_hash(text, at)?),
-        Other::Webhook => (Rule::Token, token::find_webhook(text, at)?),
-        Other::WebKey => (Rule::PrivateKey, armour::find_web_key(text, at)?),
-        Other::Armour => (Rule::PrivateKey, armour::find(text, at)?),
-        Other::Putty => (Rule::PrivateKey, armour::find_putty(text, at)?),
-        Other::Url => (Rule::UserInfo, address::find_user_info(text, at)?),
-        Other::Flag => (Rule::UserInfo, flag::find(text, at)?),
-        Other::Command => (Rule::Assignment, command::find_command(text, at)?),
-        Other::PasswordFile => (Rule::Assignment, command::find_in_file(text, at)?),
+        Other::Bearer => (
+            SecretRule::Token,
+            token::find_after(Scheme::Bearer, text, at)?,
+        ),
+        Other::Basic => (
+            SecretRule::Token,
+            token::find_after(Scheme::Basic, text, at)?,
+        ),
+        Other::WebToken => (SecretRule::Token, token::find_web_token(text, at)?),
+        Other::Hash => (SecretRule::Token, token::find_hash(text, at)?),
+        Other::Webhook => (SecretRule::Token, token::find_webhook(text, at)?),
+        Other::WebKey => (SecretRule::PrivateKey, armour::find_web_key(text, at)?),
+        Other::Armour => (SecretRule::PrivateKey, armour::find(text, at)?),
+        Other::Putty => (SecretRule::PrivateKey, armour::find_putty(text, at)?),
+        Other::Url => (SecretRule::UserInfo, address::find_user_info(text, at)?),
+        Other::Flag => (SecretRule::UserInfo, flag::find(text, at)?),
+        Other::Command => (SecretRule::Assignment, command::find_command(text, at)?),
+        Other::PasswordFile => (SecretRule::Assignment, command::find_in_file(text, at)?),
         Other::Email => match address::find_password(text, at + 1) {
-            Some(range) => (Rule::UserInfo, range),
-            None => (Rule::Email, address::find_email(text, at + 1)?),
+            Some(range) => (SecretRule::UserInfo, range),
+            None => (SecretRule::Email, address::find_email(text, at + 1)?),
         },
-        Other::EncodedEmail => (Rule::Email, address::find_email(text, at)?),
-        Other::Ipv4 => (Rule::IpAddress, address::find_ipv4(text, at)?),
-        Other::Ipv6 => (Rule::IpAddress, address::find_ipv6(text, at)?),
-        Other::Homes => (Rule::User, path::find_in_homes(text, at)?),
+        Other::EncodedEmail => (SecretRule::Email, address::find_email(text, at)?),
+        Other::Ipv4 => (SecretRule::IpAddress, address::find_ipv4(text, at)?),
+        Other::Ipv6 => (SecretRule::IpAddress, address::find_ipv6(text, at)?),
+        Other::Homes => (SecretRule::User, path::find_in_homes(text, at)?),
     };
     Some(found)
 }
 
 /// Returns the findings that begin within so many bytes, and that much of the text, or a finding's end.
-fn within(mut findings: Vec<Finding>, text: &str, bytes_max: usize) -> (Vec<Finding>, &str) {
+fn within(
+    mut findings: Vec<SecretFinding>,
+    text: &str,
+    bytes_max: usize,
+) -> (Vec<SecretFinding>, &str) {
     let mut end = text.floor_char_boundary(bytes_max);
     findings.retain(|finding| finding.range.start < end);
     if let Some(last) = findings.last() {
@@ -272,7 +286,7 @@ fn within(mut findings: Vec<Finding>, text: &str, bytes_max: usize) -> (Vec<Find
 }
 
 /// Returns the text with what was found replaced.
-fn apply(findings: &[Finding], text: &str) -> String {
+fn apply(findings: &[SecretFinding], text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut from = 0;
     for finding in findings {
@@ -286,14 +300,14 @@ fn apply(findings: &[Finding], text: &str) -> String {
 
 /// Joins findings in a text with those that were found later in its masked form. A later one takes the
 /// place of those whose marks it covers.
-fn join(findings: Vec<Finding>, later: Vec<Finding>) -> Vec<Finding> {
+fn join(findings: Vec<SecretFinding>, later: Vec<SecretFinding>) -> Vec<SecretFinding> {
     let mut joined = Vec::with_capacity(findings.len() + later.len());
     let mut findings = findings.into_iter().peekable();
     // How many bytes of the text, and of its masked form, lie before what is looked at.
     let (mut plain, mut masked) = (0, 0);
     for mut found in later {
         let Range { start, end } = found.range;
-        let is_before = |next: &Finding, plain: usize, masked: usize| {
+        let is_before = |next: &SecretFinding, plain: usize, masked: usize| {
             masked + (next.range.start - plain) + next.replacement.len() <= start
         };
         while let Some(next) = findings.next_if(|next| is_before(next, plain, masked)) {
@@ -302,8 +316,9 @@ fn join(findings: Vec<Finding>, later: Vec<Finding>) -> Vec<Finding> {
             joined.push(next);
         }
         let mut range = plain + (start - masked)..0;
-        let begins =
-            |next: &Finding, plain: usize, masked: usize| masked + (next.range.start - plain) < end;
+        let begins = |next: &SecretFinding, plain: usize, masked: usize| {
+            masked + (next.range.start - plain) < end
+        };
         while let Some(next) = findings.next_if(|next| begins(next, plain, masked)) {
             range.start = range.start.min(next.range.start);
             masked += next.range.start - plain + next.replacement.len();
@@ -318,7 +333,7 @@ fn join(findings: Vec<Finding>, later: Vec<Finding>) -> Vec<Finding> {
     joined
 }
 
-impl Rule {
+impl SecretRule {
     /// All rules.
     pub(crate) const ALL: [Self; 8] = [
         Self::Token,

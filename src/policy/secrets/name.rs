@@ -2,7 +2,7 @@
 //! name. `token` is told from `tokenizer`, `pass` from `compass`, and what a name says about a secret, as
 //! `token_type` and `password_policy` do, is none.
 
-use super::text::{BLANKS_MAX, Text, is_url_safe, mark_bytes};
+use super::text::{BLANKS_MAX, RemainingText, is_url_safe, mark_bytes};
 use super::words::{ABOUT, CODES, KEYS, OWNERS, PATHS, is_one_of};
 
 /// A word that makes a name the name of a secret.
@@ -13,13 +13,13 @@ pub(super) struct Stem {
     /// Where in it its three rarest bytes are.
     pub(super) lead: usize,
     begins: Begins,
-    ends: Ends,
-    kind: Kind,
+    ends: Boundary,
+    kind: SecretKind,
 }
 
 /// What kind of secret a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SecretKind {
     /// Chosen by people: a password may look like any word.
     Chosen,
     /// Made by a machine: a plain word is none.
@@ -51,7 +51,7 @@ enum Begins {
 
 /// What may stand behind a stem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ends {
+enum Boundary {
     /// Anything.
     Anywhere,
     /// Another word, or an `s`.
@@ -66,10 +66,10 @@ enum Ends {
 
 /// A name in a text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Name {
+pub(super) struct NameMatch {
     pub(super) start: usize,
     pub(super) end: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: SecretKind,
     /// Its values may be numbers that are no secrets.
     pub(super) may_count: bool,
     /// The word that makes it one.
@@ -81,10 +81,10 @@ pub(super) struct Name {
 }
 
 use Begins::{Anywhere, Behind, Query};
-use Kind::{Authorization, Chosen, Code, Cookie, Long, Made, Phrase};
+use SecretKind::{Authorization, Chosen, Code, Cookie, Long, Made, Phrase};
 
-const ANY: Ends = Ends::Anywhere;
-const WORD: Ends = Ends::Word;
+const ANY: Boundary = Boundary::Anywhere;
+const WORD: Boundary = Boundary::Word;
 const ALONE: Begins = Begins::Word(&[]);
 const OWNED: Begins = Begins::Word(OWNERS);
 
@@ -100,7 +100,7 @@ pub(super) const STEMS: &[Stem] = &[
         "pass",
         0,
         OWNED,
-        Ends::Name(&["phrase", "code", "word"]),
+        Boundary::Name(&["phrase", "code", "word"]),
         Chosen,
     ),
     new("pwd", 0, Anywhere, ANY, Chosen),
@@ -131,7 +131,7 @@ pub(super) const STEMS: &[Stem] = &[
         "secret",
         1,
         Anywhere,
-        Ends::Not(&["ar", "ion", "iv"]),
+        Boundary::Not(&["ar", "ion", "iv"]),
         Chosen,
     ),
     new("credential", 2, Anywhere, ANY, Chosen),
@@ -140,13 +140,13 @@ pub(super) const STEMS: &[Stem] = &[
     new("token", 1, Anywhere, WORD, Made),
     new("key", 0, Behind(KEYS), ANY, Made),
     new("masterauth", 3, Anywhere, WORD, Chosen),
-    new("auth", 1, Anywhere, Ends::Name(&[]), Made),
+    new("auth", 1, Anywhere, Boundary::Name(&[]), Made),
     new("authorization", 1, Anywhere, WORD, Authorization),
     new("jwt", 0, ALONE, WORD, Made),
     new("sas", 0, ALONE, WORD, Long),
     new("csrf", 1, Anywhere, WORD, Made),
     new("xsrf", 1, Anywhere, WORD, Made),
-    new("session", 2, Anywhere, Ends::With(&["id"]), Made),
+    new("session", 2, Anywhere, Boundary::With(&["id"]), Made),
     new("session", 2, ALONE, WORD, Long),
     new("sessid", 2, Anywhere, WORD, Made),
     new("sid", 0, ALONE, WORD, Long),
@@ -168,12 +168,12 @@ pub(super) const STEMS: &[Stem] = &[
         "otp",
         0,
         Begins::Word(&["t", "h"]),
-        Ends::Name(&["code"]),
+        Boundary::Name(&["code"]),
         Code,
     ),
-    new("pin", 0, ALONE, Ends::Name(&["code"]), Code),
-    new("mfa", 0, ALONE, Ends::With(&["code"]), Code),
-    new("2fa", 0, ALONE, Ends::With(&["code"]), Code),
+    new("pin", 0, ALONE, Boundary::Name(&["code"]), Code),
+    new("mfa", 0, ALONE, Boundary::With(&["code"]), Code),
+    new("2fa", 0, ALONE, Boundary::With(&["code"]), Code),
     new("code", 0, Behind(CODES), WORD, Code),
     new("mnemonic", 1, Anywhere, WORD, Phrase),
     new(
@@ -185,7 +185,13 @@ pub(super) const STEMS: &[Stem] = &[
     ),
 ];
 
-const fn new(text: &'static str, lead: usize, begins: Begins, ends: Ends, kind: Kind) -> Stem {
+const fn new(
+    text: &'static str,
+    lead: usize,
+    begins: Begins,
+    ends: Boundary,
+    kind: SecretKind,
+) -> Stem {
     Stem {
         text,
         lead,
@@ -197,7 +203,7 @@ const fn new(text: &'static str, lead: usize, begins: Begins, ends: Ends, kind: 
 
 impl Stem {
     /// Returns the name that has this word, given the place of its three rarest bytes.
-    pub(super) fn name_at(&self, text: Text<'_>, at: usize) -> Option<Name> {
+    pub(super) fn name_at(&self, text: RemainingText<'_>, at: usize) -> Option<NameMatch> {
         let stem = at.checked_sub(self.lead)?;
         if !text.has_word(stem, self.text) {
             return None;
@@ -225,7 +231,7 @@ impl Stem {
             return None;
         }
         let may_count = tail.first().is_some_and(|next| !next.is_ascii_digit());
-        Some(Name {
+        Some(NameMatch {
             start,
             end,
             kind: self.kind,
@@ -244,7 +250,7 @@ impl Stem {
     }
 
     /// Tells quickly whether a value may be joined to a name: most words of a sentence are followed by others.
-    fn may_be_joined(&self, text: Text<'_>, start: usize, end: usize) -> bool {
+    fn may_be_joined(&self, text: RemainingText<'_>, start: usize, end: usize) -> bool {
         let at = text.end_within(end, BLANKS_MAX, |byte| byte == b' ');
         let is_word = text.is(at, |byte| byte.is_ascii_alphanumeric());
         let is_flag = text.byte(start) == Some(b'-');
@@ -252,7 +258,7 @@ impl Stem {
     }
 
     /// Returns where the name begins, if what stands before the word makes it that of a secret.
-    fn begin(&self, text: Text<'_>, start: usize, stem: usize) -> Option<usize> {
+    fn begin(&self, text: RemainingText<'_>, start: usize, stem: usize) -> Option<usize> {
         let before = text.get(start..stem);
         let is_first = !text.is_inside_word(stem)
             || text.is(stem, |byte| byte.is_ascii_uppercase())
@@ -291,7 +297,7 @@ impl Stem {
     }
 
     /// Returns `true` if what goes on behind the word leaves it one.
-    fn may_end_with(&self, text: Text<'_>, stem: usize, tail: &[u8]) -> bool {
+    fn may_end_with(&self, text: RemainingText<'_>, stem: usize, tail: &[u8]) -> bool {
         let rest = match tail {
             [b'_' | b'-' | b'.', rest @ ..] => rest,
             _ => tail,
@@ -307,19 +313,19 @@ impl Stem {
             start.is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
         };
         match self.ends {
-            Ends::Anywhere => true,
-            Ends::Word => {
+            Boundary::Anywhere => true,
+            Boundary::Word => {
                 let plural = match tail {
                     [b's' | b'S', rest @ ..] => rest,
                     _ => tail,
                 };
                 !goes_on(plural) && (self.kind != Cookie || plural.iter().all(u8::is_ascii_digit))
             }
-            Ends::Name(words) => {
+            Boundary::Name(words) => {
                 rest.iter().all(u8::is_ascii_digit) || words.iter().any(starts_with)
             }
-            Ends::Not(words) => !words.iter().any(starts_with),
-            Ends::With(words) => words.iter().any(starts_with),
+            Boundary::Not(words) => !words.iter().any(starts_with),
+            Boundary::With(words) => words.iter().any(starts_with),
         }
     }
 }
@@ -336,7 +342,7 @@ fn is_public(before: &[u8]) -> bool {
 
 /// Returns `true` if what looks like a name is what a rule put there. Behind a letter or digit brackets are
 /// rather a part of a name, as in `params[token]`.
-fn is_in_mark(text: Text<'_>, start: usize) -> bool {
+fn is_in_mark(text: RemainingText<'_>, start: usize) -> bool {
     text.is_before(start, |byte| byte == b'[')
         && mark_bytes(text.from(start - 1)).is_some()
         && !text.is_before(start - 1, |byte| byte.is_ascii_alphanumeric())

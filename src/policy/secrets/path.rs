@@ -5,29 +5,29 @@
 use std::ops::Range;
 
 use super::anchors::Fingerprint;
-use super::text::Text;
+use super::text::RemainingText;
 
 /// The owner's home directory, without a separator at its end.
 #[derive(Debug)]
-pub(super) struct Home(Name);
+pub(super) struct HomePath(Literal);
 
 /// The owner's name.
 #[derive(Debug)]
-pub(super) struct User(Name);
+pub(super) struct User(Literal);
 
 /// A text to look for, by the first part of it that looks the same in a JSON string.
 #[derive(Debug)]
-struct Name {
+struct Literal {
     text: String,
     part: Range<usize>,
 }
 
-impl Home {
+impl HomePath {
     /// Returns nothing for a root, and for what is no path from a root.
     pub(super) fn new(home: &str) -> Option<Self> {
         let text = home.trim_end_matches(['/', '\\']);
         let is_absolute = text.starts_with(['/', '\\']) || text.contains(":\\");
-        is_absolute.then(|| Name::new(text).map(Self))?
+        is_absolute.then(|| Literal::new(text).map(Self))?
     }
 
     pub(super) fn fingerprint(&self) -> Fingerprint<'_> {
@@ -35,7 +35,7 @@ impl Home {
     }
 
     /// Finds the home directory at the start of a path.
-    pub(super) fn find(&self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    pub(super) fn find(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
         let range = self.0.find(text, at)?;
         let is_inside = text.is_before(range.start, |byte| is_of_name(byte) || is_separator(byte));
         (!is_inside && is_end_of_name(text, range.end)).then_some(range)
@@ -46,7 +46,7 @@ impl User {
     /// Returns nothing for a name of no or one letter, and for `root`, who is nobody.
     pub(super) fn new(user: &str) -> Option<Self> {
         let tells = user.chars().nth(1).is_some() && user != "root";
-        tells.then(|| Name::new(user).map(Self))?
+        tells.then(|| Literal::new(user).map(Self))?
     }
 
     pub(super) fn fingerprint(&self) -> Fingerprint<'_> {
@@ -54,7 +54,7 @@ impl User {
     }
 
     /// Finds the name as a whole component of a path.
-    pub(super) fn find(&self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    pub(super) fn find(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
         let range = self.0.find(text, at)?;
         let is_component = text.is_before(range.start, is_separator)
             || text.is(range.end, is_separator) && !text.is_before(range.start, is_of_name);
@@ -62,7 +62,7 @@ impl User {
     }
 }
 
-impl Name {
+impl Literal {
     /// Returns nothing for a name that a JSON string leaves nothing of.
     fn new(text: &str) -> Option<Self> {
         let is_kept = |letter: char| {
@@ -95,7 +95,7 @@ impl Name {
         [place(0), place(1), place(2)]
     }
 
-    fn find(&self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    fn find(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
         let start = at.checked_sub(self.part.start)?;
         text.has(start, &self.text)
             .then(|| start..start + self.text.len())
@@ -104,7 +104,7 @@ impl Name {
 
 /// Finds the name after `/home/`, `/Users/` or `\Users\`, given the separator at its beginning. In
 /// texts that `Debug` has written, each backslash is two.
-pub(super) fn find_in_homes(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_in_homes(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let (separator, name_at) = homes_at(text, at)?;
     // Slashes may be escaped, as JSON allows.
     let start = text.end_within(name_at, SEPARATORS_MAX, |byte| {
@@ -125,7 +125,7 @@ pub(super) fn find_in_homes(text: Text<'_>, at: usize) -> Option<Range<usize>> {
 }
 
 /// Returns the separator of a directory of homes, and where the one before the name is.
-fn homes_at(text: Text<'_>, at: usize) -> Option<(u8, usize)> {
+fn homes_at(text: RemainingText<'_>, at: usize) -> Option<(u8, usize)> {
     let directory = at + 1;
     let directories = match text.byte(at)? {
         b'/' => ["home", "Users"],
@@ -142,7 +142,7 @@ fn homes_at(text: Text<'_>, at: usize) -> Option<(u8, usize)> {
 }
 
 /// Returns the end of a name with spaces in it, which Windows allows: a backslash must follow.
-fn spaced_end(text: Text<'_>, start: usize) -> Option<usize> {
+fn spaced_end(text: RemainingText<'_>, start: usize) -> Option<usize> {
     let end = text.end_within(start, NAME_BYTES_MAX, |byte| {
         byte == b' ' || is_of_name(byte)
     });
@@ -151,7 +151,7 @@ fn spaced_end(text: Text<'_>, start: usize) -> Option<usize> {
 }
 
 /// Returns `true` if no longer name goes on there; a full stop may end a sentence.
-fn is_end_of_name(text: Text<'_>, at: usize) -> bool {
+fn is_end_of_name(text: RemainingText<'_>, at: usize) -> bool {
     let end = text.end_within(at, SEPARATORS_MAX, |byte| byte == b'.');
     !text.is(end, is_of_name)
 }

@@ -4,17 +4,17 @@
 
 use std::ops::Range;
 
-use super::name::{Kind, Name};
-use super::text::{Text, is_alphanumeric, is_mark};
-use super::value::{Link, Shape};
+use super::name::{NameMatch, SecretKind};
+use super::text::{RemainingText, is_alphanumeric, is_mark};
+use super::value::{Link, ValueShape};
 use super::words::{LEXEMES, METHODS, NOTHING, PROSE, STATES, TYPES, UNSEEN, WRAPPERS, is_one_of};
 
 /// Returns `true` if a value keeps no secret.
 pub(super) fn is_plain(
-    text: Text<'_>,
-    name: &Name,
+    text: RemainingText<'_>,
+    name: &NameMatch,
     link: Link,
-    shape: Shape,
+    shape: ValueShape,
     range: Range<usize>,
 ) -> bool {
     let is_open_tag = text.byte(range.end) == Some(b'>');
@@ -29,21 +29,21 @@ pub(super) fn is_plain(
         || is_placeholder(value, is_open_tag)
         || name.may_be_path && is_path(value)
         // It may as well stand for an object, or for a way to sign in.
-        || name.stem == "auth" && (shape == Shape::Bracketed || is_one_of(value, METHODS))
+        || name.stem == "auth" && (shape == ValueShape::Bracketed || is_one_of(value, METHODS))
         || is_file(value)
         || name.may_count && is_count(value, name.kind)
-        || value.len() < TOKEN_BYTES_MIN && name.kind == Kind::Made && is_behind_parser(text, name)
+        || value.len() < TOKEN_BYTES_MIN && name.kind == SecretKind::Made && is_behind_parser(text, name)
         || match shape {
-            Shape::Quoted => is_sentence(value) || is_one_of(value, STATES),
-            Shape::Bracketed => is_type_or_state(value, name.kind),
-            Shape::Bare => is_said(text, name, link, value),
+            ValueShape::Quoted => is_sentence(value) || is_one_of(value, STATES),
+            ValueShape::Bracketed => is_type_or_state(value, name.kind),
+            ValueShape::Bare => is_said(text, name, link, value),
         }
         || !is_evident(name.kind, value)
 }
 
 /// Returns `true` if a value is a mark, or names a variable: both stay.
 pub(super) fn is_mark_or_variable(value: &[u8]) -> bool {
-    is_mark(value) || is_masked(value) || is_variable(value, Shape::Bare)
+    is_mark(value) || is_masked(value) || is_variable(value, ValueShape::Bare)
 }
 
 /// Returns `true` if a value is what is said of secrets, as `failed`.
@@ -53,7 +53,7 @@ pub(super) fn is_said_of_secrets(value: &[u8]) -> bool {
 
 /// Returns `true` if it is what a program reads a secret from, as `os.environ["PASSWORD"]`, or an argument of a
 /// statement, as `:password`.
-fn is_read(text: Text<'_>, name: &Name, value: &[u8]) -> bool {
+fn is_read(text: RemainingText<'_>, name: &NameMatch, value: &[u8]) -> bool {
     let word = text.get(name.start..name.end);
     let argument = value
         .strip_prefix(b":")
@@ -111,7 +111,7 @@ fn is_dots(value: &[u8]) -> bool {
 }
 
 /// Returns `true` if it names a variable, or a place in a template or a statement, as `$1`.
-fn is_variable(value: &[u8], shape: Shape) -> bool {
+fn is_variable(value: &[u8], shape: ValueShape) -> bool {
     let is_name = |name: &[u8]| {
         let first = name.first();
         first.is_some_and(|&byte| byte.is_ascii_uppercase() || byte == b'_')
@@ -124,7 +124,7 @@ fn is_variable(value: &[u8], shape: Shape) -> bool {
     };
     match value {
         // Without quotes, what closes it was taken for what closes the text around it.
-        [b'$' | b'{', b'{', .., last] if shape == Shape::Quoted => *last == b'}',
+        [b'$' | b'{', b'{', .., last] if shape == ValueShape::Quoted => *last == b'}',
         [b'$' | b'{', b'{', ..] | [b'%', b'(', .., b')', b's'] => true,
         [b'$', name @ ..] => is_name(name) || is_number(name),
         [b'%', name @ .., b'%'] => is_name(name),
@@ -155,15 +155,15 @@ fn is_path(value: &[u8]) -> bool {
     )
 }
 
-fn is_count(value: &[u8], kind: Kind) -> bool {
+fn is_count(value: &[u8], kind: SecretKind) -> bool {
     let digits_max = match kind {
-        Kind::Chosen => COUNT_DIGITS_MAX,
-        Kind::Made
-        | Kind::Long
-        | Kind::Code
-        | Kind::Phrase
-        | Kind::Cookie
-        | Kind::Authorization => usize::MAX,
+        SecretKind::Chosen => COUNT_DIGITS_MAX,
+        SecretKind::Made
+        | SecretKind::Long
+        | SecretKind::Code
+        | SecretKind::Phrase
+        | SecretKind::Cookie
+        | SecretKind::Authorization => usize::MAX,
     };
     value.len() <= digits_max && value.iter().all(u8::is_ascii_digit)
 }
@@ -181,13 +181,13 @@ fn is_sentence(value: &[u8]) -> bool {
 /// Returns `true` if brackets hold what says something about a secret: a schema, what is wrong, or what programs write
 /// of their own things, such as `Token(0)`, a type with a number, which is an index or a handle, and `Ident("x")`,
 /// which a parser reads.
-fn is_type_or_state(value: &[u8], kind: Kind) -> bool {
+fn is_type_or_state(value: &[u8], kind: SecretKind) -> bool {
     let inner = match value.strip_prefix(b"Some(") {
         Some(inner) => inner.strip_suffix(b")").unwrap_or(value),
         None => value,
     };
     if let Some((name, content)) = type_and_content(inner)
-        && kind != Kind::Chosen
+        && kind != SecretKind::Chosen
     {
         let is_number = !content.is_empty() && content.iter().all(u8::is_ascii_digit);
         return is_number && !WRAPPERS.iter().any(|wrapper| wrapper.as_bytes() == name)
@@ -215,7 +215,7 @@ fn type_and_content(value: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Returns `true` if a value without quotes is rather a word of a sentence or a type.
-fn is_said(text: Text<'_>, name: &Name, link: Link, value: &[u8]) -> bool {
+fn is_said(text: RemainingText<'_>, name: &NameMatch, link: Link, value: &[u8]) -> bool {
     let first = first_word(value);
     let rest = value.get(first.len()..).unwrap_or_default();
     let is_punctuation = |byte: &u8| matches!(byte, b'.' | b'!' | b':' | b'?' | b',' | b')');
@@ -227,35 +227,39 @@ fn is_said(text: Text<'_>, name: &Name, link: Link, value: &[u8]) -> bool {
         return true;
     }
     match name.kind {
-        Kind::Chosen => {
+        SecretKind::Chosen => {
             // Test runners say so: `PASS: tests/parser.sh`.
             let is_verdict = text.get(name.start..name.end) == b"PASS" && link == Link::Prose
                 || text.get(name.start..name.end).ends_with(b"PASS") && value.starts_with(b"Test");
             is_verdict || link == Link::Is && !has_sign_of_secret(value)
         }
-        Kind::Made | Kind::Authorization | Kind::Cookie => {
+        SecretKind::Made | SecretKind::Authorization | SecretKind::Cookie => {
             link == Link::Prose && name.is_bare && is_word_of_language(value) || is_item(value)
         }
-        Kind::Long | Kind::Code | Kind::Phrase => false,
+        SecretKind::Long | SecretKind::Code | SecretKind::Phrase => false,
     }
 }
 
 /// Returns `true` if a value has what the kind of its secret always has.
-fn is_evident(kind: Kind, value: &[u8]) -> bool {
+fn is_evident(kind: SecretKind, value: &[u8]) -> bool {
     let has_digit = value.iter().any(u8::is_ascii_digit);
     let has_letter = value.iter().any(u8::is_ascii_alphabetic);
     let is_id =
         value.len() == UUID_BYTES && value.iter().filter(|&&byte| byte == b'-').nth(3).is_some();
     match kind {
-        Kind::Long => {
+        SecretKind::Long => {
             value.len() >= LONG_BYTES_MIN
                 && has_digit
                 && has_letter
                 && !is_id
                 && !value.starts_with(b"S-1-")
         }
-        Kind::Code => (4..=10).contains(&value.len()) && has_digit,
-        Kind::Made | Kind::Chosen | Kind::Phrase | Kind::Cookie | Kind::Authorization => true,
+        SecretKind::Code => (4..=10).contains(&value.len()) && has_digit,
+        SecretKind::Made
+        | SecretKind::Chosen
+        | SecretKind::Phrase
+        | SecretKind::Cookie
+        | SecretKind::Authorization => true,
     }
 }
 
@@ -285,7 +289,7 @@ fn is_word_of_language(value: &[u8]) -> bool {
 }
 
 /// Returns `true` if a name is a parser's: `expected token: identifier`.
-fn is_behind_parser(text: Text<'_>, name: &Name) -> bool {
+fn is_behind_parser(text: RemainingText<'_>, name: &NameMatch) -> bool {
     let Some(end) = name.start.checked_sub(1) else {
         return false;
     };

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::text::{Text, is_alphanumeric, is_of_name, is_url_safe, is_word};
+use super::text::{RemainingText, is_alphanumeric, is_of_name, is_url_safe, is_word};
 
 /// The tokens of one kind: what is in all of them, and what may stand around it.
 #[derive(Debug, Clone, Copy)]
@@ -250,7 +250,7 @@ impl Shape {
     }
 
     /// Finds a token of this shape, given the place of the three rarest bytes of its marker.
-    pub(super) fn find(&self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    pub(super) fn find(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
         let marker = at.checked_sub(self.lead)?;
         if !text.has(marker, self.marker) {
             return None;

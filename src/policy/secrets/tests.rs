@@ -17,7 +17,7 @@ fn shipped() -> Secrets {
 /// The text and what becomes of it.
 type Masked = (&'static str, &'static str);
 
-fn assert_masked(rule: Rule, table: &[Masked]) {
+fn assert_masked(rule: SecretRule, table: &[Masked]) {
     let secrets = shipped();
     for (text, masked) in table {
         assert_eq!(secrets.mask(text), *masked, "{text:?}");
@@ -49,7 +49,7 @@ fn assert_left(texts: &[&str]) {
 #[test]
 fn tokens_are_masked_and_their_scheme_stays() {
     assert_masked(
-        Rule::Token,
+        SecretRule::Token,
         &[
             ("Authorization: Bearer x", "Authorization: Bearer [token]"),
             (
@@ -124,7 +124,7 @@ fn words_that_only_sound_like_tokens_stay() {
 #[test]
 fn the_value_behind_the_name_of_a_secret_is_masked() {
     assert_masked(
-        Rule::Assignment,
+        SecretRule::Assignment,
         &[
             ("password=hunter2", "password=[secret]"),
             ("PASSWORD: hunter2 rest", "PASSWORD: [secret] rest"),
@@ -183,7 +183,7 @@ fn the_value_behind_the_name_of_a_secret_is_masked() {
 #[test]
 fn the_value_behind_a_pass_an_account_key_and_a_signature_is_masked() {
     assert_masked(
-        Rule::Assignment,
+        SecretRule::Assignment,
         &[
             ("pass=hunter2", "pass=[secret]"),
             ("DB_PASS=hunter2", "DB_PASS=[secret]"),
@@ -216,7 +216,7 @@ fn the_value_behind_a_pass_an_account_key_and_a_signature_is_masked() {
 #[test]
 fn cookies_are_masked_to_the_end_of_their_header() {
     assert_masked(
-        Rule::Assignment,
+        SecretRule::Assignment,
         &[
             ("Cookie: session=abc", "Cookie: [secret]"),
             ("Cookie: a=b; c=d\nHost: x", "Cookie: [secret]\nHost: x"),
@@ -253,7 +253,7 @@ fn cookies_are_masked_to_the_end_of_their_header() {
 #[test]
 fn who_signs_in_by_a_flag_is_masked() {
     assert_masked(
-        Rule::UserInfo,
+        SecretRule::UserInfo,
         &[
             (
                 "curl -u admin:hunter2 https://x",
@@ -286,7 +286,7 @@ fn who_signs_in_by_a_flag_is_masked() {
 #[test]
 fn the_value_of_a_flag_and_of_a_part_is_masked() {
     assert_masked(
-        Rule::Assignment,
+        SecretRule::Assignment,
         &[
             ("params[password]=abc", "params[password]=[secret]"),
             ("password=''abc'd x", "password=[secret] x"),
@@ -368,7 +368,7 @@ fn names_without_a_secret_value_stay() {
 #[test]
 fn user_info_of_urls_is_masked_and_the_host_stays() {
     assert_masked(
-        Rule::UserInfo,
+        SecretRule::UserInfo,
         &[
             (
                 "https://u:pw@example.com/x",
@@ -405,7 +405,7 @@ fn urls_without_user_info_stay() {
 #[test]
 fn private_keys_are_masked_to_their_end() {
     assert_masked(
-        Rule::PrivateKey,
+        SecretRule::PrivateKey,
         &[
             (
                 "a -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- b",
@@ -434,7 +434,7 @@ fn private_keys_are_masked_to_their_end() {
 #[test]
 fn addresses_of_email_are_masked() {
     assert_masked(
-        Rule::Email,
+        SecretRule::Email,
         &[
             ("from bob@example.com.", "from [email]."),
             ("<bob.b+x@mail.example.co.uk>", "<[email]>"),
@@ -458,7 +458,7 @@ fn addresses_of_email_are_masked() {
 #[test]
 fn addresses_of_machines_are_masked_without_their_port() {
     assert_masked(
-        Rule::IpAddress,
+        SecretRule::IpAddress,
         &[
             ("10.0.0.1", "[ip]"),
             ("10.0.0.1:80 refused", "[ip]:80 refused"),
@@ -531,7 +531,7 @@ fn what_has_dots_or_colons_and_is_no_address_stays() {
 #[test]
 fn people_in_paths_are_masked() {
     assert_masked(
-        Rule::User,
+        SecretRule::User,
         &[
             ("/home/bob/src", "/home/[user]/src"),
             ("/home/alicex", "/home/[user]"),
@@ -566,7 +566,7 @@ fn people_in_paths_are_masked() {
 #[test]
 fn the_home_directory_is_masked_at_the_start_of_a_path_only() {
     assert_masked(
-        Rule::Home,
+        SecretRule::Home,
         &[
             ("/home/alice", "~"),
             ("/home/alice/src/x.rs:1:2", "~/src/x.rs:1:2"),
@@ -633,9 +633,14 @@ fn what_a_mark_makes_plain_is_masked_too() {
 
 #[test]
 fn each_rule_has_a_name_of_its_own_and_says_what_it_is() {
-    let names: std::collections::HashSet<_> = Rule::ALL.into_iter().map(Rule::name).collect();
-    assert_eq!(names.len(), Rule::ALL.len());
-    assert!(Rule::ALL.into_iter().all(|rule| !rule.about().is_empty()));
+    let names: std::collections::HashSet<_> =
+        SecretRule::ALL.into_iter().map(SecretRule::name).collect();
+    assert_eq!(names.len(), SecretRule::ALL.len());
+    assert!(
+        SecretRule::ALL
+            .into_iter()
+            .all(|rule| !rule.about().is_empty())
+    );
 }
 
 #[test]
@@ -1108,7 +1113,7 @@ proptest! {
 #[test]
 fn digits_are_not_the_name_of_a_variable() {
     assert_masked(
-        Rule::Assignment,
+        SecretRule::Assignment,
         &[
             (
                 "https://x/?sv=1&sig=%000000%&se=1",
@@ -1149,7 +1154,7 @@ fn what_programs_write_of_their_own_tokens_is_not_a_secret() {
         "secret=null, token=true",
     ]);
     assert_masked(
-        Rule::Assignment,
+        SecretRule::Assignment,
         &[
             ("token=Token(\"abc\")", "token=[secret]"),
             ("token=Some(\"abc\")", "token=[secret]"),
@@ -1167,7 +1172,7 @@ fn what_programs_write_of_their_own_tokens_is_not_a_secret() {
 #[test]
 fn the_argument_after_a_flag_is_masked_in_lists_too() {
     assert_masked(
-        Rule::Assignment,
+        SecretRule::Assignment,
         &[
             (
                 "[\"--password\", \"a b\", \"-x\"]",

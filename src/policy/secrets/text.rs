@@ -3,16 +3,16 @@
 
 use std::ops::Range;
 
-use super::Rule;
+use super::SecretRule;
 
 /// A text of which the part below the floor is decided: nothing there is seen any more.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Text<'t> {
+pub(super) struct RemainingText<'t> {
     bytes: &'t [u8],
     floor: usize,
 }
 
-impl<'t> Text<'t> {
+impl<'t> RemainingText<'t> {
     pub(super) fn above(bytes: &'t [u8], floor: usize) -> Self {
         Self { bytes, floor }
     }
@@ -107,7 +107,7 @@ impl<'t> Text<'t> {
     }
 }
 
-impl Text<'_> {
+impl RemainingText<'_> {
     /// Returns `true` if a place is within a word that goes on before it. What ends an escape, as in `\\n` and
     /// `%3D`, is no part of a word.
     pub(super) fn is_inside_word(self, at: usize) -> bool {
@@ -139,7 +139,7 @@ pub(super) fn is_mark(bytes: &[u8]) -> bool {
 
 /// Returns the length of the mark that bytes begin with.
 pub(super) fn mark_bytes(bytes: &[u8]) -> Option<usize> {
-    Rule::ALL
+    SecretRule::ALL
         .into_iter()
         .map(|rule| rule.replacement().as_bytes())
         .find(|mark| mark.starts_with(b"[") && bytes.starts_with(mark))

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::text::{BLANKS_MAX, Text, is_blank, is_mark, is_url_safe, is_word};
+use super::text::{BLANKS_MAX, RemainingText, is_blank, is_mark, is_url_safe, is_word};
 
 /// How who signs in proves it, before the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) enum Scheme {
 
 impl Scheme {
     /// Returns where the word of this scheme begins and ends that has its anchor there.
-    fn at(self, text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    fn at(self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
         let (word, lead) = match self {
             Self::Bearer => ("bearer", 0),
             Self::Basic => ("basic", 2),
@@ -39,7 +39,11 @@ impl Scheme {
 }
 
 /// Finds what follows the name of a scheme, given the anchor in that.
-pub(super) fn find_after(scheme: Scheme, text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_after(
+    scheme: Scheme,
+    text: RemainingText<'_>,
+    at: usize,
+) -> Option<Range<usize>> {
     let word = scheme.at(text, at)?;
     if text.is_before(word.start, is_word) {
         return None;
@@ -60,7 +64,7 @@ pub(super) fn find_after(scheme: Scheme, text: Text<'_>, at: usize) -> Option<Ra
 }
 
 /// Finds a JSON web token or its encrypted kin: three or more parts of base64 with dots between them.
-pub(super) fn find_web_token(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_web_token(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     if text.is_before(at, is_url_safe) && text.is_inside_word(at) {
         return None;
     }
@@ -81,7 +85,7 @@ pub(super) fn find_web_token(text: Text<'_>, at: usize) -> Option<Range<usize>> 
 }
 
 /// Finds the hash of a password, as `crypt` and its kin write it, given its first dollar.
-pub(super) fn find_hash(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_hash(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let method = HASHES.iter().find(|method| text.has(at, method))?;
     let start = at + method.len();
     let end = text.end(start, |byte| {
@@ -96,7 +100,7 @@ pub(super) fn find_hash(text: Text<'_>, at: usize) -> Option<Range<usize>> {
 }
 
 /// Finds what is secret in the address of a webhook, given `hoo` in it.
-pub(super) fn find_webhook(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+pub(super) fn find_webhook(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let start = WEBHOOKS.iter().find_map(|(lead, address)| {
         let start = at.checked_sub(*lead)?;
         text.has(start, address).then_some(start + address.len())

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::name::{Kind, Name};
-use super::text::{BLANKS_MAX, Text, is_alphanumeric, is_blank, is_quote, mark_bytes};
+use super::name::{NameMatch, SecretKind};
+use super::text::{BLANKS_MAX, RemainingText, is_alphanumeric, is_blank, is_quote, mark_bytes};
 use super::words::{SCHEMES, is_one_of};
 
 /// What joins a name and its value.
@@ -26,7 +26,7 @@ pub(super) enum Link {
 
 /// What a value is written like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum ValueShape {
     /// Between quotes.
     Quoted,
     /// Between brackets, with a type before them or without.
@@ -37,43 +37,48 @@ pub(super) enum Shape {
 
 /// A value that was found.
 #[derive(Debug)]
-pub(super) struct Value {
+pub(super) struct SecretValue {
     pub(super) range: Range<usize>,
     /// Nothing, if there is none.
-    pub(super) shape: Option<Shape>,
+    pub(super) shape: Option<ValueShape>,
 }
 
 /// Returns the value that begins there.
-pub(super) fn find(text: Text<'_>, name: &Name, link: Link, start: usize) -> Value {
-    let of = |shape: Shape, range: Range<usize>| Value {
+pub(super) fn find(
+    text: RemainingText<'_>,
+    name: &NameMatch,
+    link: Link,
+    start: usize,
+) -> SecretValue {
+    let of = |shape: ValueShape, range: Range<usize>| SecretValue {
         shape: (!range.is_empty()).then_some(shape),
         range,
     };
     match link {
-        Link::Tag => return of(Shape::Quoted, content(text, start)),
+        Link::Tag => return of(ValueShape::Quoted, content(text, start)),
         Link::Encoded => {
             let end = text.end(start, |byte| {
                 !ends_value(byte) && byte != b'%' && !is_quote(byte)
             });
-            return of(Shape::Bare, start..end);
+            return of(ValueShape::Bare, start..end);
         }
         Link::Prose | Link::Sign | Link::Space | Link::Is => {}
     }
     if let Some(range) = entity(text, start) {
-        return of(Shape::Quoted, range);
+        return of(ValueShape::Quoted, range);
     }
     if let Some(range) = shared_access(text, start) {
-        return of(Shape::Bare, range);
+        return of(ValueShape::Bare, range);
     }
     let opening = opening(text, start);
     if let Some(range) = quoted(text, opening) {
-        return of(Shape::Quoted, range);
+        return of(ValueShape::Quoted, range);
     }
     if let Some(range) = bracketed(text, start) {
-        return of(Shape::Bracketed, range);
+        return of(ValueShape::Bracketed, range);
     }
     if let Some(range) = block(text, start) {
-        return of(Shape::Quoted, range);
+        return of(ValueShape::Quoted, range);
     }
     let range = connection_value(text, name, link, start)
         .or_else(|| line(text, name, link, start))
@@ -82,24 +87,24 @@ pub(super) fn find(text: Text<'_>, name: &Name, link: Link, start: usize) -> Val
     let before = text.before(name.start).unwrap_or(0);
     let ends = |byte: &u8| match before {
         b'?' | b'&' => *byte == b'#',
-        b';' => name.kind != Kind::Chosen && matches!(byte, b'#' | b'?'),
+        b';' => name.kind != SecretKind::Chosen && matches!(byte, b'#' | b'?'),
         _ => false,
     };
     match text.get(range.clone()).iter().position(ends) {
-        Some(length) => of(Shape::Bare, start..start + length),
-        None => of(Shape::Bare, range),
+        Some(length) => of(ValueShape::Bare, start..start + length),
+        None => of(ValueShape::Bare, range),
     }
 }
 
 /// Returns the parameters of a shared access signature, which are one value.
-fn shared_access(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+fn shared_access(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let ends = |byte: u8| byte.is_ascii_whitespace() || is_quote(byte) || byte == b';';
     (text.has(start, "sv=") || text.has(start, "sr="))
         .then(|| start..text.end(start, |byte| !ends(byte)))
 }
 
 /// Returns the content of a tag.
-fn content(text: Text<'_>, start: usize) -> Range<usize> {
+fn content(text: RemainingText<'_>, start: usize) -> Range<usize> {
     let end = text.end(start, |byte| byte != b'<');
     let encoded = text
         .get(start..end)
@@ -116,7 +121,7 @@ fn content(text: Text<'_>, start: usize) -> Range<usize> {
 }
 
 /// Returns a value between quotes that are written as entities of HTML.
-fn entity(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+fn entity(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let quote = ["&quot;", "&#34;", "&#39;"]
         .into_iter()
         .find(|quote| text.has(start, quote))?;
@@ -125,7 +130,7 @@ fn entity(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 }
 
 /// Returns where the quote is of a value that has a prefix, as `b"x"`, `r#"x"#`, `<<"x">>` or `string(1) "x"`.
-fn opening(text: Text<'_>, start: usize) -> usize {
+fn opening(text: RemainingText<'_>, start: usize) -> usize {
     if text.has(start, "<<\"") {
         return start + 2;
     }
@@ -162,7 +167,7 @@ fn opening(text: Text<'_>, start: usize) -> usize {
 /// Returns what is between quotes, up to the end of the text if they are not closed. Quotes may be
 /// escaped, as in JSON within a string; then they are closed by one that is escaped no deeper. What goes on
 /// behind them, as a shell allows, belongs to the value.
-pub(super) fn quoted(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+pub(super) fn quoted(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let at = text.end_within(start, QUOTES_MAX, |byte| byte == b'\\');
     let quote = text.byte(at).filter(|byte| is_quote(*byte))?;
     let triple = [quote; 3];
@@ -200,7 +205,7 @@ pub(super) fn quoted(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 }
 
 /// Returns `true` if a quote is one that SQL doubles, or the other half of that.
-fn is_doubled(text: Text<'_>, start: usize, end: usize) -> bool {
+fn is_doubled(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     let is_quote_at = |at: usize| text.byte(at) == Some(b'\'');
     let is_first = is_quote_at(end + 1) && text.is(end + 2, is_alphanumeric);
     let is_second = end > start && is_quote_at(end - 1) && text.is(end + 1, is_alphanumeric);
@@ -209,7 +214,7 @@ fn is_doubled(text: Text<'_>, start: usize, end: usize) -> bool {
 
 /// Returns a value in brackets, as JSON and `Debug` write them, with the type's name before it: up to
 /// the bracket that closes it and what sticks to that, or the end of the text.
-fn bracketed(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+fn bracketed(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     if mark_bytes(text.from(start)).is_some() {
         return None;
     }
@@ -247,7 +252,7 @@ fn bracketed(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 }
 
 /// Returns the lines of a block of YAML, which begins with `|` or `>`.
-fn block(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+fn block(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let is_block = text.is(start, |byte| matches!(byte, b'|' | b'>'));
     let head = text.end_within(start, 3, |byte| matches!(byte, b'|' | b'>' | b'-' | b'+'));
     if !is_block || text.byte(head) != Some(b'\n') {
@@ -265,9 +270,14 @@ fn block(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 }
 
 /// Returns the value of a connection string, `Password=two words;`: up to the `;`.
-fn connection_value(text: Text<'_>, name: &Name, link: Link, start: usize) -> Option<Range<usize>> {
+fn connection_value(
+    text: RemainingText<'_>,
+    name: &NameMatch,
+    link: Link,
+    start: usize,
+) -> Option<Range<usize>> {
     let is_tight = link == Link::Sign && text.is_before(start, |byte| byte == b'=');
-    if !is_tight || name.kind == Kind::Cookie {
+    if !is_tight || name.kind == SecretKind::Cookie {
         return None;
     }
     let end = text.end_within(start, CONNECTION_BYTES_MAX, |byte| {
@@ -294,14 +304,19 @@ fn connection_value(text: Text<'_>, name: &Name, link: Link, start: usize) -> Op
 }
 
 /// Returns the value of a line of configuration among others: all that is left of it.
-fn line(text: Text<'_>, name: &Name, link: Link, start: usize) -> Option<Range<usize>> {
+fn line(
+    text: RemainingText<'_>,
+    name: &NameMatch,
+    link: Link,
+    start: usize,
+) -> Option<Range<usize>> {
     let is_link = matches!(link, Link::Sign | Link::Prose);
     let gap = text.start_within(name.start, BLANKS_MAX, is_blank);
     let is_first = match text.before(gap) {
         None => gap == 0,
         Some(byte) => byte == b'\n',
     };
-    if !is_link || !is_first || name.kind != Kind::Chosen {
+    if !is_link || !is_first || name.kind != SecretKind::Chosen {
         return None;
     }
     let end = text.end_within(start, LINE_BYTES_MAX, |byte| !matches!(byte, b'\n' | b'\r'));
@@ -325,7 +340,7 @@ fn line(text: Text<'_>, name: &Name, link: Link, start: usize) -> Option<Range<u
 
 /// Returns a value without quotes: up to space, a comma, `&`, `|` or `;`, without what may close what the name
 /// stands in.
-pub(super) fn word(text: Text<'_>, start: usize) -> Range<usize> {
+pub(super) fn word(text: RemainingText<'_>, start: usize) -> Range<usize> {
     let mut end = start;
     loop {
         end = text.end(end, |byte| !ends_value(byte));
@@ -347,7 +362,7 @@ pub(super) fn word(text: Text<'_>, start: usize) -> Range<usize> {
 }
 
 /// Returns `true` if a value goes on behind what usually ends one: what follows does not look like another name.
-fn goes_on(text: Text<'_>, start: usize, end: usize) -> bool {
+fn goes_on(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     let is_of_name =
         |byte: u8| is_alphanumeric(byte) || matches!(byte, b'_' | b'-' | b'.' | b'%' | b'[' | b']');
     let next = text.end_within(end + 1, NAME_BYTES_MAX, is_of_name);
@@ -368,7 +383,7 @@ fn goes_on(text: Text<'_>, start: usize, end: usize) -> bool {
 }
 
 /// Returns where the name of a scheme, as in `Bearer x`, and the space behind it end.
-pub(super) fn scheme_end(text: Text<'_>, start: usize) -> Option<usize> {
+pub(super) fn scheme_end(text: RemainingText<'_>, start: usize) -> Option<usize> {
     let end = text.end_within(start, NAME_BYTES_MAX, |byte| {
         is_alphanumeric(byte) || byte == b'-'
     });
@@ -379,14 +394,18 @@ pub(super) fn scheme_end(text: Text<'_>, start: usize) -> Option<usize> {
 
 /// Returns the cookies of a header, `Cookie: a=b; c=d`: all of its line, up to what closes a quote around
 /// it. What does not begin like a cookie is any value.
-pub(super) fn header(text: Text<'_>, name_end: usize, start: usize) -> Option<Range<usize>> {
+pub(super) fn header(
+    text: RemainingText<'_>,
+    name_end: usize,
+    start: usize,
+) -> Option<Range<usize>> {
     let is_header = text.get(name_end..start).contains(&b':');
     is_header.then(|| pairs(text, start))?
 }
 
 /// Returns the value of a header that has parameters, `Digest username="x", nonce="y"`: all of it behind the
 /// scheme.
-pub(super) fn parameters(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+pub(super) fn parameters(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let scheme = text.end_within(start, NAME_BYTES_MAX, |byte| {
         is_alphanumeric(byte) || byte == b'-'
     });
@@ -402,7 +421,7 @@ pub(super) fn parameters(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 }
 
 /// Returns what begins with `a=` and goes on to the end of the line, or to what closes a quote around it.
-fn pairs(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+fn pairs(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let first = text.end(start, |byte| {
         !ends_value(byte) && !is_quote(byte) && !matches!(byte, b'=' | b'\\')
     });
@@ -433,7 +452,7 @@ fn pairs(text: Text<'_>, start: usize) -> Option<Range<usize>> {
 }
 
 /// Returns words of small letters, of which keys of wallets are made.
-pub(super) fn words(text: Text<'_>, start: usize) -> Option<Range<usize>> {
+pub(super) fn words(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let start = text.end_within(start, 1, is_quote);
     let end = text.end(start, |byte| byte.is_ascii_lowercase() || byte == b' ');
     let words = text.get(start..end).split(|byte| *byte == b' ');

@@ -9,7 +9,7 @@ use super::*;
 
 #[test]
 fn a_follower_sees_a_line_only_when_it_is_whole() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let (start, end) = (line(0)[..40].to_owned(), line(0)[40..].to_owned() + "\n");
     let mut follower = place.follow();
     assert_eq!(drain(&mut follower), [""; 0]);
@@ -21,7 +21,7 @@ fn a_follower_sees_a_line_only_when_it_is_whole() {
 
 #[test]
 fn a_line_that_its_writer_takes_back_is_not_mixed_with_the_next() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     let whole = lines(0..1).len() as u64;
     let mut follower = place.follow();
@@ -35,7 +35,7 @@ fn a_line_that_its_writer_takes_back_is_not_mixed_with_the_next() {
 
 #[test]
 fn a_follower_goes_across_rotation_and_drains_what_came_late() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     let mut follower = place.follow();
     assert_eq!(drain(&mut follower), ["1:1 0"]);
@@ -46,7 +46,7 @@ fn a_follower_goes_across_rotation_and_drains_what_came_late() {
 
 #[test]
 fn a_follower_reads_an_open_segment_to_its_end_after_its_removal() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     let mut follower = place.follow();
     assert_eq!(drain(&mut follower), ["1:1 0"]);
@@ -64,7 +64,7 @@ fn a_follower_reads_an_open_segment_to_its_end_after_its_removal() {
 
 #[test]
 fn a_follower_says_that_a_segment_was_cut_and_goes_on_at_its_new_end() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..3));
     let mut follower = place.follow();
     assert_eq!(drain(&mut follower).len(), 3);
@@ -77,9 +77,9 @@ fn a_follower_says_that_a_segment_was_cut_and_goes_on_at_its_new_end() {
 }
 
 /// How something else puts other bytes in the place of a segment's own.
-type Change = fn(&Place, &[u8]);
+type Replacement = fn(&ReaderPlace, &[u8]);
 
-const WAYS: [(&str, Change); 2] = [
+const WAYS: [(&str, Replacement); 2] = [
     ("by another file", |place, bytes| place.replace(1, bytes)),
     ("in place", |place, bytes| {
         place.write(1, bytes);
@@ -87,8 +87,12 @@ const WAYS: [(&str, Change); 2] = [
 ];
 
 /// What a follower sees of a segment of three lines after its bytes became these, without notices.
-fn seen_after(change: Change, bytes: &[u8], begin: fn(&Place) -> Follower) -> Vec<String> {
-    let place = Place::new();
+fn seen_after(
+    change: Replacement,
+    bytes: &[u8],
+    begin: fn(&ReaderPlace) -> Follower,
+) -> Vec<String> {
+    let place = ReaderPlace::new();
     place.write(1, lines(0..3));
     let mut follower = begin(&place);
     drain(&mut follower);
@@ -107,14 +111,14 @@ fn seen_after(change: Change, bytes: &[u8], begin: fn(&Place) -> Follower) -> Ve
 }
 
 /// Follows what comes after the lines that are there.
-fn follow_from_the_end(place: &Place) -> Follower {
+fn follow_from_the_end(place: &ReaderPlace) -> Follower {
     let mut reader = Reader::open(&place.path()).unwrap();
     while reader.next_item().unwrap().is_some() {}
     reader.follow()
 }
 
 /// Follows from the last line on.
-fn follow_from_the_last(place: &Place) -> Follower {
+fn follow_from_the_last(place: &ReaderPlace) -> Follower {
     let mut reader = Reader::open(&place.path()).unwrap();
     let mut last = None;
     while let Some(Item::Line(line)) = reader.next_item().unwrap() {
@@ -124,8 +128,11 @@ fn follow_from_the_last(place: &Place) -> Follower {
     reader.follow()
 }
 
-const BEGINNINGS: [fn(&Place) -> Follower; 3] =
-    [Place::follow, follow_from_the_end, follow_from_the_last];
+const BEGINNINGS: [fn(&ReaderPlace) -> Follower; 3] = [
+    ReaderPlace::follow,
+    follow_from_the_end,
+    follow_from_the_last,
+];
 
 #[test]
 fn all_lines_of_a_replaced_or_refilled_segment_are_shown() {
@@ -171,7 +178,7 @@ fn what_a_segment_has_in_common_with_the_old_one_is_shown_once() {
 
 #[test]
 fn a_segment_that_was_empty_at_the_first_look_may_be_replaced() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, "");
     let mut follower = place.follow();
     assert_eq!(drain(&mut follower), [""; 0]);
@@ -185,7 +192,7 @@ fn a_segment_that_was_empty_at_the_first_look_may_be_replaced() {
 
 #[test]
 fn a_segment_refilled_piece_by_piece_shows_nothing_twice() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..3));
     let mut follower = place.follow();
     drain(&mut follower);
@@ -201,7 +208,7 @@ fn a_segment_refilled_piece_by_piece_shows_nothing_twice() {
 
 #[test]
 fn lines_that_the_old_file_got_before_it_was_replaced_are_shown() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     let mut follower = place.follow();
     drain(&mut follower);
@@ -216,8 +223,8 @@ fn lines_that_the_old_file_got_before_it_was_replaced_are_shown() {
 
 #[test]
 fn a_copy_in_the_place_of_the_directory_shows_only_what_is_new() {
-    for begin in [Place::follow, follow_from_the_end] {
-        let place = Place::new();
+    for begin in [ReaderPlace::follow, follow_from_the_end] {
+        let place = ReaderPlace::new();
         place.write(1, lines(0..2)).write(2, lines(2..4));
         let mut follower = begin(&place);
         drain(&mut follower);
@@ -229,8 +236,8 @@ fn a_copy_in_the_place_of_the_directory_shows_only_what_is_new() {
 }
 
 /// A directory with two segments of one record each.
-fn two_segments() -> Place {
-    let place = Place::new();
+fn two_segments() -> ReaderPlace {
+    let place = ReaderPlace::new();
     place
         .write(1, lines(0..1))
         .write(2, lines(1..2))
@@ -254,8 +261,8 @@ fn a_directory_that_is_emptied_and_begun_anew_is_followed() {
 fn a_directory_that_is_refilled_between_two_looks_is_read_whole() {
     let expected = ["replaced", "1:1 7", "2:1 8", "3:1 9", "4:1 10"];
     for is_in_place in [true, false] {
-        for begin in [Place::follow, follow_from_the_end] {
-            let place = Place::new();
+        for begin in [ReaderPlace::follow, follow_from_the_end] {
+            let place = ReaderPlace::new();
             for segment in 1..=3 {
                 place.write(segment, lines([segment]));
             }
@@ -276,7 +283,7 @@ fn a_directory_that_is_refilled_between_two_looks_is_read_whole() {
 #[test]
 fn one_replaced_segment_shows_nothing_of_those_below_again() {
     for below in [lines([1]), Vec::new()] {
-        let place = Place::new();
+        let place = ReaderPlace::new();
         place
             .write(1, lines([0]))
             .write(2, &below)
@@ -304,7 +311,7 @@ fn the_removal_of_the_open_segment_shows_no_older_one_again() {
 
 #[test]
 fn a_follower_is_told_of_what_came_and_went_before_its_first_look() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let mut follower = place.follow();
     place.write(2, lines(1..2)).extent(2, 2);
     let seen = drain(&mut follower);
@@ -315,7 +322,7 @@ fn a_follower_is_told_of_what_came_and_went_before_its_first_look() {
 
 #[test]
 fn what_was_removed_before_a_follower_began_is_no_news_to_it() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(2, lines(1..2)).extent(2, 2);
     let mut follower = place.follow();
     assert_eq!(drain(&mut follower), ["2:1 1"]);
@@ -323,7 +330,7 @@ fn what_was_removed_before_a_follower_began_is_no_news_to_it() {
 
 #[test]
 fn a_follower_goes_on_with_a_directory_that_was_made_anew() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..1)).write(2, lines(1..2));
     let mut follower = place.follow();
     assert_eq!(drain(&mut follower).len(), 2);
@@ -337,7 +344,7 @@ fn a_follower_goes_on_with_a_directory_that_was_made_anew() {
 #[test]
 fn a_follower_beside_a_writing_thread_sees_every_record_once_in_order() {
     const RECORDS: u64 = 3000;
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, "");
     let mut follower = place.follow();
     let (mut seen, mut idle) = (Vec::new(), 0);
@@ -397,7 +404,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// A writer as the store is one, and what it wrote where.
 struct Model {
-    place: Place,
+    place: ReaderPlace,
     head: u64,
     floor: u64,
     seq: u64,
@@ -470,7 +477,7 @@ proptest! {
     fn a_follower_sees_each_record_once_or_is_told_what_it_missed(
         acts in prop::collection::vec(act(), 1..40),
     ) {
-        let place = Place::new();
+        let place = ReaderPlace::new();
         place.write(1, "").extent(1, 1);
         let mut follower = place.follow();
         let mut model = Model { place, head: 1, floor: 1, seq: 0, pending: None, written: Vec::new() };

@@ -15,7 +15,7 @@ mod following;
 mod records;
 mod since;
 
-struct Place {
+struct ReaderPlace {
     home: TempDir,
 }
 
@@ -39,7 +39,7 @@ fn lines(seqs: impl IntoIterator<Item = u64>) -> Vec<u8> {
     clippy::disallowed_methods,
     reason = "tests write the directory by hand"
 )]
-impl Place {
+impl ReaderPlace {
     fn new() -> Self {
         let place = Self {
             home: tempfile::tempdir().unwrap(),
@@ -193,14 +193,14 @@ fn drain(follower: &mut Follower) -> Vec<String> {
     seen
 }
 
-fn assert_both_ways(place: &Place, expected: &[&str]) {
+fn assert_both_ways(place: &ReaderPlace, expected: &[&str]) {
     assert_eq!(place.read(), expected, "forwards");
     assert_eq!(place.read_back(), expected, "backwards");
 }
 
 #[test]
 fn a_position_behind_a_rotation_can_be_sought() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines([0]));
     let mut reader = Reader::open(&place.path()).unwrap();
     place.write(2, lines([1]));
@@ -214,7 +214,7 @@ fn a_position_behind_a_rotation_can_be_sought() {
 
 #[test]
 fn reading_thousands_of_segments_lists_the_directory_once() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     for segment in 1..=2000 {
         place.write(segment, lines([segment]));
     }
@@ -232,7 +232,7 @@ fn reading_thousands_of_segments_lists_the_directory_once() {
 
 #[test]
 fn segments_removed_after_the_listing_are_listed_with_the_hole() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     for segment in 1..=200 {
         place.write(segment, lines([segment]));
     }
@@ -252,7 +252,7 @@ fn segments_removed_after_the_listing_are_listed_with_the_hole() {
 
 #[test]
 fn a_follower_that_catches_up_does_not_list_for_each_segment() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     for segment in 1..=500 {
         place.write(segment, lines([segment]));
     }
@@ -266,7 +266,7 @@ fn a_follower_that_catches_up_does_not_list_for_each_segment() {
 
 #[test]
 fn a_directory_that_does_not_exist_is_not_found_and_is_not_made() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let path = place.path().join("none");
     assert!(Reader::open(&path).unwrap_err().is_not_found());
     assert!(!path.exists());
@@ -274,12 +274,12 @@ fn a_directory_that_does_not_exist_is_not_found_and_is_not_made() {
 
 #[test]
 fn an_empty_directory_has_no_items() {
-    assert_both_ways(&Place::new(), &[]);
+    assert_both_ways(&ReaderPlace::new(), &[]);
 }
 
 #[test]
 fn lines_come_in_order_with_their_positions() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..2)).write(2, lines(2..3));
     assert_both_ways(&place, &["1:1 0", "1:2 1", "2:1 2"]);
     let mut reader = Reader::open(&place.path()).unwrap();
@@ -293,7 +293,7 @@ fn lines_come_in_order_with_their_positions() {
 
 #[test]
 fn a_position_can_be_gone_back_to() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..2)).write(2, lines(2..4));
     let mut reverse = Reader::reverse(&place.path()).unwrap();
     let mut position = None;
@@ -313,7 +313,7 @@ fn a_position_can_be_gone_back_to() {
 
 #[test]
 fn a_torn_last_line_of_a_closed_segment_is_one_damage_item() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let torn = [lines(0..1), line(1).into_bytes()[..50].to_vec()].concat();
     place.write(1, torn).write(2, lines(2..3));
     assert_both_ways(&place, &["1:1 0", "1:2 Torn 50", "2:1 2"]);
@@ -321,21 +321,21 @@ fn a_torn_last_line_of_a_closed_segment_is_one_damage_item() {
 
 #[test]
 fn a_torn_last_line_of_the_active_segment_is_unfinished_and_no_damage() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, [lines(0..1), b"{\"timest".to_vec()].concat());
     assert_both_ways(&place, &["1:1 0", "1:2 unfinished 8"]);
 }
 
 #[test]
 fn a_last_record_of_a_closed_segment_that_only_lacks_its_newline_is_a_record() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, line(0)).write(2, lines(1..2));
     assert_both_ways(&place, &["1:1 0", "2:1 1"]);
 }
 
 #[test]
 fn a_record_behind_a_torn_one_is_found() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     for torn in [
         "{\"a\":{\"a\":1}",
         "{\"timestamp\":\"20",
@@ -353,14 +353,14 @@ fn a_record_behind_a_torn_one_is_found() {
 
 #[test]
 fn records_glued_together_are_all_found() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, format!("{}{}{}\n", line(0), line(1), line(2)));
     assert_both_ways(&place, &["1:1 0", "1:1 1", "1:1 2"]);
 }
 
 #[test]
 fn a_nested_object_that_looks_like_a_record_stays_where_it_is() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let inner = line(9);
     let outer = line(1).replace('}', &format!(",\"properties\":{{\"a\":{inner}}}}}"));
     place.write(1, outer + "\n");
@@ -369,7 +369,7 @@ fn a_nested_object_that_looks_like_a_record_stays_where_it_is() {
 
 #[test]
 fn a_run_of_nuls_is_one_damage_item_however_long() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let hole = vec![0; 3 * READ_LINE_BYTES_MAX];
     let torn = b"{\"timestamp\":\"2".to_vec();
     place.write(1, [lines(0..1), torn, hole.clone(), lines(1..2)].concat());
@@ -394,7 +394,7 @@ fn a_run_of_nuls_is_one_damage_item_however_long() {
 
 #[test]
 fn a_line_that_is_too_long_is_passed_over_in_constant_memory() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let long = vec![b'x'; 5 * READ_LINE_BYTES_MAX];
     place.write(1, [long, b"\n".to_vec(), lines(0..1)].concat());
     let expected = format!("1:1 TooLong {}", 5 * READ_LINE_BYTES_MAX);
@@ -407,7 +407,7 @@ fn a_line_that_is_too_long_is_passed_over_in_constant_memory() {
 
 #[test]
 fn what_is_not_utf8_or_no_record_is_damage_and_blank_lines_are_nothing() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let bytes = [b"\xff\xfe{\n\n[1]\n\r\n{}\n".to_vec(), lines(0..1)].concat();
     place.write(1, bytes);
     let expected = [
@@ -421,7 +421,7 @@ fn what_is_not_utf8_or_no_record_is_damage_and_blank_lines_are_nothing() {
 
 #[test]
 fn a_missing_segment_is_lost_unless_it_is_below_the_floor() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(3, lines(0..1)).write(6, lines(1..2));
     assert_both_ways(&place, &["3:1 0", "missing 4..5", "6:1 1"]);
     place.extent(6, 3);
@@ -438,14 +438,14 @@ fn a_missing_segment_is_lost_unless_it_is_below_the_floor() {
 
 #[test]
 fn a_cleared_directory_has_no_damage() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.extent(8, 9);
     assert_both_ways(&place, &[]);
 }
 
 #[test]
 fn what_is_no_regular_file_is_damage_and_not_followed() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..1)).write(3, lines(1..2));
     std::os::unix::fs::symlink(place.segment(1), place.segment(2)).unwrap();
     assert_both_ways(&place, &["1:1 0", "2:1 NotAFile 0", "3:1 1"]);
@@ -453,7 +453,7 @@ fn what_is_no_regular_file_is_damage_and_not_followed() {
 
 #[test]
 fn names_that_are_not_ours_are_passed_over() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     for name in ["events.000001.jsonl.swp", ".DS_Store", "events.1.jsonl"] {
         #[expect(clippy::disallowed_methods, reason = "a test plants a file")]
@@ -464,7 +464,7 @@ fn names_that_are_not_ours_are_passed_over() {
 
 #[test]
 fn reading_ends_with_the_segment_that_was_the_highest_when_it_began() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     let mut reader = Reader::open(&place.path()).unwrap();
     place.append(1, lines(1..2));
@@ -480,7 +480,7 @@ fn reading_ends_with_the_segment_that_was_the_highest_when_it_began() {
 
 #[test]
 fn segments_that_are_cleared_while_being_read_are_told_and_stop_nothing() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place
         .write(1, lines(0..2))
         .write(2, lines(2..3))
@@ -514,7 +514,7 @@ proptest! {
         ),
         after in 1..4_u64,
     ) {
-        let place = Place::new();
+        let place = ReaderPlace::new();
         let garbage = garbage.concat();
         place.write(1, [lines(0..before), garbage, lines(before..before + after)].concat());
         place.write(2, lines(50..51));
@@ -541,7 +541,7 @@ proptest! {
             0..12,
         ),
     ) {
-        let place = Place::new();
+        let place = ReaderPlace::new();
         place.write(1, pieces.concat());
         prop_assert_eq!(place.read_back(), place.read());
     }

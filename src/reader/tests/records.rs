@@ -13,8 +13,8 @@ fn numbers(records: impl Iterator<Item = Result<Record, Damage>>) -> Vec<Result<
 }
 
 /// Writes a directory with two records, what is no record between them, and an unfinished line.
-fn damaged() -> Place {
-    let place = Place::new();
+fn damaged() -> ReaderPlace {
+    let place = ReaderPlace::new();
     let (first, second) = (lines(0..1), lines(1..2));
     let whole = [first.as_slice(), b"no record\n", second.as_slice()].concat();
     place.write(1, [whole.as_slice(), b"{"].concat());
@@ -33,7 +33,7 @@ fn records_come_in_order_with_damage_between_them() {
 
 #[test]
 fn an_iterator_goes_on_where_the_one_before_stopped() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..3));
     let mut reader = Reader::open(&place.path()).unwrap();
     assert_eq!(numbers(reader.records().take(1)), [Ok(0)]);
@@ -54,7 +54,7 @@ fn a_follower_returns_records_that_come_later() {
 
 #[test]
 fn records_of_a_directory_that_cannot_be_listed_end_with_damage() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     place.write(2, lines(1..2));
     let mut reader = Reader::open(&place.path()).unwrap();

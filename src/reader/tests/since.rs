@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::clock;
-use crate::encode::{Loose, Own, encode_loose};
+use crate::encode::{Own, SyntheticRecord, encode_loose};
 use crate::record::{Level, Properties};
 use crate::recorder::tests::{offer_frame, settings};
 use crate::recorder::{Delivery, Outcome, Recorder};
@@ -24,7 +24,7 @@ fn moment(millis: i64) -> Timestamp {
     Timestamp::from_unix_micros(micros(millis)).unwrap()
 }
 
-fn recorder(place: &Place) -> Recorder {
+fn recorder(place: &ReaderPlace) -> Recorder {
     let mut settings = settings(&place.path(), Delivery::Inline);
     settings.limits = Limits {
         segment_bytes_max: 16 * 1024,
@@ -37,7 +37,7 @@ fn recorder(place: &Place) -> Recorder {
 fn record(recorder: &Recorder, millis: i64) {
     let mut properties = Properties::default();
     properties.set("text", "x".repeat(300));
-    let loose = Loose {
+    let loose = SyntheticRecord {
         own: Own::Application,
         level: Level::Info,
         source: "testapp",
@@ -54,9 +54,9 @@ fn record(recorder: &Recorder, millis: i64) {
 }
 
 /// Where each record stands, with its time and line, and what else is told.
-type Seen = (Vec<(Position, Timestamp, Vec<u8>)>, Vec<String>);
+type SinceResult = (Vec<(Position, Timestamp, Vec<u8>)>, Vec<String>);
 
-fn sort(item: &Item<'_>, (records, told): &mut Seen) {
+fn sort(item: &Item<'_>, (records, told): &mut SinceResult) {
     if let Item::Line(line) = item
         && let Ok(record) = line.record()
     {
@@ -66,21 +66,21 @@ fn sort(item: &Item<'_>, (records, told): &mut Seen) {
     }
 }
 
-fn forwards(place: &Place, since: Option<Timestamp>) -> Seen {
+fn forwards(place: &ReaderPlace, since: Option<Timestamp>) -> SinceResult {
     let mut reader = Reader::open(&place.path()).unwrap();
     if let Some(since) = since {
         reader = reader.since(since);
     }
-    let mut seen = Seen::default();
+    let mut seen = SinceResult::default();
     while let Some(item) = reader.next_item().unwrap() {
         sort(&item, &mut seen);
     }
     seen
 }
 
-fn backwards(place: &Place, since: Timestamp) -> Seen {
+fn backwards(place: &ReaderPlace, since: Timestamp) -> SinceResult {
     let mut reverse = Reader::reverse(&place.path()).unwrap().since(since);
-    let mut seen = Seen::default();
+    let mut seen = SinceResult::default();
     while let Some(item) = reverse.next_item() {
         sort(&item, &mut seen);
     }
@@ -114,7 +114,7 @@ fn check_what_is_said(records: &[(Position, Timestamp, Vec<u8>)]) -> usize {
 
 #[test]
 fn what_is_older_is_passed_over_up_to_the_last_place_that_says_so() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let writer = recorder(&place);
     for millis in 0..200 {
         record(&writer, millis);
@@ -140,7 +140,7 @@ fn what_is_older_is_passed_over_up_to_the_last_place_that_says_so() {
 
 #[test]
 fn a_clock_that_was_wrong_costs_only_the_segment_in_which_it_was() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let writer = recorder(&place);
     for millis in 0..200 {
         let wrong = if millis == 50 { 1_000_000_000_000 } else { 0 };
@@ -156,7 +156,7 @@ fn a_clock_that_was_wrong_costs_only_the_segment_in_which_it_was() {
 
 #[test]
 fn segments_of_which_nothing_is_said_are_read_and_the_others_are_not() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let text = String::from_utf8(lines(0..40)).unwrap();
     let own = text.replace(r#""source":"s""#, r#""source":"testapp""#);
     place.write(1, own.into_bytes());
@@ -181,7 +181,7 @@ fn segments_of_which_nothing_is_said_are_read_and_the_others_are_not() {
 
 #[test]
 fn what_only_looks_like_a_session_record_proves_nothing() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let since = Some("2026-12-01T00:00:00Z".parse().unwrap());
     let late = line(0).replace("2026", "2027");
     let says =
@@ -228,7 +228,7 @@ fn what_only_looks_like_a_session_record_proves_nothing() {
 
 #[test]
 fn lost_segments_are_told_also_among_those_that_are_passed_over() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let writer = recorder(&place);
     for millis in 0..200 {
         record(&writer, millis);
@@ -245,7 +245,7 @@ fn lost_segments_are_told_also_among_those_that_are_passed_over() {
 
 #[test]
 fn a_follower_passes_over_the_same_and_misses_nothing_that_comes() {
-    let place = Place::new();
+    let place = ReaderPlace::new();
     let writer = recorder(&place);
     for millis in 0..200 {
         record(&writer, millis);
@@ -261,7 +261,7 @@ fn a_follower_passes_over_the_same_and_misses_nothing_that_comes() {
 
 /// What can happen to a directory.
 #[derive(Debug, Clone)]
-enum Step {
+enum SinceStep {
     Record {
         writer: usize,
         millis: i64,
@@ -312,19 +312,19 @@ fn strange() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<SinceStep>> {
     let step = prop_oneof![
         8 => (0..3_usize, 0..5000_i64, 1..12_i64)
-            .prop_map(|(writer, millis, count)| Step::Record { writer, millis, count }),
-        2 => (0..3_usize).prop_map(|writer| Step::Reopen { writer }),
-        3 => strange().prop_map(|bytes| Step::Append { bytes }),
-        1 => (1..3000_u64).prop_map(|bytes| Step::Cut { bytes }),
-        1 => Just(Step::Clear),
+            .prop_map(|(writer, millis, count)| SinceStep::Record { writer, millis, count }),
+        2 => (0..3_usize).prop_map(|writer| SinceStep::Reopen { writer }),
+        3 => strange().prop_map(|bytes| SinceStep::Append { bytes }),
+        1 => (1..3000_u64).prop_map(|bytes| SinceStep::Cut { bytes }),
+        1 => Just(SinceStep::Clear),
     ];
     proptest::collection::vec(step, 1..40)
 }
 
-fn highest(place: &Place) -> Option<u64> {
+fn highest(place: &ReaderPlace) -> Option<u64> {
     let directory = Directory::open(&place.path(), Access::Read).unwrap();
     store::numbers(&directory)
         .unwrap()
@@ -339,32 +339,32 @@ proptest! {
     /// is wanted nothing is passed over.
     #[test]
     fn passing_over_misses_no_record_that_is_wanted(steps in steps(), asked in 0..5200_i64) {
-        let place = Place::new();
+        let place = ReaderPlace::new();
         let mut writers: Vec<Recorder> = (0..3).map(|_| recorder(&place)).collect();
         for step in steps {
             match (step, highest(&place)) {
-                (Step::Record { writer, millis, count }, _) => {
+                (SinceStep::Record { writer, millis, count }, _) => {
                     for later in 0..count {
                         record(&writers[writer], millis + later);
                     }
                 }
-                (Step::Reopen { writer }, _) => {
+                (SinceStep::Reopen { writer }, _) => {
                     writers[writer].close(&Properties::default(), Instant::now() + Duration::from_secs(5));
                     writers[writer] = recorder(&place);
                 }
-                (Step::Append { bytes }, Some(head)) => place.append(head, bytes),
-                (Step::Cut { bytes }, Some(head)) => {
+                (SinceStep::Append { bytes }, Some(head)) => place.append(head, bytes),
+                (SinceStep::Cut { bytes }, Some(head)) => {
                     let size = place.bytes(head).len() as u64;
                     place.cut(head, size.saturating_sub(bytes));
                 }
-                (Step::Clear, Some(_)) => {
+                (SinceStep::Clear, Some(_)) => {
                     let now = store::age::Now {
                         clock: moment(0).to_moment(),
                         steady: Instant::now(),
                     };
                     store::clear(&place.path(), store::Clearing::All, now).unwrap();
                 }
-                (Step::Append { .. } | Step::Cut { .. } | Step::Clear, None) => {}
+                (SinceStep::Append { .. } | SinceStep::Cut { .. } | SinceStep::Clear, None) => {}
             }
         }
         if !place.path().exists() {

@@ -1,18 +1,18 @@
 //! A place in a line that is read as JSON without spaces, checking everything on the way.
 
-use super::{Head, Object, Spans, Text};
+use super::{Head, Object, RawText, Spans};
 use crate::record::{Level, TIMESTAMP_BYTES, parse_time};
 
 /// A part of a line, or all of it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Part<'a> {
+pub(super) struct RawPart<'a> {
     bytes: &'a [u8],
-    form: Form,
+    form: RawEncoding,
 }
 
 /// What is known of a part's bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Form {
+enum RawEncoding {
     /// ASCII without escapes and controls: a string ends with the next quote.
     Plain,
     /// UTF-8.
@@ -22,9 +22,9 @@ enum Form {
 
 /// Returns `true` if a text is a time as we write it.
 pub(crate) fn is_timestamp(text: &str) -> bool {
-    let mut cursor = Cursor::new(Part {
+    let mut cursor = Cursor::new(RawPart {
         bytes: text.as_bytes(),
-        form: Form::Any,
+        form: RawEncoding::Any,
     });
     cursor.timestamp().is_some() && cursor.is_at_end()
 }
@@ -32,11 +32,11 @@ pub(crate) fn is_timestamp(text: &str) -> bool {
 /// A place in a text that is read as JSON without spaces.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
-    part: Part<'a>,
+    part: RawPart<'a>,
     at: usize,
 }
 
-impl<'a> Part<'a> {
+impl<'a> RawPart<'a> {
     /// Takes a line, unless it is no text.
     pub(super) fn line(bytes: &'a [u8]) -> Option<Self> {
         let (mut all, mut is_plain) = (0, true);
@@ -48,16 +48,16 @@ impl<'a> Part<'a> {
         }
         let is_ascii = all < 0x80;
         let form = if is_ascii && is_plain {
-            Form::Plain
+            RawEncoding::Plain
         } else {
-            Form::Any
+            RawEncoding::Any
         };
         (is_ascii || std::str::from_utf8(bytes).is_ok()).then_some(Self { bytes, form })
     }
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(part: Part<'a>) -> Self {
+    pub(super) fn new(part: RawPart<'a>) -> Self {
         Self { part, at: 0 }
     }
 
@@ -103,8 +103,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// Returns the same as a part.
-    fn part_since(&self, start: usize) -> Option<Part<'a>> {
-        Some(Part {
+    fn part_since(&self, start: usize) -> Option<RawPart<'a>> {
+        Some(RawPart {
             bytes: self.since(start)?,
             form: self.part.form,
         })
@@ -217,22 +217,22 @@ impl<'a> Cursor<'a> {
 
     /// Reads a string and returns what stands between its quotes.
     #[inline]
-    pub(super) fn quoted(&mut self) -> Option<Text<'a>> {
+    pub(super) fn quoted(&mut self) -> Option<RawText<'a>> {
         self.byte(b'"')?;
         match self.part.form {
-            Form::Plain => {
+            RawEncoding::Plain => {
                 let rest = self.rest();
                 let end = quote_at(rest)?;
                 self.at += end + 1;
-                rest.get(..end).map(Text)
+                rest.get(..end).map(RawText)
             }
-            Form::Any => self.quoted_in_any(),
+            RawEncoding::Any => self.quoted_in_any(),
         }
     }
 
     /// Reads the rest of a string in which something may be escaped.
     #[inline(never)]
-    fn quoted_in_any(&mut self) -> Option<Text<'a>> {
+    fn quoted_in_any(&mut self) -> Option<RawText<'a>> {
         let start = self.at;
         loop {
             self.at += run_bytes(self.rest())?;
@@ -240,7 +240,7 @@ impl<'a> Cursor<'a> {
                 b'"' => {
                     let text = self.since(start)?;
                     self.at += 1;
-                    return Some(Text(text));
+                    return Some(RawText(text));
                 }
                 b'\\' => self.escape()?,
                 _ => return None,
@@ -282,7 +282,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a member whose value is known to be one, and returns its name and its value as JSON.
-    pub(super) fn member(&mut self) -> Option<(Text<'a>, &'a [u8])> {
+    pub(super) fn member(&mut self) -> Option<(RawText<'a>, &'a [u8])> {
         let name = self.quoted()?;
         self.byte(b':')?;
         let start = self.at;
@@ -383,7 +383,7 @@ impl<'a> Cursor<'a> {
         Some(Spans(spans))
     }
 
-    pub(super) fn span(&mut self) -> Option<(Text<'a>, Object<'a>)> {
+    pub(super) fn span(&mut self) -> Option<(RawText<'a>, Object<'a>)> {
         self.literal("{\"name\":")?;
         let name = self.quoted()?;
         let mut properties = None;

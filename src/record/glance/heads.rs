@@ -2,40 +2,40 @@
 //! in all its lines, so that comparing it with what was seen before spares looking at it again.
 
 use super::cursor::Cursor;
-use super::{Head, Text};
+use super::{Head, RawText};
 use crate::record::Level;
 
 /// Heads that were seen: as many as usual applications have call sites that are busy.
 #[derive(Debug, Default)]
-pub struct Heads {
+pub struct PrefixCache {
     /// The place of a head follows from some of its bytes; of two with one place the later is kept.
-    known: Vec<Known>,
+    known: Vec<CachedPrefix>,
 }
 
 /// A head that was seen.
 #[derive(Debug, Clone, Default)]
-struct Known {
+struct CachedPrefix {
     /// The head, and as much of what follows as tells that it is whole.
     bytes: Vec<u8>,
     level: Option<Level>,
     head_bytes: usize,
-    source: Place,
-    target: Place,
-    event: Option<Place>,
+    source: TextRange,
+    target: TextRange,
+    event: Option<TextRange>,
 }
 
 /// Where in a head a text stands.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct TextRange {
     from: usize,
     bytes: usize,
 }
 
-impl Heads {
+impl PrefixCache {
     /// Reads the head of a line, which begins where the cursor stands.
     pub(super) fn read<'a>(&mut self, cursor: &mut Cursor<'a>) -> Option<Head<'a>> {
         if self.known.is_empty() {
-            self.known.resize_with(HEADS, Known::default);
+            self.known.resize_with(HEADS, CachedPrefix::default);
         }
         let rest = cursor.rest();
         let known = self.known.get_mut(place_of(rest))?;
@@ -49,14 +49,14 @@ impl Heads {
     }
 }
 
-impl Known {
+impl CachedPrefix {
     /// Returns the head that bytes begin with, if it is this one.
     fn head<'a>(&self, bytes: &'a [u8]) -> Option<Head<'a>> {
         let level = self.level?;
         if !bytes.starts_with(&self.bytes) {
             return None;
         }
-        let text = |place: Place| Text::at(bytes, place.from, place.bytes);
+        let text = |place: TextRange| RawText::at(bytes, place.from, place.bytes);
         Some(Head {
             level,
             source: text(self.source)?,
@@ -69,7 +69,7 @@ impl Known {
     }
 
     fn remember(&mut self, bytes: &[u8], head: &Head<'_>, rest: &[u8]) {
-        let place = |text: Text<'_>| Place {
+        let place = |text: RawText<'_>| TextRange {
             from: text.offset_in(bytes),
             bytes: text.bytes().len(),
         };
@@ -115,7 +115,7 @@ const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Glance;
+    use super::super::RawRecord;
     use super::*;
 
     fn line(level: &str, target: &str, event: Option<&str>, message: Option<&str>) -> String {
@@ -140,11 +140,11 @@ mod tests {
                 1..80,
             )
         ) {
-            let mut heads = Heads::default();
+            let mut heads = PrefixCache::default();
             for (level, target, event, message, cut) in lines {
                 let line = line(level, &target, event.as_deref(), message.as_deref());
                 for line in [line.as_bytes(), line.get(..cut).unwrap_or(&line).as_bytes()] {
-                    let (one, other) = (Glance::at(line), Glance::with(line, &mut heads));
+                    let (one, other) = (RawRecord::at(line), RawRecord::with(line, &mut heads));
                     prop_assert_eq!(format!("{one:?}"), format!("{other:?}"));
                 }
             }

@@ -14,25 +14,25 @@ use std::borrow::Cow;
 use time::OffsetDateTime;
 
 pub(crate) use self::cursor::is_timestamp;
-use self::cursor::{Cursor, Part};
-pub use self::heads::Heads;
+use self::cursor::{Cursor, RawPart};
+pub use self::heads::PrefixCache;
 use super::{Level, OPENING, parse_time};
 
 /// The parts of a record, as they stand in its line.
 #[derive(Debug, Clone, Copy)]
-pub struct Glance<'a> {
+pub struct RawRecord<'a> {
     /// 27 characters, which sort as the times do.
     pub timestamp: &'a [u8],
     /// How grave it is.
     pub level: Level,
     /// The application.
-    pub(crate) source: Text<'a>,
+    pub(crate) source: RawText<'a>,
     /// The part of it.
-    pub target: Text<'a>,
+    pub target: RawText<'a>,
     /// The event's name.
-    pub event: Option<Text<'a>>,
+    pub event: Option<RawText<'a>>,
     /// The message.
-    pub message: Option<Text<'a>>,
+    pub message: Option<RawText<'a>>,
     /// 36 characters, in lower case.
     pub(crate) session: &'a [u8],
     /// The number in the session.
@@ -49,24 +49,24 @@ pub struct Glance<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Head<'a> {
     level: Level,
-    source: Text<'a>,
-    target: Text<'a>,
-    event: Option<Text<'a>>,
+    source: RawText<'a>,
+    target: RawText<'a>,
+    event: Option<RawText<'a>>,
 }
 
 /// The text of a JSON string between its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Text<'a>(&'a [u8]);
+pub struct RawText<'a>(&'a [u8]);
 
 /// The members of a JSON object between its braces.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Object<'a>(Part<'a>);
+pub struct Object<'a>(RawPart<'a>);
 
 /// The spans of a record between their brackets.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Spans<'a>(Part<'a>);
+pub struct Spans<'a>(RawPart<'a>);
 
-impl<'a> Text<'a> {
+impl<'a> RawText<'a> {
     /// Takes the text of a JSON string, given with its quotes.
     pub fn quoted(json: &'a [u8]) -> Option<Self> {
         Some(Self(json.strip_prefix(b"\"")?.strip_suffix(b"\"")?))
@@ -110,7 +110,7 @@ impl<'a> Text<'a> {
 
 impl<'a> Object<'a> {
     /// Walks over names and values, each value as JSON.
-    pub fn members(self) -> impl Iterator<Item = (Text<'a>, &'a [u8])> {
+    pub fn members(self) -> impl Iterator<Item = (RawText<'a>, &'a [u8])> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
             let member = cursor.member()?;
@@ -146,7 +146,7 @@ pub(crate) enum Sought<'a> {
 
 impl<'a> Spans<'a> {
     /// Walks over the spans' names and properties, from the root to the leaf.
-    pub fn iter(self) -> impl Iterator<Item = (Text<'a>, Object<'a>)> {
+    pub fn iter(self) -> impl Iterator<Item = (RawText<'a>, Object<'a>)> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
             let span = cursor.span()?;
@@ -156,7 +156,7 @@ impl<'a> Spans<'a> {
     }
 }
 
-impl<'a> Glance<'a> {
+impl<'a> RawRecord<'a> {
     /// Returns the time.
     pub fn time(&self) -> Option<OffsetDateTime> {
         parse_time(std::str::from_utf8(self.timestamp).ok()?).ok()
@@ -168,7 +168,7 @@ impl<'a> Glance<'a> {
     }
 
     /// Does the same, remembering heads for the next line.
-    pub fn with(line: &'a [u8], heads: &mut Heads) -> Option<Self> {
+    pub fn with(line: &'a [u8], heads: &mut PrefixCache) -> Option<Self> {
         Self::read(line, |cursor| heads.read(cursor))
     }
 
@@ -176,7 +176,7 @@ impl<'a> Glance<'a> {
         line: &'a [u8],
         head: impl FnOnce(&mut Cursor<'a>) -> Option<Head<'a>>,
     ) -> Option<Self> {
-        let mut cursor = Cursor::new(Part::line(line)?);
+        let mut cursor = Cursor::new(RawPart::line(line)?);
         cursor.literal(OPENING)?;
         let timestamp = cursor.timestamp()?;
         let Head {

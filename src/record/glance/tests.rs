@@ -9,7 +9,7 @@ const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO",
 
 /// Fails unless a glance and the parser agree on a line.
 fn agree(line: &str) -> Result<(), TestCaseError> {
-    let Some(glance) = Glance::at(line.as_bytes()) else {
+    let Some(glance) = RawRecord::at(line.as_bytes()) else {
         return Ok(());
     };
     let record = Record::parse(line.as_bytes());
@@ -23,7 +23,7 @@ fn agree(line: &str) -> Result<(), TestCaseError> {
     prop_assert_eq!(glance.seq, record.seq);
     let session = std::str::from_utf8(glance.session).unwrap();
     prop_assert_eq!(session, record.session.to_string());
-    let same = |text: Option<Text<'_>>, parsed: Option<&str>| match (text, parsed) {
+    let same = |text: Option<RawText<'_>>, parsed: Option<&str>| match (text, parsed) {
         (Some(text), Some(parsed)) => text.plain().is_none_or(|text| text == parsed),
         (None, None) => true,
         _ => false,
@@ -49,7 +49,7 @@ fn agree(line: &str) -> Result<(), TestCaseError> {
 
 #[test]
 fn a_line_as_we_write_it_is_taken_with_all_its_parts() {
-    let glance = Glance::at(LINE.as_bytes()).unwrap();
+    let glance = RawRecord::at(LINE.as_bytes()).unwrap();
     assert_eq!(glance.event.unwrap().plain(), Some("command"));
     assert_eq!(glance.message.unwrap().plain(), None);
     assert_eq!(glance.properties.get("duration"), Sought::Found(b"871"));
@@ -68,12 +68,12 @@ fn the_number_of_spans_left_out_is_read_behind_the_spans() {
     let with = |rest: &str| LINE.replacen("\"leaf\"}]", &format!("\"leaf\"}}],{rest}"), 1);
     let line = with("\"spans_left_out\":36");
     agree(&line).unwrap();
-    assert_eq!(Glance::at(line.as_bytes()).unwrap().spans_left_out, 36);
+    assert_eq!(RawRecord::at(line.as_bytes()).unwrap().spans_left_out, 36);
     let line = with("\"spans_left_out\":36,\"once\":{\"format\":1}");
-    assert_eq!(Glance::at(line.as_bytes()).unwrap().spans_left_out, 36);
+    assert_eq!(RawRecord::at(line.as_bytes()).unwrap().spans_left_out, 36);
     for wrong in ["\"36\"", "-1", "03", "1.5", "null", "99999999999999999999"] {
         let line = with(&format!("\"spans_left_out\":{wrong}"));
-        assert!(Glance::at(line.as_bytes()).is_none(), "{line}");
+        assert!(RawRecord::at(line.as_bytes()).is_none(), "{line}");
         assert!(Record::parse(line.as_bytes()).is_err(), "{line}");
     }
     let most = with("\"spans_left_out\":18446744073709551615");
@@ -95,7 +95,7 @@ fn what_the_parser_takes_and_we_never_write_is_left_to_the_parser() {
         ("871", "8.71e2"),
     ] {
         let line = LINE.replacen(from, to, 1);
-        assert!(Glance::at(line.as_bytes()).is_none(), "{line}");
+        assert!(RawRecord::at(line.as_bytes()).is_none(), "{line}");
         assert!(Record::parse(line.as_bytes()).is_ok(), "{line}");
     }
 }
@@ -123,7 +123,7 @@ fn what_is_no_record_is_not_taken() {
     ] {
         let line = LINE.replacen(from, to, 1);
         assert!(Record::parse(line.as_bytes()).is_err(), "{line}");
-        assert!(Glance::at(line.as_bytes()).is_none(), "{line}");
+        assert!(RawRecord::at(line.as_bytes()).is_none(), "{line}");
     }
 }
 
@@ -131,7 +131,7 @@ fn what_is_no_record_is_not_taken() {
 fn leap_seconds_are_left_to_the_parser() {
     for time in ["2016-12-31T23:59:60.000000Z", "2016-12-30T24:00:00.000000Z"] {
         let line = LINE.replace("2026-11-21T08:15:30.123456Z", time);
-        assert!(Glance::at(line.as_bytes()).is_none(), "{time}");
+        assert!(RawRecord::at(line.as_bytes()).is_none(), "{time}");
     }
 }
 
@@ -145,7 +145,7 @@ fn days_at_the_end_of_months_exist_or_do_not() {
         ("2026-12-31", true),
     ] {
         let line = LINE.replacen("2026-11-21", day, 1);
-        assert_eq!(Glance::at(line.as_bytes()).is_some(), exists, "{day}");
+        assert_eq!(RawRecord::at(line.as_bytes()).is_some(), exists, "{day}");
         assert_eq!(Record::parse(line.as_bytes()).is_ok(), exists, "{day}");
     }
 }
@@ -197,7 +197,7 @@ proptest! {
             record.properties.set("float", f64::from(float));
         }
         let line = serde_json::to_string(&record).unwrap();
-        prop_assert!(Glance::at(line.as_bytes()).is_some() || line.contains("e-") || line.contains("e+") || line.contains("\\ud"), "{}", line);
+        prop_assert!(RawRecord::at(line.as_bytes()).is_some() || line.contains("e-") || line.contains("e+") || line.contains("\\ud"), "{}", line);
         agree(&line)?;
     }
 }

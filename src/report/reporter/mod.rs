@@ -18,14 +18,14 @@ use uuid::Uuid;
 use super::counters::{Counter, Counters, Family, Snapshot};
 use super::text::fit;
 use super::waiting::Waiting;
-use super::{Deployment, Machine, Parts, Recording, Report};
+use super::{Deployment, Machine, Parts, Report, ReportRecording};
 use crate::clock;
-use crate::consent::{Installation, Stored};
+use crate::consent::{Installation, StoredConsent};
 use crate::encode::{Own, as_recorded};
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::history::{
-    Claim, Due, History, claim_report, give_back_report, give_back_version, note_report,
+    Due, History, ReportClaim, claim_report, give_back_report, give_back_version, note_report,
     note_version,
 };
 use crate::outlet::{Outlet, Sink};
@@ -176,7 +176,7 @@ impl Reporter {
         let learnt = self.learn();
         let (recorded_as, recording) = self.state();
         let recording = match (&learnt.owner_metadata, recording) {
-            (Err(because), Recording::On) => Recording::Off {
+            (Err(because), ReportRecording::On) => ReportRecording::Off {
                 because: because.clone(),
             },
             (Ok(_) | Err(_), recording) => recording,
@@ -188,7 +188,7 @@ impl Reporter {
         match self.outlet.policy().get() {
             Some(policy) => make(&recording.under(&policy)).under(&policy, self.outlet.limits()),
             // Who cannot learn it must not record.
-            None => make(&Recording::ShutOut),
+            None => make(&ReportRecording::ShutOut),
         }
     }
 
@@ -202,10 +202,13 @@ impl Reporter {
     /// Looks at what is stored, at the machine, and at the paths that the application named.
     fn learn(&self) -> Learnt {
         let path = self.path.as_deref();
-        let stored = path.map(Stored::read_at);
+        let stored = path.map(StoredConsent::read_at);
         let deployment = self.deployment();
         Learnt {
-            installation: stored.as_ref().and_then(Stored::installation).cloned(),
+            installation: stored
+                .as_ref()
+                .and_then(StoredConsent::installation)
+                .cloned(),
             owner_metadata: path.map_or_else(
                 || Ok(BTreeMap::new()),
                 |path| OwnerFile::read_at(path).into_metadata(),
@@ -218,19 +221,19 @@ impl Reporter {
 
     /// Returns as which installation anything is recorded, and whether it is, after a look at what the owner
     /// decided.
-    fn state(&self) -> (Option<Uuid>, Recording) {
+    fn state(&self) -> (Option<Uuid>, ReportRecording) {
         match self.outlet.sink() {
             Sink::Off(because) => {
                 let because = because.clone();
-                (None, Recording::Off { because })
+                (None, ReportRecording::Off { because })
             }
             Sink::Recorder(recorder) => {
                 let (state, decision) = recorder.state();
                 let recording = if state.is_recording {
-                    Recording::On
+                    ReportRecording::On
                 } else {
                     let because = decision.reason();
-                    Recording::Off { because }
+                    ReportRecording::Off { because }
                 };
                 (state.installation, recording)
             }
@@ -241,7 +244,7 @@ impl Reporter {
         &self,
         learnt: &Learnt,
         since: Option<OffsetDateTime>,
-        (recorded_as, recording): (Option<Uuid>, &Recording),
+        (recorded_as, recording): (Option<Uuid>, &ReportRecording),
         counted: Option<&Snapshot>,
     ) -> Report {
         let installation = learnt.installation.as_ref();
@@ -275,7 +278,7 @@ impl Reporter {
     }
 
     /// Records a report, on a claim where there is one: then the report before is the one before the claim.
-    fn record_report(&self, claim: Option<&Claim>) -> Outcome {
+    fn record_report(&self, claim: Option<&ReportClaim>) -> Outcome {
         if !self.outlet.is_listening() || !self.outlet.admits_on_behalf(OwnEvent::Report) {
             return self.outlet.refuse();
         }

@@ -11,13 +11,13 @@ const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
 
 /// A writer of a session, whose clock is ahead of the true time by so many seconds.
-struct Writer {
+struct AgedWriter {
     store: Store,
     session: Uuid,
     ahead: i64,
 }
 
-impl Writer {
+impl AgedWriter {
     fn new(path: &std::path::Path, ahead: i64) -> Self {
         Self::with(path, ahead, Limits::default())
     }
@@ -63,11 +63,11 @@ impl Writer {
 fn a_clock_ahead_by_years_removes_nothing_that_others_recorded() {
     let (_root, path) = place();
     let origin = Instant::now();
-    let mut right = Writer::new(&path, 0);
+    let mut right = AgedWriter::new(&path, 0);
     for day in 0..5 {
         right.record(origin, day * DAY + day, usize::try_from(day).unwrap());
     }
-    let mut ahead = Writer::new(&path, 5 * YEAR);
+    let mut ahead = AgedWriter::new(&path, 5 * YEAR);
     for hour in 0..50 {
         let id = 100 + usize::try_from(hour).unwrap();
         ahead.record(origin, 4 * DAY + hour * HOUR, id);
@@ -95,8 +95,8 @@ fn sessions_of_one_event_with_clocks_apart_do_not_rotate_for_each() {
         let origin = Instant::now();
         for minute in 0..100_i64 {
             let id = usize::try_from(minute).unwrap();
-            Writer::new(&path, 0).record(origin, minute * 60, 2 * id);
-            Writer::new(&path, ahead).record(origin, minute * 60 + 30, 2 * id + 1);
+            AgedWriter::new(&path, 0).record(origin, minute * 60, 2 * id);
+            AgedWriter::new(&path, ahead).record(origin, minute * 60 + 30, 2 * id + 1);
         }
         assert!(segments(&path).len() <= 3, "{ahead}: {:?}", segments(&path));
         if ahead < 0 {
@@ -109,8 +109,8 @@ fn sessions_of_one_event_with_clocks_apart_do_not_rotate_for_each() {
 fn a_clock_behind_does_not_have_good_records_removed() {
     let (_root, path) = place();
     let origin = Instant::now();
-    let mut right = Writer::new(&path, 0);
-    let mut behind = Writer::new(&path, -5 * YEAR);
+    let mut right = AgedWriter::new(&path, 0);
+    let mut behind = AgedWriter::new(&path, -5 * YEAR);
     for hour in 0..100 {
         let id = usize::try_from(hour).unwrap();
         right.record(origin, hour * HOUR, 2 * id);
@@ -124,16 +124,16 @@ fn a_clock_behind_does_not_have_good_records_removed() {
 fn a_segment_that_starts_in_the_future_is_left_once_and_ages() {
     let (_root, path) = place();
     let origin = Instant::now();
-    Writer::new(&path, YEAR).record(origin, 0, 0);
-    let mut right = Writer::new(&path, 0);
+    AgedWriter::new(&path, YEAR).record(origin, 0, 0);
+    let mut right = AgedWriter::new(&path, 0);
     for minute in 1..20_i64 {
         right.record(origin, minute * 60, usize::try_from(minute).unwrap());
     }
     assert_eq!(segments(&path), [1, 2]);
     // Less than an hour ahead: its age counts from when it was opened.
     let (_root, path) = place();
-    Writer::new(&path, HOUR - 60).record(origin, 0, 0);
-    let mut right = Writer::new(&path, 0);
+    AgedWriter::new(&path, HOUR - 60).record(origin, 0, 0);
+    let mut right = AgedWriter::new(&path, 0);
     right.record(origin, 60, 1);
     assert_eq!(segments(&path), [1]);
     right.record(origin, DAY + 120, 2);
@@ -144,8 +144,8 @@ fn a_segment_that_starts_in_the_future_is_left_once_and_ages() {
 fn a_record_dated_in_the_future_keeps_no_segment_for_ever() {
     let (_root, path) = place();
     let origin = Instant::now();
-    let mut right = Writer::new(&path, 0);
-    let mut ahead = Writer::new(&path, 5 * YEAR);
+    let mut right = AgedWriter::new(&path, 0);
+    let mut ahead = AgedWriter::new(&path, 5 * YEAR);
     for day in 0..200 {
         right.record(origin, day * (DAY + 1), 0);
         ahead.record(origin, day * (DAY + 1) + 1, 1);
@@ -162,14 +162,14 @@ fn an_active_segment_that_is_too_old_goes_when_a_writer_comes() {
         segment_age_max: Duration::MAX,
         ..Limits::default()
     };
-    Writer::with(&path, 0, limits.clone()).record(origin, 0, 0);
-    let mut later = Writer::with(&path, 0, limits.clone());
+    AgedWriter::with(&path, 0, limits.clone()).record(origin, 0, 0);
+    let mut later = AgedWriter::with(&path, 0, limits.clone());
     later.record(origin, 90 * DAY - 10, 1);
     assert_eq!(segments(&path), [1], "it is young enough");
     // A clock alone does not remove what others recorded: the next session knows of this one's, and does.
-    Writer::with(&path, 0, limits.clone()).record(origin, 181 * DAY, 2);
+    AgedWriter::with(&path, 0, limits.clone()).record(origin, 181 * DAY, 2);
     assert_eq!(segments(&path), [1, 2]);
-    Writer::with(&path, 0, limits.clone()).record(origin, 181 * DAY + 1, 3);
+    AgedWriter::with(&path, 0, limits.clone()).record(origin, 181 * DAY + 1, 3);
     assert_eq!(segments(&path), [2]);
     assert_eq!(contents(&path).0, [2, 3]);
     // It would have grown for ever, and the directory is not left with a hole.
@@ -184,13 +184,13 @@ fn closed_segments_go_without_a_rotation() {
         segment_age_max,
         ..Limits::default()
     };
-    let mut daily = Writer::with(&path, 0, limits(Duration::from_hours(24)));
+    let mut daily = AgedWriter::with(&path, 0, limits(Duration::from_hours(24)));
     for day in 0..4 {
         daily.record(origin, day * (DAY + 1), usize::try_from(day).unwrap());
     }
     assert_eq!(segments(&path), [1, 2, 3, 4]);
-    let mut quiet = Writer::with(&path, 0, limits(Duration::MAX));
-    let mut other = Writer::with(&path, 0, limits(Duration::MAX));
+    let mut quiet = AgedWriter::with(&path, 0, limits(Duration::MAX));
+    let mut other = AgedWriter::with(&path, 0, limits(Duration::MAX));
     quiet.record(origin, 89 * DAY, 4);
     other.record(origin, 89 * DAY + 100, 5);
     assert_eq!(segments(&path), [1, 2, 3, 4]);
@@ -209,9 +209,9 @@ fn who_comes_to_young_segments_lists_and_reads_back_nothing() {
     let (_root, path) = place();
     let origin = Instant::now();
     for day in 0..4 {
-        Writer::new(&path, 0).record(origin, day * (DAY + 1), 0);
+        AgedWriter::new(&path, 0).record(origin, day * (DAY + 1), 0);
     }
-    let mut writer = Writer::new(&path, 0);
+    let mut writer = AgedWriter::new(&path, 0);
     writer.record(origin, 3 * DAY + HOUR, 1);
     assert_eq!(writer.store.faults.count_of("list"), 0);
     assert_eq!(writer.store.faults.count_of("read back"), 0);
@@ -221,10 +221,10 @@ fn who_comes_to_young_segments_lists_and_reads_back_nothing() {
 fn an_outdated_segment_behind_a_younger_one_stays() {
     let (_root, path) = place();
     let origin = Instant::now();
-    Writer::new(&path, 0).record(origin, 0, 0);
+    AgedWriter::new(&path, 0).record(origin, 0, 0);
     // This one makes a segment of its own, in which nothing is younger than five years.
-    Writer::new(&path, -5 * YEAR).record(origin, 60, 1);
-    Writer::new(&path, 0).record(origin, 120, 2);
+    AgedWriter::new(&path, -5 * YEAR).record(origin, 60, 1);
+    AgedWriter::new(&path, 0).record(origin, 120, 2);
     assert_eq!(contents(&path).0, [0, 1, 2]);
 }
 
@@ -262,8 +262,8 @@ proptest! {
         let (_root, path) = place();
         let origin = Instant::now();
         let limits = Limits { age_max: Duration::from_hours(24 * 10), ..Limits::default() };
-        let mut writers: Vec<Writer> = [0, ahead, -behind]
-            .map(|ahead| Writer::with(&path, ahead, limits.clone()))
+        let mut writers: Vec<AgedWriter> = [0, ahead, -behind]
+            .map(|ahead| AgedWriter::with(&path, ahead, limits.clone()))
             .into();
         let mut time = 0;
         let (mut others, mut silence) = (0, 0);
@@ -277,7 +277,7 @@ proptest! {
                 others = time;
             }
             if event.is_new_session {
-                writers[0] = Writer::with(&path, 0, limits.clone());
+                writers[0] = AgedWriter::with(&path, 0, limits.clone());
             }
             let rotations = segments(&path_or(&path)).last().copied();
             writers[event.writer].record(origin, time, id);

@@ -629,7 +629,7 @@ fn a_stopped_holder_of_the_lock_costs_the_deadline_and_no_more() {
 
 /// What can happen to a directory between two appends.
 #[derive(Debug, Clone)]
-enum Step {
+enum StoreStep {
     Append { writer: usize, lines: usize },
     Clear,
     DeleteHead,
@@ -638,14 +638,14 @@ enum Step {
     Tear,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<StoreStep>> {
     let step = prop_oneof![
-        6 => (0..3usize, 1..12usize).prop_map(|(writer, lines)| Step::Append { writer, lines }),
-        1 => Just(Step::Clear),
-        1 => Just(Step::DeleteHead),
-        1 => Just(Step::EmptyCache),
-        1 => (0..3usize).prop_map(|writer| Step::Reopen { writer }),
-        1 => Just(Step::Tear),
+        6 => (0..3usize, 1..12usize).prop_map(|(writer, lines)| StoreStep::Append { writer, lines }),
+        1 => Just(StoreStep::Clear),
+        1 => Just(StoreStep::DeleteHead),
+        1 => Just(StoreStep::EmptyCache),
+        1 => (0..3usize).prop_map(|writer| StoreStep::Reopen { writer }),
+        1 => Just(StoreStep::Tear),
     ];
     proptest::collection::vec(step, 1..40)
 }
@@ -663,20 +663,20 @@ proptest! {
         let mut kept: Vec<usize> = Vec::new();
         let (mut next, mut torn, mut highest, mut forgot) = (0, 0, 0, false);
         for step in steps {
-            let is_append = matches!(step, Step::Append { .. });
+            let is_append = matches!(step, StoreStep::Append { .. });
             match step {
-                Step::Append { writer, lines } => {
+                StoreStep::Append { writer, lines } => {
                     let (ids, is_done) = append(&mut stores[writer], next..next + lines, at(0));
                     prop_assert!(is_done);
                     next += lines;
                     kept.extend(ids);
                 }
-                Step::Clear if path.exists() => {
+                StoreStep::Clear if path.exists() => {
                     clear(&path, Clearing::All, now(0)).unwrap();
                     kept.clear();
                     torn = 0;
                 }
-                Step::DeleteHead if path.exists() => {
+                StoreStep::DeleteHead if path.exists() => {
                     if let Some(head) = segments(&path).last() {
                         let head = path.join(SegmentNumber::new(*head).unwrap().file_name());
                         std::fs::remove_file(&head).unwrap();
@@ -685,13 +685,13 @@ proptest! {
                         torn = damaged;
                     }
                 }
-                Step::EmptyCache if path.join("lock").exists() => {
+                StoreStep::EmptyCache if path.join("lock").exists() => {
                     std::fs::write(path.join("lock"), "").unwrap();
                     // A number whose file and whose cache are both gone is known to nobody.
                     forgot = true;
                 }
-                Step::Reopen { writer } => stores[writer] = Store::new(&path, limits.clone()),
-                Step::Tear if path.exists() => {
+                StoreStep::Reopen { writer } => stores[writer] = Store::new(&path, limits.clone()),
+                StoreStep::Tear if path.exists() => {
                     if let Some(head) = segments(&path).last() {
                         let head = path.join(SegmentNumber::new(*head).unwrap().file_name());
                         let mut file = std::fs::OpenOptions::new().append(true).open(head).unwrap();
@@ -699,7 +699,7 @@ proptest! {
                         torn += 1;
                     }
                 }
-                Step::Clear | Step::DeleteHead | Step::EmptyCache | Step::Tear => {}
+                StoreStep::Clear | StoreStep::DeleteHead | StoreStep::EmptyCache | StoreStep::Tear => {}
             }
             if path.exists() {
                 if is_append && !forgot {
