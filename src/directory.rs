@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_are_directories_with_plain_names_and_the_default_one_comes_first() {
+    fn profiles_are_listed_with_the_default_first() {
         let home = tempfile::tempdir().unwrap();
         let base = home.path().join("telemetry");
         assert!(profiles(&base).unwrap().is_empty());

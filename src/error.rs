@@ -310,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_the_action_and_the_path_and_leaves_the_reason_to_its_source() {
+    fn an_error_names_action_and_path_and_its_source_the_reason() {
         let error = Error::io("open", Path::new("/x"))(io::Error::from(io::ErrorKind::NotFound));
         assert_eq!(error.to_string(), "could not open /x");
         assert!(error.is_not_found());

@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_was_recorded_nothing_is_known_and_looking_makes_nothing() {
+    fn reading_a_missing_history_creates_nothing() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("myapp/telemetry");
         assert_eq!(History::read_at(&path), History::default());
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_news_and_the_first_one_and_the_same_one_are_not() {
+    fn only_a_changed_version_is_an_update() {
         let home = tempfile::tempdir().unwrap();
         let directory = open(home.path());
         let note = |version: &str| note_version(&directory, version, soon()).unwrap();
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_given_back_is_due_again_unless_somebody_claimed_a_later_one() {
+    fn a_returned_claim_is_due_again_unless_claimed_later() {
         let home = tempfile::tempdir().unwrap();
         let directory = open(home.path());
         let fine = now() + time::Duration::nanoseconds(123_456_789);
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumped_stops_reports_for_no_longer_than_their_distance() {
+    fn a_clock_jump_delays_reports_by_one_interval_at_most() {
         let hours = time::Duration::hours;
         let table = [
             (hours(0), DAY, false),
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn of_eight_that_start_at_once_exactly_one_has_the_news_and_exactly_one_reports() {
+    fn one_of_eight_claims_version_and_report() {
         let home = tempfile::tempdir().unwrap();
         note_version(&open(home.path()), "1.2.0", soon()).unwrap();
         for round in 0..20_i64 {
@@ -563,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_file_is_neither_followed_nor_waited_for_nor_replaced() {
+    fn only_plain_files_are_read_or_replaced() {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().join("history.json");
         let elsewhere = tempfile::tempdir().unwrap();
@@ -597,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_operation_fails_the_history_is_the_old_or_the_new_and_no_claim_is_doubled() {
+    fn a_failed_operation_leaves_one_whole_history_and_claim() {
         for nth in 0.. {
             let home = tempfile::tempdir().unwrap();
             let directory = open(home.path());

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_of_another_form_are_newer_than_nothing_and_nothing_is_newer_than_they() {
+    fn unparsable_versions_never_compare() {
         for odd in [
             "",
             "v",

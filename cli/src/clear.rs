@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_active_segment_goes_if_all_its_records_are_before_the_time() {
+    fn the_active_segment_goes_if_all_its_records_are_older() {
         let all = plan(three(), Some(at(41)));
         let active = SegmentNumber::new(6).unwrap();
         assert_eq!(going(&all), [4, 5, 6]);
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_without_a_readable_time_is_as_old_as_the_next_one_allows() {
+    fn a_segment_without_a_time_takes_its_age_from_the_next() {
         let segments = |next| vec![segment(1, None), segment(2, next), segment(3, None)];
         let known = plan(segments(Some((20, 30))), Some(at(40)));
         assert_eq!(going(&known), [1, 2]);

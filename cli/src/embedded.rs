@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn help_that_is_built_before_the_program_has_a_name_speaks_of_no_other() {
+    fn help_built_before_the_program_is_named_names_no_other() {
         let mut command = HostArguments::command();
         command.build();
         let telemetry = command.find_subcommand("telemetry").unwrap();

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_times_of_a_segment_are_its_earliest_and_its_latest_wherever_they_stand() {
+    fn a_segments_times_are_its_earliest_and_latest_record() {
         let home = tempfile::tempdir().unwrap();
         let text = [line(7), line(3), line(9), line(5)].concat();
         std::fs::write(home.path().join("events.000002.jsonl"), &text).unwrap();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_come_in_the_order_of_their_numbers_and_nothing_else_counts() {
+    fn segments_come_in_order_and_other_files_do_not_count() {
         let home = tempfile::tempdir().unwrap();
         for name in [
             "events.000010.jsonl",

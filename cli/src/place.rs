@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_typed_beats_the_environment_and_the_environment_beats_the_usual_place() {
+    fn arguments_beat_the_environment_and_it_beats_defaults() {
         let variables = [("HOME", "/usr"), ("LOCALTEL_DIR", "/elsewhere")];
         let environment = Environment::made_up("localtel", &variables);
         let typed = find(&named(None, Some("/typed"), None), &environment).unwrap();
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_names_an_application_only_to_be_shown_and_in_its_usual_place_only() {
+    fn a_usual_path_gives_an_application_name_for_display_only() {
         let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/s")]);
         let find = |dir| find(&named(None, Some(dir), None), &environment).unwrap();
         let usual = find("/s/myapp/telemetry");
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_of_a_profile_is_not_one_for_the_default_profile() {
+    fn a_profiles_directory_is_not_the_default_profiles() {
         let (home, environment) = home();
         let base = home.path().join("data");
         let work = base.join("profiles/work");

@@ -74,7 +74,7 @@ fn names(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn help_and_version_go_to_the_output_and_wrong_words_are_a_matter_of_usage() {
+fn help_goes_to_stdout_and_mistakes_are_usage_errors() {
     let home = Home::new();
     let (exit, out, err) = home.run("--version");
     assert_eq!((exit, err.as_str()), (Exit::Done, ""));
@@ -94,7 +94,7 @@ fn help_and_version_go_to_the_output_and_wrong_words_are_a_matter_of_usage() {
 }
 
 #[test]
-fn the_schema_of_the_lines_is_printed_where_there_is_no_application() {
+fn the_schema_is_printed_without_an_application() {
     let (exit, out, err) = Home::new().run("explain --schema");
     assert_eq!((exit, err.as_str()), (Exit::Done, ""));
     let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
@@ -102,7 +102,7 @@ fn the_schema_of_the_lines_is_printed_where_there_is_no_application() {
 }
 
 #[test]
-fn a_text_is_tried_where_there_is_no_application_and_where_there_are_several() {
+fn policy_test_needs_no_application() {
     let home = Home::new();
     let expected = (Exit::Done, "password=[secret]\n".to_owned());
     let (exit, out, _) = home.run("policy test password=hunter2");
@@ -115,7 +115,7 @@ fn a_text_is_tried_where_there_is_no_application_and_where_there_are_several() {
 }
 
 #[test]
-fn the_status_of_a_virgin_home_is_undecided_and_looking_leaves_no_trace() {
+fn status_of_an_empty_home_is_undecided_and_writes_nothing() {
     let home = Home::new();
     let (exit, out, err) = home.run("--app myapp status");
     assert_eq!((exit, err.as_str()), (Exit::Done, ""));
@@ -169,7 +169,7 @@ fn enabling_under_do_not_track_is_saved_and_off_for_now() {
 }
 
 #[test]
-fn disabling_under_a_stronger_variable_says_that_it_is_on_for_now() {
+fn disable_under_a_stronger_variable_says_it_is_still_on() {
     let home = Home::new().set("MYAPP_TELEMETRY", "on");
     let (_, out, _) = home.run("--app myapp disable");
     assert!(
@@ -231,7 +231,7 @@ fn the_status_for_machines_has_keys_that_stay() {
 }
 
 #[test]
-fn the_status_shows_a_release_that_is_newer_than_what_recorded_last() {
+fn status_shows_a_release_newer_than_the_last_recorder() {
     let home = Home::new();
     let path = home.telemetry();
     fs::create_dir_all(&path).unwrap();
@@ -392,7 +392,7 @@ fn clear_asks_a_person_and_takes_only_a_yes() {
 }
 
 #[test]
-fn clear_before_a_time_removes_whole_segments_and_says_what_stays() {
+fn clear_before_removes_whole_segments_and_lists_the_rest() {
     let home = Home::new().with_segments(&[&[1, 2], &[3, 9], &[10]]);
     let (exit, out, _) = home.run("clear --before 2026-11-21T08:05:00Z --yes");
     assert_eq!(exit, Exit::Done);
@@ -551,7 +551,7 @@ fn words(line: &str) -> impl Iterator<Item = OsString> {
 }
 
 #[test]
-fn secrets_in_lines_to_record_are_masked_and_what_the_owner_drops_is_dropped() {
+fn recorded_input_lines_obey_the_policy() {
     let home = Home::new();
     home.run("--app myapp enable");
     home.run("--app myapp policy property user drop");
@@ -571,7 +571,7 @@ fn secrets_in_lines_to_record_are_masked_and_what_the_owner_drops_is_dropped() {
 }
 
 #[test]
-fn a_policy_that_narrows_or_cannot_be_understood_is_told_by_status_and_doctor() {
+fn status_and_doctor_report_a_strict_or_damaged_policy() {
     let home = Home::new();
     home.run("--app myapp enable");
     home.run("--app myapp policy level info");

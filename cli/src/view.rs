@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_record_stays_in_its_line_on_a_terminal_in_every_format() {
+    fn a_hostile_record_stays_on_its_line_in_every_format() {
         for text in HOSTILE {
             let line = hostile_line(text);
             for format in [Format::Short, Format::Json] {

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_or_user_is_elsewhere_and_another_place_on_this_machine_is_not() {
+    fn only_another_machine_or_user_is_elsewhere() {
         let salt = Salt::random().unwrap();
         let kept = Some(facts(Some("machine-a"), 1000, 7).hash(&salt));
         let table = [
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_hmac_sha_256_of_the_value_and_another_under_another_salt() {
+    fn a_hash_is_hmac_sha_256_under_the_salt() {
         // By Python: `hmac.new(bytes([7] * 32), b"localtel pseudonym 1\0alice", "sha256")`.
         let key = HashKey([7; Salt::BYTES]);
         assert_eq!(key.hash("alice"), "p-d24e226b43096a74");

@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_written_as_the_design_shows_it_and_for_its_owner_only() {
+    fn the_consent_file_has_the_documented_form_and_is_private() {
         use std::os::unix::fs::PermissionsExt as _;
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("telemetry");
@@ -676,7 +676,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_applications_that_start_at_once_one_gets_the_directory() {
+    fn one_of_two_applications_that_start_gets_the_directory() {
         let home = tempfile::tempdir().unwrap();
         let tenants: Vec<Location> = (0..8)
             .map(|number| Location::made_up(&format!("app{number}")))
@@ -743,7 +743,7 @@ mod tests {
     }
 
     #[test]
-    fn the_choice_for_all_profiles_stands_beside_that_of_the_default_one() {
+    fn the_choice_for_all_profiles_is_stored_separately() {
         let home = tempfile::tempdir().unwrap();
         let all = Scope::AllProfiles;
         let tenant = Some(&Location::made_up("one"));

@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumps_backwards_makes_the_wait_longer_and_never_shorter() {
+    fn a_clock_jump_backwards_never_shortens_the_grace() {
         let hour = Duration::from_hours(1);
         let first = FirstUse {
             seen: now(),

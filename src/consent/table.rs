@@ -103,7 +103,7 @@ const WORDS: [(&str, &str, &str, Consent); 26] = [
 ];
 
 #[test]
-fn every_word_in_every_spelling_means_the_same_from_every_source() {
+fn every_spelling_means_the_same_from_every_source() {
     for (typed, upper, spaced, meant) in WORDS {
         for word in [typed, upper, spaced] {
             let file = serde_json::json!({ "format": 1, "consent": word }).to_string();
@@ -140,7 +140,7 @@ fn an_empty_word_is_no_answer_in_a_flag_or_variable_only() {
 
 #[test]
 #[rustfmt::skip]
-fn in_every_pair_of_sources_the_stronger_one_is_obeyed_and_the_weaker_one_is_named() {
+fn the_stronger_source_wins_and_the_weaker_is_listed() {
     let exe = "myapp-donottrack";
     let dnt = Some("1");
     let (on, off) = (Some("on"), Some("off"));
@@ -241,7 +241,7 @@ const DAMAGED: [(&str, &str); 27] = [
 ];
 
 #[test]
-fn whatever_cannot_be_understood_is_disabled_with_a_reason_and_yields_to_what_is_stronger() {
+fn invalid_input_disables_and_yields_to_stronger_sources() {
     for (text, word) in DAMAGED {
         for (by, case) in [
             ("choice", case!(own: Some(text), all: ON)),
@@ -274,7 +274,7 @@ fn whatever_cannot_be_understood_is_disabled_with_a_reason_and_yields_to_what_is
 }
 
 #[test]
-fn a_variable_that_is_no_answer_is_disabled_with_the_list_of_answers() {
+fn an_invalid_variable_disables_and_lists_valid_values() {
     for word in [
         "maybe",
         "2",
@@ -348,7 +348,7 @@ fn do_not_track_means_it_unless_it_plainly_says_no() {
 }
 
 #[test]
-fn an_executable_opts_out_by_the_whole_word_in_its_name_in_any_case() {
+fn an_executable_opts_out_by_a_whole_word_in_its_name() {
     let yes = [
         "donottrack",
         "DONOTTRACK",
@@ -391,7 +391,7 @@ fn an_executable_opts_out_by_the_whole_word_in_its_name_in_any_case() {
 
 #[test]
 #[rustfmt::skip]
-fn silence_becomes_recording_only_where_the_application_says_so_and_its_grace_is_over() {
+fn undecided_records_only_by_choice_and_after_the_grace() {
     let refuse = WhenUndecided::Refuse;
     let record = WhenUndecided::Record;
     let at_once = WhenUndecided::RecordAfter(Duration::ZERO);
@@ -425,7 +425,7 @@ fn silence_becomes_recording_only_where_the_application_says_so_and_its_grace_is
 }
 
 #[test]
-fn what_is_left_is_told_in_a_unit_that_suits_it_and_never_too_short() {
+fn the_remaining_grace_is_rounded_up_in_a_fitting_unit() {
     let table = [
         (1, "1s"),
         (90, "90s"),

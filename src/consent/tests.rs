@@ -76,7 +76,7 @@ macro_rules! case {
 }
 
 #[test]
-fn every_word_means_what_the_design_says_in_any_case_and_trimmed() {
+fn words_are_trimmed_and_ignore_case() {
     let words = [
         (
             "1 t true y yes on enable enabled optin opt-in allow local basic",
@@ -119,7 +119,7 @@ fn a_state_is_shown_by_a_word_that_parses_back_to_it() {
 }
 
 #[test]
-fn when_nobody_says_anything_nothing_is_recorded_unless_the_application_says_otherwise() {
+fn undecided_records_only_if_the_application_chose_so() {
     let refused = case!().decide();
     assert_eq!(refused.state, Consent::Undecided);
     assert_eq!(refused.decided_by, DecidedBy::Nobody);
@@ -209,7 +209,7 @@ fn do_not_track_is_believed_unless_it_plainly_says_no() {
 }
 
 #[test]
-fn whoever_wanted_something_else_is_listed_and_whoever_agrees_is_not() {
+fn only_sources_that_disagree_are_listed() {
     let decision = case!(
         do_not_track: Some("1"),
         flag: Consent::Enabled,
@@ -229,7 +229,7 @@ fn whoever_wanted_something_else_is_listed_and_whoever_agrees_is_not() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_said_also_when_it_does_not_decide() {
+fn invalid_input_is_reported_also_when_overruled() {
     let decision = case!(
         do_not_track: Some("1"),
         variable: Some("maybe"),

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_any_depth_reaches_members_however_deep_and_spelled() {
+    fn a_rule_for_any_depth_reaches_members_at_any_depth() {
         let value = json!({"b": {"Session": "x", "d": 1}, "list": [{"SESSION": 1}, [{"c": {"session": 2}}]]});
         let left = handled(&[("*.session", Action::Drop)], &value);
         assert_eq!(left, json!({"b": {"d": 1}, "list": [{}, [{"c": {}}]]}));

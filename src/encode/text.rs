@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn of_long_names_that_are_cut_alike_only_the_last_is_not_shadowed() {
+    fn the_last_of_equally_cut_names_is_kept() {
         let long = |name: &str, end: &str| name.to_owned() + &"x".repeat(NAME_BYTES_MAX) + end;
         let names = [
             long("a", "1"),

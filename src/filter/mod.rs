@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn events_sources_and_sessions_are_compared_whole_or_by_their_start() {
+    fn events_sources_and_sessions_match_whole_or_by_prefix() {
         assert!(Filter::new().event("x").event("command").matches(&record()));
         assert!(!Filter::new().event("comm").matches(&record()));
         assert!(Filter::new().source("ticloud").matches(&record()));

@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dotted_name_means_the_same_to_a_glance_as_to_a_parsed_record() {
+    fn a_dotted_name_means_the_same_in_raw_and_parsed_records() {
         let head = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"s","target":"t","session":"01936f0e-0000-7000-8000-000000000000","seq":1"#;
         for rest in [
             r#","properties":{"a":{"b":1}},"spans":[{"name":"s","properties":{"a.b":2}}]}"#,

@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn names_about_secrets_and_names_of_other_things_are_not_secrets() {
+    fn names_about_secrets_are_not_names_of_secrets() {
         let names = "\
             . _ author authors authority authenticated auth_method auth.kind auth.user authorized \
             secretary secretariat tokenizer tokenize tokenized cookiecutter passwordless passed \

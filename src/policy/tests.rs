@@ -34,7 +34,7 @@ fn in_force(application: Policy, owner: Option<Policy>) -> InForce {
 }
 
 #[test]
-fn the_longest_name_that_fits_holds_and_the_exact_one_before_all() {
+fn the_exact_name_wins_then_the_longest_prefix() {
     let policy = Policy::new()
         .property("http.url", Action::Hash)
         .property("http.*", Action::Drop)
@@ -121,7 +121,7 @@ fn a_rule_may_name_a_property_at_any_depth() {
 }
 
 #[test]
-fn a_target_stands_for_the_modules_below_it_and_for_no_neighbour() {
+fn a_target_covers_its_submodules_and_no_neighbours() {
     let policy = Policy::new().deny_target("app::sql");
     for (target, expected) in [
         ("app::sql", false),
@@ -172,7 +172,7 @@ fn of_targets_too_the_longest_that_fits_holds() {
 }
 
 #[test]
-fn an_allow_list_keeps_what_a_rule_keeps_and_nothing_that_a_rule_drops() {
+fn an_allow_list_keeps_only_what_a_rule_keeps() {
     let policy = Policy::allow_list()
         .allow_event("command")
         .allow_target("app::api")
@@ -261,7 +261,7 @@ fn secrets_are_masked_in_what_is_named_like_a_text() {
 }
 
 #[test]
-fn where_secrets_are_to_be_masked_a_value_named_like_one_is_masked_whole() {
+fn redaction_masks_values_named_like_secrets_whole() {
     let all = in_force(Policy::new().property("*", Action::Redact), None);
     for (name, expected) in [
         ("password", Action::Mask),
@@ -284,7 +284,7 @@ fn where_secrets_are_to_be_masked_a_value_named_like_one_is_masked_whole() {
 }
 
 #[test]
-fn texts_named_like_a_secret_are_masked_unless_a_rule_keeps_that_name() {
+fn texts_named_like_secrets_are_masked_unless_kept() {
     let keep = |name: &str| Policy::new().property(name, Action::Keep);
     let unruled = in_force(Policy::new(), None);
     assert_eq!(unruled.verdict("password").bare, Action::Keep);
@@ -460,7 +460,7 @@ fn actions_of_older_versions_are_still_read() {
 }
 
 #[test]
-fn what_is_said_of_a_file_acts_on_no_terminal_and_is_no_longer_than_one_reads() {
+fn policy_errors_are_escaped_and_cut() {
     let hostile = "\u{1b}]0;x\u{7}\n\u{202e}\u{9b}31m\u{85}\u{200b}\u{2028}";
     let quoted = "\\u001B]0;x\\u0007\\n\\u202e\\u009b31m\\u0085\\u200b\\u2028";
     let long = "x".repeat(200 * 1024);
@@ -484,7 +484,7 @@ fn what_is_said_of_a_file_acts_on_no_terminal_and_is_no_longer_than_one_reads() 
 }
 
 #[test]
-fn a_file_of_very_many_rules_is_read_quickly_and_a_longer_one_is_refused() {
+fn many_rules_are_read_quickly_and_too_many_refused() {
     let rules = |count: usize| {
         let rules: Vec<String> = (0..count).map(|n| format!("p{n:x}=\"drop\"\n")).collect();
         format!("[properties]\n{}", rules.concat())

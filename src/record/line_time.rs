@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_taken_as_lines_hold_it_and_another_form_is_rounded_up() {
+    fn a_time_in_line_form_is_exact_and_others_round_up() {
         let line = |time: &str| format!("{{\"timestamp\":\"{time}\",\"level\":\"INFO\"}}");
         let time = "2026-11-21T08:15:30.123456Z";
         let read = LineTime::of_line(line(time).as_bytes()).unwrap();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn finer_times_and_other_zones_are_rounded_up_to_what_a_line_holds() {
+    fn finer_times_and_other_zones_round_up_to_line_precision() {
         for (finer, held) in [
             ("2026-11-21T08:15:30Z", "2026-11-21T08:15:30.000000Z"),
             (

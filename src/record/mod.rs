@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_names_are_read_as_quickly_as_they_are_many() {
+    fn a_hundred_thousand_names_are_read_in_linear_time() {
         let pairs = (0..100_000).map(|name| format!("\"{}\":{name}", name % 99_999));
         let text = format!("{{{}}}", pairs.collect::<Vec<_>>().join(","));
         let started = std::time::Instant::now();

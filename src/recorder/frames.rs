@@ -104,7 +104,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn frames_come_out_as_they_went_in_and_no_more_memory_is_held_than_they_need(
+        fn pending_lines_come_out_unchanged_in_little_memory(
             lengths in proptest::collection::vec(prop_oneof![1..600_usize, 1..CHUNK_BYTES * 2], 0..60),
             taken_after in proptest::collection::vec(any::<bool>(), 60),
         ) {

@@ -101,7 +101,7 @@ pub(crate) fn fork(recorder: &mut Recorder) {
 }
 
 #[test]
-fn a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_alone() {
+fn a_forked_child_has_its_own_session_and_lines() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let mut recorder = Recorder::start(settings(&path, Delivery::Background));
@@ -262,7 +262,7 @@ fn a_disk_that_makes_little_room_is_not_waited_for_again() {
 }
 
 #[test]
-fn inline_delivery_starts_no_thread_and_writes_before_the_call_returns() {
+fn inline_delivery_writes_before_returning_without_a_thread() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let recorder = Recorder::start(settings(&path, Delivery::Inline));
@@ -291,7 +291,7 @@ fn soon() -> Instant {
 }
 
 #[test]
-fn a_panic_while_writing_ends_neither_the_host_nor_the_recording() {
+fn a_panic_while_writing_does_not_end_recording() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let recorder = Recorder::start(settings(&path, Delivery::Background));
@@ -560,7 +560,7 @@ fn who_blocks_waits_no_longer_than_five_seconds_for_a_disk() {
 }
 
 #[test]
-fn a_forked_child_obeys_the_policy_that_is_there_and_not_what_its_parent_saw_first() {
+fn a_forked_child_obeys_the_current_policy() {
     use crate::policy::Action;
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("telemetry");
@@ -617,7 +617,7 @@ fn a_program_that_records_once_asks_the_disk_for_nothing_twice() {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "somebody moves the directory")]
-fn what_is_recorded_lands_where_the_path_leads_and_not_where_it_led_at_opening() {
+fn records_follow_the_path_after_a_directory_move() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let recorder = Recorder::start(settings(&path, Delivery::Inline));
@@ -746,7 +746,7 @@ fn a_second_event_is_a_session_of_its_own_and_a_loss_is_said() {
 }
 
 #[test]
-fn one_event_that_had_to_wait_stands_between_a_session_and_its_end() {
+fn a_delayed_single_event_gets_a_session_start_and_end() {
     let place = tempfile::tempdir().unwrap();
     let recorder = in_one_line(place.path());
     let lock = std::fs::OpenOptions::new()

@@ -263,7 +263,7 @@ fn a_clock_that_was_set_back_makes_no_uptime() {
 }
 
 #[test]
-fn a_report_that_is_off_says_that_it_would_be_recorded_and_why_it_is_not() {
+fn a_report_that_is_off_says_why() {
     let json = Made::full().report().to_json();
     let expected = json!({
         "is_recording": false,
@@ -483,7 +483,7 @@ fn ten_megabytes_anywhere_change_nothing_but_their_own_entry() {
 }
 
 #[test]
-fn ten_megabytes_of_control_characters_change_nothing_but_their_own_entry() {
+fn ten_mb_of_control_characters_change_only_their_entry() {
     assert_only_their_own_places_change(&"\u{1b}\u{9b}\u{202e}\0\n".repeat(10 << 17));
 }
 

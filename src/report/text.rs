@@ -178,14 +178,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_is_cut_at_a_character_boundary_and_gives_its_memory_back() {
+    fn a_long_text_is_cut_at_a_character_and_shrunk() {
         assert_eq!(cut("aä", 2), "a…");
         assert_eq!(cut("aä", 3), "aä");
         assert!(cut("x".repeat(10 << 20), 10).capacity() < 100);
     }
 
     #[test]
-    fn the_last_of_equal_names_wins_and_those_beyond_the_bound_are_counted() {
+    fn the_last_equal_name_wins_and_the_excess_is_counted() {
         let mut named = NamedValues::default();
         for number in 0..ENTRIES_MAX + 5 {
             named.set(format!("n{number}"), number);
@@ -210,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_fits_is_as_small_as_it_must_be_and_nothing_goes_uncounted(
+        fn entries_are_dropped_only_to_fit_and_are_counted(
             entries in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..20),
             bytes_max in 0_usize..400,
         ) {

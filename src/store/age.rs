@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn removal_follows_the_earlier_of_this_clock_and_of_what_others_say() {
+    fn removal_follows_the_earlier_of_this_and_other_clocks() {
         let started = Instant::now();
         let year = 365 * DAY;
         // This clock, the newest record of another session, seconds since it was seen, and what counts.

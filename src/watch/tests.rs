@@ -139,7 +139,7 @@ fn looks_that_succeed_in_between_begin_the_count_anew() {
 }
 
 #[test]
-fn recording_resumes_whatever_files_there_are_when_they_can_be_read() {
+fn recording_resumes_when_the_files_can_be_read() {
     type Prepare = fn(&Path);
     let prepares: [Prepare; 4] = [
         |_| {},

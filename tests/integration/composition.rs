@@ -688,7 +688,7 @@ fn spans_exited_out_of_order_leave_the_right_one_current() {
 }
 
 #[test]
-fn an_event_below_a_span_that_our_filter_hides_stands_in_what_remains() {
+fn an_event_below_a_hidden_span_keeps_the_other_spans() {
     let place = Place::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry()

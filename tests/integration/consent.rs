@@ -32,7 +32,7 @@ fn store(place: &Place, value: &Value) {
 }
 
 #[test]
-fn nothing_is_recorded_before_the_grace_is_over_and_only_the_first_use_is_remembered() {
+fn nothing_is_recorded_before_the_grace_is_over() {
     let place = Place::new();
     let telemetry = place.builder().when_undecided(HOUR).try_open().unwrap();
     log(&dispatch(&telemetry), 3);
@@ -53,7 +53,7 @@ fn nothing_is_recorded_before_the_grace_is_over_and_only_the_first_use_is_rememb
 }
 
 #[test]
-fn once_the_grace_is_over_events_are_recorded_until_somebody_decides() {
+fn after_the_grace_events_are_recorded_until_a_decision() {
     let place = Place::new();
     let builder = || place.builder().when_undecided(HOUR);
     drop(builder().try_open().unwrap());
@@ -97,7 +97,7 @@ fn a_flag_is_obeyed_and_leaves_no_first_use() {
 }
 
 #[test]
-fn thirty_two_processes_that_start_at_once_on_a_virgin_home_agree_on_one_id() {
+fn thirty_two_first_processes_agree_on_one_id() {
     let place = Place::new();
     let start = || child::command("open and tell the id", &place.path()).spawn();
     let children: Vec<_> = (0..32).map(|_| start().unwrap()).collect();
@@ -238,7 +238,7 @@ fn nothing_of_the_host_is_stored_unhashed() {
 }
 
 #[test]
-fn a_home_where_nothing_can_be_made_is_off_with_the_reason_and_the_host_goes_on() {
+fn an_unwritable_home_is_off_with_a_reason() {
     for path in ["/proc/localtel-of-nobody", "/dev/null/telemetry"] {
         for when in [WhenUndecided::Record, HOUR] {
             let telemetry = Telemetry::builder("testapp")
@@ -259,7 +259,7 @@ fn a_home_where_nothing_can_be_made_is_off_with_the_reason_and_the_host_goes_on(
 }
 
 #[test]
-fn a_choice_for_all_profiles_holds_where_a_profile_has_none_of_its_own() {
+fn the_choice_for_all_profiles_is_a_fallback() {
     let place = Place::new();
     std::fs::create_dir_all(place.path().join("profiles/night")).unwrap();
     let all = place.path().join("consent.all.json");

@@ -52,7 +52,7 @@ fn each_record_is_shown_as_it_is_made_and_recorded_all_the_same() {
 }
 
 #[test]
-fn where_nothing_is_recorded_what_would_be_is_shown_with_the_reason_and_nothing_is_made() {
+fn debug_output_works_without_recording_and_creates_nothing() {
     let place = Place::new();
     let debug = ("TESTAPP_TELEMETRY_DEBUG", "yes");
     let shown = shown(&place, &[debug, ("DO_NOT_TRACK", "1")]);

@@ -176,7 +176,7 @@ fn a_handle_that_was_forgotten_loses_nothing() {
 }
 
 #[test]
-fn an_exit_in_another_thread_ends_the_session_with_complete_counts() {
+fn an_exit_in_another_thread_ends_the_session_completely() {
     let place = Place::new();
     let output = child::command("end in another thread", &place.path())
         .output()

@@ -65,7 +65,7 @@ fn what_is_empty_is_absent() {
 }
 
 #[test]
-fn the_default_name_of_an_event_is_absent_and_a_given_one_is_kept() {
+fn a_default_event_name_is_absent_and_a_given_one_kept() {
     let place = Place::new();
     place.record(|| {
         tracing::info!("default");
@@ -255,7 +255,7 @@ fn a_name_given_twice_stands_once_and_the_last_recorded_wins() {
 }
 
 #[test]
-fn a_name_given_twice_in_a_span_stands_once_also_when_it_is_recorded_later() {
+fn a_name_given_twice_in_a_span_is_written_once() {
     let place = Place::new();
     place.record(|| {
         let span = tracing::info_span!("span", a = 1, a = 2, "message" = "m").entered();
@@ -371,7 +371,7 @@ fn text_of_any_kind_reads_back_and_is_safe_to_look_at() {
 }
 
 #[test]
-fn a_line_beyond_the_limit_is_replaced_by_one_that_says_what_was_cut() {
+fn a_line_beyond_the_limit_is_replaced_by_a_notice() {
     let place = Place::new();
     let limits = Limits::default().line_bytes(4096);
     let text = "x".repeat(2000);

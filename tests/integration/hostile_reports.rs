@@ -60,7 +60,7 @@ fn hostile_files() -> Vec<(&'static str, Make)> {
 }
 
 #[test]
-fn a_hostile_release_or_history_changes_nothing_but_its_own_effect() {
+fn a_hostile_release_or_history_changes_nothing_else() {
     for name in ["release.json", "history.json"] {
         for (kind, make) in hostile_files() {
             let place = Place::new();
@@ -159,7 +159,7 @@ fn deployment(value: &str) -> Deployment {
 }
 
 #[test]
-fn a_hostile_value_in_a_deployment_or_a_version_changes_nothing_but_its_own_record() {
+fn a_hostile_deployment_value_changes_only_its_record() {
     for value in hostile_values() {
         let place = Place::new();
         let open = || place.builder().version(value.as_str());
@@ -185,7 +185,7 @@ fn a_hostile_value_in_a_deployment_or_a_version_changes_nothing_but_its_own_reco
 }
 
 #[test]
-fn a_hostile_value_in_a_command_changes_nothing_but_its_own_record() {
+fn a_hostile_command_value_changes_only_its_record() {
     for value in hostile_values() {
         let place = Place::new();
         let telemetry = place.builder().try_open().unwrap();
@@ -215,7 +215,7 @@ fn a_hostile_value_in_a_command_changes_nothing_but_its_own_record() {
 }
 
 #[test]
-fn a_hostile_row_of_an_owners_metadata_changes_nothing_but_the_report() {
+fn a_hostile_owner_metadata_row_changes_only_the_report() {
     for value in hostile_values() {
         let place = Place::new();
         drop(place.builder().open());

@@ -18,7 +18,7 @@ impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Debug for Shown<F> {
 }
 
 #[test]
-fn a_value_that_panics_leaves_a_mark_and_the_next_event_is_untouched() {
+fn a_panicking_value_is_marked_and_affects_no_other_event() {
     let place = Place::new();
     place.record(|| {
         let bomb = Shown(|f: &mut fmt::Formatter<'_>| {
@@ -120,7 +120,7 @@ fn a_value_that_panics_when_it_is_cut_is_cut() {
 }
 
 #[test]
-fn what_a_value_logs_while_it_is_formatted_is_an_event_of_its_own() {
+fn an_event_logged_while_formatting_stands_alone() {
     let place = Place::new();
     child::run("log inside a value", &place);
     let events = place.events();
@@ -146,7 +146,7 @@ pub(crate) fn log_inside_a_value() {
 }
 
 #[test]
-fn values_that_log_themselves_end_and_what_is_refused_is_counted() {
+fn values_that_log_themselves_end_and_are_counted() {
     let place = Place::new();
     child::run("log a value inside itself", &place);
     let events = place.events();
@@ -176,7 +176,7 @@ pub(crate) fn log_a_value_inside_itself() {
 }
 
 #[test]
-fn a_span_that_records_into_itself_while_a_value_is_formatted_does_not_hang() {
+fn a_span_that_records_into_itself_does_not_hang() {
     let place = Place::new();
     place.record(|| {
         let span = tracing::info_span!("span", a = 0, b = 0);

@@ -193,7 +193,7 @@ fn a_dropped_command_is_recorded_as_an_error() {
 }
 
 #[test]
-fn a_panicking_command_is_recorded_as_an_error_and_nothing_is_printed_but_the_panic() {
+fn a_panicking_command_is_recorded_as_an_error() {
     let place = Place::new();
     let output = child::command("measure a command that panics", &place.path())
         .output()
@@ -304,7 +304,7 @@ impl std::fmt::Display for Panicking {
 }
 
 #[test]
-fn the_commands_of_one_process_tree_have_one_id_and_others_have_another() {
+fn commands_of_one_process_tree_share_an_id() {
     let place = Place::new();
     let role = "measure a command and a child's";
     child::run(role, &place);

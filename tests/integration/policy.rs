@@ -189,7 +189,7 @@ fn levels_targets_and_events_that_are_shut_out_leave_nothing() {
 }
 
 #[test]
-fn secrets_in_messages_and_error_texts_are_masked_unless_the_application_keeps_them() {
+fn secrets_in_messages_and_errors_are_masked_by_default() {
     let failure = || std::io::Error::other("password=hunter2 was wrong");
     let work = move || {
         error!(
@@ -234,7 +234,7 @@ fn a_secret_that_the_limit_would_cut_is_masked_whole() {
 }
 
 #[test]
-fn an_owner_narrows_what_the_application_allows_and_cannot_widen_it() {
+fn an_owner_can_narrow_a_policy_and_not_widen_it() {
     let place = Place::new();
     owner(
         &place,
@@ -268,7 +268,7 @@ fn an_owner_narrows_what_the_application_allows_and_cannot_widen_it() {
 }
 
 #[test]
-fn a_policy_that_cannot_be_understood_lets_nothing_pass_and_says_so() {
+fn a_damaged_policy_records_nothing_and_says_so() {
     for text in [
         "level = \"loud\"",
         "properties = 5",
@@ -298,7 +298,7 @@ fn a_policy_that_cannot_be_understood_lets_nothing_pass_and_says_so() {
 }
 
 #[test]
-fn a_running_process_obeys_a_changed_policy_also_in_spans_that_are_open() {
+fn a_running_process_applies_a_new_policy_to_open_spans() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = Place::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
@@ -368,7 +368,7 @@ proptest! {
 
     /// Whatever is masked, dropped or hashed, wherever it stands, is in no byte of any file.
     #[test]
-    fn a_value_that_may_not_be_recorded_is_in_no_byte_under_the_directory(
+    fn a_forbidden_value_is_in_no_byte_under_the_directory(
         value in "[a-zA-Z0-9 \"\\\\\u{e9}\u{1b}\n]{12,400}",
         action in prop::sample::select(vec![Action::Mask, Action::Drop, Action::Hash]),
         by_owner: bool,

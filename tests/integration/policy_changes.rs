@@ -100,7 +100,7 @@ fn while_the_policy_changes_each_line_obeys_one_that_held() {
 }
 
 #[test]
-fn what_an_open_span_holds_is_masked_where_a_newer_policy_would_not_have_let_it_stand() {
+fn a_stricter_policy_masks_values_of_open_spans() {
     let place = Place::new();
     owner(&place, "[properties]\nuser = \"hash\"\n");
     let telemetry = place.builder().try_open().unwrap();
@@ -122,7 +122,7 @@ fn what_an_open_span_holds_is_masked_where_a_newer_policy_would_not_have_let_it_
 }
 
 #[test]
-fn a_policy_that_is_emptied_before_it_is_written_is_no_leave_to_record() {
+fn an_emptied_policy_file_does_not_allow_recording_at_once() {
     let place = Place::new();
     owner(&place, WITHOUT_A);
     let telemetry = place.builder().try_open().unwrap();
@@ -185,7 +185,7 @@ fn a_reset_leaves_no_hash_that_links_two_sessions() {
 }
 
 #[test]
-fn what_a_relaxed_policy_lets_in_is_recorded_though_nothing_else_happens() {
+fn a_relaxed_policy_takes_effect_in_an_idle_process() {
     let place = Place::new();
     owner(&place, "level = \"error\"\n");
     let telemetry = place.builder().try_open().unwrap();
@@ -212,7 +212,7 @@ fn what_a_relaxed_policy_lets_in_is_recorded_though_nothing_else_happens() {
 }
 
 #[test]
-fn the_first_piece_of_a_policy_that_is_being_written_lets_nothing_pass() {
+fn a_half_written_policy_records_nothing() {
     let place = Place::new();
     owner(&place, "[properties]\na = \"drop\"\nb = \"drop\"\n");
     let telemetry = place.builder().try_open().unwrap();

@@ -94,7 +94,7 @@ fn meddle(directory: &Path, round: usize) {
 }
 
 #[test]
-fn whatever_others_do_to_the_files_nobody_stops_and_later_events_land() {
+fn writers_survive_any_change_of_the_files_by_others() {
     let count = scale("LOCALTEL_TEST_EVENTS", 5000);
     let place = Place::with_damage();
     let mut children = start_writers(&place, count, 64 << 10);
@@ -237,7 +237,7 @@ impl Acknowledging {
 
 /// `LOCALTEL_TEST_KILLS=200` is the full length.
 #[test]
-fn a_kill_at_any_moment_tears_one_line_at_most_and_loses_nothing_flushed() {
+fn a_kill_tears_one_line_at_most_and_loses_nothing_flushed() {
     let rounds = scale("LOCALTEL_TEST_KILLS", 15);
     let place = Place::with_damage();
     let survivor = Acknowledging::start(&place);
@@ -346,7 +346,7 @@ fn a_stopped_process_that_holds_the_lock_stalls_nobody() {
 }
 
 #[test]
-fn a_new_writer_where_a_stopped_process_holds_the_lock_opens_soon_or_says_why_not() {
+fn a_lock_held_by_a_stopped_process_delays_opening_briefly() {
     let place = Place::new();
     std::fs::create_dir(place.path()).unwrap();
     let lock = File::create(place.path().join("lock")).unwrap();

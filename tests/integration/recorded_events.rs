@@ -48,7 +48,7 @@ fn nobody_but_localtel_writes_records_of_its_target() {
 }
 
 #[test]
-fn a_draft_nested_deeper_than_parsers_follow_is_still_a_line_that_parses() {
+fn a_deeply_nested_event_is_still_a_valid_line() {
     let mut nested = json!("innermost");
     for _ in 0..200 {
         nested = json!([nested]);

@@ -6,16 +6,16 @@
 //!
 //! * an IO error that is swallowed: `what_cannot_be_written_until_the_end_is_counted_as_failed`;
 //! * a torn line with the next one glued to it: `store::tests`, a short write at every operation;
-//! * a failed flush that forgets the end, or spins: `what_the_worker_could_not_write_in_time_is_counted_as_failed_too`;
+//! * a failed flush that forgets the end, or spins: `lines_not_written_in_time_are_counted_as_failed`;
 //! * a guard that gives up when the queue is full, after a second, or without a join:
-//!   `dropping_the_handle_writes_what_is_in_memory_and_ends_the_session`,
+//!   `dropping_the_handle_flushes_and_ends_the_session`,
 //!   `host::nothing_is_printed_whatever_goes_wrong_and_no_thread_stays`;
-//! * a panic in the writer: `recorder::tests::a_panic_while_writing_ends_neither_the_host_nor_the_recording`;
+//! * a panic in the writer: `recorder::tests::a_panic_while_writing_does_not_end_recording`;
 //! * drops that nobody hears of: `what_found_no_room_is_counted_and_the_count_is_recorded`;
 //! * a bound in lines: `who_asked_to_wait_for_room_loses_nothing` and its neighbours bound bytes;
-//! * what is sent after the end: `events_offered_while_the_handle_closes_are_in_the_file_or_counted`;
-//! * a fork: `recorder::tests::a_forked_child_records_in_a_session_of_its_own_and_leaves_its_parents_lines_alone`;
-//! * no flush under load: `events_reach_the_file_without_a_flush_while_the_program_is_busy`;
+//! * what is sent after the end: `events_offered_during_close_are_written_or_counted`;
+//! * a fork: `recorder::tests::a_forked_child_has_its_own_session_and_lines`;
+//! * no flush under load: `events_reach_the_file_without_a_flush`;
 //! * one write for each line: `host::nothing_is_printed_whatever_goes_wrong_and_no_thread_stays`, which counts them;
 //! * no way to flush: `after_a_flush_everything_recorded_before_is_in_the_file`.
 
@@ -84,7 +84,7 @@ fn after_a_flush_everything_recorded_before_is_in_the_file() {
 }
 
 #[test]
-fn events_reach_the_file_without_a_flush_while_the_program_is_busy() {
+fn events_reach_the_file_without_a_flush() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -96,7 +96,7 @@ fn events_reach_the_file_without_a_flush_while_the_program_is_busy() {
 }
 
 #[test]
-fn dropping_the_handle_writes_what_is_in_memory_and_ends_the_session() {
+fn dropping_the_handle_flushes_and_ends_the_session() {
     let place = Place::new();
     let telemetry = place.builder().version("1.2.3").try_open().unwrap();
     log(&dispatch(&telemetry), 1000);
@@ -188,7 +188,7 @@ fn what_found_no_room_is_counted_and_the_count_is_recorded() {
 }
 
 #[test]
-fn inline_delivery_goes_on_when_a_full_buffer_can_be_written_again() {
+fn inline_delivery_continues_after_a_full_buffer() {
     let place = Place::new();
     let builder = small_buffer(&place).delivery(Delivery::Inline);
     let telemetry = builder.try_open().unwrap();
@@ -277,7 +277,7 @@ fn what_cannot_be_written_until_the_end_is_counted_as_failed() {
 }
 
 #[test]
-fn what_the_worker_could_not_write_in_time_is_counted_as_failed_too() {
+fn lines_not_written_in_time_are_counted_as_failed() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -293,7 +293,7 @@ fn what_the_worker_could_not_write_in_time_is_counted_as_failed_too() {
 }
 
 #[test]
-fn events_offered_while_the_handle_closes_are_in_the_file_or_counted() {
+fn events_offered_during_close_are_written_or_counted() {
     for _ in 0..10 {
         let place = Place::new();
         let telemetry = place.builder().try_open().unwrap();
@@ -325,7 +325,7 @@ fn events_offered_while_the_handle_closes_are_in_the_file_or_counted() {
 }
 
 #[test]
-fn a_flush_that_cannot_be_done_in_time_says_so_and_loses_nothing() {
+fn a_flush_that_times_out_says_so_and_loses_nothing() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let stall = Stall::new(&place.path());
@@ -389,7 +389,7 @@ fn a_segment_cut_to_nothing_begins_with_a_session_record_again() {
 }
 
 #[test]
-fn segments_and_each_mib_of_them_say_how_late_the_lines_before_are() {
+fn segments_state_the_latest_time_at_each_mib() {
     let place = Place::new();
     let (one, two) = (place.builder(), place.builder().delivery(Delivery::Inline));
     let handles = [one, two].map(|builder| builder.try_open().unwrap());
@@ -440,7 +440,7 @@ fn the_total_is_never_exceeded_by_more_than_a_batch() {
 }
 
 #[test]
-fn many_events_inside_a_flush_of_another_thread_are_neither_lost_nor_late() {
+fn events_during_anothers_flush_are_not_lost_or_late() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);

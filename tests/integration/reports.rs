@@ -67,7 +67,7 @@ fn owner(place: &Place, text: &str) {
 }
 
 #[test]
-fn showing_a_report_changes_nothing_and_says_whether_it_is_recorded() {
+fn showing_a_report_changes_nothing() {
     let place = Place::new();
     let off = [
         (
@@ -180,7 +180,7 @@ fn since_is_when_the_report_before_was_recorded() {
 }
 
 #[test]
-fn counts_are_told_with_the_time_from_which_their_process_counted() {
+fn counts_have_the_time_since_which_they_count() {
     let place = Place::new();
     let (one, other) = (place.builder().open(), place.builder().open());
     assert_eq!(one.report_now(), Outcome::Recorded);
@@ -209,7 +209,7 @@ fn counts_are_told_with_the_time_from_which_their_process_counted() {
 }
 
 #[test]
-fn counts_that_threads_make_while_reports_are_recorded_are_neither_lost_nor_doubled() {
+fn counts_made_during_reports_are_not_lost_or_doubled() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let (threads, each) = (4_u64, 20_000_u64);
@@ -288,7 +288,7 @@ fn holds(place: &Place, text: &str) -> bool {
 const LOOKED: Duration = Duration::from_millis(600);
 
 #[test]
-fn what_was_counted_before_or_while_consent_was_withdrawn_is_never_recorded() {
+fn counts_without_consent_are_never_recorded() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = Place::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
@@ -316,7 +316,7 @@ fn what_was_counted_before_or_while_consent_was_withdrawn_is_never_recorded() {
 }
 
 #[test]
-fn consent_withdrawn_while_a_process_was_quiet_is_obeyed_when_it_reports() {
+fn an_idle_process_obeys_withdrawal_when_it_reports() {
     for ends in [true, false] {
         let place = Place::new();
         let telemetry = place.builder().try_open().unwrap();
@@ -334,7 +334,7 @@ fn consent_withdrawn_while_a_process_was_quiet_is_obeyed_when_it_reports() {
 }
 
 #[test]
-fn what_was_counted_before_a_policy_forbade_everything_is_never_recorded() {
+fn counts_before_a_forbidding_policy_are_never_recorded() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = Place::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
@@ -351,7 +351,7 @@ fn what_was_counted_before_a_policy_forbade_everything_is_never_recorded() {
 }
 
 #[test]
-fn after_disable_nothing_that_was_counted_is_recorded_even_at_the_end() {
+fn after_disable_no_count_is_recorded() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     telemetry.counter("counted_before", []).add(1);
@@ -412,7 +412,7 @@ pub(crate) fn report_at_the_start(task: &Task) {
 }
 
 #[test]
-fn many_processes_at_once_or_after_each_other_record_one_report_between_them() {
+fn many_processes_record_one_report_between_them() {
     let place = Place::new();
     at_once(&place, 8, "report at the start", &[]);
     assert_eq!(reports(&place).len(), 1);
@@ -465,7 +465,7 @@ fn threads() -> usize {
 }
 
 #[test]
-fn one_thread_waits_for_reports_only_where_something_is_recorded_and_none_stays() {
+fn the_report_thread_exists_only_while_recording() {
     child::run("report from a thread", &Place::new());
 }
 
@@ -509,7 +509,7 @@ pub(crate) fn report_from_a_thread(_: &Task) {
 }
 
 #[test]
-fn a_handle_that_is_closed_at_once_has_recorded_the_report_that_was_due() {
+fn a_due_report_is_recorded_even_if_closed_at_once() {
     for _ in 0..5 {
         let place = Place::new();
         let started = Instant::now();
@@ -527,7 +527,7 @@ fn versions(place: &Place) -> Vec<Value> {
 }
 
 #[test]
-fn another_version_is_recorded_once_and_the_first_and_the_same_one_are_not() {
+fn only_a_changed_version_is_recorded_and_once() {
     let place = Place::new();
     let open = |version: &str| drop(place.builder().version(version).open());
     open("1.2.0");
@@ -563,7 +563,7 @@ fn news_of_a_version_waits_for_the_policy() {
 }
 
 #[test]
-fn a_newer_release_is_told_by_the_session_the_handle_and_the_status() {
+fn session_handle_and_status_announce_a_newer_release() {
     let place = Place::new();
     drop(place.builder().open());
     let release = r#"{"version":"1.3.0","released":"2026-11-01","notes":"Faster."}"#;
@@ -651,7 +651,7 @@ fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
 }
 
 #[test]
-fn an_owner_keeps_properties_of_reports_versions_and_commands_out() {
+fn an_owner_can_drop_properties_of_localtels_records() {
     let place = Place::new();
     drop(place.builder().version("1.2.0").open());
     owner(

@@ -266,7 +266,7 @@ fn command() -> Value {
 }
 
 #[test]
-fn what_is_recorded_on_behalf_of_the_application_is_subject_to_the_policy_and_fixed_otherwise() {
+fn internal_records_have_a_fixed_form_and_obey_the_policy() {
     let version = own("version", "INFO", &json!({"from": "1.2.0", "to": "1.3.0"}));
     for line in [report(), command(), version] {
         line_schema().validate(&line).unwrap();

@@ -96,7 +96,7 @@ fn no_place_that_takes_a_text_lets_a_secret_through() {
 }
 
 #[test]
-fn errors_messages_and_panics_are_masked_without_anybody_asking_for_it() {
+fn errors_messages_and_panics_are_redacted_by_default() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let subscriber = tracing_subscriber::registry().with(telemetry.layer());
@@ -138,7 +138,7 @@ fn the_counts_of_a_report_stay_numbers_whatever_they_are_called() {
 }
 
 #[test]
-fn numbers_in_a_cleaned_object_stay_and_texts_called_like_a_secret_do_not() {
+fn redaction_keeps_numbers_and_masks_secret_names() {
     let place = Place::new();
     let telemetry = place.builder().try_open().unwrap();
     let errors = json!({"bad_password": 2, "token": true, "secret": "hunter2", "pass": "x1y2z3"});
@@ -151,7 +151,7 @@ fn numbers_in_a_cleaned_object_stay_and_texts_called_like_a_secret_do_not() {
 }
 
 #[test]
-fn the_kind_of_an_error_is_no_name_of_a_secret_and_its_message_is_cleaned() {
+fn an_error_kind_is_kept_and_its_message_redacted() {
     for (kind, message, told) in [
         ("InvalidPassword", "nope", "InvalidPassword: nope"),
         ("auth::Token", "nope", "auth::Token: nope"),
@@ -233,7 +233,7 @@ fn a_secret_is_masked_wherever_the_limit_cuts_it() {
 }
 
 #[test]
-fn ten_megabytes_are_looked_at_no_further_than_they_are_recorded() {
+fn long_texts_are_scanned_only_as_far_as_recorded() {
     let place = Place::new();
     let started = Instant::now();
     place.record(|| {
@@ -260,7 +260,7 @@ fn ten_megabytes_are_looked_at_no_further_than_they_are_recorded() {
 }
 
 #[test]
-fn a_value_that_panics_under_any_action_leaves_nothing_of_itself() {
+fn a_panicking_value_leaves_no_trace_under_any_action() {
     struct Bomb;
     impl fmt::Display for Bomb {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -297,7 +297,7 @@ fn a_value_that_panics_under_any_action_leaves_nothing_of_itself() {
 }
 
 #[test]
-fn a_secret_of_which_only_the_beginning_is_seen_is_not_moved_into_what_is_kept() {
+fn a_partly_seen_secret_is_not_moved_into_the_kept_text() {
     let place = Place::new();
     place.record(|| {
         // A long token, whose mask is short, and at the end of what is looked at half a secret.

@@ -210,7 +210,7 @@ fn run(deeds: &[(usize, Deed)], dispatch: &Dispatch) {
 }
 
 #[test]
-fn the_spans_of_a_line_are_those_that_the_registry_says_the_event_is_in() {
+fn a_line_has_the_spans_that_the_registry_reports() {
     let strategy = proptest::collection::vec((0..THREADS, deed()), 1..120);
     let mut runner = TestRunner::new(ProptestConfig {
         failure_persistence: None,

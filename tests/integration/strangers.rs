@@ -167,7 +167,7 @@ fn a_directory_that_is_not_ours_alone_is_refused_with_a_reason() {
 }
 
 #[test]
-fn a_directory_that_is_a_symlink_or_a_file_is_refused_with_a_reason() {
+fn a_symlink_or_file_as_directory_is_refused() {
     let place = Place::new();
     let elsewhere = place.path().with_file_name("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();

@@ -173,7 +173,7 @@ fn external_subcommands_are_not_named() {
 }
 
 #[test]
-fn an_application_of_many_names_is_told_by_the_one_that_was_called() {
+fn a_multicall_application_is_named_by_what_was_called() {
     let busybox = Command::new("busybox")
         .multicall(true)
         .subcommand(Command::new("list").alias("dir").arg(arg!(-l - -long)));

@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_has_the_number_of_its_records_its_kinds_and_its_latest_example() {
+    fn a_property_has_a_count_types_and_the_latest_example() {
         let seen = inventory([
             record("a", r#","properties":{"p":"one","q":true}"#),
             record("a", r#","properties":{"p":2}"#),

@@ -172,7 +172,7 @@ fn limits_are_those_of_the_application_where_it_can_be_asked() {
 }
 
 #[test]
-fn an_application_that_asks_first_promises_that_there_is_nothing_before() {
+fn an_application_that_asks_first_records_nothing_before() {
     let text = ExplainHome::embedded(WhenUndecided::Refuse).text();
     assert!(
         text.contains("It is off: nobody has decided yet."),
@@ -279,7 +279,7 @@ fn expect_rows(home: &ExplainHome, expected: [&str; 4]) {
 }
 
 #[test]
-fn from_outside_the_verdict_is_that_of_the_usual_policy_and_the_owners() {
+fn from_outside_explain_applies_the_default_and_owner_policy() {
     let home = ExplainHome::new().with(SEGMENT, &line("\"a\"", EVENT));
     expect_rows(&home, ["redact", "keep", "keep", "keep"]);
     let home = home.with("policy.toml", "[properties]\np = \"mask\"\nuser = \"drop\"");
@@ -298,7 +298,7 @@ fn from_outside_the_verdict_is_that_of_the_usual_policy_and_the_owners() {
 }
 
 #[test]
-fn embedded_the_verdict_is_that_of_the_applications_policy_and_the_owners() {
+fn embedded_explain_applies_both_policies() {
     let home = ExplainHome::embedded(WhenUndecided::Record).with(SEGMENT, &line("\"a\"", EVENT));
     expect_rows(&home, ["redact", "keep", "hash", "keep"]);
     let home = home.with(
@@ -333,7 +333,7 @@ fn what_is_shut_out_is_not_recorded_any_more() {
 }
 
 #[test]
-fn what_localtel_accounts_with_is_subject_to_nothing_and_what_it_records_for_others_is() {
+fn only_records_made_for_the_application_obey_the_policy() {
     let home = ExplainHome::new()
         .with(
             SEGMENT,
@@ -370,7 +370,7 @@ fn counts_at_the_end_of_a_session_obey_the_rules_for_reports() {
 }
 
 #[test]
-fn under_a_policy_that_cannot_be_understood_it_is_off_and_nothing_is_recorded() {
+fn explain_says_off_under_a_damaged_policy() {
     for choice in ["{}", ENABLED] {
         let home = ExplainHome::new()
             .with("consent.json", choice)

@@ -123,7 +123,7 @@ fn a_change_leaves_all_that_it_does_not_concern_as_it_was() {
 }
 
 #[test]
-fn what_is_added_and_taken_back_again_leaves_no_trace_and_comments_stay() {
+fn adding_and_removing_a_rule_leaves_the_file_unchanged() {
     let home = PolicyHome::new().with(WRITTEN);
     for (set, unset) in [
         (&["property", "a b", "drop"], ["property", "a b"]),
@@ -233,7 +233,7 @@ fn names_may_hold_anything_and_stay_one_name() {
 }
 
 #[test]
-fn a_name_that_would_do_nothing_is_refused_before_anything_is_made() {
+fn a_useless_rule_name_is_refused_before_anything_is_made() {
     let home = PolicyHome::new();
     for words in [
         &["property", "", "drop"][..],
@@ -448,7 +448,7 @@ fn without_a_file_it_says_what_holds_and_what_can_be_done() {
 }
 
 #[test]
-fn inside_an_application_its_own_rules_are_shown_in_the_same_words() {
+fn embedded_policy_shows_the_applications_rules_as_toml() {
     let home = PolicyHome::embedded(Policy::new().property("user", Action::Hash));
     let (_, said) = home.run(&[]);
     let own = "# What myapp itself lets be recorded:\n#   secrets = \"mask\"\n#   [properties]\n#   user = \"hash\"\n";
@@ -514,7 +514,7 @@ fn inside_an_application_no_next_step_speaks_of_localtel() {
 }
 
 #[test]
-fn a_row_of_metadata_without_anything_about_it_is_refused_with_what_could_be_said() {
+fn metadata_without_value_or_include_is_refused_with_a_hint() {
     let (exit, said) = PolicyHome::new().run(&["metadata", "cloud"]);
     assert_eq!(exit, Exit::Usage);
     assert!(
@@ -566,7 +566,7 @@ fn comments_stay_where_they_stood_when_something_is_taken_back() {
 }
 
 #[test]
-fn a_table_goes_with_its_last_rule_unless_something_is_said_of_it() {
+fn a_table_goes_with_its_last_rule_unless_commented() {
     for (text, expected) in [
         ("[events]\nx = \"drop\"\n", ""),
         ("# top\n\n[events]\nx = \"drop\"\n", "# top\n\n"),

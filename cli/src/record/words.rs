@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_not_a_property_is_refused_with_the_forms_there_are() {
+    fn a_malformed_property_is_refused_with_the_valid_forms() {
         for word in ["", "a", "=1", ":=1", "a:=", "a:={", "a:=tru"] {
             let failure = words(&[word]).unwrap_err();
             assert_eq!(failure.exit(), Exit::Usage, "{word:?}");

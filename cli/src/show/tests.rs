@@ -255,7 +255,7 @@ fn values_of_another_type_are_counted_however_records_are_shown() {
 }
 
 #[test]
-fn only_what_would_be_shown_but_for_its_type_counts_as_passed_over() {
+fn only_records_skipped_for_a_type_count_as_passed_over() {
     let text = with_seconds(&["1", "\"slow\"", "\"slow\""]);
     let home = home(&[text + &many(3..5)]);
     for (words, said) in [
@@ -383,7 +383,7 @@ fn with_pager(pager: &str, home: &TempDir) -> (Exit, String) {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test reads what a pager got")]
-fn a_pager_gets_everything_and_one_that_is_missing_or_left_is_no_failure() {
+fn a_missing_or_closed_pager_is_not_a_failure() {
     let home = home(&[many(0..3000)]);
     let page = home.path().join("page");
     let all = many(0..3000);

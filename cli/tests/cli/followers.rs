@@ -128,7 +128,7 @@ fn followers_see_each_record_once_across_rotations() {
 
 /// `LOCALTEL_TEST_EVENTS=25000` is the full length.
 #[test]
-fn while_others_clear_and_delete_nobody_stops_and_followers_are_told_what_they_missed() {
+fn followers_and_writers_survive_clears_and_deletions() {
     let count = scale("LOCALTEL_TEST_EVENTS", 10_000);
     let place = Place::new();
     let cleared = std::sync::atomic::AtomicUsize::new(0);
@@ -303,7 +303,7 @@ fn tail_shows_a_record_within_200_ms() {
 }
 
 #[test]
-fn a_tail_whose_reader_went_away_ends_also_while_nothing_happens() {
+fn tail_ends_when_its_reader_is_gone_even_if_idle() {
     let place = Place::new();
     drop(place.builder().try_open().unwrap());
     let mut tail = localtel(&place.path(), &["tail"])

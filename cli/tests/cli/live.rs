@@ -31,7 +31,7 @@ fn messages(place: &Place) -> usize {
 }
 
 #[test]
-fn disable_reaches_a_busy_writer_within_a_second_and_nothing_is_written_after_that() {
+fn disable_stops_a_busy_writer_within_a_second() {
     let place = Place::new();
     localtel(&place, &["enable"]);
     let telemetry = place.builder().try_open().unwrap();
@@ -61,7 +61,7 @@ fn disable_reaches_a_busy_writer_within_a_second_and_nothing_is_written_after_th
 }
 
 #[test]
-fn enable_reaches_a_process_that_was_stopped_and_is_marked_by_a_record() {
+fn enable_reaches_a_disabled_process_and_is_recorded() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = Place::new();
         localtel(&place, &["enable"]);
@@ -95,7 +95,7 @@ fn enable_reaches_a_process_that_was_stopped_and_is_marked_by_a_record() {
 }
 
 #[test]
-fn a_reset_begins_a_session_that_nothing_links_to_what_was_before() {
+fn a_reset_begins_a_session_not_linkable_to_the_last() {
     let place = Place::new();
     localtel(&place, &["enable"]);
     let telemetry = place.builder().try_open().unwrap();

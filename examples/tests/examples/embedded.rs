@@ -161,7 +161,7 @@ fn nobody_is_asked_where_nobody_would_see_it() {
 }
 
 #[test]
-fn a_person_at_a_terminal_is_asked_once_and_the_answer_is_obeyed() {
+fn a_terminal_user_is_asked_once_and_obeyed() {
     for (typed, status, commands) in [
         ("y\n", "status: enabled", vec!["count SUCCESS"]),
         ("\n", "status: disabled", vec![]),

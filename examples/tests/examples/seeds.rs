@@ -317,7 +317,7 @@ fn document_server_records_every_field_of_ferretdb() {
 }
 
 #[test]
-fn document_server_waits_before_it_records_for_anybody_undecided() {
+fn document_server_waits_before_recording_undecided_users() {
     let place = ExamplePlace::new();
     let output = serve(&place, &[], "1 count {}\n");
     assert!(output.status.success(), "{output:?}");
@@ -343,7 +343,7 @@ fn document_server_waits_before_it_records_for_anybody_undecided() {
 }
 
 #[test]
-fn document_server_records_for_anybody_undecided_once_the_hour_is_over() {
+fn document_server_records_undecided_users_after_the_hour() {
     let place = ExamplePlace::new();
     serve(&place, &[], "1 count {}\n");
     let directory = place.state().join("document_server/telemetry");
@@ -419,7 +419,7 @@ fn metadata_table_records_every_field_of_timescaledb() {
 }
 
 #[test]
-fn metadata_table_shows_its_report_without_consent_and_records_nothing() {
+fn metadata_table_shows_its_report_without_consent() {
     let place = ExamplePlace::new();
     place.write("raven.csv", b"08:00,1\n");
     let output = place.run("metadata_table", &["input"]);
@@ -464,7 +464,7 @@ fn metadata_table_names_the_directory_that_is_not_there() {
 }
 
 #[test]
-fn feature_usage_records_what_tidb_does_in_windows_that_count_anew() {
+fn feature_usage_records_tidb_windows() {
     let place = ExamplePlace::new();
     let output = place.run("feature_usage", &[]);
     assert!(output.status.success(), "{output:?}");

@@ -181,7 +181,7 @@ fn the_value_behind_the_name_of_a_secret_is_masked() {
 }
 
 #[test]
-fn the_value_behind_a_pass_an_account_key_and_a_signature_is_masked() {
+fn pass_account_key_and_signature_values_are_masked() {
     assert_masked(
         SecretRule::Assignment,
         &[

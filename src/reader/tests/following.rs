@@ -45,7 +45,7 @@ fn a_follower_goes_across_rotation_and_drains_what_came_late() {
 }
 
 #[test]
-fn a_follower_reads_an_open_segment_to_its_end_after_its_removal() {
+fn a_follower_finishes_a_removed_open_segment() {
     let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     let mut follower = place.follow();
@@ -63,7 +63,7 @@ fn a_follower_reads_an_open_segment_to_its_end_after_its_removal() {
 }
 
 #[test]
-fn a_follower_says_that_a_segment_was_cut_and_goes_on_at_its_new_end() {
+fn a_follower_reports_a_cut_segment_and_continues() {
     let place = ReaderPlace::new();
     place.write(1, lines(0..3));
     let mut follower = place.follow();
@@ -310,7 +310,7 @@ fn the_removal_of_the_open_segment_shows_no_older_one_again() {
 }
 
 #[test]
-fn a_follower_is_told_of_what_came_and_went_before_its_first_look() {
+fn a_follower_reports_segments_removed_before_its_start() {
     let place = ReaderPlace::new();
     let mut follower = place.follow();
     place.write(2, lines(1..2)).extent(2, 2);
@@ -342,7 +342,7 @@ fn a_follower_goes_on_with_a_directory_that_was_made_anew() {
 }
 
 #[test]
-fn a_follower_beside_a_writing_thread_sees_every_record_once_in_order() {
+fn a_follower_beside_a_writer_sees_each_record_once() {
     const RECORDS: u64 = 3000;
     let place = ReaderPlace::new();
     place.write(1, "");

@@ -320,14 +320,14 @@ fn a_torn_last_line_of_a_closed_segment_is_one_damage_item() {
 }
 
 #[test]
-fn a_torn_last_line_of_the_active_segment_is_unfinished_and_no_damage() {
+fn a_torn_line_in_the_active_segment_is_not_damage() {
     let place = ReaderPlace::new();
     place.write(1, [lines(0..1), b"{\"timest".to_vec()].concat());
     assert_both_ways(&place, &["1:1 0", "1:2 unfinished 8"]);
 }
 
 #[test]
-fn a_last_record_of_a_closed_segment_that_only_lacks_its_newline_is_a_record() {
+fn a_closed_segments_record_without_newline_is_a_record() {
     let place = ReaderPlace::new();
     place.write(1, line(0)).write(2, lines(1..2));
     assert_both_ways(&place, &["1:1 0", "2:1 1"]);
@@ -406,7 +406,7 @@ fn a_line_that_is_too_long_is_passed_over_in_constant_memory() {
 }
 
 #[test]
-fn what_is_not_utf8_or_no_record_is_damage_and_blank_lines_are_nothing() {
+fn invalid_lines_are_damage_and_blank_lines_are_skipped() {
     let place = ReaderPlace::new();
     let bytes = [b"\xff\xfe{\n\n[1]\n\r\n{}\n".to_vec(), lines(0..1)].concat();
     place.write(1, bytes);
@@ -463,7 +463,7 @@ fn names_that_are_not_ours_are_passed_over() {
 }
 
 #[test]
-fn reading_ends_with_the_segment_that_was_the_highest_when_it_began() {
+fn reading_ends_at_the_highest_segment_of_its_start() {
     let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     let mut reader = Reader::open(&place.path()).unwrap();
@@ -479,7 +479,7 @@ fn reading_ends_with_the_segment_that_was_the_highest_when_it_began() {
 }
 
 #[test]
-fn segments_that_are_cleared_while_being_read_are_told_and_stop_nothing() {
+fn segments_cleared_during_reading_are_reported() {
     let place = ReaderPlace::new();
     place
         .write(1, lines(0..2))

@@ -113,7 +113,7 @@ fn check_what_is_said(records: &[(Position, Timestamp, Vec<u8>)]) -> usize {
 }
 
 #[test]
-fn what_is_older_is_passed_over_up_to_the_last_place_that_says_so() {
+fn older_lines_are_skipped_up_to_the_last_known_time() {
     let place = ReaderPlace::new();
     let writer = recorder(&place);
     for millis in 0..200 {
@@ -139,7 +139,7 @@ fn what_is_older_is_passed_over_up_to_the_last_place_that_says_so() {
 }
 
 #[test]
-fn a_clock_that_was_wrong_costs_only_the_segment_in_which_it_was() {
+fn a_wrong_clock_costs_only_its_own_segment() {
     let place = ReaderPlace::new();
     let writer = recorder(&place);
     for millis in 0..200 {
@@ -155,7 +155,7 @@ fn a_clock_that_was_wrong_costs_only_the_segment_in_which_it_was() {
 }
 
 #[test]
-fn segments_of_which_nothing_is_said_are_read_and_the_others_are_not() {
+fn segments_without_a_known_time_are_read() {
     let place = ReaderPlace::new();
     let text = String::from_utf8(lines(0..40)).unwrap();
     let own = text.replace(r#""source":"s""#, r#""source":"testapp""#);
@@ -244,7 +244,7 @@ fn lost_segments_are_told_also_among_those_that_are_passed_over() {
 }
 
 #[test]
-fn a_follower_passes_over_the_same_and_misses_nothing_that_comes() {
+fn a_follower_with_since_misses_nothing_new() {
     let place = ReaderPlace::new();
     let writer = recorder(&place);
     for millis in 0..200 {

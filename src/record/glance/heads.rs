@@ -128,7 +128,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn who_remembers_heads_sees_what_others_see(
+        fn the_prefix_cache_changes_no_result(
             lines in proptest::collection::vec(
                 (
                     prop_oneof![Just("INFO"), Just("ERROR"), Just("NONE")],

@@ -83,7 +83,7 @@ fn the_number_of_spans_left_out_is_read_behind_the_spans() {
 }
 
 #[test]
-fn what_the_parser_takes_and_we_never_write_is_left_to_the_parser() {
+fn unusual_but_valid_lines_are_left_to_the_parser() {
     for (from, to) in [
         (",\"level\"", ", \"level\""),
         (
@@ -163,7 +163,7 @@ proptest! {
 
     /// Whatever becomes of a line, what a glance takes is a record with the same values.
     #[test]
-    fn a_glance_takes_nothing_that_the_parser_refuses(
+    fn a_raw_record_takes_nothing_that_the_parser_refuses(
         edits in proptest::collection::vec((0..LINE.len(), prop_oneof![
             Just(String::new()),
             "[\"\\\\{}\\[\\],:0-9a-fu.eE+-]",

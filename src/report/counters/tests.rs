@@ -97,7 +97,7 @@ fn series_are_sorted_and_errors_are_apart() {
 }
 
 #[test]
-fn one_text_at_two_addresses_and_labels_in_any_order_are_one_series() {
+fn equal_labels_in_any_order_are_one_series() {
     let counters = counters();
     for _ in 0..3 {
         let (command, find, result, ok) =
@@ -147,7 +147,7 @@ fn texts_that_share_an_address_are_told_apart_by_their_length() {
 }
 
 #[test]
-fn looking_changes_nothing_and_what_is_settled_is_not_reported_again() {
+fn a_snapshot_changes_nothing_and_settles_once() {
     let counters = counters();
     count(&counters, "queries", [], 5);
     let first = unreported(&counters);
@@ -162,7 +162,7 @@ fn looking_changes_nothing_and_what_is_settled_is_not_reported_again() {
 }
 
 #[test]
-fn of_two_snapshots_at_once_the_later_one_holds_whichever_is_settled_first() {
+fn the_later_of_two_snapshots_holds_in_any_settling_order() {
     for later_first in [false, true] {
         let counters = counters();
         count(&counters, "queries", [], 5);
@@ -183,7 +183,7 @@ fn of_two_snapshots_at_once_the_later_one_holds_whichever_is_settled_first() {
 }
 
 #[test]
-fn what_was_forgotten_is_not_reported_and_older_snapshots_bring_nothing_back() {
+fn older_snapshots_do_not_restore_forgotten_counts() {
     let counters = counters();
     count(&counters, "queries", [], 5);
     count_error(&counters, "40001");
@@ -260,7 +260,7 @@ fn two_handles_count_apart() {
 }
 
 #[test]
-fn texts_of_any_length_are_cut_and_labels_named_count_stay_beside_it() {
+fn long_texts_are_cut_and_a_count_label_is_kept() {
     let counters = counters();
     let long = leak(&"ä".repeat(5_000_000));
     count(&counters, long, [(long, long)], 1);
@@ -360,7 +360,7 @@ fn counting_waits_for_no_lock_and_loses_nothing() {
 }
 
 #[test]
-fn a_count_after_a_withdrawal_is_never_forgotten_with_those_before() {
+fn a_count_after_a_withdrawal_is_kept() {
     for _ in 0..200 {
         let counters = counters();
         let queries = counters.counter(Family::Counter, "queries", &[]);
@@ -444,7 +444,7 @@ fn snapshots_settled_by_several_at_once_never_go_back() {
 
 proptest! {
     #[test]
-    fn any_sequence_of_counting_settling_and_forgetting_agrees_with_a_sum(
+    fn counts_match_a_sum_in_any_sequence_of_operations(
         steps in prop::collection::vec((0..4_u8, 0..5_usize, 0..1_000_u64), 0..60)
     ) {
         const NAMES: [&str; 5] = ["a", "b", "c", "a\0", ""];

@@ -65,7 +65,7 @@ fn the_next_look_is_when_the_next_report_is_due() {
 }
 
 #[test]
-fn a_forked_child_reports_nothing_that_its_parent_counted_and_says_nothing_at_its_end() {
+fn a_forked_child_reports_no_parent_counts() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     let mut reporter = reporter(&path, fork);
@@ -87,7 +87,7 @@ fn a_forked_child_reports_nothing_that_its_parent_counted_and_says_nothing_at_it
 }
 
 #[test]
-fn a_forked_child_waits_for_no_lock_that_a_thread_of_its_parent_holds() {
+fn a_forked_child_waits_for_no_parent_lock() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     let mut reporter = reporter(&path, fork);

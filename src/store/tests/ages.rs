@@ -89,7 +89,7 @@ fn a_clock_ahead_by_years_removes_nothing_that_others_recorded() {
 }
 
 #[test]
-fn sessions_of_one_event_with_clocks_apart_do_not_rotate_for_each() {
+fn single_events_with_skewed_clocks_do_not_rotate_each_time() {
     for ahead in [5 * YEAR, -5 * YEAR] {
         let (_root, path) = place();
         let origin = Instant::now();

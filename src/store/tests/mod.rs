@@ -220,17 +220,17 @@ fn one_failure_anywhere_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
-fn a_full_disk_at_any_operation_loses_nothing_that_was_acknowledged() {
+fn a_full_disk_at_any_operation_loses_nothing_acknowledged() {
     sweep(Fault::Once(ENOSPC));
 }
 
 #[test]
-fn a_disk_that_dies_at_any_operation_loses_nothing_that_was_acknowledged() {
+fn a_disk_failure_at_any_operation_loses_nothing_acknowledged() {
     sweep(Fault::Sticky(EIO));
 }
 
 #[test]
-fn a_kill_at_any_operation_leaves_at_most_one_torn_line_and_loses_nothing_acknowledged() {
+fn a_kill_at_any_operation_leaves_at_most_one_torn_line() {
     sweep(Fault::Death);
 }
 
@@ -240,7 +240,7 @@ fn a_short_write_anywhere_leaves_whole_lines_only() {
 }
 
 #[test]
-fn a_disk_that_refuses_every_write_is_not_filled_with_empty_segments() {
+fn a_disk_that_refuses_writes_gets_no_empty_segments() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
     store.faults.plan(0, Fault::Named("write", EIO));
@@ -326,7 +326,7 @@ fn a_cache_that_cannot_be_written_keeps_nobody_from_appending() {
 }
 
 #[test]
-fn finding_the_head_among_many_segments_looks_at_none_but_the_last() {
+fn finding_the_head_opens_only_the_last_segment() {
     let operations = |count: u64| {
         let (_root, path) = without_cache(count);
         let mut store = Store::new(&path, small());
@@ -365,7 +365,7 @@ fn a_clock_that_jumps_back_rotates_once_and_removes_nothing() {
 }
 
 #[test]
-fn segments_whose_last_record_is_too_old_are_removed_at_rotation() {
+fn segments_with_only_old_records_go_at_rotation() {
     let (_root, path) = place();
     let day = 24 * 3600;
     let mut store = Store::new(&path, Limits::default());
@@ -390,7 +390,7 @@ fn segments_whose_last_record_is_too_old_are_removed_at_rotation() {
 }
 
 #[test]
-fn a_first_line_that_cannot_be_read_or_lies_ahead_does_not_keep_older_segments() {
+fn an_unreadable_or_future_first_line_keeps_no_old_segments() {
     let (_root, path) = place();
     let day = 24 * 3600;
     let mut store = Store::new(&path, Limits::default());
@@ -419,7 +419,7 @@ fn a_first_line_that_cannot_be_read_or_lies_ahead_does_not_keep_older_segments()
 }
 
 #[test]
-fn a_line_that_lacks_only_its_newline_and_cannot_be_cut_is_not_written_twice() {
+fn a_line_without_newline_is_not_written_twice() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
     append(&mut store, 0..1, at(0));
@@ -500,7 +500,7 @@ fn what_is_in_a_directory_that_was_moved_away_is_synced_there() {
 }
 
 #[test]
-fn numbers_are_not_used_again_after_clear_or_after_the_directory_was_deleted() {
+fn numbers_are_not_reused_after_clear_or_deletion() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
     append(&mut store, 0..2, at(0));
@@ -543,7 +543,7 @@ fn clear_needs_no_room_for_a_new_segment() {
 }
 
 #[test]
-fn a_clearing_that_ends_half_way_leaves_nothing_that_takes_records() {
+fn an_interrupted_clear_leaves_no_writable_segment() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
     append(&mut store, 0..2, at(0));

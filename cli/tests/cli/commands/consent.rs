@@ -133,7 +133,7 @@ fn a_damaged_file_never_loses_an_opt_out() {
 }
 
 #[test]
-fn a_directory_named_donottrack_above_the_executable_locks_nothing() {
+fn a_parent_directory_named_donottrack_locks_nothing() {
     let home = Home::enabled();
     let directory = home.path().join("donottrack");
     std::fs::create_dir(&directory).unwrap();

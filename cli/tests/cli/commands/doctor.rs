@@ -67,7 +67,7 @@ impl Home {
 }
 
 #[test]
-fn a_virgin_home_and_a_sound_one_have_nothing_wrong_and_looking_makes_nothing() {
+fn doctor_is_clean_and_read_only() {
     let virgin = Home::new();
     assert_eq!(virgin.doctor().0, 0);
     assert!(!virgin.telemetry().exists());

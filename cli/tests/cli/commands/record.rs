@@ -398,7 +398,7 @@ fn a_refused_record_is_said_and_is_a_failure_only_where_asked() {
 }
 
 #[test]
-fn a_record_under_a_policy_that_cannot_be_understood_names_the_next_step() {
+fn record_under_a_damaged_policy_names_the_next_step() {
     let home = Home::enabled();
     std::fs::write(home.telemetry().join("policy.toml"), "level = 5").unwrap();
     let output = home.localtel().args(["record", "e"]).output().unwrap();

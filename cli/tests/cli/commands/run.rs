@@ -311,7 +311,7 @@ fn input_output_and_words_pass_through_untouched() {
 }
 
 #[test]
-fn the_command_gets_our_signal_mask_and_dispositions_and_variables() {
+fn the_command_inherits_signals_and_variables() {
     if !cfg!(target_os = "linux") {
         return;
     }
@@ -332,7 +332,7 @@ fn the_command_gets_our_signal_mask_and_dispositions_and_variables() {
 }
 
 #[test]
-fn the_command_gets_the_id_of_our_record_and_we_the_one_that_we_were_given() {
+fn command_ids_are_passed_down_the_process_tree() {
     const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
     let home = Home::enabled();
     let script = "echo $LOCALTEL_COMMAND_ID; env | grep -c COMMAND_ID";
@@ -368,7 +368,7 @@ fn nested_runs_have_one_id() {
 }
 
 #[test]
-fn where_recording_is_off_no_id_is_made_and_one_that_was_given_is_passed_on() {
+fn when_off_an_id_is_passed_on_but_not_made() {
     let home = Home::new();
     let mut command = home.localtel();
     command.args(["run", "--", "sh", "-c", "echo ${LOCALTEL_COMMAND_ID-none}"]);
@@ -438,7 +438,7 @@ fn what_cannot_be_run_is_recorded_by_its_file_name() {
 }
 
 #[test]
-fn a_missing_interpreter_and_an_error_that_cannot_be_shown_end_with_127() {
+fn a_missing_interpreter_ends_with_127() {
     let home = Home::new();
     let script = home.path().join("script");
     std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
@@ -459,7 +459,7 @@ fn a_missing_interpreter_and_an_error_that_cannot_be_shown_end_with_127() {
 }
 
 #[test]
-fn where_recording_is_off_the_command_runs_without_a_word_and_nothing_is_left() {
+fn when_off_the_command_runs_silently_without_traces() {
     let home = Home::new();
     let output = home
         .localtel()

@@ -123,7 +123,7 @@ fn a_directory_of_one_application_is_refused_for_another() {
 }
 
 #[test]
-fn the_choice_for_all_profiles_of_another_application_is_not_taken() {
+fn another_applications_choice_for_all_profiles_is_ignored() {
     let place = Somewhere::new();
     place.done("--dir DIRECTORY --app one enable --all-profiles");
     std::fs::create_dir(place.0.path().join("two")).unwrap();
@@ -138,7 +138,7 @@ fn the_choice_for_all_profiles_of_another_application_is_not_taken() {
 }
 
 #[test]
-fn a_command_is_run_and_not_recorded_where_the_directory_is_anothers() {
+fn run_in_anothers_directory_does_not_record() {
     let place = Somewhere::new();
     place.done("LOCALTEL_DIR=DIRECTORY --app one enable");
     let output = place.run("LOCALTEL_DIR=DIRECTORY TWO_TELEMETRY=on --app two run -- echo ran");
@@ -181,7 +181,7 @@ fn records_say_whose_a_directory_of_an_older_version_is() {
 }
 
 #[test]
-fn the_switch_of_the_application_that_the_directory_names_is_obeyed() {
+fn the_variable_of_the_directorys_application_is_obeyed() {
     let place = Somewhere::new();
     place.done("--dir DIRECTORY --app metadata-table enable");
     let said = place.done("--dir DIRECTORY explain");
