@@ -242,10 +242,10 @@ impl Builder {
         let level = self.own_level();
         let answers = (self.flag, self.when_undecided);
         let place = (path.as_path(), base.as_path());
-        let tenant = Location { source, profile };
-        let (mut watch, found) = Watch::new(place, &tenant, &environment, answers, self.policy);
+        let location = Location { source, profile };
+        let (mut watch, found) = Watch::new(place, &location, &environment, answers, self.policy);
         watch.admit(found.as_ref())?;
-        let Location { source, .. } = &tenant;
+        let Location { source, .. } = &location;
         let decision = watch.open(clock::now())?;
         let (installation, directory) = if decision.is_recording {
             let (installation, directory) = watch.installation_in(found)?;
@@ -292,8 +292,8 @@ impl Builder {
             })))
         };
         let outlet =
-            Outlet::new(tenant.source.as_str(), limits, policy, sink, echo).at_level(level);
-        let place = (Some((path, tenant)), Some(decision));
+            Outlet::new(location.source.as_str(), limits, policy, sink, echo).at_level(level);
+        let place = (Some((path, location)), Some(decision));
         let told = (self.version, self.deployment);
         Ok(Telemetry::new(outlet, place, told, self.reports))
     }

@@ -34,7 +34,7 @@ impl Event {
         }
     }
 
-    /// Sets how grave it is.
+    /// Sets the log level.
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
         self

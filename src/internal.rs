@@ -13,8 +13,8 @@ pub mod command {
 pub mod consent {
     pub use crate::consent::identity::{Installation, InstallationOrigin};
     pub use crate::consent::keeper::{ConsentDirectory, reset, set_consent_of};
+    pub use crate::consent::location::{KnownLocation, Location};
     pub use crate::consent::stored::{Scope, StoredConsent};
-    pub use crate::consent::tenant::{KnownLocation, Location};
     pub use crate::consent::{Consent, DecidedBy, Decision, Inputs, WhenUndecided, decide, rough};
 }
 pub mod directory {
@@ -56,8 +56,8 @@ pub mod record {
     pub use crate::record::{
         Level, OWN_TARGET, Properties, Record, format_timestamp, parse_time, time_of, to_utc,
     };
-    pub mod glance {
-        pub use crate::record::glance::{Object, PrefixCache, RawRecord, RawText};
+    pub mod raw {
+        pub use crate::record::raw::{Object, PrefixCache, RawRecord, RawText};
     }
 }
 pub mod release {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tracing::Metadata;
 
 use crate::clock;
-use crate::encode::{FrameHeader, LineLimits, Own, SyntheticRecord, encode_loose};
+use crate::encode::{FrameHeader, LineLimits, Own, SyntheticRecord, encode_synthetic};
 use crate::event::Event;
 use crate::policy::{Current, Generation};
 use crate::record::Level;
@@ -180,7 +180,7 @@ impl Outlet {
             let Some(policy) = self.policy.get() else {
                 break;
             };
-            let loose = SyntheticRecord {
+            let synthetic = SyntheticRecord {
                 own,
                 level: event.level,
                 source: &self.source,
@@ -190,11 +190,11 @@ impl Outlet {
                 properties: &event.properties,
                 policy: Some(&policy),
             };
-            if !loose.is_admitted() && !self.is_shown() {
+            if !synthetic.is_admitted() && !self.is_shown() {
                 break;
             }
-            encode_loose(&mut frame, self.limits, micros, &loose);
-            if !loose.is_admitted() {
+            encode_synthetic(&mut frame, self.limits, micros, &synthetic);
+            if !synthetic.is_admitted() {
                 return self.refuse_by_policy(&frame);
             }
             if let Ok(outcome) = self.offer(&frame, micros, policy.generation()) {

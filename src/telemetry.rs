@@ -43,7 +43,7 @@ pub struct Telemetry {
     /// Where it records, or would; unknown if it could not even get that far.
     path: Option<PathBuf>,
     /// Whose the directory is.
-    tenant: Option<Location>,
+    location: Option<Location>,
     /// What was decided where there is no recorder that would know.
     decision: Option<Decision>,
     reporter: Arc<Reporter>,
@@ -89,7 +89,7 @@ impl Telemetry {
         reports: Reports,
     ) -> Self {
         let outlet = Arc::new(outlet);
-        let (path, tenant) = place.unzip();
+        let (path, location) = place.unzip();
         let reporter = Reporter::new(Arc::clone(&outlet), path.clone(), version, deployment);
         let reporter = Arc::new(reporter);
         reporter.note_version();
@@ -98,7 +98,7 @@ impl Telemetry {
         Self {
             outlet,
             path,
-            tenant,
+            location,
             decision,
             reporter,
             ending,
@@ -327,7 +327,7 @@ impl Telemetry {
         let by = format!("{} asked", self.outlet.source());
         let site = ConsentDirectory {
             path,
-            tenant: self.tenant.as_ref(),
+            location: self.location.as_ref(),
         };
         set_consent_of(site, Scope::Profile, choice, &by, clock::now())?;
         Ok(())

@@ -91,10 +91,10 @@ fn forget_installations(place: &Place) -> Result<(), Failure> {
         let path = place.path();
         let stored = StoredConsent::read_at(&path);
         if stored.consent() == Consent::Undecided && stored.installation().is_some() {
-            let tenant = place.known_tenant();
+            let location = place.known_location();
             let site = ConsentDirectory {
                 path: &path,
-                tenant: tenant.as_ref(),
+                location: location.as_ref(),
             };
             consent::reset(site)?;
         }
@@ -132,10 +132,10 @@ impl Choosing {
             Scope::Profile => (place.path(), format!("profile {}", place.profile)),
             Scope::AllProfiles => (place.base.clone(), "all profiles".to_owned()),
         };
-        let tenant = self.tenant(place)?;
+        let location = self.location(place)?;
         let site = ConsentDirectory {
             path: &path,
-            tenant: tenant.as_ref(),
+            location: location.as_ref(),
         };
         let before = consent::set_consent_of(site, self.scope, wanted, &self.by, screen.now)
             .map_err(|error| self.not_stored(error, place))?;
@@ -156,13 +156,13 @@ impl Choosing {
     }
 
     /// Returns in whose name the choice is stored. What is stored can be withdrawn without a name.
-    fn tenant(&self, place: &Place) -> Result<Option<Location>, Failure> {
+    fn location(&self, place: &Place) -> Result<Option<Location>, Failure> {
         let is_withdrawn = self.wanted == Consent::Disabled
             && self.scope == Scope::Profile
             && StoredConsent::read_at(&place.path()) != StoredConsent::Missing;
-        match place.known_tenant() {
+        match place.known_location() {
             None if is_withdrawn => Ok(None),
-            Some(_) | None => place.tenant().map(Some),
+            Some(_) | None => place.location().map(Some),
         }
     }
 
@@ -257,10 +257,10 @@ pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Fail
             place.profile
         )));
     }
-    let tenant = place.known_tenant();
+    let location = place.known_location();
     let site = ConsentDirectory {
         path: &path,
-        tenant: tenant.as_ref(),
+        location: location.as_ref(),
     };
     let kept = consent::reset(site).map_err(|error| {
         if StoredConsent::read_at(&path).problem().is_some() {

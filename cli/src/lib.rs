@@ -206,7 +206,7 @@ fn dispatch(
         }
         AnyCommand::Run(args) => {
             let place = find().and_then(|place| {
-                place.tenant()?;
+                place.location()?;
                 Ok(place)
             });
             if let Err(failure) = &place {

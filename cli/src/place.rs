@@ -74,7 +74,7 @@ impl Place {
     }
 
     /// Returns the application and profile, if it is certain which they are.
-    pub(crate) fn known_tenant(&self) -> Option<Location> {
+    pub(crate) fn known_location(&self) -> Option<Location> {
         match &self.whose {
             Whose::Known(source) => Some(Location {
                 source: source.clone(),
@@ -89,9 +89,9 @@ impl Place {
     /// # Errors
     ///
     /// Returns an error if neither the person nor the directory says which application it is.
-    pub(crate) fn tenant(&self) -> Result<Location, Failure> {
-        if let Some(tenant) = self.known_tenant() {
-            return Ok(tenant);
+    pub(crate) fn location(&self) -> Result<Location, Failure> {
+        if let Some(location) = self.known_location() {
+            return Ok(location);
         }
         let path = self.path();
         match Directory::open(&path, Access::Read) {
@@ -409,14 +409,14 @@ mod tests {
         let usual = find("/s/myapp/telemetry");
         assert_eq!(usual.whose, Whose::Likely("myapp".parse().unwrap()));
         assert_eq!(usual.called(), "myapp");
-        let refused = usual.tenant().unwrap_err();
+        let refused = usual.location().unwrap_err();
         assert_eq!(refused.exit(), crate::Exit::Usage);
         assert!(refused.text().contains("--app myapp"), "{}", refused.text());
         for other in ["/s/data", "/elsewhere/myapp/telemetry"] {
             let place = find(other);
             assert_eq!(place.whose, Whose::Unknown, "{other}");
             assert_eq!(place.name(), None, "{other}");
-            let text = place.tenant().unwrap_err().text();
+            let text = place.location().unwrap_err().text();
             assert!(text.contains("--app NAME"), "{text}");
         }
     }

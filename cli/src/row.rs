@@ -1,4 +1,4 @@
-//! A record on one line for people: the parts that are shown, from a glance at a line or from a parsed record,
+//! A record on one line for people: the parts that are shown, from a raw record or from a parsed one,
 //! and how they are put together. Both ways give the same text.
 
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::sanitize::{SafeJson, push_quoted, push_sanitized};
 use super::view::Styles;
-use localtel::internal::record::glance::{Object, RawRecord, RawText};
+use localtel::internal::record::raw::{Object, RawRecord, RawText};
 use localtel::internal::record::{Level, Properties, Record};
 
 /// The parts of a record that are shown on one line.
@@ -58,26 +58,26 @@ impl<'a> Row<'a> {
     }
 
     /// Takes the parts of a line, unless a name stands twice in it, which parsing sorts out.
-    pub(super) fn of_glance(glance: &RawRecord<'a>, time: Cow<'a, str>) -> Option<Self> {
+    pub(super) fn of_raw(raw: &RawRecord<'a>, time: Cow<'a, str>) -> Option<Self> {
         let (mut event, mut message) = (None, None);
-        if let Some(text) = glance.event {
+        if let Some(text) = raw.event {
             event = Some(text.decoded()?);
         }
-        if let Some(text) = glance.message {
+        if let Some(text) = raw.message {
             message = Some(text.decoded()?);
         }
-        let spans = glance.spans.iter();
+        let spans = raw.spans.iter();
         Some(Self {
             time,
-            level: glance.level,
-            target: glance.target.decoded()?,
+            level: raw.level,
+            target: raw.target.decoded()?,
             event,
             message,
-            properties: pairs_at(glance.properties)?,
+            properties: pairs_at(raw.properties)?,
             spans: spans
                 .map(|(name, properties)| Some((name.decoded()?, pairs_at(properties)?)))
                 .collect::<Option<_>>()?,
-            spans_left_out: glance.spans_left_out,
+            spans_left_out: raw.spans_left_out,
         })
     }
 
@@ -223,12 +223,12 @@ mod tests {
         out
     }
 
-    /// Both ways, where a glance tells all.
+    /// Writes the row from the raw record, where it is enough, and from the parsed one.
     fn both(line: &str) -> (String, Option<String>) {
         let record = Record::parse(line.as_bytes()).unwrap();
         let parsed = text(&Row::of_record(&record, "T".into()));
-        let glance = RawRecord::at(line.as_bytes());
-        let seen = glance.and_then(|glance| Some(text(&Row::of_glance(&glance, "T".into())?)));
+        let raw = RawRecord::at(line.as_bytes());
+        let seen = raw.and_then(|raw| Some(text(&Row::of_raw(&raw, "T".into())?)));
         (parsed, seen)
     }
 

@@ -13,7 +13,7 @@ use super::row::Row;
 use super::sanitize::{Quoted, SafeJson, Sanitized};
 use super::screen::{Colour, OutputKind};
 use super::time::{Zone, moment};
-use localtel::internal::record::glance::RawRecord;
+use localtel::internal::record::raw::RawRecord;
 use localtel::internal::record::{Level, Properties, Record, format_timestamp};
 
 /// A format of records.
@@ -142,25 +142,19 @@ impl View {
         self.write_json(out, line)
     }
 
-    /// Writes a record of which a glance at its line tells all that is shown, and tells whether it did.
-    pub(crate) fn write_at_a_glance(
-        &self,
-        out: &mut dyn Write,
-        glance: &RawRecord<'_>,
-    ) -> io::Result<bool> {
+    /// Writes a record whose raw record has all that is shown, and returns whether it did.
+    pub(crate) fn write_raw(&self, out: &mut dyn Write, raw: &RawRecord<'_>) -> io::Result<bool> {
         match self.format {
             Format::Short => {}
             Format::Pretty | Format::Json | Format::Csv => return Ok(false),
         }
         let time = if self.zone == Zone::UTC {
-            std::str::from_utf8(glance.timestamp)
-                .ok()
-                .map(Cow::Borrowed)
+            std::str::from_utf8(raw.timestamp).ok().map(Cow::Borrowed)
         } else {
-            let time = glance.time();
+            let time = raw.time();
             time.map(|time| Cow::Owned(ShownTime(self.zone.show(time)).to_string()))
         };
-        match time.and_then(|time| Row::of_glance(glance, time)) {
+        match time.and_then(|time| Row::of_raw(raw, time)) {
             Some(row) => self.write_row(out, &row).map(|()| true),
             None => Ok(false),
         }

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
+use super::location::KnownLocation;
 use super::stored::{Scope, StoredConsent};
-use super::tenant::KnownLocation;
 use crate::application::Source;
 use crate::directory::enclosing;
 use crate::record::Record;

@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 
 use super::Consent;
 use super::identity::Installation;
+use super::location::{KnownLocation, Location};
 use super::stored::{Choice, FirstUse, Scope, StoredConsent};
-use super::tenant::{KnownLocation, Location};
 use crate::clock;
 use crate::error::{ErrorKind, Result};
 use crate::record::format_timestamp;
@@ -25,7 +25,7 @@ pub struct ConsentDirectory<'a> {
     /// The directory.
     pub path: &'a Path,
     /// The application and profile; absent where a person names nothing but the directory.
-    pub tenant: Option<&'a Location>,
+    pub location: Option<&'a Location>,
 }
 
 /// Stores a choice for the profile of that directory or, in the directory of the default one, for all
@@ -117,9 +117,9 @@ fn set_consent(
     by: &str,
     now: OffsetDateTime,
 ) -> Result<StoredConsent> {
-    let tenant = Some(&Location::made_up("one"));
+    let location = Some(&Location::made_up("one"));
     set_consent_of(
-        ConsentDirectory { path, tenant },
+        ConsentDirectory { path, location },
         Scope::Profile,
         consent,
         by,
@@ -166,13 +166,13 @@ pub fn reset(site: ConsentDirectory<'_>) -> Result<Consent> {
 /// written, if somebody disabled recording meanwhile, or if the lock is not free before the deadline.
 pub(crate) fn installation(
     directory: &Directory,
-    tenant: &Location,
+    location: &Location,
     seen: Consent,
     deadline: Instant,
 ) -> Result<Installation> {
     let stored = StoredConsent::read(directory);
     if let Some(installation) = stored.installation()
-        && stored.claim().is_of(tenant)
+        && stored.claim().is_of(location)
     {
         return Ok(installation.clone());
     }
@@ -180,7 +180,7 @@ pub(crate) fn installation(
     let before = KnownLocation::of(directory);
     let site = ConsentDirectory {
         path: directory.path(),
-        tenant: Some(tenant),
+        location: Some(location),
     };
     let claim = admit(&before, site)?;
     let mut choice = read_to_change::<Choice>(directory, Scope::Profile.file())?;
@@ -214,7 +214,7 @@ pub(crate) fn installation(
 /// written, or if the lock is not free before the deadline.
 pub(crate) fn remember_first_use(
     directory: &Directory,
-    tenant: &Location,
+    location: &Location,
     grace: Duration,
     now: OffsetDateTime,
     deadline: Instant,
@@ -222,7 +222,7 @@ pub(crate) fn remember_first_use(
     let locked = lock(directory, deadline)?;
     let site = ConsentDirectory {
         path: directory.path(),
-        tenant: Some(tenant),
+        location: Some(location),
     };
     let claim = admit(&KnownLocation::of(directory), site)?;
     let mut choice = read_to_change::<Choice>(directory, Scope::Profile.file())?;
@@ -239,10 +239,10 @@ pub(crate) fn remember_first_use(
 
 /// Returns whose the directory is from now on, given whose it is.
 fn admit(claim: &KnownLocation, site: ConsentDirectory<'_>) -> Result<KnownLocation> {
-    match site.tenant {
-        Some(tenant) => {
-            claim.check(site.path, tenant)?;
-            Ok(KnownLocation::from(tenant))
+    match site.location {
+        Some(location) => {
+            claim.check(site.path, location)?;
+            Ok(KnownLocation::from(location))
         }
         None => Ok(claim.clone()),
     }
@@ -267,8 +267,8 @@ mod tests {
     use crate::error::Error;
 
     fn reset(path: &Path) -> Result<Consent> {
-        let tenant = Some(&Location::made_up("one"));
-        super::reset(ConsentDirectory { path, tenant })
+        let location = Some(&Location::made_up("one"));
+        super::reset(ConsentDirectory { path, location })
     }
 
     fn installation(
@@ -308,11 +308,11 @@ mod tests {
     #[test]
     fn keys_of_a_newer_version_stay_whatever_is_decided() {
         let home = tempfile::tempdir().unwrap();
-        let tenant = Some(&Location::made_up("one"));
+        let location = Some(&Location::made_up("one"));
         let path = home.path();
         for scope in [Scope::Profile, Scope::AllProfiles] {
             let store = |consent| {
-                let site = ConsentDirectory { path, tenant };
+                let site = ConsentDirectory { path, location };
                 set_consent_of(site, scope, consent, "test", now()).unwrap();
             };
             let all = [
@@ -651,7 +651,7 @@ mod tests {
         for other in [&two, &work] {
             let site = ConsentDirectory {
                 path,
-                tenant: Some(other),
+                location: Some(other),
             };
             for scope in [Scope::Profile, Scope::AllProfiles] {
                 for consent in [Consent::Enabled, Consent::Disabled, Consent::Undecided] {
@@ -678,18 +678,18 @@ mod tests {
     #[test]
     fn one_of_two_applications_that_start_gets_the_directory() {
         let home = tempfile::tempdir().unwrap();
-        let tenants: Vec<Location> = (0..8)
+        let locations: Vec<Location> = (0..8)
             .map(|number| Location::made_up(&format!("app{number}")))
             .collect();
         let ids: Vec<Option<Installation>> = std::thread::scope(|scope| {
-            let asked: Vec<_> = tenants
+            let asked: Vec<_> = locations
                 .iter()
-                .map(|tenant| {
+                .map(|location| {
                     let path = home.path();
                     scope.spawn(move || {
                         let directory = Directory::open(path, Access::Write).unwrap();
                         let deadline = Instant::now() + PATIENCE;
-                        super::installation(&directory, tenant, Consent::Undecided, deadline).ok()
+                        super::installation(&directory, location, Consent::Undecided, deadline).ok()
                     })
                 })
                 .collect();
@@ -699,7 +699,7 @@ mod tests {
         assert_eq!(winners.len(), 1);
         let claim = choice_at(home.path()).claim;
         let winner = ids.iter().position(Option::is_some).unwrap();
-        assert!(claim.is_of(&tenants[winner]));
+        assert!(claim.is_of(&locations[winner]));
     }
 
     #[test]
@@ -746,10 +746,10 @@ mod tests {
     fn the_choice_for_all_profiles_is_stored_separately() {
         let home = tempfile::tempdir().unwrap();
         let all = Scope::AllProfiles;
-        let tenant = Some(&Location::made_up("one"));
+        let location = Some(&Location::made_up("one"));
         let site = ConsentDirectory {
             path: home.path(),
-            tenant,
+            location,
         };
         set_consent_of(site, all, Consent::Disabled, "test", now()).unwrap();
         assert_eq!(names(home.path()), ["consent.all.json", "lock"]);

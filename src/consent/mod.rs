@@ -2,15 +2,15 @@
 //! say in it, as a function of values.
 //!
 //! What was stored is `stored`'s, how it is changed `keeper`'s; what an
-//! installation is, is `identity`'s; whose a directory is, is `tenant`'s; where the values come from is `environment`'s and the caller's.
+//! installation is, is `identity`'s; whose a directory is, is `location`'s; where the values come from is `environment`'s and the caller's.
 
 mod belonging;
 pub(crate) mod identity;
 pub(crate) mod keeper;
+pub(crate) mod location;
 pub(crate) mod stored;
 #[cfg(test)]
 mod table;
-pub(crate) mod tenant;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,10 +23,10 @@ use crate::error::{Error, Result};
 
 pub(crate) use identity::{HashKey, Installation, InstallationOrigin};
 pub(crate) use keeper::{ConsentDirectory, installation, remember_first_use, set_consent_of};
+pub(crate) use location::{KnownLocation, Location};
 #[cfg(test)]
 use stored::Choice;
 pub(crate) use stored::{Scope, StoredConsent};
-pub(crate) use tenant::{KnownLocation, Location};
 
 /// What a person has decided about recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::Consent;
 use super::identity::InstallationOrigin;
 use super::identity::{Installation, NoHash, Salt};
-use super::tenant::KnownLocation;
+use super::location::KnownLocation;
 use crate::directory::{Profile, Source};
 use crate::error::Error;
 use crate::record::{self, format_timestamp};

@@ -270,7 +270,7 @@ pub(crate) enum Own {
 pub(crate) struct SyntheticRecord<'a> {
     /// Whose it is.
     pub(crate) own: Own,
-    /// How grave it is.
+    /// The log level.
     pub(crate) level: Level,
     /// The application.
     pub(crate) source: &'a str,
@@ -333,39 +333,45 @@ impl SyntheticRecord<'_> {
 }
 
 /// Writes the frame of a record that does not come from `tracing`, made `micros` after 1970.
-pub(crate) fn encode_loose(
+pub(crate) fn encode_synthetic(
     out: &mut Vec<u8>,
     limits: LineLimits,
     micros: i64,
-    loose: &SyntheticRecord<'_>,
+    synthetic: &SyntheticRecord<'_>,
 ) {
     let mut start = Vec::with_capacity(START_BYTES);
-    let target = target_as(loose.own, loose.target);
-    push_start(&mut start, loose.level, loose.source, target, loose.event);
+    let target = target_as(synthetic.own, synthetic.target);
+    push_start(
+        &mut start,
+        synthetic.level,
+        synthetic.source,
+        target,
+        synthetic.event,
+    );
     let mut line = PendingLine::start_with(out, limits, (&mut Stamp::new(), micros), &start);
-    let of_message = loose.verdict("message");
-    if let Some(message) = loose.message
+    let of_message = synthetic.verdict("message");
+    if let Some(message) = synthetic.message
         && !of_message.is_drop()
     {
         let message = Value::from(message);
         let named = ("message", of_message);
-        line.message(|out, bytes_max| loose.push(named, &message, out, bytes_max));
+        line.message(|out, bytes_max| synthetic.push(named, &message, out, bytes_max));
     }
     let mut written = Vec::new();
-    let shadowed = Shadowed::among(loose.properties.iter().map(|(name, _)| name));
-    for (index, (name, value)) in loose.properties.iter().enumerate() {
-        let verdict = loose.verdict(name);
+    let shadowed = Shadowed::among(synthetic.properties.iter().map(|(name, _)| name));
+    for (index, (name, value)) in synthetic.properties.iter().enumerate() {
+        let verdict = synthetic.verdict(name);
         if shadowed.contains(index) || verdict.is_drop() {
             continue;
         }
         written.clear();
         let key = PropertyKey::write(&mut written, name);
         line.property(key, |out, bytes_max| {
-            loose.push((name, verdict), value, out, bytes_max);
+            synthetic.push((name, verdict), value, out, bytes_max);
         });
     }
     line.end_properties();
-    line.finish(loose.own);
+    line.finish(synthetic.own);
 }
 
 /// Returns the target to record. Only localtel writes records of its own target: what an application

@@ -17,7 +17,7 @@ pub use term::Term;
 
 use crate::error::{Error, Result};
 use crate::reader::{Damage, Line};
-use crate::record::glance::RawRecord;
+use crate::record::raw::RawRecord;
 use crate::record::{Level, LineTime, Properties, Record, Timestamp};
 
 /// Which records somebody wants to see.
@@ -153,41 +153,35 @@ impl Filter {
             && terms.is_empty()
     }
 
-    /// Returns `true` if the record in a line passes, without taking the line apart where a glance at it tells.
+    /// Returns `true` if the record in a line passes, without taking the line apart where its raw record is enough.
     ///
     /// # Errors
     ///
     /// The line is damage if it is no record after all.
     pub fn passes(&self, line: &Line<'_>) -> std::result::Result<bool, Damage> {
-        match RawRecord::at(line.bytes()).and_then(|glance| self.judge(&glance)) {
+        match RawRecord::at(line.bytes()).and_then(|raw| self.passes_raw(&raw)) {
             Some(passes) => Ok(passes),
             None => Ok(self.matches(&line.record()?)),
         }
     }
 
-    /// Returns whether a record passes, as far as a glance at its line shows; `None` where only its values do.
-    pub fn judge(&self, glance: &RawRecord<'_>) -> Option<bool> {
-        let since = || Some(self.since?.compare(glance).is_ge());
-        let until = || Some(self.until?.compare(glance).is_le());
+    /// Returns whether a record passes, as far as its raw record shows; `None` where only its values do.
+    pub fn passes_raw(&self, raw: &RawRecord<'_>) -> Option<bool> {
+        let since = || Some(self.since?.compare(raw).is_ge());
+        let until = || Some(self.until?.compare(raw).is_le());
         let target = || {
-            let target = glance.target.plain()?;
+            let target = raw.target.plain()?;
             Some(is_any(&self.targets, |above| is_within(target, above)))
         };
-        let event = || match glance.event {
+        let event = || match raw.event {
             None => Some(self.events.is_empty()),
             Some(event) => {
                 let event = event.plain()?;
                 Some(is_any(&self.events, |wanted| wanted == event))
             }
         };
-        let source = || Some(glance.source.plain()? == self.source.as_deref()?);
-        let session = || {
-            Some(
-                glance
-                    .session
-                    .starts_with(self.session.as_deref()?.as_bytes()),
-            )
-        };
+        let source = || Some(raw.source.plain()? == self.source.as_deref()?);
+        let session = || Some(raw.session.starts_with(self.session.as_deref()?.as_bytes()));
         // Whether it is asked, and the answer; the cheapest come first.
         let mut is_sure = true;
         let parts: [(bool, &dyn Fn() -> Option<bool>); 6] = [
@@ -198,12 +192,12 @@ impl Filter {
             (self.since.is_some(), &since),
             (self.until.is_some(), &until),
         ];
-        if !self.levels.is_none_or(|levels| levels.hold(glance.level)) {
+        if !self.levels.is_none_or(|levels| levels.hold(raw.level)) {
             return Some(false);
         }
         let asked = parts.into_iter().filter(|(is_asked, _)| *is_asked);
         let answers = asked.map(|(_, answer)| answer());
-        for answer in answers.chain(self.terms.iter().map(|term| term.judge(glance))) {
+        for answer in answers.chain(self.terms.iter().map(|term| term.passes_raw(raw))) {
             match answer {
                 Some(true) => {}
                 Some(false) => return Some(false),
@@ -287,12 +281,12 @@ impl TimeBound {
     }
 
     /// Compares a line's time with it.
-    fn compare(&self, glance: &RawRecord<'_>) -> Ordering {
-        glance.timestamp.cmp(self.text.as_str().as_bytes())
+    fn compare(&self, raw: &RawRecord<'_>) -> Ordering {
+        raw.timestamp.cmp(self.text.as_str().as_bytes())
     }
 }
 
-/// A range of levels, written as `warn` (that and graver), `=info` (only that) or `debug..warn`.
+/// A range of levels, written as `warn` (that and above), `=info` (only that) or `debug..warn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Levels {
     least: Level,
@@ -331,7 +325,7 @@ impl FromStr for Levels {
         if least > most {
             return Err(Error::invalid(
                 "level",
-                format!("`{text}` is empty: the first level must not be graver than the second"),
+                format!("`{text}` is empty: the first level must not be above the second"),
             ));
         }
         Ok(Self { least, most })

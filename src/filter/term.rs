@@ -19,7 +19,7 @@ use super::not_a_regex;
 use super::number::NumberBound;
 use super::value::{FoundValue, Operand};
 use crate::error::Error;
-use crate::record::glance::{RawRecord, RawText, Sought};
+use crate::record::raw::{RawRecord, RawText, Sought};
 use crate::record::{self, Properties, Record};
 
 /// A condition on one value of a record.
@@ -93,17 +93,17 @@ impl Term {
         found.map_or(Answer::Fails, |found| self.test.answer(&found))
     }
 
-    /// Returns `true` if the condition holds for a record, as far as a glance at its line tells. What it passes over is
+    /// Returns `true` if the condition holds for a record, as far as its raw record shows. What it passes over is
     /// left to [`answer`](Self::answer), so that it is counted in one place.
-    pub(super) fn judge(&self, glance: &RawRecord<'_>) -> Option<bool> {
-        match self.key.glimpse(glance) {
-            Glimpse::Found(found) => match self.test.answer(&found) {
+    pub(super) fn passes_raw(&self, raw: &RawRecord<'_>) -> Option<bool> {
+        match self.key.find_raw(raw) {
+            RawValue::Found(found) => match self.test.answer(&found) {
                 Answer::Holds => Some(true),
                 Answer::Fails => Some(false),
                 Answer::OtherType => None,
             },
-            Glimpse::Absent => Some(false),
-            Glimpse::Unsure => None,
+            RawValue::Absent => Some(false),
+            RawValue::Unsure => None,
         }
     }
 }
@@ -253,51 +253,51 @@ impl TermKey {
     }
 
     /// Finds the value where it stands in a line.
-    fn glimpse<'a>(&self, glance: &RawRecord<'a>) -> Glimpse<'a> {
-        let text = |text: RawText<'a>| Glimpse::sure(text.plain_bytes().map(FoundValue::Plain));
-        let optional = |found: Option<RawText<'a>>| found.map_or(Glimpse::Absent, text);
+    fn find_raw<'a>(&self, raw: &RawRecord<'a>) -> RawValue<'a> {
+        let text = |text: RawText<'a>| RawValue::sure(text.plain_bytes().map(FoundValue::Plain));
+        let optional = |found: Option<RawText<'a>>| found.map_or(RawValue::Absent, text);
         match self {
-            Self::Timestamp => Glimpse::sure(glance.time().map(FoundValue::Time)),
-            Self::Level => Glimpse::Found(FoundValue::Level(glance.level)),
-            Self::Source => text(glance.source),
-            Self::Target => text(glance.target),
-            Self::Event => optional(glance.event),
-            Self::Message => optional(glance.message),
-            Self::Session => Glimpse::Found(FoundValue::Plain(glance.session)),
-            Self::Seq => Glimpse::Found(FoundValue::Number(glance.seq.to_string().into())),
-            Self::Property(name) => match sought(glance, name) {
-                Sought::Found(json) => Glimpse::sure(FoundValue::of_json(json)),
-                Sought::Absent => Glimpse::Absent,
-                Sought::Unsure => Glimpse::Unsure,
+            Self::Timestamp => RawValue::sure(raw.time().map(FoundValue::Time)),
+            Self::Level => RawValue::Found(FoundValue::Level(raw.level)),
+            Self::Source => text(raw.source),
+            Self::Target => text(raw.target),
+            Self::Event => optional(raw.event),
+            Self::Message => optional(raw.message),
+            Self::Session => RawValue::Found(FoundValue::Plain(raw.session)),
+            Self::Seq => RawValue::Found(FoundValue::Number(raw.seq.to_string().into())),
+            Self::Property(name) => match sought(raw, name) {
+                Sought::Found(json) => RawValue::sure(FoundValue::of_json(json)),
+                Sought::Absent => RawValue::Absent,
+                Sought::Unsure => RawValue::Unsure,
             },
         }
     }
 }
 
-/// What a glance at a line tells of a value.
-enum Glimpse<'a> {
+/// What a raw record shows of a value.
+enum RawValue<'a> {
     Found(FoundValue<'a>),
     Absent,
     /// Only parsing tells.
     Unsure,
 }
 
-impl<'a> Glimpse<'a> {
+impl<'a> RawValue<'a> {
     fn sure(found: Option<FoundValue<'a>>) -> Self {
         found.map_or(Self::Unsure, Self::Found)
     }
 }
 
 /// Finds a property by its whole name, of the record or else of the span nearest to the leaf.
-fn sought<'a>(glance: &RawRecord<'a>, name: &str) -> Sought<'a> {
-    match glance.properties.get(name) {
+fn sought<'a>(raw: &RawRecord<'a>, name: &str) -> Sought<'a> {
+    match raw.properties.get(name) {
         // A dot may lead into an object, which comes before what stands further out.
         Sought::Absent if name.contains('.') => return Sought::Unsure,
         Sought::Absent => {}
         sought @ (Sought::Found(_) | Sought::Unsure) => return sought,
     }
     let mut last = Sought::Absent;
-    for (_, properties) in glance.spans.iter() {
+    for (_, properties) in raw.spans.iter() {
         match properties.get(name) {
             Sought::Absent => {}
             found @ Sought::Found(_) => last = found,
@@ -388,12 +388,12 @@ mod tests {
         ] {
             let line = format!("{head}{rest}");
             let record = Record::parse(line.as_bytes()).unwrap();
-            let glance = RawRecord::at(line.as_bytes()).unwrap();
+            let raw = RawRecord::at(line.as_bytes()).unwrap();
             for term in ["a.b=1", "a.b=2", "a.b!=1", "a.b>1"] {
                 let term: Term = term.parse().unwrap();
                 let slow = term.answer(&record) == Answer::Holds;
                 assert!(
-                    term.judge(&glance).is_none_or(|quick| quick == slow),
+                    term.passes_raw(&raw).is_none_or(|quick| quick == slow),
                     "{line}"
                 );
             }
@@ -597,8 +597,8 @@ mod tests {
             let term: Term = format!("x{operator}{bound}").parse().unwrap();
             let line = line_with(&json);
             let slow = term.answer(&Record::parse(line.as_bytes()).unwrap());
-            let glance = RawRecord::at(line.as_bytes()).unwrap();
-            match term.judge(&glance) {
+            let raw = RawRecord::at(line.as_bytes()).unwrap();
+            match term.passes_raw(&raw) {
                 Some(quick) => prop_assert_eq!(quick, slow == Answer::Holds, "{:?} {}", term, line),
                 None => prop_assert!(
                     slow == Answer::OtherType || json.contains(['\\', '[']),

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::number::{NumberBound, short_integer};
 use super::text_of;
 use crate::record::Level;
-use crate::record::glance::RawText;
+use crate::record::raw::RawText;
 
 /// What a value is compared with.
 #[derive(Debug, Clone)]

@@ -178,7 +178,7 @@ enum InTexts {
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule<'p> {
-    /// The least grave level that is recorded.
+    /// The lowest level that is recorded.
     Level(Level),
     /// What no rule names is dropped.
     UnnamedDropped,

@@ -203,7 +203,7 @@ fn an_allow_list_keeps_only_what_a_rule_keeps() {
 }
 
 #[test]
-fn a_level_shuts_out_what_is_less_grave() {
+fn a_level_excludes_lower_levels() {
     let policy = Policy::new().level(Level::Warn);
     for (level, expected) in [
         (Level::Trace, false),
@@ -548,8 +548,8 @@ fn hashes_of_any_policy_since_the_key_are_known_to_wait() {
         let directory = Directory::open(&path, Access::Write).unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
         let seen = crate::consent::Consent::Undecided;
-        let tenant = crate::consent::Location::made_up("myapp");
-        let installation = crate::consent::installation(&directory, &tenant, seen, deadline);
+        let location = crate::consent::Location::made_up("myapp");
+        let installation = crate::consent::installation(&directory, &location, seen, deadline);
         installation.unwrap().hash_key()
     };
     let making = Policy::new().property("user", Action::Hash);

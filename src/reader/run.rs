@@ -53,7 +53,7 @@ impl<'a> Run<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// Returns it as the line that it is if a [`RawRecord`](crate::record::glance::RawRecord) takes it.
+    /// Returns it as the line that it is if a [`RawRecord`](crate::record::raw::RawRecord) takes it.
     pub fn line(self) -> Line<'a> {
         Line {
             position: self.position,

@@ -174,7 +174,7 @@ impl Scanner {
             }
             ScanState::Piece if range.is_empty() => return ScanStep::End,
             // Only parsing tells whether just the newline is missing.
-            ScanState::Piece => return self.judge_suspect(position, range),
+            ScanState::Piece => return self.classify_suspect(position, range),
         };
         ScanStep::Damage(Damage {
             bytes,
@@ -202,7 +202,7 @@ impl Scanner {
         if is_blank(self.bytes(range.clone())) {
             return ScanResult::Nothing;
         }
-        ScanResult::Step(self.judge(position, range))
+        ScanResult::Step(self.classify(position, range))
     }
 
     fn step_in_long(&mut self, from: u64) -> ScanResult {
@@ -300,15 +300,15 @@ impl Scanner {
     }
 
     /// Decides what a piece is, cheaply for what looks like one record.
-    fn judge(&mut self, position: Position, range: Range<usize>) -> ScanStep {
+    fn classify(&mut self, position: Position, range: Range<usize>) -> ScanStep {
         if looks_whole(self.bytes(range.clone())) {
             return ScanStep::Line { position, range };
         }
-        self.judge_suspect(position, range)
+        self.classify_suspect(position, range)
     }
 
     /// Finds what is in a piece; what else is found is handed out later.
-    fn judge_suspect(&mut self, position: Position, range: Range<usize>) -> ScanStep {
+    fn classify_suspect(&mut self, position: Position, range: Range<usize>) -> ScanStep {
         let start = range.start;
         self.queued = found_in(position, self.bytes(range));
         for step in &mut self.queued {

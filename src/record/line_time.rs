@@ -3,7 +3,7 @@
 
 use time::OffsetDateTime;
 
-use super::{OPENING, TIMESTAMP_BYTES, Timestamp, glance, parse_time, timestamp_of, to_utc};
+use super::{OPENING, TIMESTAMP_BYTES, Timestamp, parse_time, raw, timestamp_of, to_utc};
 
 /// A time in UTC, to the microsecond, in the years 0 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,7 +12,7 @@ pub(crate) struct LineTime([u8; TIMESTAMP_BYTES]);
 impl LineTime {
     /// Reads a time that is written as lines hold it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        glance::is_timestamp(text)
+        raw::is_timestamp(text)
             .then(|| text.as_bytes().first_chunk().copied().map(Self))
             .flatten()
     }

@@ -1,9 +1,9 @@
 //! A record: one event as it was written, parsed back into values. This file knows what a line means;
 //! how a line is written is `encode`'s, where lines lie is `reader`'s and `store`'s.
 
-pub(crate) mod glance;
 mod line_time;
 pub(crate) mod own;
+pub(crate) mod raw;
 mod timestamp;
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ pub use self::own::OWN_TARGET;
 pub use self::timestamp::{Timestamp, format_timestamp, parse_time, to_utc};
 use crate::error::Error;
 
-/// How grave a record is, from the least to the most.
+/// The log level of a record, from the lowest to the highest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(
@@ -42,7 +42,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Every level, from the least to the most grave.
+    /// Every level, from the lowest to the highest.
     pub const ALL: [Self; 5] = [
         Self::Trace,
         Self::Debug,
@@ -255,7 +255,7 @@ pub struct Span {
 pub struct Record {
     /// When it happened.
     pub timestamp: Timestamp,
-    /// How grave it is.
+    /// The log level.
     pub level: Level,
     /// The application that recorded it.
     pub source: String,

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::WorkerGuard;
 
 use super::frames::{CHUNK_BYTES, Frames};
+use super::lease::Shared;
 use super::own::encode_own;
 use super::staging::{Attention, PATIENCE, RecorderPhase, Staging};
 use super::synced::Synced;
-use super::turn::Shared;
 use super::worker::{Worker, start_worker};
 use super::writer::Writer;
 use super::{Counts, Delivery, Durability, Outcome, Overflow, Settings, Stale, lock_until};
@@ -68,7 +68,7 @@ impl Core {
         let shared = Arc::new(Shared {
             settings,
             staging: Mutex::new(staging),
-            turn_ended: Condvar::new(),
+            lease_ended: Condvar::new(),
             waiting: AtomicUsize::new(0),
             urgent: Condvar::new(),
             refused: AtomicU64::new(0),
@@ -215,7 +215,7 @@ impl Core {
                 }
                 Attention::Parked | Attention::Called => {}
             }
-            staging = shared.wait_for_turn(staging, ROOM_WAIT);
+            staging = shared.wait_for_lease(staging, ROOM_WAIT);
         }
         staging
     }
@@ -244,7 +244,7 @@ impl Core {
                 }
                 Attention::Absent | Attention::Parked | Attention::Called => {}
             }
-            staging = shared.wait_for_turn(staging, left);
+            staging = shared.wait_for_lease(staging, left);
         }
         staging
     }
@@ -275,8 +275,8 @@ impl Core {
         staging.attention = Attention::Awake;
         drop(staging);
         if let Some(worker) = &self.worker {
-            // At most one bell is on its way, so this never waits; without a worker the next `flush` writes.
-            drop(io::Write::write(&mut worker.bell.clone(), b"\n"));
+            // At most one wakeup is on its way, so this never waits; without a worker the next `flush` writes.
+            drop(io::Write::write(&mut worker.wakeup.clone(), b"\n"));
         }
     }
 
@@ -316,7 +316,7 @@ impl Core {
                 staging
                     .stage_own(|out| encode_own(&shared.settings, OwnEvent::SessionEnd, &end, out));
             }
-            shared.end_turn(&staging);
+            shared.end_lease(&staging);
             (staging.phase == RecorderPhase::Closed).then_some(staging.staged)
         };
         if self.worker.is_some() {
@@ -344,7 +344,7 @@ impl Core {
         );
         let mut staging = shared.lock();
         while staging.attention != Attention::Absent && Instant::now() < deadline {
-            staging = shared.wait_for_turn(staging, ROOM_WAIT);
+            staging = shared.wait_for_lease(staging, ROOM_WAIT);
         }
     }
 }

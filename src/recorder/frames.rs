@@ -89,7 +89,7 @@ pub(super) fn of_application(mut frames: &[u8]) -> u64 {
     count
 }
 
-/// How many bytes a chunk holds, unless one frame alone is longer: some 300 usual lines, for which one turn of
+/// How many bytes a chunk holds, unless one frame alone is longer: some 300 usual lines, for which one lease of
 /// the writer pays, and of which two and the batch made of them stay in a second-level cache of 512 KiB.
 pub(super) const CHUNK_BYTES: usize = 128 * 1024;
 

@@ -3,7 +3,7 @@
 //! `flush`, at the end and in inline delivery it is the caller. What is in a line is `encode`'s business,
 //! how bytes reach the disk is `store`'s.
 //!
-//! There is one `Writer`, and taking it out of the staging area is the turn to write: lines reach the
+//! There is one `Writer`, and taking it out of the staging area is the writer lease: lines reach the
 //! file in the order in which they were staged, whoever writes. It alone numbers them, so a line that is
 //! dropped, or given up at the end, takes no number.
 //!
@@ -13,12 +13,12 @@
 mod core;
 mod frames;
 mod interest;
+mod lease;
 mod outcome;
 mod own;
 mod settings;
 mod staging;
 mod synced;
-mod turn;
 mod worker;
 mod writer;
 

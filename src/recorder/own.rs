@@ -3,7 +3,7 @@
 
 use super::Settings;
 use crate::clock;
-use crate::encode::{FrameHeader, LineLimits, Own, SyntheticRecord, encode_loose};
+use crate::encode::{FrameHeader, LineLimits, Own, SyntheticRecord, encode_synthetic};
 use crate::record::own::{OWN_TARGET, OwnEvent, SessionStart};
 use crate::record::{Level, Properties};
 use crate::store::limits::SEGMENT_BYTES_LEAST;
@@ -66,7 +66,7 @@ fn encode_own_at(
     } else {
         Level::Info
     };
-    let loose = SyntheticRecord {
+    let synthetic = SyntheticRecord {
         own: Own::Localtel,
         level,
         source: &settings.source,
@@ -82,7 +82,7 @@ fn encode_own_at(
     let segment_bytes_max = settings.limits.segment_bytes_max.max(SEGMENT_BYTES_LEAST);
     let limits = settings.limits.clone().string_bytes(string_bytes_max);
     let limits = limits.segment_bytes(segment_bytes_max);
-    encode_loose(out, LineLimits::from(&limits), micros, &loose);
+    encode_synthetic(out, LineLimits::from(&limits), micros, &synthetic);
 }
 
 /// How every line ends.

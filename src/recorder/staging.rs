@@ -1,5 +1,5 @@
 //! What waits in memory, and what is known of writing it. Values behind one lock, which is held only to
-//! copy a line or to look; who takes the lock and the turn to write is `turn`'s business.
+//! copy a line or to look; who takes the lock and the writer lease is `lease`'s business.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ pub(super) struct Staging {
     pub(super) settled: u64,
     pub(super) counts: Counts,
     pub(super) dropped_unreported: u64,
-    /// Nothing while somebody has the turn to write.
+    /// Nothing while somebody has the writer lease.
     pub(super) writer: Option<Box<Writer>>,
     pub(super) trouble: Option<Trouble>,
     /// Why the last look could not read what the owner decided, if it could not.
@@ -69,10 +69,10 @@ pub(super) enum Cause {
 pub(super) enum Attention {
     /// There is none, or it has ended.
     Absent,
-    /// It waits for the bell.
+    /// It waits for a wakeup.
     Parked,
     /// Has nothing to do, and looks twice a second whether the owner lets in more than before: of what is shut
-    /// out nobody rings the bell.
+    /// out no wakeup is sent.
     Dozing,
     /// It writes, or lingers for what comes next.
     Awake,

@@ -1,6 +1,6 @@
 //! How far what is written survives a power cut. Frames have numbers, their tickets, in the order in which
 //! they were staged; all that is kept here are bounds on tickets, so that each flush compares its own ticket
-//! with what syncs covered. Who syncs, and when, is `turn`'s business.
+//! with what syncs covered. Who syncs, and when, is `lease`'s business.
 //!
 //! What a failed sync covered never becomes durable: the system may count its pages as clean after the failure.
 //! The failure therefore stays with these tickets, while later ones go to a new segment and are synced there.

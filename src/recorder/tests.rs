@@ -1,4 +1,4 @@
-//! The recorder from inside: forks, faults of the disk, panics, and who has the turn to write.
+//! The recorder from inside: forks, faults of the disk, panics, and who has the writer lease.
 
 use std::sync::atomic::AtomicBool;
 
@@ -7,7 +7,7 @@ use super::staging::Attention;
 use super::*;
 use crate::clock;
 use crate::consent::{Consent, WhenUndecided};
-use crate::encode::{Own, SyntheticRecord, encode_loose};
+use crate::encode::{Own, SyntheticRecord, encode_synthetic};
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::policy::Policy;
@@ -21,9 +21,14 @@ use crate::watch::Watch;
 pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
     let environment = Environment::made_up("testapp", &[]);
     let answers = (Consent::Undecided, WhenUndecided::Record);
-    let tenant = crate::consent::Location::made_up("testapp");
-    let (mut watch, found) =
-        Watch::new((path, path), &tenant, &environment, answers, Policy::new());
+    let location = crate::consent::Location::made_up("testapp");
+    let (mut watch, found) = Watch::new(
+        (path, path),
+        &location,
+        &environment,
+        answers,
+        Policy::new(),
+    );
     let decision = watch.open(clock::now()).unwrap();
     let (installation, directory) = watch.installation_in(found).unwrap();
     let start = RecorderStart {
@@ -55,7 +60,7 @@ fn frame(event: &str) -> Vec<u8> {
 fn frame_at(level: Level, event: &str) -> Vec<u8> {
     let event = Event::new(event);
     let mut frame = Vec::new();
-    let loose = SyntheticRecord {
+    let synthetic = SyntheticRecord {
         own: Own::Application,
         level,
         source: "testapp",
@@ -66,7 +71,7 @@ fn frame_at(level: Level, event: &str) -> Vec<u8> {
         policy: None,
     };
     let micros = clock::micros_since_epoch();
-    encode_loose(&mut frame, (&Limits::default()).into(), micros, &loose);
+    encode_synthetic(&mut frame, (&Limits::default()).into(), micros, &synthetic);
     frame
 }
 

@@ -1,4 +1,4 @@
-//! The worker: the thread of `tracing-appender`, used for its life cycle, not for its queue. A bell wakes it
+//! The worker: the thread of `tracing-appender`, used for its life cycle, not for its queue. A wakeup message wakes it
 //! when it is parked; then it writes what is staged, lingers for a moment, and parks again.
 
 use std::io;
@@ -10,19 +10,19 @@ use std::time::Duration;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use super::interest::ask_again;
+use super::lease::Shared;
 use super::staging::{Attention, RecorderPhase, Staging};
-use super::turn::Shared;
 use crate::clock;
 use crate::watch::PAUSE;
 
 /// The way to wake the worker.
 #[derive(Debug)]
 pub(super) struct Worker {
-    pub(super) bell: NonBlocking,
+    pub(super) wakeup: NonBlocking,
 }
 
 impl Shared {
-    /// The worker's work, from a ring of the bell until there is nothing to do: writes, then lingers for
+    /// The worker's work, from a wakeup until there is nothing to do: writes, then lingers for
     /// a moment, so that a busy program pays for no wake-ups.
     pub(super) fn work(&self) {
         let mut staging = self.lock();
@@ -124,7 +124,7 @@ impl Shared {
     }
 }
 
-/// What `tracing-appender` takes for the file: its messages are bells, and its `flush`, which it calls
+/// What `tracing-appender` takes for the file: its messages are wakeups, and its `flush`, which it calls
 /// whenever no message is left, is the turn to work. It always reports success, because that worker
 /// swallows errors, and spins or forgets to stop after some of them.
 #[derive(Debug)]
@@ -133,8 +133,8 @@ pub(super) struct WorkerSink {
 }
 
 impl io::Write for WorkerSink {
-    fn write(&mut self, bell: &[u8]) -> io::Result<usize> {
-        Ok(bell.len())
+    fn write(&mut self, wakeup: &[u8]) -> io::Result<usize> {
+        Ok(wakeup.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -147,7 +147,7 @@ impl Drop for WorkerSink {
     /// The thread ends: this is what a join would tell.
     fn drop(&mut self) {
         self.shared.lock().attention = Attention::Absent;
-        self.shared.turn_ended.notify_all();
+        self.shared.lease_ended.notify_all();
     }
 }
 
@@ -167,13 +167,13 @@ pub(super) fn start_worker(shared: &Arc<Shared>) -> Option<(Worker, WorkerGuard)
             .thread_name("localtel")
             .finish(sink)
     };
-    let (bell, guard) = catch_unwind(AssertUnwindSafe(start)).ok()?;
-    Some((Worker { bell }, guard))
+    let (wakeup, guard) = catch_unwind(AssertUnwindSafe(start)).ok()?;
+    Some((Worker { wakeup }, guard))
 }
 
 /// How long the worker tries to get the directory's lock: other writers hold it for well under a
 /// millisecond, so this long means that a stopped process holds it. Then lines wait in memory.
 pub(super) const LOCK_WAIT: Duration = Duration::from_millis(100);
 
-/// At most one bell and the end are on their way at a time.
+/// At most one wakeup and the end are on their way at a time.
 pub(super) const BELLS_MAX: usize = 4;

@@ -1,6 +1,6 @@
 //! The writer: numbers staged lines and hands them to the store, batch by batch. It is a session: it has
 //! the session's id, its next sequence number, and knows in which segment the session has announced
-//! itself. Who has the turn to use it is `recorder`'s business.
+//! itself. Who has the lease on it is `recorder`'s business.
 
 use std::sync::Arc;
 use std::time::Instant;

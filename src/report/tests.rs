@@ -8,7 +8,7 @@ use serde_json::json;
 use super::machine::{Hardware, Os, Surroundings};
 use super::surroundings::{Container, VirtualMachine};
 use super::*;
-use crate::encode::{LineLimits, Own, SyntheticRecord, encode_loose, is_unsafe_to_show};
+use crate::encode::{LineLimits, Own, SyntheticRecord, encode_synthetic, is_unsafe_to_show};
 use crate::policy::owner::Include;
 use crate::record::{Level, Record};
 use crate::store::limits::Limits;
@@ -138,7 +138,7 @@ fn keys(value: &Value) -> Vec<&str> {
 /// Writes the record of a report as the handle would, and reads it back.
 fn recorded(report: &Report) -> Record {
     let mut frame = Vec::new();
-    let loose = SyntheticRecord {
+    let synthetic = SyntheticRecord {
         own: Own::Localtel,
         level: Level::Info,
         source: "myapp",
@@ -148,7 +148,12 @@ fn recorded(report: &Report) -> Record {
         properties: report.properties(),
         policy: None,
     };
-    encode_loose(&mut frame, LineLimits::from(&Limits::default()), 0, &loose);
+    encode_synthetic(
+        &mut frame,
+        LineLimits::from(&Limits::default()),
+        0,
+        &synthetic,
+    );
     // The frame is the line without its session and number, behind a header.
     let start = frame.iter().position(|byte| *byte == b'{').unwrap();
     let line = String::from_utf8(frame[start..].to_vec()).unwrap();

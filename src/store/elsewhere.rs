@@ -216,7 +216,7 @@ impl Folder {
     }
 
     /// Looks at the directory itself.
-    pub(crate) fn sight(&self) -> io::Result<FileStat> {
+    pub(crate) fn stat(&self) -> io::Result<FileStat> {
         Ok(FileStat::from(&rustix::fs::fstat(&self.fd)?))
     }
 
@@ -235,10 +235,10 @@ impl Folder {
                 return None;
             }
             let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
-            let sight = stat
+            let stat = stat
                 .map(|stat| FileStat::from(&stat))
                 .map_err(io::Error::from);
-            Some(Ok((OsString::from_vec(name.to_bytes().to_vec()), sight)))
+            Some(Ok((OsString::from_vec(name.to_bytes().to_vec()), stat)))
         });
         Ok(entries)
     }

@@ -290,7 +290,7 @@ pub mod elsewhere {
             match self.0 {}
         }
 
-        pub(crate) fn sight(&self) -> io::Result<FileStat> {
+        pub(crate) fn stat(&self) -> io::Result<FileStat> {
             match self.0 {}
         }
 

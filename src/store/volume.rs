@@ -101,17 +101,17 @@ pub(crate) fn volumes(
 
 /// Counts what lies below a path; a file is its own size.
 fn volume(path: &Path, limits: VolumeLimits) -> Volume {
-    let sight = match FileStat::of(path) {
-        Ok(sight) => sight,
+    let stat = match FileStat::of(path) {
+        Ok(stat) => stat,
         Err(error) => return Volume::Unknown(error.to_string()),
     };
-    match sight.kind {
+    match stat.kind {
         FileKind::Directory => match DirectoryWalk::start(path, limits) {
             Ok(walk) => Volume::Measured(walk.finish()),
             Err(error) => Volume::Unknown(error.to_string()),
         },
         FileKind::File => Volume::Measured(VolumeCount {
-            bytes: sight.bytes,
+            bytes: stat.bytes,
             files: 1,
             ..VolumeCount::default()
         }),
@@ -141,7 +141,7 @@ struct DirectoryWalk {
 impl DirectoryWalk {
     fn start(path: &Path, limits: VolumeLimits) -> io::Result<Self> {
         let root = Folder::open(path)?;
-        let root_id = root.sight()?.id;
+        let root_id = root.stat()?.id;
         Ok(Self {
             root,
             root_id,
@@ -184,8 +184,8 @@ impl DirectoryWalk {
 
     fn is_new_here(&mut self, folder: &Folder) -> bool {
         folder
-            .sight()
-            .is_ok_and(|sight| sight.id.is_beside(self.root_id) && self.seen.insert(sight.id))
+            .stat()
+            .is_ok_and(|stat| stat.id.is_beside(self.root_id) && self.seen.insert(stat.id))
     }
 
     fn look_into(&mut self, folder: &Folder, path: &Path) -> Result<(), CutShort> {
@@ -197,7 +197,7 @@ impl DirectoryWalk {
             }
         };
         for entry in entries {
-            let (name, sight) = match entry {
+            let (name, stat) = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
                     self.miss(&error);
@@ -209,13 +209,13 @@ impl DirectoryWalk {
                 return Err(CutShort::Time);
             }
             // What vanished in between is no longer there to be counted.
-            let Ok(sight) = sight else { continue };
-            match sight.kind {
-                FileKind::Directory if sight.id.is_beside(self.root_id) => {
+            let Ok(stat) = stat else { continue };
+            match stat.kind {
+                FileKind::Directory if stat.id.is_beside(self.root_id) => {
                     self.wait(path.join(name))?;
                 }
-                FileKind::File if !sight.has_other_names || self.seen.insert(sight.id) => {
-                    self.measured.bytes = self.measured.bytes.saturating_add(sight.bytes);
+                FileKind::File if !stat.has_other_names || self.seen.insert(stat.id) => {
+                    self.measured.bytes = self.measured.bytes.saturating_add(stat.bytes);
                     self.measured.files += 1;
                 }
                 FileKind::Directory | FileKind::File | FileKind::Other | FileKind::Symlink => {}

@@ -2,7 +2,7 @@
 //! so that a running process obeys what its owner decides. What the answers mean is `consent`'s business,
 //! what follows for events that wait or come is `recorder`'s.
 
-mod sight;
+mod snapshot;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use self::sight::{OwnerSnapshot, Polled};
+use self::snapshot::{OwnerSnapshot, Polled};
 use crate::clock;
 use crate::consent::{
     Consent, Decision, Inputs, Installation, KnownLocation, Location, StoredConsent, WhenUndecided,
@@ -51,7 +51,7 @@ pub(crate) struct Watch {
     /// The directory of the default profile, where the choice for all of them lies.
     base: PathBuf,
     /// Whose telemetry it is.
-    tenant: Location,
+    location: Location,
     /// To whom the directory belongs, where that has become another application or profile.
     foreign: Option<String>,
     /// What the environment says, asked once: it decides one run, and reading it again from another
@@ -65,7 +65,7 @@ pub(crate) struct Watch {
     stored_for_all: Polled<StoredConsent>,
     owner: Polled<OwnerFile>,
     /// What the last look saw of the owner's policy, where that is not believed yet.
-    glimpsed: Option<OwnerFile>,
+    polled_owner: Option<OwnerFile>,
     /// What the answers on policy are handed to.
     policy: Arc<Current>,
     /// The installation whose key hashes are made with.
@@ -120,7 +120,7 @@ impl Watch {
     /// Returns the question for the telemetry of a profile, and the directory as it was found, if it is there.
     pub(crate) fn new(
         (path, base): (&Path, &Path),
-        tenant: &Location,
+        location: &Location,
         environment: &Environment,
         (flag, when_undecided): (Consent, WhenUndecided),
         policy: Policy,
@@ -138,18 +138,18 @@ impl Watch {
         let watch = Self {
             path: path.to_owned(),
             base: base.to_owned(),
-            tenant: tenant.clone(),
+            location: location.clone(),
             foreign: None,
             executables: environment.executables().to_vec(),
             do_not_track: environment.do_not_track(),
-            variable: environment.telemetry(&tenant.source),
+            variable: environment.telemetry(&location.source),
             flag,
             when_undecided,
             stored: Polled::new(stored),
             stored_for_all: Polled::new(stored_for_all),
             policy: Arc::new(Current::new(policy, owner.policy().cloned(), secrets)),
             owner: Polled::new(owner),
-            glimpsed: None,
+            polled_owner: None,
             keyed: None,
             standing: WatchState::Off,
             looked_at: Instant::now(),
@@ -171,14 +171,14 @@ impl Watch {
     /// An error says to which other application or profile one of them belongs.
     pub(crate) fn admit(&self, found: Option<&Directory>) -> Result<()> {
         let said = self.stored.read.claim();
-        if !said.is_of(&self.tenant) {
+        if !said.is_of(&self.location) {
             let claim = found.map_or_else(|| KnownLocation::at(&self.path), KnownLocation::of);
-            claim.check(&self.path, &self.tenant)?;
+            claim.check(&self.path, &self.location)?;
         }
         let for_all = self.stored_for_all.read.claim();
-        for_all.check(&self.base, &self.tenant.of_base())?;
+        for_all.check(&self.base, &self.location.of_base())?;
         if self.path != self.base {
-            KnownLocation::at(&self.base).check(&self.base, &self.tenant.of_base())?;
+            KnownLocation::at(&self.base).check(&self.base, &self.location.of_base())?;
         }
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Watch {
                         .is_none_or(|first_use| !first_use.is_of(grace)) =>
             {
                 let (stored, _) = in_directory(&self.path, |directory, deadline| {
-                    remember_first_use(directory, &self.tenant, grace, now, deadline)
+                    remember_first_use(directory, &self.location, grace, now, deadline)
                 })?;
                 self.stored = Polled::new(stored);
                 self.decide(now)
@@ -229,7 +229,7 @@ impl Watch {
         found: Option<Directory>,
     ) -> Result<(Installation, Directory)> {
         if let (Some(directory), Some(known)) = (found, self.stored.read.installation().cloned())
-            && self.stored.read.claim().is_of(&self.tenant)
+            && self.stored.read.claim().is_of(&self.location)
             && directory.take_to_write().is_ok()
             && directory.check_is_writable().is_ok()
         {
@@ -249,7 +249,7 @@ impl Watch {
             directory
                 .check_is_writable()
                 .map_err(Error::io("write to", &self.path))?;
-            installation(directory, &self.tenant, seen, deadline)
+            installation(directory, &self.location, seen, deadline)
         })?;
         let stored = StoredConsent::read(&directory);
         if stored.unreadable().is_none() {
@@ -345,37 +345,37 @@ impl Watch {
             is_policy_other: false,
         };
         #[cfg(not(test))]
-        let sight = OwnerSnapshot::of(&self.path, &self.base);
+        let snapshot = OwnerSnapshot::of(&self.path, &self.base);
         #[cfg(test)]
-        let sight = OwnerSnapshot::under(&self.faults, (&self.path, &self.base));
-        self.note_tenant(&sight);
+        let snapshot = OwnerSnapshot::under(&self.faults, (&self.path, &self.base));
+        self.note_location(&snapshot);
         for (seen, found) in [
-            (&mut self.stored, sight.stored),
-            (&mut self.stored_for_all, sight.stored_for_all),
+            (&mut self.stored, snapshot.stored),
+            (&mut self.stored_for_all, snapshot.stored_for_all),
         ] {
             if take_stored(seen, found) == Meanwhile::Decided {
                 news.consent = Meanwhile::Decided;
             }
         }
-        if sight.owner.unreadable().is_some() {
-            self.owner.fail(sight.owner);
+        if snapshot.owner.unreadable().is_some() {
+            self.owner.fail(snapshot.owner);
         } else {
             self.owner.succeed();
-            news.is_policy_other = self.take_owner(sight.owner);
+            news.is_policy_other = self.take_owner(snapshot.owner);
         }
         news
     }
 
     /// Notes whether somebody put the directory of another application or profile in the place of this one.
-    fn note_tenant(&mut self, sight: &OwnerSnapshot) {
-        let files = [&sight.stored, &sight.stored_for_all];
+    fn note_location(&mut self, snapshot: &OwnerSnapshot) {
+        let files = [&snapshot.stored, &snapshot.stored_for_all];
         if files.iter().any(|file| file.unreadable().is_some()) {
             return;
         }
-        let own = sight.stored.claim().check(&self.path, &self.tenant);
+        let own = snapshot.stored.claim().check(&self.path, &self.location);
         let refused = own.and_then(|()| {
-            let base = sight.stored_for_all.claim();
-            base.check(&self.base, &self.tenant.of_base())
+            let base = snapshot.stored_for_all.claim();
+            base.check(&self.base, &self.location.of_base())
         });
         self.foreign = refused.err().map(|error| error.to_string());
     }
@@ -394,18 +394,18 @@ impl Watch {
         let was_bad = self.owner.read.problem().is_some();
         let is_no_decision = owner == OwnerFile::Missing && !was_bad;
         if is_no_decision || (owner == self.owner.read && is_in_force) {
-            self.glimpsed = None;
+            self.polled_owner = None;
             return false;
         }
         let is_surely_stricter = self.owner.read.says_nothing() || owner.problem().is_some();
-        if !is_surely_stricter && self.glimpsed.as_ref() != Some(&owner) {
-            self.glimpsed = Some(owner);
+        if !is_surely_stricter && self.polled_owner.as_ref() != Some(&owner) {
+            self.polled_owner = Some(owner);
             return false;
         }
         if let Some(policy) = owner.policy() {
             self.policy.set_owner(policy.clone());
         }
-        self.glimpsed = None;
+        self.polled_owner = None;
         self.owner = Polled::new(owner);
         true
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::sight::UNREADABLE_LOOKS_MAX;
+use super::snapshot::UNREADABLE_LOOKS_MAX;
 use super::*;
 use crate::consent::{ConsentDirectory, Scope, set_consent_of};
 use crate::policy::Action;
@@ -82,15 +82,22 @@ impl Watched {
 
 fn watch_at(path: &Path, when_undecided: WhenUndecided) -> Watch {
     let environment = Environment::made_up("testapp", &[]);
-    let tenant = Location::made_up("testapp");
+    let location = Location::made_up("testapp");
     let answers = (Consent::Undecided, when_undecided);
-    Watch::new((path, path), &tenant, &environment, answers, Policy::new()).0
+    Watch::new(
+        (path, path),
+        &location,
+        &environment,
+        answers,
+        Policy::new(),
+    )
+    .0
 }
 
 fn decided(consent: Consent) -> impl FnOnce(&Path) {
     move |path| {
-        let tenant = Some(&Location::made_up("testapp"));
-        let site = ConsentDirectory { path, tenant };
+        let location = Some(&Location::made_up("testapp"));
+        let site = ConsentDirectory { path, location };
         set_consent_of(site, Scope::Profile, consent, "test", clock::now()).unwrap();
     }
 }
@@ -146,8 +153,8 @@ fn recording_resumes_when_the_files_can_be_read() {
         |path| decided(Consent::Enabled)(path),
         |path| {
             let all = Scope::AllProfiles;
-            let tenant = Some(&Location::made_up("testapp"));
-            let site = ConsentDirectory { path, tenant };
+            let location = Some(&Location::made_up("testapp"));
+            let site = ConsentDirectory { path, location };
             set_consent_of(site, all, Consent::Enabled, "test", clock::now()).unwrap();
         },
         |path| {

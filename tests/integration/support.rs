@@ -343,8 +343,8 @@ pub(crate) fn log(dispatch: &Dispatch, count: usize) {
 
 /// Removes the installation id of a place.
 pub(crate) fn reset(place: &Place) {
-    let (path, tenant) = (&place.path(), None);
-    let site = localtel::internal::consent::ConsentDirectory { path, tenant };
+    let (path, location) = (&place.path(), None);
+    let site = localtel::internal::consent::ConsentDirectory { path, location };
     localtel::internal::consent::reset(site).unwrap();
 }
 

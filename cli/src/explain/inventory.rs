@@ -65,7 +65,7 @@ impl EventKey {
 pub(super) struct EventTally {
     /// The number of its records.
     pub(super) records: u64,
-    /// The gravest level of one of them.
+    /// The highest level of one of them.
     pub(super) level: Level,
     /// Its messages, if it has any.
     pub(super) message: Option<Values>,

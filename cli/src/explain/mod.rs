@@ -83,7 +83,7 @@ struct Explanation<'a> {
     chosen: Option<String>,
     recording: RecordingStatus,
     owner: OwnerFile,
-    judge: PolicyView,
+    policies: PolicyView,
     limits: KnownLimits,
     openness: Openness,
     inventory: Option<Inventory>,
@@ -140,7 +140,7 @@ impl<'a> Explanation<'a> {
                 Some(_) => RecordingStatus::Off,
                 None => RecordingStatus::of(place, &stored, &decision),
             },
-            judge: PolicyView::new(&place.host, &owner),
+            policies: PolicyView::new(&place.host, &owner),
             owner,
             limits: match &place.host {
                 Host::Localtel => KnownLimits::Usual(Limits::default()),

@@ -160,7 +160,7 @@ impl<'a> ExplainReport<'a> {
             events: inventory
                 .into_iter()
                 .flat_map(|inventory| &inventory.events)
-                .map(|(key, event)| EventReport::of(key, event, &facts.judge))
+                .map(|(key, event)| EventReport::of(key, event, &facts.policies))
                 .collect(),
             records_of_other_events: inventory.map_or(0, |inventory| inventory.records_of_others),
             secret_names: inventory
@@ -201,9 +201,9 @@ impl Storage {
 }
 
 impl<'a> EventReport<'a> {
-    fn of(key: &'a EventKey, event: &'a EventTally, judge: &PolicyView) -> Self {
+    fn of(key: &'a EventKey, event: &'a EventTally, policies: &PolicyView) -> Self {
         let verdict = |part, has_texts| {
-            judge.verdict(&Subject {
+            policies.verdict(&Subject {
                 event: key,
                 level: event.level,
                 part,

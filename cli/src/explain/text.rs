@@ -322,7 +322,7 @@ fn print_inventory(
     let (own, theirs): (Vec<_>, Vec<_>) =
         inventory.events.iter().partition(|(key, _)| key.is_own());
     for (key, event) in theirs.into_iter().chain(own) {
-        print_event(key, event, &facts.judge, out)?;
+        print_event(key, event, &facts.policies, out)?;
     }
     print_secret_names(facts, inventory, out)
 }
@@ -356,7 +356,7 @@ fn print_secret_names(
 fn print_event(
     key: &EventKey,
     event: &EventTally,
-    judge: &PolicyView,
+    policies: &PolicyView,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let name = match &key.event {
@@ -376,7 +376,7 @@ fn print_event(
             part,
             has_texts: values.has_texts(),
         };
-        TableRow::new(part, values, judge.verdict(&subject))
+        TableRow::new(part, values, policies.verdict(&subject))
     };
     let message = event
         .message

@@ -13,7 +13,7 @@ use localtel::internal::record::{Level, OWN_TARGET};
 pub(super) struct Subject<'a> {
     /// The event that it belongs to.
     pub(super) event: &'a EventKey,
-    /// The gravest level at which the event was recorded.
+    /// The highest level at which the event was recorded.
     pub(super) level: Level,
     /// Which of its values.
     pub(super) part: RecordPart<'a>,

@@ -66,7 +66,7 @@ enum PolicyCommand {
         #[arg(value_parser = ["keep", "drop"])]
         action: String,
     },
-    /// Sets the least grave level that is recorded
+    /// Sets the lowest level that is recorded
     Level {
         /// trace, debug, info, warn, error
         level: Level,
@@ -172,7 +172,7 @@ pub(crate) fn run(
             change
         }
     };
-    place.tenant()?;
+    place.location()?;
     let path = place.path();
     owner::edit(&path, |text| change.apply(text, &path))
         .map_err(|error| complaint(error, place))?;

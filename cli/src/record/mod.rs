@@ -32,7 +32,7 @@ pub(crate) struct RecordArgs {
     event: String,
     #[command(flatten)]
     properties: Words,
-    /// How grave it is: trace, debug, info, warn, error, or what syslog and pino call it
+    /// Log level: trace, debug, info, warn, error, or what syslog and pino call it
     #[arg(short, long, default_value = "info")]
     level: Level,
     /// A message for people
@@ -122,10 +122,10 @@ pub(crate) fn run(
         return Err(Failure::usage("the event has no name")
             .hint("localtel record deploy version=1.2.0 ok=true"));
     }
-    let tenant = place.tenant()?;
-    let builder = Telemetry::builder(tenant.source.as_str())
+    let location = place.location()?;
+    let builder = Telemetry::builder(location.source.as_str())
         .dir(&place.base)
-        .profile(tenant.profile.as_str())
+        .profile(location.profile.as_str())
         .delivery(Delivery::Inline);
     let builder = if typed.event == FROM_INPUT {
         builder

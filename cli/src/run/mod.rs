@@ -186,10 +186,10 @@ impl CommandRecorder<'_> {
     /// Begins a session, unless it is not known of which application.
     fn open(&self) -> Option<Telemetry> {
         let place = self.place?;
-        let tenant = place.known_tenant()?;
-        let builder = Telemetry::builder(tenant.source.as_str())
+        let location = place.known_location()?;
+        let builder = Telemetry::builder(location.source.as_str())
             .dir(&place.base)
-            .profile(tenant.profile.as_str())
+            .profile(location.profile.as_str())
             .delivery(Delivery::Inline);
         Some(builder.open())
     }

@@ -180,17 +180,17 @@ impl Running {
     /// is the first in its container.
     fn look(&self) -> Result<CommandState, Errno> {
         let changed = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
-        let mut sight = CommandState::Runs;
+        let mut state = CommandState::Runs;
         loop {
             match wait(changed) {
                 Ok(Some((pid, status))) if pid.as_raw_pid() == self.pid.as_raw() => {
-                    sight = CommandState::from(status);
-                    if let CommandState::Ended(_) = sight {
-                        return Ok(sight);
+                    state = CommandState::from(status);
+                    if let CommandState::Ended(_) = state {
+                        return Ok(state);
                     }
                 }
                 Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
-                Ok(None) => return Ok(sight),
+                Ok(None) => return Ok(state),
                 Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
             }
         }

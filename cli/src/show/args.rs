@@ -36,7 +36,7 @@ pub(crate) struct ShowArgs {
     /// Show records that contain the regular expression; in lower case it matches any case
     #[arg(short, long, value_name = "REGEX", allow_hyphen_values = true)]
     pub(crate) grep: Option<String>,
-    /// Show records of that level and graver ones; `=info` only that one, `debug..warn` a range
+    /// Show records of that level and above; `=info` only that one, `debug..warn` a range
     #[arg(short, long, value_name = "LEVEL")]
     pub(crate) level: Option<Levels>,
     /// Show records of that target and of the modules below it

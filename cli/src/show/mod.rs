@@ -2,7 +2,7 @@
 //! which ones fit is the filter's, where they lie is the reader's.
 
 mod args;
-mod crew;
+mod scan;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -22,8 +22,8 @@ use localtel::internal::error::Result;
 use localtel::internal::filter::{Filter, FilterVerdict};
 use localtel::internal::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
 use localtel::internal::record::Record;
-use localtel::internal::record::glance::PrefixCache;
-use localtel::internal::record::glance::RawRecord;
+use localtel::internal::record::raw::PrefixCache;
+use localtel::internal::record::raw::RawRecord;
 use localtel::read::Timestamp;
 
 pub(crate) use args::{LineLimit, ShowArgs};
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
         Some(_) | None => screen.colour,
     };
     let mut show = Show {
-        judge: LineFilter {
+        line_filter: LineFilter {
             view: View::new(args.format(), args.zone(), screen.sink, colour),
             filter,
         },
@@ -187,7 +187,7 @@ fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
 
 /// Showing records, under way.
 struct Show {
-    judge: LineFilter,
+    line_filter: LineFilter,
     matched: u64,
     unread: UnreadCounts,
 }
@@ -216,14 +216,14 @@ impl LineFilter {
     fn take_piece(
         &self,
         piece: Piece<'_>,
-        heads: &mut PrefixCache,
+        prefixes: &mut PrefixCache,
         out: &mut dyn Write,
         unread: &mut UnreadCounts,
     ) -> std::io::Result<u64> {
         let line = piece.line();
-        let glance = RawRecord::with(line.bytes(), heads);
-        if glance.is_some() {
-            return self.take_line(line, glance, out, unread).map(u64::from);
+        let raw = RawRecord::with(line.bytes(), prefixes);
+        if raw.is_some() {
+            return self.take_line(line, raw, out, unread).map(u64::from);
         }
         let mut matched = 0;
         for item in piece.items() {
@@ -236,18 +236,18 @@ impl LineFilter {
     fn take_line(
         &self,
         line: Line<'_>,
-        glance: Option<RawRecord<'_>>,
+        raw: Option<RawRecord<'_>>,
         out: &mut dyn Write,
         unread: &mut UnreadCounts,
     ) -> std::io::Result<bool> {
-        if let Some(glance) = glance {
-            match self.filter.judge(&glance) {
+        if let Some(raw) = raw {
+            match self.filter.passes_raw(&raw) {
                 Some(false) => return Ok(false),
                 Some(true) if self.view.is_verbatim() => {
                     self.view.write_verbatim(out, line.bytes())?;
                     return Ok(true);
                 }
-                Some(true) if self.view.write_at_a_glance(out, &glance)? => return Ok(true),
+                Some(true) if self.view.write_raw(out, &raw)? => return Ok(true),
                 Some(true) | None => {}
             }
         }
@@ -278,7 +278,7 @@ impl Show {
         if is_nothing && screen.sink == OutputKind::Terminal {
             screen.say(format_args!("nothing matched"));
         }
-        // Damage is for others to judge; that the system did not let us read is a failure of ours.
+        // Damage is not judged here; that the system did not let us read is a failure of ours.
         if self.unread.is_denied() {
             Exit::Failed
         } else if args.exit_status && is_nothing {
@@ -295,7 +295,7 @@ impl Show {
         out: &mut dyn Write,
         mut beside: Beside<'_>,
     ) -> std::result::Result<(), OutputStop> {
-        self.judge.view.write_header(out)?;
+        self.line_filter.view.write_header(out)?;
         if args.follow {
             self.follow(source, out, &mut beside)
         } else if args.sort {
@@ -324,7 +324,7 @@ impl Show {
             None => return Ok(()),
         }
         if reader.bytes_left()? >= SHARED_BYTES_LEAST {
-            self.matched += crew::show(&mut reader, &self.judge, out, &mut self.unread)?;
+            self.matched += scan::show(&mut reader, &self.line_filter, out, &mut self.unread)?;
             return Ok(());
         }
         while let Some(item) = reader.next_item()? {
@@ -338,7 +338,7 @@ impl Show {
         source: &RecordSource<'_>,
         out: &mut dyn Write,
     ) -> std::result::Result<(), OutputStop> {
-        let mut reverse = reverse(source.directory, &self.judge.filter)?;
+        let mut reverse = reverse(source.directory, &self.line_filter.filter)?;
         let is_enough = |matched: u64| match source.lines {
             LineLimit::All => false,
             LineLimit::Last(count) => matched >= count,
@@ -364,7 +364,7 @@ impl Show {
             let Some(line) = self.unread.take(item) else {
                 continue;
             };
-            if let Some(record) = self.judge.record_in(line, &mut self.unread) {
+            if let Some(record) = self.line_filter.record_in(line, &mut self.unread) {
                 kept.push((record.timestamp, line.bytes().into()));
             }
         }
@@ -382,7 +382,7 @@ impl Show {
         }
         for (_, line) in &kept {
             if let Ok(record) = Record::parse(line) {
-                self.judge.view.write(out, line, &record)?;
+                self.line_filter.view.write(out, line, &record)?;
                 self.matched += 1;
             }
         }
@@ -420,7 +420,7 @@ impl Show {
     }
 
     fn take(&mut self, item: Item<'_>, out: &mut dyn Write) -> std::result::Result<(), OutputStop> {
-        if self.judge.take(item, out, &mut self.unread)? {
+        if self.line_filter.take(item, out, &mut self.unread)? {
             self.matched += 1;
         }
         Ok(())

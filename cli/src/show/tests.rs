@@ -278,17 +278,17 @@ fn only_records_skipped_for_a_type_count_as_passed_over() {
 
 #[test]
 fn a_follower_says_once_that_it_passes_over_values() {
-    let mut judge_output = Vec::new();
+    let mut stderr = Vec::new();
     let mut unread = UnreadCounts::default();
     for _ in 0..3 {
         unread.pass_over("seconds");
-        unread.tell(&mut judge_output);
+        unread.tell(&mut stderr);
         unread.forget();
     }
     unread.pass_over("size\x1b");
-    unread.tell(&mut judge_output);
+    unread.tell(&mut stderr);
     assert_eq!(
-        String::from_utf8(judge_output).unwrap(),
+        String::from_utf8(stderr).unwrap(),
         "passed over 1 record in which `seconds` is not a number\n\
          passed over 1 record in which `size\\x1b` is not a number\n"
     );

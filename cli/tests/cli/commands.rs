@@ -6,6 +6,8 @@ mod consent;
 mod doctor;
 #[path = "commands/homes.rs"]
 mod homes;
+#[path = "commands/locations.rs"]
+mod locations;
 #[path = "commands/record.rs"]
 mod record;
 #[path = "commands/run.rs"]
@@ -15,8 +17,6 @@ mod run;
 mod run_at_terminal;
 #[path = "commands/services.rs"]
 mod services;
-#[path = "commands/tenants.rs"]
-mod tenants;
 #[path = "commands/times.rs"]
 mod times;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::clock;
-use crate::encode::{Own, SyntheticRecord, encode_loose};
+use crate::encode::{Own, SyntheticRecord, encode_synthetic};
 use crate::record::{Level, Properties};
 use crate::recorder::tests::{offer_frame, settings};
 use crate::recorder::{Delivery, Outcome, Recorder};
@@ -37,7 +37,7 @@ fn recorder(place: &ReaderPlace) -> Recorder {
 fn record(recorder: &Recorder, millis: i64) {
     let mut properties = Properties::default();
     properties.set("text", "x".repeat(300));
-    let loose = SyntheticRecord {
+    let synthetic = SyntheticRecord {
         own: Own::Application,
         level: Level::Info,
         source: "testapp",
@@ -49,7 +49,7 @@ fn record(recorder: &Recorder, millis: i64) {
     };
     let mut frame = Vec::new();
     let micros = micros(millis);
-    encode_loose(&mut frame, (&Limits::default()).into(), micros, &loose);
+    encode_synthetic(&mut frame, (&Limits::default()).into(), micros, &synthetic);
     assert_eq!(offer_frame(recorder, &frame, micros), Outcome::Recorded);
 }
 

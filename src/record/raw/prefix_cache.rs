@@ -1,21 +1,21 @@
-//! The heads of lines that were looked at. What a call site writes between the time and the message is the same
+//! The prefixes of lines that were looked at. What a call site writes between the time and the message is the same
 //! in all its lines, so that comparing it with what was seen before spares looking at it again.
 
 use super::cursor::Cursor;
 use super::{Head, RawText};
 use crate::record::Level;
 
-/// Heads that were seen: as many as usual applications have call sites that are busy.
+/// Prefixes that were seen: as many as usual applications have call sites that are busy.
 #[derive(Debug, Default)]
 pub struct PrefixCache {
-    /// The place of a head follows from some of its bytes; of two with one place the later is kept.
+    /// The place of a prefix follows from some of its bytes; of two with one place the later is kept.
     known: Vec<CachedPrefix>,
 }
 
-/// A head that was seen.
+/// A prefix that was seen.
 #[derive(Debug, Clone, Default)]
 struct CachedPrefix {
-    /// The head, and as much of what follows as tells that it is whole.
+    /// The prefix, and as much of what follows as tells that it is whole.
     bytes: Vec<u8>,
     level: Option<Level>,
     head_bytes: usize,
@@ -24,7 +24,7 @@ struct CachedPrefix {
     event: Option<TextRange>,
 }
 
-/// Where in a head a text stands.
+/// Where in a prefix a text stands.
 #[derive(Debug, Clone, Copy, Default)]
 struct TextRange {
     from: usize,
@@ -32,10 +32,10 @@ struct TextRange {
 }
 
 impl PrefixCache {
-    /// Reads the head of a line, which begins where the cursor stands.
+    /// Reads the prefix of a line, which begins where the cursor stands.
     pub(super) fn read<'a>(&mut self, cursor: &mut Cursor<'a>) -> Option<Head<'a>> {
         if self.known.is_empty() {
-            self.known.resize_with(HEADS, CachedPrefix::default);
+            self.known.resize_with(PREFIXES, CachedPrefix::default);
         }
         let rest = cursor.rest();
         let known = self.known.get_mut(place_of(rest))?;
@@ -50,7 +50,7 @@ impl PrefixCache {
 }
 
 impl CachedPrefix {
-    /// Returns the head that bytes begin with, if it is this one.
+    /// Returns the prefix that bytes begin with, if it is this one.
     fn head<'a>(&self, bytes: &'a [u8]) -> Option<Head<'a>> {
         let level = self.level?;
         if !bytes.starts_with(&self.bytes) {
@@ -86,7 +86,7 @@ impl CachedPrefix {
     }
 }
 
-/// Returns the place of a head among those that are known, from bytes in which heads usually differ.
+/// Returns the place of a prefix among those that are known, from bytes in which prefixes usually differ.
 fn place_of(head: &[u8]) -> usize {
     let word = |at: usize| {
         let bytes = head.get(at..).and_then(<[u8]>::first_chunk);
@@ -96,16 +96,16 @@ fn place_of(head: &[u8]) -> usize {
         .into_iter()
         .fold(0, |mixed: u64, at| (mixed ^ word(at)).wrapping_mul(MIXER));
     // The upper bits depend on all the others.
-    usize::try_from(mixed >> (u64::BITS - HEADS.ilog2())).unwrap_or(0)
+    usize::try_from(mixed >> (u64::BITS - PREFIXES.ilog2())).unwrap_or(0)
 }
 
-/// How many heads are remembered: 64 × 96 bytes and the heads themselves, some 14 KiB.
-const HEADS: usize = 64;
+/// How many prefixes are remembered: 64 × 96 bytes and the prefixes themselves, some 14 KiB.
+const PREFIXES: usize = 64;
 
-/// After a head comes `,"message":` or `,"session":`, and another key if it goes on: three bytes tell.
+/// After a prefix comes `,"message":` or `,"session":`, and another key if it goes on: three bytes tell.
 const FOLLOWING_BYTES: usize = 3;
 
-/// Where heads are looked at to find their places: in level, source, target and event of usual lengths.
+/// Where prefixes are looked at to find their places: in level, source, target and event of usual lengths.
 const SAMPLED_AT: [usize; 5] = [10, 40, 56, 72, 88];
 
 /// The golden ratio in 64 bits, as in Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
@@ -140,11 +140,11 @@ mod tests {
                 1..80,
             )
         ) {
-            let mut heads = PrefixCache::default();
+            let mut prefixes = PrefixCache::default();
             for (level, target, event, message, cut) in lines {
                 let line = line(level, &target, event.as_deref(), message.as_deref());
                 for line in [line.as_bytes(), line.get(..cut).unwrap_or(&line).as_bytes()] {
-                    let (one, other) = (RawRecord::at(line), RawRecord::with(line, &mut heads));
+                    let (one, other) = (RawRecord::at(line), RawRecord::with(line, &mut prefixes));
                     prop_assert_eq!(format!("{one:?}"), format!("{other:?}"));
                 }
             }

@@ -1,4 +1,4 @@
-//! The turn to write: the writer lies in the staging area, and who takes it out writes the next batch
+//! The writer lease: the writer lies in the staging area, and who takes it out writes the next batch
 //! and puts it back. So lines reach the file in the order in which they were staged, whether the worker
 //! writes, or a caller that flushes, ends, or delivers inline.
 
@@ -24,8 +24,8 @@ use crate::watch::{Meanwhile, WatchChange};
 pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) staging: Mutex<Staging>,
-    /// Signalled when a turn to write has ended: there may be room, and lines may be settled.
-    pub(super) turn_ended: Condvar,
+    /// Signalled when a writer lease has ended: there may be room, and lines may be settled.
+    pub(super) lease_ended: Condvar,
     /// How many threads wait for that. It changes under the lock of `staging`; where it is none, signalling
     /// would be a system call for nobody.
     pub(super) waiting: AtomicUsize,
@@ -40,24 +40,24 @@ impl Shared {
         self.staging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn wait_for_turn<'a>(
+    pub(super) fn wait_for_lease<'a>(
         &self,
         staging: MutexGuard<'a, Staging>,
         wait: Duration,
     ) -> MutexGuard<'a, Staging> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let (staging, _) = self
-            .turn_ended
+            .lease_ended
             .wait_timeout(staging, wait)
             .unwrap_or_else(PoisonError::into_inner);
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         staging
     }
 
-    /// Wakes those who wait for the end of a turn, given the lock that they wait behind.
-    pub(super) fn end_turn(&self, _staging: &MutexGuard<'_, Staging>) {
+    /// Wakes those who wait for the end of a lease, given the lock that they wait behind.
+    pub(super) fn end_lease(&self, _staging: &MutexGuard<'_, Staging>) {
         if self.waiting.load(Ordering::SeqCst) > 0 {
-            self.turn_ended.notify_all();
+            self.lease_ended.notify_all();
         }
     }
 
@@ -81,10 +81,10 @@ impl Shared {
                     let bytes_waiting = staging.frames.bytes() + staging.taken_bytes;
                     return Err(ErrorKind::TimedOut { bytes_waiting }.into());
                 }
-                staging = self.wait_for_turn(staging, left);
+                staging = self.wait_for_lease(staging, left);
                 continue;
             };
-            let (ended, failure) = self.take_turn(staging, writer, deadline);
+            let (ended, failure) = self.take_lease(staging, writer, deadline);
             staging = ended;
             if let Some(error) = failure {
                 return Err(error);
@@ -108,7 +108,7 @@ impl Shared {
     }
 
     /// Writes one batch with the writer that the caller took out, and puts it back.
-    pub(super) fn take_turn<'a>(
+    pub(super) fn take_lease<'a>(
         &'a self,
         mut staging: MutexGuard<'a, Staging>,
         mut writer: Box<Writer>,
@@ -119,7 +119,7 @@ impl Shared {
             RecorderPhase::Open | RecorderPhase::Closed => {}
             RecorderPhase::Suspended | RecorderPhase::Withheld | RecorderPhase::GivenUp => {
                 staging.writer = Some(writer);
-                self.end_turn(&staging);
+                self.end_lease(&staging);
                 let failure = staging.check_is_known().err();
                 return (staging, failure);
             }
@@ -168,7 +168,7 @@ impl Shared {
             None => staging.trouble = None,
             Some(error) => staging.note_trouble(error),
         }
-        self.end_turn(&staging);
+        self.end_lease(&staging);
         (staging, failure)
     }
 
@@ -182,7 +182,7 @@ impl Shared {
         };
         staging = self.look_with(staging, &mut writer);
         staging.writer = Some(writer);
-        self.end_turn(&staging);
+        self.end_lease(&staging);
         staging
     }
 
@@ -282,7 +282,7 @@ impl Shared {
             if left.is_zero() {
                 return Err(ErrorKind::TimedOut { bytes_waiting: 0 }.into());
             }
-            staging = self.wait_for_turn(staging, left);
+            staging = self.wait_for_lease(staging, left);
         }
     }
 
@@ -300,7 +300,7 @@ impl Shared {
             .synced
             .finish(covered, synced.unwrap_or_else(|_panic| Err(panicked())));
         staging.writer = Some(writer);
-        self.end_turn(&staging);
+        self.end_lease(&staging);
         staging
     }
 
@@ -342,7 +342,7 @@ impl Shared {
         }
         staging.frames.clear();
         staging.settled = staging.staged;
-        self.end_turn(staging);
+        self.end_lease(staging);
         given_up
     }
 }

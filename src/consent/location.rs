@@ -26,7 +26,7 @@ impl Location {
         }
     }
 
-    /// Returns the tenant of the directory in which the default profile lies.
+    /// Returns the location of the directory in which the default profile lies.
     pub(crate) fn of_base(&self) -> Self {
         Self {
             source: self.source.clone(),
@@ -63,17 +63,17 @@ impl KnownLocation {
     }
 
     /// Returns `true` if it names this application and profile.
-    pub(crate) fn is_of(&self, tenant: &Location) -> bool {
-        self.source.as_ref() == Some(&tenant.source)
-            && self.profile.as_ref() == Some(&tenant.profile)
+    pub(crate) fn is_of(&self, location: &Location) -> bool {
+        self.source.as_ref() == Some(&location.source)
+            && self.profile.as_ref() == Some(&location.profile)
     }
 
-    /// Returns why the directory at that path is not for that tenant, where it belongs to another.
-    pub(crate) fn check(&self, path: &Path, tenant: &Location) -> Result<(), Error> {
-        if self.admits(Some(&tenant.source), &tenant.profile) {
+    /// Returns why the directory at that path is not for that location, where it belongs to another.
+    pub(crate) fn check(&self, path: &Path, location: &Location) -> Result<(), Error> {
+        if self.admits(Some(&location.source), &location.profile) {
             Ok(())
         } else {
-            Err(self.refusal(path, tenant.to_string()))
+            Err(self.refusal(path, location.to_string()))
         }
     }
 
@@ -89,10 +89,10 @@ impl KnownLocation {
 }
 
 impl From<&Location> for KnownLocation {
-    fn from(tenant: &Location) -> Self {
+    fn from(location: &Location) -> Self {
         Self {
-            source: Some(tenant.source.clone()),
-            profile: Some(tenant.profile.clone()),
+            source: Some(location.source.clone()),
+            profile: Some(location.profile.clone()),
         }
     }
 }
@@ -132,12 +132,12 @@ mod tests {
             (claim("one", "work"), false),
             (claim("", "work"), false),
         ];
-        let tenant = Location {
+        let location = Location {
             source: "one".parse().unwrap(),
             profile: Profile::default(),
         };
         for (claim, expected) in table {
-            let admitted = claim.check(Path::new("/d"), &tenant);
+            let admitted = claim.check(Path::new("/d"), &location);
             assert_eq!(admitted.is_ok(), expected, "{claim}");
             if let Err(error) = admitted {
                 let text = error.to_string();

@@ -1,4 +1,4 @@
-//! A glance and the parser agree.
+//! A raw record and the parsed one agree.
 
 use proptest::prelude::*;
 
@@ -7,33 +7,33 @@ use crate::record::Record;
 
 const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed \"all\"","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"ticloud-project-list","duration":871,"ratio":-0.5,"ok":true,"none":null,"list":[1,{"a":[]}],"text":"a\u0041\n"},"spans":[{"name":"request","properties":{"id":7}},{"name":"leaf"}]}"#;
 
-/// Fails unless a glance and the parser agree on a line.
+/// Fails unless the raw record and the parsed one agree on a line.
 fn agree(line: &str) -> Result<(), TestCaseError> {
-    let Some(glance) = RawRecord::at(line.as_bytes()) else {
+    let Some(raw) = RawRecord::at(line.as_bytes()) else {
         return Ok(());
     };
     let record = Record::parse(line.as_bytes());
     prop_assert!(record.is_ok(), "{line}: {record:?}");
     let record = record.unwrap();
     prop_assert_eq!(
-        std::str::from_utf8(glance.timestamp).unwrap(),
+        std::str::from_utf8(raw.timestamp).unwrap(),
         record.timestamp.to_string()
     );
-    prop_assert_eq!(glance.level, record.level);
-    prop_assert_eq!(glance.seq, record.seq);
-    let session = std::str::from_utf8(glance.session).unwrap();
+    prop_assert_eq!(raw.level, record.level);
+    prop_assert_eq!(raw.seq, record.seq);
+    let session = std::str::from_utf8(raw.session).unwrap();
     prop_assert_eq!(session, record.session.to_string());
     let same = |text: Option<RawText<'_>>, parsed: Option<&str>| match (text, parsed) {
         (Some(text), Some(parsed)) => text.plain().is_none_or(|text| text == parsed),
         (None, None) => true,
         _ => false,
     };
-    prop_assert!(same(Some(glance.source), Some(&record.source)));
-    prop_assert!(same(Some(glance.target), Some(&record.target)));
-    prop_assert!(same(glance.event, record.event.as_deref()));
-    prop_assert!(same(glance.message, record.message.as_deref()));
+    prop_assert!(same(Some(raw.source), Some(&record.source)));
+    prop_assert!(same(Some(raw.target), Some(&record.target)));
+    prop_assert!(same(raw.event, record.event.as_deref()));
+    prop_assert!(same(raw.message, record.message.as_deref()));
     for (name, value) in record.properties.iter() {
-        match glance.properties.get(name) {
+        match raw.properties.get(name) {
             Sought::Found(found) => {
                 let found: serde_json::Value = serde_json::from_slice(found).unwrap();
                 prop_assert_eq!(&found, value);
@@ -42,23 +42,19 @@ fn agree(line: &str) -> Result<(), TestCaseError> {
             Sought::Unsure => {}
         }
     }
-    prop_assert_eq!(glance.spans.iter().count(), record.spans.len());
-    prop_assert_eq!(glance.spans_left_out, record.spans_left_out);
+    prop_assert_eq!(raw.spans.iter().count(), record.spans.len());
+    prop_assert_eq!(raw.spans_left_out, record.spans_left_out);
     Ok(())
 }
 
 #[test]
 fn a_line_as_we_write_it_is_taken_with_all_its_parts() {
-    let glance = RawRecord::at(LINE.as_bytes()).unwrap();
-    assert_eq!(glance.event.unwrap().plain(), Some("command"));
-    assert_eq!(glance.message.unwrap().plain(), None);
-    assert_eq!(glance.properties.get("duration"), Sought::Found(b"871"));
-    assert_eq!(glance.properties.get("id"), Sought::Absent);
-    let spans: Vec<_> = glance
-        .spans
-        .iter()
-        .map(|(_, span)| span.get("id"))
-        .collect();
+    let raw = RawRecord::at(LINE.as_bytes()).unwrap();
+    assert_eq!(raw.event.unwrap().plain(), Some("command"));
+    assert_eq!(raw.message.unwrap().plain(), None);
+    assert_eq!(raw.properties.get("duration"), Sought::Found(b"871"));
+    assert_eq!(raw.properties.get("id"), Sought::Absent);
+    let spans: Vec<_> = raw.spans.iter().map(|(_, span)| span.get("id")).collect();
     assert_eq!(spans, [Sought::Found(b"7"), Sought::Absent]);
     agree(LINE).unwrap();
 }
@@ -161,7 +157,7 @@ fn nesting_ends_before_the_stack_does() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever becomes of a line, what a glance takes is a record with the same values.
+    /// Whatever becomes of a line, what is taken as a raw record is a record with the same values.
     #[test]
     fn a_raw_record_takes_nothing_that_the_parser_refuses(
         edits in proptest::collection::vec((0..LINE.len(), prop_oneof![

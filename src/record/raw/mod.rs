@@ -1,13 +1,13 @@
-//! A glance at a line: the parts of a record where they stand in the line's bytes, without copying, decoding
+//! A raw record: the parts of a record where they stand in the line's bytes, without copying, decoding
 //! or keeping any. Most lines are looked at only to be passed over, so this is what reading costs.
 //!
-//! A glance knows lines as we write them: the keys of format 1 in their order, without spaces. Of such a line
+//! A raw record is taken of lines as we write them: the keys of format 1 in their order, without spaces. Of such a line
 //! it checks everything that parsing checks, so that whatever it takes is a record, and damage is found as if
 //! each line were parsed. What is written in any other way, even if it is a record, it leaves to
 //! [`Record::parse`](super::Record::parse).
 
 mod cursor;
-mod heads;
+mod prefix_cache;
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 pub(crate) use self::cursor::is_timestamp;
 use self::cursor::{Cursor, RawPart};
-pub use self::heads::PrefixCache;
+pub use self::prefix_cache::PrefixCache;
 use super::{Level, OPENING, parse_time};
 
 /// The parts of a record, as they stand in its line.
@@ -23,7 +23,7 @@ use super::{Level, OPENING, parse_time};
 pub struct RawRecord<'a> {
     /// 27 characters, which sort as the times do.
     pub timestamp: &'a [u8],
-    /// How grave it is.
+    /// The log level.
     pub level: Level,
     /// The application.
     pub(crate) source: RawText<'a>,
@@ -162,14 +162,14 @@ impl<'a> RawRecord<'a> {
         parse_time(std::str::from_utf8(self.timestamp).ok()?).ok()
     }
 
-    /// Takes a glance at a line without its newline; nothing if it is not written as we write lines.
+    /// Takes the raw record of a line without its newline; nothing if it is not written as we write lines.
     pub fn at(line: &'a [u8]) -> Option<Self> {
         Self::read(line, Cursor::head)
     }
 
-    /// Does the same, remembering heads for the next line.
-    pub fn with(line: &'a [u8], heads: &mut PrefixCache) -> Option<Self> {
-        Self::read(line, |cursor| heads.read(cursor))
+    /// Does the same, remembering prefixes for the next line.
+    pub fn with(line: &'a [u8], prefixes: &mut PrefixCache) -> Option<Self> {
+        Self::read(line, |cursor| prefixes.read(cursor))
     }
 
     fn read(

@@ -1,5 +1,5 @@
 //! Showing with several threads: one cuts batches of lines and writes what comes of them in order, the others
-//! judge and render. Where damage stands, and what is said of it, is as if one thread did it all.
+//! filter and render. Where damage stands, and what is said of it, is as if one thread did it all.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -13,9 +13,9 @@ use super::unread::UnreadCounts;
 use super::{LineFilter, OutputStop};
 use localtel::internal::error::Result;
 use localtel::internal::reader::{Damage, Item, Notice, Position, Reader, Run};
-use localtel::internal::record::glance::PrefixCache;
+use localtel::internal::record::raw::PrefixCache;
 
-/// Items on their way to be judged, and then what came of them.
+/// Items on their way to be filtered, and then what came of them.
 #[derive(Debug, Default)]
 struct Batch {
     bytes: Vec<u8>,
@@ -44,7 +44,7 @@ struct Task {
 /// adds what could not be read.
 pub(super) fn show(
     reader: &mut Reader,
-    judge: &LineFilter,
+    line_filter: &LineFilter,
     out: &mut dyn Write,
     unread: &mut UnreadCounts,
 ) -> std::result::Result<u64, OutputStop> {
@@ -57,7 +57,7 @@ pub(super) fn show(
         let tasks = tasks;
         let start = |_: &usize| {
             let helper = thread::Builder::new().name("localtel-show".to_owned());
-            let started = helper.spawn_scoped(scope, || help(&queue, judge));
+            let started = helper.spawn_scoped(scope, || help(&queue, line_filter));
             started.is_ok()
         };
         let has_help = (0..cores).take_while(start).count() > 0;
@@ -70,7 +70,7 @@ pub(super) fn show(
             let (done, result) = sync_channel(1);
             let mut task = Task { batch, done };
             if !has_help {
-                task.batch.judge(judge, &mut PrefixCache::default());
+                task.batch.filter(line_filter, &mut PrefixCache::default());
                 let _handed_back = task.done.send(task.batch);
             } else if tasks.send(task).is_err() {
                 // All of them panicked; the scope passes that on.
@@ -93,14 +93,14 @@ pub(super) fn show(
     })
 }
 
-fn help(queue: &Mutex<Receiver<Task>>, judge: &LineFilter) {
-    let mut heads = PrefixCache::default();
+fn help(queue: &Mutex<Receiver<Task>>, line_filter: &LineFilter) {
+    let mut prefixes = PrefixCache::default();
     loop {
         let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Task { mut batch, done }) = task else {
             return;
         };
-        batch.judge(judge, &mut heads);
+        batch.filter(line_filter, &mut prefixes);
         let _handed_back = done.send(batch);
     }
 }
@@ -151,7 +151,7 @@ impl Batch {
     }
 
     /// Renders what passes.
-    fn judge(&mut self, judge: &LineFilter, heads: &mut PrefixCache) {
+    fn filter(&mut self, line_filter: &LineFilter, prefixes: &mut PrefixCache) {
         self.shown.clear();
         self.matched = 0;
         self.unread = UnreadCounts::default();
@@ -162,7 +162,9 @@ impl Batch {
                     let bytes = self.bytes.get(range).unwrap_or_default();
                     for piece in Run::new(position, bytes).pieces() {
                         // Writing to memory does not fail.
-                        self.matched += judge.take_piece(piece, heads, shown, unread).unwrap_or(0);
+                        self.matched += line_filter
+                            .take_piece(piece, prefixes, shown, unread)
+                            .unwrap_or(0);
                     }
                 }
                 OwnedItem::Damage(damage) => unread.add(damage),
@@ -196,7 +198,7 @@ mod tests {
     use crate::view::{Format, View};
     use localtel::internal::filter::Filter;
     use localtel::internal::record::Record;
-    use localtel::internal::record::glance::RawRecord;
+    use localtel::internal::record::raw::RawRecord;
     use localtel::internal::store::segment::SegmentNumber;
 
     /// What is shown, how much of it, and what is said of the rest.
@@ -210,23 +212,26 @@ mod tests {
     }
 
     /// Every line is parsed, one after the other.
-    fn slowly(mut reader: Reader, judge: &LineFilter) -> Shown {
+    fn slowly(mut reader: Reader, line_filter: &LineFilter) -> Shown {
         let (mut shown, mut matched, mut unread) = (Vec::new(), 0, UnreadCounts::default());
         while let Some(item) = reader.next_item().unwrap() {
             let Some(line) = unread.take(item) else {
                 continue;
             };
-            if let Some(record) = judge.record_in(line, &mut unread) {
-                judge.view.write(&mut shown, line.bytes(), &record).unwrap();
+            if let Some(record) = line_filter.record_in(line, &mut unread) {
+                line_filter
+                    .view
+                    .write(&mut shown, line.bytes(), &record)
+                    .unwrap();
                 matched += 1;
             }
         }
         told(&shown, matched, &unread)
     }
 
-    fn quickly(mut reader: Reader, judge: &LineFilter) -> Shown {
+    fn quickly(mut reader: Reader, line_filter: &LineFilter) -> Shown {
         let (mut shown, mut unread) = (Vec::new(), UnreadCounts::default());
-        let matched = show(&mut reader, judge, &mut shown, &mut unread).unwrap();
+        let matched = show(&mut reader, line_filter, &mut shown, &mut unread).unwrap();
         told(&shown, matched, &unread)
     }
 
@@ -298,17 +303,17 @@ mod tests {
                 let name = SegmentNumber::new(number).unwrap().file_name();
                 std::fs::write(home.path().join(name), bytes).unwrap();
             }
-            let judge = LineFilter {
+            let line_filter = LineFilter {
                 view: View::new(format, Zone::UTC, OutputKind::Pipe, Colour::Off),
                 filter: filters().swap_remove(which),
             };
             let open = || Reader::open(home.path()).unwrap();
-            prop_assert_eq!(quickly(open(), &judge), slowly(open(), &judge));
+            prop_assert_eq!(quickly(open(), &line_filter), slowly(open(), &line_filter));
         }
     }
 
     #[test]
-    fn the_lines_of_this_test_are_records_that_a_glance_takes() {
+    fn the_lines_of_this_test_are_taken_as_raw_records() {
         let line = line(1);
         let line = line.trim_end().as_bytes();
         assert!(Record::parse(line).is_ok());
@@ -321,11 +326,11 @@ mod tests {
         let text: String = (0..20_000).map(line).collect();
         let name = SegmentNumber::FIRST.file_name();
         std::fs::write(home.path().join(name), text).unwrap();
-        let judge = LineFilter {
+        let line_filter = LineFilter {
             view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
             filter: Filter::new().term("size>1".parse().unwrap()),
         };
-        let (_, matched, said) = quickly(Reader::open(home.path()).unwrap(), &judge);
+        let (_, matched, said) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
         assert_eq!(matched, 12_000);
         assert_eq!(
             said,
@@ -339,11 +344,11 @@ mod tests {
         let text: String = (0..20_000).map(line).collect();
         let name = SegmentNumber::FIRST.file_name();
         std::fs::write(home.path().join(name), &text).unwrap();
-        let judge = LineFilter {
+        let line_filter = LineFilter {
             view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
             filter: Filter::new(),
         };
-        let (shown, matched, said) = quickly(Reader::open(home.path()).unwrap(), &judge);
+        let (shown, matched, said) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
         assert_eq!((matched, said.as_str()), (20_000, ""));
         assert!(shown == text);
     }
