@@ -112,8 +112,7 @@ impl Environment {
     pub(crate) fn is_elevated(&self) -> bool {
         match self.variables {
             Variables::Elevated => true,
-            Variables::Process => false,
-            Variables::Listed(_) => false,
+            Variables::Process | Variables::Listed(_) => false,
         }
     }
 
@@ -140,8 +139,7 @@ impl Environment {
     pub fn do_not_track(&self) -> Option<String> {
         let value = match &self.variables {
             Variables::Elevated => read_of_process("DO_NOT_TRACK"),
-            Variables::Process => self.read("DO_NOT_TRACK"),
-            Variables::Listed(_) => self.read("DO_NOT_TRACK"),
+            Variables::Process | Variables::Listed(_) => self.read("DO_NOT_TRACK"),
         };
         Some(value?.to_string_lossy().into_owned())
     }

@@ -54,7 +54,8 @@ pub mod reader {
 }
 pub mod record {
     pub use crate::record::{
-        Level, OWN_TARGET, Properties, Record, format_timestamp, parse_time, time_of, to_utc,
+        LINE_SCHEMA, Level, OWN_TARGET, Properties, Record, format_timestamp, parse_time, time_of,
+        to_utc,
     };
     pub mod raw {
         pub use crate::record::raw::{Object, PrefixCache, RawRecord, RawText};

@@ -74,6 +74,10 @@
     unnameable_types,
     private_interfaces,
     private_bounds,
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::missing_errors_doc,
+    clippy::return_self_not_must_use,
     reason = "`internal` hands on some types of what the command uses, and not all"
 )]
 

@@ -40,5 +40,7 @@ mod full_disk;
 mod live;
 #[path = "cli/offline.rs"]
 mod offline;
+#[path = "cli/packages.rs"]
+mod packages;
 #[path = "cli/strangers.rs"]
 mod strangers;

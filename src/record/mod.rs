@@ -351,6 +351,9 @@ pub(crate) const TIMESTAMP_BYTES: usize = 27;
 /// closing quote is one more.
 const TIMESTAMP_BYTES_MAX: usize = 64;
 
+/// The JSON Schema of a line of format 1; the tests hold each line that they write against it.
+pub const LINE_SCHEMA: &str = include_str!("line.schema.json");
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -93,7 +93,7 @@ impl Machine {
     /// Looks at the machine. It opens files for reading and nothing else, and takes about a millisecond.
     pub fn look(environment: &Environment) -> Self {
         let cpuinfo = text_of("/proc/cpuinfo", CPUINFO_BYTES_MAX).unwrap_or_default();
-        let kernel = System::kernel_version().ok();
+        let kernel = System::kernel_version();
         Self {
             surroundings: Surroundings {
                 container: look_for_container(environment, kernel.clone()).container(),
@@ -101,7 +101,8 @@ impl Machine {
             },
             os: look_at_os(kernel),
             hardware: look_at_hardware(&cpuinfo),
-            uptime_seconds: System::uptime().ok(),
+            // Where it is not known it is 0.
+            uptime_seconds: Some(System::uptime()).filter(|seconds| *seconds > 0),
         }
     }
 }
@@ -114,11 +115,11 @@ fn look_at_os(kernel: Option<String>) -> Os {
     Os {
         family: known(std::env::consts::OS),
         distribution: known(System::distribution_id()),
-        name: System::name().ok().and_then(known),
-        version: System::os_version().ok().and_then(known),
+        name: System::name().and_then(known),
+        version: System::os_version().and_then(known),
         release: os_release_value(&os_release, "VERSION").and_then(known),
         pretty_name: os_release_value(&os_release, "PRETTY_NAME")
-            .or_else(|| System::long_os_version().ok())
+            .or_else(System::long_os_version)
             .and_then(known),
         kernel: kernel.and_then(known),
         arch: known(std::env::consts::ARCH),
@@ -151,27 +152,23 @@ fn look_for_hypervisor(cpuinfo: &str) -> MachineMarks {
 
 fn look_at_hardware(cpuinfo: &str) -> Hardware {
     // Of the processors it is asked for their names alone: Linux takes long to tell all frequencies.
-    let system = System::new().ok().map(|mut system| {
-        system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-        system.refresh_cpu_list(CpuRefreshKind::nothing());
-        system
-    });
-    let cpus = system.as_ref().map_or(&[][..], System::cpus);
-    let memory = |bytes: fn(&System) -> u64| system.as_ref().map(bytes).filter(|bytes| *bytes > 0);
-    let load = System::load_average().ok();
+    let mut system = System::new();
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    system.refresh_cpu_list(CpuRefreshKind::nothing());
+    let cpus = system.cpus();
+    let memory = |bytes: u64| Some(bytes).filter(|bytes| *bytes > 0);
+    let load = System::load_average();
     Hardware {
         cpus: Some(cpus.len()).filter(|count| *count > 0),
-        cores: System::physical_core_count()
-            .ok()
-            .filter(|count| *count > 0),
+        cores: System::physical_core_count().filter(|count| *count > 0),
         sockets: sockets(cpuinfo),
         model: cpus.first().and_then(|cpu| known(cpu.brand())),
         mhz: text_of(MAX_KHZ, WORD_BYTES_MAX)
             .and_then(|khz| mhz_of_khz(&khz))
             .or_else(|| mhz_of_cpuinfo(cpuinfo)),
-        memory_total_bytes: memory(System::total_memory),
-        memory_available_bytes: memory(System::available_memory),
-        load: load.and_then(|load| plausible_load([load.one, load.five, load.fifteen])),
+        memory_total_bytes: memory(system.total_memory()),
+        memory_available_bytes: memory(system.available_memory()),
+        load: plausible_load([load.one, load.five, load.fifteen]),
     }
 }
 

@@ -145,8 +145,8 @@ fn build() -> Result<Tool> {
             "--release",
             "--locked",
             "--quiet",
-            "--bin",
-            "localtel",
+            "--package",
+            "localtel-cli",
         ])
         .args(["--manifest-path", MANIFEST])
         .arg("--target-dir")

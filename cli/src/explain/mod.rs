@@ -25,6 +25,7 @@ use super::screen::Screen;
 use localtel::internal::consent::{Consent, DecidedBy, Decision, StoredConsent};
 use localtel::internal::environment::Environment;
 use localtel::internal::policy::owner::OwnerFile;
+use localtel::internal::record::LINE_SCHEMA;
 use localtel::internal::store::disk::{Access, Directory, OpenError};
 use localtel::internal::store::limits::Limits;
 
@@ -69,7 +70,7 @@ pub(crate) fn run(
 
 /// Prints the JSON Schema of a line of format 1.
 pub(crate) fn print_schema(screen: &mut Screen<'_>) -> Result<Exit, Failure> {
-    screen.stdout.write_all(SCHEMA.as_bytes())?;
+    screen.stdout.write_all(LINE_SCHEMA.as_bytes())?;
     Ok(Exit::Done)
 }
 
@@ -218,9 +219,6 @@ impl Openness {
         }
     }
 }
-
-/// The JSON Schema of a line of format 1; the tests hold each line that they write against it.
-const SCHEMA: &str = include_str!("../../../src/record/line.schema.json");
 
 /// Examples for `explain`.
 pub(crate) const EXAMPLES: &str = "\

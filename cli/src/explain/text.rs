@@ -108,11 +108,10 @@ fn what_never_is(facts: &Explanation<'_>) -> Vec<String> {
     let asked = match &facts.place.host {
         Host::Application(application) => match application.when_undecided {
             WhenUndecided::Refuse => "Before you agree there is no record, no id and no directory.",
-            WhenUndecided::Record => "After you disagree nothing is recorded.",
             WhenUndecided::RecordAfter(_) => {
                 "Before you agree, or the time to decide is over, there is no record and no id."
             }
-            _ => "After you disagree nothing is recorded.",
+            WhenUndecided::Record | _ => "After you disagree nothing is recorded.",
         },
         Host::Localtel => {
             "Before you agree there is no record, no id and no directory, unless the application decides\n\

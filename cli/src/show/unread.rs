@@ -44,17 +44,17 @@ impl UnreadCounts {
     /// Counts damage, and keeps the first as examples.
     pub(super) fn add(&mut self, damage: Damage) {
         match damage.kind {
-            DamageKind::Torn
-            | DamageKind::NotARecord
-            | DamageKind::NulHole
-            | DamageKind::TooLong
-            | DamageKind::InvalidUtf8 => self.lines += 1,
             DamageKind::Missing { .. } | DamageKind::NotAFile => self.segments += 1,
             DamageKind::Unreadable { .. } => {
                 self.segments += 1;
                 self.denied += 1;
             }
-            _ => self.lines += 1,
+            DamageKind::Torn
+            | DamageKind::NotARecord
+            | DamageKind::NulHole
+            | DamageKind::TooLong
+            | DamageKind::InvalidUtf8
+            | _ => self.lines += 1,
         }
         if self.examples.len() < Self::EXAMPLES_MAX {
             self.examples.push(damage);
