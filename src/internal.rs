@@ -21,7 +21,8 @@ pub mod directory {
     pub use crate::directory::*;
 }
 pub mod encode {
-    pub use crate::encode::{LineLimits, is_unsafe_to_show};
+    pub use crate::encode::LineLimits;
+    pub use crate::text::is_unsafe_to_show;
 }
 pub mod environment {
     pub use crate::environment::*;
@@ -65,7 +66,7 @@ pub mod release {
     pub use crate::release::Release;
 }
 pub mod report {
-    pub use crate::report::machine::Machine;
+    pub use crate::probe::Machine;
     pub use crate::report::{Deployment, Parts, Report, ReportRecording};
 }
 pub mod store {
@@ -88,7 +89,7 @@ pub mod store {
         pub use crate::store::segment::{FileName, SegmentNumber};
     }
     pub mod volume {
-        pub use crate::store::volume::VolumeLimits;
+        pub use crate::probe::VolumeLimits;
     }
 }
 pub mod summary {

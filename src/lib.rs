@@ -127,6 +127,7 @@ mod application;
 mod builder;
 mod ending;
 mod telemetry;
+mod text;
 
 mod command;
 mod encode;
@@ -147,6 +148,7 @@ mod directory;
 mod environment;
 mod error;
 mod history;
+mod probe;
 mod random;
 mod record;
 mod release;

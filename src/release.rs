@@ -9,11 +9,11 @@ use std::path::Path;
 use semver::{BuildMetadata, Version};
 use serde::Deserialize;
 
-use crate::encode::is_unsafe_to_show;
 use crate::record::parse_time;
 use crate::store::disk::{Access, Directory};
 use crate::store::document::{Flaw, parse_object, read_bytes, shorten};
 use crate::store::segment::FileName;
+use crate::text::is_unsafe_to_show;
 
 /// A release of the application, as the owner of the machine announced it in `release.json` in the telemetry
 /// directory:

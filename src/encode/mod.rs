@@ -30,7 +30,6 @@ use self::nested::{handling_of, with_members_handled};
 pub(crate) use self::site::Site;
 use self::site::{PropertyKey, Repeats};
 pub(crate) use self::stamp::Stamp;
-pub use self::text::is_unsafe_to_show;
 pub(crate) use self::text::push_number;
 use self::text::{Shadowed, push_json, push_string};
 use crate::policy::{Action, InForce, Verdict};

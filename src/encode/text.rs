@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::Value;
 
 use super::NAME_BYTES_MAX;
+use crate::text::is_unsafe_to_show;
 
 /// Writes a number, a boolean, or null for what JSON has no number for.
 pub(crate) fn push_number(out: &mut Vec<u8>, value: impl serde::Serialize) {
@@ -296,31 +297,6 @@ fn push_character(out: &mut Vec<u8>, character: char) {
         }
         _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
     }
-}
-
-/// Returns `true` if a character acts on a terminal, or hides, or reorders what stands around it. The two
-/// zero-width joiners are left alone: scripts and emoji need them.
-pub const fn is_unsafe_to_show(character: char) -> bool {
-    matches!(
-        character,
-        // C0, DEL and C1: what terminals obey.
-        '\0'..='\u{1f}'
-            | '\u{7f}'..='\u{9f}'
-            // Soft hyphen, Arabic letter mark, Mongolian vowel separator, zero-width space, marks of
-            // direction.
-            | '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'
-            | '\u{200e}'..='\u{200f}'
-            // Line and paragraph separators, embeddings; invisible operators, isolates.
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            // Byte order mark, interlinear annotations, tags.
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 /// How many bytes are looked at at once: a register's.

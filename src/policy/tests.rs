@@ -476,7 +476,7 @@ fn policy_errors_are_escaped_and_cut() {
     ] {
         let said = problem(text.as_bytes());
         assert!(
-            !said.chars().any(crate::encode::is_unsafe_to_show),
+            !said.chars().any(crate::text::is_unsafe_to_show),
             "{said:?}"
         );
         assert!(said.len() < 2000, "{}", said.len());

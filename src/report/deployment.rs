@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::metadata::MetadataRow;
-use super::text::{NamedValues, VALUE_BYTES_MAX, cut, fact};
+use super::text::{NamedValues, VALUE_BYTES_MAX, fact};
 use crate::policy::owner::Include;
-use crate::store::volume::{Volume, VolumeLimits, volumes};
+use crate::probe::{Volume, VolumeLimits, volumes};
+use crate::text::cut;
 
 /// What an application says of its installation: where it comes from, how it is set up, what belongs to it.
 /// All of it is optional, and what is not said is absent from the reports.

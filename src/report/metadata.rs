@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{NAME_BYTES_MAX, VALUE_BYTES_MAX, cut};
+use super::text::{NAME_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::policy::owner::Include;
 use crate::policy::owner::OwnerMetadata;
+use crate::text::cut;
 
 /// The keys whose rows stand at a report's top level and not in its `metadata`, as in `TimescaleDB`'s:
 /// which instance it is, which lineage of copies and restores it belongs to, and when it was installed.

@@ -12,10 +12,8 @@
 
 mod counters;
 mod deployment;
-pub(crate) mod machine;
 mod metadata;
 mod reporter;
-mod surroundings;
 mod text;
 mod waiting;
 
@@ -30,21 +28,21 @@ use uuid::Uuid;
 pub use self::counters::Counter;
 pub(crate) use self::counters::Family;
 pub use self::deployment::Deployment;
-pub(crate) use self::machine::Machine;
-use self::machine::{Hardware, Os, Surroundings};
 pub use self::metadata::RESERVED_KEYS;
 pub use self::reporter::Reports;
 pub(crate) use self::reporter::{Reporter, newer_release};
-use self::text::{Fitting, NAME_BYTES_MAX, cut, escaped, fact, fit};
+use self::text::{Fitting, NAME_BYTES_MAX, escaped, fact, fit};
 pub(crate) use self::waiting::Waiting;
 use crate::encode::{LineLimits, as_recorded};
 use crate::policy::InForce;
 pub use crate::policy::owner::Include;
 use crate::policy::owner::OwnerMetadata;
+pub(crate) use crate::probe::Machine;
+use crate::probe::{CutShort, Hardware, Os, Surroundings, Volume, VolumeCount};
 use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::record::{Level, Properties, format_timestamp};
 pub use crate::release::Release;
-use crate::store::volume::{CutShort, Volume, VolumeCount};
+use crate::text::cut;
 
 /// What a deployment reports: what it is, what it runs on, and how it has been used.
 ///

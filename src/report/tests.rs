@@ -5,14 +5,13 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::machine::{Hardware, Os, Surroundings};
-use super::surroundings::{Container, VirtualMachine};
 use super::*;
-use crate::encode::{LineLimits, Own, SyntheticRecord, encode_synthetic, is_unsafe_to_show};
+use crate::encode::{LineLimits, Own, SyntheticRecord, encode_synthetic};
 use crate::policy::owner::Include;
+use crate::probe::{Container, Hardware, Os, Surroundings, VirtualMachine, VolumeLimits};
 use crate::record::{Level, Record};
 use crate::store::limits::Limits;
-use crate::store::volume::VolumeLimits;
+use crate::text::is_unsafe_to_show;
 
 fn time(text: &str) -> OffsetDateTime {
     crate::record::parse_time(text).unwrap()

@@ -7,7 +7,7 @@ use std::io;
 
 use serde::Serialize;
 
-use crate::encode::is_unsafe_to_show;
+use crate::text::{cut, is_unsafe_to_show};
 
 /// Named values, as many as are kept; those beyond that are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,17 +144,6 @@ pub(super) fn escaped(json: &str) -> String {
         }
     }
     out
-}
-
-/// Cuts a text at a character boundary; one that was cut ends in `…`.
-pub(super) fn cut(text: impl Into<String>, bytes_max: usize) -> String {
-    let mut text = text.into();
-    if text.len() > bytes_max {
-        text.truncate(text.floor_char_boundary(bytes_max));
-        text.push('…');
-        text.shrink_to_fit();
-    }
-    text
 }
 
 /// Cuts a text to what a single fact may take.

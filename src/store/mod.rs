@@ -168,7 +168,6 @@ mod tests;
 mod transfer;
 #[cfg(not(all(unix, not(localtel_unsupported))))]
 mod unsupported;
-pub(crate) mod volume;
 
 use std::fs::File;
 use std::io;

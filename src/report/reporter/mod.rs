@@ -31,12 +31,12 @@ use crate::history::{
 use crate::outlet::{Outlet, Sink};
 use crate::policy::Action;
 use crate::policy::owner::{OwnerFile, OwnerMetadata};
+use crate::probe::{Volume, VolumeLimits};
 use crate::record::Properties;
 use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::recorder::{Outcome, Recorder, lock_until};
 use crate::release::Release;
 use crate::store::disk::{Access, Directory};
-use crate::store::volume::{Volume, VolumeLimits};
 
 /// When reports are recorded. When the last one was is remembered in the directory, so that many short-lived
 /// processes record one between them. One takes as long as [`report`](crate::Telemetry::report) does.

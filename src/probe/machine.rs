@@ -1,7 +1,7 @@
 //! What an application runs on: facts of the operating system and of the hardware, as far as they can be
 //! known without privilege. They name no user, no host and no address. Those that every system has come
 //! from `sysinfo`, which is asked for no process; the others from files that Linux keeps, each read through
-//! `store::disk` within a bound, and parsed by pure functions.
+//! `store::elsewhere` within a bound, and parsed by pure functions.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, System};
 
 use super::surroundings::{Container, ContainerMarks, CpuMark, MachineMarks, VirtualMachine};
-use super::text::cut;
 use crate::environment::Environment;
 use crate::store::elsewhere;
+use crate::text::cut;
 
 /// What an application runs on, as it was when it was looked at.
 #[derive(Debug, Clone, Default, PartialEq)]

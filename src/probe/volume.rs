@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::disk::FileId;
-use super::elsewhere::{FileKind, FileStat, Folder};
+use crate::store::disk::FileId;
+use crate::store::elsewhere::{FileKind, FileStat, Folder};
 
 /// How much lies below a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -397,7 +397,7 @@ mod tests {
         let measured = measure(place.path());
         fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).unwrap();
         // Nothing is unreadable to root.
-        let is_root = super::super::elsewhere::effective_user() == 0;
+        let is_root = crate::store::elsewhere::effective_user() == 0;
         assert_eq!(measured.unreadable, u64::from(!is_root));
         assert_eq!(measured.files, if is_root { 3 } else { 1 });
     }

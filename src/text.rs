@@ -1,0 +1,37 @@
+//! Texts that people look at: which characters are unsafe to show, and how a text is cut.
+
+/// Returns `true` if a character acts on a terminal, or hides, or reorders what stands around it. The two
+/// zero-width joiners are left alone: scripts and emoji need them.
+pub const fn is_unsafe_to_show(character: char) -> bool {
+    matches!(
+        character,
+        // C0, DEL and C1: what terminals obey.
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            // Soft hyphen, Arabic letter mark, Mongolian vowel separator, zero-width space, marks of
+            // direction.
+            | '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            // Line and paragraph separators, embeddings; invisible operators, isolates.
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            // Byte order mark, interlinear annotations, tags.
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// Cuts a text at a character boundary; one that was cut ends in `…`.
+pub(crate) fn cut(text: impl Into<String>, bytes_max: usize) -> String {
+    let mut text = text.into();
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
