@@ -29,7 +29,7 @@ use crate::recorder::{Stale, note_asked};
 
 /// Records events in their spans: a layer without a per-layer filter, for any subscriber that keeps its spans as
 /// `tracing_subscriber`'s registry does. [`Telemetry::layer`](crate::Telemetry::layer) returns one, and so does
-/// [`LaterTelemetry::layer`], which records nothing before it is connected.
+/// [`LaterTelemetry::layer`](crate::recording::LaterTelemetry::layer), which records nothing before it is connected.
 ///
 /// It gives no hint at a maximum level and disables no call site, so that other layers see what they see without it.
 /// While nothing may be recorded, an event costs it a few nanoseconds.
