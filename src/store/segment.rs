@@ -195,6 +195,10 @@ impl FromStr for FileName {
 }
 
 /// Returns the name that a file has before it replaces the one of that name.
+#[cfg_attr(
+    any(not(unix), localtel_unsupported),
+    expect(dead_code, reason = "no file is replaced there")
+)]
 pub(super) fn partial_of(name: &str) -> String {
     format!("{name}.partial")
 }

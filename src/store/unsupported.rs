@@ -36,7 +36,7 @@ pub(crate) mod disk {
         clippy::struct_excessive_bools,
         reason = "each is an answer of the system"
     )]
-    pub struct Facts {
+    pub(crate) struct Facts {
         pub(crate) id: FileId,
         pub(crate) bytes: u64,
         pub(crate) is_writable: bool,
@@ -65,14 +65,20 @@ pub(crate) mod disk {
 
     /// Why a directory could not be opened.
     #[derive(Debug)]
-    #[expect(dead_code, reason = "nothing is found here")]
     pub enum OpenError {
         /// The platform is not supported.
         Io(io::Error),
         /// It is there, but cannot serve.
         Unfit(String),
         /// It belongs to another user.
-        OtherUser { at: PathBuf, owner: u32, user: u32 },
+        OtherUser {
+            /// What belongs to that user.
+            at: PathBuf,
+            /// The user that it belongs to.
+            owner: u32,
+            /// The user of this process.
+            user: u32,
+        },
     }
 
     impl fmt::Display for OpenError {
@@ -230,8 +236,13 @@ pub mod elsewhere {
         false
     }
 
+    /// Returns `false`: nothing is looked at.
     pub fn is_directory(_path: &Path) -> bool {
         false
+    }
+
+    pub(crate) fn names_in(_path: &Path) -> io::Result<Vec<OsString>> {
+        Err(unsupported())
     }
 
     /// There is no process to look at.

@@ -10,8 +10,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Event, Limits, Telemetry};
 use localtel::recording::{Delivery, Outcome};
+use localtel::{Event, Limits, Telemetry};
 
 use super::event;
 use crate::effort::Effort;

@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localtel::{Limits, Telemetry};
 use localtel::consent::WhenUndecided;
 use localtel::recording::{Delivery, Overflow};
+use localtel::{Limits, Telemetry};
 use tracing_subscriber::prelude::*;
 
 use super::sites::Sites;

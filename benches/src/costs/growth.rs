@@ -13,8 +13,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use localtel::{Limits, Telemetry};
 use localtel::recording::Delivery;
+use localtel::{Limits, Telemetry};
 use tempfile::TempDir;
 
 use super::sites::Sites;

@@ -12,9 +12,9 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use localtel::{Limits, Telemetry};
 use localtel::consent::WhenUndecided;
 use localtel::recording::{Delivery, Overflow};
+use localtel::{Limits, Telemetry};
 
 use super::event;
 use crate::effort::Effort;

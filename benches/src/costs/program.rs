@@ -17,8 +17,8 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use localtel::{Event, Limits};
 use localtel::recording::Delivery;
+use localtel::{Event, Limits};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, clock_gettime};
 

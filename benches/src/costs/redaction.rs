@@ -5,9 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use localtel::{Event, Policy, Telemetry};
 use localtel::consent::WhenUndecided;
 use localtel::recording::Outcome;
+use localtel::{Event, Policy, Telemetry};
 
 use crate::Result;
 use crate::effort::Effort;

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use localtel::{Limits, Telemetry};
 use localtel::consent::WhenUndecided;
 use localtel::recording::Overflow;
+use localtel::{Limits, Telemetry};
 use tracing_subscriber::prelude::*;
 
 use super::process;

@@ -56,6 +56,7 @@ impl Shares {
         segments.iter().take(taken).map(name).collect()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a bench looks at what it reads")]
     fn bytes(&self, share: Share) -> Result<f64> {
         let data = self.data(share);
         Ok(match share {

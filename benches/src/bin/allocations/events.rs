@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use localtel::{Policy, Telemetry};
 use localtel::consent::WhenUndecided;
 use localtel::policy::Action;
+use localtel::{Policy, Telemetry};
 use tracing_subscriber::prelude::*;
 
 use crate::Result;

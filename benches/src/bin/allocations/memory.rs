@@ -4,8 +4,8 @@
 use std::fs::File;
 use std::time::Duration;
 
-use localtel::{Limits, Telemetry};
 use localtel::consent::WhenUndecided;
+use localtel::{Limits, Telemetry};
 use tracing_subscriber::prelude::*;
 
 use crate::Result;

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use localtel::{Consent, Policy, Telemetry};
 use localtel::consent::WhenUndecided;
 use localtel::recording::{Delivery, Overflow};
+use localtel::{Consent, Policy, Telemetry};
 use tracing_subscriber::prelude::*;
 
 use crate::Result;
