@@ -20,13 +20,22 @@ use localtel::internal::store::{self, Clearing};
 #[derive(Debug, clap::Args)]
 pub(crate) struct ClearArgs {
     /// Remove only segments whose records are all older than this
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(
+        id = "localtel.before",
+        long = "before",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
     before: Option<String>,
     /// Remove without asking
-    #[arg(short, long)]
+    #[arg(id = "localtel.yes", short = 'y', long = "yes")]
     yes: bool,
     /// Only say what would be removed
-    #[arg(long, conflicts_with = "yes")]
+    #[arg(
+        id = "localtel.dry_run",
+        long = "dry-run",
+        conflicts_with = "localtel.yes"
+    )]
     dry_run: bool,
 }
 

@@ -17,7 +17,7 @@ use localtel::internal::error::{Error, ErrorKind};
 #[derive(Debug, clap::Args)]
 pub(crate) struct EnableArgs {
     /// For all profiles of the application that have no choice of their own
-    #[arg(long)]
+    #[arg(id = "localtel.all_profiles", long = "all-profiles")]
     all_profiles: bool,
 }
 
@@ -25,13 +25,18 @@ pub(crate) struct EnableArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct DisableArgs {
     /// For all profiles of the application that have no choice of their own
-    #[arg(long)]
+    #[arg(id = "localtel.all_profiles", long = "all-profiles")]
     all_profiles: bool,
     /// Also remove what was recorded, after asking
-    #[arg(long)]
+    #[arg(id = "localtel.clear", long = "clear")]
     clear: bool,
     /// Remove without asking
-    #[arg(short, long, requires = "clear")]
+    #[arg(
+        id = "localtel.yes",
+        short = 'y',
+        long = "yes",
+        requires = "localtel.clear"
+    )]
     yes: bool,
 }
 

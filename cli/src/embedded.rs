@@ -4,7 +4,7 @@
 
 use clap::builder::Resettable;
 use clap::error::Error as ParseError;
-use clap::{ArgMatches, Args, FromArgMatches, Subcommand as _};
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand as _};
 
 use super::args::AppCommand;
 use super::exit::Exit;
@@ -22,8 +22,24 @@ use localtel::internal::environment::Environment;
 /// It needs the [`Builder`] that the application opens its telemetry with, and nothing else; it opens
 /// nothing itself, and records nothing.
 ///
-/// Flags that the application makes global must have other names than the flags of these commands have,
-/// such as `output`, `level` and `json`: clap takes both for one, and panics where their values differ.
+/// Where the application has a global flag of the same name as a flag of these commands, such as `--output`, `--level` or
+/// `-n`, the flag of these commands wins behind `telemetry`; before it, the application's is what it was.
+///
+/// An application that uses the builder of clap instead of its derive adds the commands with
+/// [`Args::augment_args`] and takes them out with [`FromArgMatches::from_arg_matches`]:
+///
+/// ```no_run
+/// use clap::{Args as _, FromArgMatches as _};
+/// use localtel_cli::TelemetryCommand;
+///
+/// let application = clap::Command::new("myapp")
+///     .subcommand(TelemetryCommand::augment_args(clap::Command::new("telemetry")));
+/// let matches = application.get_matches();
+/// if let Some(("telemetry", matches)) = matches.subcommand() {
+///     let command = TelemetryCommand::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+///     let _exit = command.run(&localtel::Telemetry::builder("myapp"));
+/// }
+/// ```
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -164,7 +180,54 @@ fn embed(
         .long_about(long_about)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .mut_subcommands(|one| one.defer(with_help_in_own_words))
+        .mut_subcommands(|one| one.defer(fit_into_application))
+}
+
+/// Has a command fit into the application, of which the global flags and the name are known now.
+fn fit_into_application(command: clap::Command) -> clap::Command {
+    with_help_in_own_words(with_own_flags(command))
+}
+
+fn fit_nested_into_application(command: clap::Command) -> clap::Command {
+    with_nested_help_in_own_words(with_own_flags(command))
+}
+
+/// Takes from the global flags of the application the names that a flag of this command has. Clap knows an argument by
+/// its id, and ours begin with a prefix of their own; what has no name would be a positional argument.
+fn with_own_flags(command: clap::Command) -> clap::Command {
+    let is_own = |arg: &Arg| arg.get_id().as_str().starts_with(ID_PREFIX);
+    let own: Vec<&Arg> = command.get_arguments().filter(|arg| is_own(arg)).collect();
+    let shorts: Vec<char> = own.iter().filter_map(|arg| arg.get_short()).collect();
+    let longs: Vec<String> = own
+        .iter()
+        .filter_map(|arg| arg.get_long().map(str::to_owned))
+        .collect();
+    let is_taken = |long: &str| longs.iter().any(|own| own == long);
+    command.mut_args(|arg| {
+        if is_own(&arg) || arg.is_positional() {
+            return arg;
+        }
+        let mut arg = arg;
+        let aliases = arg.get_all_aliases().unwrap_or_default();
+        if aliases.iter().any(|alias| is_taken(alias)) {
+            arg = arg.alias(None).visible_alias(None);
+        }
+        let aliases = arg.get_all_short_aliases().unwrap_or_default();
+        if aliases.iter().any(|alias| shorts.contains(alias)) {
+            arg = arg.short_alias(None).visible_short_alias(None);
+        }
+        if arg.get_short().is_some_and(|short| shorts.contains(&short)) {
+            arg = arg.short(None);
+        }
+        if arg.get_long().is_some_and(is_taken) {
+            arg = arg.long(None);
+        }
+        if arg.get_short().is_none() && arg.get_long().is_none() {
+            let hidden = format!("{ID_PREFIX}application.{}", arg.get_id());
+            arg = arg.long(hidden).hide(true);
+        }
+        arg
+    })
 }
 
 fn with_help_in_own_words(command: clap::Command) -> clap::Command {
@@ -180,7 +243,7 @@ fn with_help_in_own_words(command: clap::Command) -> clap::Command {
     let examples = in_words_of(called, &examples);
     command
         .after_help(examples)
-        .mut_subcommands(|one| one.defer(with_nested_help_in_own_words))
+        .mut_subcommands(|one| one.defer(fit_nested_into_application))
 }
 
 /// The same for a command below a command, the name of which its examples begin with.
@@ -230,6 +293,8 @@ impl TelemetryFlag {
     }
 }
 
+/// How the ids of the arguments of these commands begin, so that no argument of an application has one of them.
+const ID_PREFIX: &str = "localtel.";
 /// What the commands are for, where the application does not say it.
 const ABOUT: &str = "Shows and keeps the telemetry of this program, which stays on this machine";
 /// What the commands are called where nobody knows better.
@@ -263,6 +328,100 @@ mod tests {
         let command = AppCommand::augment_subcommands(clap::Command::new("telemetry"));
         let names = command.get_subcommands().map(clap::Command::get_name);
         names.map(str::to_owned).collect()
+    }
+
+    /// Every name of an argument of these commands, with the path of a command that has it.
+    fn flags() -> Vec<(Vec<String>, Arg)> {
+        let mut flags = Vec::new();
+        let mut waiting = vec![(
+            Vec::new(),
+            AppCommand::augment_subcommands(clap::Command::new("telemetry")),
+        )];
+        while let Some((path, command)) = waiting.pop() {
+            let arguments = command.get_arguments().cloned();
+            flags.extend(arguments.map(|arg| (path.clone(), arg)));
+            waiting.extend(command.get_subcommands().map(|below| {
+                let name = below.get_name().to_owned();
+                ([path.clone(), vec![name]].concat(), below.clone())
+            }));
+        }
+        flags
+    }
+
+    #[test]
+    fn every_argument_has_an_id_of_its_own() {
+        let flags = flags();
+        assert!(flags.len() > 40, "{}", flags.len());
+        for (path, arg) in flags {
+            let id = arg.get_id().as_str();
+            assert!(id.starts_with(ID_PREFIX), "{path:?} {id}");
+        }
+    }
+
+    #[test]
+    fn global_flags_of_an_application_do_not_collide() {
+        for (path, own) in flags() {
+            let id = own.get_id().as_str().trim_start_matches(ID_PREFIX);
+            let global = match (own.get_short(), own.get_long()) {
+                (None, None) => Arg::new(id.to_owned()).long("other"),
+                (short, long) => Arg::new(id.to_owned())
+                    .long(long.unwrap_or("other").to_owned())
+                    .short(short),
+            };
+            let name = global.get_long().unwrap().to_owned();
+            let application = clap::Command::new("words")
+                .arg(global.global(true))
+                .subcommand(TelemetryCommand::augment_args(clap::Command::new(
+                    "telemetry",
+                )));
+            application.clone().debug_assert();
+            let flag = format!("--{name}");
+            let mut words = vec!["words", flag.as_str(), "x", "telemetry"];
+            words.extend(path.iter().map(String::as_str));
+            // What is demanded by some commands.
+            for value in ["a", "keep"] {
+                if let Err(error) = application.clone().try_get_matches_from(&words)
+                    && error.kind() == clap::error::ErrorKind::MissingRequiredArgument
+                {
+                    words.push(value);
+                }
+            }
+            match application.try_get_matches_from(&words) {
+                Ok(matches) => {
+                    let given = matches.get_one::<String>(id).map(String::as_str);
+                    assert_eq!(given, Some("x"), "{words:?}");
+                    let (_, matches) = matches.subcommand().unwrap();
+                    TelemetryCommand::from_arg_matches(matches).unwrap();
+                }
+                // `policy level` and the like take other words.
+                Err(error) => assert!(
+                    error.kind() == clap::error::ErrorKind::InvalidValue
+                        || error.kind() == clap::error::ErrorKind::ValueValidation,
+                    "{words:?}: {error}"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_behind_telemetry_is_that_of_the_commands() {
+        let application = clap::Command::new("words")
+            .arg(Arg::new("output").long("output").short('o').global(true))
+            .arg(Arg::new("count").long("count").short('n').global(true))
+            .subcommand(TelemetryCommand::augment_args(clap::Command::new(
+                "telemetry",
+            )));
+        let words = "words -o wide -n x telemetry show -o json -n 3";
+        let matches = application.try_get_matches_from(words.split(' ')).unwrap();
+        assert_eq!(matches.get_one::<String>("output").unwrap(), "wide");
+        assert_eq!(matches.get_one::<String>("count").unwrap(), "x");
+        let (_, matches) = matches.subcommand().unwrap();
+        let command = TelemetryCommand::from_arg_matches(matches).unwrap();
+        let AppCommand::Show(args) = *command.command else {
+            panic!("that is another command")
+        };
+        assert_eq!(args.lines, Some("3".parse().unwrap()));
+        assert_eq!(args.output, Some(crate::view::Format::Json));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use localtel::internal::record::format_timestamp;
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProfilesArgs {
     /// Print one JSON array, for programs
-    #[arg(long)]
+    #[arg(id = "localtel.json", long = "json")]
     json: bool,
 }
 

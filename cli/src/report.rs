@@ -29,10 +29,10 @@ use localtel::internal::store::volume::VolumeLimits;
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
     /// Print the last report that was recorded, instead of what would be recorded now
-    #[arg(long)]
+    #[arg(id = "localtel.last", long = "last")]
     last: bool,
     /// Print it on one line, for programs
-    #[arg(long)]
+    #[arg(id = "localtel.json", long = "json")]
     json: bool,
 }
 

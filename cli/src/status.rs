@@ -27,7 +27,7 @@ use localtel::internal::summary::Summary;
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
     /// Print one JSON object, for programs
-    #[arg(long)]
+    #[arg(id = "localtel.json", long = "json")]
     json: bool,
 }
 

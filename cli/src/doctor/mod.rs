@@ -37,7 +37,7 @@ use localtel::internal::store::segment::FileName;
 #[derive(Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
     /// Print one JSON object, for programs
-    #[arg(long)]
+    #[arg(id = "localtel.json", long = "json")]
     json: bool,
 }
 

@@ -33,10 +33,14 @@ use localtel::internal::store::limits::Limits;
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     /// Print one JSON object, for programs
-    #[arg(long, conflicts_with = "schema")]
+    #[arg(
+        id = "localtel.json",
+        long = "json",
+        conflicts_with = "localtel.schema"
+    )]
     json: bool,
     /// Print a JSON Schema of the recorded lines
-    #[arg(long)]
+    #[arg(id = "localtel.schema", long = "schema")]
     schema: bool,
 }
 

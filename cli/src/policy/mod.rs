@@ -45,69 +45,76 @@ enum PolicyCommand {
     Property {
         /// The property's name; `http.*` stands for all that begin so; `os.kernel` for what is nested in `os`;
         /// `*.authorization` for that name at any depth. Upper and lower case make no difference
+        #[arg(id = "localtel.name", value_name = "NAME")]
         name: String,
         /// keep, redact (mask the secrets in it), hash, mask, drop
-        #[arg(value_parser = action())]
+        #[arg(id = "localtel.action", value_name = "ACTION", value_parser = action())]
         action: Action,
     },
     /// Sets whether an event is recorded
     Event {
         /// The event's name; `heart*` stands for all that begin so
+        #[arg(id = "localtel.name", value_name = "NAME")]
         name: String,
         /// keep or drop
-        #[arg(value_parser = ["keep", "drop"])]
+        #[arg(id = "localtel.action", value_name = "ACTION", value_parser = ["keep", "drop"])]
         action: String,
     },
     /// Sets whether a target, and the modules below it, is recorded
     Target {
         /// The target, such as `myapp::sql`
+        #[arg(id = "localtel.name", value_name = "NAME")]
         name: String,
         /// keep or drop
-        #[arg(value_parser = ["keep", "drop"])]
+        #[arg(id = "localtel.action", value_name = "ACTION", value_parser = ["keep", "drop"])]
         action: String,
     },
     /// Sets the lowest level that is recorded
     Level {
         /// trace, debug, info, warn, error
+        #[arg(id = "localtel.level", value_name = "LEVEL")]
         level: Level,
     },
     /// Sets what becomes of events and properties that no rule names: `drop` makes an allow-list
     Unnamed {
         /// keep or drop
-        #[arg(value_parser = ["keep", "drop"])]
+        #[arg(id = "localtel.action", value_name = "ACTION", value_parser = ["keep", "drop"])]
         action: String,
     },
     /// Sets whether secrets in messages and error texts are masked although the application keeps them
     Secrets {
         /// mask or keep
-        #[arg(value_parser = ["mask", "keep"])]
+        #[arg(id = "localtel.secrets", value_name = "SECRETS", value_parser = ["mask", "keep"])]
         secrets: String,
     },
     /// Sets a row of the metadata that reports show, or whether it is shown
     #[command(after_help = METADATA_EXAMPLES)]
     Metadata {
         /// The row's key
+        #[arg(id = "localtel.key", value_name = "KEY")]
         key: String,
         /// Its value, instead of the application's
+        #[arg(id = "localtel.value", value_name = "VALUE")]
         value: Option<String>,
         /// Whether reports show it [default: as the application says]
-        #[arg(long, value_name = "yes|no", value_parser = ["yes", "no"])]
+        #[arg(id = "localtel.include", long = "include", value_name = "yes|no", value_parser = ["yes", "no"])]
         include: Option<String>,
     },
     /// Takes a rule back
     #[command(after_help = UNSET_EXAMPLES)]
     Unset {
         /// Which kind of rule
-        #[arg(value_enum)]
+        #[arg(id = "localtel.kind", value_name = "KIND", value_enum)]
         kind: RuleKind,
         /// Its name, where there are several of the kind
+        #[arg(id = "localtel.name", value_name = "NAME")]
         name: Option<String>,
     },
     /// Shows what the rules for secrets find in a text
     #[command(after_help = TEST_EXAMPLES)]
     Test {
         /// The text; `-` reads it from the input
-        #[arg(allow_hyphen_values = true)]
+        #[arg(id = "localtel.text", value_name = "TEXT", allow_hyphen_values = true)]
         text: String,
     },
 }

@@ -19,58 +19,107 @@ use localtel::internal::filter::{Filter, Levels, Term};
 )]
 pub(crate) struct ShowArgs {
     /// Show the last N records, or `all` [default: 1000 on a terminal, 10 with --follow, else all]
-    #[arg(short = 'n', long, value_name = "N|all")]
+    #[arg(
+        id = "localtel.lines",
+        short = 'n',
+        long = "lines",
+        value_name = "N|all"
+    )]
     pub(crate) lines: Option<LineLimit>,
     /// Show records of that time or later: 2026-11-21, 08:00, today, -2h; what is damaged before it, `doctor` finds
-    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(
+        id = "localtel.since",
+        short = 'S',
+        long = "since",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
     pub(crate) since: Option<String>,
     /// Show records of that time or earlier
-    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(
+        id = "localtel.until",
+        short = 'U',
+        long = "until",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
     pub(crate) until: Option<String>,
     /// Go on showing records as they come
-    #[arg(short, long, conflicts_with_all = ["reverse", "sort", "exit_status"])]
+    #[arg(id = "localtel.follow", short = 'f', long = "follow", conflicts_with_all = ["localtel.reverse", "localtel.sort", "localtel.exit_status"])]
     pub(crate) follow: bool,
     /// Show the newest records first
-    #[arg(short, long)]
+    #[arg(id = "localtel.reverse", short = 'r', long = "reverse")]
     pub(crate) reverse: bool,
     /// Show records that contain the regular expression; in lower case it matches any case
-    #[arg(short, long, value_name = "REGEX", allow_hyphen_values = true)]
+    #[arg(
+        id = "localtel.grep",
+        short = 'g',
+        long = "grep",
+        value_name = "REGEX",
+        allow_hyphen_values = true
+    )]
     pub(crate) grep: Option<String>,
     /// Show records of that level and above; `=info` only that one, `debug..warn` a range
-    #[arg(short, long, value_name = "LEVEL")]
+    #[arg(
+        id = "localtel.level",
+        short = 'l',
+        long = "level",
+        value_name = "LEVEL"
+    )]
     pub(crate) level: Option<Levels>,
     /// Show records of that target and of the modules below it
-    #[arg(short, long, value_name = "TARGET", allow_hyphen_values = true)]
+    #[arg(
+        id = "localtel.target",
+        short = 't',
+        long = "target",
+        value_name = "TARGET",
+        allow_hyphen_values = true
+    )]
     pub(crate) target: Vec<String>,
     /// Show records of that event
-    #[arg(short, long, value_name = "EVENT", allow_hyphen_values = true)]
+    #[arg(
+        id = "localtel.event",
+        short = 'e',
+        long = "event",
+        value_name = "EVENT",
+        allow_hyphen_values = true
+    )]
     pub(crate) event: Vec<String>,
     /// Show records of the session whose id starts like this
-    #[arg(long, value_name = "ID")]
+    #[arg(id = "localtel.session", long = "session", value_name = "ID")]
     pub(crate) session: Option<String>,
     /// How to show them
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(
+        id = "localtel.output",
+        short = 'o',
+        long = "output",
+        value_name = "FORMAT"
+    )]
     pub(crate) output: Option<Format>,
     /// Show each line as it is stored: the same as `--output json`
-    #[arg(long, conflicts_with = "output")]
+    #[arg(
+        id = "localtel.json",
+        long = "json",
+        conflicts_with = "localtel.output"
+    )]
     pub(crate) json: bool,
     /// Show and read times in UTC: the default
-    #[arg(long, conflicts_with = "local")]
+    #[arg(id = "localtel.utc", long = "utc", conflicts_with = "localtel.local")]
     pub(crate) utc: bool,
     /// Show and read times in the zone of this machine
-    #[arg(long)]
+    #[arg(id = "localtel.local", long = "local")]
     pub(crate) local: bool,
     /// Put records of all sessions in the order of their times; needs memory for all of them
-    #[arg(long)]
+    #[arg(id = "localtel.sort", long = "sort")]
     pub(crate) sort: bool,
     /// Do not use a pager
-    #[arg(long)]
+    #[arg(id = "localtel.no_pager", long = "no-pager")]
     pub(crate) no_pager: bool,
     /// End with exit code 4 if nothing matched
-    #[arg(long)]
+    #[arg(id = "localtel.exit_status", long = "exit-status")]
     pub(crate) exit_status: bool,
     /// Conditions that must all hold: key=value, key!=value, key>10, key~regex
-    #[arg(value_name = "CONDITION")]
+    #[arg(id = "localtel.terms", value_name = "CONDITION")]
     pub(crate) terms: Vec<Term>,
 }
 
