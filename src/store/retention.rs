@@ -264,7 +264,8 @@ impl Store {
         }
         match self.removal_now(now) {
             counts if counts == now.clock => by_clock,
-            counts => self.keep_by_age_at(directory, listed, head, counts),
+            // To an earlier time young records lie ahead, and bound nothing.
+            counts => by_clock.min(self.keep_by_age_at(directory, listed, head, counts)),
         }
     }
 

@@ -217,6 +217,50 @@ fn who_comes_to_young_segments_lists_and_reads_back_nothing() {
     assert_eq!(writer.store.faults.count_of("read back"), 0);
 }
 
+/// A schedule in which the right clock counted from the time of an old record, because its session had seen no newer one
+/// of another: the young records lay ahead of that time, and those of the clock that is behind were too old.
+#[test]
+fn an_old_witness_removes_no_young_records() {
+    let (_root, path) = place();
+    let origin = Instant::now();
+    let limits = Limits {
+        age_max: Duration::from_hours(24 * 10),
+        ..Limits::default()
+    };
+    let writer = |ahead| AgedWriter::with(&path, ahead, limits.clone());
+    let mut writers = [writer(0), writer(2 * HOUR), writer(-30 * DAY)];
+    let sessions = [0, 5, 19, 5, 11, 23, 3].map(|hours| (hours, 0, true));
+    let later = [
+        (28, 2, false),
+        (29, 2, false),
+        (15, 2, false),
+        (25, 2, false),
+        (28, 2, false),
+        (19, 2, false),
+        (0, 0, true),
+        (6, 0, false),
+        (29, 0, false),
+        (12, 2, false),
+        (28, 2, false),
+        (11, 2, false),
+        (8, 1, false),
+        (8, 2, false),
+        (18, 0, false),
+        (10, 2, false),
+        (17, 0, false),
+    ];
+    let mut time = 0;
+    for (id, (hours, by, is_new)) in sessions.into_iter().chain(later).enumerate() {
+        time += hours * HOUR + 1;
+        if is_new {
+            writers[by] = writer(0);
+        }
+        writers[by].record(origin, time, id);
+    }
+    let (ids, _) = contents(&path);
+    assert!(ids.contains(&13), "{ids:?}");
+}
+
 #[test]
 fn an_outdated_segment_behind_a_younger_one_stays() {
     let (_root, path) = place();
