@@ -2,7 +2,7 @@
 //! ended, and reports that when it ends, and once a day as long as it runs.
 //!
 //! ```sh
-//! cargo run --bin document_server -- --telemetry on <<END
+//! cargo run --bin document_server -- --telemetry=enable <<END
 //! 1 insert {"name":"ann","age":41}
 //! 2 insert {"name":"bob","age":17}
 //! 1 find {"age":{"$gt":18}}
@@ -18,9 +18,10 @@
 //! `unknown`, so that no client can put anything into the telemetry.
 //!
 //! While nobody has decided, nothing is recorded in the first hour, so that there is time to say no, and then
-//! it is: the server says so when it starts. With `--telemetry off`, or once somebody has said
+//! it is: the server says so when it starts. With `--telemetry=disable`, or once somebody has said
 //! `localtel --app document_server disable`, nothing ever is.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead as _, Write as _};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -35,7 +36,7 @@ use localtel::{Consent, Telemetry};
 use serde_json::{Map, Value, json};
 
 fn main() -> ExitCode {
-    let flag = match telemetry_flag(std::env::args().skip(1)) {
+    let flag = match telemetry_flag(std::env::args_os().skip(1)) {
         Ok(flag) => flag,
         Err(complaint) => {
             eprintln!("document_server: {complaint}");
@@ -64,15 +65,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// Parses `--telemetry WORD`, all that the command line knows.
-fn telemetry_flag(mut words: impl Iterator<Item = String>) -> Result<Consent, String> {
-    match (words.next().as_deref(), words.next(), words.next()) {
-        (None, _, _) => Ok(Consent::Undecided),
-        (Some("--telemetry"), Some(word), None) => word
-            .parse()
-            .map_err(|error: localtel::Error| error.to_string()),
-        _ => Err("usage: document_server [--telemetry on|off]".to_owned()),
-    }
+/// Parses `--telemetry WORD` or `--telemetry=WORD`, all that the command line knows.
+fn telemetry_flag(arguments: impl Iterator<Item = OsString>) -> Result<Consent, String> {
+    let arguments: Vec<String> = arguments
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let word = match *arguments {
+        [] => return Ok(Consent::Undecided),
+        ["--telemetry", word] => Some(word),
+        [argument] => argument.strip_prefix("--telemetry="),
+        _ => None,
+    };
+    let word = word.ok_or_else(|| format!("{USAGE}\n{WORDS}"))?;
+    word.parse()
+        .map_err(|_| format!("`{word}` is not a word for telemetry\n{USAGE}\n{WORDS}"))
 }
 
 fn deployment() -> Deployment {
@@ -108,7 +115,7 @@ fn announce(telemetry: &Telemetry) {
         let minutes = left.as_secs().div_ceil(60);
         eprintln!(
             "document_server: unless somebody decides, recording begins in {minutes} minutes; to say no: \
-             `localtel --app document_server disable`, or start it with `--telemetry off`"
+             `localtel --app document_server disable`, or start it with `--telemetry=disable`"
         );
     }
     if let Some(release) = telemetry.release() {
@@ -367,6 +374,13 @@ fn delete(documents: &mut Vec<Document>, filter: &Document) -> Result<String, Fa
     *documents = kept;
     Ok(deleted.to_string())
 }
+
+const USAGE: &str = "usage: document_server [--telemetry=WORD]";
+/// The words of `FerretDB`; localtel takes them in any case.
+const WORDS: &str = "\
+    to enable:  1, t, true, y, yes, on, enable, enabled, optin, opt-in, allow\n\
+    to disable: 0, f, false, n, no, off, disable, disabled, optout, opt-out, disallow, forbid\n\
+    undecided:  undecided, or an empty word";
 
 /// The operators of filters and changes.
 const OPERATORS: [&str; 5] = ["$eq", "$exists", "$gt", "$lt", "$set"];

@@ -343,6 +343,54 @@ fn document_server_waits_before_recording_undecided_users() {
 }
 
 #[test]
+fn document_server_takes_all_words_of_ferretdb() {
+    let enable = "1 t true y yes on enable enabled optin opt-in allow ENABLE Yes";
+    let disable =
+        "0 f false n no off disable disabled optout opt-out disallow forbid DISABLE Forbid";
+    for (words, said) in [
+        (enable, "telemetry stays on this machine"),
+        (disable, "nothing is recorded: "),
+        ("undecided UNDECIDED", "recording begins in 60 minutes"),
+    ] {
+        for word in words.split(' ') {
+            let joined = format!("--telemetry={word}");
+            for arguments in [&[joined.as_str()][..], &["--telemetry", word]] {
+                assert_document_server_says(arguments, said);
+            }
+        }
+    }
+    for arguments in [&["--telemetry="][..], &["--telemetry", ""], &[]] {
+        assert_document_server_says(arguments, "recording begins in 60 minutes");
+    }
+}
+
+#[test]
+fn document_server_names_the_words_where_one_is_wrong() {
+    for arguments in [
+        &["--telemetry=perhaps"][..],
+        &["--telemetry", "perhaps"],
+        &["--telemetry"],
+        &["--telemetry=on", "more"],
+        &["--telemetrY=on"],
+        &["on"],
+    ] {
+        let place = ExamplePlace::new();
+        let output = place.run("document_server", arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        let said = text(&output.stderr);
+        for words in [
+            "usage: document_server [--telemetry=WORD]\n",
+            "1, t, true, y, yes, on, enable, enabled, optin, opt-in, allow\n",
+            "0, f, false, n, no, off, disable, disabled, optout, opt-out, disallow, forbid\n",
+            "undecided",
+        ] {
+            assert!(said.contains(words), "{arguments:?}: {said}");
+        }
+        assert!(!place.state().exists(), "{arguments:?}");
+    }
+}
+
+#[test]
 fn document_server_records_undecided_users_after_the_hour() {
     let place = ExamplePlace::new();
     serve(&place, &[], "1 count {}\n");
@@ -524,6 +572,14 @@ fn serve(place: &ExamplePlace, words: &[&str], lines: impl AsRef<[u8]>) -> Outpu
         .write_all(lines.as_ref())
         .unwrap();
     server.wait_with_output().unwrap()
+}
+
+/// Checks what the server says with those arguments, in a fresh home.
+fn assert_document_server_says(arguments: &[&str], said: &str) {
+    let output = serve(&ExamplePlace::new(), arguments, "");
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    let shown = text(&output.stderr);
+    assert!(shown.contains(said), "{arguments:?}: {shown}");
 }
 
 /// Checks that each row has its values in the records, and that the README shows just these rows and those
