@@ -11,6 +11,10 @@
 //! `include` is `true`, and the owner of the machine has the last word on each in `policy.toml`. Names of tables
 //! and what settings are set to are never reported.
 //!
+//! The setting `telemetry_level`, or `timescaledb.telemetry_level`, is `off`, `no_functions` (the report does not say
+//! which functions were used) or `basic`. `basic` records until somebody disables it; without the setting nothing is
+//! recorded until somebody enables it.
+//!
 //! The demonstration records into a fresh directory of its own, so that it needs nobody's consent but that
 //! of the person who ran it, and leaves it there to be looked at.
 #![expect(
@@ -25,10 +29,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use localtel::Telemetry;
 use localtel::consent::WhenUndecided;
 use localtel::recording::{Delivery, Outcome};
 use localtel::report::{Deployment, Report};
+use localtel::{Consent, Telemetry};
 use uuid::Uuid;
 
 fn main() -> ExitCode {
@@ -54,9 +58,15 @@ fn run() -> Result<(), Box<dyn Error>> {
             .when_undecided(WhenUndecided::Record);
         (builder, place.join("tables"))
     };
+    let level = level_in(&place)?;
+    let builder = match level {
+        None => builder,
+        Some(Level::Off) => builder.flag(Consent::Disabled),
+        Some(Level::NoFunctions | Level::Basic) => builder.when_undecided(WhenUndecided::Record),
+    };
     let telemetry = builder.deployment(deployment(&place)?).open();
 
-    run_jobs(&place, &telemetry)?;
+    run_jobs(&place, &telemetry, level)?;
 
     // The report as it would be recorded. Showing it changes nothing, and works without consent, too.
     let report = telemetry.report();
@@ -65,23 +75,62 @@ fn run() -> Result<(), Box<dyn Error>> {
     assert_eq!(counters(&telemetry.report()), counters(&report));
     println!("shown twice, and nothing was counted, reset or recorded by that");
 
-    match (telemetry.report_now(), telemetry.directory()) {
-        (Outcome::Recorded, Some(directory)) => {
+    match telemetry.report_now() {
+        Outcome::Recorded => {
+            let directory = telemetry.directory().unwrap_or(&place);
             println!("it was recorded in {}", directory.display());
+            if counters(&telemetry.report()).is_none() {
+                println!("the next report counts anew");
+            }
         }
-        (Outcome::Recorded, None) => println!("it was recorded"),
-        (Outcome::Dropped, _) => println!("it was not recorded: it could not be written"),
-        // Refused.
-        _ => {
+        Outcome::Dropped => println!("it was not recorded: it could not be written"),
+        Outcome::Refused => {
             let reason = telemetry.status().off_because;
             let reason = reason.unwrap_or_else(|| "a policy forbids it".to_owned());
             println!("it was not recorded: {reason}");
         }
     }
-    if counters(&telemetry.report()).is_none() {
-        println!("the next report counts anew");
-    }
     Ok(())
+}
+
+/// How much is reported, by the words of `TimescaleDB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Off,
+    NoFunctions,
+    Basic,
+}
+
+/// Reads the level from the settings. The last line that sets it counts.
+fn level_in(place: &Path) -> Result<Option<Level>, Box<dyn Error>> {
+    let mut level = None;
+    for (name, value) in settings_in(place)? {
+        if !["telemetry_level", "timescaledb.telemetry_level"].contains(&name.as_str()) {
+            continue;
+        }
+        level = Some(match value.to_ascii_lowercase().as_str() {
+            "off" => Level::Off,
+            "no_functions" => Level::NoFunctions,
+            "basic" => Level::Basic,
+            _ => {
+                let levels = "off, no_functions, basic";
+                return Err(format!("{name} is `{value}`; it is one of {levels}").into());
+            }
+        });
+    }
+    Ok(level)
+}
+
+/// The names and values in the settings, without quotes and comments.
+fn settings_in(place: &Path) -> io::Result<Vec<(String, String)>> {
+    let text = text_of(&place.join("settings.conf"))?;
+    let lines = text.lines().filter_map(|line| {
+        let line = line.split_once('#').map_or(line, |(line, _comment)| line);
+        let (name, value) = line.split_once('=')?;
+        let value = value.trim().trim_matches('\'');
+        Some((name.trim().to_owned(), value.to_owned()))
+    });
+    Ok(lines.collect())
 }
 
 /// What is known of the installation: facts of the build, and what the directory holds.
@@ -99,11 +148,10 @@ fn deployment(place: &Path) -> io::Result<Deployment> {
             deployment = deployment.metadata(key, value, (include == "true").into());
         }
     }
-    for line in text_of(&place.join("settings.conf"))?.lines() {
-        let (name, value) = line.split_once('=').unwrap_or_default();
-        let known = DEFAULTS.iter().find(|(known, _)| *known == name.trim());
+    for (name, value) in settings_in(place)? {
+        let known = DEFAULTS.iter().find(|(known, _)| *known == name);
         if let Some((name, default)) = known
-            && value.trim() != *default
+            && value != *default
         {
             deployment = deployment.changed_setting(*name);
         }
@@ -113,16 +161,18 @@ fn deployment(place: &Path) -> io::Result<Deployment> {
 }
 
 /// Averages each table and counts how that went.
-fn run_jobs(place: &Path, telemetry: &Telemetry) -> io::Result<()> {
+fn run_jobs(place: &Path, telemetry: &Telemetry, level: Option<Level>) -> io::Result<()> {
     let start = Instant::now();
     for table in tables_in(place)? {
         let name = table.file_stem().unwrap_or_default().to_string_lossy();
         let result = match average(&fs::read_to_string(&table)?) {
             Ok(average) => {
                 println!("{name}: {average:.2} on average");
-                telemetry
-                    .counter("functions_used", [("function", "avg(double precision)")])
-                    .add(1);
+                if level != Some(Level::NoFunctions) {
+                    telemetry
+                        .counter("functions_used", [("function", "avg(double precision)")])
+                        .add(1);
+                }
                 "success"
             }
             Err(failure) => {

@@ -479,6 +479,79 @@ fn metadata_table_shows_its_report_without_consent() {
 }
 
 #[test]
+fn metadata_table_announces_no_next_report_where_it_is_off() {
+    let place = ExamplePlace::new();
+    let mut command = place.command("metadata_table", &[]);
+    command.env("METADATA_TABLE_TELEMETRY", "off");
+    let output = output_of(command);
+    assert!(output.status.success(), "{output:?}");
+    let shown = text(&output.stdout);
+    assert!(shown.contains("it was not recorded: "), "{shown}");
+    assert!(!shown.contains("next report"), "{shown}");
+}
+
+#[test]
+fn metadata_table_takes_the_levels_of_timescaledb() {
+    for (level, reports, has_functions) in [
+        ("off", 0, false),
+        ("'off'", 0, false),
+        ("no_functions", 1, false),
+        ("basic", 1, true),
+        ("BASIC", 1, true),
+        ("'basic' # as usual", 1, true),
+    ] {
+        for name in ["telemetry_level", "timescaledb.telemetry_level"] {
+            let place = ExamplePlace::new();
+            place.write("raven.csv", b"08:00,1\n");
+            place.write("settings.conf", format!("{name} = {level}\n").as_bytes());
+            let output = place.run("metadata_table", &["input"]);
+            assert!(output.status.success(), "{level}: {output:?}");
+            let directory = place.state().join("metadata_table/telemetry");
+            assert_eq!(directory.exists(), reports > 0, "{level}");
+            if reports == 0 {
+                continue;
+            }
+            let records = records_in(&directory);
+            let found = of_event(&records, "report");
+            assert_eq!(found.len(), reports, "{level}");
+            let functions = values_at(&found, "counters.functions_used[].function");
+            assert_eq!(!functions.is_empty(), has_functions, "{level}");
+        }
+    }
+}
+
+#[test]
+fn metadata_table_names_the_levels_where_one_is_wrong() {
+    for level in ["on", "none", "", "basic basic"] {
+        let place = ExamplePlace::new();
+        let setting = format!("telemetry_level = {level}\n");
+        place.write("settings.conf", setting.as_bytes());
+        let output = place.run("metadata_table", &["input"]);
+        assert_eq!(output.status.code(), Some(1), "{level}: {output:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains("off, no_functions, basic"), "{level}: {said}");
+        assert!(!place.state().exists(), "{level}");
+    }
+}
+
+#[test]
+fn metadata_table_obeys_a_refusal_whatever_its_level_is() {
+    let place = ExamplePlace::new();
+    place.write("settings.conf", b"telemetry_level = basic\n");
+    for variable in ["METADATA_TABLE_TELEMETRY", "DO_NOT_TRACK"] {
+        let mut command = place.command("metadata_table", &["input"]);
+        let word = if variable == "DO_NOT_TRACK" {
+            "1"
+        } else {
+            "off"
+        };
+        command.env(variable, word);
+        assert!(output_of(command).status.success(), "{variable}");
+        assert!(!place.state().exists(), "{variable}");
+    }
+}
+
+#[test]
 fn metadata_table_says_that_a_policy_kept_the_report_out() {
     let place = ExamplePlace::new();
     place.write("raven.csv", b"08:00,1\n");
