@@ -24,7 +24,7 @@ use std::time::Duration;
 use localtel::Telemetry;
 use localtel::consent::WhenUndecided;
 use localtel::recording::Delivery;
-use localtel::report::Reports;
+use localtel::report::{Deployment, Reports};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let builder = Telemetry::builder("feature_usage")
@@ -42,15 +42,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             .when_undecided(WhenUndecided::Record);
         (builder, DEMONSTRATION.to_owned())
     };
-    let telemetry = builder.reports(Reports::AtStart(HOUR)).open();
+    let committing = Committing::TwoPhases;
+    let telemetry = builder
+        // Opening makes the first report, so what it is to hold is said before.
+        .deployment(committing.describe(Deployment::new()))
+        .reports(Reports::AtStart(HOUR))
+        .open();
     let mut store = Store {
         telemetry: &telemetry,
         values: BTreeMap::new(),
         transaction: None,
-        committing: Committing::TwoPhases,
+        committing,
         last_read: None,
     };
-    store.update_deployment();
     for line in script.lines().filter(|line| !line.trim().is_empty()) {
         if let Err(complaint) = store.execute(line) {
             println!("{complaint}");
@@ -80,6 +84,13 @@ struct Transaction {
 enum Committing {
     TwoPhases,
     Async,
+}
+
+impl Committing {
+    /// Says which features are in use.
+    fn describe(self, deployment: Deployment) -> Deployment {
+        deployment.extension("async_commit", self == Self::Async)
+    }
 }
 
 /// The store, and where it counts what it is used for.
@@ -125,20 +136,15 @@ impl Store<'_> {
                 self.commit(transaction.changes);
             }
             ["enable", "async_commit"] => {
-                self.committing = Committing::Async;
-                self.update_deployment();
+                let committing = Committing::Async;
+                self.committing = committing;
+                self.telemetry
+                    .update_deployment(|deployment| committing.describe(deployment));
             }
             _ => return Err("that is no command"),
         }
         self.telemetry.counter("executed", []).add(1);
         Ok(())
-    }
-
-    /// Says which features are in use.
-    fn update_deployment(&self) {
-        let is_async = self.committing == Committing::Async;
-        self.telemetry
-            .update_deployment(|deployment| deployment.extension("async_commit", is_async));
     }
 
     fn set(&mut self, key: &str, value: &str) {

@@ -607,6 +607,22 @@ fn feature_usage_records_tidb_windows() {
     assert_nowhere(&directory, &["apples", "pears", "plums", "cherries"]);
 }
 
+#[test]
+fn feature_usage_names_its_features_in_every_report() {
+    let place = ExamplePlace::new();
+    let output = place.run("feature_usage", &[]);
+    assert!(output.status.success(), "{output:?}");
+    let records = records_in(&place.telemetry());
+    let used: Vec<Option<bool>> = of_event(&records, "report")
+        .iter()
+        .map(|report| {
+            let used = values_at(&[*report], "extensions.async_commit");
+            used.first().and_then(|used| used.as_bool())
+        })
+        .collect();
+    assert_eq!(used, [Some(false), Some(false), Some(true)]);
+}
+
 /// Runs `cloud` with consent for this run.
 fn cloud(place: &ExamplePlace, words: &[&str]) {
     let output = output_of(cloud_command(place, words));
