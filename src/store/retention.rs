@@ -255,7 +255,10 @@ impl Store {
         head: SegmentNumber,
         now: Now,
     ) -> SegmentNumber {
-        let by_clock = self.keep_by_age_at(directory, listed, head, now.clock);
+        let listed = listed
+            .split_at(listed.partition_point(|one| one.number <= head))
+            .0;
+        let by_clock = self.keep_by_age_from(directory, listed, now.clock, now.clock);
         if by_clock == SegmentNumber::FIRST {
             return by_clock;
         }
@@ -263,41 +266,40 @@ impl Store {
             self.note_others_below(directory, listed, now);
         }
         match self.removal_now(now) {
-            counts if counts == now.clock => by_clock,
-            // To an earlier time young records lie ahead, and bound nothing.
-            counts => by_clock.min(self.keep_by_age_at(directory, listed, head, counts)),
+            counted_from if counted_from == now.clock => by_clock,
+            counted_from => self.keep_by_age_from(directory, listed, counted_from, now.clock),
         }
     }
 
-    fn keep_by_age_at(
+    /// Returns the lowest of these segments that holds anything young enough, where ages count from that time. What
+    /// lies between it and the clock is young; what lies ahead of the clock says nothing.
+    fn keep_by_age_from(
         &self,
         directory: &Directory,
         listed: &[Listed],
-        head: SegmentNumber,
-        now: OffsetDateTime,
+        counted_from: OffsetDateTime,
+        clock: OffsetDateTime,
     ) -> SegmentNumber {
+        let is_old = |time| is_older(time, counted_from, self.limits.age_max);
         let mut keep_from = SegmentNumber::FIRST;
         let mut earlier = None;
         let mut first = None;
         for pair in listed.windows(2) {
             let [older, newer] = pair else { break };
-            if older.number >= head {
-                break;
-            }
             first = first.or_else(|| first_timestamp_of(directory, older.number));
-            let start = first.filter(|first| *first <= now);
-            if start.is_some_and(|start| !is_older(start, now, self.limits.age_max)) {
+            let start = first.filter(|first| *first <= clock);
+            if start.is_some_and(|start| !is_old(start)) {
                 break;
             }
             earlier = start.max(earlier);
             let said = match told_of(directory, older.number).and_then(LineTime::to_moment) {
                 // A clock that is ahead recorded in it, too; what others recorded there still counts.
-                Some(said) if said > now => newest_up_to(directory, older.number, now),
+                Some(said) if said > clock => newest_up_to(directory, older.number, clock),
                 said => said,
             };
             let next = first_timestamp_of(directory, newer.number);
-            match newest_of_closed(said, next, earlier, now) {
-                Some(newest) if is_older(newest, now, self.limits.age_max) => {
+            match newest_of_closed(said, next, earlier, clock) {
+                Some(newest) if is_old(newest) => {
                     keep_from = newer.number;
                 }
                 Some(_) => break,

@@ -217,10 +217,9 @@ fn who_comes_to_young_segments_lists_and_reads_back_nothing() {
     assert_eq!(writer.store.faults.count_of("read back"), 0);
 }
 
-/// A schedule in which the right clock counted from the time of an old record, because its session had seen no newer one
-/// of another: the young records lay ahead of that time, and those of the clock that is behind were too old.
-#[test]
-fn an_old_witness_removes_no_young_records() {
+/// Records by writers whose clocks are right, ahead and behind by that, for ten days: hours after the one before, by
+/// which writer, and whether in a new session. Returns what is left.
+fn left_of(ahead: i64, behind: i64, schedule: &[(i64, usize, bool)]) -> Vec<usize> {
     let (_root, path) = place();
     let origin = Instant::now();
     let limits = Limits {
@@ -228,9 +227,30 @@ fn an_old_witness_removes_no_young_records() {
         ..Limits::default()
     };
     let writer = |ahead| AgedWriter::with(&path, ahead, limits.clone());
-    let mut writers = [writer(0), writer(2 * HOUR), writer(-30 * DAY)];
-    let sessions = [0, 5, 19, 5, 11, 23, 3].map(|hours| (hours, 0, true));
-    let later = [
+    let mut writers = [writer(0), writer(ahead), writer(-behind)];
+    let mut time = 0;
+    for (id, (hours, by, is_new)) in schedule.iter().copied().enumerate() {
+        time += hours * HOUR + 1;
+        if is_new {
+            writers[by] = writer(0);
+        }
+        writers[by].record(origin, time, id);
+    }
+    contents(&path).0
+}
+
+/// The session has seen no record of another one for so long that it counts from before its own records: they are young
+/// all the same, and do not go with those of the clock that is behind.
+#[test]
+fn an_old_witness_removes_no_young_records() {
+    let schedule = [
+        (0, 0, true),
+        (5, 0, true),
+        (19, 0, true),
+        (5, 0, true),
+        (11, 0, true),
+        (23, 0, true),
+        (3, 0, true),
         (28, 2, false),
         (29, 2, false),
         (15, 2, false),
@@ -249,16 +269,31 @@ fn an_old_witness_removes_no_young_records() {
         (10, 2, false),
         (17, 0, false),
     ];
-    let mut time = 0;
-    for (id, (hours, by, is_new)) in sessions.into_iter().chain(later).enumerate() {
-        time += hours * HOUR + 1;
-        if is_new {
-            writers[by] = writer(0);
-        }
-        writers[by].record(origin, time, id);
-    }
-    let (ids, _) = contents(&path);
-    assert!(ids.contains(&13), "{ids:?}");
+    let left = left_of(2 * HOUR, 30 * DAY, &schedule);
+    assert!(left.contains(&13), "{left:?}");
+}
+
+/// The same, where it is the clock ahead that counts from before the records of the right one.
+#[test]
+fn an_old_witness_of_a_clock_ahead_removes_no_young_records() {
+    let schedule = [
+        (0, 0, false),
+        (11, 2, false),
+        (27, 2, false),
+        (24, 2, false),
+        (23, 1, false),
+        (8, 1, false),
+        (14, 1, false),
+        (29, 1, false),
+        (28, 1, false),
+        (28, 2, false),
+        (20, 0, true),
+        (28, 0, true),
+        (0, 2, false),
+        (0, 1, false),
+    ];
+    let left = left_of(30 * DAY, 30 * DAY, &schedule);
+    assert!(left.contains(&10), "{left:?}");
 }
 
 #[test]
