@@ -12,7 +12,7 @@ use crate::encode::LineLimits;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outlet::{DEFAULT_LEVEL, Echo, Outlet, Sink};
-use crate::policy::Policy;
+use crate::policy::{Current, Policy};
 use crate::random;
 use crate::record::Level;
 use crate::recorder::{
@@ -23,7 +23,7 @@ use crate::report::{Deployment, Reports, newer_release};
 use crate::store::limits::Limits;
 use crate::store::{IS_SUPPORTED, UNSUPPORTED};
 use crate::telemetry::Telemetry;
-use crate::watch::{Watch, Watching};
+use crate::watch::{Watch, Watching, secrets_of};
 
 /// What an application says about its telemetry before it opens it.
 #[derive(Debug, Clone)]
@@ -45,6 +45,7 @@ pub struct Builder {
     policy: Policy,
     deployment: Deployment,
     reports: Reports,
+    debug_output: bool,
 }
 
 impl Telemetry {
@@ -73,6 +74,7 @@ impl Builder {
             policy: Policy::default(),
             deployment: Deployment::default(),
             reports: Reports::default(),
+            debug_output: false,
         }
     }
 
@@ -193,6 +195,16 @@ impl Builder {
         self
     }
 
+    /// Sets whether each record is shown on the standard error as it is made, with what became of it. This also works
+    /// where nothing is recorded, and where the directory cannot be used. It is for an option such as `--debug`.
+    ///
+    /// By default nothing is shown, unless the variable `<SOURCE>_TELEMETRY_DEBUG` asks for it, such as
+    /// `MYAPP_TELEMETRY_DEBUG=1`; `false` does not overrule the variable.
+    pub fn debug_output(mut self, is_shown: bool) -> Self {
+        self.debug_output = is_shown;
+        self
+    }
+
     /// Opens telemetry. This never fails: where it cannot record, nothing is recorded, and
     /// [`Telemetry::status`] says why.
     ///
@@ -210,10 +222,9 @@ impl Builder {
     /// A forked child records in a session of its own, and leaves what waited in memory to its parent. Call
     /// [`flush`](Telemetry::flush) before `daemon(3)`, whose parent ends by `_exit`, or open telemetry after it.
     pub fn open(self) -> Telemetry {
-        let source = self.source.clone();
-        let told = (self.version.clone(), self.deployment.clone());
+        let same = self.clone();
         self.try_open()
-            .unwrap_or_else(|error| Telemetry::off(source, told, error.chain()))
+            .unwrap_or_else(|error| same.off(error.chain()))
     }
 
     /// Opens telemetry, and says why if it cannot record. That consent is missing is no error, and neither is a
@@ -233,6 +244,7 @@ impl Builder {
         }
         self.limits.validate()?;
         let environment = Environment::of_process();
+        let echo = self.echo(&environment);
         let (source, profile, base) = match self.place(&environment) {
             // That a test has no place to record is no failure of the application.
             Err(error) => return self.off_or_failed(error),
@@ -258,7 +270,6 @@ impl Builder {
         let policy = Arc::clone(watch.policy());
         // Nobody has been asked yet, so what opening changed is no news.
         let _is_news = policy.is_news();
-        let echo = echo(&environment, source);
         let limits = LineLimits::from(&self.limits);
         let is_gate_open = installation.is_some() || self.delivery == Delivery::Inline;
         let sink = if installation.is_none() && self.watching == Watching::WhileRecording {
@@ -298,10 +309,19 @@ impl Builder {
         Ok(Telemetry::new(outlet, place, told, self.reports))
     }
 
-    /// Returns a handle that records nothing, for that reason.
-    fn off(self, reason: &str) -> Telemetry {
+    /// Returns a handle that records nothing, for that reason. Where that was asked for, it shows each record as the
+    /// application's own policy leaves it.
+    fn off(self, reason: impl Into<String>) -> Telemetry {
+        let environment = Environment::of_process();
+        let echo = self.echo(&environment);
+        let level = self.own_level();
+        // Those of the application may be what is wrong.
+        let limits = LineLimits::from(&Limits::default());
+        let policy = Arc::new(Current::new(self.policy, None, secrets_of(&environment)));
+        let sink = Sink::Off(reason.into());
+        let outlet = Outlet::new(self.source, limits, policy, sink, echo).at_level(level);
         let told = (self.version, self.deployment);
-        Telemetry::off(self.source, told, reason.to_owned())
+        Telemetry::new(outlet, (None, None), told, Reports::OnRequest)
     }
 
     /// Returns a handle that records nothing where that is no failure.
@@ -361,12 +381,23 @@ impl Builder {
     pub fn own_policy(&self) -> &Policy {
         &self.policy
     }
-}
 
-/// Returns whether the owner asks for each record to be shown as it is made.
-fn echo(environment: &Environment, source: &Source) -> Echo {
-    match environment.debugging(source).map(|word| word.parse()) {
-        Some(Ok(Consent::Enabled)) => Echo::Shown,
-        Some(Ok(Consent::Disabled | Consent::Undecided) | Err(_)) | None => Echo::Silent,
+    /// Returns whether the application or the owner asks for each record to be shown as it is made.
+    fn echo(&self, environment: &Environment) -> Echo {
+        if IS_LEFT_OUT {
+            return Echo::Silent;
+        }
+        let source = self.source.parse().ok();
+        let word = source.and_then(|source| environment.debugging(&source));
+        match word.map(|word| word.parse()) {
+            Some(Ok(Consent::Enabled)) => Echo::Shown,
+            Some(Ok(Consent::Disabled | Consent::Undecided) | Err(_)) | None => {
+                if self.debug_output {
+                    Echo::Shown
+                } else {
+                    Echo::Silent
+                }
+            }
+        }
     }
 }

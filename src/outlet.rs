@@ -37,7 +37,7 @@ pub(crate) enum Sink {
 }
 
 /// Whether each record is shown on the standard error as it is made, as the owner asks for with
-/// `<SOURCE>_TELEMETRY_DEBUG`.
+/// `<SOURCE>_TELEMETRY_DEBUG`, and an application with [`Builder::debug_output`](crate::Builder::debug_output).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Echo {
     /// It is, also where nothing is recorded.

@@ -12,18 +12,16 @@ use crate::consent::{
     Consent, ConsentDirectory, Decision, InstallationOrigin, Location, Scope, StoredConsent,
     set_consent_of,
 };
-use crate::encode::{LineLimits, Own};
+use crate::encode::Own;
 use crate::ending::Ending;
 use crate::error::{ErrorKind, Result};
 use crate::event::Event;
 use crate::layer::{Layer, RecordFilter};
-use crate::outlet::{Echo, Outlet, Sink};
-use crate::policy::{Current, Policy, Secrets};
+use crate::outlet::{Outlet, Sink};
 use crate::record::Level;
 use crate::recorder::{Counts, Outcome, RecorderState};
 use crate::release::Release;
 use crate::report::{Counter, Deployment, Family, Report, Reporter, Reports};
-use crate::store::limits::Limits;
 
 /// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
 /// still in memory, and so does the end of the process where it is never dropped: see [`Builder::open`](crate::Builder::open).
@@ -103,18 +101,6 @@ impl Telemetry {
             reporter,
             ending,
         }
-    }
-
-    /// Returns a handle that records nothing and does not even know what it would.
-    pub(crate) fn off(
-        source: impl Into<String>,
-        told: (Option<String>, Deployment),
-        reason: String,
-    ) -> Self {
-        let limits = LineLimits::from(&Limits::default());
-        let policy = Arc::new(Current::new(Policy::new(), None, Secrets::new(None, None)));
-        let outlet = Outlet::new(source, limits, policy, Sink::Off(reason), Echo::Silent);
-        Self::new(outlet, (None, None), told, Reports::OnRequest)
     }
 
     /// Returns a layer for any subscriber of `tracing_subscriber`: `registry()`, `fmt()`, boxed or in

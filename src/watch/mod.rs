@@ -131,10 +131,6 @@ impl Watch {
             stored_for_all,
             owner,
         } = OwnerSnapshot::of(path, base);
-        let secrets = Secrets::new(
-            environment.home().as_deref().and_then(Path::to_str),
-            environment.user().as_deref(),
-        );
         let watch = Self {
             path: path.to_owned(),
             base: base.to_owned(),
@@ -147,7 +143,11 @@ impl Watch {
             when_undecided,
             stored: Polled::new(stored),
             stored_for_all: Polled::new(stored_for_all),
-            policy: Arc::new(Current::new(policy, owner.policy().cloned(), secrets)),
+            policy: Arc::new(Current::new(
+                policy,
+                owner.policy().cloned(),
+                secrets_of(environment),
+            )),
             owner: Polled::new(owner),
             polled_owner: None,
             keyed: None,
@@ -490,6 +490,14 @@ fn in_directory<T>(
             result => return Ok((result?, directory)),
         }
     }
+}
+
+/// Returns the rules that find secrets, with the home and the name of the user who runs this.
+pub(crate) fn secrets_of(environment: &Environment) -> Secrets {
+    Secrets::new(
+        environment.home().as_deref().and_then(Path::to_str),
+        environment.user().as_deref(),
+    )
 }
 
 /// How often the stored choice is read: often enough that a change is obeyed within a second, and seldom

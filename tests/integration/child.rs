@@ -7,8 +7,9 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use localtel::consent::WhenUndecided;
+use localtel::policy::Action;
 use localtel::recording::{Delivery, Durability, Overflow};
-use localtel::{Builder, Limits, Telemetry};
+use localtel::{Builder, Event, Limits, Policy, Telemetry};
 use tracing_subscriber::prelude::*;
 
 use crate::composition;
@@ -154,6 +155,7 @@ fn entry() {
         "record under a limit on file sizes" => file_limits::record_under_a_limit(&task),
         "record without file descriptors" => full_disk::record_without_file_descriptors(&task),
         "open and tell" => open_and_tell(&task),
+        "open with debug output" => open_with_debug_output(&task),
         "open where variables say" => open_where_variables_say(),
         "open and tell the id" => open_and_tell_the_id(&task),
         "measure a command" => measured::measure_a_command(&task),
@@ -258,6 +260,16 @@ fn open_and_tell(task: &Task) {
     println!("trouble {}", status.trouble.unwrap_or_default());
     println!("flushed {}", flushed.is_ok());
     println!("offered {} recorded {}", counts.offered(), counts.recorded);
+}
+
+/// Opens without demanding success, asks for debug output, and records by hand.
+fn open_with_debug_output(task: &Task) {
+    let telemetry = task
+        .builder()
+        .policy(Policy::new().property("host", Action::Mask))
+        .debug_output(true)
+        .open();
+    let _outcome = telemetry.record(&Event::new("started").property("host", "raven"));
 }
 
 /// Opens in the directory that follows from the environment, and prints what became of it.

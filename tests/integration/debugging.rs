@@ -1,5 +1,5 @@
-//! What the owner sees with `<SOURCE>_TELEMETRY_DEBUG`: each record as it is made, and why it is not
-//! recorded where it is not.
+//! What is shown with `<SOURCE>_TELEMETRY_DEBUG` or `Builder::debug_output`: each record as it is made, and why it
+//! is not recorded where it is not.
 
 use serde_json::Value;
 
@@ -9,7 +9,11 @@ use crate::support::Place;
 
 /// The lines that a child shows of its one event, recorded under these variables.
 fn shown(place: &Place, variables: &[(&str, &str)]) -> Vec<String> {
-    let mut command = child::command("open and tell", &place.path());
+    shown_by("open and tell", place, variables)
+}
+
+fn shown_by(role: &str, place: &Place, variables: &[(&str, &str)]) -> Vec<String> {
+    let mut command = child::command(role, &place.path());
     command
         .env_remove("DO_NOT_TRACK")
         .envs(variables.iter().copied());
@@ -73,4 +77,40 @@ fn what_the_policy_does_not_let_in_is_shown_as_refused() {
     assert!(shown[0].starts_with(beginning), "{}", shown[0]);
     assert_eq!(event(&shown[0])["message"], "told");
     assert!(place.events().is_empty());
+}
+
+#[test]
+fn an_application_asks_for_debug_output_itself() {
+    let by_code = "open with debug output";
+    let place = Place::new();
+    for variables in [&[][..], &[("TESTAPP_TELEMETRY_DEBUG", "0")]] {
+        let shown = shown_by(by_code, &place, variables);
+        assert_eq!(shown.len(), 1, "{shown:#?}");
+        let beginning = "testapp telemetry: recorded: {";
+        assert!(shown[0].starts_with(beginning), "{}", shown[0]);
+        assert_eq!(event(&shown[0])["properties"]["host"], "[masked]");
+    }
+    assert_eq!(place.events().len(), 2);
+
+    let place = Place::new();
+    let shown = shown_by(by_code, &place, &[("DO_NOT_TRACK", "1")]);
+    assert_eq!(shown.len(), 1, "{shown:#?}");
+    let beginning = "testapp telemetry: refused: disabled by DO_NOT_TRACK=1: {";
+    assert!(shown[0].starts_with(beginning), "{}", shown[0]);
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn debug_output_works_where_the_directory_cannot_be_used() {
+    let place = Place::new();
+    std::fs::write(place.path(), "a file").unwrap();
+    let by_variable = shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]);
+    let by_code = shown_by("open with debug output", &place, &[]);
+    for shown in [&by_variable, &by_code] {
+        assert_eq!(shown.len(), 1, "{shown:#?}");
+        let beginning = "testapp telemetry: refused: ";
+        assert!(shown[0].starts_with(beginning), "{}", shown[0]);
+    }
+    assert_eq!(event(&by_variable[0])["message"], "told");
+    assert_eq!(event(&by_code[0])["properties"]["host"], "[masked]");
 }
