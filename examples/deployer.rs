@@ -13,6 +13,9 @@
 //! Clusters, hosts, users and tags are recorded hashed, and of the topology only its structure and
 //! the names in it: the policy in `builder` sees to that, and nothing else here has to think of it.
 //! Once a day a deployment report with the facts of this machine is recorded, however many processes ran.
+//!
+//! `telemetry enable`, `disable`, `status` and `reset` are those of `TiUP`. With `DEPLOYER_DEBUG=enable` a command and
+//! its component show each record on the standard error, also where nothing is recorded.
 #![expect(
     clippy::disallowed_methods,
     reason = "keeps files, reads the environment and starts itself; its functions are its own"
@@ -29,7 +32,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use localtel::policy::Action;
 use localtel::recording::Delivery;
 use localtel::report::{Deployment, Reports};
-use localtel::{Builder, Policy, Telemetry};
+use localtel::{Builder, Consent, Policy, Telemetry};
 use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use semver::Version;
 
@@ -169,6 +172,14 @@ fn builder(arguments: &Arguments) -> Builder {
         .policy(policy)
         .deployment(deployment)
         .reports(Reports::AtStart(DAY))
+        .debug_output(is_debugging())
+}
+
+/// Returns `true` if `DEPLOYER_DEBUG` is `enable` or another word for it.
+fn is_debugging() -> bool {
+    let word = env::var("DEPLOYER_DEBUG").unwrap_or_default();
+    word.parse()
+        .is_ok_and(|word: Consent| word == Consent::Enabled)
 }
 
 /// Starts the component with the words that this process was started with, and ends as it ends.

@@ -242,6 +242,72 @@ fn deployer_and_its_component_share_the_id_of_their_command() {
 }
 
 #[test]
+fn deployer_begins_its_status_with_the_two_lines_of_tiup() {
+    let place = ExamplePlace::new();
+    let done = |words: &[&str]| {
+        let output = place.run("deployer", words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        text(&output.stdout)
+    };
+    let status = || {
+        let shown = done(&["telemetry", "status"]);
+        let lines: Vec<String> = shown.lines().take(2).map(str::to_owned).collect();
+        lines.join("\n")
+    };
+    assert_eq!(status(), "status: undecided\nuuid: none");
+    done(&["telemetry", "enable"]);
+    assert_eq!(status(), "status: enabled\nuuid: none");
+    done(&["list", "--data-dir", "data"]);
+    let before = status();
+    let id = before.strip_prefix("status: enabled\nuuid: ").unwrap();
+    assert_eq!(uuid::Uuid::parse_str(id).unwrap().get_version_num(), 4);
+    done(&["telemetry", "reset"]);
+    done(&["list", "--data-dir", "data"]);
+    let after = status();
+    assert!(after.starts_with("status: enabled\nuuid: "), "{after}");
+    assert_ne!(after, before);
+    done(&["telemetry", "disable"]);
+    assert_eq!(status(), "status: disabled\nuuid: none");
+}
+
+#[test]
+fn deployer_shows_what_it_records_with_deployer_debug() {
+    for (word, telemetry, became) in [
+        ("enable", "on", "recorded"),
+        ("1", "on", "recorded"),
+        ("enable", "off", "refused"),
+    ] {
+        let place = ExamplePlace::new();
+        let words = ["deploy", "umbrella", "1.0.0", "--hosts", "raven-1"];
+        let mut command = deployer(&place, &words);
+        command.env("DEPLOYER_DEBUG", word);
+        command.env("DEPLOYER_TELEMETRY", telemetry);
+        let shown = shown_records(&output_of(command), "deployer", became);
+        let commands: Vec<&str> = shown
+            .iter()
+            .filter(|record| record["event"] == "command")
+            .map(|record| record["properties"]["command"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            commands,
+            ["deployer-component-deploy", "deployer-deploy"],
+            "{word}"
+        );
+        for record in &shown {
+            let record = record.to_string();
+            assert!(!record.contains("umbrella"), "{record}");
+            assert!(!record.contains("raven-1"), "{record}");
+        }
+    }
+    for word in ["", "disable", "perhaps"] {
+        let place = ExamplePlace::new();
+        let mut command = deployer(&place, &["list"]);
+        command.env("DEPLOYER_DEBUG", word);
+        assert_eq!(text(&output_of(command).stderr), "", "{word}");
+    }
+}
+
+#[test]
 fn deployer_gives_a_host_the_same_hash_wherever_it_stands() {
     let place = ExamplePlace::new();
     let words = ["deploy", "umbrella", "1.0.0", "--hosts", "raven-1,raven-2"];
@@ -643,6 +709,21 @@ fn deployer(place: &ExamplePlace, words: &[&str]) -> Command {
         .env("DEPLOYER_TELEMETRY", "on")
         .env("DEPLOYER_DATA_DIR", "data");
     command
+}
+
+/// The records that a program showed on the standard error, all of which became this.
+fn shown_records(output: &Output, source: &str, became: &str) -> Vec<Value> {
+    assert!(output.status.success(), "{output:?}");
+    let beginning = format!("{source} telemetry: {became}");
+    let shown = text(&output.stderr);
+    let lines = shown.lines().filter(|line| line.contains(" telemetry: "));
+    lines
+        .map(|line| {
+            assert!(line.starts_with(&beginning), "{line}");
+            let (_, json) = line.split_once(": {").unwrap();
+            serde_json::from_str(&format!("{{{json}")).unwrap()
+        })
+        .collect()
 }
 
 fn output_of(mut command: Command) -> Output {
