@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! export CLOUD_DATA_DIR="$(mktemp -d)"
-//! cargo run --bin cloud_cli -- telemetry enable
+//! cargo run --bin cloud_cli -- config set telemetry-enabled true
 //! cargo run --bin cloud_cli -- project ls --output json
 //! cargo run --bin cloud_cli -- cluster create shop --cloud-provider aws --region eu-central-1
 //! cargo run --bin cloud_cli -- cluster create shop -P 7
@@ -12,6 +12,7 @@
 //!
 //! There is no cloud behind it: projects and clusters lie in one JSON file. Recorded are the names of
 //! commands and flags and the ids of projects; never what a flag was set to, and never the name of a cluster.
+//! Each `--profile` has its own consent and its own telemetry. `--debug` shows each record as it is made.
 #![expect(
     clippy::disallowed_methods,
     reason = "keeps a file and reads the environment, as any program does; its functions are its own"
@@ -28,7 +29,7 @@ use clap::{
 };
 use localtel::recording::Delivery;
 use localtel::report::Deployment;
-use localtel::{Builder, Telemetry};
+use localtel::{Builder, Consent, Telemetry};
 use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use serde_json::{Value, json};
 
@@ -38,9 +39,12 @@ use serde_json::{Value, json};
 struct Arguments {
     #[command(flatten)]
     telemetry: TelemetryFlag,
-    /// Say more about what is done
+    /// Say more about what is done, and show each record of telemetry
     #[arg(long, global = true)]
     debug: bool,
+    /// The profile whose configuration and telemetry are used
+    #[arg(long, global = true, value_name = "NAME", default_value = "default")]
+    profile: String,
     #[arg(long, global = true, value_name = "DIRECTORY", help = DATA_DIR_HELP)]
     data_dir: Option<PathBuf>,
     /// The project that is meant
@@ -78,6 +82,9 @@ enum Command {
     /// Keeps clusters
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Keeps the configuration of a profile
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Shows and keeps the telemetry of this program
     Telemetry(TelemetryCommand),
 }
@@ -87,6 +94,33 @@ enum ProjectCommand {
     /// Lists projects
     #[command(visible_alias = "ls")]
     List(Printing),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Sets a property of the profile
+    Set {
+        property: Property,
+        /// true or false
+        #[arg(value_parser = enabled)]
+        value: Consent,
+    },
+}
+
+/// What can be set.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Property {
+    /// Whether commands are recorded
+    TelemetryEnabled,
+}
+
+/// Parses whether telemetry is enabled: `true`, `false` or another word of localtel. A word that is neither is an
+/// error; `ticloud` takes it and means `false`.
+fn enabled(word: &str) -> Result<Consent, &'static str> {
+    match word.parse() {
+        Ok(consent @ (Consent::Enabled | Consent::Disabled)) => Ok(consent),
+        Ok(Consent::Undecided) | Err(_) => Err("it is true or false"),
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,8 +150,14 @@ fn main() -> ExitCode {
         .version(env!("CARGO_PKG_VERSION"))
         .delivery(Delivery::Inline)
         .deployment(Deployment::new().commit(COMMIT).installer(INSTALLER))
+        .profile(arguments.profile.as_str())
+        .debug_output(arguments.debug)
         .flag(arguments.telemetry.consent());
     match arguments.command {
+        Command::Config(ConfigCommand::Set {
+            property: Property::TelemetryEnabled,
+            value,
+        }) => set_telemetry_enabled(builder, &arguments.profile, value),
         Command::Telemetry(command) => command.run(&builder).into(),
         Command::Project(ProjectCommand::List(printing)) => {
             measured(builder, (&application, &matches), |_measured| {
@@ -138,6 +178,29 @@ fn main() -> ExitCode {
             run(command, &mut cloud, &arguments.project, measured)
         }),
     }
+}
+
+/// Stores the consent of the profile, and says so where something stronger decides otherwise.
+fn set_telemetry_enabled(builder: Builder, profile: &str, consent: Consent) -> ExitCode {
+    let telemetry = builder.open();
+    if let Err(error) = telemetry.set_consent(consent) {
+        let source = error.source().map(|source| format!(": {source}"));
+        eprintln!("cloud: {error}{}", source.unwrap_or_default());
+        return ExitCode::FAILURE;
+    }
+    let value = consent == Consent::Enabled;
+    println!(
+        "Set profile `{profile}` property `telemetry-enabled` to value `{value}` successfully"
+    );
+    let decision = telemetry.status().decision;
+    if let Some(decision) = decision.filter(|it| it.is_locked && it.state != consent) {
+        eprintln!(
+            "cloud: for this run it stays {}: {}",
+            decision.state,
+            decision.reason()
+        );
+    }
+    ExitCode::SUCCESS
 }
 
 /// Does a job and records it as a command. Whatever becomes of that, output and exit code are the job's.

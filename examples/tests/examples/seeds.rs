@@ -150,7 +150,10 @@ fn cloud_cli_records_every_field_of_ticloud() {
         return;
     };
     let mut at_terminal = cloud_command(&place, &["cluster", "ls", "--debug"]);
-    let at_terminal = at_terminal.env("CLOUD_API_KEY", "sesame").stdout(theirs);
+    let at_terminal = at_terminal
+        .env("CLOUD_API_KEY", "sesame")
+        .stdout(theirs)
+        .stderr(Stdio::null());
     assert!(at_terminal.status().unwrap().success());
 
     let directory = place.state().join("cloud/telemetry");
@@ -183,6 +186,105 @@ fn cloud_cli_keeps_clusters_with_and_without_consent() {
     assert_eq!(text(&listed.stdout), expected);
     let records = records_in(&place.state().join("cloud/telemetry"));
     assert_eq!(of_event(&records, "command").len(), 1);
+}
+
+#[test]
+fn cloud_cli_sets_telemetry_enabled_for_one_profile() {
+    let place = ExamplePlace::new();
+    let run = |words: &[&str]| {
+        let mut command = place.command("cloud_cli", words);
+        command.args(["--data-dir", "data"]);
+        let output = output_of(command);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        text(&output.stdout)
+    };
+    let commands = |directory: &str| {
+        let directory = place.state().join("cloud/telemetry").join(directory);
+        if !directory.exists() {
+            return 0;
+        }
+        of_event(&records_in(&directory), "command").len()
+    };
+    let other = "profiles/work";
+    assert_eq!(
+        run(&["config", "set", "telemetry-enabled", "true"]),
+        "Set profile `default` property `telemetry-enabled` to value `true` successfully\n"
+    );
+    run(&["project", "list"]);
+    run(&["project", "list", "--profile", "work"]);
+    assert_eq!((commands(""), commands(other)), (1, 0));
+    let set = ["config", "set", "telemetry-enabled", "true", "--profile"];
+    let said = run(&[&set[..], &["work"]].concat());
+    assert!(said.starts_with("Set profile `work` "), "{said}");
+    run(&["config", "set", "telemetry-enabled", "false"]);
+    run(&["project", "list"]);
+    run(&["--profile=work", "project", "list"]);
+    assert_eq!((commands(""), commands(other)), (1, 1));
+    let status = run(&["telemetry", "status", "--profile", "work"]);
+    assert!(status.starts_with("status: enabled\n"), "{status}");
+    assert!(status.contains("\nprofile: work\n"), "{status}");
+    let status = run(&["telemetry", "status"]);
+    assert!(status.starts_with("status: disabled\n"), "{status}");
+}
+
+#[test]
+fn cloud_cli_refuses_what_is_neither_true_nor_false() {
+    for words in [
+        &["telemetry-enabled", "perhaps"][..],
+        &["telemetry-enabled", ""],
+        &["telemetry-enabled", "undecided"],
+        &["telemetry-enabled"],
+        &["public-key", "true"],
+    ] {
+        let place = ExamplePlace::new();
+        let mut command = place.command("cloud_cli", &["config", "set"]);
+        command.args(words);
+        let output = output_of(command);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {output:?}");
+        assert!(!place.state().exists(), "{words:?}");
+    }
+    let place = ExamplePlace::new();
+    let words = ["config", "set", "telemetry-enabled", "true", "--profile"];
+    let mut command = place.command("cloud_cli", &words);
+    command.arg("../other");
+    assert_eq!(output_of(command).status.code(), Some(1));
+    assert!(!place.state().exists());
+}
+
+#[test]
+fn cloud_cli_says_where_its_setting_does_not_hold_yet() {
+    let place = ExamplePlace::new();
+    let set = ["config", "set", "telemetry-enabled", "true"];
+    let mut command = place.command("cloud_cli", &set);
+    command.env("DO_NOT_TRACK", "1");
+    let output = output_of(command);
+    assert!(output.status.success(), "{output:?}");
+    let said = text(&output.stderr);
+    assert!(said.contains("disabled by DO_NOT_TRACK=1"), "{said}");
+    let status = text(&place.run("cloud_cli", &["telemetry", "status"]).stdout);
+    assert!(status.starts_with("status: enabled\n"), "{status}");
+}
+
+#[test]
+fn cloud_cli_shows_each_event_with_debug() {
+    for (telemetry, became) in [("on", "recorded"), ("off", "refused")] {
+        let place = ExamplePlace::new();
+        let words = ["cluster", "create", "umbrella", "--debug"];
+        let mut command = place.command("cloud_cli", &words);
+        command.args(["--data-dir", "data", "--telemetry", telemetry]);
+        let shown = shown_records(&output_of(command), "cloud", became);
+        assert_eq!(shown.len(), 1, "{shown:?}");
+        assert_eq!(shown[0]["properties"]["command"], "cloud-cluster-create");
+        assert!(!shown[0].to_string().contains("umbrella"), "{shown:?}");
+    }
+    let place = ExamplePlace::new();
+    std::fs::write(place.state(), "a file").unwrap();
+    let mut command = place.command("cloud_cli", &["project", "list", "--debug"]);
+    command.args(["--data-dir", "data", "--telemetry", "on"]);
+    assert_eq!(
+        shown_records(&output_of(command), "cloud", "refused").len(),
+        1
+    );
 }
 
 #[test]
