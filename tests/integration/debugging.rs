@@ -114,3 +114,21 @@ fn debug_output_works_where_the_directory_cannot_be_used() {
     assert_eq!(event(&by_variable[0])["message"], "told");
     assert_eq!(event(&by_code[0])["properties"]["host"], "[masked]");
 }
+
+#[test]
+fn debug_output_works_where_opening_fails() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    std::fs::create_dir(place.path()).unwrap();
+    std::fs::write(place.path().join("theirs"), "").unwrap();
+    let open_to_all = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(place.path(), open_to_all).unwrap();
+    for shown in [
+        shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]),
+        shown_by("open with debug output", &place, &[]),
+    ] {
+        assert_eq!(shown.len(), 1, "{shown:#?}");
+        let beginning = "testapp telemetry: refused: ";
+        assert!(shown[0].starts_with(beginning), "{}", shown[0]);
+    }
+}
