@@ -36,7 +36,7 @@ use serde_json::{Value, json};
 /// Keeps projects and clusters.
 #[derive(Debug, Parser)]
 #[command(name = "cloud", bin_name = "cloud", version)]
-struct Arguments {
+struct CloudArguments {
     #[command(flatten)]
     telemetry: TelemetryFlag,
     /// Say more about what is done, and show each record of telemetry
@@ -57,25 +57,25 @@ struct Arguments {
     )]
     project: String,
     #[command(subcommand)]
-    command: Command,
+    command: CloudCommand,
 }
 
 /// How a list is printed. It is not for all commands: `telemetry show` has an `--output` of its own.
 #[derive(Debug, Clone, Copy, Args)]
 struct Printing {
     /// How to print
-    #[arg(short, long, value_enum, default_value_t = Output::Human)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Human)]
+    output: ListFormat,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Output {
+enum ListFormat {
     Human,
     Json,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CloudCommand {
     /// Keeps projects
     #[command(subcommand)]
     Project(ProjectCommand),
@@ -142,10 +142,10 @@ enum ClusterCommand {
 }
 
 fn main() -> ExitCode {
-    let mut application = Arguments::command();
+    let mut application = CloudArguments::command();
     // Help, version and wrong words end here.
     let matches = application.get_matches_mut();
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let arguments = CloudArguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let builder = Telemetry::builder("cloud")
         .version(env!("CARGO_PKG_VERSION"))
         .delivery(Delivery::Inline)
@@ -154,19 +154,19 @@ fn main() -> ExitCode {
         .debug_output(arguments.debug)
         .flag(arguments.telemetry.consent());
     match arguments.command {
-        Command::Config(ConfigCommand::Set {
+        CloudCommand::Config(ConfigCommand::Set {
             property: Property::TelemetryEnabled,
             value,
         }) => set_telemetry_enabled(builder, &arguments.profile, value),
-        Command::Telemetry(command) => command.run(&builder).into(),
-        Command::Project(ProjectCommand::List(printing)) => {
+        CloudCommand::Telemetry(command) => command.run(&builder).into(),
+        CloudCommand::Project(ProjectCommand::List(printing)) => {
             measured(builder, (&application, &matches), |_measured| {
                 let cloud = Cloud::load(&place(arguments.data_dir))?;
                 show(printing, &cloud.projects(), &["id", "name"]);
                 Ok(())
             })
         }
-        Command::Cluster(command) => measured(builder, (&application, &matches), |measured| {
+        CloudCommand::Cluster(command) => measured(builder, (&application, &matches), |measured| {
             let mut cloud = Cloud::load(&place(arguments.data_dir))?;
             // One that does not exist is no project, but whatever was typed.
             if cloud.has_project(&arguments.project) {
@@ -381,8 +381,8 @@ fn place(given: Option<PathBuf>) -> PathBuf {
 
 fn show(Printing { output }: Printing, rows: &[&Value], columns: &[&str]) {
     match output {
-        Output::Json => println!("{:#}", json!(rows)),
-        Output::Human => {
+        ListFormat::Json => println!("{:#}", json!(rows)),
+        ListFormat::Human => {
             for row in rows {
                 let cells = columns.iter().map(|column| row[*column].as_str());
                 let cells: Vec<&str> = cells.map(|cell| cell.unwrap_or("-")).collect();

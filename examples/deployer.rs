@@ -39,7 +39,7 @@ use semver::Version;
 /// Lays out clusters.
 #[derive(Debug, Parser)]
 #[command(name = "deployer", bin_name = "deployer", version)]
-struct Arguments {
+struct DeployerArguments {
     #[command(flatten)]
     telemetry: TelemetryFlag,
     #[arg(long, global = true, value_name = "DIRECTORY", help = DATA_DIR_HELP)]
@@ -48,25 +48,25 @@ struct Arguments {
     #[arg(short = 'T', long, global = true)]
     tag: Option<String>,
     #[command(subcommand)]
-    command: Command,
+    command: DeployerCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum DeployerCommand {
     #[command(flatten)]
-    Cluster(ClusterCommand),
+    Cluster(ComponentCommand),
     /// Does a command's work; it is what the commands start
     #[command(hide = true)]
     Component {
         #[command(subcommand)]
-        command: ClusterCommand,
+        command: ComponentCommand,
     },
     /// Shows and keeps the telemetry of this program
     Telemetry(TelemetryCommand),
 }
 
 #[derive(Debug, Subcommand)]
-enum ClusterCommand {
+enum ComponentCommand {
     /// Lays out a cluster
     Deploy(Topology),
     /// Lists clusters and their hosts
@@ -127,10 +127,11 @@ fn setting(text: &str) -> Result<(&'static str, String), String> {
 }
 
 fn main() -> ExitCode {
-    let mut application = Arguments::command();
+    let mut application = DeployerArguments::command();
     // Help, version and wrong words end here.
     let matches = application.get_matches_mut();
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let arguments =
+        DeployerArguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let builder = builder(&arguments);
     let parsed = (&application, &matches);
     let place = arguments
@@ -138,14 +139,14 @@ fn main() -> ExitCode {
         .or_else(|| env::var_os("DEPLOYER_DATA_DIR").map(PathBuf::from))
         .unwrap_or_else(|| env::temp_dir().join("localtel-deployer"));
     match arguments.command {
-        Command::Telemetry(command) => command.run(&builder).into(),
-        Command::Cluster(_) => start_component(builder, parsed, arguments.tag),
-        Command::Component { command } => be_component(builder, parsed, (&command, place)),
+        DeployerCommand::Telemetry(command) => command.run(&builder).into(),
+        DeployerCommand::Cluster(_) => start_component(builder, parsed, arguments.tag),
+        DeployerCommand::Component { command } => be_component(builder, parsed, (&command, place)),
     }
 }
 
 /// What is recorded, and in which form: the same for a command and for the component that it starts.
-fn builder(arguments: &Arguments) -> Builder {
+fn builder(arguments: &DeployerArguments) -> Builder {
     // The rule with the longest name holds; a rule ends in `*`, so a host's number comes last.
     let policy = Policy::new()
         .property("cluster_id", Action::Hash)
@@ -159,7 +160,7 @@ fn builder(arguments: &Arguments) -> Builder {
         .branch(BRANCH)
         .installer("cargo")
         .build("rust", env!("CARGO_PKG_RUST_VERSION"));
-    if let Command::Cluster(ClusterCommand::Deploy(topology)) = &arguments.command {
+    if let DeployerCommand::Cluster(ComponentCommand::Deploy(topology)) = &arguments.command {
         deployment = deployment.component("cluster", topology.version.to_string());
         for (name, _) in &topology.settings {
             deployment = deployment.changed_setting(*name);
@@ -222,7 +223,7 @@ fn start_component(
 fn be_component(
     builder: Builder,
     (application, matches): (&clap::Command, &ArgMatches),
-    (command, place): (&ClusterCommand, PathBuf),
+    (command, place): (&ComponentCommand, PathBuf),
 ) -> ExitCode {
     let telemetry = builder.open();
     let mut measured = localtel_cli::command_of(&telemetry, application, matches);
@@ -230,12 +231,12 @@ fn be_component(
         place: place.join("clusters"),
     };
     let outcome = match command {
-        ClusterCommand::Deploy(topology) => {
+        ComponentCommand::Deploy(topology) => {
             tell(topology, &mut measured);
             clusters.deploy(topology)
         }
-        ClusterCommand::List => clusters.list(),
-        ClusterCommand::Clean { name } => {
+        ComponentCommand::List => clusters.list(),
+        ComponentCommand::Clean { name } => {
             measured.property("cluster_id", name.0.as_str());
             clusters.clean(name)
         }

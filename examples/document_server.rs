@@ -173,29 +173,29 @@ fn request(line: &[u8]) -> Option<Request> {
 
 fn work_off(
     requests: &Receiver<Request>,
-    collection: &Mutex<Vec<Document>>,
+    collection: &Mutex<Vec<JsonDocument>>,
     telemetry: &Telemetry,
 ) {
     for Request { client, text } in requests {
         let (command, (argument, result)) = match str::from_utf8(&text) {
-            Err(_) => (None, (NONE, Err(Failure::FailedToParse))),
+            Err(_) => (None, (NONE, Err(CommandFailure::FailedToParse))),
             Ok(text) => {
                 let (name, arguments) = text.split_once(' ').unwrap_or((text, ""));
-                let command = Command::named(name);
+                let command = DocumentCommand::named(name);
                 let answered = match command {
                     Some(command) => answer(command, arguments, collection),
-                    None => (NONE, Err(Failure::CommandNotFound)),
+                    None => (NONE, Err(CommandFailure::CommandNotFound)),
                 };
                 (command, answered)
             }
         };
         let labels = [
             ("opcode", "OP_MSG"),
-            ("command", command.map_or(UNKNOWN, Command::name)),
+            ("command", command.map_or(UNKNOWN, DocumentCommand::name)),
             ("argument", argument),
             (
                 "result",
-                result.as_ref().map_or_else(Failure::code, |_| "ok"),
+                result.as_ref().map_or_else(CommandFailure::code, |_| "ok"),
             ),
         ];
         // The labels are known only now; a counter that is needed more often than a thousand times a second is kept.
@@ -209,11 +209,11 @@ fn work_off(
     }
 }
 
-type Document = Map<String, Value>;
+type JsonDocument = Map<String, Value>;
 
 /// What a client may ask for.
 #[derive(Debug, Clone, Copy)]
-enum Command {
+enum DocumentCommand {
     Insert,
     Find,
     Update,
@@ -221,7 +221,7 @@ enum Command {
     Count,
 }
 
-impl Command {
+impl DocumentCommand {
     const ALL: [Self; 5] = [
         Self::Insert,
         Self::Find,
@@ -247,13 +247,13 @@ impl Command {
 
 /// Why a command failed, by the names of `MongoDB`.
 #[derive(Debug)]
-enum Failure {
+enum CommandFailure {
     CommandNotFound,
     FailedToParse,
     BadValue,
 }
 
-impl Failure {
+impl CommandFailure {
     const fn code(&self) -> &'static str {
         match self {
             Self::CommandNotFound => "CommandNotFound",
@@ -265,41 +265,45 @@ impl Failure {
 
 /// Answers a command, and says which operator it used, if any.
 fn answer(
-    command: Command,
+    command: DocumentCommand,
     arguments: &str,
-    collection: &Mutex<Vec<Document>>,
-) -> (&'static str, Result<String, Failure>) {
-    let arguments: Result<Vec<Document>, _> = serde_json::Deserializer::from_str(arguments)
+    collection: &Mutex<Vec<JsonDocument>>,
+) -> (&'static str, Result<String, CommandFailure>) {
+    let arguments: Result<Vec<JsonDocument>, _> = serde_json::Deserializer::from_str(arguments)
         .into_iter()
         .collect();
     let Ok(arguments) = arguments else {
-        return (NONE, Err(Failure::FailedToParse));
+        return (NONE, Err(CommandFailure::FailedToParse));
     };
     let operator = arguments.iter().find_map(operator_in).unwrap_or(NONE);
     let mut documents = collection.lock().unwrap_or_else(PoisonError::into_inner);
     let reply = match (command, arguments.as_slice()) {
-        (Command::Insert, new) if !new.is_empty() => {
+        (DocumentCommand::Insert, new) if !new.is_empty() => {
             documents.extend_from_slice(new);
             Ok(new.len().to_string())
         }
-        (Command::Find, [filter]) => {
+        (DocumentCommand::Find, [filter]) => {
             matching(&documents, filter).map(|found| json!(found).to_string())
         }
-        (Command::Count, [filter]) => {
+        (DocumentCommand::Count, [filter]) => {
             matching(&documents, filter).map(|found| found.len().to_string())
         }
-        (Command::Update, [filter, change]) => update(&mut documents, filter, change),
-        (Command::Delete, [filter]) => delete(&mut documents, filter),
+        (DocumentCommand::Update, [filter, change]) => update(&mut documents, filter, change),
+        (DocumentCommand::Delete, [filter]) => delete(&mut documents, filter),
         (
-            Command::Insert | Command::Find | Command::Update | Command::Delete | Command::Count,
+            DocumentCommand::Insert
+            | DocumentCommand::Find
+            | DocumentCommand::Update
+            | DocumentCommand::Delete
+            | DocumentCommand::Count,
             _,
-        ) => Err(Failure::BadValue),
+        ) => Err(CommandFailure::BadValue),
     };
     (operator, reply)
 }
 
 /// Returns the first operator of a filter or a change; one that is not known is `unknown`.
-fn operator_in(document: &Document) -> Option<&'static str> {
+fn operator_in(document: &JsonDocument) -> Option<&'static str> {
     document.iter().find_map(|(name, value)| {
         if name.starts_with('$') {
             let known = OPERATORS.iter().find(|known| *known == name);
@@ -310,9 +314,9 @@ fn operator_in(document: &Document) -> Option<&'static str> {
 }
 
 fn matching<'d>(
-    documents: &'d [Document],
-    filter: &Document,
-) -> Result<Vec<&'d Document>, Failure> {
+    documents: &'d [JsonDocument],
+    filter: &JsonDocument,
+) -> Result<Vec<&'d JsonDocument>, CommandFailure> {
     let mut found = Vec::new();
     for document in documents {
         if is_match(document, filter)? {
@@ -322,7 +326,7 @@ fn matching<'d>(
     Ok(found)
 }
 
-fn is_match(document: &Document, filter: &Document) -> Result<bool, Failure> {
+fn is_match(document: &JsonDocument, filter: &JsonDocument) -> Result<bool, CommandFailure> {
     for (name, wanted) in filter {
         let value = document.get(name);
         let is_kept = match wanted.as_object().and_then(|wanted| wanted.iter().next()) {
@@ -334,7 +338,7 @@ fn is_match(document: &Document, filter: &Document) -> Result<bool, Failure> {
                     ("$exists", _) => Some(value.is_some()) == bound.as_bool(),
                     ("$gt", (value, Some(bound))) => value.is_some_and(|value| value > bound),
                     ("$lt", (value, Some(bound))) => value.is_some_and(|value| value < bound),
-                    _ => return Err(Failure::BadValue),
+                    _ => return Err(CommandFailure::BadValue),
                 }
             }
         };
@@ -346,12 +350,12 @@ fn is_match(document: &Document, filter: &Document) -> Result<bool, Failure> {
 }
 
 fn update(
-    documents: &mut [Document],
-    filter: &Document,
-    change: &Document,
-) -> Result<String, Failure> {
+    documents: &mut [JsonDocument],
+    filter: &JsonDocument,
+    change: &JsonDocument,
+) -> Result<String, CommandFailure> {
     let Some(Value::Object(set)) = change.get("$set") else {
-        return Err(Failure::BadValue);
+        return Err(CommandFailure::BadValue);
     };
     let mut updated = 0;
     for document in documents {
@@ -363,7 +367,10 @@ fn update(
     Ok(updated.to_string())
 }
 
-fn delete(documents: &mut Vec<Document>, filter: &Document) -> Result<String, Failure> {
+fn delete(
+    documents: &mut Vec<JsonDocument>,
+    filter: &JsonDocument,
+) -> Result<String, CommandFailure> {
     let mut kept = Vec::new();
     for document in &*documents {
         if !is_match(document, filter)? {

@@ -33,15 +33,15 @@ use tracing_subscriber::prelude::*;
 /// Counts words.
 #[derive(Debug, Parser)]
 #[command(name = "words", bin_name = "words", version)]
-struct Arguments {
+struct WordsArguments {
     #[command(flatten)]
     telemetry: TelemetryFlag,
     #[command(subcommand)]
-    command: Command,
+    command: WordsCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum WordsCommand {
     /// Counts the lines and words of files
     Count {
         /// The files
@@ -67,20 +67,20 @@ enum Command {
 
 fn main() -> ExitCode {
     // Help, version and wrong words end here.
-    let arguments = Arguments::parse();
+    let arguments = WordsArguments::parse();
     let builder = Telemetry::builder("words")
         .version(env!("CARGO_PKG_VERSION"))
         .delivery(Delivery::Inline)
         .flag(arguments.telemetry.consent());
     match arguments.command {
-        Command::Count { files } => recorded(builder, "count", || count(&files)),
-        Command::Top { file, number } => recorded(builder, "top", || top(&file, number)),
-        Command::Completions { shell } => {
-            let mut command = Arguments::command();
+        WordsCommand::Count { files } => recorded(builder, "count", || count(&files)),
+        WordsCommand::Top { file, number } => recorded(builder, "top", || top(&file, number)),
+        WordsCommand::Completions { shell } => {
+            let mut command = WordsArguments::command();
             clap_complete::generate(shell, &mut command, "words", &mut io::stdout());
             ExitCode::SUCCESS
         }
-        Command::Telemetry(command) => command.run(&builder).into(),
+        WordsCommand::Telemetry(command) => command.run(&builder).into(),
     }
 }
 

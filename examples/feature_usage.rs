@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .deployment(committing.describe(Deployment::new()))
         .reports(Reports::AtStart(HOUR))
         .open();
-    let mut store = Store {
+    let mut store = RowStore {
         telemetry: &telemetry,
         values: BTreeMap::new(),
         transaction: None,
@@ -70,13 +70,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-type Values = BTreeMap<String, String>;
+type StoredValues = BTreeMap<String, String>;
 
 /// What is set and not yet committed, and what was when it was marked.
 #[derive(Debug, Default)]
 struct Transaction {
-    changes: Values,
-    savepoints: Vec<Values>,
+    changes: StoredValues,
+    savepoints: Vec<StoredValues>,
 }
 
 /// How transactions of several keys are committed.
@@ -94,16 +94,16 @@ impl Committing {
 }
 
 /// The store, and where it counts what it is used for.
-struct Store<'t> {
+struct RowStore<'t> {
     telemetry: &'t Telemetry,
-    values: Values,
+    values: StoredValues,
     transaction: Option<Transaction>,
     committing: Committing,
     /// The key that was read last: a cache of one.
     last_read: Option<String>,
 }
 
-impl Store<'_> {
+impl RowStore<'_> {
     fn execute(&mut self, line: &str) -> Result<(), &'static str> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match *words {
@@ -177,7 +177,7 @@ impl Store<'_> {
     }
 
     /// Takes changes over; how depends on how many there are.
-    fn commit(&mut self, changes: Values) {
+    fn commit(&mut self, changes: StoredValues) {
         let kind = match (changes.len(), self.committing) {
             (0 | 1, _) => "one_phase",
             (_, Committing::TwoPhases) => "two_phases",

@@ -61,8 +61,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     let level = level_in(&place)?;
     let builder = match level {
         None => builder,
-        Some(Level::Off) => builder.flag(Consent::Disabled),
-        Some(Level::NoFunctions | Level::Basic) => builder.when_undecided(WhenUndecided::Record),
+        Some(TelemetryLevel::Off) => builder.flag(Consent::Disabled),
+        Some(TelemetryLevel::NoFunctions | TelemetryLevel::Basic) => {
+            builder.when_undecided(WhenUndecided::Record)
+        }
     };
     let telemetry = builder.deployment(deployment(&place)?).open();
 
@@ -95,23 +97,23 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 /// How much is reported, by the words of `TimescaleDB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
+enum TelemetryLevel {
     Off,
     NoFunctions,
     Basic,
 }
 
 /// Reads the level from the settings. The last line that sets it counts.
-fn level_in(place: &Path) -> Result<Option<Level>, Box<dyn Error>> {
+fn level_in(place: &Path) -> Result<Option<TelemetryLevel>, Box<dyn Error>> {
     let mut level = None;
     for (name, value) in settings_in(place)? {
         if !["telemetry_level", "timescaledb.telemetry_level"].contains(&name.as_str()) {
             continue;
         }
         level = Some(match value.to_ascii_lowercase().as_str() {
-            "off" => Level::Off,
-            "no_functions" => Level::NoFunctions,
-            "basic" => Level::Basic,
+            "off" => TelemetryLevel::Off,
+            "no_functions" => TelemetryLevel::NoFunctions,
+            "basic" => TelemetryLevel::Basic,
             _ => {
                 let levels = "off, no_functions, basic";
                 return Err(format!("{name} is `{value}`; it is one of {levels}").into());
@@ -161,14 +163,14 @@ fn deployment(place: &Path) -> io::Result<Deployment> {
 }
 
 /// Averages each table and counts how that went.
-fn run_jobs(place: &Path, telemetry: &Telemetry, level: Option<Level>) -> io::Result<()> {
+fn run_jobs(place: &Path, telemetry: &Telemetry, level: Option<TelemetryLevel>) -> io::Result<()> {
     let start = Instant::now();
     for table in tables_in(place)? {
         let name = table.file_stem().unwrap_or_default().to_string_lossy();
         let result = match average(&fs::read_to_string(&table)?) {
             Ok(average) => {
                 println!("{name}: {average:.2} on average");
-                if level != Some(Level::NoFunctions) {
+                if level != Some(TelemetryLevel::NoFunctions) {
                     telemetry
                         .counter("functions_used", [("function", "avg(double precision)")])
                         .add(1);
@@ -198,12 +200,12 @@ fn run_jobs(place: &Path, telemetry: &Telemetry, level: Option<Level>) -> io::Re
 
 /// Why a table has no average.
 #[derive(Debug, Clone, Copy)]
-enum Failure {
+enum SettingFailure {
     NotANumber,
     Empty,
 }
 
-impl Failure {
+impl SettingFailure {
     /// The code that `PostgreSQL` has for it.
     const fn sqlstate(self) -> &'static str {
         match self {
@@ -220,16 +222,19 @@ impl Failure {
     }
 }
 
-fn average(text: &str) -> Result<f64, Failure> {
+fn average(text: &str) -> Result<f64, SettingFailure> {
     let (mut sum, mut count) = (0.0, 0.0);
     for line in text.lines() {
         let (_time, value) = line.split_once(',').unwrap_or_default();
-        let value: f64 = value.trim().parse().map_err(|_| Failure::NotANumber)?;
+        let value: f64 = value
+            .trim()
+            .parse()
+            .map_err(|_| SettingFailure::NotANumber)?;
         sum += value;
         count += 1.0;
     }
     if count == 0.0 {
-        return Err(Failure::Empty);
+        return Err(SettingFailure::Empty);
     }
     Ok(sum / count)
 }

@@ -25,14 +25,14 @@ use tracing_subscriber::prelude::*;
 
 /// What the files of one type come to.
 #[derive(Debug, Default, Clone, Copy)]
-struct Tally {
+struct LineTally {
     files: u64,
     lines: u64,
     bytes: u64,
     failures: u64,
 }
 
-type Tallies = BTreeMap<String, Tally>;
+type Tallies = BTreeMap<String, LineTally>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| ".".into()));
@@ -94,7 +94,7 @@ fn scan(root: &Path) -> Tallies {
         }
     }
     for (kind, tally) in heaviest(&tallies) {
-        let Tally {
+        let LineTally {
             files,
             lines,
             bytes,
@@ -110,7 +110,7 @@ fn scan(root: &Path) -> Tallies {
 }
 
 /// Counts one file. What cannot be counted is a failure of that file, not of the program.
-fn count(path: &Path, tally: &mut Tally) {
+fn count(path: &Path, tally: &mut LineTally) {
     let _file = tracing::info_span!("file", path = %path.display()).entered();
     match lines_and_bytes(path) {
         Ok((lines, bytes)) => {
@@ -183,7 +183,7 @@ fn type_of(path: &Path) -> String {
 }
 
 /// Returns the types with the most lines.
-fn heaviest(tallies: &Tallies) -> Vec<(&str, Tally)> {
+fn heaviest(tallies: &Tallies) -> Vec<(&str, LineTally)> {
     let mut types: Vec<_> = tallies
         .iter()
         .map(|(kind, tally)| (kind.as_str(), *tally))

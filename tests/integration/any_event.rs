@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use tracing::field::Empty;
 
-use crate::support::Place;
+use crate::support::TestPlace;
 
 /// What one generated event carries.
 #[derive(Debug, Clone)]
@@ -149,7 +149,7 @@ fn any_event_is_one_line_whose_values_are_what_was_recorded() {
         ..ProptestConfig::default()
     });
     let outcome = runner.run(&strategy, |samples| {
-        let place = Place::new();
+        let place = TestPlace::new();
         // Of random messages some look as if they held a secret.
         let policy = Policy::new().keep_secrets();
         let builder = place.builder().delivery(Delivery::Inline).policy(policy);

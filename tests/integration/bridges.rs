@@ -16,7 +16,7 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry;
 
 use crate::policy::{holds, owner};
-use crate::support::{Place, eventually};
+use crate::support::{TestPlace, eventually};
 
 /// Has the records of `log` come through `tracing`, to the subscriber of the thread that logs.
 fn bridge() {
@@ -25,14 +25,14 @@ fn bridge() {
 }
 
 /// Records with each composition of the layer, and calls back with the place.
-fn record_each(open: impl Fn(&Place) -> Builder, work: impl Fn(), check: impl Fn(&Place)) {
+fn record_each(open: impl Fn(&TestPlace) -> Builder, work: impl Fn(), check: impl Fn(&TestPlace)) {
     bridge();
     for (delivery, is_filtered) in [
         (Delivery::Background, true),
         (Delivery::Background, false),
         (Delivery::Inline, true),
     ] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = open(&place).delivery(delivery).try_open().unwrap();
         if is_filtered {
             let layer = telemetry.layer().with_filter(telemetry.filter());
@@ -75,7 +75,7 @@ fn a_log_record_has_its_own_target_and_nothing_else() {
         log_from_afar("localtel");
         log_from_afar("");
     };
-    record_each(Place::builder, work, |place| {
+    record_each(TestPlace::builder, work, |place| {
         let events = place.events();
         assert_eq!(
             texts(&events, "target"),
@@ -121,13 +121,13 @@ fn rules_apply_to_the_real_target_of_a_log_record() {
         log::error!(target: "logger", "kept");
         log::trace!(target: "myapp::sqlite", "kept");
     };
-    let open = |place: &Place| place.builder().policy(policy()).level(Level::Trace);
+    let open = |place: &TestPlace| place.builder().policy(policy()).level(Level::Trace);
     record_each(open, work, |place| {
         let events = place.events();
         assert_eq!(texts(&events, "target"), ["logger", "myapp::sqlite"]);
         assert!(!holds(&place.path(), "kept out"));
     });
-    let by_owner = |place: &Place| {
+    let by_owner = |place: &TestPlace| {
         owner(
             place,
             "level = \"warn\"\n[targets]\n\"myapp\" = \"drop\"\nlog = \"drop\"\n",
@@ -151,7 +151,7 @@ fn an_allow_list_lets_in_log_records_by_their_real_target() {
             .allow_target("myapp")
             .property("message", Action::Keep)
     };
-    let open = |place: &Place| place.builder().policy(policy()).level(Level::Trace);
+    let open = |place: &TestPlace| place.builder().policy(policy()).level(Level::Trace);
     let work = || {
         log::info!(target: "myapp::sql", "kept");
         log::info!(target: "log", "dropped");
@@ -165,7 +165,7 @@ fn an_allow_list_lets_in_log_records_by_their_real_target() {
 #[test]
 fn a_filter_of_the_application_knows_the_real_target() {
     bridge();
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let targets = Targets::new().with_target("myapp", LevelFilter::WARN);
     let subscriber = registry().with(telemetry.layer().with_filter(targets));
@@ -182,7 +182,7 @@ fn a_filter_of_the_application_knows_the_real_target() {
 
 #[test]
 fn log_records_of_countless_targets_are_all_treated_rightly() {
-    let open = |place: &Place| {
+    let open = |place: &TestPlace| {
         let policy = Policy::new().deny_target("drop*");
         place.builder().policy(policy)
     };
@@ -212,7 +212,7 @@ fn log_records_of_countless_targets_are_all_treated_rightly() {
 fn a_change_of_policy_reaches_log_records() {
     bridge();
     for is_filtered in [true, false] {
-        let place = Place::new();
+        let place = TestPlace::new();
         owner(&place, "[targets]\nother = \"drop\"\n");
         let telemetry = place.builder().try_open().unwrap();
         let log_until = |what, is_recorded: bool| {

@@ -21,7 +21,7 @@ use crate::hostile_values;
 use crate::levels;
 use crate::measured;
 use crate::reports;
-use crate::support::Place;
+use crate::support::TestPlace;
 
 const ROLE: &str = "LOCALTEL_TEST_CHILD";
 const DIRECTORY: &str = "LOCALTEL_TEST_DIRECTORY";
@@ -75,7 +75,7 @@ pub(crate) fn writer(role: &str, directory: &Path, count: usize, segment_bytes: 
 }
 
 /// Runs a child to its end, which must be a good one.
-pub(crate) fn run(role: &str, place: &Place) -> Output {
+pub(crate) fn run(role: &str, place: &TestPlace) -> Output {
     succeed(command(role, &place.path()))
 }
 
@@ -92,13 +92,13 @@ pub(crate) fn succeed(mut command: Command) -> Output {
 }
 
 /// What the children are started with.
-pub(crate) struct Task {
+pub(crate) struct ChildTask {
     pub(crate) directory: String,
     pub(crate) count: usize,
     segment_bytes: u64,
 }
 
-impl Task {
+impl ChildTask {
     fn of_process(role_directory: String) -> Self {
         let number = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
         Self {
@@ -136,7 +136,7 @@ fn entry() {
     let Ok(role) = std::env::var(ROLE) else {
         return;
     };
-    let task = Task::of_process(std::env::var(DIRECTORY).unwrap());
+    let task = ChildTask::of_process(std::env::var(DIRECTORY).unwrap());
     match role.as_str() {
         "log inside a value" => with_global(&task, hostile_values::log_inside_a_value),
         "log a value inside itself" => {
@@ -174,7 +174,7 @@ fn entry() {
 }
 
 /// Runs `work` with a subscriber for the whole process.
-pub(crate) fn with_global(task: &Task, work: impl FnOnce()) {
+pub(crate) fn with_global(task: &ChildTask, work: impl FnOnce()) {
     let telemetry = task.builder().try_open().unwrap();
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))
@@ -183,7 +183,7 @@ pub(crate) fn with_global(task: &Task, work: impl FnOnce()) {
 }
 
 /// Four threads write, each its own numbers, and wait for room when there is none.
-fn write_with_threads(task: &Task) {
+fn write_with_threads(task: &ChildTask) {
     let telemetry = task.builder().overflow(Overflow::Block).try_open().unwrap();
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))
@@ -209,7 +209,7 @@ fn write_with_threads(task: &Task) {
 }
 
 /// Writes for ever, and says on standard output up to which number everything is flushed.
-fn write_and_acknowledge(task: &Task) {
+fn write_and_acknowledge(task: &ChildTask) {
     let telemetry = task.builder().overflow(Overflow::Block).try_open().unwrap();
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))
@@ -225,7 +225,7 @@ fn write_and_acknowledge(task: &Task) {
     }
 }
 
-fn write_inline(task: &Task, durability: Durability) {
+fn write_inline(task: &ChildTask, durability: Durability) {
     let telemetry = task
         .builder()
         .delivery(Delivery::Inline)
@@ -243,7 +243,7 @@ fn write_inline(task: &Task, durability: Durability) {
 }
 
 /// Opens without demanding success, records, and prints what became of it.
-fn open_and_tell(task: &Task) {
+fn open_and_tell(task: &ChildTask) {
     let telemetry = task.builder().open();
     let subscriber =
         tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
@@ -263,7 +263,7 @@ fn open_and_tell(task: &Task) {
 }
 
 /// Opens without demanding success, asks for debug output, and records by hand.
-fn open_with_debug_output(task: &Task) {
+fn open_with_debug_output(task: &ChildTask) {
     let telemetry = task
         .builder()
         .policy(Policy::new().property("host", Action::Mask))
@@ -283,7 +283,7 @@ fn open_where_variables_say() {
 }
 
 /// Prints the installation id.
-fn open_and_tell_the_id(task: &Task) {
+fn open_and_tell_the_id(task: &ChildTask) {
     task.wait_for_go();
     let telemetry = task
         .builder()

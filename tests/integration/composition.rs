@@ -16,27 +16,27 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
-use crate::child::{self, Task};
-use crate::support::{Place, eventually, on_deep_stack};
+use crate::child::{self, ChildTask};
+use crate::support::{TestPlace, eventually, on_deep_stack};
 
 /// A layer of somebody else, which notes the levels it sees.
 #[derive(Clone, Default)]
-struct Witness(Arc<Mutex<Vec<String>>>);
+struct LayerWitness(Arc<Mutex<Vec<String>>>);
 
-impl Witness {
+impl LayerWitness {
     fn seen(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }
 
-impl<S: Subscriber> Layer<S> for Witness {
+impl<S: Subscriber> Layer<S> for LayerWitness {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let level = event.metadata().level().to_string();
         self.0.lock().unwrap().push(level);
     }
 }
 
-fn at_all_levels(place: &Place) -> Builder {
+fn at_all_levels(place: &TestPlace) -> Builder {
     place.builder().level(Level::Trace)
 }
 
@@ -71,7 +71,7 @@ fn span_names(event: &Value) -> Vec<&str> {
 type Composition = (
     &'static str,
     (LevelFilter, LevelFilter),
-    fn(&Telemetry, Witness) -> Dispatch,
+    fn(&Telemetry, LayerWitness) -> Dispatch,
 );
 
 const ALL: LevelFilter = LevelFilter::TRACE;
@@ -260,7 +260,7 @@ fn passing(filter: LevelFilter) -> Vec<&'static str> {
 }
 
 /// The levels of the application's events, without so many that were recorded before.
-fn recorded_levels(place: &Place, from: usize) -> Vec<String> {
+fn recorded_levels(place: &TestPlace, from: usize) -> Vec<String> {
     let events = place.events();
     let new = events.iter().skip(from);
     new.map(|event| event["level"].as_str().unwrap().to_owned())
@@ -270,10 +270,10 @@ fn recorded_levels(place: &Place, from: usize) -> Vec<String> {
 #[test]
 fn the_layer_works_in_any_subscriber() {
     for delivery in [Delivery::Inline, Delivery::Background] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = at_all_levels(&place).delivery(delivery).try_open().unwrap();
         for (name, (ours, theirs), compose) in COMPOSITIONS {
-            let witness = Witness::default();
+            let witness = LayerWitness::default();
             let before = place.events().len();
             tracing::dispatcher::with_default(&compose(&telemetry, witness.clone()), || {
                 let _span = tracing::error_span!("span").entered();
@@ -291,12 +291,12 @@ fn the_layer_works_in_any_subscriber() {
 
 #[test]
 fn a_layer_that_may_not_record_leaves_others_alone() {
-    let waiting = |place: &Place, delivery| {
+    let waiting = |place: &TestPlace, delivery| {
         let builder = Telemetry::builder("testapp").dir(place.path());
         let builder = builder.watching(Watching::Always).delivery(delivery);
         builder.try_open().unwrap()
     };
-    let place = Place::new();
+    let place = TestPlace::new();
     let handles = [
         off(),
         waiting(&place, Delivery::Inline),
@@ -308,7 +308,7 @@ fn a_layer_that_may_not_record_leaves_others_alone() {
     );
     for telemetry in &handles {
         for (name, (_, theirs), compose) in COMPOSITIONS {
-            let witness = Witness::default();
+            let witness = LayerWitness::default();
             let subscriber = compose(telemetry, witness.clone());
             tracing::dispatcher::with_default(&subscriber, log_all_levels);
             assert_eq!(witness.seen(), passing(theirs), "{name}");
@@ -319,7 +319,7 @@ fn a_layer_that_may_not_record_leaves_others_alone() {
 
 #[test]
 fn a_layer_can_be_put_into_a_running_subscriber() {
-    let (place, witness) = (Place::new(), Witness::default());
+    let (place, witness) = (TestPlace::new(), LayerWitness::default());
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let (reloaded, handle) = reload::Layer::<_, Registry>::new(None::<localtel::Layer>);
     let subscriber = registry().with(reloaded).with(witness.clone());
@@ -344,7 +344,7 @@ fn a_layer_can_be_put_into_a_running_subscriber() {
 #[test]
 fn telemetry_can_be_opened_after_its_subscriber() {
     for is_filtered in [true, false] {
-        let (place, witness) = (Place::new(), Witness::default());
+        let (place, witness) = (TestPlace::new(), LayerWitness::default());
         let later = LaterTelemetry::new();
         let subscriber: Dispatch = if is_filtered {
             let layer = later.layer().with_filter(later.filter());
@@ -380,7 +380,7 @@ fn log_once() {
 
 #[test]
 fn telemetry_that_is_off_can_be_connected() {
-    let (later, witness) = (LaterTelemetry::new(), Witness::default());
+    let (later, witness) = (LaterTelemetry::new(), LayerWitness::default());
     let subscriber = registry().with(later.layer()).with(witness.clone());
     tracing::subscriber::with_default(subscriber, || {
         later.connect(&off());
@@ -391,13 +391,13 @@ fn telemetry_that_is_off_can_be_connected() {
 
 #[test]
 fn a_change_of_consent_reaches_a_scoped_subscriber() {
-    child::run("follow consent in a scope", &Place::new());
+    child::run("follow consent in a scope", &TestPlace::new());
 }
 
 /// In a process of its own, whose only subscriber is not that of the worker.
-pub(crate) fn follow_consent_in_a_scope(task: &Task) {
+pub(crate) fn follow_consent_in_a_scope(task: &ChildTask) {
     for is_boxed in [true, false] {
-        let witness = Witness::default();
+        let witness = LayerWitness::default();
         let builder = task.builder().when_undecided(WhenUndecided::Refuse);
         let telemetry = builder.watching(Watching::Always).try_open().unwrap();
         telemetry.set_consent(Consent::Disabled).unwrap();
@@ -439,7 +439,7 @@ pub(crate) fn follow_consent_in_a_scope(task: &Task) {
 
 #[test]
 fn the_layer_alone_obeys_the_owner() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
@@ -465,7 +465,7 @@ fn the_layer_alone_obeys_the_owner() {
 #[test]
 fn other_layers_see_everything_also_where_telemetry_is_off() {
     for is_first in [true, false] {
-        let (telemetry, witness) = (off(), Witness::default());
+        let (telemetry, witness) = (off(), LayerWitness::default());
         if is_first {
             let subscriber = registry().with(telemetry.layer()).with(witness.clone());
             tracing::subscriber::with_default(subscriber, log_all_levels);
@@ -479,7 +479,7 @@ fn other_layers_see_everything_also_where_telemetry_is_off() {
 
 #[test]
 fn where_telemetry_is_off_and_alone_no_event_is_even_made() {
-    child::run("be off and alone", &Place::new());
+    child::run("be off and alone", &TestPlace::new());
 }
 
 /// In a process of its own: the subscribers of other tests have a say in whether an event is made.
@@ -494,7 +494,7 @@ pub(crate) fn be_off_and_alone() {
 
 #[test]
 fn filters_on_our_layer_are_ours_alone() {
-    let (place, witness) = (Place::new(), Witness::default());
+    let (place, witness) = (TestPlace::new(), LayerWitness::default());
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry()
         .with(telemetry.layer().with_filter(LevelFilter::WARN))
@@ -513,7 +513,7 @@ fn filters_on_our_layer_are_ours_alone() {
 #[test]
 fn filters_on_others_are_theirs_alone() {
     for is_first in [true, false] {
-        let (place, witness) = (Place::new(), Witness::default());
+        let (place, witness) = (TestPlace::new(), LayerWitness::default());
         let telemetry = at_all_levels(&place).try_open().unwrap();
         if is_first {
             let subscriber = registry()
@@ -534,7 +534,7 @@ fn filters_on_others_are_theirs_alone() {
 
 #[test]
 fn targets_decide_what_our_layer_records() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let targets = Targets::new().with_target("app", LevelFilter::INFO);
     let subscriber = registry().with(telemetry.layer().with_filter(targets));
@@ -549,7 +549,7 @@ fn targets_decide_what_our_layer_records() {
 
 #[test]
 fn two_handles_in_one_registry_keep_their_records_apart() {
-    let (one, two) = (Place::new(), Place::new());
+    let (one, two) = (TestPlace::new(), TestPlace::new());
     let (first, second) = (
         at_all_levels(&one).try_open().unwrap(),
         at_all_levels(&two).try_open().unwrap(),
@@ -576,7 +576,7 @@ fn two_handles_in_one_registry_keep_their_records_apart() {
 
 #[test]
 fn two_layers_of_one_handle_record_an_event_once_each() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry()
         .with(telemetry.layer())
@@ -594,7 +594,7 @@ fn two_layers_of_one_handle_record_an_event_once_each() {
 
 #[test]
 fn one_handle_serves_two_subscribers() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     for name in ["a", "b"] {
         let subscriber = registry().with(telemetry.layer());
@@ -612,7 +612,7 @@ fn one_handle_serves_two_subscribers() {
 
 #[test]
 fn an_explicit_parent_is_honoured() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let elsewhere = info_span!("elsewhere");
         let child = info_span!(parent: &elsewhere, "child");
@@ -639,7 +639,7 @@ fn an_explicit_parent_is_honoured() {
 
 #[test]
 fn spans_that_follow_from_others_change_nothing() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let cause = info_span!("cause");
         let effect = info_span!("effect");
@@ -652,7 +652,7 @@ fn spans_that_follow_from_others_change_nothing() {
 
 #[test]
 fn spans_closed_out_of_order_stay_with_their_children() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let root = info_span!("root", id = 1);
         let middle = info_span!(parent: &root, "middle");
@@ -672,7 +672,7 @@ fn spans_closed_out_of_order_stay_with_their_children() {
 
 #[test]
 fn spans_exited_out_of_order_leave_the_right_one_current() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let (one, two) = (info_span!("one"), info_span!("two"));
         let first = one.enter();
@@ -689,10 +689,10 @@ fn spans_exited_out_of_order_leave_the_right_one_current() {
 
 #[test]
 fn an_event_below_a_hidden_span_keeps_the_other_spans() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry()
-        .with(Witness::default())
+        .with(LayerWitness::default())
         .with(telemetry.layer().with_filter(LevelFilter::INFO));
     tracing::subscriber::with_default(subscriber, || {
         let _root = info_span!("root").entered();
@@ -711,7 +711,7 @@ fn an_event_below_a_hidden_span_keeps_the_other_spans() {
 
 #[test]
 fn what_a_span_records_later_stands_in_later_events_only() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let root = info_span!("root", status = Empty, user = "eve").entered();
         let _leaf = info_span!("leaf").entered();
@@ -731,7 +731,7 @@ fn what_a_span_records_later_stands_in_later_events_only() {
 
 #[test]
 fn a_thousand_nested_spans_keep_their_ends() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let nest = || {
         let mut span = info_span!("depth", level = 0);
         for level in 1..1000 {
@@ -752,7 +752,7 @@ fn a_thousand_nested_spans_keep_their_ends() {
 
 #[test]
 fn a_span_goes_with_its_work_to_another_thread() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let dispatch = Dispatch::new(registry().with(telemetry.layer()));
     tracing::dispatcher::with_default(&dispatch, || {
@@ -785,11 +785,12 @@ fn a_span_goes_with_its_work_to_another_thread() {
 
 #[test]
 fn spans_of_another_subscriber_are_not_ours() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
-    let elsewhere = tracing::subscriber::with_default(registry().with(Witness::default()), || {
-        info_span!("elsewhere")
-    });
+    let elsewhere =
+        tracing::subscriber::with_default(registry().with(LayerWitness::default()), || {
+            info_span!("elsewhere")
+        });
     let subscriber = registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
         let _entered = elsewhere.enter();
@@ -802,7 +803,7 @@ fn spans_of_another_subscriber_are_not_ours() {
 
 #[test]
 fn a_layer_outlives_its_handle_without_recording() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {

@@ -9,7 +9,7 @@ use localtel::{Consent, Telemetry};
 use serde_json::Value;
 
 use crate::child;
-use crate::support::{Place, dispatch, log};
+use crate::support::{TestPlace, dispatch, log};
 
 const HOUR: WhenUndecided = WhenUndecided::RecordAfter(Duration::from_hours(1));
 
@@ -22,18 +22,18 @@ fn names(path: &Path) -> Vec<String> {
     names
 }
 
-fn stored(place: &Place) -> Value {
+fn stored(place: &TestPlace) -> Value {
     let bytes = std::fs::read(place.path().join("consent.json")).unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
 
-fn store(place: &Place, value: &Value) {
+fn store(place: &TestPlace, value: &Value) {
     std::fs::write(place.path().join("consent.json"), value.to_string()).unwrap();
 }
 
 #[test]
 fn nothing_is_recorded_before_the_grace_is_over() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().when_undecided(HOUR).try_open().unwrap();
     log(&dispatch(&telemetry), 3);
     let status = telemetry.status();
@@ -54,7 +54,7 @@ fn nothing_is_recorded_before_the_grace_is_over() {
 
 #[test]
 fn after_the_grace_events_are_recorded_until_a_decision() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let builder = || place.builder().when_undecided(HOUR);
     drop(builder().try_open().unwrap());
     let mut past = stored(&place);
@@ -76,7 +76,7 @@ fn after_the_grace_events_are_recorded_until_a_decision() {
 
 #[test]
 fn a_first_use_in_the_future_never_starts_recording() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let builder = || place.builder().when_undecided(HOUR);
     drop(builder().try_open().unwrap());
     let mut future = stored(&place);
@@ -90,7 +90,7 @@ fn a_first_use_in_the_future_never_starts_recording() {
 
 #[test]
 fn a_flag_is_obeyed_and_leaves_no_first_use() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let builder = place.builder().when_undecided(HOUR).flag(Consent::Disabled);
     assert!(!builder.try_open().unwrap().status().is_recording);
     assert!(!place.path().exists());
@@ -98,7 +98,7 @@ fn a_flag_is_obeyed_and_leaves_no_first_use() {
 
 #[test]
 fn thirty_two_first_processes_agree_on_one_id() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let start = || child::command("open and tell the id", &place.path()).spawn();
     let children: Vec<_> = (0..32).map(|_| start().unwrap()).collect();
     std::thread::sleep(Duration::from_millis(300));
@@ -129,7 +129,7 @@ fn a_stored_choice_without_a_valid_word_never_records() {
         "",
     ] {
         for file in ["consent.json", "consent.all.json"] {
-            let place = Place::new();
+            let place = TestPlace::new();
             std::fs::create_dir(place.path()).unwrap();
             std::fs::write(place.path().join(file), text).unwrap();
             let status = place.builder().open().status();
@@ -158,7 +158,7 @@ fn refused(builder: localtel::Builder) -> String {
 
 #[test]
 fn an_application_is_off_in_the_directory_of_another() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let other = || {
         Telemetry::builder("other")
             .dir(place.path())
@@ -191,7 +191,7 @@ fn an_application_is_off_in_the_directory_of_another() {
 
 #[test]
 fn a_running_process_stops_where_its_directory_becomes_anothers() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     log(&dispatch, 1);
@@ -212,7 +212,7 @@ fn a_running_process_stops_where_its_directory_becomes_anothers() {
 
 #[test]
 fn a_copied_home_is_noticed_and_goes_on_recording() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let opened = || place.builder().try_open().unwrap().status();
     let first = opened();
     assert!(!first.is_copied);
@@ -228,7 +228,7 @@ fn a_copied_home_is_noticed_and_goes_on_recording() {
 
 #[test]
 fn nothing_of_the_host_is_stored_unhashed() {
-    let place = Place::new();
+    let place = TestPlace::new();
     drop(place.builder().try_open().unwrap());
     let text = std::fs::read_to_string(place.path().join("consent.json")).unwrap();
     assert_eq!(stored(&place)["host"].as_str().unwrap().len(), 64);
@@ -260,7 +260,7 @@ fn an_unwritable_home_is_off_with_a_reason() {
 
 #[test]
 fn the_choice_for_all_profiles_is_a_fallback() {
-    let place = Place::new();
+    let place = TestPlace::new();
     std::fs::create_dir_all(place.path().join("profiles/night")).unwrap();
     let all = place.path().join("consent.all.json");
     std::fs::write(&all, r#"{"format":1,"consent":"disabled"}"#).unwrap();

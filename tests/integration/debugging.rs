@@ -5,14 +5,14 @@ use serde_json::Value;
 
 use crate::child;
 use crate::policy::owner;
-use crate::support::Place;
+use crate::support::TestPlace;
 
 /// The lines that a child shows of its one event, recorded under these variables.
-fn shown(place: &Place, variables: &[(&str, &str)]) -> Vec<String> {
+fn shown(place: &TestPlace, variables: &[(&str, &str)]) -> Vec<String> {
     shown_by("open and tell", place, variables)
 }
 
-fn shown_by(role: &str, place: &Place, variables: &[(&str, &str)]) -> Vec<String> {
+fn shown_by(role: &str, place: &TestPlace, variables: &[(&str, &str)]) -> Vec<String> {
     let mut command = child::command(role, &place.path());
     command
         .env_remove("DO_NOT_TRACK")
@@ -34,13 +34,17 @@ fn nothing_is_shown_unless_somebody_asks_for_it() {
         &[("TESTAPP_TELEMETRY_DEBUG", "0")],
         &[("OTHER_TELEMETRY_DEBUG", "1")],
     ] {
-        assert_eq!(shown(&Place::new(), variables), [""; 0], "{variables:?}");
+        assert_eq!(
+            shown(&TestPlace::new(), variables),
+            [""; 0],
+            "{variables:?}"
+        );
     }
 }
 
 #[test]
 fn each_record_is_shown_as_it_is_made_and_recorded_all_the_same() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let shown = shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]);
     assert_eq!(shown.len(), 1, "{shown:#?}");
     assert!(
@@ -57,7 +61,7 @@ fn each_record_is_shown_as_it_is_made_and_recorded_all_the_same() {
 
 #[test]
 fn debug_output_works_without_recording_and_creates_nothing() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let debug = ("TESTAPP_TELEMETRY_DEBUG", "yes");
     let shown = shown(&place, &[debug, ("DO_NOT_TRACK", "1")]);
     assert_eq!(shown.len(), 1, "{shown:#?}");
@@ -69,7 +73,7 @@ fn debug_output_works_without_recording_and_creates_nothing() {
 
 #[test]
 fn what_the_policy_does_not_let_in_is_shown_as_refused() {
-    let place = Place::new();
+    let place = TestPlace::new();
     owner(&place, "level = \"error\"");
     let shown = shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]);
     assert_eq!(shown.len(), 1, "{shown:#?}");
@@ -82,7 +86,7 @@ fn what_the_policy_does_not_let_in_is_shown_as_refused() {
 #[test]
 fn an_application_asks_for_debug_output_itself() {
     let by_code = "open with debug output";
-    let place = Place::new();
+    let place = TestPlace::new();
     for variables in [&[][..], &[("TESTAPP_TELEMETRY_DEBUG", "0")]] {
         let shown = shown_by(by_code, &place, variables);
         assert_eq!(shown.len(), 1, "{shown:#?}");
@@ -92,7 +96,7 @@ fn an_application_asks_for_debug_output_itself() {
     }
     assert_eq!(place.events().len(), 2);
 
-    let place = Place::new();
+    let place = TestPlace::new();
     let shown = shown_by(by_code, &place, &[("DO_NOT_TRACK", "1")]);
     assert_eq!(shown.len(), 1, "{shown:#?}");
     let beginning = "testapp telemetry: refused: disabled by DO_NOT_TRACK=1: {";
@@ -102,7 +106,7 @@ fn an_application_asks_for_debug_output_itself() {
 
 #[test]
 fn debug_output_works_where_the_directory_cannot_be_used() {
-    let place = Place::new();
+    let place = TestPlace::new();
     std::fs::write(place.path(), "a file").unwrap();
     let by_variable = shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]);
     let by_code = shown_by("open with debug output", &place, &[]);
@@ -118,7 +122,7 @@ fn debug_output_works_where_the_directory_cannot_be_used() {
 #[test]
 fn debug_output_works_where_opening_fails() {
     use std::os::unix::fs::PermissionsExt as _;
-    let place = Place::new();
+    let place = TestPlace::new();
     std::fs::create_dir(place.path()).unwrap();
     std::fs::write(place.path().join("theirs"), "").unwrap();
     let open_to_all = std::fs::Permissions::from_mode(0o777);

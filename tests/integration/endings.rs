@@ -13,9 +13,9 @@ use localtel::report::Reports;
 use tracing::info;
 use tracing_subscriber::prelude::*;
 
-use crate::child::{self, Task};
+use crate::child::{self, ChildTask};
 use crate::recorder::Stall;
-use crate::support::{Place, eventually};
+use crate::support::{TestPlace, eventually};
 
 /// The exit code of the children: neither success nor that of a panic.
 const CODE: i32 = 7;
@@ -24,8 +24,8 @@ const CODE: i32 = 7;
 const COUNT: u64 = 100;
 
 /// Runs a child that ends with [`CODE`], prints nothing, and records so many events in one session that ended.
-fn ends_well(role: &str, events: u64) -> (Place, Output) {
-    let place = Place::new();
+fn ends_well(role: &str, events: u64) -> (TestPlace, Output) {
+    let place = TestPlace::new();
     let output = child::command(role, &place.path()).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), printed.as_str()), (Some(CODE), ""));
@@ -33,7 +33,7 @@ fn ends_well(role: &str, events: u64) -> (Place, Output) {
     (place, output)
 }
 
-fn check_end(place: &Place, events: u64) {
+fn check_end(place: &TestPlace, events: u64) {
     assert_eq!(place.events().len() as u64, events);
     let ends = place.own("session.end");
     assert_eq!(ends.len(), 1, "the session ends once");
@@ -63,7 +63,7 @@ fn log_all() {
 }
 
 /// What the children of this file do, each in a process of its own.
-pub(crate) fn end(how: &str, task: &Task) {
+pub(crate) fn end(how: &str, task: &ChildTask) {
     let builder = task.builder();
     let builder = match how {
         "inline" => builder.delivery(Delivery::Inline),
@@ -163,21 +163,21 @@ fn an_exit_loses_nothing_with_any_delivery_and_durability() {
 
 #[test]
 fn a_handle_in_a_static_loses_nothing_when_the_program_ends() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("end in a static", &place);
     check_end(&place, COUNT);
 }
 
 #[test]
 fn a_handle_that_was_forgotten_loses_nothing() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("end forgotten", &place);
     check_end(&place, COUNT);
 }
 
 #[test]
 fn an_exit_in_another_thread_ends_the_session_completely() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let output = child::command("end in another thread", &place.path())
         .output()
         .unwrap();
@@ -212,7 +212,7 @@ fn an_exit_after_the_end_changes_nothing() {
 
 #[test]
 fn an_exit_before_the_first_event_leaves_no_file_of_events() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let output = child::command("end with nothing recorded", &place.path())
         .output()
         .unwrap();
@@ -236,7 +236,7 @@ fn an_exit_records_the_counts_and_the_report_that_a_drop_would() {
         end["properties"]["counters"]["queries"][0]["count"], 1,
         "{end}"
     );
-    let place = Place::new();
+    let place = TestPlace::new();
     child::command("end with a report", &place.path())
         .output()
         .unwrap();
@@ -246,7 +246,7 @@ fn an_exit_records_the_counts_and_the_report_that_a_drop_would() {
 
 #[test]
 fn a_session_is_without_an_end_only_when_its_process_is_gone() {
-    let place = Place::with_damage();
+    let place = TestPlace::with_damage();
     let sessions = || Summary::read(&place.path()).unwrap_or_default().sessions;
     let mut child = child::command("write and acknowledge", &place.path())
         .spawn()
@@ -260,7 +260,7 @@ fn a_session_is_without_an_end_only_when_its_process_is_gone() {
 
 #[test]
 fn an_exit_waits_no_longer_than_a_drop_and_keeps_its_code() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("end in a static", &place);
     let stall = Stall::new(&place.path());
     let started = Instant::now();

@@ -7,11 +7,11 @@ use localtel::{Level, Limits};
 use serde_json::{Value, json};
 use tracing::field::Empty;
 
-use crate::support::{Place, occurrences};
+use crate::support::{TestPlace, occurrences};
 
 #[test]
 fn an_event_becomes_one_line_with_its_spans() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let records = place.record(|| {
         let _root = tracing::info_span!("request", id = 7, user = "eve").entered();
         let _leaf = tracing::info_span!("query").entered();
@@ -30,7 +30,7 @@ fn an_event_becomes_one_line_with_its_spans() {
 
 #[test]
 fn the_keys_of_a_line_stand_in_the_documented_order() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let _span = tracing::warn_span!("request", id = 7).entered();
         tracing::warn!(name: "slow", target: "app::db", first = 1, "took {}", "long");
@@ -56,7 +56,7 @@ fn the_keys_of_a_line_stand_in_the_documented_order() {
 
 #[test]
 fn what_is_empty_is_absent() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| tracing::info!(target: "app", nothing = None::<i64>, later = Empty));
     let line = place.only_line();
     for key in ["event", "message", "properties", "spans"] {
@@ -66,7 +66,7 @@ fn what_is_empty_is_absent() {
 
 #[test]
 fn a_default_event_name_is_absent_and_a_given_one_kept() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         tracing::info!("default");
         tracing::info!(name: "event of the year", "given");
@@ -85,7 +85,7 @@ fn a_default_event_name_is_absent_and_a_given_one_kept() {
 
 #[test]
 fn all_levels_are_recorded_by_their_names() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record_with(place.builder().level(Level::Trace), || {
         tracing::trace!("");
         tracing::debug!("");
@@ -99,7 +99,7 @@ fn all_levels_are_recorded_by_their_names() {
 
 #[test]
 fn integers_are_exact_within_64_bits_and_strings_beyond() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let properties = place.properties(|| {
         tracing::info!(
             small = 1_u8,
@@ -126,7 +126,7 @@ fn integers_are_exact_within_64_bits_and_strings_beyond() {
 
 #[test]
 fn what_json_has_no_number_for_is_null() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let properties = place.properties(|| {
         tracing::info!(
             nan = f64::NAN,
@@ -151,7 +151,7 @@ fn what_json_has_no_number_for_is_null() {
 fn floats_read_back_bit_by_bit() {
     // These two are read one unit too low or high by parsers that are content with nearly.
     let values: [f64; 4] = [0.1 + 0.2, 1.234_567_890_123_456_7e-300, 5e-324, 9.5e15];
-    let place = Place::new();
+    let place = TestPlace::new();
     let records = place.record(|| {
         for value in values {
             tracing::info!(value);
@@ -165,7 +165,7 @@ fn floats_read_back_bit_by_bit() {
 
 #[test]
 fn bytes_are_lower_case_hex_in_events_and_in_spans() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let _span = tracing::info_span!("span", bytes = [0xca_u8, 0xfe].as_slice()).entered();
         tracing::info!(
@@ -200,7 +200,7 @@ fn an_error_is_its_message_and_its_sources() {
         "cannot start",
         Some(Box::new(Layered("cannot read", Some(Box::new(root))))),
     );
-    let place = Place::new();
+    let place = TestPlace::new();
     let properties = place.properties(|| {
         tracing::error!(error = &error as &(dyn std::error::Error + 'static), shown = %error);
     });
@@ -215,7 +215,7 @@ fn an_error_is_its_message_and_its_sources() {
 
 #[test]
 fn raw_and_dotted_names_are_what_the_programmer_means() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let properties = place.properties(|| {
         tracing::info!(r#type = "a", http.status = 200, "quoted \"name\"" = true);
     });
@@ -241,12 +241,12 @@ fn a_name_given_twice_stands_once_and_the_last_recorded_wins() {
         ),
     ];
     for (work, expected) in cases {
-        let place = Place::new();
+        let place = TestPlace::new();
         let properties = place.properties(work);
         assert_eq!(properties["a"], expected);
         assert_eq!(occurrences(&place.only_line(), "a"), 1);
     }
-    let place = Place::new();
+    let place = TestPlace::new();
     assert_eq!(
         place.properties(|| tracing::info!(r#type = 1, "type" = 2)),
         json!({"type": 2})
@@ -256,7 +256,7 @@ fn a_name_given_twice_stands_once_and_the_last_recorded_wins() {
 
 #[test]
 fn a_name_given_twice_in_a_span_is_written_once() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let span = tracing::info_span!("span", a = 1, a = 2, "message" = "m").entered();
         tracing::info!("before");
@@ -277,7 +277,7 @@ fn a_name_given_twice_in_a_span_is_written_once() {
 
 #[test]
 fn names_like_those_of_a_line_stay_properties() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         tracing::info!(
             timestamp = 1,
@@ -298,7 +298,7 @@ fn names_like_those_of_a_line_stay_properties() {
 
 #[test]
 fn the_message_is_lifted_out_from_any_place_and_is_a_string() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         tracing::info!(a = 1, b = 2, "last {}", 3);
         tracing::info!(a = 1, message = "middle", b = 2);
@@ -322,7 +322,7 @@ fn the_message_is_lifted_out_from_any_place_and_is_a_string() {
 
 #[test]
 fn long_strings_are_cut_at_a_character_boundary_and_say_so() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let limits = Limits::default().string_bytes(16);
     let long = "ä".repeat(1_000_000);
     place.record_with(place.builder().limits(limits), || {
@@ -348,7 +348,7 @@ fn long_strings_are_cut_at_a_character_boundary_and_say_so() {
 #[test]
 fn text_of_any_kind_reads_back_and_is_safe_to_look_at() {
     let text = "\0\u{1}\u{7f}\u{80}\u{9b}31m\u{1b}[31m\r\n\t\"\\\\\"{}\u{2028}\u{2029}\u{202e}\u{200b}\u{feff}\u{fffd}\u{10ffff}é漢👩‍🚀";
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let _span = tracing::info_span!("\u{1b}]0;span\u{7}", text).entered();
         tracing::info!(name: "\u{1b}[2J", target: "a\nb", text, debug = ?text, "{text}");
@@ -372,7 +372,7 @@ fn text_of_any_kind_reads_back_and_is_safe_to_look_at() {
 
 #[test]
 fn a_line_beyond_the_limit_is_replaced_by_a_notice() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let limits = Limits::default().line_bytes(4096);
     let text = "x".repeat(2000);
     place.record_with(place.builder().limits(limits), || {
@@ -401,7 +401,7 @@ const CONTROLS: &str = match std::str::from_utf8(&[1; 300]) {
 
 #[test]
 fn no_line_is_longer_than_the_shortest_limit_whatever_its_names() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let limits = Limits::default().line_bytes(4096).string_bytes(1 << 20);
     let text = "\u{1}".repeat(5000);
     place.record_with(place.builder().limits(limits), || {

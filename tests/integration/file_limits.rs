@@ -2,9 +2,9 @@
 //! an application nor the command may try.
 
 use crate::child;
-use crate::support::{Place, check_sessions, printed, under_limit};
+use crate::support::{TestPlace, check_sessions, printed, under_limit};
 
-fn open_and_tell(place: &Place, blocks: u32) -> String {
+fn open_and_tell(place: &TestPlace, blocks: u32) -> String {
     let before = under_limit(blocks);
     let before = before.each_ref().map(String::as_str);
     let mut command = child::command_in("open and tell", &place.path(), &before);
@@ -20,7 +20,7 @@ fn an_application_outlives_each_limit_on_file_sizes() {
     // A new directory, then one in which recording has begun.
     for is_new in [true, false] {
         for blocks in [0, 1, 2, 8] {
-            let place = Place::new();
+            let place = TestPlace::new();
             if !is_new {
                 place.record(|| tracing::info!("before"));
             }
@@ -40,7 +40,7 @@ fn an_application_outlives_each_limit_on_file_sizes() {
 
 #[test]
 fn a_handle_outlives_a_limit_that_is_set_while_it_records() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let printed = child::run("record under a limit on file sizes", &place).stdout;
     let printed = String::from_utf8_lossy(&printed).into_owned();
     assert!(printed.contains("File too large"), "{printed}");
@@ -49,7 +49,7 @@ fn a_handle_outlives_a_limit_that_is_set_while_it_records() {
 }
 
 /// What a child does: records before, under and after a limit that no file may pass.
-pub(crate) fn record_under_a_limit(task: &child::Task) {
+pub(crate) fn record_under_a_limit(task: &child::ChildTask) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let all = getrlimit(Resource::Fsize);
     let telemetry = task.builder().try_open().unwrap();
@@ -73,7 +73,7 @@ pub(crate) fn record_under_a_limit(task: &child::Task) {
 
 #[test]
 fn what_is_shown_of_each_event_respects_the_limit_on_file_sizes() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let shown = place.path().with_file_name("shown");
     std::fs::write(&shown, "x".repeat(600)).unwrap();
     let before = under_limit(1);

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::child;
 use crate::disk::Disk;
 use crate::support::{
-    Place, check_sessions, dispatch, eventually, is_own, lines_in, log, segments_in,
+    TestPlace, check_sessions, dispatch, eventually, is_own, lines_in, log, segments_in,
 };
 
 fn values(directory: &Path) -> Vec<Value> {
@@ -195,7 +195,7 @@ fn a_home_on_a_read_only_disk_is_off_with_the_reason() {
 
 #[test]
 fn a_flush_makes_every_segment_and_its_name_survive_a_power_cut() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let trace = place.path().with_file_name("trace");
     let trace_text = trace.to_str().unwrap();
     if Command::new("strace").arg("-V").output().is_err() {
@@ -239,7 +239,7 @@ fn a_flush_makes_every_segment_and_its_name_survive_a_power_cut() {
 
 #[test]
 fn a_limit_on_file_sizes_does_not_end_the_host() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let mut command = child::command_in(
         "open and tell",
         &place.path(),
@@ -262,7 +262,7 @@ fn a_limit_on_file_sizes_does_not_end_the_host() {
 
 #[test]
 fn a_process_without_file_descriptors_goes_on() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let mut command = child::command_in("open and tell", &place.path(), &["prlimit", "--nofile=4"]);
     command.env("LOCALTEL_TEST_COUNT", "10");
     let printed = child::succeed(command).stdout;
@@ -273,7 +273,7 @@ fn a_process_without_file_descriptors_goes_on() {
 
 #[test]
 fn events_without_descriptors_are_kept_for_a_while_then_refused() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let printed = child::run("record without file descriptors", &place).stdout;
     let printed = String::from_utf8_lossy(&printed).into_owned();
     for delivery in ["Background", "Inline"] {
@@ -292,7 +292,7 @@ fn events_without_descriptors_are_kept_for_a_while_then_refused() {
 
 /// What a child does that is to run out of file descriptors: records with both deliveries before, while and after
 /// it has none left.
-pub(crate) fn record_without_file_descriptors(task: &child::Task) {
+pub(crate) fn record_without_file_descriptors(task: &child::ChildTask) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let all = getrlimit(Resource::Nofile);
     let open = |delivery: Delivery| {
@@ -363,7 +363,7 @@ pub(crate) fn record_without_file_descriptors(task: &child::Task) {
 
 #[test]
 fn a_process_that_may_start_no_thread_writes_for_itself() {
-    let place = Place::new();
+    let place = TestPlace::new();
     std::fs::create_dir(place.path()).unwrap();
     std::os::unix::fs::chown(place.path(), Some(4321), Some(4321)).unwrap_or_default();
     let before = [

@@ -12,13 +12,13 @@ use serde_json::Value;
 use tracing::info;
 use tracing_subscriber::prelude::*;
 
-use crate::child::{self, Task};
+use crate::child::{self, ChildTask};
 use crate::recorder::{Stall, destroy, small_buffer};
-use crate::support::{Place, dispatch, eventually, log};
+use crate::support::{TestPlace, dispatch, eventually, log};
 
 #[test]
 fn events_from_destructors_hooks_and_after_the_end_are_safe() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let output = child::run("record in odd places", &place);
     let events = place.events();
     let messages: Vec<&str> = events
@@ -47,7 +47,7 @@ thread_local! {
 }
 
 /// Runs in a process of its own.
-pub(crate) fn record_in_odd_places(task: &Task) {
+pub(crate) fn record_in_odd_places(task: &ChildTask) {
     let telemetry = task.builder().try_open().unwrap();
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))
@@ -71,7 +71,7 @@ pub(crate) fn record_in_odd_places(task: &Task) {
 
 #[test]
 fn events_from_a_panic_hook_are_recorded_and_flushed_there() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("record in a panic hook", &place);
     let events = place.events();
     let messages: Vec<&Value> = events.iter().map(|event| &event["message"]).collect();
@@ -83,9 +83,9 @@ fn events_from_a_panic_hook_are_recorded_and_flushed_there() {
 }
 
 /// Runs in a process of its own: the hook belongs to the whole process.
-pub(crate) fn record_in_a_panic_hook(task: &Task) {
-    struct Bomb;
-    impl std::fmt::Debug for Bomb {
+pub(crate) fn record_in_a_panic_hook(task: &ChildTask) {
+    struct FormattingBomb;
+    impl std::fmt::Debug for FormattingBomb {
         fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             panic!("a value")
         }
@@ -107,14 +107,14 @@ pub(crate) fn record_in_a_panic_hook(task: &Task) {
             .join()
             .is_err()
     );
-    info!(bomb = ?Bomb, "with a value");
+    info!(bomb = ?FormattingBomb, "with a value");
     telemetry.flush().unwrap();
     drop(std::panic::take_hook());
 }
 
 #[test]
 fn nothing_is_printed_whatever_goes_wrong_and_no_thread_stays() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let output = child::run("suffer in silence", &place);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -148,8 +148,8 @@ fn writes() -> u64 {
 }
 
 /// Runs in a process of its own: it looks at all threads and at what is printed.
-pub(crate) fn suffer_in_silence(task: &Task) {
-    let place = Place::new();
+pub(crate) fn suffer_in_silence(task: &ChildTask) {
+    let place = TestPlace::new();
     let off = place.builder().when_undecided(WhenUndecided::Refuse).open();
     log(&dispatch(&off), 10);
     assert_eq!(threads(), 0, "telemetry that is off has no thread");
@@ -172,7 +172,7 @@ pub(crate) fn suffer_in_silence(task: &Task) {
     eventually("the thread has ended", || threads() == 0);
 
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = small_buffer(&place).delivery(delivery).open();
         let dispatch = dispatch(&telemetry);
         destroy(&place);
@@ -198,7 +198,7 @@ pub(crate) fn suffer_in_silence(task: &Task) {
 
 #[test]
 fn a_test_of_an_application_records_only_where_it_is_told() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let open_with = |variables: &[(&str, &str)]| {
         let mut command = child::command("open where variables say", &place.path());
         command

@@ -8,7 +8,7 @@ use localtel::report::{Deployment, Include, Reports};
 use serde_json::Value;
 
 use crate::reports::contents;
-use crate::support::Place;
+use crate::support::TestPlace;
 
 /// The longest line by default, and its newline.
 const LINE_BYTES_MAX: usize = 256 * 1024 + 1;
@@ -63,7 +63,7 @@ fn hostile_files() -> Vec<(&'static str, Make)> {
 fn a_hostile_release_or_history_changes_nothing_else() {
     for name in ["release.json", "history.json"] {
         for (kind, make) in hostile_files() {
-            let place = Place::new();
+            let place = TestPlace::new();
             drop(place.builder().open());
             let path = place.path().join(name);
             make(&path);
@@ -104,7 +104,7 @@ fn a_hostile_policy_shuts_everything_out_and_changes_nothing() {
         if kind == "nothing" {
             continue;
         }
-        let place = Place::new();
+        let place = TestPlace::new();
         drop(place.builder().open());
         make(&place.path().join("policy.toml"));
         let before = contents(&place.path());
@@ -161,7 +161,7 @@ fn deployment(value: &str) -> Deployment {
 #[test]
 fn a_hostile_deployment_value_changes_only_its_record() {
     for value in hostile_values() {
-        let place = Place::new();
+        let place = TestPlace::new();
         let open = || place.builder().version(value.as_str());
         let telemetry = open().deployment(deployment(&value)).try_open().unwrap();
         assert_eq!(telemetry.record(&Event::new("before")), Outcome::Recorded);
@@ -187,7 +187,7 @@ fn a_hostile_deployment_value_changes_only_its_record() {
 #[test]
 fn a_hostile_command_value_changes_only_its_record() {
     for value in hostile_values() {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().try_open().unwrap();
         assert_eq!(telemetry.record(&Event::new("before")), Outcome::Recorded);
         let mut command = telemetry.command(value.as_str());
@@ -217,7 +217,7 @@ fn a_hostile_command_value_changes_only_its_record() {
 #[test]
 fn a_hostile_owner_metadata_row_changes_only_the_report() {
     for value in hostile_values() {
-        let place = Place::new();
+        let place = TestPlace::new();
         drop(place.builder().open());
         let quoted = serde_json::to_string(&value).unwrap();
         let text = format!("[metadata]\n{quoted} = {quoted}\nfine = \"yes\"\n");
@@ -241,7 +241,7 @@ fn a_hostile_owner_metadata_row_changes_only_the_report() {
 }
 
 /// All lines are whole, within their limit and safe to show, and those of others are untouched.
-fn check(place: &Place, value: &str) {
+fn check(place: &TestPlace, value: &str) {
     let shown: String = value.chars().take(40).collect();
     for line in place.lines() {
         assert!(line.len() < LINE_BYTES_MAX, "{shown:?}: {}", line.len());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::prelude::*;
 
 use crate::child;
-use crate::support::Place;
+use crate::support::TestPlace;
 
 struct Shown<F>(F);
 
@@ -19,7 +19,7 @@ impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Debug for Shown<F> {
 
 #[test]
 fn a_panicking_value_is_marked_and_affects_no_other_event() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let bomb = Shown(|f: &mut fmt::Formatter<'_>| {
             f.write_str("half")?;
@@ -53,7 +53,7 @@ fn a_panic_whose_payload_panics_when_it_is_dropped_stays_inside() {
             assert!(std::thread::panicking(), "not even gone without noise");
         }
     }
-    let place = Place::new();
+    let place = TestPlace::new();
     let properties = place.properties(|| {
         let bomb = Shown(|_: &mut fmt::Formatter<'_>| std::panic::panic_any(Payload));
         tracing::info!(?bomb);
@@ -63,7 +63,7 @@ fn a_panic_whose_payload_panics_when_it_is_dropped_stays_inside() {
 
 #[test]
 fn a_value_that_fails_leaves_a_mark() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let properties = place.properties(|| {
         let failing = Shown(|f: &mut fmt::Formatter<'_>| {
             f.write_str("half")?;
@@ -79,7 +79,7 @@ fn a_value_that_fails_leaves_a_mark() {
 
 #[test]
 fn a_value_that_never_ends_is_cut() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let endless = Shown(|f: &mut fmt::Formatter<'_>| {
             loop {
@@ -106,7 +106,7 @@ fn a_value_that_never_ends_is_cut() {
 
 #[test]
 fn a_value_that_panics_when_it_is_cut_is_cut() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let properties = place.properties(|| {
         let insistent = Shown(|f: &mut fmt::Formatter<'_>| {
             for _ in 0..usize::MAX {
@@ -121,7 +121,7 @@ fn a_value_that_panics_when_it_is_cut_is_cut() {
 
 #[test]
 fn an_event_logged_while_formatting_stands_alone() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("log inside a value", &place);
     let events = place.events();
     let messages: Vec<&Value> = events.iter().map(|event| &event["message"]).collect();
@@ -147,7 +147,7 @@ pub(crate) fn log_inside_a_value() {
 
 #[test]
 fn values_that_log_themselves_end_and_are_counted() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("log a value inside itself", &place);
     let events = place.events();
     let end = &place.own("session.end")[0]["properties"];
@@ -177,7 +177,7 @@ pub(crate) fn log_a_value_inside_itself() {
 
 #[test]
 fn a_span_that_records_into_itself_does_not_hang() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let span = tracing::info_span!("span", a = 0, b = 0);
         let meddler = Shown(|f: &mut fmt::Formatter<'_>| {
@@ -209,7 +209,7 @@ fn a_chain_of_errors_that_is_a_circle_ends() {
             Some(self)
         }
     }
-    let place = Place::new();
+    let place = TestPlace::new();
     let properties = place.properties(|| {
         tracing::info!(error = &Circle as &(dyn std::error::Error + 'static));
     });
@@ -219,7 +219,7 @@ fn a_chain_of_errors_that_is_a_circle_ends() {
 
 #[test]
 fn a_value_that_flushes_while_it_is_formatted_does_not_hang() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let subscriber = tracing_subscriber::registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {

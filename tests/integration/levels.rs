@@ -9,9 +9,9 @@ use tracing_log::LogTracer;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry;
 
-use crate::child::{self, Task};
+use crate::child::{self, ChildTask};
 use crate::policy::owner;
-use crate::support::Place;
+use crate::support::TestPlace;
 
 /// Logs at each level, in spans of all levels.
 fn log_at_each_level() {
@@ -26,7 +26,7 @@ fn log_at_each_level() {
 }
 
 /// What is recorded of each level, with each way to deliver and with and without the filter: always the same.
-fn recorded(open: impl Fn(&Place) -> Builder) -> Vec<String> {
+fn recorded(open: impl Fn(&TestPlace) -> Builder) -> Vec<String> {
     let ways = [
         (Delivery::Background, true),
         (Delivery::Background, false),
@@ -34,7 +34,7 @@ fn recorded(open: impl Fn(&Place) -> Builder) -> Vec<String> {
         (Delivery::Inline, false),
     ];
     let recorded = ways.map(|(delivery, is_filtered)| {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = open(&place).delivery(delivery).try_open().unwrap();
         if is_filtered {
             let layer = telemetry.layer().with_filter(telemetry.filter());
@@ -68,7 +68,7 @@ fn recorded(open: impl Fn(&Place) -> Builder) -> Vec<String> {
 #[test]
 fn by_default_events_and_spans_below_info_are_not_recorded() {
     assert_eq!(
-        recorded(Place::builder),
+        recorded(TestPlace::builder),
         ["INFO info", "WARN info", "ERROR info"]
     );
 }
@@ -122,7 +122,7 @@ fn a_rule_that_keeps_a_target_does_not_lower_its_level() {
 #[test]
 fn what_is_below_the_level_is_not_counted() {
     for delivery in [Delivery::Inline, Delivery::Background] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         with_default(registry().with(telemetry.layer()), log_at_each_level);
         let status = telemetry.status();
@@ -133,7 +133,7 @@ fn what_is_below_the_level_is_not_counted() {
 
 #[test]
 fn the_level_does_not_concern_drafts_and_commands() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().level(Level::Error).try_open().unwrap();
     let event = Event::new("fine").level(Level::Debug);
     assert_eq!(telemetry.record(&event), Outcome::Recorded);
@@ -152,7 +152,7 @@ fn the_level_does_not_concern_drafts_and_commands() {
 fn log_records_below_the_level_are_not_recorded() {
     let _is_first = LogTracer::init();
     for is_filtered in [true, false] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().try_open().unwrap();
         let work = || {
             log::debug!(target: "myapp::sql", "below");
@@ -173,11 +173,11 @@ fn log_records_below_the_level_are_not_recorded() {
 
 #[test]
 fn with_the_filter_nothing_below_the_level_is_made() {
-    child::run("be alone with a level", &Place::new());
+    child::run("be alone with a level", &TestPlace::new());
 }
 
 /// In a process of its own: the subscribers of other tests have a say in whether an event is made.
-pub(crate) fn be_alone_with_a_level(task: &Task) {
+pub(crate) fn be_alone_with_a_level(task: &ChildTask) {
     let telemetry = task.builder().try_open().unwrap();
     let layer = telemetry.layer().with_filter(telemetry.filter());
     with_default(registry().with(layer), || {

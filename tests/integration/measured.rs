@@ -11,14 +11,14 @@ use localtel::{Command, Consent, Level, Telemetry};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::child::{self, Task};
-use crate::support::{Place, eventually, lines_in, terminal};
+use crate::child::{self, ChildTask};
+use crate::support::{TestPlace, eventually, lines_in, terminal};
 
 const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
 const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
 
 /// The records of commands, which localtel writes on behalf of the application.
-fn commands(place: &Place) -> Vec<Record> {
+fn commands(place: &TestPlace) -> Vec<Record> {
     let mut records = place.all_records();
     records.retain(|record| record.event.as_deref() == Some("command"));
     records
@@ -27,7 +27,7 @@ fn commands(place: &Place) -> Vec<Record> {
 /// Measures a command of an application with a version, and returns the level and the properties of its
 /// record, without what is different each time.
 fn measured(work: impl FnOnce(Command<'_>)) -> (Level, Value) {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place
         .builder()
         .version("v0.0.1")
@@ -80,7 +80,7 @@ fn a_bare_command_has_the_properties_that_are_always_known() {
 
 #[test]
 fn a_full_command_has_all_properties_in_their_order() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("measure a command", &place);
     let record = &commands(&place)[0];
     let names: Vec<&str> = record.properties.iter().map(|(name, _)| name).collect();
@@ -129,7 +129,7 @@ fn a_full_command_has_all_properties_in_their_order() {
 }
 
 /// What a child does for `a_full_command_has_all_properties_in_their_order`.
-pub(crate) fn measure_a_command(task: &Task) {
+pub(crate) fn measure_a_command(task: &ChildTask) {
     let telemetry = task.builder().version("v0.0.1").open();
     let mut command = telemetry.command("ticloud-project-list");
     command
@@ -151,7 +151,7 @@ pub(crate) fn measure_a_command(task: &Task) {
 
 #[test]
 fn a_terminal_is_told_and_anything_else_is_not() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("measure a command", &place);
     let Some((_ours, theirs)) = terminal() else {
         return;
@@ -194,7 +194,7 @@ fn a_dropped_command_is_recorded_as_an_error() {
 
 #[test]
 fn a_panicking_command_is_recorded_as_an_error() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let output = child::command("measure a command that panics", &place.path())
         .output()
         .unwrap();
@@ -207,7 +207,7 @@ fn a_panicking_command_is_recorded_as_an_error() {
 }
 
 /// What a child does for the test above.
-pub(crate) fn measure_a_command_that_panics(task: &Task) {
+pub(crate) fn measure_a_command_that_panics(task: &ChildTask) {
     std::panic::set_hook(Box::new(|_| eprintln!("the panic")));
     let telemetry = task.builder().open();
     let _command = telemetry.command("myapp");
@@ -220,7 +220,7 @@ fn hostile_values_change_nothing_but_their_own_record() {
         "\u{1b}[2J\n{\"seq\":0}\u{202e}".to_owned(),
         "x".repeat(10 << 20),
     ];
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     for value in &hostile {
         let mut command = telemetry.command(value);
@@ -246,7 +246,7 @@ fn hostile_values_change_nothing_but_their_own_record() {
 
 #[test]
 fn where_telemetry_is_off_nothing_is_measured_and_no_id_is_made() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("measure nothing", &place);
     let mut inheriting = child::command("measure nothing", &place.path());
     inheriting.env(COMMAND_ID, ID);
@@ -269,7 +269,7 @@ pub(crate) fn measure_nothing() {
 
 #[test]
 fn a_command_that_began_before_anybody_agreed_has_no_id() {
-    let place = Place::new();
+    let place = TestPlace::new();
     child::run("measure a command across a choice", &place);
     let records = commands(&place);
     let ids: Vec<bool> = records
@@ -280,7 +280,7 @@ fn a_command_that_began_before_anybody_agreed_has_no_id() {
 }
 
 /// What a child does for the test above.
-pub(crate) fn measure_a_command_across_a_choice(task: &Task) {
+pub(crate) fn measure_a_command_across_a_choice(task: &ChildTask) {
     let telemetry = task
         .builder()
         .when_undecided(WhenUndecided::Refuse)
@@ -305,7 +305,7 @@ impl std::fmt::Display for Panicking {
 
 #[test]
 fn commands_of_one_process_tree_share_an_id() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let role = "measure a command and a child's";
     child::run(role, &place);
     child::run(role, &place);
@@ -322,7 +322,7 @@ fn commands_of_one_process_tree_share_an_id() {
 }
 
 /// What a child does for the test above.
-pub(crate) fn measure_a_command_and_a_childs(task: &Task) {
+pub(crate) fn measure_a_command_and_a_childs(task: &ChildTask) {
     let telemetry = task.builder().open();
     let command = telemetry.command("outer");
     let directory = telemetry.directory().unwrap();
@@ -334,7 +334,7 @@ pub(crate) fn measure_a_command_and_a_childs(task: &Task) {
 
 #[test]
 fn an_inherited_id_is_continued_and_what_is_no_id_is_not() {
-    let place = Place::new();
+    let place = TestPlace::new();
     // What an environment can hold at most of one variable on Linux is 128 KiB.
     for value in [ID, "nonsense", "\u{1b}[2J\n", &"0".repeat(100_000)] {
         let mut command = child::command("measure a command", &place.path());
@@ -353,7 +353,7 @@ fn an_inherited_id_is_continued_and_what_is_no_id_is_not() {
 }
 
 /// The ids of the commands in that place, in file order.
-fn ids_in(place: &Place) -> Vec<String> {
+fn ids_in(place: &TestPlace) -> Vec<String> {
     let id = |line: &String| {
         let line: Value = serde_json::from_str(line).unwrap();
         line["properties"]["command.id"].as_str().map(str::to_owned)

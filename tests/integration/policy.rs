@@ -12,14 +12,14 @@ use serde_json::json;
 use tracing::{debug, error, info, info_span, warn};
 use tracing_subscriber::prelude::*;
 
-use crate::support::Place;
+use crate::support::TestPlace;
 
-fn with(place: &Place, policy: Policy) -> Builder {
+fn with(place: &TestPlace, policy: Policy) -> Builder {
     place.builder().policy(policy)
 }
 
 /// Writes the owner's policy before anything is recorded.
-pub(crate) fn owner(place: &Place, text: &str) {
+pub(crate) fn owner(place: &TestPlace, text: &str) {
     let path = place.path();
     make_private(&path);
     std::fs::write(path.join("policy.toml"), text).unwrap();
@@ -54,7 +54,7 @@ pub(crate) fn holds(path: &Path, text: &str) -> bool {
 
 #[test]
 fn each_action_does_what_it_says_in_events_spans_and_by_hand() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = Policy::new()
         .property("kept", Action::Keep)
         .property("redacted", Action::Redact)
@@ -92,7 +92,7 @@ fn each_action_does_what_it_says_in_events_spans_and_by_hand() {
 
 #[test]
 fn equal_values_have_equal_hashes_until_a_reset() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = || Policy::new().property("user", Action::Hash);
     let once = |user: &str| {
         place.record_with(with(&place, policy()), || {
@@ -116,7 +116,7 @@ fn equal_values_have_equal_hashes_until_a_reset() {
 
 #[test]
 fn a_number_and_its_text_have_the_same_hash() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = Policy::new().property("id", Action::Hash);
     place.record_with(with(&place, policy), || {
         info!(id = 42);
@@ -128,7 +128,7 @@ fn a_number_and_its_text_have_the_same_hash() {
 
 #[test]
 fn an_allow_list_records_only_what_it_names() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = Policy::allow_list()
         .allow_event("command")
         .allow_target("testapp::listed")
@@ -156,7 +156,7 @@ fn an_allow_list_records_only_what_it_names() {
 
 #[test]
 fn levels_targets_and_events_that_are_shut_out_leave_nothing() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = Policy::new()
         .level(Level::Info)
         .deny_target("noisy")
@@ -199,7 +199,7 @@ fn secrets_in_messages_and_errors_are_masked_by_default() {
             "login with password=hunter2 failed"
         );
     };
-    let place = Place::new();
+    let place = TestPlace::new();
     let records = place.record(work);
     let text = records[0].message.clone().unwrap();
     assert_eq!(text, "login with password=[secret] failed");
@@ -208,7 +208,7 @@ fn secrets_in_messages_and_errors_are_masked_by_default() {
     assert_eq!(properties["cause"], "password=[secret] was wrong");
     assert_eq!(properties["plain"], "password=hunter2");
 
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record_with(with(&place, Policy::new().keep_secrets()), work);
     let properties = place.events()[0]["properties"].clone();
     assert_eq!(properties["error"], "password=hunter2 was wrong");
@@ -216,7 +216,7 @@ fn secrets_in_messages_and_errors_are_masked_by_default() {
 
 #[test]
 fn a_secret_that_the_limit_would_cut_is_masked_whole() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let limits = localtel::Limits::default().string_bytes(64);
     place.record_with(place.builder().limits(limits), || {
         let text = format!("{} password=hunter2hunter2", "x".repeat(50));
@@ -235,7 +235,7 @@ fn a_secret_that_the_limit_would_cut_is_masked_whole() {
 
 #[test]
 fn an_owner_can_narrow_a_policy_and_not_widen_it() {
-    let place = Place::new();
+    let place = TestPlace::new();
     owner(
         &place,
         r#"
@@ -280,7 +280,7 @@ fn a_damaged_policy_records_nothing_and_says_so() {
         "\u{0}",
         "[[[",
     ] {
-        let place = Place::new();
+        let place = TestPlace::new();
         owner(&place, text);
         let telemetry = place.builder().open();
         let reason = telemetry.status().off_because.unwrap();
@@ -300,7 +300,7 @@ fn a_damaged_policy_records_nothing_and_says_so() {
 #[test]
 fn a_running_process_applies_a_new_policy_to_open_spans() {
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         let subscriber =
             tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
@@ -338,7 +338,7 @@ fn a_running_process_applies_a_new_policy_to_open_spans() {
 
 #[test]
 fn what_a_changed_policy_lets_in_again_is_recorded_again() {
-    let place = Place::new();
+    let place = TestPlace::new();
     owner(&place, "[events]\nstep = \"drop\"");
     let telemetry = place.builder().try_open().unwrap();
     let subscriber =
@@ -376,7 +376,7 @@ proptest! {
     ) {
         // Long enough, and odd enough, to stand nowhere by chance.
         let value = format!("{value}q7zKx");
-        let place = Place::new();
+        let place = TestPlace::new();
         let policy = if by_owner {
             let rule = format!("[properties]\n\"private.*\" = \"{action}\"\nmessage = \"{action}\"\n");
             owner(&place, &rule);

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use tracing::{info, info_span};
 
 use crate::policy::owner;
-use crate::support::{Place, check_sessions, dispatch, eventually, reset};
+use crate::support::{TestPlace, check_sessions, dispatch, eventually, reset};
 
 /// Puts a policy in place as a whole.
-fn replace(place: &Place, text: &str) {
+fn replace(place: &TestPlace, text: &str) {
     let partial = place.path().join("policy.toml.new");
     std::fs::write(&partial, text).unwrap();
     std::fs::rename(partial, place.path().join("policy.toml")).unwrap();
@@ -63,7 +63,7 @@ const WITHOUT_B: &str = "[properties]\nb = \"drop\"\n";
 #[test]
 fn while_the_policy_changes_each_line_obeys_one_that_held() {
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         owner(&place, WITHOUT_A);
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         let offered = under_fire(&telemetry, || {
@@ -101,7 +101,7 @@ fn while_the_policy_changes_each_line_obeys_one_that_held() {
 
 #[test]
 fn a_stricter_policy_masks_values_of_open_spans() {
-    let place = Place::new();
+    let place = TestPlace::new();
     owner(&place, "[properties]\nuser = \"hash\"\n");
     let telemetry = place.builder().try_open().unwrap();
     tracing::dispatcher::with_default(&dispatch(&telemetry), || {
@@ -123,7 +123,7 @@ fn a_stricter_policy_masks_values_of_open_spans() {
 
 #[test]
 fn an_emptied_policy_file_does_not_allow_recording_at_once() {
-    let place = Place::new();
+    let place = TestPlace::new();
     owner(&place, WITHOUT_A);
     let telemetry = place.builder().try_open().unwrap();
     under_fire(&telemetry, || {
@@ -148,7 +148,7 @@ fn an_emptied_policy_file_does_not_allow_recording_at_once() {
 fn a_reset_leaves_no_hash_that_links_two_sessions() {
     use std::collections::{HashMap, HashSet};
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         owner(&place, "[properties]\nuser = \"hash\"\n");
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         let offered = under_fire(&telemetry, || {
@@ -186,7 +186,7 @@ fn a_reset_leaves_no_hash_that_links_two_sessions() {
 
 #[test]
 fn a_relaxed_policy_takes_effect_in_an_idle_process() {
-    let place = Place::new();
+    let place = TestPlace::new();
     owner(&place, "level = \"error\"\n");
     let telemetry = place.builder().try_open().unwrap();
     tracing::dispatcher::with_default(&dispatch(&telemetry), || {
@@ -213,7 +213,7 @@ fn a_relaxed_policy_takes_effect_in_an_idle_process() {
 
 #[test]
 fn a_half_written_policy_records_nothing() {
-    let place = Place::new();
+    let place = TestPlace::new();
     owner(&place, "[properties]\na = \"drop\"\nb = \"drop\"\n");
     let telemetry = place.builder().try_open().unwrap();
     tracing::dispatcher::with_default(&dispatch(&telemetry), || {

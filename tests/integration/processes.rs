@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use crate::child;
 use crate::support::{
-    Place, check_sessions, dispatch, eventually, log, numbers_in, scale, segments_in,
+    TestPlace, check_sessions, dispatch, eventually, log, numbers_in, scale, segments_in,
 };
 
-fn start_writers(place: &Place, count: usize, segment_bytes: u64) -> Vec<Child> {
+fn start_writers(place: &TestPlace, count: usize, segment_bytes: u64) -> Vec<Child> {
     (0..4)
         .map(|_| {
             child::writer("write with threads", &place.path(), count, segment_bytes)
@@ -51,7 +51,7 @@ fn check_numbers(events: &[Value], count: usize) {
 fn four_processes_of_four_threads_lose_and_tear_nothing() {
     let count = scale("LOCALTEL_TEST_EVENTS", 1000);
     let segment_bytes = if count >= 10_000 { 1 << 20 } else { 128 << 10 };
-    let place = Place::new();
+    let place = TestPlace::new();
     end_well(start_writers(&place, count, segment_bytes));
     let events = place.events();
     assert_eq!(events.len(), 16 * count);
@@ -96,7 +96,7 @@ fn meddle(directory: &Path, round: usize) {
 #[test]
 fn writers_survive_any_change_of_the_files_by_others() {
     let count = scale("LOCALTEL_TEST_EVENTS", 5000);
-    let place = Place::with_damage();
+    let place = TestPlace::with_damage();
     let mut children = start_writers(&place, count, 64 << 10);
     let mut round = 0;
     let started = Instant::now();
@@ -132,7 +132,7 @@ fn writers_survive_any_change_of_the_files_by_others() {
 
 #[test]
 fn a_living_writer_never_uses_a_number_twice() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     let mut highest = 0;
@@ -161,7 +161,7 @@ fn a_living_writer_never_uses_a_number_twice() {
 
 #[test]
 fn a_log_rotated_by_somebody_else_is_followed_by_a_new_segment() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     log(&dispatch, 5);
@@ -182,7 +182,7 @@ fn a_log_rotated_by_somebody_else_is_followed_by_a_new_segment() {
 
 #[test]
 fn a_segment_that_was_replaced_is_appended_to_as_it_is() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     log(&dispatch, 5);
@@ -207,7 +207,7 @@ struct Acknowledging {
 }
 
 impl Acknowledging {
-    fn start(place: &Place) -> Self {
+    fn start(place: &TestPlace) -> Self {
         let mut child = child::writer("write and acknowledge", &place.path(), 0, 256 << 10)
             .spawn()
             .unwrap();
@@ -239,7 +239,7 @@ impl Acknowledging {
 #[test]
 fn a_kill_tears_one_line_at_most_and_loses_nothing_flushed() {
     let rounds = scale("LOCALTEL_TEST_KILLS", 15);
-    let place = Place::with_damage();
+    let place = TestPlace::with_damage();
     let survivor = Acknowledging::start(&place);
     let mut flushed = HashMap::new();
     for round in 0..rounds {
@@ -303,7 +303,7 @@ fn signal(child: &Child, name: &str) {
 
 #[test]
 fn a_stopped_process_that_holds_the_lock_stalls_nobody() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     // `flock` is not everywhere, but this is what a stopped writer looks like from outside.
     let lock = place.path().join("lock");
@@ -347,7 +347,7 @@ fn a_stopped_process_that_holds_the_lock_stalls_nobody() {
 
 #[test]
 fn a_lock_held_by_a_stopped_process_delays_opening_briefly() {
-    let place = Place::new();
+    let place = TestPlace::new();
     std::fs::create_dir(place.path()).unwrap();
     let lock = File::create(place.path().join("lock")).unwrap();
     lock.lock().unwrap();

@@ -5,11 +5,11 @@ use localtel::recording::{Delivery, Outcome};
 use serde_json::json;
 use tracing_subscriber::prelude::*;
 
-use crate::support::{Place, occurrences};
+use crate::support::{TestPlace, occurrences};
 
 #[test]
 fn a_draft_becomes_a_line_like_an_event() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let event = Event::new("backup")
         .level(localtel::Level::Warn)
@@ -33,7 +33,7 @@ fn a_draft_becomes_a_line_like_an_event() {
 
 #[test]
 fn nobody_but_localtel_writes_records_of_its_target() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let subscriber = tracing_subscriber::registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
@@ -53,7 +53,7 @@ fn a_deeply_nested_event_is_still_a_valid_line() {
     for _ in 0..200 {
         nested = json!([nested]);
     }
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let event = Event::new("deep").property("nested", nested);
     assert_eq!(telemetry.record(&event), Outcome::Recorded);
@@ -63,7 +63,7 @@ fn a_deeply_nested_event_is_still_a_valid_line() {
 
 #[test]
 fn a_hundred_thousand_properties_by_hand_take_no_time() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let started = std::time::Instant::now();
     let event = (0..100_000).fold(Event::new("many"), |event, number| {
@@ -80,7 +80,7 @@ fn a_hundred_thousand_properties_by_hand_take_no_time() {
 #[test]
 fn long_names_that_are_cut_alike_stand_once() {
     let long = "n".repeat(300);
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let event = Event::new("long")
         .property(format!("{long}1"), 1)

@@ -30,7 +30,9 @@ use localtel::recording::{Delivery, Durability, Outcome, Overflow};
 use localtel::{Builder, Event, Limits};
 use serde_json::{Value, json};
 
-use crate::support::{Place, check_latest, check_sessions, dispatch, eventually, log, numbers_in};
+use crate::support::{
+    TestPlace, check_latest, check_sessions, dispatch, eventually, log, numbers_in,
+};
 
 /// Holds a directory's lock as a stopped process would.
 pub(crate) struct Stall(File);
@@ -52,12 +54,12 @@ impl Stall {
 }
 
 /// The smallest buffer: some twenty of the lines above.
-pub(crate) fn small_buffer(place: &Place) -> Builder {
+pub(crate) fn small_buffer(place: &TestPlace) -> Builder {
     let limits = Limits::default().line_bytes(4096).buffer_bytes(8192);
     place.builder().limits(limits)
 }
 
-fn sum_of_dropped(place: &Place) -> u64 {
+fn sum_of_dropped(place: &TestPlace) -> u64 {
     let count = |record: &Value| record["properties"]["count"].as_u64().unwrap();
     place.own("dropped").iter().map(count).sum()
 }
@@ -70,7 +72,7 @@ fn after_a_flush_everything_recorded_before_is_in_the_file() {
             Durability::Interval(Duration::from_hours(1)),
             Durability::EveryBatch,
         ] {
-            let place = Place::new();
+            let place = TestPlace::new();
             let builder = place.builder().delivery(delivery).durability(durability);
             let telemetry = builder.try_open().unwrap();
             let dispatch = dispatch(&telemetry);
@@ -85,7 +87,7 @@ fn after_a_flush_everything_recorded_before_is_in_the_file() {
 
 #[test]
 fn events_reach_the_file_without_a_flush() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     let head = place.path().join("events.000001.jsonl");
@@ -97,7 +99,7 @@ fn events_reach_the_file_without_a_flush() {
 
 #[test]
 fn dropping_the_handle_flushes_and_ends_the_session() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().version("1.2.3").try_open().unwrap();
     log(&dispatch(&telemetry), 1000);
     drop(telemetry);
@@ -116,14 +118,14 @@ fn dropping_the_handle_flushes_and_ends_the_session() {
 
 #[test]
 fn a_session_without_events_leaves_no_line() {
-    let place = Place::new();
+    let place = TestPlace::new();
     drop(place.builder().try_open().unwrap());
     assert_eq!(place.lines(), [""; 0]);
 }
 
 #[test]
 fn without_consent_there_is_no_directory() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let builder = place.builder().when_undecided(WhenUndecided::Refuse);
     let telemetry = builder.try_open().unwrap();
     log(&dispatch(&telemetry), 10);
@@ -136,7 +138,7 @@ fn without_consent_there_is_no_directory() {
 #[test]
 fn eight_threads_get_gap_free_numbers_across_rotations() {
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let limits = Limits::default().segment_bytes(64 * 1024);
         let builder = place
             .builder()
@@ -163,7 +165,7 @@ fn eight_threads_get_gap_free_numbers_across_rotations() {
 
 #[test]
 fn what_found_no_room_is_counted_and_the_count_is_recorded() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = small_buffer(&place).try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     let stall = Stall::new(&place.path());
@@ -189,7 +191,7 @@ fn what_found_no_room_is_counted_and_the_count_is_recorded() {
 
 #[test]
 fn inline_delivery_continues_after_a_full_buffer() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let builder = small_buffer(&place).delivery(Delivery::Inline);
     let telemetry = builder.try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -211,7 +213,7 @@ fn inline_delivery_continues_after_a_full_buffer() {
 #[test]
 fn who_asked_to_wait_for_room_loses_nothing() {
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let builder = small_buffer(&place)
             .delivery(delivery)
             .overflow(Overflow::Block);
@@ -232,7 +234,7 @@ fn who_asked_to_wait_for_room_loses_nothing() {
 
 #[test]
 fn who_asked_to_wait_for_room_does_not_wait_for_ever() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = small_buffer(&place)
         .overflow(Overflow::Block)
         .try_open()
@@ -250,7 +252,7 @@ fn who_asked_to_wait_for_room_does_not_wait_for_ever() {
 }
 
 /// Puts a file where the directory was.
-pub(crate) fn destroy(place: &Place) {
+pub(crate) fn destroy(place: &TestPlace) {
     std::fs::remove_dir_all(place.path()).unwrap();
     std::fs::write(place.path(), "").unwrap();
 }
@@ -258,7 +260,7 @@ pub(crate) fn destroy(place: &Place) {
 #[test]
 fn what_cannot_be_written_until_the_end_is_counted_as_failed() {
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         let dispatch = dispatch(&telemetry);
         destroy(&place);
@@ -278,7 +280,7 @@ fn what_cannot_be_written_until_the_end_is_counted_as_failed() {
 
 #[test]
 fn lines_not_written_in_time_are_counted_as_failed() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     let stall = Stall::new(&place.path());
@@ -295,7 +297,7 @@ fn lines_not_written_in_time_are_counted_as_failed() {
 #[test]
 fn events_offered_during_close_are_written_or_counted() {
     for _ in 0..10 {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().try_open().unwrap();
         let dispatch = dispatch(&telemetry);
         let is_over = Arc::new(AtomicBool::new(false));
@@ -326,7 +328,7 @@ fn events_offered_during_close_are_written_or_counted() {
 
 #[test]
 fn a_flush_that_times_out_says_so_and_loses_nothing() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let stall = Stall::new(&place.path());
     log(&dispatch(&telemetry), 10);
@@ -340,7 +342,7 @@ fn a_flush_that_times_out_says_so_and_loses_nothing() {
 
 #[test]
 fn many_handles_one_after_the_other_are_many_sessions() {
-    let place = Place::new();
+    let place = TestPlace::new();
     for _ in 0..50 {
         let telemetry = place.builder().try_open().unwrap();
         log(&dispatch(&telemetry), 2);
@@ -351,7 +353,7 @@ fn many_handles_one_after_the_other_are_many_sessions() {
 
 #[test]
 fn two_handles_on_one_directory_do_not_disturb_each_other() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let limits = Limits::default().segment_bytes(64 * 1024);
     let open = || place.builder().limits(limits.clone()).try_open().unwrap();
     let (one, two) = (open(), open());
@@ -367,7 +369,7 @@ fn two_handles_on_one_directory_do_not_disturb_each_other() {
 
 #[test]
 fn a_segment_cut_to_nothing_begins_with_a_session_record_again() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     log(&dispatch, 10);
@@ -390,7 +392,7 @@ fn a_segment_cut_to_nothing_begins_with_a_session_record_again() {
 
 #[test]
 fn segments_state_the_latest_time_at_each_mib() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let (one, two) = (place.builder(), place.builder().delivery(Delivery::Inline));
     let handles = [one, two].map(|builder| builder.try_open().unwrap());
     let dispatches = handles.each_ref().map(dispatch);
@@ -403,7 +405,7 @@ fn segments_state_the_latest_time_at_each_mib() {
     // Of some 4 MiB one segment, passed by two that do not know what the other wrote.
     assert!(check_latest(&place.path()) >= 3);
 
-    let place = Place::new();
+    let place = TestPlace::new();
     let limits = Limits::default().segment_bytes(64 * 1024);
     let telemetry = place.builder().limits(limits).try_open().unwrap();
     log(&dispatch(&telemetry), 2000);
@@ -415,7 +417,7 @@ fn segments_state_the_latest_time_at_each_mib() {
 
 #[test]
 fn the_total_is_never_exceeded_by_more_than_a_batch() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let limits = Limits::default()
         .segment_bytes(32 * 1024)
         .total_bytes(128 * 1024);
@@ -441,7 +443,7 @@ fn the_total_is_never_exceeded_by_more_than_a_batch() {
 
 #[test]
 fn events_during_anothers_flush_are_not_lost_or_late() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     std::thread::scope(|scope| {
@@ -461,7 +463,7 @@ fn events_during_anothers_flush_are_not_lost_or_late() {
 
 #[test]
 fn what_does_not_come_from_tracing_is_counted_alike() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = small_buffer(&place).try_open().unwrap();
     let stall = Stall::new(&place.path());
     let event = Event::new("event").property("text", "x".repeat(400));

@@ -12,8 +12,8 @@ use localtel::report::{Deployment, Include, Reports};
 use localtel::{Consent, Telemetry};
 use serde_json::{Value, json};
 
-use crate::child::{self, Task};
-use crate::support::{Place, eventually, reset};
+use crate::child::{self, ChildTask};
+use crate::support::{TestPlace, eventually, reset};
 
 const DAY: Duration = Duration::from_hours(24);
 const VERSION: &str = "LOCALTEL_TEST_VERSION";
@@ -48,7 +48,7 @@ pub(crate) fn contents(path: &Path) -> BTreeMap<String, Vec<u8>> {
     entries.map(file).collect()
 }
 
-fn reports(place: &Place) -> Vec<Value> {
+fn reports(place: &TestPlace) -> Vec<Value> {
     place.own("report")
 }
 
@@ -58,7 +58,7 @@ fn count(properties: &Value, name: &str) -> u64 {
     counted[0]["count"].as_u64().unwrap_or(0)
 }
 
-fn owner(place: &Place, text: &str) {
+fn owner(place: &TestPlace, text: &str) {
     use std::os::unix::fs::DirBuilderExt as _;
     let mut builder = std::fs::DirBuilder::new();
     let path = place.path();
@@ -68,7 +68,7 @@ fn owner(place: &Place, text: &str) {
 
 #[test]
 fn showing_a_report_changes_nothing() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let off = [
         (
             place.builder().when_undecided(WhenUndecided::Refuse),
@@ -108,14 +108,14 @@ fn showing_a_report_changes_nothing() {
 
 #[test]
 fn a_report_says_who_forbids_it() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let mut command = child::command("report under do not track", &place.path());
     command.env("DO_NOT_TRACK", "1");
     child::succeed(command);
     assert!(!place.path().exists());
 }
 
-pub(crate) fn report_under_do_not_track(task: &Task) {
+pub(crate) fn report_under_do_not_track(task: &ChildTask) {
     let telemetry = task.builder().reports(Reports::Every(DAY)).open();
     let report = telemetry.report().to_json();
     let because = report["recorded"]["because"].as_str().unwrap();
@@ -127,7 +127,7 @@ pub(crate) fn report_under_do_not_track(task: &Task) {
 #[test]
 fn what_is_recorded_is_what_was_shown_and_counts_move_once() {
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let deployment = Deployment::new()
             .commit("0c4a5e5")
             .component("postgres", "17.2")
@@ -167,7 +167,7 @@ fn what_is_recorded_is_what_was_shown_and_counts_move_once() {
 
 #[test]
 fn since_is_when_the_report_before_was_recorded() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let open = || place.builder().reports(Reports::AtStart(Duration::ZERO));
     drop(open().open());
     drop(open().open());
@@ -181,7 +181,7 @@ fn since_is_when_the_report_before_was_recorded() {
 
 #[test]
 fn counts_have_the_time_since_which_they_count() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let (one, other) = (place.builder().open(), place.builder().open());
     assert_eq!(one.report_now(), Outcome::Recorded);
     other.counter("queries", []).add(1);
@@ -210,7 +210,7 @@ fn counts_have_the_time_since_which_they_count() {
 
 #[test]
 fn counts_made_during_reports_are_not_lost_or_doubled() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let (threads, each) = (4_u64, 20_000_u64);
     std::thread::scope(|scope| {
@@ -246,7 +246,7 @@ fn counts_made_during_reports_are_not_lost_or_doubled() {
 
 #[test]
 fn what_no_report_took_stands_in_the_record_of_the_end() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     telemetry.counter("queries", []).add(2);
     telemetry.error_counter("40001").add(1);
@@ -259,7 +259,7 @@ fn what_no_report_took_stands_in_the_record_of_the_end() {
 
 #[test]
 fn counts_that_do_not_fit_never_cost_the_end_its_own() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let limits = localtel::Limits::default().line_bytes(4096);
     let telemetry = place.builder().limits(limits).try_open().unwrap();
     for number in 0..100 {
@@ -275,7 +275,7 @@ fn counts_that_do_not_fit_never_cost_the_end_its_own() {
 }
 
 /// Whether a text stands in any file of the directory.
-fn holds(place: &Place, text: &str) -> bool {
+fn holds(place: &TestPlace, text: &str) -> bool {
     let finds = |bytes: &Vec<u8>| {
         bytes
             .windows(text.len())
@@ -290,7 +290,7 @@ const LOOKED: Duration = Duration::from_millis(600);
 #[test]
 fn counts_without_consent_are_never_recorded() {
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         telemetry.counter("counted_before", []).add(1);
         telemetry.set_consent(Consent::Disabled).unwrap();
@@ -318,7 +318,7 @@ fn counts_without_consent_are_never_recorded() {
 #[test]
 fn an_idle_process_obeys_withdrawal_when_it_reports() {
     for ends in [true, false] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().try_open().unwrap();
         telemetry.counter("counted_before", []).add(1);
         telemetry.set_consent(Consent::Disabled).unwrap();
@@ -336,7 +336,7 @@ fn an_idle_process_obeys_withdrawal_when_it_reports() {
 #[test]
 fn counts_before_a_forbidding_policy_are_never_recorded() {
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         telemetry.counter("counted_before", []).add(1);
         owner(&place, "[[[");
@@ -352,7 +352,7 @@ fn counts_before_a_forbidding_policy_are_never_recorded() {
 
 #[test]
 fn after_disable_no_count_is_recorded() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     telemetry.counter("counted_before", []).add(1);
     assert_eq!(telemetry.report_now(), Outcome::Recorded);
@@ -366,7 +366,7 @@ fn after_disable_no_count_is_recorded() {
 
 #[test]
 fn a_reset_forgets_what_was_counted() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     telemetry.counter("counted_before", []).add(1);
     reset(&place);
@@ -379,7 +379,7 @@ fn a_reset_forgets_what_was_counted() {
 }
 
 /// Starts so many processes, has them do that at the same time, and waits for their ends.
-fn at_once(place: &Place, processes: usize, role: &str, variables: &[(&str, &str)]) {
+fn at_once(place: &TestPlace, processes: usize, role: &str, variables: &[(&str, &str)]) {
     let go = place.path().with_file_name("go");
     let start = |_| -> Child {
         let mut command = child::command(role, &place.path());
@@ -397,7 +397,7 @@ fn at_once(place: &Place, processes: usize, role: &str, variables: &[(&str, &str
 }
 
 /// Runs in a process of its own: opens with that version, and reports at the start that often.
-pub(crate) fn report_at_the_start(task: &Task) {
+pub(crate) fn report_at_the_start(task: &ChildTask) {
     task.wait_for_go();
     let every =
         std::env::var(EVERY).map_or(DAY, |text| Duration::from_millis(text.parse().unwrap()));
@@ -413,7 +413,7 @@ pub(crate) fn report_at_the_start(task: &Task) {
 
 #[test]
 fn many_processes_record_one_report_between_them() {
-    let place = Place::new();
+    let place = TestPlace::new();
     at_once(&place, 8, "report at the start", &[]);
     assert_eq!(reports(&place).len(), 1);
     for _ in 0..20 {
@@ -428,7 +428,7 @@ fn many_processes_record_one_report_between_them() {
 
 #[test]
 fn a_report_that_was_asked_for_counts_as_the_last_one() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().open();
     assert_eq!(telemetry.report_now(), Outcome::Recorded);
     drop(telemetry);
@@ -438,7 +438,7 @@ fn a_report_that_was_asked_for_counts_as_the_last_one() {
 
 #[test]
 fn reports_come_again_and_again_from_a_running_process() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let every = Reports::Every(Duration::from_secs(1));
     let telemetry = place.builder().reports(every).open();
     eventually("a third report", || {
@@ -466,12 +466,12 @@ fn threads() -> usize {
 
 #[test]
 fn the_report_thread_exists_only_while_recording() {
-    child::run("report from a thread", &Place::new());
+    child::run("report from a thread", &TestPlace::new());
 }
 
 /// Runs in a process of its own: it looks at all threads.
-pub(crate) fn report_from_a_thread(_: &Task) {
-    let place = Place::new();
+pub(crate) fn report_from_a_thread(_: &ChildTask) {
+    let place = TestPlace::new();
     let every = Reports::Every(DAY);
     let off = place.builder().when_undecided(WhenUndecided::Refuse);
     let off = off.reports(every).open();
@@ -495,7 +495,7 @@ pub(crate) fn report_from_a_thread(_: &Task) {
     eventually("the worker is the other one", || threads() == 2);
     drop(telemetry);
     eventually("the threads have ended", || threads() == 0);
-    let elsewhere = Place::new();
+    let elsewhere = TestPlace::new();
     let watching = elsewhere
         .builder()
         .when_undecided(WhenUndecided::Refuse)
@@ -511,7 +511,7 @@ pub(crate) fn report_from_a_thread(_: &Task) {
 #[test]
 fn a_due_report_is_recorded_even_if_closed_at_once() {
     for _ in 0..5 {
-        let place = Place::new();
+        let place = TestPlace::new();
         let started = Instant::now();
         let telemetry = place.builder().reports(Reports::Every(DAY)).open();
         drop(telemetry);
@@ -521,14 +521,14 @@ fn a_due_report_is_recorded_even_if_closed_at_once() {
     }
 }
 
-fn versions(place: &Place) -> Vec<Value> {
+fn versions(place: &TestPlace) -> Vec<Value> {
     let properties = |line: Value| line["properties"].clone();
     place.own("version").into_iter().map(properties).collect()
 }
 
 #[test]
 fn only_a_changed_version_is_recorded_and_once() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let open = |version: &str| drop(place.builder().version(version).open());
     open("1.2.0");
     open("1.2.0");
@@ -552,7 +552,7 @@ fn only_a_changed_version_is_recorded_and_once() {
 
 #[test]
 fn news_of_a_version_waits_for_the_policy() {
-    let place = Place::new();
+    let place = TestPlace::new();
     drop(place.builder().version("1.2.0").open());
     owner(&place, "[events]\nversion = \"drop\"\n");
     drop(place.builder().version("1.3.0").open());
@@ -564,7 +564,7 @@ fn news_of_a_version_waits_for_the_policy() {
 
 #[test]
 fn session_handle_and_status_announce_a_newer_release() {
-    let place = Place::new();
+    let place = TestPlace::new();
     drop(place.builder().open());
     let release = r#"{"version":"1.3.0","released":"2026-11-01","notes":"Faster."}"#;
     std::fs::write(place.path().join("release.json"), release).unwrap();
@@ -582,7 +582,7 @@ fn session_handle_and_status_announce_a_newer_release() {
     }
 }
 
-fn full(place: &Place) -> Telemetry {
+fn full(place: &TestPlace) -> Telemetry {
     let deployment = Deployment::new()
         .metadata("team", "metadata_q7", Include::Yes)
         .component("postgres", "component_q7");
@@ -597,7 +597,7 @@ fn full(place: &Place) -> Telemetry {
 
 #[test]
 fn an_owner_keeps_reports_versions_and_commands_out() {
-    let place = Place::new();
+    let place = TestPlace::new();
     drop(place.builder().version("1.2.0").open());
     owner(
         &place,
@@ -618,7 +618,7 @@ fn an_owner_keeps_reports_versions_and_commands_out() {
 
 #[test]
 fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
-    let place = Place::new();
+    let place = TestPlace::new();
     drop(place.builder().open());
     let rules = "[properties]\nhardware = \"mask\"\nmetadata = \"drop\"\ninstallation = \"hash\"\n\
                  \"os.kernel\" = \"drop\"\n";
@@ -652,7 +652,7 @@ fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
 
 #[test]
 fn an_owner_can_drop_properties_of_localtels_records() {
-    let place = Place::new();
+    let place = TestPlace::new();
     drop(place.builder().version("1.2.0").open());
     owner(
         &place,
@@ -677,7 +677,7 @@ fn an_owner_can_drop_properties_of_localtels_records() {
 
 #[test]
 fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
-    let place = Place::new();
+    let place = TestPlace::new();
     drop(place.builder().open());
     owner(
         &place,
@@ -714,7 +714,7 @@ fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
 
 #[test]
 fn an_owners_rows_of_metadata_stand_in_the_report() {
-    let place = Place::new();
+    let place = TestPlace::new();
     owner(
         &place,
         "[metadata]\nrack = { value = \"7\" }\nteam = { include = false }\n",
@@ -728,7 +728,7 @@ fn an_owners_rows_of_metadata_stand_in_the_report() {
 
 #[test]
 fn what_several_threads_say_of_the_installation_is_all_kept() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().open();
     std::thread::scope(|scope| {
         for thread in 0..4 {

@@ -13,28 +13,28 @@ use tracing::{error, error_span, info, info_span};
 use tracing_subscriber::prelude::*;
 
 use crate::policy::{holds, owner};
-use crate::support::Place;
+use crate::support::TestPlace;
 
 const SECRET: &str = "correct-horse";
 
 #[derive(Debug)]
-struct Wrong;
+struct DisplayFailing;
 
-impl fmt::Display for Wrong {
+impl fmt::Display for DisplayFailing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(SECRET)
     }
 }
 
-impl Error for Wrong {}
+impl Error for DisplayFailing {}
 
-fn properties(place: &Place) -> Value {
+fn properties(place: &TestPlace) -> Value {
     place.events()[0]["properties"].clone()
 }
 
 #[test]
 fn a_text_named_like_a_secret_is_masked_by_default() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let span = info_span!(
             "request",
@@ -51,7 +51,7 @@ fn a_text_named_like_a_secret_is_masked_by_default() {
             "http.request.header.authorization" = SECRET,
             "set-cookie" = ?vec![SECRET],
             client_secret = bytes,
-            credentials = &Wrong as &(dyn Error + 'static),
+            credentials = &DisplayFailing as &(dyn Error + 'static),
             access_token = u128::MAX,
             private_key = ?Some(SECRET),
             "signed in"
@@ -73,7 +73,7 @@ fn a_text_named_like_a_secret_is_masked_by_default() {
 
 #[test]
 fn numbers_booleans_and_names_about_secrets_stay() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         info!(
             password = true,
@@ -98,7 +98,7 @@ fn numbers_booleans_and_names_about_secrets_stay() {
 
 #[test]
 fn what_is_nested_goes_by_its_path() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let event = Event::new("event")
         .property("password", SECRET)
@@ -130,7 +130,7 @@ fn what_is_nested_goes_by_its_path() {
 #[test]
 fn a_rule_that_keeps_a_secret_by_name_is_obeyed() {
     let record = |application: Policy, of_owner: &str| {
-        let place = Place::new();
+        let place = TestPlace::new();
         if !of_owner.is_empty() {
             owner(&place, of_owner);
         }
@@ -182,7 +182,7 @@ fn a_rule_that_keeps_a_secret_by_name_is_obeyed() {
 
 #[test]
 fn arguments_are_recorded_without_the_secrets_in_them() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let line =
         "mysql -u anna -pcorrect-horse --password correct-horse --token=correct-horse -P 3306 db";
     let telemetry = place.builder().try_open().unwrap();
@@ -218,7 +218,7 @@ fn arguments_are_recorded_without_the_secrets_in_them() {
 
 #[test]
 fn arguments_can_be_kept_and_plain_ones_stay() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = Policy::new().property("argv", Action::Keep);
     place.record_with(place.builder().policy(policy), || {
         info!(

@@ -13,7 +13,7 @@ use tracing::{error, error_span, info};
 use tracing_subscriber::prelude::*;
 
 use crate::policy::holds;
-use crate::support::Place;
+use crate::support::TestPlace;
 
 const TEXT: &str = "password=hunter2 x";
 
@@ -47,7 +47,7 @@ struct Login {
 
 #[test]
 fn no_place_that_takes_a_text_lets_a_secret_through() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = Policy::new().property("*", Action::Redact);
     let telemetry = place.builder().policy(policy).try_open().unwrap();
     let subscriber = tracing_subscriber::registry().with(telemetry.layer());
@@ -97,7 +97,7 @@ fn no_place_that_takes_a_text_lets_a_secret_through() {
 
 #[test]
 fn errors_messages_and_panics_are_redacted_by_default() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let subscriber = tracing_subscriber::registry().with(telemetry.layer());
     let chain = chain();
@@ -123,7 +123,7 @@ fn errors_messages_and_panics_are_redacted_by_default() {
 
 #[test]
 fn the_counts_of_a_report_stay_numbers_whatever_they_are_called() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = Policy::new().property("*", Action::Redact);
     let telemetry = place.builder().policy(policy).try_open().unwrap();
     telemetry.error_counter("bad_password").add(1);
@@ -139,7 +139,7 @@ fn the_counts_of_a_report_stay_numbers_whatever_they_are_called() {
 
 #[test]
 fn redaction_keeps_numbers_and_masks_secret_names() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let errors = json!({"bad_password": 2, "token": true, "secret": "hunter2", "pass": "x1y2z3"});
     let event = Event::new("event").property("errors", errors);
@@ -169,7 +169,7 @@ fn an_error_kind_is_kept_and_its_message_redacted() {
         ("Password", "hunter2", "Password: [secret]"),
         ("BadPassword", "", "BadPassword"),
     ] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().try_open().unwrap();
         telemetry.command("x").failure_of(kind, &message);
         drop(telemetry);
@@ -182,7 +182,7 @@ fn an_error_kind_is_kept_and_its_message_redacted() {
 fn a_message_behind_a_kind_is_cut_where_the_whole_would_be() {
     let limits = localtel::Limits::default().string_bytes(64);
     for length in 30..64 {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().limits(limits.clone()).try_open().unwrap();
         let message = format!("{} password=hunter2 {}", "x".repeat(length), "y".repeat(64));
         telemetry.command("x").failure_of("InvalidToken", &message);
@@ -197,7 +197,7 @@ fn a_message_behind_a_kind_is_cut_where_the_whole_would_be() {
 
 #[test]
 fn texts_are_known_by_any_word_of_their_names() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         info!(
             error_message = TEXT,
@@ -213,7 +213,7 @@ fn texts_are_known_by_any_word_of_their_names() {
 
 #[test]
 fn a_secret_is_masked_wherever_the_limit_cuts_it() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let limits = localtel::Limits::default().string_bytes(64);
     let records = place.record_with(place.builder().limits(limits), || {
         for before in 0..80 {
@@ -234,7 +234,7 @@ fn a_secret_is_masked_wherever_the_limit_cuts_it() {
 
 #[test]
 fn long_texts_are_scanned_only_as_far_as_recorded() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let started = Instant::now();
     place.record(|| {
         let secrets = "password=hunter2 ".repeat(10 * 1024 * 1024 / 17);
@@ -268,7 +268,7 @@ fn a_panicking_value_leaves_no_trace_under_any_action() {
             panic!("a value's own fault")
         }
     }
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = Policy::new()
         .property("redacted", Action::Redact)
         .property("hashed", Action::Hash)
@@ -298,7 +298,7 @@ fn a_panicking_value_leaves_no_trace_under_any_action() {
 
 #[test]
 fn a_partly_seen_secret_is_not_moved_into_the_kept_text() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         // A long token, whose mask is short, and at the end of what is looked at half a secret.
         let mut text = format!("Authorization: Bearer {} ", "a1B2".repeat(2000));

@@ -17,7 +17,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
-use crate::support::{Place, on_deep_stack};
+use crate::support::{TestPlace, on_deep_stack};
 
 /// One thing that a program does; numbers choose among the spans that there are.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 
 /// What the registry says of each event: its spans from the root to the leaf, by number and step.
 #[derive(Clone, Default)]
-struct Probe {
+struct SpanProbe {
     values: Arc<Mutex<HashMap<u64, Numbers>>>,
     scopes: Arc<Mutex<Vec<Value>>>,
 }
@@ -78,7 +78,7 @@ impl Visit for Numbers {
     fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Probe {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanProbe {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _context: Context<'_, S>) {
         let mut numbers = Numbers::default();
         attributes.record(&mut numbers);
@@ -219,9 +219,9 @@ fn a_line_has_the_spans_that_the_registry_reports() {
         ..ProptestConfig::default()
     });
     let outcome = runner.run(&strategy, |deeds| {
-        let place = Place::new();
+        let place = TestPlace::new();
         let telemetry = place.builder().delivery(Delivery::Inline).open();
-        let probe = Probe::default();
+        let probe = SpanProbe::default();
         let subscriber = tracing_subscriber::registry()
             .with(telemetry.layer())
             .with(probe.clone());
@@ -242,7 +242,7 @@ fn a_line_has_the_spans_that_the_registry_reports() {
 
 /// Logs in so many spans, each in the one before, and returns the spans that the line has and how many it leaves out.
 fn logged_at(depth: usize, work: impl FnOnce(&[Span])) -> (Vec<Value>, Value) {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| {
         let mut spans: Vec<Span> = Vec::new();
         for number in 0..depth {
@@ -304,7 +304,7 @@ fn what_a_far_outer_span_records_later_is_in_the_line() {
 
 #[test]
 fn spans_that_the_policy_refuses_are_not_counted_as_left_out() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let policy = localtel::Policy::new().deny_target("hidden");
     place.record_with(place.builder().policy(policy), || {
         let mut entered = Vec::new();

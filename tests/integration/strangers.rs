@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use localtel::Limits;
 
 use crate::child;
-use crate::support::{Place, dispatch, log, numbers_in, segments_in};
+use crate::support::{TestPlace, dispatch, log, numbers_in, segments_in};
 
 fn mode(path: &Path) -> u32 {
     std::fs::symlink_metadata(path).unwrap().mode() & 0o7777
@@ -18,7 +18,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn modes_do_not_depend_on_the_umask() {
     for umask in ["000", "077", "777"] {
-        let place = Place::new();
+        let place = TestPlace::new();
         let script = format!("umask {umask} && exec \"$0\" \"$@\"");
         let mut command =
             child::command_in("write one inline", &place.path(), &["sh", "-c", &script]);
@@ -65,7 +65,7 @@ fn nothing_planted_at_a_segments_name_is_followed_or_filled() {
     ];
     for (what, plant) in plants {
         for name in ["events.000001.jsonl", "events.000002.jsonl", "events.jsonl"] {
-            let place = Place::new();
+            let place = TestPlace::new();
             let victim = place.path().with_file_name("victim");
             std::fs::write(&victim, victim_text).unwrap();
             std::fs::create_dir(place.path()).unwrap();
@@ -107,7 +107,7 @@ fn something_planted_at_the_locks_name_is_refused_with_a_reason() {
         },
     ];
     for plant in plants {
-        let place = Place::new();
+        let place = TestPlace::new();
         let victim = place.path().with_file_name("victim");
         std::fs::write(&victim, "").unwrap();
         std::fs::create_dir(place.path()).unwrap();
@@ -127,7 +127,7 @@ fn a_directory_at_the_highest_number_of_all_hangs_nobody() {
         "events.9999999999999999.jsonl",
         "events.18446744073709551615.jsonl",
     ] {
-        let place = Place::new();
+        let place = TestPlace::new();
         std::fs::create_dir_all(place.path().join(name)).unwrap();
         let mut command = child::writer("open and tell", &place.path(), 5, 1 << 20);
         let mut child = command.spawn().unwrap();
@@ -148,7 +148,7 @@ fn a_directory_at_the_highest_number_of_all_hangs_nobody() {
 
 #[test]
 fn a_directory_that_is_not_ours_alone_is_refused_with_a_reason() {
-    let place = Place::new();
+    let place = TestPlace::new();
     std::fs::create_dir(place.path()).unwrap();
     for open_to_others in [0o777, 0o770, 0o1777] {
         let permissions = std::fs::Permissions::from_mode(open_to_others);
@@ -168,7 +168,7 @@ fn a_directory_that_is_not_ours_alone_is_refused_with_a_reason() {
 
 #[test]
 fn a_symlink_or_file_as_directory_is_refused() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let elsewhere = place.path().with_file_name("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
     symlink(&elsewhere, place.path()).unwrap();
@@ -182,7 +182,7 @@ fn a_symlink_or_file_as_directory_is_refused() {
 }
 
 /// Makes a directory that only its owner may look into.
-fn make_private(place: &Place) {
+fn make_private(place: &TestPlace) {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
         .mode(0o700)
@@ -192,7 +192,7 @@ fn make_private(place: &Place) {
 
 #[test]
 fn a_persons_own_files_of_the_names_that_we_use_are_left_alone() {
-    let place = Place::new();
+    let place = TestPlace::new();
     make_private(&place);
     std::fs::write(place.path().join("events.jsonl"), "mine").unwrap();
     place.record(|| tracing::info!("beside it"));
@@ -201,7 +201,7 @@ fn a_persons_own_files_of_the_names_that_we_use_are_left_alone() {
         "mine"
     );
 
-    let place = Place::new();
+    let place = TestPlace::new();
     make_private(&place);
     std::fs::write(place.path().join("lock"), "a poem").unwrap();
     let error = place.builder().try_open().unwrap_err().to_string();
@@ -219,7 +219,7 @@ fn what_others_could_read_is_shut_or_not_used() {
     let set = |path: &Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| tracing::info!("first"));
     set(&place.path(), 0o755);
     let first = place.path().join("events.000001.jsonl");
@@ -240,7 +240,7 @@ fn what_others_could_read_is_shut_or_not_used() {
 
 #[test]
 fn only_names_that_are_ours_are_ever_removed() {
-    let place = Place::new();
+    let place = TestPlace::new();
     make_private(&place);
     let foreign = [
         "events.1.jsonl",
@@ -270,7 +270,7 @@ fn only_names_that_are_ours_are_ever_removed() {
 
 #[test]
 fn no_child_of_the_host_inherits_our_files() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     log(&dispatch(&telemetry), 10);
     telemetry.flush().unwrap();
@@ -284,7 +284,7 @@ fn no_child_of_the_host_inherits_our_files() {
 }
 
 /// What is printed by a child that opens where variables say, started by another program.
-fn open_where_variables_say(place: &Place, before: &[&str]) -> Option<String> {
+fn open_where_variables_say(place: &TestPlace, before: &[&str]) -> Option<String> {
     let mut command = child::command_in("open where variables say", &place.path(), before);
     let variables = ["LOCALTEL_DIR", "STATE_DIRECTORY"].map(|name| (name, place.path()));
     let output = command.envs(variables).output().ok()?;
@@ -294,7 +294,7 @@ fn open_where_variables_say(place: &Place, before: &[&str]) -> Option<String> {
 
 #[test]
 fn a_program_with_anothers_rights_reads_no_variable() {
-    let place = Place::new();
+    let place = TestPlace::new();
     for elevated in [
         ["setpriv", "--ruid=4321", "--keep-groups"],
         ["setpriv", "--rgid=4321", "--keep-groups"],
@@ -314,7 +314,7 @@ fn a_program_with_anothers_rights_reads_no_variable() {
 #[test]
 fn what_belongs_to_another_user_is_the_reason_to_record_nothing() {
     use std::os::unix::fs::{MetadataExt as _, chown};
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| tracing::info!("before"));
     let lines = place.lines().len();
     let user = place.path().metadata().unwrap().uid();

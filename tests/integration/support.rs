@@ -19,23 +19,23 @@ use tracing_subscriber::prelude::*;
 
 /// A telemetry directory of one test. When it goes, whatever lines are left in it are held against the schema,
 /// and what they say of each other's times is held against these.
-pub(crate) struct Place {
+pub(crate) struct TestPlace {
     root: TempDir,
-    damage: Damage,
+    damage: LineDamage,
 }
 
 /// Whether a test damages lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Damage {
+enum LineDamage {
     None,
     Deliberate,
 }
 
-impl Place {
+impl TestPlace {
     pub(crate) fn new() -> Self {
         Self {
             root: TempDir::new().unwrap(),
-            damage: Damage::None,
+            damage: LineDamage::None,
         }
     }
 
@@ -43,7 +43,7 @@ impl Place {
     /// a record is passed over there.
     pub(crate) fn with_damage() -> Self {
         let mut place = Self::new();
-        place.damage = Damage::Deliberate;
+        place.damage = LineDamage::Deliberate;
         place
     }
 
@@ -137,7 +137,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TestPlace {
     fn drop(&mut self) {
         // A test that fails already says enough.
         if !std::thread::panicking() {
@@ -165,11 +165,11 @@ pub(crate) fn line_schema() -> &'static Validator {
 /// which no schema can fix but this one lists.
 pub(crate) fn complaint_about(line: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct SchemaOrder {
         properties: Properties,
     }
     static ORDER: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let schema: Listed = serde_json::from_str(LINE_SCHEMA).unwrap();
+        let schema: SchemaOrder = serde_json::from_str(LINE_SCHEMA).unwrap();
         let keys = schema.properties.iter();
         keys.map(|(key, _)| key.to_owned()).collect()
     });
@@ -194,7 +194,7 @@ pub(crate) fn complaint_about(line: &str) -> Option<String> {
 
 /// Holds lines against the schema. It takes some 20 µs each, so of more than 5,000 the first and the last
 /// thousand are, and of those between as many as make it 5,000: lines in the midst of many are much alike.
-fn check_lines<'a>(lines: impl IntoIterator<Item = &'a str>, damage: Damage) {
+fn check_lines<'a>(lines: impl IntoIterator<Item = &'a str>, damage: LineDamage) {
     let lines: Vec<&str> = lines.into_iter().collect();
     let between = lines.len().saturating_sub(2000);
     let step = between.div_ceil(3000).max(1);
@@ -203,7 +203,7 @@ fn check_lines<'a>(lines: impl IntoIterator<Item = &'a str>, damage: Damage) {
         if is_between && index % step != 0 {
             continue;
         }
-        if damage == Damage::Deliberate && Record::parse(line.as_bytes()).is_err() {
+        if damage == LineDamage::Deliberate && Record::parse(line.as_bytes()).is_err() {
             continue;
         }
         if let Some(complaint) = complaint_about(line) {
@@ -213,7 +213,7 @@ fn check_lines<'a>(lines: impl IntoIterator<Item = &'a str>, damage: Damage) {
 }
 
 /// Holds the lines of all segments below a directory against the schema.
-fn check_all_below(path: &Path, damage: Damage) {
+fn check_all_below(path: &Path, damage: LineDamage) {
     let Ok(entries) = std::fs::read_dir(path) else {
         return;
     };
@@ -295,10 +295,10 @@ pub(crate) fn is_segment(path: &Path) -> bool {
 
 /// The lines of all segments in that directory, in order; each must be one of format 1.
 pub(crate) fn lines_in(path: &Path) -> Vec<String> {
-    read_lines(path, Damage::None)
+    read_lines(path, LineDamage::None)
 }
 
-fn read_lines(path: &Path, damage: Damage) -> Vec<String> {
+fn read_lines(path: &Path, damage: LineDamage) -> Vec<String> {
     let mut lines = Vec::new();
     for segment in segments_in(path) {
         let text = std::fs::read_to_string(segment).unwrap();
@@ -342,7 +342,7 @@ pub(crate) fn log(dispatch: &Dispatch, count: usize) {
 }
 
 /// Removes the installation id of a place.
-pub(crate) fn reset(place: &Place) {
+pub(crate) fn reset(place: &TestPlace) {
     let (path, location) = (&place.path(), None);
     let site = localtel::internal::consent::ConsentDirectory { path, location };
     localtel::internal::consent::reset(site).unwrap();

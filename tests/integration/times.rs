@@ -9,7 +9,7 @@ use localtel::recording::{Durability, Outcome};
 use localtel::report::Reports;
 use localtel::{Consent, Event, Limits, Telemetry};
 
-use crate::support::{NOT_IN_UTC, Place, line_at};
+use crate::support::{NOT_IN_UTC, TestPlace, line_at};
 
 /// Times that only a caller can make, most of them outside the years that a line can hold.
 fn moments() -> Vec<SystemTime> {
@@ -41,7 +41,7 @@ fn a_time_that_is_not_in_utc_is_no_operand_and_no_record() {
 
 #[test]
 fn a_time_of_a_caller_is_written_and_compared_whatever_it_is() {
-    let place = Place::new();
+    let place = TestPlace::new();
     place.record(|| tracing::info!("now"));
     let mut record = place.records().remove(0);
     for moment in moments() {
@@ -65,7 +65,7 @@ fn a_time_of_a_caller_is_written_and_compared_whatever_it_is() {
 #[test]
 fn a_history_of_another_age_is_damage_and_a_report_is_due() {
     for text in NOT_IN_UTC {
-        let place = Place::new();
+        let place = TestPlace::new();
         drop(place.builder().open());
         let history = format!("{{\"format\":1,\"version\":\"1.0.0\",\"reported\":\"{text}\"}}");
         std::fs::write(place.path().join("history.json"), history).unwrap();
@@ -81,7 +81,7 @@ fn consent_of_another_age_is_damage_and_can_be_withdrawn() {
          \"salt\":\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\"";
     for text in NOT_IN_UTC {
         for key in ["decided", "made", "first_seen"] {
-            let place = Place::new();
+            let place = TestPlace::new();
             drop(place.builder().open());
             let path = place.path().join("consent.json");
             let grace = if key == "first_seen" {
@@ -105,7 +105,7 @@ fn consent_of_another_age_is_damage_and_can_be_withdrawn() {
 
 #[test]
 fn no_wait_is_too_long_for_a_handle() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let builder = || {
         place
             .builder()
@@ -123,7 +123,7 @@ fn no_wait_is_too_long_for_a_handle() {
     let counts = telemetry.close(Duration::MAX);
     assert!(counts.recorded >= 1, "{counts:?}");
     let after = WhenUndecided::RecordAfter(Duration::MAX);
-    let other = Place::new();
+    let other = TestPlace::new();
     let telemetry = Telemetry::builder("testapp")
         .dir(other.path())
         .when_undecided(after);

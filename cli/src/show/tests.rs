@@ -52,18 +52,18 @@ fn append(home: &Path, segment: u64, text: &str) {
 
 /// An output that breaks once it has seen a text, as a pipe does whose reader leaves.
 #[derive(Debug, Clone, Default)]
-struct Output {
+struct ShownOutput {
     bytes: Arc<Mutex<Vec<u8>>>,
     breaks_after: Option<&'static str>,
 }
 
-impl Output {
+impl ShownOutput {
     fn text(&self) -> String {
         String::from_utf8(self.bytes.lock().unwrap().clone()).unwrap()
     }
 }
 
-impl Write for Output {
+impl Write for ShownOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self
             .breaks_after
@@ -84,7 +84,7 @@ fn run_on(
     args: &ShowArgs,
     home: &Path,
     sink: OutputKind,
-    mut stdout: Output,
+    mut stdout: ShownOutput,
 ) -> (Result<Exit>, String, String) {
     let mut stderr = Vec::new();
     let shown = stdout.clone();
@@ -112,7 +112,7 @@ fn show(words: &[&str], home: &TempDir) -> (Exit, String, String) {
         &args(words),
         home.path(),
         OutputKind::Pipe,
-        Output::default(),
+        ShownOutput::default(),
     );
     (outcome.unwrap(), stdout, stderr)
 }
@@ -145,7 +145,7 @@ fn a_terminal_gets_the_last_thousand_and_is_told() {
             &args(words),
             home.path(),
             OutputKind::Terminal,
-            Output::default(),
+            ShownOutput::default(),
         );
         outcome.unwrap();
         (seqs(&stdout), stderr)
@@ -322,14 +322,19 @@ fn that_nothing_matched_is_an_outcome_where_asked_for() {
 #[test]
 fn a_directory_that_is_not_there_and_a_wrong_time_are_errors() {
     let nowhere = PathBuf::from("/nowhere/telemetry");
-    let (outcome, ..) = run_on(&args(&[]), &nowhere, OutputKind::Pipe, Output::default());
+    let (outcome, ..) = run_on(
+        &args(&[]),
+        &nowhere,
+        OutputKind::Pipe,
+        ShownOutput::default(),
+    );
     assert!(outcome.unwrap_err().is_not_found());
     let home = home(&[]);
     let (outcome, ..) = run_on(
         &args(&["-S", "soon"]),
         home.path(),
         OutputKind::Pipe,
-        Output::default(),
+        ShownOutput::default(),
     );
     assert!(outcome.unwrap_err().to_string().contains("`2h ago`"));
 }
@@ -350,9 +355,9 @@ fn flags_that_contradict_each_other_are_refused() {
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let home = home(&[many(0..3000)]);
-    let output = Output {
+    let output = ShownOutput {
         breaks_after: Some("\"seq\":0,"),
-        ..Output::default()
+        ..ShownOutput::default()
     };
     let (outcome, _, stderr) = run_on(&args(&["--json"]), home.path(), OutputKind::Pipe, output);
     assert_eq!(outcome.unwrap(), Exit::Done);
@@ -360,7 +365,7 @@ fn a_closed_pipe_ends_quietly() {
 }
 
 fn with_pager(pager: &str, home: &TempDir) -> (Exit, String) {
-    let mut stdout = Output::default();
+    let mut stdout = ShownOutput::default();
     let shown = stdout.clone();
     let variable = |name: &str| (name == "LOCALTEL_PAGER").then(|| OsString::from(pager));
     let outcome = run(
@@ -408,9 +413,9 @@ fn csv_has_one_header() {
 fn tail_shows_the_last_ten_and_then_what_comes() {
     let home = home(&[many(0..30)]);
     let path = home.path().to_owned();
-    let output = Output {
+    let output = ShownOutput {
         breaks_after: Some("\"seq\":31,"),
-        ..Output::default()
+        ..ShownOutput::default()
     };
     let shown = output.clone();
     let tail = std::thread::Builder::new()
@@ -435,9 +440,9 @@ fn tail_shows_the_last_ten_and_then_what_comes() {
 fn tail_from_the_end_shows_only_what_comes() {
     let home = home(&[many(0..30)]);
     let path = home.path().to_owned();
-    let output = Output {
+    let output = ShownOutput {
         breaks_after: Some("\"seq\":30,"),
-        ..Output::default()
+        ..ShownOutput::default()
     };
     let shown = output.clone();
     let tail = std::thread::Builder::new()
@@ -456,7 +461,7 @@ fn tail_from_the_end_shows_only_what_comes() {
     assert!(seqs(&shown.text()).iter().all(|seq| *seq == 30));
 }
 
-fn wait_for(output: &Output, text: &str) {
+fn wait_for(output: &ShownOutput, text: &str) {
     for _ in 0..100 {
         if output.text().contains(text) {
             return;

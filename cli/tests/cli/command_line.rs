@@ -6,9 +6,9 @@ use localtel::recording::Delivery;
 use serde_json::json;
 
 use crate::child;
-use crate::support::Place;
+use crate::support::TestPlace;
 
-fn commands(place: &Place) -> Vec<Record> {
+fn commands(place: &TestPlace) -> Vec<Record> {
     let mut records = place.all_records();
     records.retain(|record| record.event.as_deref() == Some("command"));
     records
@@ -16,7 +16,7 @@ fn commands(place: &Place) -> Vec<Record> {
 
 #[test]
 fn help_and_version_are_not_failed_commands() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let application = clap::Command::new("myapp").version("1");
     let parsed = application.clone().try_get_matches_from(["myapp"]).unwrap();
@@ -33,7 +33,7 @@ fn help_and_version_are_not_failed_commands() {
 
 #[test]
 fn a_parsed_command_is_recorded_without_any_value() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let output = child::command("measure what was parsed", &place.path())
         .output()
         .unwrap();

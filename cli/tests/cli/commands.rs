@@ -26,9 +26,9 @@ use std::process::{Command, Output};
 use crate::support::lines_in;
 
 /// A home of its own for the processes of one test.
-struct Home(tempfile::TempDir);
+struct CommandHome(tempfile::TempDir);
 
-impl Home {
+impl CommandHome {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -108,7 +108,7 @@ fn snapshot(directory: &Path) -> Vec<String> {
 
 #[test]
 fn looking_changes_nothing() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let run = |words: &[&str]| {
         let output = home.localtel().args(words).output().unwrap();
         assert!(output.status.success(), "{words:?}: {output:?}");

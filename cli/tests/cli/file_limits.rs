@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::support::{Place, printed, under_limit};
+use crate::support::{TestPlace, printed, under_limit};
 
 #[test]
 fn no_command_is_ended_by_a_limit_on_file_sizes() {
@@ -26,7 +26,7 @@ fn no_command_is_ended_by_a_limit_on_file_sizes() {
     for is_new in [true, false] {
         for blocks in [0, 1] {
             for words in commands {
-                let place = Place::new();
+                let place = TestPlace::new();
                 let localtel = |before: &[String], words: &[&str]| {
                     let mut command = match before.split_first() {
                         Some((program, rest)) => {

@@ -13,7 +13,7 @@ use localtel::read::{Follower, Item, Reader};
 use localtel::recording::Outcome;
 
 use crate::child;
-use crate::support::{Place, scale, segments_in};
+use crate::support::{TestPlace, scale, segments_in};
 
 /// What one follower saw.
 #[derive(Default)]
@@ -67,14 +67,14 @@ impl Seen {
     }
 }
 
-fn start_writers(place: &Place, count: usize, segment_bytes: u64) -> Vec<Child> {
+fn start_writers(place: &TestPlace, count: usize, segment_bytes: u64) -> Vec<Child> {
     let start = |_| child::writer(&place.path(), count, segment_bytes).spawn();
     (0..4).map(start).collect::<Result<_, _>>().unwrap()
 }
 
 /// Runs writers and two followers, and `meddle` over and over as long as they write.
 fn follow_while(
-    place: &Place,
+    place: &TestPlace,
     count: usize,
     segment_bytes: u64,
     meddle: impl Fn(usize),
@@ -117,7 +117,7 @@ fn follow_while(
 #[test]
 fn followers_see_each_record_once_across_rotations() {
     let count = scale("LOCALTEL_TEST_EVENTS", 1000);
-    let place = Place::new();
+    let place = TestPlace::new();
     for seen in follow_while(&place, count, 64 << 10, |_| {}) {
         assert_eq!(seen.told, 0);
         assert_eq!(seen.records, place.lines().len() as u64);
@@ -130,7 +130,7 @@ fn followers_see_each_record_once_across_rotations() {
 #[test]
 fn followers_and_writers_survive_clears_and_deletions() {
     let count = scale("LOCALTEL_TEST_EVENTS", 10_000);
-    let place = Place::new();
+    let place = TestPlace::new();
     let cleared = std::sync::atomic::AtomicUsize::new(0);
     let meddle = |round: usize| match round % 3 {
         0 => {
@@ -161,7 +161,7 @@ fn followers_and_writers_survive_clears_and_deletions() {
 
 #[test]
 fn a_follower_goes_on_in_the_file_that_took_a_segments_place() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let record = |event: &str| {
         assert_eq!(telemetry.record(&Event::new(event)), Outcome::Recorded);
@@ -202,7 +202,7 @@ struct Tail {
 }
 
 impl Tail {
-    fn start(place: &Place, count: &str) -> Self {
+    fn start(place: &TestPlace, count: &str) -> Self {
         let mut process = localtel(&place.path(), &["tail", "-n", count, "-o", "json"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -233,7 +233,7 @@ impl Drop for Tail {
 
 #[test]
 fn tail_shows_each_line_of_a_file_that_was_refilled_or_replaced() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let record = |numbers: std::ops::Range<u64>| {
         for number in numbers {
@@ -274,7 +274,7 @@ fn tail_shows_each_line_of_a_file_that_was_refilled_or_replaced() {
 /// Half of the tries must make it: on a busy machine a single one says little.
 #[test]
 fn tail_shows_a_record_within_200_ms() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     assert_eq!(telemetry.record(&Event::new("first")), Outcome::Recorded);
     telemetry.flush().unwrap();
@@ -304,7 +304,7 @@ fn tail_shows_a_record_within_200_ms() {
 
 #[test]
 fn tail_ends_when_its_reader_is_gone_even_if_idle() {
-    let place = Place::new();
+    let place = TestPlace::new();
     drop(place.builder().try_open().unwrap());
     let mut tail = localtel(&place.path(), &["tail"])
         .stdout(Stdio::piped())

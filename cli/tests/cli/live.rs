@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use localtel::recording::{Delivery, Outcome, Watching};
 use serde_json::Value;
 
-use crate::support::{Place, dispatch, eventually, log};
+use crate::support::{TestPlace, dispatch, eventually, log};
 
 /// Decides as `localtel enable` and its like do.
-fn localtel(place: &Place, words: &[&str]) {
+fn localtel(place: &TestPlace, words: &[&str]) {
     let status = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"))
         .arg("--dir")
         .arg(place.path())
@@ -22,7 +22,7 @@ fn localtel(place: &Place, words: &[&str]) {
     assert!(status.success());
 }
 
-fn messages(place: &Place) -> usize {
+fn messages(place: &TestPlace) -> usize {
     place
         .events()
         .iter()
@@ -32,7 +32,7 @@ fn messages(place: &Place) -> usize {
 
 #[test]
 fn disable_stops_a_busy_writer_within_a_second() {
-    let place = Place::new();
+    let place = TestPlace::new();
     localtel(&place, &["enable"]);
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -63,7 +63,7 @@ fn disable_stops_a_busy_writer_within_a_second() {
 #[test]
 fn enable_reaches_a_disabled_process_and_is_recorded() {
     for delivery in [Delivery::Background, Delivery::Inline] {
-        let place = Place::new();
+        let place = TestPlace::new();
         localtel(&place, &["enable"]);
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         let dispatch = dispatch(&telemetry);
@@ -96,7 +96,7 @@ fn enable_reaches_a_disabled_process_and_is_recorded() {
 
 #[test]
 fn a_reset_begins_a_session_not_linkable_to_the_last() {
-    let place = Place::new();
+    let place = TestPlace::new();
     localtel(&place, &["enable"]);
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -119,7 +119,7 @@ fn a_reset_begins_a_session_not_linkable_to_the_last() {
 
 #[test]
 fn without_consent_only_who_asks_for_it_watches() {
-    let place = Place::new();
+    let place = TestPlace::new();
     let sleeping = localtel::Telemetry::builder("testapp")
         .dir(place.path())
         .open();
@@ -150,7 +150,7 @@ fn without_consent_only_who_asks_for_it_watches() {
 
 #[test]
 fn deleting_the_stored_choice_is_no_decision() {
-    let place = Place::new();
+    let place = TestPlace::new();
     localtel(&place, &["enable"]);
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);

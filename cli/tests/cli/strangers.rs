@@ -4,11 +4,11 @@ use std::process::Command;
 
 use localtel::Limits;
 
-use crate::support::Place;
+use crate::support::TestPlace;
 
 #[test]
 fn files_of_another_user_under_our_names_are_not_removed() {
-    let place = Place::new();
+    let place = TestPlace::new();
     for _ in 0..3 {
         place.record_with(
             place

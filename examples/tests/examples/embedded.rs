@@ -15,7 +15,7 @@ use crate::support::lines_in;
 
 #[test]
 fn status_says_status_and_uuid_first_in_every_state() {
-    let home = Home::new();
+    let home = WordsHome::new();
     assert_eq!(home.status(), ["status: undecided", "uuid: none"]);
     home.done(&["telemetry", "enable"]);
     assert_eq!(home.status(), ["status: enabled", "uuid: none"]);
@@ -34,7 +34,7 @@ fn status_says_status_and_uuid_first_in_every_state() {
 
 #[test]
 fn reset_prints_a_new_uuid_and_keeps_the_choice() {
-    let home = Home::new();
+    let home = WordsHome::new();
     home.done(&["telemetry", "enable"]);
     home.done(&["count", "text"]);
     let [_, before] = home.status();
@@ -47,7 +47,7 @@ fn reset_prints_a_new_uuid_and_keeps_the_choice() {
 
 #[test]
 fn enable_and_disable_decide_whether_the_application_records() {
-    let home = Home::new();
+    let home = WordsHome::new();
     home.done(&["count", "text"]);
     assert!(!home.telemetry().exists());
     home.done(&["telemetry", "enable"]);
@@ -63,7 +63,7 @@ fn enable_and_disable_decide_whether_the_application_records() {
 
 #[test]
 fn the_flag_decides_one_run_and_is_never_stored() {
-    let home = Home::new();
+    let home = WordsHome::new();
     home.done(&["--telemetry", "on", "count", "text"]);
     assert_eq!(home.commands(), ["count SUCCESS"]);
     assert_eq!(home.status()[0], "status: undecided");
@@ -75,7 +75,7 @@ fn the_flag_decides_one_run_and_is_never_stored() {
 
 #[test]
 fn status_knows_the_flag_and_the_name_of_the_application() {
-    let home = Home::new();
+    let home = WordsHome::new();
     home.done(&["telemetry", "enable"]);
     let shown = home.done(&["telemetry", "status", "--telemetry", "off"]);
     assert!(shown.starts_with("status: disabled\n"), "{shown}");
@@ -97,7 +97,7 @@ fn status_knows_the_flag_and_the_name_of_the_application() {
 
 #[test]
 fn help_version_and_completions_never_record() {
-    let home = Home::new();
+    let home = WordsHome::new();
     for words in [
         &["--help"][..],
         &["--version"],
@@ -123,7 +123,7 @@ fn help_version_and_completions_never_record() {
 
 #[test]
 fn the_commands_record_nothing_of_their_own_use() {
-    let home = Home::new();
+    let home = WordsHome::new();
     home.done(&["telemetry", "enable"]);
     home.done(&["count", "text"]);
     let before = home.commands();
@@ -135,7 +135,7 @@ fn the_commands_record_nothing_of_their_own_use() {
 
 #[test]
 fn complaints_and_hints_say_what_the_commands_are_called() {
-    let home = Home::new();
+    let home = WordsHome::new();
     let output = home.run(&["telemetry", "show"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
@@ -154,7 +154,7 @@ fn complaints_and_hints_say_what_the_commands_are_called() {
 
 #[test]
 fn nobody_is_asked_where_nobody_would_see_it() {
-    let home = Home::new();
+    let home = WordsHome::new();
     let output = home.run(&["count", "text"]);
     assert_eq!(text(&output.stderr), "");
     assert_eq!(home.status()[0], "status: undecided");
@@ -167,7 +167,7 @@ fn a_terminal_user_is_asked_once_and_obeyed() {
         ("\n", "status: disabled", vec![]),
         ("what?\n", "status: disabled", vec![]),
     ] {
-        let home = Home::new();
+        let home = WordsHome::new();
         let shown = home.at_a_terminal(&["count", "text"], typed, &[]);
         assert!(shown.contains("Your answer? [y/N]"), "{shown}");
         assert_eq!(home.commands(), Vec::<String>::new(), "{typed:?}");
@@ -185,7 +185,7 @@ fn who_has_answered_elsewhere_or_cannot_change_it_is_not_asked() {
         ("WORDS_TELEMETRY", "off"),
         ("CI", "true"),
     ] {
-        let home = Home::new();
+        let home = WordsHome::new();
         let shown = home.at_a_terminal(&["count", "text"], "y\n", &[(name, value)]);
         assert!(!shown.contains("Your answer?"), "{name}: {shown}");
         assert_eq!(home.status()[0], "status: undecided", "{name}");
@@ -193,9 +193,9 @@ fn who_has_answered_elsewhere_or_cannot_change_it_is_not_asked() {
 }
 
 /// The home of somebody who uses `words`, with a text to count.
-struct Home(TempDir);
+struct WordsHome(TempDir);
 
-impl Home {
+impl WordsHome {
     fn new() -> Self {
         let home = Self(TempDir::new().unwrap());
         std::fs::write(home.path().join("text"), "one two\nthree\n").unwrap();

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Output;
 
-use super::Home;
+use super::CommandHome;
 
 fn names(path: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(path)
@@ -22,7 +22,7 @@ fn text(output: Output) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-impl Home {
+impl CommandHome {
     fn says(&self, arguments: &[&str]) -> String {
         text(self.localtel().args(arguments).output().unwrap())
     }
@@ -56,7 +56,7 @@ impl Home {
 
 #[test]
 fn an_opt_out_by_environment_is_not_remembered() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let before = home.stored();
     let status = home.says_with(("DO_NOT_TRACK", "1"), &["status"]);
     assert!(status.starts_with("status: disabled\n"), "{status}");
@@ -76,7 +76,7 @@ fn an_opt_out_by_environment_is_not_remembered() {
 
 #[test]
 fn an_opt_in_by_environment_is_not_remembered() {
-    let home = Home::new();
+    let home = CommandHome::new();
     home.says_with(("MYAPP_TELEMETRY", "on"), &["record", "x"]);
     assert!(home.says(&["status"]).starts_with("status: undecided\n"));
     assert!(home.stored()["consent"].is_null());
@@ -84,7 +84,7 @@ fn an_opt_in_by_environment_is_not_remembered() {
 
 #[test]
 fn an_odd_do_not_track_is_off_and_never_an_exit() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     for odd in ["maybe", "forbid", "-1", "disable"] {
         let status = home.says_with(("DO_NOT_TRACK", odd), &["status"]);
         assert!(status.starts_with("status: disabled\n"), "{odd}: {status}");
@@ -94,14 +94,14 @@ fn an_odd_do_not_track_is_off_and_never_an_exit() {
 
 #[test]
 fn forbid_never_enables() {
-    let home = Home::new();
+    let home = CommandHome::new();
     let status = home.says_with(("MYAPP_TELEMETRY", "Forbid "), &["status"]);
     assert!(status.starts_with("status: disabled\n"), "{status}");
 }
 
 #[test]
 fn silence_never_becomes_consent_by_itself() {
-    let home = Home::new();
+    let home = CommandHome::new();
     let output = home.localtel().args(["record", "x"]).output().unwrap();
     assert!(
         String::from_utf8(output.stderr)
@@ -113,7 +113,7 @@ fn silence_never_becomes_consent_by_itself() {
 
 #[test]
 fn a_damaged_file_never_loses_an_opt_out() {
-    let home = Home::new();
+    let home = CommandHome::new();
     let torn = r#"{"format":1,"consent":"disabl"#;
     home.store(torn);
     home.localtel().args(["record", "x"]).output().unwrap();
@@ -134,7 +134,7 @@ fn a_damaged_file_never_loses_an_opt_out() {
 
 #[test]
 fn a_parent_directory_named_donottrack_locks_nothing() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let directory = home.path().join("donottrack");
     std::fs::create_dir(&directory).unwrap();
     let copy = directory.join("tool");
@@ -157,7 +157,7 @@ fn a_parent_directory_named_donottrack_locks_nothing() {
 #[test]
 fn junk_in_the_stored_choice_never_enables() {
     for word in ["OFF ", "bogus", "enabled!", "2", "on off", "yes please"] {
-        let home = Home::new();
+        let home = CommandHome::new();
         home.store(&serde_json::json!({"format": 1, "consent": word}).to_string());
         let status = home.says(&["status"]);
         assert!(status.starts_with("status: disabled\n"), "{word}: {status}");
@@ -168,7 +168,7 @@ fn junk_in_the_stored_choice_never_enables() {
 
 #[test]
 fn switching_off_on_a_virgin_home_leaves_only_the_choice() {
-    let home = Home::new();
+    let home = CommandHome::new();
     assert_eq!(
         home.says(&["disable"]),
         "disabled for myapp (profile default): saved\n"
@@ -193,7 +193,7 @@ fn switching_off_on_a_virgin_home_leaves_only_the_choice() {
 
 #[test]
 fn saying_it_again_changes_no_byte_and_needs_no_right_to_write() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let before = std::fs::metadata(home.telemetry().join("consent.json")).unwrap();
     let again = home.says(&["enable"]);
     assert_eq!(
@@ -211,7 +211,7 @@ fn saying_it_again_changes_no_byte_and_needs_no_right_to_write() {
 
 #[test]
 fn a_reset_renews_the_salt() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     home.says(&["record", "x"]);
     let before = home.stored();
     let said = home.says(&["reset"]);
@@ -232,7 +232,7 @@ fn a_reset_renews_the_salt() {
 
 #[test]
 fn disabling_removes_what_identifies_and_enabling_makes_it_anew() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     home.says(&["record", "x"]);
     let before = home.stored();
     home.says(&["disable"]);
@@ -257,7 +257,7 @@ fn disabling_removes_what_identifies_and_enabling_makes_it_anew() {
 
 #[test]
 fn disabling_all_profiles_removes_the_ids_of_those_it_disables() {
-    let home = Home::new();
+    let home = CommandHome::new();
     home.says(&["--profile", "work", "enable"]);
     for profile in ["default", "work", "play"] {
         let record = ["--profile", profile, "record", "x"];
@@ -279,7 +279,7 @@ fn disabling_all_profiles_removes_the_ids_of_those_it_disables() {
 
 #[test]
 fn the_status_of_a_fresh_home_is_a_word_and_never_empty() {
-    let home = Home::new();
+    let home = CommandHome::new();
     assert!(
         home.says(&["status"])
             .starts_with("status: undecided\nuuid: none\n")
@@ -290,7 +290,7 @@ fn the_status_of_a_fresh_home_is_a_word_and_never_empty() {
 
 #[test]
 fn a_word_that_is_no_answer_is_refused_with_the_list() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     for word in ["tRuE!", "enabeld", "si"] {
         let status = home.says_with(("MYAPP_TELEMETRY", word), &["status"]);
         assert!(status.starts_with("status: disabled\n"), "{word}: {status}");
@@ -318,7 +318,7 @@ fn a_word_that_is_no_answer_is_refused_with_the_list() {
 
 #[test]
 fn switching_off_for_all_profiles_takes_one_command() {
-    let home = Home::new();
+    let home = CommandHome::new();
     home.says(&["--profile", "work", "enable"]);
     let said = home.says(&["disable", "--all-profiles"]);
     assert_eq!(
@@ -343,7 +343,7 @@ fn switching_off_for_all_profiles_takes_one_command() {
 
 #[test]
 fn disabling_with_clear_removes_what_was_recorded() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     home.says(&["record", "x"]);
     let unasked = home
         .localtel()
@@ -365,7 +365,7 @@ fn disabling_with_clear_removes_what_was_recorded() {
 
 #[test]
 fn a_change_of_mind_says_what_it_was() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     assert_eq!(
         home.says(&["disable"]),
         "disabled for myapp (profile default): saved, was enabled\n"
@@ -374,7 +374,7 @@ fn a_change_of_mind_says_what_it_was() {
 
 #[test]
 fn the_grace_that_remains_is_shown_and_exact_for_machines() {
-    let home = Home::new();
+    let home = CommandHome::new();
     let future = r#"{"format":1,"first_seen":"2999-01-01T00:00:00.000000Z","grace_seconds":2520}"#;
     home.store(future);
     let status = home.says(&["status"]);
@@ -391,7 +391,7 @@ fn the_grace_that_remains_is_shown_and_exact_for_machines() {
 
 #[test]
 fn a_copied_home_is_said_with_the_way_out() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     home.says(&["record", "x"]);
     assert!(!home.says(&["status"]).contains("copied: "));
     let mut elsewhere = home.stored();
@@ -408,7 +408,7 @@ fn a_copied_home_is_said_with_the_way_out() {
 
 #[test]
 fn profiles_are_listed_with_what_holds_and_what_is_there() {
-    let home = Home::new();
+    let home = CommandHome::new();
     assert_eq!(
         home.localtel().arg("profiles").output().unwrap().stdout,
         b""

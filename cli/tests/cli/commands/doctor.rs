@@ -2,9 +2,9 @@
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use super::Home;
+use super::CommandHome;
 
-impl Home {
+impl CommandHome {
     /// Returns the exit code, what is printed, and the kinds of what was found.
     fn doctor(&self) -> (i32, String, Vec<String>) {
         let run = |arguments: &[&str]| {
@@ -68,16 +68,16 @@ impl Home {
 
 #[test]
 fn doctor_is_clean_and_read_only() {
-    let virgin = Home::new();
+    let virgin = CommandHome::new();
     assert_eq!(virgin.doctor().0, 0);
     assert!(!virgin.telemetry().exists());
-    let (code, text, _) = Home::recorded().doctor();
+    let (code, text, _) = CommandHome::recorded().doctor();
     assert_eq!((code, text.as_str()), (0, "nothing is wrong\n"));
 }
 
 #[test]
 fn choices_that_cannot_be_understood_are_found_in_both_files() {
-    let home = Home::new();
+    let home = CommandHome::new();
     home.put("consent.json", r#"{"format":1,"consent":"perhaps"}"#);
     home.put("consent.all.json", r#"{"format":7}"#);
     let text = home.finds(&["consent", "consent"]);
@@ -95,7 +95,7 @@ fn choices_that_cannot_be_understood_are_found_in_both_files() {
 
 #[test]
 fn a_segment_that_cannot_be_removed_is_found_with_the_reason() {
-    let home = Home::recorded();
+    let home = CommandHome::recorded();
     let segment = home.telemetry().join("events.000001.jsonl");
     let later = home.telemetry().join("events.000004.jsonl");
     std::fs::rename(&segment, &later).unwrap();
@@ -115,7 +115,7 @@ fn a_segment_that_cannot_be_removed_is_found_with_the_reason() {
 
 #[test]
 fn an_immutable_segment_is_found_before_it_is_to_go() {
-    let home = Home::recorded();
+    let home = CommandHome::recorded();
     let segment = home.telemetry().join("events.000001.jsonl");
     let chattr = |flag: &str| {
         let run = std::process::Command::new("chattr")
@@ -142,7 +142,7 @@ fn an_immutable_segment_is_found_before_it_is_to_go() {
 
 #[test]
 fn records_dated_in_the_future_are_found() {
-    let home = Home::recorded();
+    let home = CommandHome::recorded();
     let segment = home.telemetry().join("events.000001.jsonl");
     let text = std::fs::read_to_string(&segment).unwrap();
     let line = text.lines().last().unwrap();
@@ -158,7 +158,7 @@ fn records_dated_in_the_future_are_found() {
 
 #[test]
 fn a_directory_that_others_may_read_or_write_is_found() {
-    let home = Home::recorded();
+    let home = CommandHome::recorded();
     let set = |mode| {
         std::fs::set_permissions(home.telemetry(), std::fs::Permissions::from_mode(mode)).unwrap();
     };
@@ -171,7 +171,7 @@ fn a_directory_that_others_may_read_or_write_is_found() {
 
 #[test]
 fn a_file_that_others_may_read_or_write_is_found() {
-    let home = Home::recorded();
+    let home = CommandHome::recorded();
     home.put("policy.toml", "");
     assert_eq!(home.doctor().0, 0);
     home.set_mode("policy.toml", 0o666);
@@ -190,7 +190,7 @@ fn a_file_that_others_may_read_or_write_is_found() {
 
 #[test]
 fn a_symlink_or_a_file_in_the_place_of_the_directory_is_found() {
-    let home = Home::new();
+    let home = CommandHome::new();
     std::fs::create_dir_all(home.path().join("myapp")).unwrap();
     symlink("/tmp", home.telemetry()).unwrap();
     assert!(home.finds(&["directory"]).contains("symbolic link"));
@@ -201,7 +201,7 @@ fn a_symlink_or_a_file_in_the_place_of_the_directory_is_found() {
 
 #[test]
 fn a_lock_that_is_held_or_is_none_is_found() {
-    let home = Home::recorded();
+    let home = CommandHome::recorded();
     let lock = std::fs::File::open(home.telemetry().join("lock")).unwrap();
     lock.lock().unwrap();
     assert!(home.finds(&["lock"]).contains("does not let go"));
@@ -214,7 +214,7 @@ fn a_lock_that_is_held_or_is_none_is_found() {
 
 #[test]
 fn unreadable_lines_and_missing_segments_are_found() {
-    let home = Home::recorded();
+    let home = CommandHome::recorded();
     home.put("events.000003.jsonl", "junk\n{\"a\":1}\n");
     let text = home.finds(&["missing", "unreadable"]);
     assert!(text.contains("events.000002.jsonl"), "{text}");
@@ -226,7 +226,7 @@ fn unreadable_lines_and_missing_segments_are_found() {
 
 #[test]
 fn a_copied_home_and_a_first_use_in_the_future_are_found() {
-    let home = Home::recorded();
+    let home = CommandHome::recorded();
     let path = home.telemetry().join("consent.json");
     let mut stored: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -240,7 +240,7 @@ fn a_copied_home_and_a_first_use_in_the_future_are_found() {
 
 #[test]
 fn a_variable_that_is_no_answer_is_found() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let output = home
         .localtel()
         .env("MYAPP_TELEMETRY", "perhaps")
@@ -257,7 +257,7 @@ fn a_variable_that_is_no_answer_is_found() {
 
 #[test]
 fn sessions_without_an_end_and_dropped_events_are_findings() {
-    let home = Home::recorded();
+    let home = CommandHome::recorded();
     let segment = home.telemetry().join("events.000001.jsonl");
     let recorded = std::fs::read_to_string(&segment).unwrap();
     let session = recorded

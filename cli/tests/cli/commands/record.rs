@@ -6,12 +6,12 @@ use std::process::{Child, ChildStdin, Output, Stdio};
 use localtel::Level;
 use serde_json::json;
 
-use super::{Home, err, out};
+use super::{CommandHome, err, out};
 use crate::support::eventually;
 
 #[test]
 fn a_record_from_a_script_has_the_values_that_were_typed() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let file = home.path().join("note.txt");
     std::fs::write(&file, "two\nlines").unwrap();
     let output = home
@@ -40,7 +40,7 @@ fn a_record_from_a_script_has_the_values_that_were_typed() {
 
 #[test]
 fn one_event_from_a_script_is_one_line() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     for number in 0..3 {
         let output = home
             .localtel()
@@ -84,7 +84,7 @@ fn one_event_from_a_script_is_one_line() {
 }
 
 /// Starts `record -`, and returns the end of its input.
-fn record_from_pipe(home: &Home) -> (Child, ChildStdin) {
+fn record_from_pipe(home: &CommandHome) -> (Child, ChildStdin) {
     let mut child = home
         .localtel()
         .args(["record", "-"])
@@ -97,7 +97,7 @@ fn record_from_pipe(home: &Home) -> (Child, ChildStdin) {
 
 #[test]
 fn events_from_the_input_stand_between_a_session_and_its_end() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let (mut child, mut input) = record_from_pipe(&home);
     input.write_all(b"{\"event\":\"e\"}\n").unwrap();
     drop(input);
@@ -107,7 +107,7 @@ fn events_from_the_input_stand_between_a_session_and_its_end() {
 }
 
 /// Records what a stream holds.
-fn record_stream(home: &Home, stream: &[u8]) -> Output {
+fn record_stream(home: &CommandHome, stream: &[u8]) -> Output {
     let mut child = home
         .localtel()
         .args(["record", "-"])
@@ -120,7 +120,7 @@ fn record_stream(home: &Home, stream: &[u8]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn numbers(home: &Home) -> Vec<u64> {
+fn numbers(home: &CommandHome) -> Vec<u64> {
     let records = home.records("e");
     let number = |record: &localtel::read::Record| record.properties.get("n")?.as_u64();
     records.iter().filter_map(number).collect()
@@ -128,7 +128,7 @@ fn numbers(home: &Home) -> Vec<u64> {
 
 #[test]
 fn a_bad_line_is_named_and_the_others_are_recorded() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let output = record_stream(
         &home,
         b"{\"event\":\"e\",\"n\":1}\nnonsense\n\n{\"event\":\"e\",\"n\":2}\n{\"n\":3}",
@@ -151,7 +151,7 @@ fn json_is_recorded_however_it_is_laid_out() {
         "[{\"event\":\"e\",\"n\":1},\r\n{\"event\":\"e\",\"n\":2}]\r\n",
         "\u{feff}{\"event\":\"e\",\"n\":1}\n{\"event\":\"e\",\"n\":2}",
     ] {
-        let home = Home::enabled();
+        let home = CommandHome::enabled();
         let output = record_stream(&home, stream.as_bytes());
         assert_eq!(output.status.code(), Some(0), "{stream:?}: {output:?}");
         assert_eq!(err(&output), "", "{stream:?}");
@@ -161,7 +161,7 @@ fn json_is_recorded_however_it_is_laid_out() {
 
 #[test]
 fn an_object_is_recorded_while_the_pipe_stays_open() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let (mut child, mut input) = record_from_pipe(&home);
     for number in 1..=3_u64 {
         write!(input, "{{\n\"event\":\"e\",\"n\":{number}}}").unwrap();
@@ -175,7 +175,7 @@ fn an_object_is_recorded_while_the_pipe_stays_open() {
 
 #[test]
 fn much_that_cannot_be_read_is_counted_and_not_all_said() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let stream = "garbage\n".repeat(5000) + "{\"event\":\"e\",\"n\":1}\n";
     let output = record_stream(&home, stream.as_bytes());
     assert_eq!(output.status.code(), Some(1));
@@ -186,7 +186,7 @@ fn much_that_cannot_be_read_is_counted_and_not_all_said() {
 
 #[test]
 fn objects_are_recorded_though_stderr_is_closed() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let mut child = home
         .localtel()
         .args(["record", "-"])
@@ -206,7 +206,7 @@ fn objects_are_recorded_though_stderr_is_closed() {
 
 #[test]
 fn what_came_before_an_input_that_is_not_text_is_recorded() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let mut stream = b"{\"event\":\"e\",\"n\":1}\n".to_vec();
     stream.resize(3 << 20, 0);
     let mut child = home
@@ -226,7 +226,7 @@ fn what_came_before_an_input_that_is_not_text_is_recorded() {
 
 #[test]
 fn keys_keep_their_order_and_numbers_their_digits() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let properties =
         r#"{"z":{"y":1,"b":[{"x":1,"c":2}]},"n":18446744073709551616,"a":-9223372036854775809}"#;
     let stream = properties.replacen('{', "{\"event\":\"e\",", 1);
@@ -245,7 +245,7 @@ fn keys_keep_their_order_and_numbers_their_digits() {
 
 #[test]
 fn no_value_is_read_as_the_name_of_a_file() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let secret = home.path().join("secret");
     std::fs::write(&secret, "hunter2").unwrap();
     let name = format!("@{}", secret.display());
@@ -265,7 +265,7 @@ fn no_value_is_read_as_the_name_of_a_file() {
 
 #[test]
 fn a_device_without_end_is_read_up_to_a_bound() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let output = home
         .localtel()
         .args(["record", "e", "--file", "big=/dev/zero"])
@@ -280,7 +280,7 @@ fn a_device_without_end_is_read_up_to_a_bound() {
 #[test]
 fn a_text_may_begin_with_a_hyphen_and_need_not_be_utf_8() {
     use std::os::unix::ffi::OsStrExt as _;
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let output = home
         .localtel()
         .args(["record", "e", "-m", "--text", "--text", "-k=-v"])
@@ -299,7 +299,7 @@ fn a_text_may_begin_with_a_hyphen_and_need_not_be_utf_8() {
 
 #[test]
 fn what_was_typed_is_shown_and_found_by_its_number() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let typed = [
         "1.10",
         "0.10",
@@ -356,7 +356,7 @@ fn what_was_typed_is_shown_and_found_by_its_number() {
 
 #[test]
 fn levels_of_other_loggers_are_understood() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let stream =
         r#"{"event":"e","level":60}{"event":"e","level":"notice"}{"event":"e","level":"CRITICAL"}"#;
     let output = record_stream(&home, stream.as_bytes());
@@ -380,7 +380,7 @@ fn levels_of_other_loggers_are_understood() {
 
 #[test]
 fn a_refused_record_is_said_and_is_a_failure_only_where_asked() {
-    let home = Home::new();
+    let home = CommandHome::new();
     let output = home.localtel().args(["record", "e"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(
@@ -399,7 +399,7 @@ fn a_refused_record_is_said_and_is_a_failure_only_where_asked() {
 
 #[test]
 fn record_under_a_damaged_policy_names_the_next_step() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     std::fs::write(home.telemetry().join("policy.toml"), "level = 5").unwrap();
     let output = home.localtel().args(["record", "e"]).output().unwrap();
     let said = err(&output);
@@ -410,7 +410,7 @@ fn record_under_a_damaged_policy_names_the_next_step() {
 
 #[test]
 fn a_word_that_is_no_property_records_nothing() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let output = home
         .localtel()
         .args(["record", "e", "nonsense"])

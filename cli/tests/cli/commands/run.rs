@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use super::{Home, err, out};
+use super::{CommandHome, err, out};
 use crate::support::eventually;
 
 /// Has a shell wait for signals. After a minute it gives up: a signal that is lost must fail a test and not hang it.
@@ -17,7 +17,7 @@ pub(super) const WAIT: &str =
     "turns=0; while [ $turns -lt 1200 ]; do sleep 0.05; turns=$((turns+1)); done";
 
 /// Starts a shell script under `run` and waits until it has printed `ready`.
-fn start(home: &Home, script: &str) -> (Child, BufReader<std::process::ChildStdout>) {
+fn start(home: &CommandHome, script: &str) -> (Child, BufReader<std::process::ChildStdout>) {
     let mut child = home
         .localtel()
         .args(["run", "--name", "script", "--", "sh", "-c", script])
@@ -48,7 +48,7 @@ fn is_ignored(signal: Signal) -> bool {
 
 #[test]
 fn the_exit_code_is_the_commands_own() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     for code in [0, 1, 3, 42, 127, 255] {
         let status = home
             .localtel()
@@ -70,7 +70,7 @@ fn the_exit_code_is_the_commands_own() {
 
 #[test]
 fn every_signal_that_can_be_caught_reaches_the_command() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let is_heard = |number: &i32| {
         let signal = Signal::try_from(*number);
         let uncaught = [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGCHLD];
@@ -104,7 +104,7 @@ fn every_signal_that_can_be_caught_reaches_the_command() {
 
 #[test]
 fn what_the_command_sends_to_its_group_comes_once() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let script = format!(
         "trap 'n=$((n+1))' USR1; trap 'echo $n' USR2; n=0; kill -USR1 0; echo ready; {WAIT}"
     );
@@ -130,7 +130,7 @@ fn what_the_command_sends_to_its_group_comes_once() {
 
 #[test]
 fn a_run_has_a_start_and_an_end_in_one_session() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let mut command = home.localtel();
     assert!(command.args(["run", "true"]).status().unwrap().success());
     let [start, end] = ["command.start", "command"].map(|event| home.records(event).remove(0));
@@ -145,7 +145,7 @@ fn a_run_has_a_start_and_an_end_in_one_session() {
 
 #[test]
 fn a_run_that_is_killed_leaves_its_start() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let (mut child, _output) = start(&home, "echo ready; exec sleep 2");
     // The command may be quicker than the record of its start.
     eventually("its start", || home.records("command.start").len() == 1);
@@ -159,7 +159,7 @@ fn a_run_that_is_killed_leaves_its_start() {
 #[test]
 fn what_is_recorded_in_a_run_has_its_id() {
     const OTHER: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let script = format!(
         "localtel() {{ '{}' --app myapp \"$@\"; }}
          localtel record one a=1 && localtel record own command.id={OTHER} &&
@@ -185,7 +185,7 @@ fn what_is_recorded_in_a_run_has_its_id() {
 }
 
 /// Returns a program that starts `run` with that script.
-fn started_by(home: &Home, words: &[&str], script: &str) -> Command {
+fn started_by(home: &CommandHome, words: &[&str], script: &str) -> Command {
     let localtel = home.localtel();
     let mut command = Command::new(words[0]);
     command
@@ -204,7 +204,7 @@ fn a_command_whose_end_cannot_be_seen_keeps_its_code() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let mut command = started_by(&home, &["env", "--ignore-signal=CHLD"], "exit 7");
     assert_eq!(command.status().unwrap().code(), Some(7));
     assert_eq!(home.records("command.start").len(), 1);
@@ -221,7 +221,7 @@ fn as_first_process_of_a_container_we_reap_orphans() {
     if !probe.is_ok_and(|output| output.status.success()) {
         return;
     }
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     // The orphan outlives its parent, so that only process 1 can reap it.
     let script = "sh -c 'sleep 0.1 & echo $! >orphan'; orphan=$(cat orphan); i=0
                   while [ -e /proc/$orphan ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i+1)); done
@@ -235,7 +235,7 @@ fn as_first_process_of_a_container_we_reap_orphans() {
 
 #[test]
 fn a_command_that_dies_by_a_signal_takes_us_with_it() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     for signal in [
         Signal::SIGTERM,
         Signal::SIGKILL,
@@ -267,7 +267,7 @@ fn a_command_that_dies_by_a_signal_takes_us_with_it() {
 
 #[test]
 fn a_broken_pipe_of_the_command_shows_as_shells_show_it() {
-    let home = Home::new();
+    let home = CommandHome::new();
     let status = home
         .localtel()
         .args(["run", "--", "sh", "-c", "kill -PIPE $$"])
@@ -281,7 +281,7 @@ fn a_broken_pipe_of_the_command_shows_as_shells_show_it() {
 
 #[test]
 fn input_output_and_words_pass_through_untouched() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let mut child = home
         .localtel()
         .args([
@@ -315,7 +315,7 @@ fn the_command_inherits_signals_and_variables() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let script = "grep -E '^Sig(Blk|Ign)' /proc/self/status; echo \"$MARK\"";
     let output = home
         .localtel()
@@ -334,7 +334,7 @@ fn the_command_inherits_signals_and_variables() {
 #[test]
 fn command_ids_are_passed_down_the_process_tree() {
     const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let script = "echo $LOCALTEL_COMMAND_ID; env | grep -c COMMAND_ID";
     let told = |given: Option<&str>| {
         let mut command = home.localtel();
@@ -356,7 +356,7 @@ fn command_ids_are_passed_down_the_process_tree() {
 
 #[test]
 fn nested_runs_have_one_id() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let inner = format!("{} --app myapp run -- true", env!("CARGO_BIN_EXE_localtel"));
     let mut command = home.localtel();
     command.args(["run", "--", "sh", "-c", &inner]);
@@ -369,7 +369,7 @@ fn nested_runs_have_one_id() {
 
 #[test]
 fn when_off_an_id_is_passed_on_but_not_made() {
-    let home = Home::new();
+    let home = CommandHome::new();
     let mut command = home.localtel();
     command.args(["run", "--", "sh", "-c", "echo ${LOCALTEL_COMMAND_ID-none}"]);
     assert_eq!(out(&command.output().unwrap()), "none\n");
@@ -380,7 +380,7 @@ fn when_off_an_id_is_passed_on_but_not_made() {
 
 #[test]
 fn a_command_that_is_missing_or_no_program_ends_as_in_a_shell() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let missing = home
         .localtel()
         .args(["run", "--", "no-such-command"])
@@ -415,7 +415,7 @@ fn a_command_that_is_missing_or_no_program_ends_as_in_a_shell() {
 
 #[test]
 fn what_cannot_be_run_is_recorded_by_its_file_name() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let table = [
         (&["no-such-command", "-x"][..], "no-such-command"),
         (&["/no/such/folder/tool"], "tool"),
@@ -439,7 +439,7 @@ fn what_cannot_be_run_is_recorded_by_its_file_name() {
 
 #[test]
 fn a_missing_interpreter_ends_with_127() {
-    let home = Home::new();
+    let home = CommandHome::new();
     let script = home.path().join("script");
     std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
     let executable = std::fs::Permissions::from_mode(0o755);
@@ -460,7 +460,7 @@ fn a_missing_interpreter_ends_with_127() {
 
 #[test]
 fn when_off_the_command_runs_silently_without_traces() {
-    let home = Home::new();
+    let home = CommandHome::new();
     let output = home
         .localtel()
         .args(["run", "--", "sh", "-c", "echo hello; exit 5"])
@@ -476,7 +476,7 @@ fn when_off_the_command_runs_silently_without_traces() {
 
 #[test]
 fn signals_are_passed_on_from_the_first_moment() {
-    let home = Home::new();
+    let home = CommandHome::new();
     // The command is left no chance to be ready; whatever comes first, nobody is left behind.
     for _ in 0..20 {
         let mut child = home

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
 
-use super::Home;
+use super::CommandHome;
 use super::run::WAIT;
 use crate::support::eventually;
 
@@ -28,7 +28,7 @@ struct Terminal {
 
 impl Terminal {
     /// Starts these words, with the script `count` in the working directory and the command in `$LOCALTEL`.
-    fn new(home: &Home, words: &[&str]) -> Self {
+    fn new(home: &CommandHome, words: &[&str]) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -61,7 +61,7 @@ impl Terminal {
     }
 
     /// Runs a script under `run`, which leads the session.
-    fn run(home: &Home, script: &str) -> Self {
+    fn run(home: &CommandHome, script: &str) -> Self {
         let localtel = env!("CARGO_BIN_EXE_localtel");
         Self::new(
             home,
@@ -71,7 +71,7 @@ impl Terminal {
 
     /// Runs a job of a shell, which says `stopped` when the job stops, continues it in the foreground, and says
     /// `ended` when it has ended.
-    fn job(home: &Home, job: &str) -> Self {
+    fn job(home: &CommandHome, job: &str) -> Self {
         let script = format!(
             "{job}; code=$?
              while [ $code -ge 147 ] && [ $code -le 150 ]; do
@@ -160,7 +160,7 @@ fn expect_count(terminal: &mut Terminal, localtel: &str, count: usize) {
 
 #[test]
 fn a_hangup_reaches_the_command_of_a_session_leader() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let heard = home.path().join("heard");
     let script = format!(
         "trap 'echo yes >{}; exit 5' HUP; echo ready; {WAIT}",
@@ -175,7 +175,7 @@ fn a_hangup_reaches_the_command_of_a_session_leader() {
 
 #[test]
 fn a_command_that_dies_of_a_hangup_is_recorded_as_failed() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let mut terminal = Terminal::run(&home, "echo ready; exec sleep 60");
     terminal.expect("ready");
     terminal.master = None;
@@ -187,7 +187,7 @@ fn a_command_that_dies_of_a_hangup_is_recorded_as_failed() {
 
 #[test]
 fn what_the_terminal_sends_comes_once() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let mut terminal = Terminal::run(&home, "exec sh count");
     let localtel = terminal.expect("ready ");
     terminal.type_in("\u{3}");
@@ -204,7 +204,7 @@ const RUN: &str = "\"$LOCALTEL\" --app myapp run --";
 
 #[test]
 fn a_shell_sees_its_job_stop_and_continues_it() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     for job in [
         format!("{RUN} sh count"),
         format!("true | {RUN} sh count"),
@@ -226,7 +226,7 @@ fn a_shell_sees_its_job_stop_and_continues_it() {
 
 #[test]
 fn a_stop_that_we_are_sent_stops_both_until_both_continue() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let script = "\"$LOCALTEL\" --app myapp run -- sh -c 'echo ready $PPID $$; exec sleep 60'
                   echo stopped $?; read line; fg >/dev/null; echo ended $?";
     let mut terminal = Terminal::new(&home, &["sh", "-m", "-c", script]);
@@ -250,7 +250,7 @@ fn is_stopped(pid: &str) -> bool {
 
 #[test]
 fn a_command_that_reads_the_terminal_in_the_background_stops_us() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     let script = "\"$LOCALTEL\" --app myapp run -- sh -c 'read line </dev/tty; echo read $line' &
                   wait $!; echo stopped; fg >/dev/null; echo ended $?";
     let mut terminal = Terminal::new(&home, &["bash", "-m", "-c", script]);
@@ -262,7 +262,7 @@ fn a_command_that_reads_the_terminal_in_the_background_stops_us() {
 
 #[test]
 fn ctrl_c_reaches_a_command_that_moved_to_its_own_group() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     // `timeout` makes itself the leader of a new group, in the background.
     let script = format!("trap 'echo heard it' INT; echo ready $PPID; {WAIT}");
     let localtel = env!("CARGO_BIN_EXE_localtel");

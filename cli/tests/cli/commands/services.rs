@@ -12,9 +12,9 @@ const SERVICE: u32 = 4321;
 const OTHER: u32 = 4322;
 
 /// The state directories of a machine with one service, whose own one is a link, as with `DynamicUser=`.
-struct Machine(tempfile::TempDir);
+struct ServiceMachine(tempfile::TempDir);
 
-impl Machine {
+impl ServiceMachine {
     /// Returns nothing where this test may not do what it needs to.
     fn new() -> Option<Self> {
         let machine = Self(tempfile::tempdir().unwrap());
@@ -102,7 +102,7 @@ fn give(path: &Path, user: u32, but: &str) {
 
 #[test]
 fn a_service_records_in_its_first_state_directory() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = ServiceMachine::new() else {
         return;
     };
     machine.record();
@@ -119,7 +119,7 @@ fn a_service_records_in_its_first_state_directory() {
 
 #[test]
 fn a_state_directory_that_leads_to_another_user_is_left_alone() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = ServiceMachine::new() else {
         return;
     };
     let target = machine.0.path().join("private/myapp");
@@ -140,7 +140,7 @@ fn a_state_directory_that_leads_to_another_user_is_left_alone() {
 
 #[test]
 fn root_is_told_the_command_that_does_it_as_the_service() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = ServiceMachine::new() else {
         return;
     };
     machine.record();
@@ -192,7 +192,7 @@ fn root_is_told_the_command_that_does_it_as_the_service() {
 
 #[test]
 fn another_user_is_told_whose_data_it_is() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = ServiceMachine::new() else {
         return;
     };
     machine.record();
@@ -217,7 +217,7 @@ fn another_user_is_told_whose_data_it_is() {
 
 #[test]
 fn after_a_change_of_user_doctor_says_what_to_do() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = ServiceMachine::new() else {
         return;
     };
     machine.record();

@@ -1,10 +1,10 @@
 //! Times that are valid and that no line can hold: each command says so or goes on, and none panics.
 
-use super::{Home, err, out};
+use super::{CommandHome, err, out};
 use crate::support::{NOT_IN_UTC, line_at};
 
 /// Runs a command, which must not panic, in a zone with whole hours or not; returns its exit code and what it said.
-fn run(home: &Home, zone: &str, words: &[&str]) -> (i32, String) {
+fn run(home: &CommandHome, zone: &str, words: &[&str]) -> (i32, String) {
     let mut command = home.localtel();
     let output = command.env("TZ", zone).args(words).output().unwrap();
     let said = err(&output);
@@ -18,7 +18,7 @@ const ZONES: [&str; 3] = ["UTC0", "EAST-14", "WEST+11:30"];
 
 #[test]
 fn a_time_that_no_line_can_hold_is_refused_where_it_is_typed() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     run(&home, "UTC0", &["record", "one"]);
     let mut typed: Vec<&str> = NOT_IN_UTC.to_vec();
     typed.extend([
@@ -54,7 +54,7 @@ fn a_time_that_no_line_can_hold_is_refused_where_it_is_typed() {
 
 #[test]
 fn a_local_time_at_an_end_of_what_there_is_is_refused_or_taken() {
-    let home = Home::enabled();
+    let home = CommandHome::enabled();
     run(&home, "UTC0", &["record", "one"]);
     for zone in ZONES {
         for text in [
@@ -74,7 +74,7 @@ fn a_local_time_at_an_end_of_what_there_is_is_refused_or_taken() {
 #[test]
 fn a_line_at_an_end_of_what_there_is_is_shown_or_damage() {
     for zone in ZONES {
-        let home = Home::enabled();
+        let home = CommandHome::enabled();
         run(&home, "UTC0", &["record", "one"]);
         let mut lines = String::new();
         for text in NOT_IN_UTC {
@@ -119,7 +119,7 @@ fn a_line_at_an_end_of_what_there_is_is_shown_or_damage() {
 #[test]
 fn consent_with_such_a_time_is_disabled_and_can_be_decided_anew() {
     for word in ["disable", "enable", "reset"] {
-        let home = Home::enabled();
+        let home = CommandHome::enabled();
         run(&home, "UTC0", &["record", "one"]);
         let path = home.telemetry().join("consent.json");
         let text = std::fs::read_to_string(&path).unwrap();
