@@ -38,7 +38,7 @@
 //! | --- | --- |
 //! | [`recording`] | how events are delivered, what became of them, and a layer for telemetry that is opened later |
 //! | [`read`] | records, readers, followers, filters and a summary |
-//! | [`consent`] | who decided whether anything is recorded, and what holds while nobody has |
+//! | [`consent`] | the decision on whether anything is recorded, and the default while there is none |
 //! | [`policy`] | what becomes of a value: kept, redacted, hashed, masked or dropped |
 //! | [`report`] | what an application says of itself and how it is used |
 //!

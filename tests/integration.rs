@@ -15,6 +15,8 @@
 
 #[path = "integration/child.rs"]
 mod child;
+#[path = "integration/child_process.rs"]
+mod child_process;
 #[path = "integration/disk.rs"]
 mod disk;
 #[path = "integration/support.rs"]

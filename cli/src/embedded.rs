@@ -297,7 +297,7 @@ impl TelemetryFlag {
 const ID_PREFIX: &str = "localtel.";
 /// What the commands are for, where the application does not say it.
 const ABOUT: &str = "Shows and keeps the telemetry of this program, which stays on this machine";
-/// What the commands are called where nobody knows better.
+/// The default name of the commands.
 const NAME: &str = "telemetry";
 
 #[cfg(test)]

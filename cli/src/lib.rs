@@ -181,7 +181,7 @@ fn dispatch(
 ) -> Result<Exit, Failure> {
     let find = || place::find(&arguments.place, environment);
     match arguments.command {
-        // A format is nobody's.
+        // The schema does not depend on an application.
         AnyCommand::OnPlace(AppCommand::Explain(args)) if args.is_of_no_place() => {
             explain::print_schema(screen)
         }

@@ -15,6 +15,9 @@
 
 #[path = "cli/child.rs"]
 mod child;
+#[path = "../../tests/integration/child_process.rs"]
+#[expect(dead_code, reason = "shared with the tests of the library")]
+mod child_process;
 #[path = "../../tests/integration/disk.rs"]
 #[expect(dead_code, reason = "shared with the tests of the library")]
 mod disk;

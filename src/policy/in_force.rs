@@ -285,7 +285,7 @@ impl Current {
             .is_some_and(|in_force| in_force.owner.as_ref() == Some(policy))
     }
 
-    /// Returns `true` if the owner may have shut out whole call sites, which `tracing` then asks nobody about.
+    /// Returns `true` if the owner may have shut out whole call sites, for which `tracing` then asks no layer.
     pub(crate) fn may_shut_out(&self) -> bool {
         self.get()
             .and_then(|in_force| in_force.owner.as_ref().map(Policy::may_shut_out))

@@ -1,7 +1,7 @@
 //! The small files of a telemetry directory that are read and replaced as a whole: `consent.json`,
 //! `consent.all.json`, `history.json` and, only read here, `policy.toml` and `release.json`. Here is what keeps a file
 //! from being known, and how one is replaced under the lock without losing the keys of a newer version. What a file
-//! holds is decided by whoever implements [`Content`].
+//! holds is decided by the type that implements [`Content`].
 
 use std::collections::BTreeMap;
 use std::io;
@@ -308,7 +308,7 @@ pub(crate) fn update<T: Content, R>(
     Ok(result)
 }
 
-/// Removes a file, whoever wrote it.
+/// Removes a file, whatever its content and format.
 ///
 /// INVARIANT: called only under the lock, so that no change is lost.
 ///

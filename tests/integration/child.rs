@@ -2,16 +2,17 @@
 //! killed, stopped, limited, or have a subscriber for all its threads.
 
 use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use localtel::consent::WhenUndecided;
 use localtel::policy::Action;
 use localtel::recording::{Delivery, Durability, Overflow};
-use localtel::{Builder, Event, Limits, Policy, Telemetry};
+use localtel::{Event, Policy, Telemetry};
 use tracing_subscriber::prelude::*;
 
+use crate::child_process::write_with_threads;
+pub(crate) use crate::child_process::{ChildTask, command, command_in, writer};
 use crate::composition;
 use crate::endings;
 use crate::file_limits;
@@ -22,57 +23,6 @@ use crate::levels;
 use crate::measured;
 use crate::reports;
 use crate::support::TestPlace;
-
-const ROLE: &str = "LOCALTEL_TEST_CHILD";
-const DIRECTORY: &str = "LOCALTEL_TEST_DIRECTORY";
-const COUNT: &str = "LOCALTEL_TEST_COUNT";
-const SEGMENT: &str = "LOCALTEL_TEST_SEGMENT";
-
-/// The arguments that make this binary a child.
-const ARGUMENTS: [&str; 5] = [
-    "--ignored",
-    "--exact",
-    "child::entry",
-    "--nocapture",
-    "--test-threads=1",
-];
-
-/// A child that will do that, in that telemetry directory.
-pub(crate) fn command(role: &str, directory: &Path) -> Command {
-    command_in(role, directory, &[])
-}
-
-/// The same, started by another program such as `prlimit`.
-pub(crate) fn command_in(role: &str, directory: &Path, before: &[&str]) -> Command {
-    let this = std::env::current_exe().unwrap();
-    let mut command = match before.split_first() {
-        Some((program, arguments)) => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(this);
-            command
-        }
-        None => Command::new(this),
-    };
-    command
-        .args(ARGUMENTS)
-        .env(ROLE, role)
-        .env(DIRECTORY, directory)
-        .env_remove("RUST_BACKTRACE")
-        .env_remove("LOCALTEL_COMMAND_ID")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-/// A child that writes so many events, in segments of so many bytes.
-pub(crate) fn writer(role: &str, directory: &Path, count: usize, segment_bytes: u64) -> Command {
-    let mut command = command(role, directory);
-    command
-        .env(COUNT, count.to_string())
-        .env(SEGMENT, segment_bytes.to_string());
-    command
-}
 
 /// Runs a child to its end, which must be a good one.
 pub(crate) fn run(role: &str, place: &TestPlace) -> Output {
@@ -91,52 +41,13 @@ pub(crate) fn succeed(mut command: Command) -> Output {
     output
 }
 
-/// What the children are started with.
-pub(crate) struct ChildTask {
-    pub(crate) directory: String,
-    pub(crate) count: usize,
-    segment_bytes: u64,
-}
-
-impl ChildTask {
-    fn of_process(role_directory: String) -> Self {
-        let number = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
-        Self {
-            directory: role_directory,
-            count: number(COUNT).map_or(1, |count: u64| usize::try_from(count).unwrap()),
-            segment_bytes: number(SEGMENT).unwrap_or(Limits::default().segment_bytes_max),
-        }
-    }
-
-    /// Waits for the directory's `go`, so that many do the next step at once.
-    pub(crate) fn wait_for_go(&self) {
-        let go = Path::new(&self.directory).with_file_name("go");
-        while !go.exists() {
-            std::thread::yield_now();
-        }
-    }
-
-    pub(crate) fn builder(&self) -> Builder {
-        let limits = Limits::default()
-            .segment_bytes(self.segment_bytes)
-            .total_bytes(1 << 30);
-        Telemetry::builder("testapp")
-            .dir(&self.directory)
-            .when_undecided(WhenUndecided::Record)
-            // What a busy machine has no time for is not what these tests are about.
-            .overflow(Overflow::Block)
-            .limits(limits)
-    }
-}
-
 /// Not a test: what a child does.
 #[test]
 #[ignore = "started by other tests"]
 fn entry() {
-    let Ok(role) = std::env::var(ROLE) else {
+    let Some((role, task)) = ChildTask::of_process() else {
         return;
     };
-    let task = ChildTask::of_process(std::env::var(DIRECTORY).unwrap());
     match role.as_str() {
         "log inside a value" => with_global(&task, hostile_values::log_inside_a_value),
         "log a value inside itself" => {
@@ -180,32 +91,6 @@ pub(crate) fn with_global(task: &ChildTask, work: impl FnOnce()) {
         .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
     work();
-}
-
-/// Four threads write, each its own numbers, and wait for room when there is none.
-fn write_with_threads(task: &ChildTask) {
-    let telemetry = task.builder().overflow(Overflow::Block).try_open().unwrap();
-    tracing_subscriber::registry()
-        .with(telemetry.layer().with_filter(telemetry.filter()))
-        .init();
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            scope.spawn(move || {
-                for number in 0..task.count {
-                    tracing::info!(pid = std::process::id(), thread, number, "one of many");
-                }
-            });
-        }
-    });
-    let offered = 4 * task.count as u64;
-    let status = telemetry.status();
-    let counts = telemetry.close(Duration::from_mins(1));
-    assert_eq!(
-        (counts.recorded, counts.offered()),
-        (offered, offered),
-        "{counts:?} {:?}",
-        status.trouble
-    );
 }
 
 /// Writes for ever, and says on standard output up to which number everything is flushed.

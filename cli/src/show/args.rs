@@ -45,7 +45,12 @@ pub(crate) struct ShowArgs {
     )]
     pub(crate) until: Option<String>,
     /// Go on showing records as they come
-    #[arg(id = "localtel.follow", short = 'f', long = "follow", conflicts_with_all = ["localtel.reverse", "localtel.sort", "localtel.exit_status"])]
+    #[arg(
+        id = "localtel.follow",
+        short = 'f',
+        long = "follow",
+        conflicts_with_all = ["localtel.reverse", "localtel.sort", "localtel.exit_status"]
+    )]
     pub(crate) follow: bool,
     /// Show the newest records first
     #[arg(id = "localtel.reverse", short = 'r', long = "reverse")]

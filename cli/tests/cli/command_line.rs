@@ -1,11 +1,11 @@
 //! Commands that are measured by what clap parsed.
 
-use localtel::Telemetry;
 use localtel::read::Record;
 use localtel::recording::Delivery;
 use serde_json::json;
 
 use crate::child;
+use crate::child_process::ChildTask;
 use crate::support::TestPlace;
 
 fn commands(place: &TestPlace) -> Vec<Record> {
@@ -50,7 +50,7 @@ fn a_parsed_command_is_recorded_without_any_value() {
 }
 
 /// What a child does for the test above: it parses the words that made it a child.
-pub(crate) fn measure_what_was_parsed(telemetry: &Telemetry) {
+pub(crate) fn measure_what_was_parsed(task: &ChildTask) {
     use clap::arg;
     let mut application = clap::Command::new("libtest")
         .args([
@@ -62,5 +62,6 @@ pub(crate) fn measure_what_was_parsed(telemetry: &Telemetry) {
         ])
         .subcommand(clap::Command::new("entry").alias("child::entry"));
     let matches = application.get_matches_mut();
-    localtel_cli::command_of(telemetry, &application, &matches).success();
+    let telemetry = task.builder().try_open().unwrap();
+    localtel_cli::command_of(&telemetry, &application, &matches).success();
 }

@@ -68,7 +68,8 @@ impl Seen {
 }
 
 fn start_writers(place: &TestPlace, count: usize, segment_bytes: u64) -> Vec<Child> {
-    let start = |_| child::writer(&place.path(), count, segment_bytes).spawn();
+    let start =
+        |_| child::writer("write with threads", &place.path(), count, segment_bytes).spawn();
     (0..4).map(start).collect::<Result<_, _>>().unwrap()
 }
 

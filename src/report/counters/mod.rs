@@ -310,8 +310,8 @@ impl Snapshot {
     }
 
     /// Declares it recorded: later snapshots count from there. Settling one twice, or one that is older than one
-    /// settled already, changes nothing. Who takes two snapshots, records both and settles both has recorded twice
-    /// what is in both; whoever reports has to be one at a time.
+    /// settled already, changes nothing. Two snapshots that are both recorded count what is in both
+    /// twice, so only one report may be made at a time.
     pub(crate) fn settle(&self) {
         for share in &self.shares {
             share.series.settle(share.total);

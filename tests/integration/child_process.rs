@@ -1,0 +1,130 @@
+//! How the binary of a test is started again, as a process of its own, and what such a process knows: the tests of the
+//! library and of the command share it. What a process does is `child`'s.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use localtel::consent::WhenUndecided;
+use localtel::recording::Overflow;
+use localtel::{Builder, Limits, Telemetry};
+use tracing_subscriber::prelude::*;
+
+const ROLE: &str = "LOCALTEL_TEST_CHILD";
+const DIRECTORY: &str = "LOCALTEL_TEST_DIRECTORY";
+const COUNT: &str = "LOCALTEL_TEST_COUNT";
+const SEGMENT: &str = "LOCALTEL_TEST_SEGMENT";
+
+/// The arguments that make this binary a child.
+const ARGUMENTS: [&str; 5] = [
+    "--ignored",
+    "--exact",
+    "child::entry",
+    "--nocapture",
+    "--test-threads=1",
+];
+
+/// A child that will do that, in that telemetry directory.
+pub(crate) fn command(role: &str, directory: &Path) -> Command {
+    command_in(role, directory, &[])
+}
+
+/// The same, started by another program such as `prlimit`.
+pub(crate) fn command_in(role: &str, directory: &Path, before: &[&str]) -> Command {
+    let this = std::env::current_exe().unwrap();
+    let mut command = match before.split_first() {
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(this);
+            command
+        }
+        None => Command::new(this),
+    };
+    command
+        .args(ARGUMENTS)
+        .env(ROLE, role)
+        .env(DIRECTORY, directory)
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("LOCALTEL_COMMAND_ID")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A child that writes so many events, in segments of so many bytes.
+pub(crate) fn writer(role: &str, directory: &Path, count: usize, segment_bytes: u64) -> Command {
+    let mut command = command(role, directory);
+    command
+        .env(COUNT, count.to_string())
+        .env(SEGMENT, segment_bytes.to_string());
+    command
+}
+
+/// What the children are started with.
+pub(crate) struct ChildTask {
+    pub(crate) directory: String,
+    pub(crate) count: usize,
+    segment_bytes: u64,
+}
+
+impl ChildTask {
+    /// Returns the role of this process, and what it was started with; nothing in a process that is not a child.
+    pub(crate) fn of_process() -> Option<(String, Self)> {
+        let role = std::env::var(ROLE).ok()?;
+        let directory = std::env::var(DIRECTORY).unwrap();
+        let number = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
+        let task = Self {
+            directory,
+            count: number(COUNT).map_or(1, |count: u64| usize::try_from(count).unwrap()),
+            segment_bytes: number(SEGMENT).unwrap_or(Limits::default().segment_bytes_max),
+        };
+        Some((role, task))
+    }
+
+    /// Waits for the directory's `go`, so that many do the next step at once.
+    pub(crate) fn wait_for_go(&self) {
+        let go = Path::new(&self.directory).with_file_name("go");
+        while !go.exists() {
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn builder(&self) -> Builder {
+        let limits = Limits::default()
+            .segment_bytes(self.segment_bytes)
+            .total_bytes(1 << 30);
+        Telemetry::builder("testapp")
+            .dir(&self.directory)
+            .when_undecided(WhenUndecided::Record)
+            // What a busy machine has no time for is not what these tests are about.
+            .overflow(Overflow::Block)
+            .limits(limits)
+    }
+}
+
+/// Four threads write, each its own numbers, and wait for room when there is none.
+pub(crate) fn write_with_threads(task: &ChildTask) {
+    let telemetry = task.builder().overflow(Overflow::Block).try_open().unwrap();
+    tracing_subscriber::registry()
+        .with(telemetry.layer().with_filter(telemetry.filter()))
+        .init();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            scope.spawn(move || {
+                for number in 0..task.count {
+                    tracing::info!(pid = std::process::id(), thread, number, "one of many");
+                }
+            });
+        }
+    });
+    let offered = 4 * task.count as u64;
+    let status = telemetry.status();
+    let counts = telemetry.close(Duration::from_mins(1));
+    assert_eq!(
+        (counts.recorded, counts.offered()),
+        (offered, offered),
+        "{counts:?} {:?}",
+        status.trouble
+    );
+}
