@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::clock;
-use crate::consent::{Consent, IS_LEFT_OUT, LEFT_OUT, Location, WhenUndecided};
+use crate::consent::{ApplicationProfile, Consent, IS_LEFT_OUT, LEFT_OUT, WhenUndecided};
 use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::encode::LineLimits;
 use crate::environment::Environment;
@@ -254,10 +254,10 @@ impl Builder {
         let level = self.own_level();
         let answers = (self.flag, self.when_undecided);
         let place = (path.as_path(), base.as_path());
-        let location = Location { source, profile };
+        let location = ApplicationProfile { source, profile };
         let (mut watch, found) = Watch::new(place, &location, &environment, answers, self.policy);
         watch.admit(found.as_ref())?;
-        let Location { source, .. } = &location;
+        let ApplicationProfile { source, .. } = &location;
         let decision = watch.open(clock::now())?;
         let (installation, directory) = if decision.is_recording {
             let (installation, directory) = watch.installation_in(found)?;

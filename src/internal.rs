@@ -13,7 +13,7 @@ pub mod command {
 pub mod consent {
     pub use crate::consent::identity::{Installation, InstallationOrigin};
     pub use crate::consent::keeper::{ConsentDirectory, reset, set_consent_of};
-    pub use crate::consent::location::{KnownLocation, Location};
+    pub use crate::consent::location::{ApplicationProfile, KnownLocation};
     pub use crate::consent::stored::{Scope, StoredConsent};
     pub use crate::consent::{Consent, DecidedBy, Decision, Inputs, WhenUndecided, decide, rough};
 }

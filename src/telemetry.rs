@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::consent::{
-    Consent, ConsentDirectory, Decision, InstallationOrigin, Location, Scope, StoredConsent,
-    set_consent_of,
+    ApplicationProfile, Consent, ConsentDirectory, Decision, InstallationOrigin, Scope,
+    StoredConsent, set_consent_of,
 };
 use crate::encode::Own;
 use crate::ending::Ending;
@@ -41,7 +41,7 @@ pub struct Telemetry {
     /// Where it records, or would; unknown if it could not even get that far.
     path: Option<PathBuf>,
     /// Whose the directory is.
-    location: Option<Location>,
+    location: Option<ApplicationProfile>,
     /// What was decided where there is no recorder that would know.
     decision: Option<Decision>,
     reporter: Arc<Reporter>,
@@ -82,7 +82,7 @@ impl Telemetry {
     /// Returns the handle of an outlet, given where it records and what was decided, as far as that is known.
     pub(crate) fn new(
         outlet: Outlet,
-        (place, decision): (Option<(PathBuf, Location)>, Option<Decision>),
+        (place, decision): (Option<(PathBuf, ApplicationProfile)>, Option<Decision>),
         (version, deployment): (Option<String>, Deployment),
         reports: Reports,
     ) -> Self {

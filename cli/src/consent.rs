@@ -8,7 +8,7 @@ use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
 use localtel::internal::consent::{
-    self, Consent, ConsentDirectory, Location, Scope, StoredConsent,
+    self, ApplicationProfile, Consent, ConsentDirectory, Scope, StoredConsent,
 };
 use localtel::internal::environment::Environment;
 use localtel::internal::error::{Error, ErrorKind};
@@ -161,7 +161,7 @@ impl Choosing {
     }
 
     /// Returns in whose name the choice is stored. What is stored can be withdrawn without a name.
-    fn location(&self, place: &Place) -> Result<Option<Location>, Failure> {
+    fn location(&self, place: &Place) -> Result<Option<ApplicationProfile>, Failure> {
         let is_withdrawn = self.wanted == Consent::Disabled
             && self.scope == Scope::Profile
             && StoredConsent::read_at(&place.path()) != StoredConsent::Missing;

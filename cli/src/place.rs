@@ -10,7 +10,7 @@ use super::facts;
 use super::failure::Failure;
 use super::host::Host;
 use localtel::internal::consent::{
-    Decision, Inputs, KnownLocation, Location, StoredConsent, WhenUndecided, decide,
+    ApplicationProfile, Decision, Inputs, KnownLocation, StoredConsent, WhenUndecided, decide,
 };
 use localtel::internal::directory::{self, Platform, Profile, Source};
 use localtel::internal::environment::Environment;
@@ -74,9 +74,9 @@ impl Place {
     }
 
     /// Returns the application and profile, if it is certain which they are.
-    pub(crate) fn known_location(&self) -> Option<Location> {
+    pub(crate) fn known_location(&self) -> Option<ApplicationProfile> {
         match &self.whose {
-            Whose::Known(source) => Some(Location {
+            Whose::Known(source) => Some(ApplicationProfile {
                 source: source.clone(),
                 profile: self.profile.clone(),
             }),
@@ -89,7 +89,7 @@ impl Place {
     /// # Errors
     ///
     /// Returns an error if neither the person nor the directory says which application it is.
-    pub(crate) fn location(&self) -> Result<Location, Failure> {
+    pub(crate) fn location(&self) -> Result<ApplicationProfile, Failure> {
         if let Some(location) = self.known_location() {
             return Ok(location);
         }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::Consent;
 use super::identity::Installation;
-use super::location::{KnownLocation, Location};
+use super::location::{ApplicationProfile, KnownLocation};
 use super::stored::{Choice, FirstUse, Scope, StoredConsent};
 use crate::clock;
 use crate::error::{ErrorKind, Result};
@@ -25,7 +25,7 @@ pub struct ConsentDirectory<'a> {
     /// The directory.
     pub path: &'a Path,
     /// The application and profile; absent where a person names nothing but the directory.
-    pub location: Option<&'a Location>,
+    pub location: Option<&'a ApplicationProfile>,
 }
 
 /// Stores a choice for the profile of that directory or, in the directory of the default one, for all
@@ -117,7 +117,7 @@ fn set_consent(
     by: &str,
     now: OffsetDateTime,
 ) -> Result<StoredConsent> {
-    let location = Some(&Location::made_up("one"));
+    let location = Some(&ApplicationProfile::made_up("one"));
     set_consent_of(
         ConsentDirectory { path, location },
         Scope::Profile,
@@ -166,7 +166,7 @@ pub fn reset(site: ConsentDirectory<'_>) -> Result<Consent> {
 /// written, if somebody disabled recording meanwhile, or if the lock is not free before the deadline.
 pub(crate) fn installation(
     directory: &Directory,
-    location: &Location,
+    location: &ApplicationProfile,
     seen: Consent,
     deadline: Instant,
 ) -> Result<Installation> {
@@ -214,7 +214,7 @@ pub(crate) fn installation(
 /// written, or if the lock is not free before the deadline.
 pub(crate) fn remember_first_use(
     directory: &Directory,
-    location: &Location,
+    location: &ApplicationProfile,
     grace: Duration,
     now: OffsetDateTime,
     deadline: Instant,
@@ -267,7 +267,7 @@ mod tests {
     use crate::error::Error;
 
     fn reset(path: &Path) -> Result<Consent> {
-        let location = Some(&Location::made_up("one"));
+        let location = Some(&ApplicationProfile::made_up("one"));
         super::reset(ConsentDirectory { path, location })
     }
 
@@ -276,7 +276,12 @@ mod tests {
         seen: Consent,
         deadline: Instant,
     ) -> Result<Installation> {
-        super::installation(directory, &Location::made_up("one"), seen, deadline)
+        super::installation(
+            directory,
+            &ApplicationProfile::made_up("one"),
+            seen,
+            deadline,
+        )
     }
 
     fn now() -> OffsetDateTime {
@@ -308,7 +313,7 @@ mod tests {
     #[test]
     fn keys_of_a_newer_version_stay_whatever_is_decided() {
         let home = tempfile::tempdir().unwrap();
-        let location = Some(&Location::made_up("one"));
+        let location = Some(&ApplicationProfile::made_up("one"));
         let path = home.path();
         for scope in [Scope::Profile, Scope::AllProfiles] {
             let store = |consent| {
@@ -645,8 +650,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         let before = fs::read(home.path().join("consent.json")).unwrap();
-        let (two, path) = (Location::made_up("two"), home.path());
-        let mut work = Location::made_up("one");
+        let (two, path) = (ApplicationProfile::made_up("two"), home.path());
+        let mut work = ApplicationProfile::made_up("one");
         work.profile = "work".parse().unwrap();
         for other in [&two, &work] {
             let site = ConsentDirectory {
@@ -678,8 +683,8 @@ mod tests {
     #[test]
     fn one_of_two_applications_that_start_gets_the_directory() {
         let home = tempfile::tempdir().unwrap();
-        let locations: Vec<Location> = (0..8)
-            .map(|number| Location::made_up(&format!("app{number}")))
+        let locations: Vec<ApplicationProfile> = (0..8)
+            .map(|number| ApplicationProfile::made_up(&format!("app{number}")))
             .collect();
         let ids: Vec<Option<Installation>> = std::thread::scope(|scope| {
             let asked: Vec<_> = locations
@@ -720,7 +725,14 @@ mod tests {
         let directory = Directory::open(path, Access::Write).unwrap();
         let grace = Duration::from_secs(grace_seconds);
         let deadline = Instant::now() + PATIENCE;
-        remember_first_use(&directory, &Location::made_up("one"), grace, now, deadline).unwrap()
+        remember_first_use(
+            &directory,
+            &ApplicationProfile::made_up("one"),
+            grace,
+            now,
+            deadline,
+        )
+        .unwrap()
     }
 
     #[test]
@@ -746,7 +758,7 @@ mod tests {
     fn the_choice_for_all_profiles_is_stored_separately() {
         let home = tempfile::tempdir().unwrap();
         let all = Scope::AllProfiles;
-        let location = Some(&Location::made_up("one"));
+        let location = Some(&ApplicationProfile::made_up("one"));
         let site = ConsentDirectory {
             path: home.path(),
             location,

@@ -9,14 +9,14 @@ use crate::error::{Error, ErrorKind};
 
 /// An application and the profile of it that uses a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
+pub struct ApplicationProfile {
     /// The application.
     pub source: Source,
     /// The profile.
     pub profile: Profile,
 }
 
-impl Location {
+impl ApplicationProfile {
     /// Makes up the default profile of an application.
     #[cfg(test)]
     pub(crate) fn made_up(source: &str) -> Self {
@@ -35,7 +35,7 @@ impl Location {
     }
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for ApplicationProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` (profile {})", self.source, self.profile)
     }
@@ -63,13 +63,13 @@ impl KnownLocation {
     }
 
     /// Returns `true` if it names this application and profile.
-    pub(crate) fn is_of(&self, location: &Location) -> bool {
+    pub(crate) fn is_of(&self, location: &ApplicationProfile) -> bool {
         self.source.as_ref() == Some(&location.source)
             && self.profile.as_ref() == Some(&location.profile)
     }
 
     /// Returns why the directory at that path is not for that location, where it belongs to another.
-    pub(crate) fn check(&self, path: &Path, location: &Location) -> Result<(), Error> {
+    pub(crate) fn check(&self, path: &Path, location: &ApplicationProfile) -> Result<(), Error> {
         if self.admits(Some(&location.source), &location.profile) {
             Ok(())
         } else {
@@ -88,8 +88,8 @@ impl KnownLocation {
     }
 }
 
-impl From<&Location> for KnownLocation {
-    fn from(location: &Location) -> Self {
+impl From<&ApplicationProfile> for KnownLocation {
+    fn from(location: &ApplicationProfile) -> Self {
         Self {
             source: Some(location.source.clone()),
             profile: Some(location.profile.clone()),
@@ -132,7 +132,7 @@ mod tests {
             (claim("one", "work"), false),
             (claim("", "work"), false),
         ];
-        let location = Location {
+        let location = ApplicationProfile {
             source: "one".parse().unwrap(),
             profile: Profile::default(),
         };

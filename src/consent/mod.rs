@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 
 pub(crate) use identity::{HashKey, Installation, InstallationOrigin};
 pub(crate) use keeper::{ConsentDirectory, installation, remember_first_use, set_consent_of};
-pub(crate) use location::{KnownLocation, Location};
+pub(crate) use location::{ApplicationProfile, KnownLocation};
 #[cfg(test)]
 use stored::Choice;
 pub(crate) use stored::{Scope, StoredConsent};

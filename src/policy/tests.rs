@@ -548,7 +548,7 @@ fn hashes_of_any_policy_since_the_key_are_known_to_wait() {
         let directory = Directory::open(&path, Access::Write).unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
         let seen = crate::consent::Consent::Undecided;
-        let location = crate::consent::Location::made_up("myapp");
+        let location = crate::consent::ApplicationProfile::made_up("myapp");
         let installation = crate::consent::installation(&directory, &location, seen, deadline);
         installation.unwrap().hash_key()
     };

@@ -21,7 +21,7 @@ use crate::watch::Watch;
 pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
     let environment = Environment::made_up("testapp", &[]);
     let answers = (Consent::Undecided, WhenUndecided::Record);
-    let location = crate::consent::Location::made_up("testapp");
+    let location = crate::consent::ApplicationProfile::made_up("testapp");
     let (mut watch, found) = Watch::new(
         (path, path),
         &location,

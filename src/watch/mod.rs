@@ -20,8 +20,8 @@ use uuid::Uuid;
 use self::snapshot::{OwnerSnapshot, Polled};
 use crate::clock;
 use crate::consent::{
-    Consent, Decision, Inputs, Installation, KnownLocation, Location, StoredConsent, WhenUndecided,
-    decide, installation, remember_first_use,
+    ApplicationProfile, Consent, Decision, Inputs, Installation, KnownLocation, StoredConsent,
+    WhenUndecided, decide, installation, remember_first_use,
 };
 use crate::environment::{Environment, Variable};
 use crate::error::{Error, ErrorKind, Result};
@@ -51,7 +51,7 @@ pub(crate) struct Watch {
     /// The directory of the default profile, where the choice for all of them lies.
     base: PathBuf,
     /// Whose telemetry it is.
-    location: Location,
+    location: ApplicationProfile,
     /// To whom the directory belongs, where that has become another application or profile.
     foreign: Option<String>,
     /// What the environment says, asked once: it decides one run, and reading it again from another
@@ -120,7 +120,7 @@ impl Watch {
     /// Returns the question for the telemetry of a profile, and the directory as it was found, if it is there.
     pub(crate) fn new(
         (path, base): (&Path, &Path),
-        location: &Location,
+        location: &ApplicationProfile,
         environment: &Environment,
         (flag, when_undecided): (Consent, WhenUndecided),
         policy: Policy,
