@@ -1,14 +1,12 @@
 //! What was typed: the commands with their help. Parsing never touches the disk; what the words lead to
 //! is each command's own.
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand};
-
+use super::place::PlaceArgs;
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, show, status,
 };
-use localtel::internal::directory::{Profile, Source};
 
 /// Shows and keeps the telemetry that applications record on this machine.
 ///
@@ -30,21 +28,6 @@ pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: AnyCommand,
-}
-
-/// Which telemetry is meant.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Which telemetry")]
-pub(crate) struct PlaceArgs {
-    /// The application whose telemetry it is; needless if only one has any
-    #[arg(long, value_name = "NAME", global = true)]
-    pub(crate) app: Option<Source>,
-    /// The directory, wherever it lies [default: that of the application]
-    #[arg(long, value_name = "DIR", global = true)]
-    pub(crate) dir: Option<PathBuf>,
-    /// One of several sets of telemetry, each with its own consent [default: default]
-    #[arg(long, value_name = "NAME", global = true)]
-    pub(crate) profile: Option<Profile>,
 }
 
 /// The commands of `localtel`.

@@ -7,6 +7,7 @@ use clap::error::Error as ParseError;
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand as _};
 
 use super::args::AppCommand;
+use super::execution;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::{EmbeddingApplication, Host, in_words_of};
@@ -96,14 +97,16 @@ impl TelemetryCommand {
     /// Runs the command on the telemetry that this builder would open, with the input and output of this
     /// process, and says how it ended. It opens no telemetry, and does not end the process.
     pub fn run(self, builder: &Builder) -> Exit {
-        super::in_process(|environment, screen| {
+        execution::in_process(|environment, screen| {
             let host = self.host(builder);
             let outcome = place_of(builder, &host, environment).and_then(|place| {
-                super::on_place(*self.command, &place, environment, screen).map_err(|failure| {
-                    failure.for_owner(&place, |owner| owner::command_as(owner, &place, "..."))
+                execution::on_place(*self.command, &place, environment, screen).map_err(|failure| {
+                    failure.for_owner(|owner| {
+                        owner::hint(owner, &place, &owner::command_as(owner, &place, "..."))
+                    })
                 })
             });
-            super::settle(outcome, &host, screen)
+            execution::settle(outcome, &host, screen)
         })
     }
 

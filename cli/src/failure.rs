@@ -3,12 +3,12 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::path::Path;
 
 use super::exit::Exit;
-use super::owner;
-use super::place::Place;
 use super::sanitize::Sanitized;
 use localtel::internal::error::{Error, ErrorKind};
+use localtel::internal::store::elsewhere;
 
 /// Why a command ends early.
 #[derive(Debug)]
@@ -59,12 +59,12 @@ impl Failure {
         })
     }
 
-    /// Names the command line that does it as the owner of the data, where it failed because they are another user's.
-    pub(crate) fn for_owner(self, place: &Place, command: impl FnOnce(u32) -> String) -> Self {
+    /// Adds what to do where the data belongs to another user and it failed because of that, given the owner.
+    pub(crate) fn for_owner(self, hint: impl FnOnce(u32) -> String) -> Self {
         self.map(|complaint| match complaint.owner {
             None => complaint,
             Some(owner) => Complaint {
-                hint: Some(owner::hint(owner, place, &command(owner))),
+                hint: Some(hint(owner)),
                 ..complaint
             },
         })
@@ -161,7 +161,7 @@ fn owner_for(error: &Error) -> Option<u32> {
     match error.kind() {
         ErrorKind::OtherUser { owner, .. } => Some(*owner),
         ErrorKind::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-            owner::other_owner_of(path)
+            other_owner_of(path)
         }
         ErrorKind::Io { .. }
         | ErrorKind::Directory { .. }
@@ -173,6 +173,12 @@ fn owner_for(error: &Error) -> Option<u32> {
         | ErrorKind::Off { .. }
         | _ => None,
     }
+}
+
+/// Returns who owns what stands in the way of a path, if that is another user than the one who runs this.
+fn other_owner_of(path: &Path) -> Option<u32> {
+    let (_, owner) = elsewhere::nearest_visible(path)?;
+    (owner != elsewhere::effective_user()).then_some(owner)
 }
 
 fn hint_for(error: &Error) -> Option<String> {
@@ -237,7 +243,6 @@ fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn text_of(kind: io::ErrorKind) -> String {
         let error = Error::io("open", Path::new("/x"))(io::Error::from(kind));

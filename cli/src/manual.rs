@@ -1,11 +1,9 @@
 //! What the command says about itself to other programs: completions for shells and pages for `man`.
 //! Both follow from the definition of the commands.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::args::Arguments;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
@@ -26,26 +24,26 @@ pub(crate) struct ManArgs {
     page: Option<String>,
 }
 
-/// Prints completions.
+/// Prints completions of a command.
 pub(crate) fn completions(
     args: &CompletionsArgs,
+    mut command: clap::Command,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     // Into memory first: the generator does not expect that writing can fail.
     let mut script = Vec::new();
-    clap_complete::generate(
-        args.shell,
-        &mut Arguments::command(),
-        "localtel",
-        &mut script,
-    );
+    clap_complete::generate(args.shell, &mut command, "localtel", &mut script);
     screen.stdout.write_all(&script)?;
     Ok(Exit::Done)
 }
 
-/// Prints pages of the manual.
-pub(crate) fn man(args: &ManArgs, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
-    let mut root = Arguments::command().disable_help_subcommand(true);
+/// Prints pages of the manual of a command.
+pub(crate) fn man(
+    args: &ManArgs,
+    command: clap::Command,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let mut root = command.disable_help_subcommand(true);
     root.build();
     let pages: Vec<_> = match args.page.as_deref() {
         None => vec![root],

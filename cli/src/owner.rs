@@ -21,12 +21,6 @@ pub(super) struct OwnedByOther {
     pub(super) next: String,
 }
 
-/// Returns who owns what stands in the way of a path, if that is another user than the one who runs this.
-pub(super) fn other_owner_of(path: &Path) -> Option<u32> {
-    let (_, owner) = elsewhere::nearest_visible(path)?;
-    (owner != elsewhere::effective_user()).then_some(owner)
-}
-
 /// Returns the command line that has the owner do something with a place, given the words behind those that name it.
 pub(super) fn command_as(owner: u32, place: &Place, words: &str) -> String {
     let base = place.base.display().to_string();

@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use time::OffsetDateTime;
 
-use super::args::PlaceArgs;
 use super::facts;
 use super::failure::Failure;
 use super::host::Host;
@@ -18,6 +18,21 @@ use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::record::format_timestamp;
 use localtel::internal::store::disk::{Access, Directory};
 use localtel::internal::store::open_error;
+
+/// Which telemetry is meant.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which telemetry")]
+pub(crate) struct PlaceArgs {
+    /// The application whose telemetry it is; needless if only one has any
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) app: Option<Source>,
+    /// The directory, wherever it lies [default: that of the application]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) dir: Option<PathBuf>,
+    /// One of several sets of telemetry, each with its own consent [default: default]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) profile: Option<Profile>,
+}
 
 /// The telemetry that a command works on.
 #[derive(Debug, Clone, PartialEq, Eq)]

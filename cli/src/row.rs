@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::sanitize::{SafeJson, push_quoted, push_sanitized};
-use super::view::Styles;
+use super::screen::Colour;
 use localtel::internal::record::raw::{Object, RawRecord, RawText};
 use localtel::internal::record::{Level, Properties, Record};
 
@@ -37,6 +38,66 @@ enum RowValue<'a> {
     Bare(Cow<'a, str>),
     /// A list or an object, as JSON.
     Compound(String),
+}
+
+/// The styles of the parts of a record; all plain where there is no colour.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Styles {
+    pub(super) time: Paint,
+    pub(super) target: Paint,
+    pub(super) event: Paint,
+    pub(super) key: Paint,
+    levels: [Paint; 5],
+}
+
+/// A style, or none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Paint(pub(super) Style);
+
+impl Paint {
+    /// Adds what is painted so.
+    pub(super) fn push(self, out: &mut String, push: impl FnOnce(&mut String)) {
+        if self.0.is_plain() {
+            return push(out);
+        }
+        // Writing to memory does not fail.
+        let _written = write!(out, "{}", self.0);
+        push(out);
+        let _written = write!(out, "{:#}", self.0);
+    }
+}
+
+impl Styles {
+    pub(super) fn new(colour: Colour) -> Self {
+        let bold = |colour: AnsiColor| colour.on_default().bold();
+        match colour {
+            Colour::Off => Self::default(),
+            Colour::On => Self {
+                time: Paint(Style::new().dimmed()),
+                target: Paint(AnsiColor::Cyan.on_default()),
+                event: Paint(Style::new().bold()),
+                key: Paint(Style::new().dimmed()),
+                levels: [
+                    Paint(AnsiColor::Magenta.on_default()),
+                    Paint(AnsiColor::Blue.on_default()),
+                    Paint(AnsiColor::Green.on_default()),
+                    Paint(bold(AnsiColor::Yellow)),
+                    Paint(bold(AnsiColor::Red)),
+                ],
+            },
+        }
+    }
+
+    pub(super) fn level(&self, level: Level) -> Paint {
+        let [trace, debug, info, warn, error] = self.levels;
+        match level {
+            Level::Trace => trace,
+            Level::Debug => debug,
+            Level::Info => info,
+            Level::Warn => warn,
+            Level::Error => error,
+        }
+    }
 }
 
 impl<'a> Row<'a> {

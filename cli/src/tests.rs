@@ -4,11 +4,18 @@
     reason = "tests look at the files from outside"
 )]
 
+use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::Path;
 
-use super::screen::Memory;
-use super::*;
+use clap::CommandFactory as _;
+use localtel::internal::environment::Environment;
+
+use super::args::Arguments;
+use super::execution::execute;
+use super::exit::Exit;
+use super::screen::{Colour, Memory, OutputKind, Screen};
 
 /// A home of its own, with an environment that knows nothing else.
 struct Home {
@@ -457,7 +464,7 @@ fn completions_and_pages_name_every_command() {
     let (exit, script, _) = home.run("completions bash");
     assert_eq!(exit, Exit::Done);
     let (_, pages, _) = home.run("man all");
-    for command in <Arguments as clap::CommandFactory>::command().get_subcommands() {
+    for command in Arguments::command().get_subcommands() {
         let name = command.get_name();
         assert!(script.contains(name), "{name}");
         assert!(pages.contains(&format!(".TH localtel-{name} ")), "{name}");

@@ -5,16 +5,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::row::Row;
+use super::row::{Paint, Row, Styles};
 use super::sanitize::{Quoted, SafeJson, Sanitized};
 use super::screen::{Colour, OutputKind};
 use super::time::{Zone, moment};
 use localtel::internal::record::raw::RawRecord;
-use localtel::internal::record::{Level, Properties, Record, format_timestamp};
+use localtel::internal::record::{Properties, Record, format_timestamp};
 
 /// A format of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -36,66 +35,6 @@ pub(crate) struct View {
     zone: Zone,
     sink: OutputKind,
     styles: Styles,
-}
-
-/// The styles of the parts of a record; all plain where there is no colour.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Styles {
-    pub(super) time: Paint,
-    pub(super) target: Paint,
-    pub(super) event: Paint,
-    pub(super) key: Paint,
-    levels: [Paint; 5],
-}
-
-/// A style, or none.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Paint(Style);
-
-impl Paint {
-    /// Adds what is painted so.
-    pub(super) fn push(self, out: &mut String, push: impl FnOnce(&mut String)) {
-        if self.0.is_plain() {
-            return push(out);
-        }
-        // Writing to memory does not fail.
-        let _written = fmt::Write::write_fmt(out, format_args!("{}", self.0));
-        push(out);
-        let _written = fmt::Write::write_fmt(out, format_args!("{:#}", self.0));
-    }
-}
-
-impl Styles {
-    fn new(colour: Colour) -> Self {
-        let bold = |colour: AnsiColor| colour.on_default().bold();
-        match colour {
-            Colour::Off => Self::default(),
-            Colour::On => Self {
-                time: Paint(Style::new().dimmed()),
-                target: Paint(AnsiColor::Cyan.on_default()),
-                event: Paint(Style::new().bold()),
-                key: Paint(Style::new().dimmed()),
-                levels: [
-                    Paint(AnsiColor::Magenta.on_default()),
-                    Paint(AnsiColor::Blue.on_default()),
-                    Paint(AnsiColor::Green.on_default()),
-                    Paint(bold(AnsiColor::Yellow)),
-                    Paint(bold(AnsiColor::Red)),
-                ],
-            },
-        }
-    }
-
-    pub(super) fn level(&self, level: Level) -> Paint {
-        let [trace, debug, info, warn, error] = self.levels;
-        match level {
-            Level::Trace => trace,
-            Level::Debug => debug,
-            Level::Info => info,
-            Level::Warn => warn,
-            Level::Error => error,
-        }
-    }
 }
 
 impl View {

@@ -8,7 +8,6 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::verdict::RecordPart;
 use crate::secret_names::SecretNames;
 use localtel::internal::error::Result;
 use localtel::internal::reader::{Item, Reader};
@@ -58,6 +57,22 @@ impl EventKey {
         let event = self.event.as_deref().unwrap_or_default();
         self.target.len() <= NAME_BYTES_MAX && event.len() <= NAME_BYTES_MAX
     }
+}
+
+/// One of the values of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecordPart<'a> {
+    /// The message.
+    Message,
+    /// The property of that name.
+    Property(&'a str),
+    /// A property of a span around the event.
+    InSpan {
+        /// The span's name.
+        span: &'a str,
+        /// The property's name.
+        property: &'a str,
+    },
 }
 
 /// One event as it was recorded so far.

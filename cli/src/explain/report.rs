@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::inventory::{EventKey, EventTally, Inventory, ValueType, Values};
-use super::verdict::{PolicyView, RecordPart, Subject};
+use super::inventory::{EventKey, EventTally, Inventory, RecordPart, ValueType, Values};
+use super::verdict::{PolicyView, Subject};
 use super::{Explanation, KnownLimits, Openness, RecordingStatus};
 use crate::rules::OwnerReport;
 use crate::secret_names::SecretName;

@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::inventory::{EventKey, EventTally, Inventory, ValueType, Values};
-use super::verdict::{PolicyView, RecordPart, Subject, ValueVerdict};
+use super::inventory::{EventKey, EventTally, Inventory, RecordPart, ValueType, Values};
+use super::verdict::{PolicyView, Subject, ValueVerdict};
 use super::{Explanation, KnownLimits, Openness, RecordingStatus};
 use crate::facts::{count, size};
 use crate::host::Host;

@@ -2,7 +2,7 @@
 //! Embedded in an application its own policy is known; from outside it is taken for the usual one. What
 //! holds for both is the library's `policy`.
 
-use super::inventory::EventKey;
+use super::inventory::{EventKey, RecordPart};
 use crate::host::Host;
 use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::policy::{Action, InForce, Policy, Secrets};
@@ -19,22 +19,6 @@ pub(super) struct Subject<'a> {
     pub(super) part: RecordPart<'a>,
     /// Whether some of them were texts.
     pub(super) has_texts: bool,
-}
-
-/// One of the values of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RecordPart<'a> {
-    /// The message.
-    Message,
-    /// The property of that name.
-    Property(&'a str),
-    /// A property of a span around the event.
-    InSpan {
-        /// The span's name.
-        span: &'a str,
-        /// The property's name.
-        property: &'a str,
-    },
 }
 
 /// What becomes of a value.

@@ -1,0 +1,208 @@
+//! The execution of a command line: parsed, dispatched to the command that it names, and ended with what went wrong on
+//! the screen. What commands do is their own; what was typed is `args`'s.
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, IsTerminal as _};
+
+use clap::{CommandFactory as _, Parser as _};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::args::{AnyCommand, AppCommand, Arguments};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::host::Host;
+use super::owner::{self, ShellWord};
+use super::place::{self, Place};
+use super::screen::{Colour, OutputKind, Screen};
+use super::{
+    clear, consent, doctor, explain, manual, policy, profiles, record, report, run, show, status,
+};
+use localtel::internal::environment::Environment;
+
+/// Does something with the environment, the input and the output of this process.
+pub(crate) fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exit) -> Exit {
+    let environment = Environment::of_process();
+    let sink = if io::stdout().is_terminal() {
+        OutputKind::Terminal
+    } else {
+        OutputKind::Pipe
+    };
+    let variable = |name: &str| environment.value(name);
+    let mut screen = Screen {
+        stdout: &mut BufWriter::new(io::stdout().lock()),
+        stderr: &mut io::stderr().lock(),
+        stdin: &mut io::stdin().lock(),
+        can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
+        sink,
+        colour: Colour::of(sink, &variable),
+        now: localtel::internal::clock::now(),
+        variable: &variable,
+        is_reader_gone: &is_stdout_closed,
+    };
+    work(&environment, &mut screen)
+}
+
+/// Returns `true` if nothing that is written to the standard output will be read any more.
+fn is_stdout_closed() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    poll(&mut polled, Some(&Timespec::default())).is_ok()
+        && polled.iter().any(|stdout| {
+            stdout
+                .revents()
+                .intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
+        })
+}
+
+/// Runs one command line; what goes wrong is said on the screen.
+pub(crate) fn execute(
+    words: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Exit {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let outcome = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => {
+            let typed = Typed::new(&words, &arguments);
+            dispatch(arguments, &typed, environment, screen)
+        }
+        Err(error) => answer(&error, screen),
+    };
+    settle(outcome, &Host::Localtel, screen)
+}
+
+/// Ends a command: what it wrote is handed on, and what went wrong is said.
+pub(crate) fn settle(outcome: Result<Exit, Failure>, host: &Host, screen: &mut Screen<'_>) -> Exit {
+    let outcome = outcome.and_then(|exit| {
+        screen.stdout.flush()?;
+        Ok(exit)
+    });
+    outcome.unwrap_or_else(|failure| {
+        // What was written so far comes first; if it cannot be written, that may be the failure itself,
+        // and if nobody can be told, the exit code still says so.
+        let _written = screen.stdout.flush();
+        let text = failure.text();
+        let _told = screen.stderr.write_all(host.in_own_words(&text).as_bytes());
+        failure.exit()
+    })
+}
+
+/// A command line as it was typed, to be repeated as another user.
+struct Typed {
+    /// What stands behind the program's name.
+    words: String,
+    names_directory: bool,
+}
+
+impl Typed {
+    fn new(words: &[OsString], arguments: &Arguments) -> Self {
+        let words: Vec<String> = words
+            .iter()
+            .skip(1)
+            .map(|word| ShellWord(&word.to_string_lossy()).to_string())
+            .collect();
+        Self {
+            words: words.join(" "),
+            names_directory: arguments.place.dir.is_some(),
+        }
+    }
+
+    /// Returns the command line for the owner of a place.
+    fn repeated_as(&self, owner: u32, place: &Place) -> String {
+        if self.names_directory {
+            format!("sudo -u '#{owner}' localtel {}", self.words)
+        } else {
+            owner::command_as(owner, place, &self.words)
+        }
+    }
+}
+
+fn dispatch(
+    arguments: Arguments,
+    typed: &Typed,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let find = || place::find(&arguments.place, environment);
+    match arguments.command {
+        // The schema does not depend on an application.
+        AnyCommand::OnPlace(AppCommand::Explain(args)) if args.is_of_no_place() => {
+            explain::print_schema(screen)
+        }
+        AnyCommand::OnPlace(AppCommand::Policy(args)) if args.text_to_test().is_some() => {
+            let text = args.text_to_test().unwrap_or_default();
+            policy::test(text, environment, screen)
+        }
+        AnyCommand::OnPlace(command) => {
+            let place = find()?;
+            on_place(command, &place, environment, screen).map_err(|failure| {
+                failure.for_owner(|owner| {
+                    owner::hint(owner, &place, &typed.repeated_as(owner, &place))
+                })
+            })
+        }
+        AnyCommand::Record(args) => {
+            let place = find()?;
+            // What it records may not be for every log.
+            record::run(&place, args, environment, screen).map_err(|failure| {
+                failure.for_owner(|owner| {
+                    let command = owner::command_as(owner, &place, "record ...");
+                    owner::hint(owner, &place, &command)
+                })
+            })
+        }
+        AnyCommand::Run(args) => {
+            let place = find().and_then(|place| {
+                place.location()?;
+                Ok(place)
+            });
+            if let Err(failure) = &place {
+                // The command is what counts: not knowing where to record it is no reason not to run it.
+                screen.say(format_args!("{}", failure.text().trim_end()));
+            }
+            run::run(place.ok().as_ref(), &args, environment, screen)
+        }
+        AnyCommand::Completions(args) => manual::completions(&args, Arguments::command(), screen),
+        AnyCommand::Man(args) => manual::man(&args, Arguments::command(), screen),
+    }
+}
+
+pub(crate) fn on_place(
+    command: AppCommand,
+    place: &Place,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    match command {
+        AppCommand::Show(args) => Ok(show::run(&args, &place.path(), screen)?),
+        AppCommand::Tail(args) => Ok(show::run(&args.into_tail(), &place.path(), screen)?),
+        AppCommand::Clear(args) => clear::run(place, &args, screen),
+        AppCommand::Status(args) => status::run(place, &args, environment, screen),
+        AppCommand::Explain(args) => explain::run(place, &args, environment, screen),
+        AppCommand::Report(args) => report::run(place, &args, environment, screen),
+        AppCommand::Enable(args) => consent::enable(place, &args, environment, screen),
+        AppCommand::Disable(args) => consent::disable(place, &args, environment, screen),
+        AppCommand::Reset => consent::reset(place, screen),
+        AppCommand::Profiles(args) => profiles::run(place, &args, environment, screen),
+        AppCommand::Policy(args) => policy::run(place, args, environment, screen),
+        AppCommand::Doctor(args) => doctor::run(place, &args, environment, screen),
+    }
+}
+
+/// Shows what the parser has to say: help and version where they were asked for, a complaint otherwise.
+fn answer(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let styled = error.render();
+    if error.use_stderr() {
+        let text = styled.to_string();
+        let text = text
+            .strip_prefix("error: ")
+            .map_or(text.clone(), |rest| format!("localtel: {rest}"));
+        screen.stderr.write_all(text.as_bytes())?;
+        return Ok(Exit::Usage);
+    }
+    match screen.colour {
+        Colour::On => write!(screen.stdout, "{}", styled.ansi())?,
+        Colour::Off => write!(screen.stdout, "{styled}")?,
+    }
+    Ok(Exit::Done)
+}
