@@ -7,8 +7,8 @@
 //!
 //! A script has a command on each line: `set KEY VALUE`, `get KEY`, `plus KEY NUMBER`, `upper KEY`, `begin`,
 //! `savepoint`, `back`, `commit`, `enable async_commit`, and `window`, which ends a window: what was counted in it
-//! becomes a report, and the next one begins at nothing. A server would have windows of an hour instead, with
-//! `Reports::Every`. Neither keys nor values are ever counted.
+//! becomes a report, and the next one begins at nothing. Besides, there is a report at the start, hourly at first and daily
+//! later, as from `TimescaleDB`. Neither keys nor values are ever counted.
 //!
 //! The demonstration records into a fresh directory of its own, so that it needs nobody's consent but that
 //! of the person who ran it, and leaves it there to be looked at.
@@ -19,7 +19,6 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::time::Duration;
 
 use localtel::Telemetry;
 use localtel::consent::WhenUndecided;
@@ -46,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let telemetry = builder
         // Opening makes the first report, so what it is to hold is said before.
         .deployment(committing.describe(Deployment::new()))
-        .reports(Reports::AtStart(HOUR))
+        .reports(Reports::HourlyThenDaily)
         .open();
     let mut store = RowStore {
         telemetry: &telemetry,
@@ -189,8 +188,6 @@ impl RowStore<'_> {
 }
 
 const NO_TRANSACTION: &str = "there is no transaction";
-
-const HOUR: Duration = Duration::from_hours(1);
 
 /// Two windows.
 const DEMONSTRATION: &str = "

@@ -1,7 +1,7 @@
 //! What one process remembers for the next: `history.json`, the application's version that recorded last,
-//! and when the last report was recorded. It is replaced as a whole under the directory's lock, so that of
-//! several processes that start at once exactly one has the news and exactly one reports. What is then
-//! recorded is the caller's business, and so is whether anything may be.
+//! how many reports were recorded, and when the last one was. It is replaced as a whole under the directory's lock, so
+//! that of several processes that start at once exactly one has the news and exactly one reports. What is then
+//! recorded is the caller's business, and so is whether anything may be, and when a report is due.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::error::Result;
+use crate::random;
 use crate::record::{format_timestamp, parse_time};
 use crate::store::disk::Directory;
 use crate::store::document::{Content, Document, OtherKeys, update};
@@ -22,8 +23,12 @@ pub struct History {
     pub version: Option<String>,
     /// When the last report was recorded, or claimed by whoever records it.
     pub reported: Option<OffsetDateTime>,
+    /// How many reports were recorded or claimed.
+    pub(crate) reports: u64,
+    /// The random part of the wait for the next report, as a share of the longest: 65,535 is all of it.
+    pub(crate) jitter: u16,
     /// What a newer version wrote, which stays.
-    others: OtherKeys,
+    pub(crate) others: OtherKeys,
 }
 
 impl History {
@@ -41,6 +46,14 @@ impl History {
             .known()
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// Notes a report, and returns when the one before was recorded.
+    fn note_report(&mut self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.reports = self.reports.saturating_add(1);
+        // A system without random bytes has reports without jitter.
+        self.jitter = random::bytes().map(u16::from_ne_bytes).unwrap_or_default();
+        self.reported.replace(now)
     }
 }
 
@@ -61,12 +74,21 @@ pub(crate) struct WrittenHistory {
     version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reported: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    reports: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    jitter: u16,
+}
+
+/// Returns `true` for what is not written.
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 impl Content for History {
     type Written = WrittenHistory;
-    const KEYS: &'static [&'static str] = &["format", "version", "reported"];
-    /// Ours has at most some 1,700 bytes: a version of 256 control characters at 6 bytes each, and a time.
+    const KEYS: &'static [&'static str] = &["format", "version", "reported", "reports", "jitter"];
+    /// Ours has at most some 1,700 bytes: a version of 256 control characters at 6 bytes each, a time and two numbers.
     const BYTES_MAX: u64 = 64 * 1024;
     const CONSEQUENCE: &'static str = "";
 
@@ -82,6 +104,8 @@ impl Content for History {
         Ok(Self {
             version: written.version,
             reported: written.reported.map(time).transpose()?,
+            reports: written.reports,
+            jitter: written.jitter,
             others,
         })
     }
@@ -90,6 +114,8 @@ impl Content for History {
         let written = WrittenHistory {
             version: self.version.clone(),
             reported: self.reported.map(format_timestamp),
+            reports: self.reports,
+            jitter: self.jitter,
         };
         (written, &self.others)
     }
@@ -190,8 +216,8 @@ impl ReportClaim {
     }
 }
 
-/// Claims the report that is due, or tells when one is: of several processes that ask at once it is for
-/// exactly one. The claim stands before the report does, so a process that is killed between the two leaves
+/// Claims the report that is due, or returns when one is: of several processes that ask at once it is for
+/// exactly one. `due_in` says after how long one is due. The claim stands before the report does, so a process that is killed between the two leaves
 /// out one report, and never records one twice; who could not record it gives it back with
 /// [`give_back_report`]. Where none is due, nothing is written and no lock is taken.
 ///
@@ -201,18 +227,18 @@ impl ReportClaim {
 /// not free before the deadline. Then the report is nobody's, or whoever's asks next.
 pub(crate) fn claim_report(
     directory: &Directory,
-    every: Duration,
+    due_in: impl Fn(&History, OffsetDateTime) -> Duration,
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<Due> {
-    let left = due_in(&History::read_in(directory), every, now);
+    let left = due_in(&History::read_in(directory), now);
     if !left.is_zero() {
         return Ok(Due::In(left));
     }
     update(directory, FILE, deadline, |history: &mut History| {
-        let left = due_in(history, every, now);
+        let left = due_in(history, now);
         if left.is_zero() {
-            let before = history.reported.replace(now);
+            let before = history.note_report(now);
             Due::Now(ReportClaim { at: now, before })
         } else {
             Due::In(left)
@@ -237,6 +263,9 @@ pub(crate) fn give_back_report(
             .is_some_and(|reported| claim.is_at(reported))
         {
             history.reported = claim.before;
+            history.reports = history.reports.saturating_sub(1);
+            // Without a random part it is due for every schedule for which it was.
+            history.jitter = 0;
         }
     })
 }
@@ -252,23 +281,8 @@ pub(crate) fn note_report(
     deadline: Instant,
 ) -> Result<()> {
     update(directory, FILE, deadline, |history: &mut History| {
-        history.reported = Some(now);
+        history.note_report(now);
     })
-}
-
-/// Tells after how long a report is due: at once if none is known, or if the last one is as long ago as
-/// reports are apart. One in the future comes from a clock that jumped; it counts as long as it is no further
-/// ahead than reports are apart, so that nobody waits longer than twice that.
-pub(crate) fn due_in(history: &History, every: Duration, now: OffsetDateTime) -> Duration {
-    let Some(reported) = history.reported else {
-        return Duration::ZERO;
-    };
-    let every = time::Duration::try_from(every).unwrap_or(time::Duration::MAX);
-    let ago = now - reported;
-    if ago >= every || ago < -every {
-        return Duration::ZERO;
-    }
-    every.saturating_sub(ago).try_into().unwrap_or_default()
 }
 
 /// The name of the file.
@@ -307,8 +321,16 @@ mod tests {
         now: OffsetDateTime,
         deadline: Instant,
     ) -> Result<bool> {
-        let due = claim_report(directory, every, now, deadline)?;
+        let due = claim_report(directory, due_every(every), now, deadline)?;
         Ok(matches!(due, Due::Now(_)))
+    }
+
+    fn due_every(every: Duration) -> impl Fn(&History, OffsetDateTime) -> Duration {
+        move |history, now| {
+            let ago = |reported| Duration::try_from(now - reported).unwrap_or_default();
+            let left = |reported| every.saturating_sub(ago(reported));
+            history.reported.map(left).unwrap_or_default()
+        }
     }
 
     fn claim_at(at: OffsetDateTime) -> ReportClaim {
@@ -399,11 +421,13 @@ mod tests {
         let claim = |now| claims(&directory, DAY, now, soon()).unwrap();
         assert!(claim(now()));
         assert!(!claim(now() + time::Duration::hours(23)));
-        assert!(claim(now() + time::Duration::hours(24)));
+        assert!(random::tests::exhausted(|| claim(
+            now() + time::Duration::hours(24)
+        )));
         assert_eq!(
             text(home.path()),
             format!(
-                "{{\"format\":1,\"version\":\"1.2.0\",\"reported\":\"{}\"}}\n",
+                "{{\"format\":1,\"version\":\"1.2.0\",\"reported\":\"{}\",\"reports\":2}}\n",
                 format_timestamp(now() + time::Duration::DAY)
             )
         );
@@ -427,45 +451,41 @@ mod tests {
         let directory = open(home.path());
         note_report(&directory, now(), soon()).unwrap();
         let later = now() + DAY;
-        let due = claim_report(&directory, DAY, later, soon()).unwrap();
+        let due = claim_report(&directory, due_every(DAY), later, soon()).unwrap();
         let claim = ReportClaim {
             at: later,
             before: Some(now()),
         };
         assert_eq!(due, Due::Now(claim));
-        assert_eq!(History::read_at(home.path()).reported, Some(later));
+        let known = |history: History| (history.reported, history.reports);
+        assert_eq!(known(History::read_at(home.path())), (Some(later), 2));
         give_back_report(&directory, &claim, soon()).unwrap();
-        assert_eq!(History::read_at(home.path()).reported, Some(now()));
+        let history = History::read_at(home.path());
+        assert_eq!(history.jitter, 0, "it is due again at once");
+        assert_eq!(known(history), (Some(now()), 1));
     }
 
     #[test]
-    fn a_clock_jump_delays_reports_by_one_interval_at_most() {
-        let hours = time::Duration::hours;
-        let table = [
-            (hours(0), DAY, false),
-            (hours(23), DAY, false),
-            (hours(24), DAY, true),
-            (hours(24 * 40_000), DAY, true),
-            (hours(-1), DAY, false),
-            (hours(-24), DAY, false),
-            (hours(-25), DAY, true),
-            (hours(-24 * 40_000), DAY, true),
-            (hours(0), Duration::ZERO, true),
-            (hours(-1), Duration::ZERO, true),
-            (hours(24 * 40_000), Duration::MAX, false),
-            (hours(-24 * 40_000), Duration::MAX, false),
-        ];
-        let history = History {
-            reported: Some(now()),
-            ..History::default()
-        };
-        for (moved, every, is_due) in table {
-            let found = due_in(&history, every, now() + moved).is_zero();
-            assert_eq!(found, is_due, "{moved}, every {every:?}");
+    fn each_report_is_counted_and_has_a_jitter_of_its_own() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = open(home.path());
+        let mut jitters = std::collections::BTreeSet::new();
+        for number in 1..=20 {
+            let at = now() + DAY * number;
+            if number % 2 == 0 {
+                note_report(&directory, at, soon()).unwrap();
+            } else {
+                assert!(claims(&directory, DAY, at, soon()).unwrap());
+            }
+            let history = History::read_at(home.path());
+            assert_eq!(history.reports, u64::from(number));
+            jitters.insert(history.jitter);
         }
-        assert!(due_in(&History::default(), Duration::MAX, now()).is_zero());
-        let hour = now() + hours(1);
-        assert_eq!(due_in(&history, DAY, hour), Duration::from_hours(23));
+        assert!(jitters.len() > 10, "{jitters:?}");
+        let exhausted = random::tests::exhausted(|| note_report(&directory, now(), soon()));
+        exhausted.unwrap();
+        let history = History::read_at(home.path());
+        assert_eq!((history.reports, history.jitter), (21, 0));
     }
 
     #[test]
@@ -499,6 +519,9 @@ mod tests {
             "[1,\"1.2.0\"]".to_owned(),
             "{\"format\":1,\"version\":7}".to_owned(),
             "{\"format\":1,\"reported\":\"yesterday\"}".to_owned(),
+            "{\"format\":1,\"reports\":-1}".to_owned(),
+            "{\"format\":1,\"reports\":\"many\"}".to_owned(),
+            "{\"format\":1,\"jitter\":65536}".to_owned(),
             format!("{{\"format\":1,\"version\":\"{}\"}}", "1".repeat(257)),
             " ".repeat(10_000_000),
         ];
@@ -532,7 +555,8 @@ mod tests {
         keeps("a version");
         give_back_version(&directory, "1.3.0", "1.2.0".to_owned(), soon()).unwrap();
         keeps("a version given back");
-        let Due::Now(claim) = claim_report(&directory, DAY, now(), soon()).unwrap() else {
+        let Due::Now(claim) = claim_report(&directory, due_every(DAY), now(), soon()).unwrap()
+        else {
             panic!("none is due");
         };
         keeps("a claim");

@@ -14,6 +14,7 @@ mod counters;
 mod deployment;
 mod metadata;
 mod reporter;
+mod schedule;
 mod text;
 mod waiting;
 

@@ -18,19 +18,15 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     /// Starts the thread, or returns nothing where the system has none to give. `report` records a report if one is
-    /// due after that time, and returns how long to wait until the next look.
-    pub(super) fn start(
-        every: Duration,
-        report: impl Fn(Duration) -> Duration + Send + 'static,
-    ) -> Option<Self> {
+    /// due, and returns how long to wait until the next look.
+    pub(super) fn start(report: impl Fn() -> Duration + Send + 'static) -> Option<Self> {
         let (until, is_over) = sync_channel::<()>(0);
         let (ending, ended) = sync_channel::<()>(0);
-        let every = every.max(EVERY_LEAST);
         let wait = move || {
             let _ending = ending;
             loop {
                 // A report that is due is recorded even if it is all over by now.
-                let pause = report(every).max(PAUSE_LEAST);
+                let pause = report().max(PAUSE_LEAST);
                 if is_over.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -68,9 +64,6 @@ impl Waiting {
 fn forget(waiting: Waiting) {
     std::mem::forget(waiting);
 }
-
-/// No report is of use a second after another one; tests and demonstrations may want it.
-const EVERY_LEAST: Duration = Duration::from_secs(1);
 
 /// The shortest pause: clocks that disagree must not make it spin.
 const PAUSE_LEAST: Duration = Duration::from_millis(10);

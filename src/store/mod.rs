@@ -7,7 +7,7 @@
 //!   consent.json          the decision and the installation id; replaced by rename
 //!   consent.all.json      the decision for all profiles, in the default one's directory only
 //!   policy.toml           what its owner lets be recorded; written by people and by `localtel policy`
-//!   history.json          the application's last version and its last report; replaced by rename
+//!   history.json          the application's last version and its reports; replaced by rename
 //!   release.json          the application's newest release, if its owner put it there; never written by us
 //!   lock                  locked around every append, rotation and removal; caches head and floor
 //!   events.000001.jsonl   closed (0400)
@@ -34,8 +34,9 @@
 //!
 //! Other keys are a newer version's. They are ignored, and stay as they are when the file is written again, unless it
 //! would become longer than 16 KiB with them. Those whose name begins with `installation`, or whose value has the id, the
-//! salt or the host in it, are removed with the installation. `history.json` (`format`, `version`, `reported`) is an
-//! object of the same kind, of at most 64 KiB; `reset` and disabling remove it as a whole.
+//! salt or the host in it, are removed with the installation. `history.json` (`format`, `version`, `reported`,
+//! `reports`, the number of reports so far, and `jitter`, the random part of the wait for the next one from 0 to 65,535)
+//! is an object of the same kind, of at most 64 KiB; `reset` and disabling remove it as a whole.
 //!
 //! Without the key `consent` nobody has decided. An empty file means disabled, and so does every file that is
 //! there and is not as described: an empty or unknown word, a value of another kind, another case of `consent`, a time

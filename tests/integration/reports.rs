@@ -399,13 +399,16 @@ fn at_once(place: &TestPlace, processes: usize, role: &str, variables: &[(&str, 
 /// Runs in a process of its own: opens with that version, and reports at the start that often.
 pub(crate) fn report_at_the_start(task: &ChildTask) {
     task.wait_for_go();
-    let every =
-        std::env::var(EVERY).map_or(DAY, |text| Duration::from_millis(text.parse().unwrap()));
+    let schedule = match std::env::var(EVERY).as_deref() {
+        Ok("hourly, then daily") => Reports::HourlyThenDaily,
+        Ok(text) => Reports::AtStart(Duration::from_millis(text.parse().unwrap())),
+        Err(_) => Reports::AtStart(DAY),
+    };
     let version = std::env::var(VERSION).unwrap_or("1.2.0".to_owned());
     let telemetry = task
         .builder()
         .version(version)
-        .reports(Reports::AtStart(every))
+        .reports(schedule)
         .try_open()
         .unwrap();
     telemetry.close(Duration::from_secs(20));
@@ -424,6 +427,69 @@ fn many_processes_record_one_report_between_them() {
     std::thread::sleep(Duration::from_millis(20));
     at_once(&place, 1, "report at the start", &[(EVERY, "10")]);
     assert_eq!(reports(&place).len(), 2, "the interval is over");
+}
+
+#[test]
+fn many_processes_report_hourly_at_first_and_daily_later() {
+    let place = TestPlace::new();
+    let history = place.path().join("history.json");
+    let ago = |time: Duration| {
+        let time = time::OffsetDateTime::now_utc() - time;
+        time.format(&time::format_description::well_known::Rfc3339)
+            .unwrap()
+    };
+    let minutes = Duration::from_mins;
+    let of_schedule = &[(EVERY, "hourly, then daily")];
+    at_once(&place, 4, "report at the start", of_schedule);
+    assert_eq!(reports(&place).len(), 1);
+    for (reports_before, jitter, since, is_due) in [
+        (1, 0, minutes(59), false),
+        (1, 0, minutes(61), true),
+        (11, 65_535, minutes(66), false),
+        (11, 65_535, minutes(68), true),
+        (12, 0, minutes(23 * 60), false),
+        (12, 0, minutes(24 * 60 + 1), true),
+        (999, 65_535, minutes(26 * 60), false),
+        (999, 65_535, minutes(27 * 60 + 1), true),
+    ] {
+        let text = json!({
+            "format": 1, "version": "1.2.0", "reported": ago(since),
+            "reports": reports_before, "jitter": jitter,
+        });
+        std::fs::write(&history, text.to_string()).unwrap();
+        let before = reports(&place).len();
+        at_once(&place, 4, "report at the start", of_schedule);
+        let added = reports(&place).len() - before;
+        assert_eq!(added, usize::from(is_due), "{text}");
+        let known: Value = serde_json::from_slice(&std::fs::read(&history).unwrap()).unwrap();
+        let expected = reports_before + u64::from(is_due);
+        assert_eq!(known["reports"], expected, "{text}");
+    }
+}
+
+#[test]
+fn an_hourly_report_is_recorded_before_opening_returns() {
+    let place = TestPlace::new();
+    let telemetry = place.builder().reports(Reports::HourlyThenDaily).open();
+    telemetry.counter("queries", []).add(1);
+    telemetry.flush().unwrap();
+    let reports = reports(&place);
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0]["properties"].get("counters"), None);
+}
+
+#[test]
+fn a_reset_begins_the_hourly_reports_again() {
+    let place = TestPlace::new();
+    for _ in 0..2 {
+        let telemetry = place.builder().reports(Reports::HourlyThenDaily).open();
+        drop(telemetry);
+        let text = std::fs::read(place.path().join("history.json")).unwrap();
+        let history: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(history["reports"], 1);
+        reset(&place);
+    }
+    assert_eq!(reports(&place).len(), 2);
 }
 
 #[test]
@@ -483,6 +549,7 @@ pub(crate) fn report_from_a_thread(_: &ChildTask) {
         (Reports::OnRequest, 0),
         (Reports::AtStart(DAY), 0),
         (every, 1),
+        (Reports::HourlyThenDaily, 1),
     ] {
         let telemetry = inline.clone().reports(reports).open();
         // A thread takes its name only once it runs.

@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::counters::{Counter, Counters, Family, Snapshot};
+use super::schedule::Schedule;
 use super::text::fit;
 use super::waiting::Waiting;
 use super::{Deployment, Machine, Parts, Report, ReportRecording};
@@ -52,6 +53,11 @@ pub enum Reports {
     /// after each other, at most one a second. A quiet thread does that, where anything is recorded, or may
     /// come to be because the process is [watching](crate::recording::Watching).
     Every(Duration),
+    /// Often at first and rarely later, as `TimescaleDB` does: when telemetry is opened, before opening returns, and then
+    /// from a thread as with `Every`. The first twelve reports of an installation are an hour apart, whatever asked for
+    /// them, and all later ones a day; each wait is up to an eighth longer, by chance, so that programs that were started
+    /// together do not report together.
+    HourlyThenDaily,
 }
 
 /// What one handle reports.
@@ -320,8 +326,9 @@ impl Reporter {
 
     /// Records a report if one is due and nobody else records it, and returns how long to wait until the next
     /// look.
-    fn record_if_due(&self, every: Duration) -> Duration {
-        let look = every.min(LOOK_MOST);
+    fn record_if_due(&self, schedule: Schedule) -> Duration {
+        let look = schedule.shortest().min(LOOK_MOST);
+        let retry = look.min(RETRY);
         // Where the owner wants no reports none is claimed, and the machine is not looked at.
         if !self.outlet.admits_on_behalf(OwnEvent::Report) {
             return look;
@@ -329,17 +336,18 @@ impl Reporter {
         let Some(directory) = self.directory() else {
             return look;
         };
-        let claim = match claim_report(&directory, every, clock::now(), soon()) {
+        let due_in = |history: &_, now| schedule.due_in(history, now);
+        let claim = match claim_report(&directory, due_in, clock::now(), soon()) {
             Ok(Due::Now(claim)) => claim,
             Ok(Due::In(left)) => return left.min(LOOK_MOST),
-            Err(_) => return every.min(RETRY),
+            Err(_) => return retry,
         };
         match self.record_report(Some(&claim)) {
             Outcome::Recorded => look,
             Outcome::Refused | Outcome::Dropped => {
                 // If even that cannot be written, the next report comes after the usual time.
                 let _given_back = give_back_report(&directory, &claim, soon());
-                every.min(RETRY)
+                retry
             }
         }
     }
@@ -431,24 +439,30 @@ impl Reporter {
     }
 
     /// Records a report if one is due, and has a thread wait for the next ones where that was asked for.
-    /// Where the system has no thread to give, reports are recorded at the start only.
     pub(crate) fn begin(reporter: &Arc<Self>, reports: Reports) -> Option<Waiting> {
         match reports {
             Reports::OnRequest => None,
             Reports::AtStart(every) => {
-                reporter.record_if_due(every);
+                reporter.record_if_due(Schedule::Every(every));
                 None
             }
-            Reports::Every(every) => {
-                reporter.outlet.recorder()?;
-                let waiting = Arc::clone(reporter);
-                let report = move |every| waiting.record_if_due(every);
-                Waiting::start(every, report).or_else(|| {
-                    reporter.record_if_due(every);
-                    None
-                })
+            Reports::Every(every) => Self::wait(reporter, Schedule::Every(every.max(EVERY_LEAST))),
+            Reports::HourlyThenDaily => {
+                reporter.record_if_due(Schedule::HourlyThenDaily);
+                Self::wait(reporter, Schedule::HourlyThenDaily)
             }
         }
+    }
+
+    /// Has a thread record a report whenever one is due. Where the system has no thread to give, one that is due now is
+    /// recorded at once.
+    fn wait(reporter: &Arc<Self>, schedule: Schedule) -> Option<Waiting> {
+        reporter.outlet.recorder()?;
+        let waiting = Arc::clone(reporter);
+        Waiting::start(move || waiting.record_if_due(schedule)).or_else(|| {
+            reporter.record_if_due(schedule);
+            None
+        })
     }
 }
 
@@ -475,6 +489,9 @@ fn soon() -> Instant {
 /// How often it is looked whether a report is due: a process may have been asleep, or telemetry off. Twice an
 /// hour is nothing.
 const LOOK_MOST: Duration = Duration::from_mins(30);
+
+/// No report is of use a second after another one; tests and demonstrations may want it.
+const EVERY_LEAST: Duration = Duration::from_secs(1);
 
 /// After how long a report is tried again that found no room, or a history that was locked.
 const RETRY: Duration = Duration::from_mins(1);

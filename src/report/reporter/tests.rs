@@ -47,9 +47,12 @@ fn a_report_that_finds_no_place_gives_its_claim_back() {
     assert!(before.is_some());
     let recorder = reporter.outlet.recorder().unwrap();
     recorder.close(&Properties::default(), later());
-    assert_eq!(reporter.record_if_due(Duration::ZERO), Duration::ZERO);
+    assert_eq!(
+        reporter.record_if_due(Schedule::Every(Duration::ZERO)),
+        Duration::ZERO
+    );
     assert_eq!(reported(&path), before);
-    assert!(reporter.record_if_due(DAY) <= LOOK_MOST);
+    assert!(reporter.record_if_due(Schedule::Every(DAY)) <= LOOK_MOST);
     assert_eq!(reported(&path), before, "none was due");
 }
 
@@ -58,8 +61,8 @@ fn the_next_look_is_when_the_next_report_is_due() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     let reporter = reporter(&path, |_| {});
-    assert_eq!(reporter.record_if_due(DAY), LOOK_MOST);
-    let left = reporter.record_if_due(Duration::from_secs(100));
+    assert_eq!(reporter.record_if_due(Schedule::Every(DAY)), LOOK_MOST);
+    let left = reporter.record_if_due(Schedule::Every(Duration::from_secs(100)));
     let range = Duration::from_secs(95)..=Duration::from_secs(100);
     assert!(range.contains(&left), "{left:?}");
 }
