@@ -6,7 +6,7 @@
 //! cargo run --bin cloud_cli -- config set telemetry-enabled true
 //! cargo run --bin cloud_cli -- project ls --output json
 //! cargo run --bin cloud_cli -- cluster create shop --cloud-provider aws --region eu-central-1
-//! cargo run --bin cloud_cli -- cluster create shop -P 7
+//! cargo run --bin cloud_cli -- cluster create shop -p 7
 //! cargo run --bin cloud_cli -- telemetry show
 //! ```
 //!
@@ -40,16 +40,22 @@ struct CloudArguments {
     #[command(flatten)]
     telemetry: TelemetryFlag,
     /// Say more about what is done, and show each record of telemetry
-    #[arg(long, global = true)]
+    #[arg(short = 'D', long, global = true)]
     debug: bool,
     /// The profile whose configuration and telemetry are used
-    #[arg(long, global = true, value_name = "NAME", default_value = "default")]
+    #[arg(
+        short = 'P',
+        long,
+        global = true,
+        value_name = "NAME",
+        default_value = "default"
+    )]
     profile: String,
     #[arg(long, global = true, value_name = "DIRECTORY", help = DATA_DIR_HELP)]
     data_dir: Option<PathBuf>,
     /// The project that is meant
     #[arg(
-        short = 'P',
+        short = 'p',
         long,
         global = true,
         value_name = "ID",

@@ -183,6 +183,20 @@ impl ExamplePlace {
         command
     }
 
+    /// A shell that finds the examples, with what [`command`](Self::command) gives them.
+    pub(crate) fn shell(&self, script: &str) -> Command {
+        let programs = program("quickstart");
+        let path = format!("{}:/usr/bin:/bin", programs.parent().unwrap().display());
+        let command = self.command("quickstart", &[]);
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(script).env_clear().env("PATH", path);
+        for (name, value) in command.get_envs() {
+            shell.env(name, value.unwrap());
+        }
+        shell.current_dir(command.get_current_dir().unwrap());
+        shell
+    }
+
     pub(crate) fn run(&self, name: &str, arguments: &[&str]) -> Output {
         self.command(name, arguments).output().unwrap()
     }

@@ -140,7 +140,7 @@ windowedStats[].builtinFunctionsUsage | report: counters.builtin_functions[].nam
 fn cloud_cli_records_every_field_of_ticloud() {
     let place = ExamplePlace::new();
     cloud(&place, &["project", "ls", "-o", "json"]);
-    let failed = cloud_command(&place, &["cluster", "create", "-P", "nowhere", "umbrella"]);
+    let failed = cloud_command(&place, &["cluster", "create", "-p", "nowhere", "umbrella"]);
     assert_eq!(output_of(failed).status.code(), Some(1));
     cloud(
         &place,
@@ -791,6 +791,49 @@ fn feature_usage_names_its_features_in_every_report() {
     assert_eq!(used, [Some(false), Some(false), Some(true)]);
 }
 
+#[test]
+fn what_users_of_each_system_type_works_in_its_example() {
+    for (system, rows) in [
+        ("ticloud", 7),
+        ("TiUP", 7),
+        ("FerretDB", 7),
+        ("TimescaleDB", 4),
+        ("TiDB", 4),
+    ] {
+        let place = ExamplePlace::new();
+        let commands = commands_of_readme(system);
+        assert_eq!(commands.len(), rows, "{system} in README.md");
+        for (command, said) in commands {
+            for command in alternatives(&command) {
+                let output = output_of(place.shell(&command));
+                assert!(output.status.success(), "{command}: {output:?}");
+                let shown = [output.stdout, output.stderr].concat();
+                let shown = text(&shown);
+                assert!(shown.contains(&said), "{command}: {shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn cloud_cli_takes_the_short_options_of_ticloud() {
+    let place = ExamplePlace::new();
+    let mut command = cloud_command(&place, &["cluster", "create", "umbrella", "-p", "nowhere"]);
+    command.args(["-P", "work", "-D"]);
+    let shown = text(&output_of(command).stderr);
+    assert!(shown.contains("there is no such project"), "{shown}");
+    let other = place.state().join("cloud/telemetry/profiles/work");
+    let records = records_in(&other);
+    let flags = values_of("command: flags", &records);
+    let expected = ["data-dir", "debug", "profile", "project", "telemetry"];
+    assert_eq!(flags.len(), 1);
+    for flag in expected {
+        let names = flags[0].as_array().unwrap();
+        let is_there = names.iter().any(|name| name == flag);
+        assert_eq!(is_there, flag != "data-dir", "{flag}: {names:?}");
+    }
+}
+
 /// Runs `cloud` with consent for this run.
 fn cloud(place: &ExamplePlace, words: &[&str]) {
     let output = output_of(cloud_command(place, words));
@@ -901,27 +944,61 @@ fn is_of(kind: &str, value: &Value) -> bool {
 /// The rows of a system's table in the README, up to the notes; without those of fields that have no place,
 /// which must have a note.
 fn rows_of_readme(system: &str) -> Vec<String> {
-    let readme = include_str!("../../../README.md");
-    let section = readme
-        .split("\n### ")
-        .find(|section| section.lines().next() == Some(system));
-    let lines = section
-        .unwrap()
-        .lines()
-        .skip_while(|line| !line.starts_with("|---"));
     let mut rows = Vec::new();
-    for line in lines.skip(1).take_while(|line| line.starts_with('|')) {
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let [_, seed, ours, note, _] = cells[..] else {
-            panic!("{line}");
-        };
+    for [seed, ours, note] in tables_of_readme(system).next().unwrap() {
         if ours == "none" {
-            assert_ne!(note, "", "{line} does not say why");
+            assert_ne!(note, "", "{seed} does not say why");
         } else {
             rows.push(format!("| {seed} | {ours} |"));
         }
     }
     rows
+}
+
+/// The rows of each table in a system's section of the README, without the heads.
+fn tables_of_readme(system: &str) -> impl Iterator<Item = Vec<[String; 3]>> {
+    let readme = include_str!("../../../README.md");
+    let section = readme
+        .split("\n### ")
+        .find(|section| section.lines().next() == Some(system));
+    let tables = section.unwrap().split("\n|---|---|---|\n").skip(1);
+    tables.map(|table| {
+        let lines = table.lines().take_while(|line| line.starts_with('|'));
+        lines
+            .map(|line| {
+                let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+                let [_, cells @ .., _] = &cells[..] else {
+                    panic!("{line}");
+                };
+                let cells: [&str; 3] = cells.try_into().unwrap_or_else(|_| panic!("{line}"));
+                cells.map(str::to_owned)
+            })
+            .collect()
+    })
+}
+
+/// The commands in a system's second table in the README, and what each is to say. A row without a command says where
+/// another one is.
+fn commands_of_readme(system: &str) -> Vec<(String, String)> {
+    let rows = tables_of_readme(system).nth(1).unwrap();
+    let is_run = |cells: &[String; 3]| cells[1].starts_with('`') && !cells[2].is_empty();
+    rows.into_iter()
+        .filter(is_run)
+        .map(|cells| {
+            let code = |cell: &str| cell.trim_matches('`').to_owned();
+            (code(&cells[1]), code(&cells[2]))
+        })
+        .collect()
+}
+
+/// The commands that one with `{a,b}` stands for.
+fn alternatives(command: &str) -> Vec<String> {
+    let Some((before, rest)) = command.split_once('{') else {
+        return vec![command.to_owned()];
+    };
+    let (words, after) = rest.split_once('}').unwrap();
+    let of = |word| format!("{before}{word}{after}");
+    words.split(',').map(of).collect()
 }
 
 /// The values at a path in the properties of records. Names may hold dots; `[]` stands for each of a list.
