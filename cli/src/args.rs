@@ -20,6 +20,8 @@ use super::{
     version,
     max_term_width = 100
 )]
+// What a word that is not a command may have meant is said by `suggestion`.
+#[command(allow_external_subcommands = true)]
 #[command(arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Which telemetry is meant.
@@ -84,7 +86,7 @@ pub(crate) enum AppCommand {
     #[command(after_help = profiles::EXAMPLES)]
     Profiles(profiles::ProfilesArgs),
     /// Shows and narrows what may be recorded
-    #[command(after_help = policy::EXAMPLES)]
+    #[command(after_help = policy::EXAMPLES, allow_external_subcommands = true)]
     Policy(policy::PolicyArgs),
     /// Looks for what is wrong with the consent, the directory and the data, and says what to do
     #[command(after_help = doctor::EXAMPLES)]

@@ -2,6 +2,8 @@
 //! for one run. The commands are those of `localtel`; here is how they come into another program's
 //! command line, and how they learn whose telemetry is meant.
 
+use std::ffi::OsString;
+
 use clap::builder::Resettable;
 use clap::error::Error as ParseError;
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand as _};
@@ -13,6 +15,7 @@ use super::failure::Failure;
 use super::host::{EmbeddingApplication, Host, in_words_of};
 use super::owner;
 use super::place::{NamedBy, Place, Whose};
+use super::suggestion;
 use localtel::internal::builder::Builder;
 use localtel::internal::consent::Consent;
 use localtel::internal::environment::Environment;
@@ -80,9 +83,17 @@ use localtel::internal::environment::Environment;
 /// ```
 #[derive(Debug)]
 pub struct TelemetryCommand {
-    /// Boxed, so that it weighs little among an application's own commands.
-    command: Box<AppCommand>,
+    command: EmbeddedCommand,
     called: Option<String>,
+}
+
+/// What was typed behind the name of the commands.
+#[derive(Debug)]
+enum EmbeddedCommand {
+    /// A command; boxed, so that it weighs little among an application's own commands.
+    Known(Box<AppCommand>),
+    /// A word that is not a command, with all that follows.
+    Unknown(Vec<OsString>),
 }
 
 impl TelemetryCommand {
@@ -99,8 +110,16 @@ impl TelemetryCommand {
     pub fn run(self, builder: &Builder) -> Exit {
         execution::in_process(|environment, screen| {
             let host = self.host(builder);
+            let command = match self.command {
+                EmbeddedCommand::Known(command) => command,
+                EmbeddedCommand::Unknown(words) => {
+                    let commands = AppCommand::augment_subcommands(clap::Command::new(NAME));
+                    let failure = suggestion::unknown_command(&words, &commands);
+                    return execution::settle(Err(failure), &host, screen);
+                }
+            };
             let outcome = place_of(builder, &host, environment).and_then(|place| {
-                execution::on_place(*self.command, &place, environment, screen).map_err(|failure| {
+                execution::on_place(*command, &place, environment, screen).map_err(|failure| {
                     failure.for_owner(|owner| {
                         owner::hint(owner, &place, &owner::command_as(owner, &place, "..."))
                     })
@@ -157,13 +176,28 @@ impl Args for TelemetryCommand {
 impl FromArgMatches for TelemetryCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, ParseError> {
         Ok(Self {
-            command: Box::new(AppCommand::from_arg_matches(matches)?),
+            command: EmbeddedCommand::from_arg_matches(matches)?,
             called: None,
         })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), ParseError> {
-        self.command.update_from_arg_matches(matches)
+        self.command = EmbeddedCommand::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl EmbeddedCommand {
+    /// Takes what was typed; a word that is not a command is accepted here, so that the complaint can say what does it.
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, ParseError> {
+        let unknown = suggestion::unknown_in(
+            matches,
+            &AppCommand::augment_subcommands(clap::Command::new(NAME)),
+        );
+        Ok(match unknown {
+            Some(words) => Self::Unknown(words),
+            None => Self::Known(Box::new(AppCommand::from_arg_matches(matches)?)),
+        })
     }
 }
 
@@ -182,6 +216,7 @@ fn embed(
         .about(about)
         .long_about(long_about)
         .subcommand_required(true)
+        .allow_external_subcommands(true)
         .arg_required_else_help(true)
         .mut_subcommands(|one| one.defer(fit_into_application))
 }
@@ -420,7 +455,10 @@ mod tests {
         assert_eq!(matches.get_one::<String>("count").unwrap(), "x");
         let (_, matches) = matches.subcommand().unwrap();
         let command = TelemetryCommand::from_arg_matches(matches).unwrap();
-        let AppCommand::Show(args) = *command.command else {
+        let EmbeddedCommand::Known(command) = command.command else {
+            panic!("that is no command")
+        };
+        let AppCommand::Show(args) = *command else {
             panic!("that is another command")
         };
         assert_eq!(args.lines, Some("3".parse().unwrap()));

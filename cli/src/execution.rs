@@ -4,7 +4,8 @@
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _};
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::args::{AnyCommand, AppCommand, Arguments};
@@ -16,6 +17,7 @@ use super::place::{self, Place};
 use super::screen::{Colour, OutputKind, Screen};
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, show, status,
+    suggestion,
 };
 use localtel::internal::environment::Environment;
 
@@ -61,12 +63,26 @@ pub(crate) fn execute(
     screen: &mut Screen<'_>,
 ) -> Exit {
     let words: Vec<OsString> = words.into_iter().collect();
-    let outcome = match Arguments::try_parse_from(&words) {
+    let definition = Arguments::command();
+    let matches = definition.clone().try_get_matches_from(&words);
+    let arguments = matches.and_then(|matches| {
+        if suggestion::unknown_in(&matches, &definition).is_some() {
+            return Err(clap::Error::new(ErrorKind::InvalidSubcommand));
+        }
+        Arguments::from_arg_matches(&matches)
+    });
+    let outcome = match arguments {
         Ok(arguments) => {
             let typed = Typed::new(&words, &arguments);
             dispatch(arguments, &typed, environment, screen)
         }
-        Err(error) => answer(&error, screen),
+        Err(error) => {
+            let typed = words.get(1..).unwrap_or_default();
+            match suggestion::of_parser(&error, typed, &definition) {
+                Some(failure) => Err(failure),
+                None => answer(&error, screen),
+            }
+        }
     };
     settle(outcome, &Host::Localtel, screen)
 }
@@ -90,29 +106,27 @@ pub(crate) fn settle(outcome: Result<Exit, Failure>, host: &Host, screen: &mut S
 /// A command line as it was typed, to be repeated as another user.
 struct Typed {
     /// What stands behind the program's name.
-    words: String,
+    words: Vec<OsString>,
     names_directory: bool,
 }
 
 impl Typed {
     fn new(words: &[OsString], arguments: &Arguments) -> Self {
-        let words: Vec<String> = words
-            .iter()
-            .skip(1)
-            .map(|word| ShellWord(&word.to_string_lossy()).to_string())
-            .collect();
         Self {
-            words: words.join(" "),
+            words: words.iter().skip(1).cloned().collect(),
             names_directory: arguments.place.dir.is_some(),
         }
     }
 
     /// Returns the command line for the owner of a place.
     fn repeated_as(&self, owner: u32, place: &Place) -> String {
+        let words = self.words.iter().map(|word| word.to_string_lossy());
+        let words: Vec<String> = words.map(|word| ShellWord(&word).to_string()).collect();
+        let words = words.join(" ");
         if self.names_directory {
-            format!("sudo -u '#{owner}' localtel {}", self.words)
+            format!("sudo -u '#{owner}' localtel {words}")
         } else {
-            owner::command_as(owner, place, &self.words)
+            owner::command_as(owner, place, &words)
         }
     }
 }

@@ -43,6 +43,7 @@ mod secret_names;
 mod show;
 mod status;
 mod stuck;
+mod suggestion;
 mod time;
 mod view;
 

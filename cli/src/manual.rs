@@ -7,6 +7,7 @@ use clap_mangen::Man;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
+use super::suggestion::nearest;
 
 /// Which shell to print completions for.
 #[derive(Debug, clap::Args)]
@@ -46,7 +47,7 @@ pub(crate) fn man(
     let mut root = command.disable_help_subcommand(true);
     root.build();
     let pages: Vec<_> = match args.page.as_deref() {
-        None => vec![root],
+        None => vec![root.clone()],
         Some("all") => std::iter::once(root.clone())
             .chain(root.get_subcommands().cloned())
             .collect(),
@@ -54,10 +55,12 @@ pub(crate) fn man(
     };
     if pages.is_empty() {
         let name = args.page.as_deref().unwrap_or_default();
-        return Err(
-            Failure::usage(format!("there is no command {name:?} to have a page"))
-                .hint("`localtel --help` lists the commands"),
-        );
+        let hint = match nearest(name, root.get_subcommands().map(clap::Command::get_name)) {
+            Some(near) => format!("did you mean `localtel man {near}`?"),
+            None => "`localtel --help` lists the commands".to_owned(),
+        };
+        let message = format!("there is no command {name:?} to have a page");
+        return Err(Failure::usage(message).hint(hint));
     }
     for page in pages {
         Man::new(page).render(&mut screen.stdout)?;

@@ -92,7 +92,7 @@ fn help_goes_to_stdout_and_mistakes_are_usage_errors() {
     let (exit, out, err) = home.run("claer");
     assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
     assert!(
-        err.starts_with("localtel: unrecognized subcommand 'claer'"),
+        err.starts_with("localtel: `claer` is not a command\nhint: "),
         "{err}"
     );
     let (exit, _, err) = home.run("--app a/b status");

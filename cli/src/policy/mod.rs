@@ -18,6 +18,7 @@ use super::place::Place;
 use super::rules::as_toml;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
+use super::suggestion::parse_level;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
 use localtel::internal::environment::Environment;
@@ -72,7 +73,7 @@ enum PolicyCommand {
     /// Sets the lowest level that is recorded
     Level {
         /// trace, debug, info, warn, error
-        #[arg(id = "localtel.level", value_name = "LEVEL")]
+        #[arg(id = "localtel.level", value_name = "LEVEL", value_parser = parse_level)]
         level: Level,
     },
     /// Sets what becomes of events and properties that no rule names: `drop` makes an allow-list

@@ -13,9 +13,9 @@ use super::owner;
 use super::place::Place;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
+use super::suggestion::parse_level;
 use localtel::internal::command::{ID_PROPERTY, id};
 use localtel::internal::environment::Environment;
-use localtel::internal::error::Error;
 use localtel::internal::policy::owner::OwnerFile;
 use localtel::internal::record::{Level, Properties};
 use localtel::internal::store::segment::FileName;
@@ -33,7 +33,7 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     properties: Words,
     /// Log level: trace, debug, info, warn, error, or what syslog and pino call it
-    #[arg(short, long, default_value = "info")]
+    #[arg(short, long, default_value = "info", value_parser = parse_level)]
     level: Level,
     /// A message for people
     #[arg(short, long, allow_hyphen_values = true, value_parser = lossy())]
@@ -77,8 +77,8 @@ impl Wish {
                 ("event" | "message" | "level", Value::Null) => {}
                 ("event", Value::String(event)) => wish.event.clone_from(event),
                 ("message", Value::String(message)) => wish.message = Some(message.clone()),
-                ("level", Value::String(level)) => wish.level = level_of(level)?,
-                ("level", Value::Number(level)) => wish.level = level_of(&level.to_string())?,
+                ("level", Value::String(level)) => wish.level = parse_level(level)?,
+                ("level", Value::Number(level)) => wish.level = parse_level(&level.to_string())?,
                 ("event" | "message" | "level", other) => {
                     return Err(format!("`{key}` must be a string, and is {other}"));
                 }
@@ -93,10 +93,6 @@ impl Wish {
         wish.properties = typed.chain(properties).collect();
         Ok(wish)
     }
-}
-
-fn level_of(name: &str) -> Result<Level, String> {
-    name.parse().map_err(|error: Error| error.to_string())
 }
 
 /// Records what was asked for.

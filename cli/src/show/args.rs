@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use time::OffsetDateTime;
 
 use super::super::screen::OutputKind;
+use super::super::suggestion;
 use super::super::time::{Zone, parse};
 use super::super::view::Format;
 use localtel::internal::error::{Error, Result};
@@ -69,7 +70,8 @@ pub(crate) struct ShowArgs {
         id = "localtel.level",
         short = 'l',
         long = "level",
-        value_name = "LEVEL"
+        value_name = "LEVEL",
+        value_parser = suggestion::parse_levels
     )]
     pub(crate) level: Option<Levels>,
     /// Show records of that target and of the modules below it
@@ -124,7 +126,11 @@ pub(crate) struct ShowArgs {
     #[arg(id = "localtel.exit_status", long = "exit-status")]
     pub(crate) exit_status: bool,
     /// Conditions that must all hold: key=value, key!=value, key>10, key~regex
-    #[arg(id = "localtel.terms", value_name = "CONDITION")]
+    #[arg(
+        id = "localtel.terms",
+        value_name = "CONDITION",
+        value_parser = suggestion::parse_condition
+    )]
     pub(crate) terms: Vec<Term>,
 }
 

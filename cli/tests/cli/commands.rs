@@ -17,6 +17,8 @@ mod run;
 mod run_at_terminal;
 #[path = "commands/services.rs"]
 mod services;
+#[path = "commands/suggestions.rs"]
+mod suggestions;
 #[path = "commands/times.rs"]
 mod times;
 

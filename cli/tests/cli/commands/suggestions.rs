@@ -1,0 +1,178 @@
+//! What is said to a name that is not valid: the nearest valid one, or what does here what another tool calls so.
+
+use std::process::{Command, Output};
+
+use super::{CommandHome, err, out};
+
+/// Returns the command lines of `localtel` that a text has in backquotes.
+fn lines_in(text: &str) -> Vec<&str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted
+        .filter_map(|line| line.strip_prefix("localtel "))
+        .collect()
+}
+
+/// Runs words without a name of an application before them.
+fn run(home: &CommandHome, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
+    command.env_clear().envs(home.variables());
+    command.args(words).output().unwrap()
+}
+
+/// Runs a command line that has nothing to be quoted.
+fn run_line(home: &CommandHome, line: &str) -> Output {
+    run(home, &line.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn words_of_other_tools_get_the_command_that_does_it() {
+    let home = CommandHome::enabled();
+    run_line(&home, "--app myapp record start n=1");
+    for (line, expected) in [
+        ("grep timeout", "show --grep timeout"),
+        ("search timeout -i", "show --grep timeout"),
+        ("find", "show --grep TEXT"),
+        ("query", "show key=value"),
+        ("filter", "show key=value"),
+        ("logs", "show"),
+        ("log", "show"),
+        ("cat", "show"),
+        ("ls", "show"),
+        ("list", "profiles"),
+        ("follow", "tail"),
+        ("watch", "tail"),
+        ("delete", "explain"),
+        ("rm -rf", "explain"),
+        ("remove", "explain"),
+        ("purge", "explain"),
+        ("clean", "explain"),
+        ("claer", "explain"),
+        ("uninstall", "disable"),
+        ("off", "disable"),
+        ("on", "enable"),
+        ("info", "status"),
+        ("config", "policy --help"),
+        ("stats", "explain"),
+        ("check", "doctor"),
+        ("export", "show --json"),
+        ("version", "--version"),
+        ("policy list", "policy show"),
+        ("policy delete", "policy unset --help"),
+        ("policy deny", "policy property NAME drop"),
+    ] {
+        let output = run_line(&home, &format!("--app myapp {line}"));
+        assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
+        assert_eq!(out(&output), "", "{line}");
+        let said = err(&output);
+        assert!(!said.contains(" clear"), "{line}: {said}");
+        let lines = lines_in(&said);
+        let expected = format!("--app myapp {expected}");
+        assert!(lines.contains(&expected.as_str()), "{line}: {said}");
+        for line in lines {
+            // It would go on.
+            let line = line.replace("tail", "tail --help");
+            let output = run_line(&home, &line);
+            assert_eq!(output.status.code(), Some(0), "{line}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_word_that_means_nothing_leads_to_the_help() {
+    let home = CommandHome::new();
+    for line in ["xyzzy", "policy xyzzy", "help xyzzy", "xyzzy --app myapp"] {
+        let output = run_line(&home, line);
+        assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
+        let said = err(&output);
+        let help = lines_in(&said);
+        assert!(said.contains("xyzzy` is not a command\nhint: "), "{said}");
+        let output = run_line(&home, help[0]);
+        assert_eq!(output.status.code(), Some(0), "{said}: {output:?}");
+    }
+    assert!(!home.telemetry().exists());
+}
+
+#[test]
+fn a_misspelt_command_or_flag_gets_the_nearest_one() {
+    let home = CommandHome::enabled();
+    for (line, expected) in [
+        ("shwo -n 1", "show -n 1"),
+        ("Show", "show"),
+        ("stat --json", "status --json"),
+        ("--app myapp stauts", "--app myapp status"),
+        ("stauts --app myapp", "--app myapp status"),
+        ("policy proprety", "policy property --help"),
+        ("help shwo", "show --help"),
+        ("show --evnt x", "show --event x"),
+        ("show --evnt=x -n 1", "show --event=x -n 1"),
+        ("show --limit 3", "show --lines 3"),
+        ("show --n 3", "show -n 3"),
+        ("--ap myapp show", "--app myapp show"),
+        ("--grep x", "show --grep x"),
+        ("status --jsn", "status --json"),
+        ("record --levl warn a", "record --level warn a"),
+        ("explain --shema", "explain --schema"),
+        ("report --jsno", "report --json"),
+        ("profiles --jsno", "profiles --json"),
+        ("doctor --josn", "doctor --json"),
+        ("enable --all-profile", "enable --all-profiles"),
+        ("--verison", "--version"),
+        ("man shwo", "man show"),
+    ] {
+        let output = run_line(&home, line);
+        assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
+        let said = err(&output);
+        assert_eq!(lines_in(&said).last(), Some(&expected), "{line}: {said}");
+        let output = run_line(&home, expected);
+        assert_eq!(output.status.code(), Some(0), "{expected}: {output:?}");
+    }
+}
+
+#[test]
+fn a_flag_that_is_near_none_leads_to_the_help_of_its_command() {
+    let home = CommandHome::enabled();
+    for (command, flag) in [
+        ("show", "--delete"),
+        ("show", "--raw"),
+        ("disable", "--clean"),
+        ("disable", "--purge"),
+        ("disable", "--claer"),
+        ("--app myapp status", "-x"),
+    ] {
+        let said = err(&run_line(&home, &format!("{command} {flag}")));
+        let help = format!("hint: `localtel {command} --help` lists the flags\n");
+        assert!(said.ends_with(&help), "{command} {flag}: {said}");
+        assert!(!said.contains("clear"), "{command} {flag}: {said}");
+    }
+}
+
+#[test]
+fn a_misspelt_level_gets_the_nearest_one() {
+    let home = CommandHome::enabled();
+    for (line, expected) in [
+        ("show -l wran", "warn"),
+        ("show -l WARNNING", "warn"),
+        ("show -l =eror", "=error"),
+        ("show -l dbug..wran", "debug..warn"),
+        ("show level>=inf", "level>=info"),
+        ("tail -l errors", "error"),
+        ("record -l wran x", "warn"),
+        ("policy level trce", "trace"),
+    ] {
+        let output = run_line(&home, line);
+        assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
+        let said = err(&output);
+        let expected = format!("did you mean `{expected}`?");
+        assert!(said.contains(&expected), "{line}: {said}");
+    }
+    for line in [
+        "show -l loud",
+        "show -l ..",
+        "show -l",
+        "show level=loud",
+        "show -l warn..info",
+    ] {
+        let said = err(&run_line(&home, line));
+        assert!(!said.contains("did you mean"), "{line}: {said}");
+    }
+}
