@@ -77,7 +77,7 @@ struct Connected<'l> {
 }
 
 /// The number of a layer, never used twice in a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct LayerId(u64);
 
 impl LayerId {

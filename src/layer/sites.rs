@@ -2,15 +2,16 @@
 //! asking anybody.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, RwLock};
 
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use tracing::Metadata;
 use tracing::callsite::Identifier;
 
 use super::{Connected, LayerId};
 use crate::encode::{SecretFree, Site};
 use crate::outlet::Outlet;
-use crate::policy::Generation;
 
 /// The call sites that a layer has met.
 #[derive(Debug, Default)]
@@ -82,19 +83,15 @@ impl Sites {
     }
 }
 
-/// The call sites that a thread has met. Where one is looked for follows from the address of its metadata, which
-/// never moves. The table doubles when it is half full, up to a size at which call sites take turns.
+/// The call sites that a thread has met, by layer and the address of their metadata, which never moves.
 #[derive(Debug)]
 pub(super) struct KnownSites {
-    places: Vec<Option<KnownSite>>,
-    taken: usize,
+    known: FxHashMap<(LayerId, usize), KnownSite>,
 }
 
 /// A call site that a thread has met.
 #[derive(Debug)]
 struct KnownSite {
-    layer: LayerId,
-    metadata: &'static Metadata<'static>,
     site: Arc<Site>,
     /// The last message from there.
     message: SecretFree,
@@ -104,8 +101,7 @@ impl KnownSites {
     /// Returns none.
     pub(super) const fn new() -> Self {
         Self {
-            places: Vec::new(),
-            taken: 0,
+            known: FxHashMap::with_hasher(FxBuildHasher),
         }
     }
 
@@ -115,93 +111,21 @@ impl KnownSites {
         layer: &Connected<'_>,
         metadata: &'static Metadata<'static>,
     ) -> Option<(&Arc<Site>, &mut SecretFree)> {
-        let generation = layer.generation();
-        let is_it = |known: &KnownSite| known.is(layer.id, metadata, generation);
-        let found = self
-            .probes(metadata)
-            .find(|at| self.at(*at).is_some_and(is_it));
-        let at = match found {
-            Some(at) => at,
-            None => self.learn(layer, metadata)?,
+        if self.known.len() > KNOWN_SITES_MAX {
+            self.known.clear();
+        }
+        let key = (layer.id, std::ptr::from_ref(metadata).addr());
+        let known = match self.known.entry(key) {
+            Entry::Occupied(known) if known.get().site.generation() == layer.generation() => {
+                known.into_mut()
+            }
+            entry @ (Entry::Occupied(_) | Entry::Vacant(_)) => {
+                let message = SecretFree::new();
+                let site = layer.site(metadata)?;
+                entry.insert_entry(KnownSite { site, message }).into_mut()
+            }
         };
-        let known = self.places.get_mut(at)?.as_mut()?;
         Some((&known.site, &mut known.message))
-    }
-
-    /// Takes a call site in, and returns its place.
-    fn learn(
-        &mut self,
-        layer: &Connected<'_>,
-        metadata: &'static Metadata<'static>,
-    ) -> Option<usize> {
-        let site = layer.site(metadata)?;
-        if self.taken * 2 >= self.places.len() && self.places.len() < KNOWN_SITES_MAX {
-            self.grow();
-        }
-        self.put(KnownSite {
-            layer: layer.id,
-            metadata,
-            site,
-            message: SecretFree::new(),
-        })
-    }
-
-    fn grow(&mut self) {
-        let places = (self.places.len() * 2).max(KNOWN_SITES_LEAST);
-        let before = std::mem::take(&mut self.places);
-        self.places.resize_with(places, || None);
-        self.taken = 0;
-        for known in before.into_iter().flatten() {
-            let _place = self.put(known);
-        }
-    }
-
-    /// Puts a call site where it was under another policy, or else where there is room, or else in the place of
-    /// another one.
-    fn put(&mut self, known: KnownSite) -> Option<usize> {
-        let metadata = known.metadata;
-        let was = |at: &usize| {
-            let own = |other: &KnownSite| other.is_of(known.layer, metadata);
-            self.at(*at).is_some_and(own)
-        };
-        let at = self
-            .probes(metadata)
-            .find(was)
-            .or_else(|| self.probes(metadata).find(|at| self.at(*at).is_none()))
-            .or_else(|| self.probes(metadata).next())?;
-        let place = self.places.get_mut(at)?;
-        self.taken += usize::from(place.is_none());
-        *place = Some(known);
-        Some(at)
-    }
-
-    fn at(&self, at: usize) -> Option<&KnownSite> {
-        self.places.get(at).and_then(Option::as_ref)
-    }
-
-    /// The places where a call site is looked for, one after the other.
-    fn probes(&self, metadata: &'static Metadata<'static>) -> impl Iterator<Item = usize> + use<> {
-        let address = std::ptr::from_ref(metadata).addr() as u64;
-        // Their number is a power of two; where there is none yet, nothing is found.
-        let mask = self.places.len().wrapping_sub(1);
-        let mixed = address.wrapping_mul(MIXER) >> (u64::BITS / 2);
-        let first = usize::try_from(mixed).unwrap_or(0);
-        (first..first + PROBES).map(move |at| at & mask)
-    }
-}
-
-impl KnownSite {
-    fn is_of(&self, layer: LayerId, metadata: &'static Metadata<'static>) -> bool {
-        self.layer == layer && std::ptr::eq(self.metadata, metadata)
-    }
-
-    fn is(
-        &self,
-        layer: LayerId,
-        metadata: &'static Metadata<'static>,
-        generation: Generation,
-    ) -> bool {
-        self.is_of(layer, metadata) && self.site.generation() == generation
     }
 }
 
@@ -212,16 +136,6 @@ const BRIDGED_SITES_MAX: usize = 256;
 /// How long a target is that is kept. A longer one is cut in its line, and prepared for each record.
 const TARGET_BYTES_MAX: usize = 256;
 
-/// How many call sites a thread has places for at first: 128 × 48 bytes = 6 KiB.
-const KNOWN_SITES_LEAST: usize = 128;
-
-/// How many places a thread has for call sites at most: 8192 × 48 bytes = 384 KiB, in one that has met 2,000 of
-/// them, and as many messages of up to 128 bytes.
-const KNOWN_SITES_MAX: usize = 8192;
-
-/// In how many places a call site is looked for. With a table that is at most half full it is nearly always in
-/// the first or second.
-const PROBES: usize = 4;
-
-/// The golden ratio in 64 bits, as in Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
-const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
+/// How many call sites a thread knows at most: each takes 48 bytes, and a message of up to 128. One more, and the
+/// thread begins anew.
+const KNOWN_SITES_MAX: usize = 4096;
