@@ -31,13 +31,59 @@ fn the_library_needs_nothing_that_only_the_command_needs() {
 }
 
 #[test]
+fn each_published_package_says_what_it_is() {
+    let packages = packages();
+    let ours = packages
+        .iter()
+        .filter(|package| package["source"].is_null());
+    let published: Vec<&Value> = ours
+        .filter(|package| package["publish"].is_null())
+        .collect();
+    let names: BTreeSet<&str> = published
+        .iter()
+        .filter_map(|it| it["name"].as_str())
+        .collect();
+    assert_eq!(names, BTreeSet::from(["localtel", "localtel-cli"]));
+    for package in published {
+        let name = &package["name"];
+        for key in ["description", "license", "readme", "rust_version"] {
+            let text = package[key].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "{name} has no {key}");
+        }
+        for key in ["categories", "keywords"] {
+            let number = package[key].as_array().unwrap().len();
+            assert!((1..=5).contains(&number), "{name} has {number} {key}");
+        }
+        let targets = &package["metadata"]["docs"]["rs"]["targets"];
+        assert!(targets.is_array(), "{name}: {targets}");
+    }
+}
+
+#[test]
+fn each_published_package_holds_its_licences_and_readme() {
+    for package in ["localtel", "localtel-cli"] {
+        let output = cargo()
+            .args([
+                "package",
+                "--list",
+                "--allow-dirty",
+                "--offline",
+                "--locked",
+            ])
+            .args(["-p", package])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let files: BTreeSet<&str> = text.lines().collect();
+        for file in ["LICENSE-APACHE", "LICENSE-MIT", "README.md", "src/lib.rs"] {
+            assert!(files.contains(file), "{package} without {file}: {text}");
+        }
+    }
+}
+
+#[test]
 fn no_dependency_needs_a_newer_compiler() {
-    let output = cargo()
-        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
-        .output()
-        .unwrap();
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
+    let packages = packages();
     let needed = |package: &Value| {
         let text = package["rust_version"].as_str()?;
         let numbers: Vec<u64> = text.split('.').map(|part| part.parse().unwrap()).collect();
@@ -54,6 +100,16 @@ fn no_dependency_needs_a_newer_compiler() {
         .collect();
     assert!(newer.is_empty(), "newer than {own:?}: {newer:?}");
     assert!(packages.len() > 50, "{} packages", packages.len());
+}
+
+/// All packages of the workspace and those that they depend on, as `cargo metadata` prints them.
+fn packages() -> Vec<Value> {
+    let output = cargo()
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .output()
+        .unwrap();
+    let mut metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_value(metadata["packages"].take()).unwrap()
 }
 
 fn names_in_tree_of(package: &str) -> BTreeSet<String> {
