@@ -34,9 +34,13 @@ pub(crate) fn distance(name: &str, valid: &str) -> Option<usize> {
     if letters >= PREFIX_LETTERS_MIN && valid.starts_with(&name) {
         return Some(usize::from(name != valid));
     }
-    let longer = letters.max(valid.chars().count());
-    let distance = strsim::damerau_levenshtein(&name, &valid);
-    (distance <= (longer + 1) / 3).then_some(distance)
+    let of_valid = valid.chars().count();
+    let most = (letters.max(of_valid) + 1) / 3;
+    if letters.abs_diff(of_valid) > most {
+        return None;
+    }
+    let distance = strsim::osa_distance(&name, &valid);
+    (distance <= most).then_some(distance)
 }
 
 /// Parses a level as the library does; an error suggests the nearest one.

@@ -129,9 +129,31 @@ pub(crate) struct ShowArgs {
     #[arg(
         id = "localtel.terms",
         value_name = "CONDITION",
-        value_parser = suggestion::parse_condition
+        value_parser = Condition::parse
     )]
-    pub(crate) terms: Vec<Term>,
+    pub(crate) terms: Vec<Condition>,
+}
+
+/// A condition as it was typed.
+#[derive(Debug, Clone)]
+pub(crate) struct Condition {
+    term: Term,
+    pub(super) key: String,
+    /// What the value must be equal to, if the condition says so.
+    pub(super) equal_to: Option<String>,
+}
+
+impl Condition {
+    fn parse(text: &str) -> std::result::Result<Self, String> {
+        let term = suggestion::parse_condition(text)?;
+        let (key, rest) = text.split_at(text.find(['=', '!', '<', '>', '~']).unwrap_or(text.len()));
+        let key = key.trim();
+        Ok(Self {
+            term,
+            key: key.strip_prefix("properties.").unwrap_or(key).to_owned(),
+            equal_to: rest.strip_prefix('=').map(str::to_owned),
+        })
+    }
 }
 
 /// How many records to show.
@@ -230,7 +252,8 @@ impl ShowArgs {
         if let Some(pattern) = &self.grep {
             filter = filter.grep(pattern)?;
         }
-        Ok(self.terms.iter().cloned().fold(filter, Filter::term))
+        let terms = self.terms.iter().map(|condition| condition.term.clone());
+        Ok(terms.fold(filter, Filter::term))
     }
 
     /// Decides how many records to show where the person did not say.

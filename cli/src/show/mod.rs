@@ -9,6 +9,7 @@ mod scan;
     reason = "tests look at the disk from outside"
 )]
 mod tests;
+mod unmatched;
 mod unread;
 
 use std::io::{BufWriter, Write};
@@ -27,6 +28,7 @@ use localtel::internal::record::raw::RawRecord;
 use localtel::read::Timestamp;
 
 pub(crate) use args::{LineLimit, ShowArgs};
+use unmatched::AbsentNames;
 use unread::UnreadCounts;
 
 /// Shows records of the directory.
@@ -87,6 +89,9 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     let is_reader_gone = matches!(result, Err(OutputStop::ReaderGone));
     OutputStop::settle(result, || ())?;
     show.unread.tell(screen.stderr);
+    if show.matched == 0 && !is_reader_gone && !show.unread.is_denied() {
+        tell_absent(args, directory, &show.line_filter.filter, screen.stderr);
+    }
     if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, lines)
         && (is_cut || show.matched >= count)
     {
@@ -95,6 +100,16 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
         ));
     }
     Ok(show.exit(args, is_reader_gone, screen))
+}
+
+/// Says which names that were asked for no record has, where nothing matched.
+fn tell_absent(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut dyn Write) {
+    let mut absent = AbsentNames::new(args);
+    let looked = open(directory, filter).and_then(|reader| absent.look(reader));
+    // Why nothing matched is not worth a failure.
+    if looked.is_ok() {
+        absent.tell(filter.earliest().is_some(), stderr);
+    }
 }
 
 /// Where the records come from.
@@ -297,7 +312,7 @@ impl Show {
     ) -> std::result::Result<(), OutputStop> {
         self.line_filter.view.write_header(out)?;
         if args.follow {
-            self.follow(source, out, &mut beside)
+            self.follow(args, source, out, &mut beside)
         } else if args.sort {
             self.sorted(args, source, out)
         } else if args.reverse {
@@ -392,11 +407,13 @@ impl Show {
     /// Shows what is there and then what comes, until nobody reads it any more.
     fn follow(
         &mut self,
+        args: &ShowArgs,
         source: RecordSource<'_>,
         out: &mut dyn Write,
         beside: &mut Beside<'_>,
     ) -> std::result::Result<(), OutputStop> {
         let mut reader = source.reader;
+        let mut is_all_read = matches!(source.start, StartPoint::First);
         match source.start {
             StartPoint::First => {}
             StartPoint::At(position) => reader.seek(position),
@@ -412,6 +429,11 @@ impl Show {
             // Nobody waits for the end here, so what could not be read is told as it comes.
             self.unread.tell(beside.stderr);
             self.unread.forget();
+            // Once: what comes later may have any name.
+            if std::mem::take(&mut is_all_read) && self.matched == 0 {
+                let filter = &self.line_filter.filter;
+                tell_absent(args, source.directory, filter, beside.stderr);
+            }
             if (beside.is_reader_gone)() {
                 return Err(OutputStop::ReaderGone);
             }

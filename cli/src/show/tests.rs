@@ -319,6 +319,140 @@ fn that_nothing_matched_is_an_outcome_where_asked_for() {
     assert_eq!(show(&["n>1", "--exit-status"], &home).0, Exit::Done);
 }
 
+/// A directory with records of these events, each with a target and properties of its own.
+fn with_events(events: &[&str]) -> TempDir {
+    let lines = events.iter().map(|event| {
+        let event = serde_json::to_string(event).unwrap();
+        record(0, "INFO")
+            .replace("\"e\"", &event)
+            .replace("\"app\"", "\"billing::net\"")
+            .replace(
+                "{\"n\":0}",
+                r#"{"duration":5,"http.method":"GET","os":{"kernel":"6"}}"#,
+            )
+    });
+    home(&[lines.collect::<String>()])
+}
+
+#[test]
+fn names_near_those_that_no_record_has_are_suggested() {
+    let home = with_events(&["command", "commands", "weiß", "comma\u{1b}[2Jnd"]);
+    for (words, expected) in [
+        (
+            &["-e", "comand"] as &[&str],
+            "the event `comand`; did you mean `--event command` or `--event commands`?",
+        ),
+        (
+            &["-e", "Weiss"],
+            "the event `Weiss`; did you mean `--event 'weiß'`?",
+        ),
+        (
+            &["event=comands"],
+            "the event `comands`; did you mean `--event commands` or `--event command`?",
+        ),
+        (
+            &["-t", "biling"],
+            "the target `biling`; did you mean `--target billing`?",
+        ),
+        (
+            &["-t", "biling::net"],
+            "the target `biling::net`; did you mean `--target billing::net`?",
+        ),
+        (
+            &["durration>1"],
+            "the property `durration`; did you mean `duration`?",
+        ),
+        (
+            &["properties.dration=5"],
+            "the property `dration`; did you mean `duration`?",
+        ),
+        (
+            &["http.metod~G"],
+            "the property `http.metod`; did you mean `http.method`?",
+        ),
+        (&["levl=warn"], "the property `levl`; did you mean `level`?"),
+        (&["-e", "comand", "-r"], "did you mean `--event command`"),
+        (
+            &["-e", "comand", "--sort"],
+            "did you mean `--event command`",
+        ),
+        (
+            &["-e", "comand", "-n", "1"],
+            "did you mean `--event command`",
+        ),
+        (
+            &["-e", "command", "-t", "biling"],
+            "no record has the target `biling`",
+        ),
+        (
+            &["-e", "comand", "--since", "2026-11-21"],
+            "no record since then has the event",
+        ),
+        (&["-e", "comma[2Jnd"], r"`--event 'comma\x1b[2Jnd'`"),
+    ] {
+        let (exit, out, err) = show(words, &home);
+        assert_eq!((exit, out.as_str()), (Exit::Done, ""), "{words:?}");
+        assert!(
+            err.starts_with("no record ") && err.contains(expected),
+            "{words:?}: {err}"
+        );
+        assert_eq!(err.lines().count(), 1, "{words:?}: {err}");
+    }
+}
+
+#[test]
+fn nothing_is_suggested_where_names_occur_or_none_is_near() {
+    let home = with_events(&["command", "commands"]);
+    for words in [
+        &["-e", "command", "-l", "error"] as &[&str],
+        &["-e", "command", "duration>100"],
+        &["-e", "xyzzy"],
+        &["-t", "billing", "-l", "error"],
+        &["os.kernel=7"],
+        &["level=error"],
+        &["-g", "comand"],
+        &["-l", "error"],
+        // Something matches.
+        &["-e", "comand", "-e", "command"],
+    ] {
+        let (_, _, err) = show(words, &home);
+        assert_eq!(err, "", "{words:?}");
+    }
+}
+
+#[test]
+fn the_nearest_names_are_found_among_many() {
+    let names: Vec<String> = (0..6000)
+        .map(|number| format!("event-of-kind-{number}"))
+        .collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.push("command");
+    let (_, _, err) = show(&["-e", "comand"], &with_events(&names));
+    assert!(err.ends_with("did you mean `--event command`?\n"), "{err}");
+    let (_, _, err) = show(&["-e", "event-of-kind-"], &with_events(&names));
+    assert_eq!(err.matches("--event").count(), 3, "{err}");
+}
+
+#[test]
+fn a_follower_says_that_no_record_has_an_event() {
+    let home = with_events(&["command"]);
+    let mut stderr = Vec::new();
+    let mut screen = Screen {
+        stdout: &mut io::sink(),
+        stderr: &mut stderr,
+        sink: OutputKind::Pipe,
+        colour: Colour::Off,
+        now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
+        stdin: &mut io::empty(),
+        can_ask: false,
+        is_reader_gone: &|| true,
+        variable: &|_| None,
+    };
+    run(&args(&["-f", "-e", "comand"]), home.path(), &mut screen).unwrap();
+    let err = String::from_utf8(stderr).unwrap();
+    assert_eq!(err.matches("did you mean").count(), 1, "{err}");
+}
+
 #[test]
 fn a_directory_that_is_not_there_and_a_wrong_time_are_errors() {
     let nowhere = PathBuf::from("/nowhere/telemetry");
