@@ -1,7 +1,7 @@
 //! The execution of a command line: parsed, dispatched to the command that it names, and ended with what went wrong on
 //! the screen. What commands do is their own; what was typed is `args`'s.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufWriter, IsTerminal as _};
 
 use clap::error::ErrorKind;
@@ -118,6 +118,13 @@ impl Typed {
         }
     }
 
+    /// Returns `true` if a flag was typed, and not behind `--`.
+    fn has_flag(&self, flag: Option<&OsStr>) -> bool {
+        let is_flag = |word: &&OsString| Some(word.as_os_str()) == flag;
+        let before = self.words.iter().take_while(|word| *word != "--");
+        flag.is_some() && before.filter(is_flag).count() > 0
+    }
+
     /// Returns the command line for the owner of a place.
     fn repeated_as(&self, owner: u32, place: &Place) -> String {
         let words = self.words.iter().map(|word| word.to_string_lossy());
@@ -164,6 +171,11 @@ fn dispatch(
                     owner::hint(owner, &place, &command)
                 })
             })
+        }
+        AnyCommand::Run(args) if typed.has_flag(args.flag()) => {
+            let flag = args.flag().unwrap_or_default().to_string_lossy();
+            let definition = Arguments::command();
+            Err(suggestion::unknown_flag(&flag, &typed.words, &definition))
         }
         AnyCommand::Run(args) => {
             let place = find().and_then(|place| {

@@ -154,7 +154,8 @@ pub(crate) fn unknown_in(matches: &ArgMatches, definition: &Command) -> Option<V
 }
 
 /// Returns the complaint about a command line with a flag that its command does not have.
-fn unknown_flag(flag: &str, words: &[OsString], definition: &Command) -> Failure {
+pub(crate) fn unknown_flag(flag: &str, words: &[OsString], definition: &Command) -> Failure {
+    let flag = flag.split('=').next().unwrap_or(flag);
     let (place, words) = split_place(words);
     let (command, known) = commands_in(&words, definition);
     let line = CommandLine {

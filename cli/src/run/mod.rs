@@ -5,7 +5,7 @@
 mod running;
 mod signals;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Instant;
 
@@ -37,6 +37,17 @@ pub(crate) struct RunArgs {
         value_name = "COMMAND"
     )]
     command: Vec<OsString>,
+}
+
+impl RunArgs {
+    /// Returns what stands for the command, if it looks like a flag: all that this command does not have are taken so.
+    pub(crate) fn flag(&self) -> Option<&OsStr> {
+        let command = self.command.first()?;
+        command
+            .as_encoded_bytes()
+            .starts_with(b"-")
+            .then_some(command)
+    }
 }
 
 /// Runs the command to its end and records it, if anything is recorded here; if not, nothing is said. What becomes

@@ -117,6 +117,8 @@ fn a_misspelt_command_or_flag_gets_the_nearest_one() {
         ("doctor --josn", "doctor --json"),
         ("enable --all-profile", "enable --all-profiles"),
         ("--verison", "--version"),
+        ("run --nmae a -- true", "run --name a -- true"),
+        ("run --nmae=a true", "run --name=a true"),
         ("man shwo", "man show"),
     ] {
         let output = run_line(&home, line);
@@ -138,6 +140,7 @@ fn a_flag_that_is_near_none_leads_to_the_help_of_its_command() {
         ("disable", "--purge"),
         ("disable", "--claer"),
         ("--app myapp status", "-x"),
+        ("run", "-x"),
     ] {
         let said = err(&run_line(&home, &format!("{command} {flag}")));
         let help = format!("hint: `localtel {command} --help` lists the flags\n");
