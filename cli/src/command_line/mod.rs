@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use clap::builder::ValueParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use localtel::Telemetry;
 use localtel::recording::ErrorDescription;
 
@@ -156,7 +156,7 @@ fn name_of(arg: &Arg) -> Option<String> {
 }
 
 /// Returns the alias by which the last of the subcommands was called. Clap forgets it, so the words are
-/// parsed once more, by an application in which each alias is a subcommand of its own.
+/// parsed once more, by an application in which each of its aliases is a subcommand of its own.
 fn alias(application: &Command, subcommands: &[&str], words: &[OsString]) -> Option<String> {
     let (last, before) = subcommands.split_last()?;
     let mut parent = application;
@@ -165,7 +165,7 @@ fn alias(application: &Command, subcommands: &[&str], words: &[OsString]) -> Opt
     }
     let mut aliases = subcommand(parent, last)?.get_all_aliases().peekable();
     aliases.peek()?;
-    let matches = dissected(application.clone(), subcommands, &[])
+    let matches = with_aliases_apart(application.clone(), subcommands)
         .try_get_matches_from(words)
         .ok()?;
     let mut matches = &matches;
@@ -180,39 +180,45 @@ fn alias(application: &Command, subcommands: &[&str], words: &[OsString]) -> Opt
     aliases.find(|alias| *alias == called).map(str::to_owned)
 }
 
-/// Returns a command whose parser takes words as the given one does, but keeps aliases of the last of those
-/// nested subcommands apart. Values are not looked at: to parse them may have effects, such as opening a
-/// file, and must not have them twice.
-fn dissected(command: Command, subcommands: &[&str], globals: &[Arg]) -> Command {
-    let Some((name, below)) = subcommands.split_first() else {
-        return command;
-    };
-    let inherited: Vec<Arg> = globals
-        .iter()
-        .filter(|global| {
+/// Returns a command that takes words as the given one does, but keeps aliases of the last of those nested
+/// subcommands apart. Values are not looked at: to parse them may have effects, such as opening a file, and must not
+/// have them twice.
+fn with_aliases_apart(command: Command, subcommands: &[&str]) -> Command {
+    let command = command.mut_args(without_value);
+    match subcommands {
+        [] => command,
+        [last] => {
+            let apart: Vec<Command> = subcommand(&command, last)
+                .into_iter()
+                .flat_map(|last| last.get_all_aliases().map(|alias| named(alias, last)))
+                .collect();
             command
-                .get_arguments()
-                .all(|own| own.get_id() != global.get_id())
-        })
-        .cloned()
-        .collect();
-    let command = command.args(inherited);
-    let globals: Vec<Arg> = command
-        .get_arguments()
-        .filter(|arg| arg.is_global_set())
-        .cloned()
-        .collect();
-    // Handed down here, and not by clap: stand-ins have nothing that a global argument could refer to.
-    let command = command.mut_args(|arg| without_value(arg).global(false));
-    if !below.is_empty() {
-        return command.mut_subcommand(name, |inner| dissected(inner, below, &globals));
+                .mut_subcommand(last, |last| {
+                    with_aliases_apart(last.alias(None::<&str>), &[])
+                })
+                .subcommands(apart)
+        }
+        [name, below @ ..] => {
+            command.mut_subcommand(name, |inner| with_aliases_apart(inner, below))
+        }
     }
-    let aliases: Vec<String> = subcommand(&command, name)
-        .map(|last| last.get_all_aliases().map(str::to_owned).collect())
-        .unwrap_or_default();
-    command
-        .mut_subcommand(name, |last| stand_in_of(&last))
-        .subcommands(aliases.into_iter().map(stand_in))
+}
+
+/// Returns the command under that name alone; it is not called by its flags, as `pacman -S` is.
+fn named(name: &str, command: &Command) -> Command {
+    let named = command
+        .clone()
+        .name(name.to_owned())
+        .alias(None::<&str>)
+        .short_flag(None)
+        .short_flag_alias(None)
+        .long_flag_alias(None::<&str>)
+        .mut_args(without_value);
+    match command.get_long_flag() {
+        // It cannot be taken away.
+        Some(_) => named.long_flag(format!(" {name}")),
+        None => named,
+    }
 }
 
 /// Returns the argument with values that may be anything.
@@ -226,37 +232,6 @@ fn without_value(arg: Arg) -> Arg {
     } else {
         arg.value_parser(ValueParser::os_string())
     }
-}
-
-/// Returns a command that takes the place of another, and of its flags if it has some, as `pacman -S` has.
-fn stand_in_of(command: &Command) -> Command {
-    let long_flags = command.get_all_long_flag_aliases().map(str::to_owned);
-    let mut stand_in = stand_in(command.get_name().to_owned())
-        .long_flag_aliases(long_flags)
-        .short_flag_aliases(command.get_all_short_flag_aliases());
-    if let Some(flag) = command.get_long_flag() {
-        stand_in = stand_in.long_flag(flag.to_owned());
-    }
-    if let Some(flag) = command.get_short_flag() {
-        stand_in = stand_in.short_flag(flag);
-    }
-    stand_in
-}
-
-/// Returns a command of that name that takes all words that follow.
-fn stand_in(name: String) -> Command {
-    let rest = Arg::new("rest")
-        .action(ArgAction::Append)
-        .num_args(0..)
-        .trailing_var_arg(true)
-        .allow_hyphen_values(true)
-        .value_parser(ValueParser::os_string())
-        // An application may demand of all its arguments that they have one.
-        .help("Whatever follows");
-    Command::new(name)
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .arg(rest)
 }
 
 #[cfg(test)]
