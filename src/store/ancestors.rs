@@ -131,11 +131,7 @@ fn check_owner(directory: &OwnedFd, path: &Path) -> Result<Stat, OpenError> {
     if is_own(stat.st_uid) || stat.st_uid == ROOT {
         return Ok(stat);
     }
-    Err(OpenError::OtherUser {
-        at: path.to_owned(),
-        owner: stat.st_uid,
-        user: rustix::process::geteuid().as_raw(),
-    })
+    Err(OpenError::of_other_user(path, stat.st_uid))
 }
 
 /// Says why what stands at a path could not be opened as a directory.

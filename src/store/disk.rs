@@ -7,14 +7,13 @@ use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
 pub(crate) use super::facts::{Facts, FileId};
-pub use super::refusal::OpenError;
 pub(crate) use super::refusal::ReadError;
+pub use super::refusal::{Access, OpenError};
 pub(crate) use super::transfer::{
     check_interruption, file_bytes_max, read_at, read_at_least, write_to_stderr,
 };
@@ -29,15 +28,6 @@ use super::transfer::{check_file_size, size_of, write_at_start};
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The mode of a closed segment: a hint for writers and a guard against slips.
 const CLOSED_MODE: Mode = Mode::RUSR;
-
-/// What a directory is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// To look: it may belong to anybody who lets us.
-    Read,
-    /// To write: it must be ours alone to write, and is made where it is missing.
-    Write,
-}
 
 /// An open directory. What is done through it happens in this very directory, also after somebody has
 /// renamed it or put another in its place.
@@ -189,14 +179,7 @@ impl Directory {
     /// Lists the names in it, in no order.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
         fault!(self, "list");
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.fd)? {
-            let name = entry?.file_name().to_bytes().to_vec();
-            if name != b"." && name != b".." {
-                names.push(OsString::from_vec(name));
-            }
-        }
-        Ok(names)
+        elsewhere::names_of(&self.fd)
     }
 
     /// Returns the facts of the file of that name, of the link itself where it is one.
@@ -521,11 +504,7 @@ impl Ownership {
     fn check_is_own(self, path: &Path) -> Result<(), OpenError> {
         let Self { user, mode } = self;
         if !is_own(user) {
-            return Err(OpenError::OtherUser {
-                at: path.to_owned(),
-                owner: user,
-                user: rustix::process::geteuid().as_raw(),
-            });
+            return Err(OpenError::of_other_user(path, user));
         }
         if mode.intersects(Mode::WGRP | Mode::WOTH) {
             return Err(OpenError::Unfit(format!(

@@ -9,17 +9,13 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use time::OffsetDateTime;
 
-use super::facts::FileId;
-
-/// Returns the user this process acts as.
-pub fn effective_user() -> u32 {
-    rustix::process::geteuid().as_raw()
-}
+pub use super::facts::effective_user;
+pub(crate) use super::facts::{FileKind, FileStat};
 
 /// Returns `true` if this process acts as another user or group than who started it, as a program with the setuid
 /// bit does. A program that got its rights from the capabilities of its file is not noticed.
@@ -142,57 +138,10 @@ pub fn is_directory(path: &Path) -> bool {
     stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
-/// What kind of thing a name stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FileKind {
-    /// A directory.
-    Directory,
-    /// A regular file.
-    File,
-    /// A pipe, a device or the like.
-    Other,
-    /// A symbolic link, wherever it leads.
-    Symlink,
-}
-
-/// What is seen of anything without opening it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FileStat {
-    /// Which one it is.
-    pub(crate) id: FileId,
-    /// What kind of thing it is.
-    pub(crate) kind: FileKind,
-    /// Its size.
-    pub(crate) bytes: u64,
-    /// Whether it has more than one name.
-    pub(crate) has_other_names: bool,
-}
-
 impl FileStat {
     /// Looks at what lies at that path, at the link itself where it is one.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         Ok(Self::from(&rustix::fs::lstat(path)?))
-    }
-}
-
-impl From<&Stat> for FileStat {
-    fn from(stat: &Stat) -> Self {
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => FileKind::Directory,
-            FileType::RegularFile => FileKind::File,
-            FileType::Symlink => FileKind::Symlink,
-            FileType::Fifo
-            | FileType::Socket
-            | FileType::CharacterDevice
-            | FileType::BlockDevice
-            | FileType::Unknown => FileKind::Other,
-        };
-        Self {
-            id: FileId::from(stat),
-            kind,
-            bytes: u64::try_from(stat.st_size).unwrap_or(0),
-            has_other_names: stat.st_nlink > 1,
-        }
     }
 }
 
@@ -252,9 +201,13 @@ impl Folder {
 /// Lists the names in any directory, not only one of ours.
 pub(crate) fn names_in(path: &Path) -> io::Result<Vec<OsString>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(path, flags, Mode::empty())?;
+    names_of(&rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// Lists the names in an open directory, in no order.
+pub(super) fn names_of(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(&fd)? {
+    for entry in rustix::fs::Dir::read_from(directory)? {
         let name = entry?.file_name().to_bytes().to_vec();
         if name != b"." && name != b".." {
             names.push(OsString::from_vec(name));

@@ -1,10 +1,10 @@
-//! What is known of a file without reading it: which one it is, and whose. A part of
-//! the door to the file system that `disk` is.
+//! What is known of a file without reading it: which one it is, of what kind, and whose. A part of the door to the file
+//! system that `disk` is, on all platforms.
 
-use std::io;
-use std::path::Path;
-
-use rustix::fs::{FileType, Mode, Stat};
+#[cfg(all(unix, not(localtel_unsupported)))]
+pub use self::system::effective_user;
+#[cfg(all(unix, not(localtel_unsupported)))]
+pub(super) use self::system::explain_denial;
 
 /// What makes a file the same file whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,49 +61,118 @@ impl Facts {
     }
 }
 
-impl From<&Stat> for Facts {
-    fn from(stat: &Stat) -> Self {
-        let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        Self {
-            id: FileId::from(stat),
-            bytes: u64::try_from(stat.st_size).unwrap_or(0),
-            is_private: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO),
-            is_guarded: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH),
-            is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
-            is_regular,
-            has_one_name: stat.st_nlink <= 1,
-            user: stat.st_uid,
-        }
-    }
+/// What kind of thing a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A pipe, a device or the like.
+    Other,
+    /// A symbolic link, wherever it leads.
+    Symlink,
 }
 
-#[expect(
-    clippy::useless_conversion,
-    reason = "the widths of these fields differ between platforms"
-)]
-impl From<&Stat> for FileId {
-    fn from(stat: &Stat) -> Self {
-        Self {
-            device: u64::try_from(stat.st_dev).unwrap_or(0),
-            inode: u64::from(stat.st_ino),
-        }
-    }
-}
-
-/// Adds to a missing permission whose the file or directory is, if that explains it.
-pub(super) fn explain_denial(error: io::Error, what: &Path, owner: u32) -> io::Error {
-    if error.kind() != io::ErrorKind::PermissionDenied || is_own(owner) {
-        return error;
-    }
-    let user = rustix::process::geteuid().as_raw();
-    let reason = format!(
-        "{error}; {} belongs to another user (uid {owner}), and this is uid {user}",
-        what.display()
-    );
-    io::Error::new(io::ErrorKind::PermissionDenied, reason)
+/// What is seen of anything without opening it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileStat {
+    /// Which one it is.
+    pub(crate) id: FileId,
+    /// What kind of thing it is.
+    pub(crate) kind: FileKind,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// Whether it has more than one name.
+    pub(crate) has_other_names: bool,
 }
 
 /// Returns `true` if that user is the one that this process acts as.
 pub(super) fn is_own(user: u32) -> bool {
-    user == rustix::process::geteuid().as_raw()
+    user == effective_user()
+}
+
+/// Returns a user; there is no file to compare its owner with.
+#[cfg(not(all(unix, not(localtel_unsupported))))]
+pub(crate) fn effective_user() -> u32 {
+    0
+}
+
+/// How the operating system says it.
+#[cfg(all(unix, not(localtel_unsupported)))]
+mod system {
+    use std::io;
+    use std::path::Path;
+
+    use rustix::fs::{FileType, Mode, Stat};
+
+    use super::{Facts, FileId, FileKind, FileStat, is_own};
+
+    /// Returns the user this process acts as.
+    pub fn effective_user() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    impl From<&Stat> for Facts {
+        fn from(stat: &Stat) -> Self {
+            let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+            Self {
+                id: FileId::from(stat),
+                bytes: u64::try_from(stat.st_size).unwrap_or(0),
+                is_private: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO),
+                is_guarded: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH),
+                is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
+                is_regular,
+                has_one_name: stat.st_nlink <= 1,
+                user: stat.st_uid,
+            }
+        }
+    }
+
+    #[expect(
+        clippy::useless_conversion,
+        reason = "the widths of these fields differ between platforms"
+    )]
+    impl From<&Stat> for FileId {
+        fn from(stat: &Stat) -> Self {
+            Self {
+                device: u64::try_from(stat.st_dev).unwrap_or(0),
+                inode: u64::from(stat.st_ino),
+            }
+        }
+    }
+
+    /// Adds to a missing permission whose the file or directory is, if that explains it.
+    pub(in crate::store) fn explain_denial(error: io::Error, what: &Path, owner: u32) -> io::Error {
+        if error.kind() != io::ErrorKind::PermissionDenied || is_own(owner) {
+            return error;
+        }
+        let reason = format!(
+            "{error}; {} belongs to another user (uid {owner}), and this is uid {}",
+            what.display(),
+            effective_user()
+        );
+        io::Error::new(io::ErrorKind::PermissionDenied, reason)
+    }
+
+    impl From<&Stat> for FileStat {
+        fn from(stat: &Stat) -> Self {
+            let kind = match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => FileKind::Directory,
+                FileType::RegularFile => FileKind::File,
+                FileType::Symlink => FileKind::Symlink,
+                FileType::Fifo
+                | FileType::Socket
+                | FileType::CharacterDevice
+                | FileType::BlockDevice
+                | FileType::Unknown => FileKind::Other,
+            };
+            Self {
+                id: FileId::from(stat),
+                kind,
+                bytes: u64::try_from(stat.st_size).unwrap_or(0),
+                has_other_names: stat.st_nlink > 1,
+            }
+        }
+    }
 }

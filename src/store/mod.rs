@@ -145,7 +145,10 @@ pub(crate) mod disk;
 pub(crate) mod document;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub mod elsewhere;
-#[cfg(all(unix, not(localtel_unsupported)))]
+#[cfg_attr(
+    not(all(unix, not(localtel_unsupported))),
+    expect(dead_code, unreachable_pub, reason = "nothing is found there")
+)]
 mod facts;
 #[cfg(test)]
 pub(crate) mod faults;
@@ -155,7 +158,10 @@ pub(crate) mod limits;
 pub(crate) mod lock;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod obstacle;
-#[cfg(all(unix, not(localtel_unsupported)))]
+#[cfg_attr(
+    not(all(unix, not(localtel_unsupported))),
+    expect(dead_code, reason = "nothing is found there")
+)]
 mod refusal;
 mod retention;
 pub(crate) mod segment;

@@ -1,8 +1,20 @@
-//! Why a directory or a small file could not be opened or read. A part of the door to the file system that `disk` is.
+//! What a directory is opened for, and why it or a small file could not be opened or read. A part of the door to the
+//! file system that `disk` is, on all platforms.
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use super::facts::effective_user;
+
+/// What a directory is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To look: it may belong to anybody who lets us.
+    Read,
+    /// To write: it must be ours alone to write, and is made where it is missing.
+    Write,
+}
 
 /// Why a directory could not be opened.
 #[derive(Debug)]
@@ -37,6 +49,15 @@ impl fmt::Display for OpenError {
 }
 
 impl OpenError {
+    /// Returns that what is at a path belongs to another user than the one that this process acts as.
+    pub(crate) fn of_other_user(at: &Path, owner: u32) -> Self {
+        Self::OtherUser {
+            at: at.to_owned(),
+            owner,
+            user: effective_user(),
+        }
+    }
+
     /// Returns `true` if there is nothing at that path.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
@@ -62,6 +83,7 @@ pub(crate) enum ReadError {
     Io(io::Error),
 }
 
+#[cfg(all(unix, not(localtel_unsupported)))]
 impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
         use rustix::io::Errno;

@@ -13,105 +13,14 @@ fn unsupported() -> io::Error {
 pub(crate) mod disk {
     use std::convert::Infallible;
     use std::ffi::OsString;
-    use std::fmt;
     use std::fs::File;
     use std::io;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use super::unsupported;
-
-    /// There is no file.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub(crate) enum FileId {}
-
-    impl FileId {
-        pub(crate) fn is_beside(self, _other: Self) -> bool {
-            match self {}
-        }
-    }
-
-    /// There is no file to know anything of.
-    #[derive(Debug, Clone, Copy)]
-    #[expect(
-        clippy::struct_excessive_bools,
-        reason = "each is an answer of the system"
-    )]
-    pub(crate) struct Facts {
-        pub(crate) id: FileId,
-        pub(crate) bytes: u64,
-        pub(crate) is_writable: bool,
-        pub is_regular: bool,
-        pub is_private: bool,
-    }
-
-    impl Facts {
-        pub(crate) fn is_ours(&self) -> bool {
-            match self.id {}
-        }
-
-        pub(crate) fn other_owner(&self) -> Option<u32> {
-            match self.id {}
-        }
-    }
-
-    /// What a directory is opened for.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub enum Access {
-        /// To look.
-        Read,
-        /// To write.
-        Write,
-    }
-
-    /// Why a directory could not be opened.
-    #[derive(Debug)]
-    pub enum OpenError {
-        /// The platform is not supported.
-        Io(io::Error),
-        /// It is there, but cannot serve.
-        Unfit(String),
-        /// It belongs to another user.
-        OtherUser {
-            /// What belongs to that user.
-            at: PathBuf,
-            /// The user that it belongs to.
-            owner: u32,
-            /// The user of this process.
-            user: u32,
-        },
-    }
-
-    impl fmt::Display for OpenError {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(crate::store::UNSUPPORTED)
-        }
-    }
-
-    impl From<io::Error> for OpenError {
-        fn from(error: io::Error) -> Self {
-            Self::Io(error)
-        }
-    }
-
-    /// Why a small file could not be read.
-    #[derive(Debug)]
-    #[expect(dead_code, reason = "nothing is found here")]
-    pub(crate) enum ReadError {
-        /// There is no file of that name.
-        Missing,
-        /// Something else than a regular file has the name.
-        NotRegular,
-        /// It is larger than any file of ours.
-        TooLarge,
-        /// The operating system refused.
-        Io(io::Error),
-    }
-
-    impl fmt::Display for ReadError {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(crate::store::UNSUPPORTED)
-        }
-    }
+    pub(crate) use crate::store::facts::{Facts, FileId};
+    pub(crate) use crate::store::refusal::ReadError;
+    pub use crate::store::refusal::{Access, OpenError};
 
     /// There is no directory.
     #[derive(Debug)]
@@ -208,12 +117,8 @@ pub mod elsewhere {
 
     use time::OffsetDateTime;
 
-    use super::disk::FileId;
     use super::unsupported;
-
-    pub(crate) fn effective_user() -> u32 {
-        0
-    }
+    pub(crate) use crate::store::facts::{FileKind, FileStat, effective_user};
 
     pub(crate) fn is_elevated() -> bool {
         false
@@ -257,29 +162,6 @@ pub mod elsewhere {
         pub(crate) fn is_running_since(self, _process: u32, _time: OffsetDateTime) -> bool {
             false
         }
-    }
-
-    /// What kind of thing a name stands for.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    #[expect(dead_code, reason = "nothing is found here")]
-    pub(crate) enum FileKind {
-        /// A directory.
-        Directory,
-        /// A regular file.
-        File,
-        /// A pipe, a device or the like.
-        Other,
-        /// A symbolic link.
-        Symlink,
-    }
-
-    /// There is nothing to see.
-    #[derive(Debug, Clone, Copy)]
-    pub(crate) struct FileStat {
-        pub(crate) id: FileId,
-        pub(crate) kind: FileKind,
-        pub(crate) bytes: u64,
-        pub(crate) has_other_names: bool,
     }
 
     impl FileStat {
