@@ -29,6 +29,9 @@ use localtel::internal::environment::Environment;
 /// Where the application has a global flag of the same name as a flag of these commands, such as `--output`, `--level` or
 /// `-n`, the flag of these commands wins behind `telemetry`; before it, the application's is what it was.
 ///
+/// A word that is not a command is accepted when the command line is parsed, and refused by [`run`](Self::run), which then
+/// says what was probably meant, with [`Exit::Usage`].
+///
 /// An application that uses the builder of clap instead of its derive adds the commands with
 /// [`Args::augment_args`] and takes them out with [`FromArgMatches::from_arg_matches`]:
 ///

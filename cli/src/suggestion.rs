@@ -35,7 +35,9 @@ pub(crate) fn distance(name: &str, valid: &str) -> Option<usize> {
         return Some(usize::from(name != valid));
     }
     let of_valid = valid.chars().count();
-    let most = (letters.max(of_valid) + 1) / 3;
+    let longer = letters.max(of_valid);
+    // Of two letters each is half of the name.
+    let most = if longer < 3 { 0 } else { (longer + 1) / 3 };
     if letters.abs_diff(of_valid) > most {
         return None;
     }
@@ -247,7 +249,12 @@ impl CommandLine<'_> {
                     .map(|line| format!("did you mean `{line}`?")),
             }
         });
-        advice.unwrap_or_else(|| format!("`{}` lists the commands", self.line(&[HELP.to_owned()])))
+        // Conditions are what `show` takes.
+        let conditions = [&[unknown.to_owned()], self.rest].concat();
+        let shown = || Some(format!("did you mean `{}`?", self.of_show(&conditions)?));
+        advice
+            .or_else(shown)
+            .unwrap_or_else(|| format!("`{}` lists the commands", self.line(&[HELP.to_owned()])))
     }
 
     /// Returns what to do instead, where a flag is none of `command`.
@@ -255,7 +262,7 @@ impl CommandLine<'_> {
         let near = flag_instead_of(flag, command);
         let corrected = near
             .and_then(|near| self.with_flag(flag, &near))
-            .or_else(|| self.with_show());
+            .or_else(|| self.of_show(self.rest));
         match corrected {
             Some(line) => format!("did you mean `{line}`?"),
             None => format!("`{}` lists the flags", self.line(&[HELP.to_owned()])),
@@ -272,12 +279,12 @@ impl CommandLine<'_> {
         self.is_valid(&words).then(|| self.line(&words))
     }
 
-    /// Returns the command line as one of `show`, if it names no command and that is valid.
-    fn with_show(&self) -> Option<String> {
+    /// Returns the command line with `show` before these words, if no command was named and that is valid.
+    fn of_show(&self, words: &[String]) -> Option<String> {
         if !self.known.is_empty() {
             return None;
         }
-        let words = [&["show".to_owned()], self.rest].concat();
+        let words = [&["show".to_owned()], words].concat();
         self.is_valid(&words).then(|| self.line(&words))
     }
 
@@ -373,10 +380,14 @@ fn is_expression(text: &str) -> bool {
 /// Words of other tools, and what does it here; `TEXT` stands for the word behind.
 type UsualWords = (&'static str, &'static str);
 
-const COMMAND_WORDS: [UsualWords; 17] = [
+const COMMAND_WORDS: [UsualWords; 18] = [
     (
         "log logs cat dump view print display less more read events history journal journalctl records open head",
         "`show` shows what was recorded, `tail` also each new record as it comes",
+    ),
+    (
+        "error errors warn warning warnings failures failed",
+        "`show --level warn` shows warnings and errors",
     ),
     (
         "list ls ll dir",
@@ -516,6 +527,8 @@ mod tests {
             ("grep", "report", None),
             ("", "a", None),
             ("", "abc", None),
+            ("o", "on", None),
+            ("lr", "ls", None),
         ] {
             assert_eq!(distance(name, valid), expected, "{name} {valid}");
         }
@@ -615,6 +628,11 @@ mod tests {
             ("shwo --nonsense", "`localtel show`"),
             ("recrod", "`localtel record --help`"),
             ("polcy set", "`localtel policy`"),
+            (
+                "level=warn duration>5",
+                "`localtel show level=warn 'duration>5'`",
+            ),
+            ("foo bar", "`localtel --help`"),
             (
                 "--profile work Status --json",
                 "`localtel --profile work status --json`",
