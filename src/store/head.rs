@@ -10,7 +10,7 @@ use super::latest::{Latest, open_regular, read_back};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
 use super::{
-    Active, Condition, Leaving, NameDurability, SIZE_UNKNOWN, Store, WriteReason, first_timestamp,
+    Active, Leaving, NameDurability, SIZE_UNKNOWN, Soundness, Store, WriteReason, first_timestamp,
     numbers, sync_segment,
 };
 use crate::error::{Error, Result};
@@ -156,7 +156,7 @@ impl Store {
             start: self.start_of(directory, head, first, now),
             opened: now,
             origin: WriteReason::Usual,
-            condition: Condition::Sound,
+            condition: Soundness::Sound,
             name: NameDurability::Unsynced,
             cuts: 0,
             latest: Latest::Unknown,
@@ -185,7 +185,7 @@ impl Store {
             && (is_full
                 || is_old
                 || self.starts_ahead(now)
-                || active.condition == Condition::InDoubt)
+                || active.condition == Soundness::InDoubt)
     }
 
     /// Returns `true` if the head was started by a clock that is ahead of this one, unless this writer made it
@@ -261,7 +261,7 @@ impl Store {
             start: AgeStart::of(first, None, now.clock),
             opened: now,
             origin,
-            condition: Condition::Sound,
+            condition: Soundness::Sound,
             name: NameDurability::Unsynced,
             cuts: 0,
             latest: Latest::Unknown,

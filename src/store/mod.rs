@@ -256,7 +256,7 @@ struct Active {
     /// When this writer opened it.
     opened: Now,
     origin: WriteReason,
-    condition: Condition,
+    condition: Soundness,
     /// Whether this writer knows that its name survives a power cut: whoever made it may have died before.
     name: NameDurability,
     /// How often somebody else cut it while this writer held it open.
@@ -294,7 +294,7 @@ enum WriteReason {
 
 /// Whether a segment may be appended to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Condition {
+enum Soundness {
     /// Nothing is known against it.
     Sound,
     /// An operation on it failed in a way that leaves its contents uncertain.
@@ -456,12 +456,12 @@ impl Store {
         };
         let path = self.path.join(active.number.file_name());
         let synced = match active.condition {
-            Condition::Sound => sync_segment(directory, active, &mut self.way),
+            Soundness::Sound => sync_segment(directory, active, &mut self.way),
             // The kernel marks the pages clean after a failure: asking again would only lie.
-            Condition::InDoubt => Err(io::Error::other("an earlier operation on it failed")),
+            Soundness::InDoubt => Err(io::Error::other("an earlier operation on it failed")),
         };
         synced.map_err(|error| {
-            active.condition = Condition::InDoubt;
+            active.condition = Soundness::InDoubt;
             Error::io("sync", &path)(error)
         })
     }
@@ -808,7 +808,7 @@ fn write(directory: &Directory, active: &mut Active, bytes: &[u8]) -> (usize, Op
                 };
                 // After a lack of room the file is as sound as before; after anything else it is not.
                 if !is_lack_of_room(&error) {
-                    active.condition = Condition::InDoubt;
+                    active.condition = Soundness::InDoubt;
                 }
                 return (written, Some(error));
             }

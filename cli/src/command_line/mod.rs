@@ -39,7 +39,7 @@ pub fn command_of<'t>(
         return command;
     }
     let words: Vec<OsString> = std::env::args_os().collect();
-    let line = CommandLine::new(application, matches, &words);
+    let line = CommandNames::new(application, matches, &words);
     command.path(line.path).flags(line.flags);
     if let Some(alias) = line.alias {
         command.alias(alias);
@@ -60,7 +60,7 @@ fn describe(error: &(dyn Error + 'static)) -> Option<ErrorDescription> {
 
 /// The names in one command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CommandLine {
+pub(crate) struct CommandNames {
     /// The application and its nested subcommands, joined by dashes: `ticloud-project-list`.
     pub(crate) path: String,
     /// The alias by which the last of them was called: `ls`.
@@ -69,7 +69,7 @@ pub(crate) struct CommandLine {
     pub(crate) flags: Vec<String>,
 }
 
-impl CommandLine {
+impl CommandNames {
     /// Takes the names out of what clap made of those words. If it made it of other words, or has another
     /// application's definition, then what does not fit is left out.
     pub(crate) fn new(application: &Command, matches: &ArgMatches, words: &[OsString]) -> Self {

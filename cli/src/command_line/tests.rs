@@ -36,25 +36,25 @@ fn application() -> Command {
         .subcommand(Command::new("login"))
 }
 
-fn understood(application: &Command, line: &str) -> CommandLine {
+fn understood(application: &Command, line: &str) -> CommandNames {
     let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
     understood_of(application, &words).unwrap()
 }
 
 /// What is taken from the words by an application that was built by parsing them, and by one that was not.
-fn understood_of(application: &Command, words: &[OsString]) -> Result<CommandLine, clap::Error> {
+fn understood_of(application: &Command, words: &[OsString]) -> Result<CommandNames, clap::Error> {
     let mut parser = application.clone();
     let matches = parser.try_get_matches_from_mut(words)?;
-    let built = CommandLine::new(&parser, &matches, words);
-    let unbuilt = CommandLine::new(application, &matches, words);
+    let built = CommandNames::new(&parser, &matches, words);
+    let unbuilt = CommandNames::new(application, &matches, words);
     if !application.is_multicall_set() {
         assert_eq!(built, unbuilt);
     }
     Ok(unbuilt)
 }
 
-fn named(path: &str, alias: Option<&str>, flags: &[&str]) -> CommandLine {
-    CommandLine {
+fn named(path: &str, alias: Option<&str>, flags: &[&str]) -> CommandNames {
+    CommandNames {
         path: path.to_owned(),
         alias: alias.map(str::to_owned),
         flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
@@ -262,11 +262,11 @@ fn what_is_deferred_is_known_to_the_application_that_parsed() {
     let mut parser = application.clone();
     let matches = parser.try_get_matches_from_mut(&words).unwrap();
     assert_eq!(
-        CommandLine::new(&parser, &matches, &words),
+        CommandNames::new(&parser, &matches, &words),
         named("x-list", Some("ls"), &["all"])
     );
     assert_eq!(
-        CommandLine::new(&application, &matches, &words),
+        CommandNames::new(&application, &matches, &words),
         named("x-list", Some("ls"), &[])
     );
 }
@@ -300,7 +300,7 @@ fn what_does_not_fit_together_is_left_out() {
     let matches = application().try_get_matches_from(&words).unwrap();
     let other = Command::new("other").subcommand(Command::new("project").alias("p"));
     assert_eq!(
-        CommandLine::new(&other, &matches, &words),
+        CommandNames::new(&other, &matches, &words),
         named("other-project", None, &[])
     );
     let expected = named("ticloud-project-list", None, &["debug", "name"]);
@@ -310,7 +310,7 @@ fn what_does_not_fit_together_is_left_out() {
         &words[..3],
         &["t".into(), "login".into()],
     ] {
-        assert_eq!(CommandLine::new(&application(), &matches, words), expected);
+        assert_eq!(CommandNames::new(&application(), &matches, words), expected);
     }
 }
 
