@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::record::{TIMESTAMP_BYTES, format_timestamp};
+use crate::record::{TIMESTAMP_BYTES, Timestamp, format_timestamp};
 
 /// The text of a time, with the part down to the second kept from one event to the next.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Stamp {
     pub(crate) fn write(&mut self, micros: i64, place: &mut [u8; TIMESTAMP_BYTES]) {
         let rest = match self.rest(micros) {
             Some(rest) => rest,
-            None => self.begin_second(micros.clamp(MICROS_LEAST, MICROS_MOST)),
+            None => self.begin_second(Timestamp::nearest(micros.into()).unix_micros()),
         };
         *place = self.text;
         put_micros(rest, place);
@@ -62,10 +62,6 @@ fn put_micros(rest: u32, place: &mut [u8; TIMESTAMP_BYTES]) {
     }
 }
 
-/// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z in microseconds since 1970.
-const MICROS_LEAST: i64 = -62_167_219_200_000_000;
-const MICROS_MOST: i64 = 253_402_300_799_999_999;
-
 const SECOND_MICROS: u32 = 1_000_000;
 
 /// Where the microseconds stand: before the `Z`, six digits.
@@ -76,6 +72,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z in microseconds since 1970.
+    const MICROS_LEAST: i64 = -62_167_219_200_000_000;
+    const MICROS_MOST: i64 = 253_402_300_799_999_999;
 
     fn text(stamp: &mut Stamp, micros: i64) -> String {
         let mut place = [0; TIMESTAMP_BYTES];

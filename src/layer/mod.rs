@@ -161,7 +161,7 @@ impl Connected<'_> {
 
     /// Returns what is prepared for a call site under the policy in force, unless that cannot be learned.
     fn site(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Site>> {
-        self.sites.get(metadata, self.outlet)
+        self.sites.get(metadata, metadata.target(), self.outlet)
     }
 
     /// Encodes an event into a frame.
@@ -217,7 +217,7 @@ impl Connected<'_> {
             let (site, message) = match site.bridge() {
                 Some(bridge) if bridge.read_target(target, |visit| event.record(visit)) => {
                     let metadata = event.metadata();
-                    match self.sites.get_bridged(metadata, target, self.outlet) {
+                    match self.sites.get(metadata, target, self.outlet) {
                         Some(site) => bridged = site,
                         None => break,
                     }

@@ -13,27 +13,27 @@ use super::{Connected, LayerId};
 use crate::encode::{SecretFree, Site};
 use crate::outlet::Outlet;
 
-/// The call sites that a layer has met.
+/// The call sites that a layer has met, each with its target; one of a bridge stands for many targets.
 #[derive(Debug, Default)]
 pub(super) struct Sites {
-    known: RwLock<HashMap<Identifier, Arc<Site>>>,
-    /// By call site and target, those of another logging crate that stand behind one call site.
-    bridged: RwLock<HashMap<Identifier, SitesByTarget>>,
+    known: RwLock<HashMap<Identifier, SitesByTarget>>,
 }
 
 type SitesByTarget = HashMap<Box<str>, Arc<Site>>;
 
 impl Sites {
-    /// Returns what is prepared for a call site under the policy in force, unless that cannot be learned.
+    /// Returns what is prepared for a call site, or for the records of a target that come over a bridge, under the
+    /// policy in force, unless that cannot be learned.
     pub(super) fn get(
         &self,
         metadata: &'static Metadata<'static>,
+        target: &str,
         outlet: &Outlet,
     ) -> Option<Arc<Site>> {
         let callsite = metadata.callsite();
         let generation = outlet.policy().generation();
         if let Ok(known) = self.known.try_read()
-            && let Some(site) = known.get(&callsite)
+            && let Some(site) = known.get(&callsite).and_then(|known| known.get(target))
             && site.generation() == generation
         {
             return Some(Arc::clone(site));
@@ -42,38 +42,14 @@ impl Sites {
         let site = Arc::new(if metadata.is_span() {
             Site::of_span(metadata, policy)
         } else {
-            Site::of_event(metadata, metadata.target(), outlet.source(), policy)
+            Site::of_event(metadata, target, outlet.source(), policy)
         });
-        // Never waited for: in a forked child a thread that is no more may hold it. Who finds it taken
-        // prepares the call site for itself.
-        if let Ok(mut known) = self.known.try_write() {
-            known.insert(callsite, Arc::clone(&site));
-        }
-        Some(site)
-    }
-
-    /// Returns what is prepared for the records of a target that come over a bridge.
-    pub(super) fn get_bridged(
-        &self,
-        metadata: &'static Metadata<'static>,
-        target: &str,
-        outlet: &Outlet,
-    ) -> Option<Arc<Site>> {
-        let callsite = metadata.callsite();
-        let generation = outlet.policy().generation();
-        if let Ok(bridged) = self.bridged.try_read()
-            && let Some(site) = bridged.get(&callsite).and_then(|known| known.get(target))
-            && site.generation() == generation
-        {
-            return Some(Arc::clone(site));
-        }
-        let policy = outlet.policy().get()?;
-        let site = Arc::new(Site::of_event(metadata, target, outlet.source(), policy));
-        // As above. Targets may be made up at run time, without end.
+        // Never waited for: in a forked child a thread that is no more may hold it. Who finds it taken prepares the
+        // call site for itself. Targets of a bridge may be made up at run time, without end.
         if target.len() <= TARGET_BYTES_MAX
-            && let Ok(mut bridged) = self.bridged.try_write()
+            && let Ok(mut known) = self.known.try_write()
         {
-            let known = bridged.entry(callsite).or_default();
+            let known = known.entry(callsite).or_default();
             if known.len() >= BRIDGED_SITES_MAX {
                 known.clear();
             }

@@ -59,7 +59,8 @@ impl Timestamp {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    fn nearest(micros: i128) -> Self {
+    /// Returns the time that many microseconds after 1970, or the nearest one that is in the years 0 to 9999.
+    pub(crate) fn nearest(micros: i128) -> Self {
         let micros = micros.clamp(MICROS_LEAST.into(), MICROS_MOST.into());
         Self(i64::try_from(micros).unwrap_or(0))
     }
