@@ -5,13 +5,14 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A result whose error is the library's own, unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation of the library failed.
-#[derive(Debug)]
-pub struct Error(Box<ErrorKind>);
+/// Why an operation of the library failed. A clone is the same error for another caller that it concerns.
+#[derive(Debug, Clone)]
+pub struct Error(Arc<ErrorKind>);
 
 /// The ways in which an operation can fail.
 #[derive(Debug)]
@@ -126,64 +127,6 @@ impl Error {
         }
     }
 
-    /// Returns the same error once more, for another caller that the failure concerns.
-    pub(crate) fn again(&self) -> Self {
-        let kind = match self.kind() {
-            ErrorKind::Io {
-                action,
-                path,
-                source,
-            } => ErrorKind::Io {
-                action,
-                path: path.clone(),
-                source: match source.raw_os_error() {
-                    Some(code) => io::Error::from_raw_os_error(code),
-                    None => io::Error::new(source.kind(), source.to_string()),
-                },
-            },
-            ErrorKind::Directory { path, reason } => ErrorKind::Directory {
-                path: path.clone(),
-                reason: reason.clone(),
-            },
-            ErrorKind::OtherUser {
-                path,
-                at,
-                owner,
-                user,
-            } => ErrorKind::OtherUser {
-                path: path.clone(),
-                at: at.clone(),
-                owner: *owner,
-                user: *user,
-            },
-            ErrorKind::Format { path, reason } => ErrorKind::Format {
-                path: path.clone(),
-                reason: reason.clone(),
-            },
-            ErrorKind::Foreign {
-                path,
-                belongs_to,
-                wanted,
-            } => ErrorKind::Foreign {
-                path: path.clone(),
-                belongs_to: belongs_to.clone(),
-                wanted: wanted.clone(),
-            },
-            ErrorKind::Busy { path } => ErrorKind::Busy { path: path.clone() },
-            ErrorKind::TimedOut { bytes_waiting } => ErrorKind::TimedOut {
-                bytes_waiting: *bytes_waiting,
-            },
-            ErrorKind::Invalid { what, reason } => ErrorKind::Invalid {
-                what,
-                reason: reason.clone(),
-            },
-            ErrorKind::Off { reason } => ErrorKind::Off {
-                reason: reason.clone(),
-            },
-        };
-        kind.into()
-    }
-
     /// Returns a function for `map_err` that names the action and the path of a failed operation.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| {
@@ -227,7 +170,7 @@ impl Error {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self(Box::new(kind))
+        Self(Arc::new(kind))
     }
 }
 

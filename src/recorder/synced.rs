@@ -66,7 +66,7 @@ impl Synced {
         };
         if let Some(failure) = self.failures.iter().rfind(concerns) {
             self.told_up_to = self.told_up_to.max(ReportedFailures(failure.up_to));
-            return SyncVerdict::Lost(failure.error.again());
+            return SyncVerdict::Lost(failure.error.clone());
         }
         if ticket <= self.up_to {
             SyncVerdict::Durable
