@@ -27,40 +27,29 @@ pub struct Machine {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Os {
     /// The kind of system: `linux`, `macos`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) family: Option<String>,
     /// The name of the distribution in one word: `debian`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) distribution: Option<String>,
     /// `Debian GNU/Linux`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
     /// `12`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
     /// The version with the name of the release: `12 (bookworm)`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) release: Option<String>,
     /// `Debian GNU/Linux 12 (bookworm)`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pretty_name: Option<String>,
     /// The kernel's release: `6.1.0-28-amd64`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kernel: Option<String>,
     /// The architecture that the application was built for: `x86_64`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) arch: Option<String>,
     /// The size of its pointers in bits.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pointer_width: Option<u32>,
 }
 
 /// What it all runs in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Surroundings {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) container: Option<Container>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) virtual_machine: Option<VirtualMachine>,
 }
 
@@ -68,24 +57,16 @@ pub(crate) struct Surroundings {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Hardware {
     /// The processors that the system sees, each thread of a core counted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpus: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cores: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sockets: Option<usize>,
     /// The name of the first processor.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     /// The highest frequency of the first processor, or where that is unknown its frequency now.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mhz: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) memory_total_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) memory_available_bytes: Option<u64>,
     /// The load averages of 1, 5 and 15 minutes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) load: Option<[f64; 3]>,
 }
 

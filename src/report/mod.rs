@@ -80,51 +80,31 @@ pub struct Report {
     recorded: Recorded,
 }
 
-/// What stands in a report, before any policy.
+/// What stands in a report, before any policy, in the order of its keys; what is unknown or empty is left out.
 #[derive(Debug, Serialize)]
 struct ReportBody {
-    #[serde(skip_serializing_if = "Option::is_none")]
     installation: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     installed: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     started: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     uptime: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     uuid: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     exported_uuid: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     install_timestamp: Option<String>,
     application: ApplicationSection,
-    #[serde(skip_serializing_if = "is_default")]
     os: Os,
-    #[serde(rename = "environment", skip_serializing_if = "is_default")]
+    #[serde(rename = "environment")]
     surroundings: Surroundings,
-    #[serde(skip_serializing_if = "is_default")]
     hardware: Hardware,
-    #[serde(skip_serializing_if = "Option::is_none")]
     machine_uptime: Option<u64>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     data: BTreeMap<String, Data>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     changed_settings: Vec<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     components: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     extensions: BTreeMap<String, bool>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     metadata: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     counters: BTreeMap<String, Value>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     errors: BTreeMap<String, u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     counted_since: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     omitted: BTreeMap<&'static str, u64>,
 }
 
@@ -132,32 +112,21 @@ struct ReportBody {
 #[derive(Debug, Clone, Serialize)]
 struct ApplicationSection {
     name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     branch: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     dirty: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     debug: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     installer: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     build: BTreeMap<String, String>,
 }
 
 /// A volume, as a report shows it.
 #[derive(Debug, Clone, Default, Serialize)]
 struct Data {
-    #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     cut_short: Option<CutShort>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
 
@@ -275,15 +244,12 @@ impl Report {
     /// Makes a report, before any policy: whoever records it applies that.
     pub fn new(parts: Parts<'_>) -> Self {
         let recorded = parts.recording.into();
-        let facts = ReportBody::new(parts);
         // Every key is a string and every number finite, so there is nothing to fail.
-        let mut values = match serde_json::to_value(&facts) {
-            Ok(Value::Object(values)) => values,
-            Ok(_) | Err(_) => serde_json::Map::new(),
-        };
-        let of_key = |key: &&'static str| Some((*key, values.remove(*key)?));
+        let facts = serde_json::to_vec(&ReportBody::new(parts)).unwrap_or_default();
+        let properties: Properties = serde_json::from_slice(&facts).unwrap_or_default();
+        let known = |(name, value)| Some((name, without_unknown(value)?));
         Self {
-            properties: KEYS.iter().filter_map(of_key).collect(),
+            properties: properties.into_iter().filter_map(known).collect(),
             recorded,
         }
     }
@@ -455,35 +421,20 @@ fn with_short_names(counts: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     short
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
+/// Returns a value without what is unknown or empty in it; nothing if that is all of it.
+fn without_unknown(value: Value) -> Option<Value> {
+    match value {
+        Value::Null => None,
+        Value::Array(items) if items.is_empty() => None,
+        Value::Object(members) => {
+            let known = |(name, value)| Some((name, without_unknown(value)?));
+            let members: serde_json::Map<_, _> = members.into_iter().filter_map(known).collect();
+            (!members.is_empty()).then_some(Value::Object(members))
+        }
+        Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(value),
+    }
 }
 
-/// The keys of a record of a report, in their order.
-const KEYS: [&str; 22] = [
-    "installation",
-    "installed",
-    "started",
-    "uptime",
-    "uuid",
-    "exported_uuid",
-    "install_timestamp",
-    "application",
-    "os",
-    "environment",
-    "hardware",
-    "machine_uptime",
-    "data",
-    "changed_settings",
-    "components",
-    "extensions",
-    "metadata",
-    "counters",
-    "errors",
-    "since",
-    "counted_since",
-    "omitted",
-];
 /// The kinds of names of which each has the same room: data, build, changed settings, components,
 /// extensions, metadata, errors.
 const NAMED_KINDS: usize = 7;

@@ -13,6 +13,32 @@ use crate::record::{Level, Record};
 use crate::store::limits::Limits;
 use crate::text::is_unsafe_to_show;
 
+/// The keys of a record of a report, in their order.
+const KEYS: [&str; 22] = [
+    "installation",
+    "installed",
+    "started",
+    "uptime",
+    "uuid",
+    "exported_uuid",
+    "install_timestamp",
+    "application",
+    "os",
+    "environment",
+    "hardware",
+    "machine_uptime",
+    "data",
+    "changed_settings",
+    "components",
+    "extensions",
+    "metadata",
+    "counters",
+    "errors",
+    "since",
+    "counted_since",
+    "omitted",
+];
+
 fn time(text: &str) -> OffsetDateTime {
     crate::record::parse_time(text).unwrap()
 }
