@@ -12,7 +12,7 @@ use crate::consent::HashKey;
 use crate::record::Level;
 
 /// The application's policy and the owner's, taken together: the stricter of the two holds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct InForce {
     application: Policy,
     owner: Option<Policy>,
@@ -295,12 +295,9 @@ impl Current {
     /// Takes over what the owner says now.
     pub(crate) fn set_owner(&self, owner: Policy) {
         let _before = self.replace(|in_force| InForce {
-            application: in_force.application.clone(),
             owner: Some(owner),
-            secrets: Arc::clone(&in_force.secrets),
-            key: in_force.key.clone(),
             had_hashes: in_force.has_hashes(),
-            generation: in_force.generation,
+            ..in_force.clone()
         });
     }
 
@@ -308,12 +305,9 @@ impl Current {
     /// still be waiting.
     pub(crate) fn set_key(&self, key: HashKey) -> Unlinked {
         let before = self.replace(|in_force| InForce {
-            application: in_force.application.clone(),
-            owner: in_force.owner.clone(),
-            secrets: Arc::clone(&in_force.secrets),
             key: Some(key),
             had_hashes: false,
-            generation: in_force.generation,
+            ..in_force.clone()
         });
         match before {
             Some(before) if before.has_hashes() => Unlinked::Hashes,
