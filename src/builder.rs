@@ -333,7 +333,7 @@ impl Builder {
     }
 
     /// Returns whose telemetry it is, which set of it, and the directory of the default profile.
-    pub fn place(&self, environment: &Environment) -> Result<(Source, Profile, PathBuf)> {
+    pub(crate) fn place(&self, environment: &Environment) -> Result<(Source, Profile, PathBuf)> {
         let source: Source = self.source.parse()?;
         let profile: Profile = self.profile.as_deref().unwrap_or("default").parse()?;
         let base = match &self.base {
@@ -352,33 +352,38 @@ impl Builder {
     }
 
     /// Returns the lowest level of what is recorded from `tracing`, as far as the application says.
-    pub fn own_level(&self) -> Level {
+    pub(crate) fn own_level(&self) -> Level {
         let named = self.level.max(self.policy.named_level());
         named.unwrap_or(DEFAULT_LEVEL)
     }
 
-    /// Returns what the application itself says: its name, its flag, and what it does when undecided.
-    pub fn own_say(&self) -> (&str, Consent, WhenUndecided) {
-        (&self.source, self.flag, self.when_undecided)
+    /// Returns the application's name, as it was given.
+    pub fn application(&self) -> &str {
+        &self.source
+    }
+
+    /// Returns the application's own say: its flag, and what it does while nobody has decided.
+    pub(crate) fn own_say(&self) -> (Consent, WhenUndecided) {
+        (self.flag, self.when_undecided)
     }
 
     /// Returns the application's version, if it told it.
-    pub fn own_version(&self) -> Option<&str> {
+    pub(crate) fn own_version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
     /// Returns what the application says of its installation.
-    pub fn own_deployment(&self) -> &Deployment {
+    pub(crate) fn own_deployment(&self) -> &Deployment {
         &self.deployment
     }
 
     /// Returns how much the application keeps.
-    pub fn own_limits(&self) -> &Limits {
+    pub(crate) fn own_limits(&self) -> &Limits {
         &self.limits
     }
 
     /// Returns what the application lets be recorded.
-    pub fn own_policy(&self) -> &Policy {
+    pub(crate) fn own_policy(&self) -> &Policy {
         &self.policy
     }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 
-use crate::record::to_utc;
+use crate::record::{Timestamp, to_utc};
 
 /// Returns the wall clock's time.
-pub fn now() -> OffsetDateTime {
+pub(crate) fn now() -> OffsetDateTime {
     let micros = i128::from(micros_since_epoch());
     let now = OffsetDateTime::from_unix_timestamp_nanos(micros * 1000);
     // A clock beyond the years that lines can hold reads as the epoch rather than as a panic.
@@ -18,12 +18,19 @@ pub fn now() -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
+impl Timestamp {
+    /// Returns the wall clock's time.
+    pub fn now() -> Self {
+        Self::of(now())
+    }
+}
+
 /// Returns the wall clock's time in microseconds since 1970, negative before.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that reads the wall clock"
 )]
-pub fn micros_since_epoch() -> i64 {
+pub(crate) fn micros_since_epoch() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs())
             .ok()
@@ -38,13 +45,13 @@ pub fn micros_since_epoch() -> i64 {
 }
 
 /// Returns the instant at which a wait of that length that begins now is over.
-pub fn deadline(wait: Duration) -> Instant {
+pub(crate) fn deadline(wait: Duration) -> Instant {
     deadline_after(Instant::now(), wait)
 }
 
 /// Returns the instant at which a wait of that length that begins at another one is over. A wait that is longer than
 /// the clock can hold, such as `Duration::MAX`, is over so late that nothing is there to see it.
-pub fn deadline_after(start: Instant, wait: Duration) -> Instant {
+pub(crate) fn deadline_after(start: Instant, wait: Duration) -> Instant {
     start.checked_add(wait.min(WAIT_MAX)).unwrap_or(start)
 }
 

@@ -2,16 +2,18 @@
 //! from the environment. Nothing here makes or changes anything; what stands in the directory
 //! is `store`'s.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-pub use crate::application::{Profile, Source};
+pub(crate) use crate::application::{Profile, Source};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::store::elsewhere::is_directory;
+use crate::store::elsewhere::{FileKind, FileStat, is_directory, names_in};
+use crate::store::segment::FileName;
 
 /// The conventions of a platform on where a program keeps its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Platform {
+pub(crate) enum Platform {
     /// The XDG base directories: Linux, the BSDs and others.
     Xdg,
     /// The user's library: macOS.
@@ -20,7 +22,7 @@ pub enum Platform {
 
 impl Platform {
     /// The platform that this was built for.
-    pub const THIS: Self = if cfg!(target_os = "macos") {
+    pub(crate) const THIS: Self = if cfg!(target_os = "macos") {
         Self::Library
     } else {
         Self::Xdg
@@ -32,7 +34,7 @@ impl Platform {
 /// # Errors
 ///
 /// Returns an error if neither the state directory is known nor a home that exists.
-pub fn state_root(environment: &Environment, platform: Platform) -> Result<PathBuf> {
+pub(crate) fn state_root(environment: &Environment, platform: Platform) -> Result<PathBuf> {
     if let Some(root) = environment.state_home() {
         return Ok(root);
     }
@@ -82,7 +84,11 @@ fn home(environment: &Environment) -> Result<PathBuf> {
 /// # Errors
 ///
 /// Returns an error if neither the state directory is known nor a home that exists.
-pub fn base(environment: &Environment, platform: Platform, source: &Source) -> Result<PathBuf> {
+pub(crate) fn base(
+    environment: &Environment,
+    platform: Platform,
+    source: &Source,
+) -> Result<PathBuf> {
     if let Some(path) = environment.localtel_dir() {
         return Ok(path);
     }
@@ -90,7 +96,7 @@ pub fn base(environment: &Environment, platform: Platform, source: &Source) -> R
 }
 
 /// Returns the directory of a profile, given that of the default one.
-pub fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
+pub(crate) fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
     if profile.is_default() {
         base.to_owned()
     } else {
@@ -99,14 +105,14 @@ pub fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
 }
 
 /// Returns the source whose usual place below that state directory the path is.
-pub fn source_of(root: &Path, base: &Path) -> Option<Source> {
+pub(crate) fn source_of(root: &Path, base: &Path) -> Option<Source> {
     let source: Source = base.parent()?.file_name()?.to_str()?.parse().ok()?;
     (under(root, &source) == base).then_some(source)
 }
 
 /// Returns the directory of the default profile and the profile, if the path is one that a profile other than the
 /// default one would have.
-pub fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
+pub(crate) fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
     let path = std::path::absolute(path).ok()?;
     let profile: Profile = path.file_name()?.to_str()?.parse().ok()?;
     let profiles = path.parent()?;
@@ -119,8 +125,8 @@ pub fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
 /// # Errors
 ///
 /// Fails if the state directory is there but cannot be read; one that is missing holds no sources.
-pub fn sources(root: &Path) -> Result<Vec<Source>> {
-    let names = match crate::store::elsewhere::names_in(root) {
+pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
+    let names = match names_in(root) {
         Ok(names) => names,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(Error::io("list the state directory", root)(error)),
@@ -135,10 +141,10 @@ pub fn sources(root: &Path) -> Result<Vec<Source>> {
 }
 
 /// Finds what may be sources but cannot be entered, in the order of their names.
-pub fn closed_sources(root: &Path) -> Vec<Source> {
-    let names = crate::store::elsewhere::names_in(root).unwrap_or_default();
+pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
+    let names = names_in(root).unwrap_or_default();
     let is_closed = |source: &Source| {
-        let looked = crate::store::elsewhere::FileStat::of(&under(root, source));
+        let looked = FileStat::of(&under(root, source));
         looked.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
     };
     let sources = names.iter().filter_map(|name| name.to_str()?.parse().ok());
@@ -153,9 +159,9 @@ pub fn closed_sources(root: &Path) -> Vec<Source> {
 /// # Errors
 ///
 /// Fails if the directory of profiles is there but cannot be read; one that is missing holds none.
-pub fn profiles(base: &Path) -> Result<Vec<Profile>> {
+pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
     let below = base.join(PROFILES);
-    let names = match crate::store::elsewhere::names_in(&below) {
+    let names = match names_in(&below) {
         Ok(names) => names,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(Error::io("list the profiles in", &below)(error)),
@@ -174,8 +180,38 @@ pub fn profiles(base: &Path) -> Result<Vec<Profile>> {
     Ok(profiles)
 }
 
+/// Returns the telemetry directories that lie one or two levels below a directory which is none.
+pub(crate) fn telemetry_below(path: &Path) -> Vec<PathBuf> {
+    if holds_telemetry(path) {
+        return Vec::new();
+    }
+    let mut names = own_names_in(path);
+    names.sort();
+    let children = names.into_iter().map(|name| path.join(name));
+    let with_leaf = children.flat_map(|child| [child.join(LEAF), child]);
+    with_leaf.filter(|path| holds_telemetry(path)).collect()
+}
+
+/// Lists the names in a directory to which no symbolic link leads.
+fn own_names_in(path: &Path) -> Vec<OsString> {
+    match FileStat::of(path) {
+        Ok(FileStat {
+            kind: FileKind::Directory,
+            ..
+        }) => names_in(path).unwrap_or_default(),
+        Ok(_) | Err(_) => Vec::new(),
+    }
+}
+
+/// Returns `true` if a directory holds a file of ours, or profiles.
+fn holds_telemetry(path: &Path) -> bool {
+    let is_ours = |name: &str| name == PROFILES || name.parse::<FileName>().is_ok();
+    let names = own_names_in(path);
+    names.iter().any(|name| name.to_str().is_some_and(is_ours))
+}
+
 /// Returns the usual place of a source below the state directory.
-pub fn under(root: &Path, source: &Source) -> PathBuf {
+pub(crate) fn under(root: &Path, source: &Source) -> PathBuf {
     root.join(source.as_str()).join(LEAF)
 }
 

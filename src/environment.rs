@@ -55,7 +55,7 @@ enum Variables {
 
 /// A variable that is set: its name and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
+pub(crate) struct Variable {
     /// The variable's name.
     pub(crate) name: String,
     /// The variable's value; what is no UTF-8 in it is replaced.
@@ -145,7 +145,7 @@ impl Environment {
     }
 
     /// Returns the variable that switches this source on or off, if it is set: `MYAPP_TELEMETRY`.
-    pub fn telemetry(&self, source: &Source) -> Option<Variable> {
+    pub(crate) fn telemetry(&self, source: &Source) -> Option<Variable> {
         let name = source.variable();
         let value = self.text(&name)?;
         Some(Variable { name, value })
@@ -255,7 +255,7 @@ fn file_name(path: &Path) -> Option<String> {
 }
 
 /// The variable that hands the id of a command on to child processes.
-pub const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
+pub(crate) const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
 
 #[cfg(test)]
 #[expect(

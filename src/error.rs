@@ -139,6 +139,15 @@ impl Error {
         }
     }
 
+    /// Returns an error that says what a file of ours holds that cannot be read.
+    pub fn format(path: &Path, reason: impl Into<String>) -> Self {
+        ErrorKind::Format {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+        .into()
+    }
+
     /// Returns an error that says why a directory cannot be used.
     pub fn directory(path: &Path, reason: impl Into<String>) -> Self {
         ErrorKind::Directory {

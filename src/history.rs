@@ -18,7 +18,7 @@ use crate::store::segment::FileName;
 
 /// What is known of earlier processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
+pub(crate) struct History {
     /// The application's version that recorded last, at most 256 bytes of it.
     pub version: Option<String>,
     /// When the last report was recorded, or claimed by whoever records it.
@@ -34,7 +34,7 @@ pub struct History {
 impl History {
     /// Reads what is known at that path, where there may be no directory at all. What cannot be understood
     /// is not known.
-    pub fn read_at(path: &Path) -> Self {
+    pub(crate) fn read_at(path: &Path) -> Self {
         StoredHistory::read_at(path)
             .known()
             .cloned()
@@ -58,11 +58,11 @@ impl History {
 }
 
 /// What the file says. One that is damaged is replaced as soon as something is to be remembered.
-pub type StoredHistory = Document<History>;
+pub(crate) type StoredHistory = Document<History>;
 
 impl StoredHistory {
     /// Reads the file at that path, where there may be no directory at all.
-    pub fn read_at(path: &Path) -> Self {
+    pub(crate) fn read_at(path: &Path) -> Self {
         Self::read_file_at(path, FILE)
     }
 }

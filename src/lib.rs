@@ -41,6 +41,7 @@
 //! | [`consent`] | the decision on whether anything is recorded, and the default while there is none |
 //! | [`policy`] | what becomes of a value: kept, redacted, hashed, masked or dropped |
 //! | [`report`] | what an application says of itself and how it is used |
+//! | `admin` | what an owner does with a telemetry directory: status, consent, policy, clearing (on supported platforms) |
 //!
 //! # What can be relied on
 //!
@@ -66,19 +67,19 @@
 //! # Platforms
 //!
 //! Recording and reading need a Unix. On other platforms the library compiles, telemetry is off with that as the
-//! reason ([`Status::off_because`]), and an event costs nothing, so an application that is also built there needs no
+//! reason ([`recording::RecordingStatus::off_because`]), and an event costs nothing, so an application that is also built there needs no
 //! `cfg` of its own.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
-#![expect(
-    unnameable_types,
-    private_interfaces,
-    private_bounds,
-    clippy::exhaustive_enums,
-    clippy::exhaustive_structs,
-    clippy::missing_errors_doc,
-    clippy::return_self_not_must_use,
-    reason = "`internal` hands on some types of what the command uses, and not all"
+#![cfg_attr(
+    not(all(unix, not(localtel_unsupported))),
+    allow(
+        dead_code,
+        unnameable_types,
+        unreachable_pub,
+        unused_imports,
+        reason = "`admin` is left out"
+    )
 )]
 
 pub use builder::Builder;
@@ -94,7 +95,7 @@ pub use record::Level;
 #[doc(inline)]
 pub use report::Counter;
 pub use store::limits::Limits;
-pub use telemetry::{Status, Telemetry};
+pub use telemetry::Telemetry;
 // Crates whose types stand in signatures.
 #[doc(no_inline)]
 pub use {serde_json, uuid};
@@ -106,9 +107,11 @@ pub mod report;
 /// How events are recorded, and what becomes of them.
 pub mod recording {
     pub use crate::command::ErrorDescription;
+    pub use crate::command::id as command_id;
     pub use crate::later::LaterTelemetry;
     pub use crate::layer::RecordFilter;
     pub use crate::recorder::{Counts, Delivery, Durability, Outcome, Overflow};
+    pub use crate::telemetry::RecordingStatus;
     pub use crate::watch::Watching;
 }
 
@@ -118,11 +121,22 @@ pub mod read {
     pub use crate::reader::{
         Damage, DamageKind, Follower, Item, Line, Notice, Position, Reader, Reverse, SegmentRange,
     };
-    pub use crate::record::{OWN_TARGET, Properties, Record, Span, Timestamp};
+    pub use crate::record::{LINE_SCHEMA, OWN_TARGET, Properties, Record, Span, Timestamp};
     pub use crate::store::segment::SegmentNumber;
     pub use crate::summary::{Losses, SegmentSize, Sessions, Summary, Tally};
+    pub use crate::text::is_unsafe_to_show;
+
+    /// Lines looked at where they stand, without building a record: for programs that scan gigabytes. A raw record takes
+    /// nothing that [`Record::parse`](crate::read::Record::parse) refuses.
+    pub mod raw {
+        pub use crate::filter::FilterVerdict;
+        pub use crate::reader::{Piece, Run};
+        pub use crate::record::raw::{Object, PrefixCache, RawRecord, RawText, Spans};
+    }
 }
 
+#[cfg(all(unix, not(localtel_unsupported)))]
+pub mod admin;
 mod application;
 mod builder;
 mod ending;
@@ -153,6 +167,3 @@ mod random;
 mod record;
 mod release;
 mod watch;
-
-#[doc(hidden)]
-pub mod internal;

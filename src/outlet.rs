@@ -231,4 +231,4 @@ pub(crate) const TRIES: usize = 4;
 
 /// The lowest level of what comes from `tracing`, where the application names none: what its operators are to know,
 /// without the steps of each of its dependencies.
-pub const DEFAULT_LEVEL: Level = Level::Info;
+pub(crate) const DEFAULT_LEVEL: Level = Level::Info;

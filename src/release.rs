@@ -38,7 +38,7 @@ pub struct Release {
 
 /// Why `release.json` cannot be understood, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReleaseProblem(String);
+pub(crate) struct ReleaseProblem(String);
 
 impl fmt::Display for ReleaseProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +59,7 @@ struct WrittenRelease {
 impl Release {
     /// Reads the file in the directory at that path; nothing if there is no such file, or no directory that
     /// can be opened, which others have to say.
-    pub fn read_at(path: &Path) -> Result<Option<Self>, ReleaseProblem> {
+    pub(crate) fn read_at(path: &Path) -> Result<Option<Self>, ReleaseProblem> {
         match Directory::open(path, Access::Read) {
             Ok(directory) => Self::read(&directory),
             Err(_) => Ok(None),

@@ -122,7 +122,7 @@ impl Losses {
 
 /// The sessions of a directory, and what became of their events, record by record.
 #[derive(Debug, Default)]
-pub struct SessionTally {
+pub(crate) struct SessionTally {
     open: HashMap<Uuid, OpenSession>,
     losses: Losses,
     ended: u64,
@@ -145,7 +145,7 @@ impl SessionTally {
     const COUNT_MAX: usize = 1 << 16;
 
     /// Notes a record.
-    pub fn note(&mut self, record: &Record) {
+    pub(crate) fn note(&mut self, record: &Record) {
         match OfSession::read(record) {
             OfSession::Once => {
                 self.open.remove(&record.session);
@@ -201,7 +201,7 @@ impl SessionTally {
 
     /// Looks which of the sessions without an end are running, and returns how many there are of each, and what
     /// all of them lost.
-    pub fn finish(self) -> (Sessions, Losses) {
+    pub(crate) fn finish(self) -> (Sessions, Losses) {
         let mut losses = self.losses;
         let mut running = 0;
         let processes = Processes::look();
@@ -230,6 +230,15 @@ impl Summary {
     ///
     /// The directory does not exist (then [`crate::Error::is_not_found`]), or cannot be listed.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::read_each(path, |_| {})
+    }
+
+    /// Does the same, and has each record looked at as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Summary::read`].
+    pub fn read_each(path: &Path, mut look: impl FnMut(&Record)) -> Result<Self> {
         let mut reader = Reader::open(path)?;
         let mut summary = Self {
             segments: reader
@@ -250,6 +259,7 @@ impl Summary {
                     Ok(record) => {
                         sessions.note(&record);
                         summary.add(&record);
+                        look(&record);
                     }
                     Err(_) => summary.damage += 1,
                 },

@@ -51,7 +51,7 @@ pub struct Telemetry {
 /// How telemetry is: whether it records, why, where, and what became of the events so far.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Status {
+pub struct RecordingStatus {
     /// Whether events are recorded.
     pub is_recording: bool,
     /// Why they are not, if they are not.
@@ -254,7 +254,7 @@ impl Telemetry {
     }
 
     /// Tells how it is.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> RecordingStatus {
         let (state, decision, off_because) = match self.outlet.sink() {
             Sink::Recorder(recorder) => {
                 let (state, decision) = recorder.state();
@@ -271,7 +271,7 @@ impl Telemetry {
             && self.path.as_ref().is_some_and(|path| {
                 StoredConsent::read_at(path).origin_at(path) == InstallationOrigin::Elsewhere
             });
-        Status {
+        RecordingStatus {
             is_recording: state.is_recording,
             off_because,
             trouble: state.trouble,
@@ -288,7 +288,7 @@ impl Telemetry {
     /// Stores the answer of the person whom the application asked, for this profile and from now on.
     /// [`Undecided`](Consent::Undecided) takes an earlier answer back. Whoever is stronger stays stronger.
     /// A handle that records obeys within a second; one that was opened without consent goes on without
-    /// unless it is [watching](crate::recording::Watching). Whether to ask at all is in [`Status::decision`].
+    /// unless it is [watching](crate::recording::Watching). Whether to ask at all is in [`RecordingStatus::decision`].
     ///
     /// ```no_run
     /// use localtel::{Consent, Telemetry};

@@ -25,6 +25,12 @@ pub const fn is_unsafe_to_show(character: char) -> bool {
     )
 }
 
+/// Writes a number with its noun, in the plural where it takes one.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
 /// Cuts a text at a character boundary; one that was cut ends in `…`.
 pub(crate) fn cut(text: impl Into<String>, bytes_max: usize) -> String {
     let mut text = text.into();

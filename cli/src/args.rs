@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::place::PlaceArgs;
+use super::selection::SelectionArgs;
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, show, status,
 };
@@ -26,7 +26,7 @@ use super::{
 pub(crate) struct Arguments {
     /// Which telemetry is meant.
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
+    pub(crate) selection: SelectionArgs,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: AnyCommand,
@@ -146,7 +146,7 @@ mod tests {
             ["localtel", "status", "--app", "myapp"],
         ] {
             let arguments = Arguments::try_parse_from(words).unwrap();
-            assert_eq!(arguments.place.app.unwrap().as_str(), "myapp");
+            assert_eq!(arguments.selection.app.unwrap().as_str(), "myapp");
         }
     }
 }

@@ -1,17 +1,16 @@
 //! The commands on consent: `enable`, `disable`, `reset`. What they say is here; who is obeyed
 //! and what is stored is the library's `consent`.
 
+use localtel::admin::{ConsentChange, Location, Recording};
+use localtel::{Consent, Error, ErrorKind};
+
 use super::clear::{self, ClearArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::place::Place;
+use super::host::Host;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
-use localtel::internal::consent::{
-    self, ApplicationProfile, Consent, ConsentDirectory, Scope, StoredConsent,
-};
-use localtel::internal::environment::Environment;
-use localtel::internal::error::{Error, ErrorKind};
+use super::selection::unnamed;
 
 /// Whom to allow it for.
 #[derive(Debug, clap::Args)]
@@ -42,75 +41,56 @@ pub(crate) struct DisableArgs {
 
 /// Stores that recording is allowed.
 pub(crate) fn enable(
-    place: &Place,
+    location: &Location,
     args: &EnableArgs,
-    environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let choosing = Choosing {
+    let choice = MadeChoice {
         wanted: Consent::Enabled,
-        scope: scope(place, args.all_profiles)?,
-        by: format!("{} enable", place.host.called()),
+        scope: scope(location, args.all_profiles)?,
     };
-    choosing.run(place, environment, screen)
+    choice.store(location, screen)
 }
 
-/// Stores that recording is forbidden, and only then removes what was recorded: whoever has nobody to ask
-/// is refused the second and still gets the first.
+/// Stores that recording is forbidden, and only then removes what was recorded: without a person to ask the second is
+/// refused, and the first still done.
 pub(crate) fn disable(
-    place: &Place,
+    location: &Location,
     args: &DisableArgs,
-    environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let scope = scope(place, args.all_profiles)?;
-    let choosing = Choosing {
+    let choice = MadeChoice {
         wanted: Consent::Disabled,
-        scope,
-        by: format!("{} disable", place.host.called()),
+        scope: scope(location, args.all_profiles)?,
     };
-    choosing.run(place, environment, screen)?;
-    match scope {
-        Scope::Profile => {}
-        Scope::AllProfiles => forget_installations(place)?,
-    }
+    choice.store(location, screen)?;
     if !args.clear {
         return Ok(Exit::Done);
     }
     let everything = ClearArgs::everything(args.yes);
-    match scope {
-        Scope::Profile => clear::run(place, &everything, screen),
-        Scope::AllProfiles => {
-            for place in place.profiles()? {
-                writeln!(screen.stdout, "profile {}:", place.profile)?;
-                clear::run(&place, &everything, screen)?;
+    match choice.scope {
+        ChoiceScope::Profile => clear::run(location, &everything, screen),
+        ChoiceScope::AllProfiles => {
+            for location in location.profiles()? {
+                writeln!(screen.stdout, "profile {}:", location.profile())?;
+                clear::run(&location, &everything, screen)?;
             }
             Ok(Exit::Done)
         }
     }
 }
 
-/// Removes the installation of each profile that the choice for all of them disables.
-fn forget_installations(place: &Place) -> Result<(), Failure> {
-    for place in place.profiles()? {
-        let path = place.path();
-        let stored = StoredConsent::read_at(&path);
-        if stored.consent() == Consent::Undecided && stored.installation().is_some() {
-            let location = place.known_location();
-            let site = ConsentDirectory {
-                path: &path,
-                location: location.as_ref(),
-            };
-            consent::reset(site)?;
-        }
-    }
-    Ok(())
+/// What a choice is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ChoiceScope {
+    Profile,
+    AllProfiles,
 }
 
-fn scope(place: &Place, all_profiles: bool) -> Result<Scope, Failure> {
-    match (all_profiles, place.profile.is_default()) {
-        (false, _) => Ok(Scope::Profile),
-        (true, true) => Ok(Scope::AllProfiles),
+fn scope(location: &Location, all_profiles: bool) -> Result<ChoiceScope, Failure> {
+    match (all_profiles, location.profile().is_default()) {
+        (false, _) => Ok(ChoiceScope::Profile),
+        (true, true) => Ok(ChoiceScope::AllProfiles),
         (true, false) => Err(Failure::usage(
             "--profile names one profile and --all-profiles means all; say one of them",
         )),
@@ -118,62 +98,48 @@ fn scope(place: &Place, all_profiles: bool) -> Result<Scope, Failure> {
 }
 
 /// A choice that a person makes.
-struct Choosing {
+#[derive(Debug, Clone, Copy)]
+struct MadeChoice {
     wanted: Consent,
-    scope: Scope,
-    by: String,
+    scope: ChoiceScope,
 }
 
-impl Choosing {
+impl MadeChoice {
     /// Stores it, and says what changed and what holds now.
-    fn run(
-        &self,
-        place: &Place,
-        environment: &Environment,
-        screen: &mut Screen<'_>,
-    ) -> Result<Exit, Failure> {
+    fn store(self, location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
         let wanted = self.wanted;
-        let (path, whom) = match self.scope {
-            Scope::Profile => (place.path(), format!("profile {}", place.profile)),
-            Scope::AllProfiles => (place.base.clone(), "all profiles".to_owned()),
+        let called = Host::of(location).called().to_owned();
+        let verb = match wanted {
+            Consent::Enabled => "enable",
+            Consent::Disabled | Consent::Undecided => "disable",
         };
-        let location = self.location(place)?;
-        let site = ConsentDirectory {
-            path: &path,
-            location: location.as_ref(),
+        let by = format!("{called} {verb}");
+        let (stored, whom) = match self.scope {
+            ChoiceScope::Profile => (
+                location.set_consent(wanted, &by),
+                format!("profile {}", location.profile()),
+            ),
+            ChoiceScope::AllProfiles => (
+                location.set_consent_for_all(wanted, &by),
+                "all profiles".to_owned(),
+            ),
         };
-        let before = consent::set_consent_of(site, self.scope, wanted, &self.by, screen.now)
-            .map_err(|error| self.not_stored(error, place))?;
-        if let Some(problem) = before.problem() {
-            let called = place.host.called();
-            writeln!(screen.stderr, "{called}: replaced: {}", Sanitized(&problem))?;
+        let change = stored.map_err(|error| self.not_stored(error, location))?;
+        if let Some(problem) = &change.problem {
+            writeln!(screen.stderr, "{called}: replaced: {}", Sanitized(problem))?;
         }
-        write!(
+        writeln!(
             screen.stdout,
-            "{wanted} for {} ({whom}): {}",
-            place.called(),
-            change(&before, wanted)
+            "{wanted} for {location} ({whom}): {}",
+            describe(&change, wanted)
         )?;
-        match self.scope {
-            Scope::Profile => self.tell_effect(place, environment, screen),
-            Scope::AllProfiles => self.tell_effects(place, environment, screen),
-        }
-    }
-
-    /// Returns in whose name the choice is stored. What is stored can be withdrawn without a name.
-    fn location(&self, place: &Place) -> Result<Option<ApplicationProfile>, Failure> {
-        let is_withdrawn = self.wanted == Consent::Disabled
-            && self.scope == Scope::Profile
-            && StoredConsent::read_at(&place.path()) != StoredConsent::Missing;
-        match place.known_location() {
-            None if is_withdrawn => Ok(None),
-            Some(_) | None => place.location().map(Some),
-        }
+        self.print_effect(location, screen)
     }
 
     /// Says what to do where the choice could not be stored: what is forbidden in no other way goes on.
-    fn not_stored(&self, error: Error, place: &Place) -> Failure {
-        match (self.wanted, error.kind(), place.name()) {
+    fn not_stored(self, error: Error, location: &Location) -> Failure {
+        match (self.wanted, error.kind(), location.name()) {
+            (_, ErrorKind::Invalid { .. }, _) => unnamed(error, location),
             (_, ErrorKind::Foreign { .. }, _)
             | (_, _, None)
             | (Consent::Enabled | Consent::Undecided, _, Some(_)) => Failure::from(error),
@@ -185,42 +151,32 @@ impl Choosing {
         }
     }
 
-    /// Says what holds now in the one profile, where it is something else.
-    fn tell_effect(
-        &self,
-        place: &Place,
-        environment: &Environment,
-        screen: &mut Screen<'_>,
-    ) -> Result<Exit, Failure> {
-        let stored = StoredConsent::read_at(&place.path());
-        let decision = place.decide(environment, &stored, screen.now);
-        let by = &decision.decided_by;
-        match decision.state {
-            state if state == self.wanted => writeln!(screen.stdout)?,
-            Consent::Enabled => writeln!(screen.stdout, "; on for now because of {by}")?,
-            Consent::Disabled | Consent::Undecided => {
-                writeln!(screen.stdout, "; off for now because of {by}")?;
-            }
-        }
-        Ok(Exit::Done)
-    }
-
-    /// Says what holds now in each profile where it is something else.
-    fn tell_effects(
-        &self,
-        place: &Place,
-        environment: &Environment,
-        screen: &mut Screen<'_>,
-    ) -> Result<Exit, Failure> {
-        writeln!(screen.stdout)?;
-        for place in place.profiles()? {
-            let stored = StoredConsent::read_at(&place.path());
-            let decision = place.decide(environment, &stored, screen.now);
-            if decision.state != self.wanted {
+    /// Says what holds now where that is something else than the choice, in each profile that it is for.
+    fn print_effect(self, location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+        let affected = match self.scope {
+            ChoiceScope::Profile => vec![location.clone()],
+            ChoiceScope::AllProfiles => location.profiles()?,
+        };
+        for location in affected {
+            let answer = location.recording();
+            let is_as_wanted = match (self.wanted, answer.recording) {
+                (Consent::Enabled, Recording::Yes)
+                | (Consent::Disabled | Consent::Undecided, Recording::No) => true,
+                (Consent::Enabled, Recording::No | Recording::Unknown)
+                | (Consent::Disabled | Consent::Undecided, Recording::Yes | Recording::Unknown) => {
+                    false
+                }
+            };
+            if !is_as_wanted {
+                let profile = match self.scope {
+                    ChoiceScope::Profile => String::new(),
+                    ChoiceScope::AllProfiles => format!("profile {}: ", location.profile()),
+                };
                 writeln!(
                     screen.stdout,
-                    "profile {} is {} because of {}",
-                    place.profile, decision.state, decision.decided_by
+                    "{profile}recording: {}, because {}",
+                    answer.recording,
+                    Sanitized(&answer.because)
                 )?;
             }
         }
@@ -229,62 +185,39 @@ impl Choosing {
 }
 
 /// Says what became of the stored choice.
-fn change(before: &StoredConsent, wanted: Consent) -> String {
-    match before {
-        StoredConsent::Known(choice) if choice.consent == wanted => match wanted {
-            Consent::Disabled if choice.installation.is_some() => {
-                "it was already, and the installation id is removed".to_owned()
-            }
-            Consent::Disabled | Consent::Enabled | Consent::Undecided => {
-                "it was already, nothing changed".to_owned()
-            }
-        },
-        StoredConsent::Known(choice) if choice.consent != Consent::Undecided => {
-            format!("saved, was {}", choice.consent)
+fn describe(change: &ConsentChange, wanted: Consent) -> String {
+    match change.before {
+        Some(before) if before == wanted && change.removed_installation => {
+            "it was already, and the installation id is removed".to_owned()
         }
-        StoredConsent::Missing
-        | StoredConsent::Known(_)
-        | StoredConsent::Empty { .. }
-        | StoredConsent::Damaged { .. }
-        | StoredConsent::Unreadable { .. }
-        | StoredConsent::Newer { .. } => "saved".to_owned(),
+        Some(before) if before == wanted => "it was already, nothing changed".to_owned(),
+        Some(before @ (Consent::Enabled | Consent::Disabled)) => format!("saved, was {before}"),
+        Some(Consent::Undecided) | None => "saved".to_owned(),
     }
 }
 
 /// Removes the installation id and what belongs to it, and says what holds now.
-pub(crate) fn reset(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
-    let path = place.path();
-    if StoredConsent::read_at(&path) == StoredConsent::Missing {
+pub(crate) fn reset(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let reset = location.reset().map_err(|error| {
+        let failure = Failure::from(error);
+        match location.step_for_consent() {
+            Some(step) => failure.hint(step),
+            None => failure,
+        }
+    });
+    let Some(kept) = reset? else {
         // For a misspelled name nothing is made.
         return Err(Failure::failed(format!(
-            "there is no id to remove: {} (profile {}) has decided and recorded nothing",
-            place.called(),
-            place.profile
+            "there is no id to remove: {location} (profile {}) has decided and recorded nothing",
+            location.profile()
         )));
-    }
-    let location = place.known_location();
-    let site = ConsentDirectory {
-        path: &path,
-        location: location.as_ref(),
     };
-    let kept = consent::reset(site).map_err(|error| {
-        if StoredConsent::read_at(&path).problem().is_some() {
-            Failure::from(error).hint(format!(
-                "`{}` or `{}` puts a new choice in its place",
-                place.command("enable"),
-                place.command("disable")
-            ))
-        } else {
-            Failure::from(error)
-        }
-    })?;
     writeln!(screen.stdout, "uuid: none")?;
     writeln!(
         screen.stdout,
-        "id, salt and host are removed for {} (profile {}), and made anew when something is recorded; \
+        "id, salt and host are removed for {location} (profile {}), and made anew when something is recorded; \
          the choice stays {kept}",
-        place.called(),
-        place.profile,
+        location.profile(),
     )?;
     Ok(Exit::Done)
 }

@@ -12,13 +12,10 @@ use super::args::AppCommand;
 use super::execution;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::host::{EmbeddingApplication, Host, in_words_of};
-use super::owner;
-use super::place::{NamedBy, Place, Whose};
+use super::host::{Host, in_words_of};
 use super::suggestion;
-use localtel::internal::builder::Builder;
-use localtel::internal::consent::Consent;
-use localtel::internal::environment::Environment;
+use localtel::admin::Location;
+use localtel::{Builder, Consent, Error, ErrorKind};
 
 /// The commands of `localtel` on an application's own telemetry, for the application to embed:
 /// `myapp telemetry status`, `enable`, `disable`, `reset`, `show`, `tail`, `clear` and so on.
@@ -108,11 +105,20 @@ impl TelemetryCommand {
         self
     }
 
+    /// Returns what people type to reach these commands.
+    fn words(&self, builder: &Builder) -> String {
+        match &self.called {
+            Some(words) => words.clone(),
+            None => format!("{} telemetry", builder.application()),
+        }
+    }
+
     /// Runs the command on the telemetry that this builder would open, with the input and output of this
     /// process, and says how it ended. It opens no telemetry, and does not end the process.
     pub fn run(self, builder: &Builder) -> Exit {
         execution::in_process(|environment, screen| {
-            let host = self.host(builder);
+            let called = self.words(builder);
+            let host = Host::Application(called.clone());
             let command = match self.command {
                 EmbeddedCommand::Known(command) => command,
                 EmbeddedCommand::Unknown(words) => {
@@ -121,47 +127,28 @@ impl TelemetryCommand {
                     return execution::settle(Err(failure), &host, screen);
                 }
             };
-            let outcome = place_of(builder, &host, environment).and_then(|place| {
-                execution::on_place(*command, &place, environment, screen).map_err(|failure| {
-                    failure.for_owner(|owner| {
-                        owner::hint(owner, &place, &owner::command_as(owner, &place, "..."))
-                    })
+            let location = Location::of_application(builder, environment);
+            let outcome = location.map_err(at_own_location).and_then(|location| {
+                let location = location.called(called);
+                execution::on_place(*command, &location, environment, screen).map_err(|failure| {
+                    let command = |owner| location.command_as(owner, "...");
+                    failure.for_owner(|owner| location.step_for_owner(owner, &command(owner)))
                 })
             });
             execution::settle(outcome, &host, screen)
         })
     }
-
-    fn host(&self, builder: &Builder) -> Host {
-        let (source, flag, when_undecided) = builder.own_say();
-        let called = match &self.called {
-            Some(words) => words.clone(),
-            None => format!("{source} telemetry"),
-        };
-        Host::Application(Box::new(EmbeddingApplication {
-            called,
-            flag,
-            when_undecided,
-            version: builder.own_version().map(str::to_owned),
-            limits: builder.own_limits().clone(),
-            deployment: builder.own_deployment().clone(),
-            level: builder.own_level(),
-            policy: builder.own_policy().clone(),
-        }))
-    }
 }
 
-fn place_of(builder: &Builder, host: &Host, environment: &Environment) -> Result<Place, Failure> {
-    let (source, profile, base) = builder.place(environment)?;
-    let place = Place {
-        whose: Whose::Known(source),
-        profile,
-        base,
-        named: NamedBy::Application,
-        host: host.clone(),
-    };
-    place.check()?;
-    Ok(place)
+/// Says what to do where an application has no location.
+fn at_own_location(error: Error) -> Failure {
+    let is_foreign = matches!(error.kind(), ErrorKind::Foreign { .. });
+    let failure = Failure::from(error);
+    if is_foreign {
+        failure.hint("set LOCALTEL_DIR to a directory of its own, or unset it")
+    } else {
+        failure
+    }
 }
 
 /// The derived implementation would be that of the commands alone; this one also has their help say what
@@ -530,13 +517,12 @@ mod tests {
 
     #[test]
     fn messages_say_what_the_commands_are_called() {
-        let builder = localtel::Telemetry::builder("words").flag(Consent::Enabled);
+        let builder = localtel::Telemetry::builder("words");
         let Embedding::Telemetry(command) = parse("words telemetry status").unwrap().command else {
             panic!("that is another command")
         };
-        assert_eq!(command.host(&builder).called(), "words telemetry");
+        assert_eq!(command.words(&builder), "words telemetry");
         let command = command.called("tool admin data");
-        assert_eq!(command.host(&builder).called(), "tool admin data");
-        assert_eq!(command.host(&builder).flag(), Consent::Enabled);
+        assert_eq!(command.words(&builder), "tool admin data");
     }
 }

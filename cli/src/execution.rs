@@ -12,14 +12,15 @@ use super::args::{AnyCommand, AppCommand, Arguments};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::Host;
-use super::owner::{self, ShellWord};
-use super::place::{self, Place};
 use super::screen::{Colour, OutputKind, Screen};
+use super::selection::unnamed;
+use super::time::moment;
 use super::{
-    clear, consent, doctor, explain, manual, policy, profiles, record, report, run, show, status,
-    suggestion,
+    clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
+    show, status, suggestion,
 };
-use localtel::internal::environment::Environment;
+use localtel::admin::{Environment, Location, ShellWord};
+use localtel::read::Timestamp;
 
 /// Does something with the environment, the input and the output of this process.
 pub(crate) fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exit) -> Exit {
@@ -37,7 +38,7 @@ pub(crate) fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exi
         can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
         sink,
         colour: Colour::of(sink, &variable),
-        now: localtel::internal::clock::now(),
+        now: moment(Timestamp::now()),
         variable: &variable,
         is_reader_gone: &is_stdout_closed,
     };
@@ -114,7 +115,7 @@ impl Typed {
     fn new(words: &[OsString], arguments: &Arguments) -> Self {
         Self {
             words: words.iter().skip(1).cloned().collect(),
-            names_directory: arguments.place.dir.is_some(),
+            names_directory: arguments.selection.dir.is_some(),
         }
     }
 
@@ -126,14 +127,14 @@ impl Typed {
     }
 
     /// Returns the command line for the owner of a place.
-    fn repeated_as(&self, owner: u32, place: &Place) -> String {
+    fn repeated_as(&self, owner: u32, location: &Location) -> String {
         let words = self.words.iter().map(|word| word.to_string_lossy());
         let words: Vec<String> = words.map(|word| ShellWord(&word).to_string()).collect();
         let words = words.join(" ");
         if self.names_directory {
             format!("sudo -u '#{owner}' localtel {words}")
         } else {
-            owner::command_as(owner, place, &words)
+            location.command_as(owner, &words)
         }
     }
 }
@@ -144,7 +145,7 @@ fn dispatch(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let find = || place::find(&arguments.place, environment);
+    let find = || selection::find(&arguments.selection, environment);
     match arguments.command {
         // The schema does not depend on an application.
         AnyCommand::OnPlace(AppCommand::Explain(args)) if args.is_of_no_place() => {
@@ -155,20 +156,19 @@ fn dispatch(
             policy::test(text, environment, screen)
         }
         AnyCommand::OnPlace(command) => {
-            let place = find()?;
-            on_place(command, &place, environment, screen).map_err(|failure| {
+            let location = find()?;
+            on_place(command, &location, environment, screen).map_err(|failure| {
                 failure.for_owner(|owner| {
-                    owner::hint(owner, &place, &typed.repeated_as(owner, &place))
+                    location.step_for_owner(owner, &typed.repeated_as(owner, &location))
                 })
             })
         }
         AnyCommand::Record(args) => {
-            let place = find()?;
+            let location = find()?;
             // What it records may not be for every log.
-            record::run(&place, args, environment, screen).map_err(|failure| {
+            record::run(&location, args, environment, screen).map_err(|failure| {
                 failure.for_owner(|owner| {
-                    let command = owner::command_as(owner, &place, "record ...");
-                    owner::hint(owner, &place, &command)
+                    location.step_for_owner(owner, &location.command_as(owner, "record ..."))
                 })
             })
         }
@@ -178,15 +178,17 @@ fn dispatch(
             Err(suggestion::unknown_flag(&flag, &typed.words, &definition))
         }
         AnyCommand::Run(args) => {
-            let place = find().and_then(|place| {
-                place.location()?;
-                Ok(place)
+            let location = find().and_then(|location| {
+                if let Err(error) = location.certain_application() {
+                    return Err(unnamed(error, &location));
+                }
+                Ok(location)
             });
-            if let Err(failure) = &place {
+            if let Err(failure) = &location {
                 // The command is what counts: not knowing where to record it is no reason not to run it.
                 screen.say(format_args!("{}", failure.text().trim_end()));
             }
-            run::run(place.ok().as_ref(), &args, environment, screen)
+            run::run(location.ok().as_ref(), &args, environment, screen)
         }
         AnyCommand::Completions(args) => manual::completions(&args, Arguments::command(), screen),
         AnyCommand::Man(args) => manual::man(&args, Arguments::command(), screen),
@@ -195,23 +197,23 @@ fn dispatch(
 
 pub(crate) fn on_place(
     command: AppCommand,
-    place: &Place,
+    location: &Location,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     match command {
-        AppCommand::Show(args) => Ok(show::run(&args, &place.path(), screen)?),
-        AppCommand::Tail(args) => Ok(show::run(&args.into_tail(), &place.path(), screen)?),
-        AppCommand::Clear(args) => clear::run(place, &args, screen),
-        AppCommand::Status(args) => status::run(place, &args, environment, screen),
-        AppCommand::Explain(args) => explain::run(place, &args, environment, screen),
-        AppCommand::Report(args) => report::run(place, &args, environment, screen),
-        AppCommand::Enable(args) => consent::enable(place, &args, environment, screen),
-        AppCommand::Disable(args) => consent::disable(place, &args, environment, screen),
-        AppCommand::Reset => consent::reset(place, screen),
-        AppCommand::Profiles(args) => profiles::run(place, &args, environment, screen),
-        AppCommand::Policy(args) => policy::run(place, args, environment, screen),
-        AppCommand::Doctor(args) => doctor::run(place, &args, environment, screen),
+        AppCommand::Show(args) => Ok(show::run(&args, &location.path(), screen)?),
+        AppCommand::Tail(args) => Ok(show::run(&args.into_tail(), &location.path(), screen)?),
+        AppCommand::Clear(args) => clear::run(location, &args, screen),
+        AppCommand::Status(args) => status::run(location, &args, screen),
+        AppCommand::Explain(args) => explain::run(location, &args, screen),
+        AppCommand::Report(args) => report::run(location, &args, screen),
+        AppCommand::Enable(args) => consent::enable(location, &args, screen),
+        AppCommand::Disable(args) => consent::disable(location, &args, screen),
+        AppCommand::Reset => consent::reset(location, screen),
+        AppCommand::Profiles(args) => profiles::run(location, &args, screen),
+        AppCommand::Policy(args) => policy::run(location, args, environment, screen),
+        AppCommand::Doctor(args) => doctor::run(location, &args, screen),
     }
 }
 

@@ -3,12 +3,11 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
 
 use super::exit::Exit;
 use super::sanitize::Sanitized;
-use localtel::internal::error::{Error, ErrorKind};
-use localtel::internal::store::elsewhere;
+use localtel::admin::other_owner_of;
+use localtel::{Error, ErrorKind};
 
 /// Why a command ends early.
 #[derive(Debug)]
@@ -175,12 +174,6 @@ fn owner_for(error: &Error) -> Option<u32> {
     }
 }
 
-/// Returns who owns what stands in the way of a path, if that is another user than the one who runs this.
-fn other_owner_of(path: &Path) -> Option<u32> {
-    let (_, owner) = elsewhere::nearest_visible(path)?;
-    (owner != elsewhere::effective_user()).then_some(owner)
-}
-
 fn hint_for(error: &Error) -> Option<String> {
     match error.kind() {
         ErrorKind::Io { path, source, .. } => match_io(source.kind(), &path.display().to_string()),
@@ -242,6 +235,8 @@ fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn text_of(kind: io::ErrorKind) -> String {

@@ -1,93 +1,33 @@
-//! Who runs the commands: the program `localtel`, or an application that embeds them. It decides what they
-//! are called in all they say, and what is known of the application's own say on consent. Texts are
-//! written once, as `localtel` says them, and put in the application's words here.
+//! Who runs the commands: the program `localtel`, or an application that embeds them. It decides what they are called in
+//! all they print. Texts are written once, as `localtel` prints them, and put in the application's words here.
 
 use std::borrow::Cow;
 
-use localtel::internal::consent::{Consent, WhenUndecided};
-use localtel::internal::environment::Environment;
-use localtel::internal::policy::Policy;
-use localtel::internal::record::Level;
-use localtel::internal::report::Deployment;
-use localtel::internal::store::limits::Limits;
+use localtel::admin::Location;
 
 /// Who runs the commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Host {
     /// A program of its own, for the telemetry of all applications.
     Localtel,
-    /// An application, for its own telemetry.
-    Application(Box<EmbeddingApplication>),
-}
-
-/// An application that embeds the commands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EmbeddingApplication {
-    /// What people type to reach the commands: `myapp telemetry`.
-    pub(crate) called: String,
-    /// What the application's flag says for this run.
-    pub(crate) flag: Consent,
-    /// What the application does while nobody has decided.
-    pub(crate) when_undecided: WhenUndecided,
-    /// The application's version, if it told it.
-    pub(crate) version: Option<String>,
-    /// How much it keeps.
-    pub(crate) limits: Limits,
-    /// What it says of its installation.
-    pub(crate) deployment: Deployment,
-    /// The lowest level of what it records from `tracing`.
-    pub(crate) level: Level,
-    /// What it lets be recorded.
-    pub(crate) policy: Policy,
+    /// An application, for its own telemetry; these words reach the commands.
+    Application(String),
 }
 
 impl Host {
+    /// Returns who looks at a location.
+    pub(crate) fn of(location: &Location) -> Self {
+        match location.commands_called() {
+            Some(called) => Self::Application(called.to_owned()),
+            None => Self::Localtel,
+        }
+    }
+
     /// Returns what people type to reach the commands.
     pub(crate) fn called(&self) -> &str {
         match self {
             Self::Localtel => LOCALTEL,
-            Self::Application(application) => &application.called,
-        }
-    }
-
-    /// Returns the executable's names where it is the application's: the name of `localtel` says nothing
-    /// about other programs.
-    pub(crate) fn executables<'e>(&self, environment: &'e Environment) -> &'e [String] {
-        match self {
-            Self::Localtel => &[],
-            Self::Application(_) => environment.executables(),
-        }
-    }
-
-    /// Returns what the application's flag says, as far as that is known.
-    pub(crate) fn flag(&self) -> Consent {
-        match self {
-            Self::Localtel => Consent::Undecided,
-            Self::Application(application) => application.flag,
-        }
-    }
-
-    /// Returns what the application does while nobody has decided, as far as that is known.
-    pub(crate) fn when_undecided(&self) -> WhenUndecided {
-        match self {
-            Self::Localtel => WhenUndecided::Refuse,
-            Self::Application(application) => application.when_undecided,
-        }
-    }
-
-    /// Returns the application's version, as far as that is known.
-    pub(crate) fn version(&self) -> Option<&str> {
-        match self {
-            Self::Localtel => None,
-            Self::Application(application) => application.version.as_deref(),
-        }
-    }
-
-    /// Returns the lowest level of what the application records from `tracing`, as far as that is known.
-    pub(crate) fn level(&self) -> Option<Level> {
-        match self {
-            Self::Localtel => None,
-            Self::Application(application) => Some(application.level),
+            Self::Application(called) => called,
         }
     }
 
@@ -95,7 +35,7 @@ impl Host {
     pub(crate) fn in_own_words<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self {
             Self::Localtel => Cow::Borrowed(text),
-            Self::Application(application) => Cow::Owned(in_words_of(&application.called, text)),
+            Self::Application(called) => Cow::Owned(in_words_of(called, text)),
         }
     }
 }

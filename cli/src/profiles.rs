@@ -1,17 +1,14 @@
 //! `profiles`: the profiles of an application, each with what holds in it, its installation id, and how much
 //! is there. It makes and changes nothing; what there is to one profile in detail is `status`'s.
 
-use serde::Serialize;
+use localtel::admin::{Location, Status};
 
 use super::exit::Exit;
-use super::facts::{self, size};
 use super::failure::Failure;
-use super::place::Place;
+use super::host::Host;
+use super::quantity::size;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
-use localtel::internal::consent::StoredConsent;
-use localtel::internal::environment::Environment;
-use localtel::internal::record::format_timestamp;
 
 /// What to show of the profiles.
 #[derive(Debug, clap::Args)]
@@ -23,16 +20,12 @@ pub(crate) struct ProfilesArgs {
 
 /// Lists the profiles, the default one first.
 pub(crate) fn run(
-    place: &Place,
+    location: &Location,
     args: &ProfilesArgs,
-    environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let rows: Vec<ProfileRow> = place
-        .profiles()?
-        .iter()
-        .map(|place| ProfileRow::of(place, environment, screen))
-        .collect();
+    let profiles = location.profiles()?;
+    let rows: Vec<Status> = profiles.iter().map(Location::status).collect();
     if args.json {
         let text = serde_json::to_string(&rows)
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
@@ -41,9 +34,8 @@ pub(crate) fn run(
     }
     if rows.is_empty() {
         screen.say(format_args!(
-            "{}: no profile of {} has a directory yet",
-            place.host.called(),
-            place.called()
+            "{}: no profile of {location} has a directory yet",
+            Host::of(location).called(),
         ));
         return Ok(Exit::Done);
     }
@@ -51,71 +43,28 @@ pub(crate) fn run(
     let width = names.max().unwrap_or(0).max(HEADING.len());
     writeln!(
         screen.stdout,
-        "{HEADING:width$}  STATUS     UUID                                       SIZE  LAST RECORD"
+        "{HEADING:width$}  STATUS     RECORDING  UUID                                       SIZE  LAST RECORD"
     )?;
     for row in rows {
-        let uuid = row.uuid.as_deref().unwrap_or("none");
-        let (bytes, last) = match (&row.problem, row.bytes) {
+        let uuid = row
+            .uuid
+            .map_or_else(|| "none".to_owned(), |uuid| uuid.to_string());
+        let (bytes, last) = match (&row.storage_problem, &row.storage) {
             (Some(problem), _) => (String::new(), Sanitized(problem).to_string()),
-            (None, bytes) => (
-                size(bytes.unwrap_or(0)),
-                row.last.unwrap_or_else(|| "none".to_owned()),
-            ),
+            (None, storage) => {
+                let bytes = storage.as_ref().map_or(0, |storage| storage.bytes);
+                let last = storage.as_ref().and_then(|storage| storage.last);
+                let last = last.map_or_else(|| "none".to_owned(), |last| last.to_string());
+                (size(bytes), last)
+            }
         };
         writeln!(
             screen.stdout,
-            "{:width$}  {:9}  {uuid:36}  {bytes:>9}  {last}",
-            row.profile, row.status
+            "{:width$}  {:9}  {:9}  {uuid:36}  {bytes:>9}  {last}",
+            row.profile, row.status, row.answer.recording
         )?;
     }
     Ok(Exit::Done)
-}
-
-/// One profile, with keys that stay.
-#[derive(Debug, Serialize)]
-struct ProfileRow {
-    /// The profile.
-    profile: String,
-    /// `enabled`, `disabled` or `undecided`.
-    status: String,
-    /// Who decided.
-    decided_by: &'static str,
-    /// The installation id, once there is one.
-    uuid: Option<String>,
-    /// Where it lies.
-    directory: String,
-    /// The size of all segments.
-    bytes: Option<u64>,
-    /// The time of the latest record.
-    last: Option<String>,
-    /// Why what is there cannot be read.
-    problem: Option<String>,
-}
-
-impl ProfileRow {
-    fn of(place: &Place, environment: &Environment, screen: &Screen<'_>) -> Self {
-        let path = place.path();
-        let stored = StoredConsent::read_at(&path);
-        let decision = place.decide(environment, &stored, screen.now);
-        let (bytes, last, problem) = match facts::read(&path) {
-            Ok(segments) => (
-                Some(segments.iter().map(|segment| segment.bytes).sum()),
-                segments.iter().filter_map(|segment| segment.last).max(),
-                None,
-            ),
-            Err(error) => (None, None, Some(error.chain())),
-        };
-        Self {
-            profile: place.profile.to_string(),
-            status: decision.state.to_string(),
-            decided_by: decision.decided_by.kind(),
-            uuid: stored.installation().map(|own| own.id.to_string()),
-            directory: path.display().to_string(),
-            bytes,
-            last: last.map(format_timestamp),
-            problem,
-        }
-    }
 }
 
 /// The heading of the first column.

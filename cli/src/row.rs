@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::sanitize::{SafeJson, push_quoted, push_sanitized};
 use super::screen::Colour;
-use localtel::internal::record::raw::{Object, RawRecord, RawText};
-use localtel::internal::record::{Level, Properties, Record};
+use localtel::Level;
+use localtel::read::raw::{Object, RawRecord, RawText};
+use localtel::read::{Properties, Record};
 
 /// The parts of a record that are shown on one line.
 #[derive(Debug)]

@@ -1,48 +1,9 @@
-//! A policy as people read it: its rules in plain words, and in the words of `policy.toml`; and what the
-//! owner's file amounts to. What a rule means is the library's `policy`.
+//! A policy as people read it: its rules in plain words, and in the words of `policy.toml`. What a rule means is the
+//! library's `policy`.
 
-use serde::Serialize;
+use localtel::Policy;
+use localtel::policy::{Action, Admission, Rule};
 use toml_edit::{DocumentMut, Item, Table, value};
-
-use localtel::internal::policy::owner::OwnerFile;
-use localtel::internal::policy::{Action, Admission, Policy, Rule};
-
-/// What the owner's file amounts to, for programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct OwnerReport {
-    /// In a word.
-    pub(crate) owner: OwnerState,
-    /// What is wrong with it, so that nothing is recorded.
-    pub(crate) problem: Option<String>,
-}
-
-/// What the owner's file amounts to, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum OwnerState {
-    /// There is none.
-    Missing,
-    /// It forbids nothing.
-    Open,
-    /// It narrows what is recorded.
-    Narrows,
-    /// It cannot be read or understood.
-    Damaged,
-}
-
-impl OwnerReport {
-    /// Says what a file amounts to.
-    pub(crate) fn of(file: &OwnerFile) -> Self {
-        let owner = match file {
-            OwnerFile::Missing => OwnerState::Missing,
-            OwnerFile::Owner(owner) if owner.narrows() => OwnerState::Narrows,
-            OwnerFile::Owner(_) => OwnerState::Open,
-            OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => OwnerState::Damaged,
-        };
-        let problem = file.problem().map(str::to_owned);
-        Self { owner, problem }
-    }
-}
 
 /// Says in plain sentences what a policy keeps out; names in it may hold anything.
 pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
@@ -179,7 +140,8 @@ const NAMES_MAX: usize = 12;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use localtel::internal::record::Level;
+    use localtel::Level;
+    use localtel::admin::parse_policy;
 
     fn policy() -> Policy {
         Policy::allow_list()
@@ -221,9 +183,7 @@ mod tests {
     fn the_words_of_the_file_read_back_as_the_same_rules() {
         for policy in [policy(), Policy::new(), Policy::new().keep_secrets()] {
             let text = as_toml(&policy);
-            let OwnerFile::Owner(owner) = OwnerFile::parse(text.as_bytes()) else {
-                panic!("{text}")
-            };
+            let read = parse_policy(&text).unwrap();
             let sorted = |policy: &Policy| {
                 let mut rules: Vec<String> = policy
                     .rules()
@@ -233,7 +193,7 @@ mod tests {
                 rules.sort();
                 rules
             };
-            assert_eq!(sorted(&owner.policy), sorted(&policy), "{text}");
+            assert_eq!(sorted(&read), sorted(&policy), "{text}");
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
-use localtel::internal::encode::is_unsafe_to_show;
+use localtel::read::is_unsafe_to_show;
 
 /// Shows a text with everything unsafe escaped.
 #[derive(Debug, Clone, Copy)]

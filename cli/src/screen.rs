@@ -9,7 +9,7 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
-use localtel::internal::error::{Error, Result};
+use localtel::{Error, Result};
 
 /// What stands behind the standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use clap::error::{ContextKind, ContextValue, Error as ParseError, ErrorKind};
 use clap::{Arg, ArgMatches, Command};
 
 use super::failure::Failure;
-use super::owner::ShellWord;
-use localtel::internal::filter::{Filter, Levels, Term};
-use localtel::internal::record::Level;
+use localtel::Level;
+use localtel::admin::ShellWord;
+use localtel::read::{Filter, Levels, Term};
 
 /// Returns the valid name that is nearest to one that is not, if one is near.
 pub(crate) fn nearest<'v>(name: &str, valid: impl IntoIterator<Item = &'v str>) -> Option<&'v str> {
@@ -130,7 +130,7 @@ pub(crate) fn of_parser(
 pub(crate) fn unknown_command(words: &[OsString], definition: &Command) -> Failure {
     let (place, words) = split_place(words);
     let (command, known) = commands_in(&words, definition);
-    let line = CommandLine {
+    let line = TypedLine {
         definition,
         place: &place,
         known: words.get(..known).unwrap_or_default(),
@@ -160,7 +160,7 @@ pub(crate) fn unknown_flag(flag: &str, words: &[OsString], definition: &Command)
     let flag = flag.split('=').next().unwrap_or(flag);
     let (place, words) = split_place(words);
     let (command, known) = commands_in(&words, definition);
-    let line = CommandLine {
+    let line = TypedLine {
         definition,
         place: &place,
         known: words.get(..known).unwrap_or_default(),
@@ -210,7 +210,7 @@ fn split_place(words: &[OsString]) -> (Vec<String>, Vec<String>) {
 }
 
 /// A command line that cannot be parsed.
-struct CommandLine<'a> {
+struct TypedLine<'a> {
     definition: &'a Command,
     /// The words that name the telemetry.
     place: &'a [String],
@@ -220,7 +220,7 @@ struct CommandLine<'a> {
     rest: &'a [String],
 }
 
-impl CommandLine<'_> {
+impl TypedLine<'_> {
     /// Returns what to do instead, where a word stands for a command below `command`.
     fn instead_of_command(&self, unknown: &str, command: &Command) -> String {
         let usual: &[UsualWords] = match self.known {

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 use clap::CommandFactory as _;
-use localtel::internal::environment::Environment;
+use localtel::admin::Environment;
 
 use super::args::Arguments;
 use super::execution::execute;
@@ -128,16 +128,18 @@ fn status_of_an_empty_home_is_undecided_and_writes_nothing() {
     assert_eq!((exit, err.as_str()), (Exit::Done, ""));
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(
-        lines[..4],
+        lines[..5],
         [
             "status: undecided",
             "uuid: none",
+            "recording: unknown, because nobody has decided, and only the application knows whether it records until \
+             somebody does",
             "decided by: nobody",
             "locked: no"
         ]
     );
     assert!(
-        lines[6].ends_with("/myapp/telemetry (not there yet)"),
+        lines[7].ends_with("/myapp/telemetry (not there yet)"),
         "{out}"
     );
     assert!(names(home.dir.path()).is_empty());
@@ -165,7 +167,7 @@ fn enabling_under_do_not_track_is_saved_and_off_for_now() {
     assert_eq!(exit, Exit::Done);
     assert_eq!(
         out,
-        "enabled for myapp (profile default): saved; off for now because of DO_NOT_TRACK=1\n"
+        "enabled for myapp (profile default): saved\nrecording: no, because disabled by DO_NOT_TRACK=1\n"
     );
     let (_, out, _) = home.run("status");
     assert!(out.starts_with("status: disabled\n"), "{out}");
@@ -180,7 +182,7 @@ fn disable_under_a_stronger_variable_says_it_is_still_on() {
     let home = Home::new().set("MYAPP_TELEMETRY", "on");
     let (_, out, _) = home.run("--app myapp disable");
     assert!(
-        out.ends_with("saved; on for now because of MYAPP_TELEMETRY=on\n"),
+        out.ends_with("saved\nrecording: yes, because enabled by MYAPP_TELEMETRY=on\n"),
         "{out}"
     );
 }
@@ -220,6 +222,11 @@ fn the_status_for_machines_has_keys_that_stay() {
         "profile",
         "directory",
         "directory_exists",
+        "is_open_to_others",
+        "limits",
+        "recording",
+        "because",
+        "record_and_run",
         "storage",
         "storage_problem",
         "update",
@@ -286,7 +293,7 @@ fn files_that_cannot_be_understood_are_said_and_shown_harmless() {
     );
     let (exit, doctor, _) = home.run("--app myapp doctor");
     assert_eq!(exit, Exit::Findings);
-    assert_eq!(doctor.lines().count(), 2, "{doctor}");
+    assert_eq!(doctor.lines().count(), 3, "{doctor}");
     for shown in [status, doctor] {
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
     }
@@ -331,7 +338,10 @@ fn a_damaged_choice_is_said_and_a_new_one_takes_its_place() {
     assert!(out.contains("problem: consent.json is damaged"), "{out}");
     let (exit, _, err) = home.run("reset");
     assert_eq!(exit, Exit::Failed);
-    assert!(err.contains("hint: `localtel --app myapp enable`"), "{err}");
+    assert!(
+        err.contains("hint: decide anew: `localtel --app myapp enable`"),
+        "{err}"
+    );
     let (exit, out, err) = home.run("enable");
     assert_eq!(exit, Exit::Done);
     assert!(
@@ -588,7 +598,8 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
         "{out}"
     );
     let (exit, out, _) = home.run("--app myapp doctor");
-    assert_eq!((exit, out.as_str()), (Exit::Done, "nothing is wrong\n"));
+    let expected = "nothing is wrong\nrecording: yes, because enabled by the stored choice\n";
+    assert_eq!((exit, out.as_str()), (Exit::Done, expected));
     home.run("--app myapp policy level trace");
     let (_, out, _) = home.run("--app myapp status --json");
     assert!(

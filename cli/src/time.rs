@@ -4,9 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-use localtel::internal::error::{Error, Result};
-use localtel::internal::record::{parse_time, to_utc};
 use localtel::read::Timestamp;
+use localtel::{Error, Result};
 
 /// The zone in which times are shown and read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +43,17 @@ impl Zone {
     }
 }
 
+/// Returns a moment in UTC, if it is in the years 0 to 9999 there, which a record can hold.
+fn in_utc(moment: OffsetDateTime) -> Option<OffsetDateTime> {
+    let utc = moment.checked_to_offset(UtcOffset::UTC)?;
+    (0..=9999).contains(&utc.year()).then_some(utc)
+}
+
+/// Returns a moment as the time of a record.
+pub(crate) fn timestamp(moment: OffsetDateTime) -> Timestamp {
+    Timestamp::from(SystemTime::from(moment))
+}
+
 /// Returns the moment of a record's time, which can be shown in any zone.
 pub(crate) fn moment(time: Timestamp) -> OffsetDateTime {
     SystemTime::from(time).into()
@@ -60,12 +70,12 @@ pub(crate) fn parse(text: &str, zone: Zone, now: OffsetDateTime) -> Result<Offse
         "yesterday" => midnight(here.date().previous_day()),
         "tomorrow" => midnight(here.date().next_day()),
         other => parse_unix(other)
-            .or_else(|| parse_time(other).ok())
+            .or_else(|| other.parse().map(moment).ok())
             .or_else(|| parse_civil(other, here.date()).map(|civil| zone.assume(civil)))
             .or_else(|| now.checked_sub(parse_ago(other)?.try_into().ok()?)),
     };
     found
-        .and_then(to_utc)
+        .and_then(in_utc)
         .ok_or_else(|| Error::invalid("time", format!("`{text}` cannot be read; {FORMS}")))
 }
 
@@ -150,7 +160,7 @@ mod tests {
     const NOW: &str = "2026-11-21T08:15:30Z";
 
     fn time(text: &str) -> OffsetDateTime {
-        parse_time(text).unwrap()
+        moment(text.parse().unwrap())
     }
 
     #[test]

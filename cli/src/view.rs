@@ -11,9 +11,9 @@ use time::{OffsetDateTime, UtcOffset};
 use super::row::{Paint, Row, Styles};
 use super::sanitize::{Quoted, SafeJson, Sanitized};
 use super::screen::{Colour, OutputKind};
-use super::time::{Zone, moment};
-use localtel::internal::record::raw::RawRecord;
-use localtel::internal::record::{Properties, Record, format_timestamp};
+use super::time::{Zone, moment, timestamp};
+use localtel::read::raw::RawRecord;
+use localtel::read::{Properties, Record};
 
 /// A format of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -277,10 +277,10 @@ impl fmt::Display for ShownTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let offset = self.0.offset();
         if offset == UtcOffset::UTC {
-            return f.write_str(&format_timestamp(self.0));
+            return write!(f, "{}", timestamp(self.0));
         }
         // The clock of the zone, written as if it were that of UTC, and then its offset.
-        let clock = format_timestamp(self.0.replace_offset(UtcOffset::UTC));
+        let clock = timestamp(self.0.replace_offset(UtcOffset::UTC)).to_string();
         let (hours, minutes, _) = offset.as_hms();
         let sign = if offset.is_negative() { '-' } else { '+' };
         let clock = clock.trim_end_matches('Z');

@@ -23,6 +23,8 @@ pub fn variable(id: Uuid) -> (&'static str, String) {
     (COMMAND_ID, id.to_string())
 }
 
+/// The property that holds the id in the records of a command.
+pub const PROPERTY: &str = "command.id";
 /// The longest way to write a UUID, 36 characters after `urn:uuid:`.
 const UUID_BYTES_MAX: usize = 9 + 36;
 

@@ -306,7 +306,7 @@ impl Measurement {
             ("result", Some(result.into())),
             ("terminal", terminal.map(Value::from)),
             ("version", reporter.version().map(Value::from)),
-            (ID_PROPERTY, self.id.map(|id| id.to_string().into())),
+            (id::PROPERTY, self.id.map(|id| id.to_string().into())),
         ];
         let mut event = Event::new(OwnEvent::Command.name())
             .target(OWN_TARGET)
@@ -330,9 +330,6 @@ fn flag_name(flag: &str) -> Option<&str> {
     let name = flag.trim_start_matches('-').split('=').next()?;
     (!name.is_empty()).then_some(name)
 }
-
-/// The property that holds the id of a process tree.
-pub const ID_PROPERTY: &str = "command.id";
 
 /// What is said of a command that nobody finished.
 const UNFINISHED: &str = "unfinished: dropped before it ended";

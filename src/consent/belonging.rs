@@ -15,7 +15,7 @@ use crate::store::segment::FileName;
 
 impl KnownLocation {
     /// Learns whose the directory at that path is. One that is not there, or cannot be opened, says nothing.
-    pub fn at(path: &Path) -> Self {
+    pub(crate) fn at(path: &Path) -> Self {
         match Directory::open(path, Access::Read) {
             Ok(directory) => Self::of(&directory),
             Err(_) => Self::default().or_by_place(path),

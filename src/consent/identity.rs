@@ -29,7 +29,7 @@ use crate::store::elsewhere;
 
 /// A random id for this directory, and the salt that makes its hashes worthless elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Installation {
+pub(crate) struct Installation {
     /// The id; it says nothing about the machine or its user.
     pub id: Uuid,
     /// The salt.
@@ -57,7 +57,7 @@ impl Installation {
     }
 
     /// Returns the key of its keyed hashes.
-    pub fn hash_key(&self) -> HashKey {
+    pub(crate) fn hash_key(&self) -> HashKey {
         HashKey(*self.salt.as_bytes())
     }
 
@@ -110,7 +110,7 @@ impl fmt::Debug for Salt {
 
 /// The key with which values are hashed: of this installation alone, and gone with its salt.
 #[derive(Clone, PartialEq, Eq)]
-pub struct HashKey([u8; Salt::BYTES]);
+pub(crate) struct HashKey([u8; Salt::BYTES]);
 
 /// Whoever knows the key can guess what was hashed, so it is kept out of messages.
 impl fmt::Debug for HashKey {
@@ -147,7 +147,7 @@ fn keyed(key: &[u8; Salt::BYTES], purpose: &[u8]) -> Hmac<Sha256> {
 
 /// Whether an installation is used where it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InstallationOrigin {
+pub(crate) enum InstallationOrigin {
     /// It was made on this machine by this user.
     Here,
     /// It was made on another machine or by another user.

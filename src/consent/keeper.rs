@@ -21,7 +21,7 @@ use crate::store::segment::FileName;
 
 /// A directory, and who changes what is in it.
 #[derive(Debug, Clone, Copy)]
-pub struct ConsentDirectory<'a> {
+pub(crate) struct ConsentDirectory<'a> {
     /// The directory.
     pub path: &'a Path,
     /// The application and profile; absent where a person names nothing but the directory.
@@ -39,7 +39,7 @@ pub struct ConsentDirectory<'a> {
 /// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, or
 /// if a newer version wrote the file. Disabling needs no free room and no lock where the file exists; an error says then that it can neither be replaced nor
 /// changed.
-pub fn set_consent_of(
+pub(crate) fn set_consent_of(
     site: ConsentDirectory<'_>,
     scope: Scope,
     consent: Consent,
@@ -135,7 +135,7 @@ fn set_consent(
 ///
 /// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, if
 /// the history cannot be removed, or if the file cannot be understood: then there is no choice that could be kept.
-pub fn reset(site: ConsentDirectory<'_>) -> Result<Consent> {
+pub(crate) fn reset(site: ConsentDirectory<'_>) -> Result<Consent> {
     let directory = open_to_write(site.path)?;
     let locked = lock(&directory, clock::deadline(PATIENCE))?;
     let claim = admit(&KnownLocation::of(&directory), site)?;

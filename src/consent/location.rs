@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 
 /// An application and the profile of it that uses a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApplicationProfile {
+pub(crate) struct ApplicationProfile {
     /// The application.
     pub source: Source,
     /// The profile.
@@ -43,7 +43,7 @@ impl fmt::Display for ApplicationProfile {
 
 /// Whose a directory is, as far as that is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KnownLocation {
+pub(crate) struct KnownLocation {
     /// The application.
     pub source: Option<Source>,
     /// The profile.
@@ -53,7 +53,7 @@ pub struct KnownLocation {
 impl KnownLocation {
     /// Returns `true` if it says nothing else than that this application and profile may use the directory; an
     /// application that is not known is asked for its profile only.
-    pub fn admits(&self, source: Option<&Source>, profile: &Profile) -> bool {
+    pub(crate) fn admits(&self, source: Option<&Source>, profile: &Profile) -> bool {
         let is_other_source = matches!(
             (&self.source, source),
             (Some(own), Some(wanted)) if own != wanted
@@ -78,7 +78,7 @@ impl KnownLocation {
     }
 
     /// Returns the error that says to whom the directory at that path belongs instead.
-    pub fn refusal(&self, path: &Path, wanted: String) -> Error {
+    pub(crate) fn refusal(&self, path: &Path, wanted: String) -> Error {
         let kind = ErrorKind::Foreign {
             path: path.to_owned(),
             belongs_to: self.to_string(),

@@ -4,6 +4,7 @@
 //! What was stored is `stored`'s, how it is changed `keeper`'s; what an
 //! installation is, is `identity`'s; whose a directory is, is `location`'s; where the values come from is `environment`'s and the caller's.
 
+mod answer;
 mod belonging;
 pub(crate) mod identity;
 pub(crate) mod keeper;
@@ -16,11 +17,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 
 use crate::environment::Variable;
 use crate::error::{Error, Result};
 
+pub use answer::{Recording, RecordingAnswer};
 pub(crate) use identity::{HashKey, Installation, InstallationOrigin};
 pub(crate) use keeper::{ConsentDirectory, installation, remember_first_use, set_consent_of};
 pub(crate) use location::{ApplicationProfile, KnownLocation};
@@ -58,6 +62,12 @@ impl Consent {
 impl fmt::Display for Consent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Consent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -164,13 +174,25 @@ impl fmt::Display for DecidedBy {
     }
 }
 
+/// Serialised with a `kind` for machines and a `text` for people.
+impl Serialize for DecidedBy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("kind", self.kind())?;
+        map.serialize_entry("text", &self.to_string())?;
+        map.end()
+    }
+}
+
 /// Somebody who wanted something else and was overruled by a stronger one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Overruled {
     /// Who it was.
+    #[serde(flatten)]
     pub by: DecidedBy,
     /// What they wanted.
+    #[serde(rename = "consent")]
     pub wanted: Consent,
 }
 
@@ -184,7 +206,8 @@ pub struct Decision {
     pub is_recording: bool,
     /// Who decided it.
     pub decided_by: DecidedBy,
-    /// Whether nothing that an application or a person stores can change it.
+    /// Whether nothing that is stored can change it for this run: the build, the executable's name, `DO_NOT_TRACK`, the
+    /// flag or the variable decided.
     pub is_locked: bool,
     /// Who wanted something else, the strongest first.
     pub overruled: Vec<Overruled>,
@@ -227,12 +250,16 @@ impl Decision {
     }
 }
 
-/// Says how long something takes in its largest unit, rounded up: it is never over before that.
-#[doc(hidden)]
-pub fn rough(duration: Duration) -> String {
-    let seconds = duration
+/// Returns how many seconds a duration takes, rounded up: it is never over before that.
+pub(crate) fn whole_seconds(duration: Duration) -> u64 {
+    duration
         .as_secs()
-        .saturating_add(u64::from(duration.subsec_nanos() > 0));
+        .saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
+
+/// Says how long something takes in its largest unit, rounded up.
+pub(crate) fn rough(duration: Duration) -> String {
+    let seconds = whole_seconds(duration);
     let units = [(DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (60, "m")];
     let fitting = units.iter().find(|(size, _)| seconds >= 2 * size);
     let (size, unit) = fitting.copied().unwrap_or((1, "s"));
@@ -240,9 +267,8 @@ pub fn rough(duration: Duration) -> String {
 }
 
 /// Everyone who has a say, the strongest first.
-#[doc(hidden)]
 #[derive(Debug, Clone)]
-pub struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     /// The file names of the executable.
     pub executables: &'a [String],
     /// The value of `DO_NOT_TRACK`, if it is set.
@@ -259,22 +285,22 @@ pub struct Inputs<'a> {
     pub when_undecided: WhenUndecided,
     /// Why it is not known what the owner lets be recorded, if so.
     pub policy_problem: Option<&'a str>,
-    /// To whom the directory belongs, where that is another application or profile.
-    pub foreign: Option<&'a str>,
+    /// Why the directory cannot be used, if so: it belongs to another application or profile, or nothing can be written
+    /// there.
+    pub directory_problem: Option<&'a str>,
 }
 
 /// Decides whether events are recorded: the strongest who says anything is obeyed, whoever wanted
 /// something else is listed, and what cannot be understood counts as disabled. While nobody says
 /// anything, a grace runs from the first use that is stored for the profile, or from now.
-#[doc(hidden)]
-pub fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
+pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     let decision = decide_on_consent(inputs, now);
-    if let Some(foreign) = inputs.foreign
+    if let Some(problem) = inputs.directory_problem
         && decision.is_recording
     {
         return Decision {
             is_recording: false,
-            obstacle: Some(foreign.to_owned()),
+            obstacle: Some(problem.to_owned()),
             ..decision
         };
     }
@@ -313,7 +339,11 @@ fn decide_on_consent(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
         is_recording: first.wants == Consent::Enabled,
         is_locked: matches!(
             first.by,
-            DecidedBy::Build | DecidedBy::Executable(_) | DecidedBy::DoNotTrack(_)
+            DecidedBy::Build
+                | DecidedBy::Executable(_)
+                | DecidedBy::DoNotTrack(_)
+                | DecidedBy::Flag
+                | DecidedBy::Variable { .. }
         ),
         decided_by: first.by,
         overruled,

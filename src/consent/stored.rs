@@ -30,7 +30,7 @@ use crate::store::segment::FileName;
 
 /// Whom a stored choice is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// One profile: `consent.json` in its directory, which also holds its installation.
     Profile,
     /// All profiles that have no choice of their own: `consent.all.json` in the default one's directory.
@@ -50,11 +50,11 @@ impl Scope {
 /// What a file of consent says. Whatever is not known counts as disabled. An empty file does, because a choice is
 /// withdrawn that way on a full disk; a damaged one is kept as it is; of one that is unreadable a running process
 /// keeps the last answer for a while.
-pub type StoredConsent = Document<Choice>;
+pub(crate) type StoredConsent = Document<Choice>;
 
 /// A stored choice and the installation it holds for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+pub(crate) struct Choice {
     /// What was chosen.
     pub consent: Consent,
     /// When, as it stands in the file.
@@ -73,7 +73,7 @@ pub struct Choice {
 
 /// The first use of an application that records after a grace, remembered without recording anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FirstUse {
+pub(crate) struct FirstUse {
     /// When it was.
     pub seen: OffsetDateTime,
     /// How long the application said it would wait, in whole seconds, for those who look from outside.
@@ -330,12 +330,12 @@ impl StoredConsent {
     }
 
     /// Reads what is stored for the profile at that path, where there may be no directory at all.
-    pub fn read_at(path: &Path) -> Self {
+    pub(crate) fn read_at(path: &Path) -> Self {
         Self::read_file_at(path, Scope::Profile.file())
     }
 
     /// Reads what is stored for all profiles, given the directory of the default one.
-    pub fn read_for_all_at(base: &Path) -> Self {
+    pub(crate) fn read_for_all_at(base: &Path) -> Self {
         Self::read_file_at(base, Scope::AllProfiles.file())
     }
 
@@ -348,7 +348,7 @@ impl StoredConsent {
     }
 
     /// Returns what it amounts to: what cannot be understood is disabled.
-    pub fn consent(&self) -> Consent {
+    pub(crate) fn consent(&self) -> Consent {
         match self {
             Self::Missing => Consent::Undecided,
             Self::Known(choice) => choice.consent,
@@ -360,12 +360,12 @@ impl StoredConsent {
     }
 
     /// Returns the installation, if one was made and can be read.
-    pub fn installation(&self) -> Option<&Installation> {
+    pub(crate) fn installation(&self) -> Option<&Installation> {
         self.known()?.installation.as_ref()
     }
 
     /// Returns where the installation was made: here, for the directory at that path, or elsewhere.
-    pub fn origin_at(&self, path: &Path) -> InstallationOrigin {
+    pub(crate) fn origin_at(&self, path: &Path) -> InstallationOrigin {
         match (self.installation(), Directory::open(path, Access::Read)) {
             (Some(installation), Ok(directory)) => installation.origin(&directory),
             (None, _) | (_, Err(_)) => InstallationOrigin::Unknown,
@@ -373,13 +373,13 @@ impl StoredConsent {
     }
 
     /// Returns whose the directory is, as far as the file says it.
-    pub fn claim(&self) -> KnownLocation {
+    pub(crate) fn claim(&self) -> KnownLocation {
         let claim = self.known().map(|choice| choice.claim.clone());
         claim.unwrap_or_default()
     }
 
     /// Returns the first use that was remembered, if one was and it can be read.
-    pub fn first_use(&self) -> Option<FirstUse> {
+    pub(crate) fn first_use(&self) -> Option<FirstUse> {
         self.known()?.first_use
     }
 }

@@ -49,7 +49,7 @@ impl DecisionCase {
                 stored_for_all: &self.stored_for_all,
                 when_undecided: self.when_undecided,
                 policy_problem: None,
-                foreign: None,
+                directory_problem: None,
             },
             OffsetDateTime::UNIX_EPOCH,
         )
@@ -316,7 +316,7 @@ proptest! {
             stored_for_all: &StoredConsent::Missing,
             when_undecided: WhenUndecided::Refuse,
             policy_problem: None,
-            foreign: None,
+            directory_problem: None,
         }, OffsetDateTime::UNIX_EPOCH);
         prop_assert!(!decision.is_recording || says_so);
     }

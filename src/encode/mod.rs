@@ -39,14 +39,14 @@ use crate::store::limits::Limits;
 
 /// The bounds that concern one line.
 #[derive(Debug, Clone, Copy)]
-pub struct LineLimits {
+pub(crate) struct LineLimits {
     string_bytes_max: usize,
     line_bytes_max: usize,
 }
 
 impl LineLimits {
     /// Returns the longest line, in bytes.
-    pub fn line_bytes_max(self) -> usize {
+    pub(crate) fn line_bytes_max(self) -> usize {
         self.line_bytes_max
     }
 }

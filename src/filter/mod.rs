@@ -254,6 +254,7 @@ impl Filter {
 
 /// What a filter says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "these are all the cases")]
 pub enum FilterVerdict<'f> {
     /// It passes.
     Passes,

@@ -13,7 +13,7 @@ use crate::record::Level;
 
 /// The application's policy and the owner's, taken together: the stricter of the two holds.
 #[derive(Debug, Clone)]
-pub struct InForce {
+pub(crate) struct InForce {
     application: Policy,
     owner: Option<Policy>,
     secrets: Arc<Secrets>,
@@ -26,7 +26,7 @@ pub struct InForce {
 
 /// What becomes of the values of one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Of numbers and booleans, and of lists and objects as a whole.
     pub bare: Action,
     /// Of texts; never milder.
@@ -56,7 +56,7 @@ pub(crate) struct Generation(u64);
 impl InForce {
     /// Takes two policies together, for asking what they decide. There is no key: values that they want as
     /// hashes would be masked.
-    pub fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
+    pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
         Self {
             application,
             owner,
@@ -68,7 +68,7 @@ impl InForce {
     }
 
     /// Adds the key of an installation, for asking what its hashes are.
-    pub fn with_key(self, key: HashKey) -> Self {
+    pub(crate) fn with_key(self, key: HashKey) -> Self {
         let key = Some(key);
         Self { key, ..self }
     }
@@ -83,7 +83,7 @@ impl InForce {
     }
 
     /// Decides whether an event is recorded.
-    pub fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
+    pub(crate) fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
         self.policies()
             .all(|policy| policy.admits_event(level, target, event))
     }
@@ -95,7 +95,7 @@ impl InForce {
     }
 
     /// Returns what becomes of the values of a property, or of a message.
-    pub fn verdict(&self, name: &str) -> Verdict {
+    pub(crate) fn verdict(&self, name: &str) -> Verdict {
         let action = self.strictest(|policy| policy.action(name));
         self.by_name(action, NamePath::of(name).naming(), name)
     }
@@ -337,7 +337,7 @@ impl Current {
 }
 
 /// What takes the place of a masked value.
-pub const MASKED: &str = "[masked]";
+pub(crate) const MASKED: &str = "[masked]";
 
 /// A value that stands behind a name to see whether it would be masked there.
 const SAMPLE: &str = "123456";

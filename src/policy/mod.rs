@@ -82,8 +82,8 @@ impl FromStr for Action {
 }
 
 /// Whether an event is recorded at all.
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "it is recorded or it is not")]
 pub enum Admission {
     /// It is.
     Keep,
@@ -174,9 +174,12 @@ enum InTexts {
     Masked,
 }
 
-/// One thing that a policy says, for whoever tells it to a person.
-#[doc(hidden)]
+/// One thing that a policy says, to be shown to a person: see [`Policy::rules`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "who shows a policy must show all of it"
+)]
 pub enum Rule<'p> {
     /// The lowest level that is recorded.
     Level(Level),

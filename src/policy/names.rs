@@ -12,7 +12,7 @@
 
 /// What a name says of the texts that it stands for, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Naming {
+pub(crate) enum Naming {
     /// Nothing.
     Plain,
     /// People or libraries wrote them, and anything may be in them.
@@ -25,7 +25,7 @@ pub enum Naming {
 
 /// A name, or a path of names, as far as it was read.
 #[derive(Debug, Clone, Copy)]
-pub struct NamePath {
+pub(crate) struct NamePath {
     /// What its words say, those of secrets left aside.
     aside: Naming,
     secret: Secret,
@@ -83,17 +83,17 @@ impl NamePath {
     };
 
     /// Reads a name.
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         Self::EMPTY.member(name)
     }
 
     /// Reads the name of what is nested in the value at this path.
-    pub fn member(self, name: &str) -> Self {
+    pub(crate) fn member(self, name: &str) -> Self {
         name.split('.').fold(self, Self::segment)
     }
 
     /// Returns what it says.
-    pub fn naming(self) -> Naming {
+    pub(crate) fn naming(self) -> Naming {
         match self.secret {
             Secret::AtEnd | Secret::Named | Secret::Among => Naming::Secret,
             Secret::None | Secret::About => self.aside,

@@ -18,7 +18,7 @@ use crate::store::segment::FileName;
 
 /// What `policy.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OwnerFile {
+pub(crate) enum OwnerFile {
     /// There is none: what the application allows is recorded.
     Missing,
     /// It narrows what is recorded.
@@ -37,7 +37,7 @@ pub enum OwnerFile {
 
 /// What an owner wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// What may be recorded.
     pub policy: Policy,
     /// What is changed in the application's metadata, by key.
@@ -62,7 +62,7 @@ impl From<bool> for Include {
 
 /// What the owner of the machine changes in a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OwnerMetadata {
+pub(crate) struct OwnerMetadata {
     /// Another value; without one the application's stays.
     pub value: Option<String>,
     /// Whether it is included; without that the application's choice stays, and a row that only the owner
@@ -105,7 +105,7 @@ struct WrittenRow {
 
 impl OwnerFile {
     /// Reads what stands in the directory at that path, where there may be none at all.
-    pub fn read_at(path: &Path) -> Self {
+    pub(crate) fn read_at(path: &Path) -> Self {
         Self::read_in(&Directory::open(path, Access::Read))
     }
 
@@ -120,7 +120,7 @@ impl OwnerFile {
     }
 
     /// Reads the text of the file.
-    pub fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         Owner::parse(bytes).map_or_else(
             |reason| Self::Damaged {
                 reason: format!("{} cannot be understood: {reason}", FileName::Policy),
@@ -130,7 +130,7 @@ impl OwnerFile {
     }
 
     /// Returns the owner's policy, if there is one that can be understood.
-    pub fn policy(&self) -> Option<&Policy> {
+    pub(crate) fn policy(&self) -> Option<&Policy> {
         match self {
             Self::Owner(owner) => Some(&owner.policy),
             Self::Missing | Self::Damaged { .. } | Self::Unreadable { .. } => None,
@@ -150,7 +150,7 @@ impl OwnerFile {
     /// # Errors
     ///
     /// The error says why that is not known.
-    pub fn into_metadata(self) -> Result<BTreeMap<String, OwnerMetadata>, String> {
+    pub(crate) fn into_metadata(self) -> Result<BTreeMap<String, OwnerMetadata>, String> {
         match self {
             Self::Owner(owner) => Ok(owner.metadata),
             Self::Missing => Ok(BTreeMap::new()),
@@ -159,7 +159,7 @@ impl OwnerFile {
     }
 
     /// Returns why nothing may be recorded because of it, if so.
-    pub fn problem(&self) -> Option<&str> {
+    pub(crate) fn problem(&self) -> Option<&str> {
         match self {
             Self::Missing | Self::Owner(_) => None,
             Self::Damaged { reason } | Self::Unreadable { reason } => Some(reason),
@@ -175,18 +175,8 @@ impl OwnerFile {
     }
 }
 
-/// Returns the text of the file in the directory at that path; where there is no file it is empty.
-///
-/// # Errors
-///
-/// Returns the error of a file that is not a valid policy.
-pub fn invalid(file: &Path, reason: String) -> Error {
-    let path = file.to_owned();
-    Error::from(crate::error::ErrorKind::Format { path, reason })
-}
-
 /// Fails if it cannot be read.
-pub fn text_at(path: &Path) -> crate::error::Result<String> {
+pub(crate) fn text_at(path: &Path) -> crate::error::Result<String> {
     let directory = Directory::open(path, Access::Read)
         .map_err(|error| crate::store::open_error(path, error))?;
     let bytes = bytes_in(&directory, path)?;
@@ -200,7 +190,7 @@ pub fn text_at(path: &Path) -> crate::error::Result<String> {
 ///
 /// Fails if `change` does, if what it returns cannot be understood or is too long, or if the directory
 /// cannot be written. Then nothing is changed.
-pub fn edit(
+pub(crate) fn edit(
     path: &Path,
     change: impl FnOnce(&str) -> crate::error::Result<String>,
 ) -> crate::error::Result<()> {
@@ -209,7 +199,7 @@ pub fn edit(
     let locked = crate::store::lock::lock(&directory, crate::clock::deadline(PATIENCE))?;
     let name = FileName::Policy.to_string();
     let file = path.join(&name);
-    let damaged = |reason: String| invalid(&file, reason);
+    let damaged = |reason: String| Error::format(&file, reason);
     let before = String::from_utf8(bytes_in(&directory, path)?)
         .map_err(|error| damaged(format!("it is no UTF-8: {error}")))?;
     let after = change(&before)?;
@@ -217,21 +207,12 @@ pub fn edit(
         let reason = format!("the file would be longer than {BYTES_MAX} bytes");
         return Err(Error::invalid("policy", reason));
     }
-    check(&after).map_err(damaged)?;
+    Owner::parse(after.as_bytes()).map_err(damaged)?;
     directory
         .replace(&name, after.as_bytes())
         .map_err(Error::io("write", &file))?;
     drop(locked);
     Ok(())
-}
-
-/// Checks that a text could be the file.
-///
-/// # Errors
-///
-/// The error is what is wrong with it.
-pub fn check(text: &str) -> Result<(), String> {
-    Owner::parse(text.as_bytes()).map(drop)
 }
 
 fn bytes_in(directory: &Directory, path: &Path) -> crate::error::Result<Vec<u8>> {
@@ -259,7 +240,7 @@ impl Default for Owner {
 
 impl Owner {
     /// Returns `true` if it forbids anything that an application may allow.
-    pub fn narrows(&self) -> bool {
+    pub(crate) fn narrows(&self) -> bool {
         use super::{Action, Admission, Rule};
         self.policy.rules().into_iter().any(|rule| match rule {
             Rule::Level(_) | Rule::UnnamedDropped | Rule::SecretsMasked => true,
@@ -268,7 +249,7 @@ impl Owner {
         })
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let text =
             std::str::from_utf8(bytes).map_err(|error| format!("it is no UTF-8: {error}"))?;
         let said = |(at, reason): (Option<usize>, String)| describe(text, at, &reason);
@@ -360,7 +341,7 @@ impl From<WrittenMetadata> for OwnerMetadata {
 /// # Errors
 ///
 /// The error is what is wrong with it.
-pub fn check_name(name: &str) -> Result<(), String> {
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let own = name.strip_prefix(ANY_DEPTH).unwrap_or(name);
     let beginning = own.strip_suffix('*').unwrap_or(own);
     if own.is_empty() {

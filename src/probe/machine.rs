@@ -15,7 +15,7 @@ use crate::text::cut;
 
 /// What an application runs on, as it was when it was looked at.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Machine {
+pub(crate) struct Machine {
     pub(crate) os: Os,
     pub(crate) surroundings: Surroundings,
     pub(crate) hardware: Hardware,
@@ -72,7 +72,7 @@ pub(crate) struct Hardware {
 
 impl Machine {
     /// Looks at the machine. It opens files for reading and nothing else, and takes about a millisecond.
-    pub fn look(environment: &Environment) -> Self {
+    pub(crate) fn look(environment: &Environment) -> Self {
         let cpuinfo = text_of("/proc/cpuinfo", CPUINFO_BYTES_MAX).unwrap_or_default();
         let kernel = System::kernel_version();
         Self {

@@ -6,9 +6,9 @@ mod machine;
 mod surroundings;
 mod volume;
 
-pub use self::machine::Machine;
+pub(crate) use self::machine::Machine;
 pub(crate) use self::machine::{Hardware, Os, Surroundings};
 #[cfg(test)]
 pub(crate) use self::surroundings::{Container, VirtualMachine};
-pub use self::volume::VolumeLimits;
+pub(crate) use self::volume::VolumeLimits;
 pub(crate) use self::volume::{CutShort, Volume, VolumeCount, volumes};

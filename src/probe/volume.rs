@@ -14,7 +14,7 @@ use crate::store::elsewhere::{FileKind, FileStat, Folder};
 
 /// How much lies below a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Volume {
+pub(crate) enum Volume {
     /// What was counted.
     Measured(VolumeCount),
     /// Why nothing could be counted.
@@ -48,7 +48,7 @@ pub(crate) enum CutShort {
 
 /// How much may be looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct VolumeLimits {
+pub(crate) struct VolumeLimits {
     /// How many entries of directories.
     pub(crate) entries_max: u64,
     /// For how long.

@@ -232,6 +232,10 @@ impl Reader {
     }
 
     /// Returns the number and the size in bytes of each segment that exists, the lowest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory cannot be listed.
     pub fn segment_sizes(&self) -> Result<Vec<(SegmentNumber, u64)>> {
         let directory = self.walk.directory();
         let sizes = store::numbers(directory)?.into_iter().filter_map(|number| {
@@ -243,6 +247,10 @@ impl Reader {
     }
 
     /// Returns how many bytes there are to read, from here to the end of the highest segment, at most.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory cannot be listed.
     pub fn bytes_left(&self) -> Result<u64> {
         let start = self.walk.start();
         let sizes = self.segment_sizes()?.into_iter();

@@ -18,7 +18,8 @@ use uuid::Uuid;
 
 pub(crate) use self::line_time::LineTime;
 pub use self::own::OWN_TARGET;
-pub use self::timestamp::{Timestamp, format_timestamp, parse_time, to_utc};
+pub use self::timestamp::Timestamp;
+pub(crate) use self::timestamp::{format_timestamp, parse_time, to_utc};
 use crate::error::Error;
 
 /// The log level of a record, from the lowest to the highest.
@@ -337,7 +338,7 @@ fn parse_timestamp(text: &[u8]) -> Option<OffsetDateTime> {
 }
 
 /// Reads the time of a whole line, wherever in it the time stands.
-pub fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
+pub(crate) fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
     timestamp_of(line).or_else(|| Some(Record::parse(line).ok()?.timestamp.to_moment()))
 }
 

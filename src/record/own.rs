@@ -61,6 +61,14 @@ impl OwnEvent {
         Self::ALL.into_iter().find(|event| event.name() == name)
     }
 
+    /// Returns `true` if it is recorded for the application, and is subject to its policy.
+    pub(crate) const fn is_on_behalf(self) -> bool {
+        match self {
+            Self::Command | Self::Report | Self::Version => true,
+            Self::Session | Self::SessionEnd | Self::Dropped | Self::Consent => false,
+        }
+    }
+
     /// Returns the event of a record that localtel wrote.
     pub(crate) fn of(record: &Record) -> Option<Self> {
         let name = record.event.as_deref().filter(|_| record.is_own());

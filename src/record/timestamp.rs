@@ -130,7 +130,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 /// Why a text is not taken for a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TimeProblem {
+pub(crate) enum TimeProblem {
     /// It is not a time of RFC 3339.
     Form,
     /// In UTC it is before the year 0 or after the year 9999, which no line can hold.
@@ -156,20 +156,20 @@ impl fmt::Display for TimeProblem {
     clippy::disallowed_methods,
     reason = "the one place that parses times of RFC 3339"
 )]
-pub fn parse_time(text: &str) -> Result<OffsetDateTime, TimeProblem> {
+pub(crate) fn parse_time(text: &str) -> Result<OffsetDateTime, TimeProblem> {
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimeProblem::Form)?;
     to_utc(time).ok_or(TimeProblem::Range)
 }
 
 /// Returns a time in UTC, if it is in the years 0 to 9999 there.
-pub fn to_utc(time: OffsetDateTime) -> Option<OffsetDateTime> {
+pub(crate) fn to_utc(time: OffsetDateTime) -> Option<OffsetDateTime> {
     let utc = time.checked_to_offset(UtcOffset::UTC)?;
     (0..=9999).contains(&utc.year()).then_some(utc)
 }
 
 /// Writes a time as lines hold it: UTC, microseconds, 27 characters. A time outside the years 0 to 9999 is written as
 /// the first or the last microsecond of these.
-pub fn format_timestamp(timestamp: OffsetDateTime) -> String {
+pub(crate) fn format_timestamp(timestamp: OffsetDateTime) -> String {
     let utc = to_utc(timestamp).unwrap_or_else(|| Timestamp::of(timestamp).to_moment());
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",

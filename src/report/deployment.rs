@@ -135,7 +135,7 @@ impl Deployment {
     }
 
     /// Counts what lies below the paths that were named, all of them together within the limits.
-    pub fn volumes(&self, limits: VolumeLimits) -> BTreeMap<String, Volume> {
+    pub(crate) fn volumes(&self, limits: VolumeLimits) -> BTreeMap<String, Volume> {
         volumes(self.data_paths.entries(), limits)
     }
 }

@@ -34,6 +34,7 @@ pub use self::reporter::Reports;
 pub(crate) use self::reporter::{Reporter, newer_release};
 use self::text::{Fitting, NAME_BYTES_MAX, escaped, fact, fit};
 pub(crate) use self::waiting::Waiting;
+use crate::consent::{Recording, RecordingAnswer};
 use crate::encode::{LineLimits, as_recorded};
 use crate::policy::InForce;
 pub use crate::policy::owner::Include;
@@ -72,7 +73,7 @@ use crate::text::cut;
 /// | `since` | when the last report was recorded, by whichever process |
 /// | `counted_since` | from when on `counters` and `errors` were counted, by this process: its start, or when it last recorded some; only where there are any |
 /// | `omitted` | how many entries of which key did not fit |
-/// | `recorded` | `is_recording`, `because` and a `text`; not part of what is recorded |
+/// | `recorded` | `recording`, `because` and a `text`; not part of what is recorded |
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     #[serde(flatten)]
@@ -159,53 +160,52 @@ impl From<&Volume> for Data {
 /// Whether reports are recorded, as a report shows it.
 #[derive(Debug, Clone, Serialize)]
 struct Recorded {
-    is_recording: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    because: Option<String>,
+    recording: Recording,
+    because: String,
     text: &'static str,
 }
 
 impl From<&ReportRecording> for Recorded {
     fn from(recording: &ReportRecording) -> Self {
-        match recording {
-            ReportRecording::On => Self {
-                is_recording: true,
-                because: None,
-                text: "is recorded when the next report is due, or when the application asks for one",
-            },
-            ReportRecording::ShutOut => Self {
-                is_recording: false,
-                because: Some("the policy lets no event `report` in".to_owned()),
-                text: "would be recorded if the policy let it in",
-            },
-            ReportRecording::Off { because } => Self {
-                is_recording: false,
-                because: Some(fact(because)),
-                text: "would be recorded if telemetry were on",
-            },
+        let (recording, because, text) = match recording {
+            ReportRecording::As(answer) => {
+                let text = match answer.recording {
+                    Recording::Yes => {
+                        "is recorded when the next report is due, or when the application asks for one"
+                    }
+                    Recording::No => "would be recorded if telemetry were on",
+                    Recording::Unknown => {
+                        "is recorded if the application records before somebody decides"
+                    }
+                };
+                (answer.recording, fact(&answer.because), text)
+            }
+            ReportRecording::ShutOut => (
+                Recording::No,
+                "the policy lets no event `report` in".to_owned(),
+                "would be recorded if the policy let it in",
+            ),
+        };
+        Self {
+            recording,
+            because,
+            text,
         }
     }
 }
 
 /// Whether reports are recorded.
-#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReportRecording {
-    /// They are.
-    On,
+pub(crate) enum ReportRecording {
+    /// As other events are.
+    As(RecordingAnswer),
     /// They are not, though other events may be: the policy shuts them out.
     ShutOut,
-    /// They are not.
-    Off {
-        /// Why not.
-        because: String,
-    },
 }
 
 /// What a report is made of.
-#[doc(hidden)]
 #[derive(Debug)]
-pub struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// The installation's id; there is none without consent.
     pub installation: Option<Uuid>,
     /// When it was installed.
@@ -242,7 +242,7 @@ pub struct Parts<'a> {
 
 impl Report {
     /// Makes a report, before any policy: whoever records it applies that.
-    pub fn new(parts: Parts<'_>) -> Self {
+    pub(crate) fn new(parts: Parts<'_>) -> Self {
         let recorded = parts.recording.into();
         // Every key is a string and every number finite, so there is nothing to fail.
         let facts = serde_json::to_vec(&ReportBody::new(parts)).unwrap_or_default();
@@ -255,7 +255,7 @@ impl Report {
     }
 
     /// Returns the report as it would be recorded under a policy.
-    pub fn under(self, policy: &InForce, limits: LineLimits) -> Self {
+    pub(crate) fn under(self, policy: &InForce, limits: LineLimits) -> Self {
         let treated = |(name, value)| Some((name, as_recorded(name, value, limits, policy)?));
         Self {
             properties: self.properties.iter().filter_map(treated).collect(),
@@ -276,15 +276,17 @@ impl Report {
 }
 
 impl ReportRecording {
-    /// Returns whether reports are recorded under a policy, where recording is on.
-    pub fn under(self, policy: &InForce) -> Self {
+    /// Returns whether reports are recorded under a policy.
+    pub(crate) fn under(self, policy: &InForce) -> Self {
+        let report = OwnEvent::Report.name();
         match self {
-            Self::On
-                if !policy.admits_event(Level::Info, OWN_TARGET, Some(OwnEvent::Report.name())) =>
+            Self::As(answer)
+                if answer.recording != Recording::No
+                    && !policy.admits_event(Level::Info, OWN_TARGET, Some(report)) =>
             {
                 Self::ShutOut
             }
-            Self::On | Self::ShutOut | Self::Off { .. } => self,
+            Self::As(_) | Self::ShutOut => self,
         }
     }
 }

@@ -91,9 +91,9 @@ impl Made {
             volumes: BTreeMap::from([("tables".to_owned(), Volume::Measured(counted))]),
             counters: json!({"queries": {"find": 7}}),
             errors: BTreeMap::from([("42P01".to_owned(), 3)]),
-            recording: ReportRecording::Off {
-                because: "disabled by DO_NOT_TRACK=1".to_owned(),
-            },
+            recording: ReportRecording::As(RecordingAnswer::no(
+                "disabled by DO_NOT_TRACK=1".to_owned(),
+            )),
             line_bytes_max: Limits::default().line_bytes_max,
         }
     }
@@ -210,7 +210,7 @@ fn the_keys_of_a_report_are_these() {
             "hardware",
             "cores cpus load memory_available_bytes memory_total_bytes mhz model sockets",
         ),
-        ("recorded", "because is_recording text"),
+        ("recorded", "because recording text"),
         ("omitted", "build"),
     ];
     for (name, expected) in objects {
@@ -255,13 +255,13 @@ fn what_is_unknown_is_absent() {
         errors: &BTreeMap::new(),
         since: None,
         counted_since: None,
-        recording: &ReportRecording::On,
+        recording: &ReportRecording::As(RecordingAnswer::new(true, "enabled by the stored choice")),
         line_bytes_max: Limits::default().line_bytes_max,
         now: time("2026-11-21T08:00:00Z"),
     });
     let expected = json!({
         "application": {"name": "myapp"},
-        "recorded": {"is_recording": true, "text": "is recorded when the next report is due, or when the application asks for one"},
+        "recorded": {"recording": "yes", "because": "enabled by the stored choice", "text": "is recorded when the next report is due, or when the application asks for one"},
     });
     assert_eq!(report.to_json(), expected);
 }
@@ -296,7 +296,7 @@ fn a_clock_that_was_set_back_makes_no_uptime() {
 fn a_report_that_is_off_says_why() {
     let json = Made::full().report().to_json();
     let expected = json!({
-        "is_recording": false,
+        "recording": "no",
         "because": "disabled by DO_NOT_TRACK=1",
         "text": "would be recorded if telemetry were on",
     });
@@ -430,11 +430,7 @@ fn hostile(text: &str) -> Vec<(Made, Vec<&'static str>)> {
         "metadata/*",
     );
     with(
-        &|made| {
-            made.recording = ReportRecording::Off {
-                because: text.to_owned(),
-            }
-        },
+        &|made| made.recording = ReportRecording::As(RecordingAnswer::no(text.to_owned())),
         "recorded/because",
     );
     cases

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 /// One reading of both clocks.
 #[derive(Debug, Clone, Copy)]
-pub struct Now {
+pub(crate) struct Now {
     /// The wall clock, which may be wrong and may be set.
     pub clock: OffsetDateTime,
     /// The monotonic clock.
@@ -51,7 +51,7 @@ pub(super) fn is_older(time: OffsetDateTime, now: OffsetDateTime, age_max: Durat
 }
 
 /// Returns `true` if a segment that starts at that time was started by a clock that is ahead of this one.
-pub fn is_ahead(start: OffsetDateTime, clock: OffsetDateTime) -> bool {
+pub(crate) fn is_ahead(start: OffsetDateTime, clock: OffsetDateTime) -> bool {
     start - clock > AHEAD_MAX
 }
 

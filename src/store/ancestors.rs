@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path};
 
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::facts::is_own;
@@ -37,13 +37,31 @@ pub(super) fn make(path: &Path) -> Result<OwnedFd, OpenError> {
     }
 }
 
-fn try_make(path: &Path) -> Result<OwnedFd, OpenError> {
-    let (above, mut directory) = nearest(path)?;
-    let below = path.strip_prefix(above).unwrap_or(path);
+/// Checks that the directory at that path, which is missing, could be made, and makes nothing.
+///
+/// # Errors
+///
+/// Returns an error that names the directory in which nothing can be made.
+pub(super) fn check(path: &Path) -> Result<(), OpenError> {
+    let (above, directory) = nearest(path)?;
+    check_below(path.strip_prefix(above).unwrap_or(path))?;
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    rustix::fs::accessat(&directory, ".", wanted, AtFlags::EACCESS)
+        .map_err(|error| failed("written to", above, error))
+}
+
+fn check_below(below: &Path) -> Result<(), OpenError> {
     if below.components().any(|part| part == Component::ParentDir) {
         let reason = "its path holds `..` behind a directory that does not exist";
         return Err(OpenError::Unfit(reason.to_owned()));
     }
+    Ok(())
+}
+
+fn try_make(path: &Path) -> Result<OwnedFd, OpenError> {
+    let (above, mut directory) = nearest(path)?;
+    let below = path.strip_prefix(above).unwrap_or(path);
+    check_below(below)?;
     let mut here = above.to_owned();
     for name in below {
         here.push(name);
@@ -120,7 +138,7 @@ fn give_to_owner(parent: &OwnedFd, name: &Path) -> Result<(), Errno> {
 /// Gives the owner all permissions on a new directory, and follows no link.
 #[cfg(not(target_os = "linux"))]
 fn give_to_owner(parent: &OwnedFd, name: &Path) -> Result<(), Errno> {
-    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
     rustix::fs::chmodat(parent, name, DIRECTORY_MODE, flags)
 }
 
@@ -136,7 +154,7 @@ fn check_owner(directory: &OwnedFd, path: &Path) -> Result<Stat, OpenError> {
 
 /// Says why what stands at a path could not be opened as a directory.
 fn describe(parent: &OwnedFd, name: &Path, path: &Path, error: Errno) -> OpenError {
-    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
     let stat = rustix::fs::statat(parent, name, flags);
     match stat.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
         Ok(FileType::Symlink) => OpenError::Unfit(format!(

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Which segments to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Clearing {
+pub(crate) enum Clearing {
     /// All of them.
     All,
     /// Those below that number, and never the head.
@@ -33,7 +33,7 @@ pub enum Clearing {
 /// # Errors
 ///
 /// Returns an error that says what could not be removed; what was declared removed before that stays declared.
-pub fn clear(path: &Path, clearing: Clearing, now: Now) -> Result<Removed> {
+pub(crate) fn clear(path: &Path, clearing: Clearing, now: Now) -> Result<Removed> {
     let opened = Directory::open(path, Access::Write);
     let directory = opened.map_err(|error| open_error(path, error))?;
     clear_in(&Arc::new(directory), clearing, now)

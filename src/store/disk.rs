@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
 pub(crate) use super::facts::{Facts, FileId};
 pub(crate) use super::refusal::ReadError;
-pub use super::refusal::{Access, OpenError};
+pub(crate) use super::refusal::{Access, OpenError};
 pub(crate) use super::transfer::{
     check_interruption, file_bytes_max, read_at, read_at_least, write_to_stderr,
 };
@@ -32,7 +32,7 @@ const CLOSED_MODE: Mode = Mode::RUSR;
 /// An open directory. What is done through it happens in this very directory, also after somebody has
 /// renamed it or put another in its place.
 #[derive(Debug)]
-pub struct Directory {
+pub(crate) struct Directory {
     fd: OwnedFd,
     path: PathBuf,
     id: FileId,
@@ -76,7 +76,7 @@ macro_rules! fault {
 )]
 impl Directory {
     /// Opens the directory at that path; with [`Access::Write`] makes it, 0700, where it is missing.
-    pub fn open(path: &Path, access: Access) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, OpenError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let open = || rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from);
         let fd = match open() {
@@ -101,26 +101,42 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Looks whether the directory at that path would serve to write, as opening it would find, and makes and changes
+    /// nothing. Returns it opened to look; nothing if it is missing and could be made.
+    pub(crate) fn look_to_write(path: &Path) -> Result<Option<Self>, OpenError> {
+        match Self::open(path, Access::Read) {
+            Ok(directory) => {
+                directory.owned.check_is_own(path)?;
+                directory.check_can_be_private()?;
+                Ok(Some(directory))
+            }
+            Err(error) if error.is_not_found() => ancestors::check(path).map(|()| None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Has a directory that was opened to look serve to write as well: it must be ours alone to write.
     pub(crate) fn take_to_write(&self) -> Result<(), OpenError> {
         self.owned.check_is_own(&self.path)?;
-        if self.owned.mode.intersects(Mode::RWXG | Mode::RWXO) {
-            self.make_private(self.owned.mode.as_raw_mode())?;
+        if self.owned.is_open_to_others() {
+            self.check_can_be_private()?;
+            rustix::fs::fchmod(&self.fd, DIRECTORY_MODE).map_err(io::Error::from)?;
         }
         Ok(())
     }
 
-    /// Shuts others out, if there is nothing in it that might be theirs to see.
-    fn make_private(&self, mode: u32) -> Result<(), OpenError> {
+    /// Checks that others can be shut out: there is nothing in it that might be theirs to see.
+    fn check_can_be_private(&self) -> Result<(), OpenError> {
         let is_ours = |name: &OsString| {
             name == "profiles"
                 || name
                     .to_str()
                     .is_some_and(|name| name.parse::<FileName>().is_ok())
         };
-        if self.names()?.iter().all(is_ours) {
-            return Ok(rustix::fs::fchmod(&self.fd, DIRECTORY_MODE).map_err(io::Error::from)?);
+        if !self.owned.is_open_to_others() || self.names()?.iter().all(is_ours) {
+            return Ok(());
         }
+        let mode = self.owned.mode.as_raw_mode();
         Err(OpenError::Unfit(format!(
             "other users may look into it (mode {mode:04o}) and it holds other things; name a directory of \
              its own, or `chmod 700` it"
@@ -133,7 +149,7 @@ impl Directory {
     }
 
     /// Returns the path it was opened at.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -143,7 +159,7 @@ impl Directory {
     }
 
     /// Returns whose it was when it was opened.
-    pub fn owner(&self) -> u32 {
+    pub(crate) fn owner(&self) -> u32 {
         self.owned.user
     }
 
@@ -153,19 +169,19 @@ impl Directory {
     }
 
     /// Says why it cannot serve to write, if so: it is another user's, or others may write to it.
-    pub fn check_is_private(&self) -> Result<(), OpenError> {
+    pub(crate) fn check_is_private(&self) -> Result<(), OpenError> {
         let stat = rustix::fs::fstat(&self.fd).map_err(io::Error::from)?;
         Ownership::from(&stat).check_is_own(&self.path)
     }
 
     /// Returns the permissions that others have beside its owner, as `chmod` writes them; 0 is none.
-    pub fn mode_for_others(&self) -> io::Result<u32> {
+    pub(crate) fn mode_for_others(&self) -> io::Result<u32> {
         let mode = Mode::from_raw_mode(rustix::fs::fstat(&self.fd)?.st_mode);
         Ok(mode.intersection(Mode::RWXG | Mode::RWXO).as_raw_mode())
     }
 
     /// Says why this user may not write in it, if so: missing permission, or a read-only file system.
-    pub fn check_is_writable(&self) -> io::Result<()> {
+    pub(crate) fn check_is_writable(&self) -> io::Result<()> {
         use rustix::fs::Access as May;
         let wanted = May::WRITE_OK | May::EXEC_OK;
         Ok(rustix::fs::accessat(
@@ -177,13 +193,13 @@ impl Directory {
     }
 
     /// Lists the names in it, in no order.
-    pub fn names(&self) -> io::Result<Vec<OsString>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         fault!(self, "list");
         elsewhere::names_of(&self.fd)
     }
 
     /// Returns the facts of the file of that name, of the link itself where it is one.
-    pub fn facts(&self, name: &str) -> io::Result<Facts> {
+    pub(crate) fn facts(&self, name: &str) -> io::Result<Facts> {
         fault!(self, "facts");
         let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(Facts::from(&stat))
@@ -501,6 +517,10 @@ fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
 }
 
 impl Ownership {
+    fn is_open_to_others(self) -> bool {
+        self.mode.intersects(Mode::RWXG | Mode::RWXO)
+    }
+
     fn check_is_own(self, path: &Path) -> Result<(), OpenError> {
         let Self { user, mode } = self;
         if !is_own(user) {

@@ -43,7 +43,7 @@ pub(crate) trait Content: Clone + PartialEq {
 
 /// What a small file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Document<T> {
+pub(crate) enum Document<T> {
     /// There is no file.
     Missing,
     /// It can be understood.
@@ -211,7 +211,7 @@ impl<T: Content> Document<T> {
     }
 
     /// Returns what is wrong with it, if anything is, and what follows from that.
-    pub fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         let problem = match self {
             Self::Missing | Self::Known(_) => return None,
             Self::Empty { file } => format!("{file} is empty"),
@@ -233,7 +233,7 @@ impl<T: Content> Document<T> {
 
 impl<T> Document<T> {
     /// Returns what it holds, if it can be understood.
-    pub fn known(&self) -> Option<&T> {
+    pub(crate) fn known(&self) -> Option<&T> {
         match self {
             Self::Known(content) => Some(content),
             Self::Missing

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use time::OffsetDateTime;
 
-pub use super::facts::effective_user;
+pub(crate) use super::facts::effective_user;
 pub(crate) use super::facts::{FileKind, FileStat};
 
 /// Returns `true` if this process acts as another user or group than who started it, as a program with the setuid
@@ -41,7 +41,7 @@ pub(crate) fn machine_id() -> Option<Vec<u8>> {
 }
 
 /// Reads the beginning of a file that the operating system keeps, if it is there and may be read.
-pub fn read_of_system(path: &str, bytes_max: u64) -> Option<Vec<u8>> {
+pub(crate) fn read_of_system(path: &str, bytes_max: u64) -> Option<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
     let mut bytes = Vec::new();
@@ -102,13 +102,13 @@ const START_SECONDS_LATE: i64 = 2;
 const PROC_BYTES_MAX: u64 = 1 << 20;
 
 /// Returns `true` if anything of that name is there, as far as this user can see.
-pub fn is_there(path: &str) -> bool {
+pub(crate) fn is_there(path: &str) -> bool {
     rustix::fs::stat(path).is_ok()
 }
 
 /// Returns the nearest part of a path, from its end, that this user can see, and whose it is: what a link leads to, or
 /// else the link.
-pub fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
+pub(crate) fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
     path.ancestors().find_map(|above| {
         let stat = rustix::fs::stat(above).or_else(|_| rustix::fs::lstat(above));
         Some((above, stat.ok()?.st_uid))
@@ -121,7 +121,7 @@ pub fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
     clippy::disallowed_methods,
     reason = "this is the door, and only the standard library resolves whole paths"
 )]
-pub fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
+pub(crate) fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
     let real = path.canonicalize().ok()?;
     let is_closed = |above: &&Path| {
         rustix::fs::stat(*above).is_ok_and(|stat| {
@@ -133,7 +133,7 @@ pub fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
 }
 
 /// Returns `true` if there is a directory at that path, also where a symbolic link leads to it.
-pub fn is_directory(path: &Path) -> bool {
+pub(crate) fn is_directory(path: &Path) -> bool {
     let stat = rustix::fs::stat(path);
     stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
@@ -214,17 +214,6 @@ pub(super) fn names_of(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
         }
     }
     Ok(names)
-}
-
-/// Reads a file that a user of the CLI names, whole; `None` if it has more than `bytes_max` bytes. A pipe is read to
-/// its end, and a device that has none up to the bound.
-#[expect(clippy::disallowed_methods, reason = "this is the door")]
-pub fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = File::open(path)?;
-    let mut bytes = Vec::new();
-    file.take(bytes_max.saturating_add(1))
-        .read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
 }
 
 /// Where systems keep the machine's id: Linux with systemd, Linux with D-Bus alone, FreeBSD.

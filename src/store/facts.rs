@@ -2,7 +2,7 @@
 //! system that `disk` is, on all platforms.
 
 #[cfg(all(unix, not(localtel_unsupported)))]
-pub use self::system::effective_user;
+pub(crate) use self::system::effective_user;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(super) use self::system::explain_denial;
 
@@ -26,7 +26,7 @@ impl FileId {
     clippy::struct_excessive_bools,
     reason = "each is an answer of the system"
 )]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Which file it is.
     pub(crate) id: FileId,
     /// Its size.
@@ -45,7 +45,7 @@ pub struct Facts {
 
 impl Facts {
     /// Returns whose it is.
-    pub fn owner(&self) -> u32 {
+    pub(crate) fn owner(&self) -> u32 {
         self.user
     }
 
@@ -109,7 +109,7 @@ mod system {
     use super::{Facts, FileId, FileKind, FileStat, is_own};
 
     /// Returns the user this process acts as.
-    pub fn effective_user() -> u32 {
+    pub(crate) fn effective_user() -> u32 {
         rustix::process::geteuid().as_raw()
     }
 

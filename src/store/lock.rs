@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The highest segment and the lowest that was not removed on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extent {
+pub(crate) struct Extent {
     /// The number of the active segment.
     pub(crate) head: SegmentNumber,
     /// The lowest number that was not removed on purpose.
@@ -24,7 +24,7 @@ impl Extent {
     const BYTES: usize = 16 + 1 + 16 + 1;
 
     /// Reads the cache without the lock, as a hint for readers.
-    pub fn peek(directory: &Directory) -> Option<Self> {
+    pub(crate) fn peek(directory: &Directory) -> Option<Self> {
         let bytes = directory
             .read_small(&FileName::Lock.text(), Self::BYTES as u64)
             .ok()?;
@@ -155,7 +155,7 @@ pub(super) fn lock_opened(
 
 /// Returns `true` if somebody holds the lock of that directory until the deadline, which no append does. Makes
 /// nothing, and lets go at once of what it takes.
-pub fn is_stuck(directory: &Directory, deadline: Instant) -> io::Result<bool> {
+pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> io::Result<bool> {
     let file = match directory.open_read(&FileName::Lock.text()) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

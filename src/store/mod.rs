@@ -144,11 +144,7 @@ mod clear;
 pub(crate) mod disk;
 pub(crate) mod document;
 #[cfg(all(unix, not(localtel_unsupported)))]
-pub mod elsewhere;
-#[cfg_attr(
-    not(all(unix, not(localtel_unsupported))),
-    expect(dead_code, unreachable_pub, reason = "nothing is found there")
-)]
+pub(crate) mod elsewhere;
 mod facts;
 #[cfg(test)]
 pub(crate) mod faults;
@@ -186,8 +182,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use self::age::{AgeStart, Now, Witness};
-pub use self::clear::Clearing;
-pub use self::clear::clear;
+pub(crate) use self::clear::Clearing;
+pub(crate) use self::clear::clear;
 use self::disk::{
     Access, Directory, FileId, OpenError, check_interruption, read_at, read_at_least,
 };
@@ -326,7 +322,7 @@ pub(crate) enum Appended {
 
 /// What a removal took away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Removed {
+pub(crate) struct Removed {
     /// How many segments.
     pub segments: u64,
     /// How many bytes.
@@ -684,7 +680,7 @@ impl Drop for Turn<'_> {
 /// # Errors
 ///
 /// An error says that the directory could not be listed.
-pub fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
+pub(crate) fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
     let names = match directory.names() {
         Ok(names) => names,
         // A directory that was removed has none.
@@ -745,7 +741,7 @@ pub(crate) fn list(directory: &Directory) -> Result<Vec<Listed>> {
 }
 
 /// Turns a failure to open a directory into the library's error.
-pub fn open_error(path: &Path, error: OpenError) -> Error {
+pub(crate) fn open_error(path: &Path, error: OpenError) -> Error {
     match error {
         OpenError::Io(error) => Error::io("open the directory", path)(error),
         OpenError::Unfit(reason) => Error::directory(path, reason),

@@ -9,7 +9,7 @@ use super::disk::Directory;
 
 /// What keeps a file from being removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Obstacle {
+pub(crate) enum Obstacle {
     /// It has the attribute `i` of `chattr`.
     Immutable,
     /// It has the attribute `a` of `chattr`.
@@ -24,7 +24,7 @@ pub enum Obstacle {
 
 impl Directory {
     /// Returns what keeps the file of that name from being removed, as far as that can be seen without trying.
-    pub fn obstacle(&self, name: &str) -> io::Result<Option<Obstacle>> {
+    pub(crate) fn obstacle(&self, name: &str) -> io::Result<Option<Obstacle>> {
         let facts = self.facts(name)?;
         if let Some(obstacle) = self.attribute(name)? {
             return Ok(Some(obstacle));
@@ -34,7 +34,7 @@ impl Directory {
     }
 
     /// Returns what keeps every file in the directory from being removed, if the directory itself does.
-    pub fn own_obstacle(&self) -> Option<Obstacle> {
+    pub(crate) fn own_obstacle(&self) -> Option<Obstacle> {
         match self.attribute(".").ok()?? {
             obstacle @ (Obstacle::Immutable | Obstacle::AppendOnly) => Some(obstacle),
             Obstacle::Mounted | Obstacle::OtherUser(_) | Obstacle::NotAFile => None,

@@ -9,7 +9,7 @@ use super::facts::effective_user;
 
 /// What a directory is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// To look: it may belong to anybody who lets us.
     Read,
     /// To write: it must be ours alone to write, and is made where it is missing.
@@ -18,7 +18,7 @@ pub enum Access {
 
 /// Why a directory could not be opened.
 #[derive(Debug)]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// The operating system refused.
     Io(io::Error),
     /// It is there, but cannot serve.
@@ -59,7 +59,7 @@ impl OpenError {
     }
 
     /// Returns `true` if there is nothing at that path.
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 }

@@ -74,7 +74,7 @@ impl fmt::Display for SegmentNumber {
 
 /// A name that belongs to us in a telemetry directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FileName {
+pub(crate) enum FileName {
     /// A segment of lines: `events.000001.jsonl`.
     Segment(SegmentNumber),
     /// The relative symlink to the head, for people and `tail -F`: `events.jsonl`.
@@ -151,7 +151,7 @@ impl fmt::Display for FileName {
 
 /// A name that is not one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotOurs;
+pub(crate) struct NotOurs;
 
 impl FromStr for FileName {
     type Err = NotOurs;

@@ -20,7 +20,7 @@ pub(crate) mod disk {
     use super::unsupported;
     pub(crate) use crate::store::facts::{Facts, FileId};
     pub(crate) use crate::store::refusal::ReadError;
-    pub use crate::store::refusal::{Access, OpenError};
+    pub(crate) use crate::store::refusal::{Access, OpenError};
 
     /// There is no directory.
     #[derive(Debug)]

@@ -440,7 +440,7 @@ impl Watch {
             stored_for_all,
             when_undecided: self.when_undecided,
             policy_problem: owner.problem(),
-            foreign: self.foreign.as_deref(),
+            directory_problem: self.foreign.as_deref(),
         };
         decide(&inputs, now)
     }

@@ -81,7 +81,7 @@ fn showing_a_report_changes_nothing() {
         telemetry.counter("queries", []).add(1);
         let shown = telemetry.report();
         let json = shown.to_json();
-        assert_eq!(json["recorded"]["is_recording"], false);
+        assert_eq!(json["recorded"]["recording"], "no");
         let text = "would be recorded if telemetry were on";
         assert_eq!(json["recorded"]["text"], text);
         let because = json["recorded"]["because"].as_str().unwrap();
@@ -101,7 +101,7 @@ fn showing_a_report_changes_nothing() {
     let second = telemetry.report().to_json();
     assert_eq!(count(&first, "queries"), 1);
     assert_eq!(lasting(&first), lasting(&second));
-    assert_eq!(first["recorded"]["is_recording"], true);
+    assert_eq!(first["recorded"]["recording"], "yes");
     assert_eq!(contents(&place.path()), before);
     assert_eq!(telemetry.status().counts.offered(), 0);
 }
@@ -693,7 +693,7 @@ fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
     let deployment = Deployment::new().metadata("team", "ours", Include::Yes);
     let telemetry = place.builder().deployment(deployment).open();
     let mut shown = telemetry.report().to_json();
-    assert_eq!(shown["recorded"]["is_recording"], true);
+    assert_eq!(shown["recorded"]["recording"], "yes");
     assert_eq!(shown["hardware"], "[masked]");
     assert_eq!(telemetry.report_now(), Outcome::Recorded);
     telemetry.flush().unwrap();
@@ -709,7 +709,7 @@ fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
         );
         let telemetry = place.builder().open();
         let shown = telemetry.report().to_json();
-        assert_eq!(shown["recorded"]["is_recording"], false, "{shut}");
+        assert_eq!(shown["recorded"]["recording"], "no", "{shut}");
         let because = shown["recorded"]["because"].as_str().unwrap();
         assert!(because.contains("policy"), "{because}");
         assert_eq!(shown["hardware"], "[masked]");

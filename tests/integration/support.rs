@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use jsonschema::{Draft, Validator};
+use localtel::admin::{Environment, Location, Selection};
 use localtel::consent::WhenUndecided;
 use localtel::read::{Properties, Record, Timestamp};
 use localtel::{Builder, Telemetry};
@@ -343,9 +344,12 @@ pub(crate) fn log(dispatch: &Dispatch, count: usize) {
 
 /// Removes the installation id of a place.
 pub(crate) fn reset(place: &TestPlace) {
-    let (path, location) = (&place.path(), None);
-    let site = localtel::internal::consent::ConsentDirectory { path, location };
-    localtel::internal::consent::reset(site).unwrap();
+    let selection = Selection {
+        directory: Some(place.path().clone()),
+        ..Selection::default()
+    };
+    let location = Location::find(&selection, &Environment::of_process());
+    location.unwrap().unwrap().reset().unwrap();
 }
 
 /// How often a key stands in a line.

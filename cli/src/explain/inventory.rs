@@ -3,16 +3,12 @@
 //! How it is told is `explain`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
+use localtel::Level;
+use localtel::admin::{RecordPart, SecretNames};
+use localtel::read::{OWN_TARGET, Properties, Record};
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::secret_names::SecretNames;
-use localtel::internal::error::Result;
-use localtel::internal::reader::{Item, Reader};
-use localtel::internal::record::{Level, OWN_TARGET, Properties, Record};
-use localtel::read::Timestamp;
 
 /// What a directory holds, by event and property.
 #[derive(Debug, Default)]
@@ -23,16 +19,6 @@ pub(super) struct Inventory {
     pub(super) records: u64,
     /// How many of them are of events for which there was no room.
     pub(super) records_of_others: u64,
-    /// The bytes of all segments.
-    pub(super) bytes: u64,
-    /// The number of segments.
-    pub(super) segments: u64,
-    /// The earliest time of a record.
-    pub(super) first: Option<Timestamp>,
-    /// The latest time of a record.
-    pub(super) last: Option<Timestamp>,
-    /// How many items could not be read.
-    pub(super) damage: u64,
     /// The names that say that their texts are secrets.
     pub(super) secret_names: SecretNames,
     properties: usize,
@@ -57,22 +43,6 @@ impl EventKey {
         let event = self.event.as_deref().unwrap_or_default();
         self.target.len() <= NAME_BYTES_MAX && event.len() <= NAME_BYTES_MAX
     }
-}
-
-/// One of the values of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RecordPart<'a> {
-    /// The message.
-    Message,
-    /// The property of that name.
-    Property(&'a str),
-    /// A property of a span around the event.
-    InSpan {
-        /// The span's name.
-        span: &'a str,
-        /// The property's name.
-        property: &'a str,
-    },
 }
 
 /// One event as it was recorded so far.
@@ -223,41 +193,13 @@ impl Values {
 }
 
 impl Inventory {
-    /// Reads a telemetry directory.
-    ///
-    /// # Errors
-    ///
-    /// The directory does not exist (then [`localtel::Error::is_not_found`]), or cannot be listed.
-    pub(super) fn read(path: &Path) -> Result<Self> {
-        let mut reader = Reader::open(path)?;
-        let sizes = reader.segment_sizes()?;
-        let mut inventory = Self {
-            bytes: sizes.iter().map(|(_, bytes)| bytes).sum(),
-            segments: sizes.len() as u64,
-            ..Self::default()
-        };
-        while let Some(item) = reader.next_item()? {
-            match item {
-                Item::Line(line) => match line.record() {
-                    Ok(record) => inventory.add(record),
-                    Err(_) => inventory.damage += 1,
-                },
-                Item::Damage(_) => inventory.damage += 1,
-                Item::Notice(_) => {}
-            }
-        }
-        Ok(inventory)
-    }
-
-    fn add(&mut self, record: Record) {
-        let time = record.timestamp;
+    /// Counts a record.
+    pub(super) fn add(&mut self, record: &Record) {
         self.records += 1;
-        self.secret_names.add(&record);
-        self.first = Some(self.first.map_or(time, |first| first.min(time)));
-        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        self.secret_names.add(record);
         let key = EventKey {
-            target: record.target,
-            event: record.event,
+            target: record.target.clone(),
+            event: record.event.clone(),
         };
         if !self.events.contains_key(&key) && (self.events.len() >= EVENTS_MAX || !key.is_short()) {
             self.records_of_others += 1;
@@ -271,8 +213,8 @@ impl Inventory {
             .or_insert_with(|| EventTally::new(record.level));
         event.records += 1;
         event.level = event.level.max(record.level);
-        if let Some(message) = record.message {
-            let example = Example::of_text(&message);
+        if let Some(message) = &record.message {
+            let example = Example::of_text(message);
             match &mut event.message {
                 Some(values) => values.add(example, number),
                 none => *none = Some(Values::first(example, number)),
@@ -348,7 +290,9 @@ mod tests {
 
     fn inventory(records: impl IntoIterator<Item = Record>) -> Inventory {
         let mut inventory = Inventory::default();
-        records.into_iter().for_each(|record| inventory.add(record));
+        records
+            .into_iter()
+            .for_each(|record| inventory.add(&record));
         inventory
     }
 

@@ -2,82 +2,23 @@
 
 use serde::Serialize;
 
-use super::inventory::{EventKey, EventTally, Inventory, RecordPart, ValueType, Values};
-use super::verdict::{PolicyView, Subject};
-use super::{Explanation, KnownLimits, Openness, RecordingStatus};
-use crate::rules::OwnerReport;
-use crate::secret_names::SecretName;
-use localtel::internal::consent::Decision;
-use localtel::internal::directory::Source;
-use localtel::internal::record::Level;
+use localtel::admin::{PolicyView, RecordPart, SecretName, Status, Subject};
+
+use super::Explanation;
+use super::inventory::{EventKey, EventTally, ValueType, Values};
 
 /// All that is told.
 #[derive(Debug, Serialize)]
 pub(super) struct ExplainReport<'a> {
-    /// Whether events are recorded; absent where only the application knows.
-    recording: Option<bool>,
-    /// `enabled`, `disabled` or `undecided`.
-    status: String,
-    /// Who decided.
-    decided_by: ExplainDecidedBy,
-    /// What could not be understood and counts as disabled.
-    problems: &'a [String],
-    /// The lowest level of what is recorded from `tracing`; absent where only the application knows.
-    level: Option<Level>,
-    /// What the owner's `policy.toml` amounts to.
-    policy: OwnerReport,
-    /// Whose telemetry it is; absent where nothing says so.
-    source: Option<&'a str>,
-    /// Which set of it.
-    profile: &'a str,
-    /// Where it lies.
-    directory: String,
-    /// Whether there is anything yet.
-    directory_exists: bool,
-    /// Whether other users may do anything with the directory; absent where that is unknown.
-    is_open_to_others: Option<bool>,
-    /// How much is kept and for how long.
-    limits: Bounds,
-    /// How much there is.
-    storage: Option<Storage>,
-    /// Why what is there cannot be read.
-    storage_problem: Option<&'a str>,
+    /// What holds and what is there, as `status` shows it.
+    #[serde(flatten)]
+    status: &'a Status,
     /// What was recorded so far.
     events: Vec<EventReport<'a>>,
     /// How many records are of events that are not listed.
     records_of_other_events: u64,
     /// The names that say that their texts are secrets, and how many of those are recorded in clear.
     secret_names: Vec<SecretName<'a>>,
-}
-
-/// Who decided.
-#[derive(Debug, Serialize)]
-struct ExplainDecidedBy {
-    kind: &'static str,
-    text: String,
-}
-
-/// How much is kept and for how long.
-#[derive(Debug, Serialize)]
-struct Bounds {
-    /// `application` if it says so itself, or `default`, which it may have changed.
-    known_from: &'static str,
-    total_bytes_max: u64,
-    age_seconds_max: u64,
-    segment_bytes_max: u64,
-    line_bytes_max: usize,
-    string_bytes_max: usize,
-}
-
-/// How much there is.
-#[derive(Debug, Serialize)]
-struct Storage {
-    segments: u64,
-    bytes: u64,
-    records: u64,
-    first: Option<String>,
-    last: Option<String>,
-    damage: u64,
 }
 
 /// One event.
@@ -124,78 +65,16 @@ struct ValuesReport<'a> {
 impl<'a> ExplainReport<'a> {
     /// Puts the facts under their keys.
     pub(super) fn new(facts: &'a Explanation<'_>) -> Self {
-        let Decision {
-            state,
-            decided_by,
-            problems,
-            ..
-        } = &facts.decision;
-        let inventory = facts.inventory.as_ref();
+        let inventory = &facts.inventory;
         Self {
-            recording: match facts.recording {
-                RecordingStatus::On => Some(true),
-                RecordingStatus::Off => Some(false),
-                RecordingStatus::Unknown => None,
-            },
-            status: state.to_string(),
-            decided_by: ExplainDecidedBy {
-                kind: decided_by.kind(),
-                text: decided_by.to_string(),
-            },
-            problems,
-            level: facts.place.host.level(),
-            policy: OwnerReport::of(&facts.owner),
-            source: facts.place.name().map(Source::as_str),
-            profile: facts.place.profile.as_str(),
-            directory: facts.path.display().to_string(),
-            directory_exists: localtel::internal::store::elsewhere::is_directory(&facts.path),
-            is_open_to_others: match facts.openness {
-                Openness::Private => Some(false),
-                Openness::Open { .. } => Some(true),
-                Openness::Missing | Openness::Unknown => None,
-            },
-            limits: Bounds::of(&facts.limits),
-            storage: inventory.map(Storage::of),
-            storage_problem: facts.problem.as_deref(),
+            status: &facts.status,
             events: inventory
-                .into_iter()
-                .flat_map(|inventory| &inventory.events)
+                .events
+                .iter()
                 .map(|(key, event)| EventReport::of(key, event, &facts.policies))
                 .collect(),
-            records_of_other_events: inventory.map_or(0, |inventory| inventory.records_of_others),
-            secret_names: inventory
-                .map(|inventory| inventory.secret_names.report())
-                .unwrap_or_default(),
-        }
-    }
-}
-
-impl Bounds {
-    fn of(known: &KnownLimits) -> Self {
-        let limits = known.limits();
-        Self {
-            known_from: match known {
-                KnownLimits::OfApplication(_) => "application",
-                KnownLimits::Usual(_) => "default",
-            },
-            total_bytes_max: limits.total_bytes_max,
-            age_seconds_max: limits.age_max.as_secs(),
-            segment_bytes_max: limits.segment_bytes_max,
-            line_bytes_max: limits.line_bytes_max,
-            string_bytes_max: limits.string_bytes_max,
-        }
-    }
-}
-
-impl Storage {
-    fn of(inventory: &Inventory) -> Self {
-        Self {
-            segments: inventory.segments,
-            bytes: inventory.bytes,
-            records: inventory.records,
-            first: inventory.first.map(|first| first.to_string()),
-            last: inventory.last.map(|last| last.to_string()),
-            damage: inventory.damage,
+            records_of_other_events: inventory.records_of_others,
+            secret_names: inventory.secret_names.report(),
         }
     }
 }
@@ -204,7 +83,8 @@ impl<'a> EventReport<'a> {
     fn of(key: &'a EventKey, event: &'a EventTally, policies: &PolicyView) -> Self {
         let verdict = |part, has_texts| {
             policies.verdict(&Subject {
-                event: key,
+                target: &key.target,
+                event: key.event.as_deref(),
                 level: event.level,
                 part,
                 has_texts,

@@ -7,20 +7,18 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::Value;
 
 use super::*;
-use crate::host::EmbeddingApplication;
-use crate::place::NamedBy;
 use crate::sanitize::tests::{HOSTILE, is_safe};
 use crate::screen::Memory;
-use localtel::internal::consent::WhenUndecided;
-use localtel::internal::policy::{Action, Policy};
-use localtel::internal::record::Level;
-use localtel::internal::report::Deployment;
+use localtel::admin::{Environment, Selection};
+use localtel::consent::WhenUndecided;
+use localtel::policy::Action;
+use localtel::{Builder, Limits, Telemetry};
 
 /// The telemetry of `myapp` in a directory of its own.
 struct ExplainHome {
     dir: tempfile::TempDir,
     variables: Vec<(&'static str, &'static str)>,
-    host: Host,
+    builder: Option<Builder>,
 }
 
 impl ExplainHome {
@@ -28,49 +26,48 @@ impl ExplainHome {
         Self {
             dir: tempfile::tempdir().unwrap(),
             variables: Vec::new(),
-            host: Host::Localtel,
+            builder: None,
         }
     }
 
     fn embedded(when_undecided: WhenUndecided) -> Self {
-        let host = Host::Application(Box::new(EmbeddingApplication {
-            called: "myapp telemetry".to_owned(),
-            flag: Consent::Undecided,
-            when_undecided,
-            version: None,
-            limits: Limits::default().total_bytes(64 << 20),
-            deployment: Deployment::default(),
-            level: Level::Info,
-            policy: Policy::new().property("user", Action::Hash),
-        }));
+        let builder = Telemetry::builder("myapp")
+            .when_undecided(when_undecided)
+            .limits(Limits::default().total_bytes(64 << 20))
+            .policy(Policy::new().property("user", Action::Hash));
         Self {
-            host,
+            builder: Some(builder),
             ..Self::new()
         }
     }
 
     fn with(self, file: &str, text: &str) -> Self {
-        let place = self.place();
-        fs::create_dir_all(place.path()).unwrap();
-        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        fs::write(place.path().join(file), text).unwrap();
+        let location = self.location();
+        fs::create_dir_all(location.path()).unwrap();
+        fs::set_permissions(location.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(location.path().join(file), text).unwrap();
         self
     }
 
-    fn place(&self) -> Place {
-        Place {
-            whose: crate::place::Whose::Known("myapp".parse().unwrap()),
-            profile: localtel::internal::directory::Profile::default(),
-            base: self.dir.path().join("telemetry"),
-            named: NamedBy::Application,
-            host: self.host.clone(),
+    fn location(&self) -> Location {
+        let directory = self.dir.path().join("telemetry");
+        let directory = directory.to_str().unwrap();
+        let mut variables = self.variables.clone();
+        variables.push(("LOCALTEL_DIR", directory));
+        let environment = Environment::made_up("myapp", &variables);
+        if let Some(builder) = &self.builder {
+            return Location::of_application(builder, &environment).unwrap();
         }
+        let selection = Selection {
+            application: Some("myapp".parse().unwrap()),
+            ..Selection::default()
+        };
+        Location::find(&selection, &environment).unwrap().unwrap()
     }
 
     fn run(&self, args: &ExplainArgs) -> String {
-        let environment = Environment::made_up("myapp", &self.variables);
         let mut memory = Memory::default();
-        let exit = memory.with(|screen| run(&self.place(), args, &environment, screen).unwrap());
+        let exit = memory.with(|screen| run(&self.location(), args, screen).unwrap());
         assert_eq!((exit, memory.err()), (Exit::Done, String::new()));
         memory.out()
     }
@@ -104,18 +101,17 @@ const ENABLED: &str = r#"{"format":1,"consent":"enabled","by":"myapp asked","dec
 fn where_there_is_nothing_it_says_so_and_makes_nothing() {
     let home = ExplainHome::new();
     let text = home.text();
-    assert!(text.contains("Nobody has decided yet."), "{text}");
+    assert!(
+        text.contains("Recording now: unknown, because nobody has decided,"),
+        "{text}"
+    );
     assert!(text.contains("(not there yet)"), "{text}");
     assert!(
         text.ends_with("\nWhat was recorded so far\n  Nothing.\n"),
         "{text}"
     );
     let json = home.json();
-    assert_eq!(
-        json["recording"],
-        Value::Null,
-        "only the application knows that"
-    );
+    assert_eq!(json["recording"], "unknown");
     assert_eq!(json["events"], Value::Array(Vec::new()));
     assert_eq!(fs::read_dir(home.dir.path()).unwrap().count(), 0);
 }
@@ -124,10 +120,10 @@ fn where_there_is_nothing_it_says_so_and_makes_nothing() {
 fn who_decided_is_said_with_when_and_by_what() {
     let home = ExplainHome::new().with("consent.json", ENABLED);
     let text = home.text();
-    let on =
-        "  It is on: decided by the stored choice (myapp asked, 2026-11-21T08:15:30.000000Z).\n";
+    let on = "  Recording now: yes, because enabled by the stored choice \
+         (myapp asked, 2026-11-21T08:15:30.000000Z).\n";
     assert!(text.contains(on), "{text}");
-    assert_eq!(home.json()["recording"], true);
+    assert_eq!(home.json()["recording"], "yes");
     assert_eq!(home.json()["decided_by"]["kind"], "choice");
 }
 
@@ -139,7 +135,7 @@ fn what_was_recorded_is_still_listed_while_it_is_off() {
     home.variables.push(("DO_NOT_TRACK", "1"));
     let text = home.text();
     assert!(
-        text.contains("It is off: decided by DO_NOT_TRACK=1."),
+        text.contains("Recording now: no, because disabled by DO_NOT_TRACK=1."),
         "{text}"
     );
     assert!(
@@ -147,7 +143,7 @@ fn what_was_recorded_is_still_listed_while_it_is_off() {
         "{text}"
     );
     assert!(text.contains("\n  hello (a): 1 record\n"), "{text}");
-    assert_eq!(home.json()["recording"], false);
+    assert_eq!(home.json()["recording"], "no");
 }
 
 #[test]
@@ -159,7 +155,9 @@ fn limits_are_those_of_the_application_where_it_can_be_asked() {
         "{text}"
     );
     assert!(
-        text.contains("myapp records until somebody does."),
+        text.contains(
+            "yes, because nobody has decided, and the application records until somebody does."
+        ),
         "{text}"
     );
     assert!(text.contains("`myapp telemetry clear` removes"), "{text}");
@@ -175,7 +173,9 @@ fn limits_are_those_of_the_application_where_it_can_be_asked() {
 fn an_application_that_asks_first_records_nothing_before() {
     let text = ExplainHome::embedded(WhenUndecided::Refuse).text();
     assert!(
-        text.contains("It is off: nobody has decided yet."),
+        text.contains(
+            "Recording now: no, because nobody has decided, and until then nothing is recorded."
+        ),
         "{text}"
     );
     assert!(
@@ -187,13 +187,13 @@ fn an_application_that_asks_first_records_nothing_before() {
 #[test]
 fn a_directory_that_others_can_look_into_is_named() {
     let home = ExplainHome::new().with(SEGMENT, "");
-    assert!(!home.text().contains("But somebody"));
+    assert!(!home.text().contains("But other users"));
     assert_eq!(home.json()["is_open_to_others"], false);
     let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(home.place().path(), mode).unwrap();
+    fs::set_permissions(home.location().path(), mode).unwrap();
     let text = home.text();
     assert!(
-        text.contains("opened the directory to other users (0755)"),
+        text.contains("But other users may enter the directory: `chmod 700 "),
         "{text}"
     );
     assert_eq!(home.json()["is_open_to_others"], true);
@@ -202,7 +202,7 @@ fn a_directory_that_others_can_look_into_is_named() {
 #[test]
 fn a_directory_that_cannot_be_read_is_told_and_no_failure() {
     let home = ExplainHome::new();
-    fs::write(home.place().path(), "").unwrap();
+    fs::write(home.location().path(), "").unwrap();
     let text = home.text();
     assert!(text.contains("\n  It cannot be read: "), "{text}");
     assert!(home.json()["storage_problem"].is_string());
@@ -371,14 +371,13 @@ fn counts_at_the_end_of_a_session_obey_the_rules_for_reports() {
 
 #[test]
 fn explain_says_off_under_a_damaged_policy() {
-    for choice in ["{}", ENABLED] {
+    for choice in [r#"{"format":1}"#, ENABLED] {
         let home = ExplainHome::new()
             .with("consent.json", choice)
             .with(SEGMENT, &line("\"a\"", EVENT))
             .with("policy.toml", "level = \"loud\"");
         let text = home.text();
-        let off =
-            "\n  It is off: policy.toml cannot be understood: line 1: level: `loud` is none of";
+        let off = "\n  Recording now: no, because policy.toml cannot be understood: line 1: level: `loud` is none of";
         assert!(text.contains(off), "{text}");
         assert!(
             text.contains("nothing at all is recorded until it is fixed"),
@@ -386,7 +385,7 @@ fn explain_says_off_under_a_damaged_policy() {
         );
         expect_rows(&home, ["not recorded"; 4]);
         let json = home.json();
-        assert_eq!(json["recording"], false);
+        assert_eq!(json["recording"], "no");
         assert_eq!(json["policy"]["owner"], "damaged");
         assert!(json["policy"]["problem"].is_string());
     }
@@ -404,16 +403,23 @@ fn the_report_for_programs_has_keys_that_stay() {
         .collect();
     keys.sort_unstable();
     let expected = [
+        "because",
+        "copied",
         "decided_by",
         "directory",
         "directory_exists",
         "events",
+        "first_seen",
+        "grace_left_seconds",
         "is_open_to_others",
         "level",
         "limits",
+        "locked",
+        "overruled",
         "policy",
         "problems",
         "profile",
+        "record_and_run",
         "recording",
         "records_of_other_events",
         "secret_names",
@@ -421,6 +427,11 @@ fn the_report_for_programs_has_keys_that_stay() {
         "status",
         "storage",
         "storage_problem",
+        "stored",
+        "stored_for_all",
+        "update",
+        "update_problem",
+        "uuid",
     ];
     assert_eq!(keys, expected);
     let expected = serde_json::json!([{

@@ -2,21 +2,18 @@
 //! comes from data or from a path is shown sanitized.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
-use super::inventory::{EventKey, EventTally, Inventory, RecordPart, ValueType, Values};
-use super::verdict::{PolicyView, Subject, ValueVerdict};
-use super::{Explanation, KnownLimits, Openness, RecordingStatus};
-use crate::facts::{count, size};
-use crate::host::Host;
+use localtel::admin::{OwnerState, PolicyView, RecordPart, Subject, ValueVerdict};
+use localtel::consent::WhenUndecided;
+use localtel::policy::Rule;
+use localtel::read::Summary;
+use localtel::{Level, Policy};
+
+use super::Explanation;
+use super::inventory::{EventKey, EventTally, Inventory, ValueType, Values};
+use crate::quantity::{count, size};
 use crate::rules::{SECRETS, sentences};
 use crate::sanitize::{Quoted, Sanitized};
-use crate::secret_names::rule_command;
-use localtel::internal::consent::{Consent, WhenUndecided, rough};
-use localtel::internal::directory::Source;
-use localtel::internal::outlet::DEFAULT_LEVEL;
-use localtel::internal::policy::owner::OwnerFile;
-use localtel::internal::record::Level;
 
 /// Prints it all.
 pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -40,16 +37,16 @@ pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<
         writeln!(out)?;
     }
     writeln!(out, "What was recorded so far")?;
-    match (&facts.inventory, &facts.problem) {
-        (Some(inventory), _) => print_inventory(facts, inventory, out),
+    match (&facts.status.storage, &facts.status.storage_problem) {
+        (Some(storage), _) => print_inventory(facts, storage, out),
         (None, Some(problem)) => writeln!(out, "  It cannot be read: {}.", Sanitized(problem)),
         (None, None) => writeln!(out, "  Nothing."),
     }
 }
 
 fn what_is(facts: &Explanation<'_>) -> Vec<String> {
-    let name = facts.place.name();
-    let application = name.map_or("The application", Source::as_str);
+    let name = facts.status.source.as_deref();
+    let application = name.unwrap_or("The application");
     let mut said = vec![
         format!(
             "{application} notes events: what it did, when, and the values that are listed at the end."
@@ -60,60 +57,49 @@ fn what_is(facts: &Explanation<'_>) -> Vec<String> {
         "and a policy on what of them is recorded: see below, and the words in the list at the end.".to_owned(),
         is_it_on(facts),
     ];
-    for overruled in &facts.decision.overruled {
+    for overruled in &facts.status.overruled {
         let (by, wanted) = (&overruled.by, overruled.wanted);
         said.push(format!("{by} says {wanted}, and is overruled."));
     }
-    for problem in &facts.decision.problems {
+    for problem in &facts.status.problems {
         said.push(format!("Not understood, and taken as a no: {problem}."));
     }
     said
 }
 
-/// Says whether anything is recorded at present, and who decided that.
+/// Says whether anything is recorded at present, and why.
 fn is_it_on(facts: &Explanation<'_>) -> String {
-    if let Some(problem) = facts.owner.problem() {
-        return format!("It is off: {problem}.");
-    }
-    let application = application(facts);
-    let by = &facts.decision.decided_by;
-    let by = match &facts.chosen {
-        Some(when) => format!("{by} ({when})"),
-        None => by.to_string(),
+    let answer = &facts.status.answer;
+    let when = match facts.status.choice() {
+        Some(choice) => {
+            let parts = [choice.by.as_deref(), choice.decided.as_deref()];
+            let parts: Vec<&str> = parts.into_iter().flatten().collect();
+            parts.join(", ")
+        }
+        None => String::new(),
     };
-    match (facts.recording, facts.decision.state) {
-        (RecordingStatus::Unknown, _) => format!(
-            "Nobody has decided yet. Then nothing is recorded, unless {application} says otherwise."
-        ),
-        (RecordingStatus::On, Consent::Undecided) => {
-            format!("It is on: nobody has decided, and {application} records until somebody does.")
-        }
-        (RecordingStatus::On, Consent::Enabled | Consent::Disabled) => {
-            format!("It is on: decided by {by}.")
-        }
-        (RecordingStatus::Off, Consent::Undecided) => match facts.decision.grace_left {
-            Some(left) => format!(
-                "It is off: nobody has decided, and for another {} nothing is recorded. Then it is.",
-                rough(left)
-            ),
-            None => "It is off: nobody has decided yet.".to_owned(),
-        },
-        (RecordingStatus::Off, Consent::Enabled | Consent::Disabled) => {
-            format!("It is off: decided by {by}.")
-        }
-    }
+    let when = if when.is_empty() {
+        when
+    } else {
+        format!(" ({when})")
+    };
+    format!(
+        "Recording now: {}, because {}{when}.",
+        answer.recording, answer.because
+    )
 }
 
 fn what_never_is(facts: &Explanation<'_>) -> Vec<String> {
-    let asked = match &facts.place.host {
-        Host::Application(application) => match application.when_undecided {
-            WhenUndecided::Refuse => "Before you agree there is no record, no id and no directory.",
-            WhenUndecided::RecordAfter(_) => {
-                "Before you agree, or the time to decide is over, there is no record and no id."
-            }
-            WhenUndecided::Record | _ => "After you disagree nothing is recorded.",
-        },
-        Host::Localtel => {
+    let is_application = facts.location.commands_called().is_some();
+    let asked = match facts.location.when_undecided() {
+        WhenUndecided::Refuse if is_application => {
+            "Before you agree there is no record, no id and no directory."
+        }
+        WhenUndecided::RecordAfter(_) if is_application => {
+            "Before you agree, or the time to decide is over, there is no record and no id."
+        }
+        WhenUndecided::Record if is_application => "After you disagree nothing is recorded.",
+        WhenUndecided::Refuse | WhenUndecided::RecordAfter(_) | WhenUndecided::Record | _ => {
             "Before you agree there is no record, no id and no directory, unless the application decides\n\
              otherwise; after you disagree nothing is recorded."
         }
@@ -131,20 +117,21 @@ a rule keeps that name.";
 }
 
 fn what_the_application_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
-    let test = facts.place.command("policy test TEXT");
+    let test = facts.location.command("policy test TEXT");
     let test = format!("`{test}` shows what is masked in a text.");
-    match &facts.place.host {
-        Host::Localtel => {
+    match facts.location.application_policy() {
+        None => {
             let mut said = vec![format!("Unless {} says otherwise:", application(facts))];
-            said.extend(below(DEFAULT_LEVEL).map(indented));
+            said.extend(below(USUAL_LEVEL).map(indented));
             said.extend(SECRETS.lines().map(indented));
             said.push(test);
             said
         }
-        Host::Application(host) => {
-            let is_named_by_it_alone = Some(host.level) > host.policy.named_level();
-            let mut rules = Vec::from_iter(below(host.level).filter(|_| is_named_by_it_alone));
-            rules.extend(sentences(&host.policy));
+        Some(policy) => {
+            let level = facts.status.level.unwrap_or(USUAL_LEVEL);
+            let is_named_by_it_alone = Some(level) > level_of(policy);
+            let mut rules = Vec::from_iter(below(level).filter(|_| is_named_by_it_alone));
+            rules.extend(sentences(policy));
             if rules.is_empty() {
                 return vec!["The application leaves out nothing of its events.".to_owned()];
             }
@@ -157,21 +144,37 @@ fn what_the_application_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
 }
 
 fn what_the_owner_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
-    let policy = facts.place.command("policy");
-    match &facts.owner {
-        OwnerFile::Missing => vec![format!("`{policy}` tells how you can forbid more.")],
-        OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => vec![
+    let policy = facts.location.command("policy");
+    match (facts.status.policy.owner, &facts.owner) {
+        (OwnerState::Damaged, _) => vec![
             "What policy.toml forbids is not known, so nothing at all is recorded until it is fixed;"
                 .to_owned(),
             format!("`{policy}` says whether it can be understood."),
         ],
-        OwnerFile::Owner(owner) if owner.narrows() => {
+        (OwnerState::Narrows, Some(owner)) => {
             let mut said = vec![format!("By your own rules, which `{policy}` shows:")];
-            said.extend(sentences(&owner.policy).iter().map(indented));
+            said.extend(sentences(owner).iter().map(indented));
             said
         }
-        OwnerFile::Owner(_) => vec![format!("Your own rules, which `{policy}` shows, forbid nothing.")],
+        (OwnerState::Open, Some(_)) => {
+            vec![format!("Your own rules, which `{policy}` shows, forbid nothing.")]
+        }
+        (OwnerState::Missing | OwnerState::Open | OwnerState::Narrows, _) => {
+            vec![format!("`{policy}` tells how you can forbid more.")]
+        }
     }
+}
+
+/// Returns the level that a policy names.
+fn level_of(policy: &Policy) -> Option<Level> {
+    policy.rules().into_iter().find_map(|rule| match rule {
+        Rule::Level(level) => Some(level),
+        Rule::UnnamedDropped
+        | Rule::SecretsMasked
+        | Rule::Target(..)
+        | Rule::Event(..)
+        | Rule::Property(..) => None,
+    })
 }
 
 /// Says what a level leaves out of the events of `tracing`, unless it is nothing.
@@ -185,34 +188,38 @@ fn indented(line: impl AsRef<str>) -> String {
 }
 
 fn where_it_lies(facts: &Explanation<'_>) -> Vec<String> {
-    let missing = match facts.openness {
-        Openness::Missing => " (not there yet)",
-        Openness::Private | Openness::Open { .. } | Openness::Unknown => "",
+    let missing = if facts.status.directory_exists {
+        ""
+    } else {
+        " (not there yet)"
     };
-    let limits = facts.limits.limits();
-    let (most, age) = (round_size(limits.total_bytes_max), days(limits.age_max));
-    let bounds = match facts.limits {
-        KnownLimits::OfApplication(_) => format!("At most {most} and {age} are kept."),
-        KnownLimits::Usual(_) => {
+    let limits = &facts.status.limits;
+    let (most, age) = (
+        round_size(limits.total_bytes_max),
+        days(limits.age_seconds_max),
+    );
+    let bounds = match facts.location.commands_called() {
+        Some(_) => format!("At most {most} and {age} are kept."),
+        None => {
             format!("Unless the application says otherwise, at most {most} and {age} are kept.")
         }
     };
     let mut said = vec![
         format!(
             "In {}{missing}, as plain lines of text.",
-            facts.path.display()
+            facts.status.directory
         ),
         bounds,
         "The oldest goes first, when new events come.".to_owned(),
     ];
-    if let Some(inventory) = &facts.inventory {
-        let files = count(inventory.segments, "file");
-        let records = count(inventory.records, "record");
+    if let Some(storage) = &facts.status.storage {
+        let files = count(storage.segments.len() as u64, "file");
+        let records = count(storage.records, "record");
         said.push(format!(
             "Now: {records} in {files}, {}.",
-            size(inventory.bytes)
+            size(storage.bytes)
         ));
-        if let (Some(first), Some(last)) = (inventory.first, inventory.last) {
+        if let (Some(first), Some(last)) = (storage.first, storage.last) {
             said.push(format!("The first is of {first}, the last of {last}."));
         }
     }
@@ -224,23 +231,26 @@ fn who_can_read(facts: &Explanation<'_>) -> Vec<String> {
         "Only the user who ran the application, and administrators of this machine: the directory is".to_owned(),
         "for its owner alone (0700), and so is each file (0600).".to_owned(),
     ];
-    match facts.openness {
-        Openness::Open { mode_for_others } => said.push(format!(
-            "But somebody opened the directory to other users (07{mode_for_others:02o}): `chmod 700 {}`",
-            facts.path.display()
+    match (
+        facts.status.is_open_to_others,
+        facts.status.directory_exists,
+    ) {
+        (Some(true), _) => said.push(format!(
+            "But other users may enter the directory: `chmod 700 {}`",
+            facts.status.directory
         )),
-        Openness::Unknown => said.push("Whether that is so now cannot be seen from here.".to_owned()),
-        Openness::Missing | Openness::Private => {}
+        (None, true) => said.push("Whether that is so now cannot be seen from here.".to_owned()),
+        (Some(false), _) | (None, false) => {}
     }
     said
 }
 
 fn how_to_look(facts: &Explanation<'_>) -> Vec<String> {
     vec![
-        format!("`{}` shows every record.", facts.place.command("show")),
+        format!("`{}` shows every record.", facts.location.command("show")),
         format!(
             "`{}` shows each new one as it comes.",
-            facts.place.command("tail")
+            facts.location.command("tail")
         ),
     ]
 }
@@ -248,9 +258,9 @@ fn how_to_look(facts: &Explanation<'_>) -> Vec<String> {
 fn how_to_stop(facts: &Explanation<'_>) -> Vec<String> {
     let mut said = vec![format!(
         "`{}` forbids it until you enable it; running programs obey within a second.",
-        facts.place.command("disable")
+        facts.location.command("disable")
     )];
-    match facts.place.name() {
+    match facts.location.name() {
         Some(source) => said.push(format!(
             "`{}=off` in the environment forbids it for one run, and `DO_NOT_TRACK=1` does so",
             source.variable()
@@ -268,18 +278,21 @@ fn how_to_remove(facts: &Explanation<'_>) -> Vec<String> {
     vec![
         format!(
             "`{}` removes what was recorded.",
-            facts.place.command("clear")
+            facts.location.command("clear")
         ),
         format!(
             "`{}` removes the random id; a new one is made when something is recorded.",
-            facts.place.command("reset")
+            facts.location.command("reset")
         ),
     ]
 }
 
 /// Names the application inside a sentence.
 fn application<'a>(facts: &Explanation<'a>) -> &'a str {
-    facts.place.name().map_or("the application", Source::as_str)
+    facts
+        .location
+        .name()
+        .map_or("the application", |name| name.as_str())
 }
 
 /// Writes a size without the fraction that it does not have.
@@ -287,9 +300,9 @@ fn round_size(bytes: u64) -> String {
     size(bytes).replace(".0 ", " ")
 }
 
-fn days(age: Duration) -> String {
-    match age.as_secs() / DAY_SECONDS {
-        0 => rough(age),
+fn days(seconds: u64) -> String {
+    match seconds / DAY_SECONDS {
+        0 => count(seconds.div_ceil(HOUR_SECONDS), "hour"),
         days => count(days, "day"),
     }
 }
@@ -297,18 +310,19 @@ fn days(age: Duration) -> String {
 /// Prints what was recorded so far: the application's events first, then localtel's own.
 fn print_inventory(
     facts: &Explanation<'_>,
-    inventory: &Inventory,
+    storage: &Summary,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    if inventory.records == 0 {
+    let inventory = &facts.inventory;
+    if storage.records == 0 {
         writeln!(out, "  Nothing.")?;
     }
-    if inventory.damage > 0 {
+    if storage.damage > 0 {
         writeln!(
             out,
             "  {} could not be read; `{}` says where.",
-            count(inventory.damage, "item"),
-            Sanitized(&facts.place.command("show"))
+            count(storage.damage, "item"),
+            Sanitized(&facts.location.command("show"))
         )?;
     }
     if inventory.records_of_others > 0 {
@@ -339,7 +353,7 @@ fn print_secret_names(
         if texts.clear == 0 {
             writeln!(out, "    {quoted}: {} masked", count(texts.masked, "text"))?;
         } else {
-            let command = rule_command(facts.place, name, "mask");
+            let command = facts.location.rule_command(name, "mask");
             let clear = count(texts.clear, "text");
             writeln!(
                 out,
@@ -370,7 +384,8 @@ fn print_event(
     }
     let row = |part, values: &Values| {
         let subject = Subject {
-            event: key,
+            target: &key.target,
+            event: key.event.as_deref(),
             level: event.level,
             part,
             has_texts: values.has_texts(),
@@ -462,4 +477,7 @@ fn about_own(event: &str) -> &'static str {
 
 /// A property's name is rarely longer; the columns behind a longer one are moved.
 const WIDTH_MAX: usize = 40;
-const DAY_SECONDS: u64 = 24 * 60 * 60;
+const HOUR_SECONDS: u64 = 60 * 60;
+const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
+/// The lowest level that is recorded unless the application says otherwise.
+const USUAL_LEVEL: Level = Level::Info;

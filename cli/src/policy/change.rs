@@ -8,10 +8,9 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::{RuleKind, taking};
 use crate::failure::Failure;
-use crate::place::Place;
-use localtel::internal::error::{Error, Result as LibraryResult};
-use localtel::internal::policy::{Action, NamePath, Naming, owner};
-use localtel::internal::store::segment::FileName;
+use localtel::admin::{Location, check_rule_name, is_name_of_secret, parse_policy};
+use localtel::policy::Action;
+use localtel::{Error, Result as LibraryResult};
 
 /// A change of the file.
 #[derive(Debug)]
@@ -71,7 +70,7 @@ impl Change {
         name: String,
         word: impl Into<String>,
     ) -> Result<Self, Failure> {
-        owner::check_name(&name)
+        check_rule_name(&name)
             .map_err(|reason| Failure::usage(format!("{table}: {reason}")).hint(NAME_HINT))?;
         let wanted = RuleChange::Word(word.into());
         Ok(Self::Rule {
@@ -90,7 +89,7 @@ impl Change {
     pub(super) fn unset(
         kind: RuleKind,
         name: Option<String>,
-        place: &Place,
+        location: &Location,
     ) -> Result<Self, Failure> {
         let top = |key| (Ok(Self::Top(key, RuleChange::Nothing)), None);
         let rule = |table, kind| (Err(kind), Some(table));
@@ -107,14 +106,14 @@ impl Change {
             (Ok(Self::Top(key, _)), _, Some(_)) => Err(Failure::usage(format!(
                 "there is one {key} only, without a name"
             ))
-            .hint(place.command(&format!("policy unset {key}")))),
+            .hint(location.command(&format!("policy unset {key}")))),
             (Err(_), Some(table), Some(name)) => Ok(Self::Rule {
                 table,
                 name,
                 wanted: RuleChange::Nothing,
             }),
             (Err(kind), _, _) => Err(Failure::usage(format!("which {kind} is meant?"))
-                .hint(place.command(&format!("policy unset {kind} NAME")))),
+                .hint(location.command(&format!("policy unset {kind} NAME")))),
             (Ok(change), _, _) => Ok(change),
         }
     }
@@ -126,7 +125,7 @@ impl Change {
                 table: PROPERTIES,
                 name,
                 wanted: RuleChange::Word(word),
-            } if word == "keep" && NamePath::of(name).naming() == Naming::Secret => Some(CLEAR),
+            } if word == "keep" && is_name_of_secret(name) => Some(CLEAR),
             Self::Rule {
                 wanted: RuleChange::Word(word),
                 ..
@@ -149,11 +148,10 @@ impl Change {
     }
 
     /// Returns the text of the file with the change in it; what it does not concern stays as it was written.
-    pub(super) fn apply(&self, text: &str, path: &Path) -> LibraryResult<String> {
-        let damaged =
-            |reason: String| owner::invalid(&path.join(FileName::Policy.to_string()), reason);
+    pub(super) fn apply(&self, text: &str, file: &Path) -> LibraryResult<String> {
+        let damaged = |reason: String| Error::format(file, reason);
         let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-            let reason = owner::check(text).err();
+            let reason = parse_policy(text).err();
             damaged(reason.unwrap_or_else(|| error.message().trim().to_owned()))
         })?;
         let lead = lead_of(&mut document, text);

@@ -7,28 +7,21 @@ mod taking;
 mod tests;
 
 use std::io::Read as _;
-use std::path::Path;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use localtel::admin::{Environment, Location, SecretsInText};
+use localtel::policy::Action;
+use localtel::{Error, ErrorKind, Level};
 
 use self::change::{Change, EVENTS, PROPERTIES, TARGETS};
 use super::exit::Exit;
-use super::facts::count;
 use super::failure::Failure;
-use super::host::Host;
-use super::place::Place;
+use super::quantity::count;
 use super::rules::as_toml;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
+use super::selection::unnamed;
 use super::suggestion::parse_level;
-use clap::builder::PossibleValuesParser;
-use clap::builder::TypedValueParser as _;
-use localtel::internal::environment::Environment;
-use localtel::internal::error::{Error, ErrorKind};
-use localtel::internal::policy::owner::{self, OwnerFile};
-use localtel::internal::policy::{Action, Secrets};
-use localtel::internal::record::Level;
-use localtel::internal::store::disk::{Access, Directory};
-use localtel::internal::store::open_error;
-use localtel::internal::store::segment::FileName;
 
 /// What to do with the policy.
 #[derive(Debug, clap::Args)]
@@ -149,13 +142,13 @@ impl PolicyArgs {
 
 /// Does what was asked for.
 pub(crate) fn run(
-    place: &Place,
+    location: &Location,
     args: PolicyArgs,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     let change = match args.command.unwrap_or(PolicyCommand::Show) {
-        PolicyCommand::Show => return show(place, screen),
+        PolicyCommand::Show => return show(location, screen),
         PolicyCommand::Test { text } => return test(&text, environment, screen),
         PolicyCommand::Property { name, action } => Change::set(PROPERTIES, name, action.as_str())?,
         PolicyCommand::Event { name, action } => Change::set(EVENTS, name, action)?,
@@ -169,26 +162,29 @@ pub(crate) fn run(
             include,
         } => {
             let include = include.map(|word| word == "yes");
-            metadata(key, value, include, place)?
+            metadata(key, value, include, location)?
         }
         PolicyCommand::Unset { kind, name } => {
-            let change = Change::unset(kind, name, place)?;
-            if OwnerFile::read_at(&place.path()) == OwnerFile::Missing {
+            let change = Change::unset(kind, name, location)?;
+            if location.owner_policy() == Ok(None) {
                 // Nothing is made in order to take nothing away.
-                return Err(complaint(change.nothing_there(), place));
+                return Err(complaint(change.nothing_there(), location));
             }
             change
         }
     };
-    place.location()?;
-    let path = place.path();
-    owner::edit(&path, |text| change.apply(text, &path))
-        .map_err(|error| complaint(error, place))?;
+    if let Err(error) = location.certain_application() {
+        return Err(unnamed(error, location));
+    }
+    let file = location.policy_file();
+    location
+        .edit_policy(|text| change.apply(text, &file))
+        .map_err(|error| complaint(error, location))?;
     writeln!(
         screen.stdout,
         "{}: saved in {}",
         Sanitized(&change.to_string()),
-        Sanitized(&file_in(&path))
+        Sanitized(&file.display().to_string())
     )?;
     if let Some(note) = change.note() {
         writeln!(screen.stdout, "{note}")?;
@@ -197,8 +193,8 @@ pub(crate) fn run(
 }
 
 /// Says what to do where the file could not be changed.
-fn complaint(error: Error, place: &Place) -> Failure {
-    let policy = place.command("policy");
+fn complaint(error: Error, location: &Location) -> Failure {
+    let policy = location.command("policy");
     match error.kind() {
         ErrorKind::Format { .. } => Failure::failed(error.chain()).hint(format!(
             "nothing was changed, and nothing is recorded meanwhile; fix it in an editor, and `{policy}` \
@@ -206,8 +202,9 @@ fn complaint(error: Error, place: &Place) -> Failure {
         )),
         ErrorKind::Invalid { .. } => Failure::failed(error.chain())
             .hint(format!("nothing was changed; `{policy}` shows what is there")),
-        ErrorKind::Io { .. } if is_no_file(&place.path()) => {
-            let file = file_in(&place.path());
+        ErrorKind::Io { .. } if location.is_policy_no_file() => {
+            let file = location.policy_file();
+            let file = file.display();
             Failure::failed(error.chain()).hint(format!(
                 "nothing was changed, and nothing is recorded meanwhile; put a plain file in the place of \
                  {file}, or remove it"
@@ -224,26 +221,19 @@ fn complaint(error: Error, place: &Place) -> Failure {
     }
 }
 
-/// Returns `true` if something stands in the place of the file that is none.
-fn is_no_file(path: &Path) -> bool {
-    let directory = Directory::open(path, Access::Read).ok();
-    let facts = directory.and_then(|directory| directory.facts(&FileName::Policy.to_string()).ok());
-    facts.is_some_and(|facts| !facts.is_regular)
-}
-
 fn metadata(
     key: String,
     value: Option<String>,
     include: Option<bool>,
-    place: &Place,
+    location: &Location,
 ) -> Result<Change, Failure> {
     if key.is_empty() {
-        let help = place.command("policy metadata --help");
+        let help = location.command("policy metadata --help");
         return Err(Failure::usage("what is meant has no name").hint(help));
     }
     if value.is_none() && include.is_none() {
         let message = format!("metadata: say a value for {key:?}, or --include yes or no, or both");
-        let hint = place.command("policy metadata KEY VALUE");
+        let hint = location.command("policy metadata KEY VALUE");
         return Err(Failure::usage(message).hint(hint));
     }
     Ok(Change::Metadata {
@@ -253,29 +243,24 @@ fn metadata(
     })
 }
 
-fn file_in(path: &Path) -> String {
-    path.join(FileName::Policy.to_string())
-        .display()
-        .to_string()
-}
-
-fn show(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
-    let path = place.path();
-    let file = file_in(&path);
-    let owner = OwnerFile::read_at(&path);
-    if let Some(problem) = owner.problem() {
-        // A directory that cannot be looked into is another matter.
-        Directory::open(&path, Access::Read).map_err(|error| open_error(&path, error))?;
-        let hint = format!("fix {file}; running programs then go on within a second");
-        let message = format!("{problem}; nothing is recorded until it is fixed");
-        return Err(Failure::failed(message).hint(hint));
-    }
+fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+    let file = location.policy_file().display().to_string();
+    let owner = match location.owner_policy() {
+        Ok(owner) => owner,
+        Err(problem) => {
+            // A directory that cannot be looked into is another matter.
+            location.check_readable()?;
+            let hint = format!("fix {file}; running programs then go on within a second");
+            let message = format!("{problem}; nothing is recorded until it is fixed");
+            return Err(Failure::failed(message).hint(hint));
+        }
+    };
     let out = &mut *screen.stdout;
-    match &place.host {
-        Host::Localtel => {}
-        Host::Application(application) => {
-            writeln!(out, "# What {} itself lets be recorded:", place.called())?;
-            let rules = as_toml(&application.policy);
+    match location.application_policy() {
+        None => {}
+        Some(policy) => {
+            writeln!(out, "# What {location} itself lets be recorded:")?;
+            let rules = as_toml(policy);
             if rules.is_empty() {
                 writeln!(out, "#   everything, secrets in messages included")?;
             }
@@ -284,36 +269,32 @@ fn show(place: &Place, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
             }
         }
     }
-    match owner {
-        OwnerFile::Missing => {
-            writeln!(
-                out,
-                "# {}: there is none, so you forbid nothing.",
-                Sanitized(&file)
-            )?;
-            match &place.host {
-                Host::Localtel => writeln!(out, "{USUAL}")?,
-                Host::Application(_) => {}
-            }
-            writeln!(out, "# You can only forbid more. For instance:")?;
-            let steps = STEPS.map(|(words, about)| {
-                let command = place.command(words);
-                (Sanitized(&command).to_string(), about)
-            });
-            let width = steps
-                .iter()
-                .map(|(command, _)| command.chars().count())
-                .max();
-            let width = width.unwrap_or_default();
-            for (command, about) in steps {
-                writeln!(out, "#   {command:width$}   {about}")?;
-            }
+    if owner.is_none() {
+        writeln!(
+            out,
+            "# {}: there is none, so you forbid nothing.",
+            Sanitized(&file)
+        )?;
+        if location.application_policy().is_none() {
+            writeln!(out, "{USUAL}")?;
         }
-        OwnerFile::Owner(_) | OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => {
-            writeln!(out, "# {}", Sanitized(&file))?;
-            for line in owner::text_at(&path)?.lines() {
-                writeln!(out, "{}", Sanitized(line))?;
-            }
+        writeln!(out, "# You can only forbid more. For instance:")?;
+        let steps = STEPS.map(|(words, about)| {
+            let command = location.command(words);
+            (Sanitized(&command).to_string(), about)
+        });
+        let width = steps
+            .iter()
+            .map(|(command, _)| command.chars().count())
+            .max();
+        let width = width.unwrap_or_default();
+        for (command, about) in steps {
+            writeln!(out, "#   {command:width$}   {about}")?;
+        }
+    } else {
+        writeln!(out, "# {}", Sanitized(&file))?;
+        for line in location.policy_text()?.lines() {
+            writeln!(out, "{}", Sanitized(line))?;
         }
     }
     Ok(Exit::Done)
@@ -332,21 +313,15 @@ pub(crate) fn test(
     } else {
         text
     };
-    let home = environment.home();
-    let home = home.as_deref().and_then(Path::to_str);
-    let secrets = Secrets::new(home, environment.user().as_deref());
-    for line in secrets.mask(text).lines() {
+    let secrets = SecretsInText::find(text, environment);
+    for line in secrets.masked.lines() {
         writeln!(screen.stdout, "{}", Sanitized(line))?;
     }
-    let findings = secrets.findings(text);
+    let findings = secrets.found;
     for finding in findings.iter().take(FINDINGS_MAX) {
-        let (rule, range) = (finding.rule, &finding.range);
         screen.say(format_args!(
             "{}: {} (bytes {} to {})",
-            rule.name(),
-            rule.about(),
-            range.start,
-            range.end
+            finding.rule, finding.about, finding.range.start, finding.range.end
         ));
     }
     match findings.len() {

@@ -7,48 +7,32 @@ use std::os::unix::fs::PermissionsExt as _;
 use clap::{Args as _, FromArgMatches as _};
 
 use super::*;
-use crate::host::EmbeddingApplication;
-use crate::place::NamedBy;
 use crate::sanitize::tests::{HOSTILE, is_safe};
 use crate::screen::Memory;
-use localtel::internal::consent::{Consent, WhenUndecided};
-use localtel::internal::policy::Policy;
-use localtel::internal::record::Level;
-use localtel::internal::report::Deployment;
-use localtel::internal::store::limits::Limits;
+use localtel::admin::{OwnerState, Selection, parse_policy};
+use localtel::{Builder, Policy, Telemetry};
 
 /// The telemetry of `myapp` in a directory of its own.
 struct PolicyHome {
     dir: tempfile::TempDir,
-    host: Host,
+    builder: Option<Builder>,
 }
 
 impl PolicyHome {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let host = Host::Localtel;
-        Self { dir, host }
+        Self { dir, builder: None }
     }
 
     fn embedded(policy: Policy) -> Self {
-        let host = Host::Application(Box::new(EmbeddingApplication {
-            called: "myapp telemetry".to_owned(),
-            flag: Consent::Undecided,
-            when_undecided: WhenUndecided::Record,
-            version: None,
-            limits: Limits::default(),
-            deployment: Deployment::default(),
-            level: Level::Info,
-            policy,
-        }));
         Self {
-            host,
+            builder: Some(Telemetry::builder("myapp").policy(policy)),
             ..Self::new()
         }
     }
 
     fn with(self, text: &str) -> Self {
-        let path = self.place().path();
+        let path = self.location().path();
         fs::create_dir_all(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
         fs::write(self.file(), text).unwrap();
@@ -56,21 +40,31 @@ impl PolicyHome {
     }
 
     fn file(&self) -> std::path::PathBuf {
-        self.place().path().join("policy.toml")
+        self.location().path().join("policy.toml")
     }
 
     fn text(&self) -> String {
         fs::read_to_string(self.file()).unwrap()
     }
 
-    fn place(&self) -> Place {
-        Place {
-            whose: crate::place::Whose::Known("myapp".parse().unwrap()),
-            profile: localtel::internal::directory::Profile::default(),
-            base: self.dir.path().join("telemetry"),
-            named: NamedBy::Application,
-            host: self.host.clone(),
+    fn environment(&self) -> Environment {
+        let directory = self.dir.path().join("telemetry");
+        let directory = directory.to_str().unwrap();
+        let variables = [("HOME", "/home/anna"), ("LOCALTEL_DIR", directory)];
+        Environment::made_up("myapp", &variables)
+    }
+
+    fn location(&self) -> Location {
+        if let Some(builder) = &self.builder {
+            return Location::of_application(builder, &self.environment()).unwrap();
         }
+        let selection = Selection {
+            application: Some("myapp".parse().unwrap()),
+            ..Selection::default()
+        };
+        Location::find(&selection, &self.environment())
+            .unwrap()
+            .unwrap()
     }
 
     /// Runs the command, and returns how it ended and all that it said.
@@ -83,12 +77,12 @@ impl PolicyHome {
         let words = ["policy"].into_iter().chain(words.iter().copied());
         let matches = command.try_get_matches_from(words).unwrap();
         let args = PolicyArgs::from_arg_matches(&matches).unwrap();
-        let environment = Environment::made_up("myapp", &[("HOME", "/home/anna")]);
+        let environment = self.environment();
         let mut memory = Memory {
             input: input.to_owned(),
             ..Memory::default()
         };
-        let outcome = memory.with(|screen| run(&self.place(), args, &environment, screen));
+        let outcome = memory.with(|screen| run(&self.location(), args, &environment, screen));
         match outcome {
             Ok(exit) => (exit, memory.out() + &memory.err()),
             Err(failure) => (failure.exit(), memory.out() + &failure.text()),
@@ -155,9 +149,7 @@ fn adding_and_removing_a_rule_leaves_the_file_unchanged() {
     for comment in ["by hand", "Nothing finer", "who it was", "where", "the end"] {
         assert!(home.text().contains(comment), "{}", home.text());
     }
-    assert!(
-        matches!(OwnerFile::read_at(&home.place().path()), OwnerFile::Owner(owner) if !owner.narrows())
-    );
+    assert_eq!(home.location().status().policy.owner, OwnerState::Open);
 }
 
 #[test]
@@ -220,10 +212,8 @@ fn names_may_hold_anything_and_stay_one_name() {
         assert_eq!(exit, Exit::Done, "{said}");
         assert!(is_safe(&said, 1), "{said:?}");
     }
-    let OwnerFile::Owner(owner) = OwnerFile::read_at(&home.place().path()) else {
-        panic!("{}", home.text())
-    };
-    assert_eq!(owner.policy.rules().len(), odd.len() + HOSTILE.len());
+    let owner = home.location().owner_policy().unwrap().unwrap();
+    assert_eq!(owner.rules().len(), odd.len() + HOSTILE.len());
     let (_, shown) = home.run(&[]);
     assert!(is_safe(&shown, shown.matches('\n').count()), "{shown:?}");
     for name in odd.into_iter().chain(HOSTILE) {
@@ -248,7 +238,7 @@ fn a_useless_rule_name_is_refused_before_anything_is_made() {
         assert_eq!(exit, Exit::Usage, "{words:?}: {said}");
         assert!(said.contains("\nhint: "), "{said}");
     }
-    assert!(!home.place().path().exists());
+    assert!(!home.location().path().exists());
 }
 
 #[test]
@@ -260,7 +250,7 @@ fn what_is_not_there_cannot_be_taken_back_and_that_is_said() {
         said.contains("nothing is said of `user` in properties"),
         "{said}"
     );
-    assert!(!home.place().path().exists(), "nothing was made for it");
+    assert!(!home.location().path().exists(), "nothing was made for it");
     let home = home.with(WRITTEN);
     for words in [
         &["unset", "event", "x"][..],
@@ -356,14 +346,12 @@ fn rules_are_changed_however_their_table_is_written() {
             Exit::Done,
             "{text}"
         );
-        let OwnerFile::Owner(owner) = OwnerFile::read_at(&home.place().path()) else {
-            panic!("{}", home.text())
-        };
+        let owner = home.location().owner_policy().unwrap().unwrap();
         let expected = Policy::new()
             .keep_secrets()
             .property("b.c", Action::Keep)
             .property("user", Action::Drop);
-        assert_eq!(owner.policy, expected, "{}", home.text());
+        assert_eq!(owner, expected, "{}", home.text());
     }
 }
 
@@ -379,16 +367,10 @@ fn metadata_keeps_what_is_not_given_anew() {
             home.run(&["metadata", "cloud", "--include", "no"]).0,
             Exit::Done
         );
-        let metadata = OwnerFile::read_at(&home.place().path())
-            .into_metadata()
-            .unwrap();
-        assert_eq!(
-            metadata["cloud"].value.as_deref(),
-            Some("aws"),
-            "{}",
-            home.text()
-        );
-        assert_eq!(metadata["cloud"].include, Some(false.into()));
+        let document: toml_edit::DocumentMut = home.text().parse().unwrap();
+        let cloud = &document["metadata"]["cloud"];
+        let row = (cloud["value"].as_str(), cloud["include"].as_bool());
+        assert_eq!(row, (Some("aws"), Some(false)), "{}", home.text());
     }
     let home = PolicyHome::new();
     assert_eq!(home.run(&["metadata", "cloud", "aws"]).0, Exit::Done);
@@ -444,7 +426,7 @@ fn without_a_file_it_says_what_holds_and_what_can_be_done() {
         said.contains("localtel --app myapp policy property user hash"),
         "{said}"
     );
-    assert!(!home.place().path().exists(), "looking makes nothing");
+    assert!(!home.location().path().exists(), "looking makes nothing");
 }
 
 #[test]
@@ -465,9 +447,8 @@ fn embedded_policy_shows_the_applications_rules_as_toml() {
         "{said}"
     );
     assert!(said.ends_with(WRITTEN), "{said}");
-    assert_eq!(
-        owner::check(&said),
-        Ok(()),
+    assert!(
+        parse_policy(&said).is_ok(),
         "what is shown could be the file"
     );
 }
@@ -493,7 +474,7 @@ fn a_text_is_tested_as_a_message_would_be_masked() {
         let (_, said) = home.run(&["test", hostile]);
         assert!(is_safe(&said, said.matches('\n').count()), "{said:?}");
     }
-    assert!(!home.place().path().exists(), "trying makes nothing");
+    assert!(!home.location().path().exists(), "trying makes nothing");
 }
 
 #[test]

@@ -7,20 +7,18 @@ mod words;
 
 use serde_json::Value;
 
+use localtel::admin::{Environment, Location};
+use localtel::read::Properties;
+use localtel::recording::{Delivery, Outcome, command_id};
+use localtel::{Builder, Event, Level, Telemetry};
+
 use super::exit::Exit;
 use super::failure::Failure;
-use super::owner;
-use super::place::Place;
+use super::quantity::count;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
+use super::selection::unnamed;
 use super::suggestion::parse_level;
-use localtel::internal::command::{ID_PROPERTY, id};
-use localtel::internal::environment::Environment;
-use localtel::internal::policy::owner::OwnerFile;
-use localtel::internal::record::{Level, Properties};
-use localtel::internal::store::segment::FileName;
-use localtel::recording::{Delivery, Outcome};
-use localtel::{Event, Telemetry};
 use stream::{Objects, StreamItem};
 use words::{Words, lossy};
 
@@ -97,16 +95,16 @@ impl Wish {
 
 /// Records what was asked for.
 pub(crate) fn run(
-    place: &Place,
+    location: &Location,
     args: RecordArgs,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     let mut properties = args.properties.properties()?;
-    if let Some(id) = id::inherited(environment)
-        && properties.get(ID_PROPERTY).is_none()
+    if let Some(id) = command_id::inherited(environment)
+        && properties.get(command_id::PROPERTY).is_none()
     {
-        properties.set(ID_PROPERTY, id.to_string());
+        properties.set(command_id::PROPERTY, id.to_string());
     }
     let typed = Wish {
         event: args.event,
@@ -118,11 +116,7 @@ pub(crate) fn run(
         return Err(Failure::usage("the event has no name")
             .hint("localtel record deploy version=1.2.0 ok=true"));
     }
-    let location = place.location()?;
-    let builder = Telemetry::builder(location.source.as_str())
-        .dir(&place.base)
-        .profile(location.profile.as_str())
-        .delivery(Delivery::Inline);
+    let builder = builder_of(location).map_err(|error| unnamed(error, location))?;
     let builder = if typed.event == FROM_INPUT {
         builder
     } else {
@@ -136,12 +130,26 @@ pub(crate) fn run(
     };
     if typed.event != FROM_INPUT {
         recording.offer(typed);
-        return recording.finish(place, args.strict, screen);
+        return recording.finish(location, args.strict, screen);
     }
     let read = recording.take_objects(&typed, screen);
     // What was read before the input failed is recorded.
-    let exit = recording.finish(place, args.strict, screen)?;
+    let exit = recording.finish(location, args.strict, screen)?;
     read.map(|()| exit)
+}
+
+/// Returns how telemetry is opened to record at a location.
+///
+/// # Errors
+///
+/// Returns an error if it is not certain which application it is.
+pub(crate) fn builder_of(location: &Location) -> localtel::Result<Builder> {
+    let application = location.certain_application()?;
+    Ok(Telemetry::builder(application.as_str())
+        .dir(location.base())
+        .profile(location.profile().as_str())
+        .when_undecided(location.when_undecided())
+        .delivery(Delivery::Inline))
 }
 
 /// A handle and what became of what was offered to it.
@@ -196,41 +204,50 @@ impl RecordRun {
         Ok(())
     }
 
+    /// Returns why events were refused, and what to do about it.
+    fn refusal(&self, location: &Location) -> (String, String) {
+        let command = |words: &str| location.command(words);
+        let status = self.telemetry.status();
+        if status.is_recording {
+            let events = count(self.refused, "event");
+            let reason =
+                format!("the policy drops {events}, by a rule or because no rule names it");
+            return (reason, format!("`{}` shows the policy", command("policy")));
+        }
+        let answer = location.recording_by_commands();
+        let is_fixed = status.decision.is_some_and(|decision| decision.is_locked);
+        let hint = if let Some(step) = location.step_for_other_owner() {
+            step
+        } else if location.owner_policy().is_err() {
+            format!(
+                "fix or remove {}; `{}` says what is wrong with it",
+                location.policy_file().display(),
+                command("policy")
+            )
+        } else if is_fixed {
+            format!("`{}` says who decided that", command("status"))
+        } else if location.check_recordable().is_err() {
+            format!("`{}` says what to do", command("doctor"))
+        } else {
+            format!(
+                "`{}` says who decided that, `{}` allows it",
+                command("status"),
+                command("enable")
+            )
+        };
+        (answer.because, hint)
+    }
+
     fn finish(
         self,
-        place: &Place,
+        location: &Location,
         is_strict: bool,
         screen: &mut Screen<'_>,
     ) -> Result<Exit, Failure> {
         if self.refused > 0 {
-            let status = self.telemetry.status();
-            let words = place.words();
-            let reason = status.off_because.unwrap_or_else(|| {
-                format!("{} events came while recording was forbidden", self.refused)
-            });
-            writeln!(
-                screen.stderr,
-                "localtel: not recorded: {}",
-                Sanitized(&reason)
-            )?;
-            let is_fixed = status
-                .decision
-                .is_some_and(|decision| decision.is_locked || decision.obstacle.is_some());
-            let hint = if let Some(advice) = owner::advice(place) {
-                advice
-            } else if OwnerFile::read_at(&place.path()).problem().is_some() {
-                let file = place.path().join(FileName::Policy.to_string());
-                format!(
-                    "fix or remove {}; `localtel {words} policy` says what is wrong with it",
-                    file.display()
-                )
-            } else if is_fixed {
-                format!("`localtel {words} status` says who decided that")
-            } else {
-                format!(
-                    "`localtel {words} status` says who decided that, `localtel {words} enable` allows it"
-                )
-            };
+            let (reason, hint) = self.refusal(location);
+            let reason = Sanitized(&reason);
+            writeln!(screen.stderr, "localtel: not recorded: {reason}")?;
             writeln!(screen.stderr, "hint: {}", Sanitized(&hint))?;
         }
         if self.dropped > 0 {
@@ -238,7 +255,10 @@ impl RecordRun {
                 "{} of the records could not be written",
                 self.dropped
             ))
-            .hint("`localtel status` says where they should have gone"));
+            .hint(format!(
+                "`{}` says where they should have gone",
+                location.command("status")
+            )));
         }
         self.telemetry.flush().or_else(|error| {
             // Nothing was kept, so there is nothing to write; why was said above.

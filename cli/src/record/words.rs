@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::super::failure::Failure;
 use super::json;
-use localtel::internal::error::Error;
-use localtel::internal::record::Properties;
-use localtel::internal::store::elsewhere;
+use crate::files;
+use localtel::Error;
+use localtel::read::Properties;
 
 /// Properties as they were typed, in the order in which they were.
 #[derive(Debug, Clone, Default)]
@@ -167,7 +167,7 @@ fn plain_value(text: &str) -> Value {
 }
 
 fn text_of_file(path: &Path) -> Result<String, Failure> {
-    let bytes = elsewhere::read_at_most(path, FILE_BYTES_MAX)
+    let bytes = files::read_at_most(path, FILE_BYTES_MAX)
         .map_err(|error| Failure::failed(Error::io("read", path)(error).chain()))?;
     let Some(bytes) = bytes else {
         return Err(Failure::failed(format!(

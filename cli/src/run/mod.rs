@@ -9,19 +9,16 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Instant;
 
+use localtel::admin::{Environment, Location, Recording};
+use localtel::recording::command_id;
+use localtel::{Event, Level, Telemetry};
 use uuid::Uuid;
 
 use self::running::{NotStarted, ProcessEnd, Running, become_command, is_end_hidden};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::place::Place;
+use super::record::builder_of;
 use super::screen::Screen;
-use localtel::internal::clock;
-use localtel::internal::command::{ID_PROPERTY, id};
-use localtel::internal::consent::StoredConsent;
-use localtel::internal::environment::Environment;
-use localtel::recording::Delivery;
-use localtel::{Event, Level, Telemetry};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -57,15 +54,15 @@ impl RunArgs {
 ///
 /// Returns an error if the system does not tell how the command ended.
 pub(crate) fn run(
-    place: Option<&Place>,
+    location: Option<&Location>,
     args: &RunArgs,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let id = command_id(place, environment);
+    let id = id_of_commands(location, environment);
     let variables = variables(environment, id);
     let started = Instant::now();
-    let record = CommandRecorder { place, id };
+    let record = CommandRecorder { location, id };
     if is_end_hidden() {
         if let Some(telemetry) = record.open() {
             record.start(&telemetry, args.called());
@@ -116,24 +113,20 @@ fn not_started(
 
 /// Returns the id that links the records of the command with ours: the one that we were started with, or,
 /// if anything is recorded here, a new one.
-fn command_id(place: Option<&Place>, environment: &Environment) -> Option<Uuid> {
-    let is_recording = place.is_some_and(|place| {
-        let stored = StoredConsent::read_at(&place.path());
-        place
-            .decide(environment, &stored, clock::now())
-            .is_recording
-    });
+fn id_of_commands(location: Option<&Location>, environment: &Environment) -> Option<Uuid> {
+    let is_recording = location
+        .is_some_and(|location| location.recording_by_commands().recording == Recording::Yes);
     if is_recording {
-        id::inherited_or_new(environment)
+        command_id::inherited_or_new(environment)
     } else {
-        id::inherited(environment)
+        command_id::inherited(environment)
     }
 }
 
 /// Returns our variables, and the one that hands the id on.
 fn variables(environment: &Environment, id: Option<Uuid>) -> Vec<(OsString, OsString)> {
     let mut variables = environment.all();
-    if let Some((name, value)) = id.map(id::variable) {
+    if let Some((name, value)) = id.map(command_id::variable) {
         variables.retain(|(own, _)| own != name);
         variables.push((name.into(), value.into()));
     }
@@ -189,20 +182,14 @@ impl ProcessEnd {
 
 /// Where the command is recorded and what links its records.
 struct CommandRecorder<'p> {
-    place: Option<&'p Place>,
+    location: Option<&'p Location>,
     id: Option<Uuid>,
 }
 
 impl CommandRecorder<'_> {
     /// Begins a session, unless it is not known of which application.
     fn open(&self) -> Option<Telemetry> {
-        let place = self.place?;
-        let location = place.known_location()?;
-        let builder = Telemetry::builder(location.source.as_str())
-            .dir(&place.base)
-            .profile(location.profile.as_str())
-            .delivery(Delivery::Inline);
-        Some(builder.open())
+        Some(builder_of(self.location?).ok()?.open())
     }
 
     fn start(&self, telemetry: &Telemetry, name: String) {
@@ -235,7 +222,7 @@ impl CommandRecorder<'_> {
             event = event.property("command", name);
         }
         if let Some(id) = self.id {
-            event = event.property(ID_PROPERTY, id.to_string());
+            event = event.property(command_id::PROPERTY, id.to_string());
         }
         event
     }

@@ -18,7 +18,7 @@ use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
 use rustix::process::{WaitId, WaitIdOptions, WaitOptions, WaitStatus, wait, waitid};
 
 use super::signals::{GroupRelation, Heard, Listener, ProcessPair, is_passed_on, send};
-use localtel::internal::store::elsewhere;
+use crate::files;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl NotStarted {
     pub(super) fn reason(&self, program: &str) -> String {
         if self.0 != Errno::ENOENT {
             io::Error::from(self.0).to_string()
-        } else if program.contains('/') && elsewhere::is_there(program) {
+        } else if program.contains('/') && files::is_there(program) {
             "the interpreter that it names is missing".to_owned()
         } else {
             "there is no such command".to_owned()
@@ -64,7 +64,7 @@ impl From<Errno> for NotStarted {
 /// Returns `true` if this process cannot see the end of a command: it was started with SIGCHLD ignored, so that
 /// children vanish when they end.
 pub(super) fn is_end_hidden() -> bool {
-    let status = elsewhere::read_of_system("/proc/self/status", STATUS_BYTES_MAX);
+    let status = files::read_of_system("/proc/self/status", STATUS_BYTES_MAX);
     let status = status.unwrap_or_default();
     let ignored = String::from_utf8_lossy(&status)
         .lines()

@@ -9,8 +9,8 @@ use super::super::screen::OutputKind;
 use super::super::suggestion;
 use super::super::time::{Zone, parse};
 use super::super::view::Format;
-use localtel::internal::error::{Error, Result};
-use localtel::internal::filter::{Filter, Levels, Term};
+use localtel::read::{Filter, Levels, Term};
+use localtel::{Error, Result};
 
 /// Which records to show, and how.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -19,13 +19,10 @@ use super::exit::Exit;
 use super::pager::Pager;
 use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::view::View;
-use localtel::internal::error::Result;
-use localtel::internal::filter::{Filter, FilterVerdict};
-use localtel::internal::reader::{Follower, Item, Line, Piece, Position, Reader, Reverse};
-use localtel::internal::record::Record;
-use localtel::internal::record::raw::PrefixCache;
-use localtel::internal::record::raw::RawRecord;
+use localtel::Result;
 use localtel::read::Timestamp;
+use localtel::read::raw::{FilterVerdict, Piece, PrefixCache, RawRecord};
+use localtel::read::{Filter, Follower, Item, Line, Position, Reader, Record, Reverse};
 
 pub(crate) use args::{LineLimit, ShowArgs};
 use unmatched::AbsentNames;

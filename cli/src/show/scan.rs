@@ -11,9 +11,9 @@ use std::thread;
 
 use super::unread::UnreadCounts;
 use super::{LineFilter, OutputStop};
-use localtel::internal::error::Result;
-use localtel::internal::reader::{Damage, Item, Notice, Position, Reader, Run};
-use localtel::internal::record::raw::PrefixCache;
+use localtel::Result;
+use localtel::read::raw::{PrefixCache, Run};
+use localtel::read::{Damage, Item, Notice, Position, Reader};
 
 /// Items on their way to be filtered, and then what came of them.
 #[derive(Debug, Default)]
@@ -196,10 +196,8 @@ mod tests {
     use crate::screen::{Colour, OutputKind};
     use crate::time::Zone;
     use crate::view::{Format, View};
-    use localtel::internal::filter::Filter;
-    use localtel::internal::record::Record;
-    use localtel::internal::record::raw::RawRecord;
-    use localtel::internal::store::segment::SegmentNumber;
+    use localtel::read::raw::RawRecord;
+    use localtel::read::{Filter, Record, SegmentNumber};
 
     /// What is shown, how much of it, and what is said of the rest.
     type Shown = (String, u64, String);

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::*;
 use crate::screen::Colour;
-use localtel::internal::store::segment::SegmentNumber;
+use localtel::read::SegmentNumber;
 
 #[derive(Debug, Parser)]
 struct ShowLine {

@@ -4,13 +4,13 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use super::super::owner::ShellWord;
 use super::super::sanitize::Sanitized;
 use super::super::suggestion::distance;
 use super::args::ShowArgs;
-use localtel::internal::error::Result;
-use localtel::internal::reader::{Item, Line, Reader};
-use localtel::internal::record::raw::{RawRecord, RawText};
+use localtel::Result;
+use localtel::admin::ShellWord;
+use localtel::read::raw::{RawRecord, RawText};
+use localtel::read::{Item, Line, Reader};
 
 /// What a name is the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use super::super::sanitize::{Excerpt, Sanitized};
-use localtel::internal::reader::{Damage, DamageKind, Item, Line, Notice};
+use localtel::read::{Damage, DamageKind, Item, Line, Notice};
 
 /// What could not be read, or not be compared.
 #[derive(Debug, Default)]

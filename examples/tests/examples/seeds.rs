@@ -641,7 +641,7 @@ fn metadata_table_shows_its_report_without_consent() {
     let output = place.run("metadata_table", &["input"]);
     let shown = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
-    assert!(shown.contains("\"is_recording\": false"), "{shown}");
+    assert!(shown.contains("\"recording\": \"no\""), "{shown}");
     assert!(shown.contains("it was not recorded: "), "{shown}");
     assert!(!place.state().exists());
 }

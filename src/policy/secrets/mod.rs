@@ -40,7 +40,7 @@ use self::token::Scheme;
 
 /// The rules that find secrets in text.
 #[derive(Debug)]
-pub struct Secrets {
+pub(crate) struct Secrets {
     anchors: Anchors,
     home: Option<HomePath>,
     user: Option<User>,
@@ -57,7 +57,7 @@ pub(crate) enum Reading {
 
 /// What one rule looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SecretRule {
+pub(crate) enum SecretRule {
     /// What follows `Bearer` and `Basic` and is no plain word, tokens known by their shape, and hashes.
     Token,
     /// The value that stands behind the name of a secret.
@@ -78,7 +78,7 @@ pub enum SecretRule {
 
 /// A secret that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretFinding {
+pub(crate) struct SecretFinding {
     /// The rule that found it.
     pub rule: SecretRule,
     /// Where it is, in bytes of the text.
@@ -90,7 +90,7 @@ pub struct SecretFinding {
 impl Secrets {
     /// Returns the shipped rules, with the owner's home directory and user name, if known. A home that is
     /// a root, an empty name, one of a single letter, and `root` tell nothing and are no rule.
-    pub fn new(home: Option<&str>, user: Option<&str>) -> Self {
+    pub(crate) fn new(home: Option<&str>, user: Option<&str>) -> Self {
         let home = home.and_then(HomePath::new);
         let user = user.and_then(User::new);
         Self {
@@ -125,12 +125,12 @@ impl Secrets {
     }
 
     /// Masks what is found in plain text that people or libraries wrote.
-    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(crate) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.mask_up_to(text, text.len(), Reading::Prose)
     }
 
     /// Lists what is found in such a text, in order and without overlap.
-    pub fn findings(&self, text: &str) -> Vec<SecretFinding> {
+    pub(crate) fn findings(&self, text: &str) -> Vec<SecretFinding> {
         self.findings_in(text, Reading::Prose)
     }
 
@@ -347,7 +347,7 @@ impl SecretRule {
     ];
 
     /// Returns the rule's name.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Token => "token",
             Self::Assignment => "secret",
@@ -361,7 +361,7 @@ impl SecretRule {
     }
 
     /// Says to a person what the rule masks.
-    pub const fn about(self) -> &'static str {
+    pub(crate) const fn about(self) -> &'static str {
         match self {
             Self::Token => {
                 "what follows `Bearer` or `Basic`, but for a plain word of a sentence, access tokens of \

@@ -21,7 +21,7 @@ use super::text::fit;
 use super::waiting::Waiting;
 use super::{Deployment, Machine, Parts, Report, ReportRecording};
 use crate::clock;
-use crate::consent::{Installation, StoredConsent};
+use crate::consent::{Installation, Recording, RecordingAnswer, StoredConsent};
 use crate::encode::{Own, as_recorded};
 use crate::environment::Environment;
 use crate::event::Event;
@@ -182,9 +182,9 @@ impl Reporter {
         let learnt = self.learn();
         let (recorded_as, recording) = self.state();
         let recording = match (&learnt.owner_metadata, recording) {
-            (Err(because), ReportRecording::On) => ReportRecording::Off {
-                because: because.clone(),
-            },
+            (Err(because), ReportRecording::As(answer)) if answer.recording == Recording::Yes => {
+                ReportRecording::As(RecordingAnswer::no(because))
+            }
             (Ok(_) | Err(_), recording) => recording,
         };
         let since = self.reported();
@@ -229,19 +229,16 @@ impl Reporter {
     /// decided.
     fn state(&self) -> (Option<Uuid>, ReportRecording) {
         match self.outlet.sink() {
-            Sink::Off(because) => {
-                let because = because.clone();
-                (None, ReportRecording::Off { because })
-            }
+            Sink::Off(because) => (None, ReportRecording::As(RecordingAnswer::no(because))),
             Sink::Recorder(recorder) => {
                 let (state, decision) = recorder.state();
-                let recording = if state.is_recording {
-                    ReportRecording::On
-                } else {
-                    let because = decision.reason();
-                    ReportRecording::Off { because }
-                };
-                (state.installation, recording)
+                (
+                    state.installation,
+                    ReportRecording::As(RecordingAnswer::new(
+                        state.is_recording,
+                        decision.reason(),
+                    )),
+                )
             }
         }
     }

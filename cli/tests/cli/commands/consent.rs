@@ -323,7 +323,7 @@ fn switching_off_for_all_profiles_takes_one_command() {
     let said = home.says(&["disable", "--all-profiles"]);
     assert_eq!(
         said,
-        "disabled for myapp (all profiles): saved\nprofile work is enabled because of the stored choice\n"
+        "disabled for myapp (all profiles): saved\nprofile work: recording: yes, because enabled by the stored choice\n"
     );
     let status = home.says(&["--profile", "home", "status"]);
     assert!(status.starts_with("status: disabled\n"), "{status}");
@@ -399,7 +399,7 @@ fn a_copied_home_is_said_with_the_way_out() {
     home.store(&elsewhere.to_string());
     let status = home.says(&["status"]);
     assert!(
-        status.contains("\ncopied: this directory was made on another machine or by another user; `localtel reset`"),
+        status.contains("\ncopied: this directory was made on another machine or by another user; `localtel --app myapp reset`"),
         "{status}"
     );
     home.says(&["reset"]);
@@ -426,11 +426,11 @@ fn profiles_are_listed_with_what_holds_and_what_is_there() {
     let second: Vec<&str> = lines[2].split_whitespace().collect();
     assert_eq!(
         second,
-        ["work", "disabled", "none", "0", "B", "none"],
+        ["work", "disabled", "no", "none", "0", "B", "none"],
         "{listed}"
     );
     let json: serde_json::Value =
         serde_json::from_str(&home.says(&["profiles", "--json"])).unwrap();
     assert_eq!(json[0]["uuid"], home.stored()["installation"]);
-    assert_eq!(json[1]["decided_by"], "choice");
+    assert_eq!(json[1]["decided_by"]["kind"], "choice");
 }

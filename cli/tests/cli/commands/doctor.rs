@@ -22,6 +22,13 @@ impl CommandHome {
         let kind = |finding: &serde_json::Value| finding["kind"].as_str().unwrap().to_owned();
         let text = String::from_utf8(output.stdout).unwrap();
         let code = output.status.code().unwrap();
+        let (text, answer) = text.trim_end().rsplit_once('\n').unwrap();
+        let (text, answer) = (format!("{text}\n"), answer.to_owned());
+        let expected = report["recording"].as_str().unwrap();
+        assert!(
+            answer.starts_with(&format!("recording: {expected}, because ")),
+            "{answer}"
+        );
         if code == 3 {
             assert_eq!(text.lines().count(), findings.len(), "{text}");
             assert!(text.lines().all(|line| line.contains("; next: ")), "{text}");
@@ -235,7 +242,10 @@ fn a_copied_home_and_a_first_use_in_the_future_are_found() {
     stored["grace_seconds"] = 60.into();
     std::fs::write(&path, stored.to_string()).unwrap();
     let text = home.finds(&["clock", "copied"]);
-    assert!(text.contains("next: localtel --app myapp reset"), "{text}");
+    assert!(
+        text.contains("next: `localtel --app myapp reset`"),
+        "{text}"
+    );
 }
 
 #[test]

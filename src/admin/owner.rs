@@ -2,17 +2,14 @@
 //! and what `doctor` says after a change of user.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::path::Path;
 
-use super::facts::count;
-use super::host::Host;
-use super::place::Place;
-use localtel::internal::directory::Source;
-use localtel::internal::store::disk::{Access, Directory, OpenError};
-use localtel::internal::store::elsewhere;
-use localtel::internal::store::segment::FileName;
+use super::{Location, ShellWord, Source};
+use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::elsewhere;
+use crate::store::segment::FileName;
+use crate::text::count;
 
 /// Something that belongs to another user, and what to do about it.
 #[derive(Debug)]
@@ -21,30 +18,50 @@ pub(super) struct OwnedByOther {
     pub(super) next: String,
 }
 
-/// Returns the command line that has the owner do something with a place, given the words behind those that name it.
-pub(super) fn command_as(owner: u32, place: &Place, words: &str) -> String {
-    let base = place.base.display().to_string();
-    let base = ShellWord(&base);
-    let called = place.host.called();
-    match &place.host {
-        Host::Localtel => {
-            let profile = if place.profile.is_default() {
-                String::new()
-            } else {
-                format!(" --profile {}", place.profile)
-            };
-            format!("sudo -u '#{owner}' {called} --dir {base}{profile} {words}")
+impl Location {
+    /// Returns the command line that has a user do something here, given the words behind those that name the location.
+    pub fn command_as(&self, user: u32, words: &str) -> String {
+        let base = self.base().display().to_string();
+        let base = ShellWord(&base);
+        match self.commands_called() {
+            None => {
+                let profile = if self.profile().is_default() {
+                    String::new()
+                } else {
+                    format!(" --profile {}", self.profile())
+                };
+                format!("sudo -u '#{user}' localtel --dir {base}{profile} {words}")
+            }
+            Some(called) => format!("sudo -u '#{user}' env LOCALTEL_DIR={base} {called} {words}"),
         }
-        Host::Application(_) => {
-            format!("sudo -u '#{owner}' env LOCALTEL_DIR={base} {called} {words}")
-        }
+    }
+
+    /// Says what to do where something failed because the data is another user's, given the command line for its owner.
+    pub fn step_for_owner(&self, owner: u32, command: &str) -> String {
+        hint(owner, self, command)
+    }
+
+    /// Says what to do where something here belongs to another user than expected; nothing if nothing does.
+    pub fn step_for_other_owner(&self) -> Option<String> {
+        let path = self.path();
+        let owned = match Directory::open(&path, Access::Read) {
+            Ok(directory) => look(&directory, self).into_iter().next(),
+            Err(error) => of_opening(&error, &path, self),
+        };
+        Some(owned?.next)
     }
 }
 
+/// Returns who owns what stands in the way of a path, if that is another user than the one who runs this.
+pub fn other_owner_of(path: &Path) -> Option<u32> {
+    let (_, owner) = elsewhere::nearest_visible(path)?;
+    (owner != elsewhere::effective_user()).then_some(owner)
+}
+
 /// Says what to do where a command failed because the data is another user's, given the command line for its owner.
-pub(super) fn hint(owner: u32, place: &Place, command: &str) -> String {
-    let doctor = place.command("doctor");
-    let path = place.path();
+fn hint(owner: u32, location: &Location, command: &str) -> String {
+    let doctor = location.command("doctor");
+    let path = location.path();
     let user = elsewhere::effective_user();
     if elsewhere::nearest_visible(&path) == Some((&path, user)) {
         // Only a file in it is another user's.
@@ -75,24 +92,14 @@ fn inside_service(owner: u32, path: &Path, command: &str) -> String {
     }
 }
 
-/// Says what to do about a place in which something belongs to another user than expected.
-pub(super) fn advice(place: &Place) -> Option<String> {
-    let path = place.path();
-    let owned = match Directory::open(&path, Access::Read) {
-        Ok(directory) => look(&directory, place).into_iter().next(),
-        Err(error) => of_opening(&error, &path, place),
-    };
-    Some(owned?.next)
-}
-
 /// Says whose a directory and the files in it are, where it or one of them belongs to another user than expected: the
 /// directory to the one who runs this, the files to the owner of the directory.
-pub(super) fn look(directory: &Directory, place: &Place) -> Vec<OwnedByOther> {
+pub(super) fn look(directory: &Directory, location: &Location) -> Vec<OwnedByOther> {
     let owner = directory.owner();
     let path = directory.path();
     let mut found = Vec::new();
     if owner != elsewhere::effective_user() {
-        found.push(of_other(path, path, owner, place));
+        found.push(of_other(path, path, owner, location));
     }
     let mut files: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for name in directory.names().unwrap_or_default() {
@@ -139,24 +146,31 @@ fn of_files(path: &Path, owner: u32, user: u32, mut names: Vec<String>) -> Owned
 }
 
 /// Says why a directory could not be opened, if that is because of its owner.
-pub(super) fn of_opening(error: &OpenError, path: &Path, place: &Place) -> Option<OwnedByOther> {
+pub(super) fn of_opening(
+    error: &OpenError,
+    path: &Path,
+    location: &Location,
+) -> Option<OwnedByOther> {
     match error {
-        OpenError::OtherUser { at, owner, .. } => Some(of_other(at, path, *owner, place)),
+        OpenError::OtherUser { at, owner, .. } => Some(of_other(at, path, *owner, location)),
         OpenError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let (at, owner) = elsewhere::nearest_visible(path)?;
-            (owner != elsewhere::effective_user()).then(|| of_other(at, path, owner, place))
+            (owner != elsewhere::effective_user()).then(|| of_other(at, path, owner, location))
         }
         OpenError::Io(_) | OpenError::Unfit(_) => None,
     }
 }
 
 /// Says what to do where what is at a path, on the way to a telemetry directory, belongs to another user.
-fn of_other(at: &Path, path: &Path, owner: u32, place: &Place) -> OwnedByOther {
+fn of_other(at: &Path, path: &Path, owner: u32, location: &Location) -> OwnedByOther {
     let user = elsewhere::effective_user();
-    let command = command_as(owner, place, "doctor");
+    let command = location.command_as(owner, "doctor");
     let at_shown = at.display().to_string();
-    let is_ours =
-        at == path || Some(at) == path.parent().filter(|parent| is_named_after(parent, place));
+    let is_ours = at == path
+        || Some(at)
+            == path
+                .parent()
+                .filter(|parent| is_named_after(parent, location));
     let mut next = format!(
         "`{command}` looks as that user{}",
         inside_service(owner, path, &command)
@@ -175,47 +189,14 @@ fn of_other(at: &Path, path: &Path, owner: u32, place: &Place) -> OwnedByOther {
 }
 
 /// Returns `true` if a directory is one that an application has below a state directory.
-fn is_named_after(directory: &Path, place: &Place) -> bool {
-    let name = place.name().map(Source::as_str);
+fn is_named_after(directory: &Path, location: &Location) -> bool {
+    let name = location.name().map(Source::as_str);
     directory
         .file_name()
         .is_some_and(|own| own.to_str() == name)
-}
-
-/// A word as a shell reads it.
-#[derive(Debug)]
-pub(super) struct ShellWord<'w>(pub(super) &'w str);
-
-impl fmt::Display for ShellWord<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
-        if !self.0.is_empty() && self.0.bytes().all(is_plain) {
-            return f.write_str(self.0);
-        }
-        write!(f, "'{}'", self.0.replace('\'', r"'\''"))
-    }
 }
 
 const ROOT: u32 = 0;
 
 /// How many files are named.
 const FILES_NAMED_MAX: usize = 5;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_is_quoted_where_a_shell_would_split_or_change_it() {
-        for (word, expected) in [
-            ("/var/lib/a", "/var/lib/a"),
-            ("", "''"),
-            ("/a b", "'/a b'"),
-            ("it's", r"'it'\''s'"),
-            ("a>1", "'a>1'"),
-            ("$HOME", "'$HOME'"),
-        ] {
-            assert_eq!(ShellWord(word).to_string(), expected);
-        }
-    }
-}

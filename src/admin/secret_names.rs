@@ -6,31 +6,30 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::host::Host;
-use super::place::Place;
-use super::sanitize::Quoted;
-use localtel::internal::policy::owner::OwnerFile;
-use localtel::internal::policy::{Action, InForce, MASKED, NamePath, Naming, Policy, Secrets};
-use localtel::internal::record::{Properties, Record};
+use super::{Location, ShellWord};
+use crate::policy::owner::OwnerFile;
+use crate::policy::{Action, InForce, MASKED, NamePath, Naming, Secrets};
+use crate::record::{Properties, Record};
 
 /// The names that were seen, as many as are kept.
 #[derive(Debug, Default)]
-pub(super) struct SecretNames {
+pub struct SecretNames {
     names: BTreeMap<String, Texts>,
 }
 
 /// How many texts of one name were recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Texts {
+#[non_exhaustive]
+pub struct Texts {
     /// As they are.
-    pub(super) clear: u64,
+    pub clear: u64,
     /// With something else in their place.
-    pub(super) masked: u64,
+    pub masked: u64,
 }
 
 /// A name and its texts, for programs.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct SecretName<'a> {
+pub struct SecretName<'a> {
     name: &'a str,
     #[serde(flatten)]
     texts: Texts,
@@ -38,7 +37,7 @@ pub(super) struct SecretName<'a> {
 
 impl SecretNames {
     /// Looks at the properties of a record and of the spans around it.
-    pub(super) fn add(&mut self, record: &Record) {
+    pub fn add(&mut self, record: &Record) {
         self.add_all(&record.properties);
         for span in &record.spans {
             self.add_all(&span.properties);
@@ -86,38 +85,41 @@ impl SecretNames {
     }
 
     /// Returns the names with their texts, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Texts)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Texts)> {
         self.names
             .iter()
             .map(|(name, texts)| (name.as_str(), *texts))
     }
 
     /// Returns the names whose texts are masked, as a list; nothing if there are none.
-    pub(super) fn masked(&self) -> Option<String> {
+    pub fn masked(&self) -> Option<String> {
         let masked = self.iter().filter(|(_, texts)| texts.clear == 0);
-        let masked: Vec<String> = masked.map(|(name, _)| Quoted(name).to_string()).collect();
+        let masked: Vec<String> = masked
+            .map(|(name, _)| ShellWord(name).to_string())
+            .collect();
         (!masked.is_empty()).then(|| masked.join(", "))
     }
 
     /// Returns those with texts in clear that no rule keeps which is known.
-    pub(super) fn in_clear(
+    pub(crate) fn in_clear(
         &self,
-        place: &Place,
+        location: &Location,
         owner: &OwnerFile,
     ) -> impl Iterator<Item = (&str, Texts)> {
-        let application = match &place.host {
-            Host::Localtel => Policy::new(),
-            Host::Application(application) => application.policy.clone(),
-        };
+        let application = location.application_policy().cloned();
         let secrets = Secrets::new(None, None);
-        let policy = InForce::new(application, owner.policy().cloned(), secrets);
+        let policy = InForce::new(
+            application.unwrap_or_default(),
+            owner.policy().cloned(),
+            secrets,
+        );
         let is_kept = move |name: &str| policy.verdict(name).text == Action::Keep;
         self.iter()
             .filter(move |(name, texts)| texts.clear > 0 && !is_kept(name))
     }
 
     /// Returns all names with their texts, for programs.
-    pub(super) fn report(&self) -> Vec<SecretName<'_>> {
+    pub fn report(&self) -> Vec<SecretName<'_>> {
         let names = self.iter();
         names
             .map(|(name, texts)| SecretName { name, texts })
@@ -125,9 +127,11 @@ impl SecretNames {
     }
 }
 
-/// Returns the command that sets what becomes of a property.
-pub(super) fn rule_command(place: &Place, name: &str, action: &str) -> String {
-    place.command(&format!("policy property {} {action}", Quoted(name)))
+impl Location {
+    /// Returns the command that sets what becomes of a property.
+    pub fn rule_command(&self, property: &str, action: &str) -> String {
+        self.command(&format!("policy property {} {action}", ShellWord(property)))
+    }
 }
 
 /// Returns `true` if a text took the place of a secret.

@@ -1,41 +1,33 @@
 //! What `doctor` finds in the records: lines that cannot be read, missing segments, records dated in the future, sessions
 //! without an end, dropped events, and texts in clear whose names say that they are secrets.
 
-use std::path::Path;
-
-use time::OffsetDateTime;
-
 use super::{Finding, FindingKind};
-use crate::facts::count;
-use crate::place::Place;
-use crate::sanitize::Quoted;
-use crate::secret_names::{SecretNames, rule_command};
-use crate::status::AGAINST_DROPS;
-use crate::time::moment;
-use localtel::internal::error::Result as LibraryResult;
-use localtel::internal::policy::owner::OwnerFile;
-use localtel::internal::reader::{DamageKind, Item, Reader};
-use localtel::internal::store::age::is_ahead;
-use localtel::internal::summary::SessionTally;
-use localtel::read::Timestamp;
+use crate::admin::{AGAINST_DROPS, Location, SecretNames, ShellWord};
+use crate::clock;
+use crate::error::Result;
+use crate::policy::owner::OwnerFile;
+use crate::reader::{DamageKind, Item, Reader};
+use crate::record::Timestamp;
+use crate::store::age::is_ahead;
+use crate::summary::SessionTally;
+use crate::text::count;
 
 /// Looks for texts that are recorded in clear although their name says that they are secrets.
 pub(super) fn about_secrets(
-    place: &Place,
-    path: &Path,
+    location: &Location,
+    owner: &OwnerFile,
     secret_names: &SecretNames,
 ) -> Vec<Finding> {
-    let owner = OwnerFile::read_at(path);
-    let in_clear = secret_names.in_clear(place, &owner);
+    let in_clear = secret_names.in_clear(location, owner);
     let found = in_clear.map(|(name, texts)| {
         let what = format!(
             "{}: {} in clear, and the name says that it is a secret",
-            Quoted(name),
+            ShellWord(name),
             count(texts.clear, "text")
         );
-        let mask = rule_command(place, name, "mask");
-        let keep = rule_command(place, name, "keep");
-        let clear = place.command("clear");
+        let mask = location.rule_command(name, "mask");
+        let keep = location.rule_command(name, "keep");
+        let clear = location.command("clear");
         let next = format!(
             "`{mask}` masks it from now on and `{clear}` removes what is there; if it is none, `{keep}`"
         );
@@ -64,23 +56,23 @@ fn about_future((times, latest): (u64, Timestamp)) -> Finding {
 
 /// Reads everything, and sums up what cannot be read and what is dated in the future.
 pub(super) fn about_data(
-    path: &Path,
+    location: &Location,
     secret_names: &mut SecretNames,
-    now: OffsetDateTime,
-) -> LibraryResult<Vec<Finding>> {
+) -> Result<Vec<Finding>> {
+    let now = clock::now();
     let mut findings = Vec::new();
     let mut unreadable = 0;
     let mut first = None;
     let mut sessions = SessionTally::default();
     let mut ahead: Option<(u64, Timestamp)> = None;
-    let mut reader = Reader::open(path)?;
+    let mut reader = Reader::open(&location.path())?;
     while let Some(item) = reader.next_item()? {
         let position = match item {
             Item::Line(line) => match line.record() {
                 Ok(record) => {
                     secret_names.add(&record);
                     sessions.note(&record);
-                    if is_ahead(moment(record.timestamp), now) {
+                    if is_ahead(record.timestamp.to_moment(), now) {
                         let (times, latest) = ahead.unwrap_or((0, record.timestamp));
                         ahead = Some((times + 1, latest.max(record.timestamp)));
                     }
@@ -103,8 +95,7 @@ pub(super) fn about_data(
                 | DamageKind::TooLong
                 | DamageKind::InvalidUtf8
                 | DamageKind::NotAFile
-                | DamageKind::Unreadable { .. }
-                | _ => damage.position,
+                | DamageKind::Unreadable { .. } => damage.position,
             },
             Item::Notice(_) => continue,
         };

@@ -1,9 +1,10 @@
-//! `doctor`: looks for what is wrong with the stored consent, the policy, the directory, its lock, its data and the
-//! files beside them, and says what to do about each. It repairs and makes nothing; it takes the lock for a moment, to
-//! see whether it can. The records themselves are `data`'s business; whether they are complete and unaltered is not
-//! checked.
+//! What is wrong at a location, and what to do about each: the stored consent, the policy, the directory, its lock, its
+//! data and the files beside them. Nothing is repaired or made; the lock is taken for a moment, to see whether it can be.
+//! The records themselves are `data`'s, segments that cannot be removed `stuck`'s; whether records are complete and
+//! unaltered is not checked.
 
 mod data;
+mod stuck;
 
 use std::io;
 use std::path::Path;
@@ -12,102 +13,48 @@ use std::time::Duration;
 use serde::Serialize;
 
 use self::data::{about_data, about_secrets};
-use super::exit::Exit;
-use super::facts::count;
-use super::failure::Failure;
 use super::owner::{self, OwnedByOther};
-use super::place::Place;
-use super::sanitize::Sanitized;
-use super::screen::Screen;
-use super::secret_names::{SecretName, SecretNames};
-use super::status::COPIED;
-use super::stuck;
-use localtel::internal::clock;
-use localtel::internal::consent::{InstallationOrigin, StoredConsent};
-use localtel::internal::directory::Profile;
-use localtel::internal::environment::Environment;
-use localtel::internal::history::StoredHistory;
-use localtel::internal::policy::owner::OwnerFile;
-use localtel::internal::release::Release;
-use localtel::internal::store::disk::{Access, Directory, OpenError};
-use localtel::internal::store::lock::{Extent, is_stuck};
-use localtel::internal::store::segment::FileName;
+use super::recording::Stored;
+use super::{COPIED, Location, Profile, RecordingAnswer, SecretNames};
+use crate::clock;
+use crate::consent::InstallationOrigin;
+use crate::history::StoredHistory;
+use crate::policy::owner::OwnerFile;
+use crate::release::Release;
+use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::lock::{Extent, is_stuck};
+use crate::store::segment::FileName;
+use crate::text::count;
 
-/// How to show what was found.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DoctorArgs {
-    /// Print one JSON object, for programs
-    #[arg(id = "localtel.json", long = "json")]
-    json: bool,
-}
-
-/// Looks for what is wrong, and ends with [`Exit::Findings`] if something is.
-pub(crate) fn run(
-    place: &Place,
-    args: &DoctorArgs,
-    environment: &Environment,
-    screen: &mut Screen<'_>,
-) -> Result<Exit, Failure> {
-    let mut secret_names = SecretNames::default();
-    let findings = examine(place, environment, &mut secret_names, screen);
-    if args.json {
-        let secret_names = secret_names.report();
-        let report = DoctorReport {
-            findings: &findings,
-            secret_names,
-        };
-        let text = serde_json::to_string(&report)
-            .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
-        writeln!(screen.stdout, "{text}")?;
-    } else {
-        if findings.is_empty() {
-            writeln!(screen.stdout, "nothing is wrong")?;
-        }
-        for Finding { what, next, .. } in &findings {
-            let next = place.host.in_own_words(next);
-            writeln!(
-                screen.stdout,
-                "{}; next: {}",
-                Sanitized(what),
-                Sanitized(&next)
-            )?;
-        }
-        if let Some(masked) = secret_names.masked() {
-            let command = place.command("policy property NAME keep");
-            writeln!(
-                screen.stdout,
-                "masked, because the name says that the text is a secret: {masked}; to keep one: {}",
-                Sanitized(&command)
-            )?;
-        }
-    }
-    Ok(if findings.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Findings
-    })
-}
-
-/// What was found, for programs.
-#[derive(Debug, Serialize)]
-struct DoctorReport<'a> {
-    findings: &'a [Finding],
-    /// The names that say that their texts are secrets, and how many of those are recorded in clear.
-    secret_names: Vec<SecretName<'a>>,
+/// What was found at a location.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Findings {
+    /// Whether anything is recorded, and why.
+    pub answer: RecordingAnswer,
+    /// What is wrong; nothing if it is empty.
+    pub findings: Vec<Finding>,
+    /// The recorded names that say that their texts are secrets.
+    pub secret_names: SecretNames,
 }
 
 /// Something that is wrong, and what to do about it.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Finding {
-    kind: FindingKind,
-    what: String,
-    next: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What is wrong, for machines.
+    pub kind: FindingKind,
+    /// What is wrong, as a clause.
+    pub what: String,
+    /// What to do about it.
+    pub next: String,
 }
 
 /// What is wrong, for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum FindingKind {
+#[non_exhaustive]
+pub enum FindingKind {
     /// The directory cannot serve, or cannot be looked into.
     Directory,
     /// The directory or a file in it belongs to another user.
@@ -154,39 +101,49 @@ impl Finding {
     }
 }
 
-fn examine(
-    place: &Place,
-    environment: &Environment,
-    secret_names: &mut SecretNames,
-    screen: &Screen<'_>,
-) -> Vec<Finding> {
-    let path = place.path();
-    let stored = StoredConsent::read_at(&path);
+impl Location {
+    /// Looks for what is wrong here.
+    pub fn findings(&self) -> Findings {
+        let mut secret_names = SecretNames::default();
+        Findings {
+            findings: examine(self, &mut secret_names),
+            answer: self.recording(),
+            secret_names,
+        }
+    }
+}
+
+fn examine(location: &Location, secret_names: &mut SecretNames) -> Vec<Finding> {
+    let path = location.path();
+    let stored = Stored::at(location);
     let directory = match Directory::open(&path, Access::Read) {
         Ok(directory) => directory,
         Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
             // Whatever is stored for all profiles, and the variable, still decide.
-            return about_consent(place, &stored, environment, screen);
+            return about_consent(location, &stored);
         }
         Err(error) => {
-            let owned = owner::of_opening(&error, &path, place);
+            let owned = owner::of_opening(&error, &path, location);
             return vec![owned.map_or_else(|| about_opening(&path, error), about_owner)];
         }
     };
-    let owned = owner::look(&directory, place);
+    let owned = owner::look(&directory, location);
     // What is said of its owner explains the rest.
     let is_own = owned.is_empty();
     let mut findings: Vec<Finding> = owned.into_iter().map(about_owner).collect();
-    findings.extend(about_consent(place, &stored, environment, screen));
+    findings.extend(about_consent(location, &stored));
     if is_own {
         findings.extend(about_permissions(&directory));
     }
     findings.extend(about_files(&directory));
-    if is_own && stored.origin_at(&path) == InstallationOrigin::Elsewhere {
-        let step = format!("localtel {} reset", place.words());
-        findings.push(Finding::new(FindingKind::Copied, COPIED, step));
+    if is_own && stored.consent.origin_at(&path) == InstallationOrigin::Elsewhere {
+        findings.push(Finding::new(
+            FindingKind::Copied,
+            COPIED,
+            format!("`{}` removes its id", location.command("reset")),
+        ));
     }
-    findings.extend(about_policy(place, &path));
+    findings.extend(about_policy(location, &stored.owner));
     let floor = Extent::peek(&directory).map(|extent| extent.floor);
     if is_own {
         // A removal that was under way when the floor was read is complete once the lock was free.
@@ -195,30 +152,27 @@ fn examine(
     findings.extend(stuck::look(&directory, floor).into_iter().map(
         |stuck::StuckFinding { what, next }| Finding::new(FindingKind::Unremovable, what, next),
     ));
-    findings.extend(
-        about_data(&path, secret_names, screen.now).unwrap_or_else(|error| {
-            let step = "look at the directory as its owner";
-            vec![Finding::new(FindingKind::Directory, error.chain(), step)]
-        }),
-    );
-    findings.extend(about_secrets(place, &path, secret_names));
+    findings.extend(about_data(location, secret_names).unwrap_or_else(|error| {
+        let step = "look at the directory as its owner";
+        vec![Finding::new(FindingKind::Directory, error.chain(), step)]
+    }));
+    findings.extend(about_secrets(location, &stored.owner, secret_names));
     findings.extend(about_history(&path));
     findings.extend(about_release(&path));
     findings
 }
 
 /// Looks whether what the owner forbids is known.
-fn about_policy(place: &Place, path: &Path) -> Option<Finding> {
-    let owner = OwnerFile::read_at(path);
+fn about_policy(location: &Location, owner: &OwnerFile) -> Option<Finding> {
     let what = format!(
         "{}; nothing is recorded until it is fixed",
         owner.problem()?
     );
-    let file = path.join(FileName::Policy.to_string());
+    let file = location.path().join(FileName::Policy.to_string());
     let step = format!(
         "fix {}; `{}` says whether it can be understood",
         file.display(),
-        place.command("policy")
+        location.command("policy")
     );
     Some(Finding::new(FindingKind::Policy, what, step))
 }
@@ -280,61 +234,39 @@ fn about_opening(path: &Path, error: OpenError) -> Finding {
     }
 }
 
-/// Looks at everyone who has a say and cannot be understood.
-fn about_consent(
-    place: &Place,
-    stored: &StoredConsent,
-    environment: &Environment,
-    screen: &Screen<'_>,
-) -> Vec<Finding> {
-    let words = place.words();
-    let for_all = StoredConsent::read_for_all_at(&place.base);
-    let decision = place.decide(environment, stored, screen.now);
-    let step = |problem: &String| match problem {
-        problem if stored.problem().as_ref() == Some(problem) => step_for(
-            stored,
-            &format!("{words} enable"),
-            &format!("{words} disable"),
-        ),
-        problem if for_all.problem().as_ref() == Some(problem) => {
-            let default = Place {
-                profile: Profile::default(),
-                ..place.clone()
-            };
-            let all = |choice| format!("{} {choice} --all-profiles", default.words());
-            step_for(&for_all, &all("enable"), &all("disable"))
-        }
-        _ => "set the variable to one of these words, or unset it".to_owned(),
+/// Looks at what has a say and cannot be understood.
+fn about_consent(location: &Location, stored: &Stored) -> Vec<Finding> {
+    let (decision, _) = location.decide(stored, clock::now());
+    let is_of = |own: Option<String>, problem: &String| own.as_ref() == Some(problem);
+    let step = |problem: &String| {
+        let step = if is_of(stored.consent.problem(), problem) {
+            location.step_for(&stored.consent, "")
+        } else if is_of(stored.consent_for_all.problem(), problem) {
+            let default = location.with_profile(Profile::default());
+            default.step_for(&stored.consent_for_all, " --all-profiles")
+        } else {
+            None
+        };
+        step.unwrap_or_else(|| "set the variable to one of these words, or unset it".to_owned())
     };
     let mut findings: Vec<Finding> = decision
         .problems
         .iter()
         .map(|problem| Finding::new(FindingKind::Consent, problem.clone(), step(problem)))
         .collect();
-    if stored
-        .first_use()
-        .is_some_and(|first| first.seen > screen.now)
-    {
+    let first_use = stored.consent.first_use();
+    if first_use.is_some_and(|first| first.seen > clock::now()) {
         findings.push(Finding::new(
             FindingKind::Clock,
             "the first use is remembered for a time that has not come yet, so the grace does not run",
-            format!("set the clock, or decide: `localtel {words} enable` or `disable`"),
+            format!(
+                "set the clock, or decide: `{}` or `{}`",
+                location.command("enable"),
+                location.command("disable")
+            ),
         ));
     }
     findings
-}
-
-fn step_for(stored: &StoredConsent, enable: &str, disable: &str) -> String {
-    match stored {
-        StoredConsent::Newer { .. } => "install the localtel that wrote it".to_owned(),
-        StoredConsent::Unreadable { .. } => "let its owner read it".to_owned(),
-        StoredConsent::Missing
-        | StoredConsent::Known(_)
-        | StoredConsent::Empty { .. }
-        | StoredConsent::Damaged { .. } => {
-            format!("decide anew: `localtel {enable}` or `localtel {disable}`")
-        }
-    }
 }
 
 /// Looks at whose the directory is and who may do what in it.
@@ -423,12 +355,3 @@ const RELEASE_FORM: &str =
 
 /// A writer holds the lock for well under a millisecond; who holds it for so long does not let go.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
-
-/// Examples for `doctor`.
-pub(crate) const EXAMPLES: &str = "\
-Prints a line for each finding with the next step, and ends with 3 if there is one. \
-It repairs nothing: what to do with your data is yours to decide.
-
-Examples:
-  localtel --app myapp doctor
-  localtel doctor --json | jq -r '.findings[].kind'";

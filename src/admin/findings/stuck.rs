@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::count;
-use localtel::internal::store;
-use localtel::internal::store::disk::{Directory, Obstacle};
-use localtel::internal::store::segment::SegmentNumber;
+use crate::store;
+use crate::store::disk::Directory;
+use crate::store::obstacle::Obstacle;
+use crate::store::segment::SegmentNumber;
+use crate::text::count;
 
 /// Something that cannot be removed, and what to do about it.
 pub(super) struct StuckFinding {

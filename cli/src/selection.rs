@@ -1,0 +1,336 @@
+//! Which location a command works on: the words for it on the command line, and the list to choose from where they do
+//! not say it. What a location is, is the library's `admin`.
+
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+use localtel::admin::{Environment, Location, Profile, Selection, ShellWord, Source};
+use localtel::{Error, ErrorKind};
+
+use super::failure::Failure;
+use super::quantity::size;
+
+/// Which telemetry is meant.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which telemetry")]
+pub(crate) struct SelectionArgs {
+    /// The application whose telemetry it is; needless if only one has any
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) app: Option<Source>,
+    /// The directory, wherever it lies [default: that of the application]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) dir: Option<PathBuf>,
+    /// One of several sets of telemetry, each with its own consent [default: default]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) profile: Option<Profile>,
+}
+
+impl From<&SelectionArgs> for Selection {
+    fn from(args: &SelectionArgs) -> Self {
+        Self {
+            application: args.app.clone(),
+            directory: args.dir.clone(),
+            profile: args.profile.clone(),
+        }
+    }
+}
+
+/// Finds the location that is meant. Without a name or a directory it is the only application there is.
+///
+/// # Errors
+///
+/// Returns an error if nothing says which location is meant, or if its directory belongs to another application or
+/// profile than was named.
+pub(crate) fn find(args: &SelectionArgs, environment: &Environment) -> Result<Location, Failure> {
+    let selection = Selection::from(args);
+    let found = Location::find(&selection, environment).map_err(|error| {
+        let hint = Location::step_for_foreign(&error);
+        let failure = Failure::from(error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })?;
+    let Some(location) = found else {
+        return find_only(args, environment);
+    };
+    let below = location.telemetry_below();
+    let Some(first) = below.first() else {
+        return Ok(location);
+    };
+    let message = format!("{} is no telemetry directory", location.base().display());
+    let lines = below.iter().map(|path| path.display().to_string());
+    Err(Failure::usage(format!("{message}; below it:"))
+        .details(lines.collect())
+        .hint(format!(
+            "name it with --dir {}",
+            ShellWord(&first.display().to_string())
+        )))
+}
+
+/// Says what to do where it is not certain of which application a location is.
+pub(crate) fn unnamed(error: Error, location: &Location) -> Failure {
+    let name = location.name().map_or("NAME", Source::as_str);
+    match error.kind() {
+        ErrorKind::Invalid { reason, .. } => {
+            Failure::usage(reason.clone()).hint(format!("name it with --app {name}"))
+        }
+        ErrorKind::Io { .. }
+        | ErrorKind::Directory { .. }
+        | ErrorKind::OtherUser { .. }
+        | ErrorKind::Foreign { .. }
+        | ErrorKind::Busy { .. }
+        | ErrorKind::Format { .. }
+        | ErrorKind::TimedOut { .. }
+        | ErrorKind::Off { .. }
+        | _ => Failure::from(error),
+    }
+}
+
+/// Finds the only application that has telemetry below the state directory.
+fn find_only(args: &SelectionArgs, environment: &Environment) -> Result<Location, Failure> {
+    let root = Location::root(environment)?;
+    let mut all = Location::all(environment)?;
+    match (all.pop(), all.is_empty()) {
+        (None, _) => Err(none_in(&root, environment)),
+        (Some(location), true) => {
+            let location = location.with_profile(args.profile.clone().unwrap_or_default());
+            location.check()?;
+            Ok(location)
+        }
+        (Some(last), false) => {
+            all.push(last);
+            Err(several_in(&root, &all))
+        }
+    }
+}
+
+fn none_in(root: &Path, environment: &Environment) -> Failure {
+    let closed = Location::closed(environment).unwrap_or_default();
+    let Some(first) = closed.first() else {
+        let message = format!("no application has telemetry below {} yet", root.display());
+        return Failure::usage(message)
+            .hint("name the application with --app NAME, or its directory with --dir DIR");
+    };
+    let message = format!(
+        "no application has telemetry below {} that this user can see",
+        root.display()
+    );
+    let lines = closed
+        .iter()
+        .map(|source| format!("{source}  cannot be entered"));
+    Failure::usage(message)
+        .details(lines.collect())
+        .hint(format!("`localtel --app {first} doctor` says whose it is"))
+}
+
+fn several_in(root: &Path, all: &[Location]) -> Failure {
+    let names: Vec<String> = all.iter().map(Location::to_string).collect();
+    let width = names.iter().map(String::len).max().unwrap_or(0);
+    let lines = names.iter().zip(all).map(|(name, location)| {
+        let overview = overview(location);
+        format!("{name:width$}  {overview}")
+    });
+    let message = format!(
+        "{} applications have telemetry below {}; say which one is meant",
+        all.len(),
+        root.display()
+    );
+    let first = names.first().map_or("NAME", String::as_str);
+    Failure::usage(message)
+        .details(lines.collect())
+        .hint(format!("localtel --app {first} ..."))
+}
+
+/// Says in a clause how much is there and how recent it is.
+fn overview(location: &Location) -> String {
+    match location.segments() {
+        Err(error) => error.chain(),
+        Ok(segments) => {
+            let bytes = size(segments.iter().map(|segment| segment.bytes).sum());
+            let last = segments.iter().filter_map(|segment| segment.last).max();
+            last.map_or_else(
+                || format!("{bytes:>10}  no records"),
+                |last| format!("{bytes:>10}  last record {last}"),
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests make directories as others leave them"
+)]
+mod tests {
+    use localtel::admin::KnownApplication;
+
+    use super::*;
+
+    fn named(app: Option<&str>, dir: Option<&str>, profile: Option<&str>) -> SelectionArgs {
+        SelectionArgs {
+            app: app.map(|name| name.parse().unwrap()),
+            dir: dir.map(PathBuf::from),
+            profile: profile.map(|name| name.parse().unwrap()),
+        }
+    }
+
+    fn home() -> (tempfile::TempDir, Environment) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().to_str().unwrap();
+        let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", path)]);
+        (home, environment)
+    }
+
+    #[test]
+    fn arguments_beat_the_environment_and_it_beats_defaults() {
+        let variables = [("HOME", "/usr"), ("LOCALTEL_DIR", "/elsewhere")];
+        let environment = Environment::made_up("localtel", &variables);
+        let typed = find(&named(None, Some("/typed"), None), &environment).unwrap();
+        assert_eq!(typed.path(), Path::new("/typed"));
+        assert_eq!(typed.command("show"), "localtel --dir /typed show");
+        let set = find(&named(Some("myapp"), None, Some("work")), &environment).unwrap();
+        assert_eq!(set.path(), Path::new("/elsewhere/profiles/work"));
+        assert_eq!(set.to_string(), "myapp");
+        assert_eq!(
+            set.command("show"),
+            "localtel --app myapp --profile work show"
+        );
+    }
+
+    #[test]
+    fn a_usual_path_gives_an_application_name_for_display_only() {
+        let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/s")]);
+        let find = |dir| find(&named(None, Some(dir), None), &environment).unwrap();
+        let usual = find("/s/myapp/telemetry");
+        assert_eq!(
+            usual.application(),
+            &KnownApplication::Likely("myapp".parse().unwrap())
+        );
+        assert_eq!(usual.to_string(), "myapp");
+        let refused = unnamed(usual.certain_application().unwrap_err(), &usual);
+        assert_eq!(refused.exit(), crate::Exit::Usage);
+        assert!(refused.text().contains("--app myapp"), "{}", refused.text());
+        for other in ["/s/data", "/elsewhere/myapp/telemetry"] {
+            let location = find(other);
+            assert_eq!(
+                location.application(),
+                &KnownApplication::Unknown,
+                "{other}"
+            );
+            assert_eq!(location.name(), None, "{other}");
+            let text = unnamed(location.certain_application().unwrap_err(), &location).text();
+            assert!(text.contains("--app NAME"), "{text}");
+        }
+    }
+
+    /// A directory whose files of consent say whose it is.
+    fn of(source: &str, profile: &str, path: &Path) {
+        let text = format!(r#"{{"format":1,"source":"{source}","profile":"{profile}"}}"#);
+        std::fs::create_dir_all(path).unwrap();
+        std::fs::write(path.join("consent.json"), text).unwrap();
+        std::fs::write(path.join("lock"), "").unwrap();
+    }
+
+    #[test]
+    fn the_directory_says_whose_it_is_and_is_refused_for_others() {
+        let (home, environment) = home();
+        let path = home.path().join("two/telemetry");
+        let dir = path.to_str();
+        of("one", "default", &path);
+        let found = find(&named(None, dir, None), &environment).unwrap();
+        assert_eq!(
+            found.application(),
+            &KnownApplication::Certain("one".parse().unwrap())
+        );
+        assert!(find(&named(Some("one"), dir, None), &environment).is_ok());
+        let only = find(&named(None, None, None), &environment).unwrap();
+        assert_eq!(only.to_string(), "one");
+        assert!(
+            only.command("show").contains("--dir "),
+            "{}",
+            only.command("show")
+        );
+        let refused: [(Option<&str>, Option<&str>, Option<&str>); 4] = [
+            (Some("two"), dir, None),
+            (Some("two"), None, None),
+            (Some("One"), dir, None),
+            (Some("two"), dir, Some("work")),
+        ];
+        for (app, dir, profile) in refused {
+            let text = find(&named(app, dir, profile), &environment)
+                .unwrap_err()
+                .text();
+            let wanted = format!("`{}`", app.unwrap());
+            assert!(text.contains("`one`") && text.contains(&wanted), "{text}");
+            assert!(text.contains("\nhint: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_profiles_directory_is_not_the_default_profiles() {
+        let (home, environment) = home();
+        let base = home.path().join("data");
+        let work = base.join("profiles/work");
+        of("one", "default", &base);
+        of("one", "work", &work);
+        let new = base.join("profiles/new");
+        for path in [&work, &new] {
+            for app in [None, Some("one")] {
+                let text = find(&named(app, path.to_str(), None), &environment)
+                    .unwrap_err()
+                    .text();
+                let hint = format!("--dir {} --profile ", base.display());
+                assert!(text.contains(&hint), "{text}");
+            }
+        }
+        let found = find(&named(None, base.to_str(), Some("work")), &environment);
+        assert_eq!(found.unwrap().path(), work);
+        let copy = base.join("profiles/copy");
+        of("one", "work", &copy);
+        assert!(find(&named(None, base.to_str(), Some("copy")), &environment).is_err());
+    }
+
+    #[test]
+    fn the_only_source_is_taken() {
+        let (home, environment) = home();
+        std::fs::create_dir_all(home.path().join("only/telemetry")).unwrap();
+        let location = find(&SelectionArgs::default(), &environment).unwrap();
+        assert_eq!(location.to_string(), "only");
+        assert_eq!(location.path(), home.path().join("only/telemetry"));
+    }
+
+    #[test]
+    fn several_sources_are_listed_with_what_they_hold() {
+        let (home, environment) = home();
+        for source in ["one", "three"] {
+            std::fs::create_dir_all(home.path().join(source).join("telemetry")).unwrap();
+        }
+        let failure = find(&SelectionArgs::default(), &environment).unwrap_err();
+        assert_eq!(failure.exit(), crate::Exit::Usage);
+        let text = failure.text();
+        assert!(text.contains("2 applications"), "{text}");
+        assert!(
+            text.contains("\n  one           0 B  no records\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\n  three         0 B  no records\n"),
+            "{text}"
+        );
+        assert!(text.contains("\nhint: localtel --app one"), "{text}");
+    }
+
+    #[test]
+    fn where_there_is_no_source_the_next_step_is_said() {
+        let (_home, environment) = home();
+        let text = find(&SelectionArgs::default(), &environment)
+            .unwrap_err()
+            .text();
+        assert!(text.contains("no application has telemetry"), "{text}");
+        assert!(
+            text.contains("hint: name the application with --app"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,452 @@
+//! Which telemetry is meant: the application and profile, or the directory, and how it is named to a command. What an
+//! owner does there is in the other files of `admin`; where a location lies is `directory`'s.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::builder::Builder;
+use crate::consent::{ApplicationProfile, KnownLocation, StoredConsent};
+use crate::directory::{self, Platform};
+use crate::environment::Environment;
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Policy;
+use crate::store::disk::{Access, Directory};
+use crate::store::open_error;
+
+use super::{Profile, Source};
+
+/// A location: an application and one of its profiles, or a directory that may say whose it is.
+#[derive(Debug, Clone)]
+pub struct Location {
+    application: KnownApplication,
+    profile: Profile,
+    /// The directory of the default profile.
+    base: PathBuf,
+    /// How it was named, to be named so again.
+    selection: Selection,
+    seen_from: SeenFrom,
+    environment: Environment,
+}
+
+/// Which location is meant, in a person's words. What is absent follows from the environment and from the directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing else to say")]
+pub struct Selection {
+    /// The application.
+    pub application: Option<Source>,
+    /// The directory of the default profile.
+    pub directory: Option<PathBuf>,
+    /// The profile; the default one if absent.
+    pub profile: Option<Profile>,
+}
+
+/// The application whose telemetry a location has, and how it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it is known, likely or unknown")]
+pub enum KnownApplication {
+    /// It was named, or the directory names it.
+    Certain(Source),
+    /// The directory does not name it, and lies where this application has it: enough to show, and not to write.
+    Likely(Source),
+    /// Nothing names it.
+    Unknown,
+}
+
+/// Who looks at a location.
+#[derive(Debug, Clone)]
+enum SeenFrom {
+    /// Another program than the one that records: what only that one knows is not known.
+    Outside,
+    /// The application itself.
+    Application {
+        builder: Box<Builder>,
+        /// The words that reach the commands.
+        called: String,
+    },
+}
+
+impl Location {
+    /// Returns the location at which telemetry of this builder is recorded.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a name is not valid, if no directory follows from the environment, or if the directory
+    /// belongs to another application or profile.
+    pub fn of(builder: &Builder) -> Result<Self> {
+        Self::of_application(builder, &Environment::of_process())
+    }
+
+    /// Returns the same for an application that was started with this environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Location::of`].
+    pub fn of_application(builder: &Builder, environment: &Environment) -> Result<Self> {
+        let (source, profile, base) = builder.place(environment)?;
+        let called = format!("{source} telemetry");
+        let location = Self {
+            application: KnownApplication::Certain(source),
+            profile,
+            base,
+            selection: Selection::default(),
+            seen_from: SeenFrom::Application {
+                builder: Box::new(builder.clone()),
+                called,
+            },
+            environment: environment.clone(),
+        };
+        location.check()?;
+        Ok(location)
+    }
+
+    /// Sets the words that reach the commands of an application, by default its name and `telemetry`. Messages that name
+    /// a next step say them.
+    #[must_use]
+    pub fn called(mut self, words: impl Into<String>) -> Self {
+        if let SeenFrom::Application { called, .. } = &mut self.seen_from {
+            *called = words.into();
+        }
+        self
+    }
+
+    /// Finds the location that is meant. Returns nothing if neither a directory nor an application is named, by the
+    /// selection or by `LOCALTEL_DIR`; then it is one of [`Location::all`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no directory follows from the environment, or if the directory belongs to another application
+    /// or profile than is named.
+    pub fn find(selection: &Selection, environment: &Environment) -> Result<Option<Self>> {
+        let named = selection.directory.clone();
+        let base = match (
+            named.or_else(|| environment.localtel_dir()),
+            &selection.application,
+        ) {
+            (Some(base), _) => base,
+            (None, Some(source)) => directory::base(environment, Platform::THIS, source)?,
+            (None, None) => return Ok(None),
+        };
+        let mut location = Self::at(base, selection, environment);
+        if let Some(source) = &selection.application {
+            location.application = KnownApplication::Certain(source.clone());
+        }
+        location.check()?;
+        Ok(Some(location))
+    }
+
+    /// Returns the locations of all applications that have telemetry below the state directory, in the order of their
+    /// names. A copy of another application's directory is that application's.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the environment names no state directory, or if it cannot be listed.
+    pub fn all(environment: &Environment) -> Result<Vec<Self>> {
+        let root = Self::root(environment)?;
+        let sources = directory::sources(&root)?;
+        let location = |source: Source| {
+            let base = directory::under(&root, &source);
+            let own = KnownLocation::at(&base).source.filter(|own| *own != source);
+            let selection = match &own {
+                Some(_) => Selection {
+                    directory: Some(base.clone()),
+                    ..Selection::default()
+                },
+                None => Selection {
+                    application: Some(source.clone()),
+                    ..Selection::default()
+                },
+            };
+            Self {
+                application: KnownApplication::Certain(own.unwrap_or(source)),
+                ..Self::at(base, &selection, environment)
+            }
+        };
+        Ok(sources.into_iter().map(location).collect())
+    }
+
+    /// Returns the applications of which the telemetry below the state directory cannot be entered by this user.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the environment names no state directory.
+    pub fn closed(environment: &Environment) -> Result<Vec<Source>> {
+        Ok(directory::closed_sources(&Self::root(environment)?))
+    }
+
+    /// Returns the state directory, below which applications have their telemetry.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the environment names none.
+    pub fn root(environment: &Environment) -> Result<PathBuf> {
+        directory::state_root(environment, Platform::THIS)
+    }
+
+    /// Returns the location in a directory, which says whose it is or lies where that shows.
+    fn at(base: PathBuf, selection: &Selection, environment: &Environment) -> Self {
+        let mut location = Self {
+            application: KnownApplication::Unknown,
+            profile: selection.profile.clone().unwrap_or_default(),
+            base,
+            selection: selection.clone(),
+            seen_from: SeenFrom::Outside,
+            environment: environment.clone(),
+        };
+        let said = [&location.base, &location.path()]
+            .into_iter()
+            .find_map(|path| KnownLocation::at(path).source);
+        location.application = match said {
+            Some(source) => KnownApplication::Certain(source),
+            None => Self::root(environment)
+                .ok()
+                .and_then(|root| directory::source_of(&root, &location.base))
+                .map_or(KnownApplication::Unknown, KnownApplication::Likely),
+        };
+        location
+    }
+
+    /// Returns the telemetry directories that lie below this one, where this one is none and holds no file of ours: a level
+    /// or two too high was named.
+    pub fn telemetry_below(&self) -> Vec<PathBuf> {
+        directory::telemetry_below(&self.path())
+    }
+
+    /// Returns the same application's profile of that name.
+    #[must_use]
+    pub fn with_profile(&self, profile: Profile) -> Self {
+        Self {
+            profile,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the profiles of this application that have a directory, the default one first. A directory among them
+    /// that belongs to another application or profile is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the profiles cannot be listed.
+    pub fn profiles(&self) -> Result<Vec<Self>> {
+        let profiles = directory::profiles(&self.base)?.into_iter();
+        let locations = profiles.map(|profile| self.with_profile(profile));
+        Ok(locations
+            .filter(|location| location.check().is_ok())
+            .collect())
+    }
+
+    /// Returns the directory.
+    pub fn path(&self) -> PathBuf {
+        directory::of_profile(&self.base, &self.profile)
+    }
+
+    /// Returns the directory of the default profile.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// Returns the profile.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Returns the application, and how it is known.
+    pub fn application(&self) -> &KnownApplication {
+        &self.application
+    }
+
+    /// Returns the name of the application, as far as that can be shown.
+    pub fn name(&self) -> Option<&Source> {
+        match &self.application {
+            KnownApplication::Certain(source) | KnownApplication::Likely(source) => Some(source),
+            KnownApplication::Unknown => None,
+        }
+    }
+
+    /// Returns the name of the application, if it is certain, for a command that writes under it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if neither the person nor the directory names the application, or if the directory cannot be
+    /// opened.
+    pub fn certain_application(&self) -> Result<&Source> {
+        if let KnownApplication::Certain(source) = &self.application {
+            return Ok(source);
+        }
+        let path = self.path();
+        match Directory::open(&path, Access::Read) {
+            // What cannot be opened says nothing, and that comes first.
+            Err(error) if !error.is_not_found() => Err(open_error(&path, error)),
+            Ok(_) | Err(_) => {
+                let reason = format!(
+                    "{} does not say which application it belongs to",
+                    path.display()
+                );
+                Err(Error::invalid("application", reason))
+            }
+        }
+    }
+
+    /// Returns the application and profile, if it is certain which they are.
+    pub(crate) fn application_profile(&self) -> Option<ApplicationProfile> {
+        match &self.application {
+            KnownApplication::Certain(source) => Some(ApplicationProfile {
+                source: source.clone(),
+                profile: self.profile.clone(),
+            }),
+            KnownApplication::Likely(_) | KnownApplication::Unknown => None,
+        }
+    }
+
+    /// Returns the application's own policy, if it is the application that looks.
+    pub fn application_policy(&self) -> Option<&Policy> {
+        self.builder().map(Builder::own_policy)
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Returns what the application itself says, if it is the one that looks.
+    pub(crate) fn builder(&self) -> Option<&Builder> {
+        match &self.seen_from {
+            SeenFrom::Outside => None,
+            SeenFrom::Application { builder, .. } => Some(builder),
+        }
+    }
+
+    /// Returns the words that reach the commands of the application that looks; nothing if another program does.
+    pub fn commands_called(&self) -> Option<&str> {
+        match &self.seen_from {
+            SeenFrom::Outside => None,
+            SeenFrom::Application { called, .. } => Some(called),
+        }
+    }
+
+    /// Returns the command line that does something with this location, as a shell reads it: `localtel --app myapp
+    /// status`, or that of the application that looks.
+    pub fn command(&self, words: &str) -> String {
+        match &self.seen_from {
+            SeenFrom::Outside => format!("localtel {} {words}", self.words()),
+            SeenFrom::Application { called, .. } => format!("{called} {words}"),
+        }
+    }
+
+    /// Returns the words that name this location to another command, as they were typed.
+    pub(crate) fn words(&self) -> String {
+        let mut words = Vec::new();
+        let typed = (&self.selection.directory, &self.selection.application);
+        let directory = match (typed, &self.application) {
+            ((Some(directory), _), _) => Some(directory),
+            // `LOCALTEL_DIR` or being the only one led here.
+            ((None, None), KnownApplication::Likely(_) | KnownApplication::Unknown) => {
+                Some(&self.base)
+            }
+            ((None, None | Some(_)), _) => None,
+        };
+        let application = match (typed, &self.application) {
+            ((_, Some(application)), _)
+            | ((None, None), KnownApplication::Certain(application)) => Some(application),
+            ((_, None), _) => None,
+        };
+        if let Some(application) = application {
+            words.push(format!("--app {application}"));
+        }
+        if let Some(directory) = directory {
+            words.push(format!(
+                "--dir {}",
+                ShellWord(&directory.display().to_string())
+            ));
+        }
+        if !self.profile.is_default() {
+            words.push(format!("--profile {}", self.profile));
+        }
+        words.join(" ")
+    }
+
+    /// Checks that the directories do not belong to another application or profile.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names both.
+    pub fn check(&self) -> Result<()> {
+        let default = Profile::default();
+        self.check_claim(&KnownLocation::at(&self.base), &self.base, &default)?;
+        // It decides for this application, too.
+        let for_all = StoredConsent::read_for_all_at(&self.base).claim();
+        self.check_claim(&for_all, &self.base, &default)?;
+        if !self.profile.is_default() {
+            let path = self.path();
+            self.check_claim(&KnownLocation::at(&path), &path, &self.profile)?;
+        }
+        Ok(())
+    }
+
+    fn check_claim(&self, claim: &KnownLocation, path: &Path, profile: &Profile) -> Result<()> {
+        let known = match &self.application {
+            KnownApplication::Certain(source) => Some(source),
+            KnownApplication::Likely(_) | KnownApplication::Unknown => None,
+        };
+        if claim.admits(known, profile) {
+            return Ok(());
+        }
+        Err(claim.refusal(
+            path,
+            match known {
+                Some(source) => format!("`{source}` (profile {profile})"),
+                None => format!("the profile {profile}"),
+            },
+        ))
+    }
+
+    /// Returns the step that helps where a directory was refused because it belongs to another application or profile.
+    pub fn step_for_foreign(error: &Error) -> Option<String> {
+        let ErrorKind::Foreign { path, .. } = error.kind() else {
+            return None;
+        };
+        let own = KnownLocation::at(path).profile?;
+        let (base, by_path) = directory::enclosing(path)?;
+        let base = base.display().to_string();
+        (own == by_path).then(|| format!("name it with --dir {} --profile {own}", ShellWord(&base)))
+    }
+}
+
+/// The application's name as messages say it.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name().map_or("an unknown application", Source::as_str))
+    }
+}
+
+/// A word as a shell reads it.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it is a word")]
+pub struct ShellWord<'w>(pub &'w str);
+
+impl fmt::Display for ShellWord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
+        if !self.0.is_empty() && self.0.bytes().all(is_plain) {
+            return f.write_str(self.0);
+        }
+        write!(f, "'{}'", self.0.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_split_or_change_it() {
+        for (word, expected) in [
+            ("/var/lib/a", "/var/lib/a"),
+            ("", "''"),
+            ("/a b", "'/a b'"),
+            ("it's", r"'it'\''s'"),
+            ("a>1", "'a>1'"),
+            ("$HOME", "'$HOME'"),
+        ] {
+            assert_eq!(ShellWord(word).to_string(), expected);
+        }
+    }
+}

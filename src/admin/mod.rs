@@ -1,0 +1,53 @@
+//! What an owner does with a telemetry directory: the one door through which the command `localtel`, the commands that
+//! an application embeds, and a settings page act.
+//!
+//! A [`Location`] says which telemetry is meant. It tells its [`Status`], and whether anything is recorded there and why
+//! ([`Recording`]); it stores consent, removes the installation id, and makes the same report as the application.
+//!
+//! ```no_run
+//! use localtel::admin::Location;
+//! use localtel::{Consent, Telemetry};
+//!
+//! let location = Location::of(&Telemetry::builder("myapp"))?;
+//! let answer = location.recording();
+//! println!("recording: {}, because {}", answer.recording, answer.because);
+//! location.set_consent(Consent::Enabled, "the settings page")?;
+//! # Ok::<(), localtel::Error>(())
+//! ```
+//!
+//! Nothing here records, and asking makes and changes nothing.
+
+mod clear;
+mod consent;
+mod findings;
+mod location;
+mod owner;
+mod policy;
+mod recording;
+mod report;
+mod secret_names;
+mod status;
+mod verdict;
+
+pub use self::clear::{ClearPlan, Cleared, ReasonToStay, SegmentFacts};
+pub use self::consent::ConsentChange;
+pub use self::findings::{Finding, FindingKind, Findings};
+pub use self::location::{KnownApplication, Location, Selection, ShellWord};
+pub use self::owner::other_owner_of;
+pub use self::policy::{
+    FoundSecret, SecretsInText, check_rule_name, is_name_of_secret, parse_policy,
+};
+pub use self::secret_names::{SecretName, SecretNames, Texts};
+pub use self::status::{Bounds, OwnerState, PolicyStatus, Status, StoredChoice, Update};
+pub use self::verdict::{PolicyView, RecordPart, Subject, ValueVerdict};
+pub use crate::application::{Profile, Source};
+pub use crate::consent::{Recording, RecordingAnswer};
+pub use crate::environment::Environment;
+
+/// What an application can do that must not drop events.
+pub const AGAINST_DROPS: &str =
+    "in the application, `Overflow::Block` waits for room and `Limits::buffer_bytes` makes more";
+
+/// What it means that a directory was copied.
+pub(crate) const COPIED: &str =
+    "this directory was made on another machine or by another user, and has its id";

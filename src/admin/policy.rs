@@ -1,0 +1,140 @@
+//! An owner's policy at a location: `policy.toml` read, checked and replaced under the lock, and the rules for secrets tried
+//! on a text. What the file means is `policy`'s; an edit that keeps comments is the command's.
+
+use std::path::PathBuf;
+
+use super::{Environment, Location};
+use crate::error::Result;
+use crate::policy::Policy;
+use crate::policy::names::{NamePath, Naming};
+use crate::policy::owner::{self, Owner, OwnerFile};
+use crate::policy::secrets::Secrets;
+use crate::store::disk::{Access, Directory};
+use crate::store::open_error;
+use crate::store::segment::FileName;
+
+impl Location {
+    /// Returns the path of the file that holds the owner's policy, whether or not it is there.
+    pub fn policy_file(&self) -> PathBuf {
+        self.path().join(FileName::Policy.to_string())
+    }
+
+    /// Returns the owner's policy; nothing if there is no file.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason, as a clause, if the file cannot be read or understood: then nothing is recorded.
+    pub fn owner_policy(&self) -> Result<Option<Policy>, String> {
+        match OwnerFile::read_at(&self.path()) {
+            OwnerFile::Missing => Ok(None),
+            OwnerFile::Owner(owner) => Ok(Some(owner.policy)),
+            OwnerFile::Damaged { reason } | OwnerFile::Unreadable { reason } => Err(reason),
+        }
+    }
+
+    /// Returns the text of the owner's policy; it is empty if there is no file.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory or the file cannot be read.
+    pub fn policy_text(&self) -> Result<String> {
+        owner::text_at(&self.path())
+    }
+
+    /// Changes the text of the owner's policy, under the lock, unless what comes out cannot be understood. Running programs
+    /// apply it within a second.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the change does, if the text that comes out cannot be understood, or if the file cannot be
+    /// written; it is then as it was.
+    pub fn edit_policy(&self, change: impl FnOnce(&str) -> Result<String>) -> Result<()> {
+        self.certain_application()?;
+        owner::edit(&self.path(), change)
+    }
+
+    /// Returns `true` if something stands in the place of the owner's policy that is no regular file.
+    pub fn is_policy_no_file(&self) -> bool {
+        let directory = Directory::open(&self.path(), Access::Read).ok();
+        let facts =
+            directory.and_then(|directory| directory.facts(&FileName::Policy.to_string()).ok());
+        facts.is_some_and(|facts| !facts.is_regular)
+    }
+
+    /// Checks that the directory can be opened to look.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that says why not.
+    pub fn check_readable(&self) -> Result<()> {
+        let path = self.path();
+        Directory::open(&path, Access::Read).map_err(|error| open_error(&path, error))?;
+        Ok(())
+    }
+}
+
+/// What the rules for secrets find in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecretsInText {
+    /// The text with the secrets masked, as it would be in a message.
+    pub masked: String,
+    /// What was found, in the order of the text.
+    pub found: Vec<FoundSecret>,
+}
+
+/// A secret in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FoundSecret {
+    /// The name of the rule that found it.
+    pub rule: &'static str,
+    /// What the rule finds.
+    pub about: &'static str,
+    /// The bytes of the text that are masked.
+    pub range: std::ops::Range<usize>,
+}
+
+impl SecretsInText {
+    /// Tries the rules on a text, with the home directory and the user's name of an environment.
+    pub fn find(text: &str, environment: &Environment) -> Self {
+        let home = environment.home();
+        let home = home.as_deref().and_then(std::path::Path::to_str);
+        let secrets = Secrets::new(home, environment.user().as_deref());
+        let findings = secrets.findings(text);
+        Self {
+            masked: secrets.mask(text).into_owned(),
+            found: findings
+                .into_iter()
+                .map(|finding| FoundSecret {
+                    rule: finding.rule.name(),
+                    about: finding.rule.about(),
+                    range: finding.range,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Reads a text as an owner's policy.
+///
+/// # Errors
+///
+/// Returns what is wrong with it, as a clause.
+pub fn parse_policy(text: &str) -> Result<Policy, String> {
+    Owner::parse(text.as_bytes()).map(|owner| owner.policy)
+}
+
+/// Checks the name in a rule: a `*` may stand at its end only, or as `*.` at its beginning.
+///
+/// # Errors
+///
+/// Returns what is wrong with it, as a clause.
+pub fn check_rule_name(name: &str) -> Result<(), String> {
+    owner::check_name(name)
+}
+
+/// Returns `true` if the name of a property says that its texts are secrets, so that they are masked by default.
+pub fn is_name_of_secret(name: &str) -> bool {
+    NamePath::of(name).naming() == Naming::Secret
+}
