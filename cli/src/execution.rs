@@ -12,6 +12,7 @@ use super::args::{AnyCommand, AppCommand, Arguments};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::Host;
+use super::sanitize::Sanitized;
 use super::screen::{Colour, OutputKind, Screen};
 use super::selection::unnamed;
 use super::time::moment;
@@ -145,7 +146,17 @@ fn dispatch(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let find = || selection::find(&arguments.selection, environment);
+    let selection = &arguments.selection;
+    let find = || selection::find(selection, environment);
+    // Asked before the command makes anything there.
+    let meant = |location: &Location, is_reading: bool| {
+        let words = if is_reading {
+            typed.words.clone()
+        } else {
+            suggestion::look_first(&typed.words)
+        };
+        suggestion::misnamed(&words, selection, location, environment)
+    };
     match arguments.command {
         // The schema does not depend on an application.
         AnyCommand::OnPlace(AppCommand::Explain(args)) if args.is_of_no_place() => {
@@ -157,20 +168,24 @@ fn dispatch(
         }
         AnyCommand::OnPlace(command) => {
             let location = find()?;
-            on_place(command, &location, environment, screen).map_err(|failure| {
+            let meant = meant(&location, command.is_reading());
+            let outcome = on_place(command, &location, environment, screen).map_err(|failure| {
                 failure.for_owner(|owner| {
                     location.step_for_owner(owner, &typed.repeated_as(owner, &location))
                 })
-            })
+            });
+            with_meant(outcome, meant, screen)
         }
         AnyCommand::Record(args) => {
             let location = find()?;
+            let meant = meant(&location, false);
             // What it records may not be for every log.
-            record::run(&location, args, environment, screen).map_err(|failure| {
+            let outcome = record::run(&location, args, environment, screen).map_err(|failure| {
                 failure.for_owner(|owner| {
                     location.step_for_owner(owner, &location.command_as(owner, "record ..."))
                 })
-            })
+            });
+            with_meant(outcome, meant, screen)
         }
         AnyCommand::Run(args) if typed.has_flag(args.flag()) => {
             let flag = args.flag().unwrap_or_default().to_string_lossy();
@@ -193,6 +208,21 @@ fn dispatch(
         AnyCommand::Completions(args) => manual::completions(&args, Arguments::command(), screen),
         AnyCommand::Man(args) => manual::man(&args, Arguments::command(), screen),
     }
+}
+
+/// Says what was probably meant, where what was named has no telemetry.
+fn with_meant(
+    outcome: Result<Exit, Failure>,
+    meant: Option<String>,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let Some(meant) = meant else {
+        return outcome;
+    };
+    let exit = outcome.map_err(|failure| failure.hint(&meant))?;
+    screen.stdout.flush()?;
+    screen.say(format_args!("hint: {}", Sanitized(&meant)));
+    Ok(exit)
 }
 
 pub(crate) fn on_place(

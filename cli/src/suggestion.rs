@@ -10,8 +10,9 @@ use clap::error::{ContextKind, ContextValue, Error as ParseError, ErrorKind};
 use clap::{Arg, ArgMatches, Command};
 
 use super::failure::Failure;
+use super::selection::SelectionArgs;
 use localtel::Level;
-use localtel::admin::ShellWord;
+use localtel::admin::{Environment, Location, ShellWord, Source};
 use localtel::read::{Filter, Levels, Term};
 
 /// Returns the valid name that is nearest to one that is not, if one is near.
@@ -100,6 +101,76 @@ fn nearest_level(text: &str) -> Option<String> {
         Err(_) => nearest(text, LEVEL_WORDS)?.parse().ok()?,
     };
     Some(level.as_str().to_ascii_lowercase())
+}
+
+/// Returns what was probably meant by a command line, without the program's name, where the application or profile that it
+/// names has no telemetry and one with a name near it has.
+pub(crate) fn misnamed(
+    words: &[OsString],
+    selection: &SelectionArgs,
+    location: &Location,
+    environment: &Environment,
+) -> Option<String> {
+    let profiles = location.profiles().ok()?;
+    let profiles: Vec<&str> = profiles.iter().map(|one| one.profile().as_str()).collect();
+    let name = location.profile().as_str();
+    if !profiles.is_empty() {
+        let is_there = profiles.contains(&name);
+        let near = nearest(name, profiles).filter(|_| !is_there)?;
+        let line = with_value(words, "--profile", name, near);
+        return Some(format!(
+            "{location} had no profile `{name}`; did you mean `{line}`?"
+        ));
+    }
+    if selection.dir.is_some() || environment.localtel_dir().is_some() {
+        return None;
+    }
+    let name = selection.app.as_ref()?.as_str();
+    let all = Location::all(environment).ok()?;
+    let near = nearest(
+        name,
+        all.iter().filter_map(Location::name).map(Source::as_str),
+    )?;
+    let line = with_value(words, "--app", name, near);
+    Some(format!(
+        "there was no telemetry of `{name}`; did you mean `{line}`?"
+    ))
+}
+
+/// Returns the command line that looks at the telemetry which another names, so that nothing is done to telemetry that
+/// was not named.
+pub(crate) fn look_first(words: &[OsString]) -> Vec<OsString> {
+    let (place, _) = split_place(words);
+    let status = std::iter::once("status".to_owned());
+    place
+        .into_iter()
+        .chain(status)
+        .map(OsString::from)
+        .collect()
+}
+
+/// Returns a command line with another value of a flag.
+fn with_value(words: &[OsString], flag: &str, value: &str, other: &str) -> String {
+    let mut words: Vec<String> = words
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let joined = format!("{flag}={value}");
+    // What follows the first belongs to a command to run.
+    if let Some(at) = words
+        .iter()
+        .position(|word| word == flag || *word == joined)
+    {
+        let at_value = at + usize::from(words.get(at).is_some_and(|word| word == flag));
+        if let Some(word) = words.get_mut(at_value) {
+            *word = word.replace(value, other);
+        }
+    }
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| ShellWord(word).to_string())
+        .collect();
+    format!("localtel {}", words.join(" "))
 }
 
 /// Returns the complaint about a command line, without the program's name, that cannot be parsed, where the reason is a

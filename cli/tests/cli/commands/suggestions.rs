@@ -150,6 +150,94 @@ fn a_flag_that_is_near_none_leads_to_the_help_of_its_command() {
 }
 
 #[test]
+fn a_misspelt_application_or_profile_gets_the_nearest_one() {
+    let home = CommandHome::new();
+    for line in [
+        "--app billing enable",
+        "--app billing --profile work enable",
+        "--app shop enable",
+        "--app billing record a",
+        "--app billing --profile work record a",
+    ] {
+        let output = run_line(&home, line);
+        assert!(output.status.success(), "{output:?}");
+    }
+    let reading = [
+        "show -n 3",
+        "status",
+        "explain",
+        "report",
+        "profiles",
+        "doctor",
+    ];
+    // These must do nothing to what was not named.
+    let writing = [
+        "clear --yes",
+        "reset",
+        "record a",
+        "policy",
+        "policy level warn",
+        "disable --clear --yes",
+        "enable",
+    ];
+    for (typed, meant) in [
+        ("--app biling", "--app billing"),
+        ("--app=BILLING", "--app=billing"),
+        ("--app bill", "--app billing"),
+        (
+            "--app billing --profile wrok",
+            "--app billing --profile work",
+        ),
+    ] {
+        let lines = reading.map(|words| (words, words));
+        for (words, suggested) in lines
+            .into_iter()
+            .chain(writing.map(|words| (words, "status")))
+        {
+            let said = err(&run_line(&home, &format!("{typed} {words}")));
+            let line = format!("{meant} {suggested}");
+            assert_eq!(
+                lines_in(&said).last(),
+                Some(&line.as_str()),
+                "{typed} {words}: {said}"
+            );
+            let output = run_line(&home, &line);
+            assert!(output.status.success(), "{line}: {output:?}");
+            for made in [
+                "biling",
+                "BILLING",
+                "bill",
+                "billing/telemetry/profiles/wrok",
+            ] {
+                let _removed = std::fs::remove_dir_all(home.path().join(made));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_there_or_far_from_all_is_not_corrected() {
+    let home = CommandHome::enabled();
+    run_line(&home, "--app myapp2 enable");
+    let path = home.telemetry();
+    let path = path.to_str().unwrap();
+    for line in [
+        "--app myapp status",
+        "--app myapp2 status",
+        "--app myapp --profile default status",
+        "--app myapp --profile work status",
+        "--app xyzzy status",
+        "--app xyzzy show",
+        "--app mypap run -- true",
+        &format!("--dir {path} status"),
+        &format!("--dir {path}2 --app mypap status"),
+    ] {
+        let said = err(&run_line(&home, line));
+        assert!(!said.contains("did you mean"), "{line}: {said}");
+    }
+}
+
+#[test]
 fn a_misspelt_level_gets_the_nearest_one() {
     let home = CommandHome::enabled();
     for (line, expected) in [
