@@ -14,6 +14,7 @@ struct Readme;
 #[cfg(not(unix))]
 compile_error!("the commands of localtel need a Unix; the library compiles here, and is off");
 
+mod absent_names;
 mod args;
 mod clear;
 mod command_line;

@@ -7,6 +7,7 @@ use std::path::Path;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::{RuleKind, taking};
+use crate::absent_names::NameKind;
 use crate::failure::Failure;
 use localtel::admin::{Location, check_rule_name, is_name_of_secret, parse_policy};
 use localtel::policy::Action;
@@ -116,6 +117,25 @@ impl Change {
                 .hint(location.command(&format!("policy unset {kind} NAME")))),
             (Ok(change), _, _) => Ok(change),
         }
+    }
+
+    /// Returns the event, target or property that it sets a rule for, and the rule.
+    pub(super) fn named(&self) -> Option<(NameKind, &str, &str)> {
+        let Self::Rule {
+            table,
+            name,
+            wanted: RuleChange::Word(word),
+        } = self
+        else {
+            return None;
+        };
+        let kind = match *table {
+            EVENTS => NameKind::Event,
+            TARGETS => NameKind::Target,
+            _ => NameKind::Property,
+        };
+        // What stands for many names is not misspelt.
+        (!name.contains('*')).then_some((kind, name, word))
     }
 
     /// Says what it does not do, where somebody could expect more of it: an owner only narrows.

@@ -9,11 +9,13 @@ mod tests;
 use std::io::Read as _;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use localtel::admin::{Environment, Location, SecretsInText};
+use localtel::admin::{Environment, Location, SecretsInText, ShellWord};
 use localtel::policy::Action;
+use localtel::read::Reader;
 use localtel::{Error, ErrorKind, Level};
 
 use self::change::{Change, EVENTS, PROPERTIES, TARGETS};
+use super::absent_names::{AbsentNames, NameKind};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::quantity::count;
@@ -189,7 +191,34 @@ pub(crate) fn run(
     if let Some(note) = change.note() {
         writeln!(screen.stdout, "{note}")?;
     }
+    tell_absent(&change, location, screen);
     Ok(Exit::Done)
+}
+
+/// Says so where a rule is for a name that none of the last records has, and names near it occur.
+fn tell_absent(change: &Change, location: &Location, screen: &mut Screen<'_>) {
+    let Some((kind, name, word)) = change.named() else {
+        return;
+    };
+    let Ok(reverse) = Reader::reverse(&location.path()) else {
+        return;
+    };
+    // Rules for properties hold in upper and lower case.
+    let lower = name.to_lowercase();
+    let mut absent = AbsentNames::new([match kind {
+        NameKind::Property => (kind, lower.as_str()),
+        NameKind::Event | NameKind::Target => (kind, name),
+    }]);
+    absent.compare(NameKind::Property, "message");
+    absent.look_at_last(reverse);
+    let suggest = |kind: NameKind, near: &str| {
+        location.command(&format!(
+            "policy {} {} {word}",
+            kind.as_str(),
+            ShellWord(near)
+        ))
+    };
+    absent.tell("recent record", suggest, screen.stderr);
 }
 
 /// Says what to do where the file could not be changed.

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
+use super::super::absent_names::NameKind;
 use super::super::screen::OutputKind;
 use super::super::suggestion;
 use super::super::time::{Zone, parse};
@@ -138,9 +139,9 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
     term: Term,
-    pub(super) key: String,
+    key: String,
     /// What the value must be equal to, if the condition says so.
-    pub(super) equal_to: Option<String>,
+    equal_to: Option<String>,
 }
 
 impl Condition {
@@ -254,6 +255,21 @@ impl ShowArgs {
         }
         let terms = self.terms.iter().map(|condition| condition.term.clone());
         Ok(terms.fold(filter, Filter::term))
+    }
+
+    /// Returns the names that are asked for.
+    pub(super) fn names(&self) -> impl Iterator<Item = (NameKind, &str)> {
+        let events = self.event.iter().map(|name| (NameKind::Event, name));
+        let targets = self.target.iter().map(|name| (NameKind::Target, name));
+        let in_terms = self.terms.iter().map(|condition| {
+            match (condition.key.as_str(), &condition.equal_to) {
+                ("event", Some(name)) => (NameKind::Event, name),
+                ("target", Some(name)) => (NameKind::Target, name),
+                (_, _) => (NameKind::Property, &condition.key),
+            }
+        });
+        let names = events.chain(targets).chain(in_terms);
+        names.map(|(kind, name)| (kind, name.as_str()))
     }
 
     /// Decides how many records to show where the person did not say.

@@ -9,23 +9,23 @@ mod scan;
     reason = "tests look at the disk from outside"
 )]
 mod tests;
-mod unmatched;
 mod unread;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use super::absent_names::{AbsentNames, NameKind};
 use super::exit::Exit;
 use super::pager::Pager;
 use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::view::View;
 use localtel::Result;
+use localtel::admin::ShellWord;
 use localtel::read::Timestamp;
 use localtel::read::raw::{FilterVerdict, Piece, PrefixCache, RawRecord};
 use localtel::read::{Filter, Follower, Item, Line, Position, Reader, Record, Reverse};
 
 pub(crate) use args::{LineLimit, ShowArgs};
-use unmatched::AbsentNames;
 use unread::UnreadCounts;
 
 /// Shows records of the directory.
@@ -101,12 +101,25 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
 
 /// Says which names that were asked for no record has, where nothing matched.
 fn tell_absent(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut dyn Write) {
-    let mut absent = AbsentNames::new(args);
+    let mut absent = AbsentNames::new(args.names());
+    for key in OWN_KEYS {
+        absent.compare(NameKind::Property, key);
+    }
     let looked = open(directory, filter).and_then(|reader| absent.look(reader));
     // Why nothing matched is not worth a failure.
-    if looked.is_ok() {
-        absent.tell(filter.earliest().is_some(), stderr);
+    if looked.is_err() {
+        return;
     }
+    let records = match filter.earliest() {
+        Some(_) => "record since then",
+        None => "record",
+    };
+    let suggest = |kind, name: &str| match kind {
+        NameKind::Event => format!("--event {}", ShellWord(name)),
+        NameKind::Target => format!("--target {}", ShellWord(name)),
+        NameKind::Property => ShellWord(name).to_string(),
+    };
+    absent.tell(records, suggest, stderr);
 }
 
 /// Where the records come from.
@@ -448,6 +461,18 @@ impl Show {
 
 /// From this size on several threads share the work: below it one is done in a few milliseconds.
 const SHARED_BYTES_LEAST: u64 = 4 << 20;
+
+/// The keys that each record has.
+const OWN_KEYS: [&str; 8] = [
+    "timestamp",
+    "level",
+    "source",
+    "target",
+    "event",
+    "message",
+    "session",
+    "seq",
+];
 
 /// One write for a few hundred records.
 const BUFFER_BYTES: usize = 64 * 1024;

@@ -238,6 +238,50 @@ fn a_name_that_is_there_or_far_from_all_is_not_corrected() {
 }
 
 #[test]
+fn a_rule_for_a_name_that_never_occurs_names_the_nearest() {
+    let home = CommandHome::enabled();
+    let record = [
+        "--app",
+        "myapp",
+        "record",
+        "command",
+        "duration=5",
+        "os.kernel=6",
+    ];
+    assert!(run(&home, &record).status.success());
+    for (line, expected) in [
+        ("event comand drop", "event command drop"),
+        ("event Command keep", "event command keep"),
+        ("property duraton mask", "property duration mask"),
+        ("property mesage drop", "property message drop"),
+        ("target mypap drop", "target myapp drop"),
+    ] {
+        let output = run_line(&home, &format!("--app myapp policy {line}"));
+        assert!(output.status.success(), "{line}: {output:?}");
+        let said = err(&output);
+        let expected = format!("--app myapp policy {expected}");
+        assert_eq!(lines_in(&said), [&expected], "{line}: {said}");
+        assert!(said.starts_with("no recent record has the "), "{said}");
+        let output = run_line(&home, &expected);
+        assert_eq!(err(&output), "", "{expected}: {output:?}");
+    }
+    for line in [
+        "event comm* drop",
+        "event xyzzy drop",
+        "property DURATION mask",
+        "property os.kernel drop",
+        "property message keep",
+        "target myapp keep",
+        "level info",
+        "unset property duration",
+    ] {
+        let output = run_line(&home, &format!("--app myapp policy {line}"));
+        assert!(output.status.success(), "{line}: {output:?}");
+        assert_eq!(err(&output), "", "{line}");
+    }
+}
+
+#[test]
 fn a_misspelt_level_gets_the_nearest_one() {
     let home = CommandHome::enabled();
     for (line, expected) in [

@@ -1,23 +1,32 @@
-//! Why nothing matched: the events, targets and keys that were asked for and that no record has, and the names near them
-//! that occur. The records are read once more for this, and only where nothing matched.
+//! The names of events, targets and properties that were asked for and that no record has, and the names near them that
+//! occur. Records are read once more for this, and only where nothing matched or a rule was made.
 
 use std::collections::HashSet;
 use std::io::Write;
 
-use super::super::sanitize::Sanitized;
-use super::super::suggestion::distance;
-use super::args::ShowArgs;
+use super::sanitize::Sanitized;
+use super::suggestion::distance;
 use localtel::Result;
-use localtel::admin::ShellWord;
 use localtel::read::raw::{RawRecord, RawText};
-use localtel::read::{Item, Line, Reader};
+use localtel::read::{Item, Line, Reader, Reverse};
 
 /// What a name is the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NameKind {
+pub(crate) enum NameKind {
     Event,
     Target,
-    Key,
+    Property,
+}
+
+impl NameKind {
+    /// Returns the word for it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Target => "target",
+            Self::Property => "property",
+        }
+    }
 }
 
 /// A name that was asked for, and of which no record was seen.
@@ -33,41 +42,30 @@ struct AbsentName {
 
 /// The names that were asked for and that no record has.
 #[derive(Debug)]
-pub(super) struct AbsentNames {
+pub(crate) struct AbsentNames {
     names: Vec<AbsentName>,
 }
 
 impl AbsentNames {
     /// Takes the names that were asked for.
-    pub(super) fn new(args: &ShowArgs) -> Self {
-        let events = args.event.iter().map(|name| (NameKind::Event, name));
-        let targets = args.target.iter().map(|name| (NameKind::Target, name));
-        let in_terms = args.terms.iter().map(|condition| {
-            match (condition.key.as_str(), &condition.equal_to) {
-                ("event", Some(name)) => (NameKind::Event, name),
-                ("target", Some(name)) => (NameKind::Target, name),
-                (_, _) => (NameKind::Key, &condition.key),
-            }
-        });
-        let asked = events.chain(targets).chain(in_terms);
+    pub(crate) fn new<'a>(asked: impl IntoIterator<Item = (NameKind, &'a str)>) -> Self {
+        let absent = |(kind, name): (NameKind, &str)| AbsentName {
+            kind,
+            name: name.to_owned(),
+            near: Vec::new(),
+            compared: HashSet::new(),
+        };
         Self {
-            names: asked
-                .filter(|(kind, name)| *kind != NameKind::Key || !OWN_KEYS.contains(&name.as_str()))
-                .map(|(kind, name)| AbsentName {
-                    kind,
-                    name: name.clone(),
-                    near: Vec::new(),
-                    compared: HashSet::new(),
-                })
-                .collect(),
+            names: asked.into_iter().map(absent).collect(),
         }
     }
 
     /// Looks for them in all records, until each is found.
-    pub(super) fn look(&mut self, mut reader: Reader) -> Result<()> {
-        for key in OWN_KEYS {
-            self.compare(NameKind::Key, key);
-        }
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the records cannot be read.
+    pub(crate) fn look(&mut self, mut reader: Reader) -> Result<()> {
         while !self.names.is_empty()
             && let Some(item) = reader.next_item()?
         {
@@ -78,33 +76,37 @@ impl AbsentNames {
         Ok(())
     }
 
-    /// Says which of them no record has, where names near them occur.
-    pub(super) fn tell(&self, has_start: bool, stderr: &mut dyn Write) {
-        let record = if has_start {
-            "record since then"
-        } else {
-            "record"
-        };
-        for absent in &self.names {
-            let (what, flag) = match absent.kind {
-                NameKind::Event => ("event", "--event "),
-                NameKind::Target => ("target", "--target "),
-                NameKind::Key => ("property", ""),
-            };
-            let near: Vec<String> = absent
-                .near
-                .iter()
-                .map(|(_, name)| format!("`{flag}{}`", Sanitized(&ShellWord(name).to_string())))
-                .collect();
-            if !near.is_empty() {
-                // That nobody listens there is no failure.
-                drop(writeln!(
-                    stderr,
-                    "no {record} has the {what} `{}`; did you mean {}?",
-                    Sanitized(&absent.name),
-                    near.join(" or ")
-                ));
+    /// Looks for them in the last records, of which there are many enough to show what usually occurs.
+    pub(crate) fn look_at_last(&mut self, mut reverse: Reverse) {
+        for _ in 0..LAST_MAX {
+            match reverse.next_item() {
+                Some(Item::Line(line)) if !self.names.is_empty() => self.take(line),
+                Some(Item::Damage(_) | Item::Notice(_)) => {}
+                Some(Item::Line(_)) | None => break,
             }
+        }
+    }
+
+    /// Says which of them none of the records has, where names near them occur.
+    pub(crate) fn tell(
+        &self,
+        records: &str,
+        suggest: impl Fn(NameKind, &str) -> String,
+        stderr: &mut dyn Write,
+    ) {
+        for absent in self.names.iter().filter(|absent| !absent.near.is_empty()) {
+            let near = absent.near.iter();
+            let near: Vec<String> = near
+                .map(|(_, name)| format!("`{}`", Sanitized(&suggest(absent.kind, name))))
+                .collect();
+            // That nobody listens there is no failure.
+            drop(writeln!(
+                stderr,
+                "no {records} has the {} `{}`; did you mean {}?",
+                absent.kind.as_str(),
+                Sanitized(&absent.name),
+                near.join(" or ")
+            ));
         }
     }
 
@@ -116,7 +118,7 @@ impl AbsentNames {
             }
             let in_spans = raw.spans.iter().flat_map(|(_, span)| span.members());
             for (name, _) in raw.properties.members().chain(in_spans) {
-                self.compare(NameKind::Key, &name.decoded().unwrap_or_default());
+                self.compare(NameKind::Property, &name.decoded().unwrap_or_default());
             }
         } else if let Ok(record) = line.record() {
             self.compare(NameKind::Target, &record.target);
@@ -125,13 +127,13 @@ impl AbsentNames {
             }
             let in_spans = record.spans.iter().flat_map(|span| span.properties.iter());
             for (name, _) in record.properties.iter().chain(in_spans) {
-                self.compare(NameKind::Key, name);
+                self.compare(NameKind::Property, name);
             }
         }
     }
 
     /// Compares a name that occurs with those that were asked for.
-    fn compare(&mut self, kind: NameKind, name: &str) {
+    pub(crate) fn compare(&mut self, kind: NameKind, name: &str) {
         self.names
             .retain(|absent| absent.kind != kind || !absent.is(name));
         for absent in self.names.iter_mut().filter(|absent| absent.kind == kind) {
@@ -147,7 +149,7 @@ impl AbsentName {
             NameKind::Event => return self.name == name,
             NameKind::Target => (name.strip_prefix(&self.name), "::"),
             // A dot leads into an object.
-            NameKind::Key => (self.name.strip_prefix(name), "."),
+            NameKind::Property => (self.name.strip_prefix(name), "."),
         };
         within.is_some_and(|rest| rest.is_empty() || rest.starts_with(separator))
     }
@@ -164,7 +166,7 @@ impl AbsentName {
         let parts = self.name.matches("::").count();
         let end = match self.kind {
             NameKind::Target => name.match_indices("::").nth(parts).map(|(end, _)| end),
-            NameKind::Event | NameKind::Key => None,
+            NameKind::Event | NameKind::Property => None,
         };
         let name = end.and_then(|end| name.get(..end)).unwrap_or(name);
         if let Some(distance) = distance(&self.name, name) {
@@ -178,17 +180,8 @@ impl AbsentName {
     }
 }
 
-/// The keys that each record has.
-const OWN_KEYS: [&str; 8] = [
-    "timestamp",
-    "level",
-    "source",
-    "target",
-    "event",
-    "message",
-    "session",
-    "seq",
-];
+/// How many of the last records are looked at.
+const LAST_MAX: u64 = 10_000;
 
 /// How many names are suggested.
 const NEAR_MAX: usize = 3;
