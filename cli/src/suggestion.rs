@@ -271,10 +271,10 @@ fn split_place(words: &[OsString]) -> (Vec<String>, Vec<String>) {
             others.push(word.into_owned());
             continue;
         }
-        let is_alone = name == word;
-        place.push(word.into_owned());
-        if is_alone {
-            place.extend(words.next().map(Cow::into_owned));
+        if name != word {
+            place.push(word.into_owned());
+        } else if let Some(value) = words.next() {
+            place.extend([word.into_owned(), value.into_owned()]);
         }
     }
     (place, others)
@@ -372,8 +372,7 @@ impl TypedLine<'_> {
 
     /// Returns advice with the command lines in it complete, if this program has all of them.
     fn filled_in(&self, advice: &str) -> Option<String> {
-        let text = self.rest.iter().find(|word| !word.starts_with('-'));
-        let text = text.filter(|text| is_expression(text));
+        let text = self.text().filter(|text| is_expression(text));
         let mut filled_in = String::new();
         for (index, part) in advice.split('`').enumerate() {
             if index % 2 == 0 {
@@ -393,6 +392,17 @@ impl TypedLine<'_> {
             filled_in.extend(["`", &self.line(&words), "`"]);
         }
         Some(filled_in)
+    }
+
+    /// Returns the first word that is neither a flag nor, as far as that can be told, the value of one.
+    fn text(&self) -> Option<&String> {
+        let mut before = "";
+        self.rest.iter().find(|word| {
+            let is_number = word.parse::<u64>().is_ok();
+            let is_value = before.starts_with("--") || before.starts_with('-') && is_number;
+            before = if word.contains('=') { "" } else { word };
+            !word.starts_with('-') && !is_value
+        })
     }
 
     /// Returns `true` if the program can parse a command line that ends in these words.
@@ -683,6 +693,9 @@ mod tests {
         for (line, expected) in [
             ("grep -i timeout", "show --grep timeout`"),
             ("grep a>1", "show --grep 'a>1'`"),
+            ("grep -A 5 --color always error x", "show --grep error`"),
+            ("grep --count", "show --grep TEXT`"),
+            ("grep error --app", "`localtel show --grep error`"),
             ("grep (", "show --grep TEXT`"),
             ("grep --app shop error", "--app shop show --grep error`"),
             ("grep error --dir=/tmp/a", "--dir=/tmp/a show --grep error`"),
