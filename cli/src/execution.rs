@@ -170,6 +170,7 @@ fn dispatch(
             let location = find()?;
             let meant = meant(&location, command.is_reading());
             let outcome = on_place(command, &location, environment, screen).map_err(|failure| {
+                let failure = failure.with_place(&suggestion::place_in(&typed.words));
                 failure.for_owner(|owner| {
                     location.step_for_owner(owner, &typed.repeated_as(owner, &location))
                 })
@@ -181,6 +182,7 @@ fn dispatch(
             let meant = meant(&location, false);
             // What it records may not be for every log.
             let outcome = record::run(&location, args, environment, screen).map_err(|failure| {
+                let failure = failure.with_place(&suggestion::place_in(&typed.words));
                 failure.for_owner(|owner| {
                     location.step_for_owner(owner, &location.command_as(owner, "record ..."))
                 })

@@ -69,6 +69,26 @@ impl Failure {
         })
     }
 
+    /// Adds the words that name the telemetry to the command lines in the hint that have none.
+    pub(crate) fn with_place(self, place: &str) -> Self {
+        if place.is_empty() {
+            return self;
+        }
+        let named = format!("`localtel {place} ");
+        self.map(|complaint| Complaint {
+            hint: complaint.hint.map(|hint| {
+                let mut parts = hint.split("`localtel ");
+                let mut text = parts.next().unwrap_or_default().to_owned();
+                for part in parts {
+                    let is_named = part.starts_with("--");
+                    text.extend([if is_named { "`localtel " } else { &named }, part]);
+                }
+                text
+            }),
+            ..complaint
+        })
+    }
+
     fn map(self, change: impl FnOnce(Complaint) -> Complaint) -> Self {
         match self {
             Self::Usage(complaint) => Self::Usage(change(complaint)),

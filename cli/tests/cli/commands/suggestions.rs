@@ -282,6 +282,30 @@ fn a_rule_for_a_name_that_never_occurs_names_the_nearest() {
 }
 
 #[test]
+fn a_hint_names_the_telemetry_as_it_was_named() {
+    let home = CommandHome::new();
+    let nowhere = home.path().join("no where");
+    let nowhere = nowhere.to_str().unwrap();
+    let quoted = format!("'{nowhere}'");
+    for words in [&["show"] as &[&str], &["clear"], &["tail"]] {
+        for (place, shown) in [
+            (&["--app", "xyz"] as &[&str], "--app xyz"),
+            (
+                &["--app=xyz", "--profile", "work"],
+                "--app=xyz --profile work",
+            ),
+            (&["--dir", nowhere], &format!("--dir {quoted}")),
+        ] {
+            for line in [[place, words].concat(), [words, place].concat()] {
+                let said = err(&run(&home, &line));
+                let hint = format!("`localtel {shown} status` says");
+                assert!(said.contains(&hint), "{line:?}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_misspelt_level_gets_the_nearest_one() {
     let home = CommandHome::enabled();
     for (line, expected) in [
