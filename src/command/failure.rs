@@ -45,12 +45,10 @@ pub(super) fn text<E: Error + 'static>(error: &E, describe: Describe) -> Option<
         None => kind_of(error, type_name::<E>()),
     };
     let mut message = Message::default();
-    message.add_error(error, describe);
-    let mut source = error.source();
-    for _ in 0..SOURCES_MAX {
-        let Some(error) = source else { break };
+    for error in
+        std::iter::successors(Some(error), |error| (**error).source()).take(1 + SOURCES_MAX)
+    {
         message.add_error(error, describe);
-        source = error.source();
     }
     Some(message.of_kind(&kind))
 }

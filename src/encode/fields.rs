@@ -307,13 +307,9 @@ fn write_error_chain(
     error: &(dyn std::error::Error + 'static),
 ) -> fmt::Result {
     write!(text, "{error}")?;
-    let mut source = error.source();
-    for _ in 0..ERROR_SOURCES_MAX {
-        let Some(error) = source else { break };
-        write!(text, ": {error}")?;
-        source = error.source();
-    }
-    Ok(())
+    std::iter::successors(error.source(), |error| (**error).source())
+        .take(ERROR_SOURCES_MAX)
+        .try_for_each(|error| write!(text, ": {error}"))
 }
 
 /// How many sources of an error are followed: a chain may be circular.

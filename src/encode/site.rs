@@ -8,7 +8,7 @@ use tracing::field::Field;
 use super::bridge::Bridge;
 use super::text::{is_same_name, push_string};
 use super::{NAME_BYTES_MAX, Own, push_start, target_as};
-use crate::policy::{Admission, Generation, InForce, Verdict};
+use crate::policy::{Generation, InForce, Verdict};
 use crate::record::Level;
 
 /// What is constant for a call site: everything between the timestamp and the message, the keys, and what
@@ -16,7 +16,7 @@ use crate::record::Level;
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(super) policy: Arc<InForce>,
-    admission: Admission,
+    is_admitted: bool,
     /// Of what it is only the way in here.
     bridge: Option<Bridge>,
     /// The start, then the keys.
@@ -91,7 +91,7 @@ impl Site {
         let target = target_as(Own::Application, target);
         push_start(&mut texts, level, source, target, name);
         let start = TextSpan::since(0, &texts);
-        let admission = admission(policy.admits_event(level, target, name));
+        let is_admitted = policy.admits_event(level, target, name);
         let names = names_of(metadata);
         let key = |name: &&str| match *name {
             "message" => match policy.verdict(name) {
@@ -107,7 +107,7 @@ impl Site {
             keys,
             texts: texts.into(),
             repeats: repeats_of(&names),
-            admission,
+            is_admitted,
             bridge,
             policy,
         }
@@ -128,7 +128,7 @@ impl Site {
             keys: keys.collect(),
             texts: texts.into(),
             repeats: repeats_of(&names),
-            admission: admission(policy.admits_span(level, target)),
+            is_admitted: policy.admits_span(level, target),
             bridge: None,
             policy,
         }
@@ -152,7 +152,7 @@ impl Site {
 
     /// Returns `true` if the policy lets in what comes from here.
     pub(crate) fn is_admitted(&self) -> bool {
-        self.admission == Admission::Keep
+        self.is_admitted
     }
 
     /// Returns the bridge that it belongs to, if it is one's: then each record has a target of its own, and what is
@@ -171,14 +171,6 @@ impl Site {
             Repeats::None => index,
             Repeats::Some(first) => first.get(index).copied().unwrap_or(index),
         }
-    }
-}
-
-fn admission(is_admitted: bool) -> Admission {
-    if is_admitted {
-        Admission::Keep
-    } else {
-        Admission::Drop
     }
 }
 

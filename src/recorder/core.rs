@@ -155,12 +155,8 @@ impl Core {
             }
             Attention::Awake | Attention::Called => {}
             Attention::Absent => {
-                let ticket = staging.staged;
-                let is_due = staging.is_due();
-                drop(staging);
-                if is_due {
-                    // What fails stays in memory, and the reason is kept for `status`.
-                    drop(shared.write_until(ticket, clock::deadline(INLINE_WAIT)));
+                if staging.is_due() {
+                    drop(shared.write_inline(staging));
                     shared.sync_if_due();
                 }
             }
@@ -181,10 +177,7 @@ impl Core {
             && staging.is_due()
         {
             // Without a worker the next caller tries again.
-            let ticket = staging.staged;
-            drop(staging);
-            drop(shared.write_until(ticket, clock::deadline(INLINE_WAIT)));
-            staging = shared.lock();
+            staging = shared.write_inline(staging);
         }
         match shared.settings.overflow {
             Overflow::Drop => return self.wait_for_worker(staging, frame_bytes),
@@ -203,17 +196,12 @@ impl Core {
             }
             match staging.attention {
                 Attention::Absent => {
-                    let ticket = staging.staged;
-                    drop(staging);
-                    drop(shared.write_until(ticket, clock::deadline(INLINE_WAIT)));
-                    staging = shared.lock();
+                    staging = shared.write_inline(staging);
                     continue;
                 }
-                Attention::Awake | Attention::Dozing => {
-                    staging.attention = Attention::Called;
-                    shared.urgent.notify_one();
+                Attention::Awake | Attention::Dozing | Attention::Parked | Attention::Called => {
+                    shared.hurry(&mut staging);
                 }
-                Attention::Parked | Attention::Called => {}
             }
             staging = shared.wait_for_lease(staging, ROOM_WAIT);
         }
@@ -237,13 +225,7 @@ impl Core {
             if left.is_zero() {
                 break;
             }
-            match staging.attention {
-                Attention::Awake | Attention::Dozing => {
-                    staging.attention = Attention::Called;
-                    shared.urgent.notify_one();
-                }
-                Attention::Absent | Attention::Parked | Attention::Called => {}
-            }
+            shared.hurry(&mut staging);
             staging = shared.wait_for_lease(staging, left);
         }
         staging
@@ -345,6 +327,27 @@ impl Core {
         let mut staging = shared.lock();
         while staging.attention != Attention::Absent && Instant::now() < deadline {
             staging = shared.wait_for_lease(staging, ROOM_WAIT);
+        }
+    }
+}
+
+impl Shared {
+    /// Writes what is staged on the caller's thread. What fails stays in memory, and the reason is kept for `status`.
+    fn write_inline<'a>(&'a self, staging: MutexGuard<'a, Staging>) -> MutexGuard<'a, Staging> {
+        let ticket = staging.staged;
+        drop(staging);
+        drop(self.write_until(ticket, clock::deadline(INLINE_WAIT)));
+        self.lock()
+    }
+
+    /// Ends the lingering of a worker, if it lingers.
+    fn hurry(&self, staging: &mut Staging) {
+        match staging.attention {
+            Attention::Awake | Attention::Dozing => {
+                staging.attention = Attention::Called;
+                self.urgent.notify_one();
+            }
+            Attention::Absent | Attention::Parked | Attention::Called => {}
         }
     }
 }

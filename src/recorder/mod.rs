@@ -83,7 +83,7 @@ impl Recorder {
 
     /// Returns `true` if it records in this very process: one forked from it begins with its first event.
     pub(crate) fn has_begun_here(&self) -> bool {
-        self.latest().process == std::process::id()
+        self.begun_here().is_some()
     }
 
     /// Returns `true` if a worker writes, who also has `tracing` ask again when something changed.
@@ -133,9 +133,9 @@ impl Recorder {
     /// Returns whether this process has a session that can be ended: it has not ended, and its lock is let go
     /// before the deadline.
     pub(crate) fn is_open_within(&self, deadline: Instant) -> bool {
-        let latest = self.latest();
-        latest.process == std::process::id()
-            && lock_until(&latest.shared.staging, deadline).is_some_and(|it| it.is_open())
+        self.begun_here().is_some_and(|core| {
+            lock_until(&core.shared.staging, deadline).is_some_and(|it| it.is_open())
+        })
     }
 
     /// Ends the session: writes what is staged and the counts, with what else is to be said at the end, and
@@ -193,12 +193,7 @@ impl Recorder {
 
     /// Returns the core of this process.
     fn core(&self) -> &Core {
-        let latest = self.latest();
-        if latest.process == std::process::id() {
-            latest
-        } else {
-            latest.child()
-        }
+        self.begun_here().unwrap_or_else(|| self.latest().child())
     }
 
     /// Returns the core of this process for an event at `micros`. Asking for the process id is a system
