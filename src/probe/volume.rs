@@ -1,6 +1,10 @@
 //! How much lies below a path that an application names: bytes and files, seen from outside and within
 //! bounds. No file is opened, no symbolic link followed and no other file system entered. Which paths are
-//! measured is `report`'s business; how a directory is looked into is `disk`'s.
+//! measured is `report`'s business; how a directory is looked into is `elsewhere`'s.
+//!
+//! The walk is written here because its bounds must hold for any tree. `walkdir` opens each directory by its path, through
+//! a link that was put there meanwhile, and where its open directories are bounded it keeps the rest of a directory in
+//! memory: 58 MB for one of 400,000 files, of which 100,000 were asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
