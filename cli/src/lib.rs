@@ -44,6 +44,7 @@ mod show;
 mod status;
 mod suggestion;
 mod time;
+mod usual_words;
 mod view;
 
 use std::ffi::OsString;
