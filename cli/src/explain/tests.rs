@@ -120,8 +120,8 @@ fn where_there_is_nothing_it_says_so_and_makes_nothing() {
 fn who_decided_is_said_with_when_and_by_what() {
     let home = ExplainHome::new().with("consent.json", ENABLED);
     let text = home.text();
-    let on = "  Recording now: yes, because enabled by the stored choice \
-         (myapp asked, 2026-11-21T08:15:30.000000Z).\n";
+    let on = "  Recording now: yes, because enabled by the stored choice.\n  \
+        Decided by the stored choice (myapp asked, 2026-11-21T08:15:30.000000Z).\n";
     assert!(text.contains(on), "{text}");
     assert_eq!(home.json()["recording"], "yes");
     assert_eq!(home.json()["decided_by"]["kind"], "choice");

@@ -45,6 +45,7 @@ pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<
 }
 
 fn what_is(facts: &Explanation<'_>) -> Vec<String> {
+    let answer = &facts.status.answer;
     let name = facts.status.source.as_deref();
     let application = name.unwrap_or("The application");
     let mut said = vec![
@@ -55,8 +56,9 @@ fn what_is(facts: &Explanation<'_>) -> Vec<String> {
             .to_owned(),
         "system, and the versions of application and recorder. The application decides on its events,".to_owned(),
         "and a policy on what of them is recorded: see below, and the words in the list at the end.".to_owned(),
-        is_it_on(facts),
+        format!("Recording now: {}, because {}.", answer.recording, answer.because),
     ];
+    said.extend(who_chose(facts));
     for overruled in &facts.status.overruled {
         let (by, wanted) = (&overruled.by, overruled.wanted);
         said.push(format!("{by} says {wanted}, and is overruled."));
@@ -67,26 +69,13 @@ fn what_is(facts: &Explanation<'_>) -> Vec<String> {
     said
 }
 
-/// Says whether anything is recorded at present, and why.
-fn is_it_on(facts: &Explanation<'_>) -> String {
-    let answer = &facts.status.answer;
-    let when = match facts.status.choice() {
-        Some(choice) => {
-            let parts = [choice.by.as_deref(), choice.decided.as_deref()];
-            let parts: Vec<&str> = parts.into_iter().flatten().collect();
-            parts.join(", ")
-        }
-        None => String::new(),
-    };
-    let when = if when.is_empty() {
-        when
-    } else {
-        format!(" ({when})")
-    };
-    format!(
-        "Recording now: {}, because {}{when}.",
-        answer.recording, answer.because
-    )
+/// Says when and by what the choice was made that decided, if one did.
+fn who_chose(facts: &Explanation<'_>) -> Option<String> {
+    let choice = facts.status.choice()?;
+    let parts = [choice.by.as_deref(), choice.decided.as_deref()];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    let made = parts.join(", ");
+    (!made.is_empty()).then(|| format!("Decided by {} ({made}).", facts.status.decided_by))
 }
 
 fn what_never_is(facts: &Explanation<'_>) -> Vec<String> {
