@@ -198,14 +198,7 @@ fn describe(change: &ConsentChange, wanted: Consent) -> String {
 
 /// Removes the installation id and what belongs to it, and says what holds now.
 pub(crate) fn reset(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
-    let reset = location.reset().map_err(|error| {
-        let failure = Failure::from(error);
-        match location.step_for_consent() {
-            Some(step) => failure.hint(step),
-            None => failure,
-        }
-    });
-    let Some(kept) = reset? else {
+    let Some(kept) = location.reset()? else {
         // For a misspelled name nothing is made.
         return Err(Failure::failed(format!(
             "there is no id to remove: {location} (profile {}) has decided and recorded nothing",

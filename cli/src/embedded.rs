@@ -131,8 +131,7 @@ impl TelemetryCommand {
             let outcome = location.map_err(at_own_location).and_then(|location| {
                 let location = location.called(called);
                 execution::on_place(*command, &location, environment, screen).map_err(|failure| {
-                    let command = |owner| location.command_as(owner, "...");
-                    failure.for_owner(|owner| location.step_for_owner(owner, &command(owner)))
+                    failure.at(&location, |owner| location.command_as(owner, "..."))
                 })
             });
             execution::settle(outcome, &host, screen)

@@ -170,10 +170,7 @@ fn dispatch(
             let location = find()?;
             let meant = meant(&location, command.is_reading());
             let outcome = on_place(command, &location, environment, screen).map_err(|failure| {
-                let failure = failure.with_place(&suggestion::place_in(&typed.words));
-                failure.for_owner(|owner| {
-                    location.step_for_owner(owner, &typed.repeated_as(owner, &location))
-                })
+                failure.at(&location, |owner| typed.repeated_as(owner, &location))
             });
             with_meant(outcome, meant, screen)
         }
@@ -182,10 +179,7 @@ fn dispatch(
             let meant = meant(&location, false);
             // What it records may not be for every log.
             let outcome = record::run(&location, args, environment, screen).map_err(|failure| {
-                let failure = failure.with_place(&suggestion::place_in(&typed.words));
-                failure.for_owner(|owner| {
-                    location.step_for_owner(owner, &location.command_as(owner, "record ..."))
-                })
+                failure.at(&location, |owner| location.command_as(owner, "record ..."))
             });
             with_meant(outcome, meant, screen)
         }

@@ -6,7 +6,7 @@ use std::io;
 
 use super::exit::Exit;
 use super::sanitize::Sanitized;
-use localtel::admin::other_owner_of;
+use localtel::admin::{Location, other_owner_of};
 use localtel::{Error, ErrorKind};
 
 /// Why a command ends early.
@@ -29,8 +29,8 @@ pub(crate) struct Complaint {
     details: Vec<String>,
     /// What to do next.
     hint: Option<String>,
-    /// Whose the data is, where that is why it failed.
-    owner: Option<u32>,
+    /// The library's error from which it was made.
+    error: Option<Error>,
 }
 
 impl Failure {
@@ -58,34 +58,24 @@ impl Failure {
         })
     }
 
-    /// Adds what to do where the data belongs to another user and it failed because of that, given the owner.
-    pub(crate) fn for_owner(self, hint: impl FnOnce(u32) -> String) -> Self {
-        self.map(|complaint| match complaint.owner {
-            None => complaint,
-            Some(owner) => Complaint {
-                hint: Some(hint(owner)),
-                ..complaint
-            },
-        })
-    }
-
-    /// Adds the words that name the telemetry to the command lines in the hint that have none.
-    pub(crate) fn with_place(self, place: &str) -> Self {
-        if place.is_empty() {
-            return self;
-        }
-        let named = format!("`localtel {place} ");
-        self.map(|complaint| Complaint {
-            hint: complaint.hint.map(|hint| {
-                let mut parts = hint.split("`localtel ");
-                let mut text = parts.next().unwrap_or_default().to_owned();
-                for part in parts {
-                    let is_named = part.starts_with("--");
-                    text.extend([if is_named { "`localtel " } else { &named }, part]);
-                }
-                text
-            }),
-            ..complaint
+    /// Adds what to do next at the location where it failed, given the command line for the owner of the data, where it
+    /// failed because that is another user. A hint that is there already stays, unless it failed because of the owner.
+    pub(crate) fn at(self, location: &Location, as_owner: impl FnOnce(u32) -> String) -> Self {
+        self.map(|complaint| {
+            let Some(error) = &complaint.error else {
+                return complaint;
+            };
+            let hint = match owner_for(error) {
+                Some(owner) => Some(location.step_for_owner(owner, &as_owner(owner))),
+                None => complaint
+                    .hint
+                    .or_else(|| {
+                        let is_of_file = matches!(error.kind(), ErrorKind::Format { .. });
+                        location.step_for_consent().filter(|_| is_of_file)
+                    })
+                    .or_else(|| hint_for(error, |words| location.command(words))),
+            };
+            Complaint { hint, ..complaint }
         })
     }
 
@@ -124,8 +114,8 @@ impl Failure {
             // Writing to a string cannot fail.
             let _ok = writeln!(text, "  {}", Sanitized(line));
         }
-        if let Some(hint) = &complaint.hint {
-            let _ok = writeln!(text, "hint: {}", Sanitized(hint));
+        if let Some(hint) = complaint.next_step() {
+            let _ok = writeln!(text, "hint: {}", Sanitized(&hint));
         }
         text
     }
@@ -137,6 +127,17 @@ impl Complaint {
             message: message.into(),
             ..Self::default()
         }
+    }
+
+    /// Returns what to do next; where it is not known at which location, in general words.
+    fn next_step(&self) -> Option<String> {
+        let error = self.error.as_ref();
+        self.hint.clone().or_else(|| match owner_for(error?) {
+            Some(owner) => Some(format!(
+                "`sudo -u '#{owner}' localtel ...` does it as that user"
+            )),
+            None => hint_for(error?, |words| format!("localtel {words}")),
+        })
     }
 }
 
@@ -154,17 +155,9 @@ impl From<io::Error> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let owner = owner_for(&error);
         let complaint = Complaint {
-            message: error.chain(),
-            details: Vec::new(),
-            hint: match owner {
-                Some(owner) => Some(format!(
-                    "`sudo -u '#{owner}' localtel ...` does it as that user"
-                )),
-                None => hint_for(&error),
-            },
-            owner,
+            error: Some(error.clone()),
+            ..Complaint::new(error.chain())
         };
         // What the person said is a matter of usage; all else is the world's.
         if matches!(error.kind(), ErrorKind::Invalid { .. }) {
@@ -177,26 +170,23 @@ impl From<Error> for Failure {
 
 /// Returns whose the data is, if it failed because they are another user's.
 fn owner_for(error: &Error) -> Option<u32> {
-    match error.kind() {
-        ErrorKind::OtherUser { owner, .. } => Some(*owner),
-        ErrorKind::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-            other_owner_of(path)
-        }
-        ErrorKind::Io { .. }
-        | ErrorKind::Directory { .. }
-        | ErrorKind::Foreign { .. }
-        | ErrorKind::Busy { .. }
-        | ErrorKind::Format { .. }
-        | ErrorKind::TimedOut { .. }
-        | ErrorKind::Invalid { .. }
-        | ErrorKind::Off { .. }
-        | _ => None,
+    if let ErrorKind::OtherUser { owner, .. } = error.kind() {
+        return Some(*owner);
     }
+    if let ErrorKind::Io { path, source, .. } = error.kind()
+        && source.kind() == io::ErrorKind::PermissionDenied
+    {
+        return other_owner_of(path);
+    }
+    None
 }
 
-fn hint_for(error: &Error) -> Option<String> {
+/// Says what to do next, given how a command is typed for the location where it failed.
+fn hint_for(error: &Error, command: impl FnOnce(&str) -> String) -> Option<String> {
     match error.kind() {
-        ErrorKind::Io { path, source, .. } => match_io(source.kind(), &path.display().to_string()),
+        ErrorKind::Io { path, source, .. } => {
+            hint_for_io(source.kind(), &path.display().to_string(), command)
+        }
         ErrorKind::Directory { .. } => {
             Some("move what is in the way, or use another directory".to_owned())
         }
@@ -221,13 +211,16 @@ fn hint_for(error: &Error) -> Option<String> {
     }
 }
 
-fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
+fn hint_for_io(
+    kind: io::ErrorKind,
+    path: &str,
+    command: impl FnOnce(&str) -> String,
+) -> Option<String> {
     if kind == io::ErrorKind::NotFound {
-        Some(
-            "nothing was recorded there yet; `localtel status` says where telemetry lies and \
-             whether it is on"
-                .to_owned(),
-        )
+        Some(format!(
+            "nothing was recorded there yet; `{}` says where telemetry lies and whether it is on",
+            command("status")
+        ))
     } else if kind == io::ErrorKind::PermissionDenied {
         Some(format!(
             "telemetry belongs to the user whose program recorded it; `ls -ld {path}` shows whose \
@@ -247,7 +240,10 @@ fn match_io(kind: io::ErrorKind, path: &str) -> Option<String> {
         if path == super::screen::STDOUT {
             return None;
         }
-        Some("make room; `localtel clear --before TIME` removes old records".to_owned())
+        Some(format!(
+            "make room; `{}` removes old records",
+            command("clear --before TIME")
+        ))
     } else {
         None
     }

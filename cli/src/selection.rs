@@ -71,20 +71,10 @@ pub(crate) fn find(args: &SelectionArgs, environment: &Environment) -> Result<Lo
 /// Says what to do where it is not certain of which application a location is.
 pub(crate) fn unnamed(error: Error, location: &Location) -> Failure {
     let name = location.name().map_or("NAME", Source::as_str);
-    match error.kind() {
-        ErrorKind::Invalid { reason, .. } => {
-            Failure::usage(reason.clone()).hint(format!("name it with --app {name}"))
-        }
-        ErrorKind::Io { .. }
-        | ErrorKind::Directory { .. }
-        | ErrorKind::OtherUser { .. }
-        | ErrorKind::Foreign { .. }
-        | ErrorKind::Busy { .. }
-        | ErrorKind::Format { .. }
-        | ErrorKind::TimedOut { .. }
-        | ErrorKind::Off { .. }
-        | _ => Failure::from(error),
+    if let ErrorKind::Invalid { reason, .. } = error.kind() {
+        return Failure::usage(reason.clone()).hint(format!("name it with --app {name}"));
     }
+    Failure::from(error)
 }
 
 /// Finds the only application that has telemetry below the state directory.
@@ -100,7 +90,11 @@ fn find_only(args: &SelectionArgs, environment: &Environment) -> Result<Location
         }
         (Some(last), false) => {
             all.push(last);
-            Err(several_in(&root, &all))
+            Err(several_in(
+                &root,
+                &all,
+                args.profile.clone().unwrap_or_default(),
+            ))
         }
     }
 }
@@ -124,7 +118,7 @@ fn none_in(root: &Path, environment: &Environment) -> Failure {
         .hint(format!("`localtel --app {first} doctor` says whose it is"))
 }
 
-fn several_in(root: &Path, all: &[Location]) -> Failure {
+fn several_in(root: &Path, all: &[Location], profile: Profile) -> Failure {
     let names: Vec<String> = all.iter().map(Location::to_string).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let lines = names.iter().zip(all).map(|(name, location)| {
@@ -136,10 +130,11 @@ fn several_in(root: &Path, all: &[Location]) -> Failure {
         all.len(),
         root.display()
     );
-    let first = names.first().map_or("NAME", String::as_str);
-    Failure::usage(message)
-        .details(lines.collect())
-        .hint(format!("localtel --app {first} ..."))
+    let failure = Failure::usage(message).details(lines.collect());
+    match all.first() {
+        Some(first) => failure.hint(first.with_profile(profile).command("...")),
+        None => failure,
+    }
 }
 
 /// Says in a clause how much is there and how recent it is.

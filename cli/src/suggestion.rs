@@ -138,16 +138,6 @@ pub(crate) fn misnamed(
     ))
 }
 
-/// Returns the words of a command line that name the telemetry, as a shell reads them.
-pub(crate) fn place_in(words: &[OsString]) -> String {
-    let (place, _) = split_place(words);
-    let place: Vec<String> = place
-        .iter()
-        .map(|word| ShellWord(word).to_string())
-        .collect();
-    place.join(" ")
-}
-
 /// Returns the command line that looks at the telemetry which another names, so that nothing is done to telemetry that
 /// was not named.
 pub(crate) fn look_first(words: &[OsString]) -> Vec<OsString> {

@@ -89,8 +89,10 @@ impl Location {
         keeper::reset(site).map(Some)
     }
 
-    /// Returns what to do where the stored choice cannot be understood; nothing if it can, or if there is none.
+    /// Returns what to do where the stored choice cannot be understood; nothing if it can, if there is none, or if the
+    /// directory is what cannot be read.
     pub fn step_for_consent(&self) -> Option<String> {
+        self.check_readable().ok()?;
         self.step_for(&StoredConsent::read_at(&self.path()), "")
     }
 

@@ -205,10 +205,10 @@ impl Location {
         location
     }
 
-    /// Returns the telemetry directories that lie below this one, where this one is none and holds no file of ours: a level
-    /// or two too high was named.
+    /// Returns the telemetry directories that lie below that of the default profile, where that one is none and holds no
+    /// file of ours: a level or two too high was named.
     pub fn telemetry_below(&self) -> Vec<PathBuf> {
-        directory::telemetry_below(&self.path())
+        directory::telemetry_below(&self.base)
     }
 
     /// Returns the same application's profile of that name.

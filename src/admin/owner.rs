@@ -38,7 +38,22 @@ impl Location {
 
     /// Says what to do where something failed because the data is another user's, given the command line for its owner.
     pub fn step_for_owner(&self, owner: u32, command: &str) -> String {
-        hint(owner, self, command)
+        let doctor = self.command("doctor");
+        let path = self.path();
+        let user = elsewhere::effective_user();
+        if elsewhere::nearest_visible(&path) == Some((&path, user)) {
+            // Only a file in it is another user's.
+            let path = path.display().to_string();
+            return format!(
+                "as root: `chown -R {user} {}`; `{doctor}` names the files of others in it",
+                ShellWord(&path)
+            );
+        }
+        let inside = inside_service(owner, &path, command);
+        format!(
+            "`{command}` does it as that user{inside}; if the application now runs as another user, `{doctor}` says what \
+             to do"
+        )
     }
 
     /// Says what to do where something here belongs to another user than expected; nothing if nothing does.
@@ -56,26 +71,6 @@ impl Location {
 pub fn other_owner_of(path: &Path) -> Option<u32> {
     let (_, owner) = elsewhere::nearest_visible(path)?;
     (owner != elsewhere::effective_user()).then_some(owner)
-}
-
-/// Says what to do where a command failed because the data is another user's, given the command line for its owner.
-fn hint(owner: u32, location: &Location, command: &str) -> String {
-    let doctor = location.command("doctor");
-    let path = location.path();
-    let user = elsewhere::effective_user();
-    if elsewhere::nearest_visible(&path) == Some((&path, user)) {
-        // Only a file in it is another user's.
-        let path = path.display().to_string();
-        return format!(
-            "as root: `chown -R {user} {}`; `{doctor}` names the files of others in it",
-            ShellWord(&path)
-        );
-    }
-    let inside = inside_service(owner, &path, command);
-    format!(
-        "`{command}` does it as that user{inside}; if the application now runs as another user, `{doctor}` says what \
-         to do"
-    )
 }
 
 /// Says how a command line for the owner reaches a directory that this user can enter only inside a service: below

@@ -10,7 +10,7 @@ use serde_json::Value;
 use localtel::admin::{Environment, Location};
 use localtel::read::Properties;
 use localtel::recording::{Delivery, Outcome, command_id};
-use localtel::{Builder, Event, Level, Telemetry};
+use localtel::{Builder, Consent, Event, Level, Telemetry};
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -114,7 +114,7 @@ pub(crate) fn run(
     };
     if typed.event.is_empty() {
         return Err(Failure::usage("the event has no name")
-            .hint("localtel record deploy version=1.2.0 ok=true"));
+            .hint(location.command("record deploy version=1.2.0 ok=true")));
     }
     let builder = builder_of(location).map_err(|error| unnamed(error, location))?;
     let builder = if typed.event == FROM_INPUT {
@@ -215,19 +215,24 @@ impl RecordRun {
             return (reason, format!("`{}` shows the policy", command("policy")));
         }
         let answer = location.recording_by_commands();
-        let is_fixed = status.decision.is_some_and(|decision| decision.is_locked);
-        let hint = if let Some(step) = location.step_for_other_owner() {
+        // The strongest who forbids it comes first: nothing else changes this run.
+        let is_forbidden = status
+            .decision
+            .is_some_and(|decision| decision.is_locked && decision.state == Consent::Disabled);
+        let hint = if is_forbidden {
+            format!("`{}` says who decided that", command("status"))
+        } else if let Some(step) = location.step_for_other_owner() {
             step
+        } else if let Some(step) = location.step_for_consent() {
+            step
+        } else if location.check_recordable().is_err() {
+            format!("`{}` says what to do", command("doctor"))
         } else if location.owner_policy().is_err() {
             format!(
                 "fix or remove {}; `{}` says what is wrong with it",
                 location.policy_file().display(),
                 command("policy")
             )
-        } else if is_fixed {
-            format!("`{}` says who decided that", command("status"))
-        } else if location.check_recordable().is_err() {
-            format!("`{}` says what to do", command("doctor"))
         } else {
             format!(
                 "`{}` says who decided that, `{}` allows it",

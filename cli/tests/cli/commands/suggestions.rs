@@ -292,7 +292,7 @@ fn a_hint_names_the_telemetry_as_it_was_named() {
             (&["--app", "xyz"] as &[&str], "--app xyz"),
             (
                 &["--app=xyz", "--profile", "work"],
-                "--app=xyz --profile work",
+                "--app xyz --profile work",
             ),
             (&["--dir", nowhere], &format!("--dir {quoted}")),
         ] {
