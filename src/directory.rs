@@ -153,8 +153,8 @@ pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
     closed
 }
 
-/// Finds the profiles of a source that have a directory, given that of the default one: the default one
-/// first, the others in the order of their names.
+/// Finds the profiles of a source that have a directory, given that of the default one: the default one first, also
+/// where something else stands in its place, the others in the order of their names.
 ///
 /// # Errors
 ///
@@ -164,6 +164,10 @@ pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
     let names = match names_in(&below) {
         Ok(names) => names,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        // Then the default one is listed, with what is wrong.
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory && !is_directory(base) => {
+            Vec::new()
+        }
         Err(error) => return Err(Error::io("list the profiles in", &below)(error)),
     };
     let mut profiles: Vec<Profile> = names
@@ -174,7 +178,7 @@ pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
         })
         .collect();
     profiles.sort();
-    if is_directory(base) {
+    if FileStat::of(base).is_ok() {
         profiles.insert(0, Profile::default());
     }
     Ok(profiles)

@@ -134,12 +134,12 @@ fn status_of_an_empty_home_is_undecided_and_writes_nothing() {
             "uuid: none",
             "recording: unknown, because nobody has decided, and only the application knows whether it records until \
              somebody does",
+            "record and run: no, because nobody has decided, and until then nothing is recorded",
             "decided by: nobody",
-            "locked: no"
         ]
     );
     assert!(
-        lines[7].ends_with("/myapp/telemetry (not there yet)"),
+        lines[8].ends_with("/myapp/telemetry (not there yet)"),
         "{out}"
     );
     assert!(names(home.dir.path()).is_empty());

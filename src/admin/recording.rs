@@ -8,10 +8,12 @@ use time::OffsetDateTime;
 
 use super::{Location, Recording, RecordingAnswer, other_owner_of};
 use crate::clock;
-use crate::consent::{Consent, Decision, Inputs, StoredConsent, WhenUndecided, decide};
+use crate::consent::stored::Choice;
+use crate::consent::{Consent, Decision, Inputs, Scope, StoredConsent, WhenUndecided, decide};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::owner::OwnerFile;
 use crate::store::disk::Directory;
+use crate::store::document::read_to_change;
 use crate::store::open_error;
 
 /// Who records, and what that one's own say is.
@@ -66,15 +68,16 @@ impl Stored {
     }
 }
 
-/// Checks that something could be recorded in a directory, or that it could be made.
+/// Checks that something could be recorded in a directory, and an installation id stored, or that it could be made.
 fn check_to_record(path: &Path) -> Result<()> {
-    match Directory::look_to_write(path) {
-        Ok(None) => Ok(()),
-        Ok(Some(directory)) => directory
-            .check_is_writable()
-            .map_err(Error::io("write to", path)),
-        Err(error) => Err(open_error(path, error)),
-    }
+    let looked = Directory::look_to_write(path).map_err(|error| open_error(path, error))?;
+    let Some(directory) = looked else {
+        return Ok(());
+    };
+    directory
+        .check_is_writable()
+        .map_err(Error::io("write to", path))?;
+    read_to_change::<Choice>(&directory, Scope::Profile.file()).map(|_| ())
 }
 
 /// Decides for whoever records, and says what that means.
@@ -120,10 +123,17 @@ impl Location {
     /// Returns the same for the commands `record` and `run`, which record as this program: its executable's name counts,
     /// and where nobody has decided they record nothing, unless the application's grace is over.
     pub fn recording_by_commands(&self) -> RecordingAnswer {
-        let stored = Stored::at(self);
+        self.decide_by_commands(&Stored::at(self), clock::now())
+    }
+
+    /// Returns what holds for the commands `record` and `run`.
+    pub(super) fn decide_by_commands(
+        &self,
+        stored: &Stored,
+        now: OffsetDateTime,
+    ) -> RecordingAnswer {
         let executables = self.environment().executables();
-        let (_, answer) = self.decide_for(&stored, executables, Asked::Commands, clock::now());
-        answer
+        self.decide_for(stored, executables, Asked::Commands, now).1
     }
 
     /// Checks that records could be written here, whatever is decided.
@@ -172,7 +182,13 @@ impl Location {
             Some(builder) => builder.own_say(),
             None => (Consent::Undecided, Self::when_undecided_outside(stored)),
         };
-        let directory_problem = stored.directory_problem(asked);
+        let limits = self
+            .builder()
+            .map(|builder| builder.own_limits().validate());
+        let directory_problem = match limits {
+            Some(Err(error)) => Some(error.chain()),
+            Some(Ok(())) | None => stored.directory_problem(asked),
+        };
         let inputs = Inputs {
             executables,
             do_not_track: do_not_track.as_deref(),

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::recording::Stored;
-use super::{Location, Recording, RecordingAnswer};
+use super::{Location, RecordingAnswer};
 use crate::builder::Builder;
 use crate::clock;
 use crate::consent::{
@@ -249,14 +249,11 @@ impl Status {
     ) -> Self {
         let by_commands = match location.builder() {
             Some(_) => None,
-            None => Some(location.recording_by_commands()),
+            None => Some(location.decide_by_commands(stored, clock::now())),
         };
         Self {
             status: decision.state,
-            record_and_run: by_commands.filter(|own| {
-                own.recording != answer.recording && answer.recording != Recording::Unknown
-                    || own.recording != Recording::No && answer.recording == Recording::Unknown
-            }),
+            record_and_run: by_commands.filter(|own| own.recording != answer.recording),
             answer,
             uuid: stored.consent.installation().map(|own| own.id),
             locked: decision.is_locked,

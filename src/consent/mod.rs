@@ -286,7 +286,7 @@ pub(crate) struct Inputs<'a> {
     /// Why it is not known what the owner lets be recorded, if so.
     pub policy_problem: Option<&'a str>,
     /// Why the directory cannot be used, if so: it belongs to another application or profile, or nothing can be written
-    /// there.
+    /// there, or not in the limits that the application sets.
     pub directory_problem: Option<&'a str>,
 }
 

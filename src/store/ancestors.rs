@@ -41,13 +41,15 @@ pub(super) fn make(path: &Path) -> Result<OwnedFd, OpenError> {
 ///
 /// # Errors
 ///
-/// Returns an error that names the directory in which nothing can be made.
+/// Returns an error that names the directory that cannot be made.
 pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     let (above, directory) = nearest(path)?;
-    check_below(path.strip_prefix(above).unwrap_or(path))?;
+    let below = path.strip_prefix(above).unwrap_or(path);
+    check_below(below)?;
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    let first = below.components().next().map(|name| above.join(name));
     rustix::fs::accessat(&directory, ".", wanted, AtFlags::EACCESS)
-        .map_err(|error| failed("written to", above, error))
+        .map_err(|error| failed("made", first.as_deref().unwrap_or(path), error))
 }
 
 fn check_below(below: &Path) -> Result<(), OpenError> {

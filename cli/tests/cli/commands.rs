@@ -1,5 +1,7 @@
 //! What only whole processes of the CLI can show: a home of their own, and a file for each command.
 
+#[path = "commands/answers.rs"]
+mod answers;
 #[path = "commands/consent.rs"]
 mod consent;
 #[path = "commands/doctor.rs"]

@@ -1,0 +1,733 @@
+//! The one answer to the question whether anything is recorded, and why. Each test makes a state, asks all commands from
+//! outside and in the application, and compares what they say with what is then recorded.
+
+use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use localtel::consent::WhenUndecided;
+use localtel::{Limits, Telemetry};
+use serde_json::Value;
+
+use super::{err, out};
+use crate::program::program;
+use crate::support::lines_in;
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    /// `localtel --app words`.
+    Outside,
+    /// `words telemetry`, an application that records nothing while nobody has decided.
+    Application,
+    /// The same of an application of that name that is set up in another way, started as a child of this test.
+    Child(&'static str),
+}
+
+/// A home with the telemetry of the application `words`.
+struct WordsHome {
+    home: tempfile::TempDir,
+    localtel: PathBuf,
+    words: PathBuf,
+    variable: Option<(&'static str, &'static str)>,
+    /// As whom everything is run.
+    user: Option<u32>,
+}
+
+impl WordsHome {
+    fn new() -> Self {
+        Self {
+            home: tempfile::tempdir().unwrap(),
+            localtel: env!("CARGO_BIN_EXE_localtel").into(),
+            words: program("embedded"),
+            variable: None,
+            user: None,
+        }
+    }
+
+    fn enabled() -> Self {
+        let home = Self::new();
+        home.done(&["enable"]);
+        home
+    }
+
+    /// A home whose files of consent and policy hold these texts.
+    fn holding(files: &[(&str, &str)]) -> Self {
+        let home = Self::new();
+        std::fs::create_dir_all(home.telemetry()).unwrap();
+        home.set_mode(0o700);
+        for (name, text) in files {
+            std::fs::write(home.telemetry().join(name), text).unwrap();
+        }
+        home
+    }
+
+    fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variable = Some((name, value));
+        self
+    }
+
+    fn path(&self) -> &Path {
+        self.home.path()
+    }
+
+    fn telemetry(&self) -> PathBuf {
+        self.path().join("words/telemetry")
+    }
+
+    fn set_mode(&self, mode: u32) {
+        set_mode(&self.telemetry(), mode);
+    }
+
+    /// Links the two programs under names that begin so.
+    fn name_programs(&mut self, start: &str) {
+        for program in [&mut self.localtel, &mut self.words] {
+            let name = program.file_name().unwrap().to_str().unwrap();
+            let link = self.home.path().join(format!("{start}-{name}"));
+            symlink(&*program, &link).unwrap();
+            *program = link;
+        }
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = match self.user {
+            None => Command::new(program),
+            Some(user) => {
+                let mut command = Command::new("setpriv");
+                command.args([format!("--reuid={user}"), format!("--regid={user}")]);
+                command.arg("--clear-groups").arg(program);
+                command
+            }
+        };
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("XDG_STATE_HOME", self.path())
+            .envs(self.variable)
+            .current_dir("/");
+        command
+    }
+
+    fn ask(&self, asked: Asked, words: &[&str]) -> Output {
+        let mut command = match asked {
+            Asked::Outside => {
+                let mut command = self.command(&self.localtel);
+                command.args(["--app", "words"]).args(words);
+                command
+            }
+            Asked::Application => {
+                let mut command = self.command(&self.words);
+                command.arg("telemetry").args(words);
+                command
+            }
+            Asked::Child(setup) => {
+                let mut command = self.command(&std::env::current_exe().unwrap());
+                command.args(["--ignored", "--exact", "--nocapture"]);
+                command.arg("commands::answers::words_with_another_setup");
+                command
+                    .env(SETUP, setup)
+                    .env(COMMAND_LINE, words.join(" "))
+                    .env(DIRECTORY, self.telemetry());
+                command
+            }
+        };
+        command.output().unwrap()
+    }
+
+    fn done(&self, words: &[&str]) -> Output {
+        let output = self.ask(Asked::Outside, words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        output
+    }
+
+    /// Returns what a command says in a line that begins so, without the beginning.
+    fn line(&self, asked: Asked, words: &[&str], start: &str) -> Option<String> {
+        let said = out(&self.ask(asked, words));
+        let mut lines = said.lines().map(str::trim_start);
+        lines.find_map(|line| Some(line.strip_prefix(start)?.to_owned()))
+    }
+
+    fn json(&self, asked: Asked, words: &[&str]) -> Value {
+        let output = self.ask(asked, words);
+        let said = out(&output);
+        let mut lines = said.lines();
+        let line = lines.find(|line| line.starts_with(['{', '[']));
+        let line = line.unwrap_or_else(|| panic!("{asked:?} {words:?}: {output:?}"));
+        serde_json::from_str(line).unwrap()
+    }
+
+    /// Returns what all commands say, which must be the same: `yes, because ...`.
+    fn answer(&self, asked: Asked) -> String {
+        let of_json = |value: &Value| {
+            let part = |key: &str| value[key].as_str().unwrap_or("?").to_owned();
+            format!("{}, because {}", part("recording"), part("because"))
+        };
+        let status = self.json(asked, &["status", "--json"]);
+        let answer = of_json(&status);
+        for command in ["explain", "doctor"] {
+            let said = of_json(&self.json(asked, &[command, "--json"]));
+            assert_eq!(said, answer, "{asked:?} {command} --json");
+        }
+        let report = self.json(asked, &["report", "--json"]);
+        let of_report = of_json(&report["recorded"]);
+        // Then it is about the report, which is an event.
+        let shut_out = "no, because the policy lets no event `report` in";
+        if of_report != shut_out {
+            // A report holds no long texts.
+            let start = of_report.trim_end_matches('…');
+            assert!(answer.starts_with(start), "{asked:?} report: {of_report}");
+            assert!(start.len() > 200 || of_report == answer, "{of_report}");
+        }
+        for command in ["status", "doctor"] {
+            let said = self.line(asked, &[command], "recording: ");
+            assert_eq!(said.as_ref(), Some(&answer), "{asked:?} {command}");
+        }
+        let said = self.line(asked, &["explain"], "Recording now: ");
+        assert_eq!(said, Some(format!("{answer}.")), "{asked:?} explain");
+        // Only what is there is listed.
+        let profiles = self.json(asked, &["profiles", "--json"]);
+        let is_there = self.telemetry().symlink_metadata().is_ok();
+        assert_eq!(profiles.as_array().unwrap().len(), usize::from(is_there));
+        if is_there {
+            assert_eq!(of_json(&profiles[0]), answer, "{asked:?} profiles --json");
+            assert_eq!(profiles[0]["status"], status["status"]);
+            let listed = self.line(asked, &["profiles"], "default ").unwrap();
+            let recording = listed.split_whitespace().nth(1);
+            assert_eq!(recording, status["recording"].as_str(), "{listed}");
+        }
+        answer
+    }
+
+    /// Returns what `record` and `run` do, and `status` says of them.
+    fn answer_of_commands(&self) -> String {
+        let differing = self.line(Asked::Outside, &["status"], "record and run: ");
+        let own = self.line(Asked::Outside, &["status"], "recording: ");
+        let said = differing.or(own).unwrap();
+        let before = self.events();
+        let recorded = self.ask(Asked::Outside, &["record", "deploy"]);
+        let after = self.events();
+        let ran = self.ask(Asked::Outside, &["run", "--", "true"]);
+        assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
+        let (is_recorded, is_run_recorded) = (after > before, self.events() > after);
+        assert_eq!(is_recorded, is_run_recorded, "{said}: {recorded:?}");
+        assert_eq!(is_recorded, said.starts_with("yes, "), "{recorded:?}");
+        if !is_recorded {
+            let reason = said.strip_prefix("no, because ").unwrap();
+            let message = err(&recorded);
+            let message = message.strip_prefix("localtel: ").unwrap();
+            let message = message.strip_prefix("not recorded: ").unwrap_or(message);
+            assert!(
+                message.starts_with(&format!("{reason}\nhint: ")),
+                "{said}: {message}"
+            );
+        }
+        said
+    }
+
+    /// Returns the step that `record` names.
+    fn hint_of_record(&self) -> String {
+        let output = self.ask(Asked::Outside, &["record", "deploy"]);
+        let said = err(&output);
+        let (_, hint) = said.split_once("\nhint: ").unwrap();
+        hint.trim_end().to_owned()
+    }
+
+    /// Returns `true` if the application records what it does.
+    fn application_records(&self) -> bool {
+        let before = self.events();
+        let mut command = self.command(&self.words);
+        let output = command.args(["count", "/etc/passwd"]).output().unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+        self.events() > before
+    }
+
+    /// Asks everybody, and looks what happens.
+    fn assert_answers(&self, outside: &str, application: &str) {
+        assert_eq!(self.answer(Asked::Outside), outside);
+        assert_eq!(self.answer(Asked::Application), application);
+        let is_recording = application.starts_with("yes, ");
+        assert_eq!(self.application_records(), is_recording, "{application}");
+    }
+
+    /// Returns what `enable` or `disable` says of recording after its first line.
+    fn after(&self, asked: Asked, words: &[&str]) -> Option<String> {
+        self.line(asked, words, "recording: ")
+    }
+
+    fn is_locked(&self, asked: Asked) -> bool {
+        let locked = self.line(asked, &["status"], "locked: ").unwrap();
+        let is_locked = self.json(asked, &["status", "--json"])["locked"].as_bool();
+        assert_eq!(is_locked, Some(locked == "yes"));
+        locked == "yes"
+    }
+
+    /// Counts the records that are not about the session.
+    fn events(&self) -> usize {
+        if !self.telemetry().is_dir() {
+            return 0;
+        }
+        let lines = lines_in(&self.telemetry());
+        lines
+            .iter()
+            .filter(|line| !line.contains(r#""event":"session"#))
+            .count()
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Not a test: the commands of an application with another setup.
+#[test]
+#[ignore = "started by other tests"]
+fn words_with_another_setup() {
+    let variable = |name| std::env::var(name).ok();
+    let (Some(setup), Some(line)) = (variable(SETUP), variable(COMMAND_LINE)) else {
+        return;
+    };
+    let hour = Duration::from_hours(1);
+    let builder = Telemetry::builder("words").dir(variable(DIRECTORY).unwrap());
+    let builder = match setup.as_str() {
+        "record" => builder.when_undecided(WhenUndecided::Record),
+        "record after an hour" => builder.when_undecided(WhenUndecided::RecordAfter(hour)),
+        "limits" => builder.limits(Limits::default().total_bytes(1)),
+        setup => panic!("no application is set up as {setup:?}"),
+    };
+    if line == "open" {
+        let status = builder.open().status();
+        println!(
+            "\nrecording: {}, because {:?}",
+            status.is_recording, status.off_because
+        );
+        return;
+    }
+    let command = <localtel_cli::TelemetryCommand as clap::Args>::augment_args(clap::Command::new(
+        "telemetry",
+    ));
+    let words = std::iter::once("telemetry").chain(line.split(' '));
+    let matches = command.get_matches_from(words);
+    let command =
+        <localtel_cli::TelemetryCommand as clap::FromArgMatches>::from_arg_matches(&matches)
+            .unwrap();
+    println!();
+    let _exit = command.run(&builder);
+}
+
+const SETUP: &str = "LOCALTEL_TEST_SETUP";
+const COMMAND_LINE: &str = "LOCALTEL_TEST_COMMAND_LINE";
+const DIRECTORY: &str = "LOCALTEL_TEST_DIRECTORY";
+
+const ENABLED: &str = "yes, because enabled by the stored choice";
+const UNDECIDED: &str = "no, because nobody has decided, and until then nothing is recorded";
+const UNKNOWN: &str = "unknown, because nobody has decided, and only the application knows whether it records until \
+                       somebody does";
+const GRACE_OVER: &str =
+    r#"{"format":1,"first_seen":"2020-01-01T00:00:00.000000Z","grace_seconds":3600}"#;
+const GRACE_RUNS: &str =
+    r#"{"format":1,"first_seen":"2999-01-01T00:00:00.000000Z","grace_seconds":3600}"#;
+
+#[test]
+fn an_executable_named_donottrack_stops_only_itself() {
+    let mut home = WordsHome::enabled();
+    home.assert_answers(ENABLED, ENABLED);
+    home.name_programs("DoNotTrack");
+    let by = |name| format!("no, because disabled by the executable's name \"DoNotTrack-{name}\"");
+    home.assert_answers(ENABLED, &by("embedded"));
+    assert_eq!(home.answer_of_commands(), by("localtel"));
+    assert_eq!(
+        home.hint_of_record(),
+        "`localtel --app words status` says who decided that"
+    );
+    assert_eq!(home.after(Asked::Outside, &["enable"]), None);
+    assert_eq!(
+        home.after(Asked::Application, &["enable"]),
+        Some(by("embedded"))
+    );
+    assert_eq!(home.after(Asked::Application, &["disable"]), None);
+}
+
+#[test]
+fn a_damaged_policy_stops_recording_for_everybody() {
+    for (text, problem) in [
+        (
+            "level = \"loud\"",
+            "policy.toml cannot be understood: line 1: level: `loud` is none of ",
+        ),
+        ("{", "policy.toml cannot be understood: "),
+    ] {
+        let home = WordsHome::enabled();
+        std::fs::write(home.telemetry().join("policy.toml"), text).unwrap();
+        let answer = home.answer(Asked::Outside);
+        assert!(
+            answer.starts_with(&format!("no, because {problem}")),
+            "{answer}"
+        );
+        home.assert_answers(&answer, &answer);
+        assert_eq!(home.answer_of_commands(), answer);
+        assert!(
+            home.hint_of_record()
+                .contains("`localtel --app words policy` says")
+        );
+        for asked in [Asked::Outside, Asked::Application] {
+            assert_eq!(home.after(asked, &["enable"]).as_ref(), Some(&answer));
+        }
+        assert_eq!(home.after(Asked::Outside, &["disable"]), None);
+    }
+}
+
+#[test]
+fn a_directory_is_used_if_others_can_be_shut_out() {
+    let home = WordsHome::enabled();
+    for mode in [0o755, 0o750, 0o711] {
+        home.set_mode(mode);
+        home.assert_answers(ENABLED, ENABLED);
+        home.set_mode(mode);
+        assert_eq!(home.answer_of_commands(), ENABLED);
+    }
+    for mode in [0o777, 0o770, 0o733] {
+        home.set_mode(mode);
+        let answer = format!(
+            "no, because {} cannot be a telemetry directory: other users may write to it (mode {mode:04o}); `chmod \
+             700` it",
+            home.telemetry().display()
+        );
+        home.assert_answers(&answer, &answer);
+        assert_eq!(home.answer_of_commands(), answer);
+    }
+    std::fs::write(home.telemetry().join("notes.txt"), "").unwrap();
+    home.set_mode(0o755);
+    let answer = home.answer(Asked::Outside);
+    assert!(answer.contains("and it holds other things"), "{answer}");
+    home.assert_answers(&answer, &answer);
+    assert_eq!(home.answer_of_commands(), answer);
+}
+
+#[test]
+fn record_and_run_wait_for_the_grace_as_the_application() {
+    let after = Asked::Child("record after an hour");
+    let home = WordsHome::holding(&[("consent.json", GRACE_OVER)]);
+    let over = "yes, because nobody has decided, and the application records until somebody does";
+    assert_eq!(home.answer(Asked::Outside), over);
+    assert_eq!(home.answer(after), over);
+    assert_eq!(home.answer_of_commands(), over);
+    // The application that is installed now waits for none.
+    assert_eq!(home.answer(Asked::Application), UNDECIDED);
+    let home = WordsHome::holding(&[("consent.json", GRACE_RUNS)]);
+    let runs = "no, because nobody has decided, and for another 60m nothing is recorded";
+    assert_eq!(home.answer(Asked::Outside), runs);
+    assert_eq!(home.answer(after), runs);
+    assert_eq!(home.answer_of_commands(), runs);
+    let hint = home.hint_of_record();
+    assert!(
+        hint.ends_with("`localtel --app words enable` allows it"),
+        "{hint}"
+    );
+}
+
+#[test]
+fn only_the_application_knows_what_it_does_undecided() {
+    let home = WordsHome::new();
+    home.assert_answers(UNKNOWN, UNDECIDED);
+    assert_eq!(home.answer_of_commands(), UNDECIDED);
+    let records = Asked::Child("record");
+    let yes = "yes, because nobody has decided, and the application records until somebody does";
+    assert_eq!(home.answer(records), yes);
+    let opened = home.line(records, &["open"], "recording: ").unwrap();
+    assert_eq!(opened, "true, because None");
+    assert_eq!(home.answer(Asked::Outside), UNKNOWN);
+    assert_eq!(home.answer_of_commands(), UNDECIDED);
+}
+
+#[test]
+fn what_the_policy_drops_is_not_said_to_be_forbidden() {
+    for rule in [
+        &["unnamed", "drop"] as &[&str],
+        &["level", "error"],
+        &["event", "deploy", "drop"],
+        &["event", "*", "drop"],
+        &["target", "words", "drop"],
+    ] {
+        let home = WordsHome::enabled();
+        home.done(&[&["policy"], rule].concat());
+        assert_eq!(home.answer(Asked::Outside), ENABLED);
+        assert_eq!(home.answer(Asked::Application), ENABLED);
+        let before = home.events();
+        let said = err(&home.ask(Asked::Outside, &["record", "deploy"]));
+        assert_eq!(home.events(), before, "{rule:?}");
+        assert!(
+            said.starts_with("localtel: not recorded: the policy drops 1 event"),
+            "{rule:?}: {said}"
+        );
+        assert!(
+            said.ends_with("\nhint: `localtel --app words policy` shows the policy\n"),
+            "{said}"
+        );
+        assert_eq!(home.after(Asked::Outside, &["enable"]), None);
+    }
+}
+
+#[test]
+fn something_else_in_the_place_of_the_directory_is_said_by_all() {
+    for (kind, reason) in [
+        ("file", "a file stands where the directory should be"),
+        (
+            "link",
+            "it is a symbolic link, which could lead anywhere; name the directory itself",
+        ),
+        (
+            "broken link",
+            "it is a symbolic link, which could lead anywhere; name the directory itself",
+        ),
+    ] {
+        for variable in [("NOTHING", ""), ("WORDS_TELEMETRY", "on")] {
+            let home = WordsHome::new().with(variable.0, variable.1);
+            let elsewhere = home.path().join("elsewhere");
+            std::fs::create_dir_all(home.path().join("words")).unwrap();
+            match kind {
+                "file" => std::fs::write(home.telemetry(), "").unwrap(),
+                "link" => {
+                    std::fs::create_dir(&elsewhere).unwrap();
+                    symlink(&elsewhere, home.telemetry()).unwrap();
+                }
+                _ => symlink(&elsewhere, home.telemetry()).unwrap(),
+            }
+            let answer = home.answer(Asked::Outside);
+            assert!(
+                answer.starts_with("no, because ") && answer.contains(reason),
+                "{answer}"
+            );
+            home.assert_answers(&answer, &answer);
+            assert_eq!(home.answer_of_commands(), answer);
+            assert_eq!(
+                home.hint_of_record(),
+                "`localtel --app words doctor` says what to do"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_four_strongest_rules_lock() {
+    let off = WordsHome::enabled().with("WORDS_TELEMETRY", "off");
+    let by_variable = "no, because disabled by WORDS_TELEMETRY=off";
+    let do_not_track = WordsHome::enabled().with("DO_NOT_TRACK", "1");
+    let by_do_not_track = "no, because disabled by DO_NOT_TRACK=1";
+    for (home, answer) in [(off, by_variable), (do_not_track, by_do_not_track)] {
+        home.assert_answers(answer, answer);
+        assert_eq!(home.answer_of_commands(), answer);
+        for asked in [Asked::Outside, Asked::Application] {
+            assert!(home.is_locked(asked), "{answer}");
+            assert_eq!(home.after(asked, &["enable"]).as_deref(), Some(answer));
+        }
+        let hint = home.hint_of_record();
+        assert_eq!(hint, "`localtel --app words status` says who decided that");
+    }
+    let on = WordsHome::new().with("WORDS_TELEMETRY", "on");
+    let answer = "yes, because enabled by WORDS_TELEMETRY=on";
+    on.assert_answers(answer, answer);
+    assert_eq!(on.answer_of_commands(), answer);
+    assert!(on.is_locked(Asked::Outside) && on.is_locked(Asked::Application));
+    assert_eq!(
+        on.after(Asked::Outside, &["disable"]).as_deref(),
+        Some(answer)
+    );
+
+    let mut home = WordsHome::enabled();
+    assert!(!home.is_locked(Asked::Outside) && !home.is_locked(Asked::Application));
+    let flag = home.ask(Asked::Application, &["status", "--telemetry", "off"]);
+    let said = out(&flag);
+    assert!(
+        said.contains("\nrecording: no, because disabled by the program's flag\n"),
+        "{said}"
+    );
+    assert!(said.contains("\nlocked: yes\n"), "{said}");
+    home.name_programs("donottrack");
+    assert!(home.is_locked(Asked::Application) && !home.is_locked(Asked::Outside));
+}
+
+#[test]
+fn a_file_of_consent_that_holds_no_id_stops_recording() {
+    let empty = WordsHome::holding(&[("consent.json", "")]).with("WORDS_TELEMETRY", "on");
+    let answer = empty.answer(Asked::Outside);
+    assert!(answer.starts_with("yes, "), "{answer}");
+    empty.assert_answers(&answer, &answer);
+    for text in [r#"{"format":9}"#, "{", r#"{"format":1,"consent":"si"}"#] {
+        let home = WordsHome::holding(&[("consent.json", text)]).with("WORDS_TELEMETRY", "on");
+        let answer = home.answer(Asked::Outside);
+        let file = home.telemetry().join("consent.json");
+        let reason = format!("no, because {}: consent.json ", file.display());
+        assert!(answer.starts_with(&reason), "{answer}");
+        home.assert_answers(&answer, &answer);
+        assert_eq!(home.answer_of_commands(), answer);
+        let hint = home.hint_of_record();
+        let step = if text.contains('9') {
+            "install the localtel that wrote it"
+        } else {
+            "decide anew: `localtel --app words enable` or `localtel --app words disable`"
+        };
+        assert_eq!(hint, step);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    }
+}
+
+#[test]
+fn limits_that_do_not_fit_together_are_said_by_all() {
+    let home = WordsHome::enabled();
+    let asked = Asked::Child("limits");
+    let answer = home.answer(asked);
+    let reason = answer.strip_prefix("no, because ").unwrap();
+    let opened = home.line(asked, &["open"], "recording: ").unwrap();
+    assert_eq!(opened, format!("false, because Some({reason:?})"));
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_or_written_is_said_by_all() {
+    const USER: u32 = 4321;
+    let mut home = WordsHome::enabled().with("WORDS_TELEMETRY", "on");
+    // So that the other user can run them.
+    for program in [&mut home.localtel, &mut home.words] {
+        let copy = home.home.path().join(program.file_name().unwrap());
+        std::fs::copy(&*program, &copy).unwrap();
+        *program = copy;
+    }
+    for path in [home.path(), &home.path().join("words"), &home.telemetry()] {
+        if lchown(path, Some(USER), Some(USER)).is_err() {
+            println!("skipped: this needs the right to give files away");
+            return;
+        }
+    }
+    for entry in std::fs::read_dir(home.telemetry()).unwrap() {
+        lchown(entry.unwrap().path(), Some(USER), Some(USER)).unwrap();
+    }
+    home.user = Some(USER);
+    if !home.ask(Asked::Outside, &["--version"]).status.success() {
+        println!("skipped: this cannot run as another user");
+        return;
+    }
+    home.set_mode(0o500);
+    let answer = format!(
+        "no, because could not write to {}: Permission denied (os error 13)",
+        home.telemetry().display()
+    );
+    home.assert_answers(&answer, &answer);
+    assert_eq!(home.answer_of_commands(), answer);
+
+    std::fs::remove_dir_all(home.path().join("words")).unwrap();
+    set_mode(home.path(), 0o555);
+    let answer = home.answer(Asked::Outside);
+    assert!(
+        answer.starts_with("no, because could not open the directory "),
+        "{answer}"
+    );
+    home.assert_answers(&answer, &answer);
+    assert_eq!(home.answer_of_commands(), answer);
+    set_mode(home.path(), 0o755);
+}
+
+#[test]
+fn a_newer_file_of_consent_gets_only_a_step_that_helps() {
+    let home = WordsHome::holding(&[("consent.json", r#"{"format":9}"#)]);
+    for words in [
+        &["reset"] as &[&str],
+        &["enable"],
+        &["disable"],
+        &["record", "deploy"],
+    ] {
+        let said = err(&home.ask(Asked::Outside, words));
+        let (_, hint) = said.split_once("\nhint: ").unwrap();
+        assert!(
+            !hint.contains("enable`") && !hint.contains("disable`"),
+            "{words:?}: {said}"
+        );
+        assert!(!hint.contains("reset`"), "{words:?}: {said}");
+    }
+    let said = err(&home.ask(Asked::Outside, &["reset"]));
+    assert!(
+        said.ends_with("\nhint: install the localtel that wrote it\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_hint_repeats_how_the_telemetry_was_named() {
+    let home = WordsHome::new();
+    let missing = home.path().join("missing").display().to_string();
+    let file = home.path().join("file").display().to_string();
+    std::fs::write(&file, "").unwrap();
+    let named: [&[&str]; 5] = [
+        &["--app", "other"],
+        &["--app", "words", "--profile", "work"],
+        &["--dir", &missing],
+        &["--app", "words", "--dir", &missing, "--profile", "work"],
+        &["--app", "words", "--dir", &file],
+    ];
+    for name in named {
+        for words in [
+            &["show"] as &[&str],
+            &["tail"],
+            &["clear", "--yes"],
+            &["report"],
+            &["report", "--last"],
+            &["record", "deploy"],
+            &["record", ""],
+            &["policy", "event", "deploy", "si"],
+            &["reset"],
+        ] {
+            let mut command = home.command(&home.localtel);
+            let output = command.args(name).args(words).output().unwrap();
+            let said = err(&output);
+            for typed in said.split("`localtel ").skip(1) {
+                let (typed, _) = typed.split_once('`').unwrap();
+                for flag in name.chunks(2) {
+                    assert!(
+                        typed.contains(&flag.join(" ")),
+                        "{name:?} {words:?}: {said}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_directory_one_level_too_high_says_what_lies_below() {
+    let home = WordsHome::enabled();
+    let below = home.telemetry();
+    for high in [home.path().to_owned(), home.path().join("words")] {
+        let high = high.to_str().unwrap();
+        for words in [
+            &["show"] as &[&str],
+            &["tail"],
+            &["status"],
+            &["status", "--json"],
+            &["explain"],
+            &["report"],
+            &["profiles"],
+            &["enable", "--app", "words"],
+            &["disable", "--app", "words"],
+            &["record", "--app", "words", "deploy"],
+            &["enable", "--app", "words", "--profile", "work"],
+            &["status", "--profile", "work"],
+            &["reset"],
+            &["clear", "--yes"],
+            &["doctor"],
+        ] {
+            let mut command = home.command(&home.localtel);
+            let output = command.args(["--dir", high]).args(words).output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{words:?}: {output:?}");
+            assert_eq!(
+                err(&output),
+                format!(
+                    "localtel: {high} is no telemetry directory; below it:\n  {0}\nhint: name it with --dir {0}\n",
+                    below.display()
+                )
+            );
+        }
+        assert!(!Path::new(high).join("consent.json").exists());
+    }
+}
