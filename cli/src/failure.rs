@@ -216,7 +216,9 @@ fn hint_for_io(
     path: &str,
     command: impl FnOnce(&str) -> String,
 ) -> Option<String> {
-    if kind == io::ErrorKind::NotFound {
+    if path == super::screen::STDOUT {
+        None
+    } else if kind == io::ErrorKind::NotFound {
         Some(format!(
             "nothing was recorded there yet; `{}` says where telemetry lies and whether it is on",
             command("status")
@@ -237,15 +239,12 @@ fn hint_for_io(
                 .to_owned(),
         )
     } else if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
-        if path == super::screen::STDOUT {
-            return None;
-        }
         Some(format!(
             "make room; `{}` removes old records",
             command("clear --before TIME")
         ))
     } else {
-        None
+        Some(format!("`{}` says what to do", command("doctor")))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy::owner::OwnerFile;
 use crate::store::disk::Directory;
 use crate::store::document::read_to_change;
+use crate::store::lock::LockFile;
 use crate::store::open_error;
 
 /// Who records, and what that one's own say is.
@@ -68,7 +69,8 @@ impl Stored {
     }
 }
 
-/// Checks that something could be recorded in a directory, and an installation id stored, or that it could be made.
+/// Checks that something could be recorded in a directory under its lock, and an installation id stored, or that it could
+/// be made.
 fn check_to_record(path: &Path) -> Result<()> {
     let looked = Directory::look_to_write(path).map_err(|error| open_error(path, error))?;
     let Some(directory) = looked else {
@@ -77,6 +79,7 @@ fn check_to_record(path: &Path) -> Result<()> {
     directory
         .check_is_writable()
         .map_err(Error::io("write to", path))?;
+    LockFile::check(&directory)?;
     read_to_change::<Choice>(&directory, Scope::Profile.file()).map(|_| ())
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::disk::{Directory, FileId, read_at_least};
 use super::elsewhere;
+use super::facts::Facts;
 use super::segment::{FileName, SegmentNumber};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -60,11 +61,25 @@ pub(crate) struct LockFile {
 impl LockFile {
     /// Opens or makes the lock file of that directory.
     pub(crate) fn open(directory: &Directory) -> Result<Self> {
+        Self::new(directory, directory.open_or_create(&FileName::Lock.text()))
+    }
+
+    /// Checks that the lock file of that directory could be opened or made, and makes and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error that opening it would.
+    pub(crate) fn check(directory: &Directory) -> Result<()> {
+        match directory.open_append(&FileName::Lock.text()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            opened => Self::new(directory, opened).map(|_| ()),
+        }
+    }
+
+    fn new(directory: &Directory, opened: io::Result<(File, Facts)>) -> Result<Self> {
         let path = || directory.path().join(FileName::Lock.to_string());
         let failed = |action| move |error| Error::io(action, &path())(error);
-        let (file, facts) = directory
-            .open_or_create(&FileName::Lock.text())
-            .map_err(failed("open the lock"))?;
+        let (file, facts) = opened.map_err(failed("open the lock"))?;
         if let (true, Some(owner)) = (facts.is_regular, facts.other_owner()) {
             let user = elsewhere::effective_user();
             return Err(Error::other_user(directory.path(), path(), owner, user));

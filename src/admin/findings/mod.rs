@@ -22,7 +22,7 @@ use crate::history::StoredHistory;
 use crate::policy::owner::OwnerFile;
 use crate::release::Release;
 use crate::store::disk::{Access, Directory, OpenError};
-use crate::store::lock::{Extent, is_stuck};
+use crate::store::lock::{Extent, LockFile, is_stuck};
 use crate::store::segment::FileName;
 use crate::text::count;
 
@@ -334,6 +334,16 @@ fn about_files(directory: &Directory) -> Option<Finding> {
 
 /// Looks whether somebody holds the lock for longer than anybody should.
 fn about_lock(directory: &Directory) -> Option<Finding> {
+    let cannot_be_locked = |reason: String| {
+        Finding::new(
+            FindingKind::Lock,
+            format!("the file `lock` cannot be locked: {reason}"),
+            "remove it if it is no plain file of yours; it is made anew",
+        )
+    };
+    if let Err(error) = LockFile::check(directory) {
+        return Some(cannot_be_locked(error.chain()));
+    }
     match is_stuck(directory, clock::deadline(LOCK_PATIENCE)) {
         Ok(false) => None,
         Ok(true) => Some(Finding::new(
@@ -341,11 +351,7 @@ fn about_lock(directory: &Directory) -> Option<Finding> {
             "a process holds the lock and does not let go, so nothing is recorded",
             "find it with `fuser` or `lsof` on the file `lock`; resume or end it",
         )),
-        Err(error) => Some(Finding::new(
-            FindingKind::Lock,
-            format!("the file `lock` cannot be locked: {error}"),
-            "remove it if it is no plain file of yours; it is made anew",
-        )),
+        Err(error) => Some(cannot_be_locked(error.to_string())),
     }
 }
 

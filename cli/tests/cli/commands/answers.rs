@@ -576,6 +576,47 @@ fn a_file_of_consent_that_holds_no_id_stops_recording() {
 }
 
 #[test]
+fn a_lock_that_cannot_be_opened_is_said_by_all() {
+    type Plant = fn(&Path);
+    let plants: [(Plant, &str); 3] = [
+        (|lock| std::fs::create_dir(lock).unwrap(), "Is a directory"),
+        (|lock| symlink("elsewhere", lock).unwrap(), "symbolic link"),
+        (
+            |lock| std::fs::write(lock, "mine").unwrap(),
+            "it holds somebody else's file `lock`",
+        ),
+    ];
+    for (plant, reason) in plants {
+        for variable in [("NOTHING", ""), ("WORDS_TELEMETRY", "on")] {
+            let home = WordsHome::enabled().with(variable.0, variable.1);
+            let lock = home.telemetry().join("lock");
+            std::fs::remove_file(&lock).unwrap();
+            plant(&lock);
+            let answer = home.answer(Asked::Outside);
+            assert!(answer.starts_with("no, because "), "{answer}");
+            assert!(answer.contains(reason), "{answer}");
+            home.assert_answers(&answer, &answer);
+            assert_eq!(home.answer_of_commands(), answer);
+            let hint = home.hint_of_record();
+            assert!(
+                hint.contains("doctor`") || hint.starts_with("move "),
+                "{hint}"
+            );
+            let found = out(&home.ask(Asked::Outside, &["doctor"]));
+            assert!(
+                found.contains("the file `lock` cannot be locked: "),
+                "{found}"
+            );
+            assert!(lock.symlink_metadata().is_ok());
+        }
+    }
+    let home = WordsHome::enabled();
+    std::fs::remove_file(home.telemetry().join("lock")).unwrap();
+    assert_eq!(home.answer(Asked::Outside), ENABLED);
+    assert!(!home.telemetry().join("lock").exists());
+}
+
+#[test]
 fn limits_that_do_not_fit_together_are_said_by_all() {
     let home = WordsHome::enabled();
     let asked = Asked::Child("limits");
