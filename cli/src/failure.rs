@@ -70,8 +70,8 @@ impl Failure {
                 None => complaint
                     .hint
                     .or_else(|| {
-                        let is_of_file = matches!(error.kind(), ErrorKind::Format { .. });
-                        location.step_for_consent().filter(|_| is_of_file)
+                        let is_of_choice = matches!(error.kind(), ErrorKind::Format { path, .. } if path.ends_with("consent.json"));
+                        location.step_for_consent().filter(|_| is_of_choice)
                     })
                     .or_else(|| hint_for(error, |words| location.command(words))),
             };

@@ -692,6 +692,21 @@ fn a_newer_file_of_consent_gets_only_a_step_that_helps() {
         said.ends_with("\nhint: install the localtel that wrote it\n"),
         "{said}"
     );
+    // Each file gets its own step.
+    let home = WordsHome::holding(&[
+        ("consent.json", "{"),
+        ("consent.all.json", r#"{"format":9}"#),
+    ]);
+    let said = err(&home.ask(Asked::Outside, &["enable", "--all-profiles"]));
+    assert!(
+        said.contains("\nhint: look at ") && said.contains("consent.all.json; a newer localtel"),
+        "{said}"
+    );
+    let said = err(&home.ask(Asked::Outside, &["reset"]));
+    assert!(
+        said.contains("\nhint: decide anew: `localtel --app words enable`"),
+        "{said}"
+    );
 }
 
 #[test]
