@@ -16,7 +16,7 @@ use crate::support::lines_in;
 
 /// Who is asked.
 #[derive(Debug, Clone, Copy)]
-enum Asked {
+enum AskedProgram {
     /// `localtel --app words`.
     Outside,
     /// `words telemetry`, an application that records nothing while nobody has decided.
@@ -26,7 +26,7 @@ enum Asked {
 }
 
 /// A home with the telemetry of the application `words`.
-struct WordsHome {
+struct AnswerHome {
     home: tempfile::TempDir,
     localtel: PathBuf,
     words: PathBuf,
@@ -35,7 +35,7 @@ struct WordsHome {
     user: Option<u32>,
 }
 
-impl WordsHome {
+impl AnswerHome {
     fn new() -> Self {
         Self {
             home: tempfile::tempdir().unwrap(),
@@ -109,19 +109,19 @@ impl WordsHome {
         command
     }
 
-    fn ask(&self, asked: Asked, words: &[&str]) -> Output {
+    fn ask(&self, asked: AskedProgram, words: &[&str]) -> Output {
         let mut command = match asked {
-            Asked::Outside => {
+            AskedProgram::Outside => {
                 let mut command = self.command(&self.localtel);
                 command.args(["--app", "words"]).args(words);
                 command
             }
-            Asked::Application => {
+            AskedProgram::Application => {
                 let mut command = self.command(&self.words);
                 command.arg("telemetry").args(words);
                 command
             }
-            Asked::Child(setup) => {
+            AskedProgram::Child(setup) => {
                 let mut command = self.command(&std::env::current_exe().unwrap());
                 command.args(["--ignored", "--exact", "--nocapture"]);
                 command.arg("commands::answers::words_with_another_setup");
@@ -136,19 +136,19 @@ impl WordsHome {
     }
 
     fn done(&self, words: &[&str]) -> Output {
-        let output = self.ask(Asked::Outside, words);
+        let output = self.ask(AskedProgram::Outside, words);
         assert!(output.status.success(), "{words:?}: {output:?}");
         output
     }
 
     /// Returns what a command says in a line that begins so, without the beginning.
-    fn line(&self, asked: Asked, words: &[&str], start: &str) -> Option<String> {
+    fn line(&self, asked: AskedProgram, words: &[&str], start: &str) -> Option<String> {
         let said = out(&self.ask(asked, words));
         let mut lines = said.lines().map(str::trim_start);
         lines.find_map(|line| Some(line.strip_prefix(start)?.to_owned()))
     }
 
-    fn json(&self, asked: Asked, words: &[&str]) -> Value {
+    fn json(&self, asked: AskedProgram, words: &[&str]) -> Value {
         let output = self.ask(asked, words);
         let said = out(&output);
         let mut lines = said.lines();
@@ -158,7 +158,7 @@ impl WordsHome {
     }
 
     /// Returns what all commands say, which must be the same: `yes, because ...`.
-    fn answer(&self, asked: Asked) -> String {
+    fn answer(&self, asked: AskedProgram) -> String {
         let of_json = |value: &Value| {
             let part = |key: &str| value[key].as_str().unwrap_or("?").to_owned();
             format!("{}, because {}", part("recording"), part("because"))
@@ -201,13 +201,13 @@ impl WordsHome {
 
     /// Returns what `record` and `run` do, and `status` says of them.
     fn answer_of_commands(&self) -> String {
-        let differing = self.line(Asked::Outside, &["status"], "record and run: ");
-        let own = self.line(Asked::Outside, &["status"], "recording: ");
+        let differing = self.line(AskedProgram::Outside, &["status"], "record and run: ");
+        let own = self.line(AskedProgram::Outside, &["status"], "recording: ");
         let said = differing.or(own).unwrap();
         let before = self.events();
-        let recorded = self.ask(Asked::Outside, &["record", "deploy"]);
+        let recorded = self.ask(AskedProgram::Outside, &["record", "deploy"]);
         let after = self.events();
-        let ran = self.ask(Asked::Outside, &["run", "--", "true"]);
+        let ran = self.ask(AskedProgram::Outside, &["run", "--", "true"]);
         assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
         let (is_recorded, is_run_recorded) = (after > before, self.events() > after);
         assert_eq!(is_recorded, is_run_recorded, "{said}: {recorded:?}");
@@ -227,7 +227,7 @@ impl WordsHome {
 
     /// Returns the step that `record` names.
     fn hint_of_record(&self) -> String {
-        let output = self.ask(Asked::Outside, &["record", "deploy"]);
+        let output = self.ask(AskedProgram::Outside, &["record", "deploy"]);
         let said = err(&output);
         let (_, hint) = said.split_once("\nhint: ").unwrap();
         hint.trim_end().to_owned()
@@ -247,18 +247,18 @@ impl WordsHome {
 
     /// Asks everybody, and looks what happens.
     fn assert_answers(&self, outside: &str, application: &str) {
-        assert_eq!(self.answer(Asked::Outside), outside);
-        assert_eq!(self.answer(Asked::Application), application);
+        assert_eq!(self.answer(AskedProgram::Outside), outside);
+        assert_eq!(self.answer(AskedProgram::Application), application);
         let is_recording = application.starts_with("yes, ");
         assert_eq!(self.application_records(), is_recording, "{application}");
     }
 
     /// Returns what `enable` or `disable` says of recording after its first line.
-    fn after(&self, asked: Asked, words: &[&str]) -> Option<String> {
+    fn after(&self, asked: AskedProgram, words: &[&str]) -> Option<String> {
         self.line(asked, words, "recording: ")
     }
 
-    fn is_locked(&self, asked: Asked) -> bool {
+    fn is_locked(&self, asked: AskedProgram) -> bool {
         let locked = self.line(asked, &["status"], "locked: ").unwrap();
         let is_locked = self.json(asked, &["status", "--json"])["locked"].as_bool();
         assert_eq!(is_locked, Some(locked == "yes"));
@@ -333,7 +333,7 @@ const GRACE_RUNS: &str =
 
 #[test]
 fn an_executable_named_donottrack_stops_only_itself() {
-    let mut home = WordsHome::enabled();
+    let mut home = AnswerHome::enabled();
     home.assert_answers(ENABLED, ENABLED);
     home.name_programs("DoNotTrack");
     let by = |name| format!("no, because disabled by the executable's name \"DoNotTrack-{name}\"");
@@ -343,12 +343,12 @@ fn an_executable_named_donottrack_stops_only_itself() {
         home.hint_of_record(),
         "`localtel --app words status` says who decided that"
     );
-    assert_eq!(home.after(Asked::Outside, &["enable"]), None);
+    assert_eq!(home.after(AskedProgram::Outside, &["enable"]), None);
     assert_eq!(
-        home.after(Asked::Application, &["enable"]),
+        home.after(AskedProgram::Application, &["enable"]),
         Some(by("embedded"))
     );
-    assert_eq!(home.after(Asked::Application, &["disable"]), None);
+    assert_eq!(home.after(AskedProgram::Application, &["disable"]), None);
 }
 
 #[test]
@@ -360,9 +360,9 @@ fn a_damaged_policy_stops_recording_for_everybody() {
         ),
         ("{", "policy.toml cannot be understood: "),
     ] {
-        let home = WordsHome::enabled();
+        let home = AnswerHome::enabled();
         std::fs::write(home.telemetry().join("policy.toml"), text).unwrap();
-        let answer = home.answer(Asked::Outside);
+        let answer = home.answer(AskedProgram::Outside);
         assert!(
             answer.starts_with(&format!("no, because {problem}")),
             "{answer}"
@@ -373,16 +373,16 @@ fn a_damaged_policy_stops_recording_for_everybody() {
             home.hint_of_record()
                 .contains("`localtel --app words policy` says")
         );
-        for asked in [Asked::Outside, Asked::Application] {
+        for asked in [AskedProgram::Outside, AskedProgram::Application] {
             assert_eq!(home.after(asked, &["enable"]).as_ref(), Some(&answer));
         }
-        assert_eq!(home.after(Asked::Outside, &["disable"]), None);
+        assert_eq!(home.after(AskedProgram::Outside, &["disable"]), None);
     }
 }
 
 #[test]
 fn a_directory_is_used_if_others_can_be_shut_out() {
-    let home = WordsHome::enabled();
+    let home = AnswerHome::enabled();
     for mode in [0o755, 0o750, 0o711] {
         home.set_mode(mode);
         home.assert_answers(ENABLED, ENABLED);
@@ -401,7 +401,7 @@ fn a_directory_is_used_if_others_can_be_shut_out() {
     }
     std::fs::write(home.telemetry().join("notes.txt"), "").unwrap();
     home.set_mode(0o755);
-    let answer = home.answer(Asked::Outside);
+    let answer = home.answer(AskedProgram::Outside);
     assert!(answer.contains("and it holds other things"), "{answer}");
     home.assert_answers(&answer, &answer);
     assert_eq!(home.answer_of_commands(), answer);
@@ -409,17 +409,17 @@ fn a_directory_is_used_if_others_can_be_shut_out() {
 
 #[test]
 fn record_and_run_wait_for_the_grace_as_the_application() {
-    let after = Asked::Child("record after an hour");
-    let home = WordsHome::holding(&[("consent.json", GRACE_OVER)]);
+    let after = AskedProgram::Child("record after an hour");
+    let home = AnswerHome::holding(&[("consent.json", GRACE_OVER)]);
     let over = "yes, because nobody has decided, and the application records until somebody does";
-    assert_eq!(home.answer(Asked::Outside), over);
+    assert_eq!(home.answer(AskedProgram::Outside), over);
     assert_eq!(home.answer(after), over);
     assert_eq!(home.answer_of_commands(), over);
     // The application that is installed now waits for none.
-    assert_eq!(home.answer(Asked::Application), UNDECIDED);
-    let home = WordsHome::holding(&[("consent.json", GRACE_RUNS)]);
+    assert_eq!(home.answer(AskedProgram::Application), UNDECIDED);
+    let home = AnswerHome::holding(&[("consent.json", GRACE_RUNS)]);
     let runs = "no, because nobody has decided, and for another 60m nothing is recorded";
-    assert_eq!(home.answer(Asked::Outside), runs);
+    assert_eq!(home.answer(AskedProgram::Outside), runs);
     assert_eq!(home.answer(after), runs);
     assert_eq!(home.answer_of_commands(), runs);
     let hint = home.hint_of_record();
@@ -431,15 +431,15 @@ fn record_and_run_wait_for_the_grace_as_the_application() {
 
 #[test]
 fn only_the_application_knows_what_it_does_undecided() {
-    let home = WordsHome::new();
+    let home = AnswerHome::new();
     home.assert_answers(UNKNOWN, UNDECIDED);
     assert_eq!(home.answer_of_commands(), UNDECIDED);
-    let records = Asked::Child("record");
+    let records = AskedProgram::Child("record");
     let yes = "yes, because nobody has decided, and the application records until somebody does";
     assert_eq!(home.answer(records), yes);
     let opened = home.line(records, &["open"], "recording: ").unwrap();
     assert_eq!(opened, "true, because None");
-    assert_eq!(home.answer(Asked::Outside), UNKNOWN);
+    assert_eq!(home.answer(AskedProgram::Outside), UNKNOWN);
     assert_eq!(home.answer_of_commands(), UNDECIDED);
 }
 
@@ -452,12 +452,12 @@ fn what_the_policy_drops_is_not_said_to_be_forbidden() {
         &["event", "*", "drop"],
         &["target", "words", "drop"],
     ] {
-        let home = WordsHome::enabled();
+        let home = AnswerHome::enabled();
         home.done(&[&["policy"], rule].concat());
-        assert_eq!(home.answer(Asked::Outside), ENABLED);
-        assert_eq!(home.answer(Asked::Application), ENABLED);
+        assert_eq!(home.answer(AskedProgram::Outside), ENABLED);
+        assert_eq!(home.answer(AskedProgram::Application), ENABLED);
         let before = home.events();
-        let said = err(&home.ask(Asked::Outside, &["record", "deploy"]));
+        let said = err(&home.ask(AskedProgram::Outside, &["record", "deploy"]));
         assert_eq!(home.events(), before, "{rule:?}");
         assert!(
             said.starts_with("localtel: not recorded: the policy drops 1 event"),
@@ -467,7 +467,7 @@ fn what_the_policy_drops_is_not_said_to_be_forbidden() {
             said.ends_with("\nhint: `localtel --app words policy` shows the policy\n"),
             "{said}"
         );
-        assert_eq!(home.after(Asked::Outside, &["enable"]), None);
+        assert_eq!(home.after(AskedProgram::Outside, &["enable"]), None);
     }
 }
 
@@ -485,7 +485,7 @@ fn something_else_in_the_place_of_the_directory_is_said_by_all() {
         ),
     ] {
         for variable in [("NOTHING", ""), ("WORDS_TELEMETRY", "on")] {
-            let home = WordsHome::new().with(variable.0, variable.1);
+            let home = AnswerHome::new().with(variable.0, variable.1);
             let elsewhere = home.path().join("elsewhere");
             std::fs::create_dir_all(home.path().join("words")).unwrap();
             match kind {
@@ -496,7 +496,7 @@ fn something_else_in_the_place_of_the_directory_is_said_by_all() {
                 }
                 _ => symlink(&elsewhere, home.telemetry()).unwrap(),
             }
-            let answer = home.answer(Asked::Outside);
+            let answer = home.answer(AskedProgram::Outside);
             assert!(
                 answer.starts_with("no, because ") && answer.contains(reason),
                 "{answer}"
@@ -513,33 +513,33 @@ fn something_else_in_the_place_of_the_directory_is_said_by_all() {
 
 #[test]
 fn the_four_strongest_rules_lock() {
-    let off = WordsHome::enabled().with("WORDS_TELEMETRY", "off");
+    let off = AnswerHome::enabled().with("WORDS_TELEMETRY", "off");
     let by_variable = "no, because disabled by WORDS_TELEMETRY=off";
-    let do_not_track = WordsHome::enabled().with("DO_NOT_TRACK", "1");
+    let do_not_track = AnswerHome::enabled().with("DO_NOT_TRACK", "1");
     let by_do_not_track = "no, because disabled by DO_NOT_TRACK=1";
     for (home, answer) in [(off, by_variable), (do_not_track, by_do_not_track)] {
         home.assert_answers(answer, answer);
         assert_eq!(home.answer_of_commands(), answer);
-        for asked in [Asked::Outside, Asked::Application] {
+        for asked in [AskedProgram::Outside, AskedProgram::Application] {
             assert!(home.is_locked(asked), "{answer}");
             assert_eq!(home.after(asked, &["enable"]).as_deref(), Some(answer));
         }
         let hint = home.hint_of_record();
         assert_eq!(hint, "`localtel --app words status` says who decided that");
     }
-    let on = WordsHome::new().with("WORDS_TELEMETRY", "on");
+    let on = AnswerHome::new().with("WORDS_TELEMETRY", "on");
     let answer = "yes, because enabled by WORDS_TELEMETRY=on";
     on.assert_answers(answer, answer);
     assert_eq!(on.answer_of_commands(), answer);
-    assert!(on.is_locked(Asked::Outside) && on.is_locked(Asked::Application));
+    assert!(on.is_locked(AskedProgram::Outside) && on.is_locked(AskedProgram::Application));
     assert_eq!(
-        on.after(Asked::Outside, &["disable"]).as_deref(),
+        on.after(AskedProgram::Outside, &["disable"]).as_deref(),
         Some(answer)
     );
 
-    let mut home = WordsHome::enabled();
-    assert!(!home.is_locked(Asked::Outside) && !home.is_locked(Asked::Application));
-    let flag = home.ask(Asked::Application, &["status", "--telemetry", "off"]);
+    let mut home = AnswerHome::enabled();
+    assert!(!home.is_locked(AskedProgram::Outside) && !home.is_locked(AskedProgram::Application));
+    let flag = home.ask(AskedProgram::Application, &["status", "--telemetry", "off"]);
     let said = out(&flag);
     assert!(
         said.contains("\nrecording: no, because disabled by the program's flag\n"),
@@ -547,18 +547,18 @@ fn the_four_strongest_rules_lock() {
     );
     assert!(said.contains("\nlocked: yes\n"), "{said}");
     home.name_programs("donottrack");
-    assert!(home.is_locked(Asked::Application) && !home.is_locked(Asked::Outside));
+    assert!(home.is_locked(AskedProgram::Application) && !home.is_locked(AskedProgram::Outside));
 }
 
 #[test]
 fn a_file_of_consent_that_holds_no_id_stops_recording() {
-    let empty = WordsHome::holding(&[("consent.json", "")]).with("WORDS_TELEMETRY", "on");
-    let answer = empty.answer(Asked::Outside);
+    let empty = AnswerHome::holding(&[("consent.json", "")]).with("WORDS_TELEMETRY", "on");
+    let answer = empty.answer(AskedProgram::Outside);
     assert!(answer.starts_with("yes, "), "{answer}");
     empty.assert_answers(&answer, &answer);
     for text in [r#"{"format":9}"#, "{", r#"{"format":1,"consent":"si"}"#] {
-        let home = WordsHome::holding(&[("consent.json", text)]).with("WORDS_TELEMETRY", "on");
-        let answer = home.answer(Asked::Outside);
+        let home = AnswerHome::holding(&[("consent.json", text)]).with("WORDS_TELEMETRY", "on");
+        let answer = home.answer(AskedProgram::Outside);
         let file = home.telemetry().join("consent.json");
         let reason = format!("no, because {}: consent.json ", file.display());
         assert!(answer.starts_with(&reason), "{answer}");
@@ -588,11 +588,11 @@ fn a_lock_that_cannot_be_opened_is_said_by_all() {
     ];
     for (plant, reason) in plants {
         for variable in [("NOTHING", ""), ("WORDS_TELEMETRY", "on")] {
-            let home = WordsHome::enabled().with(variable.0, variable.1);
+            let home = AnswerHome::enabled().with(variable.0, variable.1);
             let lock = home.telemetry().join("lock");
             std::fs::remove_file(&lock).unwrap();
             plant(&lock);
-            let answer = home.answer(Asked::Outside);
+            let answer = home.answer(AskedProgram::Outside);
             assert!(answer.starts_with("no, because "), "{answer}");
             assert!(answer.contains(reason), "{answer}");
             home.assert_answers(&answer, &answer);
@@ -602,7 +602,7 @@ fn a_lock_that_cannot_be_opened_is_said_by_all() {
                 hint.contains("doctor`") || hint.starts_with("move "),
                 "{hint}"
             );
-            let found = out(&home.ask(Asked::Outside, &["doctor"]));
+            let found = out(&home.ask(AskedProgram::Outside, &["doctor"]));
             assert!(
                 found.contains("the file `lock` cannot be locked: "),
                 "{found}"
@@ -610,16 +610,16 @@ fn a_lock_that_cannot_be_opened_is_said_by_all() {
             assert!(lock.symlink_metadata().is_ok());
         }
     }
-    let home = WordsHome::enabled();
+    let home = AnswerHome::enabled();
     std::fs::remove_file(home.telemetry().join("lock")).unwrap();
-    assert_eq!(home.answer(Asked::Outside), ENABLED);
+    assert_eq!(home.answer(AskedProgram::Outside), ENABLED);
     assert!(!home.telemetry().join("lock").exists());
 }
 
 #[test]
 fn limits_that_do_not_fit_together_are_said_by_all() {
-    let home = WordsHome::enabled();
-    let asked = Asked::Child("limits");
+    let home = AnswerHome::enabled();
+    let asked = AskedProgram::Child("limits");
     let answer = home.answer(asked);
     let reason = answer.strip_prefix("no, because ").unwrap();
     let opened = home.line(asked, &["open"], "recording: ").unwrap();
@@ -629,7 +629,7 @@ fn limits_that_do_not_fit_together_are_said_by_all() {
 #[test]
 fn a_directory_that_cannot_be_made_or_written_is_said_by_all() {
     const USER: u32 = 4321;
-    let mut home = WordsHome::enabled().with("WORDS_TELEMETRY", "on");
+    let mut home = AnswerHome::enabled().with("WORDS_TELEMETRY", "on");
     // So that the other user can run them.
     for program in [&mut home.localtel, &mut home.words] {
         let copy = home.home.path().join(program.file_name().unwrap());
@@ -646,7 +646,11 @@ fn a_directory_that_cannot_be_made_or_written_is_said_by_all() {
         lchown(entry.unwrap().path(), Some(USER), Some(USER)).unwrap();
     }
     home.user = Some(USER);
-    if !home.ask(Asked::Outside, &["--version"]).status.success() {
+    if !home
+        .ask(AskedProgram::Outside, &["--version"])
+        .status
+        .success()
+    {
         println!("skipped: this cannot run as another user");
         return;
     }
@@ -660,7 +664,7 @@ fn a_directory_that_cannot_be_made_or_written_is_said_by_all() {
 
     std::fs::remove_dir_all(home.path().join("words")).unwrap();
     set_mode(home.path(), 0o555);
-    let answer = home.answer(Asked::Outside);
+    let answer = home.answer(AskedProgram::Outside);
     assert!(
         answer.starts_with("no, because could not open the directory "),
         "{answer}"
@@ -672,14 +676,14 @@ fn a_directory_that_cannot_be_made_or_written_is_said_by_all() {
 
 #[test]
 fn a_newer_file_of_consent_gets_only_a_step_that_helps() {
-    let home = WordsHome::holding(&[("consent.json", r#"{"format":9}"#)]);
+    let home = AnswerHome::holding(&[("consent.json", r#"{"format":9}"#)]);
     for words in [
         &["reset"] as &[&str],
         &["enable"],
         &["disable"],
         &["record", "deploy"],
     ] {
-        let said = err(&home.ask(Asked::Outside, words));
+        let said = err(&home.ask(AskedProgram::Outside, words));
         let (_, hint) = said.split_once("\nhint: ").unwrap();
         assert!(
             !hint.contains("enable`") && !hint.contains("disable`"),
@@ -687,22 +691,22 @@ fn a_newer_file_of_consent_gets_only_a_step_that_helps() {
         );
         assert!(!hint.contains("reset`"), "{words:?}: {said}");
     }
-    let said = err(&home.ask(Asked::Outside, &["reset"]));
+    let said = err(&home.ask(AskedProgram::Outside, &["reset"]));
     assert!(
         said.ends_with("\nhint: install the localtel that wrote it\n"),
         "{said}"
     );
     // Each file gets its own step.
-    let home = WordsHome::holding(&[
+    let home = AnswerHome::holding(&[
         ("consent.json", "{"),
         ("consent.all.json", r#"{"format":9}"#),
     ]);
-    let said = err(&home.ask(Asked::Outside, &["enable", "--all-profiles"]));
+    let said = err(&home.ask(AskedProgram::Outside, &["enable", "--all-profiles"]));
     assert!(
         said.contains("\nhint: look at ") && said.contains("consent.all.json; a newer localtel"),
         "{said}"
     );
-    let said = err(&home.ask(Asked::Outside, &["reset"]));
+    let said = err(&home.ask(AskedProgram::Outside, &["reset"]));
     assert!(
         said.contains("\nhint: decide anew: `localtel --app words enable`"),
         "{said}"
@@ -711,7 +715,7 @@ fn a_newer_file_of_consent_gets_only_a_step_that_helps() {
 
 #[test]
 fn a_hint_repeats_how_the_telemetry_was_named() {
-    let home = WordsHome::new();
+    let home = AnswerHome::new();
     let missing = home.path().join("missing").display().to_string();
     let file = home.path().join("file").display().to_string();
     std::fs::write(&file, "").unwrap();
@@ -752,7 +756,7 @@ fn a_hint_repeats_how_the_telemetry_was_named() {
 
 #[test]
 fn a_directory_one_level_too_high_says_what_lies_below() {
-    let home = WordsHome::enabled();
+    let home = AnswerHome::enabled();
     let below = home.telemetry();
     for high in [home.path().to_owned(), home.path().join("words")] {
         let high = high.to_str().unwrap();
