@@ -49,7 +49,9 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
         OwnerState::Missing | OwnerState::Open => {}
         OwnerState::Narrows => writeln!(out, "policy: policy.toml narrows what is recorded")?,
         OwnerState::Damaged => {
-            let problem = Sanitized(status.policy.problem.as_deref().unwrap_or_default());
+            let problem = status.policy.problem.as_deref();
+            let problem = problem.filter(|problem| !status.answer.because.contains(problem));
+            let problem = Sanitized(problem.unwrap_or("damaged, as said above"));
             writeln!(
                 out,
                 "policy: {problem}; nothing is recorded until it is fixed"

@@ -609,7 +609,9 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
     fs::write(home.telemetry().join("policy.toml"), "x = 1").unwrap();
     let (_, out, _) = home.run("--app myapp status");
     let damaged = "policy.toml cannot be understood: line 1: unknown field `x`";
-    assert!(out.contains(&format!("\npolicy: {damaged}")), "{out}");
+    assert!(out.contains(&format!("because {damaged}")), "{out}");
+    assert!(out.contains("\npolicy: damaged, as said above"), "{out}");
+    assert_eq!(out.matches(damaged).count(), 1, "{out}");
     let (_, out, _) = home.run("--app myapp status --json");
     assert!(
         out.contains(r#""policy":{"owner":"damaged","problem":"policy.toml"#),

@@ -3,11 +3,12 @@
 //! pass: what it should have forbidden is not known. Changing the file is the command line's business.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use serde::Deserialize;
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::{ANY_DEPTH, InTexts, Policy, Unnamed};
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::record::Level;
 use crate::store::disk::{Access, Directory};
 use crate::store::document::{Flaw, Opened, read_bytes_in};
 use crate::store::segment::FileName;
+use crate::text::count;
 
 /// What `policy.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,39 +70,6 @@ pub(crate) struct OwnerMetadata {
     /// Whether it is included; without that the application's choice stays, and a row that only the owner
     /// has is included: there is no other reason to write it.
     pub include: Option<Include>,
-}
-
-/// The file as it is written. A word that is not known is an error: a misspelt rule protects nobody.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct WrittenPolicy {
-    level: Option<PolicyWord>,
-    unnamed: Option<PolicyWord>,
-    secrets: Option<PolicyWord>,
-    targets: BTreeMap<String, PolicyWord>,
-    events: BTreeMap<String, PolicyWord>,
-    properties: BTreeMap<String, PolicyWord>,
-    metadata: BTreeMap<String, WrittenMetadata>,
-}
-
-/// A word, and where it stands.
-type PolicyWord = Spanned<String>;
-
-#[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "metadata is `key = \"value\"` or `key = { value = \"...\", include = true }`"
-)]
-enum WrittenMetadata {
-    Value(String),
-    Row(WrittenRow),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenRow {
-    value: Option<String>,
-    include: Option<bool>,
 }
 
 impl OwnerFile {
@@ -249,89 +218,183 @@ impl Owner {
         })
     }
 
+    /// Reads the text of the file.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with it, as a clause: each mistake once, in the order of the text.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let text =
             std::str::from_utf8(bytes).map_err(|error| format!("it is no UTF-8: {error}"))?;
-        let said = |(at, reason): (Option<usize>, String)| describe(text, at, &reason);
-        let written: WrittenPolicy = toml::from_str(text).map_err(|error| {
+        let table = DeTable::parse(text).map_err(|error| {
             let at = error.span().map(|span| span.start);
-            said((at, error.message().to_owned()))
+            describe(text, at, error.message())
         })?;
-        Ok(Self {
-            policy: written.policy().map_err(said)?,
-            metadata: written
-                .metadata
-                .into_iter()
-                .map(|(key, row)| (key, row.into()))
-                .collect(),
-        })
-    }
-}
-
-/// Where in the text something is wrong, and what.
-type Wrong = (Option<usize>, String);
-
-impl WrittenPolicy {
-    fn policy(&self) -> Result<Policy, Wrong> {
-        let level = |word: &str| word.parse::<Level>().map_err(|error| error.to_string());
-        let unnamed = |word: &str| match word {
-            "keep" => Ok(Unnamed::Kept),
-            "drop" => Ok(Unnamed::Dropped),
-            _ => Err(format!("unnamed: `{word}` is neither keep nor drop")),
-        };
-        let in_texts = |word: &str| match word {
-            "keep" => Ok(InTexts::Kept),
-            "mask" => Ok(InTexts::Masked),
-            _ => Err(format!("secrets: `{word}` is neither mask nor keep")),
-        };
-        Ok(Policy {
-            level: single(self.level.as_ref(), level)?.filter(|level| *level > Level::Trace),
-            unnamed: single(self.unnamed.as_ref(), unnamed)?.unwrap_or(Unnamed::Kept),
-            in_texts: single(self.secrets.as_ref(), in_texts)?.unwrap_or(InTexts::Kept),
-            targets: rules("targets", &self.targets)?,
-            events: rules("events", &self.events)?,
-            properties: rules("properties", &self.properties)?,
-        })
-    }
-}
-
-fn single<T>(
-    word: Option<&PolicyWord>,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, Wrong> {
-    let parse = |word: &PolicyWord| {
-        parse(word.get_ref()).map_err(|reason| (Some(word.span().start), reason))
-    };
-    word.map(parse).transpose()
-}
-
-/// Names occur once in a table, so its rules are taken over as they are.
-fn rules<T: FromStr<Err = Error>>(
-    table: &str,
-    words: &BTreeMap<String, PolicyWord>,
-) -> Result<Vec<(String, T)>, Wrong> {
-    let rule = |(name, word): (&String, &PolicyWord)| {
-        let wrong = |reason| (Some(word.span().start), format!("{table}: {reason}"));
-        check_name(name).map_err(wrong)?;
-        let rule = word.get_ref().parse();
-        let rule = rule.map_err(|error: Error| wrong(format!("{name}: {error}")))?;
-        Ok((name.clone(), rule))
-    };
-    words.iter().map(rule).collect()
-}
-
-impl From<WrittenMetadata> for OwnerMetadata {
-    fn from(written: WrittenMetadata) -> Self {
-        match written {
-            WrittenMetadata::Value(value) => Self {
-                value: Some(value),
-                include: None,
-            },
-            WrittenMetadata::Row(WrittenRow { value, include }) => Self {
-                value,
-                include: include.map(Include::from),
-            },
+        let mut reading = PolicyReading::default();
+        reading.read(table.get_ref());
+        let PolicyReading {
+            owner,
+            mut mistakes,
+        } = reading;
+        mistakes.sort_by_key(|(at, _)| *at);
+        let more = mistakes.len().saturating_sub(MISTAKES_NAMED_MAX);
+        mistakes.truncate(MISTAKES_NAMED_MAX);
+        let named = mistakes.iter();
+        let mut named: Vec<String> = named
+            .map(|(at, reason)| describe(text, Some(*at), reason))
+            .collect();
+        if more > 0 {
+            named.push(format!("and {}", count(more as u64, "more mistake")));
         }
+        if named.is_empty() {
+            Ok(owner)
+        } else {
+            Err(named.join("; "))
+        }
+    }
+}
+
+/// A key, or the name of a rule, and where it stands.
+type Key<'i> = Spanned<std::borrow::Cow<'i, str>>;
+
+/// What stands there.
+type Value<'i> = Spanned<DeValue<'i>>;
+
+/// What was read of the file so far. A word that is not known is a mistake: a misspelt rule protects nobody.
+#[derive(Debug, Default)]
+struct PolicyReading {
+    owner: Owner,
+    /// Where in the text something is wrong, in bytes, and what.
+    mistakes: Vec<(usize, String)>,
+}
+
+impl PolicyReading {
+    fn read(&mut self, table: &DeTable<'_>) {
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "level" => {
+                    let level = self.word(key, value, str::parse::<Level>);
+                    self.owner.policy.level = level.filter(|level| *level > Level::Trace);
+                }
+                "unnamed" => {
+                    let words = [("keep", Unnamed::Kept), ("drop", Unnamed::Dropped)];
+                    let unnamed = self.one_of(key, value, words);
+                    self.owner.policy.unnamed = unnamed.unwrap_or(Unnamed::Kept);
+                }
+                "secrets" => {
+                    let words = [("mask", InTexts::Masked), ("keep", InTexts::Kept)];
+                    let in_texts = self.one_of(key, value, words);
+                    self.owner.policy.in_texts = in_texts.unwrap_or(InTexts::Kept);
+                }
+                "targets" => self.owner.policy.targets = self.rules(key, value),
+                "events" => self.owner.policy.events = self.rules(key, value),
+                "properties" => self.owner.policy.properties = self.rules(key, value),
+                "metadata" => {
+                    for (key, row) in self.table(key, value) {
+                        let row = self.row(key, row.get_ref());
+                        self.owner.metadata.insert(key.get_ref().to_string(), row);
+                    }
+                }
+                _ => self.unknown(key, "", KEYS),
+            }
+        }
+    }
+
+    fn wrong(&mut self, at: &Key<'_>, reason: impl fmt::Display) {
+        self.mistakes.push((at.span().start, reason.to_string()));
+    }
+
+    fn unknown(&mut self, key: &Key<'_>, of: &str, known: &str) {
+        let name = key.get_ref();
+        self.wrong(
+            key,
+            format!("{of}unknown field `{name}`, expected one of {known}"),
+        );
+    }
+
+    /// Notes a value that is missing because it is of another type.
+    fn expect<T>(&mut self, key: &Key<'_>, of: &str, value: Option<T>, type_: &str) -> Option<T> {
+        if value.is_none() {
+            self.wrong(key, format!("{of}{}: expected {type_}", key.get_ref()));
+        }
+        value
+    }
+
+    /// Reads a word by itself.
+    fn word<T, E: fmt::Display>(
+        &mut self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let word = self.expect(key, "", value.get_ref().as_str(), "a string")?;
+        parse(word).map_err(|error| self.wrong(key, error)).ok()
+    }
+
+    fn one_of<T>(&mut self, key: &Key<'_>, value: &Value<'_>, words: [(&str, T); 2]) -> Option<T> {
+        let wrong = format!("neither {} nor {}", words[0].0, words[1].0);
+        self.word(key, value, |word| {
+            let found = words.into_iter().find(|(known, _)| *known == word);
+            let wrong = || format!("{}: `{word}` is {wrong}", key.get_ref());
+            found.map(|(_, meaning)| meaning).ok_or_else(wrong)
+        })
+    }
+
+    fn table<'v, 'i>(
+        &mut self,
+        key: &Key<'_>,
+        value: &'v Value<'i>,
+    ) -> impl Iterator<Item = (&'v Key<'i>, &'v Value<'i>)> + use<'v, 'i> {
+        let table = self.expect(key, "", value.get_ref().as_table(), "a table");
+        table.into_iter().flatten()
+    }
+
+    /// Names occur once in a table, so its rules are taken over as they are.
+    fn rules<T: FromStr<Err = Error>>(
+        &mut self,
+        table: &Key<'_>,
+        words: &Value<'_>,
+    ) -> Vec<(String, T)> {
+        let mut rules = Vec::new();
+        for (key, value) in self.table(table, words) {
+            let (of, name) = (format!("{}: ", table.get_ref()), key.get_ref());
+            if let Err(reason) = check_name(name) {
+                self.wrong(key, format!("{of}{reason}"));
+            }
+            let word = self.expect(key, &of, value.get_ref().as_str(), "a string");
+            match word.map(str::parse) {
+                Some(Ok(rule)) => rules.push((name.to_string(), rule)),
+                Some(Err(error)) => self.wrong(key, format!("{of}{name}: {error}")),
+                None => {}
+            }
+        }
+        rules
+    }
+
+    fn row(&mut self, name: &Key<'_>, row: &DeValue<'_>) -> OwnerMetadata {
+        let mut read = OwnerMetadata::default();
+        let Some(table) = row.as_table() else {
+            read.value = self
+                .expect(name, "metadata: ", row.as_str(), ROW)
+                .map(str::to_owned);
+            return read;
+        };
+        let of = format!("metadata: {}: ", name.get_ref());
+        for (key, value) in table {
+            let value = value.get_ref();
+            match key.get_ref().as_ref() {
+                "value" => {
+                    let value = self.expect(key, &of, value.as_str(), "a string");
+                    read.value = value.map(str::to_owned);
+                }
+                "include" => {
+                    let is_included = self.expect(key, &of, value.as_bool(), "true or false");
+                    read.include = is_included.map(Include::from);
+                }
+                _ => self.unknown(key, &of, "`value`, `include`"),
+            }
+        }
+        read
     }
 }
 
@@ -378,6 +441,15 @@ fn describe(text: &str, at: Option<usize>, reason: &str) -> String {
 
 /// How long a change waits for the lock: writers hold it for well under a millisecond.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The keys of the file.
+const KEYS: &str = "`level`, `unnamed`, `secrets`, `targets`, `events`, `properties`, `metadata`";
+
+/// A row of metadata.
+const ROW: &str = "`key = \"value\"` or `key = { value = \"...\", include = true }`";
+
+/// How many mistakes are described.
+const MISTAKES_NAMED_MAX: usize = 10;
 
 /// How much of a reason is told: a name in it may be as long as the file.
 const REASON_LETTERS_MAX: usize = 300;

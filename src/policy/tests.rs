@@ -437,8 +437,23 @@ fn what_cannot_be_understood_is_told_with_its_line_and_why() {
             3,
             "duplicate",
         ),
-        ("properties = 5", 1, "expected a map"),
-        ("[metadata]\ncloud = 5", 2, "metadata is `key = "),
+        ("properties = 5", 1, "properties: expected a table"),
+        ("[[targets]]\na = \"drop\"", 1, "targets: expected a table"),
+        (
+            "[metadata]\ncloud = 5",
+            2,
+            "metadata: cloud: expected `key = ",
+        ),
+        (
+            "[metadata.cloud]\nvalue = 5",
+            2,
+            "metadata: cloud: value: expected a string",
+        ),
+        (
+            "[metadata]\ncloud = { included = true }",
+            2,
+            "unknown field `included`, expected one of `value`, `include`",
+        ),
         ("level = ", 1, ""),
         ("\n[[[", 2, ""),
     ] {
@@ -448,6 +463,52 @@ fn what_cannot_be_understood_is_told_with_its_line_and_why() {
         assert!(said.contains(reason), "{text:?}: {said}");
     }
     assert!(problem(b"\xff").contains("no UTF-8"));
+}
+
+#[test]
+fn all_mistakes_are_told_once_in_the_order_of_their_lines() {
+    let text = "\
+unnamed = \"mask\"
+level = \"loud\"
+levels = \"info\"
+[properties]
+user = \"hide\"
+\"a*b\" = \"mist\"
+path = \"drop\"
+age = 5
+[metadata]
+cloud = { value = 1, include = \"yes\", name = 1 }
+[events]
+a = \"clean\"
+";
+    let said = problem(text.as_bytes());
+    let said = said
+        .strip_prefix("policy.toml cannot be understood: ")
+        .unwrap();
+    let beginnings = [
+        "line 1: unnamed: `mask` ",
+        "line 2: level: `loud` ",
+        "line 3: unknown field `levels`",
+        "line 5: properties: user: action: `hide` ",
+        "line 6: properties: in `a*b` ",
+        "line 6: properties: a*b: action: `mist` ",
+        "line 8: properties: age: expected a string",
+        "line 10: metadata: cloud: value: expected a string",
+        "line 10: metadata: cloud: include: expected true or false",
+        "line 10: metadata: cloud: unknown field `name`",
+    ];
+    let parts: Vec<&str> = said.split("; ").collect();
+    assert_eq!(parts.len(), beginnings.len() + 1, "{said}");
+    for (part, beginning) in parts.iter().zip(beginnings) {
+        assert!(part.starts_with(beginning), "{part}");
+    }
+    assert_eq!(parts.last(), Some(&"and 1 more mistake"));
+    assert_eq!(
+        problem(b"level = \n[properties]\nuser = \"hide\"\nb")
+            .matches("line ")
+            .count(),
+        1
+    );
 }
 
 #[test]
