@@ -1,12 +1,17 @@
 //! `doctor`: prints what is wrong and what to do about each. What that is, is found by the library's `admin`.
 
-use localtel::admin::{Finding, Findings, Location, RecordingAnswer, SecretName};
+use std::io::{self, Write};
+
+use localtel::admin::{
+    Environment, Finding, FindingKind, Findings, Location, RecordingAnswer, SecretName,
+};
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::failure::Failure;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
+use super::suggestion::near;
 
 /// How to show what was found.
 #[derive(Debug, clap::Args)]
@@ -20,48 +25,86 @@ pub(crate) struct DoctorArgs {
 pub(crate) fn run(
     location: &Location,
     args: &DoctorArgs,
+    environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let Findings {
-        answer,
-        findings,
-        secret_names,
-        ..
-    } = location.findings();
+    let mut found = location.findings();
+    if let (false, Some(near)) = (found.directory_exists, near(location, environment)) {
+        let profile = if near.name() == location.name() {
+            format!(" (profile {})", near.profile())
+        } else {
+            String::new()
+        };
+        let next = format!("if {near}{profile} is meant: `{}`", near.command("doctor"));
+        let name = Finding::new(FindingKind::Name, nothing_at(location), next);
+        found.findings.insert(0, name);
+    }
     if args.json {
         let report = DoctorReport {
-            answer: &answer,
-            findings: &findings,
-            secret_names: secret_names.report(),
+            answer: &found.answer,
+            directory_exists: found.directory_exists,
+            findings: &found.findings,
+            secret_names: found.secret_names.report(),
         };
         let text = serde_json::to_string(&report)
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
         writeln!(screen.stdout, "{text}")?;
     } else {
-        let out = &mut *screen.stdout;
-        if findings.is_empty() {
-            writeln!(out, "nothing is wrong")?;
-        }
-        for Finding { what, next, .. } in &findings {
-            writeln!(out, "{}; next: {}", Sanitized(what), Sanitized(next))?;
-        }
-        if let Some(masked) = secret_names.masked() {
-            let command = location.command("policy property NAME keep");
-            writeln!(
-                out,
-                "masked, because the name says that the text is a secret: {}; to keep one: {}",
-                Sanitized(&masked),
-                Sanitized(&command)
-            )?;
-        }
-        let because = Sanitized(&answer.because);
-        writeln!(out, "recording: {}, because {because}", answer.recording)?;
+        print(location, &found, screen.stdout)?;
     }
-    Ok(if findings.is_empty() {
+    Ok(if found.findings.is_empty() {
         Exit::Done
     } else {
         Exit::Findings
     })
+}
+
+fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Result<()> {
+    match (found.findings.is_empty(), found.directory_exists) {
+        (true, true) => writeln!(out, "nothing is wrong")?,
+        (true, false) => writeln!(out, "{}", Sanitized(&nothing_at(location)))?,
+        (false, _) => {}
+    }
+    // Why nothing is recorded is said in the last line.
+    let because = &found.answer.because;
+    let policy = location.owner_policy().err();
+    let policy = policy.filter(|problem| because.contains(problem));
+    for Finding {
+        kind, what, next, ..
+    } in &found.findings
+    {
+        let what = match &policy {
+            Some(problem) if *kind == FindingKind::Policy => {
+                what.replacen(problem, "policy.toml is damaged, as said below", 1)
+            }
+            Some(_) | None => what.clone(),
+        };
+        writeln!(out, "{}; next: {}", Sanitized(&what), Sanitized(next))?;
+    }
+    if let Some(masked) = found.secret_names.masked() {
+        let command = location.command("policy property NAME keep");
+        writeln!(
+            out,
+            "masked, because the name says that the text is a secret: {}; to keep one: {}",
+            Sanitized(&masked),
+            Sanitized(&command)
+        )?;
+    }
+    let recording = found.answer.recording;
+    writeln!(
+        out,
+        "recording: {recording}, because {}",
+        Sanitized(because)
+    )
+}
+
+fn nothing_at(location: &Location) -> String {
+    let whose = location.name().map(|name| format!(" for {name}"));
+    format!(
+        "nothing was decided or recorded{} in {}: there is no such directory",
+        whose.unwrap_or_default(),
+        location.path().display()
+    )
 }
 
 /// What was found, for programs.
@@ -69,6 +112,8 @@ pub(crate) fn run(
 struct DoctorReport<'a> {
     #[serde(flatten)]
     answer: &'a RecordingAnswer,
+    /// Whether the directory is there. If not, nothing was ever decided or recorded in it.
+    directory_exists: bool,
     findings: &'a [Finding],
     /// The names that say that their texts are secrets, and how many of those are recorded in clear.
     secret_names: Vec<SecretName<'a>>,

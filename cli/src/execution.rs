@@ -239,7 +239,7 @@ pub(crate) fn on_place(
         AppCommand::Reset => consent::reset(location, screen),
         AppCommand::Profiles(args) => profiles::run(location, &args, screen),
         AppCommand::Policy(args) => policy::run(location, args, environment, screen),
-        AppCommand::Doctor(args) => doctor::run(location, &args, screen),
+        AppCommand::Doctor(args) => doctor::run(location, &args, environment, screen),
     }
 }
 

@@ -18,9 +18,17 @@ use localtel::read::{Filter, Levels, Term};
 
 /// Returns the valid name that is nearest to one that is not, if one is near.
 pub(crate) fn nearest<'v>(name: &str, valid: impl IntoIterator<Item = &'v str>) -> Option<&'v str> {
+    nearest_by(name, valid, |valid| valid)
+}
+
+fn nearest_by<T>(
+    name: &str,
+    valid: impl IntoIterator<Item = T>,
+    name_of: impl Fn(&T) -> &str,
+) -> Option<T> {
     let near = valid
         .into_iter()
-        .filter_map(|valid| Some((distance(name, valid)?, valid)));
+        .filter_map(|valid| Some((distance(name, name_of(&valid))?, valid)));
     near.min_by_key(|(distance, _)| *distance)
         .map(|(_, valid)| valid)
 }
@@ -112,30 +120,44 @@ pub(crate) fn misnamed(
     location: &Location,
     environment: &Environment,
 ) -> Option<String> {
-    let profiles = location.profiles().ok()?;
-    let profiles: Vec<&str> = profiles.iter().map(|one| one.profile().as_str()).collect();
-    let name = location.profile().as_str();
-    if !profiles.is_empty() {
-        let is_there = profiles.contains(&name);
-        let near = nearest(name, profiles).filter(|_| !is_there)?;
-        let line = with_value(words, "--profile", name, near);
+    let near = near(location, environment)?;
+    if near.name() == location.name() {
+        let name = location.profile().as_str();
+        let line = with_value(words, "--profile", name, near.profile().as_str());
         return Some(format!(
             "{location} had no profile `{name}`; did you mean `{line}`?"
         ));
     }
-    if selection.dir.is_some() || environment.localtel_dir().is_some() {
-        return None;
-    }
     let name = selection.app.as_ref()?.as_str();
-    let all = Location::all(environment).ok()?;
-    let near = nearest(
-        name,
-        all.iter().filter_map(Location::name).map(Source::as_str),
-    )?;
-    let line = with_value(words, "--app", name, near);
+    let line = with_value(words, "--app", name, near.name()?.as_str());
     Some(format!(
         "there was no telemetry of `{name}`; did you mean `{line}`?"
     ))
+}
+
+/// Finds the telemetry that was probably meant where a location has none: the same application's of another profile or,
+/// where there is no profile at all, another application's beside it.
+pub(crate) fn near(location: &Location, environment: &Environment) -> Option<Location> {
+    if location.commands_called().is_some() {
+        return None;
+    }
+    let profiles = location.profiles().ok()?;
+    if !profiles.is_empty() {
+        let name = location.profile();
+        let is_there = profiles.iter().any(|one| one.profile() == name);
+        let near = nearest_by(name.as_str(), profiles, |one| one.profile().as_str());
+        return near.filter(|_| !is_there);
+    }
+    // A directory of its own is no mistyped name.
+    let lies = |one: &Location| {
+        let (leaf, state) = (one.base().file_name()?, one.base().ancestors().nth(2)?);
+        Some((leaf.to_owned(), state.to_owned()))
+    };
+    let mut beside = Location::all(environment).ok()?;
+    beside.retain(|one| lies(one) == lies(location));
+    let name = location.name()?.as_str();
+    let near = nearest_by(name, beside, |one| one.name().map_or("", Source::as_str))?;
+    Some(near.with_profile(location.profile().clone()))
 }
 
 /// Returns the command line that looks at the telemetry which another names, so that nothing is done to telemetry that

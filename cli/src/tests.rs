@@ -620,7 +620,8 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
     let (exit, out, _) = home.run("--app myapp doctor");
     assert_eq!(exit, Exit::Findings);
     assert!(
-        out.starts_with(damaged) && out.contains("; next: fix "),
+        out.contains(&format!("\nrecording: no, because {damaged}"))
+            && out.contains("; next: fix "),
         "{out}"
     );
     assert!(

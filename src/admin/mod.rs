@@ -19,6 +19,7 @@
 
 mod clear;
 mod consent;
+mod finding;
 mod findings;
 mod location;
 mod owner;
@@ -31,7 +32,8 @@ mod verdict;
 
 pub use self::clear::{ClearPlan, Cleared, ReasonToStay, SegmentFacts};
 pub use self::consent::ConsentChange;
-pub use self::findings::{Finding, FindingKind, Findings};
+pub use self::finding::{Finding, FindingKind};
+pub use self::findings::Findings;
 pub use self::location::{KnownApplication, Location, Selection, ShellWord};
 pub use self::owner::other_owner_of;
 pub use self::policy::{

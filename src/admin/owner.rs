@@ -5,18 +5,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use super::finding::{Finding, FindingKind, first_of};
 use super::{Location, ShellWord, Source};
 use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::elsewhere;
 use crate::store::segment::FileName;
-use crate::text::count;
-
-/// Something that belongs to another user, and what to do about it.
-#[derive(Debug)]
-pub(super) struct OwnedByOther {
-    pub(super) what: String,
-    pub(super) next: String,
-}
 
 impl Location {
     /// Returns the command line that has a user do something here, given the words behind those that name the location.
@@ -89,7 +82,7 @@ fn inside_service(owner: u32, path: &Path, command: &str) -> String {
 
 /// Says whose a directory and the files in it are, where it or one of them belongs to another user than expected: the
 /// directory to the one who runs this, the files to the owner of the directory.
-pub(super) fn look(directory: &Directory, location: &Location) -> Vec<OwnedByOther> {
+pub(super) fn look(directory: &Directory, location: &Location) -> Vec<Finding> {
     let owner = directory.owner();
     let path = directory.path();
     let mut found = Vec::new();
@@ -121,31 +114,21 @@ pub(super) fn look(directory: &Directory, location: &Location) -> Vec<OwnedByOth
     found
 }
 
-fn of_files(path: &Path, owner: u32, user: u32, mut names: Vec<String>) -> OwnedByOther {
+fn of_files(path: &Path, owner: u32, user: u32, mut names: Vec<String>) -> Finding {
     names.sort();
-    let more = names.len().saturating_sub(FILES_NAMED_MAX);
-    names.truncate(FILES_NAMED_MAX);
-    let and_more = if more > 0 {
-        format!(" and {}", count(more as u64, "more file"))
-    } else {
-        String::new()
-    };
+    let named = first_of(&names, "more file");
     let path = path.display().to_string();
-    OwnedByOther {
-        what: format!(
-            "in {path}, which belongs to uid {owner}, other files belong to uid {user}: {}{and_more}",
-            names.join(", ")
+    Finding::new(
+        FindingKind::Owner,
+        format!(
+            "in {path}, which belongs to uid {owner}, other files belong to uid {user}: {named}"
         ),
-        next: format!("as root: `chown -R {owner} {}`", ShellWord(&path)),
-    }
+        format!("as root: `chown -R {owner} {}`", ShellWord(&path)),
+    )
 }
 
 /// Says why a directory could not be opened, if that is because of its owner.
-pub(super) fn of_opening(
-    error: &OpenError,
-    path: &Path,
-    location: &Location,
-) -> Option<OwnedByOther> {
+pub(super) fn of_opening(error: &OpenError, path: &Path, location: &Location) -> Option<Finding> {
     match error {
         OpenError::OtherUser { at, owner, .. } => Some(of_other(at, path, *owner, location)),
         OpenError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -157,7 +140,7 @@ pub(super) fn of_opening(
 }
 
 /// Says what to do where what is at a path, on the way to a telemetry directory, belongs to another user.
-fn of_other(at: &Path, path: &Path, owner: u32, location: &Location) -> OwnedByOther {
+fn of_other(at: &Path, path: &Path, owner: u32, location: &Location) -> Finding {
     let user = elsewhere::effective_user();
     let command = location.command_as(owner, "doctor");
     let at_shown = at.display().to_string();
@@ -177,10 +160,11 @@ fn of_other(at: &Path, path: &Path, owner: u32, location: &Location) -> OwnedByO
         );
         next.push_str(&give);
     }
-    OwnedByOther {
-        what: format!("{at_shown} belongs to another user (uid {owner}), and this is uid {user}"),
+    Finding::new(
+        FindingKind::Owner,
+        format!("{at_shown} belongs to another user (uid {owner}), and this is uid {user}"),
         next,
-    }
+    )
 }
 
 /// Returns `true` if a directory is one that an application has below a state directory.
@@ -192,6 +176,3 @@ fn is_named_after(directory: &Path, location: &Location) -> bool {
 }
 
 const ROOT: u32 = 0;
-
-/// How many files are named.
-const FILES_NAMED_MAX: usize = 5;

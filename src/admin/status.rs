@@ -165,7 +165,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    fn of(location: &Location) -> Self {
+    pub(super) fn of(location: &Location) -> Self {
         let usual = Limits::default();
         let (known_from, limits) = match location.builder() {
             Some(builder) => ("application", builder.own_limits()),

@@ -221,6 +221,16 @@ impl OfSession {
     }
 }
 
+/// Returns `true` if a record says that its session is in a format that only a newer version knows.
+pub(crate) fn is_of_newer_format(record: &Record) -> bool {
+    let said = match OwnEvent::of(record) {
+        Some(OwnEvent::Session) => Some(&record.properties),
+        Some(_) | None => record.once.as_ref(),
+    };
+    let format = said.and_then(|said| said.get("format")?.as_u64());
+    format.is_some_and(|format| format > FORMAT)
+}
+
 /// Reads the latest time of the lines before it that a line says, if it is a `session` record or the only record of
 /// its session. What an application records may look alike inside, so the whole line is parsed.
 pub(crate) fn latest_in(line: &[u8]) -> Option<LineTime> {

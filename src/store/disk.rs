@@ -42,6 +42,17 @@ pub(crate) struct Directory {
     pub(crate) faults: super::faults::Faults,
 }
 
+/// The room of a file system for this user, as far as it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileSystemRoom {
+    /// All bytes, free or not; 0 if it has no such number.
+    pub(crate) bytes: u64,
+    /// The bytes that are free.
+    pub(crate) free_bytes: u64,
+    /// The inodes that are free, of which each file takes one; absent where they are not counted.
+    pub(crate) free_inodes: Option<u64>,
+}
+
 /// Whose a directory is, and who may do what with it.
 #[derive(Debug, Clone, Copy)]
 struct Ownership {
@@ -190,6 +201,21 @@ impl Directory {
             wanted,
             AtFlags::EACCESS,
         )?)
+    }
+
+    /// Returns how much room its file system has.
+    pub(crate) fn room(&self) -> io::Result<FileSystemRoom> {
+        let room = rustix::fs::fstatvfs(&self.fd)?;
+        // What is kept back for root is free for it.
+        let (blocks, inodes) = match elsewhere::effective_user() {
+            0 => (room.f_bfree, room.f_ffree),
+            _ => (room.f_bavail, room.f_favail),
+        };
+        Ok(FileSystemRoom {
+            bytes: room.f_blocks.saturating_mul(room.f_frsize),
+            free_bytes: blocks.saturating_mul(room.f_frsize),
+            free_inodes: (room.f_files > 0).then_some(inodes),
+        })
     }
 
     /// Lists the names in it, in no order.

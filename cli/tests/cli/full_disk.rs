@@ -176,3 +176,20 @@ fn clearing_needs_neither_a_free_block_nor_an_inode() {
         assert!(out.starts_with("nothing is wrong\n"), "{what}: {out}");
     }
 }
+
+#[test]
+fn doctor_finds_a_disk_that_is_used_up() {
+    for (what, free) in [
+        ("blocks", "has 0 KiB free"),
+        ("inodes", "has 0 inodes free"),
+        ("blocks and inodes", "has 0 KiB free"),
+    ] {
+        let Some(disk) = used_up(what) else {
+            return;
+        };
+        let (code, out, err) = disk.localtel("doctor");
+        assert_eq!((code, err.as_str()), (3, ""), "{what}: {out}");
+        assert!(out.starts_with("the file system of "), "{what}: {out}");
+        assert!(out.contains(free), "{what}: {out}");
+    }
+}

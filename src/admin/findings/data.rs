@@ -1,13 +1,15 @@
-//! What `doctor` finds in the records: lines that cannot be read, missing segments, records dated in the future, sessions
-//! without an end, dropped events, and texts in clear whose names say that they are secrets.
+//! What `doctor` finds in the records: lines that cannot be read, missing segments, records of a newer format or dated in
+//! the future, sessions without an end, lost events, and texts in clear whose names say that they are secrets.
 
-use super::{Finding, FindingKind};
+use super::INSTALL_NEWER;
+use crate::admin::finding::{Finding, FindingKind};
 use crate::admin::{AGAINST_DROPS, Location, SecretNames, ShellWord};
 use crate::clock;
 use crate::error::Result;
 use crate::policy::owner::OwnerFile;
-use crate::reader::{DamageKind, Item, Reader};
+use crate::reader::{DamageKind, Item, Position, Reader};
 use crate::record::Timestamp;
+use crate::record::own::is_of_newer_format;
 use crate::store::age::is_ahead;
 use crate::summary::SessionTally;
 use crate::text::count;
@@ -36,110 +38,145 @@ pub(super) fn about_secrets(
     found.collect()
 }
 
-/// Sums up records that are dated in the future, given how many there are and the latest of their times.
-fn about_future((times, latest): (u64, Timestamp)) -> Finding {
-    let which = if times == 1 {
-        "it is of"
-    } else {
-        "the latest of"
-    };
-    Finding::new(
-        FindingKind::Clock,
-        format!(
-            "{} dated in the future, {which} {}: a clock is wrong, or was",
-            count(times, "record"),
-            latest
-        ),
-        "compare the clocks of what records here; `localtel clear` removes such records with the rest",
-    )
+/// How many things are wrong in the same way, and where the first of them is.
+#[derive(Debug, Default)]
+struct Places {
+    count: u64,
+    first: Option<Position>,
 }
 
-/// Reads everything, and sums up what cannot be read and what is dated in the future.
+impl Places {
+    fn add(&mut self, position: Position) {
+        self.count += 1;
+        self.first.get_or_insert(position);
+    }
+
+    /// Says how many there are, behind these words, and where; nothing if there are none.
+    fn finding(&self, kind: FindingKind, what: &str, noun: &str, next: &str) -> Option<Finding> {
+        let (first, counted) = (self.first?, count(self.count, noun));
+        let which = if self.count == 1 { "" } else { "the first " };
+        Some(Finding::new(
+            kind,
+            format!("{what}{counted}, {which}at {first}"),
+            next,
+        ))
+    }
+}
+
+/// What is wrong with the lines.
+#[derive(Debug, Default)]
+struct Wrong {
+    missing: Vec<Finding>,
+    unreadable: Places,
+    segments: Places,
+    ahead: Places,
+    latest: Option<Timestamp>,
+    newer: Places,
+    sessions: SessionTally,
+}
+
+/// Reads everything, and sums up what cannot be read, what is dated in the future, and what sessions lost.
 pub(super) fn about_data(
     location: &Location,
     secret_names: &mut SecretNames,
 ) -> Result<Vec<Finding>> {
     let now = clock::now();
-    let mut findings = Vec::new();
-    let mut unreadable = 0;
-    let mut first = None;
-    let mut sessions = SessionTally::default();
-    let mut ahead: Option<(u64, Timestamp)> = None;
+    let mut wrong = Wrong::default();
     let mut reader = Reader::open(&location.path())?;
     while let Some(item) = reader.next_item()? {
-        let position = match item {
+        match item {
             Item::Line(line) => match line.record() {
                 Ok(record) => {
                     secret_names.add(&record);
-                    sessions.note(&record);
+                    wrong.sessions.note(&record);
                     if is_ahead(record.timestamp.to_moment(), now) {
-                        let (times, latest) = ahead.unwrap_or((0, record.timestamp));
-                        ahead = Some((times + 1, latest.max(record.timestamp)));
+                        wrong.latest = wrong.latest.max(Some(record.timestamp));
+                        wrong.ahead.add(line.position());
                     }
-                    continue;
+                    if is_of_newer_format(&record) {
+                        wrong.newer.add(line.position());
+                    }
                 }
-                Err(_) => line.position(),
+                Err(_) => wrong.unreadable.add(line.position()),
             },
             Item::Damage(damage) => match damage.kind {
-                DamageKind::Missing { segments, .. } => {
-                    findings.push(Finding::new(
-                        FindingKind::Missing,
-                        format!("missing, and not removed by localtel: {segments}"),
-                        "restore the files if you have them; what is there can still be read",
-                    ));
-                    continue;
+                DamageKind::Missing { segments, .. } => wrong.missing.push(Finding::new(
+                    FindingKind::Missing,
+                    format!("missing, and not removed by localtel: {segments}"),
+                    "restore the files if you have them; what is there can still be read",
+                )),
+                DamageKind::NotAFile | DamageKind::Unreadable { .. } => {
+                    wrong.segments.add(damage.position);
                 }
                 DamageKind::Torn
                 | DamageKind::NotARecord
                 | DamageKind::NulHole
                 | DamageKind::TooLong
-                | DamageKind::InvalidUtf8
-                | DamageKind::NotAFile
-                | DamageKind::Unreadable { .. } => damage.position,
+                | DamageKind::InvalidUtf8 => wrong.unreadable.add(damage.position),
             },
-            Item::Notice(_) => continue,
-        };
-        unreadable += 1;
-        first.get_or_insert(position);
+            Item::Notice(_) => {}
+        }
     }
-    if let Some(first) = first {
-        findings.push(Finding::new(
-            FindingKind::Unreadable,
-            format!(
-                "{}, the first at {first}",
-                count(unreadable, "unreadable line")
-            ),
-            "`localtel show` says where each is; `localtel clear` removes them with the rest",
-        ));
-    }
-    findings.extend(about_sessions(sessions));
-    findings.extend(ahead.map(about_future));
-    Ok(findings)
+    Ok(wrong.findings(&location.command("show")))
 }
 
-/// Looks whether events may have been lost in memory.
+impl Wrong {
+    fn findings(mut self, show: &str) -> Vec<Finding> {
+        use FindingKind::{Clock, Newer, Unreadable};
+        let of_segments =
+            format!("look at the file as its owner; `{show}` says why it cannot be read");
+        let of_lines = format!(
+            "nothing needs to be done, for all other lines can be read; `{show}` says where each is and why"
+        );
+        let latest = self.latest.map(|latest| format!(" ({latest})"));
+        let latest = latest.unwrap_or_default();
+        let future = format!("dated in the future{latest}, so a clock is wrong or was: ");
+        let found = [
+            self.segments
+                .finding(Unreadable, "", "unreadable segment", &of_segments),
+            self.unreadable
+                .finding(Unreadable, "", "unreadable line", &of_lines),
+            self.newer.finding(
+                Newer,
+                "in a format of a newer localtel: ",
+                "record",
+                INSTALL_NEWER,
+            ),
+            self.ahead.finding(Clock, &future, "record", COMPARE_CLOCKS),
+        ];
+        self.missing.extend(found.into_iter().flatten());
+        self.missing.extend(about_sessions(self.sessions));
+        self.missing
+    }
+}
+
+/// Looks which sessions did not end, and whether events were lost. What consent and policy refused was to be refused.
 fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
     let (sessions, losses) = sessions.finish();
-    let mut findings = Vec::new();
-    if sessions.without_end > 0 {
-        findings.push(Finding::new(
-            FindingKind::Sessions,
-            format!(
-                "{} without an end: killed, aborted, or out of sight as in a container; what was in memory then is lost",
-                count(sessions.without_end, "session")
-            ),
+    let found = [
+        (
+            (FindingKind::Sessions, sessions.without_end, "session"),
+            "without an end: killed, aborted, or out of sight as in a container; what was in memory then is lost",
             "in the application, flush before `abort`, `_exit` and `daemon`, and end on SIGTERM in an orderly way",
-        ));
-    }
-    if losses.dropped > 0 {
-        findings.push(Finding::new(
-            FindingKind::Dropped,
-            format!(
-                "{} dropped for want of room",
-                count(losses.dropped, "event")
-            ),
+        ),
+        (
+            (FindingKind::Dropped, losses.dropped, "event"),
+            "dropped for want of room",
             AGAINST_DROPS,
-        ));
-    }
-    findings
+        ),
+        (
+            (FindingKind::Failed, losses.failed, "event"),
+            "lost because they could not be written",
+            "look whether the disk was full, read-only or broken at that time; the system log says it",
+        ),
+    ];
+    let found = found.into_iter().filter(|((_, times, _), ..)| *times > 0);
+    found
+        .map(|((kind, times, noun), what, next)| {
+            Finding::new(kind, format!("{} {what}", count(times, noun)), next)
+        })
+        .collect()
 }
+
+/// What to do about records that are dated in the future.
+const COMPARE_CLOCKS: &str = "compare the clocks of what records here; these records are removed with their segment, like others";

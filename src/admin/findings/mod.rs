@@ -10,18 +10,16 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use self::data::{about_data, about_secrets};
-use super::owner::{self, OwnedByOther};
+use super::finding::{Finding, FindingKind};
 use super::recording::Stored;
-use super::{COPIED, Location, Profile, RecordingAnswer, SecretNames};
+use super::{Bounds, COPIED, Location, Profile, RecordingAnswer, SecretNames, ShellWord, owner};
 use crate::clock;
 use crate::consent::InstallationOrigin;
 use crate::history::StoredHistory;
 use crate::policy::owner::OwnerFile;
 use crate::release::Release;
-use crate::store::disk::{Access, Directory, OpenError};
+use crate::store::disk::{Access, Directory, FileSystemRoom, OpenError};
 use crate::store::lock::{Extent, LockFile, is_stuck};
 use crate::store::segment::FileName;
 use crate::text::count;
@@ -34,78 +32,19 @@ pub struct Findings {
     pub answer: RecordingAnswer,
     /// What is wrong; nothing if it is empty.
     pub findings: Vec<Finding>,
+    /// Whether the directory is there. If not, nothing was ever recorded or decided here.
+    pub directory_exists: bool,
     /// The recorded names that say that their texts are secrets.
     pub secret_names: SecretNames,
-}
-
-/// Something that is wrong, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Finding {
-    /// What is wrong, for machines.
-    pub kind: FindingKind,
-    /// What is wrong, as a clause.
-    pub what: String,
-    /// What to do about it.
-    pub next: String,
-}
-
-/// What is wrong, for machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum FindingKind {
-    /// The directory cannot serve, or cannot be looked into.
-    Directory,
-    /// The directory or a file in it belongs to another user.
-    Owner,
-    /// Others may look into the directory, or read or write a file in it.
-    Permission,
-    /// Nothing can be written in the directory.
-    ReadOnly,
-    /// A stored choice or the application's variable cannot be understood.
-    Consent,
-    /// The owner's policy cannot be read or understood, so nothing is recorded.
-    Policy,
-    /// The first use, or a record, lies in the future.
-    Clock,
-    /// The directory was made elsewhere.
-    Copied,
-    /// The lock is held, or is no file.
-    Lock,
-    /// Lines cannot be read.
-    Unreadable,
-    /// Texts are recorded in clear whose name says that they are secrets.
-    Secret,
-    /// Segments are missing that nobody removed on purpose.
-    Missing,
-    /// Sessions did not say that they ended, and do not run any more.
-    Sessions,
-    /// Events were dropped because there was no room for them.
-    Dropped,
-    /// Segments cannot be removed. Recording goes on while there is room beside them.
-    Unremovable,
-    /// What is remembered of earlier processes cannot be understood. Recording goes on.
-    History,
-    /// What the owner said of the newest release cannot be understood. Recording goes on.
-    Release,
-}
-
-impl Finding {
-    fn new(kind: FindingKind, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self {
-            kind,
-            what: what.into(),
-            next: next.into(),
-        }
-    }
 }
 
 impl Location {
     /// Looks for what is wrong here.
     pub fn findings(&self) -> Findings {
         let mut secret_names = SecretNames::default();
+        let opened = Directory::open(&self.path(), Access::Read);
         Findings {
+            directory_exists: !opened.is_err_and(|error| error.is_not_found()),
             findings: examine(self, &mut secret_names),
             answer: self.recording(),
             secret_names,
@@ -124,16 +63,15 @@ fn examine(location: &Location, secret_names: &mut SecretNames) -> Vec<Finding> 
         }
         Err(error) => {
             let owned = owner::of_opening(&error, &path, location);
-            return vec![owned.map_or_else(|| about_opening(&path, error), about_owner)];
+            return vec![owned.unwrap_or_else(|| about_opening(&path, error))];
         }
     };
-    let owned = owner::look(&directory, location);
+    let mut findings = owner::look(&directory, location);
     // What is said of its owner explains the rest.
-    let is_own = owned.is_empty();
-    let mut findings: Vec<Finding> = owned.into_iter().map(about_owner).collect();
+    let is_own = findings.is_empty();
     findings.extend(about_consent(location, &stored));
     if is_own {
-        findings.extend(about_permissions(&directory));
+        findings.extend(about_permissions(&directory, &Bounds::of(location)));
     }
     findings.extend(about_files(&directory));
     if is_own && stored.consent.origin_at(&path) == InstallationOrigin::Elsewhere {
@@ -149,9 +87,7 @@ fn examine(location: &Location, secret_names: &mut SecretNames) -> Vec<Finding> 
         // A removal that was under way when the floor was read is complete once the lock was free.
         findings.extend(about_lock(&directory));
     }
-    findings.extend(stuck::look(&directory, floor).into_iter().map(
-        |stuck::StuckFinding { what, next }| Finding::new(FindingKind::Unremovable, what, next),
-    ));
+    findings.extend(stuck::look(&directory, floor));
     findings.extend(about_data(location, secret_names).unwrap_or_else(|error| {
         let step = "look at the directory as its owner";
         vec![Finding::new(FindingKind::Directory, error.chain(), step)]
@@ -182,7 +118,7 @@ fn about_history(path: &Path) -> Option<Finding> {
     let kept = StoredHistory::read_at(path);
     let problem = kept.problem()?;
     let step = match kept {
-        StoredHistory::Newer { .. } => "install the localtel that wrote it",
+        StoredHistory::Newer { .. } => INSTALL_NEWER,
         StoredHistory::Unreadable { .. } => "let its owner read it, or remove it",
         StoredHistory::Damaged { .. }
         | StoredHistory::Empty { .. }
@@ -209,44 +145,45 @@ fn about_release(path: &Path) -> Option<Finding> {
     Some(Finding::new(FindingKind::Release, what, RELEASE_FORM))
 }
 
-fn about_owner(owned: OwnedByOther) -> Finding {
-    Finding::new(FindingKind::Owner, owned.what, owned.next)
-}
-
 fn about_opening(path: &Path, error: OpenError) -> Finding {
     let path = path.display();
-    match error {
-        OpenError::Io(error) => Finding::new(
-            FindingKind::Directory,
-            format!("{path} cannot be opened: {error}"),
-            "look at it as its owner, or name another directory with --dir",
-        ),
-        OpenError::Unfit(reason) => Finding::new(
-            FindingKind::Directory,
-            format!("{path} cannot serve: {reason}"),
-            "move what is in the way, or name another directory with --dir",
-        ),
-        OpenError::OtherUser { .. } => Finding::new(
+    let (kind, what, step) = match error {
+        OpenError::Io(error) => {
+            let what = format!("{path} cannot be opened: {error}");
+            (FindingKind::Directory, what, "look at it as its owner")
+        }
+        OpenError::Unfit(reason) => {
+            let what = format!("{path} cannot serve: {reason}");
+            (FindingKind::Directory, what, "move what is in the way")
+        }
+        OpenError::OtherUser { .. } => (
             FindingKind::Owner,
             error.to_string(),
-            "look at it as its owner, or name another directory with --dir",
+            "look at it as its owner",
         ),
-    }
+    };
+    Finding::new(
+        kind,
+        what,
+        format!("{step}, or name another directory with --dir"),
+    )
 }
 
 /// Looks at what has a say and cannot be understood.
 fn about_consent(location: &Location, stored: &Stored) -> Vec<Finding> {
     let (decision, _) = location.decide(stored, clock::now());
-    let is_of = |own: Option<String>, problem: &String| own.as_ref() == Some(problem);
+    let default = location.with_profile(Profile::default());
+    let (own, for_all) = (&stored.consent, &stored.consent_for_all);
+    let steps = [
+        (own.problem(), location.step_for(own, "")),
+        (
+            for_all.problem(),
+            default.step_for(for_all, " --all-profiles"),
+        ),
+    ];
     let step = |problem: &String| {
-        let step = if is_of(stored.consent.problem(), problem) {
-            location.step_for(&stored.consent, "")
-        } else if is_of(stored.consent_for_all.problem(), problem) {
-            let default = location.with_profile(Profile::default());
-            default.step_for(&stored.consent_for_all, " --all-profiles")
-        } else {
-            None
-        };
+        let mut of_files = steps.iter().filter(|(of, _)| of.as_ref() == Some(problem));
+        let step = of_files.find_map(|(_, step)| step.clone());
         step.unwrap_or_else(|| "set the variable to one of these words, or unset it".to_owned())
     };
     let mut findings: Vec<Finding> = decision
@@ -269,10 +206,10 @@ fn about_consent(location: &Location, stored: &Stored) -> Vec<Finding> {
     findings
 }
 
-/// Looks at whose the directory is and who may do what in it.
-fn about_permissions(directory: &Directory) -> Vec<Finding> {
-    let path = directory.path().display();
-    let chmod = format!("chmod 700 {path}");
+/// Looks at who may do what in the directory, and how much more it can hold.
+fn about_permissions(directory: &Directory, bounds: &Bounds) -> Vec<Finding> {
+    let path = directory.path().display().to_string();
+    let chmod = format!("chmod 700 {}", ShellWord(&path));
     let mut findings = Vec::new();
     match (directory.check_is_private(), directory.mode_for_others()) {
         (Err(error), _) => findings.push(about_opening(directory.path(), error)),
@@ -289,8 +226,36 @@ fn about_permissions(directory: &Directory) -> Vec<Finding> {
             format!("nothing can be recorded in {path}: {error}"),
             "make it writable for its owner, or disable recording",
         ));
+    } else if let Ok(room) = directory.room() {
+        findings.extend(about_room(room, &path, bounds));
     }
     findings
+}
+
+/// Looks whether the file system has room for another segment or, where it is smaller than one, for another line.
+fn about_room(room: FileSystemRoom, path: &str, bounds: &Bounds) -> Option<Finding> {
+    let needed = if room.bytes < bounds.segment_bytes_max {
+        bounds.line_bytes_max as u64
+    } else {
+        bounds.segment_bytes_max
+    };
+    let kib = |bytes: u64| format!("{} KiB", bytes / 1024);
+    let few_inodes = room.free_inodes.filter(|free| *free < INODES_MIN);
+    let (free, needed, df) = match few_inodes {
+        _ if room.bytes > 0 && room.free_bytes < needed => {
+            (kib(room.free_bytes), kib(needed), "df -h")
+        }
+        Some(free) => (count(free, "inode"), count(INODES_MIN, "inode"), "df -i"),
+        None => return None,
+    };
+    Some(Finding::new(
+        FindingKind::Room,
+        format!("the file system of {path} has {free} free, and recording may need {needed}"),
+        format!(
+            "make room there; `{df} {}` shows how much there is",
+            ShellWord(path)
+        ),
+    ))
 }
 
 /// Looks whether others may read or write a file of ours. What the owner writes with an editor is usually
@@ -311,24 +276,17 @@ fn about_files(directory: &Directory) -> Option<Finding> {
         })
         .collect();
     names.sort();
-    let first = directory.path().join(names.first()?);
-    let (what, files) = match names.len() {
-        1 => (first.display().to_string(), first.display().to_string()),
-        more => {
-            let files = names.iter().map(|name| directory.path().join(name));
-            let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
-            let what = format!(
-                "{} and {}",
-                first.display(),
-                count(more as u64 - 1, "more file")
-            );
-            (what, files.join(" "))
-        }
-    };
+    let path = |name: &String| directory.path().join(name).display().to_string();
+    let mut what = path(names.first()?);
+    if names.len() > 1 {
+        what = format!("{what} and {}", count(names.len() as u64 - 1, "more file"));
+    }
+    let quoted = names.iter().map(|name| ShellWord(&path(name)).to_string());
+    let files: Vec<String> = quoted.collect();
     Some(Finding::new(
         FindingKind::Permission,
         format!("open to other users: {what}"),
-        format!("chmod go= {files}"),
+        format!("chmod go= {}", files.join(" ")),
     ))
 }
 
@@ -359,5 +317,72 @@ fn about_lock(directory: &Directory) -> Option<Finding> {
 const RELEASE_FORM: &str =
     r#"remove it, or write {"version":"1.3.0","released":"2026-11-01","notes":"what is new"}"#;
 
+/// What to do where a newer version wrote.
+const INSTALL_NEWER: &str = "install the localtel that wrote it";
+
+/// A segment, and a small file while it is replaced.
+const INODES_MIN: u64 = 2;
+
 /// A writer holds the lock for well under a millisecond; who holds it for so long does not let go.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Telemetry;
+
+    #[test]
+    fn too_little_room_is_found_for_bytes_and_inodes() {
+        const MIB: u64 = 1 << 20;
+        let location = Location::of(&Telemetry::builder("a").dir("/nonexistent/a"));
+        let bounds = Bounds::of(&location.unwrap());
+        for (bytes, free_bytes, free_inodes, expected) in [
+            (1000 * MIB, 16 * MIB, None, None),
+            (
+                1000 * MIB,
+                16 * MIB - 1,
+                None,
+                Some("16383 KiB free, and recording may need 16384 KiB"),
+            ),
+            (1000 * MIB, 0, Some(0), Some("0 KiB free")),
+            (MIB, 256 * 1024, None, None),
+            (
+                MIB,
+                256 * 1024 - 1,
+                None,
+                Some("255 KiB free, and recording may need 256 KiB"),
+            ),
+            (0, 0, None, None),
+            (
+                0,
+                0,
+                Some(1),
+                Some("1 inode free, and recording may need 2 inodes"),
+            ),
+            (1000 * MIB, 16 * MIB, Some(2), None),
+        ] {
+            let room = FileSystemRoom {
+                bytes,
+                free_bytes,
+                free_inodes,
+            };
+            let found = about_room(room, "/a b", &bounds);
+            let what = found.as_ref().map(|finding| finding.what.as_str());
+            match expected {
+                None => assert_eq!(what, None, "{room:?}"),
+                Some(expected) => assert!(what.unwrap().contains(expected), "{what:?}"),
+            }
+            let df = if free_bytes < 256 * 1024 || free_inodes.is_none() {
+                "`df -h '/a b'`"
+            } else {
+                "`df -i '/a b'`"
+            };
+            if bytes > 0 {
+                assert!(
+                    found.is_none_or(|finding| finding.next.contains(df)),
+                    "{room:?}"
+                );
+            }
+        }
+    }
+}

@@ -2,31 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use crate::admin::ShellWord;
+use crate::admin::finding::{FILES_NAMED_MAX, Finding, FindingKind, first_of};
 use crate::store;
 use crate::store::disk::Directory;
 use crate::store::obstacle::Obstacle;
 use crate::store::segment::SegmentNumber;
-use crate::text::count;
-
-/// Something that cannot be removed, and what to do about it.
-pub(super) struct StuckFinding {
-    pub(super) what: String,
-    pub(super) next: String,
-}
 
 /// Looks for segments that cannot be removed: those that were to be removed and are still there, and those of
 /// which that can be seen before it is tried. One for each reason.
-pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<StuckFinding> {
+pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<Finding> {
     let path = directory.path();
     if let Some(obstacle) = directory.own_obstacle() {
         let (reason, step) = words_for(Some(obstacle));
-        return vec![StuckFinding {
-            what: format!(
-                "no segment can be removed from {}: it {reason}",
-                path.display()
-            ),
-            next: format!("{step} {}", path.display()),
-        }];
+        let path = path.display().to_string();
+        return vec![Finding::new(
+            FindingKind::Unremovable,
+            format!("no segment can be removed from {path}: it {reason}"),
+            format!("{step} {}", ShellWord(&path)),
+        )];
     }
     let mut stuck: BTreeMap<Option<Obstacle>, Vec<String>> = BTreeMap::new();
     for number in store::numbers(directory).unwrap_or_default() {
@@ -46,21 +40,12 @@ pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<S
     }
     let finding = |(obstacle, files): (Option<Obstacle>, Vec<String>)| {
         let (reason, step) = words_for(obstacle);
-        let more = files.len().saturating_sub(FILES_NAMED_MAX);
-        let named = files.get(..files.len() - more).unwrap_or_default();
-        let and_more = if more > 0 {
-            format!(" and {}", count(more as u64, "more segment"))
-        } else {
-            String::new()
-        };
-        let what = format!(
-            "cannot be removed: {}{and_more}; it {reason}, and counts towards the total",
-            named.join(", ")
-        );
-        StuckFinding {
-            what,
-            next: format!("{step} {}", named.join(" ")),
-        }
+        let named = first_of(&files, "more segment");
+        let what = format!("cannot be removed: {named}; it {reason}, and counts towards the total");
+        let files = files.iter().take(FILES_NAMED_MAX);
+        let files: Vec<String> = files.map(|file| ShellWord(file).to_string()).collect();
+        let next = format!("{step} {}", files.join(" "));
+        Finding::new(FindingKind::Unremovable, what, next)
     };
     stuck.into_iter().map(finding).collect()
 }
@@ -83,6 +68,3 @@ fn words_for(obstacle: Option<Obstacle>) -> (String, &'static str) {
     };
     (reason.to_owned(), step)
 }
-
-/// How many files are named.
-const FILES_NAMED_MAX: usize = 5;

@@ -157,10 +157,12 @@ fn records_dated_in_the_future_are_found() {
     let later = line.replacen(year, "{\"timestamp\":\"2940", 1);
     std::fs::write(&segment, format!("{text}{later}\n")).unwrap();
     let text = home.finds(&["clock"]);
+    assert!(text.starts_with("dated in the future (2940-"), "{text}");
     assert!(
-        text.starts_with("1 record dated in the future, it is of 2940-"),
+        text.contains(": 1 record, at events.000001.jsonl:"),
         "{text}"
     );
+    assert!(!text.contains("clear"), "{text}");
 }
 
 #[test]
@@ -229,6 +231,8 @@ fn unreadable_lines_and_missing_segments_are_found() {
         text.contains("2 unreadable lines, the first at events.000003.jsonl:1"),
         "{text}"
     );
+    let step = "; next: nothing needs to be done, for all other lines can be read; `localtel --app myapp show` says";
+    assert!(text.contains(step) && !text.contains("clear"), "{text}");
 }
 
 #[test]
@@ -306,4 +310,196 @@ fn sessions_without_an_end_and_dropped_events_are_findings() {
     let status = String::from_utf8(status.stdout).unwrap();
     assert!(status.contains("0 running, 1 without an end"), "{status}");
     assert!(status.contains("`Overflow::Block`"), "{status}");
+}
+
+impl CommandHome {
+    /// Adds a line of localtel's own, of a session of its own.
+    fn add_own(&self, event: &str, properties: &str) {
+        let segment = self.telemetry().join("events.000001.jsonl");
+        let recorded = std::fs::read_to_string(&segment).unwrap();
+        let line = format!(
+            r#"{{"timestamp":"2026-01-01T00:00:00.000000Z","level":"INFO","source":"myapp","target":"localtel","event":"{event}","session":"01936f0e-0000-7000-8000-000000000000","seq":0,"properties":{{{properties}}}}}"#
+        );
+        self.set_mode("events.000001.jsonl", 0o600);
+        std::fs::write(&segment, format!("{recorded}{line}\n")).unwrap();
+    }
+
+    /// Returns the exit code and what is printed.
+    fn run(&self, words: &str) -> (i32, String) {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"));
+        let command = command.env_clear().envs(self.variables());
+        let output = command.args(words.split(' ')).output().unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    }
+}
+
+#[test]
+fn events_that_could_not_be_written_are_found() {
+    let home = CommandHome::recorded();
+    let counts = r#""recorded":1,"dropped":0,"refused":7,"failed":3"#;
+    home.add_own("session.end", counts);
+    let text = home.finds(&["failed"]);
+    assert!(
+        text.starts_with("3 events lost because they could not be written; next: "),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_consent_or_policy_refused_is_no_finding() {
+    let home = CommandHome::recorded();
+    home.add_own(
+        "session.end",
+        r#""recorded":1,"dropped":0,"refused":7,"failed":0"#,
+    );
+    assert_eq!(home.doctor().0, 0);
+}
+
+#[test]
+fn records_of_a_newer_format_are_found() {
+    let home = CommandHome::recorded();
+    home.add_own("session", r#""format":7,"pid":1,"resumed":false"#);
+    home.add_own(
+        "session.end",
+        r#""recorded":0,"dropped":0,"refused":0,"failed":0"#,
+    );
+    let text = home.finds(&["newer"]);
+    assert!(text.contains("1 record, at events.000001.jsonl:"), "{text}");
+    assert!(
+        text.contains("; next: install the localtel that wrote it\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_mistyped_application_or_profile_is_found() {
+    let home = CommandHome::recorded();
+    for (words, next) in [
+        (
+            "--app myap doctor",
+            "if myapp is meant: `localtel --app myapp doctor`",
+        ),
+        (
+            "--app MyApp doctor",
+            "if myapp is meant: `localtel --app myapp doctor`",
+        ),
+        (
+            "--app myapp --profile defalt doctor",
+            "if myapp (profile default) is meant: `localtel --app myapp doctor`",
+        ),
+    ] {
+        let (code, out) = home.run(words);
+        assert_eq!(code, 3, "{words}: {out}");
+        assert!(
+            out.starts_with("nothing was decided or recorded for "),
+            "{words}: {out}"
+        );
+        assert!(out.contains(&format!("; next: {next}\n")), "{words}: {out}");
+        let (code, json) = home.run(&format!("{words} --json"));
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(
+            (code, &json["findings"][0]["kind"]),
+            (3, &"name".into()),
+            "{words}"
+        );
+        assert_eq!(json["directory_exists"], false);
+    }
+}
+
+#[test]
+fn an_application_that_was_never_used_is_no_alarm() {
+    let home = CommandHome::recorded();
+    for words in ["--app other doctor", "--app myapp --profile work doctor"] {
+        let (code, out) = home.run(words);
+        assert_eq!(code, 0, "{words}: {out}");
+        assert!(
+            out.starts_with("nothing was decided or recorded for "),
+            "{words}: {out}"
+        );
+        assert!(!out.contains("nothing is wrong"), "{words}: {out}");
+    }
+}
+
+#[test]
+fn all_commands_serialise_one_status() {
+    let home = CommandHome::recorded();
+    home.put("policy.toml", "level = \"loud\"\nx = 1\n");
+    let json = |words: &str| -> serde_json::Value {
+        let (_, out) = home.run(&format!("--app myapp {words} --json"));
+        serde_json::from_str(&out).unwrap()
+    };
+    let (status, explain) = (json("status"), json("explain"));
+    assert_eq!(json("profiles")[0], status);
+    let doctor = json("doctor");
+    for key in ["recording", "because", "directory_exists"] {
+        assert_eq!(doctor[key], status[key], "{key}");
+    }
+    let shared = status.as_object().unwrap().iter();
+    let differing: Vec<&String> = shared
+        .filter(|(key, value)| explain.get(key.as_str()) != Some(value))
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(differing, [""; 0]);
+}
+
+#[test]
+fn all_mistakes_in_a_policy_are_said_once_by_each_command() {
+    let home = CommandHome::recorded();
+    home.put(
+        "policy.toml",
+        "level = \"loud\"\nx = 1\n[targets]\na = \"hide\"\n",
+    );
+    let mistakes = [
+        "line 1: level: `loud`",
+        "line 2: unknown field `x`",
+        "line 4: targets: a: ",
+    ];
+    for words in [
+        "policy",
+        "status",
+        "doctor",
+        "explain",
+        "policy property user drop",
+    ] {
+        let output = home.localtel().args(words.split(' ')).output().unwrap();
+        let said = super::out(&output) + &super::err(&output);
+        for mistake in mistakes {
+            assert_eq!(
+                said.matches(mistake).count(),
+                1,
+                "{words}: {mistake}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn steps_are_as_a_shell_reads_them() {
+    let home = CommandHome::recorded();
+    let spaced = home.path().join("my app");
+    std::fs::rename(home.telemetry(), &spaced).unwrap();
+    for (name, mode) in [(".", 0o755), ("events.000001.jsonl", 0o644)] {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(spaced.join(name), mode).unwrap();
+    }
+    let dir = spaced.display();
+    let output = home
+        .localtel()
+        .arg("--dir")
+        .arg(&spaced)
+        .arg("doctor")
+        .output()
+        .unwrap();
+    let text = super::out(&output);
+    assert!(
+        text.contains(&format!("next: chmod 700 '{dir}'\n")),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("next: chmod go= '{dir}/events.000001.jsonl'\n")),
+        "{text}"
+    );
 }
