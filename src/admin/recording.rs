@@ -36,7 +36,7 @@ pub(crate) struct Stored {
     pub(crate) consent_for_all: StoredConsent,
     pub(crate) owner: OwnerFile,
     /// Whether this user could record in the directory, or why not.
-    directory: Result<()>,
+    pub(crate) directory: Result<()>,
 }
 
 impl Stored {

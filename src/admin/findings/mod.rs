@@ -59,7 +59,12 @@ fn examine(location: &Location, secret_names: &mut SecretNames) -> Vec<Finding> 
         Ok(directory) => directory,
         Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
             // Whatever is stored for all profiles, and the variable, still decide.
-            return about_consent(location, &stored);
+            let mut findings = about_consent(location, &stored);
+            findings.extend(stored.directory.as_ref().err().map(|error| {
+                let step = "give its owner the right to write there, or name another directory with LOCALTEL_DIR";
+                Finding::new(FindingKind::Directory, error.chain(), step)
+            }));
+            return findings;
         }
         Err(error) => {
             let owned = owner::of_opening(&error, &path, location);
@@ -165,7 +170,7 @@ fn about_opening(path: &Path, error: OpenError) -> Finding {
     Finding::new(
         kind,
         what,
-        format!("{step}, or name another directory with --dir"),
+        format!("{step}, or name another directory with LOCALTEL_DIR"),
     )
 }
 

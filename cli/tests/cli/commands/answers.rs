@@ -671,6 +671,8 @@ fn a_directory_that_cannot_be_made_or_written_is_said_by_all() {
     );
     home.assert_answers(&answer, &answer);
     assert_eq!(home.answer_of_commands(), answer);
+    let doctor = home.ask(AskedProgram::Outside, &["doctor"]);
+    assert_eq!(doctor.status.code(), Some(3), "{doctor:?}");
     set_mode(home.path(), 0o755);
 }
 
