@@ -17,7 +17,7 @@
 //! Counted are names that stand in this program: a command or an operator that a client made up adds to
 //! `unknown`, so that no client can put anything into the telemetry.
 //!
-//! While nobody has decided, nothing is recorded in the first hour, so that there is time to say no, and then
+//! While consent is undecided, nothing is recorded in the first hour, so that there is time to say no, and then
 //! it is: the server says so when it starts. With `--telemetry=disable`, or once somebody has said
 //! `localtel --app document_server disable`, nothing ever is.
 

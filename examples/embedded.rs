@@ -111,7 +111,7 @@ fn recorded(builder: Builder, command: &str, job: impl FnOnce() -> io::Result<()
     exit
 }
 
-/// Asks whether to record, once: when nobody has decided yet, where a person sits at a terminal, and after
+/// Asks whether to record, once: when consent is undecided yet, where a person sits at a terminal, and after
 /// the job is done, so that nobody has to answer before they get what they came for.
 fn ask(telemetry: &Telemetry) {
     let status = telemetry.status();

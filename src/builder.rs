@@ -104,7 +104,7 @@ impl Builder {
         self
     }
 
-    /// Sets what happens while nobody has decided; by default nothing is recorded.
+    /// Sets what happens while consent is undecided; by default nothing is recorded.
     pub fn when_undecided(mut self, when_undecided: WhenUndecided) -> Self {
         self.when_undecided = when_undecided;
         self
@@ -362,7 +362,7 @@ impl Builder {
         &self.source
     }
 
-    /// Returns the application's own say: its flag, and what it does while nobody has decided.
+    /// Returns the application's own say: its flag, and what it does while consent is undecided.
     pub(crate) fn own_say(&self) -> (Consent, WhenUndecided) {
         (self.flag, self.when_undecided)
     }

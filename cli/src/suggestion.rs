@@ -223,14 +223,10 @@ pub(crate) fn of_parser(
 /// `definition` does not have.
 pub(crate) fn unknown_command(words: &[OsString], definition: &Command) -> Failure {
     let (place, words) = split_place(words);
-    let (command, known) = commands_in(&words, definition);
-    let line = TypedLine {
-        definition,
-        place: &place,
-        known: words.get(..known).unwrap_or_default(),
-        rest: words.get(known + 1..).unwrap_or_default(),
-    };
-    let unknown = words.get(known).map_or("", String::as_str);
+    let (command, mut line) = TypedLine::new(definition, &place, &words);
+    let (unknown, rest) = line.rest.split_first().unzip();
+    let unknown = unknown.map_or("", String::as_str);
+    line.rest = rest.unwrap_or_default();
     let hint = line.instead_of_command(unknown, command);
     let shown = [line.known, &[unknown.to_owned()]].concat().join(" ");
     Failure::usage(format!("`{shown}` is not a command")).hint(hint)
@@ -253,30 +249,10 @@ pub(crate) fn unknown_in(matches: &ArgMatches, definition: &Command) -> Option<V
 pub(crate) fn unknown_flag(flag: &str, words: &[OsString], definition: &Command) -> Failure {
     let flag = flag.split('=').next().unwrap_or(flag);
     let (place, words) = split_place(words);
-    let (command, known) = commands_in(&words, definition);
-    let line = TypedLine {
-        definition,
-        place: &place,
-        known: words.get(..known).unwrap_or_default(),
-        rest: words.get(known..).unwrap_or_default(),
-    };
+    let (command, line) = TypedLine::new(definition, &place, &words);
     let hint = line.instead_of_flag(flag, command);
     let command = [&["localtel".to_owned()], line.known].concat().join(" ");
     Failure::usage(format!("`{command}` has no flag `{flag}`")).hint(hint)
-}
-
-/// Returns the command that a line calls, and how many of its words name it.
-fn commands_in<'d>(words: &[String], definition: &'d Command) -> (&'d Command, usize) {
-    let mut command = definition;
-    let mut known = 0;
-    while let Some(below) = words
-        .get(known)
-        .and_then(|word| command.find_subcommand(word))
-    {
-        command = below;
-        known += 1;
-    }
-    (command, known)
 }
 
 /// Splits a command line into the words that name the telemetry and all others.
@@ -314,7 +290,32 @@ struct TypedLine<'a> {
     rest: &'a [String],
 }
 
-impl TypedLine<'_> {
+impl<'a> TypedLine<'a> {
+    /// Returns the command that a line calls, and the line split behind the words that name it.
+    fn new<'d: 'a>(
+        definition: &'d Command,
+        place: &'a [String],
+        words: &'a [String],
+    ) -> (&'d Command, Self) {
+        let mut command = definition;
+        let mut known = 0;
+        while let Some(below) = words
+            .get(known)
+            .and_then(|word| command.find_subcommand(word))
+        {
+            command = below;
+            known += 1;
+        }
+        let (known, rest) = words.split_at(known);
+        let line = Self {
+            definition,
+            place,
+            known,
+            rest,
+        };
+        (command, line)
+    }
+
     /// Returns what to do instead, where a word stands for a command below `command`.
     fn instead_of_command(&self, unknown: &str, command: &Command) -> String {
         let usual: &[UsualWords] = match self.known {

@@ -132,9 +132,9 @@ fn status_of_an_empty_home_is_undecided_and_writes_nothing() {
         [
             "status: undecided",
             "uuid: none",
-            "recording: unknown, because nobody has decided, and only the application knows whether it records until \
-             somebody does",
-            "record and run: no, because nobody has decided, and until then nothing is recorded",
+            "recording: unknown, because consent is undecided, and only the application knows whether it records \
+             then",
+            "record and run: no, because consent is undecided, and nothing is recorded until it is enabled",
             "decided by: nobody",
         ]
     );

@@ -43,7 +43,7 @@ pub enum FindingKind {
     Unreadable,
     /// Texts are recorded in clear whose name says that they are secrets.
     Secret,
-    /// Segments are missing that nobody removed on purpose.
+    /// Segments are missing that localtel did not remove.
     Missing,
     /// Sessions did not say that they ended, and do not run any more.
     Sessions,

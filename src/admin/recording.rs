@@ -22,10 +22,10 @@ use crate::store::open_error;
 pub(super) enum Asked {
     /// The application, which says so itself.
     Itself,
-    /// The application, of which another program asks: what it does while nobody has decided is not known, unless it
+    /// The application, of which another program asks: what it does while consent is undecided is not known, unless it
     /// waits for a grace, which is then stored.
     FromOutside,
-    /// This program, which records for the application, and nothing while nobody has decided.
+    /// This program, which records for the application, and nothing while consent is undecided.
     Commands,
 }
 
@@ -83,7 +83,7 @@ fn check_to_record(path: &Path) -> Result<()> {
     read_to_change::<Choice>(&directory, Scope::Profile.file()).map(|_| ())
 }
 
-/// Decides for whoever records, and says what that means.
+/// Decides for the program that records, and returns what follows.
 pub(super) fn answer(
     inputs: &Inputs<'_>,
     asked: Asked,
@@ -118,13 +118,13 @@ pub(super) fn answer(
 
 impl Location {
     /// Returns whether events are recorded here, and why, as the application would find when it opens its telemetry. Seen
-    /// from outside, its flag and what it does while nobody has decided are not known.
+    /// from outside, its flag and what it does while consent is undecided are not known.
     pub fn recording(&self) -> RecordingAnswer {
         self.decide(&Stored::at(self), clock::now()).1
     }
 
     /// Returns the same for the commands `record` and `run`, which record as this program: its executable's name counts,
-    /// and where nobody has decided they record nothing, unless the application's grace is over.
+    /// and where consent is undecided they record nothing, unless the application's grace is over.
     pub fn recording_by_commands(&self) -> RecordingAnswer {
         self.decide_by_commands(&Stored::at(self), clock::now())
     }
@@ -206,7 +206,7 @@ impl Location {
         answer(&inputs, asked, now)
     }
 
-    /// Returns what an application does while nobody has decided, as far as its directory tells.
+    /// Returns what an application does while consent is undecided, as far as its directory tells.
     fn when_undecided_outside(stored: &Stored) -> WhenUndecided {
         let first_use = stored.consent.first_use();
         first_use.map_or(WhenUndecided::Refuse, |first_use| {
@@ -214,7 +214,7 @@ impl Location {
         })
     }
 
-    /// Returns what happens here while nobody has decided: what the application says, if it is the one that looks; else
+    /// Returns what happens here while consent is undecided: what the application says, if it is the one that looks; else
     /// recording begins once the application's grace is over, and not at all where the application waits for none.
     pub fn when_undecided(&self) -> WhenUndecided {
         match self.builder() {
@@ -226,4 +226,4 @@ impl Location {
 
 /// Why it is not known.
 const UP_TO_APPLICATION: &str =
-    "nobody has decided, and only the application knows whether it records until somebody does";
+    "consent is undecided, and only the application knows whether it records then";

@@ -54,7 +54,7 @@ pub struct Status {
     pub stored: Option<StoredChoice>,
     /// The choice stored for all profiles, whether or not it decided.
     pub stored_for_all: Option<StoredChoice>,
-    /// When an application that waits for a grace was first used, while nobody has decided.
+    /// When an application that waits for a grace was first used, while consent is undecided.
     pub first_seen: Option<String>,
     /// How much of the grace remains; nothing is recorded in it.
     #[serde(

@@ -99,7 +99,7 @@ impl FromStr for Consent {
     }
 }
 
-/// What an application does while nobody has decided.
+/// What an application does while consent is undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum WhenUndecided {
@@ -213,7 +213,7 @@ pub struct Decision {
     pub overruled: Vec<Overruled>,
     /// What could not be understood and therefore counted as disabled.
     pub problems: Vec<String>,
-    /// How long nothing is recorded yet, while nobody has decided and the application waits for a grace
+    /// How long nothing is recorded yet, while consent is undecided and the application waits for a grace
     /// to pass.
     pub grace_left: Option<Duration>,
     /// Why nothing is recorded although it was allowed: the owner's policy cannot be read or understood, no
@@ -229,14 +229,16 @@ impl Decision {
         }
         match self.state {
             Consent::Undecided if self.is_recording => {
-                "nobody has decided, and the application records until somebody does".to_owned()
+                "consent is undecided, and the application records until it is disabled".to_owned()
             }
             Consent::Undecided => match self.grace_left {
                 Some(left) => format!(
-                    "nobody has decided, and for another {} nothing is recorded",
+                    "consent is undecided, and nothing is recorded for another {}",
                     rough(left)
                 ),
-                None => "nobody has decided, and until then nothing is recorded".to_owned(),
+                None => {
+                    "consent is undecided, and nothing is recorded until it is enabled".to_owned()
+                }
             },
             Consent::Enabled | Consent::Disabled => {
                 let mut reason = format!("{} by {}", self.state, self.decided_by);

@@ -447,6 +447,6 @@ fn the_remaining_grace_is_rounded_up_in_a_fitting_unit() {
         .reason();
     assert_eq!(
         reason,
-        "nobody has decided, and for another 42m nothing is recorded"
+        "consent is undecided, and nothing is recorded for another 42m"
     );
 }

@@ -260,7 +260,7 @@ type Key<'i> = Spanned<std::borrow::Cow<'i, str>>;
 /// What stands there.
 type Value<'i> = Spanned<DeValue<'i>>;
 
-/// What was read of the file so far. A word that is not known is a mistake: a misspelt rule protects nobody.
+/// What was read of the file so far. A word that is not known is a mistake: a misspelt rule would protect nothing.
 #[derive(Debug, Default)]
 struct PolicyReading {
     owner: Owner,

@@ -38,7 +38,7 @@
 //! `reports`, the number of reports so far, and `jitter`, the random part of the wait for the next one from 0 to 65,535)
 //! is an object of the same kind, of at most 64 KiB; `reset` and disabling remove it as a whole.
 //!
-//! Without the key `consent` nobody has decided. An empty file means disabled, and so does every file that is
+//! Without the key `consent` consent is undecided. An empty file means disabled, and so does every file that is
 //! there and is not as described: an empty or unknown word, a value of another kind, another case of `consent`, a time
 //! that in UTC is not in the years 0 to 9999.
 //!

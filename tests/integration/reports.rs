@@ -72,7 +72,7 @@ fn showing_a_report_changes_nothing() {
     let off = [
         (
             place.builder().when_undecided(WhenUndecided::Refuse),
-            "nobody has decided",
+            "consent is undecided",
         ),
         (place.builder().flag(Consent::Disabled), "flag"),
     ];

@@ -102,7 +102,7 @@ fn where_there_is_nothing_it_says_so_and_makes_nothing() {
     let home = ExplainHome::new();
     let text = home.text();
     assert!(
-        text.contains("Recording now: unknown, because nobody has decided,"),
+        text.contains("Recording now: unknown, because consent is undecided,"),
         "{text}"
     );
     assert!(text.contains("(not there yet)"), "{text}");
@@ -156,7 +156,7 @@ fn limits_are_those_of_the_application_where_it_can_be_asked() {
     );
     assert!(
         text.contains(
-            "yes, because nobody has decided, and the application records until somebody does."
+            "yes, because consent is undecided, and the application records until it is disabled."
         ),
         "{text}"
     );
@@ -174,7 +174,7 @@ fn an_application_that_asks_first_records_nothing_before() {
     let text = ExplainHome::embedded(WhenUndecided::Refuse).text();
     assert!(
         text.contains(
-            "Recording now: no, because nobody has decided, and until then nothing is recorded."
+            "Recording now: no, because consent is undecided, and nothing is recorded until it is enabled."
         ),
         "{text}"
     );

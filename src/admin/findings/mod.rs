@@ -140,7 +140,7 @@ fn about_history(path: &Path) -> Option<Finding> {
 fn about_release(path: &Path) -> Option<Finding> {
     let problem = match Release::read_at(path) {
         Ok(Some(release)) if !release.is_ordered() => format!(
-            "release.json: nobody can tell what `{}` is newer than",
+            "release.json: the version `{}` cannot be compared with others",
             release.version
         ),
         Ok(_) => return None,

@@ -19,7 +19,7 @@ use crate::support::lines_in;
 enum AskedProgram {
     /// `localtel --app words`.
     Outside,
-    /// `words telemetry`, an application that records nothing while nobody has decided.
+    /// `words telemetry`, an application that records nothing while consent is undecided.
     Application,
     /// The same of an application of that name that is set up in another way, started as a child of this test.
     Child(&'static str),
@@ -323,9 +323,10 @@ const COMMAND_LINE: &str = "LOCALTEL_TEST_COMMAND_LINE";
 const DIRECTORY: &str = "LOCALTEL_TEST_DIRECTORY";
 
 const ENABLED: &str = "yes, because enabled by the stored choice";
-const UNDECIDED: &str = "no, because nobody has decided, and until then nothing is recorded";
-const UNKNOWN: &str = "unknown, because nobody has decided, and only the application knows whether it records until \
-                       somebody does";
+const UNDECIDED: &str =
+    "no, because consent is undecided, and nothing is recorded until it is enabled";
+const UNKNOWN: &str = "unknown, because consent is undecided, and only the application knows whether it records \
+                       then";
 const GRACE_OVER: &str =
     r#"{"format":1,"first_seen":"2020-01-01T00:00:00.000000Z","grace_seconds":3600}"#;
 const GRACE_RUNS: &str =
@@ -411,14 +412,15 @@ fn a_directory_is_used_if_others_can_be_shut_out() {
 fn record_and_run_wait_for_the_grace_as_the_application() {
     let after = AskedProgram::Child("record after an hour");
     let home = AnswerHome::holding(&[("consent.json", GRACE_OVER)]);
-    let over = "yes, because nobody has decided, and the application records until somebody does";
+    let over =
+        "yes, because consent is undecided, and the application records until it is disabled";
     assert_eq!(home.answer(AskedProgram::Outside), over);
     assert_eq!(home.answer(after), over);
     assert_eq!(home.answer_of_commands(), over);
     // The application that is installed now waits for none.
     assert_eq!(home.answer(AskedProgram::Application), UNDECIDED);
     let home = AnswerHome::holding(&[("consent.json", GRACE_RUNS)]);
-    let runs = "no, because nobody has decided, and for another 60m nothing is recorded";
+    let runs = "no, because consent is undecided, and nothing is recorded for another 60m";
     assert_eq!(home.answer(AskedProgram::Outside), runs);
     assert_eq!(home.answer(after), runs);
     assert_eq!(home.answer_of_commands(), runs);
@@ -435,7 +437,7 @@ fn only_the_application_knows_what_it_does_undecided() {
     home.assert_answers(UNKNOWN, UNDECIDED);
     assert_eq!(home.answer_of_commands(), UNDECIDED);
     let records = AskedProgram::Child("record");
-    let yes = "yes, because nobody has decided, and the application records until somebody does";
+    let yes = "yes, because consent is undecided, and the application records until it is disabled";
     assert_eq!(home.answer(records), yes);
     let opened = home.line(records, &["open"], "recording: ").unwrap();
     assert_eq!(opened, "true, because None");

@@ -106,7 +106,7 @@ fn silence_never_becomes_consent_by_itself() {
     assert!(
         String::from_utf8(output.stderr)
             .unwrap()
-            .contains("nobody has decided")
+            .contains("consent is undecided")
     );
     assert!(names(home.path()).is_empty());
 }
