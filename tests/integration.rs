@@ -49,6 +49,8 @@ mod times;
 
 #[path = "integration/debugging.rs"]
 mod debugging;
+#[path = "integration/fixtures.rs"]
+mod fixtures;
 #[path = "integration/hostile_reports.rs"]
 mod hostile_reports;
 #[path = "integration/module_cycles.rs"]
