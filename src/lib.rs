@@ -1,74 +1,93 @@
-//! Telemetry that stays home.
+//! Local-only telemetry.
 //!
-//! An application adds one [`tracing`] layer; its structured events are written to a rotating directory of
-//! JSON lines on the same machine, and never leave it. Nothing is written before the person whose machine
-//! it is has agreed. The command `localtel` shows, follows, filters and clears what was recorded.
+//! An application adds one [`tracing`] layer; its structured events are written to a rotating
+//! directory of JSON lines on the same machine, and never leave it. Nothing is recorded without
+//! consent. The command `localtel`, in the package `localtel-cli`, shows, follows, filters, explains
+//! and clears records.
 //!
 //! # Recording
 //!
 //! ```no_run
 //! use tracing_subscriber::prelude::*;
 //!
-//! // Events and spans from INFO up are recorded; `.level(localtel::Level::Debug)` before `open` records more.
 //! let telemetry = localtel::Telemetry::builder("myapp").version("1.2.0").open();
 //! tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter())).init();
 //!
 //! tracing::info!(name: "command", command = "project-list", duration = 871, result = "SUCCESS");
 //!
-//! telemetry.flush()?; // Dropping the handle does it too.
+//! telemetry.flush()?; // Dropping the handle flushes too.
 //! # Ok::<(), localtel::Error>(())
 //! ```
+//!
+//! **Enable it.** By default nothing is recorded until somebody consents: with the variable
+//! `MYAPP_TELEMETRY=on` for one run, with `localtel --app myapp enable`, or with
+//! [`Telemetry::set_consent`] after the application asked.
+//! [`Builder::when_undecided`] sets another default. [`Telemetry::status`] says whether events are
+//! recorded, where, and why not.
+//!
+//! **Choose the level.** Events and spans from INFO up are recorded; [`Builder::level`] sets another
+//! level.
+//!
+//! **End the program.** Keep the handle until the end of `main`: dropping it writes what is still in
+//! memory. A hook does the same where the handle is not dropped, as after [`std::process::exit`].
+//! SIGKILL and [`std::process::abort`] lose the events of the last milliseconds unless
+//! [`Telemetry::flush`] was called.
 //!
 //! # Reading
 //!
 //! ```no_run
-//! let mut reader = localtel::read::Reader::open("/home/me/.local/state/myapp/telemetry".as_ref())?;
+//! let path = "/home/me/.local/state/myapp/telemetry";
+//! let mut reader = localtel::read::Reader::open(path.as_ref())?;
 //! for record in reader.records().filter_map(Result::ok) {
 //!     println!("{} {:?}", record.timestamp, record.event);
 //! }
 //! # Ok::<(), localtel::Error>(())
 //! ```
 //!
-//! # Where to find what
+//! # Modules
 //!
-//! The root has what nearly every application names: [`Telemetry`] and its [`Builder`], the [`Layer`], an [`Event`]
-//! recorded by hand, a [`Command`], a [`Counter`]. The rest is in modules:
+//! The root contains what nearly every application uses: [`Telemetry`] and its [`Builder`], the
+//! [`Layer`], an [`Event`] recorded by hand, a [`Command`], a [`Counter`]. The rest is in modules:
 //!
-//! | module | what it is for |
+//! | module | content |
 //! | --- | --- |
-//! | [`recording`] | how events are delivered, what became of them, and a layer for telemetry that is opened later |
+//! | [`recording`] | delivery, outcomes of events, a layer for telemetry that is opened later |
 //! | [`read`] | records, readers, followers, filters and a summary |
-//! | [`consent`] | the decision on whether anything is recorded, and the default while there is none |
-//! | [`policy`] | what becomes of a value: kept, redacted, hashed, masked or dropped |
-//! | [`report`] | what an application says of itself and how it is used |
-//! | `admin` | what an owner does with a telemetry directory: status, consent, policy, clearing (on supported platforms) |
+//! | [`consent`] | the decision on recording, and the default while there is none |
+//! | [`policy`] | what happens to a value: kept, redacted, hashed, masked or dropped |
+//! | [`report`] | reports on the application and how it is used |
+//! | `admin` | an owner's view: status, consent, policy, clearing (on supported platforms) |
 //!
-//! # What can be relied on
+//! # Guarantees
 //!
 //! * **Offline.** No code path opens a socket, and no dependency can.
 //! * **Consent first.** Without consent there is no directory, no file, no id and no thread.
-//! * **Never in the way.** Recording does not wait for the disk, panic, print, or return an error into the
-//!   application. What could not be kept is counted, and the count is recorded. Where a value's `Debug` or `Display`
-//!   panics, that is caught and the value marked, except in programs built with `panic = "abort"`, which it ends.
-//! * **Bounded.** Memory, each line, each segment, the total on disk and the age of the data have [`Limits`].
-//! * **Whole lines.** Any number of processes and threads may write one directory. After a kill or a full disk,
-//!   at most one line is damaged, and a reader is told where.
-//! * **Flushed means written.** After [`Telemetry::flush`] returned `Ok`, everything recorded before is in the file. Dropping
-//!   the handle flushes, and so does the end of the process unless it is killed or aborts.
-//! * **Ours only.** Files are 0600 in a 0700 directory, no symlink is followed, and only names that parse as ours are
-//!   removed.
+//! * **Never in the way.** Recording does not wait for the disk, panic, print, or return an error
+//!   into the application. Events that could not be kept are counted, and the count is recorded. If
+//!   a value's `Debug` or `Display` panics, the panic is caught and the value marked, except in
+//!   programs built with `panic = "abort"`.
+//! * **Bounded.** Memory, each line, each segment, the total on disk and the age of the data have
+//!   [`Limits`].
+//! * **Whole lines.** Any number of processes and threads may write one directory. After a kill or
+//!   a full disk at most one line is damaged, and a reader reports where.
+//! * **Flushed means written.** After [`Telemetry::flush`] returned `Ok`, everything recorded
+//!   before is in the file. Dropping the handle flushes, and so does the end of the process unless
+//!   it is killed or aborts.
+//! * **Private files.** Files are 0600 in a 0700 directory, no symbolic link is followed, and only
+//!   files with localtel's own names are removed.
 //!
 //! # Features
 //!
-//! `off` is for packagers: it leaves telemetry out of what is built. Nothing is recorded, no thread is started and
-//! no file of events is made, whatever anybody consents to, and [`Telemetry::status`] and the command `status` say so.
-//! Features of all crates in a build add up, so one that asks for it silences all; libraries should not.
+//! `off` is for packagers and compiles telemetry out: nothing is recorded, no thread is started and
+//! no event file is created, whatever the user consents to, and [`Telemetry::status`] and the
+//! command `status` say so. Features of all crates in a build add up, so one crate that enables it
+//! silences all; libraries should not.
 //!
 //! # Platforms
 //!
-//! Recording and reading need a Unix. On other platforms the library compiles, telemetry is off with that as the
-//! reason ([`recording::RecordingStatus::off_because`]), and an event costs nothing, so an application that is also built there needs no
-//! `cfg` of its own.
+//! Recording and reading need a Unix. On other platforms the library compiles, telemetry is off with
+//! that as the reason ([`recording::RecordingStatus::off_because`]), and an event costs nothing, so
+//! an application that is also built there needs no `cfg` of its own.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(

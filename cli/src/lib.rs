@@ -6,10 +6,22 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-/// The README, whose code is tested.
+/// The pages whose code is tested.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct ReadmePage;
+    #[doc = include_str!("../../docs/getting-started.md")]
+    struct GettingStartedPage;
+    #[doc = include_str!("../../docs/reading.md")]
+    struct ReadingPage;
+    #[doc = include_str!("../../docs/consent.md")]
+    struct ConsentPage;
+    #[doc = include_str!("../../docs/policy.md")]
+    struct PolicyPage;
+    #[doc = include_str!("../../docs/reports.md")]
+    struct ReportsPage;
+}
 
 #[cfg(not(unix))]
 compile_error!("the commands of localtel need a Unix; the library compiles here, and is off");

@@ -1,8 +1,15 @@
-//! The documents that run: the README, and the cases in `tests/cmd`, which show what people type and what
-//! they see.
+//! The documents that run: the README, the pages in `docs`, and the cases in `tests/cmd`, which show what people type
+//! and what they see; the links between pages; and the picture of a terminal.
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use pulldown_cmark::{Event, Parser, Tag};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use tempfile::TempDir;
 use trycmd::TestCases;
 
 use crate::program::program;
@@ -25,11 +32,123 @@ fn every_case_shows_what_it_says() {
 }
 
 #[test]
-fn everything_that_the_readme_shows_happens() {
-    let home = tempfile::TempDir::new().unwrap();
+fn the_readme_and_the_pages_show_what_happens() {
+    for page in pages() {
+        let home = home_with_records();
+        cases("XDG_STATE_HOME", home.path()).case(page);
+    }
+}
+
+/// `TRYCMD=overwrite` makes the picture anew, as it does the documents.
+#[test]
+fn the_picture_is_of_a_real_run() {
+    let home = home_with_records();
+    let mut shown = String::new();
+    for words in ["show", "show -l warn event=command -o pretty"] {
+        let output = at_terminal(home.path(), words);
+        write!(shown, "\x1b[2m$\x1b[0m localtel {words}\n{output}\n").unwrap();
+    }
+    let picture = anstyle_svg::Term::new().render_svg(shown.trim_end());
+    let path = "../docs/terminal.svg";
+    if std::env::var_os("TRYCMD").is_some_and(|value| value == "overwrite") {
+        std::fs::write(path, &picture).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), picture);
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let mut links = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for event in Parser::new(&text) {
+            let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event
+            else {
+                continue;
+            };
+            if dest_url.contains("://") {
+                continue;
+            }
+            let (file, heading) = dest_url.split_once('#').unwrap_or((&dest_url, ""));
+            let target = match file {
+                "" => page.clone(),
+                file => page.parent().unwrap().join(file),
+            };
+            assert!(target.exists(), "{}: {dest_url}", page.display());
+            assert!(
+                heading.is_empty() || headings(&target).any(|found| found == heading),
+                "{}: {dest_url}",
+                page.display()
+            );
+            links += 1;
+        }
+    }
+    assert!(links > 50, "{links}");
+}
+
+/// All pages that visitors read.
+fn pages() -> impl Iterator<Item = PathBuf> {
+    let entries = ["..", "../docs", "../contrib", "../tests/corpus"].map(std::fs::read_dir);
+    let paths = entries.into_iter().flat_map(|entries| {
+        let entries = entries.unwrap();
+        entries.map(|entry| entry.unwrap().path())
+    });
+    paths.filter(|path| path.extension().is_some_and(|end| end == "md"))
+}
+
+/// The headings of a page as they are written behind the `#` of a link.
+fn headings(page: &Path) -> impl Iterator<Item = String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let titles: Vec<String> = text
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| {
+            let title = line.trim_start_matches('#').trim().to_lowercase();
+            let is_kept = |letter: &char| letter.is_alphanumeric() || "-_ ".contains(*letter);
+            title
+                .chars()
+                .filter(is_kept)
+                .collect::<String>()
+                .replace(' ', "-")
+        })
+        .collect();
+    titles.into_iter()
+}
+
+/// A home in which `myapp` recorded what the pages show.
+fn home_with_records() -> TempDir {
+    let home = TempDir::new().unwrap();
     let directory = home.path().join("myapp/telemetry");
     std::fs::create_dir_all(&directory).unwrap();
-    let fixture = "tests/cmd/selection.in/telemetry/events.000001.jsonl";
-    std::fs::copy(fixture, directory.join("events.000001.jsonl")).unwrap();
-    cases("XDG_STATE_HOME", home.path()).case("../README.md");
+    let records = "tests/cmd/selection.in/telemetry/events.000001.jsonl";
+    std::fs::copy(records, directory.join("events.000001.jsonl")).unwrap();
+    home
+}
+
+/// Runs `localtel` with those words, and returns what a terminal shows of it.
+fn at_terminal(home: &Path, words: &str) -> String {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master = openpt(flags).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let terminal = File::options()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap());
+    let mut child = Command::new(program("localtel"))
+        .args(words.split(' '))
+        .env_clear()
+        .env("XDG_STATE_HOME", home)
+        .env("TERM", "xterm-256color")
+        .env("LOCALTEL_PAGER", "")
+        .stdin(Stdio::null())
+        .stdout(terminal.unwrap())
+        .spawn()
+        .unwrap();
+    let mut shown = Vec::new();
+    // The end of a terminal is an error to who reads it.
+    drop(File::from(master).read_to_end(&mut shown));
+    assert!(child.wait().unwrap().success());
+    String::from_utf8(shown).unwrap().replace("\r\n", "\n")
 }

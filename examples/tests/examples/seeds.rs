@@ -1,5 +1,5 @@
 //! What the systems before this one report can be recorded: for each there is an example, whose records
-//! hold a counterpart of each documented field. The tables here and those of the README are the same.
+//! hold a counterpart of each documented field. The tables here and those of docs/compatibility.md are the same.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -794,15 +794,15 @@ fn feature_usage_names_its_features_in_every_report() {
 #[test]
 fn what_users_of_each_system_type_works_in_its_example() {
     for (system, rows) in [
-        ("ticloud", 7),
-        ("TiUP", 7),
+        ("ticloud", 8),
+        ("TiUP", 10),
         ("FerretDB", 7),
         ("TimescaleDB", 4),
         ("TiDB", 4),
     ] {
         let place = ExamplePlace::new();
-        let commands = commands_of_readme(system);
-        assert_eq!(commands.len(), rows, "{system} in README.md");
+        let commands = documented_commands(system);
+        assert_eq!(commands.len(), rows, "{system} in docs/compatibility.md");
         for (command, said) in commands {
             for command in alternatives(&command) {
                 let output = output_of(place.shell(&command));
@@ -897,7 +897,7 @@ fn assert_document_server_says(arguments: &[&str], said: &str) {
     assert!(shown.contains(said), "{arguments:?}: {shown}");
 }
 
-/// Checks that each row has its values in the records, and that the README shows just these rows and those
+/// Checks that each row has its values in the records, and that the document shows just these rows and those
 /// that say why they have no place.
 fn compare(system: &str, table: &str, records: &[Record]) {
     let mut expected = Vec::new();
@@ -914,7 +914,11 @@ fn compare(system: &str, table: &str, records: &[Record]) {
         let ours = ours.replace(": ", "`: `");
         expected.push(format!("| `{seed}` | `{ours}` |"));
     }
-    assert_eq!(rows_of_readme(system), expected, "{system} in README.md");
+    assert_eq!(
+        documented_rows(system),
+        expected,
+        "{system} in docs/compatibility.md"
+    );
 }
 
 /// The values at `path` in each line, or at `event: path` in the properties of an event's records.
@@ -941,11 +945,11 @@ fn is_of(kind: &str, value: &Value) -> bool {
     }
 }
 
-/// The rows of a system's table in the README, up to the notes; without those of fields that have no place,
+/// The rows of a system's table in the document, up to the notes; without those of fields that have no place,
 /// which must have a note.
-fn rows_of_readme(system: &str) -> Vec<String> {
+fn documented_rows(system: &str) -> Vec<String> {
     let mut rows = Vec::new();
-    for [seed, ours, note] in tables_of_readme(system).next().unwrap() {
+    for [seed, ours, note] in documented_tables(system).next().unwrap() {
         if ours == "none" {
             assert_ne!(note, "", "{seed} does not say why");
         } else {
@@ -955,11 +959,11 @@ fn rows_of_readme(system: &str) -> Vec<String> {
     rows
 }
 
-/// The rows of each table in a system's section of the README, without the heads.
-fn tables_of_readme(system: &str) -> impl Iterator<Item = Vec<[String; 3]>> {
-    let readme = include_str!("../../../README.md");
-    let section = readme
-        .split("\n### ")
+/// The rows of each table in a system's section of the document, without the heads.
+fn documented_tables(system: &str) -> impl Iterator<Item = Vec<[String; 3]>> {
+    let document = include_str!("../../../docs/compatibility.md");
+    let section = document
+        .split("\n## ")
         .find(|section| section.lines().next() == Some(system));
     let tables = section.unwrap().split("\n|---|---|---|\n").skip(1);
     tables.map(|table| {
@@ -977,10 +981,10 @@ fn tables_of_readme(system: &str) -> impl Iterator<Item = Vec<[String; 3]>> {
     })
 }
 
-/// The commands in a system's second table in the README, and what each is to say. A row without a command says where
+/// The commands in a system's second table in the document, and what each is to say. A row without a command says where
 /// another one is.
-fn commands_of_readme(system: &str) -> Vec<(String, String)> {
-    let rows = tables_of_readme(system).nth(1).unwrap();
+fn documented_commands(system: &str) -> Vec<(String, String)> {
+    let rows = documented_tables(system).nth(1).unwrap();
     let is_run = |cells: &[String; 3]| cells[1].starts_with('`') && !cells[2].is_empty();
     rows.into_iter()
         .filter(is_run)
