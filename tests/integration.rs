@@ -1,5 +1,5 @@
-//! The integration tests, linked once. A file for each capability; what they share is `support`, and what
-//! they do in processes of their own is `child`.
+//! The integration tests, linked once, with a file for each capability. Shared code is in
+//! `support`, and the parts that run in child processes start in `child`.
 #![cfg_attr(
     not(feature = "off"),
     expect(
@@ -7,10 +7,10 @@
         clippy::indexing_slicing,
         clippy::string_slice,
         clippy::unwrap_used,
-        reason = "tests look at the disk from outside, start processes, and fail by panicking"
+        reason = "tests access files directly, start processes, and fail by panicking"
     )
 )]
-// Where telemetry was left out there is nothing to test here; the test `off` shows that.
+// With the feature `off` there is nothing to test here; `tests/off.rs` covers it.
 #![cfg(not(feature = "off"))]
 
 #[path = "integration/child.rs"]

@@ -1,9 +1,6 @@
-//! What is left of telemetry where a packager has left it out, with the feature `off`: a handle that does
-//! nothing. It has one process for itself, since everything else would record.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests look at the disk from outside"
-)]
+//! Telemetry that a packager has compiled out with the feature `off`: a handle that does nothing.
+//! This test has a process of its own, since all other tests record.
+#![expect(clippy::disallowed_methods, reason = "tests access files directly")]
 
 use localtel::consent::WhenUndecided;
 use localtel::recording::Outcome;
@@ -14,7 +11,7 @@ use tracing_subscriber::prelude::*;
 const LEFT_OUT: &str = "telemetry was left out when this was built";
 
 #[test]
-fn nothing_is_recorded_whatever_anybody_consents_to() {
+fn nothing_is_recorded_even_with_consent() {
     let home = TempDir::new().unwrap();
     let directory = home.path().join("telemetry");
     let telemetry = Telemetry::builder("myapp")
@@ -45,7 +42,7 @@ fn nothing_is_recorded_whatever_anybody_consents_to() {
     assert!(!directory.exists());
 }
 
-/// The names of the threads of this process, where the system tells them.
+/// Returns the names of the threads of this process; empty where the system does not list them.
 fn threads() -> Vec<String> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What is left of telemetry on a platform that is not supported: a handle that does nothing and says why. A build
+//! Telemetry on an unsupported platform: a handle that does nothing and returns the reason. A build
 //! with `--cfg localtel_unsupported` takes the same path.
 #![cfg(any(not(unix), localtel_unsupported))]
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tracing_subscriber::prelude::*;
 
 #[test]
-fn telemetry_is_off_and_says_why() {
+fn telemetry_is_off_with_the_reason() {
     let home = TempDir::new().unwrap();
     let directory = home.path().join("telemetry");
     let telemetry = Telemetry::builder("myapp")
@@ -40,14 +40,17 @@ fn telemetry_is_off_and_says_why() {
 }
 
 #[test]
-fn reading_says_why_it_cannot() {
+fn reading_fails_with_the_reason() {
     let home = TempDir::new().unwrap();
     let error = Reader::open(home.path()).unwrap_err();
-    let mut told = error.to_string();
+    let mut message = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(error) = source {
-        told = format!("{told}: {error}");
+        message = format!("{message}: {error}");
         source = error.source();
     }
-    assert!(told.contains("this platform is not supported"), "{told}");
+    assert!(
+        message.contains("this platform is not supported"),
+        "{message}"
+    );
 }

@@ -1,5 +1,5 @@
-//! Generated events: whatever is recorded, in an event or a span, at once or later, is one line whose
-//! values are what was recorded.
+//! Generated events: each event is one line with the recorded values, whether an event or a span
+//! holds them and whether they are recorded at once or later.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use tracing::field::Empty;
 
 use crate::support::TestPlace;
 
-/// What one generated event carries.
+/// The values of one generated event.
 #[derive(Debug, Clone)]
 struct Sample {
     text: String,
@@ -141,7 +141,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn any_event_is_one_line_whose_values_are_what_was_recorded() {
+fn any_event_is_one_line_with_the_values_recorded() {
     let strategy = proptest::collection::vec(sample(), 1..20);
     let mut runner = TestRunner::new(ProptestConfig {
         failure_persistence: None,
@@ -150,7 +150,7 @@ fn any_event_is_one_line_whose_values_are_what_was_recorded() {
     });
     let outcome = runner.run(&strategy, |samples| {
         let place = TestPlace::new();
-        // Of random messages some look as if they held a secret.
+        // Some random messages look like secrets.
         let policy = Policy::new().keep_secrets();
         let builder = place.builder().delivery(Delivery::Inline).policy(policy);
         place.record_with(builder, || samples.iter().for_each(Sample::log));

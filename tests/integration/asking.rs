@@ -1,12 +1,12 @@
-//! The answer of a person whom the application asked: it is stored for one profile, decides the next
-//! opening, and can be taken back.
+//! The answer of a user whom the application asked: it is stored for one profile, decides the next
+//! opening, and can be withdrawn.
 
 use localtel::consent::DecidedBy;
 use localtel::{Consent, Telemetry};
 use tempfile::TempDir;
 
 #[test]
-fn an_answer_decides_the_next_opening_and_can_be_taken_back() {
+fn an_answer_decides_the_next_opening_and_can_be_withdrawn() {
     let home = TempDir::new().unwrap();
     assert_eq!(state(&home, "default"), Consent::Undecided);
     for answer in [Consent::Enabled, Consent::Disabled, Consent::Undecided] {
@@ -20,7 +20,7 @@ fn an_answer_decides_the_next_opening_and_can_be_taken_back() {
 }
 
 #[test]
-fn an_answer_holds_for_its_profile_alone() {
+fn an_answer_applies_to_its_profile_only() {
     let home = TempDir::new().unwrap();
     open(&home, "work").set_consent(Consent::Enabled).unwrap();
     assert_eq!(state(&home, "work"), Consent::Enabled);
@@ -28,7 +28,7 @@ fn an_answer_holds_for_its_profile_alone() {
 }
 
 #[test]
-fn an_answer_is_stored_and_still_overruled_by_the_flag() {
+fn an_answer_is_stored_although_the_flag_overrules_it() {
     let home = TempDir::new().unwrap();
     let refusing = Telemetry::builder("myapp")
         .dir(home.path().join("telemetry"))
@@ -46,7 +46,7 @@ fn an_answer_is_stored_and_still_overruled_by_the_flag() {
 }
 
 #[test]
-fn an_answer_that_has_no_place_is_an_error_and_no_panic() {
+fn an_answer_without_a_valid_directory_is_an_error() {
     let telemetry = Telemetry::builder("../elsewhere").open();
     let error = telemetry.set_consent(Consent::Enabled).unwrap_err();
     assert!(error.to_string().contains("../elsewhere"), "{error}");

@@ -1,4 +1,5 @@
-//! Records of the `log` crate, which come through `tracing-log`: they are treated as what they really come from.
+//! Records of the `log` crate that arrive through `tracing-log`: rules apply to their original
+//! target.
 
 use std::time::Duration;
 
@@ -18,13 +19,13 @@ use tracing_subscriber::registry;
 use crate::policy::{holds, owner};
 use crate::support::{TestPlace, eventually};
 
-/// Has the records of `log` come through `tracing`, to the subscriber of the thread that logs.
+/// Sends the records of `log` through `tracing`, to the subscriber of the thread that logs.
 fn bridge() {
-    // Another test was first.
+    // Fails if another test has installed it already.
     let _is_first = LogTracer::init();
 }
 
-/// Records with each composition of the layer, and calls back with the place.
+/// Runs `work` with each composition of the layer, then `check` on its directory.
 fn record_each(open: impl Fn(&TestPlace) -> Builder, work: impl Fn(), check: impl Fn(&TestPlace)) {
     bridge();
     for (delivery, is_filtered) in [
@@ -50,7 +51,7 @@ fn texts<'v>(events: &'v [Value], name: &str) -> Vec<&'v str> {
     events.iter().map(text).collect()
 }
 
-/// Logs a record that was made somewhere else, with the path of the machine that built it.
+/// Logs a record of another crate, with a path of the machine that built it.
 fn log_from_afar(target: &str) {
     log::logger().log(
         &log::Record::builder()
@@ -98,8 +99,8 @@ fn a_log_record_has_its_own_target_and_nothing_else() {
         }
         assert_eq!(events[0]["level"], "INFO");
         assert_eq!(events[1]["message"], "named");
-        for told in ["log.file", "log event", "/home/builder", file!()] {
-            assert!(!holds(&place.path(), told), "{told}");
+        for hidden in ["log.file", "log event", "/home/builder", file!()] {
+            assert!(!holds(&place.path(), hidden), "{hidden}");
         }
     });
 }
@@ -145,7 +146,7 @@ fn rules_apply_to_the_real_target_of_a_log_record() {
 }
 
 #[test]
-fn an_allow_list_lets_in_log_records_by_their_real_target() {
+fn an_allow_list_admits_log_records_by_their_real_target() {
     let policy = || {
         Policy::allow_list()
             .allow_target("myapp")
@@ -163,7 +164,7 @@ fn an_allow_list_lets_in_log_records_by_their_real_target() {
 }
 
 #[test]
-fn a_filter_of_the_application_knows_the_real_target() {
+fn an_application_filter_sees_the_real_target() {
     bridge();
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
@@ -181,7 +182,7 @@ fn a_filter_of_the_application_knows_the_real_target() {
 }
 
 #[test]
-fn log_records_of_countless_targets_are_all_treated_rightly() {
+fn log_records_of_many_targets_are_all_handled_correctly() {
     let open = |place: &TestPlace| {
         let policy = Policy::new().deny_target("drop*");
         place.builder().policy(policy)

@@ -1,5 +1,5 @@
-//! Child processes: this very binary, started again to do one thing in a process of its own, which can be
-//! killed, stopped, limited, or have a subscriber for all its threads.
+//! Child processes: the test binary, started again to run one task in a process that can be killed,
+//! stopped or limited, or that has a subscriber for all its threads.
 
 use std::io::Write as _;
 use std::process::{Command, Output};
@@ -24,7 +24,7 @@ use crate::measured;
 use crate::reports;
 use crate::support::TestPlace;
 
-/// Runs a child to its end, which must be a good one.
+/// Runs a child to its end and checks that it succeeds.
 pub(crate) fn run(role: &str, place: &TestPlace) -> Output {
     succeed(command(role, &place.path()))
 }
@@ -41,7 +41,7 @@ pub(crate) fn succeed(mut command: Command) -> Output {
     output
 }
 
-/// Not a test: what a child does.
+/// Not a test: runs the task of a child process.
 #[test]
 #[ignore = "started by other tests"]
 fn entry() {
@@ -53,22 +53,22 @@ fn entry() {
         "log a value inside itself" => {
             with_global(&task, hostile_values::log_a_value_inside_itself);
         }
-        "record in odd places" => host::record_in_odd_places(&task),
+        "record in destructors" => host::record_in_destructors(&task),
         "record in a panic hook" => host::record_in_a_panic_hook(&task),
-        "suffer in silence" => host::suffer_in_silence(&task),
+        "fail silently" => host::fail_silently(&task),
         "write with threads" => write_with_threads(&task),
         "write and acknowledge" => write_and_acknowledge(&task),
         "write one inline" => write_inline(&task, Durability::Os),
         "write one durable" => write_inline(&task, Durability::Interval(Duration::from_hours(1))),
-        "be off and alone" => composition::be_off_and_alone(),
-        "be alone with a level" => levels::be_alone_with_a_level(&task),
+        "log without other layers" => composition::log_without_other_layers(),
+        "log at one level only" => levels::log_at_one_level_only(&task),
         "follow consent in a scope" => composition::follow_consent_in_a_scope(&task),
         "record under a limit on file sizes" => file_limits::record_under_a_limit(&task),
         "record without file descriptors" => full_disk::record_without_file_descriptors(&task),
-        "open and tell" => open_and_tell(&task),
+        "open and print" => open_and_print(&task),
         "open with debug output" => open_with_debug_output(&task),
-        "open where variables say" => open_where_variables_say(),
-        "open and tell the id" => open_and_tell_the_id(&task),
+        "open by variables" => open_by_variables(),
+        "open and print the id" => open_and_print_the_id(&task),
         "measure a command" => measured::measure_a_command(&task),
         "measure a command and a child's" => measured::measure_a_command_and_a_childs(&task),
         "measure a command that panics" => measured::measure_a_command_that_panics(&task),
@@ -79,7 +79,7 @@ fn entry() {
         "measure nothing" => measured::measure_nothing(),
         role => match role.strip_prefix("end ") {
             Some(how) => endings::end(how, &task),
-            None => panic!("no child does {role:?}"),
+            None => panic!("unknown task {role:?}"),
         },
     }
 }
@@ -93,7 +93,7 @@ pub(crate) fn with_global(task: &ChildTask, work: impl FnOnce()) {
     work();
 }
 
-/// Writes for ever, and says on standard output up to which number everything is flushed.
+/// Writes for ever, and prints the number up to which everything is flushed.
 fn write_and_acknowledge(task: &ChildTask) {
     let telemetry = task.builder().overflow(Overflow::Block).try_open().unwrap();
     tracing_subscriber::registry()
@@ -127,14 +127,14 @@ fn write_inline(task: &ChildTask, durability: Durability) {
     telemetry.flush().unwrap();
 }
 
-/// Opens without demanding success, records, and prints what became of it.
-fn open_and_tell(task: &ChildTask) {
+/// Opens without requiring success, records, and prints the status.
+fn open_and_print(task: &ChildTask) {
     let telemetry = task.builder().open();
     let subscriber =
         tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
     tracing::subscriber::with_default(subscriber, || {
         for number in 0..task.count {
-            tracing::info!(number, text = "y".repeat(500), "told");
+            tracing::info!(number, text = "y".repeat(500), "from a child");
         }
     });
     let flushed = telemetry.flush();
@@ -147,7 +147,7 @@ fn open_and_tell(task: &ChildTask) {
     println!("offered {} recorded {}", counts.offered(), counts.recorded);
 }
 
-/// Opens without demanding success, asks for debug output, and records by hand.
+/// Opens without requiring success, with debug output, and records by hand.
 fn open_with_debug_output(task: &ChildTask) {
     let telemetry = task
         .builder()
@@ -157,8 +157,8 @@ fn open_with_debug_output(task: &ChildTask) {
     let _outcome = telemetry.record(&Event::new("started").property("host", "raven"));
 }
 
-/// Opens in the directory that follows from the environment, and prints what became of it.
-fn open_where_variables_say() {
+/// Opens in the directory that the environment sets, and prints the status.
+fn open_by_variables() {
     let telemetry = Telemetry::builder("testapp")
         .when_undecided(WhenUndecided::Record)
         .open();
@@ -168,7 +168,7 @@ fn open_where_variables_say() {
 }
 
 /// Prints the installation id.
-fn open_and_tell_the_id(task: &ChildTask) {
+fn open_and_print_the_id(task: &ChildTask) {
     task.wait_for_go();
     let telemetry = task
         .builder()

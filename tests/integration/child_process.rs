@@ -1,5 +1,5 @@
-//! How the binary of a test is started again, as a process of its own, and what such a process knows: the tests of the
-//! library and of the command share it. What a process does is `child`'s.
+//! Starts the test binary again as a child process, and reads its task there. The tests of the
+//! library and of the command share this; the tasks themselves are in `child`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ const DIRECTORY: &str = "LOCALTEL_TEST_DIRECTORY";
 const COUNT: &str = "LOCALTEL_TEST_COUNT";
 const SEGMENT: &str = "LOCALTEL_TEST_SEGMENT";
 
-/// The arguments that make this binary a child.
+/// The arguments that run this binary as a child.
 const ARGUMENTS: [&str; 5] = [
     "--ignored",
     "--exact",
@@ -24,12 +24,12 @@ const ARGUMENTS: [&str; 5] = [
     "--test-threads=1",
 ];
 
-/// A child that will do that, in that telemetry directory.
+/// Returns the command of a child with a role, in a telemetry directory.
 pub(crate) fn command(role: &str, directory: &Path) -> Command {
     command_in(role, directory, &[])
 }
 
-/// The same, started by another program such as `prlimit`.
+/// Returns the command of a child that another program such as `prlimit` starts.
 pub(crate) fn command_in(role: &str, directory: &Path, before: &[&str]) -> Command {
     let this = std::env::current_exe().unwrap();
     let mut command = match before.split_first() {
@@ -52,7 +52,7 @@ pub(crate) fn command_in(role: &str, directory: &Path, before: &[&str]) -> Comma
     command
 }
 
-/// A child that writes so many events, in segments of so many bytes.
+/// Returns the command of a child that writes `count` events, in segments of `segment_bytes`.
 pub(crate) fn writer(role: &str, directory: &Path, count: usize, segment_bytes: u64) -> Command {
     let mut command = command(role, directory);
     command
@@ -61,7 +61,7 @@ pub(crate) fn writer(role: &str, directory: &Path, count: usize, segment_bytes: 
     command
 }
 
-/// What the children are started with.
+/// The task of a child process.
 pub(crate) struct ChildTask {
     pub(crate) directory: String,
     pub(crate) count: usize,
@@ -69,7 +69,7 @@ pub(crate) struct ChildTask {
 }
 
 impl ChildTask {
-    /// Returns the role of this process, and what it was started with; nothing in a process that is not a child.
+    /// Returns the role and the task of this process, or `None` if it is not a child.
     pub(crate) fn of_process() -> Option<(String, Self)> {
         let role = std::env::var(ROLE).ok()?;
         let directory = std::env::var(DIRECTORY).unwrap();
@@ -82,7 +82,7 @@ impl ChildTask {
         Some((role, task))
     }
 
-    /// Waits for the directory's `go`, so that many do the next step at once.
+    /// Waits for the file `go` beside the directory, so that many processes start at once.
     pub(crate) fn wait_for_go(&self) {
         let go = Path::new(&self.directory).with_file_name("go");
         while !go.exists() {
@@ -97,13 +97,13 @@ impl ChildTask {
         Telemetry::builder("testapp")
             .dir(&self.directory)
             .when_undecided(WhenUndecided::Record)
-            // What a busy machine has no time for is not what these tests are about.
+            // These tests are not about events that a busy machine drops.
             .overflow(Overflow::Block)
             .limits(limits)
     }
 }
 
-/// Four threads write, each its own numbers, and wait for room when there is none.
+/// Writes with four threads, each with its own numbers, which wait for room in the buffer.
 pub(crate) fn write_with_threads(task: &ChildTask) {
     let telemetry = task.builder().overflow(Overflow::Block).try_open().unwrap();
     tracing_subscriber::registry()

@@ -1,5 +1,5 @@
-//! The layer among others: what each layer sees, whose spans an event stands in, and several handles and
-//! layers at once.
+//! The layer together with others: which events each layer sees, which spans an event has, and
+//! several handles and layers at once.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 use crate::child::{self, ChildTask};
 use crate::support::{TestPlace, eventually, on_deep_stack};
 
-/// A layer of somebody else, which notes the levels it sees.
+/// A layer of another crate, which collects the levels of the events it sees.
 #[derive(Clone, Default)]
 struct LayerWitness(Arc<Mutex<Vec<String>>>);
 
@@ -67,7 +67,8 @@ fn span_names(event: &Value) -> Vec<&str> {
         .unwrap_or_default()
 }
 
-/// A subscriber that holds a layer of ours and a witness, and from which level on the two see events.
+/// The name of a subscriber with our layer and a witness, the minimum levels at which the two see
+/// events, and a function that composes it.
 type Composition = (
     &'static str,
     (LevelFilter, LevelFilter),
@@ -109,7 +110,7 @@ const COMPOSITIONS: [Composition; 21] = [
         |telemetry, witness| registry().with(witness).with(filtered(telemetry)).into(),
     ),
     (
-        "before a filtered one",
+        "before a filtered layer",
         (ALL, ERROR),
         |telemetry, witness| {
             let witness = witness.with_filter(ERROR);
@@ -117,7 +118,7 @@ const COMPOSITIONS: [Composition; 21] = [
         },
     ),
     (
-        "after a filtered one",
+        "after a filtered layer",
         (ALL, ERROR),
         |telemetry, witness| {
             let witness = witness.with_filter(ERROR);
@@ -134,7 +135,7 @@ const COMPOSITIONS: [Composition; 21] = [
         |telemetry, witness| formatted(ALL).with(telemetry.layer()).with(witness).into(),
     ),
     (
-        "on one that formats some",
+        "on a subscriber that formats some levels",
         (INFO, INFO),
         |telemetry, witness| formatted(INFO).with(witness).with(telemetry.layer()).into(),
     ),
@@ -173,13 +174,13 @@ const COMPOSITIONS: [Composition; 21] = [
                 .into()
         },
     ),
-    ("in a list", (ALL, ALL), |telemetry, witness| {
+    ("in a vector", (ALL, ALL), |telemetry, witness| {
         registry()
             .with(vec![witness.boxed(), telemetry.layer().boxed()])
             .into()
     }),
     (
-        "in a list of filtered ones",
+        "in a vector of filtered layers",
         (ALL, ERROR),
         |telemetry, witness| {
             let witness = witness.with_filter(ERROR).boxed();
@@ -189,7 +190,7 @@ const COMPOSITIONS: [Composition; 21] = [
         },
     ),
     (
-        "in a list with a filtered one",
+        "in a vector with a filtered layer",
         (ALL, ERROR),
         |telemetry, witness| {
             let witness = witness.with_filter(ERROR).boxed();
@@ -199,7 +200,7 @@ const COMPOSITIONS: [Composition; 21] = [
         },
     ),
     (
-        "beside a filter that is asked each time",
+        "beside a dynamic filter",
         (ALL, INFO),
         |telemetry, witness| {
             let filter = dynamic_filter_fn(|metadata, _context| *metadata.level() <= INFO);
@@ -211,12 +212,12 @@ const COMPOSITIONS: [Composition; 21] = [
         let both = Layer::<Registry>::and_then(telemetry.layer(), witness);
         registry().with(both).into()
     }),
-    ("to be reloaded", (ALL, ALL), |telemetry, witness| {
+    ("reloadable", (ALL, ALL), |telemetry, witness| {
         let (reloaded, _handle) = reload::Layer::new(telemetry.layer());
         registry().with(reloaded).with(witness).into()
     }),
     (
-        "to be reloaded, in a box",
+        "reloadable, in a box",
         (ALL, ERROR),
         |telemetry, witness| {
             let (reloaded, _handle) = reload::Layer::new(telemetry.layer().boxed());
@@ -225,7 +226,7 @@ const COMPOSITIONS: [Composition; 21] = [
         },
     ),
     (
-        "to be reloaded, formatted",
+        "reloadable, on a subscriber that formats",
         (INFO, INFO),
         |telemetry, witness| {
             let (reloaded, _handle) = reload::Layer::new(telemetry.layer());
@@ -233,7 +234,7 @@ const COMPOSITIONS: [Composition; 21] = [
         },
     ),
     (
-        "below a reloaded filter",
+        "below a reloadable filter",
         (ALL, ALL),
         |telemetry, witness| {
             let (filter, _handle) = reload::Layer::new(telemetry.filter());
@@ -245,7 +246,7 @@ const COMPOSITIONS: [Composition; 21] = [
     ),
 ];
 
-/// The names of the levels that pass a filter, in the order in which all are logged.
+/// Returns the names of the levels that pass a filter, in the order in which they are logged.
 fn passing(filter: LevelFilter) -> Vec<&'static str> {
     let all = [
         ("TRACE", LevelFilter::TRACE),
@@ -259,7 +260,7 @@ fn passing(filter: LevelFilter) -> Vec<&'static str> {
     passing.into_iter().map(|(name, _)| name).collect()
 }
 
-/// The levels of the application's events, without so many that were recorded before.
+/// Returns the levels of the application's events, without the first `from` of them.
 fn recorded_levels(place: &TestPlace, from: usize) -> Vec<String> {
     let events = place.events();
     let new = events.iter().skip(from);
@@ -290,7 +291,7 @@ fn the_layer_works_in_any_subscriber() {
 }
 
 #[test]
-fn a_layer_that_may_not_record_leaves_others_alone() {
+fn a_layer_that_may_not_record_does_not_affect_others() {
     let waiting = |place: &TestPlace, delivery| {
         let builder = Telemetry::builder("testapp").dir(place.path());
         let builder = builder.watching(Watching::Always).delivery(delivery);
@@ -373,7 +374,7 @@ fn telemetry_can_be_opened_after_its_subscriber() {
     }
 }
 
-/// One call site: what `tracing` remembers of it must not outlast a change.
+/// Logs from one call site: the interest that `tracing` caches for it must not outlast a change.
 fn log_once() {
     info!("once more");
 }
@@ -394,7 +395,7 @@ fn a_change_of_consent_reaches_a_scoped_subscriber() {
     child::run("follow consent in a scope", &TestPlace::new());
 }
 
-/// In a process of its own, whose only subscriber is not that of the worker.
+/// Runs in a process of its own, in which the worker has no subscriber.
 pub(crate) fn follow_consent_in_a_scope(task: &ChildTask) {
     for is_boxed in [true, false] {
         let witness = LayerWitness::default();
@@ -413,8 +414,8 @@ pub(crate) fn follow_consent_in_a_scope(task: &ChildTask) {
             registry().with(layer).with(witness.clone()).into()
         };
         tracing::dispatcher::with_default(&subscriber, || {
-            eventually("the gate is shut", || {
-                telemetry.record(&localtel::Event::new("asking"))
+            eventually("events are refused", || {
+                telemetry.record(&localtel::Event::new("probe"))
                     == localtel::recording::Outcome::Refused
             });
             log_once();
@@ -427,18 +428,22 @@ pub(crate) fn follow_consent_in_a_scope(task: &ChildTask) {
             });
             let seen = witness.seen().len();
             telemetry.set_consent(Consent::Disabled).unwrap();
-            eventually("it obeys", || !telemetry.status().is_recording);
+            eventually("recording stops", || !telemetry.status().is_recording);
             for _ in 0..3 {
                 log_once();
                 std::thread::sleep(std::time::Duration::from_millis(50));
             }
-            assert_eq!(witness.seen().len(), seen + 3, "others see what they saw");
+            assert_eq!(
+                witness.seen().len(),
+                seen + 3,
+                "other layers still see events"
+            );
         });
     }
 }
 
 #[test]
-fn the_layer_alone_obeys_the_owner() {
+fn the_layer_without_its_filter_applies_the_policy() {
     let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry().with(telemetry.layer());
@@ -446,7 +451,7 @@ fn the_layer_alone_obeys_the_owner() {
         info!(target: "app::sql", "before");
         let policy = "[targets]\n\"app::sql\" = \"drop\"\n";
         std::fs::write(place.path().join("policy.toml"), policy).unwrap();
-        eventually("the policy holds", || {
+        eventually("the policy applies", || {
             let before = telemetry.status().counts.recorded;
             info!(target: "app::sql", "dropped");
             telemetry.flush().unwrap();
@@ -463,7 +468,7 @@ fn the_layer_alone_obeys_the_owner() {
 }
 
 #[test]
-fn other_layers_see_everything_also_where_telemetry_is_off() {
+fn other_layers_see_everything_while_telemetry_is_off() {
     for is_first in [true, false] {
         let (telemetry, witness) = (off(), LayerWitness::default());
         if is_first {
@@ -478,22 +483,22 @@ fn other_layers_see_everything_also_where_telemetry_is_off() {
 }
 
 #[test]
-fn where_telemetry_is_off_and_alone_no_event_is_even_made() {
-    child::run("be off and alone", &TestPlace::new());
+fn without_other_layers_disabled_telemetry_creates_no_event() {
+    child::run("log without other layers", &TestPlace::new());
 }
 
-/// In a process of its own: the subscribers of other tests have a say in whether an event is made.
-pub(crate) fn be_off_and_alone() {
+/// Runs in a process of its own: subscribers of other tests influence whether an event is created.
+pub(crate) fn log_without_other_layers() {
     let telemetry = off();
     let subscriber = registry().with(telemetry.layer());
     tracing::subscriber::with_default(subscriber, || {
         assert!(!tracing::enabled!(tracing::Level::ERROR));
-        tracing::error!(value = %{ panic!("formatted for nobody"); #[expect(unreachable_code, reason = "a value for the macro")] 1 });
+        tracing::error!(value = %{ panic!("formatted without need"); #[expect(unreachable_code, reason = "a value for the macro")] 1 });
     });
 }
 
 #[test]
-fn filters_on_our_layer_are_ours_alone() {
+fn a_filter_on_our_layer_affects_only_our_layer() {
     let (place, witness) = (TestPlace::new(), LayerWitness::default());
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let subscriber = registry()
@@ -511,7 +516,7 @@ fn filters_on_our_layer_are_ours_alone() {
 }
 
 #[test]
-fn filters_on_others_are_theirs_alone() {
+fn a_filter_on_another_layer_affects_only_that_layer() {
     for is_first in [true, false] {
         let (place, witness) = (TestPlace::new(), LayerWitness::default());
         let telemetry = at_all_levels(&place).try_open().unwrap();
@@ -661,7 +666,7 @@ fn spans_closed_out_of_order_stay_with_their_children() {
         drop(middle);
         leaf.in_scope(|| info!("late"));
         drop(leaf);
-        // Their places in the registry are used again.
+        // The registry reuses their slots.
         info_span!("fresh").in_scope(|| info!("fresh"));
     });
     let events = place.events();
@@ -710,7 +715,7 @@ fn an_event_below_a_hidden_span_keeps_the_other_spans() {
 }
 
 #[test]
-fn what_a_span_records_later_stands_in_later_events_only() {
+fn values_recorded_later_appear_in_later_events_only() {
     let place = TestPlace::new();
     place.record(|| {
         let root = info_span!("root", status = Empty, user = "eve").entered();
@@ -730,7 +735,7 @@ fn what_a_span_records_later_stands_in_later_events_only() {
 }
 
 #[test]
-fn a_thousand_nested_spans_keep_their_ends() {
+fn of_a_thousand_nested_spans_both_ends_are_kept() {
     let place = TestPlace::new();
     let nest = || {
         let mut span = info_span!("depth", level = 0);
@@ -751,7 +756,7 @@ fn a_thousand_nested_spans_keep_their_ends() {
 }
 
 #[test]
-fn a_span_goes_with_its_work_to_another_thread() {
+fn a_span_follows_its_work_to_another_thread() {
     let place = TestPlace::new();
     let telemetry = at_all_levels(&place).try_open().unwrap();
     let dispatch = Dispatch::new(registry().with(telemetry.layer()));

@@ -1,5 +1,6 @@
-//! Consent and identity as an application meets them: graces, ids that many processes agree on, copied and
-//! unwritable homes. What people type is for `commands`, and who decides is a table of the library's own.
+//! Consent and identity as an application uses them: grace periods, one id for many processes,
+//! copied and unwritable homes. The commands are tested in `commands`, the decision itself in a
+//! table of the library.
 
 use std::path::Path;
 use std::time::Duration;
@@ -89,7 +90,7 @@ fn a_first_use_in_the_future_never_starts_recording() {
 }
 
 #[test]
-fn a_flag_is_obeyed_and_leaves_no_first_use() {
+fn a_flag_applies_and_stores_no_first_use() {
     let place = TestPlace::new();
     let builder = place.builder().when_undecided(HOUR).flag(Consent::Disabled);
     assert!(!builder.try_open().unwrap().status().is_recording);
@@ -99,7 +100,7 @@ fn a_flag_is_obeyed_and_leaves_no_first_use() {
 #[test]
 fn thirty_two_first_processes_agree_on_one_id() {
     let place = TestPlace::new();
-    let start = || child::command("open and tell the id", &place.path()).spawn();
+    let start = || child::command("open and print the id", &place.path()).spawn();
     let children: Vec<_> = (0..32).map(|_| start().unwrap()).collect();
     std::thread::sleep(Duration::from_millis(300));
     std::fs::write(place.path().with_file_name("go"), "").unwrap();
@@ -141,7 +142,8 @@ fn a_stored_choice_without_a_valid_word_never_records() {
     }
 }
 
-/// Opens the directory as another application or profile, which must fail, and returns why.
+/// Opens the directory as another application or profile, checks that this fails, and returns the
+/// reason.
 fn refused(builder: localtel::Builder) -> String {
     let error = builder.clone().try_open().unwrap_err();
     assert!(
@@ -190,7 +192,7 @@ fn an_application_is_off_in_the_directory_of_another() {
 }
 
 #[test]
-fn a_running_process_stops_where_its_directory_becomes_anothers() {
+fn a_process_stops_when_its_directory_becomes_anothers() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -202,7 +204,7 @@ fn a_running_process_stops_where_its_directory_becomes_anothers() {
         .when_undecided(WhenUndecided::Record)
         .try_open()
         .unwrap();
-    crate::support::eventually("it stops", || !telemetry.status().is_recording);
+    crate::support::eventually("recording stops", || !telemetry.status().is_recording);
     let reason = telemetry.status().off_because.unwrap();
     assert!(reason.contains("`other`"), "{reason}");
     log(&dispatch, 3);
@@ -211,7 +213,7 @@ fn a_running_process_stops_where_its_directory_becomes_anothers() {
 }
 
 #[test]
-fn a_copied_home_is_noticed_and_goes_on_recording() {
+fn a_copied_home_is_detected_and_recording_continues() {
     let place = TestPlace::new();
     let opened = || place.builder().try_open().unwrap().status();
     let first = opened();
@@ -223,7 +225,7 @@ fn a_copied_home_is_noticed_and_goes_on_recording() {
     let copied = opened();
     assert!(copied.is_copied && copied.is_recording);
     assert_eq!(copied.installation, first.installation);
-    assert_eq!(stored(&place), elsewhere, "looking changes nothing");
+    assert_eq!(stored(&place), elsewhere, "opening changes nothing");
 }
 
 #[test]
@@ -238,8 +240,8 @@ fn nothing_of_the_host_is_stored_unhashed() {
 }
 
 #[test]
-fn an_unwritable_home_is_off_with_a_reason() {
-    for path in ["/proc/localtel-of-nobody", "/dev/null/telemetry"] {
+fn telemetry_in_an_unwritable_home_is_off_with_a_reason() {
+    for path in ["/proc/localtel-test", "/dev/null/telemetry"] {
         for when in [WhenUndecided::Record, HOUR] {
             let telemetry = Telemetry::builder("testapp")
                 .dir(path)

@@ -1,5 +1,5 @@
-//! What is shown with `<SOURCE>_TELEMETRY_DEBUG` or `Builder::debug_output`: each record as it is made, and why it
-//! is not recorded where it is not.
+//! The output of `<SOURCE>_TELEMETRY_DEBUG` and `Builder::debug_output`: each record when it is
+//! created, and the reason if it is not recorded.
 
 use serde_json::Value;
 
@@ -7,9 +7,9 @@ use crate::child;
 use crate::policy::owner;
 use crate::support::TestPlace;
 
-/// The lines that a child shows of its one event, recorded under these variables.
+/// Returns the lines that a child prints for its one event, recorded with these variables.
 fn shown(place: &TestPlace, variables: &[(&str, &str)]) -> Vec<String> {
-    shown_by("open and tell", place, variables)
+    shown_by("open and print", place, variables)
 }
 
 fn shown_by(role: &str, place: &TestPlace, variables: &[(&str, &str)]) -> Vec<String> {
@@ -28,7 +28,7 @@ fn event(line: &str) -> Value {
 }
 
 #[test]
-fn nothing_is_shown_unless_somebody_asks_for_it() {
+fn nothing_is_shown_unless_requested() {
     for variables in [
         &[][..],
         &[("TESTAPP_TELEMETRY_DEBUG", "0")],
@@ -43,7 +43,7 @@ fn nothing_is_shown_unless_somebody_asks_for_it() {
 }
 
 #[test]
-fn each_record_is_shown_as_it_is_made_and_recorded_all_the_same() {
+fn each_record_is_shown_when_created_and_still_recorded() {
     let place = TestPlace::new();
     let shown = shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]);
     assert_eq!(shown.len(), 1, "{shown:#?}");
@@ -67,24 +67,24 @@ fn debug_output_works_without_recording_and_creates_nothing() {
     assert_eq!(shown.len(), 1, "{shown:#?}");
     let beginning = "testapp telemetry: refused: disabled by DO_NOT_TRACK=1: {";
     assert!(shown[0].starts_with(beginning), "{}", shown[0]);
-    assert_eq!(event(&shown[0])["message"], "told");
+    assert_eq!(event(&shown[0])["message"], "from a child");
     assert!(!place.path().exists());
 }
 
 #[test]
-fn what_the_policy_does_not_let_in_is_shown_as_refused() {
+fn events_that_the_policy_excludes_are_shown_as_refused() {
     let place = TestPlace::new();
     owner(&place, "level = \"error\"");
     let shown = shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]);
     assert_eq!(shown.len(), 1, "{shown:#?}");
     let beginning = "testapp telemetry: refused: the policy does not let it in: {";
     assert!(shown[0].starts_with(beginning), "{}", shown[0]);
-    assert_eq!(event(&shown[0])["message"], "told");
+    assert_eq!(event(&shown[0])["message"], "from a child");
     assert!(place.events().is_empty());
 }
 
 #[test]
-fn an_application_asks_for_debug_output_itself() {
+fn an_application_can_enable_debug_output() {
     let by_code = "open with debug output";
     let place = TestPlace::new();
     for variables in [&[][..], &[("TESTAPP_TELEMETRY_DEBUG", "0")]] {
@@ -115,7 +115,7 @@ fn debug_output_works_where_the_directory_cannot_be_used() {
         let beginning = "testapp telemetry: refused: ";
         assert!(shown[0].starts_with(beginning), "{}", shown[0]);
     }
-    assert_eq!(event(&by_variable[0])["message"], "told");
+    assert_eq!(event(&by_variable[0])["message"], "from a child");
     assert_eq!(event(&by_code[0])["properties"]["host"], "[masked]");
 }
 

@@ -1,5 +1,5 @@
-//! A file system of its own for one test. It needs the right to mount; without it the tests that use it say that
-//! they are skipped.
+//! A file system for one test. It needs the right to mount; without it the tests that use it print
+//! that they are skipped.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,11 +8,11 @@ use localtel::consent::WhenUndecided;
 use localtel::{Builder, Telemetry};
 use tempfile::TempDir;
 
-/// A file system of its own, gone at the end.
+/// A file system of its own, unmounted on drop.
 pub(crate) struct Disk(pub(crate) TempDir);
 
 impl Disk {
-    /// Returns nothing where mounting is not allowed, and says so.
+    /// Returns `None` and prints that the test is skipped if mounting is not allowed.
     pub(crate) fn mount(options: &str) -> Option<Self> {
         let place = TempDir::new().unwrap();
         let mounted = Command::new("mount")
@@ -45,7 +45,7 @@ impl Disk {
             .when_undecided(WhenUndecided::Record)
     }
 
-    /// Fills what is left, and returns the file that does.
+    /// Fills the free space with one file, and returns its path.
     pub(crate) fn fill(&self) -> PathBuf {
         let path = self.0.path().join("ballast");
         for bytes in [65_536, 1] {

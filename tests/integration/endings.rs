@@ -1,5 +1,5 @@
-//! How programs end without dropping their handle, and what is in the file then: `process::exit` from anywhere,
-//! a handle in a `static`, a handle that was forgotten.
+//! Programs that end without dropping their handle still write all records: `process::exit` from
+//! anywhere, a handle in a `static`, a forgotten handle.
 
 use std::fmt;
 use std::process::Output;
@@ -20,10 +20,11 @@ use crate::support::{TestPlace, eventually};
 /// The exit code of the children: neither success nor that of a panic.
 const CODE: i32 = 7;
 
-/// How many events the children record.
+/// The number of events that the children record.
 const COUNT: u64 = 100;
 
-/// Runs a child that ends with [`CODE`], prints nothing, and records so many events in one session that ended.
+/// Runs a child, and checks that it ends with [`CODE`], prints no error, and records `events` in
+/// one session with an end.
 fn ends_well(role: &str, events: u64) -> (TestPlace, Output) {
     let place = TestPlace::new();
     let output = child::command(role, &place.path()).output().unwrap();
@@ -45,7 +46,7 @@ fn check_end(place: &TestPlace, events: u64) {
     );
 }
 
-#[expect(clippy::exit, reason = "it is what these children are for")]
+#[expect(clippy::exit, reason = "these children test it")]
 fn exit() -> ! {
     std::process::exit(CODE)
 }
@@ -62,7 +63,7 @@ fn log_all() {
     }
 }
 
-/// What the children of this file do, each in a process of its own.
+/// Runs the task of a child of this file.
 pub(crate) fn end(how: &str, task: &ChildTask) {
     let builder = task.builder();
     let builder = match how {
@@ -80,7 +81,7 @@ pub(crate) fn end(how: &str, task: &ChildTask) {
             log_all();
         }
         "forgotten" => {
-            #[expect(clippy::mem_forget, reason = "it is what this child is for")]
+            #[expect(clippy::mem_forget, reason = "this child tests it")]
             std::mem::forget(telemetry);
             log_all();
         }
@@ -126,7 +127,7 @@ impl fmt::Debug for Exits {
     }
 }
 
-/// Two threads log for ever, a third one ends the process.
+/// Ends the process from a third thread while two threads log for ever.
 fn exit_in_another_thread(telemetry: &Telemetry) {
     log_all();
     telemetry.flush().unwrap();
@@ -196,7 +197,7 @@ fn an_exit_in_another_thread_ends_the_session_completely() {
 }
 
 #[test]
-fn an_exit_within_a_value_that_is_being_recorded_loses_no_other() {
+fn an_exit_while_a_value_is_formatted_loses_no_other_event() {
     ends_well("end in a value", COUNT);
 }
 
@@ -211,7 +212,7 @@ fn an_exit_after_the_end_changes_nothing() {
 }
 
 #[test]
-fn an_exit_before_the_first_event_leaves_no_file_of_events() {
+fn an_exit_before_the_first_event_leaves_no_segment() {
     let place = TestPlace::new();
     let output = child::command("end with nothing recorded", &place.path())
         .output()

@@ -1,5 +1,5 @@
-//! From event to line: what an application records is what stands in the file. Values that misbehave
-//! while they are being formatted have a file of their own, `hostile_values`.
+//! From event to line: the file has the values that an application records. `hostile_values` tests
+//! values that fail while they are formatted.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ fn an_event_becomes_one_line_with_its_spans() {
 }
 
 #[test]
-fn the_keys_of_a_line_stand_in_the_documented_order() {
+fn the_keys_of_a_line_are_in_the_documented_order() {
     let place = TestPlace::new();
     place.record(|| {
         let _span = tracing::warn_span!("request", id = 7).entered();
@@ -55,7 +55,7 @@ fn the_keys_of_a_line_stand_in_the_documented_order() {
 }
 
 #[test]
-fn what_is_empty_is_absent() {
+fn empty_keys_are_absent() {
     let place = TestPlace::new();
     place.record(|| tracing::info!(target: "app", nothing = None::<i64>, later = Empty));
     let line = place.only_line();
@@ -125,7 +125,7 @@ fn integers_are_exact_within_64_bits_and_strings_beyond() {
 }
 
 #[test]
-fn what_json_has_no_number_for_is_null() {
+fn numbers_that_json_cannot_express_are_null() {
     let place = TestPlace::new();
     let properties = place.properties(|| {
         tracing::info!(
@@ -149,7 +149,7 @@ fn what_json_has_no_number_for_is_null() {
 
 #[test]
 fn floats_read_back_bit_by_bit() {
-    // These two are read one unit too low or high by parsers that are content with nearly.
+    // Parsers that round inexactly read the first two one unit too low or too high.
     let values: [f64; 4] = [0.1 + 0.2, 1.234_567_890_123_456_7e-300, 5e-324, 9.5e15];
     let place = TestPlace::new();
     let records = place.record(|| {
@@ -214,7 +214,7 @@ fn an_error_is_its_message_and_its_sources() {
 }
 
 #[test]
-fn raw_and_dotted_names_are_what_the_programmer_means() {
+fn raw_and_dotted_names_are_recorded_as_written() {
     let place = TestPlace::new();
     let properties = place.properties(|| {
         tracing::info!(r#type = "a", http.status = 200, "quoted \"name\"" = true);
@@ -226,7 +226,7 @@ fn raw_and_dotted_names_are_what_the_programmer_means() {
 }
 
 #[test]
-fn a_name_given_twice_stands_once_and_the_last_recorded_wins() {
+fn a_name_given_twice_appears_once_with_its_last_value() {
     let cases: [(fn(), Value); 5] = [
         (|| tracing::info!(a = 1, b = 2, a = 3), json!(3)),
         (|| tracing::info!(a = 1, a = Empty), json!(1)),
@@ -276,7 +276,7 @@ fn a_name_given_twice_in_a_span_is_written_once() {
 }
 
 #[test]
-fn names_like_those_of_a_line_stay_properties() {
+fn properties_may_have_the_names_of_keys() {
     let place = TestPlace::new();
     place.record(|| {
         tracing::info!(
@@ -297,7 +297,7 @@ fn names_like_those_of_a_line_stay_properties() {
 }
 
 #[test]
-fn the_message_is_lifted_out_from_any_place_and_is_a_string() {
+fn the_message_is_a_string_wherever_the_event_has_it() {
     let place = TestPlace::new();
     place.record(|| {
         tracing::info!(a = 1, b = 2, "last {}", 3);
@@ -321,7 +321,7 @@ fn the_message_is_lifted_out_from_any_place_and_is_a_string() {
 }
 
 #[test]
-fn long_strings_are_cut_at_a_character_boundary_and_say_so() {
+fn long_strings_are_cut_at_a_character_boundary_and_marked() {
     let place = TestPlace::new();
     let limits = Limits::default().string_bytes(16);
     let long = "ä".repeat(1_000_000);
@@ -346,7 +346,7 @@ fn long_strings_are_cut_at_a_character_boundary_and_say_so() {
 }
 
 #[test]
-fn text_of_any_kind_reads_back_and_is_safe_to_look_at() {
+fn any_text_reads_back_unchanged_and_is_safe_to_print() {
     let text = "\0\u{1}\u{7f}\u{80}\u{9b}31m\u{1b}[31m\r\n\t\"\\\\\"{}\u{2028}\u{2029}\u{202e}\u{200b}\u{feff}\u{fffd}\u{10ffff}é漢👩‍🚀";
     let place = TestPlace::new();
     place.record(|| {
@@ -358,7 +358,7 @@ fn text_of_any_kind_reads_back_and_is_safe_to_look_at() {
         assert!(
             !character.is_control()
                 && !"\u{2028}\u{2029}\u{202e}\u{200b}\u{feff}".contains(character),
-            "{character:?} stands in {line}"
+            "{character:?} is in {line}"
         );
     }
     let event = &place.events()[0];
@@ -400,7 +400,7 @@ const CONTROLS: &str = match std::str::from_utf8(&[1; 300]) {
 };
 
 #[test]
-fn no_line_is_longer_than_the_shortest_limit_whatever_its_names() {
+fn no_name_makes_a_line_longer_than_the_shortest_limit() {
     let place = TestPlace::new();
     let limits = Limits::default().line_bytes(4096).string_bytes(1 << 20);
     let text = "\u{1}".repeat(5000);

@@ -1,22 +1,22 @@
-//! A limit on the size of files (`ulimit -f`): the kernel ends a process that writes beyond it by SIGXFSZ, so neither
-//! an application nor the command may try.
+//! A limit on the size of files (`ulimit -f`): the kernel ends a process that exceeds it with
+//! SIGXFSZ, so neither an application nor the command may write beyond it.
 
 use crate::child;
 use crate::support::{TestPlace, check_sessions, printed, under_limit};
 
-fn open_and_tell(place: &TestPlace, blocks: u32) -> String {
+fn open_and_print(place: &TestPlace, blocks: u32) -> String {
     let before = under_limit(blocks);
     let before = before.each_ref().map(String::as_str);
-    let mut command = child::command_in("open and tell", &place.path(), &before);
+    let mut command = child::command_in("open and print", &place.path(), &before);
     command.env("LOCALTEL_TEST_COUNT", "20");
     let output = command.output().unwrap();
-    let printed = printed(&output, "open and tell");
+    let printed = printed(&output, "open and print");
     assert!(output.status.success(), "{printed}");
     printed
 }
 
 #[test]
-fn an_application_outlives_each_limit_on_file_sizes() {
+fn an_application_survives_each_limit_on_file_sizes() {
     // A new directory, then one in which recording has begun.
     for is_new in [true, false] {
         for blocks in [0, 1, 2, 8] {
@@ -25,13 +25,13 @@ fn an_application_outlives_each_limit_on_file_sizes() {
                 place.record(|| tracing::info!("before"));
             }
             let before = place.events().len();
-            let said = open_and_tell(&place, blocks);
+            let printed = open_and_print(&place, blocks);
             if blocks == 0 {
-                assert!(said.contains("File too large"), "{said}");
+                assert!(printed.contains("File too large"), "{printed}");
                 assert_eq!(place.events().len(), before);
             }
             if blocks == 8 {
-                assert_eq!(place.events().len(), before + 20, "{said}");
+                assert_eq!(place.events().len(), before + 20, "{printed}");
             }
             check_sessions(&place.path());
         }
@@ -39,7 +39,7 @@ fn an_application_outlives_each_limit_on_file_sizes() {
 }
 
 #[test]
-fn a_handle_outlives_a_limit_that_is_set_while_it_records() {
+fn a_handle_survives_a_limit_that_is_set_while_it_records() {
     let place = TestPlace::new();
     let printed = child::run("record under a limit on file sizes", &place).stdout;
     let printed = String::from_utf8_lossy(&printed).into_owned();
@@ -48,7 +48,7 @@ fn a_handle_outlives_a_limit_that_is_set_while_it_records() {
     check_sessions(&place.path());
 }
 
-/// What a child does: records before, under and after a limit that no file may pass.
+/// Runs in a child: records before, during and after a limit of zero.
 pub(crate) fn record_under_a_limit(task: &child::ChildTask) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let all = getrlimit(Resource::Fsize);
@@ -72,20 +72,20 @@ pub(crate) fn record_under_a_limit(task: &child::ChildTask) {
 }
 
 #[test]
-fn what_is_shown_of_each_event_respects_the_limit_on_file_sizes() {
+fn debug_output_respects_the_limit_on_file_sizes() {
     let place = TestPlace::new();
     let shown = place.path().with_file_name("shown");
     std::fs::write(&shown, "x".repeat(600)).unwrap();
     let before = under_limit(1);
     let before = before.each_ref().map(String::as_str);
-    let mut command = child::command_in("open and tell", &place.path(), &before);
+    let mut command = child::command_in("open and print", &place.path(), &before);
     let file = std::fs::File::options().append(true).open(&shown).unwrap();
     command
         .env("LOCALTEL_TEST_COUNT", "20")
         .env("TESTAPP_TELEMETRY_DEBUG", "1")
         .stderr(file);
     let output = command.output().unwrap();
-    printed(&output, "show each event");
+    printed(&output, "print each event");
     assert!(output.status.success());
     assert!(std::fs::metadata(&shown).unwrap().len() <= 1024);
 }

@@ -1,5 +1,5 @@
-//! Disks that refuse: full ones, read-only ones, and limits on the size of files. Needs the right to mount;
-//! without it the tests that do say that they are skipped.
+//! Disks that cannot be written: full, read-only, or with a limit on the size of files. Tests that
+//! need the right to mount print that they are skipped if it is missing.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +23,7 @@ fn values(directory: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// The application's records, and how many `dropped` records speak of.
+/// Returns the number of the application's records, and the sum of the counts in `dropped` records.
 fn kept_and_dropped(directory: &Path) -> (u64, u64) {
     let values = values(directory);
     let kept = values.iter().filter(|value| !is_own(value)).count() as u64;
@@ -36,7 +36,7 @@ fn kept_and_dropped(directory: &Path) -> (u64, u64) {
 }
 
 #[test]
-fn a_full_disk_costs_events_that_are_counted_and_nothing_else() {
+fn a_full_disk_loses_only_events_and_counts_them() {
     for (delivery, overflow) in [
         (Delivery::Background, Overflow::Drop),
         (Delivery::Background, Overflow::Block),
@@ -84,7 +84,7 @@ fn a_full_disk_costs_events_that_are_counted_and_nothing_else() {
                 dropped(&disk) == full.counts.dropped
             }
         };
-        eventually("it goes on when there is room", is_recovered);
+        eventually("recording resumes when there is room", is_recovered);
         log(&dispatch, 10);
         let counts = telemetry.close(Duration::from_secs(5));
         assert_eq!(counts.failed, 0);
@@ -97,7 +97,7 @@ fn a_full_disk_costs_events_that_are_counted_and_nothing_else() {
 }
 
 #[test]
-fn what_a_full_disk_never_took_is_counted_as_failed() {
+fn events_never_written_to_a_full_disk_count_as_failed() {
     let Some(disk) = Disk::mount("size=4m") else {
         return;
     };
@@ -110,7 +110,7 @@ fn what_a_full_disk_never_took_is_counted_as_failed() {
 }
 
 #[test]
-fn a_disk_without_inodes_keeps_what_it_has_and_recovers() {
+fn a_disk_without_inodes_keeps_its_records_and_recovers() {
     let Some(disk) = Disk::mount("size=4m,nr_inodes=9") else {
         return;
     };
@@ -135,7 +135,7 @@ fn a_disk_without_inodes_keeps_what_it_has_and_recovers() {
     for path in ballast {
         std::fs::remove_file(path).unwrap();
     }
-    eventually("it goes on", || telemetry.flush().is_ok());
+    eventually("recording resumes", || telemetry.flush().is_ok());
     let counts = telemetry.close(Duration::from_secs(5));
     let dropped = counts.dropped;
     assert_eq!(
@@ -146,7 +146,7 @@ fn a_disk_without_inodes_keeps_what_it_has_and_recovers() {
 }
 
 #[test]
-fn a_disk_that_becomes_read_only_stops_nobody() {
+fn recording_resumes_after_the_disk_was_read_only() {
     let Some(disk) = Disk::mount("size=4m") else {
         return;
     };
@@ -157,7 +157,7 @@ fn a_disk_that_becomes_read_only_stops_nobody() {
     assert!(telemetry.flush().is_err());
     assert!(telemetry.status().trouble.is_some());
     disk.remount("remount,rw");
-    eventually("it goes on", || telemetry.flush().is_ok());
+    eventually("recording resumes", || telemetry.flush().is_ok());
     drop((telemetry, dispatch));
     assert_eq!(kept_and_dropped(&disk.directory()), (100, 0));
 
@@ -168,7 +168,7 @@ fn a_disk_that_becomes_read_only_stops_nobody() {
 }
 
 #[test]
-fn a_home_on_a_read_only_disk_is_off_with_the_reason() {
+fn telemetry_on_a_read_only_disk_is_off_with_the_reason() {
     let Some(disk) = Disk::mount("size=4m") else {
         return;
     };
@@ -194,12 +194,12 @@ fn a_home_on_a_read_only_disk_is_off_with_the_reason() {
 }
 
 #[test]
-fn a_flush_makes_every_segment_and_its_name_survive_a_power_cut() {
+fn a_flush_syncs_every_segment_and_its_name() {
     let place = TestPlace::new();
     let trace = place.path().with_file_name("trace");
     let trace_text = trace.to_str().unwrap();
     if Command::new("strace").arg("-V").output().is_err() {
-        println!("skipped: there is no `strace` here");
+        println!("skipped: `strace` is not installed");
         return;
     }
     let before = [
@@ -241,7 +241,7 @@ fn a_flush_makes_every_segment_and_its_name_survive_a_power_cut() {
 fn a_limit_on_file_sizes_does_not_end_the_host() {
     let place = TestPlace::new();
     let mut command = child::command_in(
-        "open and tell",
+        "open and print",
         &place.path(),
         &["prlimit", "--fsize=20000"],
     );
@@ -255,15 +255,16 @@ fn a_limit_on_file_sizes_does_not_end_the_host() {
         .map(|segment| segment.metadata().unwrap().len())
         .collect();
     assert!(sizes.iter().all(|bytes| *bytes <= 20_000), "{sizes:?}");
-    // What fits into files of that size is recorded, in as many as it takes.
+    // All events are recorded, in as many segments of that size as they need.
     assert_eq!(place.events().len(), 200, "{printed}");
     check_sessions(&place.path());
 }
 
 #[test]
-fn a_process_without_file_descriptors_goes_on() {
+fn a_process_without_file_descriptors_continues() {
     let place = TestPlace::new();
-    let mut command = child::command_in("open and tell", &place.path(), &["prlimit", "--nofile=4"]);
+    let mut command =
+        child::command_in("open and print", &place.path(), &["prlimit", "--nofile=4"]);
     command.env("LOCALTEL_TEST_COUNT", "10");
     let printed = child::succeed(command).stdout;
     let printed = String::from_utf8_lossy(&printed).into_owned();
@@ -283,15 +284,15 @@ fn events_without_descriptors_are_kept_for_a_while_then_refused() {
             printed.contains(&format!("{delivery} recorded {kept}\n")),
             "{printed}"
         );
-        // That recording resumed is on record.
+        // A record states that recording resumed.
         let values = values(&directory);
         assert!(values.iter().any(|value| value["event"] == "consent"));
         assert_eq!(check_sessions(&directory), 1);
     }
 }
 
-/// What a child does that is to run out of file descriptors: records with both deliveries before, while and after
-/// it has none left.
+/// Runs in a child: records with both deliveries before the file descriptors are used up, while
+/// they are, and afterwards.
 pub(crate) fn record_without_file_descriptors(task: &child::ChildTask) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let all = getrlimit(Resource::Nofile);
@@ -328,7 +329,7 @@ pub(crate) fn record_without_file_descriptors(task: &child::ChildTask) {
         let trouble = telemetry.status().trouble.unwrap();
         assert!(trouble.contains("Too many open files"), "{trouble}");
     }
-    eventually("a flush says what is wrong", || {
+    eventually("a flush returns the error", || {
         let flushed = record_with_all();
         flushed.iter().all(|flushed| {
             let failure = flushed.as_ref().err();
@@ -347,7 +348,7 @@ pub(crate) fn record_without_file_descriptors(task: &child::ChildTask) {
         assert!(status.off_because.unwrap().contains("Too many open files"));
     }
     setrlimit(Resource::Nofile, all).unwrap();
-    eventually("it goes on", || {
+    eventually("recording resumes", || {
         let flushed = record_with_all();
         let is_recording = |telemetry: &Telemetry| telemetry.status().is_recording;
         flushed.iter().all(Result::is_ok) && handles.iter().all(is_recording)
@@ -362,7 +363,7 @@ pub(crate) fn record_without_file_descriptors(task: &child::ChildTask) {
 }
 
 #[test]
-fn a_process_that_may_start_no_thread_writes_for_itself() {
+fn a_process_that_cannot_start_a_thread_still_records() {
     let place = TestPlace::new();
     std::fs::create_dir(place.path()).unwrap();
     std::os::unix::fs::chown(place.path(), Some(4321), Some(4321)).unwrap_or_default();
@@ -374,7 +375,7 @@ fn a_process_that_may_start_no_thread_writes_for_itself() {
         "prlimit",
         "--nproc=1",
     ];
-    let mut command = child::command_in("open and tell", &place.path(), &before);
+    let mut command = child::command_in("open and print", &place.path(), &before);
     command.env("LOCALTEL_TEST_COUNT", "10");
     let output = command.output().unwrap();
     if String::from_utf8_lossy(&output.stderr).contains("ermission denied")

@@ -1,5 +1,5 @@
-//! What the host never notices: events from destructors, panic hooks and after the end, nothing printed,
-//! no thread left, whatever goes wrong.
+//! The library does not disturb its host: events from destructors, panic hooks and after the end
+//! are safe, and failures print nothing and leave no thread.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::support::{TestPlace, dispatch, eventually, log};
 #[test]
 fn events_from_destructors_hooks_and_after_the_end_are_safe() {
     let place = TestPlace::new();
-    let output = child::run("record in odd places", &place);
+    let output = child::run("record in destructors", &place);
     let events = place.events();
     let messages: Vec<&str> = events
         .iter()
@@ -36,7 +36,7 @@ struct AtEnd(&'static str);
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
-        // No span: the registry itself cannot make one here.
+        // No span: the registry cannot create one here.
         info!(text = "t".repeat(100), "{}", self.0);
     }
 }
@@ -47,13 +47,14 @@ thread_local! {
 }
 
 /// Runs in a process of its own.
-pub(crate) fn record_in_odd_places(task: &ChildTask) {
+pub(crate) fn record_in_destructors(task: &ChildTask) {
     let telemetry = task.builder().try_open().unwrap();
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
     let body = || {
-        // Destroyed in one order or the other: one of them when the storage of our own is gone.
+        // The order of destruction is not specified: one of them runs after the library's own
+        // thread storage is destroyed.
         EARLY.with(|slot| *slot.borrow_mut() = Some(AtEnd("early destructor")));
         info!("in the thread");
         LATE.with(|slot| *slot.borrow_mut() = Some(AtEnd("late destructor")));
@@ -65,7 +66,7 @@ pub(crate) fn record_in_odd_places(task: &ChildTask) {
         .unwrap();
     drop(telemetry);
     info!("after the end");
-    // This one is destroyed when the main thread ends.
+    // Destroyed when the main thread ends.
     EARLY.with(|slot| *slot.borrow_mut() = Some(AtEnd("after the end")));
 }
 
@@ -113,9 +114,9 @@ pub(crate) fn record_in_a_panic_hook(task: &ChildTask) {
 }
 
 #[test]
-fn nothing_is_printed_whatever_goes_wrong_and_no_thread_stays() {
+fn failures_print_nothing_and_leave_no_thread() {
     let place = TestPlace::new();
-    let output = child::run("suffer in silence", &place);
+    let output = child::run("fail silently", &place);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let own: Vec<&str> = printed
@@ -128,7 +129,7 @@ fn nothing_is_printed_whatever_goes_wrong_and_no_thread_stays() {
     );
 }
 
-/// The threads of this process that are ours.
+/// Counts the threads of localtel in this process.
 fn threads() -> usize {
     let name = |entry: std::io::Result<std::fs::DirEntry>| {
         std::fs::read_to_string(entry.unwrap().path().join("comm")).unwrap_or_default()
@@ -140,15 +141,15 @@ fn threads() -> usize {
         .count()
 }
 
-/// How many calls to `write` this process has made.
+/// Counts the calls to `write` of this process.
 fn writes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/io").unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("syscw: "));
     line.unwrap().parse().unwrap()
 }
 
-/// Runs in a process of its own: it looks at all threads and at what is printed.
-pub(crate) fn suffer_in_silence(task: &ChildTask) {
+/// Runs in a process of its own, since it checks all threads and all output.
+pub(crate) fn fail_silently(task: &ChildTask) {
     let place = TestPlace::new();
     let off = place.builder().when_undecided(WhenUndecided::Refuse).open();
     log(&dispatch(&off), 10);
@@ -166,7 +167,7 @@ pub(crate) fn suffer_in_silence(task: &ChildTask) {
     drop(telemetry);
     assert!(
         writes() - before < 1000,
-        "lines go in batches: {}",
+        "lines are written in batches: {}",
         writes() - before
     );
     eventually("the thread has ended", || threads() == 0);
@@ -197,10 +198,10 @@ pub(crate) fn suffer_in_silence(task: &ChildTask) {
 }
 
 #[test]
-fn a_test_of_an_application_records_only_where_it_is_told() {
+fn a_test_executable_records_only_in_a_given_directory() {
     let place = TestPlace::new();
     let open_with = |variables: &[(&str, &str)]| {
-        let mut command = child::command("open where variables say", &place.path());
+        let mut command = child::command("open by variables", &place.path());
         command
             .env_remove("LOCALTEL_DIR")
             .env_remove("XDG_STATE_HOME")
@@ -212,14 +213,14 @@ fn a_test_of_an_application_records_only_where_it_is_told() {
     let home = place.path().with_file_name("home");
     std::fs::create_dir(&home).unwrap();
     let home = home.to_str().unwrap();
-    let said = open_with(&[("HOME", home)]);
-    assert!(said.contains("recording false"), "{said}");
-    assert!(said.contains("this is a test executable"), "{said}");
+    let printed = open_with(&[("HOME", home)]);
+    assert!(printed.contains("recording false"), "{printed}");
+    assert!(printed.contains("this is a test executable"), "{printed}");
     assert_eq!(std::fs::read_dir(home).unwrap().count(), 0);
     let state = format!("{home}/state");
     for variable in ["LOCALTEL_DIR", "XDG_STATE_HOME", "STATE_DIRECTORY"] {
-        let said = open_with(&[(variable, &state)]);
-        assert!(said.contains("recording true"), "{variable}: {said}");
+        let printed = open_with(&[(variable, &state)]);
+        assert!(printed.contains("recording true"), "{variable}: {printed}");
         std::fs::remove_dir_all(&state).unwrap();
     }
 }

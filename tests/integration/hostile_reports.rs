@@ -1,4 +1,4 @@
-//! Reports, versions and commands among hostile files and values: each changes nothing but its own effect.
+//! Reports, versions and commands with hostile files and values: each affects only its own record.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::reports::contents;
 use crate::support::TestPlace;
 
-/// The longest line by default, and its newline.
+/// The default limit of a line, plus its newline.
 const LINE_BYTES_MAX: usize = 256 * 1024 + 1;
 
-/// Puts something in the place of a file.
+/// Creates something at the path of a file.
 type Make = Box<dyn Fn(&Path)>;
 
-/// What somebody may have put in the place of a file.
+/// Returns hostile contents and objects that may be at the path of a file, by name.
 fn hostile_files() -> Vec<(&'static str, Make)> {
     fn bytes(bytes: Vec<u8>) -> Make {
         Box::new(move |path| std::fs::write(path, &bytes).unwrap())
@@ -98,9 +98,9 @@ fn a_hostile_release_or_history_changes_nothing_else() {
 }
 
 #[test]
-fn a_hostile_policy_shuts_everything_out_and_changes_nothing() {
+fn with_a_hostile_policy_nothing_is_recorded_or_changed() {
     for (kind, make) in hostile_files() {
-        // A policy of nothing is one that narrows nothing.
+        // An empty policy is valid.
         if kind == "nothing" {
             continue;
         }
@@ -137,7 +137,7 @@ fn hostile_values() -> Vec<String> {
     ]
 }
 
-/// A deployment with that value in every place that takes one, under each kind of name.
+/// Returns a deployment with a value in every field that takes one, also as a name.
 fn deployment(value: &str) -> Deployment {
     let mut deployment = Deployment::new()
         .commit(value)
@@ -234,13 +234,14 @@ fn a_hostile_owner_metadata_row_changes_only_the_report() {
             let report = &place.own("report")[0]["properties"];
             assert_eq!(report["metadata"]["fine"], "yes");
         } else {
-            // What is too large to be read, or no TOML, is no policy: then nothing is recorded.
+            // A file that is too large or not valid TOML is not a policy, so nothing is recorded.
             assert!(place.lines().is_empty());
         }
     }
 }
 
-/// All lines are whole, within their limit and safe to show, and those of others are untouched.
+/// Checks that all lines are whole, within their limit and safe to print, and that other events are
+/// unchanged.
 fn check(place: &TestPlace, value: &str) {
     let shown: String = value.chars().take(40).collect();
     for line in place.lines() {

@@ -1,5 +1,5 @@
-//! Values that misbehave while they are being formatted: whatever a `Debug`, `Display` or `Error` does,
-//! the event is one whole line, the host goes on, and nothing is lost that is not counted.
+//! Values that fail while they are formatted: whatever a `Debug`, `Display` or `Error` does, the
+//! event is one whole line, the host continues, and every lost event is counted.
 
 use std::fmt::{self, Write as _};
 
@@ -23,7 +23,7 @@ fn a_panicking_value_is_marked_and_affects_no_other_event() {
     place.record(|| {
         let bomb = Shown(|f: &mut fmt::Formatter<'_>| {
             f.write_str("half")?;
-            panic!("a value's own fault")
+            panic!("from a value")
         });
         let span = tracing::info_span!("span", ?bomb, after = 1).entered();
         tracing::info!(before = 1, ?bomb, after = 2, "message");
@@ -46,11 +46,11 @@ fn a_panicking_value_is_marked_and_affects_no_other_event() {
 }
 
 #[test]
-fn a_panic_whose_payload_panics_when_it_is_dropped_stays_inside() {
+fn a_panic_payload_that_panics_on_drop_is_contained() {
     struct Payload;
     impl Drop for Payload {
         fn drop(&mut self) {
-            assert!(std::thread::panicking(), "not even gone without noise");
+            assert!(std::thread::panicking(), "from the drop of a payload");
         }
     }
     let place = TestPlace::new();
@@ -120,7 +120,7 @@ fn a_value_that_panics_when_it_is_cut_is_cut() {
 }
 
 #[test]
-fn an_event_logged_while_formatting_stands_alone() {
+fn an_event_logged_while_formatting_is_a_line_of_its_own() {
     let place = TestPlace::new();
     child::run("log inside a value", &place);
     let events = place.events();
@@ -134,8 +134,8 @@ fn an_event_logged_while_formatting_stands_alone() {
     assert_eq!((&end["recorded"], &end["refused"]), (&json!(3), &json!(0)));
 }
 
-/// Runs in a process of its own: under a subscriber of one thread only, `tracing` itself swallows events
-/// inside events.
+/// Runs in a process of its own: with a subscriber for one thread only, `tracing` itself drops
+/// events inside events.
 pub(crate) fn log_inside_a_value() {
     let chatty = Shown(|f: &mut fmt::Formatter<'_>| {
         tracing::info!(inner = true, "from inside");
@@ -146,13 +146,14 @@ pub(crate) fn log_inside_a_value() {
 }
 
 #[test]
-fn values_that_log_themselves_end_and_are_counted() {
+fn values_that_log_themselves_terminate_and_are_counted() {
     let place = TestPlace::new();
     child::run("log a value inside itself", &place);
     let events = place.events();
     let end = &place.own("session.end")[0]["properties"];
     assert_eq!(end["recorded"], events.len());
-    // In the event, in the span, and in the span's later value: one inside, and one refused inside that.
+    // The event, the span and the span's later value each cause one nested event, and one refused
+    // inside it.
     assert_eq!((events.len(), &end["refused"]), (4, &json!(3)));
     assert!(
         events
@@ -196,7 +197,7 @@ fn a_span_that_records_into_itself_does_not_hang() {
 }
 
 #[test]
-fn a_chain_of_errors_that_is_a_circle_ends() {
+fn a_cyclic_chain_of_errors_terminates() {
     #[derive(Debug)]
     struct Circle;
     impl fmt::Display for Circle {

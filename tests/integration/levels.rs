@@ -1,4 +1,4 @@
-//! The level: from which one on events and spans are recorded, and what it does not concern.
+//! The minimum level of events and spans, and the records to which it does not apply.
 
 use localtel::recording::{Delivery, Outcome, Watching};
 use localtel::{Builder, Event, Level, Policy};
@@ -25,7 +25,8 @@ fn log_at_each_level() {
     error!("ERROR");
 }
 
-/// What is recorded of each level, with each way to deliver and with and without the filter: always the same.
+/// Returns the recorded messages with their spans, and checks that they are the same with each
+/// delivery, with and without the filter.
 fn recorded(open: impl Fn(&TestPlace) -> Builder) -> Vec<String> {
     let ways = [
         (Delivery::Background, true),
@@ -74,7 +75,7 @@ fn by_default_events_and_spans_below_info_are_not_recorded() {
 }
 
 #[test]
-fn an_application_says_from_which_level_on_it_records() {
+fn an_application_sets_its_minimum_level() {
     let at = |level: Level| recorded(|place| place.builder().level(level));
     assert_eq!(at(Level::Error), ["ERROR "]);
     assert_eq!(at(Level::Debug)[0], "DEBUG info debug");
@@ -84,7 +85,7 @@ fn an_application_says_from_which_level_on_it_records() {
 }
 
 #[test]
-fn a_policy_may_name_the_level_and_the_higher_one_holds() {
+fn a_policy_may_set_the_level_and_the_higher_one_applies() {
     let named = |level| Policy::new().level(level);
     let lower = recorded(|place| place.builder().policy(named(Level::Debug)));
     assert_eq!(lower[0], "DEBUG info debug");
@@ -120,7 +121,7 @@ fn a_rule_that_keeps_a_target_does_not_lower_its_level() {
 }
 
 #[test]
-fn what_is_below_the_level_is_not_counted() {
+fn events_below_the_level_are_not_counted() {
     for delivery in [Delivery::Inline, Delivery::Background] {
         let place = TestPlace::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
@@ -132,7 +133,7 @@ fn what_is_below_the_level_is_not_counted() {
 }
 
 #[test]
-fn the_level_does_not_concern_drafts_and_commands() {
+fn the_level_does_not_apply_to_commands_or_events_by_hand() {
     let place = TestPlace::new();
     let telemetry = place.builder().level(Level::Error).try_open().unwrap();
     let event = Event::new("fine").level(Level::Debug);
@@ -172,12 +173,12 @@ fn log_records_below_the_level_are_not_recorded() {
 }
 
 #[test]
-fn with_the_filter_nothing_below_the_level_is_made() {
-    child::run("be alone with a level", &TestPlace::new());
+fn with_the_filter_nothing_below_the_level_is_created() {
+    child::run("log at one level only", &TestPlace::new());
 }
 
-/// In a process of its own: the subscribers of other tests have a say in whether an event is made.
-pub(crate) fn be_alone_with_a_level(task: &ChildTask) {
+/// Runs in a process of its own: subscribers of other tests influence whether an event is created.
+pub(crate) fn log_at_one_level_only(task: &ChildTask) {
     let telemetry = task.builder().try_open().unwrap();
     let layer = telemetry.layer().with_filter(telemetry.filter());
     with_default(registry().with(layer), || {
@@ -187,9 +188,9 @@ pub(crate) fn be_alone_with_a_level(task: &ChildTask) {
         assert!(trace_span!(target: "h2", "below").is_disabled());
     });
     drop(telemetry);
-    // What may be allowed later keeps its level, for `log` learns it once.
+    // Telemetry that may be enabled later keeps its level, since `log` reads it only once.
     let waiting = localtel::Telemetry::builder("testapp")
-        .dir(std::env::temp_dir().join("localtel-waits-for-consent-and-makes-nothing"))
+        .dir(std::env::temp_dir().join("localtel-waits-for-consent"))
         .watching(Watching::Always)
         .open();
     let layer = waiting.layer().with_filter(waiting.filter());

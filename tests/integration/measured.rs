@@ -1,5 +1,5 @@
-//! Commands of an application: how they end is recorded with the properties of `ticloud`, and what happens
-//! in one process tree has one id.
+//! Commands of an application: their results are recorded with the properties of `ticloud`, and the
+//! commands of one process tree share an id.
 
 use std::collections::HashSet;
 use std::io;
@@ -17,15 +17,15 @@ use crate::support::{TestPlace, eventually, lines_in, terminal};
 const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
 const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
 
-/// The records of commands, which localtel writes on behalf of the application.
+/// Returns the records of commands, which localtel writes on behalf of the application.
 fn commands(place: &TestPlace) -> Vec<Record> {
     let mut records = place.all_records();
     records.retain(|record| record.event.as_deref() == Some("command"));
     records
 }
 
-/// Measures a command of an application with a version, and returns the level and the properties of its
-/// record, without what is different each time.
+/// Measures a command of an application with a version, and returns the level and the properties of
+/// its record, without those that differ in each run.
 fn measured(work: impl FnOnce(Command<'_>)) -> (Level, Value) {
     let place = TestPlace::new();
     let telemetry = place
@@ -48,7 +48,7 @@ fn measured(work: impl FnOnce(Command<'_>)) -> (Level, Value) {
         let value = properties.as_object_mut().unwrap().remove(name);
         assert!(value.as_ref().is_some_and(is_valid), "{name}: {value:?}");
     }
-    // The tests may be run at a terminal.
+    // Present only if the tests run at a terminal.
     properties.as_object_mut().unwrap().remove("terminal");
     (records[0].level, properties)
 }
@@ -61,7 +61,7 @@ fn error_of(work: impl FnOnce(Command<'_>)) -> Value {
 }
 
 #[test]
-fn a_bare_command_has_the_properties_that_are_always_known() {
+fn a_bare_command_has_only_the_properties_always_known() {
     let (level, properties) = measured(|command| {
         command.success();
     });
@@ -128,7 +128,7 @@ fn a_full_command_has_all_properties_in_their_order() {
     );
 }
 
-/// What a child does for `a_full_command_has_all_properties_in_their_order`.
+/// Runs in a child, for `a_full_command_has_all_properties_in_their_order`.
 pub(crate) fn measure_a_command(task: &ChildTask) {
     let telemetry = task.builder().version("v0.0.1").open();
     let mut command = telemetry.command("ticloud-project-list");
@@ -150,7 +150,7 @@ pub(crate) fn measure_a_command(task: &ChildTask) {
 }
 
 #[test]
-fn a_terminal_is_told_and_anything_else_is_not() {
+fn only_a_terminal_is_recorded_as_terminal() {
     let place = TestPlace::new();
     child::run("measure a command", &place);
     let Some((_ours, theirs)) = terminal() else {
@@ -167,7 +167,7 @@ fn a_terminal_is_told_and_anything_else_is_not() {
 }
 
 #[test]
-fn a_result_decides_how_a_command_is_finished() {
+fn a_result_determines_how_a_command_is_finished() {
     let (level, properties) = measured(|command| command.finish(&Ok::<_, io::Error>(7)));
     assert_eq!(
         (level, &properties["result"]),
@@ -178,7 +178,7 @@ fn a_result_decides_how_a_command_is_finished() {
 }
 
 #[test]
-fn a_failure_that_is_no_error_is_told_as_the_application_says() {
+fn a_failure_has_the_kind_and_message_of_the_application() {
     let error =
         error_of(|command| command.failure_of("Api", &format_args!("{} {}", 403, "refused")));
     assert_eq!(error, "Api: 403 refused");
@@ -206,7 +206,7 @@ fn a_panicking_command_is_recorded_as_an_error() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "the panic\n");
 }
 
-/// What a child does for the test above.
+/// Runs in a child, for the test above.
 pub(crate) fn measure_a_command_that_panics(task: &ChildTask) {
     std::panic::set_hook(Box::new(|_| eprintln!("the panic")));
     let telemetry = task.builder().open();
@@ -245,7 +245,7 @@ fn hostile_values_change_nothing_but_their_own_record() {
 }
 
 #[test]
-fn where_telemetry_is_off_nothing_is_measured_and_no_id_is_made() {
+fn without_telemetry_nothing_is_measured_and_no_id_created() {
     let place = TestPlace::new();
     child::run("measure nothing", &place);
     let mut inheriting = child::command("measure nothing", &place.path());
@@ -254,7 +254,7 @@ fn where_telemetry_is_off_nothing_is_measured_and_no_id_is_made() {
     assert!(!place.path().exists());
 }
 
-/// What a child does for the test above.
+/// Runs in a child, for the test above.
 pub(crate) fn measure_nothing() {
     let inherited: Option<Uuid> = std::env::var(COMMAND_ID).ok().map(|id| id.parse().unwrap());
     let telemetry = Telemetry::builder("testapp").open();
@@ -268,7 +268,7 @@ pub(crate) fn measure_nothing() {
 }
 
 #[test]
-fn a_command_that_began_before_anybody_agreed_has_no_id() {
+fn a_command_that_began_before_consent_has_no_id() {
     let place = TestPlace::new();
     child::run("measure a command across a choice", &place);
     let records = commands(&place);
@@ -279,7 +279,7 @@ fn a_command_that_began_before_anybody_agreed_has_no_id() {
     assert_eq!(ids, [false, true]);
 }
 
-/// What a child does for the test above.
+/// Runs in a child, for the test above.
 pub(crate) fn measure_a_command_across_a_choice(task: &ChildTask) {
     let telemetry = task
         .builder()
@@ -294,12 +294,12 @@ pub(crate) fn measure_a_command_across_a_choice(task: &ChildTask) {
     telemetry.command("late").success();
 }
 
-/// Must not be asked what it says.
+/// A value that must not be formatted.
 struct Panicking;
 
 impl std::fmt::Display for Panicking {
     fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        panic!("nothing is to be formatted where nothing is recorded")
+        panic!("a value is formatted although nothing is recorded")
     }
 }
 
@@ -321,7 +321,7 @@ fn commands_of_one_process_tree_share_an_id() {
     assert_eq!(sessions.len(), 4);
 }
 
-/// What a child does for the test above.
+/// Runs in a child, for the test above.
 pub(crate) fn measure_a_command_and_a_childs(task: &ChildTask) {
     let telemetry = task.builder().open();
     let command = telemetry.command("outer");
@@ -333,9 +333,9 @@ pub(crate) fn measure_a_command_and_a_childs(task: &ChildTask) {
 }
 
 #[test]
-fn an_inherited_id_is_continued_and_what_is_no_id_is_not() {
+fn only_a_valid_inherited_id_is_continued() {
     let place = TestPlace::new();
-    // What an environment can hold at most of one variable on Linux is 128 KiB.
+    // Linux limits one variable of the environment to 128 KiB.
     for value in [ID, "nonsense", "\u{1b}[2J\n", &"0".repeat(100_000)] {
         let mut command = child::command("measure a command", &place.path());
         command.env(COMMAND_ID, value);
@@ -352,7 +352,7 @@ fn an_inherited_id_is_continued_and_what_is_no_id_is_not() {
     );
 }
 
-/// The ids of the commands in that place, in file order.
+/// Returns the ids of the recorded commands, in file order.
 fn ids_in(place: &TestPlace) -> Vec<String> {
     let id = |line: &String| {
         let line: Value = serde_json::from_str(line).unwrap();

@@ -1,10 +1,12 @@
-//! Modules use each other in one direction only. The rule: of the modules that one module declares, each taken together
-//! with all below it, none uses another that uses it, directly or through further ones. What a module uses of the modules
-//! that it is in (`super`, or their path) is not counted, except that a name which they only import counts as a use of
-//! where it comes from. Code of tests is not read.
+//! Modules use each other in one direction only. The rule: of the modules that one module declares,
+//! each taken together with all below it, none uses another that uses it, directly or indirectly. A
+//! use of a module that contains the user (`super`, or its path) does not count, except that a name
+//! which is only imported there counts as a use of the module that defines it. Test code is not
+//! read.
 //!
-//! This reads `use` declarations, and paths that begin with `crate`, `super` or `self`. Paths that begin with the name of
-//! a module lead down, or begin in a `use` declaration that was read.
+//! The check reads `use` declarations and paths that begin with `crate`, `super` or `self`. A path
+//! that begins with the name of a module leads down, or begins with the name from a `use`
+//! declaration that was read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -18,10 +20,10 @@ type Names = Vec<String>;
 #[derive(Default)]
 struct Modules(BTreeMap<Names, Module>);
 
-/// What one file says.
+/// The imports and paths of one file.
 #[derive(Default)]
 struct Module {
-    /// What is imported, by the name that it has here.
+    /// The imported paths, by their names in this file.
     imports: BTreeMap<String, Names>,
     /// All paths, from the root of the crate.
     paths: BTreeSet<Names>,
@@ -45,10 +47,10 @@ impl Modules {
         modules
     }
 
-    /// Returns the module in which what a path names is defined.
+    /// Returns the module that defines the target of a path.
     fn defined_in(&self, path: &Names) -> Names {
         let mut path = path.clone();
-        // A chain of imports is never that long.
+        // Longer than any chain of imports.
         for _ in 0..20 {
             let depth = (0..=path.len())
                 .rev()
@@ -68,7 +70,7 @@ impl Modules {
         path
     }
 
-    /// Returns, for each module, which of the modules it declares use which, and where.
+    /// Returns the uses between the modules that each module declares, with an example of each.
     fn uses(&self) -> BTreeMap<Names, BTreeMap<String, BTreeMap<String, String>>> {
         let mut uses = BTreeMap::<Names, BTreeMap<String, BTreeMap<String, String>>>::new();
         for (user, module) in &self.0 {
@@ -117,7 +119,7 @@ impl Modules {
     }
 }
 
-/// Returns what a module uses, directly or through others; itself only if it does.
+/// Returns the modules that a module uses, directly or indirectly; itself only if it is in a cycle.
 fn reachable<'a>(
     uses: &'a BTreeMap<String, BTreeMap<String, String>>,
     from: &str,
@@ -161,7 +163,8 @@ impl Module {
         module
     }
 
-    /// Reads the tree of a `use` declaration behind the prefix, and returns where the next token is.
+    /// Reads the tree of a `use` declaration behind the prefix, and returns where the next token
+    /// is.
     fn read_tree(
         &mut self,
         tokens: &[String],
@@ -203,7 +206,7 @@ impl Module {
     }
 
     fn import(&mut self, path: &Names, name: Option<&String>, own: &Names) {
-        // What begins otherwise is declared here, or belongs to another crate.
+        // Another beginning is a module declared here, or another crate.
         let path = from_root(path, own).unwrap_or_else(|| [&own[..], path].concat());
         if let Some(name) = name {
             self.paths.insert(path.clone());
@@ -212,7 +215,8 @@ impl Module {
     }
 }
 
-/// Returns a path as it is from the root of the crate, if it begins with `crate`, `super` or `self`.
+/// Returns a path as it is from the root of the crate, if it begins with `crate`, `super` or
+/// `self`.
 fn from_root(path: &Names, own: &Names) -> Option<Names> {
     let mut names = match path.first()?.as_str() {
         "crate" => Vec::new(),
@@ -231,7 +235,7 @@ fn from_root(path: &Names, own: &Names) -> Option<Names> {
     Some(names)
 }
 
-/// Returns the module that a file is, given its path below `src`.
+/// Returns the module of a file, given its path below `src`.
 fn module_of(file: &str) -> Names {
     let path = file.strip_suffix(".rs").unwrap();
     let path = path.strip_suffix("/mod").unwrap_or(path);
@@ -241,8 +245,8 @@ fn module_of(file: &str) -> Names {
         .collect()
 }
 
-/// Returns a file without its tests, and the names of the modules in files of their own that only tests have. An item
-/// below `#[cfg(test)]` ends where rustfmt puts its end.
+/// Returns a file without its tests, and the names of the test modules in files of their own. The
+/// end of an item with `#[cfg(test)]` is found by its indentation, as rustfmt writes it.
 fn without_tests(text: &str) -> (String, Vec<String>) {
     let mut kept = String::new();
     let mut tests = Vec::new();
@@ -267,7 +271,7 @@ fn without_tests(text: &str) -> (String, Vec<String>) {
     (kept, tests)
 }
 
-/// Splits a text into names, `::` and other characters, without comments and without what is in quotes.
+/// Splits a text into names, `::` and other characters, without comments and quoted literals.
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = text;
@@ -314,7 +318,7 @@ fn quoted(text: &str) -> Option<usize> {
         match letter {
             '\\' => drop(letters.next()),
             _ if letter == quote => return Some(at + 1),
-            // What goes on like this is a lifetime.
+            // A single quote before several characters is a lifetime.
             _ if quote == '\'' && at > 1 && !text[1..at].starts_with('\\') => return None,
             _ => {}
         }
@@ -400,7 +404,7 @@ fn a_cycle_is_found_however_it_is_written() {
 }
 
 #[test]
-fn what_is_not_a_cycle_is_not_found() {
+fn modules_without_a_cycle_are_accepted() {
     let b = ("b.rs", "use crate::a::A;");
     let cases: [&[(&str, &str)]; 7] = [
         &[("a.rs", "// use crate::b;\n/// [`B`](crate::b::B)"), b],

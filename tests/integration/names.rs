@@ -1,14 +1,14 @@
-//! Names in the source: of types, of tests, and of the tests that ARCHITECTURE.md names. Read as text, for the compiler
-//! does not mind.
+//! Names in the source: of types, of tests, and of the tests in ARCHITECTURE.md. The source is read
+//! as text, since the compiler has no such rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where Rust is written, from the top level of the repository.
+/// The directories with Rust sources, relative to the root of the repository.
 const ROOTS: [&str; 4] = ["src", "cli", "tests", "examples"];
 
-/// A test's name is read in lists and in ARCHITECTURE.md.
+/// The maximum length of a test's name, which is read in lists and in ARCHITECTURE.md.
 const TEST_NAME_MAX: usize = 60;
 
 fn files_below(directory: &Path, files: &mut Vec<PathBuf>) {
@@ -42,7 +42,8 @@ fn sources() -> Vec<(PathBuf, String)> {
     files.into_iter().map(with_text).collect()
 }
 
-/// Returns the name of the type that a line defines; an associated type of a trait is indented, and is none.
+/// Returns the name of the type that a line defines. An associated type of a trait, which is
+/// indented, does not count.
 fn type_defined_in(line: &str) -> Option<&str> {
     let code = line.trim_start();
     let code = match code.strip_prefix("pub") {
@@ -80,7 +81,7 @@ fn tests_in(text: &str) -> Vec<&str> {
 fn each_type_has_a_name_of_its_own() {
     let mut defined: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for (path, text) in sources() {
-        // Its types stand in the place of those of `disk` and `elsewhere`, under the same names.
+        // Its types replace those of `disk` and `elsewhere`, under the same names.
         if path.ends_with("store/unsupported.rs") {
             continue;
         }

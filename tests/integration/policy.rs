@@ -1,5 +1,5 @@
-//! What may be recorded: the application's policy, the owner's narrowing of it, and that what is dropped or
-//! masked is in no byte under the directory.
+//! Policies: that of the application, the owner's restrictions, and that dropped or masked values
+//! are in no byte under the directory.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ fn make_private(path: &Path) {
     builder.recursive(true).mode(0o700).create(path).unwrap();
 }
 
-/// Every byte of every file under the directory.
+/// Returns the names and contents of all files in a directory.
 fn bytes_in(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(path).unwrap() {
@@ -53,7 +53,7 @@ pub(crate) fn holds(path: &Path, text: &str) -> bool {
 }
 
 #[test]
-fn each_action_does_what_it_says_in_events_spans_and_by_hand() {
+fn each_action_applies_to_tracing_events_spans_and_by_hand() {
     let place = TestPlace::new();
     let policy = Policy::new()
         .property("kept", Action::Keep)
@@ -155,7 +155,7 @@ fn an_allow_list_records_only_what_it_names() {
 }
 
 #[test]
-fn levels_targets_and_events_that_are_shut_out_leave_nothing() {
+fn excluded_levels_targets_and_events_leave_no_trace() {
     let place = TestPlace::new();
     let policy = Policy::new()
         .level(Level::Info)
@@ -167,11 +167,11 @@ fn levels_targets_and_events_that_are_shut_out_leave_nothing() {
         tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));
     tracing::subscriber::with_default(subscriber, || {
         debug!("too fine");
-        info!(target: "noisy", "shut out");
-        info!(target: "noisy::below", "shut out");
+        info!(target: "noisy", "excluded");
+        info!(target: "noisy::below", "excluded");
         info!(target: "noisy_neighbour", "kept 1");
         info!(target: "noisy::but_this", "kept 2");
-        info!(name: "heartbeat", "shut out");
+        info!(name: "heartbeat", "excluded");
         warn!("kept 3");
         let _span = info_span!(target: "noisy", "hidden", secret = 1).entered();
         info!("kept 4");
@@ -215,7 +215,7 @@ fn secrets_in_messages_and_errors_are_masked_by_default() {
 }
 
 #[test]
-fn a_secret_that_the_limit_would_cut_is_masked_whole() {
+fn a_secret_at_the_length_limit_is_masked_whole() {
     let place = TestPlace::new();
     let limits = localtel::Limits::default().string_bytes(64);
     place.record_with(place.builder().limits(limits), || {
@@ -255,8 +255,8 @@ fn an_owner_can_narrow_a_policy_and_not_widen_it() {
         .property("user", Action::Hash);
     place.record_with(with(&place, policy), || {
         debug!("too fine");
-        info!(target: "testapp::sql", "shut out");
-        info!(name: "heartbeat", "shut out");
+        info!(target: "testapp::sql", "excluded");
+        info!(name: "heartbeat", "excluded");
         info!(user = "alice", query = "select", hidden = 1, kept = 2);
     });
     let events = place.events();
@@ -268,7 +268,7 @@ fn an_owner_can_narrow_a_policy_and_not_widen_it() {
 }
 
 #[test]
-fn a_damaged_policy_records_nothing_and_says_so() {
+fn with_a_damaged_policy_nothing_is_recorded() {
     for text in [
         "level = \"loud\"",
         "properties = 5",
@@ -319,12 +319,12 @@ fn a_running_process_applies_a_new_policy_to_open_spans() {
                 if last["properties"].get("user").is_none() {
                     break;
                 }
-                assert!(Instant::now() < wait, "it never obeyed");
+                assert!(Instant::now() < wait, "the policy never applied");
                 std::thread::sleep(Duration::from_millis(20));
             }
             let first = place.events().remove(0);
             assert_eq!(first["properties"]["user"], "bob");
-            info!(name: "noisy", "shut out");
+            info!(name: "noisy", "excluded");
             event(3);
         });
         drop(telemetry);
@@ -337,7 +337,7 @@ fn a_running_process_applies_a_new_policy_to_open_spans() {
 }
 
 #[test]
-fn what_a_changed_policy_lets_in_again_is_recorded_again() {
+fn events_that_a_changed_policy_allows_are_recorded_again() {
     let place = TestPlace::new();
     owner(&place, "[events]\nstep = \"drop\"");
     let telemetry = place.builder().try_open().unwrap();
@@ -355,7 +355,7 @@ fn what_a_changed_policy_lets_in_again_is_recorded_again() {
             if place.events().iter().any(|event| event["event"] == "step") {
                 break;
             }
-            assert!(Instant::now() < wait, "it stays shut out");
+            assert!(Instant::now() < wait, "still excluded");
             std::thread::sleep(Duration::from_millis(20));
         }
     });
@@ -366,7 +366,7 @@ fn what_a_changed_policy_lets_in_again_is_recorded_again() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever is masked, dropped or hashed, wherever it stands, is in no byte of any file.
+    /// A value that is masked, dropped or hashed, in any field, is in no byte of any file.
     #[test]
     fn a_forbidden_value_is_in_no_byte_under_the_directory(
         value in "[a-zA-Z0-9 \"\\\\\u{e9}\u{1b}\n]{12,400}",
@@ -374,7 +374,7 @@ proptest! {
         by_owner: bool,
         delivery in prop::sample::select(vec![Delivery::Inline, Delivery::Background]),
     ) {
-        // Long enough, and odd enough, to stand nowhere by chance.
+        // Long and unusual enough not to occur by chance.
         let value = format!("{value}q7zKx");
         let place = TestPlace::new();
         let policy = if by_owner {

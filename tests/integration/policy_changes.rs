@@ -1,5 +1,5 @@
-//! A policy, and the key of hashes, that change while threads record: each line obeys what held before or
-//! what held after, and nothing is lost that is not counted.
+//! A policy, and the key of hashes, that change while threads record: each line follows the old
+//! policy or the new one, and every lost event is counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,15 +12,16 @@ use tracing::{info, info_span};
 use crate::policy::owner;
 use crate::support::{TestPlace, check_sessions, dispatch, eventually, reset};
 
-/// Puts a policy in place as a whole.
+/// Replaces the policy atomically.
 fn replace(place: &TestPlace, text: &str) {
     let partial = place.path().join("policy.toml.new");
     std::fs::write(&partial, text).unwrap();
     std::fs::rename(partial, place.path().join("policy.toml")).unwrap();
 }
 
-/// Records on several threads until `change` returns, and returns how many events, recorded by hand and by `tracing`, were offered.
-fn under_fire(telemetry: &Telemetry, change: impl FnOnce()) -> u64 {
+/// Records on several threads, by hand and through `tracing`, until `change` returns. Returns the
+/// number of events offered.
+fn record_during(telemetry: &Telemetry, change: impl FnOnce()) -> u64 {
     let is_over = AtomicBool::new(false);
     let offered = AtomicU64::new(0);
     let dispatch = dispatch(telemetry);
@@ -61,12 +62,12 @@ const WITHOUT_A: &str = "[properties]\na = \"drop\"\n";
 const WITHOUT_B: &str = "[properties]\nb = \"drop\"\n";
 
 #[test]
-fn while_the_policy_changes_each_line_obeys_one_that_held() {
+fn each_line_follows_one_policy_while_the_policy_changes() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = TestPlace::new();
         owner(&place, WITHOUT_A);
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
-        let offered = under_fire(&telemetry, || {
+        let offered = record_during(&telemetry, || {
             for round in 0..4 {
                 for _ in 0..10 {
                     replace(&place, WITHOUT_A);
@@ -74,7 +75,7 @@ fn while_the_policy_changes_each_line_obeys_one_that_held() {
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 replace(&place, if round % 2 == 0 { WITHOUT_B } else { WITHOUT_A });
-                // Two looks have to agree on it.
+                // A policy that is not stricter takes effect when two polls read the same file.
                 std::thread::sleep(Duration::from_millis(1200));
             }
         });
@@ -91,11 +92,11 @@ fn while_the_policy_changes_each_line_obeys_one_that_held() {
                 all.iter().any(|values| has(values, "a")),
                 all.iter().any(|values| has(values, "b")),
             );
-            assert!(!(a && b), "under which policy is that? {event}");
+            assert!(!(a && b), "no policy allows both: {event}");
             seen[0] |= a;
             seen[1] |= b;
         }
-        assert_eq!(seen, [true, true], "each of them held for a while");
+        assert_eq!(seen, [true, true], "each policy applied for a while");
     }
 }
 
@@ -108,7 +109,8 @@ fn a_stricter_policy_masks_values_of_open_spans() {
         let _span = info_span!("span", plain = "password=hunter2", user = "anna", id = 7).entered();
         info!("before");
         replace(&place, "[properties]\nplain = \"clean\"\n");
-        // Kept before, and to be redacted now; and a hash, whose key may be gone by now.
+        // A value that was kept and is now to be redacted, and a hash, whose key may have been
+        // replaced.
         let expected = json!({"plain": "[masked]", "user": "[masked]", "id": 7});
         eventually("the span is narrowed", || {
             info!("after");
@@ -126,11 +128,11 @@ fn an_emptied_policy_file_does_not_allow_recording_at_once() {
     let place = TestPlace::new();
     owner(&place, WITHOUT_A);
     let telemetry = place.builder().try_open().unwrap();
-    under_fire(&telemetry, || {
+    record_during(&telemetry, || {
         for _ in 0..4 {
             let path = place.path().join("policy.toml");
             std::fs::write(&path, "").unwrap();
-            // Shorter than from one look to the next, so that one look at most finds nothing.
+            // Shorter than the poll interval, so that at most one poll reads the empty file.
             std::thread::sleep(Duration::from_millis(300));
             std::fs::write(&path, WITHOUT_A).unwrap();
             std::thread::sleep(Duration::from_secs(1));
@@ -151,7 +153,7 @@ fn a_reset_leaves_no_hash_that_links_two_sessions() {
         let place = TestPlace::new();
         owner(&place, "[properties]\nuser = \"hash\"\n");
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
-        let offered = under_fire(&telemetry, || {
+        let offered = record_during(&telemetry, || {
             std::thread::sleep(Duration::from_millis(300));
             for _ in 0..3 {
                 reset(&place);
@@ -190,16 +192,16 @@ fn a_relaxed_policy_takes_effect_in_an_idle_process() {
     owner(&place, "level = \"error\"\n");
     let telemetry = place.builder().try_open().unwrap();
     tracing::dispatcher::with_default(&dispatch(&telemetry), || {
-        info!("shut out");
+        info!("excluded");
         std::thread::sleep(Duration::from_millis(50));
         replace(&place, "level = \"trace\"\n");
-        eventually("events are let in", || {
-            info!("let in");
+        eventually("events are recorded", || {
+            info!("allowed");
             telemetry.flush().unwrap();
             place
                 .events()
                 .iter()
-                .any(|event| event["message"] == "let in")
+                .any(|event| event["message"] == "allowed")
         });
     });
     drop(telemetry);
@@ -207,7 +209,7 @@ fn a_relaxed_policy_takes_effect_in_an_idle_process() {
         place
             .events()
             .iter()
-            .all(|event| event["message"] == "let in")
+            .all(|event| event["message"] == "allowed")
     );
 }
 
@@ -220,7 +222,7 @@ fn a_half_written_policy_records_nothing() {
         for round in 0..3 {
             info!(a = "a", b = "b", round, "event");
             telemetry.flush().unwrap();
-            // Longer than it takes to look again.
+            // Longer than the poll interval.
             std::thread::sleep(Duration::from_millis(600));
             std::fs::write(
                 place.path().join("policy.toml"),

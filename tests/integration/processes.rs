@@ -1,5 +1,5 @@
-//! Several processes in one directory, and one process among people who delete, rename, truncate, kill and
-//! stop. What stands where our files should stand is for `strangers`.
+//! Several processes in one directory, while others delete, rename and truncate its files, or kill
+//! and stop processes. `strangers` tests foreign files in place of ours.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -66,14 +66,14 @@ fn four_processes_of_four_threads_lose_and_tear_nothing() {
     }
 }
 
-/// Does one thing that people and tools do to log files, to the newest segment or an older one.
+/// Changes the newest segment or an older one as people and tools change log files.
 fn meddle(directory: &Path, round: usize) {
     let segments = segments_in(directory);
     let Some(segment) = segments.get(segments.len().saturating_sub(1 + round % 2)) else {
         return;
     };
     let aside = directory.join(format!("aside.{round}"));
-    // Another process may have been faster: what fails is as good as done.
+    // Another process may have been faster, so errors are ignored.
     let done = match round % 6 {
         0 => std::fs::remove_file(segment),
         1 => std::fs::rename(segment, &aside),
@@ -106,7 +106,7 @@ fn writers_survive_any_change_of_the_files_by_others() {
     {
         assert!(
             started.elapsed() < Duration::from_mins(5),
-            "somebody stopped"
+            "a writer stopped"
         );
         meddle(&place.path(), round);
         round += 1;
@@ -131,7 +131,7 @@ fn writers_survive_any_change_of_the_files_by_others() {
 }
 
 #[test]
-fn a_living_writer_never_uses_a_number_twice() {
+fn a_running_writer_never_uses_a_number_twice() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -150,7 +150,7 @@ fn a_living_writer_never_uses_a_number_twice() {
                 }
             }
             _ => {
-                // Somebody else makes the directory anew, and counts from 1 there.
+                // Another process creates the directory again, with numbers from 1.
                 std::fs::remove_dir_all(place.path()).unwrap();
                 let other = place.builder().try_open().unwrap();
                 log(&crate::support::dispatch(&other), 1);
@@ -160,7 +160,7 @@ fn a_living_writer_never_uses_a_number_twice() {
 }
 
 #[test]
-fn a_log_rotated_by_somebody_else_is_followed_by_a_new_segment() {
+fn a_log_rotated_by_another_tool_is_followed_by_a_new_segment() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -190,7 +190,7 @@ fn a_segment_that_was_replaced_is_appended_to_as_it_is() {
     let head = place.path().join("events.000001.jsonl");
     let copy = place.path().join("copy");
     std::fs::copy(&head, &copy).unwrap();
-    // As an editor saves, and without the last newline.
+    // Replaced as an editor saves, and without the last newline.
     let file = File::options().write(true).open(&copy).unwrap();
     file.set_len(file.metadata().unwrap().len() - 1).unwrap();
     std::fs::rename(&copy, &head).unwrap();
@@ -200,7 +200,7 @@ fn a_segment_that_was_replaced_is_appended_to_as_it_is() {
     assert_eq!(place.own("session").len(), 2);
 }
 
-/// A writer that says what it has flushed, and the last that it said.
+/// A writer that prints what it has flushed, and a thread that reads the last number.
 struct Acknowledging {
     child: Child,
     reader: std::thread::JoinHandle<u64>,
@@ -215,7 +215,7 @@ impl Acknowledging {
         let read = move || {
             let mut flushed = 0;
             for line in output.lines().map_while(Result::ok) {
-                // The first one may share its line with what the test harness prints.
+                // The first line may begin with output of the test harness.
                 if let Some((_, number)) = line.split_once("flushed ") {
                     flushed = number.parse().unwrap_or(flushed);
                 }
@@ -226,7 +226,7 @@ impl Acknowledging {
         Self { child, reader }
     }
 
-    /// Kills it and returns its process id and up to which number it said that everything is flushed.
+    /// Kills the writer, and returns its process id and the last number that it printed.
     fn kill(mut self) -> (u64, u64) {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
@@ -244,7 +244,7 @@ fn a_kill_tears_one_line_at_most_and_loses_nothing_flushed() {
     let mut flushed = HashMap::new();
     for round in 0..rounds {
         let victim = Acknowledging::start(&place);
-        // Spread over the start and the first writes, without a pattern that writers could share.
+        // Spread over the start and the first writes, without a common period.
         std::thread::sleep(Duration::from_micros(3000 + (round as u64 * 7919) % 60_000));
         let (pid, number) = victim.kill();
         flushed.insert(pid, number);
@@ -252,7 +252,7 @@ fn a_kill_tears_one_line_at_most_and_loses_nothing_flushed() {
     let (pid, number) = survivor.kill();
     assert!(number > 0, "the survivor wrote nothing");
     flushed.insert(pid, number);
-    // The next writer isolates what the last kill may have torn.
+    // The next writer ends a line that the last kill may have torn.
     let telemetry = place.builder().try_open().unwrap();
     log(&dispatch(&telemetry), 1);
     drop(telemetry);
@@ -302,10 +302,10 @@ fn signal(child: &Child, name: &str) {
 }
 
 #[test]
-fn a_stopped_process_that_holds_the_lock_stalls_nobody() {
+fn a_stopped_process_with_the_lock_stalls_no_other() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
-    // `flock` is not everywhere, but this is what a stopped writer looks like from outside.
+    // To other processes this is the same as a stopped writer; `flock` may not be installed.
     let lock = place.path().join("lock");
     let holder = Command::new("flock")
         .arg("--no-fork")
@@ -313,7 +313,7 @@ fn a_stopped_process_that_holds_the_lock_stalls_nobody() {
         .args(["sleep", "60"])
         .spawn();
     let Ok(mut holder) = holder else {
-        println!("skipped: there is no `flock` here");
+        println!("skipped: `flock` is not installed");
         return;
     };
     let probe = File::options().read(true).write(true).open(&lock).unwrap();
@@ -328,14 +328,14 @@ fn a_stopped_process_that_holds_the_lock_stalls_nobody() {
     log(&dispatch, 5000);
     assert!(
         started.elapsed() < Duration::from_secs(2),
-        "the host was held up"
+        "recording blocked the host"
     );
     let opening = Instant::now();
     let other = place.builder().open();
     assert!(other.status().is_recording);
     assert!(
         opening.elapsed() < Duration::from_millis(500),
-        "opening was held up"
+        "the lock blocked opening"
     );
     signal(&holder, "KILL");
     holder.wait().unwrap();

@@ -1,4 +1,5 @@
-//! What does not come from `tracing`: events recorded by hand, and who may write records of localtel's own target.
+//! Events recorded by hand, without `tracing`, and the target that is reserved for internal
+//! records.
 
 use localtel::Event;
 use localtel::recording::{Delivery, Outcome};
@@ -8,7 +9,7 @@ use tracing_subscriber::prelude::*;
 use crate::support::{TestPlace, occurrences};
 
 #[test]
-fn a_draft_becomes_a_line_like_an_event() {
+fn an_event_recorded_by_hand_becomes_a_line() {
     let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let event = Event::new("backup")
@@ -32,7 +33,7 @@ fn a_draft_becomes_a_line_like_an_event() {
 }
 
 #[test]
-fn nobody_but_localtel_writes_records_of_its_target() {
+fn only_localtel_writes_records_with_its_target() {
     let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let subscriber = tracing_subscriber::registry().with(telemetry.layer());
@@ -62,7 +63,7 @@ fn a_deeply_nested_event_is_still_a_valid_line() {
 }
 
 #[test]
-fn a_hundred_thousand_properties_by_hand_take_no_time() {
+fn a_hundred_thousand_properties_are_recorded_quickly() {
     let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();
     let started = std::time::Instant::now();
@@ -78,7 +79,7 @@ fn a_hundred_thousand_properties_by_hand_take_no_time() {
 }
 
 #[test]
-fn long_names_that_are_cut_alike_stand_once() {
+fn long_names_that_are_equal_after_the_cut_appear_once() {
     let long = "n".repeat(300);
     let place = TestPlace::new();
     let telemetry = place.builder().delivery(Delivery::Inline).open();

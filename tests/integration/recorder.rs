@@ -1,22 +1,25 @@
-//! From line to disk within one process: what flush, drop and close promise, what is counted, and what
-//! the host never notices.
+//! From line to disk within one process: the guarantees of flush, drop and close, the counts, and
+//! that the host is never blocked.
 //!
-//! `tracing-appender` alone loses lines in ways that its thread and queue bring along. What guards against
-//! each, here or in the module named:
+//! The thread and queue of `tracing-appender` lose lines in known ways. The tests that guard
+//! against each, here or in the module named:
 //!
-//! * an IO error that is swallowed: `what_cannot_be_written_until_the_end_is_counted_as_failed`;
-//! * a torn line with the next one glued to it: `store::tests`, a short write at every operation;
-//! * a failed flush that forgets the end, or spins: `lines_not_written_in_time_are_counted_as_failed`;
+//! * an I/O error that is ignored: `events_not_written_by_the_end_are_counted_as_failed`;
+//! * a torn line that the next line is appended to: `store::tests`, a short write at every
+//!   operation;
+//! * a failed flush that loses the end, or spins:
+//!   `lines_not_written_in_time_are_counted_as_failed`;
 //! * a guard that gives up when the queue is full, after a second, or without a join:
 //!   `dropping_the_handle_flushes_and_ends_the_session`,
-//!   `host::nothing_is_printed_whatever_goes_wrong_and_no_thread_stays`;
+//!   `host::failures_print_nothing_and_leave_no_thread`;
 //! * a panic in the writer: `recorder::tests::a_panic_while_writing_does_not_end_recording`;
-//! * drops that nobody hears of: `what_found_no_room_is_counted_and_the_count_is_recorded`;
-//! * a bound in lines: `who_asked_to_wait_for_room_loses_nothing` and its neighbours bound bytes;
-//! * what is sent after the end: `events_offered_during_close_are_written_or_counted`;
+//! * drops that are not reported: `events_without_room_are_counted_and_the_count_recorded`;
+//! * a queue bounded in lines: `waiting_for_room_loses_nothing` and its neighbours bound bytes;
+//! * events sent after the end: `events_offered_during_close_are_written_or_counted`;
 //! * a fork: `recorder::tests::a_forked_child_has_its_own_session_and_lines`;
 //! * no flush under load: `events_reach_the_file_without_a_flush`;
-//! * one write for each line: `host::nothing_is_printed_whatever_goes_wrong_and_no_thread_stays`, which counts them;
+//! * one write for each line: `host::failures_print_nothing_and_leave_no_thread`, which counts
+//!   them;
 //! * no way to flush: `after_a_flush_everything_recorded_before_is_in_the_file`.
 
 use std::fs::File;
@@ -53,7 +56,7 @@ impl Stall {
     }
 }
 
-/// The smallest buffer: some twenty of the lines above.
+/// Returns a builder with the smallest buffer, which holds some twenty lines of `log`.
 pub(crate) fn small_buffer(place: &TestPlace) -> Builder {
     let limits = Limits::default().line_bytes(4096).buffer_bytes(8192);
     place.builder().limits(limits)
@@ -164,7 +167,7 @@ fn eight_threads_get_gap_free_numbers_across_rotations() {
 }
 
 #[test]
-fn what_found_no_room_is_counted_and_the_count_is_recorded() {
+fn events_without_room_are_counted_and_the_count_recorded() {
     let place = TestPlace::new();
     let telemetry = small_buffer(&place).try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -173,7 +176,7 @@ fn what_found_no_room_is_counted_and_the_count_is_recorded() {
     log(&dispatch, 1000);
     assert!(
         started.elapsed() < Duration::from_secs(2),
-        "the host was held up"
+        "recording blocked the host"
     );
     let counts = telemetry.status().counts;
     assert_eq!(counts.offered(), 1000);
@@ -211,7 +214,7 @@ fn inline_delivery_continues_after_a_full_buffer() {
 }
 
 #[test]
-fn who_asked_to_wait_for_room_loses_nothing() {
+fn waiting_for_room_loses_nothing() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = TestPlace::new();
         let builder = small_buffer(&place)
@@ -233,7 +236,7 @@ fn who_asked_to_wait_for_room_loses_nothing() {
 }
 
 #[test]
-fn who_asked_to_wait_for_room_does_not_wait_for_ever() {
+fn waiting_for_room_does_not_last_for_ever() {
     let place = TestPlace::new();
     let telemetry = small_buffer(&place)
         .overflow(Overflow::Block)
@@ -244,21 +247,21 @@ fn who_asked_to_wait_for_room_does_not_wait_for_ever() {
     log(&dispatch(&telemetry), 300);
     assert!(
         started.elapsed() < Duration::from_secs(10),
-        "the host was held up"
+        "recording blocked the host"
     );
     let counts = telemetry.status().counts;
     assert!(counts.dropped > 0 && counts.offered() == 300, "{counts:?}");
     stall.end();
 }
 
-/// Puts a file where the directory was.
+/// Replaces the directory with a file.
 pub(crate) fn destroy(place: &TestPlace) {
     std::fs::remove_dir_all(place.path()).unwrap();
     std::fs::write(place.path(), "").unwrap();
 }
 
 #[test]
-fn what_cannot_be_written_until_the_end_is_counted_as_failed() {
+fn events_not_written_by_the_end_are_counted_as_failed() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = TestPlace::new();
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
@@ -285,7 +288,7 @@ fn lines_not_written_in_time_are_counted_as_failed() {
     let dispatch = dispatch(&telemetry);
     let stall = Stall::new(&place.path());
     log(&dispatch, 5);
-    // The worker has the lines in its hands and waits for the lock.
+    // The worker has taken the lines and waits for the lock.
     std::thread::sleep(Duration::from_millis(30));
     log(&dispatch, 5);
     let counts = telemetry.close(Duration::from_millis(10));
@@ -327,7 +330,7 @@ fn events_offered_during_close_are_written_or_counted() {
 }
 
 #[test]
-fn a_flush_that_times_out_says_so_and_loses_nothing() {
+fn a_flush_that_times_out_is_an_error_and_loses_nothing() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let stall = Stall::new(&place.path());
@@ -368,7 +371,7 @@ fn two_handles_on_one_directory_do_not_disturb_each_other() {
 }
 
 #[test]
-fn a_segment_cut_to_nothing_begins_with_a_session_record_again() {
+fn a_truncated_segment_begins_with_a_session_record_again() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -402,7 +405,7 @@ fn segments_state_the_latest_time_at_each_mib() {
         }
     });
     drop(handles);
-    // Of some 4 MiB one segment, passed by two that do not know what the other wrote.
+    // One segment of some 4 MiB, from two handles that do not know each other's records.
     assert!(check_latest(&place.path()) >= 3);
 
     let place = TestPlace::new();
@@ -442,7 +445,7 @@ fn the_total_is_never_exceeded_by_more_than_a_batch() {
 }
 
 #[test]
-fn events_during_anothers_flush_are_not_lost_or_late() {
+fn events_during_the_flush_of_another_thread_are_written() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);
@@ -456,13 +459,13 @@ fn events_during_anothers_flush_are_not_lost_or_late() {
             });
         }
     });
-    // Without a close: what was flushed is there.
+    // Without a close: the flushed events are in the file.
     assert_eq!(place.events().len(), 400);
     assert_eq!(telemetry.status().counts.recorded, 400);
 }
 
 #[test]
-fn what_does_not_come_from_tracing_is_counted_alike() {
+fn events_recorded_by_hand_are_counted_alike() {
     let place = TestPlace::new();
     let telemetry = small_buffer(&place).try_open().unwrap();
     let stall = Stall::new(&place.path());

@@ -1,5 +1,5 @@
-//! Reports: what is shown is what is recorded, counts are reported once, many processes record one between
-//! them, and nothing is reported, counted or started where nobody agreed.
+//! Reports: the record is the report that was shown, counts are reported once, many processes
+//! record one report between them, and without consent nothing is reported, counted or started.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ const DAY: Duration = Duration::from_hours(24);
 const VERSION: &str = "LOCALTEL_TEST_VERSION";
 const EVERY: &str = "LOCALTEL_TEST_EVERY";
 
-/// What of a report is the same a moment later.
+/// Returns a report without the values that change from moment to moment.
 fn lasting(report: &Value) -> Value {
     let mut report = report.clone();
     let keys = report.as_object_mut().unwrap();
@@ -33,7 +33,7 @@ fn lasting(report: &Value) -> Value {
     report
 }
 
-/// The names of all that is in a directory, with the contents of plain files.
+/// Returns the names of all entries of a directory, with the contents of regular files.
 pub(crate) fn contents(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let Ok(entries) = std::fs::read_dir(path) else {
         return BTreeMap::new();
@@ -52,7 +52,7 @@ fn reports(place: &TestPlace) -> Vec<Value> {
     place.own("report")
 }
 
-/// The count of a counter without labels in some properties.
+/// Returns the count of a counter without labels, from some properties.
 fn count(properties: &Value, name: &str) -> u64 {
     let counted = &properties["counters"][name];
     counted[0]["count"].as_u64().unwrap_or(0)
@@ -107,7 +107,7 @@ fn showing_a_report_changes_nothing() {
 }
 
 #[test]
-fn a_report_says_who_forbids_it() {
+fn a_report_names_what_forbids_it() {
     let place = TestPlace::new();
     let mut command = child::command("report under do not track", &place.path());
     command.env("DO_NOT_TRACK", "1");
@@ -125,7 +125,7 @@ pub(crate) fn report_under_do_not_track(task: &ChildTask) {
 }
 
 #[test]
-fn what_is_recorded_is_what_was_shown_and_counts_move_once() {
+fn a_report_is_recorded_as_shown_and_counts_are_reset_once() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = TestPlace::new();
         let deployment = Deployment::new()
@@ -166,7 +166,7 @@ fn what_is_recorded_is_what_was_shown_and_counts_move_once() {
 }
 
 #[test]
-fn since_is_when_the_report_before_was_recorded() {
+fn since_is_the_time_of_the_previous_report() {
     let place = TestPlace::new();
     let open = || place.builder().reports(Reports::AtStart(Duration::ZERO));
     drop(open().open());
@@ -180,7 +180,7 @@ fn since_is_when_the_report_before_was_recorded() {
 }
 
 #[test]
-fn counts_have_the_time_since_which_they_count() {
+fn counts_state_the_time_since_which_they_count() {
     let place = TestPlace::new();
     let (one, other) = (place.builder().open(), place.builder().open());
     assert_eq!(one.report_now(), Outcome::Recorded);
@@ -245,7 +245,7 @@ fn counts_made_during_reports_are_not_lost_or_doubled() {
 }
 
 #[test]
-fn what_no_report_took_stands_in_the_record_of_the_end() {
+fn counts_after_the_last_report_are_in_the_end_record() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     telemetry.counter("queries", []).add(2);
@@ -258,7 +258,7 @@ fn what_no_report_took_stands_in_the_record_of_the_end() {
 }
 
 #[test]
-fn counts_that_do_not_fit_never_cost_the_end_its_own() {
+fn counters_that_do_not_fit_are_omitted_from_the_end_record() {
     let place = TestPlace::new();
     let limits = localtel::Limits::default().line_bytes(4096);
     let telemetry = place.builder().limits(limits).try_open().unwrap();
@@ -274,7 +274,7 @@ fn counts_that_do_not_fit_never_cost_the_end_its_own() {
     assert_eq!(kept + end["omitted"]["counters"].as_u64().unwrap(), 100);
 }
 
-/// Whether a text stands in any file of the directory.
+/// Returns `true` if a text is in any file of the directory.
 fn holds(place: &TestPlace, text: &str) -> bool {
     let finds = |bytes: &Vec<u8>| {
         bytes
@@ -284,8 +284,8 @@ fn holds(place: &TestPlace, text: &str) -> bool {
     contents(&place.path()).values().any(finds)
 }
 
-/// Longer than a recorder waits between two looks at what its owner decided.
-const LOOKED: Duration = Duration::from_millis(600);
+/// Longer than the poll interval of a recorder.
+const LONGER_THAN_A_POLL: Duration = Duration::from_millis(600);
 
 #[test]
 fn counts_without_consent_are_never_recorded() {
@@ -294,12 +294,12 @@ fn counts_without_consent_are_never_recorded() {
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         telemetry.counter("counted_before", []).add(1);
         telemetry.set_consent(Consent::Disabled).unwrap();
-        eventually("it stops", || !telemetry.status().is_recording);
+        eventually("recording stops", || !telemetry.status().is_recording);
         telemetry.counter("counted_while_off", []).add(1);
         assert_eq!(telemetry.report_now(), Outcome::Refused);
         telemetry.set_consent(Consent::Enabled).unwrap();
-        eventually("it goes on", || telemetry.status().is_recording);
-        eventually("its counters do", || {
+        eventually("recording resumes", || telemetry.status().is_recording);
+        eventually("counting resumes", || {
             telemetry.counter("counted_after", []).add(1);
             telemetry.report().to_json().get("counters").is_some()
         });
@@ -316,7 +316,7 @@ fn counts_without_consent_are_never_recorded() {
 }
 
 #[test]
-fn an_idle_process_obeys_withdrawal_when_it_reports() {
+fn an_idle_process_notices_withdrawal_when_it_reports() {
     for ends in [true, false] {
         let place = TestPlace::new();
         let telemetry = place.builder().try_open().unwrap();
@@ -324,7 +324,7 @@ fn an_idle_process_obeys_withdrawal_when_it_reports() {
         telemetry.set_consent(Consent::Disabled).unwrap();
         telemetry.counter("counted_while_off", []).add(1);
         telemetry.set_consent(Consent::Enabled).unwrap();
-        std::thread::sleep(LOOKED);
+        std::thread::sleep(LONGER_THAN_A_POLL);
         if !ends {
             assert_eq!(telemetry.report_now(), Outcome::Recorded);
         }
@@ -340,10 +340,10 @@ fn counts_before_a_forbidding_policy_are_never_recorded() {
         let telemetry = place.builder().delivery(delivery).try_open().unwrap();
         telemetry.counter("counted_before", []).add(1);
         owner(&place, "[[[");
-        eventually("it stops", || !telemetry.status().is_recording);
+        eventually("recording stops", || !telemetry.status().is_recording);
         telemetry.counter("counted_while_off", []).add(1);
         owner(&place, "");
-        eventually("it goes on", || telemetry.status().is_recording);
+        eventually("recording resumes", || telemetry.status().is_recording);
         assert_eq!(telemetry.report_now(), Outcome::Recorded);
         drop(telemetry);
         assert!(!holds(&place, "counted_"));
@@ -358,19 +358,19 @@ fn after_disable_no_count_is_recorded() {
     assert_eq!(telemetry.report_now(), Outcome::Recorded);
     telemetry.counter("counted_later", []).add(1);
     telemetry.set_consent(Consent::Disabled).unwrap();
-    std::thread::sleep(LOOKED);
+    std::thread::sleep(LONGER_THAN_A_POLL);
     drop(telemetry);
     assert!(!holds(&place, "counted_later"));
     assert!(holds(&place, "counted_before"));
 }
 
 #[test]
-fn a_reset_forgets_what_was_counted() {
+fn a_reset_discards_the_counts() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     telemetry.counter("counted_before", []).add(1);
     reset(&place);
-    std::thread::sleep(LOOKED);
+    std::thread::sleep(LONGER_THAN_A_POLL);
     assert_eq!(telemetry.report_now(), Outcome::Recorded);
     telemetry.counter("counted_after", []).add(1);
     drop(telemetry);
@@ -378,7 +378,7 @@ fn a_reset_forgets_what_was_counted() {
     assert!(holds(&place, "counted_after"));
 }
 
-/// Starts so many processes, has them do that at the same time, and waits for their ends.
+/// Starts a number of processes that run a role at the same time, and waits until they end.
 fn at_once(place: &TestPlace, processes: usize, role: &str, variables: &[(&str, &str)]) {
     let go = place.path().with_file_name("go");
     let start = |_| -> Child {
@@ -396,7 +396,7 @@ fn at_once(place: &TestPlace, processes: usize, role: &str, variables: &[(&str, 
     std::fs::remove_file(go).unwrap();
 }
 
-/// Runs in a process of its own: opens with that version, and reports at the start that often.
+/// Runs in a process of its own: opens with the version and the schedule of the environment.
 pub(crate) fn report_at_the_start(task: &ChildTask) {
     task.wait_for_go();
     let schedule = match std::env::var(EVERY).as_deref() {
@@ -493,7 +493,7 @@ fn a_reset_begins_the_hourly_reports_again() {
 }
 
 #[test]
-fn a_report_that_was_asked_for_counts_as_the_last_one() {
+fn a_requested_report_counts_as_the_last_one() {
     let place = TestPlace::new();
     let telemetry = place.builder().open();
     assert_eq!(telemetry.report_now(), Outcome::Recorded);
@@ -503,7 +503,7 @@ fn a_report_that_was_asked_for_counts_as_the_last_one() {
 }
 
 #[test]
-fn reports_come_again_and_again_from_a_running_process() {
+fn a_running_process_reports_repeatedly() {
     let place = TestPlace::new();
     let every = Reports::Every(Duration::from_secs(1));
     let telemetry = place.builder().reports(every).open();
@@ -518,7 +518,7 @@ fn reports_come_again_and_again_from_a_running_process() {
     assert!(reports[1]["properties"]["counters"].is_object());
 }
 
-/// The threads of this process that are ours.
+/// Counts the threads of localtel in this process.
 fn threads() -> usize {
     let name = |entry: std::io::Result<std::fs::DirEntry>| {
         std::fs::read_to_string(entry.unwrap().path().join("comm")).unwrap_or_default()
@@ -535,13 +535,13 @@ fn the_report_thread_exists_only_while_recording() {
     child::run("report from a thread", &TestPlace::new());
 }
 
-/// Runs in a process of its own: it looks at all threads.
+/// Runs in a process of its own, since it counts all threads.
 pub(crate) fn report_from_a_thread(_: &ChildTask) {
     let place = TestPlace::new();
     let every = Reports::Every(DAY);
     let off = place.builder().when_undecided(WhenUndecided::Refuse);
     let off = off.reports(every).open();
-    assert_eq!(threads(), 0, "nobody agreed");
+    assert_eq!(threads(), 0, "without consent");
     drop(off);
     assert!(!place.path().exists());
     let inline = place.builder().delivery(Delivery::Inline);
@@ -552,14 +552,14 @@ pub(crate) fn report_from_a_thread(_: &ChildTask) {
         (Reports::HourlyThenDaily, 1),
     ] {
         let telemetry = inline.clone().reports(reports).open();
-        // A thread takes its name only once it runs.
+        // A thread has no name before it runs.
         eventually("the threads have begun", || threads() >= expected);
         assert_eq!(threads(), expected, "{reports:?}");
         drop(telemetry);
         eventually("the threads have ended", || threads() == 0);
     }
     let telemetry = place.builder().reports(every).open();
-    eventually("the worker is the other one", || threads() == 2);
+    eventually("the worker is the second thread", || threads() == 2);
     drop(telemetry);
     eventually("the threads have ended", || threads() == 0);
     let elsewhere = TestPlace::new();
@@ -569,7 +569,7 @@ pub(crate) fn report_from_a_thread(_: &ChildTask) {
         .watching(Watching::Always)
         .reports(every)
         .open();
-    eventually("the application asked for both", || threads() == 2);
+    eventually("both threads run", || threads() == 2);
     drop(watching);
     assert!(!elsewhere.path().exists());
     eventually("the threads have ended", || threads() == 0);
@@ -618,7 +618,7 @@ fn only_a_changed_version_is_recorded_and_once() {
 }
 
 #[test]
-fn news_of_a_version_waits_for_the_policy() {
+fn a_version_record_waits_until_the_policy_allows_it() {
     let place = TestPlace::new();
     drop(place.builder().version("1.2.0").open());
     owner(&place, "[events]\nversion = \"drop\"\n");
@@ -637,8 +637,8 @@ fn session_handle_and_status_announce_a_newer_release() {
     std::fs::write(place.path().join("release.json"), release).unwrap();
     for (version, update) in [("1.2.0", Some("1.3.0")), ("1.3.0", None), ("2.0.0", None)] {
         let telemetry = place.builder().version(version).open();
-        let told = telemetry.release().map(|release| release.version);
-        assert_eq!(told.as_deref(), update, "{version}");
+        let newer = telemetry.release().map(|release| release.version);
+        assert_eq!(newer.as_deref(), update, "{version}");
         let _recorded = telemetry.report_now();
         drop(telemetry);
         let session = place.own("session").pop().unwrap();
@@ -663,7 +663,7 @@ fn full(place: &TestPlace) -> Telemetry {
 }
 
 #[test]
-fn an_owner_keeps_reports_versions_and_commands_out() {
+fn an_owner_can_exclude_reports_versions_and_commands() {
     let place = TestPlace::new();
     drop(place.builder().version("1.2.0").open());
     owner(
@@ -680,11 +680,15 @@ fn an_owner_keeps_reports_versions_and_commands_out() {
     drop(place.builder().reports(Reports::AtStart(DAY)).open());
     std::fs::write(place.path().join("policy.toml"), "").unwrap();
     drop(place.builder().reports(Reports::AtStart(DAY)).open());
-    assert_eq!(reports(&place).len(), 1, "what is kept out takes no turn");
+    assert_eq!(
+        reports(&place).len(),
+        1,
+        "an excluded report does not count as made"
+    );
 }
 
 #[test]
-fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
+fn the_policy_applies_to_the_report_that_is_shown() {
     let place = TestPlace::new();
     drop(place.builder().open());
     let rules = "[properties]\nhardware = \"mask\"\nmetadata = \"drop\"\ninstallation = \"hash\"\n\
@@ -702,14 +706,14 @@ fn the_report_that_is_shown_is_what_the_policy_lets_stand() {
         *report = lasting(report);
     }
     assert_eq!(shown, recorded);
-    for shut in ["level = \"error\"\n", "[events]\nreport = \"drop\"\n"] {
+    for rule in ["level = \"error\"\n", "[events]\nreport = \"drop\"\n"] {
         owner(
             &place,
-            &format!("{shut}[properties]\nhardware = \"mask\"\n"),
+            &format!("{rule}[properties]\nhardware = \"mask\"\n"),
         );
         let telemetry = place.builder().open();
         let shown = telemetry.report().to_json();
-        assert_eq!(shown["recorded"]["recording"], "no", "{shut}");
+        assert_eq!(shown["recorded"]["recording"], "no", "{rule}");
         let because = shown["recorded"]["because"].as_str().unwrap();
         assert!(because.contains("policy"), "{because}");
         assert_eq!(shown["hardware"], "[masked]");
@@ -743,7 +747,7 @@ fn an_owner_can_drop_properties_of_localtels_records() {
 }
 
 #[test]
-fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
+fn an_owner_can_exclude_nested_values_of_reports_and_events() {
     let place = TestPlace::new();
     drop(place.builder().open());
     owner(
@@ -780,7 +784,7 @@ fn an_owner_keeps_out_what_is_nested_in_a_report_or_a_draft() {
 }
 
 #[test]
-fn an_owners_rows_of_metadata_stand_in_the_report() {
+fn an_owners_rows_of_metadata_are_in_the_report() {
     let place = TestPlace::new();
     owner(
         &place,
@@ -794,7 +798,7 @@ fn an_owners_rows_of_metadata_stand_in_the_report() {
 }
 
 #[test]
-fn what_several_threads_say_of_the_installation_is_all_kept() {
+fn deployment_updates_of_several_threads_are_all_kept() {
     let place = TestPlace::new();
     let telemetry = place.builder().open();
     std::thread::scope(|scope| {

@@ -1,16 +1,16 @@
-//! The JSON Schema of a line of format 1: it is a schema, it takes every line that there is, and it refuses
-//! what is no line. That every line that the tests write is held against it is `support`'s doing.
+//! The JSON Schema of a line of format 1: it is a valid schema, accepts all valid lines, and
+//! refuses invalid ones. `support` checks every line that the tests write against it.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{complaint_about, is_segment, line_schema};
+use crate::support::{is_segment, line_error, line_schema};
 
-/// A line with everything that a line can have.
+/// A line with all keys.
 const FULL: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"myapp","target":"myapp::project","event":"command","message":"listed projects","session":"01936f0e-0000-7000-8000-000000000000","seq":1,"properties":{"command":"project-list","duration":871},"spans":[{"name":"request","properties":{"id":7}},{"name":"bare"}]}"#;
 
-/// A record of localtel with these properties.
+/// Returns an internal record with these properties.
 fn own(event: &str, level: &str, properties: &Value) -> Value {
     json!({
         "timestamp": "2026-11-21T08:15:30.123456Z", "level": level, "source": "myapp",
@@ -30,7 +30,7 @@ fn session() -> Value {
     )
 }
 
-/// Changes the value at a JSON pointer; none removes it.
+/// Changes the value at a JSON pointer; `None` removes it.
 fn changed(line: &Value, pointer: &str, value: Option<Value>) -> Value {
     let mut line = line.clone();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -58,7 +58,7 @@ fn takes(line: &Value, pointer: &str, value: Option<Value>) {
 }
 
 #[test]
-fn it_is_a_json_schema() {
+fn the_schema_of_a_line_is_a_json_schema() {
     let schema: Value = serde_json::from_str(crate::support::LINE_SCHEMA).unwrap();
     jsonschema::meta::validate(&schema).unwrap();
     assert_eq!(
@@ -68,8 +68,8 @@ fn it_is_a_json_schema() {
 }
 
 #[test]
-fn what_is_optional_may_be_missing_and_what_is_not_may_not() {
-    assert_eq!(complaint_about(FULL), None);
+fn only_optional_keys_may_be_missing() {
+    assert_eq!(line_error(FULL), None);
     let line: Value = serde_json::from_str(FULL).unwrap();
     for key in ["event", "message", "properties", "spans"] {
         takes(&line, &format!("/{key}"), None);
@@ -141,7 +141,7 @@ fn a_line_that_is_wrong_in_one_place_is_refused() {
 }
 
 #[test]
-fn any_value_may_stand_in_properties() {
+fn a_property_may_have_any_value() {
     let line: Value = serde_json::from_str(FULL).unwrap();
     for value in [
         json!(null),
@@ -155,21 +155,21 @@ fn any_value_may_stand_in_properties() {
     }
     takes(&line, "/seq", Some(json!(u64::MAX)));
     takes(&line, "/event", Some(json!("session")));
-    // Of localtel's own records there are no others than are listed.
+    // The events of internal records are a closed list.
     let other = changed(&line, "/event", Some(json!("retry")));
     refuses(&other, "/target", Some(json!("localtel")));
 }
 
 #[test]
-fn the_records_of_localtel_have_their_properties_and_no_others() {
+fn internal_records_have_their_properties_and_no_others() {
     let count = json!({"recorded": 1, "dropped": 0, "refused": 0, "failed": 0});
     let lost = json!({"count": 1, "reason": "no room"});
     let allowed = json!({"state": "enabled", "decided_by": "the stored choice"});
     let updated = changed(&session(), "/properties/update", Some(json!("1.3.0")));
     let time = json!("2026-11-21T08:15:30.123456Z");
-    let told = changed(&session(), "/properties/latest", Some(time));
+    let timed = changed(&session(), "/properties/latest", Some(time));
     refuses(
-        &told,
+        &timed,
         "/properties/latest",
         Some(json!("2026-11-21T08:15:30Z")),
     );
@@ -181,7 +181,7 @@ fn the_records_of_localtel_have_their_properties_and_no_others() {
     let all = [
         (session(), &["installation", "version"] as &[&str]),
         (updated, &["installation", "version", "update"]),
-        (told, &["installation", "version", "latest"]),
+        (timed, &["installation", "version", "latest"]),
         (own("session.end", "INFO", &count), &[]),
         (
             own("session.end", "INFO", &counted),
@@ -217,7 +217,7 @@ fn the_records_of_localtel_have_their_properties_and_no_others() {
     );
 }
 
-/// A report with all that one can hold.
+/// Returns a report with all properties.
 fn report() -> Value {
     let time = "2026-11-21T08:15:30.123456Z";
     own(
@@ -266,7 +266,7 @@ fn command() -> Value {
 }
 
 #[test]
-fn internal_records_have_a_fixed_form_and_obey_the_policy() {
+fn the_policy_may_change_properties_of_some_internal_records() {
     let version = own("version", "INFO", &json!({"from": "1.2.0", "to": "1.3.0"}));
     for line in [report(), command(), version] {
         line_schema().validate(&line).unwrap();
@@ -348,20 +348,20 @@ fn a_record_of_localtel_may_be_cut_like_any_other() {
 }
 
 #[test]
-fn keys_in_another_order_are_complained_of() {
+fn keys_in_another_order_are_an_error() {
     let swapped = FULL.replacen(
         r#""level":"INFO","source":"myapp""#,
         r#""source":"myapp","level":"INFO""#,
         1,
     );
     assert_ne!(swapped, FULL);
-    let complaint = complaint_about(&swapped).unwrap();
-    assert!(complaint.contains("order"), "{complaint}");
+    let error = line_error(&swapped).unwrap();
+    assert!(error.contains("order"), "{error}");
     let twice = FULL.replacen(r#""seq":1"#, r#""seq":1,"seq":2"#, 1);
-    assert!(complaint_about(&twice).is_some());
+    assert!(line_error(&twice).is_some());
 }
 
-/// All files below a directory.
+/// Returns all files below a directory.
 fn files_below(path: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).unwrap() {
@@ -376,14 +376,14 @@ fn files_below(path: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_line_in_the_documents_and_their_fixtures_is_one() {
+fn every_line_in_the_documents_and_fixtures_is_valid() {
     let mut seen = 0;
     for path in files_below(Path::new("cli/tests/cmd")) {
         let is_document = path.extension().is_some_and(|ending| ending == "md");
         if !is_document && !is_segment(&path) {
             continue;
         }
-        // Some are damaged, because that is what they show.
+        // These fixtures are damaged on purpose.
         let is_damaged = ["damage", "failures", "explain"]
             .iter()
             .any(|name| path.starts_with(format!("cli/tests/cmd/{name}.in")));
@@ -391,13 +391,13 @@ fn every_line_in_the_documents_and_their_fixtures_is_one() {
         for line in text.lines() {
             let is_parsed = serde_json::from_str::<Value>(line).is_ok();
             let is_meant = if is_document {
-                // Where a document leaves out what differs each time, it is no line.
+                // A line with a placeholder for a varying part is not valid.
                 is_parsed && line.starts_with("{\"timestamp\"") && !line.contains("[..]")
             } else {
                 is_parsed || !is_damaged
             };
             if is_meant {
-                assert_eq!(complaint_about(line), None, "{}: {line}", path.display());
+                assert_eq!(line_error(line), None, "{}: {line}", path.display());
                 seen += 1;
             }
         }
@@ -408,7 +408,7 @@ fn every_line_in_the_documents_and_their_fixtures_is_one() {
             .lines()
             .filter(|line| line.starts_with("{\"timestamp\""))
         {
-            assert_eq!(complaint_about(line), None, "{document}: {line}");
+            assert_eq!(line_error(line), None, "{document}: {line}");
             seen += 1;
         }
     }

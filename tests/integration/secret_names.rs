@@ -1,5 +1,5 @@
-//! Properties whose names say that their values are secrets, and arguments of commands: their texts are masked
-//! in every place that takes one, unless the application or the owner keeps them by name.
+//! Properties with names of secrets, and arguments of commands: their texts are masked in every
+//! field, unless the application or the owner keeps them by name.
 
 use std::error::Error;
 use std::fmt;
@@ -97,7 +97,7 @@ fn numbers_booleans_and_names_about_secrets_stay() {
 }
 
 #[test]
-fn what_is_nested_goes_by_its_path() {
+fn nested_values_are_masked_by_their_path() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let event = Event::new("event")
@@ -128,7 +128,7 @@ fn what_is_nested_goes_by_its_path() {
 }
 
 #[test]
-fn a_rule_that_keeps_a_secret_by_name_is_obeyed() {
+fn a_rule_can_keep_a_secret_by_its_name() {
     let record = |application: Policy, of_owner: &str| {
         let place = TestPlace::new();
         if !of_owner.is_empty() {

@@ -1,5 +1,5 @@
-//! Secrets in every place that takes a text, also where the text is hostile: nothing of them is in any byte
-//! under the directory. Which texts hold a secret is for the rules' own tests.
+//! Secrets in every field that takes a text, also in hostile texts: no part of them is in any byte
+//! under the directory. The tests of the rules cover which texts contain a secret.
 
 use std::error::Error;
 use std::fmt;
@@ -39,14 +39,14 @@ fn chain() -> Chain {
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "it is shown by its `Debug`")]
+#[expect(dead_code, reason = "its `Debug` reads the fields")]
 struct Login {
     user: &'static str,
     password: &'static str,
 }
 
 #[test]
-fn no_place_that_takes_a_text_lets_a_secret_through() {
+fn no_field_that_takes_a_text_records_a_secret() {
     let place = TestPlace::new();
     let policy = Policy::new().property("*", Action::Redact);
     let telemetry = place.builder().policy(policy).try_open().unwrap();
@@ -103,13 +103,13 @@ fn errors_messages_and_panics_are_redacted_by_default() {
     let chain = chain();
     tracing::subscriber::with_default(subscriber, || {
         let panicked = std::panic::catch_unwind(|| panic!("{TEXT}")).unwrap_err();
-        let said = panicked.downcast_ref::<String>().unwrap();
+        let message = panicked.downcast_ref::<String>().unwrap();
         let _span = error_span!("span", error = %chain).entered();
         error!(
-            panic = said.as_str(),
+            panic = message.as_str(),
             anything = &chain as &(dyn Error + 'static),
             err = ?chain,
-            "{said}"
+            "{message}"
         );
     });
     telemetry.command("x").failure(&chain);
@@ -122,7 +122,7 @@ fn errors_messages_and_panics_are_redacted_by_default() {
 }
 
 #[test]
-fn the_counts_of_a_report_stay_numbers_whatever_they_are_called() {
+fn counts_in_a_report_are_kept_whatever_their_names() {
     let place = TestPlace::new();
     let policy = Policy::new().property("*", Action::Redact);
     let telemetry = place.builder().policy(policy).try_open().unwrap();
@@ -152,7 +152,7 @@ fn redaction_keeps_numbers_and_masks_secret_names() {
 
 #[test]
 fn an_error_kind_is_kept_and_its_message_redacted() {
-    for (kind, message, told) in [
+    for (kind, message, expected) in [
         ("InvalidPassword", "nope", "InvalidPassword: nope"),
         ("auth::Token", "nope", "auth::Token: nope"),
         (
@@ -173,13 +173,13 @@ fn an_error_kind_is_kept_and_its_message_redacted() {
         let telemetry = place.builder().try_open().unwrap();
         telemetry.command("x").failure_of(kind, &message);
         drop(telemetry);
-        assert_eq!(place.own("command")[0]["properties"]["error"], told);
+        assert_eq!(place.own("command")[0]["properties"]["error"], expected);
         assert!(!holds(&place.path(), "hunter2"));
     }
 }
 
 #[test]
-fn a_message_behind_a_kind_is_cut_where_the_whole_would_be() {
+fn an_error_kind_counts_towards_the_limit_of_its_message() {
     let limits = localtel::Limits::default().string_bytes(64);
     for length in 30..64 {
         let place = TestPlace::new();
@@ -187,16 +187,16 @@ fn a_message_behind_a_kind_is_cut_where_the_whole_would_be() {
         let message = format!("{} password=hunter2 {}", "x".repeat(length), "y".repeat(64));
         telemetry.command("x").failure_of("InvalidToken", &message);
         drop(telemetry);
-        let told = place.own("command")[0]["properties"]["error"].clone();
-        let told = told.as_str().unwrap();
-        assert!(told.starts_with("InvalidToken: xxx") && told.ends_with('…'));
-        assert!(told.len() <= 64 + '…'.len_utf8(), "{told}");
+        let error = place.own("command")[0]["properties"]["error"].clone();
+        let error = error.as_str().unwrap();
+        assert!(error.starts_with("InvalidToken: xxx") && error.ends_with('…'));
+        assert!(error.len() <= 64 + '…'.len_utf8(), "{error}");
         assert!(!holds(&place.path(), "hunter2") && !holds(&place.path(), "=h"));
     }
 }
 
 #[test]
-fn texts_are_known_by_any_word_of_their_names() {
+fn any_word_of_a_name_can_mark_an_error_text() {
     let place = TestPlace::new();
     place.record(|| {
         info!(
@@ -265,7 +265,7 @@ fn a_panicking_value_leaves_no_trace_under_any_action() {
     impl fmt::Display for Bomb {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(TEXT)?;
-            panic!("a value's own fault")
+            panic!("from a value")
         }
     }
     let place = TestPlace::new();
@@ -297,10 +297,10 @@ fn a_panicking_value_leaves_no_trace_under_any_action() {
 }
 
 #[test]
-fn a_partly_seen_secret_is_not_moved_into_the_kept_text() {
+fn a_partly_scanned_secret_is_not_in_the_kept_text() {
     let place = TestPlace::new();
     place.record(|| {
-        // A long token, whose mask is short, and at the end of what is looked at half a secret.
+        // A long token with a short mask, and half a secret at the end of the part that is scanned.
         let mut text = format!("Authorization: Bearer {} ", "a1B2".repeat(2000));
         while text.len() < 16 * 1024 + 4096 - 40 {
             text.push_str("x ");

@@ -1,5 +1,6 @@
-//! Spans in any order: the spans of a line are those that the registry of `tracing-subscriber` says the event
-//! is in, with the values that they have at that moment, whatever threads enter, exit, record and close.
+//! Spans in any order: the spans of a line are those that the registry of `tracing-subscriber`
+//! reports for the event, with their values at that moment, in any sequence of enter, exit, record
+//! and close.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Sender, channel};
@@ -19,9 +20,9 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use crate::support::{TestPlace, on_deep_stack};
 
-/// One thing that a program does; numbers choose among the spans that there are.
+/// One operation of a program. Numbers choose among the open spans.
 #[derive(Debug, Clone)]
-enum Deed {
+enum SpanOperation {
     Open(Parent),
     Enter(usize),
     Exit(usize),
@@ -37,23 +38,25 @@ enum Parent {
     Of(usize),
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn operation() -> impl Strategy<Value = SpanOperation> {
     let parent = prop_oneof![
         3 => Just(Parent::Current),
         1 => Just(Parent::Root),
         1 => any::<usize>().prop_map(Parent::Of)
     ];
     prop_oneof![
-        2 => parent.clone().prop_map(Deed::Open),
-        4 => any::<usize>().prop_map(Deed::Enter),
-        3 => any::<usize>().prop_map(Deed::Exit),
-        2 => (any::<usize>(), any::<u8>()).prop_map(|(span, step)| Deed::Record(span, step)),
-        1 => any::<usize>().prop_map(Deed::Close),
-        6 => parent.prop_map(Deed::Log),
+        2 => parent.clone().prop_map(SpanOperation::Open),
+        4 => any::<usize>().prop_map(SpanOperation::Enter),
+        3 => any::<usize>().prop_map(SpanOperation::Exit),
+        2 => (any::<usize>(), any::<u8>())
+            .prop_map(|(span, step)| SpanOperation::Record(span, step)),
+        1 => any::<usize>().prop_map(SpanOperation::Close),
+        6 => parent.prop_map(SpanOperation::Log),
     ]
 }
 
-/// What the registry says of each event: its spans from the root to the leaf, by number and step.
+/// The spans of each event as the registry reports them, from the root to the leaf, by number and
+/// step.
 #[derive(Clone, Default)]
 struct SpanProbe {
     values: Arc<Mutex<HashMap<u64, Numbers>>>,
@@ -109,14 +112,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanProbe {
     }
 }
 
-/// The spans that there are, and how often each thread is in each of them.
+/// The open spans, and how often each thread has entered each of them.
 #[derive(Default)]
-struct World {
+struct OpenSpans {
     opened: u64,
     spans: Vec<(Span, [usize; THREADS])>,
 }
 
-impl World {
+impl OpenSpans {
     fn id(&self, choice: usize) -> Option<Id> {
         let at = choice.checked_rem(self.spans.len())?;
         self.spans[at].0.id()
@@ -148,17 +151,17 @@ impl World {
         }
     }
 
-    fn act(&mut self, thread: usize, deed: &Deed) {
-        match deed {
-            Deed::Open(parent) => self.open(parent),
-            Deed::Log(parent) => self.log(parent),
-            Deed::Enter(choice) => {
+    fn run(&mut self, thread: usize, operation: &SpanOperation) {
+        match operation {
+            SpanOperation::Open(parent) => self.open(parent),
+            SpanOperation::Log(parent) => self.log(parent),
+            SpanOperation::Enter(choice) => {
                 if let Some((span, depths)) = self.choose(*choice) {
                     span.with_subscriber(|(id, dispatch)| dispatch.enter(id));
                     depths[thread] += 1;
                 }
             }
-            Deed::Exit(choice) => {
+            SpanOperation::Exit(choice) => {
                 if let Some((span, depths)) = self.choose(*choice)
                     && depths[thread] > 0
                 {
@@ -166,13 +169,13 @@ impl World {
                     depths[thread] -= 1;
                 }
             }
-            Deed::Record(choice, step) => {
+            SpanOperation::Record(choice, step) => {
                 if let Some((span, _)) = self.choose(*choice) {
                     span.record("step", u64::from(*step));
                 }
             }
-            Deed::Close(choice) => {
-                // Also while threads are in it, which no guard allows.
+            SpanOperation::Close(choice) => {
+                // Also while threads are in the span, which a guard would not allow.
                 if self.choose(*choice).is_some() {
                     self.spans.remove(choice % self.spans.len());
                 }
@@ -181,29 +184,29 @@ impl World {
     }
 }
 
-/// Runs deeds one after the other, each on its thread.
-fn run(deeds: &[(usize, Deed)], dispatch: &Dispatch) {
-    let world = Arc::new(Mutex::new(World::default()));
+/// Runs operations one after the other, each on its thread.
+fn run(operations: &[(usize, SpanOperation)], dispatch: &Dispatch) {
+    let open_spans = Arc::new(Mutex::new(OpenSpans::default()));
     std::thread::scope(|scope| {
-        let threads: Vec<(Sender<Deed>, _)> = (0..THREADS)
+        let threads: Vec<(Sender<SpanOperation>, _)> = (0..THREADS)
             .map(|thread| {
-                let (deeds, deeds_to_do) = channel::<Deed>();
+                let (operations, operations_to_run) = channel::<SpanOperation>();
                 let (done, is_done) = channel();
-                let (world, dispatch) = (Arc::clone(&world), dispatch.clone());
+                let (open_spans, dispatch) = (Arc::clone(&open_spans), dispatch.clone());
                 scope.spawn(move || {
                     tracing::dispatcher::with_default(&dispatch, || {
-                        for deed in deeds_to_do {
-                            world.lock().unwrap().act(thread, &deed);
+                        for operation in operations_to_run {
+                            open_spans.lock().unwrap().run(thread, &operation);
                             done.send(()).unwrap();
                         }
                     });
                 });
-                (deeds, is_done)
+                (operations, is_done)
             })
             .collect();
-        for (thread, deed) in deeds {
-            let (deeds, is_done) = &threads[*thread];
-            deeds.send(deed.clone()).unwrap();
+        for (thread, operation) in operations {
+            let (operations, is_done) = &threads[*thread];
+            operations.send(operation.clone()).unwrap();
             is_done.recv().unwrap();
         }
     });
@@ -211,28 +214,28 @@ fn run(deeds: &[(usize, Deed)], dispatch: &Dispatch) {
 
 #[test]
 fn a_line_has_the_spans_that_the_registry_reports() {
-    let strategy = proptest::collection::vec((0..THREADS, deed()), 1..120);
+    let strategy = proptest::collection::vec((0..THREADS, operation()), 1..120);
     let mut runner = TestRunner::new(ProptestConfig {
         failure_persistence: None,
         cases: 48,
         max_shrink_iters: 4096,
         ..ProptestConfig::default()
     });
-    let outcome = runner.run(&strategy, |deeds| {
+    let outcome = runner.run(&strategy, |operations| {
         let place = TestPlace::new();
         let telemetry = place.builder().delivery(Delivery::Inline).open();
         let probe = SpanProbe::default();
         let subscriber = tracing_subscriber::registry()
             .with(telemetry.layer())
             .with(probe.clone());
-        run(&deeds, &Dispatch::new(subscriber));
+        run(&operations, &Dispatch::new(subscriber));
         drop(telemetry);
-        let told = probe.scopes.lock().unwrap().clone();
+        let reported = probe.scopes.lock().unwrap().clone();
         let events = place.events();
         let recorded = events
             .iter()
             .map(|event| event.get("spans").cloned().unwrap_or(json!([])));
-        prop_assert_eq!(recorded.collect::<Vec<_>>(), told);
+        prop_assert_eq!(recorded.collect::<Vec<_>>(), reported);
         Ok(())
     });
     if let Err(error) = outcome {
@@ -240,7 +243,8 @@ fn a_line_has_the_spans_that_the_registry_reports() {
     }
 }
 
-/// Logs in so many spans, each in the one before, and returns the spans that the line has and how many it leaves out.
+/// Logs in `depth` nested spans, and returns the spans of the line and the number of spans that it
+/// leaves out.
 fn logged_at(depth: usize, work: impl FnOnce(&[Span])) -> (Vec<Value>, Value) {
     let place = TestPlace::new();
     place.record(|| {
@@ -258,7 +262,10 @@ fn logged_at(depth: usize, work: impl FnOnce(&[Span])) -> (Vec<Value>, Value) {
     let mut events = place.events();
     let event = events.remove(0);
     for key in ["spans", "spans_left_out"] {
-        assert_eq!(event[key], events[0][key], "the two ways to find spans");
+        assert_eq!(
+            event[key], events[0][key],
+            "by the parent and by the context"
+        );
     }
     (
         event["spans"].as_array().unwrap().clone(),
@@ -267,7 +274,7 @@ fn logged_at(depth: usize, work: impl FnOnce(&[Span])) -> (Vec<Value>, Value) {
 }
 
 #[test]
-fn of_many_nested_spans_the_outermost_and_the_innermost_stay() {
+fn of_many_nested_spans_the_outer_and_inner_ones_are_kept() {
     for depth in [1, 31, 32, 33, 63, 64, 65, 66, 96, 97, 1000] {
         let (spans, left_out) = on_deep_stack(|| logged_at(depth, |_| ()));
         let numbers: Vec<_> = spans
@@ -289,7 +296,7 @@ fn of_many_nested_spans_the_outermost_and_the_innermost_stay() {
 }
 
 #[test]
-fn what_a_far_outer_span_records_later_is_in_the_line() {
+fn values_recorded_later_by_outer_spans_are_in_the_line() {
     let (spans, left_out) = logged_at(200, |spans| {
         for span in spans {
             span.record("late", 1);
@@ -331,5 +338,5 @@ fn spans_that_the_policy_refuses_are_not_counted_as_left_out() {
     );
 }
 
-/// How many threads do things.
+/// Number of threads.
 const THREADS: usize = 2;

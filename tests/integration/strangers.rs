@@ -1,5 +1,5 @@
-//! What stands where our files should stand: modes, things planted at our names, directories of others,
-//! and files that are not ours.
+//! Foreign files in place of ours: modes, objects planted under our names, directories of other
+//! users, and files that are not ours.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
@@ -45,7 +45,7 @@ fn modes_do_not_depend_on_the_umask() {
     }
 }
 
-/// Plants something at a place, which may lead to the victim.
+/// Plants something at a path, which may link to the victim.
 type Plant = fn(victim: &Path, at: &Path);
 
 #[test]
@@ -122,14 +122,14 @@ fn something_planted_at_the_locks_name_is_refused_with_a_reason() {
 }
 
 #[test]
-fn a_directory_at_the_highest_number_of_all_hangs_nobody() {
+fn a_directory_at_the_highest_segment_number_does_not_hang() {
     for name in [
         "events.9999999999999999.jsonl",
         "events.18446744073709551615.jsonl",
     ] {
         let place = TestPlace::new();
         std::fs::create_dir_all(place.path().join(name)).unwrap();
-        let mut command = child::writer("open and tell", &place.path(), 5, 1 << 20);
+        let mut command = child::writer("open and print", &place.path(), 5, 1 << 20);
         let mut child = command.spawn().unwrap();
         let started = Instant::now();
         while child.try_wait().unwrap().is_none() {
@@ -141,13 +141,13 @@ fn a_directory_at_the_highest_number_of_all_hangs_nobody() {
         }
         let printed = child.wait_with_output().unwrap().stdout;
         let printed = String::from_utf8_lossy(&printed).into_owned();
-        let is_told = printed.contains("used up") || printed.contains("flushed true");
-        assert!(is_told, "{name}: {printed}");
+        let is_reported = printed.contains("used up") || printed.contains("flushed true");
+        assert!(is_reported, "{name}: {printed}");
     }
 }
 
 #[test]
-fn a_directory_that_is_not_ours_alone_is_refused_with_a_reason() {
+fn a_directory_that_others_can_write_is_refused() {
     let place = TestPlace::new();
     std::fs::create_dir(place.path()).unwrap();
     for open_to_others in [0o777, 0o770, 0o1777] {
@@ -181,7 +181,7 @@ fn a_symlink_or_file_as_directory_is_refused() {
     assert!(reason.contains("a file stands"), "{reason}");
 }
 
-/// Makes a directory that only its owner may look into.
+/// Creates a directory that only its owner can read.
 fn make_private(place: &TestPlace) {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
@@ -191,7 +191,7 @@ fn make_private(place: &TestPlace) {
 }
 
 #[test]
-fn a_persons_own_files_of_the_names_that_we_use_are_left_alone() {
+fn user_files_with_names_of_ours_are_left_alone() {
     let place = TestPlace::new();
     make_private(&place);
     std::fs::write(place.path().join("events.jsonl"), "mine").unwrap();
@@ -213,7 +213,7 @@ fn a_persons_own_files_of_the_names_that_we_use_are_left_alone() {
 }
 
 #[test]
-fn what_others_could_read_is_shut_or_not_used() {
+fn files_that_others_can_read_are_made_private_or_not_used() {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let set = |path: &Path, mode| {
@@ -239,7 +239,7 @@ fn what_others_could_read_is_shut_or_not_used() {
 }
 
 #[test]
-fn only_names_that_are_ours_are_ever_removed() {
+fn only_files_with_names_of_ours_are_removed() {
     let place = TestPlace::new();
     make_private(&place);
     let foreign = [
@@ -269,7 +269,7 @@ fn only_names_that_are_ours_are_ever_removed() {
 }
 
 #[test]
-fn no_child_of_the_host_inherits_our_files() {
+fn no_child_process_inherits_our_files() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     log(&dispatch(&telemetry), 10);
@@ -283,9 +283,9 @@ fn no_child_of_the_host_inherits_our_files() {
     drop(telemetry);
 }
 
-/// What is printed by a child that opens where variables say, started by another program.
-fn open_where_variables_say(place: &TestPlace, before: &[&str]) -> Option<String> {
-    let mut command = child::command_in("open where variables say", &place.path(), before);
+/// Returns the output of a child that opens by variables, started by another program.
+fn open_by_variables(place: &TestPlace, before: &[&str]) -> Option<String> {
+    let mut command = child::command_in("open by variables", &place.path(), before);
     let variables = ["LOCALTEL_DIR", "STATE_DIRECTORY"].map(|name| (name, place.path()));
     let output = command.envs(variables).output().ok()?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -293,13 +293,13 @@ fn open_where_variables_say(place: &TestPlace, before: &[&str]) -> Option<String
 }
 
 #[test]
-fn a_program_with_anothers_rights_reads_no_variable() {
+fn a_setuid_program_reads_no_variable() {
     let place = TestPlace::new();
     for elevated in [
         ["setpriv", "--ruid=4321", "--keep-groups"],
         ["setpriv", "--rgid=4321", "--keep-groups"],
     ] {
-        let Some(printed) = open_where_variables_say(&place, &elevated) else {
+        let Some(printed) = open_by_variables(&place, &elevated) else {
             println!("skipped: this needs the right to become another user");
             return;
         };
@@ -307,12 +307,12 @@ fn a_program_with_anothers_rights_reads_no_variable() {
         assert!(printed.contains("no variable is read"), "{printed}");
         assert!(!place.path().exists());
     }
-    let printed = open_where_variables_say(&place, &[]).unwrap();
+    let printed = open_by_variables(&place, &[]).unwrap();
     assert!(printed.contains("recording true"), "{printed}");
 }
 
 #[test]
-fn what_belongs_to_another_user_is_the_reason_to_record_nothing() {
+fn files_of_another_user_prevent_recording() {
     use std::os::unix::fs::{MetadataExt as _, chown};
     let place = TestPlace::new();
     place.record(|| tracing::info!("before"));
@@ -323,13 +323,13 @@ fn what_belongs_to_another_user_is_the_reason_to_record_nothing() {
         return;
     }
     let reason = format!("belongs to another user (uid 4321), and this is uid {user}");
-    let printed = open_where_variables_say(&place, &[]).unwrap();
+    let printed = open_by_variables(&place, &[]).unwrap();
     assert!(printed.contains("recording false"), "{printed}");
     assert!(printed.contains(&reason), "{printed}");
     let refused = place.builder().try_open().unwrap_err().to_string();
     assert!(refused.contains(&reason), "{refused}");
 
-    // Only a file in it, which is seen when something is written.
+    // Only a file in the directory, which is checked when something is written.
     chown(place.path(), Some(user), None).unwrap();
     chown(place.path().join("lock"), Some(4321), None).unwrap();
     let telemetry = place.builder().try_open().unwrap();

@@ -1,5 +1,5 @@
-//! What the tests share: a directory of their own, a handle that records into it, and the lines that came
-//! of it, read back without the library's reader and held against the schema of a line.
+//! Shared code of the tests: a directory of their own, a handle that records into it, and the
+//! recorded lines, read back without the library's reader and checked against the schema of a line.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ use tempfile::TempDir;
 use tracing::{Dispatch, info};
 use tracing_subscriber::prelude::*;
 
-/// A telemetry directory of one test. When it goes, whatever lines are left in it are held against the schema,
-/// and what they say of each other's times is held against these.
+/// A telemetry directory of one test. On drop, the remaining lines are checked against the schema,
+/// and their `latest` times against the times of the lines before them.
 pub(crate) struct TestPlace {
     root: TempDir,
     damage: LineDamage,
@@ -40,20 +40,20 @@ impl TestPlace {
         }
     }
 
-    /// A place in which the test damages lines, kills their writers, or plants what is no line: what cannot be
-    /// a record is passed over there.
+    /// A place in which the test damages lines, kills their writers, or plants invalid lines: lines
+    /// that are not records are not checked.
     pub(crate) fn with_damage() -> Self {
         let mut place = Self::new();
         place.damage = LineDamage::Deliberate;
         place
     }
 
-    /// The telemetry directory; it does not exist before something is recorded.
+    /// The telemetry directory, which does not exist before the first record.
     pub(crate) fn path(&self) -> PathBuf {
         self.root.path().join("telemetry")
     }
 
-    /// Telemetry that records here without asking.
+    /// Returns a builder that records here while consent is undecided.
     pub(crate) fn builder(&self) -> Builder {
         Telemetry::builder("testapp")
             .dir(self.path())
@@ -74,7 +74,7 @@ impl TestPlace {
         self.records()
     }
 
-    /// The application's records, in file order.
+    /// Returns the application's records, in file order.
     pub(crate) fn records(&self) -> Vec<Record> {
         self.all_records()
             .into_iter()
@@ -82,7 +82,7 @@ impl TestPlace {
             .collect()
     }
 
-    /// All records, in file order; every line must be one.
+    /// Returns all records, in file order; panics if a line is not a record.
     pub(crate) fn all_records(&self) -> Vec<Record> {
         let parse = |line: &String| {
             Record::parse(line.as_bytes()).unwrap_or_else(|error| panic!("{error}: {line}"))
@@ -90,7 +90,7 @@ impl TestPlace {
         self.lines().iter().map(parse).collect()
     }
 
-    /// All lines as values, in file order.
+    /// Returns all lines as values, in file order.
     pub(crate) fn values(&self) -> Vec<Value> {
         self.lines()
             .iter()
@@ -102,35 +102,35 @@ impl TestPlace {
         read_lines(&self.path(), self.damage)
     }
 
-    /// The application's lines as they stand in the file, in file order.
+    /// Returns the text of the application's lines, in file order.
     pub(crate) fn raw(&self) -> Vec<String> {
         let mut lines = self.lines();
         lines.retain(|line| !is_own(&serde_json::from_str(line).unwrap()));
         lines
     }
 
-    /// The one line that the application recorded.
+    /// Returns the one line that the application recorded.
     pub(crate) fn only_line(&self) -> String {
         let mut raw = self.raw();
         assert_eq!(raw.len(), 1, "{raw:#?}");
         raw.remove(0)
     }
 
-    /// The properties of the one record that `work` makes.
+    /// Returns the properties of the one event that `work` records.
     pub(crate) fn properties(&self, work: impl FnOnce()) -> Value {
         self.record(work);
         let line: Value = serde_json::from_str(&self.only_line()).unwrap();
         line["properties"].clone()
     }
 
-    /// The application's lines as values, in file order.
+    /// Returns the application's lines as values, in file order.
     pub(crate) fn events(&self) -> Vec<Value> {
         let mut values = self.values();
         values.retain(|value| !is_own(value));
         values
     }
 
-    /// The records that localtel itself wrote under that name, in file order.
+    /// Returns the internal records with an event name, in file order.
     pub(crate) fn own(&self, event: &str) -> Vec<Value> {
         let mut values = self.values();
         values.retain(|value| is_own(value) && value["event"] == event);
@@ -140,7 +140,7 @@ impl TestPlace {
 
 impl Drop for TestPlace {
     fn drop(&mut self) {
-        // A test that fails already says enough.
+        // A failing test must not panic a second time.
         if !std::thread::panicking() {
             check_all_below(self.root.path(), self.damage);
         }
@@ -150,7 +150,7 @@ impl Drop for TestPlace {
 /// The JSON Schema that `explain --schema` prints.
 pub(crate) const LINE_SCHEMA: &str = include_str!("../../src/record/line.schema.json");
 
-/// The compiled schema of a line.
+/// Returns the compiled schema of a line.
 pub(crate) fn line_schema() -> &'static Validator {
     static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
         let schema = serde_json::from_str(LINE_SCHEMA).unwrap();
@@ -162,9 +162,9 @@ pub(crate) fn line_schema() -> &'static Validator {
     &SCHEMA
 }
 
-/// Says what is wrong with a line of format 1, if anything is: by the schema, or in the order of its keys,
-/// which no schema can fix but this one lists.
-pub(crate) fn complaint_about(line: &str) -> Option<String> {
+/// Returns the first error of a line of format 1: by the schema, or in the order of its keys. A
+/// schema cannot require an order, but this one lists the keys in theirs.
+pub(crate) fn line_error(line: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct SchemaOrder {
         properties: Properties,
@@ -181,20 +181,21 @@ pub(crate) fn complaint_about(line: &str) -> Option<String> {
     if let Err(error) = line_schema().validate(&value) {
         return Some(format!("{error} at {}", error.instance_path()));
     }
-    // A key that stands twice is an error of the record's parser.
+    // A duplicate key is an error of the record's parser.
     if let Err(error) = Record::parse(line.as_bytes()) {
         return Some(error.to_string());
     }
     let record: Properties = serde_json::from_str(line).unwrap();
-    let places: Vec<_> = record
+    let positions: Vec<_> = record
         .iter()
         .map(|(key, _)| ORDER.iter().position(|known| known == key))
         .collect();
-    (!places.is_sorted()).then(|| "the keys stand in another order".to_owned())
+    (!positions.is_sorted()).then(|| "the keys are in another order".to_owned())
 }
 
-/// Holds lines against the schema. It takes some 20 µs each, so of more than 5,000 the first and the last
-/// thousand are, and of those between as many as make it 5,000: lines in the midst of many are much alike.
+/// Checks lines against the schema, at about 20 µs each. Of more than 5,000 lines it checks the
+/// first and the last thousand and an even sample of some 3,000 between, since those lines are much
+/// alike.
 fn check_lines<'a>(lines: impl IntoIterator<Item = &'a str>, damage: LineDamage) {
     let lines: Vec<&str> = lines.into_iter().collect();
     let between = lines.len().saturating_sub(2000);
@@ -207,13 +208,13 @@ fn check_lines<'a>(lines: impl IntoIterator<Item = &'a str>, damage: LineDamage)
         if damage == LineDamage::Deliberate && Record::parse(line.as_bytes()).is_err() {
             continue;
         }
-        if let Some(complaint) = complaint_about(line) {
-            panic!("{complaint}: {line}");
+        if let Some(error) = line_error(line) {
+            panic!("{error}: {line}");
         }
     }
 }
 
-/// Holds the lines of all segments below a directory against the schema.
+/// Checks the lines of all segments below a directory against the schema.
 fn check_all_below(path: &Path, damage: LineDamage) {
     let Ok(entries) = std::fs::read_dir(path) else {
         return;
@@ -232,10 +233,11 @@ fn check_all_below(path: &Path, damage: LineDamage) {
     }
 }
 
-/// Checks that no record is later than what a session record behind it says. Returns how many say something.
+/// Checks that no record is later than the `latest` time of a session record after it. Returns the
+/// number of lines with a `latest` time.
 pub(crate) fn check_latest(path: &Path) -> usize {
-    let mut said = 0;
-    // The segment before: its number, and the latest time in it.
+    let mut count = 0;
+    // The number and the latest time of the previous segment.
     let mut before: Option<(u64, Option<Timestamp>)> = None;
     for (segment, number) in segments_in(path).into_iter().zip(numbers_in(path)) {
         let Ok(bytes) = std::fs::read(&segment) else {
@@ -243,40 +245,41 @@ pub(crate) fn check_latest(path: &Path) -> usize {
         };
         let mut latest = None;
         for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            let says = says_latest(line);
-            said += usize::from(says.is_some());
+            let stated = stated_latest(line);
+            count += usize::from(stated.is_some());
             let bound = match before {
                 _ if index > 0 => latest,
                 Some((below, latest)) if below + 1 == number => latest,
                 Some(_) | None => None,
             };
-            if let (Some(says), Some(bound)) = (says, bound) {
+            if let (Some(stated), Some(bound)) = (stated, bound) {
                 let place = format!("{}:{}", segment.display(), index + 1);
-                assert!(bound <= says, "{place}: {bound} is later than {says}");
+                assert!(bound <= stated, "{place}: {bound} is later than {stated}");
             }
             latest = latest.max(time_of(line));
         }
         before = Some((number, latest));
     }
-    said
+    count
 }
 
-/// What a line says as `latest`, if it is a session record of localtel.
-fn says_latest(line: &[u8]) -> Option<Timestamp> {
+/// Returns the `latest` time of a line, if it is a session record of localtel.
+fn stated_latest(line: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(line).ok()?;
     let record = text.contains("\"latest\"").then(|| Record::parse(line))?;
     let record = record.ok()?;
     let is_session = record.is_own() && record.event.as_deref() == Some("session");
-    let said = if is_session {
+    let properties = if is_session {
         &record.properties
     } else {
         record.once.as_ref()?
     };
-    let latest = said.get("latest")?.as_str()?;
+    let latest = properties.get("latest")?.as_str()?;
     Some(latest.parse().unwrap())
 }
 
-/// The time of a line, if it is a record. What is written as we write it is not taken apart: there are many.
+/// Returns the time of a line, if it is a record. A line in the form that localtel writes is not
+/// parsed as a whole, since there are many.
 fn time_of(line: &[u8]) -> Option<Timestamp> {
     let text = line.strip_prefix(b"{\"timestamp\":\"".as_slice());
     let text = text.and_then(|rest| std::str::from_utf8(rest.get(..27)?).ok());
@@ -294,7 +297,8 @@ pub(crate) fn is_segment(path: &Path) -> bool {
         .is_some_and(|number| number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// The lines of all segments in that directory, in order; each must be one of format 1.
+/// Returns the lines of all segments in a directory, in order; panics if one is not a line of
+/// format 1.
 pub(crate) fn lines_in(path: &Path) -> Vec<String> {
     read_lines(path, LineDamage::None)
 }
@@ -303,7 +307,7 @@ fn read_lines(path: &Path, damage: LineDamage) -> Vec<String> {
     let mut lines = Vec::new();
     for segment in segments_in(path) {
         let mut text = String::new();
-        // A line that is being written, or cut back on a full disk, may be seen half.
+        // A line may be incomplete while it is written, or cut back on a full disk.
         eventually("a segment ends with a whole line", || {
             text = std::fs::read_to_string(&segment).unwrap();
             text.is_empty() || text.ends_with('\n')
@@ -314,7 +318,7 @@ fn read_lines(path: &Path, damage: LineDamage) -> Vec<String> {
     lines
 }
 
-/// The segments in that directory, in order.
+/// Returns the segments in a directory, in order.
 pub(crate) fn segments_in(path: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(path) else {
         return Vec::new();
@@ -327,14 +331,14 @@ pub(crate) fn segments_in(path: &Path) -> Vec<PathBuf> {
     segments
 }
 
-/// A subscriber with a layer of that handle.
+/// Returns a subscriber with a layer of a handle.
 pub(crate) fn dispatch(telemetry: &Telemetry) -> Dispatch {
     Dispatch::new(
         tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter())),
     )
 }
 
-/// Records so many events of some 600 bytes.
+/// Records `count` events of some 600 bytes.
 pub(crate) fn log(dispatch: &Dispatch, count: usize) {
     tracing::dispatcher::with_default(dispatch, || {
         for number in 0..count {
@@ -353,7 +357,7 @@ pub(crate) fn reset(place: &TestPlace) {
     location.unwrap().unwrap().reset().unwrap();
 }
 
-/// How often a key stands in a line.
+/// Counts how often a line has a key.
 pub(crate) fn occurrences(line: &str, key: &str) -> usize {
     line.matches(&format!("\"{key}\":")).count()
 }
@@ -362,8 +366,8 @@ pub(crate) fn is_own(line: &Value) -> bool {
     line["target"] == "localtel"
 }
 
-/// Does something on a thread with a large stack: the registry closes nested spans by recursion, which takes more than
-/// the stack of a test where it is not optimised.
+/// Runs `work` on a thread with a large stack: the registry closes nested spans by recursion, which
+/// overflows the stack of a test in a build without optimisation.
 pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(64 << 20);
@@ -371,17 +375,17 @@ pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Waits until something holds, and fails the test if that takes too long.
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until a condition is true, and fails the test if that takes too long.
+pub(crate) fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
     let started = Instant::now();
-    while !holds() {
+    while !is_true() {
         assert!(started.elapsed() < Duration::from_secs(20), "never: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// Checks that in each session the numbers run from 0 without a gap, in file order, and that the session
-/// begins its lines in each segment with a session record. Returns the number of sessions.
+/// Checks that the numbers of each session run from 0 without a gap, in file order, and that the
+/// first line of a session in each segment is a session record. Returns the number of sessions.
 pub(crate) fn check_sessions(path: &Path) -> usize {
     let mut next: HashMap<String, u64> = HashMap::new();
     for segment in segments_in(path) {
@@ -393,13 +397,13 @@ pub(crate) fn check_sessions(path: &Path) -> usize {
             let seq = next.entry(session.clone()).or_default();
             assert_eq!(value["seq"], *seq, "in {}: {line}", segment.display());
             if announced.insert(session) {
-                let said = if value["once"].is_null() {
+                let properties = if value["once"].is_null() {
                     assert_eq!(value["event"], "session", "{line}");
                     &value["properties"]
                 } else {
                     &value["once"]
                 };
-                assert_eq!(said["resumed"], *seq > 0, "{line}");
+                assert_eq!(properties["resumed"], *seq > 0, "{line}");
             }
             *seq += 1;
         }
@@ -407,7 +411,7 @@ pub(crate) fn check_sessions(path: &Path) -> usize {
     next.len()
 }
 
-/// The numbers of the segments in that directory, in order.
+/// Returns the numbers of the segments in a directory, in order.
 pub(crate) fn numbers_in(path: &Path) -> Vec<u64> {
     let number = |path: PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -416,12 +420,12 @@ pub(crate) fn numbers_in(path: &Path) -> Vec<u64> {
     segments_in(path).into_iter().map(number).collect()
 }
 
-/// A number from the environment, for tests that can be run at full length.
+/// Returns a number from the environment, for tests that can be run at full length.
 pub(crate) fn scale(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// Texts that are valid times of RFC 3339, or nearly are, and which no line can hold.
+/// Times that are valid in RFC 3339, or nearly, and outside the range of a line.
 pub(crate) const NOT_IN_UTC: [&str; 8] = [
     "9999-12-31T23:59:59-10:00",
     "9999-12-31T23:59:59.999999999-23:59",
@@ -433,7 +437,7 @@ pub(crate) const NOT_IN_UTC: [&str; 8] = [
     "9999-12-31T23:59:60-00:01",
 ];
 
-/// A line whose time is that text.
+/// Returns a line with that text as its time.
 pub(crate) fn line_at(time: &str) -> String {
     format!(
         "{{\"timestamp\":\"{time}\",\"level\":\"INFO\",\"source\":\"testapp\",\"target\":\"t\",\"event\":\"e\",\
@@ -441,7 +445,7 @@ pub(crate) fn line_at(time: &str) -> String {
     )
 }
 
-/// Both ends of a terminal, where the system has them.
+/// Opens both ends of a terminal, where the system has terminals.
 pub(crate) fn terminal() -> Option<(rustix::fd::OwnedFd, Stdio)> {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).ok()?;
@@ -455,7 +459,8 @@ pub(crate) fn terminal() -> Option<(rustix::fd::OwnedFd, Stdio)> {
     Some((ours, theirs.into()))
 }
 
-/// What a shell does to start a program under a limit of so many blocks.
+/// Returns the start of a shell command that runs a program under a limit of `blocks` on file
+/// sizes.
 pub(crate) fn under_limit(blocks: u32) -> [String; 3] {
     let script = format!("ulimit -f {blocks} && exec \"$0\" \"$@\"");
     ["sh".to_owned(), "-c".to_owned(), script]

@@ -1,13 +1,13 @@
-//! What the library shows to others: few names at the root, and no type of a crate before its version 1.0, except those
-//! of `tracing`.
+//! The public API of the library: few names at the root, and no type of a crate before its version
+//! 1.0, except those of `tracing`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Before 1.0, and what this library is an extension of.
+/// Crates before 1.0 that may appear, since this library extends them.
 const EXPECTED: [&str; 3] = ["tracing", "tracing_core", "tracing_subscriber"];
 
-/// The files of the library.
+/// Returns the source files of the library.
 fn sources() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -45,7 +45,7 @@ fn words(text: &str) -> BTreeSet<&str> {
     text.split(|character| !is_inside(character)).collect()
 }
 
-/// Returns what a file imports from these crates, and their own names.
+/// Returns the names that a file imports from these crates, and the crates' own names.
 fn early_names(source: &str, crates: &[String]) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = crates.iter().map(|name| format!("{name}::")).collect();
     for import in source.split("\nuse ").skip(1) {
@@ -66,8 +66,9 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Returns the names of types and functions that a file defines publicly or hands on, after `start` in a line.
-fn handed_on(source: &str, start: &str) -> BTreeSet<String> {
+/// Returns the names of types and functions that a file defines publicly or re-exports, on lines
+/// that begin with `start`.
+fn exported(source: &str, start: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for item in source.split("\n\n") {
         if item.contains("#[doc(hidden)]") {
@@ -92,23 +93,23 @@ fn handed_on(source: &str, start: &str) -> BTreeSet<String> {
     names
 }
 
-/// Returns the names that the root and the modules below it show.
+/// Returns the public names of the root and of the modules below it.
 fn public_names() -> BTreeSet<String> {
     let root = read("lib.rs");
-    let mut names = handed_on(&root, "");
-    names.extend(handed_on(&root, "    "));
+    let mut names = exported(&root, "");
+    names.extend(exported(&root, "    "));
     for module in ["consent", "policy", "report"] {
-        names.extend(handed_on(&read(&format!("{module}/mod.rs")), ""));
+        names.extend(exported(&read(&format!("{module}/mod.rs")), ""));
     }
     names.retain(|name| name.starts_with(char::is_uppercase));
     names
 }
 
-/// Returns the parts of a file that others see: what stands in public types, and in methods and traits of these, up
-/// to the body.
+/// Returns the public parts of a file: the definitions of public types, and the signatures of their
+/// methods and traits.
 fn signatures<'a>(source: &'a str, public: &BTreeSet<String>) -> Vec<&'a str> {
     let mut found = Vec::new();
-    // As `rustfmt` writes it, an item starts and ends where a line does.
+    // In the format of `rustfmt`, an item starts and ends with a line.
     for item in source.split("\n}\n") {
         let start = [
             "\nimpl",
@@ -122,7 +123,7 @@ fn signatures<'a>(source: &'a str, public: &BTreeSet<String>) -> Vec<&'a str> {
         };
         let (_, item) = item.split_at(at + 1);
         let (head, body) = item.split_once('{').unwrap_or((item, ""));
-        // What is implemented counts, and for whom; of anything else only its own name.
+        // For an `impl`, the trait and the type count; for other items only their name.
         let named = if head.starts_with("impl") {
             head
         } else {
@@ -146,7 +147,7 @@ fn signatures<'a>(source: &'a str, public: &BTreeSet<String>) -> Vec<&'a str> {
 }
 
 #[test]
-fn no_signature_holds_a_type_of_a_crate_before_version_one() {
+fn no_signature_has_a_type_of_a_crate_before_version_one() {
     let (crates, public) = (early_crates(), public_names());
     let mut checked = 0;
     for path in sources() {
@@ -179,8 +180,8 @@ fn no_signature_holds_a_type_of_a_crate_before_version_one() {
 
 #[test]
 fn the_root_has_at_most_fourteen_names() {
-    // Crates that are handed on do not count.
-    let mut names = handed_on(&read("lib.rs"), "");
+    // Re-exported crates do not count.
+    let mut names = exported(&read("lib.rs"), "");
     names.retain(|name| !["serde_json", "uuid"].contains(&name.as_str()));
     assert!(
         names.contains("Telemetry") && names.contains("Result"),

@@ -1,5 +1,5 @@
-//! Times and waits at the ends of what there is: whatever a file, a person or an application hands over, nothing
-//! panics, and what cannot be a time of a line is said not to be one.
+//! Times and waits at the limits of their ranges, from files, users and applications: nothing
+//! panics, and a time that no line can hold is an error.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use localtel::{Consent, Event, Limits, Telemetry};
 
 use crate::support::{NOT_IN_UTC, TestPlace, line_at};
 
-/// Times that only a caller can make, most of them outside the years that a line can hold.
+/// Returns times that only a caller can create, most of them outside the years of a line.
 fn moments() -> Vec<SystemTime> {
     let epoch = SystemTime::UNIX_EPOCH;
     let distances = [
@@ -29,7 +29,7 @@ fn moments() -> Vec<SystemTime> {
 }
 
 #[test]
-fn a_time_that_is_not_in_utc_is_no_operand_and_no_record() {
+fn a_time_out_of_range_in_utc_is_rejected() {
     for text in NOT_IN_UTC {
         for operator in [">", ">=", "<", "<=", "=", "!="] {
             let term = format!("timestamp{operator}{text}").parse::<Term>();
@@ -40,7 +40,7 @@ fn a_time_that_is_not_in_utc_is_no_operand_and_no_record() {
 }
 
 #[test]
-fn a_time_of_a_caller_is_written_and_compared_whatever_it_is() {
+fn any_system_time_can_be_written_and_compared() {
     let place = TestPlace::new();
     place.record(|| tracing::info!("now"));
     let mut record = place.records().remove(0);
@@ -63,7 +63,7 @@ fn a_time_of_a_caller_is_written_and_compared_whatever_it_is() {
 }
 
 #[test]
-fn a_history_of_another_age_is_damage_and_a_report_is_due() {
+fn a_history_with_a_time_out_of_range_makes_a_report_due() {
     for text in NOT_IN_UTC {
         let place = TestPlace::new();
         drop(place.builder().open());
@@ -76,7 +76,7 @@ fn a_history_of_another_age_is_damage_and_a_report_is_due() {
 }
 
 #[test]
-fn consent_of_another_age_is_damage_and_can_be_withdrawn() {
+fn consent_with_a_time_out_of_range_can_be_withdrawn() {
     let ids = "\"installation\":\"8b6d2c3e-1f0a-4e57-9d3a-6a2f0c1b7e55\",\
          \"salt\":\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\"";
     for text in NOT_IN_UTC {
@@ -104,7 +104,7 @@ fn consent_of_another_age_is_damage_and_can_be_withdrawn() {
 }
 
 #[test]
-fn no_wait_is_too_long_for_a_handle() {
+fn a_handle_accepts_the_longest_durations() {
     let place = TestPlace::new();
     let builder = || {
         place
