@@ -1,5 +1,5 @@
-//! A client of a cloud of databases, after `ticloud`: `cloud` keeps projects and clusters, and records each
-//! command with all properties that `ticloud` reports.
+//! A client of a database cloud, modelled on `ticloud`: `cloud` manages projects and clusters, and
+//! records each command with all properties that `ticloud` reports.
 //!
 //! ```sh
 //! export CLOUD_DATA_DIR="$(mktemp -d)"
@@ -10,12 +10,13 @@
 //! cargo run --bin cloud_cli -- telemetry show
 //! ```
 //!
-//! There is no cloud behind it: projects and clusters lie in one JSON file. Recorded are the names of
-//! commands and flags and the ids of projects; never what a flag was set to, and never the name of a cluster.
-//! Each `--profile` has its own consent and its own telemetry. `--debug` shows each record as it is made.
+//! There is no real cloud: projects and clusters are stored in one JSON file. The names of commands
+//! and flags and the ids of projects are recorded, the values of flags and the names of clusters
+//! are not. Each `--profile` has its own consent and its own telemetry. `--debug` prints each
+//! record.
 #![expect(
     clippy::disallowed_methods,
-    reason = "keeps a file and reads the environment, as any program does; its functions are its own"
+    reason = "uses a file and the environment; the lint is meant for the library"
 )]
 
 use std::error::Error;
@@ -33,13 +34,13 @@ use localtel::{Builder, Consent, Telemetry};
 use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use serde_json::{Value, json};
 
-/// Keeps projects and clusters.
+/// Manages projects and clusters.
 #[derive(Debug, Parser)]
 #[command(name = "cloud", bin_name = "cloud", version)]
 struct CloudArguments {
     #[command(flatten)]
     telemetry: TelemetryFlag,
-    /// Say more about what is done, and show each record of telemetry
+    /// Print details and each record of telemetry
     #[arg(short = 'D', long, global = true)]
     debug: bool,
     /// The profile whose configuration and telemetry are used
@@ -53,7 +54,7 @@ struct CloudArguments {
     profile: String,
     #[arg(long, global = true, value_name = "DIRECTORY", help = DATA_DIR_HELP)]
     data_dir: Option<PathBuf>,
-    /// The project that is meant
+    /// The project
     #[arg(
         short = 'p',
         long,
@@ -66,10 +67,10 @@ struct CloudArguments {
     command: CloudCommand,
 }
 
-/// How a list is printed. It is not for all commands: `telemetry show` has an `--output` of its own.
+/// The format of a list. It is not a global option, since `telemetry show` has its own `--output`.
 #[derive(Debug, Clone, Copy, Args)]
 struct Printing {
-    /// How to print
+    /// The format
     #[arg(short, long, value_enum, default_value_t = ListFormat::Human)]
     output: ListFormat,
 }
@@ -82,16 +83,16 @@ enum ListFormat {
 
 #[derive(Debug, Subcommand)]
 enum CloudCommand {
-    /// Keeps projects
+    /// Manages projects
     #[command(subcommand)]
     Project(ProjectCommand),
-    /// Keeps clusters
+    /// Manages clusters
     #[command(subcommand)]
     Cluster(ClusterCommand),
-    /// Keeps the configuration of a profile
+    /// Manages the configuration of a profile
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Shows and keeps the telemetry of this program
+    /// Shows and manages the telemetry of this program
     Telemetry(TelemetryCommand),
 }
 
@@ -113,19 +114,19 @@ enum ConfigCommand {
     },
 }
 
-/// What can be set.
+/// A property that can be set.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Property {
     /// Whether commands are recorded
     TelemetryEnabled,
 }
 
-/// Parses whether telemetry is enabled: `true`, `false` or another word of localtel. A word that is neither is an
-/// error; `ticloud` takes it and means `false`.
+/// Parses whether telemetry is enabled: `true`, `false` or another word of localtel. Any other word
+/// is an error, whereas `ticloud` treats it as `false`.
 fn enabled(word: &str) -> Result<Consent, &'static str> {
     match word.parse() {
         Ok(consent @ (Consent::Enabled | Consent::Disabled)) => Ok(consent),
-        Ok(Consent::Undecided) | Err(_) => Err("it is true or false"),
+        Ok(Consent::Undecided) | Err(_) => Err("expected true or false"),
     }
 }
 
@@ -133,12 +134,12 @@ fn enabled(word: &str) -> Result<Consent, &'static str> {
 enum ClusterCommand {
     /// Creates a cluster in a project
     Create {
-        /// Its name; asked for at a terminal if it is not given
+        /// Its name; a terminal asks for it if it is missing
         name: Option<String>,
-        /// Who runs the machines
+        /// The provider of the machines
         #[arg(long, default_value = "aws")]
         cloud_provider: String,
-        /// Where they are
+        /// The region of the machines
         #[arg(long, default_value = "eu-central-1")]
         region: String,
     },
@@ -149,7 +150,7 @@ enum ClusterCommand {
 
 fn main() -> ExitCode {
     let mut application = CloudArguments::command();
-    // Help, version and wrong words end here.
+    // Exits here for help, version and invalid arguments.
     let matches = application.get_matches_mut();
     let arguments = CloudArguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let builder = Telemetry::builder("cloud")
@@ -174,19 +175,19 @@ fn main() -> ExitCode {
         }
         CloudCommand::Cluster(command) => measured(builder, (&application, &matches), |measured| {
             let mut cloud = Cloud::load(&place(arguments.data_dir))?;
-            // One that does not exist is no project, but whatever was typed.
+            // An unknown id may be any text, so it is not recorded.
             if cloud.has_project(&arguments.project) {
                 measured.project_id(&arguments.project);
             }
             if arguments.debug {
-                eprintln!("cloud: data lies in {}", cloud.file.display());
+                eprintln!("cloud: data is stored in {}", cloud.file.display());
             }
             run(command, &mut cloud, &arguments.project, measured)
         }),
     }
 }
 
-/// Stores the consent of the profile, and says so where something stronger decides otherwise.
+/// Stores the consent of the profile, and prints a note if something stronger overrules it.
 fn set_telemetry_enabled(builder: Builder, profile: &str, consent: Consent) -> ExitCode {
     let telemetry = builder.open();
     if let Err(error) = telemetry.set_consent(consent) {
@@ -209,7 +210,8 @@ fn set_telemetry_enabled(builder: Builder, profile: &str, consent: Consent) -> E
     ExitCode::SUCCESS
 }
 
-/// Does a job and records it as a command. Whatever becomes of that, output and exit code are the job's.
+/// Runs a job and records it as a command. Recording never changes the output or the exit code of
+/// the job.
 fn measured(
     builder: Builder,
     (application, matches): (&clap::Command, &ArgMatches),
@@ -260,7 +262,7 @@ fn run(
     Ok(())
 }
 
-/// Asks a person at a terminal; a script is told what is missing.
+/// Asks for a name at a terminal; returns an error in a script.
 fn ask_for_name(measured: &mut localtel::Command<'_>) -> Result<String, CloudError> {
     if !io::stdin().is_terminal() {
         return Err(CloudError::NoName);
@@ -277,7 +279,7 @@ fn ask_for_name(measured: &mut localtel::Command<'_>) -> Result<String, CloudErr
     Ok(name.to_owned())
 }
 
-/// Why a command failed. What is said here is recorded, so it repeats nothing that somebody typed.
+/// The reason why a command failed. The message is recorded, so it contains no arguments.
 #[derive(Debug)]
 enum CloudError {
     NoName,
@@ -290,9 +292,9 @@ enum CloudError {
 impl fmt::Display for CloudError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoName => "a cluster needs a name",
-            Self::NoSuchProject => "there is no such project",
-            Self::Exists => "there is a cluster of that name",
+            Self::NoName => "the name of the cluster is missing",
+            Self::NoSuchProject => "no such project",
+            Self::Exists => "a cluster with this name already exists",
             Self::Damaged => "the file of projects and clusters is damaged",
             Self::Io(_) => "the file of projects and clusters cannot be used",
         })
@@ -308,7 +310,7 @@ impl Error for CloudError {
     }
 }
 
-/// All that there is: a file of `projects` and `clusters`.
+/// The contents of the file: `projects` and `clusters`.
 #[derive(Debug)]
 struct Cloud {
     file: PathBuf,
@@ -372,7 +374,7 @@ impl Cloud {
     }
 }
 
-/// Replaces a file in one step, so that nobody ever reads half of one.
+/// Replaces a file atomically, so that no reader sees half of it.
 fn replace(file: &Path, state: &Value) -> io::Result<()> {
     let newer = file.with_extension(format!("{}.new", std::process::id()));
     fs::write(&newer, format!("{state:#}\n"))?;
@@ -399,9 +401,9 @@ fn show(Printing { output }: Printing, rows: &[&Value], columns: &[&str]) {
 }
 
 const DATA_DIR_HELP: &str =
-    "Where projects and clusters are kept [default: $CLOUD_DATA_DIR, or a temporary directory]";
+    "Directory of the projects and clusters [default: $CLOUD_DATA_DIR, or a temporary directory]";
 
-/// Set by whoever builds and packages it.
+/// Set by the build and the packager.
 const COMMIT: &str = match option_env!("CLOUD_COMMIT") {
     Some(commit) => commit,
     None => "unknown",

@@ -1,5 +1,6 @@
-//! A deployer of clusters, after `TiUP`: `deployer` lays out a cluster over hosts, and each command is run by
-//! a component, a process of its own, whose records belong to those of the command that started it.
+//! A deployer of clusters, modelled on `TiUP`: `deployer` lays out a cluster over hosts. A
+//! component runs each command in a process of its own, and its records share the id of the command
+//! that started it.
 //!
 //! ```sh
 //! export DEPLOYER_DATA_DIR="$(mktemp -d)" DEPLOYER_TELEMETRY=on
@@ -9,16 +10,17 @@
 //! cargo run --bin deployer -- telemetry show
 //! ```
 //!
-//! It connects to nobody: what would be copied to a host is written below a directory with the host's name.
-//! Clusters, hosts, users and tags are recorded hashed, and of the topology only its structure and
-//! the names in it: the policy in `builder` sees to that, and nothing else here has to think of it.
-//! Once a day a deployment report with the facts of this machine is recorded, however many processes ran.
+//! It makes no connections: files for a host are written below a directory with the host's name.
+//! The policy in `builder` hashes clusters, hosts, users and tags, and keeps only the structure and
+//! the names of the topology; no other code deals with this. At most once a day, a deployment
+//! report with the facts of this machine is recorded, whatever the number of processes.
 //!
-//! `telemetry enable`, `disable`, `status` and `reset` are those of `TiUP`. With `DEPLOYER_DEBUG=enable` a command and
-//! its component show each record on the standard error, also where nothing is recorded.
+//! `telemetry enable`, `disable`, `status` and `reset` are those of `TiUP`. With
+//! `DEPLOYER_DEBUG=enable` a command and its component print each record to standard error, also if
+//! nothing is recorded.
 #![expect(
     clippy::disallowed_methods,
-    reason = "keeps files, reads the environment and starts itself; its functions are its own"
+    reason = "uses files, the environment and processes; the lint is meant for the library"
 )]
 
 use std::collections::BTreeMap;
@@ -44,7 +46,7 @@ struct DeployerArguments {
     telemetry: TelemetryFlag,
     #[arg(long, global = true, value_name = "DIRECTORY", help = DATA_DIR_HELP)]
     data_dir: Option<PathBuf>,
-    /// A word of yours that marks what is done
+    /// A tag for the records of this command
     #[arg(short = 'T', long, global = true)]
     tag: Option<String>,
     #[command(subcommand)]
@@ -55,13 +57,13 @@ struct DeployerArguments {
 enum DeployerCommand {
     #[command(flatten)]
     Cluster(ComponentCommand),
-    /// Does a command's work; it is what the commands start
+    /// Runs the work of a command; the commands start it
     #[command(hide = true)]
     Component {
         #[command(subcommand)]
         command: ComponentCommand,
     },
-    /// Shows and keeps the telemetry of this program
+    /// Shows and manages the telemetry of this program
     Telemetry(TelemetryCommand),
 }
 
@@ -79,28 +81,28 @@ enum ComponentCommand {
     },
 }
 
-/// What a cluster is to be.
+/// The description of a cluster.
 #[derive(Debug, Args)]
 struct Topology {
     /// Its name
     name: Name,
-    /// The version of what runs on it
+    /// The version of its software
     version: Version,
     /// Its hosts
     #[arg(long, value_delimiter = ',', required = true)]
     hosts: Vec<Name>,
-    /// Who runs it
+    /// The user that runs it
     #[arg(long, default_value = "deployer")]
     user: String,
-    /// On which port each host listens
+    /// The port of each host
     #[arg(long, default_value_t = 4000)]
     port: u16,
-    /// Settings that differ from their defaults: log.level, cache.mib
+    /// Settings other than the defaults: log.level, cache.mib
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(&'static str, String)>,
 }
 
-/// A name that is also one of a directory.
+/// A name that is also valid for a directory.
 #[derive(Debug, Clone)]
 struct Name(String);
 
@@ -110,25 +112,26 @@ impl std::str::FromStr for Name {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if text.is_empty() || text.starts_with('.') || !text.bytes().all(is_plain) {
-            return Err("it must be letters, digits, `-`, `_` and `.`");
+            return Err("expected letters, digits, `-`, `_` and `.`");
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-/// Parses a setting. Its name becomes one of the program's own, so that nothing else can be recorded as one.
+/// Parses a setting. Its name becomes a constant of the program, so that no other text can be
+/// recorded as one.
 fn setting(text: &str) -> Result<(&'static str, String), String> {
-    let (name, value) = text.split_once('=').ok_or("it is no NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let known = SETTINGS.iter().find(|known| **known == name);
     match known {
         Some(known) => Ok((known, value.to_owned())),
-        None => Err(format!("it is none of {}", SETTINGS.join(", "))),
+        None => Err(format!("expected one of {}", SETTINGS.join(", "))),
     }
 }
 
 fn main() -> ExitCode {
     let mut application = DeployerArguments::command();
-    // Help, version and wrong words end here.
+    // Exits here for help, version and invalid arguments.
     let matches = application.get_matches_mut();
     let arguments =
         DeployerArguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -141,13 +144,14 @@ fn main() -> ExitCode {
     match arguments.command {
         DeployerCommand::Telemetry(command) => command.run(&builder).into(),
         DeployerCommand::Cluster(_) => start_component(builder, parsed, arguments.tag),
-        DeployerCommand::Component { command } => be_component(builder, parsed, (&command, place)),
+        DeployerCommand::Component { command } => run_component(builder, parsed, (&command, place)),
     }
 }
 
-/// What is recorded, and in which form: the same for a command and for the component that it starts.
+/// Returns the same settings of telemetry for a command and for the component that it starts.
 fn builder(arguments: &DeployerArguments) -> Builder {
-    // The rule with the longest name holds; a rule ends in `*`, so a host's number comes last.
+    // The rule with the longest matching name applies. Only the end of a rule may be `*`, so the
+    // number of a host is last.
     let policy = Policy::new()
         .property("cluster_id", Action::Hash)
         .property("tag", Action::Hash)
@@ -176,14 +180,14 @@ fn builder(arguments: &DeployerArguments) -> Builder {
         .debug_output(is_debugging())
 }
 
-/// Returns `true` if `DEPLOYER_DEBUG` is `enable` or another word for it.
+/// Returns `true` if `DEPLOYER_DEBUG` is `enable` or another word for enabled.
 fn is_debugging() -> bool {
     let word = env::var("DEPLOYER_DEBUG").unwrap_or_default();
     word.parse()
         .is_ok_and(|word: Consent| word == Consent::Enabled)
 }
 
-/// Starts the component with the words that this process was started with, and ends as it ends.
+/// Starts the component with the arguments of this process, and returns its exit code.
 fn start_component(
     builder: Builder,
     (application, matches): (&clap::Command, &ArgMatches),
@@ -202,7 +206,7 @@ fn start_component(
             .envs(command.environment())
             .status()
     });
-    // A component that was killed has no code; shells say 128 and the signal, here it is just bad.
+    // A component that a signal ended has no exit code.
     let code = match &ended {
         Ok(status) => status.code().unwrap_or(ENDED_BADLY),
         Err(_) => ENDED_BADLY,
@@ -219,8 +223,8 @@ fn start_component(
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
-/// Does the work.
-fn be_component(
+/// Runs the work of a command.
+fn run_component(
     builder: Builder,
     (application, matches): (&clap::Command, &ArgMatches),
     (command, place): (&ComponentCommand, PathBuf),
@@ -232,7 +236,7 @@ fn be_component(
     };
     let outcome = match command {
         ComponentCommand::Deploy(topology) => {
-            tell(topology, &mut measured);
+            describe(topology, &mut measured);
             clusters.deploy(topology)
         }
         ComponentCommand::List => clusters.list(),
@@ -252,8 +256,8 @@ fn be_component(
     }
 }
 
-/// Tells all there is to tell of a topology; what of it is recorded is the policy's business.
-fn tell(topology: &Topology, measured: &mut localtel::Command<'_>) {
+/// Adds all properties of a topology; the policy decides in which form they are recorded.
+fn describe(topology: &Topology, measured: &mut localtel::Command<'_>) {
     measured
         .property("cluster_id", topology.name.0.as_str())
         .property("component_version", topology.version.to_string())
@@ -270,7 +274,7 @@ fn tell(topology: &Topology, measured: &mut localtel::Command<'_>) {
     }
 }
 
-/// Why a command failed. What is said here is recorded, so it repeats nothing that somebody typed.
+/// The reason why a command failed. The message is recorded, so it contains no arguments.
 #[derive(Debug)]
 enum DeployError {
     Exists,
@@ -281,8 +285,8 @@ enum DeployError {
 impl fmt::Display for DeployError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Exists => "there is a cluster of that name",
-            Self::NoSuchCluster => "there is no cluster of that name",
+            Self::Exists => "a cluster with this name already exists",
+            Self::NoSuchCluster => "no cluster has this name",
             Self::Io(_) => "the files of clusters cannot be used",
         })
     }
@@ -303,7 +307,7 @@ impl From<io::Error> for DeployError {
     }
 }
 
-/// The clusters that were laid out: a directory for each, and in it one for each host.
+/// The existing clusters: a directory for each, with a directory for each host.
 #[derive(Debug)]
 struct Clusters {
     place: PathBuf,
@@ -366,18 +370,18 @@ fn names_in(directory: &std::path::Path) -> io::Result<Vec<String>> {
 }
 
 const DATA_DIR_HELP: &str =
-    "Where clusters are laid out [default: $DEPLOYER_DATA_DIR, or a temporary directory]";
+    "Directory of the clusters [default: $DEPLOYER_DATA_DIR, or a temporary directory]";
 
 /// The settings that a cluster has.
 const SETTINGS: [&str; 2] = ["log.level", "cache.mib"];
 
-/// How often a deployment report is recorded at most.
+/// The minimum time between deployment reports.
 const DAY: Duration = Duration::from_hours(24);
 
-/// What is returned where the component has no code to give.
+/// The exit code if the component has none.
 const ENDED_BADLY: i32 = 1;
 
-/// Set by whoever builds it.
+/// Set by the build.
 const COMMIT: &str = match option_env!("DEPLOYER_COMMIT") {
     Some(commit) => commit,
     None => "unknown",

@@ -1,5 +1,5 @@
-//! A server of JSON documents, after `FerretDB`: it counts which commands it was asked for and how they
-//! ended, and reports that when it ends, and once a day as long as it runs.
+//! A server of JSON documents, modelled on `FerretDB`: it counts commands and their results, and
+//! records them in a report once a day and when it ends.
 //!
 //! ```sh
 //! cargo run --bin document_server -- --telemetry=enable <<END
@@ -11,15 +11,15 @@
 //! END
 //! ```
 //!
-//! It listens to standard input instead of a network. A line is the number of a client and its command; each
-//! client's commands are answered in their order, those of several clients at the same time.
+//! It reads standard input instead of a network. A line is the number of a client and its command.
+//! The commands of one client are answered in order, those of several clients at the same time.
 //!
-//! Counted are names that stand in this program: a command or an operator that a client made up adds to
-//! `unknown`, so that no client can put anything into the telemetry.
+//! Only names that this program defines are counted: an unknown command or operator adds to
+//! `unknown`, so that no client can put text into the telemetry.
 //!
-//! While consent is undecided, nothing is recorded in the first hour, so that there is time to say no, and then
-//! it is: the server says so when it starts. With `--telemetry=disable`, or once somebody has said
-//! `localtel --app document_server disable`, nothing ever is.
+//! While consent is undecided, nothing is recorded in the first hour, so that the user can refuse,
+//! and then recording begins. The server prints this when it starts. With `--telemetry=disable`, or
+//! after `localtel --app document_server disable`, nothing is recorded.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, Write as _};
@@ -38,15 +38,15 @@ use serde_json::{Map, Value, json};
 fn main() -> ExitCode {
     let flag = match telemetry_flag(std::env::args_os().skip(1)) {
         Ok(flag) => flag,
-        Err(complaint) => {
-            eprintln!("document_server: {complaint}");
+        Err(message) => {
+            eprintln!("document_server: {message}");
             return ExitCode::from(2);
         }
     };
     let telemetry = Telemetry::builder("document_server")
         .version(env!("CARGO_PKG_VERSION"))
         .when_undecided(WhenUndecided::RecordAfter(HOUR))
-        // It runs for long, and must notice that the hour is over, or that somebody decided.
+        // A long-running process must notice that the hour is over, or that consent was decided.
         .watching(Watching::Always)
         .flag(flag)
         .deployment(deployment())
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         .open();
     announce(&telemetry);
     let served = serve(&telemetry);
-    // What was counted since the last report; where telemetry is off, nothing happens.
+    // The counts since the last report. This does nothing if telemetry is off.
     let _outcome = telemetry.report_now();
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Parses `--telemetry WORD` or `--telemetry=WORD`, all that the command line knows.
+/// Parses `--telemetry WORD` or `--telemetry=WORD`, the only option.
 fn telemetry_flag(arguments: impl Iterator<Item = OsString>) -> Result<Consent, String> {
     let arguments: Vec<String> = arguments
         .map(|argument| argument.to_string_lossy().into_owned())
@@ -79,14 +79,14 @@ fn telemetry_flag(arguments: impl Iterator<Item = OsString>) -> Result<Consent, 
     };
     let word = word.ok_or_else(|| format!("{USAGE}\n{WORDS}"))?;
     word.parse()
-        .map_err(|_| format!("`{word}` is not a word for telemetry\n{USAGE}\n{WORDS}"))
+        .map_err(|_| format!("invalid value `{word}` for --telemetry\n{USAGE}\n{WORDS}"))
 }
 
 fn deployment() -> Deployment {
     Deployment::new()
         .commit(COMMIT)
         .branch(BRANCH)
-        // Nobody knows what was in the tree of a build that does not even know its commit.
+        // A build without a known commit counts as dirty.
         .dirty(COMMIT == UNKNOWN)
         .debug_build(cfg!(debug_assertions))
         .installer("cargo")
@@ -103,8 +103,8 @@ fn deployment() -> Deployment {
         .component("query", "1.0")
 }
 
-/// Says whether telemetry is on, and whether an update is out: the owner of the machine may have said so in
-/// `release.json`, and nobody is asked over a network.
+/// Prints whether telemetry is on, and whether an update is available according to `release.json`,
+/// which the owner of the machine writes. No network is used.
 fn announce(telemetry: &Telemetry) {
     let status = telemetry.status();
     match status.off_because {
@@ -115,12 +115,15 @@ fn announce(telemetry: &Telemetry) {
         let minutes = left.as_secs().div_ceil(60);
         eprintln!(
             "document_server: unless somebody decides, recording begins in {minutes} minutes; to say no: \
-             `localtel --app document_server disable`, or start it with `--telemetry=disable`"
+             `localtel --app document_server disable`, or start the server with `--telemetry=disable`"
         );
     }
     if let Some(release) = telemetry.release() {
         let own = env!("CARGO_PKG_VERSION");
-        eprintln!("document_server: {} is out, this is {own}", release.version);
+        eprintln!(
+            "document_server: {} is available, this is {own}",
+            release.version
+        );
     }
 }
 
@@ -131,7 +134,7 @@ struct Request {
     text: Vec<u8>,
 }
 
-/// Answers what stands on standard input until it ends.
+/// Answers the requests on standard input until it ends.
 fn serve(telemetry: &Telemetry) -> io::Result<()> {
     let collection = Mutex::new(Vec::new());
     let collection = &collection;
@@ -140,7 +143,7 @@ fn serve(telemetry: &Telemetry) -> io::Result<()> {
         for number in 0..WORKERS {
             let (sender, requests) = channel();
             workers.push(sender);
-            let work = move || work_off(&requests, collection, telemetry);
+            let work = move || answer_all(&requests, collection, telemetry);
             let name = format!("worker-{number}");
             thread::Builder::new()
                 .name(name)
@@ -149,10 +152,10 @@ fn serve(telemetry: &Telemetry) -> io::Result<()> {
         for line in io::stdin().lock().split(b'\n') {
             let line = line?;
             let Some(request) = request(&line) else {
-                eprintln!("document_server: a line is CLIENT COMMAND [JSON...]");
+                eprintln!("document_server: expected CLIENT COMMAND [JSON...]");
                 continue;
             };
-            // One worker for each client, so that its commands stay in their order.
+            // All commands of a client go to one worker, which keeps their order.
             let worker = usize::try_from(request.client % WORKERS).unwrap_or_default();
             if let Some(worker) = workers.get(worker) {
                 worker.send(request).map_err(io::Error::other)?;
@@ -171,7 +174,7 @@ fn request(line: &[u8]) -> Option<Request> {
     })
 }
 
-fn work_off(
+fn answer_all(
     requests: &Receiver<Request>,
     collection: &Mutex<Vec<JsonDocument>>,
     telemetry: &Telemetry,
@@ -198,20 +201,21 @@ fn work_off(
                 result.as_ref().map_or_else(CommandFailure::code, |_| "ok"),
             ),
         ];
-        // The labels are known only now; a counter that is needed more often than a thousand times a second is kept.
+        // The labels are known only now. Code that counts more than a thousand times a second
+        // should keep its counters.
         telemetry.counter("command_metrics", labels).add(1);
         let reply = match result {
             Ok(reply) => format!("{client} ok {reply}\n"),
             Err(failure) => format!("{client} error {}\n", failure.code()),
         };
-        // Nobody may be listening any more.
+        // The reader may be gone.
         let _written = io::stdout().lock().write_all(reply.as_bytes());
     }
 }
 
 type JsonDocument = Map<String, Value>;
 
-/// What a client may ask for.
+/// A command that a client may send.
 #[derive(Debug, Clone, Copy)]
 enum DocumentCommand {
     Insert,
@@ -245,7 +249,7 @@ impl DocumentCommand {
     }
 }
 
-/// Why a command failed, by the names of `MongoDB`.
+/// The reason why a command failed, with the names of `MongoDB`.
 #[derive(Debug)]
 enum CommandFailure {
     CommandNotFound,
@@ -263,7 +267,7 @@ impl CommandFailure {
     }
 }
 
-/// Answers a command, and says which operator it used, if any.
+/// Answers a command, and returns the operator that it used, or `none`.
 fn answer(
     command: DocumentCommand,
     arguments: &str,
@@ -302,7 +306,8 @@ fn answer(
     (operator, reply)
 }
 
-/// Returns the first operator of a filter or a change; one that is not known is `unknown`.
+/// Returns the first operator of a filter or a change, or `unknown` if the server does not define
+/// it.
 fn operator_in(document: &JsonDocument) -> Option<&'static str> {
     document.iter().find_map(|(name, value)| {
         if name.starts_with('$') {
@@ -383,7 +388,7 @@ fn delete(
 }
 
 const USAGE: &str = "usage: document_server [--telemetry=WORD]";
-/// The words of `FerretDB`; localtel takes them in any case.
+/// The words of `FerretDB`, which localtel accepts in any case.
 const WORDS: &str = "\
     to enable:  1, t, true, y, yes, on, enable, enabled, optin, opt-in, allow\n\
     to disable: 0, f, false, n, no, off, disable, disabled, optout, opt-out, disallow, forbid\n\
@@ -392,16 +397,16 @@ const WORDS: &str = "\
 /// The operators of filters and changes.
 const OPERATORS: [&str; 5] = ["$eq", "$exists", "$gt", "$lt", "$set"];
 
-/// What is counted in the place of what a client made up.
+/// The label that replaces names which the server does not define.
 const UNKNOWN: &str = "unknown";
-/// What is counted where there is nothing to name.
+/// The label of a command without an operator.
 const NONE: &str = "none";
 
 const WORKERS: u64 = 4;
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Set by whoever builds it.
+/// Set by the build.
 const COMMIT: &str = match option_env!("DOCUMENT_SERVER_COMMIT") {
     Some(commit) => commit,
     None => UNKNOWN,

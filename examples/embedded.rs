@@ -1,4 +1,5 @@
-//! A complete application that embeds the commands of localtel and asks its user: `words` counts words.
+//! A complete application that embeds the commands of localtel and asks its user for consent:
+//! `words` counts words.
 //!
 //! ```sh
 //! cargo run --bin embedded -- count README.md
@@ -8,12 +9,12 @@
 //! cargo run --bin embedded -- --telemetry off count README.md
 //! ```
 //!
-//! It records which command ran, how long it took and how it ended; never the names or the text of files.
-//! Telemetry is opened after the command line is understood and only for the commands that do the job, so
-//! `--help`, `--version`, completions and the telemetry commands themselves never record.
+//! It records each command, its duration and its result, and never the names or contents of files.
+//! Telemetry is opened after the command line is parsed, and only for the commands that do the
+//! work, so `--help`, `--version`, completions and the telemetry commands record nothing.
 #![expect(
     clippy::disallowed_methods,
-    reason = "reads files and the environment, as any program does; its functions are its own"
+    reason = "reads files and the environment; the lint is meant for the library"
 )]
 
 use std::cmp::Reverse;
@@ -48,11 +49,11 @@ enum WordsCommand {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
-    /// Lists the words that are used most
+    /// Lists the most frequent words
     Top {
         /// The file
         file: PathBuf,
-        /// How many words
+        /// Number of words
         #[arg(short, long, default_value_t = 10)]
         number: usize,
     },
@@ -61,12 +62,12 @@ enum WordsCommand {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Shows and keeps the telemetry of this program
+    /// Shows and manages the telemetry of this program
     Telemetry(TelemetryCommand),
 }
 
 fn main() -> ExitCode {
-    // Help, version and wrong words end here.
+    // Exits here for help, version and invalid arguments.
     let arguments = WordsArguments::parse();
     let builder = Telemetry::builder("words")
         .version(env!("CARGO_PKG_VERSION"))
@@ -84,7 +85,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does a job and records how it went. Whatever becomes of that, output and exit code are the job's.
+/// Runs a job and records its result. Recording never changes the output or the exit code of the
+/// job.
 fn recorded(builder: Builder, command: &str, job: impl FnOnce() -> io::Result<()>) -> ExitCode {
     let telemetry = builder.open();
     tracing_subscriber::registry()
@@ -101,7 +103,7 @@ fn recorded(builder: Builder, command: &str, job: impl FnOnce() -> io::Result<()
         }
         Err(error) => {
             eprintln!("words: {error}");
-            // The message may hold the name of a file, so only its kind is recorded.
+            // The message may contain a file name, so only the kind is recorded.
             let error = error.kind().to_string();
             tracing::error!(name: "command", command, duration, result = "ERROR", error);
             ExitCode::FAILURE
@@ -111,29 +113,29 @@ fn recorded(builder: Builder, command: &str, job: impl FnOnce() -> io::Result<()
     exit
 }
 
-/// Asks whether to record, once: when consent is undecided yet, where a person sits at a terminal, and after
-/// the job is done, so that nobody has to answer before they get what they came for.
+/// Asks once whether to record: if consent is undecided, if a user is at a terminal, and after the
+/// job, so that the question does not delay it.
 fn ask(telemetry: &Telemetry) {
     let status = telemetry.status();
     let (Some(decision), Some(directory)) = (status.decision, status.directory) else {
         return;
     };
-    let is_seen = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if decision.state != Consent::Undecided || !is_seen || env::var_os("CI").is_some() {
+    let is_at_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if decision.state != Consent::Undecided || !is_at_terminal || env::var_os("CI").is_some() {
         return;
     }
     let mut answer = String::new();
     eprint!(
         "
-May words note which of its commands you run, how long they take and how they end?
-The notes stay on this computer, in {}.
-They are never sent anywhere, and hold no text and no names of files.
-Look at them with `words telemetry show`, change your mind with `words telemetry disable`,
-and remove them with `words telemetry clear`.
+May words record which of its commands you run, how long they take and how they end?
+The records stay on this computer, in {}.
+They are never sent anywhere, and contain no text and no file names.
+`words telemetry show` prints them, `words telemetry disable` stops recording,
+and `words telemetry clear` removes them.
 Your answer? [y/N] ",
         directory.display()
     );
-    // Whoever closes the terminal has not answered, and is asked again another time.
+    // A closed terminal is not an answer, so the next run asks again.
     if io::stderr().flush().is_err() || io::stdin().read_line(&mut answer).unwrap_or(0) == 0 {
         return;
     }
@@ -146,7 +148,7 @@ Your answer? [y/N] ",
     }
 }
 
-/// Prints the lines and words of files.
+/// Prints the number of lines and words of files.
 fn count(files: &[PathBuf]) -> io::Result<()> {
     for file in files {
         let text = read(file)?;
@@ -156,7 +158,7 @@ fn count(files: &[PathBuf]) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints the words that a file uses most.
+/// Prints the most frequent words of a file.
 fn top(file: &Path, number: usize) -> io::Result<()> {
     let text = read(file)?.to_lowercase();
     let mut uses: HashMap<&str, usize> = HashMap::new();

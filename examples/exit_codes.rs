@@ -1,13 +1,13 @@
-//! A command that keeps its telemetry in a `static` and ends with `process::exit` where it fails.
+//! A command that keeps its telemetry in a `static` and calls `process::exit` if it fails.
 //!
 //! ```sh
 //! DICE_TELEMETRY=on cargo run --bin exit_codes -- 6
 //! DICE_TELEMETRY=on cargo run --bin exit_codes -- six
 //! ```
 //!
-//! The handle is never dropped, by neither way of ending. What was recorded is written all the same when the
-//! process ends, the failure among it. A program that ends by `abort`, by `_exit` or by a signal that it does
-//! not handle flushes before.
+//! The handle is dropped in neither case. All records, including that of the failure, are still
+//! written when the process ends. A program that ends by `abort`, `_exit` or an unhandled signal
+//! must flush before.
 
 use std::sync::OnceLock;
 
@@ -28,15 +28,15 @@ fn main() {
 
     let sides = std::env::args().nth(1).unwrap_or_else(|| "6".to_owned());
     let Ok(sides) = sides.parse::<u32>() else {
-        // What was typed may be anything, so it is not recorded.
-        tracing::error!(name: "failed", "the number of sides is no number");
-        fail("give a number of sides, such as 6");
+        // The argument may be any text, so it is not recorded.
+        tracing::error!(name: "failed", "the number of sides is not a number");
+        fail("expected a number of sides, for example 6");
     };
     println!("a die with {sides} sides");
-    tracing::info!(name: "made", sides);
+    tracing::info!(name: "created", sides);
 }
 
-#[expect(clippy::exit, reason = "this is how many commands end failures")]
+#[expect(clippy::exit, reason = "many commands end this way after a failure")]
 fn fail(reason: &str) -> ! {
     eprintln!("{reason}");
     std::process::exit(101);

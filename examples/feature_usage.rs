@@ -1,20 +1,21 @@
-//! A store of keys and values that counts which of its features are used, in windows, after `TiDB`.
+//! A key-value store that counts the use of its features in windows, modelled on `TiDB`.
 //!
 //! ```sh
 //! cargo run --bin feature_usage                  # a demonstration in a temporary directory
 //! FEATURE_USAGE_TELEMETRY=on cargo run --bin feature_usage -- SCRIPT
 //! ```
 //!
-//! A script has a command on each line: `set KEY VALUE`, `get KEY`, `plus KEY NUMBER`, `upper KEY`, `begin`,
-//! `savepoint`, `back`, `commit`, `enable async_commit`, and `window`, which ends a window: what was counted in it
-//! becomes a report, and the next one begins at nothing. Besides, there is a report at the start, hourly at first and daily
-//! later, as from `TimescaleDB`. Neither keys nor values are ever counted.
+//! A script has a command on each line: `set KEY VALUE`, `get KEY`, `plus KEY NUMBER`, `upper KEY`,
+//! `begin`, `savepoint`, `back`, `commit`, `enable async_commit`, and `window`, which ends a
+//! window: its counts become a report, and counting restarts at zero. A report is also recorded at
+//! the start, hourly at first and daily later, as in `TimescaleDB`. Keys and values are never
+//! recorded.
 //!
-//! The demonstration records into a fresh directory of its own, so that it needs nobody's consent but that
-//! of the person who ran it, and leaves it there to be looked at.
+//! The demonstration records into a new temporary directory, so that it needs no stored consent,
+//! and keeps the directory for inspection.
 #![expect(
     clippy::disallowed_methods,
-    reason = "reads a script, as any program does; its functions are its own"
+    reason = "reads a script; the lint is meant for the library"
 )]
 
 use std::collections::BTreeMap;
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let committing = Committing::TwoPhases;
     let telemetry = builder
-        // Opening makes the first report, so what it is to hold is said before.
+        // Opening records the first report, so its contents are set before.
         .deployment(committing.describe(Deployment::new()))
         .reports(Reports::HourlyThenDaily)
         .open();
@@ -55,11 +56,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         last_read: None,
     };
     for line in script.lines().filter(|line| !line.trim().is_empty()) {
-        if let Err(complaint) = store.execute(line) {
-            println!("{complaint}");
+        if let Err(message) = store.execute(line) {
+            println!("{message}");
         }
     }
-    // What is left is the last window.
+    // The remaining counts are the last window.
     let _outcome = telemetry.report_now();
     match (telemetry.status().off_because, telemetry.directory()) {
         (Some(reason), _) => println!("nothing was recorded: {reason}"),
@@ -71,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 type StoredValues = BTreeMap<String, String>;
 
-/// What is set and not yet committed, and what was when it was marked.
+/// The uncommitted changes, and those at each savepoint.
 #[derive(Debug, Default)]
 struct Transaction {
     changes: StoredValues,
@@ -86,19 +87,19 @@ enum Committing {
 }
 
 impl Committing {
-    /// Says which features are in use.
+    /// Adds the features in use to a deployment.
     fn describe(self, deployment: Deployment) -> Deployment {
         deployment.extension("async_commit", self == Self::Async)
     }
 }
 
-/// The store, and where it counts what it is used for.
+/// The store, and the telemetry that counts its use.
 struct RowStore<'t> {
     telemetry: &'t Telemetry,
     values: StoredValues,
     transaction: Option<Transaction>,
     committing: Committing,
-    /// The key that was read last: a cache of one.
+    /// The key of the last read: a cache with one entry.
     last_read: Option<String>,
 }
 
@@ -140,7 +141,7 @@ impl RowStore<'_> {
                 self.telemetry
                     .update_deployment(|deployment| committing.describe(deployment));
             }
-            _ => return Err("that is no command"),
+            _ => return Err("unknown command"),
         }
         self.telemetry.counter("executed", []).add(1);
         Ok(())
@@ -162,20 +163,20 @@ impl RowStore<'_> {
         let changed = self.transaction.as_ref();
         let changed = changed.and_then(|transaction| transaction.changes.get(key));
         let value = changed.or_else(|| self.values.get(key));
-        value.cloned().ok_or("there is no such key")
+        value.cloned().ok_or("no such key")
     }
 
     fn plus(&mut self, key: &str, number: &str) -> Result<(), &'static str> {
         self.telemetry
             .counter("builtin_functions", [("name", "plus")])
             .add(1);
-        let parse = |text: &str| text.parse::<i64>().map_err(|_| "that is no number");
+        let parse = |text: &str| text.parse::<i64>().map_err(|_| "not a number");
         let (left, right) = (parse(&self.get(key)?)?, parse(number)?);
         self.set(key, &left.saturating_add(right).to_string());
         Ok(())
     }
 
-    /// Takes changes over; how depends on how many there are.
+    /// Commits changes; the kind of commit depends on their number.
     fn commit(&mut self, changes: StoredValues) {
         let kind = match (changes.len(), self.committing) {
             (0 | 1, _) => "one_phase",
@@ -187,7 +188,7 @@ impl RowStore<'_> {
     }
 }
 
-const NO_TRANSACTION: &str = "there is no transaction";
+const NO_TRANSACTION: &str = "no transaction is open";
 
 /// Two windows.
 const DEMONSTRATION: &str = "

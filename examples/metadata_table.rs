@@ -1,25 +1,25 @@
-//! A database of time series that keeps a table of metadata, after `TimescaleDB`: it averages series, counts
-//! how its jobs ended, shows the report that this makes, and then records it.
+//! A time series database with a table of metadata, modelled on `TimescaleDB`: it averages series,
+//! counts the results of its jobs, prints the report with these counts, and then records it.
 //!
 //! ```sh
 //! cargo run --bin metadata_table                 # a demonstration in a temporary directory
 //! METADATA_TABLE_TELEMETRY=on cargo run --bin metadata_table -- DIRECTORY
 //! ```
 //!
-//! In the directory each `*.csv` is a table of lines `time,value`; `metadata.csv` holds lines
-//! `key,value,include`, and `settings.conf` lines `name = value`. A row of metadata is reported if its
-//! `include` is `true`, and the owner of the machine has the last word on each in `policy.toml`. Names of tables
-//! and what settings are set to are never reported.
+//! In the directory each `*.csv` is a table with lines `time,value`; `metadata.csv` has lines
+//! `key,value,include`, and `settings.conf` lines `name = value`. A row of metadata is reported if
+//! its `include` is `true`, unless the owner of the machine decides otherwise in `policy.toml`. The
+//! names of tables and the values of settings are never reported.
 //!
-//! The setting `telemetry_level`, or `timescaledb.telemetry_level`, is `off`, `no_functions` (the report does not say
-//! which functions were used) or `basic`. `basic` records until somebody disables it; without the setting nothing is
-//! recorded until somebody enables it.
+//! The setting `telemetry_level`, or `timescaledb.telemetry_level`, is `off`, `no_functions` (the
+//! report does not list the functions used) or `basic`. With `basic`, telemetry is recorded until
+//! it is disabled; without the setting, nothing is recorded until it is enabled.
 //!
-//! The demonstration records into a fresh directory of its own, so that it needs nobody's consent but that
-//! of the person who ran it, and leaves it there to be looked at.
+//! The demonstration records into a new temporary directory, so that it needs no stored consent,
+//! and keeps the directory for inspection.
 #![expect(
     clippy::disallowed_methods,
-    reason = "keeps files, as any program does; its functions are its own"
+    reason = "reads and writes files; the lint is meant for the library"
 )]
 
 use std::error::Error;
@@ -70,7 +70,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     run_jobs(&place, &telemetry, level)?;
 
-    // The report as it would be recorded. Showing it changes nothing, and works without consent, too.
+    // The report as it would be recorded. Printing it changes nothing and needs no consent.
     let report = telemetry.report();
     println!("{report}");
     let counters = |report: &Report| report.to_json().get("counters").cloned();
@@ -82,10 +82,12 @@ fn run() -> Result<(), Box<dyn Error>> {
             let directory = telemetry.directory().unwrap_or(&place);
             println!("it was recorded in {}", directory.display());
             if counters(&telemetry.report()).is_none() {
-                println!("the next report counts anew");
+                println!("the counts of the next report begin at zero");
             }
         }
-        Outcome::Dropped => println!("it was not recorded: it could not be written"),
+        Outcome::Dropped => {
+            println!("it was not recorded: it could not be written to the directory")
+        }
         Outcome::Refused => {
             let reason = telemetry.status().off_because;
             let reason = reason.unwrap_or_else(|| "a policy forbids it".to_owned());
@@ -95,7 +97,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How much is reported, by the words of `TimescaleDB`.
+/// The level of reports, with the words of `TimescaleDB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TelemetryLevel {
     Off,
@@ -103,7 +105,7 @@ enum TelemetryLevel {
     Basic,
 }
 
-/// Reads the level from the settings. The last line that sets it counts.
+/// Reads the level from the settings, of which the last one applies.
 fn level_in(place: &Path) -> Result<Option<TelemetryLevel>, Box<dyn Error>> {
     let mut level = None;
     for (name, value) in settings_in(place)? {
@@ -116,14 +118,15 @@ fn level_in(place: &Path) -> Result<Option<TelemetryLevel>, Box<dyn Error>> {
             "basic" => TelemetryLevel::Basic,
             _ => {
                 let levels = "off, no_functions, basic";
-                return Err(format!("{name} is `{value}`; it is one of {levels}").into());
+                let message = format!("invalid {name} `{value}`: expected one of {levels}");
+                return Err(message.into());
             }
         });
     }
     Ok(level)
 }
 
-/// The names and values in the settings, without quotes and comments.
+/// Returns the names and values of the settings, without quotes and comments.
 fn settings_in(place: &Path) -> io::Result<Vec<(String, String)>> {
     let text = text_of(&place.join("settings.conf"))?;
     let lines = text.lines().filter_map(|line| {
@@ -135,7 +138,7 @@ fn settings_in(place: &Path) -> io::Result<Vec<(String, String)>> {
     Ok(lines.collect())
 }
 
-/// What is known of the installation: facts of the build, and what the directory holds.
+/// Describes the installation: facts of the build, and the contents of the directory.
 fn deployment(place: &Path) -> io::Result<Deployment> {
     let mut deployment = Deployment::new()
         .installer("source")
@@ -162,7 +165,7 @@ fn deployment(place: &Path) -> io::Result<Deployment> {
     Ok(deployment.metadata("num_hypertables", tables, true.into()))
 }
 
-/// Averages each table and counts how that went.
+/// Averages each table and counts the results.
 fn run_jobs(place: &Path, telemetry: &Telemetry, level: Option<TelemetryLevel>) -> io::Result<()> {
     let start = Instant::now();
     for table in tables_in(place)? {
@@ -198,7 +201,7 @@ fn run_jobs(place: &Path, telemetry: &Telemetry, level: Option<TelemetryLevel>) 
     Ok(())
 }
 
-/// Why a table has no average.
+/// The reason why a table has no average.
 #[derive(Debug, Clone, Copy)]
 enum SettingFailure {
     NotANumber,
@@ -206,7 +209,7 @@ enum SettingFailure {
 }
 
 impl SettingFailure {
-    /// The code that `PostgreSQL` has for it.
+    /// Returns the error code of `PostgreSQL`.
     const fn sqlstate(self) -> &'static str {
         match self {
             Self::NotANumber => "22P02",
@@ -216,8 +219,8 @@ impl SettingFailure {
 
     const fn text(self) -> &'static str {
         match self {
-            Self::NotANumber => "a value is no number",
-            Self::Empty => "there is nothing to divide by",
+            Self::NotANumber => "a value is not a number",
+            Self::Empty => "the table is empty",
         }
     }
 }
@@ -255,7 +258,7 @@ fn tables_in(place: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(tables)
 }
 
-/// A file that is not there is empty.
+/// Reads a file; one that does not exist counts as empty.
 fn text_of(path: &Path) -> io::Result<String> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
@@ -263,7 +266,7 @@ fn text_of(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Makes a directory with three tables, one of them empty and one with a mistake.
+/// Creates a directory with three tables, one of them empty and one with an invalid value.
 fn demonstration() -> io::Result<PathBuf> {
     let place = tempfile::Builder::new()
         .prefix("localtel-metadata-")
@@ -271,7 +274,7 @@ fn demonstration() -> io::Result<PathBuf> {
         .keep();
     let tables = place.join("tables");
     fs::create_dir(&tables)?;
-    // The instance has an id of its own; that of the lineage goes with copies of the data.
+    // The instance has an id of its own; copies of the data share the exported id.
     let metadata = format!(
         "uuid,{},true\nexported_uuid,{},true\ninstall_timestamp,2026-11-21T08:15:30Z,true\n\
          edition,community,true\nlast_tuned_time,2026-11-21T09:00:00Z,true\n\
@@ -294,10 +297,10 @@ fn demonstration() -> io::Result<PathBuf> {
 /// The settings and their defaults.
 const DEFAULTS: [(&str, &str); 2] = [("work_mem", "4MB"), ("max_workers", "8")];
 
-/// The kind of job that there is.
+/// The only kind of job.
 const JOB: &str = "policy_refresh_continuous_aggregate";
 
-/// Set by whoever builds it.
+/// Set by the build.
 const BUILD_OS_VERSION: &str = match option_env!("METADATA_TABLE_BUILD_OS_VERSION") {
     Some(version) => version,
     None => "unknown",

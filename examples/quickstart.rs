@@ -1,14 +1,14 @@
-//! Counts files, lines and bytes per file type below a directory, and records how that went.
+//! Counts files, lines and bytes per file type below a directory, and records the results.
 //!
 //! ```sh
 //! cargo run --bin quickstart -- [DIRECTORY]
 //! ```
 //!
-//! It records into a fresh directory of its own, so that it needs nobody's consent but that of the person
-//! who ran it, and leaves it there to be looked at. Hidden files and caches are passed over.
+//! It records into a new temporary directory, so that it needs no stored consent, and keeps the
+//! directory for inspection. Hidden files and caches are skipped.
 #![expect(
     clippy::disallowed_methods,
-    reason = "reads the files that it counts, as any program does; its functions are its own"
+    reason = "reads the files that it counts; the lint is meant for the library"
 )]
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use localtel::consent::WhenUndecided;
 use localtel::{Level, Telemetry};
 use tracing_subscriber::prelude::*;
 
-/// What the files of one type come to.
+/// The totals of one file type.
 #[derive(Debug, Default, Clone, Copy)]
 struct LineTally {
     files: u64,
@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let counts = telemetry.close(Duration::from_secs(5));
-    println!("\nWhat `localtel show --level info` prints:\n");
+    println!("\nOutput of `localtel show --level info`:\n");
     show(&directory);
     print_next_steps(&directory, counts.recorded);
     println!("and remove them with\n    rm -r {}", place.display());
@@ -109,7 +109,7 @@ fn scan(root: &Path) -> Tallies {
     tallies
 }
 
-/// Counts one file. What cannot be counted is a failure of that file, not of the program.
+/// Counts one file. An error is counted as a failure of that file and does not end the program.
 fn count(path: &Path, tally: &mut LineTally) {
     let _file = tracing::info_span!("file", path = %path.display()).entered();
     match lines_and_bytes(path) {
@@ -127,11 +127,11 @@ fn count(path: &Path, tally: &mut LineTally) {
     }
 }
 
-/// Returns how many lines and bytes of text a file holds.
+/// Returns the number of lines and bytes of a text file.
 fn lines_and_bytes(path: &Path) -> io::Result<(u64, u64)> {
-    // A pipe would make us wait for somebody to write.
+    // Reading a pipe would wait for a writer.
     if !fs::metadata(path)?.is_file() {
-        return Err(not_text("it is no file".to_owned()));
+        return Err(not_text("not a regular file".to_owned()));
     }
     let mut reader = BufReader::new(File::open(path)?);
     let (mut line, mut lines, mut bytes) = (Vec::new(), 0, 0);
@@ -141,7 +141,7 @@ fn lines_and_bytes(path: &Path) -> io::Result<(u64, u64)> {
         if length == 0 {
             return Ok((lines, bytes));
         }
-        // No character of UTF-8 holds the byte of a newline, so lines can be checked one by one.
+        // No multi-byte character of UTF-8 contains a newline, so lines can be checked one by one.
         std::str::from_utf8(&line)
             .map_err(|error| not_text(format!("line {}: {error}", lines + 1)))?;
         lines += 1;
@@ -153,7 +153,7 @@ fn not_text(reason: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
-/// Lists a directory but for what is hidden; caches are empty, as their tag asks for.
+/// Lists a directory without hidden entries. A directory with a `CACHEDIR.TAG` counts as empty.
 fn visible_entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     if directory.join("CACHEDIR.TAG").exists() {
         return Ok(Vec::new());
@@ -169,7 +169,7 @@ fn visible_entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Returns `true` if it is a directory, and not a link to one, which may lead in circles.
+/// Returns `true` if a path is a directory and not a link to one, which may lead to a cycle.
 fn is_own_directory(path: &Path) -> bool {
     path.symlink_metadata()
         .is_ok_and(|metadata| metadata.is_dir())
@@ -210,7 +210,7 @@ fn print_table(tallies: &Tallies) {
     }
 }
 
-/// Prints what the command `localtel --dir DIRECTORY show --level info` prints.
+/// Runs `localtel --dir DIRECTORY show --level info`.
 fn show(directory: &Path) {
     let mut words = ["localtel", "--dir"].map(OsString::from).to_vec();
     words.push(directory.into());
@@ -220,10 +220,10 @@ fn show(directory: &Path) {
 
 fn print_next_steps(directory: &Path, recorded: u64) {
     let path = directory.display();
-    println!("\n{recorded} events are recorded in {path}, and nowhere else. Look again with");
+    println!("\n{recorded} events are recorded in {path}, and nowhere else. Show them with");
     println!("    cargo run -- --dir {path} show");
     println!("    jq . {path}/events.jsonl");
 }
 
-/// As many types as fit on a screen with all the rest.
+/// Number of types that fit on a screen with the rest of the output.
 const TYPES_SHOWN: usize = 10;

@@ -1,10 +1,10 @@
-//! Reads back as a library what was recorded: a filter, a summary, and what cannot be read.
+//! Reads records through the library: with a filter, a summary, and damage.
 //!
 //! ```sh
 //! cargo run --bin read_back -- [DIRECTORY]
 //! ```
 //!
-//! Without a directory it records something into a fresh one first.
+//! Without a directory it first records some events into a new one.
 
 use std::path::{Path, PathBuf};
 

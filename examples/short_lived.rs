@@ -1,12 +1,12 @@
-//! A small command that records what it did before it ends, without a thread and without waiting.
+//! A small command that records its result before it ends, without a thread and without waiting.
 //!
 //! ```sh
 //! THERMOMETER_TELEMETRY=on cargo run --bin short_lived -- 21.5
 //! ```
 //!
-//! It converts degrees of Celsius to Fahrenheit. Without consent it leaves no trace: no directory, no
-//! file. With consent for one run, as above, or for good, each run adds one record. Whatever becomes of
-//! that, output and exit code are those of the conversion.
+//! It converts degrees Celsius to Fahrenheit. Without consent it creates no directory and no file.
+//! With consent for one run, as above, or a stored consent, each run adds one record. Recording
+//! never changes the output or the exit code of the conversion.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let event = Event::new("command")
         .property("command", "thermometer-convert")
         .property("duration", duration);
-    // What was typed may be anything, so it is not recorded; how it ended is.
+    // The argument may be any text, so it is not recorded; the result is.
     let (event, exit) = match outcome {
         Ok(fahrenheit) => {
             println!("{fahrenheit:.1} °F");
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             (event.message(reason), ExitCode::from(2))
         }
     };
-    // The outcome says what became of the record; a command has no use for it.
+    // Whether the event was recorded does not matter to this command.
     let _ = telemetry.record(&event);
 
     let status = telemetry.status();
@@ -51,7 +51,9 @@ fn main() -> ExitCode {
 }
 
 fn convert(celsius: Option<&str>) -> Result<f64, &'static str> {
-    let celsius = celsius.ok_or("give a temperature in degrees of Celsius, such as 21.5")?;
-    let celsius: f64 = celsius.parse().map_err(|_| "that is no number")?;
+    let celsius = celsius.ok_or("expected a temperature in degrees Celsius, for example 21.5")?;
+    let celsius: f64 = celsius
+        .parse()
+        .map_err(|_| "the temperature is not a number")?;
     Ok(celsius * 1.8 + 32.0)
 }

@@ -4,8 +4,8 @@
 //! cargo run --bin threads -- [THREADS [EVENTS]]
 //! ```
 //!
-//! Each thread works off a queue of jobs inside a span of its own. Nobody waits for the disk; that the
-//! caller waits when memory is full is asked for here, so that each event is kept.
+//! Each thread processes a queue of jobs in a span of its own. No thread waits for the disk. With
+//! `Overflow::Block` a thread waits while the buffer is full, so that no event is dropped.
 
 use std::error::Error;
 use std::thread;
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     thread::scope(|scope| {
         for number in 0..threads {
             let name = format!("worker-{number}");
-            let work = move || work_off(number, events);
+            let work = move || process_jobs(number, events);
             thread::Builder::new()
                 .name(name)
                 .spawn_scoped(scope, work)?;
@@ -58,11 +58,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{} recorded, {} dropped, {} failed.",
         counts.recorded, counts.dropped, counts.failed
     );
-    println!("They lie in {}", directory.display());
+    println!("They are stored in {}", directory.display());
     Ok(())
 }
 
-fn work_off(worker: u64, events: u64) {
+fn process_jobs(worker: u64, events: u64) {
     let _worker = tracing::info_span!("worker", number = worker).entered();
     for job in 0..events {
         if job % 1000 == 999 {

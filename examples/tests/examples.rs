@@ -4,7 +4,7 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::unwrap_used,
-    reason = "tests look at the disk from outside, start processes, and fail by panicking"
+    reason = "tests access files directly, start processes, and fail by panicking"
 )]
 
 #[path = "../../cli/tests/cli/program.rs"]

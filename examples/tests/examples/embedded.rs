@@ -1,5 +1,5 @@
-//! An application that embeds the commands, run as its user runs it: `words`, the example `embedded`. What
-//! the commands do is tested elsewhere; here it is that they do it inside an application.
+//! An application that embeds the commands: `words`, the example `embedded`, run as its user runs
+//! it. The commands themselves are tested elsewhere.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -14,7 +14,7 @@ use crate::program::program;
 use crate::support::lines_in;
 
 #[test]
-fn status_says_status_and_uuid_first_in_every_state() {
+fn status_prints_status_and_uuid_first_in_every_state() {
     let home = WordsHome::new();
     assert_eq!(home.status(), ["status: undecided", "uuid: none"]);
     home.done(&["telemetry", "enable"]);
@@ -74,7 +74,7 @@ fn the_flag_decides_one_run_and_is_never_stored() {
 }
 
 #[test]
-fn status_knows_the_flag_and_the_name_of_the_application() {
+fn status_considers_the_flag_and_the_name_of_the_executable() {
     let home = WordsHome::new();
     home.done(&["telemetry", "enable"]);
     let shown = home.done(&["telemetry", "status", "--telemetry", "off"]);
@@ -122,7 +122,7 @@ fn help_version_and_completions_never_record() {
 }
 
 #[test]
-fn the_commands_record_nothing_of_their_own_use() {
+fn the_telemetry_commands_are_not_recorded() {
     let home = WordsHome::new();
     home.done(&["telemetry", "enable"]);
     home.done(&["count", "text"]);
@@ -134,26 +134,26 @@ fn the_commands_record_nothing_of_their_own_use() {
 }
 
 #[test]
-fn complaints_and_hints_say_what_the_commands_are_called() {
+fn errors_and_hints_name_the_commands_of_the_application() {
     let home = WordsHome::new();
     let output = home.run(&["telemetry", "show"]);
-    let said = text(&output.stderr);
+    let printed = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        said.starts_with("words telemetry: could not open "),
-        "{said}"
+        printed.starts_with("words telemetry: could not open "),
+        "{printed}"
     );
-    assert!(said.contains("`words telemetry status`"), "{said}");
+    assert!(printed.contains("`words telemetry status`"), "{printed}");
 
     std::fs::create_dir_all(home.telemetry()).unwrap();
     std::fs::write(home.telemetry().join("consent.json"), "junk").unwrap();
-    let said = text(&home.run(&["telemetry", "reset"]).stderr);
-    assert!(said.contains("`words telemetry enable`"), "{said}");
-    assert!(!said.contains("localtel"), "{said}");
+    let printed = text(&home.run(&["telemetry", "reset"]).stderr);
+    assert!(printed.contains("`words telemetry enable`"), "{printed}");
+    assert!(!printed.contains("localtel"), "{printed}");
 }
 
 #[test]
-fn nobody_is_asked_where_nobody_would_see_it() {
+fn no_question_is_asked_without_a_terminal() {
     let home = WordsHome::new();
     let output = home.run(&["count", "text"]);
     assert_eq!(text(&output.stderr), "");
@@ -161,7 +161,7 @@ fn nobody_is_asked_where_nobody_would_see_it() {
 }
 
 #[test]
-fn a_terminal_user_is_asked_once_and_obeyed() {
+fn a_user_at_a_terminal_is_asked_once() {
     for (typed, status, commands) in [
         ("y\n", "status: enabled", vec!["count SUCCESS"]),
         ("\n", "status: disabled", vec![]),
@@ -179,7 +179,7 @@ fn a_terminal_user_is_asked_once_and_obeyed() {
 }
 
 #[test]
-fn who_has_answered_elsewhere_or_cannot_change_it_is_not_asked() {
+fn no_question_is_asked_where_something_else_decides() {
     for (name, value) in [
         ("DO_NOT_TRACK", "1"),
         ("WORDS_TELEMETRY", "off"),
@@ -192,7 +192,7 @@ fn who_has_answered_elsewhere_or_cannot_change_it_is_not_asked() {
     }
 }
 
-/// The home of somebody who uses `words`, with a text to count.
+/// The home of a user of `words`, with a text to count.
 struct WordsHome(TempDir);
 
 impl WordsHome {
@@ -233,21 +233,21 @@ impl WordsHome {
         self.command(words).output().unwrap()
     }
 
-    /// Runs what must succeed, and returns what it printed.
+    /// Runs a command, checks that it succeeds, and returns its output.
     fn done(&self, words: &[&str]) -> String {
         let output = self.run(words);
         assert!(output.status.success(), "{words:?}: {output:?}");
         text(&output.stdout)
     }
 
-    /// The first two lines of the status.
+    /// Returns the first two lines of the status.
     fn status(&self) -> [String; 2] {
         let shown = self.done(&["telemetry", "status"]);
         let mut lines = shown.lines().map(str::to_owned);
         [(); 2].map(|()| lines.next().unwrap())
     }
 
-    /// The commands that were recorded, and how they ended.
+    /// Returns the recorded commands with their results.
     fn commands(&self) -> Vec<String> {
         if !self.telemetry().exists() {
             return Vec::new();
@@ -265,7 +265,7 @@ impl WordsHome {
             .collect()
     }
 
-    /// Runs it at a terminal of its own, types that, and returns what the terminal showed.
+    /// Runs a command at a new terminal, types `typed`, and returns the output of the terminal.
     fn at_a_terminal(&self, words: &[&str], typed: &str, variables: &[(&str, &str)]) -> String {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
@@ -283,12 +283,13 @@ impl WordsHome {
             .stdout(slave.try_clone().unwrap())
             .stderr(slave);
         let mut child = command.spawn().unwrap();
-        // The command holds the last handles of its end, so that the terminal closes when it has ended.
+        // Drops this process's handles of the slave, so that the terminal closes when the child
+        // ends.
         drop(command);
         let mut master = File::from(master);
         master.write_all(typed.as_bytes()).unwrap();
         let mut shown = Vec::new();
-        // On Linux a terminal that nobody holds any more ends with an error.
+        // On Linux, reading a terminal without open slaves is an error.
         let _ended = master.read_to_end(&mut shown);
         assert!(child.wait().unwrap().success());
         text(&shown)

@@ -1,4 +1,5 @@
-//! The examples do what they say: each is run as a newcomer would run it, in a place of its own.
+//! The examples do what their documentation describes: each runs as a new user would run it, in a
+//! directory of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -48,7 +49,7 @@ fn quickstart_counts_records_and_shows_what_it_recorded() {
 }
 
 #[test]
-fn quickstart_does_its_job_where_it_may_not_record() {
+fn quickstart_works_where_it_may_not_record() {
     let place = ExamplePlace::new();
     place.write("a.txt", b"one\n");
     let path = place.input();
@@ -135,11 +136,11 @@ fn exit_codes_records_its_failure_and_keeps_its_exit_code() {
     assert_eq!(run("6").status.code(), Some(0));
     assert_eq!(run("six").status.code(), Some(101));
     let records = records_in(&place.state().join("dice/telemetry"));
-    let counts = ["made", "failed", "session.end"].map(|event| of_event(&records, event).len());
+    let counts = ["created", "failed", "session.end"].map(|event| of_event(&records, event).len());
     assert_eq!(counts, [1, 1, 2]);
 }
 
-/// What an example reads, where its temporary files go, and where its state would go.
+/// The directories of an example: for its input, its temporary files and its state.
 pub(crate) struct ExamplePlace {
     root: TempDir,
 }
@@ -164,7 +165,7 @@ impl ExamplePlace {
         std::fs::write(self.input().join(name), bytes).unwrap();
     }
 
-    /// The telemetry directory that the example made among its temporary files, if it did.
+    /// Returns the telemetry directory among the temporary files of the example.
     pub(crate) fn telemetry(&self) -> PathBuf {
         let entries = std::fs::read_dir(self.root.path().join("temporary")).unwrap();
         let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -183,7 +184,7 @@ impl ExamplePlace {
         command
     }
 
-    /// A shell that finds the examples, with what [`command`](Self::command) gives them.
+    /// Returns a shell that finds the examples, with the environment of [`command`](Self::command).
     pub(crate) fn shell(&self, script: &str) -> Command {
         let programs = program("quickstart");
         let path = format!("{}:/usr/bin:/bin", programs.parent().unwrap().display());
@@ -213,7 +214,7 @@ pub(crate) fn of_event<'a>(records: &'a [Record], event: &str) -> Vec<&'a Record
     records.iter().filter(is_of).collect()
 }
 
-/// Returns `true` if a line consists of these words, whatever lies between them.
+/// Returns `true` if a line consists of these words, with any space between them.
 fn has_row(text: &str, words: &[&str]) -> bool {
     text.lines()
         .any(|line| line.split_whitespace().eq(words.iter().copied()))

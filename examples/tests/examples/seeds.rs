@@ -1,5 +1,6 @@
-//! What the systems before this one report can be recorded: for each there is an example, whose records
-//! hold a counterpart of each documented field. The tables here and those of docs/compatibility.md are the same.
+//! The fields that earlier systems report can be recorded: for each system there is an example with
+//! a counterpart of each documented field in its records. The tables here and in
+//! docs/compatibility.md are the same.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,8 +14,9 @@ use serde_json::Value;
 use crate::programs::{ExamplePlace, of_event, records_in, text};
 use crate::support::terminal;
 
-/// A field of a system that came before, where ours is, and what it is. Ours is in each line, or in the records
-/// of an event; facts that are not known on each machine have a question mark.
+/// A field of an earlier system, the path of its counterpart here, and its type. The counterpart is
+/// in each line, or in the records of an event. A question mark marks facts that are not known on
+/// every machine.
 const TICLOUD: &str = r#"
 timestamp                 | timestamp            | text
 source                    | source               | text
@@ -168,7 +170,7 @@ fn cloud_cli_records_every_field_of_ticloud() {
         &serde_json::json!(["output", "telemetry"])
     );
     let error = commands[1].properties.get("error").unwrap();
-    assert_eq!(error, "CloudError: there is no such project");
+    assert_eq!(error, "CloudError: no such project");
     assert_nowhere(&directory, &["umbrella", "mars-1", "nowhere", "sesame"]);
 }
 
@@ -214,8 +216,8 @@ fn cloud_cli_sets_telemetry_enabled_for_one_profile() {
     run(&["project", "list", "--profile", "work"]);
     assert_eq!((commands(""), commands(other)), (1, 0));
     let set = ["config", "set", "telemetry-enabled", "true", "--profile"];
-    let said = run(&[&set[..], &["work"]].concat());
-    assert!(said.starts_with("Set profile `work` "), "{said}");
+    let printed = run(&[&set[..], &["work"]].concat());
+    assert!(printed.starts_with("Set profile `work` "), "{printed}");
     run(&["config", "set", "telemetry-enabled", "false"]);
     run(&["project", "list"]);
     run(&["--profile=work", "project", "list"]);
@@ -228,7 +230,7 @@ fn cloud_cli_sets_telemetry_enabled_for_one_profile() {
 }
 
 #[test]
-fn cloud_cli_refuses_what_is_neither_true_nor_false() {
+fn cloud_cli_refuses_values_other_than_true_and_false() {
     for words in [
         &["telemetry-enabled", "perhaps"][..],
         &["telemetry-enabled", ""],
@@ -252,27 +254,27 @@ fn cloud_cli_refuses_what_is_neither_true_nor_false() {
 }
 
 #[test]
-fn cloud_cli_says_where_its_setting_does_not_hold_yet() {
+fn cloud_cli_reports_that_its_setting_is_overruled() {
     let place = ExamplePlace::new();
     let set = ["config", "set", "telemetry-enabled", "true"];
     let mut command = place.command("cloud_cli", &set);
     command.env("DO_NOT_TRACK", "1");
     let output = output_of(command);
     assert!(output.status.success(), "{output:?}");
-    let said = text(&output.stderr);
-    assert!(said.contains("disabled by DO_NOT_TRACK=1"), "{said}");
+    let printed = text(&output.stderr);
+    assert!(printed.contains("disabled by DO_NOT_TRACK=1"), "{printed}");
     let status = text(&place.run("cloud_cli", &["telemetry", "status"]).stdout);
     assert!(status.starts_with("status: enabled\n"), "{status}");
 }
 
 #[test]
 fn cloud_cli_shows_each_event_with_debug() {
-    for (telemetry, became) in [("on", "recorded"), ("off", "refused")] {
+    for (telemetry, outcome) in [("on", "recorded"), ("off", "refused")] {
         let place = ExamplePlace::new();
         let words = ["cluster", "create", "umbrella", "--debug"];
         let mut command = place.command("cloud_cli", &words);
         command.args(["--data-dir", "data", "--telemetry", telemetry]);
-        let shown = shown_records(&output_of(command), "cloud", became);
+        let shown = shown_records(&output_of(command), "cloud", outcome);
         assert_eq!(shown.len(), 1, "{shown:?}");
         assert_eq!(shown[0]["properties"]["command"], "cloud-cluster-create");
         assert!(!shown[0].to_string().contains("umbrella"), "{shown:?}");
@@ -315,7 +317,7 @@ fn deployer_records_every_field_of_tiup() {
     let directory = place.state().join("deployer/telemetry");
     let records = records_in(&directory);
     compare("TiUP", TIUP, &records);
-    // Eight processes were short-lived, and one of them reported.
+    // One of eight short-lived processes recorded the report.
     assert_eq!(of_event(&records, "report").len(), 1);
     assert_eq!(of_event(&records, "command").len(), 8);
     let names = [
@@ -374,7 +376,7 @@ fn deployer_begins_its_status_with_the_two_lines_of_tiup() {
 
 #[test]
 fn deployer_shows_what_it_records_with_deployer_debug() {
-    for (word, telemetry, became) in [
+    for (word, telemetry, outcome) in [
         ("enable", "on", "recorded"),
         ("1", "on", "recorded"),
         ("enable", "off", "refused"),
@@ -384,7 +386,7 @@ fn deployer_shows_what_it_records_with_deployer_debug() {
         let mut command = deployer(&place, &words);
         command.env("DEPLOYER_DEBUG", word);
         command.env("DEPLOYER_TELEMETRY", telemetry);
-        let shown = shown_records(&output_of(command), "deployer", became);
+        let shown = shown_records(&output_of(command), "deployer", outcome);
         let commands: Vec<&str> = shown
             .iter()
             .filter(|record| record["event"] == "command")
@@ -410,7 +412,7 @@ fn deployer_shows_what_it_records_with_deployer_debug() {
 }
 
 #[test]
-fn deployer_gives_a_host_the_same_hash_wherever_it_stands() {
+fn deployer_hashes_a_host_alike_in_every_property() {
     let place = ExamplePlace::new();
     let words = ["deploy", "umbrella", "1.0.0", "--hosts", "raven-1,raven-2"];
     assert!(output_of(deployer(&place, &words)).status.success());
@@ -493,11 +495,11 @@ fn document_server_waits_before_recording_undecided_users() {
         text(&output.stderr).contains("nothing is recorded"),
         "{output:?}"
     );
-    for said in [
+    for expected in [
         "unless somebody decides, recording begins in 60 minutes",
         "localtel --app document_server disable",
     ] {
-        assert!(text(&output.stderr).contains(said), "{output:?}");
+        assert!(text(&output.stderr).contains(expected), "{output:?}");
     }
     let directory = place.state().join("document_server/telemetry");
     assert_eq!(records_in(&directory).len(), 0);
@@ -511,11 +513,11 @@ fn document_server_waits_before_recording_undecided_users() {
 }
 
 #[test]
-fn document_server_takes_all_words_of_ferretdb() {
+fn document_server_accepts_all_words_of_ferretdb() {
     let enable = "1 t true y yes on enable enabled optin opt-in allow ENABLE Yes";
     let disable =
         "0 f false n no off disable disabled optout opt-out disallow forbid DISABLE Forbid";
-    for (words, said) in [
+    for (words, expected) in [
         (enable, "telemetry stays on this machine"),
         (disable, "nothing is recorded: "),
         ("undecided UNDECIDED", "recording begins in 60 minutes"),
@@ -523,17 +525,17 @@ fn document_server_takes_all_words_of_ferretdb() {
         for word in words.split(' ') {
             let joined = format!("--telemetry={word}");
             for arguments in [&[joined.as_str()][..], &["--telemetry", word]] {
-                assert_document_server_says(arguments, said);
+                assert_document_server_prints(arguments, expected);
             }
         }
     }
     for arguments in [&["--telemetry="][..], &["--telemetry", ""], &[]] {
-        assert_document_server_says(arguments, "recording begins in 60 minutes");
+        assert_document_server_prints(arguments, "recording begins in 60 minutes");
     }
 }
 
 #[test]
-fn document_server_names_the_words_where_one_is_wrong() {
+fn document_server_lists_the_words_if_one_is_invalid() {
     for arguments in [
         &["--telemetry=perhaps"][..],
         &["--telemetry", "perhaps"],
@@ -545,14 +547,14 @@ fn document_server_names_the_words_where_one_is_wrong() {
         let place = ExamplePlace::new();
         let output = place.run("document_server", arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
-        let said = text(&output.stderr);
+        let printed = text(&output.stderr);
         for words in [
             "usage: document_server [--telemetry=WORD]\n",
             "1, t, true, y, yes, on, enable, enabled, optin, opt-in, allow\n",
             "0, f, false, n, no, off, disable, disabled, optout, opt-out, disallow, forbid\n",
             "undecided",
         ] {
-            assert!(said.contains(words), "{arguments:?}: {said}");
+            assert!(printed.contains(words), "{arguments:?}: {printed}");
         }
         assert!(!place.state().exists(), "{arguments:?}");
     }
@@ -573,7 +575,7 @@ fn document_server_records_undecided_users_after_the_hour() {
 }
 
 #[test]
-fn document_server_answers_on_after_a_byte_that_is_no_text() {
+fn document_server_continues_after_invalid_utf_8() {
     let place = ExamplePlace::new();
     let words = ["--telemetry", "off"];
     let output = serve(&place, &words, b"1 count {\xff}\n1 count {}\n\xff\n");
@@ -582,14 +584,17 @@ fn document_server_answers_on_after_a_byte_that_is_no_text() {
 }
 
 #[test]
-fn document_server_says_that_an_update_is_out() {
+fn document_server_reports_that_an_update_is_available() {
     let place = ExamplePlace::new();
     serve(&place, &["--telemetry", "on"], "");
     let directory = place.state().join("document_server/telemetry");
     std::fs::write(directory.join("release.json"), "{\"version\":\"99.1.0\"}").unwrap();
     let output = serve(&place, &["--telemetry", "on"], "");
-    let said = text(&output.stderr);
-    assert!(said.contains("99.1.0 is out, this is "), "{said}");
+    let printed = text(&output.stderr);
+    assert!(
+        printed.contains("99.1.0 is available, this is "),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -602,7 +607,10 @@ fn metadata_table_records_every_field_of_timescaledb() {
         shown.contains("shown twice, and nothing was counted"),
         "{shown}"
     );
-    assert!(shown.contains("the next report counts anew"), "{shown}");
+    assert!(
+        shown.contains("the counts of the next report begin at zero"),
+        "{shown}"
+    );
 
     let directory = place.telemetry();
     let records = records_in(&directory);
@@ -611,7 +619,7 @@ fn metadata_table_records_every_field_of_timescaledb() {
     assert_eq!(reports.len(), 1);
     let settings = reports[0].properties.get("changed_settings").unwrap();
     assert_eq!(settings, &serde_json::json!(["work_mem"]));
-    // What was shown is what was recorded, but for the times that have passed.
+    // The printed report equals the recorded one, except for values that change with time.
     let end = shown.find("\n}\n").unwrap();
     let start = shown.find("{\n").unwrap();
     let report: Value = serde_json::from_str(&shown[start..end + 2]).unwrap();
@@ -629,7 +637,7 @@ fn metadata_table_records_every_field_of_timescaledb() {
             assert_eq!(&report[name], value, "{name}");
         }
     }
-    // The row that is excluded, the names of tables, and what a setting is set to.
+    // The excluded row, the names of tables, and the value of a setting.
     let names = ["night-shift", "team", "boiler", "garden", "frozen", "64MB"];
     assert_nowhere(&directory, &names);
 }
@@ -647,7 +655,7 @@ fn metadata_table_shows_its_report_without_consent() {
 }
 
 #[test]
-fn metadata_table_announces_no_next_report_where_it_is_off() {
+fn metadata_table_announces_no_next_report_if_it_is_off() {
     let place = ExamplePlace::new();
     let mut command = place.command("metadata_table", &[]);
     command.env("METADATA_TABLE_TELEMETRY", "off");
@@ -659,7 +667,7 @@ fn metadata_table_announces_no_next_report_where_it_is_off() {
 }
 
 #[test]
-fn metadata_table_takes_the_levels_of_timescaledb() {
+fn metadata_table_accepts_the_levels_of_timescaledb() {
     for (level, reports, has_functions) in [
         ("off", 0, false),
         ("'off'", 0, false),
@@ -689,21 +697,24 @@ fn metadata_table_takes_the_levels_of_timescaledb() {
 }
 
 #[test]
-fn metadata_table_names_the_levels_where_one_is_wrong() {
+fn metadata_table_lists_the_levels_if_one_is_invalid() {
     for level in ["on", "none", "", "basic basic"] {
         let place = ExamplePlace::new();
         let setting = format!("telemetry_level = {level}\n");
         place.write("settings.conf", setting.as_bytes());
         let output = place.run("metadata_table", &["input"]);
         assert_eq!(output.status.code(), Some(1), "{level}: {output:?}");
-        let said = text(&output.stderr);
-        assert!(said.contains("off, no_functions, basic"), "{level}: {said}");
+        let printed = text(&output.stderr);
+        assert!(
+            printed.contains("off, no_functions, basic"),
+            "{level}: {printed}"
+        );
         assert!(!place.state().exists(), "{level}");
     }
 }
 
 #[test]
-fn metadata_table_obeys_a_refusal_whatever_its_level_is() {
+fn metadata_table_respects_a_refusal_at_any_level() {
     let place = ExamplePlace::new();
     place.write("settings.conf", b"telemetry_level = basic\n");
     for variable in ["METADATA_TABLE_TELEMETRY", "DO_NOT_TRACK"] {
@@ -720,7 +731,7 @@ fn metadata_table_obeys_a_refusal_whatever_its_level_is() {
 }
 
 #[test]
-fn metadata_table_says_that_a_policy_kept_the_report_out() {
+fn metadata_table_reports_that_a_policy_forbids_its_report() {
     let place = ExamplePlace::new();
     place.write("raven.csv", b"08:00,1\n");
     let directory = place.state().join("metadata_table/telemetry");
@@ -742,13 +753,13 @@ fn metadata_table_says_that_a_policy_kept_the_report_out() {
 }
 
 #[test]
-fn metadata_table_names_the_directory_that_is_not_there() {
+fn metadata_table_names_the_directory_that_does_not_exist() {
     let output = ExamplePlace::new().run("metadata_table", &["no-such-place"]);
     assert!(!output.status.success());
-    let said = text(&output.stderr);
+    let printed = text(&output.stderr);
     assert!(
-        said.starts_with("metadata_table: no-such-place: "),
-        "{said}"
+        printed.starts_with("metadata_table: no-such-place: "),
+        "{printed}"
     );
 }
 
@@ -792,7 +803,7 @@ fn feature_usage_names_its_features_in_every_report() {
 }
 
 #[test]
-fn what_users_of_each_system_type_works_in_its_example() {
+fn commands_of_users_of_each_system_work_in_its_example() {
     for (system, rows) in [
         ("ticloud", 8),
         ("TiUP", 10),
@@ -803,25 +814,25 @@ fn what_users_of_each_system_type_works_in_its_example() {
         let place = ExamplePlace::new();
         let commands = documented_commands(system);
         assert_eq!(commands.len(), rows, "{system} in docs/compatibility.md");
-        for (command, said) in commands {
+        for (command, expected) in commands {
             for command in alternatives(&command) {
                 let output = output_of(place.shell(&command));
                 assert!(output.status.success(), "{command}: {output:?}");
                 let shown = [output.stdout, output.stderr].concat();
                 let shown = text(&shown);
-                assert!(shown.contains(&said), "{command}: {shown}");
+                assert!(shown.contains(&expected), "{command}: {shown}");
             }
         }
     }
 }
 
 #[test]
-fn cloud_cli_takes_the_short_options_of_ticloud() {
+fn cloud_cli_accepts_the_short_options_of_ticloud() {
     let place = ExamplePlace::new();
     let mut command = cloud_command(&place, &["cluster", "create", "umbrella", "-p", "nowhere"]);
     command.args(["-P", "work", "-D"]);
     let shown = text(&output_of(command).stderr);
-    assert!(shown.contains("there is no such project"), "{shown}");
+    assert!(shown.contains("no such project"), "{shown}");
     let other = place.state().join("cloud/telemetry/profiles/work");
     let records = records_in(&other);
     let flags = values_of("command: flags", &records);
@@ -856,10 +867,10 @@ fn deployer(place: &ExamplePlace, words: &[&str]) -> Command {
     command
 }
 
-/// The records that a program showed on the standard error, all of which became this.
-fn shown_records(output: &Output, source: &str, became: &str) -> Vec<Value> {
+/// Returns the records that a program printed to standard error, and checks their outcome.
+fn shown_records(output: &Output, source: &str, outcome: &str) -> Vec<Value> {
     assert!(output.status.success(), "{output:?}");
-    let beginning = format!("{source} telemetry: {became}");
+    let beginning = format!("{source} telemetry: {outcome}");
     let shown = text(&output.stderr);
     let lines = shown.lines().filter(|line| line.contains(" telemetry: "));
     lines
@@ -875,7 +886,7 @@ fn output_of(mut command: Command) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-/// Runs the server and gives it those lines.
+/// Runs the server with these lines as its input.
 fn serve(place: &ExamplePlace, words: &[&str], lines: impl AsRef<[u8]>) -> Output {
     let mut command = place.command("document_server", words);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -889,16 +900,16 @@ fn serve(place: &ExamplePlace, words: &[&str], lines: impl AsRef<[u8]>) -> Outpu
     server.wait_with_output().unwrap()
 }
 
-/// Checks what the server says with those arguments, in a fresh home.
-fn assert_document_server_says(arguments: &[&str], said: &str) {
+/// Checks the output of the server with these arguments, in a new home.
+fn assert_document_server_prints(arguments: &[&str], expected: &str) {
     let output = serve(&ExamplePlace::new(), arguments, "");
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     let shown = text(&output.stderr);
-    assert!(shown.contains(said), "{arguments:?}: {shown}");
+    assert!(shown.contains(expected), "{arguments:?}: {shown}");
 }
 
-/// Checks that each row has its values in the records, and that the document shows just these rows and those
-/// that say why they have no place.
+/// Checks that each row has its values in the records, and that docs/compatibility.md has exactly
+/// these rows, besides fields without a counterpart, which have a note.
 fn compare(system: &str, table: &str, records: &[Record]) {
     let mut expected = Vec::new();
     for row in table.trim().lines() {
@@ -921,7 +932,8 @@ fn compare(system: &str, table: &str, records: &[Record]) {
     );
 }
 
-/// The values at `path` in each line, or at `event: path` in the properties of an event's records.
+/// Returns the values at `path` in each line, or at `event: path` in the properties of an event's
+/// records.
 fn values_of(ours: &str, records: &[Record]) -> Vec<Value> {
     let Some((event, path)) = ours.split_once(": ") else {
         let line = |record| serde_json::to_value(record).unwrap();
@@ -941,17 +953,17 @@ fn is_of(kind: &str, value: &Value) -> bool {
         "flag" => value.is_boolean(),
         "list" => value.is_array(),
         "object" => value.is_object(),
-        _ => panic!("{kind} is no kind of value"),
+        _ => panic!("unknown kind of value: {kind}"),
     }
 }
 
-/// The rows of a system's table in the document, up to the notes; without those of fields that have no place,
-/// which must have a note.
+/// Returns the rows of a system's table in docs/compatibility.md, without the notes and without
+/// fields that have no counterpart, which must have a note.
 fn documented_rows(system: &str) -> Vec<String> {
     let mut rows = Vec::new();
     for [seed, ours, note] in documented_tables(system).next().unwrap() {
         if ours == "none" {
-            assert_ne!(note, "", "{seed} does not say why");
+            assert_ne!(note, "", "{seed} has no note");
         } else {
             rows.push(format!("| {seed} | {ours} |"));
         }
@@ -959,7 +971,8 @@ fn documented_rows(system: &str) -> Vec<String> {
     rows
 }
 
-/// The rows of each table in a system's section of the document, without the heads.
+/// Returns the rows of each table in a system's section of docs/compatibility.md, without the
+/// heads.
 fn documented_tables(system: &str) -> impl Iterator<Item = Vec<[String; 3]>> {
     let document = include_str!("../../../docs/compatibility.md");
     let section = document
@@ -981,8 +994,8 @@ fn documented_tables(system: &str) -> impl Iterator<Item = Vec<[String; 3]>> {
     })
 }
 
-/// The commands in a system's second table in the document, and what each is to say. A row without a command says where
-/// another one is.
+/// Returns the commands in a system's second table in docs/compatibility.md, each with its expected
+/// output. A row without a command refers to another one.
 fn documented_commands(system: &str) -> Vec<(String, String)> {
     let rows = documented_tables(system).nth(1).unwrap();
     let is_run = |cells: &[String; 3]| cells[1].starts_with('`') && !cells[2].is_empty();
@@ -995,7 +1008,7 @@ fn documented_commands(system: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The commands that one with `{a,b}` stands for.
+/// Expands a command with `{a,b}` to its alternatives.
 fn alternatives(command: &str) -> Vec<String> {
     let Some((before, rest)) = command.split_once('{') else {
         return vec![command.to_owned()];
@@ -1005,7 +1018,8 @@ fn alternatives(command: &str) -> Vec<String> {
     words.split(',').map(of).collect()
 }
 
-/// The values at a path in the properties of records. Names may hold dots; `[]` stands for each of a list.
+/// Returns the values at a path in the properties of records. Names may contain dots; `[]` stands
+/// for each item of a list.
 fn values_at<'a>(records: &[&'a Record], path: &str) -> Vec<&'a Value> {
     let mut found = Vec::new();
     for record in records {
@@ -1035,7 +1049,7 @@ fn descend<'a>((name, value): (&str, &'a Value), path: &str, found: &mut Vec<&'a
     }
 }
 
-/// Checks that none of these names stands in any file, or in the name of one, below a directory.
+/// Checks that no file in a directory contains one of these names, in its contents or its own name.
 fn assert_nowhere(directory: &Path, names: &[&str]) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
@@ -1047,7 +1061,7 @@ fn assert_nowhere(directory: &Path, names: &[&str]) {
             let is_there = bytes
                 .windows(name.len())
                 .any(|bytes| bytes == name.as_bytes());
-            assert!(!is_there, "{name} stands in {}", entry.path().display());
+            assert!(!is_there, "{name} is in {}", entry.path().display());
         }
     }
 }
