@@ -130,8 +130,8 @@ fn ask(telemetry: &Telemetry) {
 May words record which of its commands you run, how long they take and how they end?
 The records stay on this computer, in {}.
 They are never sent anywhere, and contain no text and no file names.
-`words telemetry show` prints them, `words telemetry disable` stops recording,
-and `words telemetry clear` removes them.
+See them with `words telemetry show`, change your mind with `words telemetry disable`,
+and remove them with `words telemetry clear`.
 Your answer? [y/N] ",
         directory.display()
     );

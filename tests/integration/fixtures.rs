@@ -1,17 +1,18 @@
-//! Directories of format 1 as earlier versions, crashes and attackers left them, in `tests/fixtures/format-1`. They are
-//! never regenerated: a change that reads one of them differently breaks the promise that format 1 stays readable.
+//! Directories of format 1 as written by earlier versions, crashes and attackers, in
+//! `tests/fixtures/format-1`. They are never regenerated: a change that reads one of them
+//! differently breaks the promise that format 1 stays readable.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use localtel::read::{Damage, Item, Reader, Record, Summary};
 
-use super::support::complaint_about;
+use super::support::line_error;
 
 const FIXTURES: [&str; 5] = ["healthy", "torn", "holed", "crash", "hostile"];
 
 #[test]
-fn each_fixture_is_read_as_its_list_says() {
+fn each_fixture_is_read_as_listed() {
     for name in FIXTURES {
         let listed = std::fs::read_to_string(fixture(name).with_extension("txt")).unwrap();
         assert_eq!(items(&fixture(name)), listed, "{name}");
@@ -19,7 +20,7 @@ fn each_fixture_is_read_as_its_list_says() {
 }
 
 #[test]
-fn each_fixture_is_read_backwards_as_forwards() {
+fn each_fixture_reads_the_same_backwards() {
     for name in FIXTURES {
         let forwards: Vec<_> = Reader::open(&fixture(name)).unwrap().records().collect();
         let mut backwards: Vec<_> = Reader::reverse(&fixture(name)).unwrap().records().collect();
@@ -42,7 +43,7 @@ fn the_healthy_fixture_has_only_lines_of_the_schema() {
     for segment in ["events.000001.jsonl", "events.000002.jsonl"] {
         let text = std::fs::read_to_string(fixture("healthy").join(segment)).unwrap();
         for line in text.lines() {
-            assert_eq!(complaint_about(line), None, "{line}");
+            assert_eq!(line_error(line), None, "{line}");
         }
     }
 }
@@ -55,7 +56,7 @@ fn records(read: Vec<Result<Record, Damage>>) -> Vec<Record> {
     read.into_iter().filter_map(Result::ok).collect()
 }
 
-/// Lists what a reader finds, an item on a line.
+/// Lists the items of a reader, one on each line.
 fn items(path: &Path) -> String {
     let mut list = String::new();
     let mut reader = Reader::open(path).unwrap();
