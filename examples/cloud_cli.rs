@@ -40,7 +40,7 @@ use serde_json::{Value, json};
 struct CloudArguments {
     #[command(flatten)]
     telemetry: TelemetryFlag,
-    /// Print details and each record of telemetry
+    /// Prints details and each record of telemetry
     #[arg(short = 'D', long, global = true)]
     debug: bool,
     /// The profile whose configuration and telemetry are used
@@ -54,7 +54,7 @@ struct CloudArguments {
     profile: String,
     #[arg(long, global = true, value_name = "DIRECTORY", help = DATA_DIR_HELP)]
     data_dir: Option<PathBuf>,
-    /// The project
+    /// The id of the project
     #[arg(
         short = 'p',
         long,
@@ -70,7 +70,7 @@ struct CloudArguments {
 /// The format of a list. It is not a global option, since `telemetry show` has its own `--output`.
 #[derive(Debug, Clone, Copy, Args)]
 struct Printing {
-    /// The format
+    /// The format of the list
     #[arg(short, long, value_enum, default_value_t = ListFormat::Human)]
     output: ListFormat,
 }
@@ -134,7 +134,7 @@ fn enabled(word: &str) -> Result<Consent, &'static str> {
 enum ClusterCommand {
     /// Creates a cluster in a project
     Create {
-        /// Its name; a terminal asks for it if it is missing
+        /// Its name; asked for at a terminal if it is missing
         name: Option<String>,
         /// The provider of the machines
         #[arg(long, default_value = "aws")]

@@ -1,6 +1,6 @@
-//! A deployer of clusters, modelled on `TiUP`: `deployer` lays out a cluster over hosts. A
-//! component runs each command in a process of its own, and its records share the id of the command
-//! that started it.
+//! A deployer of clusters, modelled on `TiUP`: `deployer` deploys a cluster to hosts. A component
+//! runs each command in a process of its own, and its records share the id of the command that
+//! started it.
 //!
 //! ```sh
 //! export DEPLOYER_DATA_DIR="$(mktemp -d)" DEPLOYER_TELEMETRY=on
@@ -38,7 +38,7 @@ use localtel::{Builder, Consent, Policy, Telemetry};
 use localtel_cli::{TelemetryCommand, TelemetryFlag};
 use semver::Version;
 
-/// Lays out clusters.
+/// Deploys clusters.
 #[derive(Debug, Parser)]
 #[command(name = "deployer", bin_name = "deployer", version)]
 struct DeployerArguments {
@@ -69,7 +69,7 @@ enum DeployerCommand {
 
 #[derive(Debug, Subcommand)]
 enum ComponentCommand {
-    /// Lays out a cluster
+    /// Deploys a cluster
     Deploy(Topology),
     /// Lists clusters and their hosts
     #[command(visible_alias = "ls")]
@@ -334,7 +334,7 @@ impl Clusters {
             fs::write(directory.join("server.conf"), text)?;
         }
         let count = topology.hosts.len();
-        println!("laid out {} on {count} hosts", topology.name.0);
+        println!("deployed {} to {count} hosts", topology.name.0);
         Ok(())
     }
 
@@ -372,7 +372,7 @@ fn names_in(directory: &std::path::Path) -> io::Result<Vec<String>> {
 const DATA_DIR_HELP: &str =
     "Directory of the clusters [default: $DEPLOYER_DATA_DIR, or a temporary directory]";
 
-/// The settings that a cluster has.
+/// The settings of a cluster.
 const SETTINGS: [&str; 2] = ["log.level", "cache.mib"];
 
 /// The minimum time between deployment reports.

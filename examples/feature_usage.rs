@@ -190,7 +190,7 @@ impl RowStore<'_> {
 
 const NO_TRANSACTION: &str = "no transaction is open";
 
-/// Two windows.
+/// A script with two windows.
 const DEMONSTRATION: &str = "
 set apples 3
 begin

@@ -67,7 +67,7 @@ fn four_processes_of_four_threads_lose_and_tear_nothing() {
 }
 
 /// Changes the newest segment or an older one as people and tools change log files.
-fn meddle(directory: &Path, round: usize) {
+fn change_a_segment(directory: &Path, round: usize) {
     let segments = segments_in(directory);
     let Some(segment) = segments.get(segments.len().saturating_sub(1 + round % 2)) else {
         return;
@@ -106,14 +106,14 @@ fn writers_survive_any_change_of_the_files_by_others() {
     {
         assert!(
             started.elapsed() < Duration::from_mins(5),
-            "a writer stopped"
+            "a writer does not end"
         );
-        meddle(&place.path(), round);
+        change_a_segment(&place.path(), round);
         round += 1;
         std::thread::sleep(Duration::from_millis(2));
     }
     end_well(children);
-    assert!(round > 5, "too fast to meddle with");
+    assert!(round > 5, "the writers ended too early");
     let telemetry = place.builder().try_open().unwrap();
     log(&dispatch(&telemetry), 10);
     drop(telemetry);

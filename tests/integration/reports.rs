@@ -553,7 +553,7 @@ pub(crate) fn report_from_a_thread(_: &ChildTask) {
     ] {
         let telemetry = inline.clone().reports(reports).open();
         // A thread has no name before it runs.
-        eventually("the threads have begun", || threads() >= expected);
+        eventually("the threads have started", || threads() >= expected);
         assert_eq!(threads(), expected, "{reports:?}");
         drop(telemetry);
         eventually("the threads have ended", || threads() == 0);
@@ -601,7 +601,7 @@ fn only_a_changed_version_is_recorded_and_once() {
     open("1.2.0");
     drop(place.builder().open());
     assert!(versions(&place).is_empty());
-    assert!(place.lines().is_empty(), "nothing happened");
+    assert!(place.lines().is_empty(), "no version changed");
     open("1.3.0");
     open("1.3.0");
     open("1.2.9");
@@ -673,7 +673,7 @@ fn an_owner_can_exclude_reports_versions_and_commands() {
     let telemetry = full(&place);
     assert_eq!(telemetry.report_now(), Outcome::Refused);
     drop(telemetry);
-    assert!(!holds(&place, "_q7"), "not even at the end");
+    assert!(!holds(&place, "_q7"), "also not in `session.end`");
     for event in ["report", "version", "command"] {
         assert!(place.own(event).is_empty(), "{event}");
     }

@@ -379,7 +379,8 @@ pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 pub(crate) fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_true() {
-        assert!(started.elapsed() < Duration::from_secs(20), "never: {what}");
+        let elapsed = started.elapsed();
+        assert!(elapsed < Duration::from_secs(20), "timed out: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
