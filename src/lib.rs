@@ -145,12 +145,13 @@ pub mod read {
     pub use crate::summary::{Losses, SegmentSize, Sessions, Summary, Tally};
     pub use crate::text::is_unsafe_to_show;
 
-    /// Lines looked at where they stand, without building a record: for programs that scan gigabytes. A raw record takes
-    /// nothing that [`Record::parse`](crate::read::Record::parse) refuses.
+    /// Records read where they stand in their lines ([`Line::look`](crate::read::Line::look)), without building values:
+    /// for programs that scan gigabytes. A raw record takes nothing that [`Record::parse`](crate::read::Record::parse)
+    /// refuses.
     pub mod raw {
         pub use crate::filter::FilterVerdict;
         pub use crate::reader::{Piece, Run};
-        pub use crate::record::raw::{Object, PrefixCache, RawRecord, RawText, Spans};
+        pub use crate::record::raw::{Object, PrefixCache, RawRecord, RawText, RawValue, Spans};
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::Write;
 use super::sanitize::Sanitized;
 use super::suggestion::distance;
 use localtel::Result;
-use localtel::read::raw::{RawRecord, RawText};
+use localtel::read::raw::RawText;
 use localtel::read::{Item, Line, Reader, Reverse};
 
 /// What a name is the name of.
@@ -111,25 +111,19 @@ impl AbsentNames {
     }
 
     fn take(&mut self, line: Line<'_>) {
-        if let Some(raw) = RawRecord::at(line.bytes()) {
-            self.compare(NameKind::Target, &raw.target.decoded().unwrap_or_default());
-            if let Some(event) = raw.event.and_then(RawText::decoded) {
+        // What is damaged has no names.
+        drop(line.look(|raw| {
+            self.compare(NameKind::Target, &raw.target.decoded());
+            if let Some(event) = raw.event.map(RawText::decoded) {
                 self.compare(NameKind::Event, &event);
             }
-            let in_spans = raw.spans.iter().flat_map(|(_, span)| span.members());
-            for (name, _) in raw.properties.members().chain(in_spans) {
-                self.compare(NameKind::Property, &name.decoded().unwrap_or_default());
+            let of_spans = raw.spans.iter().map(|(_, properties)| properties);
+            for properties in std::iter::once(raw.properties).chain(of_spans) {
+                for (name, _) in properties.members() {
+                    self.compare(NameKind::Property, &name);
+                }
             }
-        } else if let Ok(record) = line.record() {
-            self.compare(NameKind::Target, &record.target);
-            if let Some(event) = &record.event {
-                self.compare(NameKind::Event, event);
-            }
-            let in_spans = record.spans.iter().flat_map(|span| span.properties.iter());
-            for (name, _) in record.properties.iter().chain(in_spans) {
-                self.compare(NameKind::Property, name);
-            }
-        }
+        }));
     }
 
     /// Compares a name that occurs with those that were asked for.

@@ -5,15 +5,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
-use serde_json::Value;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::row::{Paint, Row, Styles};
-use super::sanitize::{Quoted, SafeJson, Sanitized};
+use super::row::{Paint, Styles, push_row};
+use super::sanitize::{SafeJson, Sanitized};
 use super::screen::{Colour, OutputKind};
 use super::time::{Zone, moment, timestamp};
-use localtel::read::raw::RawRecord;
-use localtel::read::{Properties, Record};
+use localtel::read::raw::{Object, RawRecord, RawText, RawValue};
 
 /// A format of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -61,88 +59,55 @@ impl View {
         &self,
         out: &mut dyn Write,
         line: &[u8],
-        record: &Record,
+        raw: &RawRecord<'_>,
     ) -> io::Result<()> {
         match self.format {
-            Format::Short => self.write_short(out, record),
-            Format::Pretty => self.write_pretty(out, record),
+            Format::Short => self.write_short(out, raw),
+            Format::Pretty => self.write_pretty(out, raw),
             Format::Json => self.write_json(out, line),
-            Format::Csv => self.write_csv(out, record),
+            Format::Csv => self.write_csv(out, raw),
         }
     }
 
-    /// Returns `true` if lines are shown as they stand.
-    pub(crate) fn is_verbatim(&self) -> bool {
-        matches!((self.format, self.sink), (Format::Json, OutputKind::Pipe))
-    }
-
-    /// Writes a line as it stands.
-    pub(crate) fn write_verbatim(&self, out: &mut dyn Write, line: &[u8]) -> io::Result<()> {
-        self.write_json(out, line)
-    }
-
-    /// Writes a record whose raw record has all that is shown, and returns whether it did.
-    pub(crate) fn write_raw(&self, out: &mut dyn Write, raw: &RawRecord<'_>) -> io::Result<bool> {
-        match self.format {
-            Format::Short => {}
-            Format::Pretty | Format::Json | Format::Csv => return Ok(false),
-        }
-        let time = if self.zone == Zone::UTC {
-            std::str::from_utf8(raw.timestamp).ok().map(Cow::Borrowed)
-        } else {
-            let time = raw.time();
-            time.map(|time| Cow::Owned(ShownTime(self.zone.show(time)).to_string()))
-        };
-        match time.and_then(|time| Row::of_raw(raw, time)) {
-            Some(row) => self.write_row(out, &row).map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    fn write_short(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
-        let time = self.time_of(record).to_string();
-        self.write_row(out, &Row::of_record(record, time.into()))
-    }
-
-    fn write_row(&self, out: &mut dyn Write, row: &Row<'_>) -> io::Result<()> {
+    fn write_short(&self, out: &mut dyn Write, raw: &RawRecord<'_>) -> io::Result<()> {
         let mut line = String::with_capacity(LINE_BYTES);
-        row.push(&mut line, &self.styles);
+        push_row(&mut line, raw, &self.time_of(raw), &self.styles);
         line.push('\n');
         out.write_all(line.as_bytes())
     }
 
-    fn write_pretty(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+    fn write_pretty(&self, out: &mut dyn Write, raw: &RawRecord<'_>) -> io::Result<()> {
         let (Paint(time), Paint(target)) = (self.styles.time, self.styles.target);
-        let Paint(level) = self.styles.level(record.level);
+        let Paint(level) = self.styles.level(raw.level);
         writeln!(
             out,
             "{time}{}{time:#} {level}{}{level:#} {target}{}{target:#}",
-            self.time_of(record),
-            record.level,
-            Sanitized(&record.target)
+            self.time_of(raw),
+            raw.level,
+            Sanitized(&raw.target.decoded())
         )?;
-        let session = format!("{} #{}", record.session, record.seq);
+        let session = format!("{} #{}", raw.session.decoded(), raw.seq);
         let parts = [
-            ("event", record.event.as_deref()),
-            ("message", record.message.as_deref()),
-            ("source", Some(&*record.source)),
-            ("session", Some(&*session)),
+            ("event", raw.event.map(RawText::decoded)),
+            ("message", raw.message.map(RawText::decoded)),
+            ("source", Some(raw.source.decoded())),
+            ("session", Some(session.into())),
         ];
         for (name, part) in parts {
             if let Some(part) = part {
-                self.write_block_line(out, name, &MarkedLines(part))?;
+                self.write_block_line(out, name, &MarkedLines(&part))?;
             }
         }
-        self.write_block(out, "properties", &record.properties)?;
-        for span in &record.spans {
-            let title = format!("span {}", Sanitized(&span.name));
-            if span.properties.is_empty() {
+        self.write_block(out, "properties", raw.properties)?;
+        for (name, properties) in raw.spans.iter() {
+            let title = format!("span {}", Sanitized(&name.decoded()));
+            if properties.is_empty() {
                 writeln!(out, "  {title}")?;
             }
-            self.write_block(out, &title, &span.properties)?;
+            self.write_block(out, &title, properties)?;
         }
-        if record.spans_left_out > 0 {
-            writeln!(out, "  spans left out: {}", record.spans_left_out)?;
+        if raw.spans_left_out > 0 {
+            writeln!(out, "  spans left out: {}", raw.spans_left_out)?;
         }
         writeln!(out)
     }
@@ -162,22 +127,20 @@ impl View {
         &self,
         out: &mut dyn Write,
         title: &str,
-        properties: &Properties,
+        properties: Object<'_>,
     ) -> io::Result<()> {
         if properties.is_empty() {
             return Ok(());
         }
         let Paint(key) = self.styles.key;
         writeln!(out, "  {title}")?;
-        for (name, value) in properties.iter() {
-            write!(out, "    {key}{}{key:#} = ", Sanitized(name))?;
-            match value {
-                Value::String(text) => writeln!(out, "{}", MarkedLines(text))?,
-                Value::Null
-                | Value::Bool(_)
-                | Value::Number(_)
-                | Value::Array(_)
-                | Value::Object(_) => writeln!(out, "{}", ShownValue(value))?,
+        for (name, value) in properties.members() {
+            write!(out, "    {key}{}{key:#} = ", Sanitized(&name))?;
+            match &value {
+                RawValue::Text(text) => writeln!(out, "{}", MarkedLines(text))?,
+                RawValue::Number(_) | RawValue::Word(_) | RawValue::Compound(_) => {
+                    writeln!(out, "{}", SafeJson(&value.to_text()))?;
+                }
             }
         }
         Ok(())
@@ -193,32 +156,30 @@ impl View {
         }
     }
 
-    fn write_csv(&self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
-        let spans = match record.spans.as_slice() {
-            [] => String::new(),
-            spans => serde_json::to_string(spans)?,
-        };
-        let properties = if record.properties.is_empty() {
-            String::new()
-        } else {
-            serde_json::to_string(&record.properties)?
-        };
-        let left_out = match record.spans_left_out {
+    fn write_csv(&self, out: &mut dyn Write, raw: &RawRecord<'_>) -> io::Result<()> {
+        let (mut properties, mut spans) = (String::new(), String::new());
+        if !raw.properties.is_empty() {
+            properties = serde_json::to_string(&raw.properties.to_properties())?;
+        }
+        if !raw.spans.is_empty() {
+            spans = serde_json::to_string(&raw.spans.to_spans())?;
+        }
+        let left_out = match raw.spans_left_out {
             0 => String::new(),
             spans => spans.to_string(),
         };
-        let text = |text: &str| self.cell(text);
+        let text = |text: RawText<'_>| self.cell(&text.decoded());
         let cells = [
-            record.timestamp.to_string(),
-            record.level.to_string(),
-            text(&record.source),
-            text(&record.target),
-            text(record.event.as_deref().unwrap_or_default()),
-            text(record.message.as_deref().unwrap_or_default()),
-            record.session.to_string(),
-            record.seq.to_string(),
-            text(&properties),
-            text(&spans),
+            raw.timestamp.decoded().into_owned(),
+            raw.level.to_string(),
+            text(raw.source),
+            text(raw.target),
+            raw.event.map(text).unwrap_or_default(),
+            raw.message.map(text).unwrap_or_default(),
+            raw.session.decoded().into_owned(),
+            raw.seq.to_string(),
+            self.cell(&properties),
+            self.cell(&spans),
             left_out,
         ];
         write_csv(out, &cells)
@@ -238,21 +199,13 @@ impl View {
         }
     }
 
-    fn time_of(&self, record: &Record) -> impl fmt::Display {
-        ShownTime(self.zone.show(moment(record.timestamp)))
-    }
-}
-
-/// A value on one line.
-struct ShownValue<'a>(&'a Value);
-
-impl fmt::Display for ShownValue<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Value::String(text) => Quoted(text).fmt(f),
-            Value::Null | Value::Bool(_) | Value::Number(_) => self.0.fmt(f),
-            Value::Array(_) | Value::Object(_) => SafeJson(&self.0.to_string()).fmt(f),
+    /// Returns the time of a record as it is shown.
+    fn time_of<'a>(&self, raw: &RawRecord<'a>) -> Cow<'a, str> {
+        if self.zone == Zone::UTC {
+            return raw.timestamp.decoded();
         }
+        let time = ShownTime(self.zone.show(moment(raw.time())));
+        time.to_string().into()
     }
 }
 
@@ -322,6 +275,7 @@ fn write_csv(out: &mut dyn Write, cells: &[String]) -> io::Result<()> {
 mod tests {
     use super::super::sanitize::tests::{HOSTILE, is_safe};
     use super::*;
+    use localtel::read::{Properties, Record};
 
     const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed projects","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"project list","duration":871,"args":["a",1]},"spans":[{"name":"request","properties":{"id":7}},{"name":"inner"}]}"#;
 
@@ -331,9 +285,17 @@ mod tests {
 
     fn shown(view: View, line: &str) -> String {
         let mut out = Vec::new();
-        let record = Record::parse(line.as_bytes()).unwrap();
-        view.write(&mut out, line.as_bytes(), &record).unwrap();
+        write(view, &mut out, line);
         String::from_utf8(out).unwrap()
+    }
+
+    /// Writes a line with the keys of a record in any order. Returns its properties.
+    fn write(view: View, out: &mut Vec<u8>, line: &str) -> Properties {
+        let record = Record::parse(line.as_bytes()).unwrap();
+        let anew = serde_json::to_vec(&record).unwrap();
+        let raw = RawRecord::at(&anew).unwrap();
+        view.write(out, line.as_bytes(), &raw).unwrap();
+        record.properties
     }
 
     fn hostile_line(text: &str) -> String {
@@ -433,8 +395,7 @@ mod tests {
             let mut out = Vec::new();
             let view = view(Format::Csv, OutputKind::Pipe, Colour::Off);
             view.write_header(&mut out).unwrap();
-            let record = Record::parse(line.as_bytes()).unwrap();
-            view.write(&mut out, line.as_bytes(), &record).unwrap();
+            let expected_properties = write(view, &mut out, &line);
             let mut reader = csv::Reader::from_reader(&*out);
             assert_eq!(reader.headers().unwrap(), CSV_HEADER.as_slice());
             let row = reader.records().next().unwrap().unwrap();
@@ -445,7 +406,7 @@ mod tests {
             };
             assert_eq!(row.get(5).unwrap(), expected);
             let properties: Properties = serde_json::from_str(row.get(8).unwrap()).unwrap();
-            assert_eq!(properties, record.properties);
+            assert_eq!(properties, expected_properties);
         }
     }
 

@@ -1,24 +1,23 @@
-//! Which records somebody wants to see: a pure function of a record, or of a line that holds one. Everything
-//! that a filter names must hold. Who reads the lines is `reader`; how its parts are spelled on a command line is told by their
+//! Which records somebody wants to see: a pure function of a record as it stands in its line. Everything that a filter
+//! names must hold. Who reads the lines is `reader`; how its parts are spelled on a command line is told by their
 //! `FromStr`.
 
 mod number;
 mod term;
 mod value;
 
-use std::cmp::Ordering;
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use regex::{Regex, RegexBuilder};
-use serde_json::Value;
 
 use term::Answer;
 pub use term::Term;
 
 use crate::error::{Error, Result};
 use crate::reader::{Damage, Line};
-use crate::record::raw::RawRecord;
-use crate::record::{Level, LineTime, Properties, Record, Timestamp};
+use crate::record::raw::{Object, RawRecord, RawText};
+use crate::record::{Level, LineTime, Record, Timestamp};
 
 /// Which records somebody wants to see.
 ///
@@ -40,8 +39,8 @@ pub struct Filter {
     events: Vec<String>,
     source: Option<String>,
     session: Option<String>,
-    since: Option<TimeBound>,
-    until: Option<TimeBound>,
+    since: Option<LineTime>,
+    until: Option<LineTime>,
     grep: Option<Regex>,
     terms: Vec<Term>,
 }
@@ -91,19 +90,20 @@ impl Filter {
     /// Keeps only records of that time or later.
     #[must_use]
     pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
-        self.since = Some(TimeBound::of(since.into()));
+        self.since = Some(LineTime::of(since.into()));
         self
     }
 
     /// Returns the earliest time of the records that it keeps, where it was given one.
     pub fn earliest(&self) -> Option<Timestamp> {
-        self.since.map(|since| since.at)
+        let earliest = self.since?.to_moment()?;
+        Some(Timestamp::of(earliest))
     }
 
     /// Keeps only records of that time or earlier.
     #[must_use]
     pub fn until(mut self, until: impl Into<Timestamp>) -> Self {
-        self.until = Some(TimeBound::of(until.into()));
+        self.until = Some(LineTime::of(until.into()));
         self
     }
 
@@ -153,76 +153,31 @@ impl Filter {
             && terms.is_empty()
     }
 
-    /// Returns `true` if the record in a line passes, without taking the line apart where its raw record is enough.
+    /// Returns `true` if the record in a line passes.
     ///
     /// # Errors
     ///
     /// The line is damage if it is no record after all.
     pub fn passes(&self, line: &Line<'_>) -> std::result::Result<bool, Damage> {
-        match RawRecord::at(line.bytes()).and_then(|raw| self.passes_raw(&raw)) {
-            Some(passes) => Ok(passes),
-            None => Ok(self.matches(&line.record()?)),
-        }
+        line.look(|raw| self.verdict(raw) == FilterVerdict::Passes)
     }
 
-    /// Returns whether a record passes, as far as its raw record shows; `None` where only its values do.
-    pub fn passes_raw(&self, raw: &RawRecord<'_>) -> Option<bool> {
-        let since = || Some(self.since?.compare(raw).is_ge());
-        let until = || Some(self.until?.compare(raw).is_le());
-        let target = || {
-            let target = raw.target.plain()?;
-            Some(is_any(&self.targets, |above| is_within(target, above)))
-        };
-        let event = || match raw.event {
-            None => Some(self.events.is_empty()),
-            Some(event) => {
-                let event = event.plain()?;
-                Some(is_any(&self.events, |wanted| wanted == event))
-            }
-        };
-        let source = || Some(raw.source.plain()? == self.source.as_deref()?);
-        let session = || Some(raw.session.starts_with(self.session.as_deref()?.as_bytes()));
-        // Whether it is asked, and the answer; the cheapest come first.
-        let mut is_sure = true;
-        let parts: [(bool, &dyn Fn() -> Option<bool>); 6] = [
-            (!self.targets.is_empty(), &target),
-            (!self.events.is_empty(), &event),
-            (self.source.is_some(), &source),
-            (self.session.is_some(), &session),
-            (self.since.is_some(), &since),
-            (self.until.is_some(), &until),
-        ];
-        if !self.levels.is_none_or(|levels| levels.hold(raw.level)) {
-            return Some(false);
-        }
-        let asked = parts.into_iter().filter(|(is_asked, _)| *is_asked);
-        let answers = asked.map(|(_, answer)| answer());
-        for answer in answers.chain(self.terms.iter().map(|term| term.passes_raw(raw))) {
-            match answer {
-                Some(true) => {}
-                Some(false) => return Some(false),
-                None => is_sure = false,
-            }
-        }
-        (is_sure && self.grep.is_none()).then_some(true)
-    }
-
-    /// Returns `true` if a record passes: everything that the filter names holds for it.
+    /// Returns `true` if a record passes: everything that the filter names holds for it. A record whose values are
+    /// nested so deep that no line can hold it does not.
     pub fn matches(&self, record: &Record) -> bool {
-        match self.verdict(record) {
-            FilterVerdict::Passes => true,
-            FilterVerdict::Fails | FilterVerdict::OtherType { .. } => false,
-        }
+        let line = record.to_line();
+        let raw = RawRecord::at(&line);
+        raw.is_some_and(|raw| self.verdict(&raw) == FilterVerdict::Passes)
     }
 
     /// Returns what the filter says of a record.
-    pub fn verdict(&self, record: &Record) -> FilterVerdict<'_> {
-        if !self.holds_but_for_terms(record) {
+    pub fn verdict(&self, raw: &RawRecord<'_>) -> FilterVerdict<'_> {
+        if !self.holds_for_parts(raw) {
             return FilterVerdict::Fails;
         }
         let mut verdict = FilterVerdict::Passes;
         for term in &self.terms {
-            match term.answer(record) {
+            match term.answer(raw) {
                 Answer::Fails => return FilterVerdict::Fails,
                 Answer::OtherType if verdict == FilterVerdict::Passes => {
                     verdict = FilterVerdict::OtherType { key: term.key() };
@@ -230,25 +185,26 @@ impl Filter {
                 Answer::Holds | Answer::OtherType => {}
             }
         }
-        verdict
+        // It takes the longest.
+        match &self.grep {
+            Some(grep) if !is_found(grep, raw) => FilterVerdict::Fails,
+            Some(_) | None => verdict,
+        }
     }
 
-    /// Returns `true` if everything but the conditions on values holds.
-    fn holds_but_for_terms(&self, record: &Record) -> bool {
-        self.levels.is_none_or(|levels| levels.hold(record.level))
-            && self.since.is_none_or(|since| record.timestamp >= since.at)
-            && self.until.is_none_or(|until| record.timestamp <= until.at)
-            && is_any(&self.targets, |target| is_within(&record.target, target))
-            && is_any(&self.events, |event| record.event.as_ref() == Some(event))
-            && self
-                .source
-                .as_ref()
-                .is_none_or(|source| record.source == *source)
+    /// Returns `true` if everything holds that is asked of the parts that each record has.
+    fn holds_for_parts(&self, raw: &RawRecord<'_>) -> bool {
+        let time = raw.timestamp.bytes();
+        self.levels.is_none_or(|levels| levels.hold(raw.level))
+            && is_any(&self.targets, Some(raw.target), is_within)
+            && is_any(&self.events, raw.event, |event, wanted| event == wanted)
+            && self.source.as_ref().is_none_or(|it| raw.source.is(it))
             && self
                 .session
                 .as_ref()
-                .is_none_or(|start| record.session.to_string().starts_with(start))
-            && self.grep.as_ref().is_none_or(|grep| is_found(grep, record))
+                .is_none_or(|start| raw.session.bytes().starts_with(start.as_bytes()))
+            && self.since.is_none_or(|since| time >= since.as_bytes())
+            && self.until.is_none_or(|until| time <= until.as_bytes())
     }
 }
 
@@ -265,26 +221,6 @@ pub enum FilterVerdict<'f> {
         /// The key of the first such condition.
         key: &'f str,
     },
-}
-
-/// A time that records are compared with.
-#[derive(Debug, Clone, Copy)]
-struct TimeBound {
-    at: Timestamp,
-    /// The same for times as lines hold them, to the microsecond, so that their texts can be compared.
-    text: LineTime,
-}
-
-impl TimeBound {
-    fn of(at: Timestamp) -> Self {
-        let text = LineTime::of(at);
-        Self { at, text }
-    }
-
-    /// Compares a line's time with it.
-    fn compare(&self, raw: &RawRecord<'_>) -> Ordering {
-        raw.timestamp.cmp(self.text.as_str().as_bytes())
-    }
 }
 
 /// A range of levels, written as `warn` (that and above), `=info` (only that) or `debug..warn`.
@@ -333,8 +269,10 @@ impl FromStr for Levels {
     }
 }
 
-fn is_any(wanted: &[String], fits: impl Fn(&String) -> bool) -> bool {
-    wanted.is_empty() || wanted.iter().any(fits)
+/// Returns `true` if a text fits one of those that are wanted, or if none is.
+fn is_any(wanted: &[String], text: Option<RawText<'_>>, fits: fn(&str, &str) -> bool) -> bool {
+    let fits_one = |text: Cow<'_, str>| wanted.iter().any(|wanted| fits(&text, wanted));
+    wanted.is_empty() || text.map(RawText::decoded).is_some_and(fits_one)
 }
 
 /// Returns `true` if a target is another one or lies below it.
@@ -344,27 +282,12 @@ fn is_within(target: &str, above: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-fn is_found(regex: &Regex, record: &Record) -> bool {
-    let texts = [
-        record.message.as_deref(),
-        record.event.as_deref(),
-        Some(&*record.target),
-    ];
-    texts.into_iter().flatten().any(|text| regex.is_match(text))
-        || std::iter::once(&record.properties)
-            .chain(record.spans.iter().map(|span| &span.properties))
-            .flat_map(Properties::iter)
-            .any(|(_, value)| regex.is_match(&text_of(value)))
-}
-
-/// Returns a value as people write it: a string bare, anything else as JSON.
-fn text_of(value: &Value) -> std::borrow::Cow<'_, str> {
-    match value {
-        Value::String(text) => text.into(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            value.to_string().into()
-        }
-    }
+fn is_found(regex: &Regex, raw: &RawRecord<'_>) -> bool {
+    let texts = [raw.message, raw.event, Some(raw.target)];
+    let mut texts = texts.into_iter().flatten();
+    let mut values = raw.objects().flat_map(Object::members);
+    texts.any(|text| regex.is_match(&text.decoded()))
+        || values.any(|(_, value)| regex.is_match(&value.to_text()))
 }
 
 /// Returns `true` if a pattern has an upper-case letter that stands for itself: that of `\W` does not.

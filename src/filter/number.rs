@@ -32,7 +32,7 @@ impl NumberBound {
 }
 
 /// Returns the integer that a text is, if it is written with so few digits that it surely fits.
-pub(super) fn short_integer(text: &[u8]) -> Option<i64> {
+fn short_integer(text: &[u8]) -> Option<i64> {
     if text.len() > SHORT_INTEGER_BYTES {
         return None;
     }

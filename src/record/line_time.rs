@@ -59,6 +59,11 @@ impl LineTime {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// Returns the bytes of its text.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Returns the moment.
     pub(crate) fn to_moment(self) -> Option<OffsetDateTime> {
         parse_time(self.as_str()).ok()
@@ -133,9 +138,13 @@ mod tests {
         let last = Date::from_calendar_date(9999, Month::December, 31).unwrap();
         let before = Date::from_calendar_date(-1, Month::December, 31).unwrap();
         for moment in [at(last, -1), at(before, 0), at(before, 23)] {
-            assert_eq!(LineTime::not_before(moment), None, "{moment}");
             assert_eq!(LineTime::not_after(moment), None, "{moment}");
         }
+        for moment in [at(last, -1), at(before, 23)] {
+            assert_eq!(LineTime::not_before(moment), None, "{moment}");
+        }
+        let least = "0000-01-01T00:00:00.000000Z";
+        assert_eq!(LineTime::not_before(at(before, 0)).unwrap().as_str(), least);
         assert_eq!(LineTime::not_before(at(last, 0)), None);
         let most = "9999-12-31T23:59:59.999999Z";
         assert_eq!(LineTime::not_after(at(last, 0)).unwrap().as_str(), most);

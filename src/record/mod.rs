@@ -307,6 +307,12 @@ impl Record {
         serde_json::from_slice(line).map_err(|error| Error::invalid("record", error.to_string()))
     }
 
+    /// Writes it as localtel writes lines, without a newline.
+    pub(crate) fn to_line(&self) -> Vec<u8> {
+        // Values that were parsed or recorded can always be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
     /// Returns `true` if localtel itself wrote the record.
     pub fn is_own(&self) -> bool {
         self.target == OWN_TARGET

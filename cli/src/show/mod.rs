@@ -23,7 +23,7 @@ use localtel::Result;
 use localtel::admin::ShellWord;
 use localtel::read::Timestamp;
 use localtel::read::raw::{FilterVerdict, Piece, PrefixCache, RawRecord};
-use localtel::read::{Filter, Follower, Item, Line, Position, Reader, Record, Reverse};
+use localtel::read::{Filter, Follower, Item, Line, Position, Reader, Reverse};
 
 pub(crate) use args::{LineLimit, ShowArgs};
 use unread::UnreadCounts;
@@ -224,20 +224,26 @@ struct LineFilter {
 }
 
 impl LineFilter {
-    /// Shows an item if it is a record that passes, and tells whether it was one.
+    /// Shows an item if it is a record that passes. Returns `true` if it was one.
     fn take(
         &self,
         item: Item<'_>,
         out: &mut dyn Write,
         unread: &mut UnreadCounts,
     ) -> std::io::Result<bool> {
-        match unread.take(item) {
-            Some(line) => self.take_line(line, RawRecord::at(line.bytes()), out, unread),
-            None => Ok(false),
+        let Some(line) = unread.take(item) else {
+            return Ok(false);
+        };
+        match line.look(|raw| self.show(line, raw, out, unread)) {
+            Ok(shown) => shown,
+            Err(damage) => {
+                unread.add(damage);
+                Ok(false)
+            }
         }
     }
 
-    /// Shows the records in a line that the reader has not looked at, and tells how many those are that pass.
+    /// Shows the records in a line that the reader has not looked at. Returns the number of those that pass.
     fn take_piece(
         &self,
         piece: Piece<'_>,
@@ -246,9 +252,8 @@ impl LineFilter {
         unread: &mut UnreadCounts,
     ) -> std::io::Result<u64> {
         let line = piece.line();
-        let raw = RawRecord::with(line.bytes(), prefixes);
-        if raw.is_some() {
-            return self.take_line(line, raw, out, unread).map(u64::from);
+        if let Some(raw) = RawRecord::with(line.bytes(), prefixes) {
+            return self.show(line, &raw, out, unread).map(u64::from);
         }
         let mut matched = 0;
         for item in piece.items() {
@@ -257,42 +262,22 @@ impl LineFilter {
         Ok(matched)
     }
 
-    /// Shows a record if it passes. Most are passed over, or shown as they stand, without taking them apart.
-    fn take_line(
+    /// Shows a record if it passes. Returns `true` if it does.
+    fn show(
         &self,
         line: Line<'_>,
-        raw: Option<RawRecord<'_>>,
+        raw: &RawRecord<'_>,
         out: &mut dyn Write,
         unread: &mut UnreadCounts,
     ) -> std::io::Result<bool> {
-        if let Some(raw) = raw {
-            match self.filter.passes_raw(&raw) {
-                Some(false) => return Ok(false),
-                Some(true) if self.view.is_verbatim() => {
-                    self.view.write_verbatim(out, line.bytes())?;
-                    return Ok(true);
-                }
-                Some(true) if self.view.write_raw(out, &raw)? => return Ok(true),
-                Some(true) | None => {}
+        match self.filter.verdict(raw) {
+            FilterVerdict::Passes => self.view.write(out, line.bytes(), raw).map(|()| true),
+            FilterVerdict::Fails => Ok(false),
+            FilterVerdict::OtherType { key } => {
+                unread.pass_over(key);
+                Ok(false)
             }
         }
-        match self.record_in(line, unread) {
-            Some(record) => self.view.write(out, line.bytes(), &record).map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    /// Returns the record in a line if it passes.
-    fn record_in(&self, line: Line<'_>, unread: &mut UnreadCounts) -> Option<Record> {
-        match line.record() {
-            Ok(record) => match self.filter.verdict(&record) {
-                FilterVerdict::Passes => return Some(record),
-                FilterVerdict::Fails => {}
-                FilterVerdict::OtherType { key } => unread.pass_over(key),
-            },
-            Err(damage) => unread.add(damage),
-        }
-        None
     }
 }
 
@@ -385,13 +370,24 @@ impl Show {
     ) -> std::result::Result<(), OutputStop> {
         let mut reader = source.reader;
         let mut kept: Vec<(Timestamp, Box<[u8]>)> = Vec::new();
+        let mut shown = Vec::new();
         while let Some(item) = reader.next_item()? {
             let Some(line) = self.unread.take(item) else {
                 continue;
             };
-            if let Some(record) = self.line_filter.record_in(line, &mut self.unread) {
-                kept.push((record.timestamp, line.bytes().into()));
+            let looked = line.look(|raw| {
+                let is_shown = self
+                    .line_filter
+                    .show(line, raw, &mut shown, &mut self.unread);
+                // Writing to memory does not fail.
+                is_shown.unwrap_or(false).then(|| raw.time())
+            });
+            match looked {
+                Ok(Some(time)) => kept.push((time, shown.as_slice().into())),
+                Ok(None) => {}
+                Err(damage) => self.unread.add(damage),
             }
+            shown.clear();
         }
         // Stable: records of one time keep the order in which they were written.
         kept.sort_by_key(|(timestamp, _)| *timestamp);
@@ -405,11 +401,9 @@ impl Show {
         if args.reverse {
             kept.reverse();
         }
-        for (_, line) in &kept {
-            if let Ok(record) = Record::parse(line) {
-                self.line_filter.view.write(out, line, &record)?;
-                self.matched += 1;
-            }
+        for (_, shown) in &kept {
+            out.write_all(shown)?;
+            self.matched += 1;
         }
         Ok(())
     }

@@ -209,19 +209,21 @@ mod tests {
         (text(shown), matched, text(&said))
     }
 
-    /// Every line is parsed, one after the other.
+    /// Every line is parsed and written again, one after the other, and read then.
     fn slowly(mut reader: Reader, line_filter: &LineFilter) -> Shown {
         let (mut shown, mut matched, mut unread) = (Vec::new(), 0, UnreadCounts::default());
         while let Some(item) = reader.next_item().unwrap() {
             let Some(line) = unread.take(item) else {
                 continue;
             };
-            if let Some(record) = line_filter.record_in(line, &mut unread) {
-                line_filter
-                    .view
-                    .write(&mut shown, line.bytes(), &record)
-                    .unwrap();
-                matched += 1;
+            match line.record() {
+                Ok(record) => {
+                    let anew = serde_json::to_vec(&record).unwrap();
+                    let raw = RawRecord::at(&anew).unwrap();
+                    let is_shown = line_filter.show(line, &raw, &mut shown, &mut unread);
+                    matched += u64::from(is_shown.unwrap());
+                }
+                Err(damage) => unread.add(damage),
             }
         }
         told(&shown, matched, &unread)

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::*;
 use crate::screen::Colour;
-use localtel::read::SegmentNumber;
+use localtel::read::{Record, SegmentNumber};
 
 #[derive(Debug, Parser)]
 struct ShowLine {

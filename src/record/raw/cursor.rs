@@ -37,6 +37,11 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> RawPart<'a> {
+    /// Returns its bytes.
+    pub(super) fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Takes a line, unless it is no text.
     pub(super) fn line(bytes: &'a [u8]) -> Option<Self> {
         let (mut all, mut is_plain) = (0, true);
@@ -140,7 +145,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a time as we write it.
-    pub(super) fn timestamp(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn timestamp(&mut self) -> Option<RawText<'a>> {
         let text = self.take::<{ TIMESTAMP_BYTES }>()?;
         let digits = text.iter().copied().zip(TIMESTAMP_FORM.bytes());
         let mut is_formed = true;
@@ -157,17 +162,12 @@ impl<'a> Cursor<'a> {
                 number * 10 + u32::from(digit.wrapping_sub(b'0'))
             })
         };
-        // The last days of months, leap seconds and the year 0 are left to the parser.
+        // Leap seconds are left to the parser.
         let is_time =
             is_formed && number(11, 13) < 24 && number(14, 16) < 60 && number(17, 19) < 60;
-        let is_plain = number(0, 4) > 0
-            && (1..=12).contains(&number(5, 7))
-            && (1..=28).contains(&number(8, 10));
-        let is_late = || {
-            let text = text.get(..19).unwrap_or_default();
-            number(8, 10) > 28 && is_date(text)
-        };
-        (is_time && (is_plain || is_late())).then_some(text.as_slice())
+        let is_in_any_month = (1..=12).contains(&number(5, 7)) && (1..=28).contains(&number(8, 10));
+        let is_date = || std::str::from_utf8(text).is_ok_and(|text| parse_time(text).is_ok());
+        (is_time && (is_in_any_month || is_date())).then_some(RawText(text))
     }
 
     fn level(&mut self) -> Option<Level> {
@@ -182,7 +182,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    pub(super) fn uuid(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn uuid(&mut self) -> Option<RawText<'a>> {
         let text = self.take::<{ UUID_FORM.len() }>()?;
         let mut is_formed = true;
         for (byte, form) in text.iter().copied().zip(UUID_FORM.bytes()) {
@@ -192,17 +192,20 @@ impl<'a> Cursor<'a> {
                 byte == form
             };
         }
-        is_formed.then_some(text.as_slice())
+        is_formed.then_some(RawText(text))
     }
 
     pub(super) fn seq(&mut self) -> Option<u64> {
         let start = self.at;
         self.digits()?;
         let digits = self.since(start)?;
-        let is_plain = digits.len() < 20 && (digits.len() == 1 || !digits.starts_with(b"0"));
-        // Fewer than 20 digits fit into 64 bits.
-        let number = |number: u64, digit: &u8| number * 10 + u64::from(digit.wrapping_sub(b'0'));
-        is_plain.then(|| digits.iter().fold(0, number))
+        if digits.len() > 1 && digits.starts_with(b"0") {
+            return None;
+        }
+        digits.iter().try_fold(0_u64, |number, digit| {
+            let digit = u64::from(digit.wrapping_sub(b'0'));
+            number.checked_mul(10)?.checked_add(digit)
+        })
     }
 
     fn digits(&mut self) -> Option<()> {
@@ -306,18 +309,27 @@ impl<'a> Cursor<'a> {
     }
 
     fn number(&mut self) -> Option<()> {
-        let _minus = self.byte(b'-');
         let start = self.at;
+        let _minus = self.byte(b'-');
+        let whole = self.at;
         self.digits()?;
-        let has_leading_zero = self.at - start > 1 && self.part.bytes.get(start) == Some(&b'0');
+        if self.at - whole > 1 && self.part.bytes.get(whole) == Some(&b'0') {
+            return None;
+        }
         if self.byte(b'.').is_some() {
             self.digits()?;
         }
+        let has_exponent = matches!(self.peek(), Some(b'e' | b'E'));
+        if has_exponent {
+            self.at += 1;
+            let _sign = self.byte(b'-').or_else(|| self.byte(b'+'));
+            self.digits()?;
+        }
         // Whatever is so long, or has an exponent, may be too large.
-        let is_plain = self.at - start <= NUMBER_BYTES_MAX
-            && !has_leading_zero
-            && !matches!(self.peek(), Some(b'e' | b'E'));
-        is_plain.then_some(())
+        if has_exponent || self.at - start > NUMBER_BYTES_MAX {
+            serde_json::from_slice::<f64>(self.since(start)?).ok()?;
+        }
+        Some(())
     }
 
     pub(super) fn object(&mut self, depth: usize) -> Option<Object<'a>> {
@@ -389,7 +401,7 @@ impl<'a> Cursor<'a> {
         let mut properties = None;
         self.optional(
             ",\"properties\":",
-            |cursor| cursor.object(0),
+            |cursor| cursor.object(SPAN_PROPERTIES_DEPTH),
             &mut properties,
         )?;
         self.byte(b'}')?;
@@ -443,12 +455,6 @@ const fn equal_bytes(bytes: u64, byte: u8) -> u64 {
     differences.wrapping_sub(ONES) & !differences & TOPS
 }
 
-/// Returns `true` if a date, with a time that is not looked at, exists.
-fn is_date(text: &[u8]) -> bool {
-    let text = [text, b"Z"].concat();
-    std::str::from_utf8(&text).is_ok_and(|text| parse_time(text).is_ok())
-}
-
 /// How a time and a session's id look, with a digit wherever a `0` stands.
 const TIMESTAMP_FORM: &str = "0000-00-00T00:00:00.000000Z";
 const UUID_FORM: &str = "00000000-0000-0000-0000-000000000000";
@@ -463,8 +469,11 @@ const TOPS: u64 = ONES * 0x80;
 /// The longest number that is surely one of 64 bits, or a fraction.
 const NUMBER_BYTES_MAX: usize = 40;
 
-/// How deep a value may be nested; the parser follows 128 levels.
-const DEPTH_MAX: usize = 64;
+/// How deep a value may be nested in a line: as deep as the parser follows it.
+const DEPTH_MAX: usize = 127;
+
+/// How deep the properties of a span are nested in its line: in the span, in the list of spans, in the line's object.
+const SPAN_PROPERTIES_DEPTH: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -1,32 +1,36 @@
 //! A raw record: the parts of a record where they stand in the line's bytes, without copying, decoding
-//! or keeping any. Most lines are looked at only to be passed over, so this is what reading costs.
+//! or keeping any. Most lines are read only to be passed over, so this is what reading costs.
 //!
-//! A raw record is taken of lines as we write them: the keys of format 1 in their order, without spaces. Of such a line
-//! it checks everything that parsing checks, so that whatever it takes is a record, and damage is found as if
-//! each line were parsed. What is written in any other way, even if it is a record, it leaves to
-//! [`Record::parse`](super::Record::parse).
+//! It is the one form in which lines are filtered, shown and counted. It is taken of lines as localtel writes them: the
+//! keys of format 1 in their order, without spaces. Of such a line it checks everything that parsing checks, so that
+//! whatever it takes is a record, and damage is found as if each line were parsed. A record that is written in any other
+//! way is parsed and written again in that form ([`Record::to_line`](super::Record::to_line)), and then taken.
 
 mod cursor;
 mod prefix_cache;
 
+mod value;
+
 use std::borrow::Cow;
 
-use time::OffsetDateTime;
+use serde::de::DeserializeOwned;
 
 pub(crate) use self::cursor::is_timestamp;
 use self::cursor::{Cursor, RawPart};
 pub use self::prefix_cache::PrefixCache;
-use super::{Level, OPENING, parse_time};
+pub use self::value::RawValue;
+use super::{Level, NAMES_COMPARED_MAX, OPENING, Properties, Span, Timestamp};
 
 /// The parts of a record, as they stand in its line.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct RawRecord<'a> {
     /// 27 characters, which sort as the times do.
-    pub timestamp: &'a [u8],
+    pub timestamp: RawText<'a>,
     /// The log level.
     pub level: Level,
     /// The application.
-    pub(crate) source: RawText<'a>,
+    pub source: RawText<'a>,
     /// The part of it.
     pub target: RawText<'a>,
     /// The event's name.
@@ -34,9 +38,9 @@ pub struct RawRecord<'a> {
     /// The message.
     pub message: Option<RawText<'a>>,
     /// 36 characters, in lower case.
-    pub(crate) session: &'a [u8],
+    pub session: RawText<'a>,
     /// The number in the session.
-    pub(crate) seq: u64,
+    pub seq: u64,
     /// The properties.
     pub properties: Object<'a>,
     /// The spans, as a list without its brackets.
@@ -68,23 +72,37 @@ pub struct Spans<'a>(RawPart<'a>);
 
 impl<'a> RawText<'a> {
     /// Takes the text of a JSON string, given with its quotes.
-    pub fn quoted(json: &'a [u8]) -> Option<Self> {
+    fn quoted(json: &'a [u8]) -> Option<Self> {
         Some(Self(json.strip_prefix(b"\"")?.strip_suffix(b"\"")?))
     }
 
     /// Returns the text that it stands for.
-    pub fn decoded(self) -> Option<Cow<'a, str>> {
-        match self.plain() {
-            Some(text) => Some(Cow::Borrowed(text)),
-            None => serde_json::from_slice(&[b"\"", self.0, b"\""].concat())
-                .ok()
-                .map(Cow::Owned),
+    pub fn decoded(self) -> Cow<'a, str> {
+        if self.is_plain() {
+            return String::from_utf8_lossy(self.0);
+        }
+        // It was checked when it was read, so it can be parsed.
+        let parsed = serde_json::from_slice(&[b"\"", self.0, b"\""].concat());
+        parsed.map_or_else(|_| String::from_utf8_lossy(self.0), Cow::Owned)
+    }
+
+    /// Returns `true` if it stands for this text.
+    pub fn is(self, text: &str) -> bool {
+        if self.is_plain() {
+            self.0 == text.as_bytes()
+        } else {
+            self.decoded() == text
         }
     }
 
-    /// Returns its bytes, where they are those of the text that it stands for; nothing where something is escaped.
-    pub(crate) fn plain_bytes(self) -> Option<&'a [u8]> {
-        (!self.0.contains(&b'\\')).then_some(self.0)
+    /// Returns its bytes as they stand in the line.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Returns `true` if nothing in it is escaped.
+    fn is_plain(self) -> bool {
+        !self.0.contains(&b'\\')
     }
 
     /// Returns what stands so far into a line's part.
@@ -92,25 +110,50 @@ impl<'a> RawText<'a> {
         part.get(from..from.checked_add(bytes)?).map(Self)
     }
 
-    /// Returns its bytes as they stand in the line.
-    fn bytes(self) -> &'a [u8] {
-        self.0
-    }
-
     /// Returns how far into a part it stands, of which it is a part.
     fn offset_in(self, part: &[u8]) -> usize {
         self.0.as_ptr().addr().wrapping_sub(part.as_ptr().addr())
     }
-
-    /// Returns the text, where it stands in the line as it is; nothing where something is escaped.
-    pub(crate) fn plain(self) -> Option<&'a str> {
-        std::str::from_utf8(self.plain_bytes()?).ok()
-    }
 }
 
 impl<'a> Object<'a> {
-    /// Walks over names and values, each value as JSON.
-    pub fn members(self) -> impl Iterator<Item = (RawText<'a>, &'a [u8])> {
+    /// Returns names and values, each name once with its last value, in the order in which the names come first.
+    pub fn members(self) -> Vec<(Cow<'a, str>, RawValue<'a>)> {
+        let mut members: Vec<(Cow<'a, str>, RawValue<'a>)> = Vec::new();
+        for (name, json) in self.walk() {
+            if members.len() == NAMES_COMPARED_MAX {
+                let parsed = self.to_properties().into_iter();
+                return parsed
+                    .map(|(name, value)| (Cow::Owned(name), RawValue::of_value(value)))
+                    .collect();
+            }
+            let (name, value) = (name.decoded(), RawValue::of_json(json));
+            match members.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, earlier)) => *earlier = value,
+                None => members.push((name, value)),
+            }
+        }
+        members
+    }
+
+    /// Returns the last value of that name, as JSON.
+    pub(crate) fn get(self, name: &str) -> Option<&'a [u8]> {
+        let named = self.walk().filter(|(own, _)| own.is(name));
+        named.map(|(_, json)| json).last()
+    }
+
+    /// Returns `true` if it has no members.
+    pub fn is_empty(self) -> bool {
+        self.0.bytes().is_empty()
+    }
+
+    /// Parses names and values.
+    pub fn to_properties(self) -> Properties {
+        parsed([b"{", self.0.bytes(), b"}"])
+    }
+
+    /// Walks over names and values as they stand, each value as JSON.
+    fn walk(self) -> impl Iterator<Item = (RawText<'a>, &'a [u8])> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
             let member = cursor.member()?;
@@ -118,30 +161,6 @@ impl<'a> Object<'a> {
             Some(member)
         })
     }
-
-    /// Finds the last value of that name, as JSON.
-    pub(crate) fn get(self, name: &str) -> Sought<'a> {
-        let mut found = None;
-        for (own, json) in self.members() {
-            match own.plain_bytes() {
-                Some(own) if own == name.as_bytes() => found = Some(json),
-                Some(_) => {}
-                None => return Sought::Unsure,
-            }
-        }
-        found.map_or(Sought::Absent, Sought::Found)
-    }
-}
-
-/// What came of looking for a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sought<'a> {
-    /// It is there, and this is its value as JSON.
-    Found(&'a [u8]),
-    /// It is not there.
-    Absent,
-    /// A name is escaped, so that only parsing tells.
-    Unsure,
 }
 
 impl<'a> Spans<'a> {
@@ -154,15 +173,42 @@ impl<'a> Spans<'a> {
             Some(span)
         })
     }
+
+    /// Returns `true` if there are none.
+    pub fn is_empty(self) -> bool {
+        self.0.bytes().is_empty()
+    }
+
+    /// Parses the spans.
+    pub fn to_spans(self) -> Vec<Span> {
+        parsed([b"[", self.0.bytes(), b"]"])
+    }
+}
+
+/// Parses what was checked when it was read.
+fn parsed<T: DeserializeOwned + Default>(parts: [&[u8]; 3]) -> T {
+    serde_json::from_slice(&parts.concat()).unwrap_or_default()
 }
 
 impl<'a> RawRecord<'a> {
     /// Returns the time.
-    pub fn time(&self) -> Option<OffsetDateTime> {
-        parse_time(std::str::from_utf8(self.timestamp).ok()?).ok()
+    pub fn time(&self) -> Timestamp {
+        let parsed = self.timestamp.decoded().parse();
+        parsed.unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Takes the raw record of a line without its newline; nothing if it is not written as we write lines.
+    /// Returns the properties and those of the spans from the leaf to the root: in this order a name is looked up.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = Object<'a>> {
+        let spans = self.spans;
+        let of_spans = std::iter::once_with(move || {
+            let mut objects: Vec<Object<'a>> = spans.iter().map(|(_, span)| span).collect();
+            objects.reverse();
+            objects
+        });
+        std::iter::once(self.properties).chain(of_spans.flatten())
+    }
+
+    /// Takes the raw record of a line without its newline; nothing if it is not written as localtel writes lines.
     pub fn at(line: &'a [u8]) -> Option<Self> {
         Self::read(line, Cursor::head)
     }
@@ -194,14 +240,18 @@ impl<'a> RawRecord<'a> {
         let (mut properties, mut spans) = (None, None);
         cursor.optional(
             ",\"properties\":",
-            |cursor| cursor.object(0),
+            |cursor| cursor.object(PROPERTIES_DEPTH),
             &mut properties,
         )?;
         cursor.optional(",\"spans\":", Cursor::spans, &mut spans)?;
         let mut left_out = None;
         cursor.optional(",\"spans_left_out\":", Cursor::seq, &mut left_out)?;
         let mut once = None;
-        cursor.optional(",\"once\":", |cursor| cursor.object(0), &mut once)?;
+        cursor.optional(
+            ",\"once\":",
+            |cursor| cursor.object(PROPERTIES_DEPTH),
+            &mut once,
+        )?;
         cursor.byte(b'}')?;
         cursor.is_at_end().then_some(Self {
             timestamp,
@@ -218,6 +268,9 @@ impl<'a> RawRecord<'a> {
         })
     }
 }
+
+/// How deep the properties of a record are nested in its line: they are in the object that is the line.
+const PROPERTIES_DEPTH: usize = 2;
 
 #[cfg(test)]
 mod tests;
