@@ -70,7 +70,7 @@ fn entry() {
         "open by variables" => open_by_variables(),
         "open and print the id" => open_and_print_the_id(&task),
         "measure a command" => measured::measure_a_command(&task),
-        "measure a command and a child's" => measured::measure_a_command_and_a_childs(&task),
+        "measure a command and its child" => measured::measure_a_command_and_its_child(&task),
         "measure a command that panics" => measured::measure_a_command_that_panics(&task),
         "measure a command across a choice" => measured::measure_a_command_across_a_choice(&task),
         "report at the start" => reports::report_at_the_start(&task),

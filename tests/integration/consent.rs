@@ -192,7 +192,7 @@ fn an_application_is_off_in_the_directory_of_another() {
 }
 
 #[test]
-fn a_process_stops_when_its_directory_becomes_anothers() {
+fn a_process_stops_when_its_directory_is_reassigned() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);

@@ -306,7 +306,7 @@ impl std::fmt::Display for Panicking {
 #[test]
 fn commands_of_one_process_tree_share_an_id() {
     let place = TestPlace::new();
-    let role = "measure a command and a child's";
+    let role = "measure a command and its child";
     child::run(role, &place);
     child::run(role, &place);
     let ids = ids_in(&place);
@@ -322,7 +322,7 @@ fn commands_of_one_process_tree_share_an_id() {
 }
 
 /// Runs in a child, for the test above.
-pub(crate) fn measure_a_command_and_a_childs(task: &ChildTask) {
+pub(crate) fn measure_a_command_and_its_child(task: &ChildTask) {
     let telemetry = task.builder().open();
     let command = telemetry.command("outer");
     let directory = telemetry.directory().unwrap();

@@ -138,7 +138,7 @@ fn another_applications_choice_for_all_profiles_is_ignored() {
 }
 
 #[test]
-fn run_in_anothers_directory_does_not_record() {
+fn run_in_a_foreign_directory_does_not_record() {
     let place = Somewhere::new();
     place.done("LOCALTEL_DIR=DIRECTORY --app one enable");
     let output = place.run("LOCALTEL_DIR=DIRECTORY TWO_TELEMETRY=on --app two run -- echo ran");
@@ -181,7 +181,7 @@ fn records_say_whose_a_directory_of_an_older_version_is() {
 }
 
 #[test]
-fn the_variable_of_the_directorys_application_is_obeyed() {
+fn the_variable_of_the_stored_application_applies() {
     let place = Somewhere::new();
     place.done("--dir DIRECTORY --app metadata-table enable");
     let said = place.done("--dir DIRECTORY explain");
