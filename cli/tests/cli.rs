@@ -1,5 +1,5 @@
-//! The tests of the commands, linked once. A file for each capability; what they share with the tests of the library is
-//! `support`, and what they do in processes of their own is `child`.
+//! The tests of the commands, linked once, with a file for each capability. `support` is shared
+//! with the tests of the library; `child` is what tests run in child processes.
 #![cfg_attr(
     not(feature = "off"),
     expect(
@@ -10,7 +10,7 @@
         reason = "tests look at the disk from outside, start processes, and fail by panicking"
     )
 )]
-// Where telemetry was left out there is nothing to test here; the test `off` shows that.
+// With the feature `off` there is nothing to test here; see the test `off`.
 #![cfg(not(feature = "off"))]
 
 #[path = "cli/child.rs"]

@@ -1,4 +1,4 @@
-//! What is left of the commands where a packager has left telemetry out, with the feature `off`: they say so.
+//! The commands of a build without telemetry (the feature `off`): they report that it was left out.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const LEFT_OUT: &str = "telemetry was left out when this was built";
 
 #[test]
-fn the_commands_say_that_it_was_left_out() {
+fn the_commands_report_that_telemetry_was_left_out() {
     let home = TempDir::new().unwrap();
     let localtel = |words: &[&str]| run(env!("CARGO_BIN_EXE_localtel"), home.path(), words);
 

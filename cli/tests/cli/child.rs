@@ -1,9 +1,9 @@
-//! Child processes: this very binary, started again to do one thing in a process of its own.
+//! Child processes: this test binary, started again for one task in its own process.
 
 use crate::child_process::{ChildTask, write_with_threads};
 pub(crate) use crate::child_process::{command, writer};
 
-/// Not a test: what a child does.
+/// Not a test: runs the task of a child process.
 #[test]
 #[ignore = "started by other tests"]
 fn entry() {
@@ -13,6 +13,6 @@ fn entry() {
     match role.as_str() {
         "write with threads" => write_with_threads(&task),
         "measure what was parsed" => crate::command_line::measure_what_was_parsed(&task),
-        role => panic!("no child does {role:?}"),
+        role => panic!("unknown role {role:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Commands that are measured by what clap parsed.
+//! Commands recorded from the matches that clap parsed.
 
 use localtel::read::Record;
 use localtel::recording::Delivery;
@@ -49,7 +49,7 @@ fn a_parsed_command_is_recorded_without_any_value() {
     assert_eq!(property("result"), Some(json!("SUCCESS")));
 }
 
-/// What a child does for the test above: it parses the words that made it a child.
+/// Runs in the child of the test above: parses the arguments of the child process itself.
 pub(crate) fn measure_what_was_parsed(task: &ChildTask) {
     use clap::arg;
     let mut application = clap::Command::new("libtest")

@@ -1,4 +1,4 @@
-//! What only whole processes of the CLI can show: a home of their own, and a file for each command.
+//! Tests that run whole processes of the CLI in a home of their own, with a file for each subject.
 
 #[path = "commands/answers.rs"]
 mod answers;
@@ -29,7 +29,7 @@ use std::process::{Command, Output};
 
 use crate::support::lines_in;
 
-/// A home of its own for the processes of one test.
+/// The home directory for the processes of one test.
 struct CommandHome(tempfile::TempDir);
 
 impl CommandHome {
@@ -37,8 +37,7 @@ impl CommandHome {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// Returns the command `localtel` for the application `myapp`, in an environment that knows nothing
-    /// but this home.
+    /// Returns the command `localtel --app myapp` with an environment of only `PATH` and this home.
     fn localtel(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
         command
@@ -71,7 +70,7 @@ impl CommandHome {
         self.path().join("myapp/telemetry")
     }
 
-    /// Returns the records of that event, in the order of their lines.
+    /// Returns the records of an event, in the order of their lines.
     fn records(&self, event: &str) -> Vec<localtel::read::Record> {
         let lines = lines_in(&self.telemetry());
         let parse = |line: &String| localtel::read::Record::parse(line.as_bytes()).unwrap();
@@ -89,7 +88,7 @@ fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What can be seen of a directory from outside: names, sizes, modes, times of change.
+/// Returns name, size, mode and times of change of each file in a directory.
 fn snapshot(directory: &Path) -> Vec<String> {
     use std::os::unix::fs::MetadataExt as _;
     let mut seen: Vec<String> = std::fs::read_dir(directory)
@@ -111,7 +110,7 @@ fn snapshot(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn looking_changes_nothing() {
+fn reading_commands_change_nothing() {
     let home = CommandHome::enabled();
     let run = |words: &[&str]| {
         let output = home.localtel().args(words).output().unwrap();

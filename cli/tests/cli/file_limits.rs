@@ -1,5 +1,5 @@
-//! A limit on the size of files (`ulimit -f`): the kernel ends a process that writes beyond it by SIGXFSZ, so no
-//! command may try.
+//! A limit on the size of files (`ulimit -f`): the kernel ends a process that writes beyond it by
+//! SIGXFSZ, so no command may try.
 
 use std::process::Command;
 

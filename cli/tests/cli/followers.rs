@@ -1,5 +1,5 @@
-//! Followers beside writers: each record once and in order, and where others clear and delete meanwhile,
-//! a word about what was missed.
+//! Followers while processes write: they return each record once and in order, and a notice of
+//! what they missed if other processes clear or delete segments meanwhile.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -15,13 +15,14 @@ use localtel::recording::Outcome;
 use crate::child;
 use crate::support::{TestPlace, scale, segments_in};
 
-/// What one follower saw.
+/// The records and notices that one follower returned.
 #[derive(Default)]
 struct Seen {
-    /// For each session the number that comes next, and whether something was said to be missed since.
+    /// For each session the next number, and whether a gap was reported since the last record.
     sessions: HashMap<String, (u64, bool)>,
     records: u64,
-    told: u64,
+    /// Number of notices and of damaged items.
+    reported: u64,
 }
 
 impl Seen {
@@ -30,36 +31,37 @@ impl Seen {
             Item::Line(line) => {
                 let record = line.record().unwrap();
                 let session = record.session.to_string();
-                let is_told = self.told > 0;
-                let (next, is_gap_told) = self.sessions.entry(session).or_insert((0, is_told));
+                let is_reported = self.reported > 0;
+                let (next, is_gap_reported) =
+                    self.sessions.entry(session).or_insert((0, is_reported));
                 assert!(record.seq >= *next, "{} came twice", line.position());
                 assert!(
-                    record.seq == *next || *is_gap_told,
+                    record.seq == *next || *is_gap_reported,
                     "{} was missed",
                     line.position()
                 );
-                (*next, *is_gap_told) = (record.seq + 1, false);
+                (*next, *is_gap_reported) = (record.seq + 1, false);
                 self.records += 1;
             }
             Item::Damage(_) | Item::Notice(_) => {
-                self.told += 1;
-                for (_, is_gap_told) in self.sessions.values_mut() {
-                    *is_gap_told = true;
+                self.reported += 1;
+                for (_, is_gap_reported) in self.sessions.values_mut() {
+                    *is_gap_reported = true;
                 }
             }
         }
     }
 
-    /// Follows until the writers have ended and nothing comes any more.
+    /// Follows until the writers have ended and the follower returns no more items.
     fn follow(path: &Path, are_done: &AtomicBool) -> Self {
         let mut seen = Self::default();
         let mut follower = Reader::open(path).unwrap().follow();
         loop {
-            let is_last_look = are_done.load(Ordering::SeqCst);
+            let is_last_poll = are_done.load(Ordering::SeqCst);
             while let Some(item) = follower.poll().unwrap() {
                 seen.take(&item);
             }
-            if is_last_look {
+            if is_last_poll {
                 return seen;
             }
             std::thread::sleep(Follower::PAUSE / 10);
@@ -73,14 +75,14 @@ fn start_writers(place: &TestPlace, count: usize, segment_bytes: u64) -> Vec<Chi
     (0..4).map(start).collect::<Result<_, _>>().unwrap()
 }
 
-/// Runs writers and two followers, and `meddle` over and over as long as they write.
+/// Runs writers and two followers, and calls `meddle` repeatedly while they write.
 fn follow_while(
     place: &TestPlace,
     count: usize,
     segment_bytes: u64,
     meddle: impl Fn(usize),
 ) -> Vec<Seen> {
-    // Something to follow from the start.
+    // The directory must exist before it can be followed.
     drop(place.builder().try_open().unwrap());
     let are_done = AtomicBool::new(false);
     let (path, are_done) = (place.path(), &are_done);
@@ -120,7 +122,7 @@ fn followers_see_each_record_once_across_rotations() {
     let count = scale("LOCALTEL_TEST_EVENTS", 1000);
     let place = TestPlace::new();
     for seen in follow_while(&place, count, 64 << 10, |_| {}) {
-        assert_eq!(seen.told, 0);
+        assert_eq!(seen.reported, 0);
         assert_eq!(seen.records, place.lines().len() as u64);
         assert_eq!(seen.sessions.len(), 4);
     }
@@ -154,14 +156,14 @@ fn followers_and_writers_survive_clears_and_deletions() {
         _ => {}
     };
     for seen in follow_while(&place, count, 32 << 10, meddle) {
-        // The last one may be seen by few, but nobody can see more than there was.
+        // Segments may be removed before a follower reads them, so only bounds are known.
         assert!(seen.records > 0 && seen.records <= (16 * count) as u64 + 10_000);
     }
     assert!(cleared.into_inner() > 2, "too fast to clear");
 }
 
 #[test]
-fn a_follower_goes_on_in_the_file_that_took_a_segments_place() {
+fn a_follower_continues_in_the_file_that_replaced_a_segment() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let record = |event: &str| {
@@ -196,7 +198,7 @@ fn a_follower_goes_on_in_the_file_that_took_a_segments_place() {
     assert!(!later.contains(&"before".to_owned()), "{later:?}");
 }
 
-/// A `tail` process, and what it printed.
+/// A `tail` process and its output.
 struct Tail {
     process: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -213,7 +215,7 @@ impl Tail {
         Self { process, lines }
     }
 
-    /// Returns the numbers of the events that it prints, up to that one.
+    /// Returns the numbers of the events that it prints, up to `last`.
     fn numbers_up_to(&mut self, last: u64) -> Vec<u64> {
         let mut numbers = Vec::new();
         while numbers.last() != Some(&last) {
@@ -233,7 +235,7 @@ impl Drop for Tail {
 }
 
 #[test]
-fn tail_shows_each_line_of_a_file_that_was_refilled_or_replaced() {
+fn tail_shows_each_line_of_a_truncated_or_replaced_file() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let record = |numbers: std::ops::Range<u64>| {
@@ -250,7 +252,7 @@ fn tail_shows_each_line_of_a_file_that_was_refilled_or_replaced() {
     assert_eq!(whole.numbers_up_to(9), (0..10).collect::<Vec<_>>());
     let segment = &segments_in(&place.path())[0];
 
-    // As `logrotate` does with `copytruncate`, and then more than there was before.
+    // As `logrotate` does with `copytruncate`; then the file grows beyond its old length.
     let file = std::fs::File::options().write(true).open(segment).unwrap();
     file.set_len(0).unwrap();
     record(10..50);
@@ -272,7 +274,7 @@ fn tail_shows_each_line_of_a_file_that_was_refilled_or_replaced() {
     assert_eq!(whole.numbers_up_to(59), expected);
 }
 
-/// Half of the tries must make it: on a busy machine a single one says little.
+/// Half of the attempts must be in time: on a busy machine a single one proves little.
 #[test]
 fn tail_shows_a_record_within_200_ms() {
     let place = TestPlace::new();
@@ -283,7 +285,7 @@ fn tail_shows_a_record_within_200_ms() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // Until it is known to be waiting, nothing can be said about how long it takes.
+    // The measurement makes sense only once `tail` waits for new records.
     std::thread::sleep(Duration::from_millis(300));
     let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
     let mut quick = 0;
@@ -304,7 +306,7 @@ fn tail_shows_a_record_within_200_ms() {
 }
 
 #[test]
-fn tail_ends_when_its_reader_is_gone_even_if_idle() {
+fn tail_ends_when_its_reader_ends_even_if_idle() {
     let place = TestPlace::new();
     drop(place.builder().try_open().unwrap());
     let mut tail = localtel(&place.path(), &["tail"])
@@ -319,7 +321,7 @@ fn tail_ends_when_its_reader_is_gone_even_if_idle() {
         }
         assert!(
             started.elapsed() < Duration::from_secs(10),
-            "it waits for ever"
+            "tail did not end"
         );
         std::thread::sleep(Duration::from_millis(10));
     };

@@ -1,4 +1,4 @@
-//! Disks that refuse, and what the commands can still do on them.
+//! Commands on disks that are read-only or full.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use crate::disk::Disk;
 use crate::support::{dispatch, eventually, log};
 
 #[test]
-fn what_needs_no_change_works_on_a_read_only_disk() {
+fn reading_commands_work_on_a_read_only_disk() {
     let Some(disk) = Disk::mount("size=4m") else {
         return;
     };
@@ -38,8 +38,8 @@ fn what_needs_no_change_works_on_a_read_only_disk() {
     }
 }
 
-/// A disk with something recorded on it, and nothing left: no block, or no inode, or neither.
-fn used_up(what: &str) -> Option<Disk> {
+/// Returns a disk that has records on it and no free block, no free inode, or neither.
+fn full_disk_without(what: &str) -> Option<Disk> {
     let disk = Disk::mount("size=1m,nr_inodes=20")?;
     assert_eq!(disk.localtel("enable").0, 0);
     for _ in 0..3 {
@@ -87,9 +87,9 @@ impl Disk {
 }
 
 #[test]
-fn consent_is_withdrawn_on_a_disk_that_is_used_up() {
+fn consent_is_withdrawn_on_a_full_disk() {
     for what in ["blocks", "inodes", "blocks and inodes"] {
-        let Some(disk) = used_up(what) else {
+        let Some(disk) = full_disk_without(what) else {
             return;
         };
         let (code, out, err) = disk.localtel("disable");
@@ -106,21 +106,21 @@ fn consent_is_withdrawn_on_a_disk_that_is_used_up() {
 }
 
 #[test]
-fn a_running_process_obeys_a_withdrawal_on_a_full_disk() {
-    let Some(disk) = used_up("blocks and inodes") else {
+fn a_running_process_applies_a_withdrawal_on_a_full_disk() {
+    let Some(disk) = full_disk_without("blocks and inodes") else {
         return;
     };
     let telemetry = disk.builder().try_open().unwrap();
     assert!(telemetry.status().is_recording);
     telemetry.set_consent(localtel::Consent::Disabled).unwrap();
-    eventually("it obeys", || !telemetry.status().is_recording);
+    eventually("it stops", || !telemetry.status().is_recording);
     assert_eq!(telemetry.status().installation, None);
 }
 
 #[test]
-fn a_reset_needs_no_room() {
+fn a_reset_needs_no_free_space() {
     for what in ["blocks", "inodes", "blocks and inodes"] {
-        let Some(disk) = used_up(what) else {
+        let Some(disk) = full_disk_without(what) else {
             return;
         };
         let (code, _, err) = disk.localtel("reset");
@@ -134,7 +134,7 @@ fn a_reset_needs_no_room() {
 }
 
 #[test]
-fn a_withdrawal_that_can_be_stored_nowhere_says_so() {
+fn a_withdrawal_that_cannot_be_stored_is_reported() {
     let Some(disk) = Disk::mount("size=1m,nr_inodes=2") else {
         return;
     };
@@ -148,13 +148,13 @@ fn a_withdrawal_that_can_be_stored_nowhere_says_so() {
 #[test]
 fn clearing_needs_neither_a_free_block_nor_an_inode() {
     for what in ["blocks", "inodes", "blocks and inodes"] {
-        let Some(disk) = used_up(what) else {
+        let Some(disk) = full_disk_without(what) else {
             return;
         };
         let telemetry = disk.builder().try_open().unwrap();
         let dispatch = dispatch(&telemetry);
         log(&dispatch, 1);
-        // What cannot be written waits.
+        // An event that cannot be written stays in the buffer.
         telemetry.flush().unwrap_or_default();
         let (code, out, err) = disk.localtel("clear --yes");
         assert_eq!((code, err.as_str()), (0, ""), "{what}: {out}");
@@ -168,7 +168,7 @@ fn clearing_needs_neither_a_free_block_nor_an_inode() {
         }
         drop(std::fs::remove_file(disk.0.path().join("ballast")));
         log(&dispatch, 1);
-        eventually("it goes on", || telemetry.flush().is_ok());
+        eventually("a successful flush", || telemetry.flush().is_ok());
         let highest = crate::support::numbers_in(&disk.directory());
         assert!(highest.last() > Some(&1), "{what}: {highest:?}");
         let (code, out, _) = disk.localtel("doctor");
@@ -178,13 +178,13 @@ fn clearing_needs_neither_a_free_block_nor_an_inode() {
 }
 
 #[test]
-fn doctor_finds_a_disk_that_is_used_up() {
+fn doctor_finds_a_full_disk() {
     for (what, free) in [
         ("blocks", "has 0 KiB free"),
         ("inodes", "has 0 inodes free"),
         ("blocks and inodes", "has 0 KiB free"),
     ] {
-        let Some(disk) = used_up(what) else {
+        let Some(disk) = full_disk_without(what) else {
             return;
         };
         let (code, out, err) = disk.localtel("doctor");

@@ -1,5 +1,5 @@
-//! Running processes obey what their owner decides meanwhile: within a second, without a restart, and
-//! without a thread where nobody agreed.
+//! Running processes apply a decision of their owner within a second and without a restart, and
+//! have no thread without consent.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{TestPlace, dispatch, eventually, log};
 
-/// Decides as `localtel enable` and its like do.
+/// Runs `localtel` with these arguments.
 fn localtel(place: &TestPlace, words: &[&str]) {
     let status = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"))
         .arg("--dir")
@@ -55,7 +55,7 @@ fn disable_stops_a_busy_writer_within_a_second() {
     let status = telemetry.status();
     assert!(status.off_because.unwrap().contains("stored choice"));
     let counts = telemetry.close(Duration::from_secs(5));
-    assert_eq!(place.lines().len(), before, "not even that it ended");
+    assert_eq!(place.lines().len(), before, "a `session.end` was written");
     assert!(counts.refused > 0);
     assert_eq!(counts.recorded, messages(&place) as u64);
 }
@@ -77,7 +77,7 @@ fn enable_reaches_a_disabled_process_and_is_recorded() {
         let before = messages(&place);
         localtel(&place, &["enable"]);
         let started = Instant::now();
-        eventually("it goes on", || {
+        eventually("a new record", || {
             log(&dispatch, 1);
             telemetry.flush().unwrap();
             messages(&place) > before
@@ -118,7 +118,7 @@ fn a_reset_begins_a_session_not_linkable_to_the_last() {
 }
 
 #[test]
-fn without_consent_only_who_asks_for_it_watches() {
+fn without_consent_only_watching_always_notices_enable() {
     let place = TestPlace::new();
     let sleeping = localtel::Telemetry::builder("testapp")
         .dir(place.path())
@@ -127,7 +127,7 @@ fn without_consent_only_who_asks_for_it_watches() {
         .dir(place.path())
         .watching(Watching::Always)
         .open();
-    assert!(!place.path().exists(), "watching makes nothing");
+    assert!(!place.path().exists(), "watching created the directory");
     let event = localtel::Event::new("early");
     assert_eq!(
         (sleeping.record(&event), watching.record(&event)),
@@ -135,7 +135,7 @@ fn without_consent_only_who_asks_for_it_watches() {
     );
     localtel(&place, &["enable"]);
     let started = Instant::now();
-    eventually("it may record", || {
+    eventually("a record", || {
         watching.record(&localtel::Event::new("late")) == Outcome::Recorded
     });
     assert!(
@@ -149,7 +149,7 @@ fn without_consent_only_who_asks_for_it_watches() {
 }
 
 #[test]
-fn deleting_the_stored_choice_is_no_decision() {
+fn deleting_the_stored_choice_is_not_a_decision() {
     let place = TestPlace::new();
     localtel(&place, &["enable"]);
     let telemetry = place.builder().try_open().unwrap();

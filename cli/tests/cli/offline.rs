@@ -1,5 +1,5 @@
-//! Nothing leaves this machine: no dependency, no line of the source, no import of a binary and no system
-//! call may reach for a socket. Each check has a control that shows it would notice one.
+//! Nothing leaves this machine: no dependency, no line of the source, no import of a binary and no
+//! system call may use a socket. Each check has a control which shows that it would find one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ fn no_dependency_can_open_a_socket() {
     let banned = banned_crates();
     assert!(
         banned.len() > 40 && banned.contains("tokio"),
-        "deny.toml is not read as it should be: {banned:?}"
+        "deny.toml was not parsed as expected: {banned:?}"
     );
     for package in ["localtel", "localtel-cli", "localtel-examples"] {
         let graph = Graph::of(package);
@@ -30,8 +30,8 @@ fn no_dependency_can_open_a_socket() {
     }
 }
 
-/// The lock file holds what is needed on every platform and in every combination of features, and what
-/// tests need.
+/// The lock file contains the dependencies of every platform, every combination of features, and
+/// the tests.
 #[test]
 fn the_lock_file_names_no_banned_crate() {
     let lock = std::fs::read_to_string(in_workspace("Cargo.lock")).unwrap();
@@ -74,7 +74,7 @@ fn the_source_names_no_socket() {
 #[cfg(target_os = "linux")]
 fn no_binary_imports_a_function_of_sockets() {
     let Some(control) = imports(&std::env::current_exe().unwrap()) else {
-        println!("skipped: there is no `nm` here that lists imports");
+        println!("skipped: `nm` is missing or cannot list imports");
         return;
     };
     // The control of the system calls is part of this test's binary.
@@ -123,7 +123,7 @@ fn no_program_makes_a_system_call_of_the_network() {
     }
 }
 
-/// Opens a socket, so that the checks have something to find.
+/// Opens a socket: the control of the checks.
 #[test]
 #[ignore = "a control that other tests run: it opens a socket, bound to this machine alone"]
 #[expect(
@@ -134,14 +134,14 @@ fn the_control_opens_a_socket() {
     std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
 }
 
-/// The resolved packages that the library or the CLI is built from, on this platform.
+/// The resolved dependencies of a package on this platform, with the package itself.
 struct Graph {
     /// The name and the features of each.
     packages: BTreeMap<String, (String, BTreeSet<String>)>,
 }
 
 impl Graph {
-    /// Resolves what a package is built from, with all features, with the lock file as it is and without the network.
+    /// Resolves the dependencies of a package with all features, from the lock file, offline.
     fn of(package: &str) -> Self {
         let output = cargo()
             .args(["metadata", "--format-version", "1", "--offline", "--locked"])
@@ -188,7 +188,7 @@ impl Graph {
     }
 }
 
-/// Returns `true` if a dependency is there for more than tests: a kind of null is a normal one.
+/// Returns `true` if a dependency is not only for tests (`null` is the kind of a normal one).
 fn is_built_in(dependency: &Value) -> bool {
     list(&dependency["dep_kinds"]).any(|kind| kind["kind"] != "dev")
 }
@@ -213,7 +213,7 @@ fn host() -> String {
     host.unwrap().to_owned()
 }
 
-/// Lists what a binary wants from shared libraries, without versions; nothing where that cannot be told.
+/// Lists the functions that a binary imports, without versions. Returns `None` if `nm` cannot.
 fn imports(binary: &Path) -> Option<BTreeSet<String>> {
     let output = Command::new("nm")
         .args(["-D", "--undefined-only"])
@@ -229,7 +229,7 @@ fn imports(binary: &Path) -> Option<BTreeSet<String>> {
     Some(names.map(str::to_owned).collect())
 }
 
-/// Returns `true` if a function opens or uses a socket, or may do so to look up a name.
+/// Returns `true` if a function opens or uses a socket, or may do so to resolve a name.
 fn is_of_sockets(name: &str) -> bool {
     SOCKET_FUNCTIONS.contains(&name)
         || SOCKET_PREFIXES
@@ -237,8 +237,7 @@ fn is_of_sockets(name: &str) -> bool {
             .any(|prefix| name.starts_with(prefix))
 }
 
-/// Runs a program and lists its system calls that have to do with sockets; nothing where that cannot be
-/// told.
+/// Runs a program and lists its system calls for sockets. Returns `None` if it cannot be traced.
 fn network_calls(program: &Command) -> Option<String> {
     let place = TempDir::new().unwrap();
     let log = place.path().join("calls");
@@ -253,7 +252,7 @@ fn network_calls(program: &Command) -> Option<String> {
         .args(program.get_args())
         .stdin(std::process::Stdio::null());
     if let Some(directory) = program.get_current_dir() {
-        // A program that is given a place is also given all of its environment.
+        // A program with a working directory also has a complete environment.
         strace.current_dir(directory).env_clear();
         strace.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     }
@@ -269,13 +268,13 @@ fn network_calls(program: &Command) -> Option<String> {
     Some(std::fs::read_to_string(log).unwrap())
 }
 
-/// The binaries that stand for all: those that contain the library, and the CLI where it is built.
+/// Returns two examples that contain the library, and the CLI.
 fn binaries() -> Vec<PathBuf> {
     let localtel = PathBuf::from(env!("CARGO_BIN_EXE_localtel"));
     vec![program("threads"), program("short_lived"), localtel]
 }
 
-/// What is run to see whether it asks the kernel for a network: with its arguments.
+/// Returns the programs, with arguments, whose system calls are checked.
 fn programs() -> Vec<(PathBuf, &'static [&'static str])> {
     const SELECTION: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -283,10 +282,10 @@ fn programs() -> Vec<(PathBuf, &'static [&'static str])> {
     );
     const COMMANDS: [&[&str]; 6] = [
         &["--help"],
-        &["--app", "nobody", "status"],
+        &["--app", "unused", "status"],
         &["--dir", SELECTION, "show"],
         &["--dir", SELECTION, "clear", "--dry-run"],
-        &["--app", "nobody", "run", "--", "true"],
+        &["--app", "unused", "run", "--", "true"],
         &["man"],
     ];
     const EXAMPLES: [(&str, &[&str]); 6] = [
@@ -315,7 +314,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-/// Features that bring sockets into crates that are welcome without them; `deny.toml` says the same.
+/// Features that add sockets to crates that are allowed without them, as in `deny.toml`.
 const BANNED_FEATURES: [(&str, &str); 6] = [
     ("rustix", "all-apis"),
     ("rustix", "io_uring"),
@@ -325,7 +324,7 @@ const BANNED_FEATURES: [(&str, &str); 6] = [
     ("nix", "user"),
 ];
 
-/// What the source would name if it used sockets.
+/// Paths and types that source code with sockets contains.
 const SOCKET_WORDS: [&str; 8] = [
     "std::net",
     "core::net",
@@ -337,7 +336,7 @@ const SOCKET_WORDS: [&str; 8] = [
     "rustix::net",
 ];
 
-/// Functions of the C library for sockets, and for look-ups that ask a daemon through one.
+/// Functions of the C library for sockets, and for look-ups that query a daemon through one.
 const SOCKET_FUNCTIONS: [&str; 18] = [
     "accept",
     "accept4",
@@ -370,8 +369,8 @@ const SOCKET_PREFIXES: [&str; 8] = [
     "res_",
 ];
 
-/// Functions that the standard library links into whatever can start a process, for a pair of sockets
-/// through which a child hands over its process descriptor. It uses them only where a program asks for
-/// such a descriptor, and ours do not, as their system calls show. They can reach no other machine:
-/// `socket` and `connect` stay forbidden.
+/// Functions that the standard library links into every program that can start a process: a child
+/// passes its process descriptor through a pair of sockets. They are called only if a program
+/// requests such a descriptor, and ours do not, as their system calls show. They cannot reach
+/// another machine: `socket` and `connect` stay forbidden.
 const EXCUSED_FUNCTIONS: [&str; 4] = ["recv", "recvmsg", "sendmsg", "socketpair"];

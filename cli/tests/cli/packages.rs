@@ -1,5 +1,5 @@
-//! What the packages depend on: the library on nothing that only the command needs, and none on a crate that needs a
-//! newer compiler than they say.
+//! Dependencies and metadata of the packages. The library does not depend on crates that only the
+//! command needs, and no dependency needs a newer compiler than `rust-version`.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::program::cargo;
 
-/// What the command needs, and an application that links the library does not.
+/// Crates that the command needs and the library does not.
 const OF_THE_COMMAND: [&str; 7] = [
     "clap",
     "clap_complete",
@@ -19,7 +19,7 @@ const OF_THE_COMMAND: [&str; 7] = [
 ];
 
 #[test]
-fn the_library_needs_nothing_that_only_the_command_needs() {
+fn the_library_has_no_dependency_of_the_command() {
     let names = names_in_tree_of("localtel");
     for name in OF_THE_COMMAND {
         assert!(!names.contains(name), "{name} in {names:?}");
@@ -31,7 +31,7 @@ fn the_library_needs_nothing_that_only_the_command_needs() {
 }
 
 #[test]
-fn each_published_package_says_what_it_is() {
+fn each_published_package_has_complete_metadata() {
     let packages = packages();
     let ours = packages
         .iter()
@@ -60,7 +60,7 @@ fn each_published_package_says_what_it_is() {
 }
 
 #[test]
-fn each_published_package_holds_its_licences_and_readme() {
+fn each_published_package_contains_licences_and_readme() {
     for package in ["localtel", "localtel-cli"] {
         let output = cargo()
             .args([
@@ -102,7 +102,7 @@ fn no_dependency_needs_a_newer_compiler() {
     assert!(packages.len() > 50, "{} packages", packages.len());
 }
 
-/// All packages of the workspace and those that they depend on, as `cargo metadata` prints them.
+/// Returns the packages of the workspace and their dependencies, as in `cargo metadata`.
 fn packages() -> Vec<Value> {
     let output = cargo()
         .args(["metadata", "--format-version", "1", "--offline", "--locked"])

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The cargo that runs the tests, in the workspace's directory.
+/// Returns the cargo that runs the tests, in the directory of the workspace.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     cargo
 }
 
-/// A program of this workspace, beside this test's own. `cargo test` builds all of them; where only this test was
-/// built, the program is built now.
+/// Returns the path of a program of this workspace, beside that of this test. `cargo test` builds
+/// all of them; if only this test was built, the program is built now.
 pub(crate) fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let profile = tests.parent().and_then(Path::parent).unwrap();

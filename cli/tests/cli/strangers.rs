@@ -1,4 +1,4 @@
-//! What others put under the names that localtel uses.
+//! Files of other users under the names that localtel uses.
 
 use std::process::Command;
 
@@ -36,7 +36,7 @@ fn files_of_another_user_under_our_names_are_not_removed() {
     assert!(said.contains("belongs to another user"), "{said}");
     assert!(!output.status.success());
     assert_eq!(std::fs::read(&first).unwrap(), before);
-    // The others are gone, and recording goes on.
+    // The other segments were removed, and recording continues.
     assert!(!place.path().join("events.000002.jsonl").exists());
     std::fs::remove_file(&first).unwrap();
     place.record(|| tracing::info!("after"));

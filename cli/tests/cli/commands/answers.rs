@@ -1,5 +1,6 @@
-//! The one answer to the question whether anything is recorded, and why. Each test makes a state, asks all commands from
-//! outside and in the application, and compares what they say with what is then recorded.
+//! Whether anything is recorded, and why: the same answer in every command. Each test sets up a
+//! state, runs all commands of `localtel` and of the application, and compares what they print with
+//! what is then recorded.
 
 use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -14,14 +15,14 @@ use super::{err, out};
 use crate::program::program;
 use crate::support::lines_in;
 
-/// Who is asked.
+/// The program whose commands are run.
 #[derive(Debug, Clone, Copy)]
-enum AskedProgram {
+enum TestedProgram {
     /// `localtel --app words`.
     Outside,
     /// `words telemetry`, an application that records nothing while consent is undecided.
     Application,
-    /// The same of an application of that name that is set up in another way, started as a child of this test.
+    /// The same commands of an application of that name with another setup, in a child process.
     Child(&'static str),
 }
 
@@ -31,7 +32,7 @@ struct AnswerHome {
     localtel: PathBuf,
     words: PathBuf,
     variable: Option<(&'static str, &'static str)>,
-    /// As whom everything is run.
+    /// The user that the programs run as, if not the user of the test.
     user: Option<u32>,
 }
 
@@ -52,7 +53,7 @@ impl AnswerHome {
         home
     }
 
-    /// A home whose files of consent and policy hold these texts.
+    /// Returns a home that contains these files with these texts.
     fn holding(files: &[(&str, &str)]) -> Self {
         let home = Self::new();
         std::fs::create_dir_all(home.telemetry()).unwrap();
@@ -80,7 +81,7 @@ impl AnswerHome {
         set_mode(&self.telemetry(), mode);
     }
 
-    /// Links the two programs under names that begin so.
+    /// Links the two programs under names with this prefix.
     fn name_programs(&mut self, start: &str) {
         for program in [&mut self.localtel, &mut self.words] {
             let name = program.file_name().unwrap().to_str().unwrap();
@@ -109,19 +110,19 @@ impl AnswerHome {
         command
     }
 
-    fn ask(&self, asked: AskedProgram, words: &[&str]) -> Output {
-        let mut command = match asked {
-            AskedProgram::Outside => {
+    fn run(&self, tested: TestedProgram, words: &[&str]) -> Output {
+        let mut command = match tested {
+            TestedProgram::Outside => {
                 let mut command = self.command(&self.localtel);
                 command.args(["--app", "words"]).args(words);
                 command
             }
-            AskedProgram::Application => {
+            TestedProgram::Application => {
                 let mut command = self.command(&self.words);
                 command.arg("telemetry").args(words);
                 command
             }
-            AskedProgram::Child(setup) => {
+            TestedProgram::Child(setup) => {
                 let mut command = self.command(&std::env::current_exe().unwrap());
                 command.args(["--ignored", "--exact", "--nocapture"]);
                 command.arg("commands::answers::words_with_another_setup");
@@ -136,78 +137,78 @@ impl AnswerHome {
     }
 
     fn done(&self, words: &[&str]) -> Output {
-        let output = self.ask(AskedProgram::Outside, words);
+        let output = self.run(TestedProgram::Outside, words);
         assert!(output.status.success(), "{words:?}: {output:?}");
         output
     }
 
-    /// Returns what a command says in a line that begins so, without the beginning.
-    fn line(&self, asked: AskedProgram, words: &[&str], start: &str) -> Option<String> {
-        let said = out(&self.ask(asked, words));
+    /// Returns the rest of the first line of a command's output that begins with `start`.
+    fn line(&self, tested: TestedProgram, words: &[&str], start: &str) -> Option<String> {
+        let said = out(&self.run(tested, words));
         let mut lines = said.lines().map(str::trim_start);
         lines.find_map(|line| Some(line.strip_prefix(start)?.to_owned()))
     }
 
-    fn json(&self, asked: AskedProgram, words: &[&str]) -> Value {
-        let output = self.ask(asked, words);
+    fn json(&self, tested: TestedProgram, words: &[&str]) -> Value {
+        let output = self.run(tested, words);
         let said = out(&output);
         let mut lines = said.lines();
         let line = lines.find(|line| line.starts_with(['{', '[']));
-        let line = line.unwrap_or_else(|| panic!("{asked:?} {words:?}: {output:?}"));
+        let line = line.unwrap_or_else(|| panic!("{tested:?} {words:?}: {output:?}"));
         serde_json::from_str(line).unwrap()
     }
 
-    /// Returns what all commands say, which must be the same: `yes, because ...`.
-    fn answer(&self, asked: AskedProgram) -> String {
+    /// Returns the answer that all commands print (`yes, because ...`). Panics if they differ.
+    fn answer(&self, tested: TestedProgram) -> String {
         let of_json = |value: &Value| {
             let part = |key: &str| value[key].as_str().unwrap_or("?").to_owned();
             format!("{}, because {}", part("recording"), part("because"))
         };
-        let status = self.json(asked, &["status", "--json"]);
+        let status = self.json(tested, &["status", "--json"]);
         let answer = of_json(&status);
         for command in ["explain", "doctor"] {
-            let said = of_json(&self.json(asked, &[command, "--json"]));
-            assert_eq!(said, answer, "{asked:?} {command} --json");
+            let said = of_json(&self.json(tested, &[command, "--json"]));
+            assert_eq!(said, answer, "{tested:?} {command} --json");
         }
-        let report = self.json(asked, &["report", "--json"]);
+        let report = self.json(tested, &["report", "--json"]);
         let of_report = of_json(&report["recorded"]);
-        // Then it is about the report, which is an event.
-        let shut_out = "no, because the policy lets no event `report` in";
-        if of_report != shut_out {
-            // A report holds no long texts.
+        // A report is an event of its own, so the policy may drop it.
+        let filtered = "no, because the policy lets no event `report` in";
+        if of_report != filtered {
+            // Long texts are cut in a report.
             let start = of_report.trim_end_matches('…');
-            assert!(answer.starts_with(start), "{asked:?} report: {of_report}");
+            assert!(answer.starts_with(start), "{tested:?} report: {of_report}");
             assert!(start.len() > 200 || of_report == answer, "{of_report}");
         }
         for command in ["status", "doctor"] {
-            let said = self.line(asked, &[command], "recording: ");
-            assert_eq!(said.as_ref(), Some(&answer), "{asked:?} {command}");
+            let said = self.line(tested, &[command], "recording: ");
+            assert_eq!(said.as_ref(), Some(&answer), "{tested:?} {command}");
         }
-        let said = self.line(asked, &["explain"], "Recording now: ");
-        assert_eq!(said, Some(format!("{answer}.")), "{asked:?} explain");
-        // Only what is there is listed.
-        let profiles = self.json(asked, &["profiles", "--json"]);
+        let said = self.line(tested, &["explain"], "Recording now: ");
+        assert_eq!(said, Some(format!("{answer}.")), "{tested:?} explain");
+        // Only existing directories are listed.
+        let profiles = self.json(tested, &["profiles", "--json"]);
         let is_there = self.telemetry().symlink_metadata().is_ok();
         assert_eq!(profiles.as_array().unwrap().len(), usize::from(is_there));
         if is_there {
-            assert_eq!(of_json(&profiles[0]), answer, "{asked:?} profiles --json");
+            assert_eq!(of_json(&profiles[0]), answer, "{tested:?} profiles --json");
             assert_eq!(profiles[0]["status"], status["status"]);
-            let listed = self.line(asked, &["profiles"], "default ").unwrap();
+            let listed = self.line(tested, &["profiles"], "default ").unwrap();
             let recording = listed.split_whitespace().nth(1);
             assert_eq!(recording, status["recording"].as_str(), "{listed}");
         }
         answer
     }
 
-    /// Returns what `record` and `run` do, and `status` says of them.
+    /// Returns the answer of `status` for `record` and `run`, after checking that they act on it.
     fn answer_of_commands(&self) -> String {
-        let differing = self.line(AskedProgram::Outside, &["status"], "record and run: ");
-        let own = self.line(AskedProgram::Outside, &["status"], "recording: ");
+        let differing = self.line(TestedProgram::Outside, &["status"], "record and run: ");
+        let own = self.line(TestedProgram::Outside, &["status"], "recording: ");
         let said = differing.or(own).unwrap();
         let before = self.events();
-        let recorded = self.ask(AskedProgram::Outside, &["record", "deploy"]);
+        let recorded = self.run(TestedProgram::Outside, &["record", "deploy"]);
         let after = self.events();
-        let ran = self.ask(AskedProgram::Outside, &["run", "--", "true"]);
+        let ran = self.run(TestedProgram::Outside, &["run", "--", "true"]);
         assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
         let (is_recorded, is_run_recorded) = (after > before, self.events() > after);
         assert_eq!(is_recorded, is_run_recorded, "{said}: {recorded:?}");
@@ -225,15 +226,15 @@ impl AnswerHome {
         said
     }
 
-    /// Returns the step that `record` names.
+    /// Returns the hint that `record` prints.
     fn hint_of_record(&self) -> String {
-        let output = self.ask(AskedProgram::Outside, &["record", "deploy"]);
+        let output = self.run(TestedProgram::Outside, &["record", "deploy"]);
         let said = err(&output);
         let (_, hint) = said.split_once("\nhint: ").unwrap();
         hint.trim_end().to_owned()
     }
 
-    /// Returns `true` if the application records what it does.
+    /// Returns `true` if the application records a command of its own.
     fn application_records(&self) -> bool {
         let before = self.events();
         let mut command = self.command(&self.words);
@@ -245,27 +246,27 @@ impl AnswerHome {
         self.events() > before
     }
 
-    /// Asks everybody, and looks what happens.
+    /// Checks the answers of both programs, and whether the application records accordingly.
     fn assert_answers(&self, outside: &str, application: &str) {
-        assert_eq!(self.answer(AskedProgram::Outside), outside);
-        assert_eq!(self.answer(AskedProgram::Application), application);
+        assert_eq!(self.answer(TestedProgram::Outside), outside);
+        assert_eq!(self.answer(TestedProgram::Application), application);
         let is_recording = application.starts_with("yes, ");
         assert_eq!(self.application_records(), is_recording, "{application}");
     }
 
-    /// Returns what `enable` or `disable` says of recording after its first line.
-    fn after(&self, asked: AskedProgram, words: &[&str]) -> Option<String> {
-        self.line(asked, words, "recording: ")
+    /// Returns the line on recording that `enable` or `disable` prints after its first line.
+    fn after(&self, tested: TestedProgram, words: &[&str]) -> Option<String> {
+        self.line(tested, words, "recording: ")
     }
 
-    fn is_locked(&self, asked: AskedProgram) -> bool {
-        let locked = self.line(asked, &["status"], "locked: ").unwrap();
-        let is_locked = self.json(asked, &["status", "--json"])["locked"].as_bool();
+    fn is_locked(&self, tested: TestedProgram) -> bool {
+        let locked = self.line(tested, &["status"], "locked: ").unwrap();
+        let is_locked = self.json(tested, &["status", "--json"])["locked"].as_bool();
         assert_eq!(is_locked, Some(locked == "yes"));
         locked == "yes"
     }
 
-    /// Counts the records that are not about the session.
+    /// Counts the records other than `session`.
     fn events(&self) -> usize {
         if !self.telemetry().is_dir() {
             return 0;
@@ -296,7 +297,7 @@ fn words_with_another_setup() {
         "record" => builder.when_undecided(WhenUndecided::Record),
         "record after an hour" => builder.when_undecided(WhenUndecided::RecordAfter(hour)),
         "limits" => builder.limits(Limits::default().total_bytes(1)),
-        setup => panic!("no application is set up as {setup:?}"),
+        setup => panic!("unknown setup {setup:?}"),
     };
     if line == "open" {
         let status = builder.open().status();
@@ -344,16 +345,16 @@ fn an_executable_named_donottrack_stops_only_itself() {
         home.hint_of_record(),
         "`localtel --app words status` says who decided that"
     );
-    assert_eq!(home.after(AskedProgram::Outside, &["enable"]), None);
+    assert_eq!(home.after(TestedProgram::Outside, &["enable"]), None);
     assert_eq!(
-        home.after(AskedProgram::Application, &["enable"]),
+        home.after(TestedProgram::Application, &["enable"]),
         Some(by("embedded"))
     );
-    assert_eq!(home.after(AskedProgram::Application, &["disable"]), None);
+    assert_eq!(home.after(TestedProgram::Application, &["disable"]), None);
 }
 
 #[test]
-fn a_damaged_policy_stops_recording_for_everybody() {
+fn a_damaged_policy_stops_all_recording() {
     for (text, problem) in [
         (
             "level = \"loud\"",
@@ -363,7 +364,7 @@ fn a_damaged_policy_stops_recording_for_everybody() {
     ] {
         let home = AnswerHome::enabled();
         std::fs::write(home.telemetry().join("policy.toml"), text).unwrap();
-        let answer = home.answer(AskedProgram::Outside);
+        let answer = home.answer(TestedProgram::Outside);
         assert!(
             answer.starts_with(&format!("no, because {problem}")),
             "{answer}"
@@ -374,15 +375,15 @@ fn a_damaged_policy_stops_recording_for_everybody() {
             home.hint_of_record()
                 .contains("`localtel --app words policy` says")
         );
-        for asked in [AskedProgram::Outside, AskedProgram::Application] {
-            assert_eq!(home.after(asked, &["enable"]).as_ref(), Some(&answer));
+        for tested in [TestedProgram::Outside, TestedProgram::Application] {
+            assert_eq!(home.after(tested, &["enable"]).as_ref(), Some(&answer));
         }
-        assert_eq!(home.after(AskedProgram::Outside, &["disable"]), None);
+        assert_eq!(home.after(TestedProgram::Outside, &["disable"]), None);
     }
 }
 
 #[test]
-fn a_directory_is_used_if_others_can_be_shut_out() {
+fn a_directory_is_used_if_it_can_be_made_private() {
     let home = AnswerHome::enabled();
     for mode in [0o755, 0o750, 0o711] {
         home.set_mode(mode);
@@ -402,26 +403,26 @@ fn a_directory_is_used_if_others_can_be_shut_out() {
     }
     std::fs::write(home.telemetry().join("notes.txt"), "").unwrap();
     home.set_mode(0o755);
-    let answer = home.answer(AskedProgram::Outside);
+    let answer = home.answer(TestedProgram::Outside);
     assert!(answer.contains("and it holds other things"), "{answer}");
     home.assert_answers(&answer, &answer);
     assert_eq!(home.answer_of_commands(), answer);
 }
 
 #[test]
-fn record_and_run_wait_for_the_grace_as_the_application() {
-    let after = AskedProgram::Child("record after an hour");
+fn record_and_run_wait_for_the_grace_period() {
+    let after = TestedProgram::Child("record after an hour");
     let home = AnswerHome::holding(&[("consent.json", GRACE_OVER)]);
     let over =
         "yes, because consent is undecided, and the application records until it is disabled";
-    assert_eq!(home.answer(AskedProgram::Outside), over);
+    assert_eq!(home.answer(TestedProgram::Outside), over);
     assert_eq!(home.answer(after), over);
     assert_eq!(home.answer_of_commands(), over);
-    // The application that is installed now waits for none.
-    assert_eq!(home.answer(AskedProgram::Application), UNDECIDED);
+    // The application that is installed now has no grace period.
+    assert_eq!(home.answer(TestedProgram::Application), UNDECIDED);
     let home = AnswerHome::holding(&[("consent.json", GRACE_RUNS)]);
     let runs = "no, because consent is undecided, and nothing is recorded for another 60m";
-    assert_eq!(home.answer(AskedProgram::Outside), runs);
+    assert_eq!(home.answer(TestedProgram::Outside), runs);
     assert_eq!(home.answer(after), runs);
     assert_eq!(home.answer_of_commands(), runs);
     let hint = home.hint_of_record();
@@ -432,21 +433,21 @@ fn record_and_run_wait_for_the_grace_as_the_application() {
 }
 
 #[test]
-fn only_the_application_knows_what_it_does_undecided() {
+fn while_undecided_only_the_application_can_answer() {
     let home = AnswerHome::new();
     home.assert_answers(UNKNOWN, UNDECIDED);
     assert_eq!(home.answer_of_commands(), UNDECIDED);
-    let records = AskedProgram::Child("record");
+    let records = TestedProgram::Child("record");
     let yes = "yes, because consent is undecided, and the application records until it is disabled";
     assert_eq!(home.answer(records), yes);
     let opened = home.line(records, &["open"], "recording: ").unwrap();
     assert_eq!(opened, "true, because None");
-    assert_eq!(home.answer(AskedProgram::Outside), UNKNOWN);
+    assert_eq!(home.answer(TestedProgram::Outside), UNKNOWN);
     assert_eq!(home.answer_of_commands(), UNDECIDED);
 }
 
 #[test]
-fn what_the_policy_drops_is_not_said_to_be_forbidden() {
+fn events_dropped_by_policy_are_not_reported_as_forbidden() {
     for rule in [
         &["unnamed", "drop"] as &[&str],
         &["level", "error"],
@@ -456,10 +457,10 @@ fn what_the_policy_drops_is_not_said_to_be_forbidden() {
     ] {
         let home = AnswerHome::enabled();
         home.done(&[&["policy"], rule].concat());
-        assert_eq!(home.answer(AskedProgram::Outside), ENABLED);
-        assert_eq!(home.answer(AskedProgram::Application), ENABLED);
+        assert_eq!(home.answer(TestedProgram::Outside), ENABLED);
+        assert_eq!(home.answer(TestedProgram::Application), ENABLED);
         let before = home.events();
-        let said = err(&home.ask(AskedProgram::Outside, &["record", "deploy"]));
+        let said = err(&home.run(TestedProgram::Outside, &["record", "deploy"]));
         assert_eq!(home.events(), before, "{rule:?}");
         assert!(
             said.starts_with("localtel: not recorded: the policy drops 1 event"),
@@ -469,12 +470,12 @@ fn what_the_policy_drops_is_not_said_to_be_forbidden() {
             said.ends_with("\nhint: `localtel --app words policy` shows the policy\n"),
             "{said}"
         );
-        assert_eq!(home.after(AskedProgram::Outside, &["enable"]), None);
+        assert_eq!(home.after(TestedProgram::Outside, &["enable"]), None);
     }
 }
 
 #[test]
-fn something_else_in_the_place_of_the_directory_is_said_by_all() {
+fn all_commands_report_a_file_or_link_at_the_directory_path() {
     for (kind, reason) in [
         ("file", "a file stands where the directory should be"),
         (
@@ -498,7 +499,7 @@ fn something_else_in_the_place_of_the_directory_is_said_by_all() {
                 }
                 _ => symlink(&elsewhere, home.telemetry()).unwrap(),
             }
-            let answer = home.answer(AskedProgram::Outside);
+            let answer = home.answer(TestedProgram::Outside);
             assert!(
                 answer.starts_with("no, because ") && answer.contains(reason),
                 "{answer}"
@@ -522,9 +523,9 @@ fn the_four_strongest_rules_lock() {
     for (home, answer) in [(off, by_variable), (do_not_track, by_do_not_track)] {
         home.assert_answers(answer, answer);
         assert_eq!(home.answer_of_commands(), answer);
-        for asked in [AskedProgram::Outside, AskedProgram::Application] {
-            assert!(home.is_locked(asked), "{answer}");
-            assert_eq!(home.after(asked, &["enable"]).as_deref(), Some(answer));
+        for tested in [TestedProgram::Outside, TestedProgram::Application] {
+            assert!(home.is_locked(tested), "{answer}");
+            assert_eq!(home.after(tested, &["enable"]).as_deref(), Some(answer));
         }
         let hint = home.hint_of_record();
         assert_eq!(hint, "`localtel --app words status` says who decided that");
@@ -533,15 +534,18 @@ fn the_four_strongest_rules_lock() {
     let answer = "yes, because enabled by WORDS_TELEMETRY=on";
     on.assert_answers(answer, answer);
     assert_eq!(on.answer_of_commands(), answer);
-    assert!(on.is_locked(AskedProgram::Outside) && on.is_locked(AskedProgram::Application));
+    assert!(on.is_locked(TestedProgram::Outside) && on.is_locked(TestedProgram::Application));
     assert_eq!(
-        on.after(AskedProgram::Outside, &["disable"]).as_deref(),
+        on.after(TestedProgram::Outside, &["disable"]).as_deref(),
         Some(answer)
     );
 
     let mut home = AnswerHome::enabled();
-    assert!(!home.is_locked(AskedProgram::Outside) && !home.is_locked(AskedProgram::Application));
-    let flag = home.ask(AskedProgram::Application, &["status", "--telemetry", "off"]);
+    assert!(!home.is_locked(TestedProgram::Outside) && !home.is_locked(TestedProgram::Application));
+    let flag = home.run(
+        TestedProgram::Application,
+        &["status", "--telemetry", "off"],
+    );
     let said = out(&flag);
     assert!(
         said.contains("\nrecording: no, because disabled by the program's flag\n"),
@@ -549,18 +553,18 @@ fn the_four_strongest_rules_lock() {
     );
     assert!(said.contains("\nlocked: yes\n"), "{said}");
     home.name_programs("donottrack");
-    assert!(home.is_locked(AskedProgram::Application) && !home.is_locked(AskedProgram::Outside));
+    assert!(home.is_locked(TestedProgram::Application) && !home.is_locked(TestedProgram::Outside));
 }
 
 #[test]
-fn a_file_of_consent_that_holds_no_id_stops_recording() {
+fn an_unreadable_consent_file_stops_recording() {
     let empty = AnswerHome::holding(&[("consent.json", "")]).with("WORDS_TELEMETRY", "on");
-    let answer = empty.answer(AskedProgram::Outside);
+    let answer = empty.answer(TestedProgram::Outside);
     assert!(answer.starts_with("yes, "), "{answer}");
     empty.assert_answers(&answer, &answer);
     for text in [r#"{"format":9}"#, "{", r#"{"format":1,"consent":"si"}"#] {
         let home = AnswerHome::holding(&[("consent.json", text)]).with("WORDS_TELEMETRY", "on");
-        let answer = home.answer(AskedProgram::Outside);
+        let answer = home.answer(TestedProgram::Outside);
         let file = home.telemetry().join("consent.json");
         let reason = format!("no, because {}: consent.json ", file.display());
         assert!(answer.starts_with(&reason), "{answer}");
@@ -578,7 +582,7 @@ fn a_file_of_consent_that_holds_no_id_stops_recording() {
 }
 
 #[test]
-fn a_lock_that_cannot_be_opened_is_said_by_all() {
+fn all_commands_report_a_lock_that_cannot_be_opened() {
     type Plant = fn(&Path);
     let plants: [(Plant, &str); 3] = [
         (|lock| std::fs::create_dir(lock).unwrap(), "Is a directory"),
@@ -594,7 +598,7 @@ fn a_lock_that_cannot_be_opened_is_said_by_all() {
             let lock = home.telemetry().join("lock");
             std::fs::remove_file(&lock).unwrap();
             plant(&lock);
-            let answer = home.answer(AskedProgram::Outside);
+            let answer = home.answer(TestedProgram::Outside);
             assert!(answer.starts_with("no, because "), "{answer}");
             assert!(answer.contains(reason), "{answer}");
             home.assert_answers(&answer, &answer);
@@ -604,7 +608,7 @@ fn a_lock_that_cannot_be_opened_is_said_by_all() {
                 hint.contains("doctor`") || hint.starts_with("move "),
                 "{hint}"
             );
-            let found = out(&home.ask(AskedProgram::Outside, &["doctor"]));
+            let found = out(&home.run(TestedProgram::Outside, &["doctor"]));
             assert!(
                 found.contains("the file `lock` cannot be locked: "),
                 "{found}"
@@ -614,25 +618,25 @@ fn a_lock_that_cannot_be_opened_is_said_by_all() {
     }
     let home = AnswerHome::enabled();
     std::fs::remove_file(home.telemetry().join("lock")).unwrap();
-    assert_eq!(home.answer(AskedProgram::Outside), ENABLED);
+    assert_eq!(home.answer(TestedProgram::Outside), ENABLED);
     assert!(!home.telemetry().join("lock").exists());
 }
 
 #[test]
-fn limits_that_do_not_fit_together_are_said_by_all() {
+fn all_commands_report_contradictory_limits() {
     let home = AnswerHome::enabled();
-    let asked = AskedProgram::Child("limits");
-    let answer = home.answer(asked);
+    let tested = TestedProgram::Child("limits");
+    let answer = home.answer(tested);
     let reason = answer.strip_prefix("no, because ").unwrap();
-    let opened = home.line(asked, &["open"], "recording: ").unwrap();
+    let opened = home.line(tested, &["open"], "recording: ").unwrap();
     assert_eq!(opened, format!("false, because Some({reason:?})"));
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_or_written_is_said_by_all() {
+fn all_commands_report_a_directory_that_cannot_be_written() {
     const USER: u32 = 4321;
     let mut home = AnswerHome::enabled().with("WORDS_TELEMETRY", "on");
-    // So that the other user can run them.
+    // The other user cannot run them from the build directory.
     for program in [&mut home.localtel, &mut home.words] {
         let copy = home.home.path().join(program.file_name().unwrap());
         std::fs::copy(&*program, &copy).unwrap();
@@ -649,7 +653,7 @@ fn a_directory_that_cannot_be_made_or_written_is_said_by_all() {
     }
     home.user = Some(USER);
     if !home
-        .ask(AskedProgram::Outside, &["--version"])
+        .run(TestedProgram::Outside, &["--version"])
         .status
         .success()
     {
@@ -666,20 +670,20 @@ fn a_directory_that_cannot_be_made_or_written_is_said_by_all() {
 
     std::fs::remove_dir_all(home.path().join("words")).unwrap();
     set_mode(home.path(), 0o555);
-    let answer = home.answer(AskedProgram::Outside);
+    let answer = home.answer(TestedProgram::Outside);
     assert!(
         answer.starts_with("no, because could not open the directory "),
         "{answer}"
     );
     home.assert_answers(&answer, &answer);
     assert_eq!(home.answer_of_commands(), answer);
-    let doctor = home.ask(AskedProgram::Outside, &["doctor"]);
+    let doctor = home.run(TestedProgram::Outside, &["doctor"]);
     assert_eq!(doctor.status.code(), Some(3), "{doctor:?}");
     set_mode(home.path(), 0o755);
 }
 
 #[test]
-fn a_newer_file_of_consent_gets_only_a_step_that_helps() {
+fn a_newer_consent_file_gets_only_steps_that_help() {
     let home = AnswerHome::holding(&[("consent.json", r#"{"format":9}"#)]);
     for words in [
         &["reset"] as &[&str],
@@ -687,7 +691,7 @@ fn a_newer_file_of_consent_gets_only_a_step_that_helps() {
         &["disable"],
         &["record", "deploy"],
     ] {
-        let said = err(&home.ask(AskedProgram::Outside, words));
+        let said = err(&home.run(TestedProgram::Outside, words));
         let (_, hint) = said.split_once("\nhint: ").unwrap();
         assert!(
             !hint.contains("enable`") && !hint.contains("disable`"),
@@ -695,22 +699,22 @@ fn a_newer_file_of_consent_gets_only_a_step_that_helps() {
         );
         assert!(!hint.contains("reset`"), "{words:?}: {said}");
     }
-    let said = err(&home.ask(AskedProgram::Outside, &["reset"]));
+    let said = err(&home.run(TestedProgram::Outside, &["reset"]));
     assert!(
         said.ends_with("\nhint: install the localtel that wrote it\n"),
         "{said}"
     );
-    // Each file gets its own step.
+    // The hint is that of the damaged file.
     let home = AnswerHome::holding(&[
         ("consent.json", "{"),
         ("consent.all.json", r#"{"format":9}"#),
     ]);
-    let said = err(&home.ask(AskedProgram::Outside, &["enable", "--all-profiles"]));
+    let said = err(&home.run(TestedProgram::Outside, &["enable", "--all-profiles"]));
     assert!(
         said.contains("\nhint: look at ") && said.contains("consent.all.json; a newer localtel"),
         "{said}"
     );
-    let said = err(&home.ask(AskedProgram::Outside, &["reset"]));
+    let said = err(&home.run(TestedProgram::Outside, &["reset"]));
     assert!(
         said.contains("\nhint: decide anew: `localtel --app words enable`"),
         "{said}"
@@ -718,7 +722,7 @@ fn a_newer_file_of_consent_gets_only_a_step_that_helps() {
 }
 
 #[test]
-fn a_hint_repeats_how_the_telemetry_was_named() {
+fn hints_repeat_the_flags_that_name_the_telemetry() {
     let home = AnswerHome::new();
     let missing = home.path().join("missing").display().to_string();
     let file = home.path().join("file").display().to_string();
@@ -759,7 +763,7 @@ fn a_hint_repeats_how_the_telemetry_was_named() {
 }
 
 #[test]
-fn a_directory_one_level_too_high_says_what_lies_below() {
+fn a_parent_directory_lists_the_telemetry_below_it() {
     let home = AnswerHome::enabled();
     let below = home.telemetry();
     for high in [home.path().to_owned(), home.path().join("words")] {

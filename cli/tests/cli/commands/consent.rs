@@ -1,5 +1,5 @@
-//! `status`, `enable`, `disable`, `reset` and `profiles` as a person meets them, and the flaws of other
-//! programs' telemetry that must not happen here, each test named after one.
+//! `status`, `enable`, `disable`, `reset` and `profiles` as a user runs them. Most tests are named
+//! after a flaw in the telemetry of another program.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -83,7 +83,7 @@ fn an_opt_in_by_environment_is_not_remembered() {
 }
 
 #[test]
-fn an_odd_do_not_track_is_off_and_never_an_exit() {
+fn an_unknown_do_not_track_value_disables_without_an_error() {
     let home = CommandHome::enabled();
     for odd in ["maybe", "forbid", "-1", "disable"] {
         let status = home.says_with(("DO_NOT_TRACK", odd), &["status"]);
@@ -100,7 +100,7 @@ fn forbid_never_enables() {
 }
 
 #[test]
-fn silence_never_becomes_consent_by_itself() {
+fn undecided_never_becomes_enabled_by_itself() {
     let home = CommandHome::new();
     let output = home.localtel().args(["record", "x"]).output().unwrap();
     assert!(
@@ -167,7 +167,7 @@ fn junk_in_the_stored_choice_never_enables() {
 }
 
 #[test]
-fn switching_off_on_a_virgin_home_leaves_only_the_choice() {
+fn disable_in_a_new_home_stores_only_the_choice() {
     let home = CommandHome::new();
     assert_eq!(
         home.says(&["disable"]),
@@ -192,7 +192,7 @@ fn switching_off_on_a_virgin_home_leaves_only_the_choice() {
 }
 
 #[test]
-fn saying_it_again_changes_no_byte_and_needs_no_right_to_write() {
+fn enabling_again_does_not_rewrite_the_file() {
     let home = CommandHome::enabled();
     let before = std::fs::metadata(home.telemetry().join("consent.json")).unwrap();
     let again = home.says(&["enable"]);
@@ -231,7 +231,7 @@ fn a_reset_renews_the_salt() {
 }
 
 #[test]
-fn disabling_removes_what_identifies_and_enabling_makes_it_anew() {
+fn disabling_removes_the_ids_and_recording_creates_new_ones() {
     let home = CommandHome::enabled();
     home.says(&["record", "x"]);
     let before = home.stored();
@@ -278,7 +278,7 @@ fn disabling_all_profiles_removes_the_ids_of_those_it_disables() {
 }
 
 #[test]
-fn the_status_of_a_fresh_home_is_a_word_and_never_empty() {
+fn the_status_of_a_new_home_is_undecided() {
     let home = CommandHome::new();
     assert!(
         home.says(&["status"])
@@ -289,7 +289,7 @@ fn the_status_of_a_fresh_home_is_a_word_and_never_empty() {
 // ticloud.
 
 #[test]
-fn a_word_that_is_no_answer_is_refused_with_the_list() {
+fn an_invalid_consent_value_is_refused_with_a_list() {
     let home = CommandHome::enabled();
     for word in ["tRuE!", "enabeld", "si"] {
         let status = home.says_with(("MYAPP_TELEMETRY", word), &["status"]);
@@ -317,7 +317,7 @@ fn a_word_that_is_no_answer_is_refused_with_the_list() {
 }
 
 #[test]
-fn switching_off_for_all_profiles_takes_one_command() {
+fn disabling_all_profiles_takes_one_command() {
     let home = CommandHome::new();
     home.says(&["--profile", "work", "enable"]);
     let said = home.says(&["disable", "--all-profiles"]);
@@ -339,21 +339,21 @@ fn switching_off_for_all_profiles_takes_one_command() {
     assert_eq!(both.status.code(), Some(2));
 }
 
-// What none of them has.
+// Features that none of them has.
 
 #[test]
 fn disabling_with_clear_removes_what_was_recorded() {
     let home = CommandHome::enabled();
     home.says(&["record", "x"]);
-    let unasked = home
+    let unconfirmed = home
         .localtel()
         .args(["disable", "--clear"])
         .output()
         .unwrap();
-    assert_eq!(unasked.status.code(), Some(2), "{unasked:?}");
+    assert_eq!(unconfirmed.status.code(), Some(2), "{unconfirmed:?}");
     assert!(
         home.says(&["status"]).starts_with("status: disabled\n"),
-        "the choice comes first"
+        "the choice was not stored first"
     );
     assert_eq!(home.records("x").len(), 1);
     let said = home.says(&["disable", "--clear", "--yes"]);
@@ -364,7 +364,7 @@ fn disabling_with_clear_removes_what_was_recorded() {
 }
 
 #[test]
-fn a_change_of_mind_says_what_it_was() {
+fn a_changed_choice_prints_the_previous_one() {
     let home = CommandHome::enabled();
     assert_eq!(
         home.says(&["disable"]),
@@ -373,7 +373,7 @@ fn a_change_of_mind_says_what_it_was() {
 }
 
 #[test]
-fn the_grace_that_remains_is_shown_and_exact_for_machines() {
+fn the_remaining_grace_is_shown_and_exact_in_json() {
     let home = CommandHome::new();
     let future = r#"{"format":1,"first_seen":"2999-01-01T00:00:00.000000Z","grace_seconds":2520}"#;
     home.store(future);
@@ -390,7 +390,7 @@ fn the_grace_that_remains_is_shown_and_exact_for_machines() {
 }
 
 #[test]
-fn a_copied_home_is_said_with_the_way_out() {
+fn a_copied_home_is_reported_with_the_next_step() {
     let home = CommandHome::enabled();
     home.says(&["record", "x"]);
     assert!(!home.says(&["status"]).contains("copied: "));
@@ -407,7 +407,7 @@ fn a_copied_home_is_said_with_the_way_out() {
 }
 
 #[test]
-fn profiles_are_listed_with_what_holds_and_what_is_there() {
+fn profiles_lists_the_consent_and_storage_of_each_profile() {
     let home = CommandHome::new();
     assert_eq!(
         home.localtel().arg("profiles").output().unwrap().stdout,

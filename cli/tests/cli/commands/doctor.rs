@@ -1,11 +1,11 @@
-//! `doctor`: each thing that can be wrong has a line with the next step, and what is well has none.
+//! `doctor` prints a line with the next step for each problem, and nothing else.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::CommandHome;
 
 impl CommandHome {
-    /// Returns the exit code, what is printed, and the kinds of what was found.
+    /// Returns the exit code, the output, and the kinds of the findings.
     fn doctor(&self) -> (i32, String, Vec<String>) {
         let run = |arguments: &[&str]| {
             self.localtel()
@@ -83,7 +83,7 @@ fn doctor_is_clean_and_read_only() {
 }
 
 #[test]
-fn choices_that_cannot_be_understood_are_found_in_both_files() {
+fn invalid_choices_are_found_in_both_files() {
     let home = CommandHome::new();
     home.put("consent.json", r#"{"format":1,"consent":"perhaps"}"#);
     home.put("consent.all.json", r#"{"format":7}"#);
@@ -106,7 +106,7 @@ fn a_segment_that_cannot_be_removed_is_found_with_the_reason() {
     let segment = home.telemetry().join("events.000001.jsonl");
     let later = home.telemetry().join("events.000004.jsonl");
     std::fs::rename(&segment, &later).unwrap();
-    // It was declared removed, and is still there.
+    // Below the floor, and still there.
     std::fs::create_dir(&segment).unwrap();
     home.put("lock", "0000000000000004 0000000000000004\n");
     let (code, text, found) = home.doctor();
@@ -121,7 +121,7 @@ fn a_segment_that_cannot_be_removed_is_found_with_the_reason() {
 }
 
 #[test]
-fn an_immutable_segment_is_found_before_it_is_to_go() {
+fn an_immutable_segment_is_found_before_its_removal() {
     let home = CommandHome::recorded();
     let segment = home.telemetry().join("events.000001.jsonl");
     let chattr = |flag: &str| {
@@ -132,7 +132,7 @@ fn an_immutable_segment_is_found_before_it_is_to_go() {
         run.is_ok_and(|output| output.status.success())
     };
     if !chattr("+i") {
-        eprintln!("passed over: this user or file system cannot make a file immutable");
+        eprintln!("skipped: this user or file system cannot make a file immutable");
         return;
     }
     let (code, text, found) = home.doctor();
@@ -198,7 +198,7 @@ fn a_file_that_others_may_read_or_write_is_found() {
 }
 
 #[test]
-fn a_symlink_or_a_file_in_the_place_of_the_directory_is_found() {
+fn a_symlink_or_file_at_the_directory_path_is_found() {
     let home = CommandHome::new();
     std::fs::create_dir_all(home.path().join("myapp")).unwrap();
     symlink("/tmp", home.telemetry()).unwrap();
@@ -209,7 +209,7 @@ fn a_symlink_or_a_file_in_the_place_of_the_directory_is_found() {
 }
 
 #[test]
-fn a_lock_that_is_held_or_is_none_is_found() {
+fn a_held_or_invalid_lock_is_found() {
     let home = CommandHome::recorded();
     let lock = std::fs::File::open(home.telemetry().join("lock")).unwrap();
     lock.lock().unwrap();
@@ -253,7 +253,7 @@ fn a_copied_home_and_a_first_use_in_the_future_are_found() {
 }
 
 #[test]
-fn a_variable_that_is_no_answer_is_found() {
+fn an_invalid_consent_variable_is_found() {
     let home = CommandHome::enabled();
     let output = home
         .localtel()
@@ -279,7 +279,7 @@ fn sessions_without_an_end_and_dropped_events_are_findings() {
         .find_map(|line| line.split_once(r#""session":""#))
         .map(|(_, rest)| &rest[..36])
         .unwrap();
-    // As it was before the process was killed, and again as one that ended well.
+    // One session without an end, as after a kill, and one that ended.
     let line = |session: &str, event: &str, properties: &str| {
         format!(
             r#"{{"timestamp":"2026-01-01T00:00:00.000000Z","level":"INFO","source":"testapp","target":"localtel","event":"{event}","session":"{session}","seq":0,"properties":{{{properties}}}}}"#
@@ -313,7 +313,7 @@ fn sessions_without_an_end_and_dropped_events_are_findings() {
 }
 
 impl CommandHome {
-    /// Adds a line of localtel's own, of a session of its own.
+    /// Appends an internal record in a session of its own.
     fn add_own(&self, event: &str, properties: &str) {
         let segment = self.telemetry().join("events.000001.jsonl");
         let recorded = std::fs::read_to_string(&segment).unwrap();
@@ -324,7 +324,7 @@ impl CommandHome {
         std::fs::write(&segment, format!("{recorded}{line}\n")).unwrap();
     }
 
-    /// Returns the exit code and what is printed.
+    /// Returns the exit code and the output.
     fn run(&self, words: &str) -> (i32, String) {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_localtel"));
         let command = command.env_clear().envs(self.variables());
@@ -349,7 +349,7 @@ fn events_that_could_not_be_written_are_found() {
 }
 
 #[test]
-fn what_consent_or_policy_refused_is_no_finding() {
+fn refused_events_are_not_a_finding() {
     let home = CommandHome::recorded();
     home.add_own(
         "session.end",
@@ -410,7 +410,7 @@ fn a_mistyped_application_or_profile_is_found() {
 }
 
 #[test]
-fn an_application_that_was_never_used_is_no_alarm() {
+fn an_application_without_telemetry_is_not_a_finding() {
     let home = CommandHome::recorded();
     for words in ["--app other doctor", "--app myapp --profile work doctor"] {
         let (code, out) = home.run(words);
@@ -446,7 +446,7 @@ fn all_commands_serialise_one_status() {
 }
 
 #[test]
-fn all_mistakes_in_a_policy_are_said_once_by_each_command() {
+fn each_command_reports_each_policy_mistake_once() {
     let home = CommandHome::recorded();
     home.put(
         "policy.toml",
@@ -477,7 +477,7 @@ fn all_mistakes_in_a_policy_are_said_once_by_each_command() {
 }
 
 #[test]
-fn steps_are_as_a_shell_reads_them() {
+fn next_steps_are_quoted_for_a_shell() {
     let home = CommandHome::recorded();
     let spaced = home.path().join("my app");
     std::fs::rename(home.telemetry(), &spaced).unwrap();

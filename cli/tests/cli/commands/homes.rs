@@ -1,4 +1,4 @@
-//! Which directories are made above a telemetry directory, for whom, and where none are.
+//! The directories that are created above a telemetry directory, and where none are created.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 const STRANGER: u32 = 4321;
 
-/// Enables telemetry in that home, by way of another command such as `setpriv`.
+/// Enables telemetry in a home, run through a prefix command such as `setpriv`.
 fn enable_in(home: &str, before: &[&str]) -> Output {
     let mut words = before.iter().chain(&[env!("CARGO_BIN_EXE_localtel")]);
     Command::new(words.next().unwrap())
@@ -20,7 +20,7 @@ fn enable_in(home: &str, before: &[&str]) -> Output {
         .unwrap()
 }
 
-/// A home that belongs to another user, where this test may make one.
+/// Returns a home that belongs to another user, or `None` if this test may not create one.
 fn home_of_stranger() -> Option<tempfile::TempDir> {
     let home = tempfile::tempdir().unwrap();
     if chown(home.path(), Some(STRANGER), Some(STRANGER)).is_err() {
@@ -40,7 +40,7 @@ fn complaint(output: &Output) -> String {
 }
 
 #[test]
-fn root_makes_nothing_in_the_home_of_another_user() {
+fn root_creates_nothing_in_the_home_of_another_user() {
     let Some(home) = home_of_stranger() else {
         return;
     };
@@ -60,11 +60,11 @@ fn root_makes_nothing_in_the_home_of_another_user() {
 }
 
 #[test]
-fn a_user_makes_nothing_in_the_home_of_another_user() {
+fn a_user_creates_nothing_in_the_home_of_another_user() {
     let Some(home) = home_of_stranger() else {
         return;
     };
-    // Everybody may write there, so only the owner of the directory says no.
+    // The mode lets every user write, so only the owner of the directory forbids it.
     std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let path = home.path().to_str().unwrap();
     let before = ["setpriv", "--reuid=4322", "--regid=4322", "--clear-groups"];
@@ -79,7 +79,7 @@ fn a_user_makes_nothing_in_the_home_of_another_user() {
 }
 
 #[test]
-fn missing_parents_are_private_whatever_the_umask() {
+fn missing_parents_are_private_under_any_umask() {
     let as_stranger = [
         "setpriv",
         "--reuid=4321",
@@ -118,7 +118,7 @@ fn missing_parents_are_private_whatever_the_umask() {
 }
 
 #[test]
-fn a_home_that_is_none_is_named_and_nothing_is_made() {
+fn an_invalid_home_is_reported_and_nothing_is_created() {
     let place = tempfile::tempdir().unwrap();
     let missing = place.path().join("missing");
     let file = place.path().join("file");
@@ -139,7 +139,7 @@ fn a_home_that_is_none_is_named_and_nothing_is_made() {
 }
 
 #[test]
-fn a_state_directory_that_is_a_dead_link_is_named() {
+fn a_state_directory_that_is_a_broken_link_is_reported() {
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir(home.path().join(".local")).unwrap();
     let state = home.path().join(".local/state");

@@ -1,4 +1,4 @@
-//! Whose a directory is, as people meet it: the directory says so, and it is for one application and profile.
+//! A directory is for one application and profile, which its files name.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use super::{err, out, snapshot};
 use crate::support::lines_in;
 
-/// A directory somewhere, and commands that are told of it.
+/// A directory that is passed to commands by `--dir` or `LOCALTEL_DIR`.
 struct Somewhere(tempfile::TempDir);
 
 impl Somewhere {
@@ -18,7 +18,7 @@ impl Somewhere {
         self.0.path().join("data/telemetry")
     }
 
-    /// Runs `localtel` with these words and variables, each `NAME=value`, and returns how it ended.
+    /// Runs `localtel` with the arguments of a line, whose words `NAME=value` are variables.
     fn run(&self, line: &str) -> Output {
         let directory = self.path();
         let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
@@ -46,7 +46,7 @@ impl Somewhere {
         out(&output)
     }
 
-    /// Runs a line that must be refused without a trace, and returns what it said.
+    /// Runs a line that must fail and change no file, and returns its stderr.
     fn refused(&self, line: &str) -> String {
         let before = self.seen();
         let output = self.run(line);
@@ -123,7 +123,7 @@ fn a_directory_of_one_application_is_refused_for_another() {
 }
 
 #[test]
-fn another_applications_choice_for_all_profiles_is_ignored() {
+fn a_choice_of_another_application_for_all_is_refused() {
     let place = Somewhere::new();
     place.done("--dir DIRECTORY --app one enable --all-profiles");
     std::fs::create_dir(place.0.path().join("two")).unwrap();
@@ -158,7 +158,7 @@ fn run_in_a_foreign_directory_does_not_record() {
 }
 
 #[test]
-fn records_say_whose_a_directory_of_an_older_version_is() {
+fn records_name_the_application_of_an_older_directory() {
     let place = Somewhere::new();
     place.done("--dir DIRECTORY --app one enable");
     place.done("--dir DIRECTORY record hello");
@@ -171,7 +171,7 @@ fn records_say_whose_a_directory_of_an_older_version_is() {
     std::fs::remove_file(&file).unwrap();
     let said = place.refused("TWO_TELEMETRY=on --dir DIRECTORY --app two record x");
     assert!(said.contains("`one`"), "{said}");
-    // Its own application goes on, and the directory says whose it is again.
+    // Its own application still records, and stores its name in the directory again.
     place.done("ONE_TELEMETRY=on --dir DIRECTORY record x");
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(
@@ -197,7 +197,7 @@ fn the_variable_of_the_stored_application_applies() {
 }
 
 #[test]
-fn where_nothing_says_whose_a_directory_is_nothing_is_written() {
+fn nothing_is_written_while_the_application_is_unknown() {
     let place = Somewhere::new();
     for words in [
         "enable",
@@ -227,7 +227,7 @@ fn where_nothing_says_whose_a_directory_is_nothing_is_written() {
 }
 
 #[test]
-fn what_is_stored_without_a_name_can_be_withdrawn_without_one() {
+fn consent_without_a_source_is_withdrawn_without_app() {
     let place = Somewhere::new();
     std::fs::create_dir_all(place.path()).unwrap();
     let file = place.path().join("consent.json");
@@ -261,7 +261,7 @@ fn a_directory_is_for_one_profile() {
     let said = place.refused("--dir DIRECTORY/profiles/work record z");
     let hint = format!("--dir {} --profile work", place.path().display());
     assert!(said.contains(&hint), "{said}");
-    // A copy stays what it was copied from.
+    // A copy still belongs to the original profile.
     let copy = place.path().join("profiles/copy");
     std::fs::create_dir(&copy).unwrap();
     for name in ["consent.json", "events.000001.jsonl"] {

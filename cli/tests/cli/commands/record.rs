@@ -1,4 +1,4 @@
-//! `record`: what scripts hand in is recorded, and what is not is said.
+//! `record` records the events that scripts pass to it, and reports those that it does not record.
 
 use std::io::Write as _;
 use std::process::{Child, ChildStdin, Output, Stdio};
@@ -66,7 +66,7 @@ fn one_event_from_a_script_is_one_line() {
         assert_eq!(said["installation"].as_str().unwrap().len(), 36);
         assert!(said["localtel"].is_string() && said["pid"].is_u64());
     }
-    // Each is a session that ended.
+    // Each session counts as ended.
     let status = home.localtel().args(["status", "--json"]).output().unwrap();
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
     let sessions = &status["storage"]["sessions"];
@@ -83,7 +83,7 @@ fn one_event_from_a_script_is_one_line() {
     );
 }
 
-/// Starts `record -`, and returns the end of its input.
+/// Starts `record -`, and returns it with the pipe to its stdin.
 fn record_from_pipe(home: &CommandHome) -> (Child, ChildStdin) {
     let mut child = home
         .localtel()
@@ -96,7 +96,7 @@ fn record_from_pipe(home: &CommandHome) -> (Child, ChildStdin) {
 }
 
 #[test]
-fn events_from_the_input_stand_between_a_session_and_its_end() {
+fn events_from_stdin_are_between_session_and_session_end() {
     let home = CommandHome::enabled();
     let (mut child, mut input) = record_from_pipe(&home);
     input.write_all(b"{\"event\":\"e\"}\n").unwrap();
@@ -106,7 +106,7 @@ fn events_from_the_input_stand_between_a_session_and_its_end() {
     assert_eq!(lines.len(), 3, "{lines:#?}");
 }
 
-/// Records what a stream holds.
+/// Runs `record -` with a stream as its stdin.
 fn record_stream(home: &CommandHome, stream: &[u8]) -> Output {
     let mut child = home
         .localtel()
@@ -144,7 +144,7 @@ fn a_bad_line_is_named_and_the_others_are_recorded() {
 }
 
 #[test]
-fn json_is_recorded_however_it_is_laid_out() {
+fn json_is_recorded_in_any_layout() {
     for stream in [
         "{\n  \"event\": \"e\",\n  \"n\": 1\n}\n{\n  \"event\": \"e\",\n  \"n\": 2\n}\n",
         "{\"event\":\"e\",\"n\":1} {\"event\":\"e\",\"n\":2}",
@@ -165,7 +165,7 @@ fn an_object_is_recorded_while_the_pipe_stays_open() {
     let (mut child, mut input) = record_from_pipe(&home);
     for number in 1..=3_u64 {
         write!(input, "{{\n\"event\":\"e\",\"n\":{number}}}").unwrap();
-        eventually("it is recorded", || {
+        eventually("the record", || {
             numbers(&home) == (1..=number).collect::<Vec<_>>()
         });
     }
@@ -174,7 +174,7 @@ fn an_object_is_recorded_while_the_pipe_stays_open() {
 }
 
 #[test]
-fn much_that_cannot_be_read_is_counted_and_not_all_said() {
+fn many_unreadable_lines_are_counted_but_not_all_reported() {
     let home = CommandHome::enabled();
     let stream = "garbage\n".repeat(5000) + "{\"event\":\"e\",\"n\":1}\n";
     let output = record_stream(&home, stream.as_bytes());
@@ -185,7 +185,7 @@ fn much_that_cannot_be_read_is_counted_and_not_all_said() {
 }
 
 #[test]
-fn objects_are_recorded_though_stderr_is_closed() {
+fn objects_are_recorded_with_stderr_closed() {
     let home = CommandHome::enabled();
     let mut child = home
         .localtel()
@@ -205,7 +205,7 @@ fn objects_are_recorded_though_stderr_is_closed() {
 }
 
 #[test]
-fn what_came_before_an_input_that_is_not_text_is_recorded() {
+fn records_before_binary_input_are_kept() {
     let home = CommandHome::enabled();
     let mut stream = b"{\"event\":\"e\",\"n\":1}\n".to_vec();
     stream.resize(3 << 20, 0);
@@ -216,7 +216,7 @@ fn what_came_before_an_input_that_is_not_text_is_recorded() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The command ends before it has read everything.
+    // The command ends before it has read all input.
     drop(child.stdin.take().unwrap().write_all(&stream));
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -264,7 +264,7 @@ fn no_value_is_read_as_the_name_of_a_file() {
 }
 
 #[test]
-fn a_device_without_end_is_read_up_to_a_bound() {
+fn an_endless_device_is_read_up_to_a_limit() {
     let home = CommandHome::enabled();
     let output = home
         .localtel()
@@ -298,7 +298,7 @@ fn a_text_may_begin_with_a_hyphen_and_need_not_be_utf_8() {
 }
 
 #[test]
-fn what_was_typed_is_shown_and_found_by_its_number() {
+fn typed_numbers_are_shown_as_typed_and_compared_by_value() {
     let home = CommandHome::enabled();
     let typed = [
         "1.10",
@@ -355,7 +355,7 @@ fn what_was_typed_is_shown_and_found_by_its_number() {
 }
 
 #[test]
-fn levels_of_other_loggers_are_understood() {
+fn levels_of_other_loggers_are_accepted() {
     let home = CommandHome::enabled();
     let stream =
         r#"{"event":"e","level":60}{"event":"e","level":"notice"}{"event":"e","level":"CRITICAL"}"#;
@@ -379,7 +379,7 @@ fn levels_of_other_loggers_are_understood() {
 }
 
 #[test]
-fn a_refused_record_is_said_and_is_a_failure_only_where_asked() {
+fn a_refused_record_is_reported_and_fails_only_with_strict() {
     let home = CommandHome::new();
     let output = home.localtel().args(["record", "e"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -409,7 +409,7 @@ fn record_under_a_damaged_policy_names_the_next_step() {
 }
 
 #[test]
-fn a_word_that_is_no_property_records_nothing() {
+fn an_argument_that_is_not_a_property_records_nothing() {
     let home = CommandHome::enabled();
     let output = home
         .localtel()

@@ -1,4 +1,4 @@
-//! `run`: the command does not notice that it is run by another, and how it went is recorded.
+//! `run` does not change how its command behaves, and records how it ended.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{CommandHome, err, out};
 use crate::support::eventually;
 
-/// Has a shell wait for signals. After a minute it gives up: a signal that is lost must fail a test and not hang it.
+/// Shell code that waits for signals, for a minute: a lost signal must fail a test and not hang it.
 pub(super) const WAIT: &str =
     "turns=0; while [ $turns -lt 1200 ]; do sleep 0.05; turns=$((turns+1)); done";
 
@@ -37,8 +37,8 @@ fn send(child: &Child, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }
 
-/// Returns `true` if this process was started with that signal ignored, as `nohup` and `&` do: then a shell
-/// cannot trap it either, and nothing can be seen of it.
+/// Returns `true` if this process was started with a signal ignored, as by `nohup` and `&`: then a
+/// shell cannot trap it either.
 fn is_ignored(signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -71,15 +71,15 @@ fn the_exit_code_is_the_commands_own() {
 #[test]
 fn every_signal_that_can_be_caught_reaches_the_command() {
     let home = CommandHome::enabled();
-    let is_heard = |number: &i32| {
+    let can_be_trapped = |number: &i32| {
         let signal = Signal::try_from(*number);
         let uncaught = [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGCHLD];
-        // The C library keeps some of the real-time signals to itself.
+        // The C library reserves some of the real-time signals.
         !signal.is_ok_and(|signal| uncaught.contains(&signal) || is_ignored(signal))
             && !(32..=34).contains(number)
     };
     let last = if cfg!(target_os = "linux") { 64 } else { 15 };
-    let mut numbers: Vec<i32> = (1..=last).filter(is_heard).collect();
+    let mut numbers: Vec<i32> = (1..=last).filter(can_be_trapped).collect();
     // The last one ends the command.
     numbers.retain(|number| *number != Signal::SIGTERM as i32);
     numbers.push(Signal::SIGTERM as i32);
@@ -103,7 +103,7 @@ fn every_signal_that_can_be_caught_reaches_the_command() {
 }
 
 #[test]
-fn what_the_command_sends_to_its_group_comes_once() {
+fn a_signal_to_the_process_group_arrives_once() {
     let home = CommandHome::enabled();
     let script = format!(
         "trap 'n=$((n+1))' USR1; trap 'echo $n' USR2; n=0; kill -USR1 0; echo ready; {WAIT}"
@@ -118,7 +118,7 @@ fn what_the_command_sends_to_its_group_comes_once() {
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut lines = String::new();
     output.read_line(&mut lines).unwrap();
-    // The second answer comes after everything that was heard before the first one.
+    // The second answer comes after every signal that was received before the first one.
     for _ in 0..2 {
         send(&child, Signal::SIGUSR2);
         output.read_line(&mut lines).unwrap();
@@ -147,8 +147,10 @@ fn a_run_has_a_start_and_an_end_in_one_session() {
 fn a_run_that_is_killed_leaves_its_start() {
     let home = CommandHome::enabled();
     let (mut child, _output) = start(&home, "echo ready; exec sleep 2");
-    // The command may be quicker than the record of its start.
-    eventually("its start", || home.records("command.start").len() == 1);
+    // The command may print before its start is recorded.
+    eventually("`command.start`", || {
+        home.records("command.start").len() == 1
+    });
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(home.records("command").len(), 0);
@@ -157,7 +159,7 @@ fn a_run_that_is_killed_leaves_its_start() {
 }
 
 #[test]
-fn what_is_recorded_in_a_run_has_its_id() {
+fn records_inside_a_run_have_its_id() {
     const OTHER: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
     let home = CommandHome::enabled();
     let script = format!(
@@ -184,7 +186,7 @@ fn what_is_recorded_in_a_run_has_its_id() {
     assert_eq!(ids("none"), [None]);
 }
 
-/// Returns a program that starts `run` with that script.
+/// Returns a command that starts `run` with a shell script, through the program `words`.
 fn started_by(home: &CommandHome, words: &[&str], script: &str) -> Command {
     let localtel = home.localtel();
     let mut command = Command::new(words[0]);
@@ -200,7 +202,7 @@ fn started_by(home: &CommandHome, words: &[&str], script: &str) -> Command {
 }
 
 #[test]
-fn a_command_whose_end_cannot_be_seen_keeps_its_code() {
+fn a_command_that_run_cannot_reap_keeps_its_code() {
     if !cfg!(target_os = "linux") {
         return;
     }
@@ -212,7 +214,7 @@ fn a_command_whose_end_cannot_be_seen_keeps_its_code() {
 }
 
 #[test]
-fn as_first_process_of_a_container_we_reap_orphans() {
+fn as_process_1_of_a_container_run_reaps_orphans() {
     let unshare = ["unshare", "--fork", "--pid", "--mount-proc"];
     let probe = Command::new(unshare[0])
         .args(&unshare[1..])
@@ -228,13 +230,13 @@ fn as_first_process_of_a_container_we_reap_orphans() {
                   [ -e /proc/$orphan ] && cat /proc/$orphan/stat; exit 9";
     let output = started_by(&home, &unshare, script).output().unwrap();
     assert_eq!((out(&output).as_str(), output.status.code()), ("", Some(9)));
-    // No signal ends process 1, which says it with its code.
+    // No signal ends process 1, so its exit code names the signal.
     let mut command = started_by(&home, &unshare, "kill -TERM $$");
     assert_eq!(command.status().unwrap().code(), Some(143));
 }
 
 #[test]
-fn a_command_that_dies_by_a_signal_takes_us_with_it() {
+fn run_ends_by_the_signal_that_ended_its_command() {
     let home = CommandHome::enabled();
     for signal in [
         Signal::SIGTERM,
@@ -266,7 +268,7 @@ fn a_command_that_dies_by_a_signal_takes_us_with_it() {
 }
 
 #[test]
-fn a_broken_pipe_of_the_command_shows_as_shells_show_it() {
+fn a_broken_pipe_of_the_command_ends_as_in_a_shell() {
     let home = CommandHome::new();
     let status = home
         .localtel()
@@ -280,7 +282,7 @@ fn a_broken_pipe_of_the_command_shows_as_shells_show_it() {
 }
 
 #[test]
-fn input_output_and_words_pass_through_untouched() {
+fn input_output_and_arguments_pass_through_unchanged() {
     let home = CommandHome::enabled();
     let mut child = home
         .localtel()
@@ -336,15 +338,15 @@ fn command_ids_are_passed_down_the_process_tree() {
     const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
     let home = CommandHome::enabled();
     let script = "echo $LOCALTEL_COMMAND_ID; env | grep -c COMMAND_ID";
-    let told = |given: Option<&str>| {
+    let printed = |given: Option<&str>| {
         let mut command = home.localtel();
         command.envs(given.map(|id| ("LOCALTEL_COMMAND_ID", id)));
         let output = command.args(["run", "--", "sh", "-c", script]).output();
         out(&output.unwrap()).trim_end().to_owned()
     };
-    let made = told(None);
-    assert_eq!(told(Some(ID)), format!("{ID}\n1"));
-    let replaced = told(Some("nonsense"));
+    let made = printed(None);
+    assert_eq!(printed(Some(ID)), format!("{ID}\n1"));
+    let replaced = printed(Some("nonsense"));
     let recorded: Vec<String> = home
         .records("command")
         .iter()
@@ -368,7 +370,7 @@ fn nested_runs_have_one_id() {
 }
 
 #[test]
-fn when_off_an_id_is_passed_on_but_not_made() {
+fn when_off_an_id_is_passed_on_but_not_created() {
     let home = CommandHome::new();
     let mut command = home.localtel();
     command.args(["run", "--", "sh", "-c", "echo ${LOCALTEL_COMMAND_ID-none}"]);
@@ -379,7 +381,7 @@ fn when_off_an_id_is_passed_on_but_not_made() {
 }
 
 #[test]
-fn a_command_that_is_missing_or_no_program_ends_as_in_a_shell() {
+fn a_missing_or_invalid_program_ends_as_in_a_shell() {
     let home = CommandHome::enabled();
     let missing = home
         .localtel()
@@ -414,13 +416,13 @@ fn a_command_that_is_missing_or_no_program_ends_as_in_a_shell() {
 }
 
 #[test]
-fn what_cannot_be_run_is_recorded_by_its_file_name() {
+fn a_command_that_cannot_start_is_recorded_by_file_name() {
     let home = CommandHome::enabled();
     let table = [
         (&["no-such-command", "-x"][..], "no-such-command"),
         (&["/no/such/folder/tool"], "tool"),
         (&["/etc"], "etc"),
-        // A command line in one word, and variables before a command, may hold secrets.
+        // A command line in one argument, and variables before a command, may contain secrets.
         (&["mysql -u root -phunter2 /db"], "mysql"),
         (&["password=hunter2"], "password"),
         (&["--name", "nightly", "--", "password=hunter2"], "nightly"),
@@ -477,7 +479,7 @@ fn when_off_the_command_runs_silently_without_traces() {
 #[test]
 fn signals_are_passed_on_from_the_first_moment() {
     let home = CommandHome::new();
-    // The command is left no chance to be ready; whatever comes first, nobody is left behind.
+    // The signal may arrive before or after the command starts; no process may remain.
     for _ in 0..20 {
         let mut child = home
             .localtel()

@@ -1,4 +1,4 @@
-//! `run` at a terminal: job control, what the terminal sends, and its end.
+//! `run` at a terminal: job control, signals of the terminal, and hangup.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -16,18 +16,19 @@ use super::CommandHome;
 use super::run::WAIT;
 use crate::support::eventually;
 
-/// A terminal with a session of its own, whose leader is the child.
+/// A terminal with its own session, whose leader is the child.
 struct Terminal {
     /// Our end, until it is closed.
     master: Option<File>,
     name: String,
     child: Child,
-    /// What was shown and not expected yet.
+    /// Output after the last text that was expected.
     shown: String,
 }
 
 impl Terminal {
-    /// Starts these words, with the script `count` in the working directory and the command in `$LOCALTEL`.
+    /// Starts a program with the script `count` in the working directory and the path of `localtel`
+    /// in `$LOCALTEL`.
     fn new(home: &CommandHome, words: &[&str]) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
@@ -37,9 +38,9 @@ impl Terminal {
         let name = name.to_str().unwrap().to_owned();
         let slave = File::options().read(true).write(true).open(&name).unwrap();
         std::fs::write(home.path().join("count"), COUNT).unwrap();
-        // Ctrl-C does not throw away what was to be shown.
+        // Without `noflsh` Ctrl-C discards pending output.
         stty(&name, &["noflsh"]);
-        // The command holds the last handles of its end, so that the terminal closes when it has ended.
+        // The command has the only handles of the slave, so the terminal closes when it ends.
         let child = Command::new("setsid")
             .arg("--ctty")
             .args(words)
@@ -69,8 +70,8 @@ impl Terminal {
         )
     }
 
-    /// Runs a job of a shell, which says `stopped` when the job stops, continues it in the foreground, and says
-    /// `ended` when it has ended.
+    /// Runs a job of a shell, which prints `stopped` when the job stops, continues it in the
+    /// foreground, and prints `ended` when it has ended.
     fn job(home: &CommandHome, job: &str) -> Self {
         let script = format!(
             "{job}; code=$?
@@ -87,7 +88,7 @@ impl Terminal {
         master.write_all(text.as_bytes()).unwrap();
     }
 
-    /// Waits until the terminal shows this, and returns what follows in its line.
+    /// Waits until the terminal shows a text, and returns the rest of its line.
     fn expect(&mut self, text: &str) -> String {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
@@ -117,15 +118,16 @@ impl Terminal {
 }
 
 impl Drop for Terminal {
-    /// Leaves nothing behind if a test fails: the end of its leader hangs the session up.
+    /// Leaves no process behind if a test fails: the end of its leader hangs the session up.
     fn drop(&mut self) {
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
 }
 
-/// Counts what it is sent, says so when it is sent SIGUSR1, and ends when it is sent SIGUSR2. It waits by `wait`, which no
-/// signal can come just before, and which starts no process: a shell that is stopped while it starts one does not stop.
+/// A script that counts signals, prints the count on SIGUSR1, and ends on SIGUSR2. It waits with
+/// `wait`, which misses no signal and starts no process: a shell that is stopped while it starts
+/// one does not stop.
 const COUNT: &str = "n=0
 trap 'n=$((n+1))' INT QUIT WINCH CONT
 trap 'echo counted $n' USR1
@@ -144,33 +146,33 @@ fn send(pid: &str, signal: Signal) {
     kill(Pid::from_raw(pid.parse().unwrap()), signal).unwrap();
 }
 
-/// Waits until so many signals were counted, and checks that it stays so: what was heard together with the first
-/// question is counted in the answer to the second.
+/// Waits until `count` signals were counted, and checks that there are no more: a signal that
+/// arrives together with the first SIGUSR1 is counted in the answer to the second.
 fn expect_count(terminal: &mut Terminal, localtel: &str, count: usize) {
-    let mut ask = || -> usize {
+    let mut counted = || -> usize {
         send(localtel, Signal::SIGUSR1);
         terminal.expect("counted ").parse().unwrap()
     };
     let deadline = Instant::now() + Duration::from_mins(1);
-    while ask() < count {
+    while counted() < count {
         assert!(Instant::now() < deadline, "not {count}");
     }
-    assert_eq!(ask(), count);
+    assert_eq!(counted(), count);
 }
 
 #[test]
 fn a_hangup_reaches_the_command_of_a_session_leader() {
     let home = CommandHome::enabled();
-    let heard = home.path().join("heard");
+    let received = home.path().join("received");
     let script = format!(
         "trap 'echo yes >{}; exit 5' HUP; echo ready; {WAIT}",
-        heard.display()
+        received.display()
     );
     let mut terminal = Terminal::run(&home, &script);
     terminal.expect("ready");
     terminal.master = None;
     assert_eq!(terminal.child.wait().unwrap().code(), Some(5));
-    assert_eq!(std::fs::read_to_string(heard).unwrap(), "yes\n");
+    assert_eq!(std::fs::read_to_string(received).unwrap(), "yes\n");
 }
 
 #[test]
@@ -186,7 +188,7 @@ fn a_command_that_dies_of_a_hangup_is_recorded_as_failed() {
 }
 
 #[test]
-fn what_the_terminal_sends_comes_once() {
+fn each_signal_of_the_terminal_arrives_once() {
     let home = CommandHome::enabled();
     let mut terminal = Terminal::run(&home, "exec sh count");
     let localtel = terminal.expect("ready ");
@@ -208,7 +210,7 @@ fn a_shell_sees_its_job_stop_and_continues_it() {
     for job in [
         format!("{RUN} sh count"),
         format!("true | {RUN} sh count"),
-        // The shell sees only the outer one of two.
+        // The shell sees only the outer `run`.
         format!("{RUN} {RUN} sh count"),
     ] {
         let mut terminal = Terminal::job(&home, &job);
@@ -225,7 +227,7 @@ fn a_shell_sees_its_job_stop_and_continues_it() {
 }
 
 #[test]
-fn a_stop_that_we_are_sent_stops_both_until_both_continue() {
+fn sigtstp_stops_run_and_its_command_until_both_continue() {
     let home = CommandHome::enabled();
     let script = "\"$LOCALTEL\" --app myapp run -- sh -c 'echo ready $PPID $$; exec sleep 60'
                   echo stopped $?; read line; fg >/dev/null; echo ended $?";
@@ -249,7 +251,7 @@ fn is_stopped(pid: &str) -> bool {
 }
 
 #[test]
-fn a_command_that_reads_the_terminal_in_the_background_stops_us() {
+fn a_command_that_reads_in_the_background_stops_run() {
     let home = CommandHome::enabled();
     let script = "\"$LOCALTEL\" --app myapp run -- sh -c 'read line </dev/tty; echo read $line' &
                   wait $!; echo stopped; fg >/dev/null; echo ended $?";
@@ -263,15 +265,15 @@ fn a_command_that_reads_the_terminal_in_the_background_stops_us() {
 #[test]
 fn ctrl_c_reaches_a_command_that_moved_to_its_own_group() {
     let home = CommandHome::enabled();
-    // `timeout` makes itself the leader of a new group, in the background.
-    let script = format!("trap 'echo heard it' INT; echo ready $PPID; {WAIT}");
+    // `timeout` becomes the leader of a new group in the background.
+    let script = format!("trap 'echo received it' INT; echo ready $PPID; {WAIT}");
     let localtel = env!("CARGO_BIN_EXE_localtel");
     let words = [localtel, "--app", "myapp", "run", "timeout", "60"];
     let words = [&words[..], &["sh", "-c", &script]].concat();
     let mut terminal = Terminal::new(&home, &words);
     let timeout = terminal.expect("ready ");
     terminal.type_in("\u{3}");
-    assert_eq!(terminal.expect("heard "), "it");
+    assert_eq!(terminal.expect("received "), "it");
     send(&timeout, Signal::SIGTERM);
     assert!(!terminal.child.wait().unwrap().success());
 }

@@ -1,5 +1,6 @@
-//! Services: where one records that systemd gave a directory, and what is said to others who look there, and after
-//! its user has changed. These tests need the right to give files away and to become another user.
+//! Services with a state directory of systemd: where they record, and the errors for other users
+//! and after a change of the service's user. These tests need the right to give files away and to
+//! run as another user.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -7,15 +8,15 @@ use std::process::{Command, Output};
 
 use super::{err, out};
 
-/// The user of the service, and who it becomes.
+/// The user of the service, and its user after a change.
 const SERVICE: u32 = 4321;
 const OTHER: u32 = 4322;
 
-/// The state directories of a machine with one service, whose own one is a link, as with `DynamicUser=`.
+/// The state directories of a machine with one service. Its own is a link, as with `DynamicUser=`.
 struct ServiceMachine(tempfile::TempDir);
 
 impl ServiceMachine {
-    /// Returns nothing where this test may not do what it needs to.
+    /// Returns `None` if the test does not have the rights that it needs.
     fn new() -> Option<Self> {
         let machine = Self(tempfile::tempdir().unwrap());
         let set_mode = |path: &Path, mode| {
@@ -30,15 +31,15 @@ impl ServiceMachine {
             println!("skipped: this needs the right to give files away");
             return None;
         }
-        let sees_itself = machine.localtel(Some(SERVICE), &["--version"]);
-        if !sees_itself.status.success() {
-            println!("skipped: this cannot run as another user: {sees_itself:?}");
+        let version = machine.localtel(Some(SERVICE), &["--version"]);
+        if !version.status.success() {
+            println!("skipped: this cannot run as another user: {version:?}");
             return None;
         }
         Some(machine)
     }
 
-    /// What systemd has in `STATE_DIRECTORY`.
+    /// The first directory in `STATE_DIRECTORY`.
     fn state(&self) -> PathBuf {
         self.0.path().join("myapp")
     }
@@ -47,7 +48,7 @@ impl ServiceMachine {
         self.state().join("myapp/telemetry")
     }
 
-    /// Runs the command as another user, or as this one, who is root.
+    /// Runs the command as a user, or as root without one.
     fn localtel(&self, user: Option<u32>, words: &[&str]) -> Output {
         let mut before = Vec::new();
         if let Some(user) = user {
@@ -70,7 +71,7 @@ impl ServiceMachine {
             .unwrap()
     }
 
-    /// Has the service record something.
+    /// Enables telemetry and records an event as the service.
     fn record(&self) {
         for words in [&["enable"][..], &["record", "started"]] {
             let words: Vec<&str> = ["--app", "myapp"].iter().chain(words).copied().collect();
@@ -86,7 +87,7 @@ impl ServiceMachine {
     }
 }
 
-/// Gives what is at a path, and what is below it, to a user, but for a part of it.
+/// Changes the owner of a path and of everything below it, except entries named `but`.
 fn give(path: &Path, user: u32, but: &str) {
     lchown(path, Some(user), Some(user)).unwrap();
     if path.is_symlink() || !path.is_dir() {
@@ -118,7 +119,7 @@ fn a_service_records_in_its_first_state_directory() {
 }
 
 #[test]
-fn a_state_directory_that_leads_to_another_user_is_left_alone() {
+fn a_state_directory_of_another_user_is_not_changed() {
     let Some(machine) = ServiceMachine::new() else {
         return;
     };
@@ -139,7 +140,7 @@ fn a_state_directory_that_leads_to_another_user_is_left_alone() {
 }
 
 #[test]
-fn root_is_told_the_command_that_does_it_as_the_service() {
+fn root_gets_the_command_to_run_as_the_service() {
     let Some(machine) = ServiceMachine::new() else {
         return;
     };
@@ -176,7 +177,7 @@ fn root_is_told_the_command_that_does_it_as_the_service() {
     let said = err(&machine.localtel(None, &["reset"]));
     let inside = format!("`nsenter -t PID -m -S 4321 -G 4321 localtel --dir {dir} reset`");
     assert!(said.contains(&before) && said.contains(&inside), "{said}");
-    // Root may look.
+    // Root may read.
     let shown = machine.localtel(None, &["show", "event=started"]);
     assert!(out(&shown).contains("started"), "{shown:?}");
     let status = machine.localtel(None, &["status"]);
@@ -195,7 +196,7 @@ fn root_is_told_the_command_that_does_it_as_the_service() {
 }
 
 #[test]
-fn another_user_is_told_whose_data_it_is() {
+fn another_user_gets_an_error_with_the_owner_of_the_data() {
     let Some(machine) = ServiceMachine::new() else {
         return;
     };
@@ -220,7 +221,7 @@ fn another_user_is_told_whose_data_it_is() {
 }
 
 #[test]
-fn after_a_change_of_user_doctor_says_what_to_do() {
+fn after_a_change_of_user_doctor_prints_the_next_step() {
     let Some(machine) = ServiceMachine::new() else {
         return;
     };
@@ -228,7 +229,7 @@ fn after_a_change_of_user_doctor_says_what_to_do() {
     let (state, ours) = (machine.state(), machine.telemetry());
     let application = ours.parent().unwrap().display().to_string();
     let ours_shown = ours.display().to_string();
-    // The state directory has its new owner; what is in it has not.
+    // The state directory has its new owner; its contents still have the old one.
     let real = state.canonicalize().unwrap();
     give(&real, OTHER, "myapp");
     let found = machine.doctor(Some(OTHER));
@@ -259,7 +260,7 @@ fn after_a_change_of_user_doctor_says_what_to_do() {
         err(&refused).contains("belongs to another user (uid 4321)"),
         "{refused:?}"
     );
-    // Only some of the files were given to the new user.
+    // Only some of the files belong to the new user.
     give(&real, OTHER, "events.000001.jsonl");
     let found = machine.doctor(Some(OTHER));
     assert!(

@@ -1,10 +1,11 @@
-//! What is said to a name that is not valid: the nearest valid one, or what does here what another tool calls so.
+//! Suggestions for a name that is not valid: the nearest valid one, or the equivalent of a word of
+//! another tool.
 
 use std::process::{Command, Output};
 
 use super::{CommandHome, err, out};
 
-/// Returns the command lines of `localtel` that a text has in backquotes.
+/// Returns the command lines of `localtel` that a text contains in backquotes.
 fn lines_in(text: &str) -> Vec<&str> {
     let quoted = text.split('`').skip(1).step_by(2);
     quoted
@@ -12,20 +13,20 @@ fn lines_in(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Runs words without a name of an application before them.
+/// Runs `localtel` without `--app`.
 fn run(home: &CommandHome, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
     command.env_clear().envs(home.variables());
     command.args(words).output().unwrap()
 }
 
-/// Runs a command line that has nothing to be quoted.
+/// Runs a command line without quoted arguments.
 fn run_line(home: &CommandHome, line: &str) -> Output {
     run(home, &line.split(' ').collect::<Vec<_>>())
 }
 
 #[test]
-fn words_of_other_tools_get_the_command_that_does_it() {
+fn words_of_other_tools_get_the_equivalent_command() {
     let home = CommandHome::enabled();
     run_line(&home, "--app myapp record start n=1");
     for (line, expected) in [
@@ -69,7 +70,7 @@ fn words_of_other_tools_get_the_command_that_does_it() {
         let expected = format!("--app myapp {expected}");
         assert!(lines.contains(&expected.as_str()), "{line}: {said}");
         for line in lines {
-            // It would go on.
+            // `tail` would not end.
             let line = line.replace("tail", "tail --help");
             let output = run_line(&home, &line);
             assert_eq!(output.status.code(), Some(0), "{line}: {output:?}");
@@ -78,7 +79,7 @@ fn words_of_other_tools_get_the_command_that_does_it() {
 }
 
 #[test]
-fn a_word_that_means_nothing_leads_to_the_help() {
+fn an_unknown_word_gets_the_help() {
     let home = CommandHome::new();
     for line in ["xyzzy", "policy xyzzy", "help xyzzy", "xyzzy --app myapp"] {
         let output = run_line(&home, line);
@@ -131,7 +132,7 @@ fn a_misspelt_command_or_flag_gets_the_nearest_one() {
 }
 
 #[test]
-fn a_flag_that_is_near_none_leads_to_the_help_of_its_command() {
+fn an_unknown_flag_gets_the_help_of_its_command() {
     let home = CommandHome::enabled();
     for (command, flag) in [
         ("show", "--delete"),
@@ -170,7 +171,7 @@ fn a_misspelt_application_or_profile_gets_the_nearest_one() {
         "profiles",
         "doctor",
     ];
-    // These must do nothing to what was not named.
+    // These must change nothing in the telemetry whose name is only similar.
     let writing = [
         "clear --yes",
         "reset",
@@ -216,7 +217,7 @@ fn a_misspelt_application_or_profile_gets_the_nearest_one() {
 }
 
 #[test]
-fn a_name_that_is_there_or_far_from_all_is_not_corrected() {
+fn known_and_dissimilar_names_get_no_suggestion() {
     let home = CommandHome::enabled();
     run_line(&home, "--app myapp2 enable");
     let path = home.telemetry();
@@ -238,7 +239,7 @@ fn a_name_that_is_there_or_far_from_all_is_not_corrected() {
 }
 
 #[test]
-fn a_rule_for_a_name_that_never_occurs_names_the_nearest() {
+fn a_rule_for_an_unseen_name_gets_the_nearest_one() {
     let home = CommandHome::enabled();
     let record = [
         "--app",
@@ -282,7 +283,7 @@ fn a_rule_for_a_name_that_never_occurs_names_the_nearest() {
 }
 
 #[test]
-fn a_hint_names_the_telemetry_as_it_was_named() {
+fn a_hint_repeats_the_flags_in_any_position() {
     let home = CommandHome::new();
     let nowhere = home.path().join("no where");
     let nowhere = nowhere.to_str().unwrap();

@@ -1,9 +1,9 @@
-//! Times that are valid and that no line can hold: each command says so or goes on, and none panics.
+//! Valid times outside the years 0 to 9999, which no line can contain: no command panics.
 
 use super::{CommandHome, err, out};
 use crate::support::{NOT_IN_UTC, line_at};
 
-/// Runs a command, which must not panic, in a zone with whole hours or not; returns its exit code and what it said.
+/// Runs a command, which must not panic, in a time zone; returns its exit code and its output.
 fn run(home: &CommandHome, zone: &str, words: &[&str]) -> (i32, String) {
     let mut command = home.localtel();
     let output = command.env("TZ", zone).args(words).output().unwrap();
@@ -17,7 +17,7 @@ fn run(home: &CommandHome, zone: &str, words: &[&str]) -> (i32, String) {
 const ZONES: [&str; 3] = ["UTC0", "EAST-14", "WEST+11:30"];
 
 #[test]
-fn a_time_that_no_line_can_hold_is_refused_where_it_is_typed() {
+fn a_time_outside_the_years_0_to_9999_is_refused() {
     let home = CommandHome::enabled();
     run(&home, "UTC0", &["record", "one"]);
     let mut typed: Vec<&str> = NOT_IN_UTC.to_vec();
@@ -53,7 +53,7 @@ fn a_time_that_no_line_can_hold_is_refused_where_it_is_typed() {
 }
 
 #[test]
-fn a_local_time_at_an_end_of_what_there_is_is_refused_or_taken() {
+fn a_local_time_at_an_end_of_the_range_is_refused_or_used() {
     let home = CommandHome::enabled();
     run(&home, "UTC0", &["record", "one"]);
     for zone in ZONES {
@@ -72,7 +72,7 @@ fn a_local_time_at_an_end_of_what_there_is_is_refused_or_taken() {
 }
 
 #[test]
-fn a_line_at_an_end_of_what_there_is_is_shown_or_damage() {
+fn a_line_at_an_end_of_the_range_is_shown_or_damage() {
     for zone in ZONES {
         let home = CommandHome::enabled();
         run(&home, "UTC0", &["record", "one"]);
@@ -117,7 +117,7 @@ fn a_line_at_an_end_of_what_there_is_is_shown_or_damage() {
 }
 
 #[test]
-fn consent_with_such_a_time_is_disabled_and_can_be_decided_anew() {
+fn consent_with_an_invalid_time_is_disabled_and_replaceable() {
     for word in ["disable", "enable", "reset"] {
         let home = CommandHome::enabled();
         run(&home, "UTC0", &["record", "one"]);
