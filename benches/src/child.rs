@@ -1,4 +1,4 @@
-//! Measurements in processes of their own, which are this program once more.
+//! Measurements in child processes of this program.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench starts processes from outside"
@@ -8,10 +8,10 @@ use std::process::Command;
 
 use crate::Result;
 
-/// The first argument of a process that does one measurement; the part's name follows, then its own words.
+/// The first argument of a child process. The name of the part follows, then its own arguments.
 pub(crate) const WORD: &str = "measure";
 
-/// Does one measurement of a part in a process of its own and returns what it printed.
+/// Runs one measurement of a part in a child process, and returns its output.
 pub(crate) fn measure(part: &str, arguments: &[&str]) -> Result<String> {
     let output = Command::new(std::env::current_exe()?)
         .args([WORD, part])
@@ -21,7 +21,7 @@ pub(crate) fn measure(part: &str, arguments: &[&str]) -> Result<String> {
     if output.status.success() {
         Ok(String::from_utf8(output.stdout)?)
     } else {
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(format!("measuring {part} {}: {said}", arguments.join(" ")).into())
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Err(format!("measuring {part} {}: {stderr}", arguments.join(" ")).into())
     }
 }

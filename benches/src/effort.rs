@@ -1,16 +1,16 @@
-//! How much is measured.
+//! The number of rounds and events of a run.
 
-/// How much is measured.
+/// The size of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// Enough to be judged.
+    /// Enough for meaningful numbers.
     Full,
-    /// Shows within seconds that the bench works; the numbers decide nothing.
+    /// Checks within seconds that the bench works; the numbers mean nothing.
     Quick,
 }
 
 impl Effort {
-    /// Returns how often the contenders take turns; odd, so that one round is the median.
+    /// Returns the number of rounds: odd, so that one round is the median.
     pub(crate) fn rounds(self) -> usize {
         match self {
             Self::Full => 7,
@@ -18,7 +18,7 @@ impl Effort {
         }
     }
 
-    /// Returns the first for a full run, the second for a quick one.
+    /// Returns the first value for a full run, the second for a quick one.
     pub(crate) fn pick<T>(self, full: T, quick: T) -> T {
         match self {
             Self::Full => full,

@@ -1,8 +1,8 @@
-//! Measures localtel beside what people use instead, all in one run, and writes `RESULTS.md`.
+//! Measures localtel and its alternatives in one run, and writes `RESULTS.md`.
 //!
-//! Each measurement is a process of its own, a child of this program, so that it installs its subscriber as
-//! a program does and leaves nothing behind for the next one. The contenders take turns, so that a busy
-//! moment of the machine hits all of them, and the median of the rounds counts.
+//! Each measurement is a child process of this program, so that it installs its subscriber as an
+//! application does and does not affect the next one. The contenders take turns, so that a busy
+//! moment of the machine affects all of them, and the result is the median of the rounds.
 
 mod child;
 mod costs;
@@ -20,15 +20,15 @@ use std::process::ExitCode;
 use crate::effort::Effort;
 use crate::results::Section;
 
-/// What a measurement that went wrong says.
+/// The result of a measurement.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// A part of the results, as it is asked for on the command line.
+/// A part of the results that can be selected on the command line.
 struct Part {
     name: &'static str,
-    /// Measures everything of it.
+    /// Runs all measurements of the part.
     run: fn(Effort) -> Result<Section>,
-    /// Does one measurement in a process of its own.
+    /// Runs one measurement, in a child process.
     child: fn(&[&str]) -> Result<()>,
 }
 

@@ -1,4 +1,4 @@
-//! The results: sections of tables and figures, and the file that holds them.
+//! The results: sections of tables and figures, and the file that contains them.
 #![expect(clippy::disallowed_methods, reason = "a bench writes its results")]
 
 use std::fmt::{self, Write as _};
@@ -7,31 +7,31 @@ use std::path::Path;
 
 use crate::{Result, machine};
 
-/// What one part measured.
+/// The results of one part.
 #[derive(Debug, Default)]
 pub(crate) struct Section {
-    /// Its heading.
+    /// The heading.
     pub(crate) title: &'static str,
-    /// What was done, in Markdown.
+    /// A description of the measurements, in Markdown.
     pub(crate) about: String,
-    /// What is demanded, beside what was measured.
+    /// The targets, with the measured values.
     pub(crate) figures: Vec<Figure>,
-    /// All that was measured.
+    /// All measured values.
     pub(crate) tables: Vec<Table>,
 }
 
-/// What is demanded, beside what was measured.
+/// A measured value and its target.
 #[derive(Debug, Clone)]
 pub(crate) struct Figure {
-    /// What was measured, and against what.
+    /// A description of the value, with what it is relative to.
     pub(crate) what: String,
-    pub(crate) wanted: Bound,
+    pub(crate) target: Bound,
     pub(crate) measured: f64,
     /// The unit of both, such as `×`, `ns` or `KiB`.
     pub(crate) unit: &'static str,
 }
 
-/// What a figure must keep to.
+/// The target of a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Bound {
     AtMost(f64),
@@ -39,7 +39,7 @@ pub(crate) enum Bound {
 }
 
 impl Bound {
-    fn holds(self, measured: f64) -> bool {
+    fn is_met_by(self, measured: f64) -> bool {
         match self {
             Self::AtMost(bound) => measured <= bound,
             Self::AtLeast(bound) => measured >= bound,
@@ -61,7 +61,7 @@ impl fmt::Display for Section {
         if !self.figures.is_empty() {
             writeln!(
                 f,
-                "| figure | wanted | measured | |\n| --- | ---: | ---: | --- |"
+                "| figure | target | measured | |\n| --- | ---: | ---: | --- |"
             )?;
             for figure in &self.figures {
                 writeln!(f, "{figure}")?;
@@ -76,17 +76,17 @@ impl fmt::Display for Section {
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, bound) = match self.wanted {
+        let (word, bound) = match self.target {
             Bound::AtMost(bound) => ("at most", bound),
             Bound::AtLeast(bound) => ("at least", bound),
         };
         let (what, unit) = (&self.what, self.unit);
-        // Less than nothing is noise.
+        // A negative value is noise.
         let (bound, measured) = (number(bound), number(self.measured.max(0.0)));
-        let verdict = if self.wanted.holds(self.measured) {
-            "holds"
+        let verdict = if self.target.is_met_by(self.measured) {
+            "met"
         } else {
-            "**short**"
+            "**missed**"
         };
         write!(
             f,
@@ -110,7 +110,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// Writes a number with three digits that tell, down to ten thousandths.
+/// Formats a number with three significant digits, down to ten thousandths.
 pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
         0.0 | 100.0.. => 0,
@@ -134,5 +134,5 @@ pub(crate) fn write(sections: &[Section]) -> Result<()> {
     Ok(fs::write(path, text)?)
 }
 
-/// What is short of its figure, and why: written by hand, for no program knows.
+/// The missed targets and their reasons, written by hand.
 const SHORTFALLS: &str = include_str!("../SHORTFALLS.md");

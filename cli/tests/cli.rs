@@ -7,7 +7,7 @@
         clippy::indexing_slicing,
         clippy::string_slice,
         clippy::unwrap_used,
-        reason = "tests look at the disk from outside, start processes, and fail by panicking"
+        reason = "tests access the disk directly, start processes, and fail by panicking"
     )
 )]
 // With the feature `off` there is nothing to test here; see the test `off`.

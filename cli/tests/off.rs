@@ -2,7 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "tests look at the disk from outside, start processes, and fail by panicking"
+    reason = "tests access the disk directly, start processes, and fail by panicking"
 )]
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What is counted and not timed: allocations and their bytes. Counting needs an allocator, so `allocations` is a
-//! program of its own, which this one starts through cargo.
+//! Allocations and their bytes, which are counted and not timed. Counting needs an allocator, so
+//! `allocations` is a program of its own, which this one starts through cargo.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench starts processes from outside"
@@ -11,7 +11,7 @@ use std::process::Command;
 use crate::Result;
 use crate::results::{Bound, Figure, Table};
 
-/// Has everything counted.
+/// Runs `allocations`, and returns its counts.
 pub(super) fn measure() -> Result<(Vec<Figure>, Table)> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let output = Command::new(cargo)
@@ -21,19 +21,19 @@ pub(super) fn measure() -> Result<(Vec<Figure>, Table)> {
         .env_remove("DO_NOT_TRACK")
         .output()?;
     let printed = String::from_utf8(output.stdout)?;
-    // Its exit code judges what is printed, and so does who reads the figures.
+    // Its exit code is ignored: a count above its limit is a missed target.
     let rows: Vec<[&str; 4]> = printed.lines().filter_map(row).collect();
     let is_counted = |subject: &str| rows.iter().any(|[what, ..]| what.contains(subject));
     if !SUBJECTS.into_iter().all(is_counted) {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("counting allocations: {said}").into());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("counting allocations: {stderr}").into());
     }
     let mut figures = Vec::new();
     for [what, bound, measured, unit] in &rows {
         if let Ok(bound) = bound.parse() {
             figures.push(Figure {
                 what: (*what).to_owned(),
-                wanted: Bound::AtMost(bound),
+                target: Bound::AtMost(bound),
                 measured: measured.parse()?,
                 unit: unit_of(unit)?,
             });
@@ -43,8 +43,8 @@ pub(super) fn measure() -> Result<(Vec<Figure>, Table)> {
         .iter()
         .filter(|[_, bound, ..]| bound.parse::<f64>().is_err());
     let table = Table {
-        title: "Counted, with no bound".to_owned(),
-        columns: ["what", "counted", "unit"].map(str::to_owned).to_vec(),
+        title: "Counted, without a target".to_owned(),
+        columns: ["subject", "counted", "unit"].map(str::to_owned).to_vec(),
         rows: free
             .map(|[what, _, measured, unit]| [*what, *measured, *unit].map(str::to_owned).to_vec())
             .collect(),
@@ -52,7 +52,7 @@ pub(super) fn measure() -> Result<(Vec<Figure>, Table)> {
     Ok((figures, table))
 }
 
-/// Returns the cells of a row that holds a number.
+/// Returns the cells of a row with a number.
 fn row(line: &str) -> Option<[&str; 4]> {
     let cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
     let cells: [&str; 4] = cells.collect::<Vec<_>>().try_into().ok()?;
@@ -62,10 +62,10 @@ fn row(line: &str) -> Option<[&str; 4]> {
 
 fn unit_of(word: &str) -> Result<&'static str> {
     let found = ["allocations", "KiB"].into_iter().find(|own| *own == word);
-    found.ok_or_else(|| format!("no unit is called `{word}`").into())
+    found.ok_or_else(|| format!("unknown unit `{word}`").into())
 }
 
-/// What the rows of each of its subjects say, so that none is missing unseen.
+/// A text in the rows of each subject, so that a missing subject is an error.
 const SUBJECTS: [&str; 4] = [
     "an event allocates",
     "counting allocates",

@@ -1,5 +1,5 @@
-//! What the events and spans at level TRACE of a dependency, which are not recorded, cost it: without localtel, with
-//! the layer and its per-layer filter, and with the layer alone.
+//! The cost of a dependency's events and spans at level TRACE, which are not recorded: without
+//! localtel, with the layer and its per-layer filter, and with the layer only.
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,14 +16,14 @@ use crate::results::{Bound, Figure, Table, number};
 use crate::series::Series;
 use crate::{Result, child};
 
-/// What stands beside a layer that formats from INFO up.
+/// The setups beside a layer that formats from INFO up.
 const BESIDE: [(&str, &str); 3] = [
-    ("nothing", "nothing of localtel"),
+    ("nothing", "without localtel"),
     ("filter", "layer and filter"),
-    ("layer", "the layer alone"),
+    ("layer", "layer only"),
 ];
 
-/// Measures each of them in a process of its own.
+/// Measures each setup in a process of its own.
 pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     let home = tempfile::tempdir()?;
     let rounds = effort.pick("200", "10");
@@ -32,7 +32,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         let path = home.path().join(beside);
         let path = path
             .to_str()
-            .ok_or("the temporary directory has no plain name")?;
+            .ok_or("the temporary directory is not UTF-8")?;
         let printed = child::measure("costs", &["dependency", beside, rounds, path])?;
         let mut numbers = printed.split_whitespace().map(str::parse::<f64>);
         let mut next = || numbers.next().ok_or("a number is missing");
@@ -42,10 +42,8 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         return Err("a measurement is missing".into());
     };
     let figure = |what: &str, more: f64| Figure {
-        what: format!(
-            "{what} at TRACE of a dependency, with layer and filter: more than without localtel"
-        ),
-        wanted: Bound::AtMost(1.0),
+        what: format!("{what} at TRACE of a dependency, with layer and filter: added by localtel"),
+        target: Bound::AtMost(1.0),
         measured: more,
         unit: "ns",
     };
@@ -72,10 +70,10 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     Ok((figures, table))
 }
 
-/// Prints the nanoseconds of an event, and of a span that is entered and closed.
+/// Prints the nanoseconds per event, and per span that is entered and closed.
 pub(super) fn child(arguments: &[&str]) -> Result<()> {
     let [beside, rounds, path] = arguments else {
-        return Err("`dependency` takes what stands beside, rounds and a directory".into());
+        return Err("`dependency` takes a setup, rounds and a directory".into());
     };
     let rounds: usize = rounds.parse()?;
     let telemetry = event::open(Path::new(path), Delivery::Background, Limits::default())?;
@@ -88,7 +86,7 @@ pub(super) fn child(arguments: &[&str]) -> Result<()> {
             subscriber.with(layer).init();
         }
         "layer" => subscriber.with(telemetry.layer()).init(),
-        _ => return Err("nothing is called so".into()),
+        _ => return Err("unknown setup".into()),
     }
     let (mut events, mut spans) = (Series::default(), Series::default());
     event::in_spans(|| {
@@ -113,5 +111,5 @@ fn nanos(make: impl Fn(u32)) -> f64 {
     start.elapsed().as_secs_f64() * 1e9 / f64::from(REPEATED)
 }
 
-/// How many are made in a row.
+/// Number of events or spans in a loop.
 const REPEATED: u32 = 10_000;

@@ -1,7 +1,7 @@
-//! A directory with thousands of segments: how long opening it takes, beside how long listing it takes.
+//! A directory with thousands of segments: the time to open it, compared with the time to list it.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a bench makes and lists a directory from outside"
+    reason = "a bench writes and lists a directory from outside"
 )]
 
 use std::fs;
@@ -19,7 +19,7 @@ use crate::results::{Bound, Figure, Table, number};
 use crate::series::Series;
 use crate::{Result, child};
 
-/// What is timed; the child prints one number for each, in this order.
+/// The timed steps; the child prints one number for each, in this order.
 const STEPS: [&str; 7] = [
     "listing it: `read_dir`, counted",
     "listing it with sizes: `read_dir` and `metadata`",
@@ -30,14 +30,14 @@ const STEPS: [&str; 7] = [
     "one more event written, without the cache",
 ];
 
-/// Opens a filled directory again and again, each round in a process of its own.
+/// Opens a filled directory repeatedly, each round in a process of its own.
 pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     let home = tempfile::tempdir()?;
     let path = home.path().join("telemetry");
     fill(&path)?;
     let path = path
         .to_str()
-        .ok_or("the temporary directory has no plain name")?;
+        .ok_or("the temporary directory is not UTF-8")?;
     let mut steps = STEPS.map(|_| Series::default());
     for _ in 0..effort.rounds() {
         let printed = child::measure("costs", &["directory", path])?;
@@ -51,7 +51,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     let figure = |what: &str, step| Figure {
         what: format!("{what}, against listing {SEGMENTS} segments"),
         // 20 ms where listing takes 5.
-        wanted: Bound::AtMost(4.0),
+        target: Bound::AtMost(4.0),
         measured: of_listing(step),
         unit: "×",
     };
@@ -68,7 +68,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         let cells = numbers.map(number);
         [name.to_owned()].into_iter().chain(cells).collect()
     };
-    let columns = ["step", "ms", "least", "most", "of listing"];
+    let columns = ["step", "ms", "least", "most", "× listing"];
     let table = Table {
         title: format!("A directory with {SEGMENTS} segments"),
         columns: columns.map(str::to_owned).to_vec(),
@@ -77,7 +77,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     Ok((figures, table))
 }
 
-/// Does each step some times and prints the nanoseconds of the median.
+/// Runs each step several times, and prints the median in nanoseconds.
 pub(super) fn child(arguments: &[&str]) -> Result<()> {
     let [path] = arguments else {
         return Err("directory needs a path".into());
@@ -88,7 +88,7 @@ pub(super) fn child(arguments: &[&str]) -> Result<()> {
         let [list, sizes, open, write, more, find, find_more] = &mut steps;
         timed(list, || Ok(fs::read_dir(path)?.count()))?;
         timed(sizes, || listed_bytes(path))?;
-        // After so many files others stand in the caches.
+        // Listing so many files has evicted code and data from the caches.
         drop(open_inline(path)?);
         drop(timed(open, || open_inline(path))?);
         let telemetry = timed(write, || open_and_record(path))?;
@@ -107,8 +107,8 @@ pub(super) fn child(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Makes a directory with many segments, one record in each: the lines are those that localtel writes, and the
-/// last rotation is its own, so that everything stands as after any other.
+/// Writes a directory with many segments of one record each. The lines are localtel's, and so is
+/// the last rotation, so that the directory is in the same state as after any other.
 pub(super) fn fill(path: &Path) -> Result<()> {
     drop(open_and_record(path)?);
     let text = fs::read_to_string(path.join(name(1)))?;
@@ -156,7 +156,7 @@ fn listed_bytes(path: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-/// Adds the nanoseconds that something takes.
+/// Runs a step, and adds its nanoseconds.
 fn timed<T>(nanos: &mut Series, step: impl FnOnce() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     let value = step()?;
@@ -164,8 +164,8 @@ fn timed<T>(nanos: &mut Series, step: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(value)
 }
 
-/// How many segments there are: a year of rotations every two hours.
+/// Number of segments: a year of rotations every two hours.
 pub(super) const SEGMENTS: u64 = 5000;
 
-/// How often a process does each step.
+/// Number of times that a process runs each step.
 const PASSES: usize = 5;

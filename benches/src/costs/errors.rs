@@ -1,5 +1,5 @@
-//! What an event at level ERROR costs its caller beside one at level INFO: it keeps the worker from lingering,
-//! which is a call into the system where the worker sleeps. Other levels leave it alone.
+//! The cost of an event at level ERROR for its caller, compared with one at level INFO: it ends the
+//! lingering of the worker, which is a system call if the worker sleeps. Other levels do not.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::results::{Bound, Figure, Table, number};
 use crate::series::Series;
 use crate::{Result, child};
 
-/// How many events come at once.
+/// Numbers of events in a burst.
 const BURSTS: [u32; 2] = [1, 64];
 
 /// Measures both levels in one process, in turns.
@@ -22,7 +22,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     let path = home.path().join("telemetry");
     let path = path
         .to_str()
-        .ok_or("the temporary directory has no plain name")?;
+        .ok_or("the temporary directory is not UTF-8")?;
     let rounds = effort.pick("2000", "50");
     let printed = child::measure("costs", &["errors", rounds, path])?;
     let mut numbers = printed.split_whitespace().map(str::parse::<f64>);
@@ -34,7 +34,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         if burst > 1 {
             figures.push(Figure {
                 what: format!("caller's time of an ERROR event, {burst} at once, against INFO"),
-                wanted: Bound::AtMost(1.5),
+                target: Bound::AtMost(1.5),
                 measured: error / info,
                 unit: "×",
             });
@@ -43,7 +43,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         let name = format!("{burst} at once, the worker lingers");
         rows.push([name].into_iter().chain(numbers).collect());
     }
-    let columns = ["events", "INFO, ns", "ERROR, ns", "more"];
+    let columns = ["events", "INFO, ns", "ERROR, ns", "difference"];
     let table = Table {
         title: "An event at level ERROR".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
@@ -52,7 +52,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     Ok((figures, table))
 }
 
-/// Prints the nanoseconds of an event at both levels, for each length of a burst.
+/// Prints the nanoseconds per event at both levels, for each length of a burst.
 pub(super) fn child(arguments: &[&str]) -> Result<()> {
     let [rounds, path] = arguments else {
         return Err("`errors` takes rounds and a directory".into());
@@ -73,7 +73,8 @@ pub(super) fn child(arguments: &[&str]) -> Result<()> {
     event::check_complete(&telemetry)
 }
 
-/// Emits a burst after a pause that is shorter than the worker lingers, and returns the nanoseconds of an event.
+/// Emits a burst after a pause that is shorter than the worker lingers, and returns the nanoseconds
+/// per event.
 fn nanos(burst: u32, emit: impl Fn(u32)) -> f64 {
     std::thread::sleep(PAUSE);
     let start = Instant::now();

@@ -1,5 +1,5 @@
-//! The work: an event with a message, two short strings, an integer, a float and a boolean, in two open spans
-//! with three fields, recorded one after the other or in bursts.
+//! The workload: an event with a message, two short strings, an integer, a float and a boolean, in
+//! two open spans with three fields, recorded one after the other or in bursts.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::sites::Sites;
 use crate::Result;
 use crate::series::Series;
 
-/// Opens telemetry in that directory as a program does that wants everything recorded.
+/// Opens telemetry that records all events; callers wait if the buffer is full.
 pub(super) fn open(directory: &Path, delivery: Delivery, limits: Limits) -> Result<Telemetry> {
     let telemetry = Telemetry::builder("bench")
         .dir(directory)
@@ -25,21 +25,21 @@ pub(super) fn open(directory: &Path, delivery: Delivery, limits: Limits) -> Resu
     Ok(telemetry)
 }
 
-/// Has `tracing` hand everything to telemetry, in all threads and for good.
+/// Installs the layer as the global subscriber.
 pub(super) fn install(telemetry: &Telemetry) {
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
 }
 
-/// Does something in the two spans.
+/// Runs a function in the two spans.
 pub(super) fn in_spans<T>(body: impl FnOnce() -> T) -> T {
     let _request = tracing::info_span!("request", id = 7_u64, user = "eve").entered();
     let _query = tracing::info_span!("query", table = "projects").entered();
     body()
 }
 
-/// Records so many events one after the other.
+/// Records events one after the other.
 pub(super) fn emit(events: u64) {
     for duration in 0..events {
         tracing::info!(
@@ -53,8 +53,8 @@ pub(super) fn emit(events: u64) {
     }
 }
 
-/// Records bursts of events with pauses, in which the worker empties the buffer, and returns the nanoseconds of
-/// an event in the median burst.
+/// Records bursts of events with pauses, in which the worker empties the buffer, and returns the
+/// nanoseconds per event in the median burst.
 pub(super) fn bursts(sites: &mut Sites, count: usize) -> f64 {
     let mut nanos = Series::default();
     for _ in 0..count {
@@ -68,7 +68,7 @@ pub(super) fn bursts(sites: &mut Sites, count: usize) -> f64 {
     nanos.median()
 }
 
-/// Fails if an event was not recorded: what costs nothing because it is not done is no figure.
+/// Returns an error if an event was not recorded, since its time would mean nothing.
 pub(super) fn check_complete(telemetry: &Telemetry) -> Result<()> {
     let counts = telemetry.status().counts;
     if counts.recorded == counts.offered() {
@@ -78,7 +78,7 @@ pub(super) fn check_complete(telemetry: &Telemetry) -> Result<()> {
     }
 }
 
-/// So many events come at once, as from one request; the worker empties that within the pause.
+/// Number of events in a burst, as of one request. The worker writes them within the pause.
 const BURST_EVENTS: u32 = 64;
 
 /// The pause between two bursts.

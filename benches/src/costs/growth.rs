@@ -1,11 +1,11 @@
-//! Whether an event costs more once much has happened: after millions of events, at a thousand call sites,
+//! Whether an event costs more after growth: after millions of events, at a thousand call sites,
 //! after many rotations, in a directory with thousands of segments.
 //!
-//! Each case is a process that prepares itself and then waits to be asked for bursts. All of them live at the
-//! same time and take turns, and each is compared with the fresh one in the same round.
+//! Each case is a process that prepares itself and then waits for requests for bursts. All of them
+//! run at the same time and take turns, and each is compared with the fresh one in the same round.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a bench starts processes and looks at the disk from outside"
+    reason = "a bench starts processes and reads the disk from outside"
 )]
 
 use std::fs;
@@ -24,12 +24,12 @@ use crate::results::{Bound, Figure, Table, number};
 use crate::series::Series;
 use crate::{Result, child};
 
-/// What has happened before an event.
+/// The history of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Case {
-    /// Nothing; what the others are compared with.
+    /// No events before: the reference for the others.
     Fresh,
-    /// Nothing once more: what the comparison is worth.
+    /// The same again, which shows the noise of the comparison.
     FreshAgain,
     Events,
     Sites,
@@ -48,19 +48,19 @@ struct Contender {
     _directory: TempDir,
 }
 
-/// Lets the cases take turns.
+/// Runs the cases in turn.
 pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     let events_before = effort.pick(10_000_000, 100_000);
     let start = |case| Contender::start(case, events_before);
     let mut contenders: Vec<Contender> = Case::ALL.into_iter().map(start).collect::<Result<_>>()?;
-    // The first answers come when everybody is prepared, and count for nothing.
+    // The first answers only show that all processes are prepared.
     for contender in &mut contenders {
-        contender.ask()?;
+        contender.measure()?;
     }
     for _ in 0..effort.pick(61, 3) {
         let mut fresh = f64::NAN;
         for contender in &mut contenders {
-            let nanos = contender.ask()?;
+            let nanos = contender.measure()?;
             if contender.case == Case::Fresh {
                 fresh = nanos;
             }
@@ -70,9 +70,9 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     }
     let figures = contenders.iter().filter_map(|own| own.figure(effort));
     let figures = figures.collect();
-    let columns = ["case", "ns per event", "least", "most", "of fresh"];
+    let columns = ["case", "ns per event", "least", "most", "× fresh"];
     let table = Table {
-        title: "An event once much has happened".to_owned(),
+        title: "An event after growth".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
         rows: contenders.iter().map(|own| own.row(effort)).collect(),
     };
@@ -82,7 +82,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     Ok((figures, table))
 }
 
-/// Prepares itself, then records bursts whenever it is asked, and says what an event cost.
+/// Prepares the case, then records bursts on each request, and prints the nanoseconds per event.
 pub(super) fn child(arguments: &[&str]) -> Result<()> {
     let [word, events_before, path] = arguments else {
         return Err("growth needs a case, a number of events and a path".into());
@@ -119,7 +119,7 @@ fn answer(case: Case, events_before: u64, telemetry: &Telemetry, path: &Path) ->
     Ok(())
 }
 
-/// Records events until the directory has seen that many rotations.
+/// Records events until the segment was rotated [`ROTATIONS`] times.
 fn rotate(telemetry: &Telemetry, path: &Path) -> Result<()> {
     let beyond = path.join(format!("events.{:06}.jsonl", ROTATIONS + 1));
     while !fs::exists(&beyond)? {
@@ -139,7 +139,7 @@ impl Case {
         Self::Segments,
     ];
 
-    /// The word for it between this process and those that measure.
+    /// Returns its name in the arguments of a child process.
     fn word(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
@@ -153,16 +153,16 @@ impl Case {
 
     fn of_word(word: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|own| own.word() == word);
-        found.ok_or_else(|| format!("no case is called `{word}`").into())
+        found.ok_or_else(|| format!("unknown case `{word}`").into())
     }
 
     fn what(self, effort: Effort) -> String {
         match self {
             Self::Fresh => "fresh".to_owned(),
-            Self::FreshAgain => "fresh, once more: the noise".to_owned(),
+            Self::FreshAgain => "fresh, repeated: the noise".to_owned(),
             Self::Events => format!("after {} events", effort.pick("10 million", "100,000")),
             Self::Sites => "at 1,000 call sites in turn".to_owned(),
-            Self::Rotations => format!("after {ROTATIONS} rotations, and between more of them"),
+            Self::Rotations => format!("after {ROTATIONS} rotations, during further ones"),
             Self::Segments => format!("in a directory with {} segments", directory::SEGMENTS),
         }
     }
@@ -188,8 +188,8 @@ impl Contender {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let requests = process.stdin.take().ok_or("no pipe to ask through")?;
-        let answers = process.stdout.take().ok_or("no pipe to answer through")?;
+        let requests = process.stdin.take().ok_or("stdin is not a pipe")?;
+        let answers = process.stdout.take().ok_or("stdout is not a pipe")?;
         Ok(Self {
             case,
             process,
@@ -201,8 +201,8 @@ impl Contender {
         })
     }
 
-    /// Has it record bursts and returns the nanoseconds of an event.
-    fn ask(&mut self) -> Result<f64> {
+    /// Requests bursts, and returns the nanoseconds per event.
+    fn measure(&mut self) -> Result<f64> {
         writeln!(self.requests, "{TURN_BURSTS}")?;
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
@@ -215,7 +215,7 @@ impl Contender {
             Case::Fresh | Case::FreshAgain => None,
             Case::Events | Case::Sites | Case::Rotations | Case::Segments => Some(Figure {
                 what: format!("an event {}, against a fresh one", self.case.what(effort)),
-                wanted: Bound::AtMost(1.1),
+                target: Bound::AtMost(1.1),
                 measured: self.of_fresh.median(),
                 unit: "×",
             }),
@@ -232,7 +232,7 @@ impl Contender {
         ]
     }
 
-    /// Lets it end, which it does when nobody can ask any more.
+    /// Ends the process by closing its stdin.
     fn end(mut self) -> Result<()> {
         drop(self.requests);
         if self.process.wait()?.success() {
@@ -243,11 +243,11 @@ impl Contender {
     }
 }
 
-/// The bursts of a turn: 30 × (2 ms + some 30 µs) is a fifteenth of a second.
+/// Number of bursts in a turn: 30 × (2 ms + some 30 µs) is a fifteenth of a second.
 const TURN_BURSTS: usize = 30;
 
-/// How many rotations are behind an event.
+/// Number of rotations before the first burst.
 const ROTATIONS: u64 = 100;
 
-/// A segment that holds some 600 events: 100 rotations take a second, and each turn sees several more.
+/// A segment of some 600 events: 100 rotations take a second, and each turn has several more.
 const ROTATED_SEGMENT_BYTES: u64 = 256 * 1024;

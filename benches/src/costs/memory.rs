@@ -1,11 +1,12 @@
-//! How much memory telemetry takes at most: while nobody can write, so that the buffer fills up, and while a
-//! program records at full speed.
+//! The peak memory of telemetry: while nothing can be written, so that the buffer fills up, and
+//! while a program records at full speed.
 //!
-//! What is measured is what is resident and no page of a file: its peak, above what it was before telemetry was
-//! opened. The pages of code that are touched on the way stand beside it; every process of the program shares them.
+//! This is resident memory that is not backed by a file: its peak, above the value before telemetry
+//! was opened. The touched pages of code are listed separately; all processes of the program share
+//! them.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a bench looks at its process from outside"
+    reason = "a bench reads the status of its process"
 )]
 
 use std::fs::{self, File};
@@ -22,16 +23,16 @@ use crate::results::{Bound, Figure, Table, number};
 use crate::series::Series;
 use crate::{Result, child};
 
-/// What the program does.
+/// The load of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Load {
-    /// Records until events are dropped, because somebody else holds the directory's lock.
+    /// Records until events are dropped, because the directory's lock is held.
     Stuck,
-    /// Records one event after the other, and waits for room.
+    /// Records one event after the other, and waits if the buffer is full.
     BackToBack,
 }
 
-/// A load, and how much may wait.
+/// A load, and the limit of the buffer.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     load: Load,
@@ -70,7 +71,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
             let path = home.path().join("telemetry");
             let path = path
                 .to_str()
-                .ok_or("the temporary directory has no plain name")?;
+                .ok_or("the temporary directory is not UTF-8")?;
             let (word, limit) = (case.load.word(), case.buffer_kib.to_string());
             let printed = child::measure("costs", &["memory", word, &limit, events, path])?;
             let mut numbers = printed.split_whitespace().map(str::parse::<f64>);
@@ -85,7 +86,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
                 case.load.what(),
                 case.buffer_kib
             ),
-            wanted: Bound::AtMost(limit + BESIDE_KIB),
+            target: Bound::AtMost(limit + BESIDE_KIB),
             measured: peak.most(),
             unit: "KiB",
         });
@@ -97,8 +98,8 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         "load",
         "limit in KiB",
         "peak",
-        "beyond the limit",
-        "code beside it",
+        "above the limit",
+        "pages of code",
     ];
     let table = Table {
         title: "Resident memory of telemetry".to_owned(),
@@ -108,7 +109,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     Ok((figures, table))
 }
 
-/// Prints how many KiB telemetry took at most beside code, and how many pages of code were touched.
+/// Prints the peak memory of telemetry without code, and the touched pages of code, in KiB.
 pub(super) fn child(arguments: &[&str]) -> Result<()> {
     let [word, buffer_kib, events, path] = arguments else {
         return Err("memory needs a load, a limit, a number of events and a path".into());
@@ -125,10 +126,10 @@ pub(super) fn child(arguments: &[&str]) -> Result<()> {
         .try_open()?;
     event::install(&telemetry);
     event::in_spans(|| {
-        // All code has run by then, so that a peak after this is one of buffers.
+        // All code has run after this, so that a later peak is one of buffers.
         event::emit(1000);
         telemetry.flush()?;
-        forget_peak()?;
+        reset_peak()?;
         match load {
             Load::Stuck => fill(&telemetry, path),
             Load::BackToBack => {
@@ -143,11 +144,11 @@ pub(super) fn child(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Records until nothing more finds room, while the directory's lock is held.
+/// Records until the buffer is full, while the directory's lock is held.
 fn fill(telemetry: &Telemetry, path: &Path) -> Result<()> {
     let lock = File::open(path.join("lock"))?;
     lock.lock()?;
-    // The worker takes over what waits whenever it tries: then there may be room once more.
+    // The worker takes the waiting events at each attempt to write, so there may be room again.
     for _ in 0..FILLINGS {
         let dropped = telemetry.status().counts.dropped;
         while telemetry.status().counts.dropped == dropped {
@@ -158,21 +159,21 @@ fn fill(telemetry: &Telemetry, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Has the peak of what is resident begin anew.
-fn forget_peak() -> Result<()> {
+/// Resets the peak of resident memory.
+fn reset_peak() -> Result<()> {
     Ok(fs::write("/proc/self/clear_refs", "5")?)
 }
 
-/// Returns a line of this process's status, in KiB.
+/// Returns a value of this process's status, in KiB.
 fn status_kib(name: &str) -> Result<f64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let value = line.and_then(|rest| rest.split_whitespace().nth(1));
-    Ok(value.ok_or("the status lacks a line")?.parse()?)
+    Ok(value.ok_or("a line is missing in the status")?.parse()?)
 }
 
 impl Load {
-    /// The word for it between this process and those that measure.
+    /// Returns its name in the arguments of a child process.
     fn word(self) -> &'static str {
         match self {
             Self::Stuck => "stuck",
@@ -183,7 +184,7 @@ impl Load {
     fn of_word(word: &str) -> Result<Self> {
         let mut all = [Self::Stuck, Self::BackToBack].into_iter();
         let found = all.find(|own| own.word() == word);
-        found.ok_or_else(|| format!("no load is called `{word}`").into())
+        found.ok_or_else(|| format!("unknown load `{word}`").into())
     }
 
     fn what(self) -> &'static str {
@@ -201,10 +202,10 @@ impl Load {
     }
 }
 
-/// What telemetry may take beside what waits.
+/// Memory that telemetry may take above the limit of the buffer, in KiB.
 const BESIDE_KIB: f64 = 1024.0;
 
-/// How often the buffer is filled up, and how long between: longer than the worker takes from one try to the
-/// next, 100 ms of trying and 100 ms of pause.
+/// Number of times that the buffer is filled, and the time between them: longer than the worker
+/// takes from one attempt to the next, which is 100 ms of waiting for the lock and 100 ms of pause.
 const FILLINGS: usize = 4;
 const TRY_WAIT: Duration = Duration::from_millis(250);

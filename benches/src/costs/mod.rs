@@ -1,4 +1,4 @@
-//! What a program pays beside an event itself: for its start and end, in memory, and when much has happened.
+//! The costs of a program beside the event itself: its start and end, memory, and growth.
 
 mod counted;
 mod dependency;
@@ -15,7 +15,7 @@ use crate::Result;
 use crate::effort::Effort;
 use crate::results::Section;
 
-/// Measures everything of this part.
+/// Runs all measurements of this part.
 pub(crate) fn run(effort: Effort) -> Result<Section> {
     let parts = [
         program::measure(effort)?,
@@ -29,14 +29,14 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
     ];
     let (figures, tables): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
     Ok(Section {
-        title: "What a program pays besides",
+        title: "Other costs of a program",
         about: ABOUT.to_owned(),
         figures: figures.into_iter().flatten().collect(),
         tables,
     })
 }
 
-/// Does one measurement in a process of its own.
+/// Runs one measurement, in a child process.
 pub(crate) fn child(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["program", rest @ ..] => program::child(rest),
@@ -45,34 +45,34 @@ pub(crate) fn child(arguments: &[&str]) -> Result<()> {
         ["errors", rest @ ..] => errors::child(rest),
         ["growth", rest @ ..] => growth::child(rest),
         ["directory", rest @ ..] => directory::child(rest),
-        _ => Err("no measurement of `costs` is called so".into()),
+        _ => Err("unknown measurement of `costs`".into()),
     }
 }
 
 const ABOUT: &str = "\
 *A short program* opens telemetry inline, records one event and ends; others of the same binary append the same \
-bytes with `std::fs`, or do nothing. They take turns; what counts is the processor time that the scheduler counted \
-for each process (`/proc/<pid>/schedstat`), from its start to its end: the median, and how much of it lies above that \
-of the empty one. Beside it stands what the process counted for itself in `main`, without its start and end.
+bytes with `std::fs`, or do nothing. They take turns. Each counts its own processor time in `main`; the figure and the \
+comparisons are of these medians, less that of the empty program. The scheduler's count for the whole process \
+(`/proc/<pid>/schedstat`), with its start and end, is beside it.
 
-*Memory* is what is resident and no page of a file: its peak, above what it was before telemetry was opened, the most \
-of the rounds. It is taken while the directory's `lock` is held by somebody else until events are dropped, and while \
-the worker keeps writing. The pages of code that telemetry touches stand beside it; all processes share them.
+*Memory* is resident memory that is not backed by a file: its peak, above the value before telemetry was opened, the \
+maximum of the rounds. It is measured while the directory's `lock` is held until events are dropped, and while the \
+worker writes continuously. The pages of code that telemetry touches are listed separately; all processes share them.
 
 *Allocations* are counted by a program of its own (`--bin allocations`), in steady state on the thread that records.
 
-*Growth*: processes with different pasts live at the same time and take turns in recording bursts of 64 events \
-that the worker empties before the next one; each is compared with the fresh process in the same round, and the \
-median of these ratios counts.
+*Growth*: processes with different histories run at the same time and take turns in recording bursts of 64 events, \
+which the worker writes before the next one. Each is compared with the fresh process in the same round, and the figure \
+is the median of these ratios.
 
-*An event at level ERROR* keeps the worker from lingering; bursts of it and of INFO take turns in one process, with \
-pauses shorter than the worker lingers, and medians stand beside each other.
+*An event at level ERROR* ends the lingering of the worker. Bursts of ERROR and of INFO take turns in one process, with \
+pauses shorter than the worker lingers, and the medians are compared.
 
-*A dependency's events and spans* at level TRACE are not recorded; they are made in a row beside a layer that formats \
-from INFO up: with nothing of localtel, with its layer and filter, and with its layer alone, each in a process of its own.
+*A dependency's events and spans* at level TRACE are not recorded. They are emitted in a loop beside a layer that \
+formats from INFO up: without localtel, with its layer and filter, and with its layer only, each in a process of its own.
 
-*Redaction* is what an event takes longer under the default policy than under one that keeps secrets in messages, for \
-messages of 40, 200 and 4,000 bytes, without a secret and with one; it is looked at each time.
+*Redaction* is the additional time of an event under the default policy, compared with one that keeps secrets in \
+messages, for messages of 40, 200 and 4,000 bytes, with and without a secret. Every message is searched.
 
-*The directory* holds segments of one record each; a process opens it inline, and listing is timed in the same \
+*The directory* contains segments of one record each. A process opens it inline, and listing is timed in the same \
 process.";

@@ -1,15 +1,16 @@
-//! What telemetry adds to a program that does next to nothing: it opens telemetry inline, records one event and
-//! ends. Beside it stands one that appends the same bytes with `std::fs`, and one that does nothing, which both
-//! are measured above.
+//! The cost of telemetry in a short program, which opens telemetry inline, records one event and
+//! ends. It is compared with one that appends the same bytes with `std::fs`, both above one that
+//! does nothing.
 //!
-//! All of them are this very program, so that loading costs them the same. The parent takes the processor time
-//! from `/proc/<pid>/schedstat` when the child has ended and nobody has waited for it yet: the scheduler's count
-//! in nanoseconds, from its start to its last instruction in the kernel. It counts the main thread, and none of
-//! these programs has another. The differences are small beside what starting a process takes, so each process
-//! also counts by itself, without its start and end, and the figure is made of that.
+//! All of them are this program, so that loading costs them the same. The parent reads the
+//! processor time from `/proc/<pid>/schedstat` after the child has ended and before it is waited
+//! for: the scheduler's count in nanoseconds, from its start to its last instruction in the kernel.
+//! It counts the main thread, and these programs have no other. The differences are small compared
+//! with starting a process, so each process also counts its own time, without its start and end,
+//! and the figure uses that count.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a bench starts processes and looks at the disk from outside"
+    reason = "a bench starts processes and reads the disk from outside"
 )]
 
 use std::fs;
@@ -28,21 +29,21 @@ use crate::results::{Bound, Figure, Table, number};
 use crate::series::Series;
 use crate::{Result, child};
 
-/// What a program does.
+/// A short program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Program {
     Empty,
     /// Appends the event's line.
     AppendLine,
-    /// Appends, at once, all lines that localtel wrote: the session's beginning and its end stand around it.
+    /// Appends, at once, all lines that localtel writes, with the records of the session.
     AppendLines,
     /// Opens telemetry and records nothing.
     Open,
-    /// Records an event by hand, without `tracing`.
+    /// Records an event with `Telemetry::record`, without `tracing`.
     RecordedEvent,
-    /// Records an event; the directory is there.
+    /// Records an event of `tracing` in an existing directory.
     TracingEvent,
-    /// Records an event; the directory is to be made.
+    /// Records an event of `tracing` in a new directory.
     EventCold,
 }
 
@@ -55,14 +56,14 @@ struct Times {
     within: Series,
 }
 
-/// How many bytes localtel writes in such a program.
+/// Number of bytes that localtel writes in such a program.
 #[derive(Debug, Clone, Copy)]
 struct Written {
     line_bytes: usize,
     lines_bytes: usize,
 }
 
-/// Lets the programs take turns.
+/// Runs the programs in turn, and compares them.
 pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     let home = tempfile::tempdir()?;
     let warm = home.path().join("warm");
@@ -71,7 +72,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     let written = written(&warm)?;
     let times = take_turns(home.path(), written, effort.pick(600, 25))?;
     let [empty, _, lines, .., event, _] = &times;
-    // By what each counts itself: of the whole process, starting it is by far the most, and its noise.
+    // Of the whole process, most of the time and its noise is starting it.
     let above = |times: &Times| times.within.median() - empty.within.median();
     let of_lines = |times: &Times| above(times) / above(lines);
     let figure = Figure {
@@ -80,7 +81,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
              with `std::fs`, both above an empty program",
             written.lines_bytes,
         ),
-        wanted: Bound::AtMost(1.5),
+        target: Bound::AtMost(1.5),
         measured: of_lines(event),
         unit: "×",
     };
@@ -98,12 +99,12 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     };
     let columns = [
         "program",
-        "µs with start and end",
-        "µs",
+        "µs, whole process",
+        "µs, in `main`",
         "least",
         "most",
-        "above doing nothing",
-        "of appending all lines",
+        "above the empty program",
+        "× appending all lines",
     ];
     let table = Table {
         title: "Processor time of a short program".to_owned(),
@@ -113,12 +114,13 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
     Ok((vec![figure], table))
 }
 
-/// Runs each program that often, in turns, and returns their processor times.
+/// Runs each program `turns` times, in turn, and returns their processor times.
 fn take_turns(home: &Path, written: Written, turns: usize) -> Result<[Times; COUNT]> {
     let mut times = Program::ALL.map(|_| Times::default());
     for turn in 0..turns {
-        // What runs finds the machine as the one before left it. The count is a prime, so that with every stride
-        // each has its turn, and with all of them each follows each other as often.
+        // A program is affected by the one that ran before it. The count is a prime, so that with
+        // every stride each program has its turn, and over all strides each follows each other
+        // equally often.
         let stride = 1 + turn % (COUNT - 1);
         let order = (0..COUNT).map(|at| at * stride % COUNT);
         for at in order {
@@ -143,7 +145,8 @@ fn take_turns(home: &Path, written: Written, turns: usize) -> Result<[Times; COU
     Ok(times)
 }
 
-/// Runs a program and returns its processor time in nanoseconds, as the scheduler and as it itself counted it.
+/// Runs a program, and returns its processor time in nanoseconds, as counted by the scheduler and
+/// by itself.
 fn processor_nanos(program: Program, bytes: usize, path: &Path) -> Result<(f64, f64)> {
     let mut process = Command::new(std::env::current_exe()?)
         .args([child::WORD, "costs", "program", program.word()])
@@ -168,7 +171,7 @@ fn processor_nanos(program: Program, bytes: usize, path: &Path) -> Result<(f64, 
     Ok((whole, within.trim().parse()?))
 }
 
-/// Counts what one more program that records an event adds to the directory.
+/// Measures the bytes that one more program that records an event adds to the directory.
 fn written(warm: &Path) -> Result<Written> {
     let segment = warm.join("events.000001.jsonl");
     let before = fs::read_to_string(&segment)?;
@@ -182,7 +185,7 @@ fn written(warm: &Path) -> Result<Written> {
     })
 }
 
-/// Is the program; prints the nanoseconds of processor time that it took by its own count, as the empty one does.
+/// Runs as the program, and prints its own count of processor time in nanoseconds.
 pub(super) fn child(arguments: &[&str]) -> Result<()> {
     let nanos = || {
         let time = clock_gettime(ClockId::ProcessCPUTime);
@@ -238,7 +241,7 @@ impl Program {
         Self::EventCold,
     ];
 
-    /// The word for it between this process and those that measure.
+    /// Returns its name in the arguments of a child process.
     fn word(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -253,7 +256,7 @@ impl Program {
 
     fn of_word(word: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|own| own.word() == word);
-        found.ok_or_else(|| format!("no program is called `{word}`").into())
+        found.ok_or_else(|| format!("unknown program `{word}`").into())
     }
 
     fn what(self, written: Written) -> String {
@@ -262,18 +265,18 @@ impl Program {
             lines_bytes,
         } = written;
         match self {
-            Self::Empty => "nothing".to_owned(),
+            Self::Empty => "empty program".to_owned(),
             Self::AppendLine => format!("`std::fs`, the event's line: {line_bytes} bytes"),
             Self::AppendLines => {
                 format!("`std::fs`, all lines of localtel's session: {lines_bytes} bytes")
             }
             Self::Open => "localtel opened, nothing recorded".to_owned(),
-            Self::RecordedEvent => "localtel, an event recorded by hand".to_owned(),
+            Self::RecordedEvent => "localtel, an event of `Telemetry::record`".to_owned(),
             Self::TracingEvent => "localtel, an event of `tracing`".to_owned(),
-            Self::EventCold => "the same, and the directory is made".to_owned(),
+            Self::EventCold => "the same, in a new directory".to_owned(),
         }
     }
 }
 
-/// How many programs there are: a prime.
+/// Number of programs: a prime.
 const COUNT: usize = 7;

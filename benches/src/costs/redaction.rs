@@ -1,7 +1,7 @@
-//! What looking for secrets in a message costs, in texts without one and with one: the same events are recorded
-//! under a policy that keeps secrets in messages and under the default one, burst by burst in turn, and what the
-//! second takes longer is the cost. An event's message is looked at each time; that of a call site only where it is
-//! not the one before.
+//! The cost of searching a message for secrets, in texts with and without one. The same events are
+//! recorded under a policy that keeps secrets in messages and under the default one, burst by burst
+//! in turn; the cost is the difference. The message of `Event` is searched each time; that of a
+//! call site only if it differs from the previous one.
 
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
         "ns for redaction",
     ];
     let table = Table {
-        title: "Looking for secrets in a message".to_owned(),
+        title: "Searching a message for secrets".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
         rows,
     };
@@ -65,21 +65,21 @@ pub(super) fn measure(effort: Effort) -> Result<(Vec<Figure>, Table)> {
 fn burst(telemetry: &Telemetry, event: &Event) -> Result<f64> {
     std::thread::sleep(PAUSE);
     let start = Instant::now();
-    for _ in 0..BURST_DRAFTS {
+    for _ in 0..BURST_EVENTS {
         if telemetry.record(event) != Outcome::Recorded {
             return Err("an event was not recorded".into());
         }
     }
-    Ok(start.elapsed().as_secs_f64() * 1e9 / f64::from(BURST_DRAFTS))
+    Ok(start.elapsed().as_secs_f64() * 1e9 / f64::from(BURST_EVENTS))
 }
 
-/// A text of so many bytes as programs write them.
+/// Returns a text of about `bytes` bytes, as programs write them.
 fn clean(bytes: usize) -> String {
     let line = "listed 12 projects in 871 ms, of 3 hosts";
     line.repeat(bytes / line.len())
 }
 
-/// Such a text with a password in its middle.
+/// Returns such a text with a password in the middle.
 fn dirty(bytes: usize) -> String {
     let secret = " password=hunter2 ";
     let text = clean(bytes);
@@ -89,11 +89,11 @@ fn dirty(bytes: usize) -> String {
     format!("{}{secret}{}", around(0..middle), around(end..text.len()))
 }
 
-/// The lengths of messages in bytes.
+/// Lengths of messages in bytes.
 const LENGTHS: [usize; 3] = [40, 200, 4000];
 
-/// So many events come at once; the worker takes them within the pause.
-const BURST_DRAFTS: u32 = 64;
+/// Number of events in a burst. The worker writes them within the pause.
+const BURST_EVENTS: u32 = 64;
 
 /// The pause between two bursts.
 const PAUSE: Duration = Duration::from_millis(2);

@@ -1,4 +1,4 @@
-//! A thousand call sites that record the same event, each with a `static` of its own.
+//! A thousand call sites that record the same event, each with its own `static`.
 
 use std::iter::Cycle;
 use std::slice::Iter;
@@ -9,16 +9,16 @@ pub(super) struct Sites {
     duration: u64,
 }
 
-/// Records the event, with that duration.
+/// A function that records the event with a duration.
 type Site = fn(u64);
 
 impl Sites {
-    /// Returns one call site, which is called again and again.
+    /// Returns one call site, which is called repeatedly.
     pub(super) fn one() -> Self {
         Self::first(1)
     }
 
-    /// Returns a thousand of them.
+    /// Returns a thousand call sites.
     pub(super) fn thousand() -> Self {
         Self::first(SITES.as_flattened().as_flattened().len())
     }
@@ -31,7 +31,7 @@ impl Sites {
         }
     }
 
-    /// Records one event at the call site whose turn it is.
+    /// Records one event at the next call site.
     pub(super) fn emit(&mut self) {
         self.duration += 1;
         if let Some(site) = self.turns.next() {

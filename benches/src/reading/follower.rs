@@ -1,4 +1,4 @@
-//! Whether `tail` keeps up with a program that records as fast as few ever do.
+//! Whether `tail` keeps up with a program that records 100,000 events per second.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench starts processes and counts lines from outside"
@@ -23,18 +23,18 @@ use crate::effort::Effort;
 use crate::results::{Bound, Figure, Table, number};
 use crate::{Result, child};
 
-/// What came of following.
+/// The results of following a writer.
 #[derive(Debug)]
 pub(super) struct Followed {
-    /// The lines in the directory.
+    /// Number of lines in the directory.
     written: u64,
-    /// The lines that came out of `tail`.
+    /// Number of lines that `tail` printed.
     arrived: u64,
-    /// How long the writer took.
+    /// Duration of writing.
     seconds: f64,
-    /// How long after its end the last line came.
+    /// Delay of the last line after the writer's end.
     late_ms: f64,
-    /// The processor time of `tail`.
+    /// Processor time of `tail`.
     processor_seconds: f64,
 }
 
@@ -42,10 +42,10 @@ pub(super) struct Followed {
 pub(super) fn follow(localtel: &Tool, effort: Effort) -> Result<Followed> {
     let events = effort.pick(5 * EVENTS_PER_SECOND, EVENTS_PER_SECOND / 2);
     let words = [MEASUREMENT, &localtel.program, &events.to_string()];
-    let told = child::measure("reading", &words)?;
-    let words: Vec<&str> = told.split_whitespace().collect();
+    let printed = child::measure("reading", &words)?;
+    let words: Vec<&str> = printed.split_whitespace().collect();
     let [written, arrived, seconds, late_ms, processor_seconds] = words.as_slice() else {
-        return Err(format!("a measurement said {told}").into());
+        return Err(format!("unexpected output of a measurement: {printed}").into());
     };
     Ok(Followed {
         written: written.parse()?,
@@ -57,19 +57,19 @@ pub(super) fn follow(localtel: &Tool, effort: Effort) -> Result<Followed> {
 }
 
 impl Followed {
-    /// Returns what is demanded.
+    /// Returns the targets with the measured values.
     pub(super) fn figures(&self) -> [Figure; 2] {
         [
             Figure {
                 what: "`tail` of a writer at 100,000 records/s: lines missing or doubled"
                     .to_owned(),
-                wanted: Bound::AtMost(0.0),
+                target: Bound::AtMost(0.0),
                 measured: float(self.arrived.abs_diff(self.written)),
                 unit: "lines",
             },
             Figure {
-                what: "the same: the last line after the writer's end".to_owned(),
-                wanted: Bound::AtMost(1000.0),
+                what: "the same: delay of the last line after the writer's end".to_owned(),
+                target: Bound::AtMost(1000.0),
                 measured: self.late_ms,
                 unit: "ms",
             },
@@ -79,12 +79,12 @@ impl Followed {
     /// Returns everything as a table.
     pub(super) fn table(&self) -> Table {
         let columns = [
-            "who",
+            "program",
             "lines written",
             "lines/s",
-            "lines that arrived",
-            "last one late, ms",
-            "processor s for each s",
+            "lines received",
+            "delay of the last, ms",
+            "processor s per s",
         ];
         let row = [
             "`localtel tail -o json`".to_owned(),
@@ -102,10 +102,11 @@ impl Followed {
     }
 }
 
-/// Writes so many events at that pace while the program follows, and prints what [`follow`] reads.
+/// Records events at the pace while the program follows, and prints the line that [`follow`]
+/// parses.
 pub(super) fn measure(words: &[&str]) -> Result<()> {
     let [program, events] = words else {
-        return Err("which program, and how many events?".into());
+        return Err("a program and a number of events are needed".into());
     };
     let events = events.parse()?;
     let home = tempfile::tempdir()?;
@@ -119,7 +120,7 @@ pub(super) fn measure(words: &[&str]) -> Result<()> {
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))
         .init();
-    // Something to follow.
+    // The directory must exist before it can be followed.
     event(0);
     telemetry.flush()?;
     let mut tail = Command::new(program)
@@ -139,7 +140,7 @@ pub(super) fn measure(words: &[&str]) -> Result<()> {
             });
             ended.map(|()| arrivals)
         });
-        // Its start is not what is measured.
+        // The start of `tail` is not measured.
         wait(|| counted.load(Ordering::Relaxed) > 0);
         let start = Instant::now();
         write(start, events);
@@ -149,7 +150,7 @@ pub(super) fn measure(words: &[&str]) -> Result<()> {
         if let Ok(written) = &written {
             wait(|| counted.load(Ordering::Relaxed) >= *written);
         }
-        // Without this the drain would never end, nor would the scope.
+        // Otherwise neither the drain nor the scope would end.
         tail.kill()?;
         let arrivals = draining.join().map_err(|_| "the drain panicked")??;
         flushed?;
@@ -170,7 +171,7 @@ pub(super) fn measure(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Records at an even pace, each millisecond what is due.
+/// Records at an even pace: each millisecond the events that are due.
 fn write(start: Instant, events: u64) {
     let mut written = 0;
     while written < events {
@@ -194,10 +195,10 @@ fn event(number: u64) {
     );
 }
 
-/// Waits until it is so, but not for ever.
-fn wait(is_so: impl Fn() -> bool) {
+/// Waits until a condition is true, at most for [`PATIENCE`].
+fn wait(condition: impl Fn() -> bool) {
     let start = Instant::now();
-    while !is_so() && start.elapsed() < PATIENCE {
+    while !condition() && start.elapsed() < PATIENCE {
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -208,7 +209,7 @@ fn lines_in(directory: &Path) -> Result<u64> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let is_segment = entry.path().extension().is_some_and(|end| end == "jsonl");
-        // The link to the newest one is none itself.
+        // The link to the newest segment is not a segment.
         if is_segment && entry.file_type()?.is_file() {
             lines += process::newlines(&fs::read(entry.path())?);
         }
@@ -221,8 +222,8 @@ pub(super) const MEASUREMENT: &str = "follower";
 
 const EVENTS_PER_SECOND: u64 = 100_000;
 
-/// Enough for all of it, so that nothing is removed before it was followed.
+/// Enough for all events, so that no segment is removed before it was followed.
 const TOTAL_BYTES_MAX: u64 = 4 << 30;
 
-/// How long to wait for what should have come at once.
+/// The longest wait for lines that should arrive at once.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,7 +1,8 @@
-//! Directories to read: segments as localtel writes them, made once and kept beside what cargo builds.
+//! Directories to read: segments as localtel writes them, generated once and kept in cargo's target
+//! directory.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a bench makes its data from outside"
+    reason = "a bench writes its data from outside"
 )]
 
 use std::fs::{self, File, Permissions};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::lines::{Lines, Opening};
 use crate::Result;
 
-/// A directory to read, and what is known of it.
+/// A directory to read, with facts about it.
 #[derive(Debug)]
 pub(super) struct Data {
     /// The telemetry directory.
@@ -29,7 +30,7 @@ pub(super) struct Data {
     pub(super) recent: u64,
 }
 
-/// How much is made.
+/// The size of a directory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
     /// The number of segments.
@@ -38,24 +39,27 @@ pub(super) struct Size {
     pub(super) segment_bytes: usize,
 }
 
-/// Returns the directory of that size, from an earlier run if it is still there; its files are in the page cache.
+/// Returns a directory of a size, from an earlier run if there is one. Its files are in the page
+/// cache.
 pub(super) fn data(home: &Path, size: Size) -> Result<Data> {
     let name = format!("{}x{}", size.segments, size.segment_bytes);
     let (place, marker) = (home.join(&name), home.join(format!("{name}.made")));
     let segments: Vec<PathBuf> = (1..=size.segments)
         .map(|number| place.join(format!("events.{number:06}.jsonl")))
         .collect();
-    let told = match fs::read_to_string(&marker) {
-        Ok(told) if told.starts_with(VERSION) && segments.iter().all(|path| path.is_file()) => told,
+    let facts = match fs::read_to_string(&marker) {
+        Ok(facts) if facts.starts_with(VERSION) && segments.iter().all(|path| path.is_file()) => {
+            facts
+        }
         Ok(_) | Err(_) => {
-            let told = make(&place, &segments, size)?;
-            fs::write(&marker, &told)?;
-            told
+            let facts = make(&place, &segments, size)?;
+            fs::write(&marker, &facts)?;
+            facts
         }
     };
-    let words: Vec<&str> = told.split_whitespace().collect();
+    let words: Vec<&str> = facts.split_whitespace().collect();
     let [_, records, since, recent] = words.as_slice() else {
-        return Err(format!("{} is not to be understood: remove it", marker.display()).into());
+        return Err(format!("{} is invalid: remove it", marker.display()).into());
     };
     Ok(Data {
         bytes: warm(&segments)?,
@@ -67,7 +71,7 @@ pub(super) fn data(home: &Path, size: Size) -> Result<Data> {
     })
 }
 
-/// Makes the directory, and returns what is to be known of it.
+/// Writes the directory, and returns the facts about it.
 fn make(place: &Path, segments: &[PathBuf], size: Size) -> Result<String> {
     if place.exists() {
         fs::remove_dir_all(place)?;
@@ -80,9 +84,9 @@ fn make(place: &Path, segments: &[PathBuf], size: Size) -> Result<String> {
         fill(&mut segment, at, size.segment_bytes, &mut lines);
         let mut file = File::create(path)?;
         file.write_all(&segment)?;
-        // Nothing is left to be written out while others are measured.
+        // The kernel has nothing left to write while others are measured.
         file.sync_all()?;
-        // The head is writable, what is closed is not.
+        // The head is writable, closed segments are not.
         let mode = if at + 1 == segments.len() {
             0o600
         } else {
@@ -115,7 +119,7 @@ fn fill(segment: &mut Vec<u8>, at: usize, bytes_max: usize, lines: &mut Lines) {
     }
 }
 
-/// Reads everything once, so that nobody waits for the disk, and returns its size.
+/// Reads everything once, so that no contender waits for the disk, and returns its size.
 fn warm(segments: &[PathBuf]) -> Result<u64> {
     let mut buffer = vec![0; 1 << 20];
     let mut bytes = 0;
@@ -131,17 +135,17 @@ fn warm(segments: &[PathBuf]) -> Result<u64> {
     Ok(bytes)
 }
 
-/// The first word of the marker; another one makes everything anew.
+/// The first word of the marker. A change of it generates everything again.
 const VERSION: &str = "generator-1";
 
-/// What `--since` reaches back.
+/// The range of `--since`, in seconds before the end.
 const SINCE_SECONDS: u64 = 5 * 60;
 
-/// A process that runs on through three segments.
+/// Number of segments that one process writes.
 const SEGMENTS_PER_SESSION: usize = 3;
 
-/// How many bytes come between two session records.
+/// Number of bytes between two session records.
 const ANNOUNCED_BYTES: usize = 1 << 20;
 
-/// More than any line here has.
+/// More bytes than any generated line has.
 const LINE_BYTES_MAX: usize = 1024;

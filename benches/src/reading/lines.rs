@@ -1,5 +1,5 @@
-//! The lines of a directory as an application would have written them: canonical lines of format 1, the same ones
-//! in every run. Where they go is the generator's business.
+//! The lines of a directory as an application writes them: canonical lines of format 1, the same in
+//! every run. `generator` puts them into segments.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -8,12 +8,12 @@ use std::io::Write as _;
 #[derive(Debug)]
 pub(super) struct Lines {
     random: Random,
-    /// How many events there were.
+    /// Number of events so far.
     events: u64,
     session: Session,
     /// The latest time of any line so far, in microseconds since the start of the month.
     latest: Option<u64>,
-    /// The times of the last lines, to tell how many of them are recent.
+    /// The times of the last lines, to count those that are recent.
     recent: VecDeque<u64>,
     records: u64,
 }
@@ -25,12 +25,12 @@ struct Session {
     seq: u64,
 }
 
-/// How a session record comes about.
+/// The reason for a session record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opening {
     /// A process begins to record.
     Begun,
-    /// It goes on in a new segment, or says again who it is.
+    /// A process continues in a new segment, or repeats its session record.
     Resumed,
 }
 
@@ -46,18 +46,18 @@ impl Lines {
         }
     }
 
-    /// Returns how many records there were.
+    /// Returns the number of records so far.
     pub(super) fn records(&self) -> u64 {
         self.records
     }
 
-    /// Returns the latest time as a line has it, less so many seconds.
+    /// Returns the latest time minus some seconds, in the form of a line.
     pub(super) fn seconds_before_latest(&self, seconds: u64) -> String {
         let micros = self.latest.unwrap_or(0);
         stamp(micros.saturating_sub(seconds * MICROS))
     }
 
-    /// Returns how many records are at most so many seconds older than the latest.
+    /// Returns the number of records that are at most `seconds` older than the latest.
     pub(super) fn recent(&self, seconds: u64) -> usize {
         let start = self.latest.unwrap_or(0).saturating_sub(seconds * MICROS);
         self.recent
@@ -66,7 +66,7 @@ impl Lines {
             .count()
     }
 
-    /// Adds the record with which a process says who it is.
+    /// Adds a `session` record.
     pub(super) fn session(&mut self, opening: Opening, out: &mut Vec<u8>) {
         if opening == Opening::Begun {
             self.session = Session {
@@ -101,7 +101,7 @@ impl Lines {
         }
     }
 
-    /// A command of a person: one in thirty fails.
+    /// Adds a command of a user: one in thirty fails.
     fn command(&mut self, out: &mut Vec<u8>) {
         let command = self.random.of(&COMMANDS);
         let (level, result) = match self.random.below(30) {
@@ -194,7 +194,7 @@ impl Lines {
         self.tail(out);
     }
 
-    /// Writes what all lines have.
+    /// Writes the part that all lines have.
     fn head(
         &mut self,
         (level, target, event): (&str, &str, Option<&str>),
@@ -246,8 +246,8 @@ impl Lines {
         out.extend_from_slice(b"}\n");
     }
 
-    /// Returns the time of the next record: bursts of several threads, in which a line can be older than the
-    /// one before it.
+    /// Returns the time of the next record: bursts of several threads, in which a line can be older
+    /// than the one before it.
     fn next_micros(&mut self) -> u64 {
         let (burst, place) = (self.events / BURST, self.events % BURST);
         let start = burst * BURST * EVENT_MICROS + SKEW_MICROS_MAX;
@@ -255,7 +255,7 @@ impl Lines {
     }
 }
 
-/// Writes a time of October 2026, given in microseconds since its start.
+/// Formats a time of October 2026, given in microseconds since the start of the month.
 fn stamp(micros: u64) -> String {
     let seconds = micros / MICROS;
     format!(
@@ -312,11 +312,11 @@ const MICROS: u64 = 1_000_000;
 /// 3 million records in four weeks; the last five minutes hold 375.
 const EVENT_MICROS: u64 = 800_000;
 
-/// As many events at once, and as far apart: 16 in 5 ms, then nothing for 13 s.
+/// Number of events in a burst, and their distance: 16 in 5 ms, then none for 13 s.
 const BURST: u64 = 16;
 const STEP_MICROS: u64 = 300;
 
-/// Between the time of an event and its place in the buffer a thread can be put aside.
+/// A thread can be preempted between taking the time of an event and putting it into the buffer.
 const SKEW_MICROS_MAX: u64 = 1000;
 
 /// Well more than five minutes.

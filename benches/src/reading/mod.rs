@@ -1,5 +1,5 @@
-//! How fast a directory is read: `show` and `tail` as whole processes, beside what people would read the same
-//! lines with.
+//! The speed of reading a directory: `show` and `tail` as whole processes, beside other programs
+//! that read the same lines.
 
 mod follower;
 mod generator;
@@ -15,7 +15,7 @@ use crate::Result;
 use crate::effort::Effort;
 use crate::results::{Bound, Figure, Section};
 
-/// Measures everything of this part.
+/// Runs all measurements of this part.
 pub(crate) fn run(effort: Effort) -> Result<Section> {
     let tools = Tools::gather(effort)?;
     let home = tools::target()?.join("reading");
@@ -25,12 +25,12 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
         part: generator::data(&home, part)?,
     };
     let rounds = effort.pick(ROUNDS, 1);
-    let ask = |task: Task<'_>| task.run(rounds);
-    let errors = ask(errors(&tools, &shares))?;
-    let failures = ask(failures(&tools, &shares))?;
-    let slow = ask(slow(&tools, &shares))?;
-    let people = ask(people(&tools, &shares))?;
-    let end = ask(end(&tools, &shares))?;
+    let answers = |task: Task<'_>| task.run(rounds);
+    let errors = answers(errors(&tools, &shares))?;
+    let failures = answers(failures(&tools, &shares))?;
+    let slow = answers(slow(&tools, &shares))?;
+    let people = answers(people(&tools, &shares))?;
+    let end = answers(end(&tools, &shares))?;
     let followed = follower::follow(&tools.localtel, effort)?;
     let figures = [
         conditions("`show -l error -o json`", &errors),
@@ -53,23 +53,23 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
     })
 }
 
-/// Does one measurement in a process of its own.
+/// Runs one measurement, in a child process.
 pub(crate) fn child(arguments: &[&str]) -> Result<()> {
     match arguments {
         [process::MEASUREMENT, words @ ..] => process::measure(words),
         [follower::MEASUREMENT, words @ ..] => follower::measure(words),
-        _ => Err("which measurement?".into()),
+        _ => Err("unknown measurement of `reading`".into()),
     }
 }
 
 fn about(tools: &Tools, shares: &Shares, rounds: usize) -> String {
     let Shares { whole, part } = shares;
     format!(
-        "{}\n\nA directory of {} records in {} segments, {} MB, made by a program and in the page cache. Each \
-         contender is a process from its start to its end that prints into a pipe, where its lines are counted; \
-         who finds another number of lines than the others makes the run fail. `rg`, `hl` and localtel use all \
-         cores, `jq` and `jaq` one. Those two read only a part, {} of the segments, and ratios compare the time for \
-         each byte. Rounds: {rounds}; medians count.",
+        "{}\n\nA directory of {} records in {} segments, {} MB, generated and in the page cache. Each contender \
+         is a process, measured from start to end, that prints into a pipe, where its lines are counted; a run \
+         fails if contenders print different numbers of lines. `rg`, `hl` and localtel use all cores, `jq` and \
+         `jaq` one. `jq` and `jaq` read only a part, {} of the segments, and ratios compare the time per byte. \
+         Rounds: {rounds}; numbers are medians.",
         tools.about(),
         whole.records,
         whole.segments.len(),
@@ -78,7 +78,7 @@ fn about(tools: &Tools, shares: &Shares, rounds: usize) -> String {
     )
 }
 
-/// What failed, by its level.
+/// Failures, by their level.
 fn errors<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
     let localtel = ["show", "-l", "error", "-o", "json"];
     let jq = ["-c", r#"select(.level=="ERROR")"#];
@@ -97,7 +97,7 @@ fn errors<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
         .peer(Peer::Jaq, Share::Segment, &jq, Lines::AsOthers)
 }
 
-/// What failed, by two conditions on equality.
+/// Failures, by two conditions with `=`.
 fn failures<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
     let localtel = ["show", "event=command", "result=ERROR", "-o", "json"];
     let jq = [
@@ -117,7 +117,7 @@ fn failures<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
         .peer(Peer::Jaq, Share::Part, &jq, Lines::AsOthers)
 }
 
-/// What took long.
+/// Slow commands, by a comparison of numbers.
 fn slow<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
     let localtel = ["show", "duration>990", "-o", "json"];
     let jq = ["-c", "select(.properties.duration>990)"];
@@ -128,7 +128,7 @@ fn slow<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
         .peer(Peer::Jaq, Share::Part, &jq, Lines::AsOthers)
 }
 
-/// Everything, to be read by people.
+/// All records, in the default format.
 fn people<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
     let jq = [
         "-r",
@@ -136,7 +136,7 @@ fn people<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
     ];
     let whole = Lines::Exactly(shares.whole.records);
     let part = Lines::Exactly(shares.part.records);
-    Task::new("Everything, for people", tools, shares)
+    Task::new("All records, default format", tools, shares)
         .localtel(Share::Whole, &["show"], whole)
         .localtel(Share::Part, &["show"], part)
         .peer(Peer::Hl, Share::Whole, &HL, whole)
@@ -144,19 +144,19 @@ fn people<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
         .peer(Peer::Jaq, Share::Part, &jq, part)
 }
 
-/// What is at the end, beside a scan of everything.
+/// The last records, beside a full scan.
 fn end<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
     let Shares { whole, .. } = shares;
     let since = ["show", "--since", &whole.since, "-o", "json"];
     let last = ["show", "-n", "10", "-o", "json"];
     let scan = ["show", "-l", "error", "-o", "json"];
-    Task::new("The end", tools, shares)
+    Task::new("The last records", tools, shares)
         .localtel(Share::Whole, &scan, Lines::AsOthers)
         .localtel(Share::Whole, &last, Lines::Exactly(10))
         .localtel(Share::Whole, &since, Lines::Exactly(whole.recent))
 }
 
-/// Returns the words with which `rg` prints the lines that hold a text, and nothing else.
+/// Returns the arguments with which `rg` prints the lines that contain a text, and nothing else.
 fn rg(text: &str) -> [&str; 5] {
     ["--no-config", "-F", "-I", "-N", text]
 }
@@ -167,8 +167,8 @@ fn conditions(what: &str, answers: &Answers) -> Vec<Figure> {
     let own = answers.of("localtel", Share::Whole);
     let peer = answers.of(Peer::Ripgrep.name(), Share::Whole);
     figures.extend(own.zip(peer).map(|(own, peer)| Figure {
-        what: format!("{what}: time, of that of `rg` for one plain string"),
-        wanted: Bound::AtMost(4.0),
+        what: format!("{what}: time relative to `rg` for one plain string"),
+        target: Bound::AtMost(4.0),
         measured: own.seconds() / peer.seconds(),
         unit: "×",
     }));
@@ -182,20 +182,20 @@ fn numbers(answers: &Answers) -> Vec<Figure> {
 
 fn for_people(answers: &Answers) -> Vec<Figure> {
     let bounds = [(Peer::Jq, 6.0), (Peer::Hl, 2.0)];
-    ahead("`show` of everything, for people", answers, &bounds)
+    ahead("`show` of all records, default format", answers, &bounds)
 }
 
-/// Tells how many times as fast as the peers localtel is, by the byte.
+/// Returns how many times as fast as each peer localtel is, per byte.
 fn ahead(what: &str, answers: &Answers, bounds: &[(Peer, f64)]) -> Vec<Figure> {
     let figure = |(peer, bound): &(Peer, f64)| {
-        // Both read the same: the whole, or what a slow peer reads of it.
+        // Both read the same data: all of it, or the part that a slow peer reads.
         let (found, own) = [Share::Whole, Share::Part].into_iter().find_map(|share| {
             let found = answers.of(peer.name(), share)?;
             Some((found, answers.of("localtel", share)?))
         })?;
         Some(Figure {
-            what: format!("{what}: speed, of that of `{}`", peer.name()),
-            wanted: Bound::AtLeast(*bound),
+            what: format!("{what}: speed relative to `{}`", peer.name()),
+            target: Bound::AtLeast(*bound),
             measured: found.seconds_per_byte() / own.seconds_per_byte(),
             unit: "×",
         })
@@ -214,8 +214,8 @@ fn at_the_end(answers: &Answers) -> Vec<Figure> {
     ];
     let figure = |(what, name): (&str, &str)| {
         Some(Figure {
-            what: format!("{what}: time, of that of a full scan"),
-            wanted: Bound::AtMost(0.01),
+            what: format!("{what}: time relative to a full scan"),
+            target: Bound::AtMost(0.01),
             measured: answers.of(name, Share::Whole)?.seconds() / scan?.seconds(),
             unit: "×",
         })
@@ -227,9 +227,9 @@ fn memory(errors: &Answers, people: &Answers) -> Vec<Figure> {
     let of = |what: &str, answers: &Answers| {
         let whole = answers.of("localtel", Share::Whole)?.peak_bytes();
         let part = answers.of("localtel", Share::Part)?.peak_bytes();
-        let figure = |what, wanted, measured, unit| Figure {
+        let figure = |what, target, measured, unit| Figure {
             what,
-            wanted,
+            target,
             measured,
             unit,
         };
@@ -241,7 +241,7 @@ fn memory(errors: &Answers, people: &Answers) -> Vec<Figure> {
                 "MiB",
             ),
             figure(
-                format!("{what}: memory, of that for a part of the data"),
+                format!("{what}: memory relative to that for a part of the data"),
                 Bound::AtMost(1.2),
                 whole / part,
                 "×",
@@ -250,7 +250,7 @@ fn memory(errors: &Answers, people: &Answers) -> Vec<Figure> {
     };
     [
         ("`show -l error -o json`", errors),
-        ("`show`, for people", people),
+        ("`show`, default format", people),
     ]
     .into_iter()
     .filter_map(|(what, answers)| of(what, answers))
@@ -258,8 +258,8 @@ fn memory(errors: &Answers, people: &Answers) -> Vec<Figure> {
     .collect()
 }
 
-/// The words with which `hl` prints what localtel prints: a line for each record, without the names of the files
-/// and the keys that localtel leaves out for people.
+/// The arguments with which `hl` prints what localtel prints: a line for each record, without the
+/// names of the files and the keys that localtel omits in its default format.
 const HL: [&str; 13] = [
     "--config",
     "-",
@@ -276,16 +276,16 @@ const HL: [&str; 13] = [
     "seq",
 ];
 
-/// The contenders take turns so often; odd, so that one round is the median.
+/// Number of rounds: odd, so that one round is the median.
 const ROUNDS: usize = 5;
 
-/// 1 GiB as localtel cuts it, about 3 million records.
+/// 1 GiB in segments of the default size, about 3 million records.
 const WHOLE: Size = Size {
     segments: 64,
     segment_bytes: 16 << 20,
 };
 
-/// What `jq` reads in two seconds.
+/// As much as `jq` reads in two seconds.
 const EIGHTH: Size = Size {
     segments: 8,
     segment_bytes: 16 << 20,

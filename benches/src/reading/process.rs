@@ -1,5 +1,6 @@
-//! One process as a whole: how long it takes, on the clock and of the processors, its memory, and what it prints
-//! into a pipe. Each is started and watched by a process of its own, since the system sums up all children.
+//! One process as a whole: its wall time, processor time, memory, and the lines that it prints into
+//! a pipe. Each is started by a separate process, since the system sums up all children of a
+//! process.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench starts processes from outside"
@@ -14,15 +15,15 @@ use nix::sys::time::TimeValLike as _;
 
 use crate::{Result, child};
 
-/// What a process came to.
+/// The measurements of a process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
     pub(super) wall: Duration,
     /// User and system time of all its threads.
     pub(super) processor: Duration,
-    /// The most memory that it held at once.
+    /// Peak of its resident memory.
     pub(super) peak_bytes: u64,
-    /// The lines that it printed.
+    /// Number of lines that it printed.
     pub(super) lines: u64,
 }
 
@@ -30,13 +31,13 @@ pub(super) struct Taken {
 pub(super) fn take(program: &str, arguments: &[String]) -> Result<Taken> {
     let words = [MEASUREMENT, program].into_iter();
     let words: Vec<&str> = words.chain(arguments.iter().map(String::as_str)).collect();
-    let told = child::measure("reading", &words)?;
-    let numbers: Vec<u64> = told
+    let printed = child::measure("reading", &words)?;
+    let numbers: Vec<u64> = printed
         .split_whitespace()
         .map(str::parse)
         .collect::<std::result::Result<_, _>>()?;
     let [wall, processor, peak_bytes, lines] = numbers.as_slice() else {
-        return Err(format!("a measurement said {told}").into());
+        return Err(format!("unexpected output of a measurement: {printed}").into());
     };
     Ok(Taken {
         wall: Duration::from_micros(*wall),
@@ -46,10 +47,10 @@ pub(super) fn take(program: &str, arguments: &[String]) -> Result<Taken> {
     })
 }
 
-/// Runs the program that the words name, and prints what [`take`] reads.
+/// Runs the program that `words` name, and prints the line that [`take`] parses.
 pub(super) fn measure(words: &[&str]) -> Result<()> {
     let [program, arguments @ ..] = words else {
-        return Err("which program?".into());
+        return Err("a program is needed".into());
     };
     let start = Instant::now();
     let mut process = Command::new(program)
@@ -63,22 +64,22 @@ pub(super) fn measure(words: &[&str]) -> Result<()> {
     if let Some(mut stdout) = process.stdout.take() {
         drain(&mut stdout, |counted| lines += counted)?;
     }
-    let mut complaint = String::new();
+    let mut errors = String::new();
     if let Some(mut stderr) = process.stderr.take() {
-        stderr.read_to_string(&mut complaint)?;
+        stderr.read_to_string(&mut errors)?;
     }
     let status = process.wait()?;
     let wall = start.elapsed().as_micros();
-    // What complains has not read everything, whatever its status says.
-    if !status.success() || !complaint.is_empty() {
-        return Err(format!("{program} ended with {status} and said: {complaint}").into());
+    // A program that prints errors has not read everything, even if its status is 0.
+    if !status.success() || !errors.is_empty() {
+        return Err(format!("{program} ended with {status} and printed: {errors}").into());
     }
     let (processor, peak_bytes) = children()?;
     println!("{wall} {} {peak_bytes} {lines}", processor.as_micros());
     Ok(())
 }
 
-/// Returns the processor time of the children that ended, and the most memory that one of them held.
+/// Returns the processor time of the children that ended, and the peak memory of the largest.
 pub(super) fn children() -> Result<(Duration, u64)> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
@@ -86,7 +87,7 @@ pub(super) fn children() -> Result<(Duration, u64)> {
     Ok((Duration::from_micros(u64::try_from(micros)?), peak_bytes))
 }
 
-/// Reads everything and tells how many lines ended after each step.
+/// Reads everything, and passes the number of lines of each read to `counted`.
 pub(super) fn drain(from: &mut dyn Read, mut counted: impl FnMut(u64)) -> io::Result<()> {
     let mut buffer = vec![0; PIPE_BYTES];
     loop {
@@ -98,7 +99,7 @@ pub(super) fn drain(from: &mut dyn Read, mut counted: impl FnMut(u64)) -> io::Re
     }
 }
 
-/// Counts newlines, in chunks that a byte can count, so that the compiler takes many bytes at once.
+/// Counts newlines, in chunks whose count fits a byte, so that the compiler vectorises the loop.
 pub(super) fn newlines(bytes: &[u8]) -> u64 {
     let in_chunk = |chunk: &[u8]| {
         let ends = chunk.iter().map(|byte| u8::from(*byte == b'\n'));
@@ -110,8 +111,8 @@ pub(super) fn newlines(bytes: &[u8]) -> u64 {
 /// The word for this measurement.
 pub(super) const MEASUREMENT: &str = "process";
 
-/// As much as a pipe holds.
+/// The capacity of a pipe.
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// Linux tells the peak in KiB.
+/// Linux reports the peak in KiB.
 const PEAK_UNIT_BYTES: u64 = 1024;

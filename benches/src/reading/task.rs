@@ -1,4 +1,4 @@
-//! What is asked of whom, and whether the answers agree: who answers another question measures nothing.
+//! The queries, their contenders, and a check that all contenders print the same number of lines.
 
 use std::path::PathBuf;
 
@@ -12,18 +12,18 @@ use crate::series::Series;
 /// The directories that are read.
 #[derive(Debug)]
 pub(super) struct Shares {
-    /// All of it.
+    /// All segments.
     pub(super) whole: Data,
-    /// Its first segments, for those who would take minutes.
+    /// A smaller directory, for programs that would take minutes.
     pub(super) part: Data,
 }
 
-/// What a contender reads.
+/// The input of a contender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Share {
     Whole,
     Part,
-    /// The first segment, to see whether time grows as the bytes do.
+    /// The first segment, to check whether the time is proportional to the bytes.
     Segment,
 }
 
@@ -45,7 +45,7 @@ impl Shares {
         }
     }
 
-    /// Returns the files of a share, for those who know no directories.
+    /// Returns the files of a share, for programs that take files.
     fn files(&self, share: Share) -> Vec<String> {
         let segments = &self.data(share).segments;
         let taken = match share {
@@ -56,7 +56,10 @@ impl Shares {
         segments.iter().take(taken).map(name).collect()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a bench looks at what it reads")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a bench reads sizes from outside"
+    )]
     fn bytes(&self, share: Share) -> Result<f64> {
         let data = self.data(share);
         Ok(match share {
@@ -69,19 +72,19 @@ impl Shares {
     }
 }
 
-/// How many lines an answer has.
+/// The number of lines that an answer must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lines {
     /// As many as the other contenders of the task print of the same share.
     AsOthers,
-    /// So many.
+    /// Exactly this number.
     Exactly(u64),
 }
 
-/// One way to get an answer.
+/// A program with its arguments.
 #[derive(Debug)]
 pub(super) struct Contender {
-    /// What was typed, in short.
+    /// The command line without paths.
     pub(super) name: String,
     share: Share,
     program: String,
@@ -94,7 +97,7 @@ pub(super) struct Contender {
     bytes: f64,
 }
 
-/// A question, and who answers it.
+/// A query and its contenders.
 #[derive(Debug)]
 pub(super) struct Task<'a> {
     title: String,
@@ -113,7 +116,7 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Has localtel answer, with those words.
+    /// Adds localtel with these arguments.
     pub(super) fn localtel(self, share: Share, words: &[&str], lines: Lines) -> Self {
         let directory = &self.shares.data(share).directory;
         let before = ["--dir", &directory.display().to_string()].map(str::to_owned);
@@ -124,7 +127,7 @@ impl<'a> Task<'a> {
         self.with(name, (program, arguments), share, lines)
     }
 
-    /// Has a peer answer, with those words and then the files; without it, nobody does.
+    /// Adds a peer with these arguments and then the files, if it is available.
     pub(super) fn peer(self, peer: Peer, share: Share, words: &[&str], lines: Lines) -> Self {
         let Some(program) = self.tools.peer(peer).map(|tool| tool.program.clone()) else {
             return self;
@@ -157,7 +160,7 @@ impl<'a> Task<'a> {
         self
     }
 
-    /// Has the contenders take turns.
+    /// Runs the contenders in turn, round by round.
     pub(super) fn run(mut self, rounds: usize) -> Result<Answers> {
         for contender in &mut self.contenders {
             contender.bytes = self.shares.bytes(contender.share)?;
@@ -176,18 +179,18 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Fails where two contenders found different things.
+/// Returns an error if contenders printed different numbers of lines.
 fn agree(title: &str, contenders: &[Contender]) -> Result<()> {
     for contender in contenders {
         let is_alike =
             |other: &&Contender| other.share == contender.share && other.lines == Lines::AsOthers;
-        let wanted = match contender.lines {
+        let expected = match contender.lines {
             Lines::Exactly(lines) => Some(lines),
             Lines::AsOthers => contenders.iter().find(is_alike).map(|first| first.printed),
         };
-        if wanted != Some(contender.printed) {
+        if expected != Some(contender.printed) {
             return Err(format!(
-                "{title}: `{}` printed {} lines of {}, and {wanted:?} were expected",
+                "{title}: `{}` printed {} lines of {}, and {expected:?} were expected",
                 contender.name,
                 contender.printed,
                 contender.share.name()
@@ -216,12 +219,12 @@ impl Contender {
         self.wall.median()
     }
 
-    /// Returns the median time for each byte that there is to read, in seconds.
+    /// Returns the median time per byte of input, in seconds.
     pub(super) fn seconds_per_byte(&self) -> f64 {
         self.wall.median() / self.bytes
     }
 
-    /// Returns the most memory that it ever held, in bytes.
+    /// Returns the peak memory of all rounds, in bytes.
     pub(super) fn peak_bytes(&self) -> f64 {
         self.peak.most()
     }
@@ -229,7 +232,7 @@ impl Contender {
     fn row(&self) -> Vec<String> {
         let millis = |seconds: f64| number(seconds * 1e3);
         vec![
-            // A bar would end the cell, quoted or not.
+            // A bar would end the cell, even in backquotes.
             format!("`{}`", self.name.replace('|', "\\|")),
             self.share.name().to_owned(),
             millis(self.wall.median()),
@@ -243,7 +246,7 @@ impl Contender {
     }
 }
 
-/// What the contenders came to.
+/// The results of a query.
 #[derive(Debug)]
 pub(super) struct Answers {
     title: String,
@@ -251,7 +254,7 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Finds a contender by how its name starts.
+    /// Finds a contender by a prefix of its name.
     pub(super) fn of(&self, name: &str, share: Share) -> Option<&Contender> {
         let mut own = self.contenders.iter();
         own.find(|contender| contender.share == share && contender.name.starts_with(name))
@@ -267,20 +270,20 @@ impl Answers {
     }
 }
 
-/// Turns a count into a number to calculate with.
+/// Returns a count as a floating-point number.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
 const COLUMNS: [&str; 9] = [
-    "who",
-    "reads",
+    "program",
+    "input",
     "ms",
     "least",
     "most",
     "processor ms",
-    "MB/s of what is there",
+    "MB/s of input",
     "peak MiB",
     "lines",
 ];

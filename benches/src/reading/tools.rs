@@ -1,7 +1,7 @@
-//! The programs that read: localtel's own, built anew, and its peers, found or installed.
+//! The programs that read: localtel, which is built, and its peers, which are found or installed.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a bench starts processes and looks for them"
+    reason = "a bench starts processes and searches the `PATH`"
 )]
 
 use std::env;
@@ -15,13 +15,13 @@ use crate::effort::Effort;
 /// A program that reads telemetry.
 #[derive(Debug)]
 pub(super) struct Tool {
-    /// Where it lies.
+    /// The path of the program.
     pub(super) program: String,
-    /// What it says its version is.
+    /// The first line of its `--version`.
     pub(super) version: String,
 }
 
-/// A program that localtel is measured against.
+/// A program that localtel is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
     Jq,
@@ -43,7 +43,7 @@ impl Peer {
         }
     }
 
-    /// Returns what cargo calls it, where cargo has it. The crate `hl` is another program.
+    /// Returns the crate that installs it, if there is one. The crate `hl` is another program.
     fn crate_name(self) -> Option<&'static str> {
         match self {
             Self::Jaq => Some("jaq"),
@@ -52,7 +52,7 @@ impl Peer {
         }
     }
 
-    /// Returns words with which only the right program says its version.
+    /// Returns arguments with which only the right program prints its version.
     fn probe(self) -> &'static [&'static str] {
         match self {
             Self::Hl => &["--config", "-", "-P", "--version"],
@@ -92,10 +92,10 @@ impl Peer {
     }
 }
 
-/// The programs that are here.
+/// The available programs.
 #[derive(Debug)]
 pub(super) struct Tools {
-    /// The program that is measured.
+    /// The measured program.
     pub(super) localtel: Tool,
     peers: Vec<(Peer, Option<Tool>)>,
 }
@@ -110,13 +110,13 @@ impl Tools {
         })
     }
 
-    /// Returns a peer, if it is here.
+    /// Returns a peer, if it is available.
     pub(super) fn peer(&self, wanted: Peer) -> Option<&Tool> {
         let found = self.peers.iter().find(|(peer, _)| *peer == wanted);
         found.and_then(|(_, tool)| tool.as_ref())
     }
 
-    /// Says in Markdown which programs in which versions were measured, and which are missing.
+    /// Returns the versions of the measured programs, and the missing programs, in Markdown.
     pub(super) fn about(&self) -> String {
         let mut versions = vec![self.localtel.version.clone()];
         let mut missing = Vec::new();
@@ -131,12 +131,12 @@ impl Tools {
             versions
         } else {
             let missing = missing.join(", ");
-            format!("{versions} Left out, for they were not found: {missing}.")
+            format!("{versions} Not found and left out: {missing}.")
         }
     }
 }
 
-/// Builds the program as it is installed, beside this one.
+/// Builds localtel with its release profile, beside this program.
 fn build() -> Result<Tool> {
     let target = target()?;
     let built = Command::new(cargo())
@@ -159,11 +159,11 @@ fn build() -> Result<Tool> {
     probe(&program, &["--version"]).ok_or_else(|| "localtel does not run".into())
 }
 
-/// Returns the program if it says its version.
+/// Returns the program if it prints a version.
 fn probe(program: &Path, words: &[&str]) -> Option<Tool> {
-    let said = Command::new(program).args(words).output().ok()?;
-    let text = String::from_utf8(said.stdout).ok()?;
-    let version = text.lines().next().filter(|_| said.status.success())?;
+    let output = Command::new(program).args(words).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let version = text.lines().next().filter(|_| output.status.success())?;
     Some(Tool {
         program: program.to_str()?.to_owned(),
         version: version.trim().to_owned(),
@@ -174,14 +174,14 @@ fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Returns where cargo puts what it builds: this program lies in a profile's directory in there.
+/// Returns cargo's target directory: this program is in the directory of a profile below it.
 pub(super) fn target() -> Result<PathBuf> {
     let own = env::current_exe()?;
     let target = own.ancestors().nth(2);
     target
         .map(Path::to_owned)
-        .ok_or_else(|| "this program lies nowhere".into())
+        .ok_or_else(|| "this program is not in a target directory".into())
 }
 
-/// localtel's own manifest.
+/// The manifest of localtel.
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");

@@ -1,7 +1,8 @@
-//! The clients of the server: threads with a connection each, which ask again as soon as they were answered.
+//! The clients of the server: threads with one connection each, which send the next request as soon
+//! as the previous one is answered.
 #![expect(
     clippy::disallowed_types,
-    reason = "a bench of a server speaks to it, on this machine only"
+    reason = "a bench of a server connects to it, on this machine only"
 )]
 
 use std::io::{Read as _, Write as _};
@@ -10,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// Sends so many requests over several connections.
+/// Sends the requests over several connections.
 pub(super) fn send(port: u16, requests: u64) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let own = requests / CLIENTS + u64::from(client < requests % CLIENTS);
-                scope.spawn(move || ask(port, own, deadline))
+                scope.spawn(move || request(port, own, deadline))
             })
             .collect();
         for client in clients {
@@ -27,7 +28,7 @@ pub(super) fn send(port: u16, requests: u64) -> Result<()> {
     })
 }
 
-fn ask(port: u16, requests: u64, deadline: Instant) -> std::io::Result<()> {
+fn request(port: u16, requests: u64, deadline: Instant) -> std::io::Result<()> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -51,7 +52,7 @@ fn ask(port: u16, requests: u64, deadline: Instant) -> std::io::Result<()> {
 
 const REQUEST: &[u8] = b"GET /projects/7 HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const ANSWER_END: &[u8] = b"\r\n\r\nlisted";
-/// More than the server has threads.
+/// More clients than the server has threads.
 const CLIENTS: u64 = 16;
 /// A run takes seconds.
 const PATIENCE: Duration = Duration::from_mins(1);

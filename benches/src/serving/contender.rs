@@ -1,4 +1,4 @@
-//! Who records what the server does.
+//! The contenders that record the requests of the server.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use tracing_subscriber::prelude::*;
 
 use crate::Result;
 
-/// Who records.
+/// A contender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Contender {
     /// No subscriber at all.
-    Nobody,
+    NoLayer,
     /// `fmt().json()` over the worker of `tracing-appender`.
     FmtNonBlocking,
     /// localtel with its worker.
@@ -21,21 +21,21 @@ pub(super) enum Contender {
 }
 
 impl Contender {
-    pub(super) const ALL: [Self; 3] = [Self::Nobody, Self::FmtNonBlocking, Self::Localtel];
+    pub(super) const ALL: [Self; 3] = [Self::NoLayer, Self::FmtNonBlocking, Self::Localtel];
 
-    /// Says it in a table.
+    /// Returns its name in a table.
     pub(super) fn title(self) -> &'static str {
         match self {
-            Self::Nobody => "no layer",
+            Self::NoLayer => "no layer",
             Self::FmtNonBlocking => "fmt().json(), non_blocking",
             Self::Localtel => "localtel, background",
         }
     }
 
-    /// Returns the word for it between this process and those that measure.
+    /// Returns its name in the arguments of a child process.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Self::Nobody => "nobody",
+            Self::NoLayer => "no-layer",
             Self::FmtNonBlocking => "fmt-non-blocking",
             Self::Localtel => "localtel",
         }
@@ -43,17 +43,17 @@ impl Contender {
 
     pub(super) fn of_word(word: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|own| own.word() == word);
-        found.ok_or_else(|| format!("no contender is called `{word}`").into())
+        found.ok_or_else(|| format!("unknown contender `{word}`").into())
     }
 
     pub(super) fn is_recording(self) -> bool {
-        self != Self::Nobody
+        self != Self::NoLayer
     }
 
-    /// Installs it with its defaults, and returns what closes it.
+    /// Installs it with its defaults, and returns the function that closes it.
     pub(super) fn install(self, directory: &Path) -> Result<Box<dyn FnOnce()>> {
         match self {
-            Self::Nobody => Ok(Box::new(|| {})),
+            Self::NoLayer => Ok(Box::new(|| {})),
             Self::FmtNonBlocking => {
                 let file = tracing_appender::rolling::hourly(directory, "events.jsonl");
                 let (writer, guard) = tracing_appender::non_blocking(file);

@@ -1,9 +1,9 @@
-//! What recording costs a web server: axum with the `TraceLayer` of `tower-http`, which opens a span for each request
-//! and makes an event when it begins and when it is answered.
+//! The cost of recording in a web server: axum with the `TraceLayer` of `tower-http`, which opens a
+//! span for each request and emits an event at its start and one with the response.
 //!
-//! Server and clients are processes of their own, so that the processor time is the server's. The clients speak to
-//! 127.0.0.1 only, send a fixed number of requests, each as soon as the one before is answered, and give up after a
-//! minute.
+//! Server and clients are separate processes, so that the processor time is the server's. The
+//! clients connect to 127.0.0.1 only, send a fixed number of requests, each as soon as the previous
+//! one is answered, and give up after a minute.
 
 mod clients;
 mod contender;
@@ -15,18 +15,18 @@ use crate::results::{Bound, Figure, Section, Table, number};
 use crate::series::Series;
 use crate::{Result, child};
 
-/// What one run of the server came to.
+/// The results of one contender.
 #[derive(Debug, Default)]
 struct Samples {
-    /// The server's processor time for a request, in microseconds.
+    /// The server's processor time per request, in microseconds.
     micros: Series,
-    /// Requests answered in a second.
+    /// Number of requests answered per second.
     rate: Series,
-    /// Events that are not in the files, in all runs.
+    /// Number of events that are not in the files, in all rounds.
     lost: u64,
 }
 
-/// Measures everything of this part.
+/// Runs all measurements of this part.
 pub(crate) fn run(effort: Effort) -> Result<Section> {
     let requests: u64 = effort.pick(100_000, 1_000);
     let mut samples = Contender::ALL.map(|_| Samples::default());
@@ -40,11 +40,11 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
                 &requests.to_string(),
                 &directory,
             ];
-            let told = child::measure("serving", &words)?;
-            let numbers = told.split_whitespace().map(str::parse::<f64>);
+            let printed = child::measure("serving", &words)?;
+            let numbers = printed.split_whitespace().map(str::parse::<f64>);
             let numbers: Vec<f64> = numbers.collect::<std::result::Result<_, _>>()?;
             let [micros, rate] = numbers.as_slice() else {
-                return Err(format!("the server said `{told}`").into());
+                return Err(format!("unexpected output of the server: `{printed}`").into());
             };
             samples.micros.push(*micros);
             samples.rate.push(*rate);
@@ -55,12 +55,12 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
             samples.lost += expected.unwrap_or(0).saturating_sub(written);
         }
     }
-    let [nobody, _, localtel] = &samples;
-    let above = |samples: &Samples| samples.micros.median() - nobody.micros.median();
+    let [no_layer, _, localtel] = &samples;
+    let above = |samples: &Samples| samples.micros.median() - no_layer.micros.median();
     let figures = vec![Figure {
-        what: "events of a web server lost at full speed, with the defaults, of all rounds"
+        what: "events of a web server lost at full speed, with the defaults, in all rounds"
             .to_owned(),
-        wanted: Bound::AtMost(0.0),
+        target: Bound::AtMost(0.0),
         measured: count(localtel.lost),
         unit: "events",
     }];
@@ -80,7 +80,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
     };
     let columns = [
         "recorded by",
-        "processor, µs a request",
+        "processor, µs per request",
         "least to most",
         "above no layer",
         "requests/s",
@@ -98,7 +98,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
     })
 }
 
-/// Does one measurement in a process of its own.
+/// Runs one measurement, in a child process.
 pub(crate) fn child(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["server", contender, requests, directory] => server::serve(
@@ -107,7 +107,7 @@ pub(crate) fn child(arguments: &[&str]) -> Result<()> {
             directory.as_ref(),
         ),
         ["clients", port, requests] => clients::send(port.parse()?, requests.parse()?),
-        _ => Err("no measurement of `serving` is called so".into()),
+        _ => Err("unknown measurement of `serving`".into()),
     }
 }
 
@@ -116,15 +116,16 @@ fn count(number: u64) -> f64 {
     number as f64
 }
 
-/// One when a request begins, one when it is answered.
+/// One at the start of a request, and one with the response.
 const EVENTS_PER_REQUEST: u64 = 2;
 
 const ABOUT: &str = "\
 An axum server on 127.0.0.1 with the `TraceLayer` of `tower-http`, whose span and events are at INFO: each request is \
-a span of three fields, an event when it begins and one when it is answered. Sixteen clients in another process send \
-requests over connections that stay open, each as soon as the one before is answered, so the server and its \
-worker have no core to spare. Everyone has its defaults: `non_blocking` drops events where its queue is full, and so does localtel, \
-which counts them in its directory (`Overflow::Block`, or a larger `Limits::buffer_bytes`, is what to set where some are lost).
+a span of three fields, an event at its start and one with the response. Sixteen clients in another process send \
+requests over persistent connections, each as soon as the previous one is answered, so the server and its worker have \
+no spare core. All contenders have their defaults: `non_blocking` drops events if its queue is full, and so does \
+localtel, which counts them in its directory (if events are lost, set `Overflow::Block` or a larger \
+`Limits::buffer_bytes`).
 
-*Processor* time is of the server's process, until everything is closed and in the files, for a request; the medians of the \
-rounds. *Lost* are events that are not in the files, of all rounds.";
+*Processor* time per request is that of the server's process, until everything is closed and in the files; the medians \
+of the rounds. *Lost* are the events that are not in the files, in all rounds.";

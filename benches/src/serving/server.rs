@@ -1,7 +1,7 @@
-//! The server, which prints what its requests cost, and what is in its files afterwards.
+//! The server, which prints the cost of its requests, and the count of events in its files.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a bench starts processes and looks at the disk from outside"
+    reason = "a bench starts processes and reads the disk from outside"
 )]
 
 use std::fs;
@@ -22,8 +22,8 @@ use super::contender::Contender;
 use super::count;
 use crate::{Result, child};
 
-/// Answers so many requests of a process of clients and prints the processor time of a request in microseconds, and
-/// how many requests were answered in a second.
+/// Answers the requests of a process of clients, and prints the processor time per request in
+/// microseconds and the number of requests per second.
 pub(super) fn serve(contender: Contender, requests: u64, directory: &Path) -> Result<()> {
     let close = contender.install(directory)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -63,7 +63,7 @@ async fn answer(requests: u64) -> Result<()> {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .status();
-        // The server may have ended by itself.
+        // The server may have ended with an error.
         let _is_waited_for = ended.send(());
         Ok(status?.success())
     })?;

@@ -1,4 +1,4 @@
-//! Contenders that take turns at one setting, and what it came to.
+//! Contenders that take turns at one setting, and their outcomes.
 
 use super::NAME;
 use super::contender::{Contender, Role};
@@ -12,7 +12,7 @@ use crate::child;
 use crate::effort::Effort;
 use crate::series::Series;
 
-/// What is measured of all contenders alike.
+/// The conditions of a measurement, the same for all contenders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Setting {
     pub(super) work: Work,
@@ -20,7 +20,7 @@ pub(super) struct Setting {
     pub(super) threads: u64,
 }
 
-/// What the rounds of one contender at one setting came to.
+/// The rounds of one contender at one setting.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) contender: Contender,
@@ -30,13 +30,13 @@ pub(super) struct Outcome {
     pub(super) p99: Series,
     pub(super) cpu: Series,
     pub(super) rate: Series,
-    /// Of an event's line; not a number if nothing is written.
+    /// Bytes of an event's line, or NaN if nothing is written.
     pub(super) bytes: f64,
-    /// Events of all rounds that are not in the files.
+    /// Number of events that are not in the files, in all rounds.
     pub(super) lost: u64,
 }
 
-/// Lets the contenders take turns.
+/// Measures the contenders in turn, round by round.
 pub(super) fn take_turns(
     setting: Setting,
     contenders: &[Contender],
@@ -55,7 +55,7 @@ pub(super) fn take_turns(
 }
 
 impl Setting {
-    /// Returns how often the contenders take turns: most often where figures are read.
+    /// Returns the number of rounds: most for the settings with targets.
     fn rounds(self, effort: Effort) -> usize {
         match (self.work, self.threads) {
             (Work::First, 1) => effort.rounds(),
@@ -66,7 +66,7 @@ impl Setting {
         }
     }
 
-    /// Returns how many events each thread emits.
+    /// Returns the number of events that each thread emits.
     fn events(self, contender: Contender, effort: Effort) -> u64 {
         match self.pace {
             Pace::Bursts => effort.pick(120, 5) * BURST_EVENTS,
@@ -75,7 +75,7 @@ impl Setting {
                 let events = effort.pick(120_000, 4000) / self.threads;
                 match contender.role() {
                     Role::Own | Role::Peer => events,
-                    // What takes a nanosecond needs more of them to be timed.
+                    // More events are needed to time what takes a nanosecond.
                     Role::Reference => events * 10,
                 }
             }
@@ -98,8 +98,8 @@ impl Outcome {
         }
     }
 
-    /// Measures one round: the loops in a process of their own, and each event in another one. An event a
-    /// millisecond is a loop of its own.
+    /// Measures one round: the loops in one process, and each event in another one. At the steady
+    /// pace each event is a loop of its own.
     fn measure(&mut self, effort: Effort) -> Result<()> {
         let each = self.in_own_process(Timing::Events, effort)?;
         let all = match self.setting.pace {
@@ -129,7 +129,7 @@ impl Outcome {
         };
         let directory = tempfile::tempdir()?;
         let words = task.words();
-        let path = directory.path().to_str().ok_or("the path is no text")?;
+        let path = directory.path().to_str().ok_or("the path is not UTF-8")?;
         let mut arguments = vec![self.contender.word()];
         arguments.extend(words.iter().map(String::as_str));
         arguments.push(path);

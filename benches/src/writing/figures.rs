@@ -1,4 +1,4 @@
-//! What is demanded of localtel, beside what was measured.
+//! The targets for localtel, with the measured values.
 
 use super::bout::Outcome;
 use super::contender::{Contender, Role};
@@ -16,15 +16,15 @@ enum Measure {
     Rate,
 }
 
-/// What localtel is compared with.
+/// The contender that localtel is compared with.
 #[derive(Debug, Clone, Copy)]
 enum Against {
     One(Contender),
-    /// The best of the peers in this very number.
+    /// The best of the peers in this one number.
     BestPeer,
 }
 
-/// A ratio that is demanded.
+/// A target for a ratio.
 struct Demand {
     measure: Measure,
     pace: Pace,
@@ -35,7 +35,7 @@ struct Demand {
     best: Bound,
 }
 
-/// What is demanded against peers, of the first work.
+/// The targets against peers, for the first workload.
 const DEMANDS: [Demand; 7] = [
     Demand {
         measure: Measure::Mean,
@@ -88,7 +88,7 @@ const DEMANDS: [Demand; 7] = [
     },
 ];
 
-/// Puts what is demanded beside what was measured.
+/// Returns the targets with the measured values.
 pub(super) fn of(outcomes: &[Outcome]) -> Vec<Figure> {
     let mut figures = Vec::new();
     for demand in &DEMANDS {
@@ -101,13 +101,13 @@ pub(super) fn of(outcomes: &[Outcome]) -> Vec<Figure> {
         figures.push(above_floor(outcomes, pace));
     }
     for contender in [Contender::Off, Contender::Refused] {
-        figures.push(above_nobody(outcomes, contender));
+        figures.push(above_no_subscriber(outcomes, contender));
     }
     figures
 }
 
 impl Demand {
-    fn figure(&self, outcomes: &[Outcome], against: Against, wanted: Bound) -> Figure {
+    fn figure(&self, outcomes: &[Outcome], against: Against, target: Bound) -> Figure {
         let at: Vec<&Outcome> = at(outcomes, self.pace, self.threads).collect();
         let own = self.measure.of_contender(&at, Contender::Localtel);
         let (whom, theirs) = match against {
@@ -116,7 +116,7 @@ impl Demand {
             }
             Against::BestPeer => match self.measure.best_peer(&at) {
                 Some((best, theirs)) => (best.title(), theirs),
-                None => ("nobody", f64::NAN),
+                None => ("none", f64::NAN),
             },
         };
         let whom = match against {
@@ -130,7 +130,7 @@ impl Demand {
         let (measure, pace) = (self.measure.title(), self.pace.title());
         Figure {
             what: format!("{measure}, {pace}{threads}, against {whom}"),
-            wanted,
+            target,
             measured: own / theirs,
             unit: "×",
         }
@@ -159,14 +159,14 @@ impl Measure {
         series.median()
     }
 
-    /// Not a number if it was not measured.
+    /// Returns the value of a contender, or NaN if it was not measured.
     fn of_contender(self, at: &[&Outcome], contender: Contender) -> f64 {
         let found = at.iter().find(|outcome| outcome.contender == contender);
         found.map_or(f64::NAN, |outcome| self.of(outcome))
     }
 
-    /// Finds the peer that is best at it. Who lost events cannot win where what is on the way to the file
-    /// counts; as to the caller's time it may.
+    /// Finds the best peer. A peer that lost events is eligible for the caller's time only, not for
+    /// numbers that include writing the file.
     fn best_peer(self, at: &[&Outcome]) -> Option<(Contender, f64)> {
         let is_eligible = |outcome: &Outcome| match self {
             Self::Mean | Self::P50 | Self::P99 => true,
@@ -185,7 +185,7 @@ impl Measure {
     }
 }
 
-/// Returns what the first work came to at a pace.
+/// Returns the outcomes of the first workload at a pace.
 fn at(outcomes: &[Outcome], pace: Pace, threads: u64) -> impl Iterator<Item = &Outcome> {
     outcomes.iter().filter(move |outcome| {
         let setting = outcome.setting;
@@ -202,7 +202,7 @@ fn bytes(outcomes: &[Outcome]) -> Figure {
     let usual = Contender::FmtNonBlocking;
     Figure {
         what: format!("bytes of the same event, against {}", usual.title()),
-        wanted: Bound::AtMost(0.9),
+        target: Bound::AtMost(0.9),
         measured: bytes_of(Contender::Localtel) / bytes_of(usual),
         unit: "×",
     }
@@ -213,13 +213,13 @@ fn above_floor(outcomes: &[Outcome], pace: Pace) -> Figure {
     let mean_of = |contender| Measure::Mean.of_contender(&at, contender);
     Figure {
         what: format!("caller's time, mean, {}, against the floor", pace.title()),
-        wanted: Bound::AtMost(2.5),
+        target: Bound::AtMost(2.5),
         measured: mean_of(Contender::Localtel) / mean_of(Contender::Floor),
         unit: "×",
     }
 }
 
-fn above_nobody(outcomes: &[Outcome], contender: Contender) -> Figure {
+fn above_no_subscriber(outcomes: &[Outcome], contender: Contender) -> Figure {
     let at: Vec<&Outcome> = at(outcomes, Pace::BackToBack, 1).collect();
     let mean_of = |contender| Measure::Mean.of_contender(&at, contender);
     Figure {
@@ -227,8 +227,8 @@ fn above_nobody(outcomes: &[Outcome], contender: Contender) -> Figure {
             "caller's time with {}, above no subscriber",
             contender.title()
         ),
-        wanted: Bound::AtMost(2.0),
-        measured: mean_of(contender) - mean_of(Contender::Nobody),
+        target: Bound::AtMost(2.0),
+        measured: mean_of(contender) - mean_of(Contender::NoSubscriber),
         unit: "ns",
     }
 }

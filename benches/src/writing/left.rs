@@ -1,7 +1,7 @@
-//! What a process left behind, counted in its files: what was not written was not recorded.
+//! The lines in the files of a process: an event that is not there was lost.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a bench looks at files from outside"
+    reason = "a bench reads files from outside"
 )]
 
 use std::fs::{self, File};
@@ -11,16 +11,16 @@ use std::path::Path;
 use super::work::MESSAGE;
 use crate::Result;
 
-/// The lines of events in a directory; what a writer notes about itself is not counted.
+/// The lines of events in a directory, without those that a writer adds about itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) lines: u64,
-    /// Of these lines, their ends too.
+    /// Size of these lines, with their newlines.
     pub(super) bytes: u64,
 }
 
 impl Left {
-    /// Counts what lies in a directory and below.
+    /// Counts the lines in a directory and below.
     pub(super) fn in_directory(path: &Path) -> Result<Self> {
         let mut left = Self::default();
         let mut paths = vec![path.to_owned()];
@@ -52,20 +52,20 @@ impl Left {
         Ok(())
     }
 
-    /// Returns the mean length of a line; not a number if there is none.
+    /// Returns the mean length of a line, or NaN if there is none.
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     pub(super) fn bytes_per_line(self) -> f64 {
         self.bytes as f64 / self.lines as f64
     }
 
-    /// Returns which part of so many events is there, at most all of them.
+    /// Returns the fraction of `events` that is in the files, at most 1.
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     pub(super) fn part_of(self, events: u64) -> f64 {
         (self.lines as f64 / events as f64).min(1.0)
     }
 }
 
-/// One read in a few hundred lines.
+/// One read for a few hundred lines.
 const READ_BYTES: usize = 128 * 1024;
 
 #[cfg(test)]

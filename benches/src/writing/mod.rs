@@ -1,7 +1,7 @@
-//! What an event costs: the caller, the processor, the way to the file, and the bytes there.
+//! The cost of an event: time of the caller, processor time, time to the file, and bytes there.
 //!
-//! All contenders record the same values. Each measurement is a process of its own that is told its contender
-//! and its task; the lines are counted afterwards.
+//! All contenders record the same values. Each measurement is a process of its own with a contender
+//! and a task as arguments; the lines are counted afterwards.
 
 mod bout;
 mod contender;
@@ -23,7 +23,7 @@ use crate::Result;
 use crate::effort::Effort;
 use crate::results::Section;
 
-/// Measures everything of this part.
+/// Runs all measurements of this part.
 pub(crate) fn run(effort: Effort) -> Result<Section> {
     let mut section = Section {
         title: "Writing",
@@ -40,7 +40,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
     Ok(section)
 }
 
-/// Does one measurement in a process of its own.
+/// Runs one measurement, in a child process.
 pub(crate) fn child(arguments: &[&str]) -> Result<()> {
     let [contender, task @ ..] = arguments else {
         return Err("a contender and its task are needed".into());
@@ -51,7 +51,7 @@ pub(crate) fn child(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Returns what is measured, in the order of the tables.
+/// Returns the settings, in the order of the tables.
 fn settings() -> Vec<Setting> {
     let first = |pace, threads| Setting {
         work: Work::First,
@@ -74,12 +74,12 @@ fn settings() -> Vec<Setting> {
     settings
 }
 
-/// Returns who takes part: what is not recorded at all is measured where figures speak of it.
+/// Returns the contenders of a setting: those that record nothing only where a figure needs them.
 fn contenders(setting: Setting) -> &'static [Contender] {
     let is_of_figures = setting.work == Work::First && setting.threads == 1;
     match setting.pace {
         Pace::BackToBack if is_of_figures => &Contender::ALL,
-        Pace::Bursts | Pace::Steady if is_of_figures => &Contender::WITH_NOBODY,
+        Pace::Bursts | Pace::Steady if is_of_figures => &Contender::WITH_NO_SUBSCRIBER,
         Pace::Bursts | Pace::BackToBack | Pace::Steady => &Contender::WITH_FLOOR,
     }
 }
@@ -87,5 +87,5 @@ fn contenders(setting: Setting) -> &'static [Contender] {
 /// The name of this part on the command line.
 const NAME: &str = "writing";
 
-/// What stands above the tables.
+/// The text above the tables.
 const ABOUT: &str = include_str!("about.md");

@@ -1,25 +1,25 @@
-//! How fast the events come.
+//! The pace of the events.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// How fast the events come.
+/// The pace of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// A few at a time, so that a worker keeps up: what a program notices that has other work to do.
+    /// A few at a time, so that a worker keeps up, as in a program with other work to do.
     Bursts,
-    /// One after the other: the worker, the disk and the bound on memory show.
+    /// One after the other: limited by the worker, the disk and the buffer.
     BackToBack,
-    /// A thousand a second, one in each millisecond: who sleeps is to be woken up each time.
+    /// A thousand a second, one in each millisecond: a worker that sleeps must be woken each time.
     Steady,
 }
 
 impl Pace {
     pub(super) const ALL: [Self; 3] = [Self::Bursts, Self::BackToBack, Self::Steady];
 
-    /// Returns the word for it between this process and those that measure.
+    /// Returns its name in the arguments of a child process.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Bursts => "bursts",
@@ -30,10 +30,10 @@ impl Pace {
 
     pub(super) fn of_word(word: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|own| own.word() == word);
-        found.ok_or_else(|| format!("no pace is called `{word}`").into())
+        found.ok_or_else(|| format!("unknown pace `{word}`").into())
     }
 
-    /// Says it in a heading.
+    /// Returns its name in a heading.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Bursts => "in bursts",
@@ -42,7 +42,7 @@ impl Pace {
         }
     }
 
-    /// Returns how many of these events come at once.
+    /// Returns the number of events in a batch.
     pub(super) fn batch_events(self, events: u64) -> u64 {
         match self {
             Self::Bursts => BURST_EVENTS,
@@ -51,7 +51,7 @@ impl Pace {
         }
     }
 
-    /// Waits for the next batch's time.
+    /// Waits until the next batch is due.
     pub(super) fn wait(self, start: Instant) {
         match self {
             Self::Bursts => thread::sleep(PAUSE),
@@ -64,7 +64,7 @@ impl Pace {
     }
 }
 
-/// So many events come at once, as from one request; all workers empty that within the pause.
+/// Number of events in a burst, as of one request. All workers write them within the pause.
 pub(super) const BURST_EVENTS: u64 = 64;
 
 /// The pause between two bursts.

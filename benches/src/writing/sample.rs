@@ -1,35 +1,36 @@
-//! What one process measured, and its text on the way to the process that asked for it.
+//! The result of one process, and its text form, which the parent process parses.
 
 use std::fmt;
 
 use crate::Result;
 
-/// What one process measured.
+/// The result of one process.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Sample {
     /// The caller's time for an event, in nanoseconds.
     pub(super) mean: f64,
-    /// The median of the caller's times; not a number where only the loops were timed.
+    /// The median of the caller's times, or NaN if only the loops were timed.
     pub(super) p50: f64,
-    /// What 99 of 100 of the caller's times keep below; not a number where only the loops were timed.
+    /// The 99th percentile of the caller's times, or NaN if only the loops were timed.
     pub(super) p99: f64,
-    /// Processor time of the whole process for an event, in nanoseconds, until everything was in the files.
+    /// Processor time of the whole process for an event, in nanoseconds, until everything was in
+    /// the files.
     pub(super) cpu: f64,
-    /// Events in a second, until everything was in the files. A process cannot tell which were lost.
+    /// Events per second, until everything was in the files. It includes lost events.
     pub(super) rate: f64,
 }
 
-/// What the events of one measurement cost, in nanoseconds.
+/// The times of one measurement, in nanoseconds.
 #[derive(Debug)]
 pub(super) struct Spent {
     pub(super) events: u64,
-    /// All callers together.
+    /// Time of all callers together.
     pub(super) callers: u128,
-    /// The process, until everything was in the files.
+    /// Processor time of the process, until everything was in the files.
     pub(super) cpu: u128,
-    /// On the wall, until everything was in the files.
+    /// Wall time, until everything was in the files.
     pub(super) wall: u128,
-    /// Each event of the caller, if each was timed.
+    /// Time of each event of the caller, if each was timed.
     pub(super) each: Vec<u32>,
 }
 
@@ -48,7 +49,7 @@ impl From<Spent> for Sample {
     }
 }
 
-/// Returns what so many of 100 sorted times keep below; not a number if there is none.
+/// Returns a percentile of sorted times, or NaN if there are none.
 fn quantile(sorted: &[u32], percent: usize) -> f64 {
     let found = sorted.get(sorted.len() * percent / 100);
     found.map_or(f64::NAN, |nanos| f64::from(*nanos))
@@ -68,7 +69,7 @@ impl fmt::Display for Sample {
 }
 
 impl Sample {
-    /// Finds the sample in what a process printed; its loggers may have printed more.
+    /// Finds the sample in the output of a process; its loggers may have printed other lines.
     pub(super) fn of_output(output: &str) -> Result<Self> {
         let line = output.lines().find_map(|line| line.strip_prefix(WORD));
         let line = line.ok_or_else(|| format!("the process measured nothing: {output}"))?;
@@ -89,7 +90,7 @@ impl Sample {
     }
 }
 
-/// How the line of a sample starts.
+/// The first word of the line of a sample.
 const WORD: &str = "sample";
 
 #[cfg(test)]
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_reads_back_among_what_loggers_print() {
+    fn a_sample_is_found_between_lines_of_loggers() {
         let sample = Sample {
             mean: 300.5,
             p50: 250.0,
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantile_is_the_time_that_so_many_keep_below() {
+    fn a_quantile_is_the_value_at_its_rank() {
         let sorted: Vec<u32> = (0..200).collect();
         assert_eq!(quantile(&sorted, 50).to_bits(), 100_f64.to_bits());
         assert_eq!(quantile(&sorted, 99).to_bits(), 198_f64.to_bits());

@@ -1,11 +1,11 @@
-//! What one setting came to, as a table.
+//! The outcomes of one setting as a table.
 
 use super::bout::{Outcome, Setting};
 use super::contender::{Contender, Role};
 use crate::results::{Table, number};
 use crate::series::Series;
 
-/// Makes the table of a setting: a row for each contender.
+/// Returns the table of a setting, with a row for each contender.
 pub(super) fn of(setting: Setting, outcomes: &[Outcome]) -> Table {
     let own = outcomes
         .iter()

@@ -1,6 +1,7 @@
-//! What one process measures: so many events of a work, at a pace, by so many threads.
+//! The task of one process: a number of events of a workload, at a pace, by several threads.
 //!
-//! The threads warm up and wait for each other; from then until everything is in the files runs the time.
+//! The threads warm up and wait for each other; the time is taken from then until everything is in
+//! the files.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,18 +17,18 @@ use super::sample::{Sample, Spent};
 use super::work::Work;
 use crate::Result;
 
-/// What one process measures.
+/// The task of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Task {
     pub(super) work: Work,
     pub(super) pace: Pace,
     pub(super) timing: Timing,
     pub(super) threads: u64,
-    /// Of each thread.
+    /// Number of events of each thread.
     pub(super) events: u64,
 }
 
-/// What the caller's clock is read around.
+/// The unit that the caller times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timing {
     /// Whole batches: for the mean, without the cost of reading the clock.
@@ -48,18 +49,18 @@ impl Timing {
 
     fn of_word(word: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|own| own.word() == word);
-        found.ok_or_else(|| format!("no timing is called `{word}`").into())
+        found.ok_or_else(|| format!("unknown timing `{word}`").into())
     }
 }
 
-/// What one thread spent.
+/// The times of one thread.
 struct Caller {
     nanos: u128,
     each: Vec<u32>,
 }
 
 impl Task {
-    /// Returns it as arguments of the process that does it.
+    /// Returns the task as arguments of a child process.
     pub(super) fn words(&self) -> [String; 5] {
         [
             self.work.word().to_owned(),
@@ -70,7 +71,7 @@ impl Task {
         ]
     }
 
-    /// Reads the arguments of a process: the task, and the directory to write to.
+    /// Parses the arguments of a child process: the task, and the directory to write to.
     pub(super) fn of_words(words: &[&str]) -> Result<(Self, PathBuf)> {
         let [work, pace, timing, threads, events, directory] = words else {
             return Err(format!("a task has six words: {}", words.join(" ")).into());
@@ -85,7 +86,7 @@ impl Task {
         Ok((task, Path::new(directory).to_owned()))
     }
 
-    /// Returns how many events are to be in the files.
+    /// Returns the number of events that should be in the files.
     pub(super) fn lines(&self) -> u64 {
         self.threads * (self.warm_up_events() + self.events)
     }
@@ -120,7 +121,7 @@ impl Task {
         })
     }
 
-    /// Emits what one thread has to emit.
+    /// Emits the events of one thread.
     fn call(&self, facade: impl Facade, barrier: &Barrier) -> Caller {
         facade.in_spans(self.work, || {
             for number in 0..self.warm_up_events() {
@@ -133,7 +134,7 @@ impl Task {
                     Timing::Events => usize::try_from(self.events).unwrap_or_default(),
                 }),
             };
-            // Once all are warm, and once their workers are idle again.
+            // First until all threads are warm, then until their workers are idle again.
             barrier.wait();
             barrier.wait();
             let start = Instant::now();
@@ -171,16 +172,16 @@ impl Caller {
     }
 }
 
-/// Returns the processor time of this process, of threads that ended, too, in nanoseconds.
+/// Returns the processor time of this process in nanoseconds, with threads that ended.
 fn process_nanos() -> u128 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(time).unwrap_or_default().as_nanos()
 }
 
-/// Enough for buffers to have their size.
+/// Enough for buffers to reach their size.
 const WARM_UP_EVENTS_MAX: u64 = 4000;
 
-/// Within that a worker writes what came while its callers warmed up.
+/// Long enough for a worker to write the events of the warm-up.
 const SETTLE: Duration = Duration::from_millis(40);
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
-//! What is emitted: the same values for everybody. How they are emitted is `facade`'s business.
+//! The emitted values, the same for all contenders. `facade` has the macros that emit them.
 
 use std::fmt;
 use std::sync::LazyLock;
 
 use crate::Result;
 
-/// What every event of one measurement holds.
+/// The contents of each event of one measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
-    /// A message, two short strings, an integer, a float and a boolean, in two spans with three fields.
+    /// A message, two short strings, an integer, a float and a boolean, in two spans with three
+    /// fields.
     First,
     /// The same outside of spans.
     NoSpans,
@@ -16,7 +17,7 @@ pub(super) enum Work {
     TwelveFields,
     /// The same as the first, with 1 KiB of text that needs escaping.
     Escaped,
-    /// The same as the first, its strings given as values to be formatted.
+    /// The same as the first, with formatted values instead of strings.
     Formatted,
 }
 
@@ -29,7 +30,7 @@ impl Work {
         Self::Formatted,
     ];
 
-    /// Returns the word for it between this process and those that measure.
+    /// Returns its name in the arguments of a child process.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::First => "first",
@@ -42,10 +43,10 @@ impl Work {
 
     pub(super) fn of_word(word: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|own| own.word() == word);
-        found.ok_or_else(|| format!("no work is called `{word}`").into())
+        found.ok_or_else(|| format!("unknown workload `{word}`").into())
     }
 
-    /// Says it in a heading.
+    /// Returns its name in a heading.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::First => "five fields in two spans",
@@ -56,7 +57,7 @@ impl Work {
         }
     }
 
-    /// Returns how long its line is, to a few bytes, as localtel writes it: the floor copies as many.
+    /// Returns the approximate length of localtel's line; the floor copies as many bytes.
     pub(super) fn line_bytes(self) -> usize {
         match self {
             Self::First => 430,
@@ -68,7 +69,7 @@ impl Work {
     }
 }
 
-/// What every line of an event holds, and no other line.
+/// The message, which is in each line of an event and in no other line.
 pub(super) const MESSAGE: &str = "listed projects";
 
 pub(super) const COMMAND: &str = "project-list";
@@ -83,7 +84,7 @@ pub(super) const REQUEST: u64 = 7;
 pub(super) static TEXT: LazyLock<String> =
     LazyLock::new(|| TEXT_PART.repeat(TEXT_BYTES / TEXT_PART.len()));
 
-/// What a program formats with `Debug`.
+/// A value that is formatted with `Debug`.
 #[derive(Debug, Clone, Copy)]
 #[expect(dead_code, reason = "its fields are formatted")]
 pub(super) struct Command {
@@ -98,7 +99,7 @@ pub(super) const FORMATTED_COMMAND: Command = Command {
     sort: Some("name"),
 };
 
-/// What a program formats with `Display`.
+/// A value that is formatted with `Display`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Outcome {
     rows: u32,

@@ -1,67 +1,67 @@
-//! The system's allocator, which counts: for each thread how often, and for all of them how much.
+//! The system's allocator with counters: allocations of each thread, and bytes of all threads.
 #![expect(unsafe_code, reason = "an allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counts and hands everything on.
+/// Counts, and calls the system's allocator.
 struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What was ever allocated, what of it is not freed, and the most that this ever was, in bytes.
+/// Bytes ever allocated, bytes that are not freed, and the peak of the latter.
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-/// Returns how often this thread has allocated.
+/// Returns the number of allocations of this thread.
 pub(crate) fn allocations_here() -> u64 {
     ALLOCATIONS.with(Cell::get)
 }
 
-/// Returns how many bytes all threads have ever allocated.
+/// Returns the number of bytes that all threads have ever allocated.
 pub(crate) fn total_bytes() -> usize {
     TOTAL.load(Ordering::Relaxed)
 }
 
-/// Returns how many bytes are allocated.
+/// Returns the number of bytes that are allocated.
 pub(crate) fn live_bytes() -> usize {
     LIVE.load(Ordering::Relaxed)
 }
 
-/// Returns how many bytes were allocated at most at a time.
+/// Returns the peak of allocated bytes.
 pub(crate) fn peak_bytes() -> usize {
     PEAK.load(Ordering::Relaxed)
 }
 
-// SAFETY: every call is handed on as it is; counting touches atomics, and a cell that needs neither memory nor
-// an end.
+// SAFETY: every call is passed on unchanged; counting touches atomics, and a cell that needs
+// neither memory nor a destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count_new(layout.size());
-        // SAFETY: the caller's promises are handed on.
+        // SAFETY: the caller's guarantees are passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count_new(layout.size());
-        // SAFETY: the caller's promises are handed on.
+        // SAFETY: the caller's guarantees are passed on.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are handed on.
+        // SAFETY: the caller's guarantees are passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
         count_new(size);
-        // SAFETY: the caller's promises are handed on.
+        // SAFETY: the caller's guarantees are passed on.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }

@@ -1,4 +1,5 @@
-//! Whether counting allocates: on a handle that was kept, and where telemetry is off, which includes making the handle.
+//! Whether counting allocates: on a stored handle, and with telemetry off, which includes creating
+//! the handle.
 
 use localtel::Telemetry;
 use localtel::consent::WhenUndecided;
@@ -7,7 +8,7 @@ use crate::Result;
 use crate::allocator::allocations_here;
 use crate::row::{Allowed, Row, Unit};
 
-/// Counts with telemetry that records and with telemetry that is off.
+/// Counts with telemetry on and off.
 pub(crate) fn measure() -> Result<Vec<Row>> {
     let home = tempfile::tempdir()?;
     let opened = |when_undecided| {

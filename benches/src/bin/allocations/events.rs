@@ -1,5 +1,5 @@
-//! Whether an event allocates on the thread that records it, in steady state, by its shape and by what the
-//! policy does with its values. Hashes and masked secrets may: there a text is made.
+//! Whether an event allocates on the thread that records it, in steady state, by its shape and by
+//! the actions of the policy. Hashes and masked secrets may: they create a text.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ macro_rules! four {
 /// 64 × 16 bytes, of which 4 each are escaped.
 const ESCAPED: &str = four!(four!(four!("say \"hi\"\tto\\all ")));
 
-/// What is recorded, and how often that may allocate.
+/// An event, and the number of allocations that it may make.
 struct Case {
     name: &'static str,
     allowed: Allowed,
@@ -43,7 +43,7 @@ const CASES: [Case; 10] = [
     },
     Case {
         name: "spans that open and close with an event in them",
-        // The registry keeps the extensions of a span, among them what is rendered of it.
+        // The registry stores the extensions of a span, with its rendered text.
         allowed: Allowed::Anything,
         event: || {
             let _request = tracing::info_span!("inner", id = 7, user_name = "eve").entered();
@@ -80,7 +80,7 @@ const CASES: [Case; 10] = [
         allowed: NOTHING,
         event: || {
             let query = Query::EXAMPLE;
-            tracing::info!(shown = ?query, told = %query, "listed projects");
+            tracing::info!(debug = ?query, display = %query, "listed projects");
         },
     },
     Case {
@@ -97,7 +97,7 @@ const CASES: [Case; 10] = [
         event: || tracing::info!(dropped = "x", masked = "y", "listed projects"),
     },
     Case {
-        name: "an event that is shut out",
+        name: "an event that is filtered out",
         allowed: NOTHING,
         event: || tracing::info!(target: "noisy", "listed projects"),
     },
@@ -163,7 +163,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     CASES.into_iter().map(row).collect()
 }
 
-/// Returns the allocations of an event once the thread and the buffers are warm.
+/// Returns the number of allocations per event once the thread and the buffers are warm.
 fn per_event(telemetry: &Telemetry, event: fn()) -> Result<f64> {
     let mut counted = 0;
     for round in 0..ROUNDS {
@@ -178,9 +178,9 @@ fn per_event(telemetry: &Telemetry, event: fn()) -> Result<f64> {
     Ok(counted as f64 / f64::from((ROUNDS - 1) * BURST))
 }
 
-/// Each round is flushed, so that the buffers have their size after the first.
+/// Each round is flushed, so that the buffers reach their size in the first.
 const ROUNDS: u32 = 20;
 const BURST: u32 = 1000;
 
-/// The buffer between threads grows now and then; one allocation in a hundred events is none per event.
+/// The buffer between threads grows at times: one allocation in a hundred events counts as none.
 const NOTHING: Allowed = Allowed::AtMost(0.01);

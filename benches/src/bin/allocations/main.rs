@@ -1,7 +1,7 @@
-//! Does an event allocate, and how much does telemetry?
+//! Counts the allocations of events, and the bytes that telemetry allocates.
 //!
-//! Counts with an allocator of its own, each subject in a process of its own, and prints a row for each count.
-//! It fails if more is counted than is allowed.
+//! Each subject is counted in a process of its own, with a counting allocator, and printed as rows.
+//! The program fails if a count is above its limit.
 
 mod allocator;
 mod counting;
@@ -15,13 +15,13 @@ use std::process::{Command, ExitCode, Stdio};
 
 use crate::row::Row;
 
-/// What counting that went wrong says.
+/// The result of counting.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Something that is counted.
+/// A function that counts one subject.
 type Count = fn() -> Result<Vec<Row>>;
 
-/// What is counted, by the name that a process of its own is started with.
+/// The subjects, by the argument of their process.
 const SUBJECTS: [(&str, Count); 4] = [
     ("events", events::measure),
     ("counting", counting::measure),
@@ -40,7 +40,7 @@ fn main() -> Result<ExitCode> {
     for row in &rows {
         println!("{row}");
     }
-    Ok(code(rows.iter().all(Row::is_as_promised)))
+    Ok(code(rows.iter().all(Row::is_within_limit)))
 }
 
 /// Counts every subject in a process of its own, which prints its rows.
@@ -50,20 +50,20 @@ fn main() -> Result<ExitCode> {
 )]
 fn count_all() -> Result<ExitCode> {
     println!("{}", Row::HEAD);
-    let mut is_as_promised = true;
+    let mut is_within_limit = true;
     for (name, _) in SUBJECTS {
         let status = Command::new(std::env::current_exe()?)
             .arg(name)
             .env_remove("DO_NOT_TRACK")
             .stdin(Stdio::null())
             .status()?;
-        is_as_promised &= status.success();
+        is_within_limit &= status.success();
     }
-    Ok(code(is_as_promised))
+    Ok(code(is_within_limit))
 }
 
-fn code(is_as_promised: bool) -> ExitCode {
-    if is_as_promised {
+fn code(is_within_limit: bool) -> ExitCode {
+    if is_within_limit {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

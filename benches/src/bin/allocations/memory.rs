@@ -1,5 +1,5 @@
-//! How much is allocated at most, while nobody can write and the buffer fills up. Allocated is more than
-//! resident: a buffer that grows doubles, and what it has not been filled with takes no memory.
+//! The peak of allocated bytes while nothing can be written and the buffer fills up. More is
+//! allocated than resident: a buffer doubles when it grows, and its unused part takes no memory.
 
 use std::fs::File;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::Result;
 use crate::allocator::{live_bytes, peak_bytes};
 use crate::row::{Allowed, Row, Unit, kib};
 
-/// Fills buffers up, the smaller one first: a peak stays.
+/// Fills buffers, the smaller one first, because the peak is never reset.
 pub(crate) fn measure() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for limit_kib in [1024, 8 * 1024] {
@@ -30,7 +30,10 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-#[expect(clippy::disallowed_methods, reason = "somebody else holds the lock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "holds the lock as another process does"
+)]
 fn fill(buffer_bytes: usize) -> Result<()> {
     let home = tempfile::tempdir()?;
     let path = home.path().join("telemetry");
@@ -46,7 +49,7 @@ fn fill(buffer_bytes: usize) -> Result<()> {
         telemetry.flush()?;
         let lock = File::open(path.join("lock"))?;
         lock.lock()?;
-        // The worker takes over what waits whenever it tries: then there may be room once more.
+        // The worker takes the waiting events at each attempt to write, so there may be room again.
         for _ in 0..FILLINGS {
             let dropped = telemetry.status().counts.dropped;
             while telemetry.status().counts.dropped == dropped {
@@ -60,7 +63,7 @@ fn fill(buffer_bytes: usize) -> Result<()> {
     })
 }
 
-/// How often the buffer is filled up, and how long between: longer than the worker takes from one try to the
-/// next, 100 ms of trying and 100 ms of pause.
+/// Number of times that the buffer is filled, and the time between them: longer than the worker
+/// takes from one attempt to the next, which is 100 ms of waiting for the lock and 100 ms of pause.
 const FILLINGS: usize = 3;
 const TRY_WAIT: Duration = Duration::from_millis(250);

@@ -1,4 +1,4 @@
-//! How much opening telemetry allocates, of all that is allocated in the process until the worker waits.
+//! The bytes that opening telemetry allocates, counted in all threads until the worker waits.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::Result;
 use crate::allocator::total_bytes;
 use crate::row::{Allowed, Row, Unit, kib};
 
-/// Opens telemetry in a directory that is to be made and in the same once more, by either delivery.
+/// Opens telemetry in a new directory and then in the same one again, with each delivery.
 pub(crate) fn measure() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (delivery, name) in [
@@ -19,7 +19,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
         (Delivery::Background, "in the background"),
     ] {
         let home = tempfile::tempdir()?;
-        for place in ["a new directory", "a known one"] {
+        for place in ["a new directory", "an existing one"] {
             rows.push(Row {
                 what: format!("allocated by `open`, {name}, {place}"),
                 allowed: Allowed::AtMost(KIB_MAX),
@@ -44,8 +44,8 @@ fn opened_bytes(path: &Path, delivery: Delivery) -> Result<usize> {
     Ok(opened)
 }
 
-/// What `open` may allocate.
+/// Limit of what `open` may allocate, in KiB.
 const KIB_MAX: f64 = 128.0;
 
-/// Long enough for the worker to have begun.
+/// Long enough for the worker to start.
 const WORKER_WAIT: Duration = Duration::from_millis(20);

@@ -1,8 +1,8 @@
-//! A row of the table that is printed: what was counted, beside what is allowed.
+//! A row of the printed table: a count and its limit.
 
 use std::fmt;
 
-/// What was counted.
+/// A count and its limit.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) what: String,
@@ -11,14 +11,14 @@ pub(crate) struct Row {
     pub(crate) unit: Unit,
 }
 
-/// What is allowed.
+/// The limit of a count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Allowed {
     Anything,
     AtMost(f64),
 }
 
-/// What is counted.
+/// The unit of a count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Unit {
     Allocations,
@@ -26,12 +26,12 @@ pub(crate) enum Unit {
 }
 
 impl Row {
-    /// Returns the head of the table.
+    /// The head of the table.
     pub(crate) const HEAD: &str =
         "| what | at most | counted | unit |\n| --- | ---: | ---: | --- |";
 
-    /// Returns `true` if no more was counted than is allowed.
-    pub(crate) fn is_as_promised(&self) -> bool {
+    /// Returns `true` if the count is within its limit.
+    pub(crate) fn is_within_limit(&self) -> bool {
         match self.allowed {
             Allowed::Anything => true,
             Allowed::AtMost(bound) => self.counted <= bound,
@@ -53,7 +53,7 @@ impl fmt::Display for Row {
     }
 }
 
-/// Returns bytes as KiB.
+/// Converts bytes to KiB.
 pub(crate) fn kib(bytes: usize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let bytes = bytes as f64;

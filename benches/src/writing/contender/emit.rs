@@ -1,6 +1,6 @@
 //! `emit` with `emit_file`, which rotates by the hour and by size.
 //!
-//! Its channel cannot be told to wait: with more than 10,000 events waiting it forgets all of them.
+//! Its channel cannot wait: with more than 10,000 events waiting it discards all of them.
 
 use std::path::Path;
 use std::time::Duration;

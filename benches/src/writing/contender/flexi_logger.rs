@@ -1,6 +1,6 @@
 //! `flexi_logger` in its async mode, which rotates by size here.
 //!
-//! Its channel has no bound: it loses nothing, and never waits.
+//! Its channel is unbounded: it loses nothing and never waits.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The least that a layer does that records: it visits the fields, and copies the bytes of a ready line.
+//! The least that a recording layer does: it visits the fields, and copies the bytes of a line.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::writing::facade::Tracing;
 use crate::writing::sample::Sample;
 use crate::writing::task::Task;
 
-/// Visits and copies, and looks at no span.
+/// Visits and copies, and ignores spans.
 pub(super) fn record(task: &Task) -> Sample {
     let line = vec![b'x'; task.work.line_bytes()];
     let registry = tracing_subscriber::registry();
@@ -27,7 +27,7 @@ struct Floor {
 
 impl<S: Subscriber> Layer<S> for Floor {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        event.record(&mut Look);
+        event.record(&mut Visitor);
         LINE.with_borrow_mut(|line| {
             line.clear();
             line.extend_from_slice(black_box(&self.line));
@@ -36,10 +36,10 @@ impl<S: Subscriber> Layer<S> for Floor {
     }
 }
 
-/// Looks at values, and formats none.
-struct Look;
+/// Visits values without formatting them.
+struct Visitor;
 
-impl Visit for Look {
+impl Visit for Visitor {
     fn record_f64(&mut self, field: &Field, value: f64) {
         black_box((field, value));
     }

@@ -13,7 +13,7 @@ use crate::writing::facade::{TARGET, Tracing};
 use crate::writing::sample::Sample;
 use crate::writing::task::Task;
 
-/// Records, and lets callers wait where there is no room.
+/// Records; callers wait if the buffer is full.
 pub(super) fn record(task: &Task, directory: &Path) -> Result<Sample> {
     record_as(task, directory, Consent::Undecided, Policy::default())
 }
@@ -23,7 +23,7 @@ pub(super) fn record_off(task: &Task, directory: &Path) -> Result<Sample> {
     record_as(task, directory, Consent::Disabled, Policy::default())
 }
 
-/// Does not record: the policy shuts these events out.
+/// Does not record: the policy drops these events.
 pub(super) fn record_refused(task: &Task, directory: &Path) -> Result<Sample> {
     let policy = Policy::new().deny_target(TARGET);
     record_as(task, directory, Consent::Undecided, policy)

@@ -16,7 +16,7 @@ use crate::writing::facade::LogInContext;
 use crate::writing::sample::Sample;
 use crate::writing::task::Task;
 
-/// Records in the background; callers wait where there is no room.
+/// Records in the background; callers wait if the queue is full.
 pub(super) fn record(task: &Task, directory: &Path) -> Result<Sample> {
     let bytes_max = NonZeroUsize::try_from(usize::try_from(FILE_BYTES_MAX)?)?;
     let file = FileBuilder::new(directory, "events")
@@ -41,5 +41,5 @@ pub(super) fn record(task: &Task, directory: &Path) -> Result<Sample> {
     Ok(task.run(LogInContext, || logger.flush()))
 }
 
-/// As many as `tracing-appender` lets wait.
+/// The size of the queue of `tracing-appender`.
 const WAITING_LINES_MAX: usize = 128_000;

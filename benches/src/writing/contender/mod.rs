@@ -1,7 +1,7 @@
-//! Who records: localtel, what people use instead, and what both are seen against.
+//! The contenders: localtel, its alternatives, and the references for both.
 //!
-//! Each is opened as its manual says, to lose nothing as far as it can be told so, and to rotate by its own
-//! means.
+//! Each is set up as in its manual, to lose nothing if it has such an option, and to rotate by its
+//! own means.
 
 mod emit;
 mod flexi_logger;
@@ -17,7 +17,7 @@ use super::sample::Sample;
 use super::task::Task;
 use crate::Result;
 
-/// What records the events.
+/// A program that records the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Contender {
     Localtel,
@@ -31,21 +31,21 @@ pub(super) enum Contender {
     /// A layer that visits the fields and copies as many bytes as the line has.
     Floor,
     /// No subscriber at all.
-    Nobody,
-    /// Localtel with telemetry off.
+    NoSubscriber,
+    /// localtel with telemetry off.
     Off,
-    /// Localtel, whose policy shuts the events out.
+    /// localtel, whose policy drops the events.
     Refused,
 }
 
-/// What a contender is there for.
+/// The purpose of a contender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It is what is measured.
+    /// localtel itself.
     Own,
-    /// It writes the same events to files.
+    /// Writes the same events to files.
     Peer,
-    /// It writes nothing.
+    /// Writes nothing.
     Reference,
 }
 
@@ -60,12 +60,12 @@ impl Contender {
         Self::Logforth,
         Self::FlexiLogger,
         Self::Floor,
-        Self::Nobody,
+        Self::NoSubscriber,
         Self::Off,
         Self::Refused,
     ];
 
-    /// All that record, and the floor.
+    /// The contenders that record, and the floor.
     pub(super) const WITH_FLOOR: [Self; 9] = [
         Self::Localtel,
         Self::FmtNonBlocking,
@@ -78,8 +78,8 @@ impl Contender {
         Self::Floor,
     ];
 
-    /// The same, and nobody: what the pace itself takes.
-    pub(super) const WITH_NOBODY: [Self; 10] = [
+    /// The same, and no subscriber, for the cost of the pace itself.
+    pub(super) const WITH_NO_SUBSCRIBER: [Self; 10] = [
         Self::Localtel,
         Self::FmtNonBlocking,
         Self::FmtRolling,
@@ -89,10 +89,10 @@ impl Contender {
         Self::Logforth,
         Self::FlexiLogger,
         Self::Floor,
-        Self::Nobody,
+        Self::NoSubscriber,
     ];
 
-    /// Says it in a table.
+    /// Returns its name in a table.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Localtel => "localtel, background",
@@ -104,13 +104,13 @@ impl Contender {
             Self::Logforth => "logforth, async",
             Self::FlexiLogger => "flexi_logger, async",
             Self::Floor => "floor: visit and copy",
-            Self::Nobody => "no subscriber",
+            Self::NoSubscriber => "no subscriber",
             Self::Off => "localtel, telemetry off",
-            Self::Refused => "localtel, shut out",
+            Self::Refused => "localtel, filtered out",
         }
     }
 
-    /// Returns the word for it between this process and those that measure.
+    /// Returns its name in the arguments of a child process.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Localtel => "localtel",
@@ -122,7 +122,7 @@ impl Contender {
             Self::Logforth => "logforth",
             Self::FlexiLogger => "flexi-logger",
             Self::Floor => "floor",
-            Self::Nobody => "nobody",
+            Self::NoSubscriber => "no-subscriber",
             Self::Off => "off",
             Self::Refused => "refused",
         }
@@ -130,7 +130,7 @@ impl Contender {
 
     pub(super) fn of_word(word: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|own| own.word() == word);
-        found.ok_or_else(|| format!("no contender is called `{word}`").into())
+        found.ok_or_else(|| format!("unknown contender `{word}`").into())
     }
 
     pub(super) fn role(self) -> Role {
@@ -143,11 +143,11 @@ impl Contender {
             | Self::Emit
             | Self::Logforth
             | Self::FlexiLogger => Role::Peer,
-            Self::Floor | Self::Nobody | Self::Off | Self::Refused => Role::Reference,
+            Self::Floor | Self::NoSubscriber | Self::Off | Self::Refused => Role::Reference,
         }
     }
 
-    /// Does the task with this contender, which is opened before and closed at its end.
+    /// Runs the task with this contender, which is opened before and closed at the end.
     pub(super) fn measure(self, task: &Task, directory: &Path) -> Result<Sample> {
         match self {
             Self::Localtel => localtel::record(task, directory),
@@ -161,10 +161,10 @@ impl Contender {
             Self::Logforth => logforth::record(task, directory),
             Self::FlexiLogger => flexi_logger::record(task, directory),
             Self::Floor => Ok(floor::record(task)),
-            Self::Nobody => Ok(task.run(Tracing, || {})),
+            Self::NoSubscriber => Ok(task.run(Tracing, || {})),
         }
     }
 }
 
-/// The size at which a file is closed by those that rotate by size: localtel's own.
+/// The size of a file in contenders that rotate by size: localtel's default.
 const FILE_BYTES_MAX: u32 = 16 << 20;

@@ -1,4 +1,5 @@
-//! Formatting layers of `tracing`, over the rolling file of `tracing-appender`, which rotates by the hour only.
+//! Formatting layers of `tracing`, over the rolling file of `tracing-appender`, which rotates
+//! hourly.
 
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use crate::writing::facade::Tracing;
 use crate::writing::sample::Sample;
 use crate::writing::task::Task;
 
-/// `fmt().json()` over a worker.
+/// Records with `fmt().json()` over a worker.
 pub(super) fn record_fmt(task: &Task, directory: &Path) -> Result<Sample> {
     let (writer, guard) = non_blocking(directory)?;
     let subscriber = tracing_subscriber::fmt().json().with_writer(writer);
@@ -20,7 +21,7 @@ pub(super) fn record_fmt(task: &Task, directory: &Path) -> Result<Sample> {
     Ok(task.run(Tracing, || drop(guard)))
 }
 
-/// `fmt().json()` straight to the file.
+/// Records with `fmt().json()` directly to the file.
 pub(super) fn record_fmt_directly(task: &Task, directory: &Path) -> Result<Sample> {
     let subscriber = tracing_subscriber::fmt().json();
     let subscriber = subscriber.with_writer(rolling_file(directory)?);
@@ -28,7 +29,7 @@ pub(super) fn record_fmt_directly(task: &Task, directory: &Path) -> Result<Sampl
     Ok(task.run(Tracing, || {}))
 }
 
-/// `json-subscriber` over a worker.
+/// Records with `json-subscriber` over a worker.
 pub(super) fn record_json_subscriber(task: &Task, directory: &Path) -> Result<Sample> {
     let (writer, guard) = non_blocking(directory)?;
     let layer = json_subscriber::layer().with_writer(writer);
@@ -36,7 +37,7 @@ pub(super) fn record_json_subscriber(task: &Task, directory: &Path) -> Result<Sa
     Ok(task.run(Tracing, || drop(guard)))
 }
 
-/// `tracing-bunyan-formatter` over a worker.
+/// Records with `tracing-bunyan-formatter` over a worker.
 pub(super) fn record_bunyan(task: &Task, directory: &Path) -> Result<Sample> {
     let (writer, guard) = non_blocking(directory)?;
     let layer = BunyanFormattingLayer::new("bench".to_owned(), writer);
@@ -45,7 +46,7 @@ pub(super) fn record_bunyan(task: &Task, directory: &Path) -> Result<Sample> {
     Ok(task.run(Tracing, || drop(guard)))
 }
 
-/// Callers wait where there is no room.
+/// Returns a writer whose callers wait if its queue is full.
 fn non_blocking(directory: &Path) -> Result<(NonBlocking, WorkerGuard)> {
     let file = rolling_file(directory)?;
     Ok(NonBlockingBuilder::default().lossy(false).finish(file))

@@ -3,7 +3,7 @@
 use super::Facade;
 use crate::writing::work::{self, FORMATTED_COMMAND, FORMATTED_OUTCOME, TEXT, Work};
 
-/// `emit`'s macros.
+/// The macros of `emit`.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::writing) struct Emit;
 

@@ -1,20 +1,20 @@
-//! Events of `log`, with its key-values. It has no spans: their fields come from a context of the thread, as
-//! logforth offers it, or with every event.
+//! Events of `log`, with its key-values. It has no spans: their fields are in a context of the
+//! thread of logforth, or in every event.
 
 use logforth::diagnostic::ThreadLocalDiagnostic;
 
 use super::Facade;
 use crate::writing::work::{self, FORMATTED_COMMAND, FORMATTED_OUTCOME, TEXT, Work};
 
-/// `log`'s macros, the fields of the spans being in logforth's context of the thread.
+/// The macros of `log`, with the fields of the spans in logforth's context of the thread.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::writing) struct LogInContext;
 
-/// `log`'s macros, the fields of the spans being keys of every event.
+/// The macros of `log`, with the fields of the spans as keys of every event.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::writing) struct LogOfKeys;
 
-/// Emits one event of a work with these keys besides.
+/// Emits one event of a workload with additional keys.
 macro_rules! log_with {
     ($work:expr, $number:expr $(, $key:ident = $value:expr)*) => {
         match $work {

@@ -1,4 +1,4 @@
-//! The macros through which events come: a contender is measured with those that its users write.
+//! The macros that emit events: a contender is measured with those that its users write.
 
 mod emit;
 mod log;
@@ -12,7 +12,7 @@ pub(super) use self::tracing::{TARGET, Tracing};
 
 /// A set of macros.
 pub(super) trait Facade: Copy + Send + Sync {
-    /// Runs the body within the spans of the work, or what comes nearest to them.
+    /// Runs the body within the spans of the workload, or their nearest equivalent.
     fn in_spans<R>(self, work: Work, body: impl FnOnce() -> R) -> R;
 
     /// Emits one event.
