@@ -1,9 +1,9 @@
--- Reads a telemetry directory with DuckDB, as it is. Start DuckDB in the directory and run
+-- Reads a telemetry directory with DuckDB. Start DuckDB in the directory and run
 --
 --     .read duckdb.sql
 --
--- then ask the view `records`. It reads the segments anew each time, so it sees what was recorded since.
--- A torn line, as a crash leaves one, is passed over; `localtel verify` tells where it lies.
+-- then query the view `records`. It reads the segments each time, so it includes new records.
+-- A line that a crash tore is skipped; `localtel show` reports its position.
 
 CREATE OR REPLACE VIEW records AS
 SELECT *
@@ -33,7 +33,7 @@ FROM records
 GROUP BY ALL
 ORDER BY records DESC;
 
--- What failed, and in which spans.
+-- Warnings and errors, and their spans.
 SELECT
     timestamp,
     event,
@@ -43,7 +43,7 @@ FROM records
 WHERE level IN ('WARN', 'ERROR')
 ORDER BY timestamp;
 
--- Numbers run from 0 without gaps in each session: what is missing was removed or lost.
+-- Numbers run from 0 without gaps in each session: a missing record was removed or lost.
 SELECT session, count(*) AS records, max(seq) + 1 - count(*) AS missing
 FROM records
 GROUP BY session
