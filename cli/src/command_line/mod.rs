@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
-use clap::builder::ValueParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, Id};
 use localtel::Telemetry;
 use localtel::recording::ErrorDescription;
 
@@ -17,7 +17,8 @@ use localtel::recording::ErrorDescription;
 ///
 /// The application is the very one that parsed, or one defined alike, with the derive or the builder of clap; where
 /// parts of it are [deferred](Command::defer), only the one that parsed knows them. The alias is looked for in the
-/// words that this process was started with; it is absent where something else was parsed.
+/// words that this process was started with; it is absent where something else was parsed, where it was abbreviated, and
+/// where the value of an argument is the same word.
 ///
 /// ```no_run
 /// # let telemetry = localtel::Telemetry::builder("myapp").open();
@@ -74,20 +75,12 @@ impl CommandNames {
     /// application's definition, then what does not fit is left out.
     pub(crate) fn new(application: &Command, matches: &ArgMatches, words: &[OsString]) -> Self {
         let levels = levels(application, matches);
-        let names: Vec<&str> = levels
-            .iter()
-            .map(|level| level.command.get_name())
-            .collect();
-        let subcommands = names.get(1..).unwrap_or_default();
+        let names = levels.iter().map(|level| level.command.get_name());
+        // A multicall application loses its name when it parses.
+        let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
         Self {
-            // A multicall application loses its name when it parses.
-            path: names
-                .iter()
-                .filter(|name| !name.is_empty())
-                .copied()
-                .collect::<Vec<_>>()
-                .join("-"),
-            alias: alias(application, subcommands, words),
+            path: names.join("-"),
+            alias: alias(&levels, words),
             flags: flags(&levels),
         }
     }
@@ -155,83 +148,35 @@ fn name_of(arg: &Arg) -> Option<String> {
     }
 }
 
-/// Returns the alias by which the last of the subcommands was called. Clap forgets it, so the words are
-/// parsed once more, by an application in which each of its aliases is a subcommand of its own.
-fn alias(application: &Command, subcommands: &[&str], words: &[OsString]) -> Option<String> {
-    let (last, before) = subcommands.split_last()?;
-    let mut parent = application;
-    for name in before {
-        parent = subcommand(parent, name)?;
+/// Returns the alias by which the last of the subcommands was called. Clap forgets it, so it is the first word that
+/// can stand for that subcommand. A word that is also a value of an argument is passed over.
+fn alias(levels: &[MatchedCommand<'_>], words: &[OsString]) -> Option<String> {
+    let (application, subcommands) = levels.split_first()?;
+    let values: Vec<&OsStr> = levels
+        .iter()
+        .flat_map(|level| values(level.matches))
+        .collect();
+    // A multicall application is called by the name of a subcommand.
+    let program = words.first().and_then(|path| Path::new(path).file_name());
+    let mut words = program
+        .filter(|_| application.command.is_multicall_set())
+        .into_iter()
+        .chain(words.iter().skip(1).map(OsString::as_os_str))
+        .filter(|word| !values.contains(word));
+    let mut alias = None;
+    for MatchedCommand { command, .. } in subcommands {
+        let names = std::iter::once(command.get_name()).chain(command.get_all_aliases());
+        let names: Vec<&str> = names.collect();
+        let called = words.find_map(|word| names.iter().find(|name| **name == word).copied())?;
+        alias = (called != command.get_name()).then(|| called.to_owned());
     }
-    let mut aliases = subcommand(parent, last)?.get_all_aliases().peekable();
-    aliases.peek()?;
-    let matches = with_aliases_apart(application.clone(), subcommands)
-        .try_get_matches_from(words)
-        .ok()?;
-    let mut matches = &matches;
-    for name in before {
-        let (called, below) = matches.subcommand()?;
-        if called != *name {
-            return None;
-        }
-        matches = below;
-    }
-    let called = matches.subcommand_name()?;
-    aliases.find(|alias| *alias == called).map(str::to_owned)
+    alias
 }
 
-/// Returns a command that takes words as the given one does, but keeps aliases of the last of those nested
-/// subcommands apart. Values are not looked at: to parse them may have effects, such as opening a file, and must not
-/// have them twice.
-fn with_aliases_apart(command: Command, subcommands: &[&str]) -> Command {
-    let command = command.mut_args(without_value);
-    match subcommands {
-        [] => command,
-        [last] => {
-            let apart: Vec<Command> = subcommand(&command, last)
-                .into_iter()
-                .flat_map(|last| last.get_all_aliases().map(|alias| named(alias, last)))
-                .collect();
-            command
-                .mut_subcommand(last, |last| {
-                    with_aliases_apart(last.alias(None::<&str>), &[])
-                })
-                .subcommands(apart)
-        }
-        [name, below @ ..] => {
-            command.mut_subcommand(name, |inner| with_aliases_apart(inner, below))
-        }
-    }
-}
-
-/// Returns the command under that name alone; it is not called by its flags, as `pacman -S` is.
-fn named(name: &str, command: &Command) -> Command {
-    let named = command
-        .clone()
-        .name(name.to_owned())
-        .alias(None::<&str>)
-        .short_flag(None)
-        .short_flag_alias(None)
-        .long_flag_alias(None::<&str>)
-        .mut_args(without_value);
-    match command.get_long_flag() {
-        // It cannot be taken away.
-        Some(_) => named.long_flag(format!(" {name}")),
-        None => named,
-    }
-}
-
-/// Returns the argument with values that may be anything.
-fn without_value(arg: Arg) -> Arg {
-    let is_flag = arg
-        .get_num_args()
-        .is_some_and(|values| !values.takes_values());
-    // Those that say nothing are found out by clap, which would not expect a parser in a flag.
-    if is_flag || !arg.get_action().takes_values() {
-        arg
-    } else {
-        arg.value_parser(ValueParser::os_string())
-    }
+/// Returns the values of all arguments as they were typed.
+fn values(matches: &ArgMatches) -> impl Iterator<Item = &OsStr> {
+    let ids = matches.ids().map(Id::as_str);
+    ids.filter_map(|id| matches.get_raw(id)).flatten()
 }
 
 #[cfg(test)]
