@@ -15,51 +15,38 @@ use localtel::{Error, Result as LibraryResult};
 
 /// A change of the file.
 #[derive(Debug)]
-pub(super) enum Change {
-    /// A key of its own.
-    Top(&'static str, RuleChange),
-    /// A rule in a table, or a row of metadata that is taken away.
-    Rule {
-        table: &'static str,
-        name: String,
-        wanted: RuleChange,
-    },
-    /// A row of metadata.
-    Metadata {
-        key: String,
+pub(super) struct Change {
+    /// The table; none for a key of the whole file.
+    table: Option<&'static str>,
+    /// The key in it.
+    name: String,
+    wanted: Wanted,
+}
+
+/// What becomes of a key.
+#[derive(Debug)]
+enum Wanted {
+    /// It says this word.
+    Word(String),
+    /// It is a row of metadata with what is given.
+    Row {
         value: Option<String>,
         include: Option<bool>,
     },
-}
-
-/// What becomes of a rule.
-#[derive(Debug)]
-pub(super) enum RuleChange {
-    /// It says this word.
-    Word(String),
     /// It is taken back.
     Nothing,
 }
 
-impl fmt::Display for RuleChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Word(word) => f.write_str(word),
-            Self::Nothing => f.write_str("taken back"),
-        }
-    }
-}
-
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Top(key, wanted) => write!(f, "{key} {wanted}"),
-            Self::Rule {
-                table,
-                name,
-                wanted,
-            } => write!(f, "{table}: {name} {wanted}"),
-            Self::Metadata { key, .. } => write!(f, "{METADATA}: {key}"),
+        if let Some(table) = self.table {
+            write!(f, "{table}: ")?;
+        }
+        f.write_str(&self.name)?;
+        match &self.wanted {
+            Wanted::Word(word) => write!(f, " {word}"),
+            Wanted::Row { .. } => Ok(()),
+            Wanted::Nothing => f.write_str(" taken back"),
         }
     }
 }
@@ -73,17 +60,29 @@ impl Change {
     ) -> Result<Self, Failure> {
         check_rule_name(&name)
             .map_err(|reason| Failure::usage(format!("{table}: {reason}")).hint(NAME_HINT))?;
-        let wanted = RuleChange::Word(word.into());
-        Ok(Self::Rule {
-            table,
+        Ok(Self {
+            table: Some(table),
             name,
-            wanted,
+            wanted: Wanted::Word(word.into()),
         })
     }
 
     /// Sets a key of its own.
-    pub(super) fn top(key: &'static str, word: String) -> Self {
-        Self::Top(key, RuleChange::Word(word))
+    pub(super) fn top(key: &str, word: String) -> Self {
+        Self {
+            table: None,
+            name: key.to_owned(),
+            wanted: Wanted::Word(word),
+        }
+    }
+
+    /// Sets a row of metadata.
+    pub(super) fn row(key: String, value: Option<String>, include: Option<bool>) -> Self {
+        Self {
+            table: Some(METADATA),
+            name: key,
+            wanted: Wanted::Row { value, include },
+        }
     }
 
     /// Takes something back.
@@ -92,77 +91,68 @@ impl Change {
         name: Option<String>,
         location: &Location,
     ) -> Result<Self, Failure> {
-        let top = |key| (Ok(Self::Top(key, RuleChange::Nothing)), None);
-        let rule = |table, kind| (Err(kind), Some(table));
-        let (change, table) = match kind {
-            RuleKind::Level => top("level"),
-            RuleKind::Unnamed => top("unnamed"),
-            RuleKind::Secrets => top("secrets"),
-            RuleKind::Property => rule(PROPERTIES, "property"),
-            RuleKind::Event => rule(EVENTS, "event"),
-            RuleKind::Target => rule(TARGETS, "target"),
-            RuleKind::Metadata => rule(METADATA, "metadata"),
+        let (word, table) = match kind {
+            RuleKind::Level => ("level", None),
+            RuleKind::Unnamed => ("unnamed", None),
+            RuleKind::Secrets => ("secrets", None),
+            RuleKind::Property => ("property", Some(PROPERTIES)),
+            RuleKind::Event => ("event", Some(EVENTS)),
+            RuleKind::Target => ("target", Some(TARGETS)),
+            RuleKind::Metadata => ("metadata", Some(METADATA)),
         };
-        match (change, table, name) {
-            (Ok(Self::Top(key, _)), _, Some(_)) => Err(Failure::usage(format!(
-                "there is one {key} only, without a name"
-            ))
-            .hint(location.command(&format!("policy unset {key}")))),
-            (Err(_), Some(table), Some(name)) => Ok(Self::Rule {
-                table,
-                name,
-                wanted: RuleChange::Nothing,
-            }),
-            (Err(kind), _, _) => Err(Failure::usage(format!("which {kind} is meant?"))
-                .hint(location.command(&format!("policy unset {kind} NAME")))),
-            (Ok(change), _, _) => Ok(change),
-        }
+        let name = match (table, name) {
+            (None, None) => word.to_owned(),
+            (Some(_), Some(name)) => name,
+            (None, Some(_)) => {
+                let message = format!("there is one {word} only, without a name");
+                let hint = location.command(&format!("policy unset {word}"));
+                return Err(Failure::usage(message).hint(hint));
+            }
+            (Some(_), None) => {
+                let hint = location.command(&format!("policy unset {word} NAME"));
+                return Err(Failure::usage(format!("which {word} is meant?")).hint(hint));
+            }
+        };
+        Ok(Self {
+            table,
+            name,
+            wanted: Wanted::Nothing,
+        })
     }
 
     /// Returns the event, target or property that it sets a rule for, and the rule.
     pub(super) fn named(&self) -> Option<(NameKind, &str, &str)> {
-        let Self::Rule {
-            table,
-            name,
-            wanted: RuleChange::Word(word),
-        } = self
-        else {
+        let (Some(table), Wanted::Word(word)) = (self.table, &self.wanted) else {
             return None;
         };
-        let kind = match *table {
+        let kind = match table {
             EVENTS => NameKind::Event,
             TARGETS => NameKind::Target,
             _ => NameKind::Property,
         };
         // What stands for many names is not misspelt.
-        (!name.contains('*')).then_some((kind, name, word))
+        (!self.name.contains('*')).then_some((kind, &self.name, word))
     }
 
     /// Says what it does not do, where somebody could expect more of it: an owner only narrows.
     pub(super) fn note(&self) -> Option<&'static str> {
-        match self {
-            Self::Rule {
-                table: PROPERTIES,
-                name,
-                wanted: RuleChange::Word(word),
-            } if word == "keep" && is_name_of_secret(name) => Some(CLEAR),
-            Self::Rule {
-                wanted: RuleChange::Word(word),
-                ..
-            } if word == "keep" => Some(KEPT),
-            Self::Top(_, RuleChange::Word(word)) if word == "keep" || word == "trace" => {
-                Some(NOT_FORBIDDEN)
-            }
-            Self::Top(..) | Self::Rule { .. } | Self::Metadata { .. } => None,
+        let Wanted::Word(word) = &self.wanted else {
+            return None;
+        };
+        match (self.table, word.as_str()) {
+            (Some(PROPERTIES), "keep") if is_name_of_secret(&self.name) => Some(CLEAR),
+            (Some(_), "keep") => Some(KEPT),
+            (None, "keep" | "trace") => Some(NOT_FORBIDDEN),
+            (_, _) => None,
         }
     }
 
     /// Says that there is nothing to take back.
     pub(super) fn nothing_there(&self) -> Error {
-        let reason = match self {
-            Self::Top(key, _) => format!("nothing is said of {key}"),
-            Self::Rule { table, name, .. } => format!("nothing is said of `{name}` in {table}"),
-            Self::Metadata { key, .. } => format!("nothing is said of `{key}` in {METADATA}"),
+        let name = &self.name;
+        let reason = match self.table {
+            None => format!("nothing is said of {name}"),
+            Some(table) => format!("nothing is said of `{name}` in {table}"),
         };
         Error::invalid("policy", reason)
     }
@@ -176,40 +166,30 @@ impl Change {
         })?;
         let lead = lead_of(&mut document, text);
         renew_actions(&mut document);
-        let not_there = || self.nothing_there();
-        let no_table = |name: &str| damaged(format!("`{name}` is no table"));
-        match self {
-            Self::Top(key, RuleChange::Word(word)) => put_top(document.as_table_mut(), key, word),
-            Self::Top(key, RuleChange::Nothing) => {
-                taking::take(&mut document, key).ok_or_else(not_there)?;
-            }
-            Self::Rule {
-                table,
-                name,
-                wanted: RuleChange::Word(word),
-            } => {
-                let name = &own_spelling(&document, table, name);
-                let root = document.as_table_mut();
-                let table = table_of(root, table).ok_or_else(|| no_table(table))?;
-                put(table, name, word.as_str().into());
-            }
-            Self::Rule {
-                table,
-                name,
-                wanted: RuleChange::Nothing,
-            } => {
-                let name = &own_spelling(&document, table, name);
-                taking::take_rule(&mut document, table, name).ok_or_else(not_there)?;
-            }
-            Self::Metadata {
-                key,
-                value,
-                include,
-            } => {
-                let root = document.as_table_mut();
-                let table = table_of(root, METADATA).ok_or_else(|| no_table(METADATA))?;
-                put_row(table, key, value.as_deref(), *include);
-            }
+        let (table, name) = (self.table, &self.name);
+        let own_name = table.map(|table| own_spelling(&document, table, name));
+        let name = own_name.as_deref().unwrap_or(name);
+        if let Wanted::Nothing = self.wanted {
+            taking::take(&mut document, table, name).ok_or_else(|| self.nothing_there())?;
+            return Ok(format!("{lead}{document}"));
+        }
+        let root = document.as_table_mut();
+        let is_first_key = table.is_none() && !root.iter().any(|(_, item)| item.is_value());
+        let rules = match table {
+            None => root as &mut dyn TableLike,
+            Some(table) => root
+                .entry(table)
+                .or_insert_with(|| Item::Table(Table::new()))
+                .as_table_like_mut()
+                .ok_or_else(|| damaged(format!("`{table}` is no table")))?,
+        };
+        match &self.wanted {
+            Wanted::Word(word) => put(rules, name, word.as_str().into()),
+            Wanted::Row { value, include } => put_row(rules, name, value.as_deref(), *include),
+            Wanted::Nothing => {}
+        }
+        if is_first_key {
+            keep_top(document.as_table_mut(), name);
         }
         Ok(format!("{lead}{document}"))
     }
@@ -236,11 +216,13 @@ fn renew_actions(document: &mut DocumentMut) {
 /// Returns the name of a rule as the file has it: case makes no difference, but for metadata.
 fn own_spelling(document: &DocumentMut, table: &str, name: &str) -> String {
     let rules = document.get(table).and_then(Item::as_table_like);
-    let has_name = rules.is_some_and(|rules| rules.contains_key(name));
-    rules
-        .filter(|_| table != METADATA && !has_name)
-        .and_then(|rules| rules.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)))
-        .map_or_else(|| name.to_owned(), |(own, _)| own.to_owned())
+    let names = rules.into_iter().flat_map(|rules| rules.iter());
+    let names = names.map(|(own, _)| own);
+    names
+        .filter(|own| table != METADATA && own.eq_ignore_ascii_case(name))
+        .min_by_key(|own| *own != name)
+        .unwrap_or(name)
+        .to_owned()
 }
 
 /// Takes what stands in a file without rules, which goes before the first one; a new file gets a heading.
@@ -256,14 +238,8 @@ fn lead_of(document: &mut DocumentMut, text: &str) -> String {
     format!("{text}{newline}")
 }
 
-/// Puts a key of the whole file. The first one stands before all tables, and what is written at the top of
-/// the file stays there.
-fn put_top(root: &mut Table, key: &'static str, word: &str) {
-    let is_first = !root.iter().any(|(_, item)| item.is_value());
-    put(root, key, word.into());
-    if !is_first {
-        return;
-    }
+/// Has what is written at the top of the file stay there, above the first key of the whole file.
+fn keep_top(root: &mut Table, key: &str) {
     let table = root.iter_mut().find_map(|(_, item)| {
         let table = item.as_table_mut()?;
         Some(table.decor_mut())
@@ -278,13 +254,6 @@ fn put_top(root: &mut Table, key: &'static str, word: &str) {
     if let Some(mut key) = root.key_mut(key) {
         key.leaf_decor_mut().set_prefix(top);
     }
-}
-
-/// Returns the table of that name, which is made where it is missing, unless something else stands there.
-fn table_of<'t>(root: &'t mut Table, name: &str) -> Option<&'t mut dyn TableLike> {
-    root.entry(name)
-        .or_insert_with(|| Item::Table(Table::new()))
-        .as_table_like_mut()
 }
 
 /// Puts a value under a key; comments beside the one that stood there stay.

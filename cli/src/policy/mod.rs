@@ -164,7 +164,8 @@ pub(crate) fn run(
             include,
         } => {
             let include = include.map(|word| word == "yes");
-            metadata(key, value, include, location)?
+            check_row(&key, value.as_deref(), include, location)?;
+            Change::row(key, value, include)
         }
         PolicyCommand::Unset { kind, name } => {
             let change = Change::unset(kind, name, location)?;
@@ -250,12 +251,12 @@ fn complaint(error: Error, location: &Location) -> Failure {
     }
 }
 
-fn metadata(
-    key: String,
-    value: Option<String>,
+fn check_row(
+    key: &str,
+    value: Option<&str>,
     include: Option<bool>,
     location: &Location,
-) -> Result<Change, Failure> {
+) -> Result<(), Failure> {
     if key.is_empty() {
         let help = location.command("policy metadata --help");
         return Err(Failure::usage("what is meant has no name").hint(help));
@@ -265,11 +266,7 @@ fn metadata(
         let hint = location.command("policy metadata KEY VALUE");
         return Err(Failure::usage(message).hint(hint));
     }
-    Ok(Change::Metadata {
-        key,
-        value,
-        include,
-    })
+    Ok(())
 }
 
 fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {

@@ -3,25 +3,21 @@
 
 use toml_edit::{Decor, DocumentMut, Item, RawString, Table, TableLike};
 
-/// Takes a key of its own away; nothing if there is no such key.
-pub(super) fn take(document: &mut DocumentMut, key: &str) -> Option<()> {
-    let comments = remove(document.as_table_mut(), key)?;
-    hand_down(document, key, &comments);
-    document.as_table_mut().remove(key);
-    Some(())
-}
-
-/// Takes a rule out of a table; nothing if there is no such rule.
-pub(super) fn take_rule(document: &mut DocumentMut, table: &str, name: &str) -> Option<()> {
+/// Takes a key out of a table, or out of the whole file; nothing if there is no such key.
+pub(super) fn take(document: &mut DocumentMut, table: Option<&str>, name: &str) -> Option<()> {
+    let Some(table) = table else {
+        let comments = remove(document.as_table_mut(), name)?;
+        hand_down(document, name, &comments);
+        document.as_table_mut().remove(name);
+        return Some(());
+    };
     let rules = document.get_mut(table)?.as_table_like_mut()?;
     let comments = remove(rules, name)?;
     rules.remove(name);
     let is_empty = rules.is_empty();
     hand_down(document, table, &comments);
     if is_empty && comments.is_empty() && document.get(table).is_some_and(holds_no_comment) {
-        let comments = before(document.as_table(), table).unwrap_or_default();
-        hand_down(document, table, &comments);
-        document.as_table_mut().remove(table);
+        take(document, None, table)?;
     }
     Some(())
 }

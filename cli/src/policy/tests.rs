@@ -85,7 +85,7 @@ impl PolicyHome {
         let outcome = memory.with(|screen| run(&self.location(), args, &environment, screen));
         match outcome {
             Ok(exit) => (exit, memory.out() + &memory.err()),
-            Err(failure) => (failure.exit(), memory.out() + &failure.text()),
+            Err(failure) => (failure.exit(), memory.out() + &failure.text("localtel")),
         }
     }
 }
