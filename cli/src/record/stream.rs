@@ -29,7 +29,7 @@ pub(super) enum StreamItem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InputPosition {
     line: u64,
-    column: u64,
+    column: usize,
     /// How many columns are blank at the start of the line.
     indent: usize,
 }
@@ -37,8 +37,7 @@ pub(super) struct InputPosition {
 impl fmt::Display for InputPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}", self.line)?;
-        let is_first = usize::try_from(self.column).is_ok_and(|column| column == self.indent + 1);
-        if is_first {
+        if self.is_at_start() {
             Ok(())
         } else {
             write!(f, ", column {}", self.column)
@@ -66,7 +65,7 @@ impl<'i> Objects<'i> {
             let Some(byte) = self.input.peek()? else {
                 return Ok(None);
             };
-            let at = self.input.place();
+            let at = self.input.place;
             match byte {
                 b'{' => return self.object(at).map(Some),
                 // Between objects there is blank space, what an array adds, or the mark of JSON text sequences.
@@ -79,8 +78,8 @@ impl<'i> Objects<'i> {
                 }
                 b'\xef' if self.pass_byte_order_mark()? => {}
                 _ => {
-                    let text = self.input.pass_line()?;
-                    return Ok(Some(text.into_damage(at)));
+                    let reason = self.input.pass_line()?.to_owned();
+                    return Ok(Some(StreamItem::Damage { at, reason }));
                 }
             }
         }
@@ -149,7 +148,7 @@ impl<'i> Objects<'i> {
             while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.input.peek()? {
                 self.input.next()?;
             }
-            let is_deeper = self.input.place().indent > indent;
+            let is_deeper = self.input.place.indent > indent;
             match self.input.peek()? {
                 Some(b'}' | b']') => {}
                 Some(_) if is_deeper => {}
@@ -182,33 +181,14 @@ fn reason_of(error: &serde_json::Error, at: InputPosition, held: &[u8]) -> Strin
     }
 }
 
-/// A line that is not JSON.
-struct PassedLine {
-    has_nul: bool,
-}
-
-impl PassedLine {
-    fn into_damage(self, at: InputPosition) -> StreamItem {
-        let reason = if self.has_nul {
-            NOT_UTF_8
-        } else {
-            "it is not a JSON object"
-        };
-        StreamItem::Damage {
-            at,
-            reason: reason.to_owned(),
-        }
-    }
-}
-
 /// The bytes of a stream, some of which may be read again.
 struct Input<'i> {
     source: &'i mut dyn BufRead,
     again: Vec<u8>,
     /// How many of these were read again.
     at: usize,
+    /// Where the next byte stands.
     place: InputPosition,
-    is_indent: bool,
 }
 
 impl<'i> Input<'i> {
@@ -218,13 +198,7 @@ impl<'i> Input<'i> {
             again: Vec::new(),
             at: 0,
             place: InputPosition::start_of(1),
-            is_indent: true,
         }
-    }
-
-    /// Returns where the next byte stands.
-    fn place(&self) -> InputPosition {
-        self.place
     }
 
     /// Returns the next byte, which stays.
@@ -253,17 +227,16 @@ impl<'i> Input<'i> {
         }
         if byte == b'\n' {
             self.place = InputPosition::start_of(self.place.line + 1);
-            self.is_indent = true;
         } else {
-            self.is_indent &= matches!(byte, b' ' | b'\t');
+            let is_indent = self.place.is_at_start() && matches!(byte, b' ' | b'\t');
             self.place.column += 1;
-            self.place.indent += usize::from(self.is_indent);
+            self.place.indent += usize::from(is_indent);
         }
         Ok(Some(byte))
     }
 
-    /// Takes the rest of a line, without keeping it.
-    fn pass_line(&mut self) -> io::Result<PassedLine> {
+    /// Takes the rest of a line, without keeping it, and returns why it is not an object.
+    fn pass_line(&mut self) -> io::Result<&'static str> {
         let (mut has_nul, mut bytes) = (false, 0_u64);
         while let Some(byte) = self.next()? {
             if byte == b'\n' {
@@ -276,7 +249,7 @@ impl<'i> Input<'i> {
                 return Err(io::Error::other("it is not text"));
             }
         }
-        Ok(PassedLine { has_nul })
+        Ok(if has_nul { NOT_UTF_8 } else { NOT_AN_OBJECT })
     }
 
     /// Puts bytes back, which begin at the start of a line.
@@ -285,13 +258,11 @@ impl<'i> Input<'i> {
         self.again = [bytes, unread].concat();
         self.at = 0;
         self.place = InputPosition::start_of(line);
-        self.is_indent = true;
     }
 
     /// Makes what was read of the line count as nothing.
     fn forget_column(&mut self) {
         self.place = InputPosition::start_of(self.place.line);
-        self.is_indent = true;
     }
 }
 
@@ -302,6 +273,11 @@ impl InputPosition {
             column: 1,
             indent: 0,
         }
+    }
+
+    /// Returns `true` if everything before it in its line is blank.
+    const fn is_at_start(&self) -> bool {
+        self.column == self.indent + 1
     }
 }
 
@@ -401,6 +377,8 @@ const DEPTH_MAX: usize = 127;
 
 /// What stands before each value of a JSON text sequence (RFC 7464), which `jq --seq` writes.
 const RECORD_SEPARATOR: u8 = 0x1e;
+
+const NOT_AN_OBJECT: &str = "it is not a JSON object";
 
 const NOT_UTF_8: &str = "it holds NUL bytes: only JSON in UTF-8 is read";
 
