@@ -1,7 +1,7 @@
 //! One command of an application, measured from its start to its end, and recorded as `command` with the
 //! properties that `ticloud` reports. What is said of an error is `failure`'s business, and what links the commands of one process tree `id`'s.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Display;
 use std::io::IsTerminal as _;
@@ -95,37 +95,22 @@ pub struct Command<'t> {
 #[derive(Debug)]
 struct Measurement {
     started: Instant,
-    path: String,
     /// None if neither is it inherited nor was anything recorded when the command started.
     id: Option<Uuid>,
-    alias: Option<String>,
-    auth_method: Option<String>,
+    /// The properties that every command may have, in the order in which they stand.
+    known: BTreeMap<&'static str, Value>,
     flags: BTreeSet<String>,
-    interactive: Option<bool>,
-    project_id: Option<String>,
     others: Properties,
     describe: failure::Describe,
-}
-
-/// How a command ended.
-#[derive(Debug)]
-enum CommandEnd {
-    Success,
-    /// With what is said of the error.
-    Failure(String),
 }
 
 impl<'t> Command<'t> {
     fn new(telemetry: &'t Telemetry, path: String, id: Option<Uuid>) -> Self {
         let measured = Measurement {
             started: Instant::now(),
-            path,
             id,
-            alias: None,
-            auth_method: None,
+            known: BTreeMap::from([("command", path.into())]),
             flags: BTreeSet::new(),
-            interactive: None,
-            project_id: None,
             others: Properties::default(),
             describe: |_| None,
         };
@@ -137,7 +122,7 @@ impl<'t> Command<'t> {
 
     /// Sets the path by which it is named: `ticloud-project-list`.
     pub fn path(&mut self, path: impl Into<String>) -> &mut Self {
-        self.set(|measured| measured.path = path.into())
+        self.know("command", path.into())
     }
 
     /// Returns `true` if the command is measured: telemetry is on, or may be before it ends.
@@ -147,12 +132,12 @@ impl<'t> Command<'t> {
 
     /// Sets the alias by which it was called.
     pub fn alias(&mut self, alias: impl Into<String>) -> &mut Self {
-        self.set(|measured| measured.alias = Some(alias.into()))
+        self.know("alias", alias.into())
     }
 
     /// Sets how the user is known to the service that the command talks to: `api_key`.
     pub fn auth_method(&mut self, method: impl Into<String>) -> &mut Self {
-        self.set(|measured| measured.auth_method = Some(method.into()))
+        self.know("auth_method", method.into())
     }
 
     /// Adds names of flags that were given. What looks like a value is left out: `--output=x` is `output`.
@@ -167,12 +152,12 @@ impl<'t> Command<'t> {
 
     /// Sets whether the user was asked for something.
     pub fn interactive(&mut self, is_interactive: bool) -> &mut Self {
-        self.set(|measured| measured.interactive = Some(is_interactive))
+        self.know("interactive", is_interactive)
     }
 
     /// Sets the project that it worked on.
     pub fn project_id(&mut self, id: impl Into<String>) -> &mut Self {
-        self.set(|measured| measured.project_id = Some(id.into()))
+        self.know("project_id", id.into())
     }
 
     /// Sets a property that only this application has; an earlier one of the same name is replaced, one that
@@ -215,7 +200,7 @@ impl<'t> Command<'t> {
 
     /// Records that it has done what it was asked for.
     pub fn success(mut self) {
-        self.end(CommandEnd::Success);
+        self.end(Ok(()));
     }
 
     /// Records that it failed, and why: `<kind>: <message>`. The kind is the one that an [`std::io::Error`]
@@ -230,7 +215,7 @@ impl<'t> Command<'t> {
             return;
         };
         match failure::text(error, measured.describe) {
-            Some(text) => self.end(CommandEnd::Failure(text)),
+            Some(text) => self.end(Err(text)),
             None => self.measured = None,
         }
     }
@@ -239,7 +224,7 @@ impl<'t> Command<'t> {
     /// of each.
     pub fn failure_of(mut self, kind: &str, message: &dyn Display) {
         if self.measured.is_some() {
-            self.end(CommandEnd::Failure(failure::text_of(kind, message)));
+            self.end(Err(failure::text_of(kind, message)));
         }
     }
 
@@ -251,6 +236,12 @@ impl<'t> Command<'t> {
         }
     }
 
+    fn know(&mut self, name: &'static str, value: impl Into<Value>) -> &mut Self {
+        self.set(|measured| {
+            measured.known.insert(name, value.into());
+        })
+    }
+
     fn set(&mut self, set: impl FnOnce(&mut Measurement)) -> &mut Self {
         if let Some(measured) = &mut self.measured {
             set(measured);
@@ -258,7 +249,8 @@ impl<'t> Command<'t> {
         self
     }
 
-    fn end(&mut self, end: CommandEnd) {
+    /// Records it, given what is said of its error if it failed.
+    fn end(&mut self, end: Result<(), String>) {
         if let Some(measured) = self.measured.take() {
             // What becomes of it is counted.
             let event = measured.event(end, self.telemetry.reporter());
@@ -275,46 +267,42 @@ impl Drop for Command<'_> {
             UNFINISHED
         };
         if self.measured.is_some() {
-            self.end(CommandEnd::Failure(error.to_owned()));
+            self.end(Err(error.to_owned()));
         }
     }
 }
 
 impl Measurement {
-    fn event(self, end: CommandEnd, reporter: &Reporter) -> Event {
+    fn event(mut self, end: Result<(), String>, reporter: &Reporter) -> Event {
         let (commit, installer) = reporter.built_and_installed();
-        let (level, result, error) = match end {
-            CommandEnd::Success => (Level::Info, "SUCCESS", None),
-            CommandEnd::Failure(error) => (Level::Error, "ERROR", Some(error)),
+        let (level, result) = match &end {
+            Ok(()) => (Level::Info, "SUCCESS"),
+            Err(_) => (Level::Error, "ERROR"),
         };
         let milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let flags: Vec<String> = self.flags.into_iter().collect();
         let terminal = std::io::stdout().is_terminal().then_some("tty");
-        let known: [(&str, Option<Value>); 16] = [
-            ("alias", self.alias.map(Value::from)),
+        let measured: [(&str, Option<Value>); 10] = [
             ("arch", Some(std::env::consts::ARCH.into())),
-            ("auth_method", self.auth_method.map(Value::from)),
-            ("command", Some(self.path.into())),
             ("duration", Some(milliseconds.into())),
-            ("error", error.map(Value::from)),
+            ("error", end.err().map(Value::from)),
             ("flags", (!flags.is_empty()).then(|| flags.into())),
             ("git_commit", commit.map(Value::from)),
             ("installer", installer.map(Value::from)),
-            ("interactive", self.interactive.map(Value::from)),
             ("os", Some(std::env::consts::OS.into())),
-            ("project_id", self.project_id.map(Value::from)),
             ("result", Some(result.into())),
             ("terminal", terminal.map(Value::from)),
             ("version", reporter.version().map(Value::from)),
-            (id::PROPERTY, self.id.map(|id| id.to_string().into())),
         ];
+        let measured = measured.into_iter();
+        self.known
+            .extend(measured.filter_map(|(name, value)| Some((name, value?))));
+        let id = self.id.map(|id| (id::PROPERTY, id.to_string().into()));
         let mut event = Event::new(OwnEvent::Command.name())
             .target(OWN_TARGET)
             .level(level);
-        for (name, value) in known {
-            if let Some(value) = value {
-                event = event.property(name, value);
-            }
+        for (name, value) in self.known.into_iter().chain(id) {
+            event = event.property(name, value);
         }
         for (name, value) in self.others.iter() {
             if event.properties.get(name).is_none() {
