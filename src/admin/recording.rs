@@ -227,3 +227,165 @@ impl Location {
 /// Why it is not known.
 const UP_TO_APPLICATION: &str =
     "consent is undecided, and only the application knows whether it records then";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Recording::{No, Unknown, Yes};
+    use super::*;
+    use crate::store::segment::FileName;
+
+    /// What the answer depends on, besides who asks.
+    #[derive(Debug, Clone, Copy)]
+    struct Case {
+        consent: &'static str,
+        flag: Consent,
+        when_undecided: WhenUndecided,
+        policy_problem: Option<&'static str>,
+        directory_problem: Option<&'static str>,
+        now: i64,
+    }
+
+    const NOTHING: Case = Case {
+        consent: r#"{"format":1}"#,
+        flag: Consent::Undecided,
+        when_undecided: WhenUndecided::Refuse,
+        policy_problem: None,
+        directory_problem: None,
+        now: 1000,
+    };
+
+    /// A first use at the second 1000, by an application that then waited for an hour.
+    const SEEN: &str =
+        r#"{"format":1,"first_seen":"1970-01-01T00:16:40.000000Z","grace_seconds":3600}"#;
+    const HOUR: WhenUndecided = WhenUndecided::RecordAfter(Duration::from_hours(1));
+
+    impl Case {
+        fn answer(&self, asked: Asked) -> (Consent, RecordingAnswer) {
+            let stored = StoredConsent::parse(self.consent.as_bytes(), FileName::Consent);
+            let inputs = Inputs {
+                executables: &[],
+                do_not_track: None,
+                flag: self.flag,
+                variable: None,
+                stored: &stored,
+                stored_for_all: &StoredConsent::Missing,
+                when_undecided: self.when_undecided,
+                policy_problem: self.policy_problem,
+                directory_problem: self.directory_problem,
+            };
+            let now = OffsetDateTime::from_unix_timestamp(self.now).unwrap();
+            let (decision, answer) = answer(&inputs, asked, now);
+            (decision.state, answer)
+        }
+    }
+
+    const ENABLED: &str = r#"{"format":1,"consent":"enabled"}"#;
+    const DISABLED: &str = r#"{"format":1,"consent":"disabled"}"#;
+    const REFUSED: &str = "consent is undecided, and nothing is recorded until it is enabled";
+    const ODD: &str = "policy.toml is odd";
+    const IN_THE_WAY: &str = "a file is in the way";
+
+    /// Checks what is said, and a part of the reason, to the application itself, from outside, and to the commands.
+    fn check(case: &Case, recordings: [Recording; 3], reasons: [&str; 3]) {
+        let all = [Asked::Itself, Asked::FromOutside, Asked::Commands];
+        for ((asked, recording), because) in all.into_iter().zip(recordings).zip(reasons) {
+            let (_, answer) = case.answer(asked);
+            assert_eq!(
+                answer.recording, recording,
+                "{case:?} {asked:?}: {answer:?}"
+            );
+            let has_reason = answer.because.contains(because);
+            assert!(has_reason, "{case:?} {asked:?}: {answer:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_stored_or_forced_is_the_same_for_all() {
+        let stored = |consent| Case { consent, ..NOTHING };
+        let waiting = |now| Case {
+            consent: SEEN,
+            when_undecided: HOUR,
+            now,
+            ..NOTHING
+        };
+        let flag = Case {
+            flag: Consent::Disabled,
+            when_undecided: WhenUndecided::Record,
+            ..NOTHING
+        };
+        for (case, recording, because) in [
+            (stored(ENABLED), Yes, "enabled by the stored choice"),
+            (stored(DISABLED), No, "disabled by the stored choice"),
+            (stored("{"), No, "consent.json"),
+            (flag, No, "disabled by the program's flag"),
+            (waiting(1000), No, "undecided"),
+            (waiting(1000 + 3599), No, "undecided"),
+            (waiting(1000 + 3600), Yes, "undecided"),
+        ] {
+            check(&case, [recording; 3], [because; 3]);
+        }
+    }
+
+    #[test]
+    fn only_an_application_knows_what_it_does_undecided() {
+        let table = [
+            (
+                WhenUndecided::Refuse,
+                [No, Unknown, No],
+                [REFUSED, UP_TO_APPLICATION, REFUSED],
+            ),
+            (
+                WhenUndecided::Record,
+                [Yes, Unknown, Yes],
+                ["undecided", UP_TO_APPLICATION, "undecided"],
+            ),
+            (
+                HOUR,
+                [No, Unknown, No],
+                ["undecided", UP_TO_APPLICATION, "undecided"],
+            ),
+        ];
+        for (when_undecided, recordings, reasons) in table {
+            let case = Case {
+                when_undecided,
+                ..NOTHING
+            };
+            check(&case, recordings, reasons);
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_said_unless_consent_forbids() {
+        let policy = Case {
+            policy_problem: Some(ODD),
+            ..NOTHING
+        };
+        let both = Case {
+            directory_problem: Some(IN_THE_WAY),
+            ..policy
+        };
+        let with = |consent, case: Case| Case { consent, ..case };
+        for (case, reasons) in [
+            (with(ENABLED, policy), [ODD; 3]),
+            (with(ENABLED, both), [IN_THE_WAY; 3]),
+            (with(DISABLED, both), ["disabled by the stored choice"; 3]),
+            (policy, [REFUSED, ODD, ODD]),
+            (both, [REFUSED, IN_THE_WAY, IN_THE_WAY]),
+        ] {
+            check(&case, [No; 3], reasons);
+        }
+    }
+
+    #[test]
+    fn the_decision_does_not_depend_on_who_asks() {
+        let case = Case {
+            policy_problem: Some(ODD),
+            ..NOTHING
+        };
+        for asked in [Asked::Itself, Asked::FromOutside, Asked::Commands] {
+            assert_eq!(case.answer(asked).0, Consent::Undecided, "{asked:?}");
+        }
+    }
+}
