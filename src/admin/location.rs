@@ -333,29 +333,26 @@ impl Location {
 
     /// Returns the words that name this location to another command, as they were typed.
     pub(crate) fn words(&self) -> String {
-        let mut words = Vec::new();
-        let typed = (&self.selection.directory, &self.selection.application);
-        let directory = match (typed, &self.application) {
-            ((Some(directory), _), _) => Some(directory),
+        let Selection {
+            application,
+            directory,
+            ..
+        } = &self.selection;
+        let (application, directory) = match (application, directory, &self.application) {
             // `LOCALTEL_DIR` or being the only one led here.
-            ((None, None), KnownApplication::Likely(_) | KnownApplication::Unknown) => {
-                Some(&self.base)
+            (None, None, KnownApplication::Certain(application)) => (Some(application), None),
+            (None, None, KnownApplication::Likely(_) | KnownApplication::Unknown) => {
+                (None, Some(&self.base))
             }
-            ((None, None | Some(_)), _) => None,
+            (application, directory, _) => (application.as_ref(), directory.as_ref()),
         };
-        let application = match (typed, &self.application) {
-            ((_, Some(application)), _)
-            | ((None, None), KnownApplication::Certain(application)) => Some(application),
-            ((_, None), _) => None,
-        };
+        let mut words = Vec::new();
         if let Some(application) = application {
             words.push(format!("--app {application}"));
         }
         if let Some(directory) = directory {
-            words.push(format!(
-                "--dir {}",
-                ShellWord(&directory.display().to_string())
-            ));
+            let directory = directory.display().to_string();
+            words.push(format!("--dir {}", ShellWord(&directory)));
         }
         if !self.profile.is_default() {
             words.push(format!("--profile {}", self.profile));

@@ -10,7 +10,6 @@ use crate::clock;
 use crate::encode::LineLimits;
 use crate::error::Result;
 use crate::history::History;
-use crate::policy::InForce;
 use crate::probe::{Machine, VolumeLimits};
 use crate::reader::Reader;
 use crate::record::Record;
@@ -35,11 +34,7 @@ impl Location {
             None => history.version,
         };
         let installation = stored.consent.installation();
-        let policy = InForce::new(
-            self.application_policy().cloned().unwrap_or_default(),
-            stored.owner.policy().cloned(),
-            secrets_of(self.environment()),
-        );
+        let policy = self.in_force(&stored.owner, secrets_of(self.environment()));
         let policy = match installation {
             Some(installation) => policy.with_key(installation.hash_key()),
             None => policy,

@@ -72,12 +72,16 @@ impl Location {
         PolicyView(match owner {
             // Nothing is recorded, for what the owner forbids is not known.
             OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => None,
-            OwnerFile::Missing | OwnerFile::Owner(_) => Some(Box::new(InForce::new(
-                self.application_policy().cloned().unwrap_or_default(),
-                owner.policy().cloned(),
-                Secrets::new(None, None),
-            ))),
+            OwnerFile::Missing | OwnerFile::Owner(_) => {
+                Some(Box::new(self.in_force(&owner, Secrets::new(None, None))))
+            }
         })
+    }
+
+    /// Takes the policy of the application, as far as it is known, and its owner's together.
+    pub(super) fn in_force(&self, owner: &OwnerFile, secrets: Secrets) -> InForce {
+        let application = self.application_policy().cloned().unwrap_or_default();
+        InForce::new(application, owner.policy().cloned(), secrets)
     }
 }
 
