@@ -7,22 +7,16 @@ use std::path::Path;
 
 /// Reads a file whole; nothing if it has more than `bytes_max` bytes. A pipe is read to
 /// its end, and a device that has none up to the bound.
-#[expect(clippy::disallowed_methods, reason = "the file is a person's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the file is a person's or the system's"
+)]
 pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
     file.take(bytes_max.saturating_add(1))
         .read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
-}
-
-/// Reads the beginning of a file that the operating system keeps, if it is there and may be read.
-#[expect(clippy::disallowed_methods, reason = "the file is the system's")]
-pub(crate) fn read_of_system(path: &str, bytes_max: u64) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(bytes_max).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 /// Returns `true` if anything of that name is there, as far as this user can see.

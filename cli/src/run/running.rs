@@ -9,6 +9,7 @@ use std::ffi::{CString, OsString};
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use nix::errno::Errno;
@@ -64,8 +65,8 @@ impl From<Errno> for NotStarted {
 /// Returns `true` if this process cannot see the end of a command: it was started with SIGCHLD ignored, so that
 /// children vanish when they end.
 pub(super) fn is_end_hidden() -> bool {
-    let status = files::read_of_system("/proc/self/status", STATUS_BYTES_MAX);
-    let status = status.unwrap_or_default();
+    let status = files::read_at_most(Path::new("/proc/self/status"), STATUS_BYTES_MAX);
+    let status = status.ok().flatten().unwrap_or_default();
     let ignored = String::from_utf8_lossy(&status)
         .lines()
         .find_map(|line| line.strip_prefix("SigIgn:"))
