@@ -2,10 +2,7 @@
 
 use std::io::{self, Write};
 
-use localtel::admin::{
-    Environment, Finding, FindingKind, Findings, Location, RecordingAnswer, SecretName,
-};
-use serde::Serialize;
+use localtel::admin::{Environment, Finding, FindingKind, Findings, Location};
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -30,25 +27,12 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let mut found = location.findings();
     if let (false, Some(near)) = (found.directory_exists, near(location, environment)) {
-        let profile = if near.name() == location.name() {
-            format!(" (profile {})", near.profile())
-        } else {
-            String::new()
-        };
-        let next = format!("if {near}{profile} is meant: `{}`", near.command("doctor"));
+        let next = format!("did you mean `{}`?", near.command("doctor"));
         let name = Finding::new(FindingKind::Name, nothing_at(location), next);
         found.findings.insert(0, name);
     }
     if args.json {
-        let report = DoctorReport {
-            answer: &found.answer,
-            directory_exists: found.directory_exists,
-            findings: &found.findings,
-            secret_names: found.secret_names.report(),
-        };
-        let text = serde_json::to_string(&report)
-            .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
-        writeln!(screen.stdout, "{text}")?;
+        writeln!(screen.stdout, "{}", serde_json::to_string(&found)?)?;
     } else {
         print(location, &found, screen.stdout)?;
     }
@@ -65,21 +49,8 @@ fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Resu
         (true, false) => writeln!(out, "{}", Sanitized(&nothing_at(location)))?,
         (false, _) => {}
     }
-    // Why nothing is recorded is said in the last line.
-    let because = &found.answer.because;
-    let policy = location.owner_policy().err();
-    let policy = policy.filter(|problem| because.contains(problem));
-    for Finding {
-        kind, what, next, ..
-    } in &found.findings
-    {
-        let what = match &policy {
-            Some(problem) if *kind == FindingKind::Policy => {
-                what.replacen(problem, "policy.toml is damaged, as said below", 1)
-            }
-            Some(_) | None => what.clone(),
-        };
-        writeln!(out, "{}; next: {}", Sanitized(&what), Sanitized(next))?;
+    for Finding { what, next, .. } in &found.findings {
+        writeln!(out, "{}; next: {}", Sanitized(what), Sanitized(next))?;
     }
     if let Some(masked) = found.secret_names.masked() {
         let command = location.command("policy property NAME keep");
@@ -90,11 +61,11 @@ fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Resu
             Sanitized(&command)
         )?;
     }
-    let recording = found.answer.recording;
     writeln!(
         out,
-        "recording: {recording}, because {}",
-        Sanitized(because)
+        "recording: {}, because {}",
+        found.answer.recording,
+        Sanitized(&found.answer.because)
     )
 }
 
@@ -105,18 +76,6 @@ fn nothing_at(location: &Location) -> String {
         whose.unwrap_or_default(),
         location.path().display()
     )
-}
-
-/// What was found, for programs.
-#[derive(Debug, Serialize)]
-struct DoctorReport<'a> {
-    #[serde(flatten)]
-    answer: &'a RecordingAnswer,
-    /// Whether the directory is there. If not, nothing was ever decided or recorded in it.
-    directory_exists: bool,
-    findings: &'a [Finding],
-    /// The names that say that their texts are secrets, and how many of those are recorded in clear.
-    secret_names: Vec<SecretName<'a>>,
 }
 
 /// Examples for `doctor`.

@@ -32,7 +32,7 @@ pub(crate) fn run(
     }
     let report = location.report();
     if args.json {
-        let text = serde_json::to_string(&report).map_err(no_json)?;
+        let text = serde_json::to_string(&report)?;
         writeln!(screen.stdout, "{}", SafeJson(&text))?;
     } else {
         writeln!(screen.stdout, "{report}")?;
@@ -75,20 +75,15 @@ fn print_last(
         )));
     };
     let text = if args.json {
-        serde_json::to_string(&record)
+        serde_json::to_string(&record)?
     } else {
-        serde_json::to_string_pretty(&record)
+        serde_json::to_string_pretty(&record)?
     };
-    let text = text.map_err(no_json)?;
     // A line for a line, since a newline is what indents.
     for line in text.lines() {
         writeln!(screen.stdout, "{}", SafeJson(line))?;
     }
     Ok(Exit::Done)
-}
-
-fn no_json(error: impl std::fmt::Display) -> Failure {
-    Failure::failed(format!("could not write JSON: {error}"))
 }
 
 /// Examples for `report`.

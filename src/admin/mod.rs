@@ -39,7 +39,7 @@ pub use self::owner::other_owner_of;
 pub use self::policy::{
     FoundSecret, SecretsInText, check_rule_name, is_name_of_secret, parse_policy,
 };
-pub use self::secret_names::{SecretName, SecretNames, Texts};
+pub use self::secret_names::{SecretNames, Texts};
 pub use self::status::{Bounds, OwnerState, PolicyStatus, Status, StoredChoice, Update};
 pub use self::verdict::{PolicyView, RecordPart, Subject, ValueVerdict};
 pub use crate::application::{Profile, Source};

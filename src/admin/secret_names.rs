@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Location, ShellWord};
 use crate::policy::owner::OwnerFile;
-use crate::policy::{Action, InForce, MASKED, NamePath, Naming, Secrets};
+use crate::policy::{Action, MASKED, NamePath, Naming, Secrets};
 use crate::record::{Properties, Record};
 
 /// The names that were seen, as many as are kept.
@@ -27,12 +27,17 @@ pub struct Texts {
     pub masked: u64,
 }
 
-/// A name and its texts, for programs.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct SecretName<'a> {
-    name: &'a str,
-    #[serde(flatten)]
-    texts: Texts,
+/// Programs get a list of the names, each with its texts.
+impl Serialize for SecretNames {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct SecretName<'a> {
+            name: &'a str,
+            #[serde(flatten)]
+            texts: Texts,
+        }
+        serializer.collect_seq(self.iter().map(|(name, texts)| SecretName { name, texts }))
+    }
 }
 
 impl SecretNames {
@@ -106,24 +111,10 @@ impl SecretNames {
         location: &Location,
         owner: &OwnerFile,
     ) -> impl Iterator<Item = (&str, Texts)> {
-        let application = location.application_policy().cloned();
-        let secrets = Secrets::new(None, None);
-        let policy = InForce::new(
-            application.unwrap_or_default(),
-            owner.policy().cloned(),
-            secrets,
-        );
+        let policy = location.in_force(owner, Secrets::new(None, None));
         let is_kept = move |name: &str| policy.verdict(name).text == Action::Keep;
         self.iter()
             .filter(move |(name, texts)| texts.clear > 0 && !is_kept(name))
-    }
-
-    /// Returns all names with their texts, for programs.
-    pub fn report(&self) -> Vec<SecretName<'_>> {
-        let names = self.iter();
-        names
-            .map(|(name, texts)| SecretName { name, texts })
-            .collect()
     }
 }
 
@@ -172,7 +163,7 @@ mod tests {
         });
         let mut names = SecretNames::default();
         names.add(&Record::parse(line.to_string().as_bytes()).unwrap());
-        serde_json::to_value(names.report()).unwrap()
+        serde_json::to_value(&names).unwrap()
     }
 
     #[test]

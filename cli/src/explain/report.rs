@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use localtel::admin::{PolicyView, RecordPart, SecretName, Status, Subject};
+use localtel::admin::{PolicyView, RecordPart, SecretNames, Status, Subject};
 
 use super::Explanation;
 use super::inventory::{EventKey, EventTally, ValueType, Values};
@@ -18,7 +18,7 @@ pub(super) struct ExplainReport<'a> {
     /// How many records are of events that are not listed.
     records_of_other_events: u64,
     /// The names that say that their texts are secrets, and how many of those are recorded in clear.
-    secret_names: Vec<SecretName<'a>>,
+    secret_names: &'a SecretNames,
 }
 
 /// One event.
@@ -74,7 +74,7 @@ impl<'a> ExplainReport<'a> {
                 .map(|(key, event)| EventReport::of(key, event, &facts.policies))
                 .collect(),
             records_of_other_events: inventory.records_of_others,
-            secret_names: inventory.secret_names.report(),
+            secret_names: &inventory.secret_names,
         }
     }
 }

@@ -10,8 +10,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use self::data::{about_data, about_secrets};
-use super::finding::{Finding, FindingKind};
+use super::finding::{Finding, FindingKind, first_of};
 use super::recording::Stored;
 use super::{Bounds, COPIED, Location, Profile, RecordingAnswer, SecretNames, ShellWord, owner};
 use crate::clock;
@@ -24,16 +26,17 @@ use crate::store::lock::{Extent, LockFile, is_stuck};
 use crate::store::segment::FileName;
 use crate::text::count;
 
-/// What was found at a location.
-#[derive(Debug)]
+/// What was found at a location, with keys that stay when it is serialised.
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Findings {
     /// Whether anything is recorded, and why.
+    #[serde(flatten)]
     pub answer: RecordingAnswer,
-    /// What is wrong; nothing if it is empty.
-    pub findings: Vec<Finding>,
     /// Whether the directory is there. If not, nothing was ever recorded or decided here.
     pub directory_exists: bool,
+    /// What is wrong; nothing if it is empty.
+    pub findings: Vec<Finding>,
     /// The recorded names that say that their texts are secrets.
     pub secret_names: SecretNames,
 }
@@ -103,18 +106,15 @@ fn examine(location: &Location, secret_names: &mut SecretNames) -> Vec<Finding> 
     findings
 }
 
-/// Looks whether what the owner forbids is known.
+/// Looks whether what the owner forbids is known. Why it is not is a part of the answer on recording, or said by `policy`.
 fn about_policy(location: &Location, owner: &OwnerFile) -> Option<Finding> {
-    let what = format!(
-        "{}; nothing is recorded until it is fixed",
-        owner.problem()?
-    );
-    let file = location.path().join(FileName::Policy.to_string());
+    owner.problem()?;
     let step = format!(
-        "fix {}; `{}` says whether it can be understood",
-        file.display(),
+        "fix {}; `{}` says what is wrong with it",
+        location.policy_file().display(),
         location.command("policy")
     );
+    let what = "policy.toml cannot be understood, so nothing is recorded";
     Some(Finding::new(FindingKind::Policy, what, step))
 }
 
@@ -281,13 +281,16 @@ fn about_files(directory: &Directory) -> Option<Finding> {
         })
         .collect();
     names.sort();
-    let path = |name: &String| directory.path().join(name).display().to_string();
-    let mut what = path(names.first()?);
-    if names.len() > 1 {
-        what = format!("{what} and {}", count(names.len() as u64 - 1, "more file"));
-    }
-    let quoted = names.iter().map(|name| ShellWord(&path(name)).to_string());
-    let files: Vec<String> = quoted.collect();
+    let paths = names
+        .iter()
+        .map(|name| directory.path().join(name).display().to_string());
+    let paths: Vec<String> = paths.collect();
+    paths.first()?;
+    let what = first_of(&paths, "more file");
+    let files: Vec<String> = paths
+        .iter()
+        .map(|path| ShellWord(path).to_string())
+        .collect();
     Some(Finding::new(
         FindingKind::Permission,
         format!("open to other users: {what}"),

@@ -191,7 +191,7 @@ fn a_file_that_others_may_read_or_write_is_found() {
     home.set_mode("events.000001.jsonl", 0o644);
     let text = home.finds(&["permission"]);
     assert!(
-        text.contains("events.000001.jsonl and 1 more file; "),
+        text.contains(&format!("events.000001.jsonl, {}; ", file.display())),
         "{text}"
     );
     assert!(text.ends_with("policy.toml\n"), "{text}");
@@ -380,15 +380,15 @@ fn a_mistyped_application_or_profile_is_found() {
     for (words, next) in [
         (
             "--app myap doctor",
-            "if myapp is meant: `localtel --app myapp doctor`",
+            "did you mean `localtel --app myapp doctor`?",
         ),
         (
             "--app MyApp doctor",
-            "if myapp is meant: `localtel --app myapp doctor`",
+            "did you mean `localtel --app myapp doctor`?",
         ),
         (
             "--app myapp --profile defalt doctor",
-            "if myapp (profile default) is meant: `localtel --app myapp doctor`",
+            "did you mean `localtel --app myapp doctor`?",
         ),
     ] {
         let (code, out) = home.run(words);
