@@ -93,24 +93,6 @@ pub(crate) enum AppCommand {
     Doctor(doctor::DoctorArgs),
 }
 
-impl AppCommand {
-    /// Returns `true` if it changes nothing, whatever its arguments are.
-    pub(crate) fn is_reading(&self) -> bool {
-        match self {
-            Self::Show(_)
-            | Self::Tail(_)
-            | Self::Status(_)
-            | Self::Explain(_)
-            | Self::Report(_)
-            | Self::Profiles(_)
-            | Self::Doctor(_) => true,
-            Self::Clear(_) | Self::Enable(_) | Self::Disable(_) | Self::Reset | Self::Policy(_) => {
-                false
-            }
-        }
-    }
-}
-
 const EXAMPLES: &str = "\
 Examples:
   localtel show -l warn --since -2h   what went wrong in the last two hours

@@ -7,7 +7,7 @@ use localtel::{Consent, Error, ErrorKind};
 use super::clear::{self, ClearArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::host::Host;
+use super::host::called;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
 use super::selection::unnamed;
@@ -108,7 +108,7 @@ impl MadeChoice {
     /// Stores it, and says what changed and what holds now.
     fn store(self, location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
         let wanted = self.wanted;
-        let called = Host::of(location).called().to_owned();
+        let called = called(location);
         let verb = match wanted {
             Consent::Enabled => "enable",
             Consent::Disabled | Consent::Undecided => "disable",
@@ -159,15 +159,11 @@ impl MadeChoice {
         };
         for location in affected {
             let answer = location.recording();
-            let is_as_wanted = match (self.wanted, answer.recording) {
-                (Consent::Enabled, Recording::Yes)
-                | (Consent::Disabled | Consent::Undecided, Recording::No) => true,
-                (Consent::Enabled, Recording::No | Recording::Unknown)
-                | (Consent::Disabled | Consent::Undecided, Recording::Yes | Recording::Unknown) => {
-                    false
-                }
+            let wanted = match self.wanted {
+                Consent::Enabled => Recording::Yes,
+                Consent::Disabled | Consent::Undecided => Recording::No,
             };
-            if !is_as_wanted {
+            if answer.recording != wanted {
                 let profile = match self.scope {
                     ChoiceScope::Profile => String::new(),
                     ChoiceScope::AllProfiles => format!("profile {}: ", location.profile()),

@@ -2,8 +2,6 @@
 //! for one run. The commands are those of `localtel`; here is how they come into another program's
 //! command line, and how they learn whose telemetry is meant.
 
-use std::ffi::OsString;
-
 use clap::builder::Resettable;
 use clap::error::Error as ParseError;
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand as _};
@@ -12,7 +10,6 @@ use super::args::AppCommand;
 use super::execution;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::host::{Host, in_words_of};
 use super::suggestion;
 use localtel::admin::Location;
 use localtel::{Builder, Consent, Error, ErrorKind};
@@ -26,8 +23,7 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 /// Where the application has a global flag of the same name as a flag of these commands, such as `--output`, `--level` or
 /// `-n`, the flag of these commands wins behind `telemetry`; before it, the application's is what it was.
 ///
-/// A word that is not a command is accepted when the command line is parsed, and refused by [`run`](Self::run), which then
-/// says what was probably meant, with [`Exit::Usage`].
+/// A word that is not a command is an error of the parser, which says what was probably meant.
 ///
 /// An application that uses the builder of clap instead of its derive adds the commands with
 /// [`Args::augment_args`] and takes them out with [`FromArgMatches::from_arg_matches`]:
@@ -83,17 +79,9 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 /// ```
 #[derive(Debug)]
 pub struct TelemetryCommand {
-    command: EmbeddedCommand,
+    /// Boxed, so that it weighs little among an application's own commands.
+    command: Box<AppCommand>,
     called: Option<String>,
-}
-
-/// What was typed behind the name of the commands.
-#[derive(Debug)]
-enum EmbeddedCommand {
-    /// A command; boxed, so that it weighs little among an application's own commands.
-    Known(Box<AppCommand>),
-    /// A word that is not a command, with all that follows.
-    Unknown(Vec<OsString>),
 }
 
 impl TelemetryCommand {
@@ -118,23 +106,14 @@ impl TelemetryCommand {
     pub fn run(self, builder: &Builder) -> Exit {
         execution::in_process(|environment, screen| {
             let called = self.words(builder);
-            let host = Host::Application(called.clone());
-            let command = match self.command {
-                EmbeddedCommand::Known(command) => command,
-                EmbeddedCommand::Unknown(words) => {
-                    let commands = AppCommand::augment_subcommands(clap::Command::new(NAME));
-                    let failure = suggestion::unknown_command(&words, &commands);
-                    return execution::settle(Err(failure), &host, screen);
-                }
-            };
             let location = Location::of_application(builder, environment);
             let outcome = location.map_err(at_own_location).and_then(|location| {
-                let location = location.called(called);
-                execution::on_place(*command, &location, environment, screen).map_err(|failure| {
-                    failure.at(&location, |owner| location.command_as(owner, "..."))
-                })
+                let location = location.called(&called);
+                execution::on_place(*self.command, &location, environment, screen).map_err(
+                    |failure| failure.at(&location, |owner| location.command_as(owner, "...")),
+                )
             });
-            execution::settle(outcome, &host, screen)
+            execution::settle(outcome, &called, screen)
         })
     }
 }
@@ -164,29 +143,17 @@ impl Args for TelemetryCommand {
 
 impl FromArgMatches for TelemetryCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, ParseError> {
+        let definition = AppCommand::augment_subcommands(clap::Command::new(NAME));
+        suggestion::check_commands(matches, &definition)?;
         Ok(Self {
-            command: EmbeddedCommand::from_arg_matches(matches)?,
+            command: Box::new(AppCommand::from_arg_matches(matches)?),
             called: None,
         })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), ParseError> {
-        self.command = EmbeddedCommand::from_arg_matches(matches)?;
+        self.command = Self::from_arg_matches(matches)?.command;
         Ok(())
-    }
-}
-
-impl EmbeddedCommand {
-    /// Takes what was typed; a word that is not a command is accepted here, so that the complaint can say what does it.
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, ParseError> {
-        let unknown = suggestion::unknown_in(
-            matches,
-            &AppCommand::augment_subcommands(clap::Command::new(NAME)),
-        );
-        Ok(match unknown {
-            Some(words) => Self::Unknown(words),
-            None => Self::Known(Box::new(AppCommand::from_arg_matches(matches)?)),
-        })
     }
 }
 
@@ -205,18 +172,47 @@ fn embed(
         .about(about)
         .long_about(long_about)
         .subcommand_required(true)
+        // What a word that is not a command may have meant is said by `suggestion`.
         .allow_external_subcommands(true)
         .arg_required_else_help(true)
-        .mut_subcommands(|one| one.defer(fit_into_application))
+        .mut_subcommands(|one| one.defer(fit_command))
 }
 
 /// Has a command fit into the application, of which the global flags and the name are known now.
-fn fit_into_application(command: clap::Command) -> clap::Command {
-    with_help_in_own_words(with_own_flags(command))
+fn fit_command(command: clap::Command) -> clap::Command {
+    fit(command, 1).mut_subcommands(|one| one.defer(fit_nested_command))
 }
 
-fn fit_nested_into_application(command: clap::Command) -> clap::Command {
-    with_nested_help_in_own_words(with_own_flags(command))
+fn fit_nested_command(command: clap::Command) -> clap::Command {
+    fit(command, 2)
+}
+
+/// Does it for a command that so many words name.
+fn fit(command: clap::Command, words: usize) -> clap::Command {
+    let command = with_own_flags(command);
+    let Some(examples) = command.get_after_help().map(ToString::to_string) else {
+        return command;
+    };
+    // Pages that are generated ask for the help before anybody has called the program by a name.
+    let called = command
+        .get_bin_name()
+        .and_then(|name| name.rsplitn(words + 1, ' ').nth(words))
+        .unwrap_or(NAME);
+    let examples = examples_of(called, &examples);
+    command.after_help(examples)
+}
+
+/// Returns examples of `localtel` as an application has them whose commands are called so: it has one location, so that
+/// nothing names it.
+fn examples_of(called: &str, examples: &str) -> String {
+    let lines = examples.lines().filter(|line| !line.contains("--profile "));
+    let lines: Vec<String> = lines
+        .map(|line| {
+            line.replace(" --app myapp", "")
+                .replace("localtel ", &format!("{called} "))
+        })
+        .collect();
+    lines.join("\n")
 }
 
 /// Takes from the global flags of the application the names that a flag of this command has. Clap knows an argument by
@@ -255,35 +251,6 @@ fn with_own_flags(command: clap::Command) -> clap::Command {
         }
         arg
     })
-}
-
-fn with_help_in_own_words(command: clap::Command) -> clap::Command {
-    let Some(examples) = command.get_after_help().map(ToString::to_string) else {
-        return command;
-    };
-    let own = command.get_name();
-    // Pages that are generated ask for the help before anybody has called the program by a name.
-    let called = command
-        .get_bin_name()
-        .and_then(|words| words.strip_suffix(own))
-        .map_or(NAME, str::trim_end);
-    let examples = in_words_of(called, &examples);
-    command
-        .after_help(examples)
-        .mut_subcommands(|one| one.defer(fit_nested_into_application))
-}
-
-/// The same for a command below a command, the name of which its examples begin with.
-fn with_nested_help_in_own_words(command: clap::Command) -> clap::Command {
-    let Some(examples) = command.get_after_help().map(ToString::to_string) else {
-        return command;
-    };
-    let called = command
-        .get_bin_name()
-        .and_then(|words| words.rsplitn(3, ' ').nth(2))
-        .unwrap_or(NAME);
-    let examples = in_words_of(called, &examples);
-    command.after_help(examples)
 }
 
 /// The flag `--telemetry WORD`, which decides for one run whether an application records, for the
@@ -444,14 +411,28 @@ mod tests {
         assert_eq!(matches.get_one::<String>("count").unwrap(), "x");
         let (_, matches) = matches.subcommand().unwrap();
         let command = TelemetryCommand::from_arg_matches(matches).unwrap();
-        let EmbeddedCommand::Known(command) = command.command else {
-            panic!("that is no command")
-        };
-        let AppCommand::Show(args) = *command else {
+        let AppCommand::Show(args) = *command.command else {
             panic!("that is another command")
         };
         assert_eq!(args.lines, Some("3".parse().unwrap()));
         assert_eq!(args.output, Some(crate::view::Format::Json));
+    }
+
+    #[test]
+    fn a_mistyped_command_gets_what_was_meant_and_never_clear() {
+        for (line, expected) in [
+            ("words telemetry stauts", "'status'"),
+            ("words telemetry grep timeout", "`show --grep TEXT`"),
+            ("words telemetry claer", "`explain`"),
+            ("words telemetry delete --yes", "`explain`"),
+            ("words telemetry policy rm", "`unset --help`"),
+            ("words telemetry version", "--help"),
+            ("words telemetry record", "--help"),
+        ] {
+            let text = parse(line).unwrap_err().to_string();
+            assert!(text.contains(expected), "{line}: {text}");
+            assert!(!text.contains("clear"), "{line}: {text}");
+        }
     }
 
     #[test]

@@ -1,20 +1,19 @@
 //! The execution of a command line: parsed, dispatched to the command that it names, and ended with what went wrong on
 //! the screen. What commands do is their own; what was typed is `args`'s.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _};
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::args::{AnyCommand, AppCommand, Arguments};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::host::Host;
+use super::host::LOCALTEL;
 use super::sanitize::Sanitized;
 use super::screen::{Colour, OutputKind, Screen};
-use super::selection::unnamed;
+use super::selection::{SelectionArgs, unnamed};
 use super::time::moment;
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
@@ -66,31 +65,27 @@ pub(crate) fn execute(
 ) -> Exit {
     let words: Vec<OsString> = words.into_iter().collect();
     let definition = Arguments::command();
-    let matches = definition.clone().try_get_matches_from(&words);
-    let arguments = matches.and_then(|matches| {
-        if suggestion::unknown_in(&matches, &definition).is_some() {
-            return Err(clap::Error::new(ErrorKind::InvalidSubcommand));
-        }
+    let parsed = definition.clone().try_get_matches_from(&words);
+    let arguments = parsed.and_then(|matches| {
+        suggestion::check_commands(&matches, &definition)?;
         Arguments::from_arg_matches(&matches)
     });
     let outcome = match arguments {
-        Ok(arguments) => {
-            let typed = Typed::new(&words, &arguments);
-            dispatch(arguments, &typed, environment, screen)
-        }
-        Err(error) => {
-            let typed = words.get(1..).unwrap_or_default();
-            match suggestion::of_parser(&error, typed, &definition) {
-                Some(failure) => Err(failure),
-                None => answer(&error, screen),
-            }
+        Ok(arguments) => dispatch(arguments, &words, environment, screen),
+        Err(mut error) => {
+            suggestion::suggest_flag(&mut error, &words, &definition);
+            answer(&error, screen)
         }
     };
-    settle(outcome, &Host::Localtel, screen)
+    settle(outcome, LOCALTEL, screen)
 }
 
-/// Ends a command: what it wrote is handed on, and what went wrong is said.
-pub(crate) fn settle(outcome: Result<Exit, Failure>, host: &Host, screen: &mut Screen<'_>) -> Exit {
+/// Ends a command of a program that is called so: what it wrote is handed on, and what went wrong is said.
+pub(crate) fn settle(
+    outcome: Result<Exit, Failure>,
+    called: &str,
+    screen: &mut Screen<'_>,
+) -> Exit {
     let outcome = outcome.and_then(|exit| {
         screen.stdout.flush()?;
         Ok(exit)
@@ -99,64 +94,37 @@ pub(crate) fn settle(outcome: Result<Exit, Failure>, host: &Host, screen: &mut S
         // What was written so far comes first; if it cannot be written, that may be the failure itself,
         // and if nobody can be told, the exit code still says so.
         let _written = screen.stdout.flush();
-        let text = failure.text();
-        let _told = screen.stderr.write_all(host.in_own_words(&text).as_bytes());
+        let text = failure.text(called);
+        let _told = screen.stderr.write_all(text.as_bytes());
         failure.exit()
     })
 }
 
-/// A command line as it was typed, to be repeated as another user.
-struct Typed {
-    /// What stands behind the program's name.
-    words: Vec<OsString>,
-    names_directory: bool,
-}
-
-impl Typed {
-    fn new(words: &[OsString], arguments: &Arguments) -> Self {
-        Self {
-            words: words.iter().skip(1).cloned().collect(),
-            names_directory: arguments.selection.dir.is_some(),
-        }
-    }
-
-    /// Returns `true` if a flag was typed, and not behind `--`.
-    fn has_flag(&self, flag: Option<&OsStr>) -> bool {
-        let is_flag = |word: &&OsString| Some(word.as_os_str()) == flag;
-        let before = self.words.iter().take_while(|word| *word != "--");
-        flag.is_some() && before.filter(is_flag).count() > 0
-    }
-
-    /// Returns the command line for the owner of a place.
-    fn repeated_as(&self, owner: u32, location: &Location) -> String {
-        let words = self.words.iter().map(|word| word.to_string_lossy());
-        let words: Vec<String> = words.map(|word| ShellWord(&word).to_string()).collect();
-        let words = words.join(" ");
-        if self.names_directory {
-            format!("sudo -u '#{owner}' localtel {words}")
-        } else {
-            location.command_as(owner, &words)
-        }
+/// Returns a command line, the first word of which is the program's name, for the owner of a place.
+fn repeated_as(
+    owner: u32,
+    words: &[OsString],
+    arguments: &SelectionArgs,
+    location: &Location,
+) -> String {
+    let words = words.iter().skip(1).map(|word| word.to_string_lossy());
+    let words: Vec<String> = words.map(|word| ShellWord(&word).to_string()).collect();
+    let words = words.join(" ");
+    if arguments.dir.is_some() {
+        format!("sudo -u '#{owner}' {LOCALTEL} {words}")
+    } else {
+        location.command_as(owner, &words)
     }
 }
 
 fn dispatch(
     arguments: Arguments,
-    typed: &Typed,
+    words: &[OsString],
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     let selection = &arguments.selection;
     let find = || selection::find(selection, environment);
-    // Asked before the command makes anything there.
-    let meant = |location: &Location, is_reading: bool| {
-        let words = if is_reading {
-            typed.words.clone()
-        } else {
-            suggestion::look_first(&typed.words)
-        };
-        suggestion::misnamed(&words, selection, location, environment)
-    };
     match arguments.command {
         // The schema does not depend on an application.
         AnyCommand::OnPlace(AppCommand::Explain(args)) if args.is_of_no_place() => {
@@ -168,25 +136,22 @@ fn dispatch(
         }
         AnyCommand::OnPlace(command) => {
             let location = find()?;
-            let meant = meant(&location, command.is_reading());
-            let outcome = on_place(command, &location, environment, screen).map_err(|failure| {
-                failure.at(&location, |owner| typed.repeated_as(owner, &location))
-            });
+            // Asked before the command makes anything there; `doctor` has a finding for it.
+            let is_doctor = matches!(command, AppCommand::Doctor(_));
+            let meant = suggestion::misnamed(&location, environment).filter(|_| !is_doctor);
+            let as_owner = |owner| repeated_as(owner, words, selection, &location);
+            let outcome = on_place(command, &location, environment, screen)
+                .map_err(|failure| failure.at(&location, as_owner));
             with_meant(outcome, meant, screen)
         }
         AnyCommand::Record(args) => {
             let location = find()?;
-            let meant = meant(&location, false);
+            let meant = suggestion::misnamed(&location, environment);
             // What it records may not be for every log.
-            let outcome = record::run(&location, args, environment, screen).map_err(|failure| {
+            let outcome = record::run(&location, &args, environment, screen).map_err(|failure| {
                 failure.at(&location, |owner| location.command_as(owner, "record ..."))
             });
             with_meant(outcome, meant, screen)
-        }
-        AnyCommand::Run(args) if typed.has_flag(args.flag()) => {
-            let flag = args.flag().unwrap_or_default().to_string_lossy();
-            let definition = Arguments::command();
-            Err(suggestion::unknown_flag(&flag, &typed.words, &definition))
         }
         AnyCommand::Run(args) => {
             let location = find().and_then(|location| {
@@ -197,7 +162,7 @@ fn dispatch(
             });
             if let Err(failure) = &location {
                 // The command is what counts: not knowing where to record it is no reason not to run it.
-                screen.say(format_args!("{}", failure.text().trim_end()));
+                screen.say(format_args!("{}", failure.text(LOCALTEL).trim_end()));
             }
             run::run(location.ok().as_ref(), &args, environment, screen)
         }
@@ -250,7 +215,7 @@ fn answer(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure>
         let text = styled.to_string();
         let text = text
             .strip_prefix("error: ")
-            .map_or(text.clone(), |rest| format!("localtel: {rest}"));
+            .map_or(text.clone(), |rest| format!("{LOCALTEL}: {rest}"));
         screen.stderr.write_all(text.as_bytes())?;
         return Ok(Exit::Usage);
     }

@@ -9,20 +9,11 @@ use super::sanitize::Sanitized;
 use localtel::admin::{Location, other_owner_of};
 use localtel::{Error, ErrorKind};
 
-/// Why a command ends early.
+/// Why a command ends early. Where whoever read the output went away, nothing is wrong and there is nobody to tell.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// It was asked for something that makes no sense.
-    Usage(Complaint),
-    /// Something could not be done.
-    Failed(Complaint),
-    /// Whoever read the output went away: nothing is wrong and there is nobody to tell.
-    ClosedPipe,
-}
-
-/// What people are told.
-#[derive(Debug, Default)]
-pub(crate) struct Complaint {
+pub(crate) struct Failure {
+    /// The exit that follows.
+    exit: Exit,
     /// What happened, in one lower-case clause.
     message: String,
     /// Lines that belong to it.
@@ -36,108 +27,90 @@ pub(crate) struct Complaint {
 impl Failure {
     /// Makes one for a request that makes no sense.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::Usage(Complaint::new(message))
+        Self::new(Exit::Usage, message)
     }
 
     /// Makes one for something that could not be done.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self::Failed(Complaint::new(message))
+        Self::new(Exit::Failed, message)
+    }
+
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            details: Vec::new(),
+            hint: None,
+            error: None,
+        }
     }
 
     /// Adds what to do next.
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
-        let hint = Some(hint.into());
-        self.map(|complaint| Complaint { hint, ..complaint })
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
     }
 
     /// Adds lines that belong to the message.
-    pub(crate) fn details(self, details: Vec<String>) -> Self {
-        self.map(|complaint| Complaint {
-            details,
-            ..complaint
-        })
+    pub(crate) fn details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
     }
 
     /// Adds what to do next at the location where it failed, given the command line for the owner of the data, where it
     /// failed because that is another user. A hint that is there already stays, unless it failed because of the owner.
-    pub(crate) fn at(self, location: &Location, as_owner: impl FnOnce(u32) -> String) -> Self {
-        self.map(|complaint| {
-            let Some(error) = &complaint.error else {
-                return complaint;
-            };
-            let hint = match owner_for(error) {
-                Some(owner) => Some(location.step_for_owner(owner, &as_owner(owner))),
-                None => complaint
-                    .hint
-                    .or_else(|| {
-                        let is_of_choice = matches!(error.kind(), ErrorKind::Format { path, .. } if path.ends_with("consent.json"));
-                        location.step_for_consent().filter(|_| is_of_choice)
-                    })
-                    .or_else(|| hint_for(error, |words| location.command(words))),
-            };
-            Complaint { hint, ..complaint }
-        })
-    }
-
-    fn map(self, change: impl FnOnce(Complaint) -> Complaint) -> Self {
-        match self {
-            Self::Usage(complaint) => Self::Usage(change(complaint)),
-            Self::Failed(complaint) => Self::Failed(change(complaint)),
-            Self::ClosedPipe => Self::ClosedPipe,
+    pub(crate) fn at(mut self, location: &Location, as_owner: impl FnOnce(u32) -> String) -> Self {
+        let Some(error) = &self.error else {
+            return self;
+        };
+        if let Some(owner) = owner_for(error) {
+            self.hint = Some(location.step_for_owner(owner, &as_owner(owner)));
+        } else if self.hint.is_none() {
+            let is_of_choice = matches!(error.kind(), ErrorKind::Format { path, .. } if path.ends_with("consent.json"));
+            self.hint = location
+                .step_for_consent()
+                .filter(|_| is_of_choice)
+                .or_else(|| hint_for(error, |words| location.command(words)));
         }
+        self
     }
 
     /// Returns the exit that follows.
     pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Self::Usage(_) => Exit::Usage,
-            Self::Failed(_) => Exit::Failed,
-            Self::ClosedPipe => Exit::Done,
-        }
+        self.exit
     }
 
-    /// Returns what to print, which may be nothing.
-    pub(crate) fn text(&self) -> String {
-        let (Self::Usage(complaint) | Self::Failed(complaint)) = self else {
+    /// Returns what a program prints whose commands are called so; it may be nothing.
+    pub(crate) fn text(&self, called: &str) -> String {
+        if self.exit == Exit::Done {
             return String::new();
-        };
+        }
         // Paths, files and what was typed can hold anything; nothing of it may act on the terminal.
-        let plain = |text: &str| {
-            let lines: Vec<String> = text
-                .lines()
-                .map(|line| Sanitized(line).to_string())
-                .collect();
-            lines.join("\n    ")
-        };
-        let mut text = format!("localtel: {}\n", plain(&complaint.message));
-        for line in &complaint.details {
+        let lines = self.message.lines().map(|line| Sanitized(line).to_string());
+        let lines: Vec<String> = lines.collect();
+        let mut text = format!("{called}: {}\n", lines.join("\n    "));
+        for line in &self.details {
             // Writing to a string cannot fail.
             let _ok = writeln!(text, "  {}", Sanitized(line));
         }
-        if let Some(hint) = complaint.next_step() {
+        if let Some(hint) = self.next_step(called) {
             let _ok = writeln!(text, "hint: {}", Sanitized(&hint));
         }
         text
     }
-}
-
-impl Complaint {
-    fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            ..Self::default()
-        }
-    }
 
     /// Returns what to do next; where it is not known at which location, in general words.
-    fn next_step(&self) -> Option<String> {
-        let error = self.error.as_ref();
-        self.hint.clone().or_else(|| match owner_for(error?) {
+    fn next_step(&self, called: &str) -> Option<String> {
+        if self.hint.is_some() {
+            return self.hint.clone();
+        }
+        let error = self.error.as_ref()?;
+        match owner_for(error) {
             Some(owner) => Some(format!(
-                "`sudo -u '#{owner}' localtel ...` does it as that user"
+                "`sudo -u '#{owner}' {called} ...` does it as that user"
             )),
-            None => hint_for(error?, |words| format!("localtel {words}")),
-        })
+            None => hint_for(error, |words| format!("{called} {words}")),
+        }
     }
 }
 
@@ -146,24 +119,30 @@ impl Complaint {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            Self::ClosedPipe
+            Self::new(Exit::Done, "")
         } else {
             Self::failed(format!("could not write the output: {error}"))
         }
     }
 }
 
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::failed(format!("could not write JSON: {error}"))
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let complaint = Complaint {
-            error: Some(error.clone()),
-            ..Complaint::new(error.chain())
-        };
         // What the person said is a matter of usage; all else is the world's.
-        if matches!(error.kind(), ErrorKind::Invalid { .. }) {
-            Self::Usage(complaint)
+        let exit = if matches!(error.kind(), ErrorKind::Invalid { .. }) {
+            Exit::Usage
         } else {
-            Self::Failed(complaint)
+            Exit::Failed
+        };
+        Self {
+            error: Some(error.clone()),
+            ..Self::new(exit, error.chain())
         }
     }
 }
@@ -256,7 +235,7 @@ mod tests {
 
     fn text_of(kind: io::ErrorKind) -> String {
         let error = Error::io("open", Path::new("/x"))(io::Error::from(kind));
-        Failure::from(error).text()
+        Failure::from(error).text("localtel")
     }
 
     #[test]
@@ -283,14 +262,14 @@ mod tests {
             assert!(text_of(kind).contains("\nhint: "), "{kind:?}");
         }
         let unfit = Error::directory(Path::new("/x"), "a file stands there");
-        assert!(Failure::from(unfit).text().contains("\nhint: "));
+        assert!(Failure::from(unfit).text("localtel").contains("\nhint: "));
     }
 
     #[test]
     fn a_closed_pipe_is_success_without_a_word() {
         let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(failure.exit(), Exit::Done);
-        assert_eq!(failure.text(), "");
+        assert_eq!(failure.text("localtel"), "");
     }
 
     #[test]

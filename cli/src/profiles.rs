@@ -5,7 +5,7 @@ use localtel::admin::{Location, Status};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::host::Host;
+use super::host::called;
 use super::quantity::size;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
@@ -27,15 +27,13 @@ pub(crate) fn run(
     let profiles = location.profiles()?;
     let rows: Vec<Status> = profiles.iter().map(Location::status).collect();
     if args.json {
-        let text = serde_json::to_string(&rows)
-            .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
-        writeln!(screen.stdout, "{text}")?;
+        writeln!(screen.stdout, "{}", serde_json::to_string(&rows)?)?;
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
         screen.say(format_args!(
             "{}: no profile of {location} has a directory yet",
-            Host::of(location).called(),
+            called(location),
         ));
         return Ok(Exit::Done);
     }

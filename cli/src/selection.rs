@@ -205,7 +205,11 @@ mod tests {
         assert_eq!(usual.to_string(), "myapp");
         let refused = unnamed(usual.certain_application().unwrap_err(), &usual);
         assert_eq!(refused.exit(), crate::Exit::Usage);
-        assert!(refused.text().contains("--app myapp"), "{}", refused.text());
+        assert!(
+            refused.text("localtel").contains("--app myapp"),
+            "{}",
+            refused.text("localtel")
+        );
         for other in ["/s/data", "/elsewhere/myapp/telemetry"] {
             let location = find(other);
             assert_eq!(
@@ -214,7 +218,8 @@ mod tests {
                 "{other}"
             );
             assert_eq!(location.name(), None, "{other}");
-            let text = unnamed(location.certain_application().unwrap_err(), &location).text();
+            let text =
+                unnamed(location.certain_application().unwrap_err(), &location).text("localtel");
             assert!(text.contains("--app NAME"), "{text}");
         }
     }
@@ -255,7 +260,7 @@ mod tests {
         for (app, dir, profile) in refused {
             let text = find(&named(app, dir, profile), &environment)
                 .unwrap_err()
-                .text();
+                .text("localtel");
             let wanted = format!("`{}`", app.unwrap());
             assert!(text.contains("`one`") && text.contains(&wanted), "{text}");
             assert!(text.contains("\nhint: "), "{text}");
@@ -274,7 +279,7 @@ mod tests {
             for app in [None, Some("one")] {
                 let text = find(&named(app, path.to_str(), None), &environment)
                     .unwrap_err()
-                    .text();
+                    .text("localtel");
                 let hint = format!("--dir {} --profile ", base.display());
                 assert!(text.contains(&hint), "{text}");
             }
@@ -303,7 +308,7 @@ mod tests {
         }
         let failure = find(&SelectionArgs::default(), &environment).unwrap_err();
         assert_eq!(failure.exit(), crate::Exit::Usage);
-        let text = failure.text();
+        let text = failure.text("localtel");
         assert!(text.contains("2 applications"), "{text}");
         assert!(
             text.contains("\n  one           0 B  no records\n"),
@@ -321,7 +326,7 @@ mod tests {
         let (_home, environment) = home();
         let text = find(&SelectionArgs::default(), &environment)
             .unwrap_err()
-            .text();
+            .text("localtel");
         assert!(text.contains("no application has telemetry"), "{text}");
         assert!(
             text.contains("hint: name the application with --app"),

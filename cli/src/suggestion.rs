@@ -1,34 +1,23 @@
 //! What was probably meant by a name that is not valid: the nearest valid one or, for the usual words of other tools,
-//! the command that does it here. `clear` is never suggested: a wrong word must not lead to removing data.
-//!
-//! Each suggestion is a command line that works, with the words that name the telemetry as they were typed.
+//! what does it here. Each suggestion says what to type in the place of that name; for commands and flags it is part of
+//! the parser's own error. `clear` is never suggested: a wrong word must not lead to removing data.
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error as ParseError, ErrorKind};
 use clap::{Arg, ArgMatches, Command};
 
-use super::failure::Failure;
-use super::selection::SelectionArgs;
-use super::usual_words::{COMMAND_WORDS, FLAG_WORDS, POLICY_WORDS, UsualWords};
+use super::usual_words::{COMMAND_WORDS, FLAG_WORDS, POLICY_WORDS, PROGRAM_WORDS, UsualWords};
 use localtel::Level;
 use localtel::admin::{Environment, Location, ShellWord, Source};
 use localtel::read::{Filter, Levels, Term};
 
 /// Returns the valid name that is nearest to one that is not, if one is near.
 pub(crate) fn nearest<'v>(name: &str, valid: impl IntoIterator<Item = &'v str>) -> Option<&'v str> {
-    nearest_by(name, valid, |valid| valid)
-}
-
-fn nearest_by<T>(
-    name: &str,
-    valid: impl IntoIterator<Item = T>,
-    name_of: impl Fn(&T) -> &str,
-) -> Option<T> {
     let near = valid
         .into_iter()
-        .filter_map(|valid| Some((distance(name, name_of(&valid))?, valid)));
+        .filter_map(|valid| Some((distance(name, valid)?, valid)));
     near.min_by_key(|(distance, _)| *distance)
         .map(|(_, valid)| valid)
 }
@@ -44,13 +33,9 @@ pub(crate) fn distance(name: &str, valid: &str) -> Option<usize> {
     if letters >= PREFIX_LETTERS_MIN && valid.starts_with(&name) {
         return Some(usize::from(name != valid));
     }
-    let of_valid = valid.chars().count();
-    let longer = letters.max(of_valid);
+    let longer = letters.max(valid.chars().count());
     // Of two letters each is half of the name.
     let most = if longer < 3 { 0 } else { (longer + 1) / 3 };
-    if letters.abs_diff(of_valid) > most {
-        return None;
-    }
     let distance = strsim::osa_distance(&name, &valid);
     (distance <= most).then_some(distance)
 }
@@ -58,81 +43,60 @@ pub(crate) fn distance(name: &str, valid: &str) -> Option<usize> {
 /// Parses a level as the library does; an error suggests the nearest one.
 pub(crate) fn parse_level(text: &str) -> Result<Level, String> {
     text.parse::<Level>()
-        .map_err(|error| or_rather(&error, nearest_level(text)))
+        .map_err(|error| with_nearest_level(&error, text))
 }
 
-/// Parses a range of levels as the library does; an error suggests the nearest one.
+/// Parses a range of levels as the library does; an error suggests the nearest level.
 pub(crate) fn parse_levels(text: &str) -> Result<Levels, String> {
-    text.parse::<Levels>().map_err(|error| {
-        let near = |part: &str| nearest_level(part).unwrap_or(part.trim().to_owned());
-        let near = match (text.trim().strip_prefix('='), text.split_once("..")) {
-            (Some(only), _) => format!("={}", near(only)),
-            (None, Some((least, most))) => format!("{}..{}", near(least), near(most)),
-            (None, None) => near(text),
-        };
-        or_rather(&error, near.parse::<Levels>().is_ok().then_some(near))
-    })
+    text.parse::<Levels>()
+        .map_err(|error| with_nearest_level(&error, text))
 }
 
-/// Parses a condition as the library does; an error suggests the nearest level, or where to look for a text.
+/// Parses a condition as the library does; an error suggests the nearest level, or how to look for a text.
 pub(crate) fn parse_condition(text: &str) -> Result<Term, String> {
     text.parse::<Term>().map_err(|error| {
-        let is_operator = |letter| "=!<>~".contains(letter);
-        let near = text.split_once(is_operator).and_then(|(key, rest)| {
-            let value = rest.trim_start_matches(is_operator);
-            let operator = text.strip_prefix(key)?.strip_suffix(value)?;
-            let near = format!("{key}{operator}{}", nearest_level(value)?);
-            near.parse::<Term>().is_ok().then_some(near)
-        });
-        let is_word = !text.contains(is_operator) && is_expression(text);
-        match near {
-            None if is_word => {
-                format!("{error}; `--grep {}` finds a text", ShellWord(text))
-            }
-            near => or_rather(&error, near),
+        if !text.contains(is_operator) && Filter::new().grep(text).is_ok() {
+            return format!("{error}; `--grep {}` finds a text", ShellWord(text));
+        }
+        match text.split_once(is_operator) {
+            Some(("level", levels)) => with_nearest_level(&error, levels),
+            Some(_) | None => error.to_string(),
         }
     })
 }
 
-/// Adds what was probably meant to an error.
-fn or_rather(error: &localtel::Error, near: Option<String>) -> String {
+fn is_operator(letter: char) -> bool {
+    "=!<>~".contains(letter)
+}
+
+/// Adds to an error the level that was probably meant by the first word of a text that is none.
+fn with_nearest_level(error: &localtel::Error, text: &str) -> String {
+    let mut words = text
+        .split(|letter| is_operator(letter) || letter == '.')
+        .map(str::trim)
+        .filter(|word| word.parse::<Level>().is_err());
+    let near = words.find_map(|word| nearest(word, LEVEL_WORDS)?.parse::<Level>().ok());
     match near {
-        Some(near) => format!("{error}; did you mean `{near}`?"),
+        Some(level) => {
+            let level = level.as_str().to_ascii_lowercase();
+            format!("{error}; did you mean `{level}`?")
+        }
         None => error.to_string(),
     }
 }
 
-/// Returns the name of the level that a text probably means.
-fn nearest_level(text: &str) -> Option<String> {
-    let text = text.trim();
-    let level = match text.parse::<Level>() {
-        Ok(level) => level,
-        Err(_) => nearest(text, LEVEL_WORDS)?.parse().ok()?,
-    };
-    Some(level.as_str().to_ascii_lowercase())
-}
-
-/// Returns what was probably meant by a command line, without the program's name, where the application or profile that it
-/// names has no telemetry and one with a name near it has.
-pub(crate) fn misnamed(
-    words: &[OsString],
-    selection: &SelectionArgs,
-    location: &Location,
-    environment: &Environment,
-) -> Option<String> {
+/// Returns what was probably meant where the application or profile that was named has no telemetry and one with a name
+/// near it has.
+pub(crate) fn misnamed(location: &Location, environment: &Environment) -> Option<String> {
     let near = near(location, environment)?;
-    if near.name() == location.name() {
-        let name = location.profile().as_str();
-        let line = with_value(words, "--profile", name, near.profile().as_str());
-        return Some(format!(
-            "{location} had no profile `{name}`; did you mean `{line}`?"
-        ));
-    }
-    let name = selection.app.as_ref()?.as_str();
-    let line = with_value(words, "--app", name, near.name()?.as_str());
-    Some(format!(
-        "there was no telemetry of `{name}`; did you mean `{line}`?"
-    ))
+    let reason = if near.name() == location.name() {
+        format!("{location} had no profile `{}`", location.profile())
+    } else {
+        format!("there was no telemetry of `{location}`")
+    };
+    // It only looks: nothing may be done to telemetry that was not named.
+    let look = near.command("status");
+    Some(format!("{reason}; did you mean `{look}`?"))
 }
 
 /// Finds the telemetry that was probably meant where a location has none: the same application's of another profile or,
@@ -143,10 +107,13 @@ pub(crate) fn near(location: &Location, environment: &Environment) -> Option<Loc
     }
     let profiles = location.profiles().ok()?;
     if !profiles.is_empty() {
-        let name = location.profile();
-        let is_there = profiles.iter().any(|one| one.profile() == name);
-        let near = nearest_by(name.as_str(), profiles, |one| one.profile().as_str());
-        return near.filter(|_| !is_there);
+        let names: Vec<&str> = profiles.iter().map(|one| one.profile().as_str()).collect();
+        let name = location.profile().as_str();
+        if names.contains(&name) {
+            return None;
+        }
+        let near = nearest(name, names)?.parse().ok()?;
+        return Some(location.with_profile(near));
     }
     // A directory of its own is no mistyped name.
     let lies = |one: &Location| {
@@ -155,342 +122,119 @@ pub(crate) fn near(location: &Location, environment: &Environment) -> Option<Loc
     };
     let mut beside = Location::all(environment).ok()?;
     beside.retain(|one| lies(one) == lies(location));
-    let name = location.name()?.as_str();
-    let near = nearest_by(name, beside, |one| one.name().map_or("", Source::as_str))?;
+    let names = beside.iter().filter_map(Location::name).map(Source::as_str);
+    let near = nearest(location.name()?.as_str(), names)?.to_owned();
+    let mut beside = beside.into_iter();
+    let near = beside.find(|one| one.name().is_some_and(|name| name.as_str() == near))?;
     Some(near.with_profile(location.profile().clone()))
 }
 
-/// Returns the command line that looks at the telemetry which another names, so that nothing is done to telemetry that
-/// was not named.
-pub(crate) fn look_first(words: &[OsString]) -> Vec<OsString> {
-    let (place, _) = split_place(words);
-    let status = std::iter::once("status".to_owned());
-    place
-        .into_iter()
-        .chain(status)
-        .map(OsString::from)
-        .collect()
-}
-
-/// Returns a command line with another value of a flag.
-fn with_value(words: &[OsString], flag: &str, value: &str, other: &str) -> String {
-    let mut words: Vec<String> = words
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let joined = format!("{flag}={value}");
-    // What follows the first belongs to a command to run.
-    if let Some(at) = words
-        .iter()
-        .position(|word| word == flag || *word == joined)
-    {
-        let at_value = at + usize::from(words.get(at).is_some_and(|word| word == flag));
-        if let Some(word) = words.get_mut(at_value) {
-            *word = word.replace(value, other);
-        }
-    }
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| ShellWord(word).to_string())
-        .collect();
-    format!("localtel {}", words.join(" "))
-}
-
-/// Returns the complaint about a command line, without the program's name, that cannot be parsed, where the reason is a
-/// command or a flag that is not there.
-pub(crate) fn of_parser(
-    error: &ParseError,
-    words: &[OsString],
-    definition: &Command,
-) -> Option<Failure> {
-    match (error.kind(), error.get(ContextKind::InvalidArg)) {
-        (ErrorKind::InvalidSubcommand, _) => {
-            let mut words = words.to_vec();
-            if let Some(at) = words.iter().position(|word| word == "help") {
-                words.remove(at);
-                words.push(HELP.into());
-            }
-            Some(unknown_command(&words, definition))
-        }
-        (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) if flag.starts_with('-') => {
-            Some(unknown_flag(flag, words, definition))
-        }
-        _ => None,
-    }
-}
-
-/// Returns the complaint about a command line, without the program's name, in which a word stands for a command that
-/// `definition` does not have.
-pub(crate) fn unknown_command(words: &[OsString], definition: &Command) -> Failure {
-    let (place, words) = split_place(words);
-    let (command, mut line) = TypedLine::new(definition, &place, &words);
-    let (unknown, rest) = line.rest.split_first().unzip();
-    let unknown = unknown.map_or("", String::as_str);
-    line.rest = rest.unwrap_or_default();
-    let hint = line.instead_of_command(unknown, command);
-    let shown = [line.known, &[unknown.to_owned()]].concat().join(" ");
-    Failure::usage(format!("`{shown}` is not a command")).hint(hint)
-}
-
-/// Returns the words from the command on, if one of them stands for a command that `definition` does not have.
-pub(crate) fn unknown_in(matches: &ArgMatches, definition: &Command) -> Option<Vec<OsString>> {
-    let (name, matches) = matches.subcommand()?;
-    let behind = if let Some(command) = definition.find_subcommand(name) {
-        unknown_in(matches, command)?
-    } else {
-        // An external subcommand has the words behind it under an empty id.
-        let words = matches.get_many::<OsString>("");
-        words.into_iter().flatten().cloned().collect()
+/// Checks that each word that stands for a command is one that `definition` has.
+///
+/// # Errors
+///
+/// Returns the parser's error for a word that is not, with what was probably meant.
+pub(crate) fn check_commands(matches: &ArgMatches, definition: &Command) -> Result<(), ParseError> {
+    let Some((name, matches)) = matches.subcommand() else {
+        return Ok(());
     };
-    Some([vec![name.into()], behind].concat())
-}
-
-/// Returns the complaint about a command line with a flag that its command does not have.
-pub(crate) fn unknown_flag(flag: &str, words: &[OsString], definition: &Command) -> Failure {
-    let flag = flag.split('=').next().unwrap_or(flag);
-    let (place, words) = split_place(words);
-    let (command, line) = TypedLine::new(definition, &place, &words);
-    let hint = line.instead_of_flag(flag, command);
-    let command = [&["localtel".to_owned()], line.known].concat().join(" ");
-    Failure::usage(format!("`{command}` has no flag `{flag}`")).hint(hint)
-}
-
-/// Splits a command line into the words that name the telemetry and all others.
-fn split_place(words: &[OsString]) -> (Vec<String>, Vec<String>) {
-    let (mut place, mut others) = (Vec::new(), Vec::new());
-    let mut words = words.iter().map(|word| word.to_string_lossy());
-    while let Some(word) = words.next() {
-        if word == "--" {
-            others.push(word.into_owned());
-            others.extend(words.map(Cow::into_owned));
-            break;
-        }
-        let name = word.split_once('=').map_or(&*word, |(name, _)| name);
-        if !PLACE_FLAGS.contains(&name) {
-            others.push(word.into_owned());
-            continue;
-        }
-        if name != word {
-            place.push(word.into_owned());
-        } else if let Some(value) = words.next() {
-            place.extend([word.into_owned(), value.into_owned()]);
-        }
-    }
-    (place, others)
-}
-
-/// A command line that cannot be parsed.
-struct TypedLine<'a> {
-    definition: &'a Command,
-    /// The words that name the telemetry.
-    place: &'a [String],
-    /// The commands that there are.
-    known: &'a [String],
-    /// What follows them, or the word that is not one.
-    rest: &'a [String],
-}
-
-impl<'a> TypedLine<'a> {
-    /// Returns the command that a line calls, and the line split behind the words that name it.
-    fn new<'d: 'a>(
-        definition: &'d Command,
-        place: &'a [String],
-        words: &'a [String],
-    ) -> (&'d Command, Self) {
-        let mut command = definition;
-        let mut known = 0;
-        while let Some(below) = words
-            .get(known)
-            .and_then(|word| command.find_subcommand(word))
-        {
-            command = below;
-            known += 1;
-        }
-        let (known, rest) = words.split_at(known);
-        let line = Self {
-            definition,
-            place,
-            known,
-            rest,
-        };
-        (command, line)
-    }
-
-    /// Returns what to do instead, where a word stands for a command below `command`.
-    fn instead_of_command(&self, unknown: &str, command: &Command) -> String {
-        let usual: &[UsualWords] = match self.known {
-            [] => &COMMAND_WORDS,
-            [policy] if policy == "policy" => &POLICY_WORDS,
-            [..] => &[],
-        };
-        let commands = command
-            .get_subcommands()
-            .map(Command::get_name)
-            .filter(|name| *name != "clear");
-        let usual_words = usual.iter().flat_map(|(words, _)| words.split(' '));
-        let lower = unknown.to_lowercase();
-        let meant = usual_words
-            .clone()
-            .find(|word| *word == lower)
-            .or_else(|| nearest(unknown, commands.chain(usual_words)));
-        let advice = meant.and_then(|meant| {
-            let usual = usual
-                .iter()
-                .find(|(words, _)| words.split(' ').any(|word| word == meant));
-            match usual {
-                Some((_, advice)) => self.filled_in(advice),
-                None => self
-                    .corrected(meant)
-                    .map(|line| format!("did you mean `{line}`?")),
-            }
-        });
-        // Conditions are what `show` takes.
-        let conditions = [&[unknown.to_owned()], self.rest].concat();
-        let shown = || Some(format!("did you mean `{}`?", self.of_show(&conditions)?));
-        advice
-            .or_else(shown)
-            .unwrap_or_else(|| format!("`{}` lists the commands", self.line(&[HELP.to_owned()])))
-    }
-
-    /// Returns what to do instead, where a flag is none of `command`.
-    fn instead_of_flag(&self, flag: &str, command: &Command) -> String {
-        let near = flag_instead_of(flag, command);
-        let corrected = near
-            .and_then(|near| self.with_flag(flag, &near))
-            .or_else(|| self.of_show(self.rest));
-        match corrected {
-            Some(line) => format!("did you mean `{line}`?"),
-            None => format!("`{}` lists the flags", self.line(&[HELP.to_owned()])),
-        }
-    }
-
-    /// Returns the command line with a flag in place of another, if that is valid.
-    fn with_flag(&self, flag: &str, near: &str) -> Option<String> {
-        let mut words = self.rest.to_vec();
-        let typed = words
-            .iter_mut()
-            .find(|word| word.split('=').next() == Some(flag))?;
-        *typed = typed.replacen(flag, near, 1);
-        self.is_valid(&words).then(|| self.line(&words))
-    }
-
-    /// Returns the command line with `show` before these words, if no command was named and that is valid.
-    fn of_show(&self, words: &[String]) -> Option<String> {
-        if !self.known.is_empty() {
-            return None;
-        }
-        let words = [&["show".to_owned()], words].concat();
-        self.is_valid(&words).then(|| self.line(&words))
-    }
-
-    /// Returns the command line with the command that was meant: with all else as it was typed, if that is valid.
-    fn corrected(&self, meant: &str) -> Option<String> {
-        let meant = [meant.to_owned()];
-        let help = [HELP.to_owned()];
-        [self.rest, &[], &help]
-            .into_iter()
-            .map(|rest| [&meant, rest].concat())
-            .find(|words| self.is_valid(words))
-            .map(|words| self.line(&words))
-    }
-
-    /// Returns advice with the command lines in it complete, if this program has all of them.
-    fn filled_in(&self, advice: &str) -> Option<String> {
-        let text = self.text().filter(|text| is_expression(text));
-        let mut filled_in = String::new();
-        for (index, part) in advice.split('`').enumerate() {
-            if index % 2 == 0 {
-                filled_in.push_str(part);
-                continue;
-            }
-            let words: Vec<String> = part
-                .split(' ')
-                .map(|word| match text {
-                    Some(text) if word == "TEXT" => text.clone(),
-                    Some(_) | None => word.to_owned(),
-                })
-                .collect();
-            if !self.is_valid(&words) {
-                return None;
-            }
-            filled_in.extend(["`", &self.line(&words), "`"]);
-        }
-        Some(filled_in)
-    }
-
-    /// Returns the first word that is neither a flag nor, as far as that can be told, the value of one.
-    fn text(&self) -> Option<&String> {
-        let mut before = "";
-        self.rest.iter().find(|word| {
-            let is_number = word.parse::<u64>().is_ok();
-            let is_value = before.starts_with("--") || before.starts_with('-') && is_number;
-            before = if word.contains('=') { "" } else { word };
-            !word.starts_with('-') && !is_value
-        })
-    }
-
-    /// Returns `true` if the program can parse a command line that ends in these words.
-    fn is_valid(&self, words: &[String]) -> bool {
-        let all = [self.place, self.known, words].concat();
-        let program = std::iter::once("localtel".to_owned());
-        let matches = match self
-            .definition
-            .clone()
-            .try_get_matches_from(program.chain(all))
-        {
-            Ok(matches) => matches,
-            // Help was asked for.
-            Err(error) => return !error.use_stderr(),
-        };
-        unknown_in(&matches, self.definition).is_none()
-    }
-
-    /// Writes a command line that ends in these words.
-    fn line(&self, words: &[String]) -> String {
-        let all = [self.place, self.known, words].concat();
-        let words: Vec<String> = all.iter().map(|word| ShellWord(word).to_string()).collect();
-        format!("localtel {}", words.join(" "))
+    match definition.find_subcommand(name) {
+        Some(command) => check_commands(matches, command),
+        None => Err(unknown_command(name, definition)),
     }
 }
 
-/// Returns the flag of a command that was probably meant by one that it does not have.
-fn flag_instead_of(flag: &str, command: &Command) -> Option<String> {
+/// Returns the parser's error for a word that stands for a command which `parent` does not have.
+fn unknown_command(word: &str, parent: &Command) -> ParseError {
+    let tables: &[&[UsualWords]] = match parent.get_name() {
+        "localtel" => &[&COMMAND_WORDS, &PROGRAM_WORDS],
+        "policy" => &[&POLICY_WORDS],
+        _ => &[&COMMAND_WORDS],
+    };
+    let usual: Vec<(&str, &'static str)> = tables
+        .iter()
+        .copied()
+        .flatten()
+        .flat_map(|(words, advice)| words.split(' ').map(|word| (word, *advice)))
+        .collect();
+    let commands = parent.get_subcommands().map(Command::get_name);
+    let names: Vec<&str> = commands
+        .filter(|name| *name != CLEAR)
+        .chain(usual.iter().map(|(word, _)| *word))
+        .collect();
+    let lower = word.to_lowercase();
+    let exact = names.iter().copied().find(|name| *name == lower);
+    let meant = exact.or_else(|| nearest(word, names));
+    let advice = usual.iter().find(|(word, _)| Some(*word) == meant);
+    // Conditions are what `show` takes.
+    let is_condition = word.contains(is_operator) && parent.find_subcommand("show").is_some();
+    let mut error = ParseError::new(ErrorKind::InvalidSubcommand).with_cmd(parent);
+    let unknown = ContextValue::String(word.to_owned());
+    error.insert(ContextKind::InvalidSubcommand, unknown);
+    if let Some((_, advice)) = advice {
+        insert_tip(&mut error, *advice);
+    } else if let Some(command) = meant {
+        let command = ContextValue::String(command.to_owned());
+        error.insert(ContextKind::SuggestedSubcommand, command);
+    } else if is_condition {
+        insert_tip(
+            &mut error,
+            format!("conditions follow `show`: `show {}`", ShellWord(word)),
+        );
+    }
+    error
+}
+
+fn insert_tip(error: &mut ParseError, tip: impl Into<StyledStr>) {
+    let tips = ContextValue::StyledStrs(vec![tip.into()]);
+    error.insert(ContextKind::Suggested, tips);
+}
+
+/// Replaces what the parser suggests for a flag that a command does not have: its own measure finds also what is far.
+pub(crate) fn suggest_flag(error: &mut ParseError, words: &[OsString], definition: &Command) {
+    let flag = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) => flag.clone(),
+        (_, _) => return,
+    };
     let name = flag.trim_start_matches('-');
-    let has_short = |short: &char| {
-        command
-            .get_arguments()
-            .any(|arg| arg.get_short() == Some(*short))
-    };
-    let mut letters = name.chars();
-    if let (Some(short), None) = (letters.next().filter(has_short), letters.next()) {
-        return Some(format!("-{short}"));
-    }
-    let flags = ["app", "dir", "profile", "help", "version"];
-    let own = command.get_arguments().filter_map(Arg::get_long);
-    let flags: Vec<&str> = own.chain(flags).filter(|long| *long != "clear").collect();
+    let command = words.iter().fold(definition, |command, word| {
+        command.find_subcommand(word).unwrap_or(command)
+    });
+    let arguments = command.get_arguments().chain(definition.get_arguments());
+    let flags: Vec<&str> = arguments
+        .filter_map(Arg::get_long)
+        .chain(["help", "version"])
+        .filter(|long| *long != CLEAR)
+        .collect();
     let usual = FLAG_WORDS
         .iter()
-        .find(|(words, long)| words.split(' ').any(|word| word == name) && flags.contains(long));
-    let near = usual
+        .find(|(words, _)| words.split(' ').any(|word| word == name))
         .map(|(_, long)| *long)
-        .or_else(|| nearest(name, flags))?;
-    Some(format!("--{near}"))
+        .filter(|long| flags.contains(long));
+    for kind in [ContextKind::Suggested, ContextKind::Usage] {
+        let says_clear = |value: &ContextValue| value.to_string().contains(CLEAR);
+        if error.get(kind).is_some_and(says_clear) {
+            error.remove(kind);
+        }
+    }
+    error.remove(ContextKind::SuggestedArg);
+    if let Some(long) = usual.or_else(|| nearest(name, flags)) {
+        let long = ContextValue::String(format!("--{long}"));
+        error.insert(ContextKind::SuggestedArg, long);
+    } else if let Some(show) = definition.find_subcommand("show")
+        && show.get_arguments().any(|arg| arg.get_long() == Some(name))
+    {
+        insert_tip(error, format!("`show` has it: `show {flag}`"));
+    }
 }
 
-/// Returns `true` if a text can be looked for as it is.
-fn is_expression(text: &str) -> bool {
-    Filter::new().grep(text).is_ok()
-}
-
-const HELP: &str = "--help";
+/// The command and the flag that are never suggested.
+const CLEAR: &str = "clear";
 
 /// The words that say how severe something is, of which the nearest is looked for.
 const LEVEL_WORDS: [&str; 9] = [
     "trace", "debug", "info", "warn", "warning", "error", "fatal", "critical", "notice",
 ];
-
-/// The flags that name the telemetry.
-const PLACE_FLAGS: [&str; 3] = ["--app", "--dir", "--profile"];
 
 /// Shorter words are where many names begin.
 const PREFIX_LETTERS_MIN: usize = 3;
@@ -500,14 +244,17 @@ const NAME_BYTES_MAX: usize = 128;
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Subcommand as _};
 
     use super::*;
-    use crate::args::Arguments;
+    use crate::args::{AppCommand, Arguments};
 
     fn hint_for(line: &str) -> String {
-        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        unknown_command(&words, &Arguments::command()).text()
+        let definition = Arguments::command();
+        let words = std::iter::once("localtel").chain(line.split(' '));
+        let matches = definition.clone().try_get_matches_from(words).unwrap();
+        let error = check_commands(&matches, &definition).unwrap_err();
+        error.to_string()
     }
 
     #[test]
@@ -547,14 +294,13 @@ mod tests {
         let mut arguments = Arguments::command();
         arguments.build();
         let policy = arguments.find_subcommand("policy").unwrap();
+        let of_all = COMMAND_WORDS.iter().chain(&PROGRAM_WORDS);
         for (table, command) in [
-            (&COMMAND_WORDS as &[UsualWords], &arguments),
-            (&POLICY_WORDS, policy),
+            (of_all.collect::<Vec<_>>(), &arguments),
+            (POLICY_WORDS.iter().collect(), policy),
         ] {
-            let words: Vec<&str> = table
-                .iter()
-                .flat_map(|(words, _)| words.split(' '))
-                .collect();
+            let words = table.iter().flat_map(|(words, _)| words.split(' '));
+            let words: Vec<&str> = words.collect();
             for word in &words {
                 let is_command = command.find_subcommand(word).is_some();
                 assert!(*word == "clear" || !is_command, "{word}");
@@ -565,17 +311,22 @@ mod tests {
     }
 
     #[test]
-    fn each_usual_word_has_advice_that_can_be_typed() {
-        let tables: [(&str, &[UsualWords]); 2] = [("", &COMMAND_WORDS), ("policy ", &POLICY_WORDS)];
-        for (path, table) in tables {
-            for word in table.iter().flat_map(|(words, _)| words.split(' ')) {
-                if path.is_empty() && word == "clear" {
-                    continue;
+    fn advice_names_commands_that_there_are() {
+        let embedded = AppCommand::augment_subcommands(Command::new("telemetry"));
+        let program = Arguments::command();
+        let policy = embedded.find_subcommand("policy").unwrap();
+        for (table, command) in [
+            (&COMMAND_WORDS as &[UsualWords], &embedded),
+            (&PROGRAM_WORDS, &program),
+            (&POLICY_WORDS, policy),
+        ] {
+            for (words, advice) in table {
+                for line in advice.split('`').skip(1).step_by(2) {
+                    let name = line.split(' ').next().unwrap();
+                    let is_there =
+                        name.starts_with("--") || command.find_subcommand(name).is_some();
+                    assert!(is_there && !line.contains("clear"), "{words}: {line}");
                 }
-                let text = hint_for(&format!("--app shop {path}{word}"));
-                assert!(!text.contains("lists the commands"), "{word}: {text}");
-                let line = format!("`localtel --app shop {path}");
-                assert!(text.contains(&line), "{word}: {text}");
             }
         }
     }
@@ -600,44 +351,16 @@ mod tests {
         }
         for word in words.iter().filter(|word| *word != "clear") {
             let text = hint_for(word);
-            assert!(!text.contains("localtel clear"), "{word}: {text}");
-            assert!(text.contains("\nhint: `localtel "), "{word}: {text}");
+            let (_typed, said) = text.split_once('\n').unwrap();
+            assert!(!said.contains("clear"), "{word}: {text}");
         }
     }
 
     #[test]
-    fn a_word_behind_is_looked_for_as_a_shell_reads_it() {
+    fn a_condition_without_a_command_leads_to_show() {
         for (line, expected) in [
-            ("grep -i timeout", "show --grep timeout`"),
-            ("grep a>1", "show --grep 'a>1'`"),
-            ("grep -A 5 --color always error x", "show --grep error`"),
-            ("grep --count", "show --grep TEXT`"),
-            ("grep error --app", "`localtel show --grep error`"),
-            ("grep (", "show --grep TEXT`"),
-            ("grep --app shop error", "--app shop show --grep error`"),
-            ("grep error --dir=/tmp/a", "--dir=/tmp/a show --grep error`"),
-        ] {
-            let text = hint_for(line);
-            assert!(text.contains(expected), "{line}: {text}");
-        }
-    }
-
-    #[test]
-    fn all_else_stays_as_it_was_typed_if_it_can_be_parsed() {
-        for (line, expected) in [
-            ("shwo -n 3 event=a", "`localtel show -n 3 event=a`"),
-            ("shwo --nonsense", "`localtel show`"),
-            ("recrod", "`localtel record --help`"),
-            ("polcy set", "`localtel policy`"),
-            (
-                "level=warn duration>5",
-                "`localtel show level=warn 'duration>5'`",
-            ),
-            ("foo bar", "`localtel --help`"),
-            (
-                "--profile work Status --json",
-                "`localtel --profile work status --json`",
-            ),
+            ("level=warn", "`show level=warn`"),
+            ("duration>5", "`show 'duration>5'`"),
         ] {
             let text = hint_for(line);
             assert!(text.contains(expected), "{line}: {text}");

@@ -92,7 +92,7 @@ fn help_goes_to_stdout_and_mistakes_are_usage_errors() {
     let (exit, out, err) = home.run("claer");
     assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
     assert!(
-        err.starts_with("localtel: `claer` is not a command\nhint: "),
+        err.starts_with("localtel: unrecognized subcommand 'claer'\n\n  tip: `explain` "),
         "{err}"
     );
     let (exit, _, err) = home.run("--app a/b status");
@@ -625,7 +625,7 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
         "{out}"
     );
     assert!(
-        out.contains("`localtel --app myapp policy` says whether"),
+        out.contains("`localtel --app myapp policy` says what is wrong"),
         "{out}"
     );
     let (_, _, err) = home.run("--app myapp record x");

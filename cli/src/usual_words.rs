@@ -1,10 +1,10 @@
 //! The usual words of other tools, and what does the same here. Where they are looked up is `suggestion`'s.
 
-/// Words, and what to do instead: command lines stand in backquotes without `localtel`, and `TEXT` for the word behind.
+/// Words, and what to do instead; what to type in the place of such a word stands in backquotes.
 pub(crate) type UsualWords = (&'static str, &'static str);
 
 /// Words that stand for a command.
-pub(crate) const COMMAND_WORDS: [UsualWords; 18] = [
+pub(crate) const COMMAND_WORDS: [UsualWords; 15] = [
     (
         "log logs cat dump view print display less more read events history journal journalctl records open head",
         "`show` shows what was recorded, `tail` also each new record as it comes",
@@ -63,16 +63,20 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 18] = [
         "`doctor` looks for what is wrong, and says what to do",
     ),
     (
+        "export save backup json csv",
+        "`show --json` prints records as they are stored, `show --output csv` as a table",
+    ),
+];
+
+/// Words that stand for a command that only the program `localtel` has.
+pub(crate) const PROGRAM_WORDS: [UsualWords; 3] = [
+    (
         "write send emit add track event put append insert push capture",
         "`record EVENT key=value` records an event",
     ),
     (
         "exec execute time wrap measure",
         "`run --help` tells how to run a command and record how it went",
-    ),
-    (
-        "export save backup json csv",
-        "`show --json` prints records as they are stored, `show --output csv` as a table",
     ),
     ("version", "`--version` prints the version"),
 ];
@@ -95,7 +99,7 @@ pub(crate) const POLICY_WORDS: [UsualWords; 3] = [
 
 /// Flags of other tools, and those that do it here.
 pub(crate) const FLAG_WORDS: [UsualWords; 9] = [
-    ("limit tail last count max-count head number", "lines"),
+    ("limit tail last count max-count head number n", "lines"),
     ("from after start", "since"),
     ("to before end", "until"),
     ("format", "output"),

@@ -41,62 +41,35 @@ pub(crate) struct RecordArgs {
     strict: bool,
 }
 
-/// What was asked to be recorded.
-#[derive(Debug, Clone, PartialEq)]
-struct Wish {
-    event: String,
-    level: Level,
-    message: Option<String>,
-    properties: Properties,
-}
-
-impl Wish {
-    fn into_event(self) -> Event {
-        let mut event = Event::new(self.event).level(self.level);
-        if let Some(message) = self.message {
-            event = event.message(message);
-        }
-        for (name, value) in self.properties {
-            event = event.property(name, value);
-        }
-        event
-    }
-
-    /// Reads a JSON object: `event`, `level` and `message` are taken, all other keys are properties, in their order.
-    /// What the object does not say is as it was typed.
-    fn of_object(json: &[u8], typed: &Self) -> Result<Self, String> {
-        let members: Properties =
-            json::parse(json).map_err(|error| format!("it is not a JSON object: {error}"))?;
-        let mut wish = typed.clone();
-        wish.event.clear();
-        let mut properties = Vec::new();
-        for (key, value) in members.iter() {
-            match (key, value) {
-                ("event" | "message" | "level", Value::Null) => {}
-                ("event", Value::String(event)) => wish.event.clone_from(event),
-                ("message", Value::String(message)) => wish.message = Some(message.clone()),
-                ("level", Value::String(level)) => wish.level = parse_level(level)?,
-                ("level", Value::Number(level)) => wish.level = parse_level(&level.to_string())?,
-                ("event" | "message" | "level", other) => {
-                    return Err(format!("`{key}` must be a string, and is {other}"));
-                }
-                (_, value) => properties.push((key.to_owned(), value.clone())),
+/// Reads a JSON object: `event`, `level` and `message` are taken, all other keys are properties, in their order. What the
+/// object does not say is as in the event that was typed.
+fn event_of(json: &[u8], typed: impl Fn(&str) -> Event) -> Result<Event, String> {
+    let members: Properties =
+        json::parse(json).map_err(|error| format!("it is not a JSON object: {error}"))?;
+    let name = members.get("event").and_then(Value::as_str);
+    let mut event = typed(name.unwrap_or_default());
+    for (key, value) in members.iter() {
+        event = match (key, value) {
+            ("event" | "message" | "level", Value::Null) | ("event", Value::String(_)) => event,
+            ("message", Value::String(message)) => event.message(message),
+            ("level", Value::String(level)) => event.level(parse_level(level)?),
+            ("level", Value::Number(level)) => event.level(parse_level(&level.to_string())?),
+            ("event" | "message" | "level", other) => {
+                return Err(format!("`{key}` must be a string, and is {other}"));
             }
-        }
-        if wish.event.is_empty() {
-            return Err("it has no `event`".to_owned());
-        }
-        let typed = wish.properties.iter();
-        let typed = typed.map(|(key, value)| (key.to_owned(), value.clone()));
-        wish.properties = typed.chain(properties).collect();
-        Ok(wish)
+            (_, value) => event.property(key, value.clone()),
+        };
+    }
+    match name {
+        None | Some("") => Err("it has no `event`".to_owned()),
+        Some(_) => Ok(event),
     }
 }
 
 /// Records what was asked for.
 pub(crate) fn run(
     location: &Location,
-    args: RecordArgs,
+    args: &RecordArgs,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
@@ -106,18 +79,24 @@ pub(crate) fn run(
     {
         properties.set(command_id::PROPERTY, id.to_string());
     }
-    let typed = Wish {
-        event: args.event,
-        level: args.level,
-        message: args.message,
-        properties,
-    };
-    if typed.event.is_empty() {
+    if args.event.is_empty() {
         return Err(Failure::usage("the event has no name")
             .hint(location.command("record deploy version=1.2.0 ok=true")));
     }
+    let typed = |name: &str| {
+        let event = Event::new(name).level(args.level);
+        let event = match &args.message {
+            Some(message) => event.message(message),
+            None => event,
+        };
+        let properties = properties.iter();
+        properties.fold(event, |event, (name, value)| {
+            event.property(name, value.clone())
+        })
+    };
+    let is_input = args.event == FROM_INPUT;
     let builder = builder_of(location).map_err(|error| unnamed(error, location))?;
-    let builder = if typed.event == FROM_INPUT {
+    let builder = if is_input {
         builder
     } else {
         builder.in_one_line()
@@ -128,11 +107,11 @@ pub(crate) fn run(
         dropped: 0,
         bad: 0,
     };
-    if typed.event != FROM_INPUT {
-        recording.offer(typed);
+    if !is_input {
+        recording.offer(&typed(&args.event));
         return recording.finish(location, args.strict, screen);
     }
-    let read = recording.take_objects(&typed, screen);
+    let read = recording.take_objects(typed, screen);
     // What was read before the input failed is recorded.
     let exit = recording.finish(location, args.strict, screen)?;
     read.map(|()| exit)
@@ -162,8 +141,8 @@ struct RecordRun {
 }
 
 impl RecordRun {
-    fn offer(&mut self, wish: Wish) {
-        match self.telemetry.record(&wish.into_event()) {
+    fn offer(&mut self, event: &Event) {
+        match self.telemetry.record(event) {
             Outcome::Recorded => {}
             Outcome::Refused => self.refused += 1,
             Outcome::Dropped => self.dropped += 1,
@@ -171,16 +150,20 @@ impl RecordRun {
     }
 
     /// Records each object of the input as soon as it is there.
-    fn take_objects(&mut self, typed: &Wish, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    fn take_objects(
+        &mut self,
+        typed: impl Fn(&str) -> Event,
+        screen: &mut Screen<'_>,
+    ) -> Result<(), Failure> {
         let mut objects = Objects::new(screen.stdin);
         while let Some(item) = objects
             .next_item()
             .map_err(|error| Failure::failed(format!("could not read the input: {error}")))?
         {
             let (at, reason) = match item {
-                StreamItem::Object { at, json } => match Wish::of_object(&json, typed) {
-                    Ok(wish) => {
-                        self.offer(wish);
+                StreamItem::Object { at, json } => match event_of(&json, &typed) {
+                    Ok(event) => {
+                        self.offer(&event);
                         continue;
                     }
                     Err(reason) => (at, reason),
@@ -304,40 +287,40 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn typed() -> Wish {
-        Wish {
-            event: FROM_INPUT.to_owned(),
-            level: Level::Warn,
-            message: None,
-            properties: [("host", "a")].into_iter().collect(),
-        }
+    fn typed(name: &str) -> Event {
+        Event::new(name).level(Level::Warn).property("host", "a")
     }
 
-    fn of_object(json: &str) -> Result<Wish, String> {
-        Wish::of_object(json.as_bytes(), &typed())
+    fn of_object(json: &str) -> Result<Event, String> {
+        event_of(json.as_bytes(), typed)
     }
 
     #[test]
     fn an_object_says_what_it_says_and_the_rest_is_as_typed() {
-        let wish = of_object(r#"{"event":"e","n":1,"host":"b"}"#).unwrap();
-        assert_eq!((wish.event.as_str(), wish.level), ("e", Level::Warn));
-        assert_eq!(wish.properties.get("host"), Some(&json!("b")));
-        assert_eq!(wish.properties.get("n"), Some(&json!(1)));
-        let wish = of_object(r#"{"event":"e","level":"error","message":"m"}"#).unwrap();
-        assert_eq!(wish.level, Level::Error);
-        assert_eq!(wish.message.as_deref(), Some("m"));
-        assert_eq!(wish.properties.len(), 1);
-        let wish = of_object(r#"{"event":"e","level":null,"message":null}"#).unwrap();
-        assert_eq!((wish.level, wish.message), (Level::Warn, None));
+        for (json, expected) in [
+            (
+                r#"{"event":"e","n":1,"host":"b"}"#,
+                typed("e").property("host", "b").property("n", 1),
+            ),
+            (
+                r#"{"level":"error","message":"m","event":"e"}"#,
+                typed("e").level(Level::Error).message("m"),
+            ),
+            (r#"{"event":"e","level":null,"message":null}"#, typed("e")),
+        ] {
+            assert_eq!(of_object(json).unwrap(), expected, "{json}");
+        }
     }
 
     #[test]
     fn an_object_keeps_the_order_of_its_keys_and_every_digit() {
-        let wish = of_object(r#"{"z":{"y":1,"b":2},"event":"e","a":18446744073709551616,"z2":1}"#)
-            .unwrap();
-        let properties = serde_json::to_string(&wish.properties).unwrap();
-        let expected = r#"{"host":"a","z":{"y":1,"b":2},"a":"18446744073709551616","z2":1}"#;
-        assert_eq!(properties, expected);
+        let event = of_object(r#"{"z":{"y":1,"b":2},"event":"e","a":18446744073709551616,"z2":1}"#);
+        let expected = typed("e")
+            .property("z", json!({"y": 1, "b": 2}))
+            .property("a", "18446744073709551616")
+            .property("z2", 1);
+        // Two values of JSON are the same whatever the order of their keys is; their texts are not.
+        assert_eq!(format!("{:?}", event.unwrap()), format!("{expected:?}"));
     }
 
     #[test]
@@ -350,8 +333,8 @@ mod tests {
             ("\"Critical\"", Level::Error),
             ("\"notice\"", Level::Info),
         ] {
-            let wish = of_object(&format!(r#"{{"event":"e","level":{level}}}"#)).unwrap();
-            assert_eq!(wish.level, expected, "{level}");
+            let event = of_object(&format!(r#"{{"event":"e","level":{level}}}"#)).unwrap();
+            assert_eq!(event, typed("e").level(expected), "{level}");
         }
     }
 
@@ -371,6 +354,6 @@ mod tests {
         ] {
             assert!(of_object(json).is_err(), "{json}");
         }
-        assert!(Wish::of_object(b"{\"event\":\"\xff\"}", &typed()).is_err());
+        assert!(event_of(b"{\"event\":\"\xff\"}", typed).is_err());
     }
 }

@@ -284,7 +284,7 @@ mod tests {
         for word in ["", "a", "=1", ":=1", "a:=", "a:={", "a:=tru"] {
             let failure = words(&[word]).unwrap_err();
             assert_eq!(failure.exit(), Exit::Usage, "{word:?}");
-            assert!(failure.text().contains("key:=json"), "{word:?}");
+            assert!(failure.text("localtel").contains("key:=json"), "{word:?}");
         }
     }
 
@@ -301,7 +301,10 @@ mod tests {
         }
         for endless in ["/dev/zero", "/dev/urandom"] {
             let failure = words(&["--file", &format!("a={endless}")]).unwrap_err();
-            assert!(failure.text().contains("1048576 bytes"), "{failure:?}");
+            assert!(
+                failure.text("localtel").contains("1048576 bytes"),
+                "{failure:?}"
+            );
         }
     }
 }

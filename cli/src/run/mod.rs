@@ -5,7 +5,8 @@
 mod running;
 mod signals;
 
-use std::ffi::{OsStr, OsString};
+use std::borrow::Cow;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Instant;
 
@@ -27,24 +28,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The command with its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "COMMAND"
-    )]
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
-}
-
-impl RunArgs {
-    /// Returns what stands for the command, if it looks like a flag: all that this command does not have are taken so.
-    pub(crate) fn flag(&self) -> Option<&OsStr> {
-        let command = self.command.first()?;
-        command
-            .as_encoded_bytes()
-            .starts_with(b"-")
-            .then_some(command)
-    }
 }
 
 /// Runs the command to its end and records it, if anything is recorded here; if not, nothing is said. What becomes
@@ -96,8 +81,7 @@ fn not_started(
     refusal: &NotStarted,
     screen: &mut Screen<'_>,
 ) -> Exit {
-    let program = args.command.first().map(|word| word.to_string_lossy());
-    let program = program.unwrap_or_default();
+    let program = args.program();
     // A message that cannot be written does not change the exit code.
     let _told = writeln!(
         screen.stderr,
@@ -134,33 +118,26 @@ fn variables(environment: &Environment, id: Option<Uuid>) -> Vec<(OsString, OsSt
 }
 
 impl RunArgs {
+    fn program(&self) -> Cow<'_, str> {
+        let program = self.command.first();
+        program.map_or_else(Cow::default, |word| word.to_string_lossy())
+    }
+
     /// Returns what a command that was started is called in its records.
     fn called(&self) -> String {
-        self.name.clone().unwrap_or_else(|| {
-            let program = self.command.first();
-            file_name(
-                &program
-                    .map(|word| word.to_string_lossy())
-                    .unwrap_or_default(),
-            )
-        })
+        let name = self.name.clone();
+        name.unwrap_or_else(|| file_name(&self.program()))
     }
 
     /// Returns what a command that could not be started is called in its record. What was typed in its place may be a
     /// whole command line or a variable with a value, so it ends at the first blank or `=`.
     fn typed(&self) -> String {
-        self.name.clone().unwrap_or_else(|| {
-            let program = self.command.first();
-            let program = program.map(|word| word.to_string_lossy());
-            let program = program.unwrap_or_default();
+        let name = self.name.clone();
+        name.unwrap_or_else(|| {
             let is_end = |character: char| character.is_whitespace() || character == '=';
-            file_name(
-                program
-                    .trim_start()
-                    .split(is_end)
-                    .next()
-                    .unwrap_or_default(),
-            )
+            let program = self.program();
+            let word = program.trim_start().split(is_end).next();
+            file_name(word.unwrap_or_default())
         })
     }
 }
