@@ -48,16 +48,16 @@ fn no_command_is_ended_by_a_limit_on_file_sizes() {
                     localtel(&[], &["enable"]);
                     localtel(&[], &["record", "before"]);
                 }
-                let said = localtel(&under_limit(blocks), words);
+                let text = localtel(&under_limit(blocks), words);
                 if blocks == 0 && is_new && words[0] == "enable" {
-                    assert!(said.contains("File too large"), "{said}");
+                    assert!(text.contains("File too large"), "{text}");
                 }
                 if blocks == 0 && words[0] == "disable" {
                     let status = localtel(&[], &["status"]);
-                    assert!(status.contains("status: disabled"), "{said} {status}");
+                    assert!(status.contains("status: disabled"), "{text} {status}");
                 }
                 if !is_new && words[0] == "clear" {
-                    assert_eq!(place.events().len(), 0, "{said}");
+                    assert_eq!(place.events().len(), 0, "{text}");
                 }
             }
         }

@@ -23,11 +23,11 @@ fn text(output: Output) -> String {
 }
 
 impl CommandHome {
-    fn says(&self, arguments: &[&str]) -> String {
+    fn stdout(&self, arguments: &[&str]) -> String {
         text(self.localtel().args(arguments).output().unwrap())
     }
 
-    fn says_with(&self, variable: (&str, &str), arguments: &[&str]) -> String {
+    fn stdout_with(&self, variable: (&str, &str), arguments: &[&str]) -> String {
         let mut command = self.localtel();
         command.env(variable.0, variable.1).args(arguments);
         text(command.output().unwrap())
@@ -58,7 +58,7 @@ impl CommandHome {
 fn an_opt_out_by_environment_is_not_remembered() {
     let home = CommandHome::enabled();
     let before = home.stored();
-    let status = home.says_with(("DO_NOT_TRACK", "1"), &["status"]);
+    let status = home.stdout_with(("DO_NOT_TRACK", "1"), &["status"]);
     assert!(status.starts_with("status: disabled\n"), "{status}");
     home.localtel()
         .env("DO_NOT_TRACK", "1")
@@ -71,14 +71,14 @@ fn an_opt_out_by_environment_is_not_remembered() {
         .output()
         .unwrap();
     assert_eq!(home.stored(), before);
-    assert!(home.says(&["status"]).starts_with("status: enabled\n"));
+    assert!(home.stdout(&["status"]).starts_with("status: enabled\n"));
 }
 
 #[test]
 fn an_opt_in_by_environment_is_not_remembered() {
     let home = CommandHome::new();
-    home.says_with(("MYAPP_TELEMETRY", "on"), &["record", "x"]);
-    assert!(home.says(&["status"]).starts_with("status: undecided\n"));
+    home.stdout_with(("MYAPP_TELEMETRY", "on"), &["record", "x"]);
+    assert!(home.stdout(&["status"]).starts_with("status: undecided\n"));
     assert!(home.stored()["consent"].is_null());
 }
 
@@ -86,7 +86,7 @@ fn an_opt_in_by_environment_is_not_remembered() {
 fn an_unknown_do_not_track_value_disables_without_an_error() {
     let home = CommandHome::enabled();
     for odd in ["maybe", "forbid", "-1", "disable"] {
-        let status = home.says_with(("DO_NOT_TRACK", odd), &["status"]);
+        let status = home.stdout_with(("DO_NOT_TRACK", odd), &["status"]);
         assert!(status.starts_with("status: disabled\n"), "{odd}: {status}");
         assert!(status.contains("\nlocked: yes\n"), "{odd}: {status}");
     }
@@ -95,7 +95,7 @@ fn an_unknown_do_not_track_value_disables_without_an_error() {
 #[test]
 fn forbid_never_enables() {
     let home = CommandHome::new();
-    let status = home.says_with(("MYAPP_TELEMETRY", "Forbid "), &["status"]);
+    let status = home.stdout_with(("MYAPP_TELEMETRY", "Forbid "), &["status"]);
     assert!(status.starts_with("status: disabled\n"), "{status}");
 }
 
@@ -117,7 +117,7 @@ fn a_damaged_file_never_loses_an_opt_out() {
     let torn = r#"{"format":1,"consent":"disabl"#;
     home.store(torn);
     home.localtel().args(["record", "x"]).output().unwrap();
-    assert!(home.says(&["status"]).starts_with("status: disabled\n"));
+    assert!(home.stdout(&["status"]).starts_with("status: disabled\n"));
     assert!(
         !home
             .localtel()
@@ -159,7 +159,7 @@ fn junk_in_the_stored_choice_never_enables() {
     for word in ["OFF ", "bogus", "enabled!", "2", "on off", "yes please"] {
         let home = CommandHome::new();
         home.store(&serde_json::json!({"format": 1, "consent": word}).to_string());
-        let status = home.says(&["status"]);
+        let status = home.stdout(&["status"]);
         assert!(status.starts_with("status: disabled\n"), "{word}: {status}");
         home.localtel().args(["record", "x"]).output().unwrap();
         assert_eq!(home.segments(), 0, "{word}");
@@ -170,7 +170,7 @@ fn junk_in_the_stored_choice_never_enables() {
 fn disable_in_a_new_home_stores_only_the_choice() {
     let home = CommandHome::new();
     assert_eq!(
-        home.says(&["disable"]),
+        home.stdout(&["disable"]),
         "disabled for myapp (profile default): saved\n"
     );
     assert_eq!(names(&home.telemetry()), ["consent.json", "lock"]);
@@ -195,7 +195,7 @@ fn disable_in_a_new_home_stores_only_the_choice() {
 fn enabling_again_does_not_rewrite_the_file() {
     let home = CommandHome::enabled();
     let before = std::fs::metadata(home.telemetry().join("consent.json")).unwrap();
-    let again = home.says(&["enable"]);
+    let again = home.stdout(&["enable"]);
     assert_eq!(
         again,
         "enabled for myapp (profile default): it was already, nothing changed\n"
@@ -212,11 +212,11 @@ fn enabling_again_does_not_rewrite_the_file() {
 #[test]
 fn a_reset_renews_the_salt() {
     let home = CommandHome::enabled();
-    home.says(&["record", "x"]);
+    home.stdout(&["record", "x"]);
     let before = home.stored();
-    let said = home.says(&["reset"]);
+    let printed = home.stdout(&["reset"]);
     let between = home.stored();
-    home.says(&["record", "x"]);
+    home.stdout(&["record", "x"]);
     let after = home.stored();
     for key in ["installation", "salt", "host"] {
         assert!(between[key].is_null(), "{key}");
@@ -226,18 +226,18 @@ fn a_reset_renews_the_salt() {
         assert_eq!(between[key], before[key], "{key}");
         assert_eq!(after[key], before[key], "{key}");
     }
-    assert_eq!(said.lines().next().unwrap(), "uuid: none");
-    assert!(!said.contains(before["installation"].as_str().unwrap()));
+    assert_eq!(printed.lines().next().unwrap(), "uuid: none");
+    assert!(!printed.contains(before["installation"].as_str().unwrap()));
 }
 
 #[test]
 fn disabling_removes_the_ids_and_recording_creates_new_ones() {
     let home = CommandHome::enabled();
-    home.says(&["record", "x"]);
+    home.stdout(&["record", "x"]);
     let before = home.stored();
-    home.says(&["disable"]);
+    home.stdout(&["disable"]);
     for words in [&["status"] as &[&str], &["reset"], &["reset"]] {
-        home.says(words);
+        home.stdout(words);
         let stored = home.stored();
         for key in ["installation", "salt", "host", "made"] {
             assert!(stored[key].is_null(), "{words:?}: {stored}");
@@ -246,9 +246,9 @@ fn disabling_removes_the_ids_and_recording_creates_new_ones() {
     }
     home.localtel().args(["record", "x"]).output().unwrap();
     assert!(home.stored()["installation"].is_null());
-    home.says(&["enable"]);
+    home.stdout(&["enable"]);
     assert!(home.stored()["installation"].is_null());
-    home.says(&["record", "x"]);
+    home.stdout(&["record", "x"]);
     let after = home.stored();
     for key in ["installation", "salt", "host"] {
         assert!(after[key].is_string() && after[key] != before[key], "{key}");
@@ -258,14 +258,14 @@ fn disabling_removes_the_ids_and_recording_creates_new_ones() {
 #[test]
 fn disabling_all_profiles_removes_the_ids_of_those_it_disables() {
     let home = CommandHome::new();
-    home.says(&["--profile", "work", "enable"]);
+    home.stdout(&["--profile", "work", "enable"]);
     for profile in ["default", "work", "play"] {
         let record = ["--profile", profile, "record", "x"];
-        home.says_with(("MYAPP_TELEMETRY", "on"), &record);
+        home.stdout_with(("MYAPP_TELEMETRY", "on"), &record);
     }
-    home.says(&["disable", "--all-profiles"]);
+    home.stdout(&["disable", "--all-profiles"]);
     let rows: serde_json::Value =
-        serde_json::from_str(&home.says(&["profiles", "--json"])).unwrap();
+        serde_json::from_str(&home.stdout(&["profiles", "--json"])).unwrap();
     let ids: Vec<_> = (0..3)
         .map(|row| {
             (
@@ -281,7 +281,7 @@ fn disabling_all_profiles_removes_the_ids_of_those_it_disables() {
 fn the_status_of_a_new_home_is_undecided() {
     let home = CommandHome::new();
     assert!(
-        home.says(&["status"])
+        home.stdout(&["status"])
             .starts_with("status: undecided\nuuid: none\n")
     );
 }
@@ -292,7 +292,7 @@ fn the_status_of_a_new_home_is_undecided() {
 fn an_invalid_consent_value_is_refused_with_a_list() {
     let home = CommandHome::enabled();
     for word in ["tRuE!", "enabeld", "si"] {
-        let status = home.says_with(("MYAPP_TELEMETRY", word), &["status"]);
+        let status = home.stdout_with(("MYAPP_TELEMETRY", word), &["status"]);
         assert!(status.starts_with("status: disabled\n"), "{word}: {status}");
         let problem = status
             .lines()
@@ -319,13 +319,13 @@ fn an_invalid_consent_value_is_refused_with_a_list() {
 #[test]
 fn disabling_all_profiles_takes_one_command() {
     let home = CommandHome::new();
-    home.says(&["--profile", "work", "enable"]);
-    let said = home.says(&["disable", "--all-profiles"]);
+    home.stdout(&["--profile", "work", "enable"]);
+    let printed = home.stdout(&["disable", "--all-profiles"]);
     assert_eq!(
-        said,
+        printed,
         "disabled for myapp (all profiles): saved\nprofile work: recording: yes, because enabled by the stored choice\n"
     );
-    let status = home.says(&["--profile", "home", "status"]);
+    let status = home.stdout(&["--profile", "home", "status"]);
     assert!(status.starts_with("status: disabled\n"), "{status}");
     assert!(
         status.contains("decided by: the stored choice for all profiles (localtel disable, "),
@@ -344,7 +344,7 @@ fn disabling_all_profiles_takes_one_command() {
 #[test]
 fn disabling_with_clear_removes_what_was_recorded() {
     let home = CommandHome::enabled();
-    home.says(&["record", "x"]);
+    home.stdout(&["record", "x"]);
     let unconfirmed = home
         .localtel()
         .args(["disable", "--clear"])
@@ -352,12 +352,12 @@ fn disabling_with_clear_removes_what_was_recorded() {
         .unwrap();
     assert_eq!(unconfirmed.status.code(), Some(2), "{unconfirmed:?}");
     assert!(
-        home.says(&["status"]).starts_with("status: disabled\n"),
+        home.stdout(&["status"]).starts_with("status: disabled\n"),
         "the choice was not stored first"
     );
     assert_eq!(home.records("x").len(), 1);
-    let said = home.says(&["disable", "--clear", "--yes"]);
-    assert!(said.contains("\nremoved 1 segment, "), "{said}");
+    let printed = home.stdout(&["disable", "--clear", "--yes"]);
+    assert!(printed.contains("\nremoved 1 segment, "), "{printed}");
     assert_eq!(home.records("x").len(), 0);
     let alone = home.localtel().args(["disable", "--yes"]).output().unwrap();
     assert_eq!(alone.status.code(), Some(2));
@@ -367,7 +367,7 @@ fn disabling_with_clear_removes_what_was_recorded() {
 fn a_changed_choice_prints_the_previous_one() {
     let home = CommandHome::enabled();
     assert_eq!(
-        home.says(&["disable"]),
+        home.stdout(&["disable"]),
         "disabled for myapp (profile default): saved, was enabled\n"
     );
 }
@@ -377,33 +377,33 @@ fn the_remaining_grace_is_shown_and_exact_in_json() {
     let home = CommandHome::new();
     let future = r#"{"format":1,"first_seen":"2999-01-01T00:00:00.000000Z","grace_seconds":2520}"#;
     home.store(future);
-    let status = home.says(&["status"]);
+    let status = home.stdout(&["status"]);
     assert!(status.starts_with("status: undecided\n"), "{status}");
     assert!(status.contains("\ngrace: 42m left\n"), "{status}");
     let status: serde_json::Value =
-        serde_json::from_str(&home.says(&["status", "--json"])).unwrap();
+        serde_json::from_str(&home.stdout(&["status", "--json"])).unwrap();
     assert_eq!(status["grace_left_seconds"], 2520);
     assert_eq!(status["first_seen"], "2999-01-01T00:00:00.000000Z");
     home.store(&future.replace("2999", "2020"));
-    let status = home.says(&["status"]);
+    let status = home.stdout(&["status"]);
     assert!(status.contains("\ngrace: over, "), "{status}");
 }
 
 #[test]
 fn a_copied_home_is_reported_with_the_next_step() {
     let home = CommandHome::enabled();
-    home.says(&["record", "x"]);
-    assert!(!home.says(&["status"]).contains("copied: "));
+    home.stdout(&["record", "x"]);
+    assert!(!home.stdout(&["status"]).contains("copied: "));
     let mut elsewhere = home.stored();
     elsewhere["host"] = "f".repeat(64).into();
     home.store(&elsewhere.to_string());
-    let status = home.says(&["status"]);
+    let status = home.stdout(&["status"]);
     assert!(
         status.contains("\ncopied: this directory was made on another machine or by another user; `localtel --app myapp reset`"),
         "{status}"
     );
-    home.says(&["reset"]);
-    assert!(!home.says(&["status"]).contains("copied: "));
+    home.stdout(&["reset"]);
+    assert!(!home.stdout(&["status"]).contains("copied: "));
 }
 
 #[test]
@@ -414,10 +414,10 @@ fn profiles_lists_the_consent_and_storage_of_each_profile() {
         b""
     );
     assert!(names(home.path()).is_empty());
-    home.says(&["enable"]);
-    home.says(&["record", "x"]);
-    home.says(&["--profile", "work", "disable"]);
-    let listed = home.says(&["profiles"]);
+    home.stdout(&["enable"]);
+    home.stdout(&["record", "x"]);
+    home.stdout(&["--profile", "work", "disable"]);
+    let listed = home.stdout(&["profiles"]);
     let lines: Vec<&str> = listed.lines().collect();
     assert_eq!(lines.len(), 3, "{listed}");
     let first: Vec<&str> = lines[1].split_whitespace().collect();
@@ -430,7 +430,7 @@ fn profiles_lists_the_consent_and_storage_of_each_profile() {
         "{listed}"
     );
     let json: serde_json::Value =
-        serde_json::from_str(&home.says(&["profiles", "--json"])).unwrap();
+        serde_json::from_str(&home.stdout(&["profiles", "--json"])).unwrap();
     assert_eq!(json[0]["uuid"], home.stored()["installation"]);
     assert_eq!(json[1]["decided_by"]["kind"], "choice");
 }

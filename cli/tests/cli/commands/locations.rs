@@ -112,10 +112,10 @@ fn a_directory_of_one_application_is_refused_for_another() {
             format!("--dir DIRECTORY --app two {words}"),
             format!("LOCALTEL_DIR=DIRECTORY TWO_TELEMETRY=on --app two {words}"),
         ] {
-            let said = place.refused(&line);
-            assert!(said.contains("`one`"), "{line}: {said}");
-            assert!(said.contains("`two`"), "{line}: {said}");
-            assert!(said.contains("\nhint: "), "{line}: {said}");
+            let printed = place.refused(&line);
+            assert!(printed.contains("`one`"), "{line}: {printed}");
+            assert!(printed.contains("`two`"), "{line}: {printed}");
+            assert!(printed.contains("\nhint: "), "{line}: {printed}");
         }
     }
     assert_eq!(place.sources(), ["one"]);
@@ -132,8 +132,8 @@ fn a_choice_of_another_application_for_all_is_refused() {
     place.done("--dir DIRECTORY --app two disable");
     std::fs::rename(&others, place.path().join("consent.all.json")).unwrap();
     for words in ["--app two status", "--app one status", "record x"] {
-        let said = place.refused(&format!("--dir DIRECTORY {words}"));
-        assert!(said.contains("belongs to `"), "{said}");
+        let printed = place.refused(&format!("--dir DIRECTORY {words}"));
+        assert!(printed.contains("belongs to `"), "{printed}");
     }
 }
 
@@ -165,12 +165,12 @@ fn records_name_the_application_of_an_older_directory() {
     let file = place.path().join("consent.json");
     for text in [r#"{"format":1,"consent":"enabled"}"#, ""] {
         std::fs::write(&file, text).unwrap();
-        let said = place.refused("--dir DIRECTORY --app two enable");
-        assert!(said.contains("`one`"), "{said}");
+        let printed = place.refused("--dir DIRECTORY --app two enable");
+        assert!(printed.contains("`one`"), "{printed}");
     }
     std::fs::remove_file(&file).unwrap();
-    let said = place.refused("TWO_TELEMETRY=on --dir DIRECTORY --app two record x");
-    assert!(said.contains("`one`"), "{said}");
+    let printed = place.refused("TWO_TELEMETRY=on --dir DIRECTORY --app two record x");
+    assert!(printed.contains("`one`"), "{printed}");
     // Its own application still records, and stores its name in the directory again.
     place.done("ONE_TELEMETRY=on --dir DIRECTORY record x");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -184,8 +184,11 @@ fn records_name_the_application_of_an_older_directory() {
 fn the_variable_of_the_stored_application_applies() {
     let place = Somewhere::new();
     place.done("--dir DIRECTORY --app metadata-table enable");
-    let said = place.done("--dir DIRECTORY explain");
-    assert!(said.contains("`METADATA_TABLE_TELEMETRY=off`"), "{said}");
+    let printed = place.done("--dir DIRECTORY explain");
+    assert!(
+        printed.contains("`METADATA_TABLE_TELEMETRY=off`"),
+        "{printed}"
+    );
     let output = place.run("METADATA_TABLE_TELEMETRY=off --dir DIRECTORY record z");
     assert!(
         err(&output).contains("METADATA_TABLE_TELEMETRY=off"),
@@ -215,15 +218,18 @@ fn nothing_is_written_while_the_application_is_unknown() {
             assert!(!place.path().exists(), "{line}");
         }
     }
-    let said = place.refused("--dir DIRECTORY record z");
-    assert!(said.contains("hint: name it with --app NAME"), "{said}");
-    let said = place.done("--dir DIRECTORY explain");
+    let printed = place.refused("--dir DIRECTORY record z");
     assert!(
-        said.contains("is not known: `<APPLICATION>_TELEMETRY=off`"),
-        "{said}"
+        printed.contains("hint: name it with --app NAME"),
+        "{printed}"
     );
-    let said = place.done("--dir DIRECTORY status --json");
-    assert!(said.contains(r#""source":null"#), "{said}");
+    let printed = place.done("--dir DIRECTORY explain");
+    assert!(
+        printed.contains("is not known: `<APPLICATION>_TELEMETRY=off`"),
+        "{printed}"
+    );
+    let printed = place.done("--dir DIRECTORY status --json");
+    assert!(printed.contains(r#""source":null"#), "{printed}");
 }
 
 #[test]
@@ -238,8 +244,8 @@ fn consent_without_a_source_is_withdrawn_without_app() {
         text.contains("\"disabled\"") && !text.contains("source"),
         "{text}"
     );
-    let said = place.refused("--dir DIRECTORY enable");
-    assert!(said.contains("--app NAME"), "{said}");
+    let printed = place.refused("--dir DIRECTORY enable");
+    assert!(printed.contains("--app NAME"), "{printed}");
 }
 
 #[test]
@@ -255,25 +261,25 @@ fn a_directory_is_for_one_profile() {
         "--app one record z",
         "--app two enable",
     ] {
-        let said = place.refused(&format!("--dir DIRECTORY/profiles/work {words}"));
-        assert!(said.contains("profile work"), "{words}: {said}");
+        let printed = place.refused(&format!("--dir DIRECTORY/profiles/work {words}"));
+        assert!(printed.contains("profile work"), "{words}: {printed}");
     }
-    let said = place.refused("--dir DIRECTORY/profiles/work record z");
+    let printed = place.refused("--dir DIRECTORY/profiles/work record z");
     let hint = format!("--dir {} --profile work", place.path().display());
-    assert!(said.contains(&hint), "{said}");
+    assert!(printed.contains(&hint), "{printed}");
     // A copy still belongs to the original profile.
     let copy = place.path().join("profiles/copy");
     std::fs::create_dir(&copy).unwrap();
     for name in ["consent.json", "events.000001.jsonl"] {
         std::fs::copy(work.join(name), copy.join(name)).unwrap();
     }
-    let said = place.refused("--dir DIRECTORY --profile copy record z");
+    let printed = place.refused("--dir DIRECTORY --profile copy record z");
     assert!(
-        said.contains("profile work") && said.contains("profile copy"),
-        "{said}"
+        printed.contains("profile work") && printed.contains("profile copy"),
+        "{printed}"
     );
-    let said = place.done("--dir DIRECTORY disable --all-profiles --clear --yes");
-    assert!(!said.contains("profile copy"), "{said}");
+    let printed = place.done("--dir DIRECTORY disable --all-profiles --clear --yes");
+    assert!(!printed.contains("profile copy"), "{printed}");
     assert!(copy.join("events.000001.jsonl").exists());
     assert!(!work.join("events.000001.jsonl").exists());
 }

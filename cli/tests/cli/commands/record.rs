@@ -58,13 +58,13 @@ fn one_event_from_a_script_is_one_line() {
             (&line["event"], &line["seq"]),
             (&json!("deploy"), &json!(0))
         );
-        let said = &line["once"];
+        let once = &line["once"];
         assert_eq!(
-            (&said["format"], &said["resumed"]),
+            (&once["format"], &once["resumed"]),
             (&json!(1), &json!(false))
         );
-        assert_eq!(said["installation"].as_str().unwrap().len(), 36);
-        assert!(said["localtel"].is_string() && said["pid"].is_u64());
+        assert_eq!(once["installation"].as_str().unwrap().len(), 36);
+        assert!(once["localtel"].is_string() && once["pid"].is_u64());
     }
     // Each session counts as ended.
     let status = home.localtel().args(["status", "--json"]).output().unwrap();
@@ -272,8 +272,8 @@ fn an_endless_device_is_read_up_to_a_limit() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = "/dev/zero is longer than 1048576 bytes";
-    assert!(err(&output).contains(said), "{}", err(&output));
+    let expected = "/dev/zero is longer than 1048576 bytes";
+    assert!(err(&output).contains(expected), "{}", err(&output));
     assert!(home.records("e").is_empty());
 }
 
@@ -330,15 +330,15 @@ fn typed_numbers_are_shown_as_typed_and_compared_by_value() {
             .collect();
         (shown, err(&output))
     };
-    let (shown, said) = show("event=perf");
+    let (shown, printed) = show("event=perf");
     assert_eq!(
-        (shown, said.as_str()),
+        (shown, printed.as_str()),
         (typed.map(str::to_owned).to_vec(), "")
     );
-    let (shown, said) = show("seconds>=1");
+    let (shown, printed) = show("seconds>=1");
     assert_eq!(shown, ["1.10", "1e5", "+5", "0123", "7", "2.5", typed[10]]);
     assert_eq!(
-        said,
+        printed,
         "passed over 3 records in which `seconds` is not a number\n"
     );
     assert_eq!(show("seconds=0.1").0, ["0.10"]);
@@ -402,10 +402,10 @@ fn record_under_a_damaged_policy_names_the_next_step() {
     let home = CommandHome::enabled();
     std::fs::write(home.telemetry().join("policy.toml"), "level = 5").unwrap();
     let output = home.localtel().args(["record", "e"]).output().unwrap();
-    let said = err(&output);
+    let printed = err(&output);
     let file = home.telemetry().join("policy.toml");
     let step = format!("\nhint: fix or remove {}; ", file.display());
-    assert!(said.contains(&step), "{said}");
+    assert!(printed.contains(&step), "{printed}");
 }
 
 #[test]

@@ -448,10 +448,10 @@ fn a_missing_interpreter_ends_with_127() {
     std::fs::set_permissions(&script, executable).unwrap();
     let output = home.localtel().arg("run").arg(&script).output().unwrap();
     assert_eq!(output.status.code(), Some(127));
-    let said = err(&output);
+    let message = err(&output);
     assert!(
-        said.contains("the interpreter that it names is missing"),
-        "{said}"
+        message.contains("the interpreter that it names is missing"),
+        "{message}"
     );
     if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
         let mut command = home.localtel();

@@ -129,12 +129,15 @@ fn a_state_directory_of_another_user_is_not_changed() {
     for user in [Some(OTHER), None] {
         let output = machine.localtel(user, &["--app", "myapp", "enable"]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let said = err(&output);
+        let printed = err(&output);
         assert!(
-            said.contains("belongs to another user (uid 4321)"),
-            "{said}"
+            printed.contains("belongs to another user (uid 4321)"),
+            "{printed}"
         );
-        assert!(said.contains("sudo -u '#4321' localtel --dir "), "{said}");
+        assert!(
+            printed.contains("sudo -u '#4321' localtel --dir "),
+            "{printed}"
+        );
         assert_eq!(std::fs::read_dir(&target).unwrap().count(), 0);
     }
 }
@@ -159,24 +162,27 @@ fn root_gets_the_command_to_run_as_the_service() {
         (&["record", "login", "password=hunter2"], "record ...`"),
     ] {
         let output = machine.localtel(None, words);
-        let said = err(&output);
-        assert!(!output.status.success(), "{words:?}: {said}");
+        let printed = err(&output);
+        assert!(!output.status.success(), "{words:?}: {printed}");
         let expected = format!("hint: {before}{expected}");
-        assert!(said.contains(&expected), "{words:?}: {said}");
+        assert!(printed.contains(&expected), "{words:?}: {printed}");
         assert!(
-            !said.contains("in the way") && !said.contains("hunter2"),
-            "{said}"
+            !printed.contains("in the way") && !printed.contains("hunter2"),
+            "{printed}"
         );
         let typed: Vec<&str> = ["--dir", dir].iter().chain(words).copied().collect();
-        let said = err(&machine.localtel(None, &typed));
-        assert!(said.contains(&before), "{typed:?}: {said}");
+        let printed = err(&machine.localtel(None, &typed));
+        assert!(printed.contains(&before), "{typed:?}: {printed}");
     }
     // As below `/var/lib/private`.
     let closed = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(machine.0.path(), closed).unwrap();
-    let said = err(&machine.localtel(None, &["reset"]));
+    let printed = err(&machine.localtel(None, &["reset"]));
     let inside = format!("`nsenter -t PID -m -S 4321 -G 4321 localtel --dir {dir} reset`");
-    assert!(said.contains(&before) && said.contains(&inside), "{said}");
+    assert!(
+        printed.contains(&before) && printed.contains(&inside),
+        "{printed}"
+    );
     // Root may read.
     let shown = machine.localtel(None, &["show", "event=started"]);
     assert!(out(&shown).contains("started"), "{shown:?}");
@@ -207,15 +213,15 @@ fn another_user_gets_an_error_with_the_owner_of_the_data() {
         &["--app", "myapp", "enable"],
     ] {
         let output = machine.localtel(Some(OTHER), words);
-        let said = err(&output);
-        assert_eq!(output.status.code(), Some(1), "{said}");
+        let printed = err(&output);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
         assert!(
-            said.contains("belongs to another user (uid 4321), and this is uid 4322"),
-            "{said}"
+            printed.contains("belongs to another user (uid 4321), and this is uid 4322"),
+            "{printed}"
         );
         assert!(
-            said.contains("hint: `sudo -u '#4321' localtel --dir "),
-            "{said}"
+            printed.contains("hint: `sudo -u '#4321' localtel --dir "),
+            "{printed}"
         );
     }
 }

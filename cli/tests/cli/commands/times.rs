@@ -7,11 +7,11 @@ use crate::support::{NOT_IN_UTC, line_at};
 fn run(home: &CommandHome, zone: &str, words: &[&str]) -> (i32, String) {
     let mut command = home.localtel();
     let output = command.env("TZ", zone).args(words).output().unwrap();
-    let said = err(&output);
-    assert!(!said.contains("panicked"), "{words:?}: {said}");
+    let printed = err(&output);
+    assert!(!printed.contains("panicked"), "{words:?}: {printed}");
     let code = output.status.code().unwrap();
-    assert_ne!(code, 101, "{words:?}: {said}");
-    (code, out(&output) + &said)
+    assert_ne!(code, 101, "{words:?}: {printed}");
+    (code, out(&output) + &printed)
 }
 
 const ZONES: [&str; 3] = ["UTC0", "EAST-14", "WEST+11:30"];
@@ -42,8 +42,8 @@ fn a_time_outside_the_years_0_to_9999_is_refused() {
                 &["clear", "--before", text],
                 &["clear", "--dry-run", "--before", text],
             ] {
-                let (code, said) = run(&home, zone, words);
-                assert_eq!(code, 2, "{words:?}: {said}");
+                let (code, printed) = run(&home, zone, words);
+                assert_eq!(code, 2, "{words:?}: {printed}");
             }
             let term = format!("timestamp<{text}");
             assert_eq!(run(&home, zone, &["show", &term]).0, 2, "{term}");
@@ -64,8 +64,8 @@ fn a_local_time_at_an_end_of_the_range_is_refused_or_used() {
             "0000-01-01 00:00",
         ] {
             for option in ["--since", "--until"] {
-                let (code, said) = run(&home, zone, &["show", "--local", option, text]);
-                assert!(code == 0 || code == 2, "{zone} {text}: {said}");
+                let (code, printed) = run(&home, zone, &["show", "--local", option, text]);
+                assert!(code == 0 || code == 2, "{zone} {text}: {printed}");
             }
         }
     }
@@ -100,8 +100,8 @@ fn a_line_at_an_end_of_the_range_is_shown_or_damage() {
             &["doctor"],
             &["clear", "--dry-run", "--before", "2026-01-01"],
         ] {
-            let (code, said) = run(&home, zone, words);
-            assert!(code == 0 || code == 3, "{words:?}: {code} {said}");
+            let (code, printed) = run(&home, zone, words);
+            assert!(code == 0 || code == 3, "{words:?}: {code} {printed}");
         }
         let (_, shown) = run(
             &home,
@@ -130,14 +130,18 @@ fn consent_with_an_invalid_time_is_disabled_and_replaceable() {
         );
         assert!(text.contains("-10:00"), "{text}");
         std::fs::write(&path, text).unwrap();
-        let (_, said) = run(&home, "UTC0", &["status"]);
+        let (_, printed) = run(&home, "UTC0", &["status"]);
         assert!(
-            said.contains("disabled") && said.contains("years 0 to 9999"),
-            "{said}"
+            printed.contains("disabled") && printed.contains("years 0 to 9999"),
+            "{printed}"
         );
-        let (code, said) = run(&home, "UTC0", &[word]);
-        assert_eq!(code, i32::from(word == "reset"), "{said}");
-        let (_, said) = run(&home, "UTC0", &["status"]);
-        assert_eq!(said.contains("enabled"), word == "enable", "{word}: {said}");
+        let (code, printed) = run(&home, "UTC0", &[word]);
+        assert_eq!(code, i32::from(word == "reset"), "{printed}");
+        let (_, printed) = run(&home, "UTC0", &["status"]);
+        assert_eq!(
+            printed.contains("enabled"),
+            word == "enable",
+            "{word}: {printed}"
+        );
     }
 }
