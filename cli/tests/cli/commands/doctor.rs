@@ -465,12 +465,12 @@ fn each_command_reports_each_policy_mistake_once() {
         "policy property user drop",
     ] {
         let output = home.localtel().args(words.split(' ')).output().unwrap();
-        let said = super::out(&output) + &super::err(&output);
+        let printed = super::out(&output) + &super::err(&output);
         for mistake in mistakes {
             assert_eq!(
-                said.matches(mistake).count(),
+                printed.matches(mistake).count(),
                 1,
-                "{words}: {mistake}: {said}"
+                "{words}: {mistake}: {printed}"
             );
         }
     }

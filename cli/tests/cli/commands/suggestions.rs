@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use super::{CommandHome, err, out};
 
-/// Returns what tips of the parser say to type, in quotes or backquotes.
+/// Returns the quoted commands and flags in tips of the parser.
 fn tips_in(text: &str) -> Vec<&str> {
     let tips = text
         .lines()
@@ -14,7 +14,7 @@ fn tips_in(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Returns the command lines of `localtel` that a text has in backquotes.
+/// Returns the command lines of `localtel` that a text contains in backquotes.
 fn lines_in(text: &str) -> Vec<&str> {
     let quoted = text.split('`').skip(1).step_by(2);
     quoted
@@ -73,16 +73,16 @@ fn words_of_other_tools_get_the_equivalent_command() {
         let output = run_line(&home, &format!("--app myapp {line}"));
         assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
         assert_eq!(out(&output), "", "{line}");
-        let said = err(&output);
-        let tips = tips_in(&said);
-        assert!(tips.contains(&expected), "{line}: {said}");
+        let printed = err(&output);
+        let tips = tips_in(&printed);
+        assert!(tips.contains(&expected), "{line}: {printed}");
         let parent = if line.starts_with("policy") {
             "policy "
         } else {
             ""
         };
         for tip in tips {
-            assert!(!tip.contains("clear"), "{line}: {said}");
+            assert!(!tip.contains("clear"), "{line}: {printed}");
             // `tail` would not end.
             let tip = tip.replace("tail", "tail --help");
             let output = run_line(&home, &format!("--app myapp {parent}{tip}"));
@@ -97,12 +97,12 @@ fn an_unknown_word_gets_the_help() {
     for line in ["xyzzy", "policy xyzzy", "help xyzzy", "xyzzy --app myapp"] {
         let output = run_line(&home, line);
         assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
-        let said = err(&output);
+        let printed = err(&output);
         assert!(
-            said.starts_with("localtel: unrecognized subcommand 'xyzzy'\n"),
-            "{said}"
+            printed.starts_with("localtel: unrecognized subcommand 'xyzzy'\n"),
+            "{printed}"
         );
-        assert!(said.ends_with("try '--help'.\n"), "{said}");
+        assert!(printed.ends_with("try '--help'.\n"), "{printed}");
     }
     assert!(!home.telemetry().exists());
 }
@@ -139,15 +139,15 @@ fn a_misspelt_command_or_flag_gets_the_nearest_one() {
     ] {
         let output = run_line(&home, line);
         assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
-        let said = err(&output);
-        assert!(tips_in(&said).contains(&expected), "{line}: {said}");
+        let printed = err(&output);
+        assert!(tips_in(&printed).contains(&expected), "{line}: {printed}");
     }
-    let said = err(&run_line(&home, "man shwo"));
-    assert_eq!(lines_in(&said), ["man show"], "{said}");
+    let printed = err(&run_line(&home, "man shwo"));
+    assert_eq!(lines_in(&printed), ["man show"], "{printed}");
 }
 
 #[test]
-fn an_unknown_flag_gets_no_far_name_and_never_clear() {
+fn an_unknown_flag_gets_no_dissimilar_name_and_never_clear() {
     let home = CommandHome::enabled();
     for (command, flag) in [
         ("show", "--delete"),
@@ -161,13 +161,13 @@ fn an_unknown_flag_gets_no_far_name_and_never_clear() {
         ("--app myapp status", "-x"),
         ("run", "-x"),
     ] {
-        let said = err(&run_line(&home, &format!("{command} {flag}")));
+        let printed = err(&run_line(&home, &format!("{command} {flag}")));
         assert!(
-            said.ends_with("try '--help'.\n"),
-            "{command} {flag}: {said}"
+            printed.ends_with("try '--help'.\n"),
+            "{command} {flag}: {printed}"
         );
-        assert!(!said.contains("similar"), "{command} {flag}: {said}");
-        assert!(!said.contains("clear"), "{command} {flag}: {said}");
+        assert!(!printed.contains("similar"), "{command} {flag}: {printed}");
+        assert!(!printed.contains("clear"), "{command} {flag}: {printed}");
     }
 }
 
@@ -193,7 +193,7 @@ fn a_misspelt_application_or_profile_gets_the_nearest_one() {
             "--app billing --profile work",
         ),
     ] {
-        // Nothing may be done to what was not named.
+        // No command may change the telemetry with the similar name.
         for words in [
             "show -n 3",
             "status",
@@ -210,13 +210,13 @@ fn a_misspelt_application_or_profile_gets_the_nearest_one() {
             "enable",
         ] {
             let output = run_line(&home, &format!("{typed} {words}"));
-            let said = [out(&output), err(&output)].concat();
-            assert_eq!(said.matches("did you mean").count(), 1, "{said}");
+            let printed = [out(&output), err(&output)].concat();
+            assert_eq!(printed.matches("did you mean").count(), 1, "{printed}");
             let look = if words == "doctor" { words } else { "status" };
             let line = format!("{meant} {look}");
             assert!(
-                lines_in(&said).contains(&line.as_str()),
-                "{typed} {words}: {said}"
+                lines_in(&printed).contains(&line.as_str()),
+                "{typed} {words}: {printed}"
             );
             let output = run_line(&home, &line);
             assert!(output.status.success(), "{line}: {output:?}");
@@ -249,8 +249,8 @@ fn known_and_dissimilar_names_get_no_suggestion() {
         &format!("--dir {path} status"),
         &format!("--dir {path}2 --app mypap status"),
     ] {
-        let said = err(&run_line(&home, line));
-        assert!(!said.contains("did you mean"), "{line}: {said}");
+        let printed = err(&run_line(&home, line));
+        assert!(!printed.contains("did you mean"), "{line}: {printed}");
     }
 }
 
@@ -275,10 +275,13 @@ fn a_rule_for_an_unseen_name_gets_the_nearest_one() {
     ] {
         let output = run_line(&home, &format!("--app myapp policy {line}"));
         assert!(output.status.success(), "{line}: {output:?}");
-        let said = err(&output);
+        let printed = err(&output);
         let expected = format!("--app myapp policy {expected}");
-        assert_eq!(lines_in(&said), [&expected], "{line}: {said}");
-        assert!(said.starts_with("no recent record has the "), "{said}");
+        assert_eq!(lines_in(&printed), [&expected], "{line}: {printed}");
+        assert!(
+            printed.starts_with("no recent record has the "),
+            "{printed}"
+        );
         let output = run_line(&home, &expected);
         assert_eq!(err(&output), "", "{expected}: {output:?}");
     }
@@ -314,9 +317,9 @@ fn a_hint_repeats_the_flags_in_any_position() {
             (&["--dir", nowhere], &format!("--dir {quoted}")),
         ] {
             for line in [[place, words].concat(), [words, place].concat()] {
-                let said = err(&run(&home, &line));
+                let printed = err(&run(&home, &line));
                 let hint = format!("`localtel {shown} status` says");
-                assert!(said.contains(&hint), "{line:?}: {said}");
+                assert!(printed.contains(&hint), "{line:?}: {printed}");
             }
         }
     }
@@ -337,9 +340,9 @@ fn a_misspelt_level_gets_the_nearest_one() {
     ] {
         let output = run_line(&home, line);
         assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
-        let said = err(&output);
+        let printed = err(&output);
         let expected = format!("did you mean `{expected}`?");
-        assert!(said.contains(&expected), "{line}: {said}");
+        assert!(printed.contains(&expected), "{line}: {printed}");
     }
     for line in [
         "show -l loud",
@@ -348,7 +351,7 @@ fn a_misspelt_level_gets_the_nearest_one() {
         "show level=loud",
         "show -l warn..info",
     ] {
-        let said = err(&run_line(&home, line));
-        assert!(!said.contains("did you mean"), "{line}: {said}");
+        let printed = err(&run_line(&home, line));
+        assert!(!printed.contains("did you mean"), "{line}: {printed}");
     }
 }
