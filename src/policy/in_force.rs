@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock, TryLockError};
+use std::sync::{Arc, RwLock, TryLockError, TryLockResult};
 
 use super::secrets::SecretRule;
 use super::{Action, InTexts, NamePath, Naming, Policy, Reading, Secrets};
@@ -123,25 +123,21 @@ impl InForce {
         let mut verdict = Verdict {
             bare: action,
             text: action,
-            reading: Reading::Prose,
+            reading: match naming {
+                Naming::Arguments => Reading::Arguments,
+                Naming::Plain | Naming::Prose | Naming::Secret => Reading::Prose,
+            },
         };
         match naming {
             Naming::Plain | Naming::Prose => {}
-            Naming::Arguments => {
-                verdict.reading = Reading::Arguments;
-                verdict.text = action.max(self.least_of_text(naming, name));
-            }
-            Naming::Secret => {
-                let is_redact = action == Action::Redact;
-                if is_redact && self.is_secret(name) {
+            Naming::Secret if action == Action::Redact => {
+                verdict.text = Action::Mask;
+                if self.is_secret(name) {
                     verdict.bare = Action::Mask;
                 }
-                let least = if is_redact {
-                    Action::Mask
-                } else {
-                    self.least_of_text(naming, name)
-                };
-                verdict.text = action.max(least);
+            }
+            Naming::Arguments | Naming::Secret => {
+                verdict.text = action.max(self.least_of_text(naming, name));
             }
         }
         verdict
@@ -149,23 +145,19 @@ impl InForce {
 
     /// Returns what becomes at least of a text at a path that is named so.
     pub(crate) fn least_of_text(&self, naming: Naming, path: &str) -> Action {
-        let by_default = match naming {
-            Naming::Plain => return Action::Keep,
+        let is_named = |policy: &Policy| policy.has_rule_for(naming, path);
+        let is_masked_by_owner =
+            |owner: &Policy| owner.in_texts == InTexts::Masked && !is_named(owner);
+        let is_kept = || {
+            self.policies().any(is_named) && !self.owner.as_ref().is_some_and(is_masked_by_owner)
+        };
+        match naming {
+            Naming::Plain => Action::Keep,
+            Naming::Arguments | Naming::Secret if is_kept() => Action::Keep,
+            // In prose only `keep_secrets` leaves secrets.
             Naming::Prose | Naming::Arguments => self.error_action(),
             Naming::Secret => Action::Mask,
-        };
-        let rule = |policy: &Policy| policy.of_naming(naming, path);
-        let is_masked_by_owner =
-            |owner: &Policy| owner.in_texts == InTexts::Masked && rule(owner).is_none();
-        let is_ruled = match naming {
-            // Only `keep_secrets` leaves secrets in them.
-            Naming::Plain | Naming::Prose => false,
-            Naming::Arguments | Naming::Secret => {
-                self.policies().any(|policy| rule(policy).is_some())
-                    && !self.owner.as_ref().is_some_and(is_masked_by_owner)
-            }
-        };
-        if is_ruled { Action::Keep } else { by_default }
+        }
     }
 
     /// Returns `true` if a number of that name is a secret where secrets are to be masked: behind that of a count it
@@ -267,16 +259,8 @@ impl Current {
     /// Returns the policy in force. It is never waited for: in a forked child, a thread that is no more
     /// may have been putting another one in force. Who cannot learn it must not record.
     pub(crate) fn get(&self) -> Option<Arc<InForce>> {
-        for _ in 0..TRIES {
-            match self.in_force.try_read() {
-                Ok(in_force) => return Some(Arc::clone(&in_force)),
-                Err(TryLockError::Poisoned(poisoned)) => {
-                    return Some(Arc::clone(&poisoned.into_inner()));
-                }
-                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-            }
-        }
-        None
+        let in_force = locked(|| self.in_force.try_read())?;
+        Some(Arc::clone(&in_force))
     }
 
     /// Returns `true` if that is the owner's policy in force.
@@ -288,8 +272,7 @@ impl Current {
     /// Returns `true` if the owner may have shut out whole call sites, for which `tracing` then asks no layer.
     pub(crate) fn may_shut_out(&self) -> bool {
         self.get()
-            .and_then(|in_force| in_force.owner.as_ref().map(Policy::may_shut_out))
-            .unwrap_or(false)
+            .is_some_and(|in_force| in_force.owner.as_ref().is_some_and(Policy::may_shut_out))
     }
 
     /// Takes over what the owner says now.
@@ -318,22 +301,24 @@ impl Current {
     /// Puts another policy in force, and returns the one before. It is not waited for as long as it takes: in
     /// a forked child the lock may be held by nobody, and then nothing can be recorded there anyway.
     fn replace(&self, renew: impl FnOnce(&InForce) -> InForce) -> Option<Arc<InForce>> {
-        for _ in 0..TRIES {
-            let mut place = match self.in_force.try_write() {
-                Ok(place) => place,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => {
-                    std::thread::yield_now();
-                    continue;
-                }
-            };
-            let mut newer = renew(&place);
-            newer.generation = Generation(place.generation.0 + 1);
-            self.generation.store(newer.generation.0, Ordering::Release);
-            return Some(std::mem::replace(&mut place, Arc::new(newer)));
-        }
-        None
+        let mut place = locked(|| self.in_force.try_write())?;
+        let mut newer = renew(&place);
+        newer.generation = Generation(place.generation.0 + 1);
+        self.generation.store(newer.generation.0, Ordering::Release);
+        Some(std::mem::replace(&mut place, Arc::new(newer)))
     }
+}
+
+/// Takes a lock, without waiting for it as long as it takes.
+fn locked<G>(try_lock: impl Fn() -> TryLockResult<G>) -> Option<G> {
+    for _ in 0..TRIES {
+        match try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+    None
 }
 
 /// What takes the place of a masked value.

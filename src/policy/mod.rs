@@ -153,18 +153,12 @@ impl FromStr for Admission {
 pub struct Policy {
     /// The lowest level that is recorded, where it names one.
     level: Option<Level>,
-    unnamed: Unnamed,
+    /// What becomes of what no rule names.
+    unnamed: Admission,
     targets: Vec<(String, Admission)>,
     events: Vec<(String, Admission)>,
     properties: Vec<(String, Action)>,
     in_texts: InTexts,
-}
-
-/// What becomes of what no rule names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unnamed {
-    Kept,
-    Dropped,
 }
 
 /// What becomes of secrets in messages and error texts.
@@ -206,7 +200,7 @@ impl Policy {
     pub fn new() -> Self {
         Self {
             level: None,
-            unnamed: Unnamed::Kept,
+            unnamed: Admission::Keep,
             targets: Vec::new(),
             events: Vec::new(),
             properties: Vec::new(),
@@ -229,7 +223,7 @@ impl Policy {
     /// ```
     pub fn allow_list() -> Self {
         Self {
-            unnamed: Unnamed::Dropped,
+            unnamed: Admission::Drop,
             ..Self::new()
         }
     }
@@ -255,32 +249,26 @@ impl Policy {
     }
 
     /// Records events and spans of a target, and of the modules below it.
-    pub fn allow_target(self, name: impl Into<String>) -> Self {
-        self.target(name, Admission::Keep)
-    }
-
-    /// Records no events and spans of a target, and of the modules below it.
-    pub fn deny_target(self, name: impl Into<String>) -> Self {
-        self.target(name, Admission::Drop)
-    }
-
-    /// Records events of that name.
-    pub fn allow_event(self, name: impl Into<String>) -> Self {
-        self.event(name, Admission::Keep)
-    }
-
-    /// Records no events of that name.
-    pub fn deny_event(self, name: impl Into<String>) -> Self {
-        self.event(name, Admission::Drop)
-    }
-
-    fn target(mut self, name: impl Into<String>, admission: Admission) -> Self {
-        set(&mut self.targets, name.into(), admission);
+    pub fn allow_target(mut self, name: impl Into<String>) -> Self {
+        set(&mut self.targets, name.into(), Admission::Keep);
         self
     }
 
-    fn event(mut self, name: impl Into<String>, admission: Admission) -> Self {
-        set(&mut self.events, name.into(), admission);
+    /// Records no events and spans of a target, and of the modules below it.
+    pub fn deny_target(mut self, name: impl Into<String>) -> Self {
+        set(&mut self.targets, name.into(), Admission::Drop);
+        self
+    }
+
+    /// Records events of that name.
+    pub fn allow_event(mut self, name: impl Into<String>) -> Self {
+        set(&mut self.events, name.into(), Admission::Keep);
+        self
+    }
+
+    /// Records no events of that name.
+    pub fn deny_event(mut self, name: impl Into<String>) -> Self {
+        set(&mut self.events, name.into(), Admission::Drop);
         self
     }
 
@@ -301,14 +289,9 @@ impl Policy {
     fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
         let by_target = longest(&self.targets, target, is_target_of);
         let by_event = event.and_then(|event| longest(&self.events, event, is_name_of));
-        let is_dropped = [by_target, by_event].contains(&Some(Admission::Drop));
-        let is_kept = [by_target, by_event].contains(&Some(Admission::Keep));
-        self.admits_level(level)
-            && !is_dropped
-            && match self.unnamed {
-                Unnamed::Kept => true,
-                Unnamed::Dropped => is_kept,
-            }
+        // Of two rules the stricter one holds.
+        let admission = by_target.max(by_event).unwrap_or(self.unnamed);
+        self.admits_level(level) && admission == Admission::Keep
     }
 
     /// Decides on a span. It is no event: an allow-list asks for its properties, not for its name.
@@ -320,25 +303,23 @@ impl Policy {
     /// Decides on a property; a message is one.
     fn action(&self, name: &str) -> Action {
         let unnamed = match self.unnamed {
-            Unnamed::Kept => Action::Keep,
-            Unnamed::Dropped => Action::Drop,
+            Admission::Keep => Action::Keep,
+            Admission::Drop => Action::Drop,
         };
         let named = longest(&self.properties, name, is_name_of);
         self.with_text(name, named.unwrap_or(unnamed))
     }
 
-    /// Returns what the rule says that names a secret, or arguments, of that name or path. A rule for many names
+    /// Returns `true` if a rule names a secret, or arguments, of that name or path. A rule for many names
     /// counts only if its beginning says the same, as in `token*`: `*` and `http.*` name no secret. What is nested goes
     /// with a rule for what it is nested in.
-    fn of_naming(&self, naming: Naming, path: &str) -> Option<Action> {
-        let fits =
-            |pattern: &str, path: &str| is_name_of(pattern, path) || is_beneath(pattern, path);
-        let names = |pattern: &str, path: &str| {
+    fn has_rule_for(&self, naming: Naming, path: &str) -> bool {
+        self.properties.iter().any(|(pattern, _)| {
             let beginning = pattern.strip_suffix('*').unwrap_or(pattern);
             let is_path = pattern.eq_ignore_ascii_case(path);
-            fits(pattern, path) && (is_path || NamePath::of(beginning).mentions(naming))
-        };
-        longest(&self.properties, path, names)
+            (is_name_of(pattern, path) || is_beneath(pattern, path))
+                && (is_path || NamePath::of(beginning).mentions(naming))
+        })
     }
 
     /// Returns `true` if a rule may name what is nested in the property of that name: it begins with its path, or is
@@ -381,13 +362,11 @@ impl Policy {
         if let Some(level) = self.level.filter(|level| *level > Level::Trace) {
             rules.push(Rule::Level(level));
         }
-        match self.unnamed {
-            Unnamed::Kept => {}
-            Unnamed::Dropped => rules.push(Rule::UnnamedDropped),
+        if self.unnamed == Admission::Drop {
+            rules.push(Rule::UnnamedDropped);
         }
-        match self.in_texts {
-            InTexts::Kept => {}
-            InTexts::Masked => rules.push(Rule::SecretsMasked),
+        if self.in_texts == InTexts::Masked {
+            rules.push(Rule::SecretsMasked);
         }
         let targets = self.targets.iter();
         rules.extend(targets.map(|(name, rule)| Rule::Target(name, *rule)));
@@ -400,15 +379,10 @@ impl Policy {
 
     /// Returns `true` if there are events that it does not let in.
     fn may_shut_out(&self) -> bool {
-        let drops = |rules: &[(String, Admission)]| {
-            rules
-                .iter()
-                .any(|(_, admission)| *admission == Admission::Drop)
-        };
+        let mut rules = self.targets.iter().chain(&self.events);
         !self.admits_level(Level::Trace)
-            || self.unnamed == Unnamed::Dropped
-            || drops(&self.targets)
-            || drops(&self.events)
+            || self.unnamed == Admission::Drop
+            || rules.any(|(_, admission)| *admission == Admission::Drop)
     }
 
     fn has_hashes(&self) -> bool {

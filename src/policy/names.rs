@@ -70,8 +70,6 @@ enum NameWord {
     Secrets,
     /// It is, if no word follows.
     SecretAtEnd,
-    /// It is, if a word is before it and none follows.
-    SecretBehindAnother,
 }
 
 impl NamePath {
@@ -118,20 +116,13 @@ impl NamePath {
         let mut is_first = true;
         while let Some(word) = words.next() {
             let is_last = words.peek().is_none();
-            let is_listed = |list: &[&str]| list.iter().any(|own| own.eq_ignore_ascii_case(word));
-            is_about |= is_last && is_listed(&ABOUT_AT_END)
-                || is_first && !is_last && is_listed(&ABOUT_AT_START);
-            own = match self.word(word) {
+            is_about |= is_last && is_one_of(word, &ABOUT_AT_END)
+                || is_first && !is_last && is_one_of(word, &ABOUT_AT_START);
+            own = match self.word(word, is_first) {
                 NameWord::Secrets => Secret::Among,
                 NameWord::Secret if own == Secret::None => Secret::Named,
                 NameWord::SecretAtEnd if is_last && own == Secret::None => Secret::AtEnd,
-                NameWord::SecretBehindAnother if is_last && !is_first && own == Secret::None => {
-                    Secret::AtEnd
-                }
-                NameWord::Plain
-                | NameWord::Secret
-                | NameWord::SecretAtEnd
-                | NameWord::SecretBehindAnother => own,
+                NameWord::Plain | NameWord::Secret | NameWord::SecretAtEnd => own,
             };
             is_first = false;
         }
@@ -147,14 +138,10 @@ impl NamePath {
     }
 
     /// Reads a word.
-    fn word(&mut self, word: &str) -> NameWord {
+    fn word(&mut self, word: &str, is_first: bool) -> NameWord {
         let before = std::mem::replace(&mut self.before, Before::Other);
         let stem = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
         let singular = stem.strip_suffix(['s', 'S']).unwrap_or(stem);
-        let is_one_of = |word: &str, list: &[&str]| {
-            let mut list = list.iter();
-            list.any(|own| own.eq_ignore_ascii_case(word))
-        };
         if is_one_of(word, &TEXT_WORDS) {
             self.aside = self.aside.max(Naming::Prose);
         }
@@ -182,10 +169,16 @@ impl NamePath {
             true if singular.len() < stem.len() => NameWord::Secrets,
             true => NameWord::Secret,
             false if is_one_of(stem, &["auth"]) => NameWord::SecretAtEnd,
-            false if is_one_of(stem, &["pwd"]) => NameWord::SecretBehindAnother,
+            // Alone it is rather a directory.
+            false if is_one_of(stem, &["pwd"]) && !is_first => NameWord::SecretAtEnd,
             false => NameWord::Plain,
         }
     }
+}
+
+/// Returns `true` if a word is one of a list, in letters of any case.
+fn is_one_of(word: &str, list: &[&str]) -> bool {
+    list.iter().any(|own| own.eq_ignore_ascii_case(word))
 }
 
 /// Returns `true` if a word ends so, in letters of any case.

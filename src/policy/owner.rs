@@ -10,10 +10,10 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{ANY_DEPTH, InTexts, Policy, Unnamed};
+use super::{ANY_DEPTH, Admission, InTexts, Policy};
 use crate::error::Error;
 use crate::record::Level;
-use crate::store::disk::{Access, Directory};
+use crate::store::disk::{Access, Directory, ReadError};
 use crate::store::document::{Flaw, Opened, read_bytes_in};
 use crate::store::segment::FileName;
 use crate::text::count;
@@ -108,10 +108,7 @@ impl OwnerFile {
 
     /// Returns `true` if there is a file in which nothing stands.
     pub(crate) fn says_nothing(&self) -> bool {
-        match self {
-            Self::Owner(owner) => *owner == Owner::default(),
-            Self::Missing | Self::Damaged { .. } | Self::Unreadable { .. } => false,
-        }
+        *self == Self::Owner(Owner::default())
     }
 
     /// Returns what the owner changes in the application's metadata.
@@ -185,17 +182,16 @@ pub(crate) fn edit(
 }
 
 fn bytes_in(directory: &Directory, path: &Path) -> crate::error::Result<Vec<u8>> {
-    use crate::store::disk::ReadError;
     let name = FileName::Policy.to_string();
-    match directory.read_small(&name, BYTES_MAX) {
-        Ok(bytes) => Ok(bytes),
-        Err(ReadError::Missing) => Ok(Vec::new()),
-        Err(ReadError::Io(error)) => Err(Error::io("read", &path.join(&name))(error)),
+    let error = match directory.read_small(&name, BYTES_MAX) {
+        Ok(bytes) => return Ok(bytes),
+        Err(ReadError::Missing) => return Ok(Vec::new()),
+        Err(ReadError::Io(error)) => error,
         Err(error @ (ReadError::NotRegular | ReadError::TooLarge)) => {
-            let error = std::io::Error::other(error.to_string());
-            Err(Error::io("read", &path.join(&name))(error))
+            std::io::Error::other(error.to_string())
         }
-    }
+    };
+    Err(Error::io("read", &path.join(name))(error))
 }
 
 impl Default for Owner {
@@ -210,7 +206,7 @@ impl Default for Owner {
 impl Owner {
     /// Returns `true` if it forbids anything that an application may allow.
     pub(crate) fn narrows(&self) -> bool {
-        use super::{Action, Admission, Rule};
+        use super::{Action, Rule};
         self.policy.rules().into_iter().any(|rule| match rule {
             Rule::Level(_) | Rule::UnnamedDropped | Rule::SecretsMasked => true,
             Rule::Target(_, admission) | Rule::Event(_, admission) => admission == Admission::Drop,
@@ -232,10 +228,7 @@ impl Owner {
         })?;
         let mut reading = PolicyReading::default();
         reading.read(table.get_ref());
-        let PolicyReading {
-            owner,
-            mut mistakes,
-        } = reading;
+        let mut mistakes = reading.mistakes;
         mistakes.sort_by_key(|(at, _)| *at);
         let more = mistakes.len().saturating_sub(MISTAKES_NAMED_MAX);
         mistakes.truncate(MISTAKES_NAMED_MAX);
@@ -247,7 +240,7 @@ impl Owner {
             named.push(format!("and {}", count(more as u64, "more mistake")));
         }
         if named.is_empty() {
-            Ok(owner)
+            Ok(reading.owner)
         } else {
             Err(named.join("; "))
         }
@@ -277,9 +270,9 @@ impl PolicyReading {
                     self.owner.policy.level = level.filter(|level| *level > Level::Trace);
                 }
                 "unnamed" => {
-                    let words = [("keep", Unnamed::Kept), ("drop", Unnamed::Dropped)];
+                    let words = [("keep", Admission::Keep), ("drop", Admission::Drop)];
                     let unnamed = self.one_of(key, value, words);
-                    self.owner.policy.unnamed = unnamed.unwrap_or(Unnamed::Kept);
+                    self.owner.policy.unnamed = unnamed.unwrap_or(Admission::Keep);
                 }
                 "secrets" => {
                     let words = [("mask", InTexts::Masked), ("keep", InTexts::Kept)];

@@ -660,10 +660,10 @@ fn policies() -> impl Strategy<Value = Policy> {
                 policy = policy.keep_secrets();
             }
             for (name, admission) in targets {
-                policy = policy.target(name, admission);
+                set(&mut policy.targets, name, admission);
             }
             for (name, admission) in events {
-                policy = policy.event(name, admission);
+                set(&mut policy.events, name, admission);
             }
             for (name, action) in properties {
                 policy = policy.property(name, action);
