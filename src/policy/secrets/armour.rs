@@ -11,12 +11,7 @@ use super::text::{RemainingText, is_alphanumeric};
 pub(super) fn find(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let blank = text.start_within(at, 1, |byte| byte == b' ');
     let start = text.start_within(blank, DASHES_MAX, |byte| byte == b'-');
-    let key = if blank - start >= DASHES_MIN {
-        start
-    } else {
-        return None;
-    };
-    find_at(text, key)
+    find_at(text, start)
 }
 
 /// Finds a private key that begins there: up to its matching end, or to the end of the text.

@@ -4,13 +4,16 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::SecretRule;
 use super::armour;
-use super::name::{NameMatch, SecretKind, Stem};
+use super::name::{CLOSERS_MAX, NameMatch, SecretKind, Stem, closers_end};
 use super::plain;
 use super::text::{BLANKS_MAX, RemainingText, is_blank, is_quote, mark_bytes};
 use super::value;
 use super::value::Link;
+use super::words::{PASSWORDS, is_one_of};
 
 /// Finds the value behind a name, given an anchor in one of its words.
 pub(super) fn find(
@@ -20,29 +23,26 @@ pub(super) fn find(
 ) -> Option<(SecretRule, Range<usize>)> {
     let name = stem.name_at(text, at)?;
     let (link, start) = link(text, &name)?;
-    find_value(text, &name, link, start)
-}
-
-/// Returns what is secret in the value that begins there, and by which rule.
-fn find_value(
-    text: RemainingText<'_>,
-    name: &NameMatch,
-    link: Link,
-    start: usize,
-) -> Option<(SecretRule, Range<usize>)> {
     if is_mark_at(text, start) {
         return None;
     }
     if let Some(key) = armour::find_at(text, start) {
         return Some((SecretRule::PrivateKey, key));
     }
-    let found = match name.kind {
-        SecretKind::Cookie => value::header(text, name.end, start),
+    let of_kind = match name.kind {
+        // The cookies of a header, and else any value.
+        SecretKind::Cookie if text.get(name.end..start).contains(&b':') => {
+            value::pairs(text, start)
+        }
         SecretKind::Authorization => value::parameters(text, start),
         SecretKind::Phrase => value::words(text, start),
-        SecretKind::Chosen | SecretKind::Made | SecretKind::Long | SecretKind::Code => None,
+        SecretKind::Chosen
+        | SecretKind::Made
+        | SecretKind::Long
+        | SecretKind::Code
+        | SecretKind::Cookie => None,
     };
-    if let Some(range) = found {
+    if let Some(range) = of_kind {
         return Some((SecretRule::Assignment, range));
     }
     let scheme = value::scheme_end(text, start);
@@ -53,11 +53,9 @@ fn find_value(
         Some(_) => (SecretRule::Token, Link::Sign),
         None => (SecretRule::Assignment, link),
     };
-    let found = value::find(text, name, link, scheme.unwrap_or(start));
-    let is_secret = found
-        .shape
-        .is_some_and(|shape| !plain::is_plain(text, name, link, shape, found.range.clone()));
-    is_secret.then_some((rule, found.range))
+    let (shape, range) = value::find(text, &name, link, scheme.unwrap_or(start))?;
+    let is_plain = plain::is_plain(text, &name, link, shape, range.clone());
+    (!is_plain).then_some((rule, range))
 }
 
 /// Returns `true` if a mark stands there, and nothing that sticks to it.
@@ -71,175 +69,139 @@ fn is_mark_at(text: RemainingText<'_>, at: usize) -> bool {
 /// Returns `true` if a word and a mark stand there: what a scheme proves was masked before.
 fn is_masked_behind(text: RemainingText<'_>, start: usize) -> bool {
     let end = text.end_within(start, NAMESPACE_BYTES_MAX, |byte| !is_blank(byte));
-    mark_bytes(text.from(after_blanks(text, end))).is_some()
+    mark_bytes(text.from(text.after_blanks(end))).is_some()
 }
 
 /// Returns what joins a name and its value, and where that begins.
 fn link(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)> {
-    let closed = closers_end(text, name.end);
-    if text.has(closed, "</key>") {
-        let next = text.end_within(closed + "</key>".len(), BLANKS_MAX, |byte| {
-            byte.is_ascii_whitespace()
-        });
-        return text
-            .has(next, "<string>")
-            .then(|| (Link::Tag, next + "<string>".len()));
+    let closed = name.closed;
+    if let Some(next) = text.after_any(closed, &["</key>"]) {
+        let next = text.end_within(next, BLANKS_MAX, |byte| byte.is_ascii_whitespace());
+        return Some((Link::Tag, text.after_any(next, &["<string>"])?));
     }
-    if let Some(start) = tag(text, name, closed) {
+    if let Some(start) = tag(text, name) {
         return Some((Link::Tag, start));
     }
-    let at = text.end_within(closed, BLANKS_MAX, is_blank);
-    let sign = |bytes: usize| Some((Link::Sign, after_blanks(text, at + bytes)));
-    let rest = text.from(at);
-    match rest {
+    let at = text.after_blanks(closed);
+    let sign = |bytes: usize| Some((Link::Sign, text.after_blanks(at + bytes)));
+    match text.from(at) {
         [b'=', b'=', b'=' | b'>', ..] => sign(3),
         [b'=', b'=' | b'>', ..] | [b':', b'=', ..] | [b'-', b'>', ..] => sign(2),
         [b':', b':', ..] => None,
         [b':', next, ..] if is_blank(*next) && closed == name.end => {
-            Some((Link::Prose, after_blanks(text, at + 1)))
+            Some((Link::Prose, text.after_blanks(at + 1)))
         }
         [b'=' | b':', ..] => sign(1),
         [b'%', b'3', b'd' | b'D' | b'a' | b'A', ..] => {
             let start = at + "%3D".len();
-            let quote = if text.has(start, "%22") { 3 } else { 0 };
-            Some((Link::Encoded, start + quote))
+            Some((
+                Link::Encoded,
+                text.after_any(start, &["%22"]).unwrap_or(start),
+            ))
         }
         [b'(', b'"' | b'\'', ..] if closed == name.end && name.kind != SecretKind::Made => {
             Some((Link::Sign, at + 1))
         }
         [b'&', ..] if text.has(at, "&gt;") => Some((Link::Tag, at + "&gt;".len())),
-        [b',' | b'\n' | b'\r' | b')', ..] => {
-            beside(text, name, closed, at).or_else(|| row(text, name, closed))
-        }
-        _ if at > closed => spaced(text, name, closed, at),
-        _ => attribute(text, name, closed),
+        [b',' | b'\n' | b'\r' | b')', ..] => beside(text, name, at).or_else(|| row(text, name)),
+        _ if at > closed => spaced(text, name, at),
+        _ => attribute(text, name),
     }
 }
 
-/// Returns where quotes and brackets behind a name end.
-fn closers_end(text: RemainingText<'_>, from: usize) -> usize {
-    let end = text.end_within(from, CLOSERS_MAX, is_closer);
-    ["&quot;", "&#34;", "&#39;", "%5D", "%5d", "%22"]
-        .into_iter()
-        .find(|closer| text.has(end, closer))
-        .map_or(end, |closer| end + closer.len())
-}
-
 /// Returns where the content of a tag begins that is called so, or has an attribute that says so.
-fn tag(text: RemainingText<'_>, name: &NameMatch, closed: usize) -> Option<usize> {
+fn tag(text: RemainingText<'_>, name: &NameMatch) -> Option<usize> {
+    let closed = name.closed;
     let start = text.start_within(name.start, NAMESPACE_BYTES_MAX, |byte| {
         byte.is_ascii_alphanumeric() || byte == b':'
     });
     let is_tag = text.is_before(start, |byte| byte == b'<') && closed == name.end;
-    if !is_tag && !is_attribute(text, name, closed) {
+    if !is_tag && !is_attribute(text, name) {
         return None;
     }
     let end = text.end_within(closed, TAG_BYTES_MAX, |byte| !matches!(byte, b'<' | b'>'));
     let is_open = text.byte(end) == Some(b'>')
         && !text.is_before(end, |byte| byte == b'/')
-        && (is_tag || !has_value(text.get(closed..end)));
+        && (is_tag || memmem::find(text.get(closed..end), VALUE).is_none());
     if !is_open || is_tag && end > closed && !text.is(closed, |byte| byte.is_ascii_whitespace()) {
         return None;
     }
     // The content ends at a tag that closes this one; a type, as in `Option<Token>`, has none.
     let start = end + 1;
-    let content = ["<string>", "<![CDATA["]
-        .into_iter()
-        .find(|opening| text.has(start, opening))
-        .map_or(start, |opening| start + opening.len());
+    let content = text.after_any(start, &["<string>", "<![CDATA["]);
+    let content = content.unwrap_or(start);
     let content_end = text.end_within(content, CONTENT_BYTES_MAX, |byte| byte != b'<');
     let is_closed = text.has(content_end, "</") || content > start;
     is_closed.then_some(content)
 }
 
 /// Returns `true` if a name is the value of an attribute that names a thing, as in `key="Password"`.
-fn is_attribute(text: RemainingText<'_>, name: &NameMatch, closed: usize) -> bool {
-    let opening = text.start_within(name.start, CLOSERS_MAX, |byte| {
-        is_quote(byte) || byte == b'\\'
-    });
-    let is_quoted = opening < name.start && closed > name.end;
+fn is_attribute(text: RemainingText<'_>, name: &NameMatch) -> bool {
+    let is_quoted = name.opening < name.start && name.closed > name.end;
     is_quoted
-        && text.is_before(opening, |byte| byte == b'=')
+        && text.is_before(name.opening, |byte| byte == b'=')
         && ["name", "key", "id", "property", "field"]
             .into_iter()
-            .any(|word| text.has_word_before(opening - 1, word))
-}
-
-fn has_value(attributes: &[u8]) -> bool {
-    attributes.windows(7).any(|part| part == b" value=")
+            .any(|word| text.has_word_before(name.opening - 1, word))
 }
 
 /// Returns where the value of a tag begins of which an attribute names a secret, as in
 /// `<add key="Password" value="x"/>`.
-fn attribute(text: RemainingText<'_>, name: &NameMatch, closed: usize) -> Option<(Link, usize)> {
-    if !is_attribute(text, name, closed) {
+fn attribute(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)> {
+    if !is_attribute(text, name) {
         return None;
     }
-    let end = text.end_within(closed, TAG_BYTES_MAX, |byte| !matches!(byte, b'<' | b'>'));
-    let tag = text.get(closed..end);
-    let start = |word: &str| {
-        let at = tag
-            .windows(word.len())
-            .position(|part| part == word.as_bytes())?;
-        Some((Link::Sign, closed + at + word.len()))
-    };
-    [" value=", " content="]
-        .into_iter()
-        .find_map(start)
-        .or_else(|| {
-            // The value may stand before the name.
-            let tag_start = text.start_within(name.start, TAG_BYTES_MAX, |byte| {
-                !matches!(byte, b'<' | b'>')
-            });
-            let tag = text.get(tag_start..name.start);
-            let word = " value=";
-            let at = tag
-                .windows(word.len())
-                .rposition(|part| part == word.as_bytes())?;
-            Some((Link::Sign, tag_start + at + word.len()))
-        })
+    let end = text.end_within(name.closed, TAG_BYTES_MAX, |byte| {
+        !matches!(byte, b'<' | b'>')
+    });
+    let tag = text.get(name.closed..end);
+    let behind = |word: &[u8]| Some(name.closed + memmem::find(tag, word)? + word.len());
+    let start = behind(VALUE).or_else(|| behind(b" content=")).or_else(|| {
+        // The value may stand before the name.
+        let before = text.last_before(name.start, TAG_BYTES_MAX);
+        let tag = before.rsplit(|byte| matches!(byte, b'<' | b'>')).next()?;
+        Some(name.start - tag.len() + memmem::rfind(tag, VALUE)? + VALUE.len())
+    })?;
+    Some((Link::Sign, start))
 }
 
 /// Returns where a value begins that stands beside its name: as the next item of a pair, or behind `value` in
 /// the same object.
-fn beside(
-    text: RemainingText<'_>,
-    name: &NameMatch,
-    closed: usize,
-    at: usize,
-) -> Option<(Link, usize)> {
+fn beside(text: RemainingText<'_>, name: &NameMatch, at: usize) -> Option<(Link, usize)> {
     let next = text.end_within(at, GAP_BYTES_MAX, |byte| {
         byte.is_ascii_whitespace() || byte == b','
     });
     let word = text.end_within(next, CLOSERS_MAX, |byte| is_quote(byte) || byte == b'\\');
     if text.has_word(word, "value") {
-        let end = closers_end(text, word + "value".len());
-        let sign = text.end_within(end, BLANKS_MAX, is_blank);
+        let sign = text.after_blanks(closers_end(text, word + "value".len()));
         let is_joined = text.is(sign, |byte| matches!(byte, b':' | b'='));
-        return is_joined.then(|| (Link::Sign, after_blanks(text, sign + 1)));
+        return is_joined.then(|| (Link::Sign, text.after_blanks(sign + 1)));
     }
-    if text.byte(name.start) == Some(b'-') && closed == name.end {
+    if is_flag(text, name) && name.closed == name.end {
         // As programs print a list of arguments: `[--password, x]`.
         let value = value::word(text, next);
         let is_item = text.is(value.end, |byte| matches!(byte, b',' | b']'));
         let is_argument = is_item && text.byte(next) != Some(b'-');
         return is_argument.then_some((Link::Sign, next));
     }
-    let is_quoted = closed > name.end || text.is_before(name.start, |byte| byte == b'{');
+    let is_quoted = name.closed > name.end || text.is_before(name.start, |byte| byte == b'{');
+    // The first of a pair, or a flag in a list of arguments, and no item of a list of names.
+    let is_first =
+        is_flag(text, name) || text.is_before(name.opening, |byte| matches!(byte, b'(' | b'{'));
     let is_pair = text.byte(at) == Some(b',')
         && is_quoted
-        && is_item(text, name)
+        && is_first
         && (word > next && text.byte(word) != Some(b'-') || text.has(next, "<<\""));
     is_pair.then_some((Link::Sign, next))
 }
 
 /// Returns where the values of a row begin, if the name is that of a column in a statement that inserts it.
-fn row(text: RemainingText<'_>, name: &NameMatch, closed: usize) -> Option<(Link, usize)> {
+fn row(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)> {
     let is_column = |byte: u8| !matches!(byte, b'(' | b'\n' | b';' | b'=');
-    let columns = text.end_within(closed, TAG_BYTES_MAX, |byte| byte != b')');
-    let values = after_blanks(text, columns + 1);
+    let columns = text.end_within(name.closed, TAG_BYTES_MAX, |byte| byte != b')');
+    let values = text.after_blanks(columns + 1);
     let first = text.start_within(name.start, TAG_BYTES_MAX, is_column);
-    let tuple = after_blanks(text, values + "values".len());
+    let tuple = text.after_blanks(values + "values".len());
     let end = text.end_within(tuple, TAG_BYTES_MAX, |byte| byte != b')');
     let has_text = text.get(tuple..end).contains(&b'\'');
     let is_row = text.has_word(values, "values")
@@ -249,82 +211,59 @@ fn row(text: RemainingText<'_>, name: &NameMatch, closed: usize) -> Option<(Link
     (is_row && has_text).then_some((Link::Sign, tuple))
 }
 
-/// Returns `true` if a quoted name is the first of a pair, or a flag in a list of arguments, and no item of a list
-/// of names.
-fn is_item(text: RemainingText<'_>, name: &NameMatch) -> bool {
-    let opening = text.start_within(name.start, CLOSERS_MAX, |byte| {
-        is_quote(byte) || byte == b'\\'
-    });
-    text.byte(name.start) == Some(b'-')
-        || text.is_before(opening, |byte| matches!(byte, b'(' | b'{'))
-}
-
 /// Returns where a value begins that nothing but space, or `is`, stands before.
-fn spaced(
-    text: RemainingText<'_>,
-    name: &NameMatch,
-    closed: usize,
-    at: usize,
-) -> Option<(Link, usize)> {
-    if matches!(name.kind, SecretKind::Chosen | SecretKind::Code)
-        && closed == name.end
-        && let Some(is_end) = is_end(text, at)
-    {
-        let end = text.end_within(is_end, 1, |byte| byte == b':');
-        let start = after_blanks(text, end);
-        return (start > end).then_some((Link::Is, start));
-    }
-    let is_flag = closed == name.end && text.byte(name.start) == Some(b'-');
-    if is_flag {
-        let is_next = text.byte(at) == Some(b'-');
-        return (!is_next).then_some((Link::Sign, at));
-    }
-    if closed > name.end {
+fn spaced(text: RemainingText<'_>, name: &NameMatch, at: usize) -> Option<(Link, usize)> {
+    if name.closed > name.end {
         // As `Debug` writes a command: `"tool" "--token" "x"`.
-        let is_flag = text.byte(name.start) == Some(b'-');
         let quote = text.end_within(at, CLOSERS_MAX, |byte| byte == b'\\');
-        let is_argument = is_flag && text.is(quote, is_quote) && text.byte(quote + 1) != Some(b'-');
+        let is_argument =
+            is_flag(text, name) && text.is(quote, is_quote) && text.byte(quote + 1) != Some(b'-');
         return if is_argument {
             Some((Link::Sign, at))
         } else {
-            attribute(text, name, closed)
+            attribute(text, name)
         };
     }
+    if matches!(name.kind, SecretKind::Chosen | SecretKind::Code)
+        && let Some(is_end) = is_end(text, at)
+    {
+        let end = text.end_within(is_end, 1, |byte| byte == b':');
+        let start = text.after_blanks(end);
+        return (start > end).then_some((Link::Is, start));
+    }
+    if is_flag(text, name) {
+        let is_next = text.byte(at) == Some(b'-');
+        return (!is_next).then_some((Link::Sign, at));
+    }
     let word = text.get(name.start..name.end);
-    let is_password = [
-        ":password",
-        "password",
-        "passwd",
-        "passphrase",
-        "passwort",
-        "pwd",
-    ]
-    .into_iter()
-    .any(|known| word.eq_ignore_ascii_case(known.as_bytes()));
+    let is_password = is_one_of(word, PASSWORDS);
     if is_password && text.is(at, is_quote) {
         return Some((Link::Sign, at));
     }
     let is_bare = is_password && is_behind_login(text, name.start)
-        || [
-            "bindpw",
-            "rootpw",
-            "requirepass",
-            "masterauth",
-            "aws_secret_access_key",
-            "aws_session_token",
-        ]
-        .into_iter()
-        .any(|known| word == known.as_bytes())
-        || word == b"secret" && text.has_word_before(name.start.saturating_sub(1), "enable");
-    is_bare.then(|| {
-        // Cisco's devices write the kind of the password before it.
-        let digit = text.end_within(at, 1, |byte| byte.is_ascii_digit());
-        let next = after_blanks(text, digit);
-        (
-            Link::Space,
-            if digit > at && next > digit { next } else { at },
+        || matches!(
+            word,
+            b"bindpw"
+                | b"rootpw"
+                | b"requirepass"
+                | b"masterauth"
+                | b"aws_secret_access_key"
+                | b"aws_session_token"
         )
-    })
+        || word == b"secret" && text.has_word_before(name.start.saturating_sub(1), "enable");
+    if !is_bare {
+        return None;
+    }
+    // Cisco's devices write the kind of the password before it.
+    let digit = text.end_within(at, 1, |byte| byte.is_ascii_digit());
+    let next = text.after_blanks(digit);
+    let is_kind = digit > at && next > digit;
+    Some((Link::Space, if is_kind { next } else { at }))
+}
+
+/// Returns `true` if a name is a flag of a command.
+fn is_flag(text: RemainingText<'_>, name: &NameMatch) -> bool {
+    text.byte(name.start) == Some(b'-')
 }
 
 /// Returns where `is` ends, or `for bob is`, or `for bob =`.
@@ -335,7 +274,7 @@ fn is_end(text: RemainingText<'_>, at: usize) -> Option<usize> {
         let end = text.end_within(whom, NAMESPACE_BYTES_MAX, |byte| {
             !byte.is_ascii_whitespace()
         });
-        at = after_blanks(text, end);
+        at = text.after_blanks(end);
         if text.has(at, "= '") {
             return Some(at + 1);
         }
@@ -356,17 +295,8 @@ fn is_behind_login(text: RemainingText<'_>, at: usize) -> bool {
             .any(|word| text.has_word_before(word_end, word))
 }
 
-fn after_blanks(text: RemainingText<'_>, at: usize) -> usize {
-    text.end_within(at, BLANKS_MAX, is_blank)
-}
-
-/// Returns `true` if a byte may stand between a name and its separator, or close what they stand in.
-const fn is_closer(byte: u8) -> bool {
-    is_quote(byte) || matches!(byte, b'\\' | b']')
-}
-
-/// A name's quote, escaped four times over, and the bracket after it.
-const CLOSERS_MAX: usize = 18;
+/// What stands in a tag before a value.
+const VALUE: &[u8] = b" value=";
 
 /// Space between a name and `value` on the next line.
 const GAP_BYTES_MAX: usize = 64;

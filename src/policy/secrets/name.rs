@@ -2,7 +2,7 @@
 //! name. `token` is told from `tokenizer`, `pass` from `compass`, and what a name says about a secret, as
 //! `token_type` and `password_policy` do, is none.
 
-use super::text::{BLANKS_MAX, RemainingText, is_url_safe, mark_bytes};
+use super::text::{BLANKS_MAX, RemainingText, is_quote, is_url_safe, mark_bytes};
 use super::words::{ABOUT, CODES, KEYS, OWNERS, PATHS, is_one_of};
 
 /// A word that makes a name the name of a secret.
@@ -56,6 +56,8 @@ enum Boundary {
     Anywhere,
     /// Another word, or an `s`.
     Word,
+    /// Anything but a letter.
+    NoLetter,
     /// Digits, and these words, each behind a joint or none.
     Name(&'static [&'static str]),
     /// Anything but these.
@@ -69,6 +71,10 @@ enum Boundary {
 pub(super) struct NameMatch {
     pub(super) start: usize,
     pub(super) end: usize,
+    /// Where the quote before it begins.
+    pub(super) opening: usize,
+    /// Where quotes and brackets behind it end.
+    pub(super) closed: usize,
     pub(super) kind: SecretKind,
     /// Its values may be numbers that are no secrets.
     pub(super) may_count: bool,
@@ -81,6 +87,7 @@ pub(super) struct NameMatch {
 }
 
 use Begins::{Anywhere, Behind, Query};
+use Boundary::{Name, Not, With};
 use SecretKind::{Authorization, Chosen, Code, Cookie, Long, Made, Phrase};
 
 const ANY: Boundary = Boundary::Anywhere;
@@ -96,17 +103,11 @@ pub(super) const STEMS: &[Stem] = &[
     new("passphrase", 3, Anywhere, ANY, Chosen),
     new("phrase", 0, Behind(&["pass"]), WORD, Chosen),
     new("passcode", 3, Anywhere, ANY, Chosen),
-    new(
-        "pass",
-        0,
-        OWNED,
-        Boundary::Name(&["phrase", "code", "word"]),
-        Chosen,
-    ),
+    new("pass", 0, OWNED, Name(&["phrase", "code", "word"]), Chosen),
     new("pwd", 0, Anywhere, ANY, Chosen),
     new("pswd", 0, Anywhere, ANY, Chosen),
     new("passw", 2, ALONE, WORD, Chosen),
-    new("pw", 0, OWNED, WORD, Chosen),
+    new("pw", 0, OWNED, Boundary::NoLetter, Chosen),
     new("kennwort", 2, Anywhere, ANY, Chosen),
     new("contrasena", 4, Anywhere, ANY, Chosen),
     new("contraseña", 4, Anywhere, ANY, Chosen),
@@ -127,26 +128,20 @@ pub(super) const STEMS: &[Stem] = &[
     new("sifre", 1, ALONE, WORD, Chosen),
     new("salasana", 3, Anywhere, WORD, Chosen),
     new("lösenord", 4, Anywhere, WORD, Chosen),
-    new(
-        "secret",
-        1,
-        Anywhere,
-        Boundary::Not(&["ar", "ion", "iv"]),
-        Chosen,
-    ),
+    new("secret", 1, Anywhere, Not(&["ar", "ion", "iv"]), Chosen),
     new("credential", 2, Anywhere, ANY, Chosen),
     new("creds", 2, Anywhere, WORD, Chosen),
     new("psk", 0, ALONE, WORD, Chosen),
     new("token", 1, Anywhere, WORD, Made),
     new("key", 0, Behind(KEYS), ANY, Made),
     new("masterauth", 3, Anywhere, WORD, Chosen),
-    new("auth", 1, Anywhere, Boundary::Name(&[]), Made),
+    new("auth", 1, Anywhere, Name(&[]), Made),
     new("authorization", 1, Anywhere, WORD, Authorization),
     new("jwt", 0, ALONE, WORD, Made),
     new("sas", 0, ALONE, WORD, Long),
     new("csrf", 1, Anywhere, WORD, Made),
     new("xsrf", 1, Anywhere, WORD, Made),
-    new("session", 2, Anywhere, Boundary::With(&["id"]), Made),
+    new("session", 2, Anywhere, With(&["id"]), Made),
     new("session", 2, ALONE, WORD, Long),
     new("sessid", 2, Anywhere, WORD, Made),
     new("sid", 0, ALONE, WORD, Long),
@@ -164,16 +159,10 @@ pub(super) const STEMS: &[Stem] = &[
     new("key", 0, Query(&[]), WORD, Long),
     new("code", 0, Query(&[]), WORD, Long),
     new("credential", 2, Query(&["amz", "goog"]), WORD, Made),
-    new(
-        "otp",
-        0,
-        Begins::Word(&["t", "h"]),
-        Boundary::Name(&["code"]),
-        Code,
-    ),
-    new("pin", 0, ALONE, Boundary::Name(&["code"]), Code),
-    new("mfa", 0, ALONE, Boundary::With(&["code"]), Code),
-    new("2fa", 0, ALONE, Boundary::With(&["code"]), Code),
+    new("otp", 0, Begins::Word(&["t", "h"]), Name(&["code"]), Code),
+    new("pin", 0, ALONE, Name(&["code"]), Code),
+    new("mfa", 0, ALONE, With(&["code"]), Code),
+    new("2fa", 0, ALONE, With(&["code"]), Code),
     new("code", 0, Behind(CODES), WORD, Code),
     new("mnemonic", 1, Anywhere, WORD, Phrase),
     new(
@@ -230,10 +219,13 @@ impl Stem {
         if is_one_of(last, ABOUT) {
             return None;
         }
+        let whole = text.get(start..end);
         let may_count = tail.first().is_some_and(|next| !next.is_ascii_digit());
         Some(NameMatch {
             start,
             end,
+            opening: text.start_within(start, CLOSERS_MAX, |byte| is_quote(byte) || byte == b'\\'),
+            closed: closers_end(text, end),
             kind: self.kind,
             may_count: match self.kind {
                 Made | Cookie => may_count,
@@ -243,9 +235,10 @@ impl Stem {
             stem: self.text,
             is_bare: end - stem_end <= 1
                 && text.get(start..stem).iter().all(u8::is_ascii_lowercase),
+            // A directory that shells keep in a variable has the same name as a password.
             may_be_path: is_one_of(last, PATHS)
-                || text.get(start..end).len() == PWD.len() && self.text == PWD
-                || is_word(text.get(start..end), "oldpwd"),
+                || is_word(whole, "pwd")
+                || is_word(whole, "oldpwd"),
         })
     }
 
@@ -275,11 +268,10 @@ impl Stem {
                 (is_own || is_shared).then_some(start)
             }
             Behind(words) => {
-                let joint = before
-                    .strip_suffix(b"_")
-                    .or_else(|| before.strip_suffix(b"-"))
-                    .or_else(|| before.strip_suffix(b"."))
-                    .unwrap_or(before);
+                let joint = match before {
+                    [joint @ .., b'_' | b'-' | b'.'] => joint,
+                    _ => before,
+                };
                 if joint.is_empty() {
                     // In two words, as in `API key: x`.
                     let blank = stem.checked_sub(1).filter(|_| before.is_empty())?;
@@ -321,23 +313,23 @@ impl Stem {
                 };
                 !goes_on(plural) && (self.kind != Cookie || plural.iter().all(u8::is_ascii_digit))
             }
-            Boundary::Name(words) => {
-                rest.iter().all(u8::is_ascii_digit) || words.iter().any(starts_with)
+            Boundary::NoLetter => {
+                (tail.first()).is_none_or(|next| !next.is_ascii_alphabetic() && *next < 0x80)
             }
-            Boundary::Not(words) => !words.iter().any(starts_with),
-            Boundary::With(words) => words.iter().any(starts_with),
+            Name(words) => rest.iter().all(u8::is_ascii_digit) || words.iter().any(starts_with),
+            Not(words) => !words.iter().any(starts_with),
+            With(words) => words.iter().any(starts_with),
         }
     }
 }
 
 /// Returns `true` if what stands before a word in a name says that it is no secret.
 fn is_public(before: &[u8]) -> bool {
-    let has = |word: &[u8]| {
-        before
-            .windows(word.len())
-            .any(|part| part.eq_ignore_ascii_case(word))
-    };
-    has(b"public") || is_word(before, "no") || ends_with(before, "_no_") || is_word(before, "has_")
+    let mut parts = before.windows("public".len());
+    parts.any(|part| is_word(part, "public"))
+        || is_word(before, "no")
+        || ends_with(before, "_no_")
+        || is_word(before, "has_")
 }
 
 /// Returns `true` if what looks like a name is what a rule put there. Behind a letter or digit brackets are
@@ -382,8 +374,17 @@ const fn is_of_name(byte: u8) -> bool {
     is_url_safe(byte) || byte == b'.' || byte >= 0x80
 }
 
-/// A directory that shells keep in a variable has the same name as a password.
-const PWD: &str = "pwd";
+/// Returns where quotes and brackets end that stand between a name and its separator.
+pub(super) fn closers_end(text: RemainingText<'_>, from: usize) -> usize {
+    let end = text.end_within(from, CLOSERS_MAX, |byte| {
+        is_quote(byte) || matches!(byte, b'\\' | b']')
+    });
+    let encoded = ["&quot;", "&#34;", "&#39;", "%5D", "%5d", "%22"];
+    text.after_any(end, &encoded).unwrap_or(end)
+}
+
+/// A name's quote, escaped four times over, and the bracket after it.
+pub(super) const CLOSERS_MAX: usize = 18;
 
 /// How far a name goes on at most before and after a word. The longest names of variables that people
 /// use have half of that.

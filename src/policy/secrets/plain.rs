@@ -4,10 +4,13 @@
 
 use std::ops::Range;
 
-use super::name::{NameMatch, SecretKind};
+use super::name::NameMatch;
+use super::name::SecretKind::{self, Authorization, Chosen, Code, Cookie, Long, Made, Phrase};
 use super::text::{RemainingText, is_alphanumeric, is_mark};
 use super::value::{Link, ValueShape};
-use super::words::{LEXEMES, METHODS, NOTHING, PROSE, STATES, TYPES, UNSEEN, WRAPPERS, is_one_of};
+use super::words::{
+    LEXEMES, METHODS, NOTHING, PARSED, PROSE, STATES, TYPES, UNSEEN, WRAPPERS, is_one_of,
+};
 
 /// Returns `true` if a value keeps no secret.
 pub(super) fn is_plain(
@@ -32,7 +35,7 @@ pub(super) fn is_plain(
         || name.stem == "auth" && (shape == ValueShape::Bracketed || is_one_of(value, METHODS))
         || is_file(value)
         || name.may_count && is_count(value, name.kind)
-        || value.len() < TOKEN_BYTES_MIN && name.kind == SecretKind::Made && is_behind_parser(text, name)
+        || value.len() < TOKEN_BYTES_MIN && name.kind == Made && is_behind_parser(text, name)
         || match shape {
             ValueShape::Quoted => is_sentence(value) || is_one_of(value, STATES),
             ValueShape::Bracketed => is_type_or_state(value, name.kind),
@@ -156,16 +159,8 @@ fn is_path(value: &[u8]) -> bool {
 }
 
 fn is_count(value: &[u8], kind: SecretKind) -> bool {
-    let digits_max = match kind {
-        SecretKind::Chosen => COUNT_DIGITS_MAX,
-        SecretKind::Made
-        | SecretKind::Long
-        | SecretKind::Code
-        | SecretKind::Phrase
-        | SecretKind::Cookie
-        | SecretKind::Authorization => usize::MAX,
-    };
-    value.len() <= digits_max && value.iter().all(u8::is_ascii_digit)
+    let is_short = value.len() <= COUNT_DIGITS_MAX || kind != Chosen;
+    is_short && value.iter().all(u8::is_ascii_digit)
 }
 
 /// Returns `true` if several words, between quotes, say what is wrong.
@@ -187,7 +182,7 @@ fn is_type_or_state(value: &[u8], kind: SecretKind) -> bool {
         None => value,
     };
     if let Some((name, content)) = type_and_content(inner)
-        && kind != SecretKind::Chosen
+        && kind != Chosen
     {
         let is_number = !content.is_empty() && content.iter().all(u8::is_ascii_digit);
         return is_number && !WRAPPERS.iter().any(|wrapper| wrapper.as_bytes() == name)
@@ -227,16 +222,16 @@ fn is_said(text: RemainingText<'_>, name: &NameMatch, link: Link, value: &[u8]) 
         return true;
     }
     match name.kind {
-        SecretKind::Chosen => {
+        Chosen => {
             // Test runners say so: `PASS: tests/parser.sh`.
             let is_verdict = text.get(name.start..name.end) == b"PASS" && link == Link::Prose
                 || text.get(name.start..name.end).ends_with(b"PASS") && value.starts_with(b"Test");
             is_verdict || link == Link::Is && !has_sign_of_secret(value)
         }
-        SecretKind::Made | SecretKind::Authorization | SecretKind::Cookie => {
+        Made | Authorization | Cookie => {
             link == Link::Prose && name.is_bare && is_word_of_language(value) || is_item(value)
         }
-        SecretKind::Long | SecretKind::Code | SecretKind::Phrase => false,
+        Long | Code | Phrase => false,
     }
 }
 
@@ -247,19 +242,15 @@ fn is_evident(kind: SecretKind, value: &[u8]) -> bool {
     let is_id =
         value.len() == UUID_BYTES && value.iter().filter(|&&byte| byte == b'-').nth(3).is_some();
     match kind {
-        SecretKind::Long => {
+        Long => {
             value.len() >= LONG_BYTES_MIN
                 && has_digit
                 && has_letter
                 && !is_id
                 && !value.starts_with(b"S-1-")
         }
-        SecretKind::Code => (4..=10).contains(&value.len()) && has_digit,
-        SecretKind::Made
-        | SecretKind::Chosen
-        | SecretKind::Phrase
-        | SecretKind::Cookie
-        | SecretKind::Authorization => true,
+        Code => (4..=10).contains(&value.len()) && has_digit,
+        Made | Chosen | Phrase | Cookie | Authorization => true,
     }
 }
 
@@ -277,12 +268,7 @@ fn is_word_of_language(value: &[u8]) -> bool {
         .take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80);
     let letters = letters.count();
     let (word, rest) = value.split_at_checked(letters).unwrap_or_default();
-    let is_of_sentence = |byte: &u8| {
-        matches!(
-            byte,
-            b'.' | b',' | b'!' | b'?' | b':' | b')' | b'\'' | b'"' | b'`'
-        )
-    };
+    let is_of_sentence = |byte: &u8| b".,!?:)'\"`".contains(byte);
     let has_one_case = word.iter().skip(1).all(|byte| !byte.is_ascii_uppercase())
         || word.iter().all(u8::is_ascii_uppercase);
     letters < TOKEN_BYTES_MIN && has_one_case && rest.iter().all(is_of_sentence)
@@ -290,21 +276,9 @@ fn is_word_of_language(value: &[u8]) -> bool {
 
 /// Returns `true` if a name is a parser's: `expected token: identifier`.
 fn is_behind_parser(text: RemainingText<'_>, name: &NameMatch) -> bool {
-    let Some(end) = name.start.checked_sub(1) else {
-        return false;
-    };
-    text.byte(end) == Some(b' ')
-        && [
-            "expected",
-            "unexpected",
-            "next",
-            "current",
-            "previous",
-            "illegal",
-            "unknown",
-        ]
-        .into_iter()
-        .any(|word| end >= word.len() && text.has_word(end - word.len(), word))
+    let end = name.start.saturating_sub(1);
+    let word = text.start_within(end, TOKEN_BYTES_MIN, |byte| byte.is_ascii_alphabetic());
+    text.byte(end) == Some(b' ') && is_one_of(text.get(word..end), PARSED)
 }
 
 /// Returns `true` if it is a path in a program, as `Token::Eof`.

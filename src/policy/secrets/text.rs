@@ -70,13 +70,20 @@ impl<'t> RemainingText<'t> {
                 .is_some_and(|found| found.eq_ignore_ascii_case(word.as_bytes()))
     }
 
+    /// Returns where the first of some words ends that stands at a place.
+    pub(super) fn after_any(self, at: usize, words: &[&str]) -> Option<usize> {
+        let word = words.iter().find(|word| self.has(at, word))?;
+        Some(at + word.len())
+    }
+
+    /// Returns where the blanks at a place end.
+    pub(super) fn after_blanks(self, at: usize) -> usize {
+        self.end_within(at, BLANKS_MAX, is_blank)
+    }
+
     /// Returns where bytes of that kind end, from a place on.
     pub(super) fn end(self, from: usize, wanted: impl Fn(u8) -> bool) -> usize {
-        let rest = self.from(from);
-        from + rest
-            .iter()
-            .position(|&byte| !wanted(byte))
-            .unwrap_or(rest.len())
+        self.end_within(from, usize::MAX, wanted)
     }
 
     /// Returns where bytes of that kind end, from a place on and after so many at most.
@@ -86,12 +93,8 @@ impl<'t> RemainingText<'t> {
         bytes_max: usize,
         wanted: impl Fn(u8) -> bool,
     ) -> usize {
-        let until = from.saturating_add(bytes_max).min(self.bytes.len());
-        let part = self.get(from..until);
-        from + part
-            .iter()
-            .position(|&byte| !wanted(byte))
-            .unwrap_or(part.len())
+        let rest = self.from(from).iter().take(bytes_max);
+        from + rest.take_while(|&&byte| wanted(byte)).count()
     }
 
     /// Returns where bytes of that kind begin that end at a place, or the last so many of them.
@@ -101,13 +104,10 @@ impl<'t> RemainingText<'t> {
         bytes_max: usize,
         wanted: impl Fn(u8) -> bool,
     ) -> usize {
-        let from = until.saturating_sub(bytes_max).max(self.floor);
-        let part = self.get(from..until);
+        let part = self.last_before(until, bytes_max);
         until - part.iter().rev().take_while(|&&byte| wanted(byte)).count()
     }
-}
 
-impl RemainingText<'_> {
     /// Returns `true` if a place is within a word that goes on before it. What ends an escape, as in `\\n` and
     /// `%3D`, is no part of a word.
     pub(super) fn is_inside_word(self, at: usize) -> bool {

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::name::{NameMatch, SecretKind};
 use super::text::{BLANKS_MAX, RemainingText, is_alphanumeric, is_blank, is_quote, mark_bytes};
 use super::words::{SCHEMES, is_one_of};
@@ -35,65 +37,54 @@ pub(super) enum ValueShape {
     Bare,
 }
 
-/// A value that was found.
-#[derive(Debug)]
-pub(super) struct SecretValue {
-    pub(super) range: Range<usize>,
-    /// Nothing, if there is none.
-    pub(super) shape: Option<ValueShape>,
-}
-
-/// Returns the value that begins there.
+/// Returns the value that begins there; nothing if it is empty.
 pub(super) fn find(
     text: RemainingText<'_>,
     name: &NameMatch,
     link: Link,
     start: usize,
-) -> SecretValue {
-    let of = |shape: ValueShape, range: Range<usize>| SecretValue {
-        shape: (!range.is_empty()).then_some(shape),
-        range,
-    };
-    match link {
-        Link::Tag => return of(ValueShape::Quoted, content(text, start)),
-        Link::Encoded => {
-            let end = text.end(start, |byte| {
+) -> Option<(ValueShape, Range<usize>)> {
+    let as_quoted = |range| (ValueShape::Quoted, range);
+    let as_bare = |range| (ValueShape::Bare, range);
+    let found = match link {
+        Link::Tag => as_quoted(content(text, start)),
+        Link::Encoded => as_bare(
+            start..text.end(start, |byte| {
                 !ends_value(byte) && byte != b'%' && !is_quote(byte)
-            });
-            return of(ValueShape::Bare, start..end);
-        }
-        Link::Prose | Link::Sign | Link::Space | Link::Is => {}
+            }),
+        ),
+        Link::Prose | Link::Sign | Link::Space | Link::Is => entity(text, start)
+            .map(as_quoted)
+            .or_else(|| shared_access(text, start).map(as_bare))
+            .or_else(|| quoted(text, opening(text, start)).map(as_quoted))
+            .or_else(|| bracketed(text, start).map(|range| (ValueShape::Bracketed, range)))
+            .or_else(|| block(text, start).map(as_quoted))
+            .unwrap_or_else(|| as_bare(bare(text, name, link, start))),
+    };
+    Some(found).filter(|(_, range)| !range.is_empty())
+}
+
+/// Returns a value of which nothing shows where it ends but what stands before its name.
+fn bare(text: RemainingText<'_>, name: &NameMatch, link: Link, start: usize) -> Range<usize> {
+    let is_tight = link == Link::Sign && text.is_before(start, |byte| byte == b'=');
+    let is_connection = is_tight && name.kind != SecretKind::Cookie;
+    let is_line = matches!(link, Link::Sign | Link::Prose) && name.kind == SecretKind::Chosen;
+    let mut found = None;
+    if is_connection {
+        found = connection_value(text, name.start, start);
     }
-    if let Some(range) = entity(text, start) {
-        return of(ValueShape::Quoted, range);
+    if is_line {
+        found = found.or_else(|| line(text, name.start, start));
     }
-    if let Some(range) = shared_access(text, start) {
-        return of(ValueShape::Bare, range);
-    }
-    let opening = opening(text, start);
-    if let Some(range) = quoted(text, opening) {
-        return of(ValueShape::Quoted, range);
-    }
-    if let Some(range) = bracketed(text, start) {
-        return of(ValueShape::Bracketed, range);
-    }
-    if let Some(range) = block(text, start) {
-        return of(ValueShape::Quoted, range);
-    }
-    let range = connection_value(text, name, link, start)
-        .or_else(|| line(text, name, link, start))
-        .unwrap_or_else(|| word(text, start));
+    let range = found.unwrap_or_else(|| word(text, start));
     // In a URL comes a fragment after it, or a query.
     let before = text.before(name.start).unwrap_or(0);
-    let ends = |byte: &u8| match before {
-        b'?' | b'&' => *byte == b'#',
+    let ends = |byte: u8| match before {
+        b'?' | b'&' => byte == b'#',
         b';' => name.kind != SecretKind::Chosen && matches!(byte, b'#' | b'?'),
         _ => false,
     };
-    match text.get(range.clone()).iter().position(ends) {
-        Some(length) => of(ValueShape::Bare, start..start + length),
-        None => of(ValueShape::Bare, range),
-    }
+    start..text.end_within(start, range.len(), |byte| !ends(byte))
 }
 
 /// Returns the parameters of a shared access signature, which are one value.
@@ -106,26 +97,19 @@ fn shared_access(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> 
 /// Returns the content of a tag.
 fn content(text: RemainingText<'_>, start: usize) -> Range<usize> {
     let end = text.end(start, |byte| byte != b'<');
-    let encoded = text
-        .get(start..end)
-        .windows(4)
-        .position(|part| part == b"&lt;");
-    let end = encoded.map_or(end, |at| start + at);
-    let is_cdata = text.get(start.saturating_sub(9)..start) == b"<![CDATA[";
-    let closing = if is_cdata && text.get(start..end).ends_with(b"]]>") {
-        3
-    } else {
-        0
-    };
-    start..end - closing
+    let mut content = text.get(start..end);
+    if let Some(length) = memmem::find(content, b"&lt;") {
+        content = text.get(start..start + length);
+    }
+    if text.last_before(start, CDATA.len()) == CDATA {
+        content = content.strip_suffix(b"]]>").unwrap_or(content);
+    }
+    start..start + content.len()
 }
 
 /// Returns a value between quotes that are written as entities of HTML.
 fn entity(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
-    let quote = ["&quot;", "&#34;", "&#39;"]
-        .into_iter()
-        .find(|quote| text.has(start, quote))?;
-    let start = start + quote.len();
+    let start = text.after_any(start, &["&quot;", "&#34;", "&#39;"])?;
     Some(start..text.end(start, |byte| !matches!(byte, b'&' | b'\n')))
 }
 
@@ -134,19 +118,13 @@ fn opening(text: RemainingText<'_>, start: usize) -> usize {
     if text.has(start, "<<\"") {
         return start + 2;
     }
-    if text.has(start, "string(") {
-        let digits = text.end(start + "string(".len(), |byte| byte.is_ascii_digit());
+    if let Some(digits) = text.after_any(start, &["string("]) {
+        let digits = text.end(digits, |byte| byte.is_ascii_digit());
         if text.has(digits, ") \"") {
             return digits + 2;
         }
     }
-    let is_prefix = |byte| {
-        matches!(
-            byte,
-            b'b' | b'B' | b'u' | b'r' | b'f' | b'N' | b'L' | b'@' | b'&'
-        )
-    };
-    let prefix = text.end_within(start, 2, is_prefix);
+    let prefix = text.end_within(start, 2, |byte| b"bBurfNL@&".contains(&byte));
     let hashes = text.end_within(prefix, HASHES_MAX, |byte| byte == b'#');
     let escapes = text.end_within(hashes, QUOTES_MAX, |byte| byte == b'\\');
     if hashes > start && text.is(escapes, is_quote) {
@@ -173,10 +151,7 @@ pub(super) fn quoted(text: RemainingText<'_>, start: usize) -> Option<Range<usiz
     let triple = [quote; 3];
     if at == start && text.from(at).starts_with(&triple) {
         let content = at + triple.len();
-        let length = text
-            .from(content)
-            .windows(3)
-            .position(|part| part == triple);
+        let length = memmem::find(text.from(content), &triple);
         if let Some(length) = length.filter(|length| *length > 0) {
             return Some(content..content + length);
         }
@@ -258,7 +233,7 @@ fn block(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     if !is_block || text.byte(head) != Some(b'\n') {
         return None;
     }
-    let first = text.end_within(head + 1, BLANKS_MAX, is_blank);
+    let first = text.after_blanks(head + 1);
     if first == head + 1 {
         return None;
     }
@@ -269,23 +244,14 @@ fn block(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     Some(first..end)
 }
 
-/// Returns the value of a connection string, `Password=two words;`: up to the `;`.
-fn connection_value(
-    text: RemainingText<'_>,
-    name: &NameMatch,
-    link: Link,
-    start: usize,
-) -> Option<Range<usize>> {
-    let is_tight = link == Link::Sign && text.is_before(start, |byte| byte == b'=');
-    if !is_tight || name.kind == SecretKind::Cookie {
-        return None;
-    }
+/// Returns the value of a connection string, `Password=two words;`: up to the `;`. The name begins at `name`.
+fn connection_value(text: RemainingText<'_>, name: usize, start: usize) -> Option<Range<usize>> {
     let end = text.end_within(start, CONNECTION_BYTES_MAX, |byte| {
         !matches!(byte, b';' | b'\n' | b'\r' | b'=' | b',') && !is_quote(byte)
     });
     // A key that ends in signs.
     let end = text.end_within(end, 2, |byte| byte == b'=');
-    let gap = text.start_within(name.start, BLANKS_MAX, is_blank);
+    let gap = text.start_within(name, BLANKS_MAX, is_blank);
     let is_behind_other = text.is_before(gap, |byte| byte == b';');
     let next = text.end_within(end + 1, NAME_BYTES_MAX, |byte| {
         is_alphanumeric(byte) || matches!(byte, b' ' | b'_' | b'-' | b'.')
@@ -303,20 +269,10 @@ fn connection_value(
     is_ended.then_some(start..end)
 }
 
-/// Returns the value of a line of configuration among others: all that is left of it.
-fn line(
-    text: RemainingText<'_>,
-    name: &NameMatch,
-    link: Link,
-    start: usize,
-) -> Option<Range<usize>> {
-    let is_link = matches!(link, Link::Sign | Link::Prose);
-    let gap = text.start_within(name.start, BLANKS_MAX, is_blank);
-    let is_first = match text.before(gap) {
-        None => gap == 0,
-        Some(byte) => byte == b'\n',
-    };
-    if !is_link || !is_first || name.kind != SecretKind::Chosen {
+/// Returns the value of a line of configuration among others: all that is left of it. The name begins at `name`.
+fn line(text: RemainingText<'_>, name: usize, start: usize) -> Option<Range<usize>> {
+    let gap = text.start_within(name, BLANKS_MAX, is_blank);
+    if !text.is_before_or_start(gap, |byte| byte == b'\n') {
         return None;
     }
     let end = text.end_within(start, LINE_BYTES_MAX, |byte| !matches!(byte, b'\n' | b'\r'));
@@ -330,12 +286,8 @@ fn line(
     if !is_among_others || is_other || text.is(end, |byte| byte != b'\n' && byte != b'\r') {
         return None;
     }
-    let comment = line.windows(2).position(|pair| pair == b" #");
-    let line = line
-        .get(..comment.unwrap_or(line.len()))
-        .unwrap_or_default();
-    let blanks = line.iter().rev().take_while(|&&byte| is_blank(byte));
-    Some(start..start + line.len() - blanks.count())
+    let end = memmem::find(line, b" #").map_or(end, |comment| start + comment);
+    Some(start..text.start_within(end, end - start, is_blank))
 }
 
 /// Returns a value without quotes: up to space, a comma, `&`, `|` or `;`, without what may close what the name
@@ -349,16 +301,9 @@ pub(super) fn word(text: RemainingText<'_>, start: usize) -> Range<usize> {
         }
         end += 1;
     }
-    let value = text.get(start..end);
-    let kept = mark_bytes(value).unwrap_or(0);
-    let closing = value
-        .get(kept..)
-        .unwrap_or_default()
-        .iter()
-        .rev()
-        .take_while(|&&byte| is_quote(byte) || matches!(byte, b'\\' | b']' | b')' | b'}' | b'>'))
-        .count();
-    start..end - closing
+    let kept = mark_bytes(text.get(start..end)).unwrap_or(0);
+    let closes = |byte| is_quote(byte) || matches!(byte, b'\\' | b']' | b')' | b'}' | b'>');
+    start..text.start_within(end, end - start - kept, closes)
 }
 
 /// Returns `true` if a value goes on behind what usually ends one: what follows does not look like another name.
@@ -387,20 +332,9 @@ pub(super) fn scheme_end(text: RemainingText<'_>, start: usize) -> Option<usize>
     let end = text.end_within(start, NAME_BYTES_MAX, |byte| {
         is_alphanumeric(byte) || byte == b'-'
     });
-    let next = text.end_within(end, BLANKS_MAX, is_blank);
+    let next = text.after_blanks(end);
     let word = text.get(start..end);
     (next > end && is_one_of(word, SCHEMES)).then_some(next)
-}
-
-/// Returns the cookies of a header, `Cookie: a=b; c=d`: all of its line, up to what closes a quote around
-/// it. What does not begin like a cookie is any value.
-pub(super) fn header(
-    text: RemainingText<'_>,
-    name_end: usize,
-    start: usize,
-) -> Option<Range<usize>> {
-    let is_header = text.get(name_end..start).contains(&b':');
-    is_header.then(|| pairs(text, start))?
 }
 
 /// Returns the value of a header that has parameters, `Digest username="x", nonce="y"`: all of it behind the
@@ -409,7 +343,7 @@ pub(super) fn parameters(text: RemainingText<'_>, start: usize) -> Option<Range<
     let scheme = text.end_within(start, NAME_BYTES_MAX, |byte| {
         is_alphanumeric(byte) || byte == b'-'
     });
-    let first = text.end_within(scheme, BLANKS_MAX, is_blank);
+    let first = text.after_blanks(scheme);
     let is_of_name = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-');
     let name = text.end_within(first, PARAMETER_BYTES_MAX, is_of_name);
     let is_parameter = text.byte(name) == Some(b'=')
@@ -420,8 +354,9 @@ pub(super) fn parameters(text: RemainingText<'_>, start: usize) -> Option<Range<
         .then(|| pairs(text, first))?
 }
 
-/// Returns what begins with `a=` and goes on to the end of the line, or to what closes a quote around it.
-fn pairs(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
+/// Returns what begins with `a=` and goes on to the end of the line, or to what closes a quote around it, as the
+/// cookies of a header, `Cookie: a=b; c=d`.
+pub(super) fn pairs(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let first = text.end(start, |byte| {
         !ends_value(byte) && !is_quote(byte) && !matches!(byte, b'=' | b'\\')
     });
@@ -446,9 +381,7 @@ fn pairs(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
             };
         }
     }
-    let trailing = text.get(start..at).iter().rev();
-    let blanks = trailing.take_while(|&&byte| is_blank(byte)).count();
-    Some(start..at - blanks)
+    Some(start..text.start_within(at, at - start, is_blank))
 }
 
 /// Returns words of small letters, of which keys of wallets are made.
@@ -464,24 +397,12 @@ const fn ends_value(byte: u8) -> bool {
 }
 
 /// Returns `true` if a byte behind a closing quote belongs to the text around it.
-const fn ends_quoted(byte: u8) -> bool {
-    matches!(
-        byte,
-        b':' | b'.'
-            | b'/'
-            | b'\\'
-            | b'|'
-            | b')'
-            | b']'
-            | b'}'
-            | b'>'
-            | b'<'
-            | b'"'
-            | b'\''
-            | b'`'
-            | b'#'
-    )
+fn ends_quoted(byte: u8) -> bool {
+    is_quote(byte) || b":./\\|)]}><#".contains(&byte)
 }
+
+/// What text is between that may have brackets in it.
+const CDATA: &[u8] = b"<![CDATA[";
 
 /// The longest name of a parameter.
 const PARAMETER_BYTES_MAX: usize = 32;

@@ -37,6 +37,16 @@ pub(super) const KEYS: &[&str] = &[
     "twilio", "validator", "vault", "wallet", "webhook", "wep", "wpa", "write",
 ];
 
+/// Which passwords may stand before their value with nothing but space between them.
+pub(super) const PASSWORDS: &[&str] = &[
+    ":password",
+    "passphrase",
+    "passwd",
+    "password",
+    "passwort",
+    "pwd",
+];
+
 /// Which codes are secrets.
 #[rustfmt::skip]
 pub(super) const CODES: &[&str] = &[
@@ -126,6 +136,17 @@ pub(super) const TYPES: &[&str] = &[
     "mut", "number", "object", "password", "secretstring", "str", "string", "text", "varchar",
 ];
 
+/// What a parser says of its tokens.
+pub(super) const PARSED: &[&str] = &[
+    "current",
+    "expected",
+    "illegal",
+    "next",
+    "previous",
+    "unexpected",
+    "unknown",
+];
+
 /// What a parser calls its tokens. Strings are not among them: their content may be anything.
 #[rustfmt::skip]
 pub(super) const LEXEMES: &[&str] = &[
@@ -147,7 +168,7 @@ mod tests {
     fn each_list_is_sorted_and_in_small_letters_and_fits() {
         for words in [
             METHODS, OWNERS, KEYS, CODES, ABOUT, PATHS, SCHEMES, NOTHING, UNSEEN, STATES, PROSE,
-            TYPES,
+            TYPES, PARSED, PASSWORDS,
         ] {
             assert!(words.is_sorted());
             for word in words {
