@@ -7,13 +7,10 @@ use super::text::{RemainingText, is_alphanumeric, is_mark, is_word};
 /// Finds user name and password in a URL, given the colon before its slashes: up to the last `@` of its
 /// authority. Slashes may be escaped, as JSON allows.
 pub(super) fn find_user_info(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
-    let slashes = ["://", ":\\/\\/", ":\\\\/\\\\/"]
-        .into_iter()
-        .find(|slashes| text.has(at, slashes))?;
+    let start = text.after_any(at, &["://", ":\\/\\/", ":\\\\/\\\\/"])?;
     if !text.is_before(at, is_alphanumeric) {
         return None;
     }
-    let start = at + slashes.len();
     let end = text.end(start, |byte| is_of_url(byte) && !b"/?#".contains(&byte));
     let authority = text.get(start..end);
     let length = match authority.iter().rposition(|&byte| byte == b'@') {
@@ -72,31 +69,24 @@ fn is_password_cut(authority: &[u8]) -> bool {
 
 /// Returns as much as belongs to one URL.
 fn beginning_with_path(bytes: &[u8]) -> &[u8] {
-    let end = bytes
-        .windows(2)
-        .position(|pair| pair == b"//" || !pair.first().copied().is_some_and(is_of_url));
-    let end = end.unwrap_or_else(|| {
-        let is_last = bytes.last().copied().is_none_or(is_of_url);
-        bytes.len() - usize::from(!is_last)
-    });
-    bytes.get(..end).unwrap_or_default()
+    let mut places = bytes.iter().zip(bytes.iter().skip(1).chain([&b' ']));
+    let end = places.position(|(&byte, &next)| !is_of_url(byte) || byte == b'/' && next == b'/');
+    bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default()
 }
 
 /// Finds a password before an `@` that is no URL's: `user:password@tcp(host)`, as Go has it, and
-/// `user/password@host`, as Oracle's programs do.
+/// `user/password@host`, as Oracle's programs do. The byte before the `@` is given.
 pub(super) fn find_password(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
-    if text.byte(at) != Some(b'@') {
-        return None;
-    }
+    let at = at + 1;
     let is_of_password = |byte: u8| is_of_url(byte) && !matches!(byte, b'/' | b'@' | b'\'');
     let start = text.start_within(at, LOOK_BYTES_MAX, is_of_password);
     let found = text.get(start..at);
-    let is_go = text.has(at, "@tcp(") || text.has(at, "@unix(");
-    if is_go {
+    if text.has(at, "@tcp(") || text.has(at, "@unix(") {
         let colon = found.iter().position(|&byte| byte == b':')?;
         return (!is_mark(found.get(colon + 1..)?)).then_some(start + colon + 1..at);
     }
     let user = text.start_within(start.checked_sub(1)?, USER_BYTES_MAX, is_word);
+    let before = text.last_before(user, USER_BYTES_MAX);
     let is_oracle = text.is_before(start, |byte| byte == b'/')
         && [
             "sqlplus ",
@@ -108,17 +98,14 @@ pub(super) fn find_password(text: RemainingText<'_>, at: usize) -> Option<Range<
             "impdp ",
         ]
         .into_iter()
-        .any(|word| {
-            user.checked_sub(word.len())
-                .is_some_and(|at| text.has(at, word))
-        });
+        .any(|word| before.ends_with(word.as_bytes()));
     (is_oracle && !found.is_empty() && !is_mark(found)).then_some(start..at)
 }
 
-/// Finds an address of e-mail, given its `@`, which may be encoded.
+/// Finds an address of e-mail, given the byte before its `@`, or the `%40` in place of that.
 pub(super) fn find_email(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
-    let sign = ["@", "%40"].into_iter().find(|sign| text.has(at, sign))?;
-    let domain_at = at + sign.len();
+    let at = if text.has(at, "%40") { at } else { at + 1 };
+    let domain_at = text.after_any(at, &["@", "%40"])?;
     let local = text.get(text.start_within(at, LOOK_BYTES_MAX, is_of_mailbox)..at);
     let local = std::str::from_utf8(local).ok()?;
     let local = local.trim_start_matches(|letter: char| !letter.is_alphanumeric() && letter != '_');
@@ -169,8 +156,9 @@ pub(super) fn find_ipv4(text: RemainingText<'_>, at: usize) -> Option<Range<usiz
     }
     let is_of_address = |byte: u8| byte == b'.' || byte.is_ascii_digit();
     let run = text.get(start..text.end_within(start, IPV4_BYTES_MAX + 2, is_of_address));
+    let run = std::str::from_utf8(run).ok()?;
     // A full stop belongs to the sentence.
-    let address = run.strip_suffix(b".").unwrap_or(run);
+    let address = run.strip_suffix('.').unwrap_or(run);
     let end = start + address.len();
     let is_whole = !text.is(start + run.len(), is_word) || run.len() > address.len();
     (is_whole && is_ipv4(address) && !is_version(text, start, end)).then_some(start..end)
@@ -178,13 +166,11 @@ pub(super) fn find_ipv4(text: RemainingText<'_>, at: usize) -> Option<Range<usiz
 
 /// Returns `true` if four numbers are rather a version.
 fn is_version(text: RemainingText<'_>, start: usize, end: usize) -> bool {
-    let address = text.get(start..end);
-    let is_private = ["10.", "127.", "192.168.", "172.", "169.254."]
-        .into_iter()
-        .any(|network| address.starts_with(network.as_bytes()));
+    let networks = ["10.", "127.", "192.168.", "172.", "169.254."];
+    let is_private = text.after_any(start, &networks).is_some();
     let is_network = text.byte(end) == Some(b'/');
     // Browsers say no more than their first number.
-    let is_round = address.ends_with(b".0.0") && !is_network;
+    let is_round = text.get(start..end).ends_with(b".0.0") && !is_network;
     is_behind_version(text, start)
         || is_round && !is_private
         || is_product(text, start, end, is_private && !is_round)
@@ -193,12 +179,10 @@ fn is_version(text: RemainingText<'_>, start: usize, end: usize) -> bool {
 
 /// Returns `true` if a place is behind the name of a product, as in `Chrome/139.0.0.0`, and not behind that of a host.
 fn is_product(text: RemainingText<'_>, start: usize, end: usize, is_private: bool) -> bool {
-    let Some(slash) = start
-        .checked_sub(1)
-        .filter(|&at| text.byte(at) == Some(b'/'))
-    else {
+    if !text.is_before(start, |byte| byte == b'/') {
         return false;
-    };
+    }
+    let slash = start - 1;
     let name = text.start_within(slash, USER_BYTES_MAX, |byte| {
         is_word(byte) || matches!(byte, b'.' | b'-' | b'/')
     });
@@ -216,29 +200,22 @@ fn is_file(text: RemainingText<'_>, start: usize, end: usize) -> bool {
         && text.is_before(start - 1, |byte| byte.is_ascii_alphabetic());
     // Versions begin with a small number.
     let is_small = text.byte(start + 1) == Some(b'.');
-    is_joined && is_small && !text.is(end, |byte| byte == b':')
-        || is_joined
-            && text.byte(end) == Some(b'.')
-            && text.is(end + 1, |byte| byte.is_ascii_alphabetic())
+    let is_extended =
+        text.byte(end) == Some(b'.') && text.is(end + 1, |byte| byte.is_ascii_alphabetic());
+    is_joined && (is_extended || is_small && text.byte(end) != Some(b':'))
 }
 
 /// Returns `true` if a word before a place says that four numbers there are no address.
 fn is_behind_version(text: RemainingText<'_>, at: usize) -> bool {
-    let is_between = |byte| {
-        matches!(
-            byte,
-            b' ' | b'\t' | b'=' | b':' | b'-' | b'"' | b'\'' | b'\\'
-        )
-    };
+    let is_between = |byte| b" \t=:-\"'\\".contains(&byte);
     let end = text.start_within(at, BETWEEN_BYTES_MAX, is_between);
     VERSION_WORDS.iter().any(|word| {
-        let start = end.checked_sub(word.len());
-        end < at
-            && start.is_some_and(|start| {
-                // `-v` is rather a flag, and what follows it a host.
-                let is_flag = *word == "v" && text.before(start) == Some(b'-');
-                text.has_word(start, word) && !text.is_before(start, is_alphanumeric) && !is_flag
-            })
+        let Some(start) = end.checked_sub(word.len()).filter(|_| end < at) else {
+            return false;
+        };
+        // `-v` is rather a flag, and what follows it a host.
+        let is_flag = *word == "v" && text.before(start) == Some(b'-');
+        text.has_word(start, word) && !text.is_before(start, is_alphanumeric) && !is_flag
     })
 }
 
@@ -304,18 +281,12 @@ fn is_path(before: &str, after: &str) -> bool {
     }
 }
 
-/// Returns `true` if bytes are an address of IPv4, as the standard library parses it. Its types are not used
+/// Returns `true` if a text is an address of IPv4, as the standard library parses it. Its types are not used
 /// here: the module of theirs is the one of sockets, which no file names.
-fn is_ipv4(bytes: &[u8]) -> bool {
-    let is_octet = |part: &[u8]| match part {
-        [b'0'..=b'9'] | [b'1'..=b'9', b'0'..=b'9'] => true,
-        [hundreds, rest @ ..] if rest.len() == 2 && rest.iter().all(u8::is_ascii_digit) => {
-            *hundreds == b'1' || *hundreds == b'2' && rest <= b"55".as_slice()
-        }
-        _ => false,
-    };
-    let mut parts = bytes.split(|&byte| byte == b'.');
-    parts.clone().count() == 4 && parts.all(is_octet)
+fn is_ipv4(text: &str) -> bool {
+    let is_octet =
+        |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with(['0', '+']));
+    text.split('.').count() == 4 && text.split('.').all(is_octet)
 }
 
 /// Tells the same of an address of IPv6 (RFC 4291, section 2.2).
@@ -343,7 +314,7 @@ fn groups(text: &str) -> Option<usize> {
         let is_hex = part.bytes().all(|byte| byte.is_ascii_hexdigit());
         groups += match part.len() {
             1..=4 if is_hex => 1,
-            _ if index + 1 == parts && is_ipv4(part.as_bytes()) => 2,
+            _ if index + 1 == parts && is_ipv4(part) => 2,
             _ => return None,
         };
     }

@@ -3,12 +3,18 @@
 //! is an anchor if a kind is left after all three. That is three look-ups for each byte, which do not
 //! wait for each other, and no case to fold.
 //!
-//! Kinds of which there are many, names and shapes of tokens, share bits, by what their fingerprints hash to;
+//! Kinds of which there are many, names and shapes of tokens, share bits with those of similar fingerprints;
 //! a hit compares with the few that share one. No fingerprint needs a byte that a JSON string escapes, except
 //! the backslash, which stays one of two.
 
+use std::ops::Range;
+
 use super::name::{STEMS, Stem};
 use super::shape::{SHAPES, Shape};
+use super::text::RemainingText;
+use super::{SecretRule, address, armour, command, flag, path, token};
+
+use SecretRule::{Assignment, Email, IpAddress, PrivateKey, Token, UserInfo};
 
 /// A kind of place to look closer at.
 #[derive(Debug, Clone, Copy)]
@@ -18,54 +24,25 @@ pub(super) enum Anchor {
     /// In what a token of that shape begins with.
     Shape(&'static Shape),
     /// Any other kind.
-    Other(Other),
+    Other(&'static Other),
     /// In the owner's home directory.
     Home,
     /// In the owner's name.
     User,
 }
 
-/// The kinds that are no names and have no shape of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Other {
-    /// In `Bearer`.
-    Bearer,
-    /// In `Basic`.
-    Basic,
-    /// The beginning of a JSON web token.
-    WebToken,
-    /// In `"kty"`, which each JSON web key has.
-    WebKey,
-    /// A dollar before the hash of a password.
-    Hash,
-    /// In `hooks`, of an address that is a secret itself.
-    Webhook,
-    /// `BEG`, of a key in armour.
-    Armour,
-    /// In the first line of a key of `PuTTY`.
-    Putty,
-    /// `://`, or `:\/\/`.
-    Url,
-    /// A byte before an `@`.
-    Email,
-    /// `%40`.
-    EncodedEmail,
-    /// The dash of a flag that may take a user and a password.
-    Flag,
-    /// In a command of a protocol or of SQL that takes a password.
-    Command,
-    /// A colon before the port of a database, in a line of a password file.
-    PasswordFile,
-    /// A digit before a dot and a digit.
-    Ipv4,
-    /// Colons and hexadecimal digits.
-    Ipv6,
-    /// The beginning of a directory of homes.
-    Homes,
+/// A kind that is no name and has no shape of its own.
+#[derive(Debug)]
+pub(super) struct Other {
+    /// The rarest three bytes that all its secrets have.
+    fingerprint: Fingerprint<'static>,
+    pub(super) rule: SecretRule,
+    /// Finds the secret, given the place of the first of the three bytes.
+    pub(super) find: fn(RemainingText<'_>, usize) -> Option<Range<usize>>,
 }
 
 /// Which bytes are possible in each of three places; none said is any.
-pub(super) type Fingerprint<'a> = [&'a [u8]; 3];
+type Fingerprint<'a> = [&'a [u8]; 3];
 
 /// The table of the fingerprints.
 #[derive(Debug)]
@@ -83,17 +60,9 @@ pub(super) struct Hits(u64);
 impl Anchors {
     pub(super) fn new(home: Option<Fingerprint<'_>>, user: Option<Fingerprint<'_>>) -> Self {
         let mut table = Box::new(SHIPPED);
-        for (kind, fingerprint) in [home, user].into_iter().enumerate() {
-            for (place, bytes) in table.iter_mut().zip(fingerprint.into_iter().flatten()) {
-                let any = if bytes.is_empty() { place.len() } else { 0 };
-                for kinds in place.iter_mut().take(any) {
-                    *kinds |= 1 << kind;
-                }
-                for &byte in bytes {
-                    if let Some(kinds) = place.get_mut(usize::from(byte)) {
-                        *kinds |= 1 << kind;
-                    }
-                }
+        for (bit, fingerprint) in [(HOME_BIT, home), (USER_BIT, user)] {
+            if let Some(fingerprint) = fingerprint {
+                add(&mut table, bit, fingerprint);
             }
         }
         Self { table }
@@ -131,73 +100,99 @@ impl Hits {
     /// Asks about all that a place with these bits may be, until there is an answer.
     pub(super) fn find<T>(
         self,
-        text: &[u8],
+        text: RemainingText<'_>,
         at: usize,
         mut ask: impl FnMut(Anchor) -> Option<T>,
     ) -> Option<T> {
-        let byte = |at: usize| text.get(at).copied().unwrap_or(0);
-        let window = [byte(at), byte(at + 1), byte(at + 2)];
+        let window = [0, 1, 2].map(|place| text.byte(at + place).unwrap_or(0));
         let mut bits = self.0;
         while bits != 0 {
             let bit = bits.trailing_zeros() as usize;
             // Takes away the lowest bit.
             bits &= bits - 1;
-            if let Some(members) = bit
-                .checked_sub(FIRST_SHARED)
-                .and_then(|bit| SHARED.get(bit))
-            {
-                for member in members {
-                    if member.number == NO_MEMBER {
-                        break;
-                    }
-                    if let Some(found) = member.anchor_at(window).and_then(&mut ask) {
-                        return Some(found);
-                    }
-                }
-                continue;
-            }
-            let anchor = match bit {
-                0 => Anchor::Home,
-                1 => Anchor::User,
-                _ => Anchor::Other(OTHERS.get(bit - OWN_BITS)?.0),
+            let found = if bit == HOME_BIT {
+                ask(Anchor::Home)
+            } else if bit == USER_BIT {
+                ask(Anchor::User)
+            } else if let Some(other) = OTHERS.get(bit - OWN_BITS) {
+                ask(Anchor::Other(other))
+            } else {
+                let members = SHARED.get(bit - FIRST_SHARED)?.iter();
+                let mut members = members.map_while(|member| *member);
+                members.find_map(|member| ask(member.anchor_at(window)?))
             };
-            if let Some(found) = ask(anchor) {
-                return Some(found);
+            if found.is_some() {
+                return found;
             }
         }
         None
     }
 }
 
-/// The kinds that have a bit of their own, each with the rarest three bytes that all its secrets have. Where
-/// several match, the first is asked first, and the owner's home and name before all.
-const OTHERS: &[(Other, Fingerprint<'static>)] = &[
-    (Other::Bearer, [b"bB", b"eE", b"aA"]),
-    (Other::Basic, [b"sS", b"iI", b"cC"]),
-    (Other::WebToken, [b"e", b"y", b"J"]),
-    (Other::WebKey, [b"k", b"t", b"y"]),
-    (Other::Hash, [b"$", b"1256ay", b"$abpry"]),
-    (Other::Webhook, [b"h", b"o", b"o"]),
-    (Other::Armour, [b"B", b"E", b"G"]),
-    (Other::Putty, [b"u", b"T", b"T"]),
-    (Other::Url, [b":", b"/\\", b"/"]),
-    (Other::Flag, [b"-", b"aAkKpPuUwW", b""]),
-    (Other::Command, [b"A", b"U", b"T"]),
-    (Other::Command, [b"P", b"A", b"S"]),
-    (Other::Command, [b"L", b"O", b"G"]),
-    (Other::Command, [b"dD", b" ", b"bB"]),
-    (Other::PasswordFile, [b":", b"56", b"4"]),
-    (Other::Email, [b"", b"@", b""]),
-    (Other::EncodedEmail, [b"%", b"4", b"0"]),
-    (Other::Ipv4, [b"0123456789", b".", b"0123456789"]),
-    (
-        Other::Ipv6,
-        [b":0123456789abcdefABCDEF", b":", b":0123456789abcdefABCDEF"],
+/// The kinds that have a bit of their own. Where several match, the first is asked first, and the owner's home and
+/// name before all.
+const OTHERS: &[Other] = &[
+    // In `Bearer` and `Basic`.
+    other([b"bB", b"eE", b"aA"], Token, token::find_bearer),
+    other([b"sS", b"iI", b"cC"], Token, token::find_basic),
+    // The beginning of a JSON web token.
+    other([b"e", b"y", b"J"], Token, token::find_web_token),
+    // In `"kty"`, which each JSON web key has.
+    other([b"k", b"t", b"y"], PrivateKey, armour::find_web_key),
+    // A dollar before the hash of a password.
+    other([b"$", b"1256ay", b"$abpry"], Token, token::find_hash),
+    // In `hooks`, of an address that is a secret itself.
+    other([b"h", b"o", b"o"], Token, token::find_webhook),
+    // `BEGIN`, of a key in armour, and the first line of a key of `PuTTY`.
+    other([b"B", b"E", b"G"], PrivateKey, armour::find),
+    other([b"u", b"T", b"T"], PrivateKey, armour::find_putty),
+    // `://`, or `:\/\/`.
+    other([b":", b"/\\", b"/"], UserInfo, address::find_user_info),
+    // The dash of a flag that may take a password, or a user and a password.
+    other([b"-", b"aAkKpPuUwW", b""], UserInfo, flag::find),
+    // In a command of a protocol that takes a password, and in `IDENTIFIED BY` of SQL.
+    other([b"A", b"U", b"T"], Assignment, command::find_command),
+    other([b"P", b"A", b"S"], Assignment, command::find_command),
+    other([b"L", b"O", b"G"], Assignment, command::find_command),
+    other([b"dD", b" ", b"bB"], Assignment, command::find_identified),
+    // A colon before the port of a database, in a line of a password file.
+    other([b":", b"56", b"4"], Assignment, command::find_in_file),
+    // A byte before an `@`, and `%40`.
+    other([b"", b"@", b""], UserInfo, address::find_password),
+    other([b"", b"@", b""], Email, address::find_email),
+    other([b"%", b"4", b"0"], Email, address::find_email),
+    other([DIGITS, b".", DIGITS], IpAddress, address::find_ipv4),
+    other([IPV6, b":", IPV6], IpAddress, address::find_ipv6),
+    // The beginning of a directory of homes.
+    other(
+        [b"/\\", b"hHuU", b"oOsS"],
+        SecretRule::User,
+        path::find_in_homes,
     ),
-    (Other::Homes, [b"/\\", b"hHuU", b"oOsS"]),
 ];
 
-/// The bits before the shipped ones: the owner's home and name.
+const DIGITS: &[u8] = b"0123456789";
+
+/// What is between the colons of an address of IPv6.
+const IPV6: &[u8] = b":0123456789abcdefABCDEF";
+
+const fn other(
+    fingerprint: Fingerprint<'static>,
+    rule: SecretRule,
+    find: fn(RemainingText<'_>, usize) -> Option<Range<usize>>,
+) -> Other {
+    Other {
+        fingerprint,
+        rule,
+        find,
+    }
+}
+
+/// The bits of the owner's home and name.
+const HOME_BIT: usize = 0;
+const USER_BIT: usize = 1;
+
+/// How many bits come before the shipped ones.
 const OWN_BITS: usize = 2;
 
 /// The first bit that names and shapes share.
@@ -210,7 +205,7 @@ const SHARED_BITS: usize = 64 - FIRST_SHARED;
 const MEMBERS_MAX: usize = 16;
 
 /// Who has which of the bits that are shared.
-type SharedBits = [[Member; MEMBERS_MAX]; SHARED_BITS];
+type SharedBits = [[Option<Member>; MEMBERS_MAX]; SHARED_BITS];
 
 /// A name or a shape.
 #[derive(Debug, Clone, Copy)]
@@ -221,18 +216,12 @@ struct Member {
     number: u8,
 }
 
-/// The number of a free place in the table.
-const NO_MEMBER: u8 = u8::MAX;
-
 impl Member {
     /// Returns what it is, if it has the fingerprint of a place.
     fn anchor_at(self, window: [u8; 3]) -> Option<Anchor> {
         // Letters of any case differ in one bit only; who looks closer tells them apart.
-        let is_same = self
-            .fingerprint
-            .into_iter()
-            .zip(window)
-            .all(|(own, byte)| own == 0 || (own ^ byte) & !0x20 == 0);
+        let mut bytes = self.fingerprint.into_iter().zip(window);
+        let is_same = bytes.all(|(own, byte)| own == 0 || (own ^ byte) & !0x20 == 0);
         if !is_same {
             return None;
         }
@@ -255,115 +244,86 @@ const SHARED: SharedBits = tables().1;
 )]
 const fn tables() -> (Table, SharedBits) {
     let mut table = [[0; 256]; 3];
-    let none = Member {
-        fingerprint: [0; 3],
-        number: NO_MEMBER,
-    };
-    let mut shared = [[none; MEMBERS_MAX]; SHARED_BITS];
-    // How many bytes each shared bit has at each place.
-    let mut sizes = [[0; 3]; SHARED_BITS];
-    add_others(&mut table);
+    let mut shared = [[None; MEMBERS_MAX]; SHARED_BITS];
+    let mut sizes = [0; SHARED_BITS];
+    let mut kind = 0;
+    while kind < OTHERS.len() {
+        add(&mut table, OWN_BITS + kind, OTHERS[kind].fingerprint);
+        kind += 1;
+    }
     let mut number = 0;
     while number < STEMS.len() + SHAPES.len() {
         let fingerprint = fingerprint_of(number);
-        let has_any_case = number < STEMS.len();
         let bit = best_bit(&table, &sizes, fingerprint);
-        let mut place = 0;
-        while place < 3 {
-            let own = fingerprint[place];
-            let is_missing = own == 0;
-            let mut byte = if is_missing { 0 } else { own as usize };
-            let last = if is_missing { 255 } else { own as usize };
-            while byte <= last {
-                let next = byte as u8;
-                // Behind a shorter text comes what ends a name, or goes on in a token.
-                let may_follow = if has_any_case {
-                    !next.is_ascii_alphabetic()
-                } else {
-                    next.is_ascii_graphic()
-                };
-                if !is_missing || may_follow {
-                    sizes[bit][place] += add(&mut table[place][byte], bit);
-                }
-                byte += 1;
-            }
-            if has_any_case {
-                let upper = own.to_ascii_uppercase() as usize;
-                sizes[bit][place] += add(&mut table[place][upper], bit);
-            }
-            place += 1;
+        add_exact(&mut table, FIRST_SHARED + bit, fingerprint);
+        if number < STEMS.len() {
+            let [first, second, third] = fingerprint;
+            let upper = [
+                first.to_ascii_uppercase(),
+                second.to_ascii_uppercase(),
+                third.to_ascii_uppercase(),
+            ];
+            add_exact(&mut table, FIRST_SHARED + bit, upper);
         }
-        let mut free = 0;
-        while shared[bit][free].number != NO_MEMBER {
-            free += 1;
-        }
-        shared[bit][free] = Member {
+        shared[bit][sizes[bit]] = Some(Member {
             fingerprint,
             number: number as u8,
-        };
+        });
+        sizes[bit] += 1;
         number += 1;
     }
     (table, shared)
 }
 
+/// Adds a bit to the bytes of a fingerprint.
 #[expect(
     clippy::indexing_slicing,
-    reason = "it runs when this is compiled, and what is out of bounds does not compile"
+    reason = "the places are those of the table, which has all bytes"
 )]
-const fn add_others(table: &mut Table) {
-    let mut kind = 0;
-    while kind < OTHERS.len() {
-        let mut place = 0;
-        while place < table.len() {
-            let bytes = OTHERS[kind].1[place];
-            let mut at = 0;
-            while at < bytes.len() {
-                table[place][bytes[at] as usize] |= 1 << (kind + OWN_BITS);
-                at += 1;
-            }
-            // None said is any.
-            let mut any = if bytes.is_empty() { 0 } else { 256 };
-            while any < 256 {
-                table[place][any] |= 1 << (kind + OWN_BITS);
-                any += 1;
-            }
-            place += 1;
+const fn add(table: &mut Table, bit: usize, fingerprint: Fingerprint<'_>) {
+    let mut place = 0;
+    while place < table.len() {
+        let bytes = fingerprint[place];
+        let mut at = 0;
+        while at < bytes.len() {
+            table[place][bytes[at] as usize] |= 1 << bit;
+            at += 1;
         }
-        kind += 1;
+        let mut any = if bytes.is_empty() { 0 } else { 256 };
+        while any < 256 {
+            table[place][any] |= 1 << bit;
+            any += 1;
+        }
+        place += 1;
     }
 }
 
-/// Adds a shared bit to those of a byte, and says how many that adds.
-const fn add(bits: &mut u64, bit: usize) -> usize {
-    let bit = 1 << (bit + FIRST_SHARED);
-    let is_new = *bits & bit == 0;
-    *bits |= bit;
-    is_new as usize
+/// Adds a bit to each byte of a fingerprint; one that is missing may be any.
+const fn add_exact(table: &mut Table, bit: usize, [first, second, third]: [u8; 3]) {
+    let known = &[third];
+    let third: &[u8] = if third == 0 { &[] } else { known };
+    add(table, bit, [&[first], &[second], third]);
 }
 
-/// Returns the shared bit under which a fingerprint adds the fewest places that only look like its own: bytes of
-/// one go with those of the others.
+/// Returns the shared bit with which a fingerprint adds few places that only look like its own: most of its bytes
+/// have it already, and few others share it.
 #[expect(
     clippy::indexing_slicing,
     reason = "it runs when this is compiled, and what is out of bounds does not compile"
 )]
-const fn best_bit(table: &Table, sizes: &[[usize; 3]; SHARED_BITS], fingerprint: [u8; 3]) -> usize {
-    let (mut best, mut fewest) = (0, usize::MAX);
+const fn best_bit(table: &Table, sizes: &[usize; SHARED_BITS], fingerprint: [u8; 3]) -> usize {
+    let (mut best, mut least) = (0, usize::MAX);
     let mut bit = 0;
     while bit < SHARED_BITS {
-        let (mut before, mut after) = (1, 1);
+        let mut cost = sizes[bit];
         let mut place = 0;
         while place < 3 {
-            let bits = table[place][fingerprint[place] as usize];
-            let has = sizes[bit][place];
-            let is_new = bits & 1 << (bit + FIRST_SHARED) == 0;
-            before *= has;
-            after *= has + is_new as usize;
+            let is_new = table[place][fingerprint[place] as usize] & 1 << (FIRST_SHARED + bit) == 0;
+            cost += if is_new { NEW_BYTE_COST } else { 0 };
             place += 1;
         }
-        if after - before < fewest {
-            fewest = after - before;
-            best = bit;
+        if cost < least {
+            (best, least) = (bit, cost);
         }
         bit += 1;
     }
@@ -388,3 +348,7 @@ const fn fingerprint_of(number: usize) -> [u8; 3] {
     };
     [text[lead], text[lead + 1], last]
 }
+
+/// A byte that is new to a bit costs as much as so many that share it: with 1 or 3, more places of usual texts
+/// look like fingerprints.
+const NEW_BYTE_COST: usize = 2;

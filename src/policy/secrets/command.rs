@@ -2,25 +2,27 @@
 
 use std::ops::Range;
 
-use super::text::{BLANKS_MAX, RemainingText, is_blank, is_quote, is_url_safe};
+use super::text::{RemainingText, is_blank, is_quote, is_url_safe};
 use super::{plain, value};
 
-/// Finds the password in a command of a protocol, or behind `IDENTIFIED BY`, given an anchor in the word.
-pub(super) fn find_command(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
-    if is_identified(text, at) {
-        let value = text.end_within(at + "d by".len(), BLANKS_MAX, is_blank);
-        let range = value::quoted(text, value)?;
-        return (!plain::is_mark_or_variable(text.get(range.clone()))).then_some(range);
-    }
-    let (words, is_login) = if text.has(at, "AUTH") {
-        (at + "AUTH".len(), false)
-    } else if text.has(at, "PASS") {
-        (at + "PASS".len(), false)
-    } else if text.has(at, "LOGIN") {
-        (at + "LOGIN".len(), true)
-    } else {
+/// Finds the password behind `IDENTIFIED BY`, or behind `IDENTIFIED WITH` a plugin and `BY`, given the last `d`
+/// before that.
+pub(super) fn find_identified(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
+    let word = text.start_within(at, PART_BYTES_MAX, is_url_safe);
+    let is_identified = text.has_word(at, "d by ")
+        && (text.has_word(word, "identified by ")
+            || text.has_word_before(word, "identified with "));
+    if !is_identified {
         return None;
-    };
+    }
+    let range = value::quoted(text, text.after_blanks(at + "d by".len()))?;
+    (!plain::is_mark_or_variable(text.get(range.clone()))).then_some(range)
+}
+
+/// Finds the password in a command of a protocol, given its first letter.
+pub(super) fn find_command(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
+    let words = text.after_any(at, &["AUTH", "PASS", "LOGIN"])?;
+    let is_login = text.has(at, "LOGIN");
     if !is_first(text, at, is_login) {
         return None;
     }
@@ -39,14 +41,6 @@ pub(super) fn find_command(text: RemainingText<'_>, at: usize) -> Option<Range<u
         && !value.starts_with(b"Test")
         && (text.has(at, "AUTH") || !value.contains(&b'/'));
     is_password.then_some(range)
-}
-
-/// Returns `true` if `IDENTIFIED BY`, or `IDENTIFIED WITH` a plugin and `BY`, ends behind a place, which is its last
-/// `d`.
-fn is_identified(text: RemainingText<'_>, at: usize) -> bool {
-    let word = text.start_within(at, PART_BYTES_MAX, is_url_safe);
-    text.has_word(at, "d by ")
-        && (text.has_word(word, "identified by ") || text.has_word_before(word, "identified with "))
 }
 
 /// Returns `true` if a command begins a line, as a client's or behind the tag of IMAP.

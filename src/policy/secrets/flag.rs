@@ -4,9 +4,9 @@
 
 use std::ops::Range;
 
-use memchr::{memchr_iter, memmem, memrchr3};
+use memchr::{memmem, memrchr3};
 
-use super::text::{BLANKS_MAX, RemainingText, is_blank, is_quote, is_url_safe, mark_bytes};
+use super::text::{RemainingText, is_blank, is_quote, is_url_safe, mark_bytes};
 use super::{SecretFinding, SecretRule, plain, value};
 
 /// Finds what follows a flag, given its last dash.
@@ -26,7 +26,8 @@ fn user(text: RemainingText<'_>, start: usize, at: usize) -> Option<Range<usize>
         let range = value::word(text, start + 2);
         return is_user_info(text.get(range.clone())).then_some(range);
     }
-    let is_known = USER_FLAGS.iter().any(|known| flag == known.as_bytes())
+    // As curl has them.
+    let is_known = matches!(flag, b"-u" | b"-U" | b"--user" | b"--proxy-user")
         || flag == b"-a" && is_behind(command_before(text, start), &["http ", "https ", "xh "]);
     if !is_known {
         return None;
@@ -105,14 +106,12 @@ fn password(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
 
 /// Returns where the argument behind a flag begins: after space, or as the next item of a list.
 fn argument(text: RemainingText<'_>, end: usize) -> Option<usize> {
-    let blanks = text.end_within(end, BLANKS_MAX, is_blank);
+    let blanks = text.after_blanks(end);
     if blanks > end {
         return Some(blanks);
     }
-    ["\", \"", "', '", "\",\"", "','"]
-        .into_iter()
-        .find(|gap| text.has(end, gap))
-        .map(|gap| end + gap.len() - 1)
+    let item = text.after_any(end, &["\", \"", "', '", "\",\"", "','"])?;
+    Some(item - 1)
 }
 
 /// Returns `true` if a value is a user and a password. Numbers of users and groups, as containers take them,
@@ -156,11 +155,8 @@ fn is_behind_user(command: &[u8]) -> bool {
     let mut words = command
         .rsplit(|byte| is_blank(*byte) || is_quote(*byte) || *byte == b',')
         .filter(|word| !word.is_empty());
-    let value = words.next();
-    value.is_some()
-        && words
-            .next()
-            .is_some_and(|flag| matches!(flag, b"-u" | b"-U" | b"--user" | b"--username"))
+    let before_last = words.nth(1);
+    before_last.is_some_and(|flag| matches!(flag, b"-u" | b"-U" | b"--user" | b"--username"))
 }
 
 /// Returns what stands before a place in the same command, or the last of that.
@@ -173,31 +169,23 @@ fn command_before(text: RemainingText<'_>, at: usize) -> &[u8] {
 /// Lists the passwords that stick to `-p` in the arguments of a command, in order. They stand in a line as a
 /// shell takes it, or in a list as `Debug` writes it.
 pub(super) fn passwords(text: &str) -> Vec<SecretFinding> {
-    let bytes = text.as_bytes();
-    let mut from = 0;
+    let text = RemainingText::above(text.as_bytes(), 0);
     let mut findings = Vec::new();
-    while let Some(at) = memmem::find(bytes.get(from..).unwrap_or_default(), LETTER) {
-        let start = from + at + LETTER.len();
-        from = start;
-        if let Some(range) = argument_of_letter(RemainingText::above(bytes, 0), start) {
-            from = range.end;
-            findings.push(SecretFinding {
-                rule: SecretRule::Assignment,
-                range,
-                replacement: SecretRule::Assignment.replacement(),
-            });
-        }
+    let mut from = 0;
+    while let Some(dash) = memmem::find(text.from(from), LETTER) {
+        let start = from + dash + LETTER.len();
+        let range = argument_of_letter(text, start);
+        from = range.as_ref().map_or(start, |range| range.end);
+        let rule = SecretRule::Assignment;
+        findings.extend(range.map(|range| SecretFinding { rule, range }));
     }
     findings
 }
 
 /// Quickly tells whether there may be such a password in a text, plain or as a JSON string.
 pub(super) fn may_have_password(text: &[u8]) -> bool {
-    memchr_iter(b'-', text).any(|dash| {
-        let rest = text.get(dash..).unwrap_or_default();
-        let next = rest.strip_prefix(LETTER).and_then(<[u8]>::first);
-        next.is_some_and(|next| !is_blank(*next))
-    })
+    let mut behind = memmem::find_iter(text, LETTER).map(|dash| text.get(dash + LETTER.len()));
+    behind.any(|next| next.is_some_and(|next| !is_blank(*next)))
 }
 
 /// Finds the password that begins there, behind its flag.
@@ -205,12 +193,12 @@ fn argument_of_letter(text: RemainingText<'_>, start: usize) -> Option<Range<usi
     let dash = start - LETTER.len();
     let before = text.before(dash);
     let begins = before.is_none_or(|byte| {
-        byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'[' | b'(' | b',')
+        byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b'[' | b'(' | b',')
     });
     if !begins || mark_bytes(text.from(start)).is_some() {
         return None;
     }
-    let range = match before.filter(|byte| matches!(byte, b'"' | b'\'' | b'`')) {
+    let range = match before.filter(|byte| is_quote(*byte)) {
         // A whole argument: blanks are a part of it.
         Some(_) => {
             let escapes = text.start_within(dash - 1, ESCAPES_MAX, |byte| byte == b'\\');
@@ -245,9 +233,6 @@ fn is_port(value: &[u8]) -> bool {
 const fn is_before_flag(byte: u8) -> bool {
     byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b'=' | b'[' | b'(' | b':' | b',')
 }
-
-/// The flags that take a user and a password, as curl has them.
-const USER_FLAGS: [&str; 4] = ["-u", "-U", "--user", "--proxy-user"];
 
 /// Programs whose password sticks to `-p`.
 const GLUED: &[&str] = &[

@@ -33,17 +33,16 @@ mod tests;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use self::anchors::{Anchor, Anchors, Other};
-use self::path::{HomePath, User};
+use self::anchors::{Anchor, Anchors};
+use self::path::OwnerText;
 use self::text::RemainingText;
-use self::token::Scheme;
 
 /// The rules that find secrets in text.
 #[derive(Debug)]
 pub(crate) struct Secrets {
     anchors: Anchors,
-    home: Option<HomePath>,
-    user: Option<User>,
+    home: Option<OwnerText>,
+    user: Option<OwnerText>,
 }
 
 /// How a text is read.
@@ -83,20 +82,18 @@ pub(crate) struct SecretFinding {
     pub rule: SecretRule,
     /// Where it is, in bytes of the text.
     pub range: Range<usize>,
-    /// What stands in its place.
-    pub(crate) replacement: &'static str,
 }
 
 impl Secrets {
     /// Returns the shipped rules, with the owner's home directory and user name, if known. A home that is
     /// a root, an empty name, one of a single letter, and `root` tell nothing and are no rule.
     pub(crate) fn new(home: Option<&str>, user: Option<&str>) -> Self {
-        let home = home.and_then(HomePath::new);
-        let user = user.and_then(User::new);
+        let home = home.and_then(OwnerText::home);
+        let user = user.and_then(OwnerText::user);
         Self {
             anchors: Anchors::new(
-                home.as_ref().map(HomePath::fingerprint),
-                user.as_ref().map(User::fingerprint),
+                home.as_ref().map(OwnerText::fingerprint),
+                user.as_ref().map(OwnerText::fingerprint),
             ),
             home,
             user,
@@ -117,10 +114,11 @@ impl Secrets {
         };
         match json {
             [b'"', text @ .., b'"'] if memchr::memchr(b'\\', text).is_none() => {
-                self.next(text, at.saturating_sub(1), 0).is_some()
+                let text = RemainingText::above(text, 0);
+                self.next(text, at.saturating_sub(1)).is_some()
             }
             [b'"' | b'{' | b'[', ..] => true,
-            number => self.next(number, at, 0).is_some(),
+            number => self.next(RemainingText::above(number, 0), at).is_some(),
         }
     }
 
@@ -134,14 +132,6 @@ impl Secrets {
         self.findings_in(text, Reading::Prose)
     }
 
-    fn mask_whole<'t>(&self, text: &'t str, reading: Reading) -> Cow<'t, str> {
-        let findings = self.findings_in(text, reading);
-        if findings.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        Cow::Owned(apply(&findings, text))
-    }
-
     /// Masks what is found in a plain text of which at most so many bytes are kept: a longer one is cut and
     /// ends in `…`, and a secret across the cut is masked whole.
     pub(crate) fn mask_up_to<'t>(
@@ -150,11 +140,15 @@ impl Secrets {
         bytes_max: usize,
         reading: Reading,
     ) -> Cow<'t, str> {
-        if text.len() <= bytes_max {
-            return self.mask_whole(text, reading);
+        let mut findings = self.findings_in(text, reading);
+        if text.len() > bytes_max {
+            let kept = within(&mut findings, text, bytes_max);
+            return Cow::Owned(apply(&findings, kept) + "…");
         }
-        let (findings, kept) = within(self.findings_in(text, reading), text, bytes_max);
-        Cow::Owned(apply(&findings, kept) + "…")
+        if findings.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(apply(&findings, text))
     }
 
     /// Lists what is found in plain text, in order and without overlap.
@@ -187,7 +181,7 @@ impl Secrets {
         let bytes = text.as_bytes();
         let mut findings = Vec::new();
         let (mut from, mut floor) = (0, 0);
-        while let Some((found, at)) = self.next(bytes, from, floor) {
+        while let Some((found, at)) = self.next(RemainingText::above(bytes, floor), from) {
             floor = found.range.end;
             from = floor.max(at + 1);
             findings.push(found);
@@ -195,11 +189,10 @@ impl Secrets {
         findings
     }
 
-    /// Finds the next secret from a place on, and says at which anchor. What is below the floor is decided.
-    fn next(&self, text: &[u8], mut from: usize, floor: usize) -> Option<(SecretFinding, usize)> {
-        while let Some((at, hits)) = self.anchors.next(text, from) {
-            let above = RemainingText::above(text, floor);
-            let found = hits.find(text, at, |anchor| self.find(anchor, above, at));
+    /// Finds the next secret from a place on, and says at which anchor.
+    fn next(&self, text: RemainingText<'_>, mut from: usize) -> Option<(SecretFinding, usize)> {
+        while let Some((at, hits)) = self.anchors.next(text.from(0), from) {
+            let found = hits.find(text, at, |anchor| self.find(anchor, text, at));
             if let Some(found) = found {
                 return Some((found, at));
             }
@@ -213,15 +206,11 @@ impl Secrets {
         let (rule, range) = match anchor {
             Anchor::Name(stem) => assignment::find(stem, text, at)?,
             Anchor::Shape(shape) => (SecretRule::Token, shape.find(text, at)?),
-            Anchor::Other(other) => find_other(other, text, at)?,
-            Anchor::Home => (SecretRule::Home, self.home.as_ref()?.find(text, at)?),
-            Anchor::User => (SecretRule::User, self.user.as_ref()?.find(text, at)?),
+            Anchor::Other(other) => (other.rule, (other.find)(text, at)?),
+            Anchor::Home => (SecretRule::Home, self.home.as_ref()?.find_home(text, at)?),
+            Anchor::User => (SecretRule::User, self.user.as_ref()?.find_user(text, at)?),
         };
-        Some(SecretFinding {
-            replacement: rule.replacement(),
-            rule,
-            range,
-        })
+        Some(SecretFinding { rule, range })
     }
 }
 
@@ -235,54 +224,14 @@ fn is_name(json: &[u8]) -> bool {
     }
 }
 
-fn find_other(
-    other: Other,
-    text: RemainingText<'_>,
-    at: usize,
-) -> Option<(SecretRule, Range<usize>)> {
-    let found = match other {
-        Other::Bearer => (
-            SecretRule::Token,
-            token::find_after(Scheme::Bearer, text, at)?,
-        ),
-        Other::Basic => (
-            SecretRule::Token,
-            token::find_after(Scheme::Basic, text, at)?,
-        ),
-        Other::WebToken => (SecretRule::Token, token::find_web_token(text, at)?),
-        Other::Hash => (SecretRule::Token, token::find_hash(text, at)?),
-        Other::Webhook => (SecretRule::Token, token::find_webhook(text, at)?),
-        Other::WebKey => (SecretRule::PrivateKey, armour::find_web_key(text, at)?),
-        Other::Armour => (SecretRule::PrivateKey, armour::find(text, at)?),
-        Other::Putty => (SecretRule::PrivateKey, armour::find_putty(text, at)?),
-        Other::Url => (SecretRule::UserInfo, address::find_user_info(text, at)?),
-        Other::Flag => (SecretRule::UserInfo, flag::find(text, at)?),
-        Other::Command => (SecretRule::Assignment, command::find_command(text, at)?),
-        Other::PasswordFile => (SecretRule::Assignment, command::find_in_file(text, at)?),
-        Other::Email => match address::find_password(text, at + 1) {
-            Some(range) => (SecretRule::UserInfo, range),
-            None => (SecretRule::Email, address::find_email(text, at + 1)?),
-        },
-        Other::EncodedEmail => (SecretRule::Email, address::find_email(text, at)?),
-        Other::Ipv4 => (SecretRule::IpAddress, address::find_ipv4(text, at)?),
-        Other::Ipv6 => (SecretRule::IpAddress, address::find_ipv6(text, at)?),
-        Other::Homes => (SecretRule::User, path::find_in_homes(text, at)?),
-    };
-    Some(found)
-}
-
-/// Returns the findings that begin within so many bytes, and that much of the text, or a finding's end.
-fn within(
-    mut findings: Vec<SecretFinding>,
-    text: &str,
-    bytes_max: usize,
-) -> (Vec<SecretFinding>, &str) {
+/// Keeps the findings that begin within so many bytes, and returns that much of the text, or as far as a finding goes.
+fn within<'t>(findings: &mut Vec<SecretFinding>, text: &'t str, bytes_max: usize) -> &'t str {
     let mut end = text.floor_char_boundary(bytes_max);
     findings.retain(|finding| finding.range.start < end);
     if let Some(last) = findings.last() {
         end = end.max(last.range.end);
     }
-    (findings, text.get(..end).unwrap_or_default())
+    text.get(..end).unwrap_or_default()
 }
 
 /// Returns the text with what was found replaced.
@@ -291,7 +240,7 @@ fn apply(findings: &[SecretFinding], text: &str) -> String {
     let mut from = 0;
     for finding in findings {
         masked.push_str(text.get(from..finding.range.start).unwrap_or_default());
-        masked.push_str(finding.replacement);
+        masked.push_str(finding.rule.replacement());
         from = finding.range.end;
     }
     masked.push_str(text.get(from..).unwrap_or_default());
@@ -308,10 +257,10 @@ fn join(findings: Vec<SecretFinding>, later: Vec<SecretFinding>) -> Vec<SecretFi
     for mut found in later {
         let Range { start, end } = found.range;
         let is_before = |next: &SecretFinding, plain: usize, masked: usize| {
-            masked + (next.range.start - plain) + next.replacement.len() <= start
+            masked + (next.range.start - plain) + next.rule.replacement().len() <= start
         };
         while let Some(next) = findings.next_if(|next| is_before(next, plain, masked)) {
-            masked += next.range.start - plain + next.replacement.len();
+            masked += next.range.start - plain + next.rule.replacement().len();
             plain = next.range.end;
             joined.push(next);
         }
@@ -321,7 +270,7 @@ fn join(findings: Vec<SecretFinding>, later: Vec<SecretFinding>) -> Vec<SecretFi
         };
         while let Some(next) = findings.next_if(|next| begins(next, plain, masked)) {
             range.start = range.start.min(next.range.start);
-            masked += next.range.start - plain + next.replacement.len();
+            masked += next.range.start - plain + next.rule.replacement().len();
             plain = next.range.end;
         }
         range.end = plain + end.saturating_sub(masked);

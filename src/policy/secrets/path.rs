@@ -4,66 +4,31 @@
 
 use std::ops::Range;
 
-use super::anchors::Fingerprint;
 use super::text::RemainingText;
 
-/// The owner's home directory, without a separator at its end.
+/// A text that tells who the owner is, by the first part of it that looks the same in a JSON string.
 #[derive(Debug)]
-pub(super) struct HomePath(Literal);
-
-/// The owner's name.
-#[derive(Debug)]
-pub(super) struct User(Literal);
-
-/// A text to look for, by the first part of it that looks the same in a JSON string.
-#[derive(Debug)]
-struct Literal {
+pub(super) struct OwnerText {
     text: String,
     part: Range<usize>,
 }
 
-impl HomePath {
-    /// Returns nothing for a root, and for what is no path from a root.
-    pub(super) fn new(home: &str) -> Option<Self> {
-        let text = home.trim_end_matches(['/', '\\']);
-        let is_absolute = text.starts_with(['/', '\\']) || text.contains(":\\");
-        is_absolute.then(|| Literal::new(text).map(Self))?
+impl OwnerText {
+    /// Takes the owner's home directory, without a separator at its end. Returns nothing for a root, and for what is no
+    /// path from a root.
+    pub(super) fn home(path: &str) -> Option<Self> {
+        let path = path.trim_end_matches(['/', '\\']);
+        let is_absolute = path.starts_with(['/', '\\']) || path.contains(":\\");
+        is_absolute.then(|| Self::new(path))?
     }
 
-    pub(super) fn fingerprint(&self) -> Fingerprint<'_> {
-        self.0.fingerprint()
+    /// Takes the owner's name. Returns nothing for a name of no or one letter, and for `root`, who is nobody.
+    pub(super) fn user(name: &str) -> Option<Self> {
+        let tells = name.chars().nth(1).is_some() && name != "root";
+        tells.then(|| Self::new(name))?
     }
 
-    /// Finds the home directory at the start of a path.
-    pub(super) fn find(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
-        let range = self.0.find(text, at)?;
-        let is_inside = text.is_before(range.start, |byte| is_of_name(byte) || is_separator(byte));
-        (!is_inside && is_end_of_name(text, range.end)).then_some(range)
-    }
-}
-
-impl User {
-    /// Returns nothing for a name of no or one letter, and for `root`, who is nobody.
-    pub(super) fn new(user: &str) -> Option<Self> {
-        let tells = user.chars().nth(1).is_some() && user != "root";
-        tells.then(|| Literal::new(user).map(Self))?
-    }
-
-    pub(super) fn fingerprint(&self) -> Fingerprint<'_> {
-        self.0.fingerprint()
-    }
-
-    /// Finds the name as a whole component of a path.
-    pub(super) fn find(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
-        let range = self.0.find(text, at)?;
-        let is_component = text.is_before(range.start, is_separator)
-            || text.is(range.end, is_separator) && !text.is_before(range.start, is_of_name);
-        (is_component && is_end_of_name(text, range.end)).then_some(range)
-    }
-}
-
-impl Literal {
-    /// Returns nothing for a name that a JSON string leaves nothing of.
+    /// Returns nothing for a text that a JSON string leaves nothing of.
     fn new(text: &str) -> Option<Self> {
         let is_kept = |letter: char| {
             letter.is_alphanumeric() || matches!(letter, ' '..='~') && !matches!(letter, '"' | '\\')
@@ -83,16 +48,25 @@ impl Literal {
         })
     }
 
-    fn part(&self) -> &[u8] {
-        self.text
-            .as_bytes()
-            .get(self.part.clone())
-            .unwrap_or_default()
+    /// Returns the first three bytes to look for, each as the only one at its place, or as none if it is missing.
+    pub(super) fn fingerprint(&self) -> [&[u8]; 3] {
+        let part = self.text.get(self.part.clone()).unwrap_or_default();
+        [0, 1, 2].map(|at| part.as_bytes().get(at..=at).unwrap_or_default())
     }
 
-    fn fingerprint(&self) -> Fingerprint<'_> {
-        let place = |at: usize| self.part().get(at..=at).unwrap_or_default();
-        [place(0), place(1), place(2)]
+    /// Finds the home directory at the start of a path.
+    pub(super) fn find_home(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
+        let range = self.find(text, at)?;
+        let is_inside = text.is_before(range.start, |byte| is_of_name(byte) || is_separator(byte));
+        (!is_inside && is_end_of_name(text, range.end)).then_some(range)
+    }
+
+    /// Finds the name as a whole component of a path.
+    pub(super) fn find_user(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
+        let range = self.find(text, at)?;
+        let is_component = text.is_before(range.start, is_separator)
+            || text.is(range.end, is_separator) && !text.is_before(range.start, is_of_name);
+        (is_component && is_end_of_name(text, range.end)).then_some(range)
     }
 
     fn find(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
@@ -105,7 +79,13 @@ impl Literal {
 /// Finds the name after `/home/`, `/Users/` or `\Users\`, given the separator at its beginning. In
 /// texts that `Debug` has written, each backslash is two.
 pub(super) fn find_in_homes(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
-    let (separator, name_at) = homes_at(text, at)?;
+    let separator = text.byte(at)?;
+    let name_at = match separator {
+        b'/' => text.after_any(at, &["/home", "/Users"])?,
+        _ => text
+            .has_word(at + 1, "users")
+            .then(|| at + "/users".len())?,
+    };
     // Slashes may be escaped, as JSON allows.
     let start = text.end_within(name_at, SEPARATORS_MAX, |byte| {
         byte == separator || byte == b'\\'
@@ -119,26 +99,8 @@ pub(super) fn find_in_homes(text: RemainingText<'_>, at: usize) -> Option<Range<
     let end = spaced_end(text, start)
         .filter(|_| separator == b'\\')
         .unwrap_or(end);
-    let name = text.get(start..end);
-    let stops = name.iter().rev().take_while(|&&byte| byte == b'.').count();
-    (stops < name.len()).then_some(start..end - stops)
-}
-
-/// Returns the separator of a directory of homes, and where the one before the name is.
-fn homes_at(text: RemainingText<'_>, at: usize) -> Option<(u8, usize)> {
-    let directory = at + 1;
-    let directories = match text.byte(at)? {
-        b'/' => ["home", "Users"],
-        _ => ["users", "users"],
-    };
-    let separator = text.byte(at)?;
-    directories
-        .into_iter()
-        .find(|name| match separator {
-            b'/' => text.has(directory, name),
-            _ => text.has_word(directory, name),
-        })
-        .map(|name| (separator, directory + name.len()))
+    let name_end = text.start_within(end, end - start, |byte| byte == b'.');
+    (name_end > start).then_some(start..name_end)
 }
 
 /// Returns the end of a name with spaces in it, which Windows allows: a backslash must follow.

@@ -5,56 +5,33 @@ use std::ops::Range;
 
 use super::text::{BLANKS_MAX, RemainingText, is_blank, is_mark, is_url_safe, is_word};
 
-/// How who signs in proves it, before the proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
-    /// `Bearer`, before a token.
-    Bearer,
-    /// `Basic`, before name and password in base64.
-    Basic,
+/// Finds the token behind `Bearer`, given its first letter.
+pub(super) fn find_bearer(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
+    find_after("bearer", text, at)
 }
 
-impl Scheme {
-    /// Returns where the word of this scheme begins and ends that has its anchor there.
-    fn at(self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
-        let (word, lead) = match self {
-            Self::Bearer => ("bearer", 0),
-            Self::Basic => ("basic", 2),
-        };
-        let start = at.checked_sub(lead)?;
-        text.has_word(start, word)
-            .then_some(start..start + word.len())
-    }
-
-    /// Returns `true` if bytes behind the word are rather a token than the next word of a sentence.
-    fn is_token(self, bytes: &[u8]) -> bool {
-        let is_plain = bytes.len() < WORD_BYTES_MAX
-            && bytes.iter().skip(1).all(u8::is_ascii_lowercase)
-            && bytes.first().is_none_or(u8::is_ascii_alphabetic);
-        match self {
-            Self::Bearer => !is_plain,
-            Self::Basic => !is_plain && bytes.len() >= 8 && bytes.len().is_multiple_of(4),
-        }
-    }
+/// Finds name and password in base64 behind `Basic`, given the third letter of that.
+pub(super) fn find_basic(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
+    let range = find_after("basic", text, at.checked_sub("ba".len())?)?;
+    (range.len() >= 8 && range.len().is_multiple_of(4)).then_some(range)
 }
 
-/// Finds what follows the name of a scheme, given the anchor in that.
-pub(super) fn find_after(
-    scheme: Scheme,
-    text: RemainingText<'_>,
-    at: usize,
-) -> Option<Range<usize>> {
-    let word = scheme.at(text, at)?;
-    if text.is_before(word.start, is_word) {
+/// Finds the token behind the name of a scheme.
+fn find_after(scheme: &str, text: RemainingText<'_>, word: usize) -> Option<Range<usize>> {
+    if !text.has_word(word, scheme) || text.is_before(word, is_word) {
         return None;
     }
-    let start = text.end_within(word.end, BLANKS_MAX, is_between);
+    let word_end = word + scheme.len();
+    let start = text.end_within(word_end, BLANKS_MAX, is_between);
     let end = text.end(start, is_of_token);
     let token = text.get(start..end);
     // A full stop belongs to the sentence.
     let token = token.strip_suffix(b".").unwrap_or(token);
     let is_parameter = text.byte(end) == Some(b'"');
-    let is_token = start > word.end && scheme.is_token(token) && !is_mark(token);
+    let is_next_word = token.len() < WORD_BYTES_MAX
+        && token.iter().skip(1).all(u8::is_ascii_lowercase)
+        && token.first().is_none_or(u8::is_ascii_alphabetic);
+    let is_token = start > word_end && !is_next_word && !is_mark(token);
     // A challenge has no proof but a parameter: `Basic realm="private"`.
     let is_challenge = is_parameter
         && token
@@ -86,17 +63,13 @@ pub(super) fn find_web_token(text: RemainingText<'_>, at: usize) -> Option<Range
 
 /// Finds the hash of a password, as `crypt` and its kin write it, given its first dollar.
 pub(super) fn find_hash(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
-    let method = HASHES.iter().find(|method| text.has(at, method))?;
-    let start = at + method.len();
+    let start = text.after_any(at, HASHES)?;
     let end = text.end(start, |byte| {
         is_word(byte) || matches!(byte, b'.' | b'/' | b'$' | b'=' | b',' | b'+')
     });
     // A comma belongs to the text around it, unless parameters go on behind it.
-    let commas = text.get(start..end).iter().rev();
-    let commas = commas
-        .take_while(|&&byte| matches!(byte, b',' | b'.'))
-        .count();
-    (end - start >= HASH_BYTES_MIN).then_some(at..end - commas)
+    let hash_end = text.start_within(end, end - start, |byte| matches!(byte, b',' | b'.'));
+    (end - start >= HASH_BYTES_MIN).then_some(at..hash_end)
 }
 
 /// Finds what is secret in the address of a webhook, given `hoo` in it.
