@@ -8,66 +8,36 @@ use toml_edit::{DocumentMut, Item, Table, value};
 /// Says in plain sentences what a policy keeps out; names in it may hold anything.
 pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
     let mut said = Vec::new();
-    let mut named = NamedRules::default();
+    // The names about which the same is said.
+    let mut named: Vec<(&str, Vec<&str>)> = Vec::new();
     for rule in policy.rules() {
-        match rule {
-            Rule::Level(level) => said.push(format!("Events below {level} are not recorded.")),
-            Rule::UnnamedDropped => said.extend([
-                "Only events are recorded that a rule keeps, by their name or their part of the program,"
-                    .to_owned(),
-                "and of them only the values that a rule names.".to_owned(),
-            ]),
-            Rule::SecretsMasked => said.extend(SECRETS.lines().map(str::to_owned)),
-            Rule::Target(name, admission) => named.targets.add(name, admission),
-            Rule::Event(name, admission) => named.events.add(name, admission),
-            Rule::Property(name, action) => named.properties.push((name, action)),
+        let (beginning, name) = match rule {
+            Rule::Level(level) => {
+                said.push(format!("Events below {level} are not recorded."));
+                continue;
+            }
+            Rule::UnnamedDropped => {
+                said.extend(ONLY_NAMED.lines().map(str::to_owned));
+                continue;
+            }
+            Rule::SecretsMasked => {
+                said.extend(SECRETS.lines().map(str::to_owned));
+                continue;
+            }
+            Rule::Target(name, Admission::Drop) => ("Not recorded is what comes from", name),
+            Rule::Target(name, Admission::Keep) => ("Recorded is what comes from", name),
+            Rule::Event(name, Admission::Drop) => ("Not recorded are the events", name),
+            Rule::Event(name, Admission::Keep) => ("Recorded are the events", name),
+            Rule::Property(name, action) => (about(action), name),
+        };
+        match named.iter_mut().find(|(own, _)| *own == beginning) {
+            Some((_, names)) => names.push(name),
+            None => named.push((beginning, vec![name])),
         }
     }
-    said.extend(named.sentences());
+    let named = named.iter();
+    said.extend(named.map(|(beginning, names)| sentence(beginning, names)));
     said
-}
-
-/// The names that rules name, by what becomes of them.
-#[derive(Default)]
-struct NamedRules<'p> {
-    targets: Admissions<'p>,
-    events: Admissions<'p>,
-    properties: Vec<(&'p str, Action)>,
-}
-
-#[derive(Default)]
-struct Admissions<'p> {
-    kept: Vec<&'p str>,
-    dropped: Vec<&'p str>,
-}
-
-impl<'p> Admissions<'p> {
-    fn add(&mut self, name: &'p str, admission: Admission) {
-        match admission {
-            Admission::Keep => self.kept.push(name),
-            Admission::Drop => self.dropped.push(name),
-        }
-    }
-}
-
-impl NamedRules<'_> {
-    fn sentences(&self) -> Vec<String> {
-        let mut said = vec![
-            sentence("Not recorded is what comes from", &self.targets.dropped),
-            sentence("Recorded is what comes from", &self.targets.kept),
-            sentence("Not recorded are the events", &self.events.dropped),
-            sentence("Recorded are the events", &self.events.kept),
-        ];
-        for action in Action::ALL {
-            let names = self.properties.iter();
-            let names: Vec<&str> = names
-                .filter(|(_, own)| *own == action)
-                .map(|(name, _)| *name)
-                .collect();
-            said.push(sentence(about(action), &names));
-        }
-        said.into_iter().flatten().collect()
-    }
 }
 
 /// Says what becomes of the values whose names follow.
@@ -81,10 +51,7 @@ fn about(action: Action) -> &'static str {
     }
 }
 
-fn sentence(beginning: &str, names: &[&str]) -> Option<String> {
-    if names.is_empty() {
-        return None;
-    }
+fn sentence(beginning: &str, names: &[&str]) -> String {
     let shown: Vec<String> = names
         .iter()
         .take(NAMES_MAX)
@@ -94,7 +61,7 @@ fn sentence(beginning: &str, names: &[&str]) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    Some(format!("{beginning} {}{more}.", shown.join(", ")))
+    format!("{beginning} {}{more}.", shown.join(", "))
 }
 
 /// Writes a policy in the words of `policy.toml`.
@@ -128,6 +95,11 @@ fn add(root: &mut Table, table: &str, name: &str, word: &str) {
         table.insert(name, value(word));
     }
 }
+
+/// What an allow-list does, in words that fit the width of `explain`.
+const ONLY_NAMED: &str = "\
+Only events are recorded that a rule keeps, by their name or their part of the program,
+and of them only the values that a rule names.";
 
 /// What becomes of secrets, in words that fit the width of `explain`.
 pub(crate) const SECRETS: &str = "\
