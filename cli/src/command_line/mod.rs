@@ -118,23 +118,15 @@ fn subcommand<'a>(command: &'a Command, name: &str) -> Option<&'a Command> {
 
 fn flags(levels: &[MatchedCommand<'_>]) -> Vec<String> {
     let mut flags = BTreeSet::new();
-    let mut globals: Vec<&Arg> = Vec::new();
+    let mut defined: Vec<&Arg> = Vec::new();
     for MatchedCommand { command, matches } in levels {
-        let is_given = |arg: &Arg| {
-            let id = arg.get_id();
-            // Asking for what a command does not define panics in debug builds.
-            matches.ids().any(|given| given == id)
-                && matches.value_source(id.as_str()) == Some(ValueSource::CommandLine)
-        };
-        let own = command.get_arguments();
-        let others = globals.iter().copied().filter(|global| {
-            command
-                .get_arguments()
-                .all(|own| own.get_id() != global.get_id())
-        });
-        let given = own.chain(others).filter(|arg| is_given(arg));
-        flags.extend(given.filter_map(name_of));
-        globals.extend(command.get_arguments().filter(|arg| arg.is_global_set()));
+        // Global flags are given to the commands below, too; of two with one id the nearer one counts.
+        defined.splice(0..0, command.get_arguments());
+        let is_given =
+            |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        let given = matches.ids().filter(is_given);
+        let given = given.filter_map(|id| defined.iter().find(|arg| arg.get_id() == id));
+        flags.extend(given.filter_map(|arg| name_of(arg)));
     }
     flags.into_iter().collect()
 }
