@@ -24,7 +24,8 @@ pub struct Location {
     base: PathBuf,
     /// How it was named, to be named so again.
     selection: Selection,
-    seen_from: SeenFrom,
+    /// The application, if it is the one that looks. What only it knows is not known to other programs.
+    own_application: Option<OwnApplication>,
     environment: Environment,
 }
 
@@ -52,17 +53,12 @@ pub enum KnownApplication {
     Unknown,
 }
 
-/// Who looks at a location.
+/// An application that looks at its own location.
 #[derive(Debug, Clone)]
-enum SeenFrom {
-    /// Another program than the one that records: what only that one knows is not known.
-    Outside,
-    /// The application itself.
-    Application {
-        builder: Box<Builder>,
-        /// The words that reach the commands.
-        called: String,
-    },
+struct OwnApplication {
+    builder: Box<Builder>,
+    /// The words that reach the commands.
+    called: String,
 }
 
 impl Location {
@@ -89,10 +85,10 @@ impl Location {
             profile,
             base,
             selection: Selection::default(),
-            seen_from: SeenFrom::Application {
+            own_application: Some(OwnApplication {
                 builder: Box::new(builder.clone()),
                 called,
-            },
+            }),
             environment: environment.clone(),
         };
         location.check()?;
@@ -103,8 +99,8 @@ impl Location {
     /// a next step say them.
     #[must_use]
     pub fn called(mut self, words: impl Into<String>) -> Self {
-        if let SeenFrom::Application { called, .. } = &mut self.seen_from {
-            *called = words.into();
+        if let Some(application) = &mut self.own_application {
+            application.called = words.into();
         }
         self
     }
@@ -189,7 +185,7 @@ impl Location {
             profile: selection.profile.clone().unwrap_or_default(),
             base,
             selection: selection.clone(),
-            seen_from: SeenFrom::Outside,
+            own_application: None,
             environment: environment.clone(),
         };
         let said = [&location.base, &location.path()]
@@ -262,6 +258,13 @@ impl Location {
         }
     }
 
+    fn certain(&self) -> Option<&Source> {
+        match &self.application {
+            KnownApplication::Certain(source) => Some(source),
+            KnownApplication::Likely(_) | KnownApplication::Unknown => None,
+        }
+    }
+
     /// Returns the name of the application, if it is certain, for a command that writes under it.
     ///
     /// # Errors
@@ -269,7 +272,7 @@ impl Location {
     /// Returns an error if neither the person nor the directory names the application, or if the directory cannot be
     /// opened.
     pub fn certain_application(&self) -> Result<&Source> {
-        if let KnownApplication::Certain(source) = &self.application {
+        if let Some(source) = self.certain() {
             return Ok(source);
         }
         let path = self.path();
@@ -288,13 +291,9 @@ impl Location {
 
     /// Returns the application and profile, if it is certain which they are.
     pub(crate) fn application_profile(&self) -> Option<ApplicationProfile> {
-        match &self.application {
-            KnownApplication::Certain(source) => Some(ApplicationProfile {
-                source: source.clone(),
-                profile: self.profile.clone(),
-            }),
-            KnownApplication::Likely(_) | KnownApplication::Unknown => None,
-        }
+        let source = self.certain()?.clone();
+        let profile = self.profile.clone();
+        Some(ApplicationProfile { source, profile })
     }
 
     /// Returns the application's own policy, if it is the application that looks.
@@ -308,26 +307,20 @@ impl Location {
 
     /// Returns what the application itself says, if it is the one that looks.
     pub(crate) fn builder(&self) -> Option<&Builder> {
-        match &self.seen_from {
-            SeenFrom::Outside => None,
-            SeenFrom::Application { builder, .. } => Some(builder),
-        }
+        Some(&self.own_application.as_ref()?.builder)
     }
 
     /// Returns the words that reach the commands of the application that looks; nothing if another program does.
     pub fn commands_called(&self) -> Option<&str> {
-        match &self.seen_from {
-            SeenFrom::Outside => None,
-            SeenFrom::Application { called, .. } => Some(called),
-        }
+        Some(&self.own_application.as_ref()?.called)
     }
 
     /// Returns the command line that does something with this location, as a shell reads it: `localtel --app myapp
     /// status`, or that of the application that looks.
     pub fn command(&self, words: &str) -> String {
-        match &self.seen_from {
-            SeenFrom::Outside => format!("localtel {} {words}", self.words()),
-            SeenFrom::Application { called, .. } => format!("{called} {words}"),
+        match self.commands_called() {
+            None => format!("localtel {} {words}", self.words()),
+            Some(called) => format!("{called} {words}"),
         }
     }
 
@@ -379,10 +372,7 @@ impl Location {
     }
 
     fn check_claim(&self, claim: &KnownLocation, path: &Path, profile: &Profile) -> Result<()> {
-        let known = match &self.application {
-            KnownApplication::Certain(source) => Some(source),
-            KnownApplication::Likely(_) | KnownApplication::Unknown => None,
-        };
+        let known = self.certain();
         if claim.admits(known, profile) {
             return Ok(());
         }

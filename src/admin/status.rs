@@ -12,8 +12,7 @@ use super::{Location, RecordingAnswer};
 use crate::builder::Builder;
 use crate::clock;
 use crate::consent::{
-    Consent, DecidedBy, Decision, InstallationOrigin, Overruled, StoredConsent, rough,
-    whole_seconds,
+    Consent, DecidedBy, InstallationOrigin, Overruled, StoredConsent, rough, whole_seconds,
 };
 use crate::history::History;
 use crate::policy::owner::OwnerFile;
@@ -223,71 +222,60 @@ impl Location {
         let path = self.path();
         let stored = Stored::at(self);
         let (decision, answer) = self.decide(&stored, clock::now());
-        let mut status = Status::new(self, &path, &stored, (decision, answer));
-        match Summary::read_each(&path, look) {
-            Ok(summary) => status.storage = Some(summary),
-            // That nothing was ever recorded is no problem.
-            Err(error) if error.is_not_found() => {}
-            Err(error) => status.storage_problem = Some(error.chain()),
-        }
-        match Release::read_at(&path) {
-            Ok(release) => {
-                status.update = release.and_then(|release| Update::new(release, self, &path));
-            }
-            Err(problem) => status.update_problem = Some(problem.to_string()),
-        }
-        status
-    }
-}
-
-impl Status {
-    fn new(
-        location: &Location,
-        path: &Path,
-        stored: &Stored,
-        (decision, answer): (Decision, RecordingAnswer),
-    ) -> Self {
-        let by_commands = match location.builder() {
+        let by_commands = match self.builder() {
             Some(_) => None,
-            None => Some(location.decide_by_commands(stored, clock::now())),
+            None => Some(self.decide_by_commands(&stored, clock::now())),
         };
-        Self {
+        let (storage, storage_problem) = match Summary::read_each(&path, look) {
+            Ok(summary) => (Some(summary), None),
+            // That nothing was ever recorded is no problem.
+            Err(error) if error.is_not_found() => (None, None),
+            Err(error) => (None, Some(error.chain())),
+        };
+        let (update, update_problem) = match Release::read_at(&path) {
+            Ok(release) => (
+                release.and_then(|release| Update::new(release, self, &path)),
+                None,
+            ),
+            Err(problem) => (None, Some(problem.to_string())),
+        };
+        let first_use = stored.consent.first_use();
+        let first_use = first_use.filter(|_| decision.state == Consent::Undecided);
+        Status {
             status: decision.state,
             record_and_run: by_commands.filter(|own| own.recording != answer.recording),
             answer,
             uuid: stored.consent.installation().map(|own| own.id),
+            decided_by: decision.decided_by,
             locked: decision.is_locked,
+            overruled: decision.overruled,
             problems: decision.problems,
-            level: location.builder().map(Builder::own_level),
+            level: self.builder().map(Builder::own_level),
             policy: PolicyStatus::of(&stored.owner),
             stored: StoredChoice::of(&stored.consent),
             stored_for_all: StoredChoice::of(&stored.consent_for_all),
-            first_seen: stored
-                .consent
-                .first_use()
-                .filter(|_| decision.state == Consent::Undecided)
-                .map(|first_use| format_timestamp(first_use.seen)),
-            decided_by: decision.decided_by,
-            overruled: decision.overruled,
+            first_seen: first_use.map(|first_use| format_timestamp(first_use.seen)),
             grace_left: decision.grace_left,
-            copied: match stored.consent.origin_at(path) {
+            copied: match stored.consent.origin_at(&path) {
                 InstallationOrigin::Here => Some(false),
                 InstallationOrigin::Elsewhere => Some(true),
                 InstallationOrigin::Unknown => None,
             },
-            source: location.name().map(ToString::to_string),
-            profile: location.profile().to_string(),
+            source: self.name().map(ToString::to_string),
+            profile: self.profile().to_string(),
             directory: path.display().to_string(),
-            directory_exists: is_directory(path),
-            is_open_to_others: is_open_to_others(path),
-            limits: Bounds::of(location),
-            storage: None,
-            storage_problem: None,
-            update: None,
-            update_problem: None,
+            directory_exists: is_directory(&path),
+            is_open_to_others: is_open_to_others(&path),
+            limits: Bounds::of(self),
+            storage,
+            storage_problem,
+            update,
+            update_problem,
         }
     }
+}
 
+impl Status {
     /// Returns how much of the grace remains, in its largest unit: `3d`.
     pub fn grace(&self) -> Option<String> {
         self.grace_left.map(rough)
