@@ -2,7 +2,6 @@
 //! and why it failed. Damage in recorded data is not an error: it is an item that the reader yields.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,15 +10,17 @@ use std::sync::Arc;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation of the library failed. A clone is the same error for another caller that it concerns.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
 pub struct Error(Arc<ErrorKind>);
 
 /// The ways in which an operation can fail.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The operating system refused an operation on a file or directory.
     #[non_exhaustive]
+    #[error("could not {action} {}", .path.display())]
     Io {
         /// What was being done, as a phrase that follows "could not".
         action: &'static str,
@@ -30,6 +31,7 @@ pub enum ErrorKind {
     },
     /// A directory cannot serve as a telemetry directory.
     #[non_exhaustive]
+    #[error("{} cannot be a telemetry directory: {reason}", .path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -39,6 +41,10 @@ pub enum ErrorKind {
     /// A telemetry directory or a file in it belongs to another user, or the directory above does in which it would
     /// be made.
     #[non_exhaustive]
+    #[error(
+        "{} cannot be a telemetry directory: {} belongs to another user (uid {owner}), and this is uid {user}",
+        .path.display(), it_or_path(.at, .path)
+    )]
     OtherUser {
         /// The telemetry directory.
         path: PathBuf,
@@ -51,6 +57,7 @@ pub enum ErrorKind {
     },
     /// A file of ours holds something that this version cannot read.
     #[non_exhaustive]
+    #[error("{}: {reason}", .path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -59,6 +66,10 @@ pub enum ErrorKind {
     },
     /// A directory belongs to another application or profile.
     #[non_exhaustive]
+    #[error(
+        "{} belongs to {belongs_to} and not to {wanted}; each application and profile needs a directory of its own",
+        .path.display()
+    )]
     Foreign {
         /// The directory.
         path: PathBuf,
@@ -69,18 +80,21 @@ pub enum ErrorKind {
     },
     /// Another process held the directory's lock for longer than the deadline.
     #[non_exhaustive]
+    #[error("another process holds {} and does not let go", .path.display())]
     Busy {
         /// The lock file.
         path: PathBuf,
     },
     /// Not everything could be written before the deadline.
     #[non_exhaustive]
+    #[error("{bytes_waiting} bytes could not be written before the deadline")]
     TimedOut {
         /// How many bytes are still waiting in memory.
         bytes_waiting: usize,
     },
     /// A value that the caller gave is outside what is allowed.
     #[non_exhaustive]
+    #[error("{what}: {reason}")]
     Invalid {
         /// Which value.
         what: &'static str,
@@ -89,6 +103,7 @@ pub enum ErrorKind {
     },
     /// Nothing is recorded here: consent, policy or a fault at opening.
     #[non_exhaustive]
+    #[error("telemetry is off: {reason}")]
     Off {
         /// Why nothing is recorded.
         reason: String,
@@ -177,83 +192,18 @@ impl Error {
     }
 }
 
+/// Returns how to name a path after another one was named.
+fn it_or_path(path: &Path, named: &Path) -> String {
+    if path == named {
+        "it".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
         Self(Arc::new(kind))
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind() {
-            ErrorKind::Io {
-                action,
-                path,
-                source: _,
-            } => {
-                write!(f, "could not {action} {}", path.display())
-            }
-            ErrorKind::Directory { path, reason } => {
-                write!(
-                    f,
-                    "{} cannot be a telemetry directory: {reason}",
-                    path.display()
-                )
-            }
-            ErrorKind::OtherUser {
-                path,
-                at,
-                owner,
-                user,
-            } => {
-                write!(f, "{} cannot be a telemetry directory: ", path.display())?;
-                if at == path {
-                    f.write_str("it")?;
-                } else {
-                    write!(f, "{}", at.display())?;
-                }
-                write!(
-                    f,
-                    " belongs to another user (uid {owner}), and this is uid {user}"
-                )
-            }
-            ErrorKind::Format { path, reason } => write!(f, "{}: {reason}", path.display()),
-            ErrorKind::Foreign {
-                path,
-                belongs_to,
-                wanted,
-            } => write!(
-                f,
-                "{} belongs to {belongs_to} and not to {wanted}; each application and profile needs a directory \
-                 of its own",
-                path.display()
-            ),
-            ErrorKind::Busy { path } => {
-                write!(
-                    f,
-                    "another process holds {} and does not let go",
-                    path.display()
-                )
-            }
-            ErrorKind::TimedOut { bytes_waiting } => {
-                write!(
-                    f,
-                    "{bytes_waiting} bytes could not be written before the deadline"
-                )
-            }
-            ErrorKind::Invalid { what, reason } => write!(f, "{what}: {reason}"),
-            ErrorKind::Off { reason } => write!(f, "telemetry is off: {reason}"),
-        }
-    }
-}
-
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        if let ErrorKind::Io { source, .. } = self.kind() {
-            Some(source)
-        } else {
-            None
-        }
     }
 }
 

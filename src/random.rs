@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::clock;
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ fn fill(bytes: &mut [u8]) -> std::io::Result<()> {
 ///
 /// Returns an error if the operating system has no random bytes to give.
 pub(crate) fn id() -> Result<Uuid> {
-    Ok(uuid_of(bytes()?, 4))
+    Ok(Builder::from_random_bytes(bytes()?).into_uuid())
 }
 
 /// Returns a new id that begins with the time in milliseconds: a UUID of version 7.
@@ -42,21 +42,9 @@ pub(crate) fn id() -> Result<Uuid> {
 ///
 /// Returns an error if the operating system has no random bytes to give.
 pub(crate) fn id_of_now() -> Result<Uuid> {
-    let mut bytes: [u8; 16] = bytes()?;
-    let millis = clock::micros_since_epoch().div_euclid(1000);
-    // The six lower bytes of the time, the highest first: enough for 8,900 years.
-    let time = millis.to_be_bytes();
-    for (byte, time) in bytes.iter_mut().zip(time.iter().skip(2)) {
-        *byte = *time;
-    }
-    Ok(uuid_of(bytes, 7))
-}
-
-/// Puts version and variant where RFC 9562 wants them.
-fn uuid_of(mut bytes: [u8; 16], version: u8) -> Uuid {
-    bytes[6] = (bytes[6] & 0x0f) | (version << 4);
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    Uuid::from_bytes(bytes)
+    // A clock before 1970 reads as 1970.
+    let millis = u64::try_from(clock::micros_since_epoch() / 1000).unwrap_or(0);
+    Ok(Builder::from_unix_timestamp_millis(millis, &bytes()?).into_uuid())
 }
 
 #[cfg(test)]

@@ -3,10 +3,8 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{Interest, NoSubscriber};
-use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher};
+use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, dispatcher};
 
 thread_local! {
     /// Whether a layer or filter of ours was asked on this thread since this was cleared.
@@ -25,7 +23,7 @@ pub(crate) fn ask_again() {
         for _ in 0..TRIES {
             let _is_alive = WAS_ASKED.try_with(|was_asked| was_asked.set(false));
             if is_list_needed {
-                drop(Dispatch::new(Passing));
+                drop(Dispatch::new(NoSubscriber::new()));
             }
             tracing::callsite::rebuild_interest_cache();
             if WAS_ASKED.try_with(Cell::get).unwrap_or(true) {
@@ -42,37 +40,6 @@ pub(crate) fn ask_again() {
 /// Notes that `tracing` asks a layer or filter of ours on this thread.
 pub(crate) fn note_asked() {
     let _is_alive = WAS_ASKED.try_with(|was_asked| was_asked.set(true));
-}
-
-/// A subscriber that takes nothing. While it lives, call sites are asked each time.
-struct Passing;
-
-impl Subscriber for Passing {
-    fn register_callsite(&self, _metadata: &'static Metadata<'static>) -> Interest {
-        Interest::sometimes()
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::OFF)
-    }
-
-    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
-        false
-    }
-
-    fn new_span(&self, _span: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &Id, _values: &Record<'_>) {}
-
-    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
-
-    fn event(&self, _event: &Event<'_>) {}
-
-    fn enter(&self, _span: &Id) {}
-
-    fn exit(&self, _span: &Id) {}
 }
 
 /// How often it is tried. Where no subscriber holds a layer of ours, nothing of ours is ever asked.

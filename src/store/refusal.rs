@@ -1,7 +1,6 @@
 //! What a directory is opened for, and why it or a small file could not be opened or read. A part of the door to the
 //! file system that `disk` is, on all platforms.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,13 +16,19 @@ pub(crate) enum Access {
 }
 
 /// Why a directory could not be opened.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
     /// The operating system refused.
-    Io(io::Error),
+    #[error("the directory cannot be opened: {0}")]
+    Io(#[from] io::Error),
     /// It is there, but cannot serve.
+    #[error("the directory cannot serve: {0}")]
     Unfit(String),
     /// It belongs to another user, or the directory above does in which it would be made.
+    #[error(
+        "the directory cannot serve: {} belongs to another user (uid {owner}), and this is uid {user}",
+        .at.display()
+    )]
     OtherUser {
         /// What belongs to another user.
         at: PathBuf,
@@ -32,20 +37,6 @@ pub(crate) enum OpenError {
         /// The user that this process acts as.
         user: u32,
     },
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => write!(f, "the directory cannot be opened: {error}"),
-            Self::Unfit(reason) => write!(f, "the directory cannot serve: {reason}"),
-            Self::OtherUser { at, owner, user } => write!(
-                f,
-                "the directory cannot serve: {} belongs to another user (uid {owner}), and this is uid {user}",
-                at.display()
-            ),
-        }
-    }
 }
 
 impl OpenError {
@@ -64,22 +55,20 @@ impl OpenError {
     }
 }
 
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
 /// Why a small file could not be read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     /// There is no file of that name.
+    #[error("it is missing")]
     Missing,
     /// Something else than a regular file has the name. A symbolic link is not followed.
+    #[error("it is not a regular file; a symbolic link is not followed")]
     NotRegular,
     /// It is larger than any file of ours.
+    #[error("it is larger than any file of ours")]
     TooLarge,
     /// The operating system refused. What the file says is not known, and the next try may succeed.
+    #[error("{0}")]
     Io(io::Error),
 }
 
@@ -92,19 +81,6 @@ impl From<io::Error> for ReadError {
             // A symbolic link, a socket.
             Some(Errno::LOOP | Errno::NXIO) => Self::NotRegular,
             Some(_) | None => Self::Io(error),
-        }
-    }
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("it is missing"),
-            Self::NotRegular => {
-                f.write_str("it is not a regular file; a symbolic link is not followed")
-            }
-            Self::TooLarge => f.write_str("it is larger than any file of ours"),
-            Self::Io(error) => error.fmt(f),
         }
     }
 }
