@@ -3,7 +3,6 @@
 //! by us. Who is told, and which version is compared with it, is the caller's business.
 
 use std::cmp::Ordering;
-use std::fmt;
 use std::path::Path;
 
 use semver::{BuildMetadata, Version};
@@ -13,7 +12,7 @@ use crate::record::parse_time;
 use crate::store::disk::{Access, Directory};
 use crate::store::document::{Flaw, parse_object, read_bytes, shorten};
 use crate::store::segment::FileName;
-use crate::text::is_unsafe_to_show;
+use crate::text::{cut, is_unsafe_to_show};
 
 /// A release of the application, as the owner of the machine announced it in `release.json` in the telemetry
 /// directory:
@@ -31,19 +30,9 @@ pub struct Release {
     pub version: String,
     /// When it was released, as it stands in the file: a date such as `2026-11-01`, or a time of RFC 3339.
     pub released: Option<String>,
-    /// What is new in it, at most 4 KiB, cut at a character and ending in `…` if there was more. Characters
+    /// What is new in it, cut at a character after 4 KiB, and ending in `…` if there was more. Characters
     /// that act on a terminal are replaced by `U+FFFD`, except for newlines and tabs.
     pub notes: Option<String>,
-}
-
-/// Why `release.json` cannot be understood, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReleaseProblem(String);
-
-impl fmt::Display for ReleaseProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// The file as its owner writes it.
@@ -58,29 +47,23 @@ struct WrittenRelease {
 
 impl Release {
     /// Reads the file in the directory at that path; nothing if there is no such file, or no directory that
-    /// can be opened, which others have to say.
-    pub(crate) fn read_at(path: &Path) -> Result<Option<Self>, ReleaseProblem> {
+    /// can be opened, which others have to say. The error says why it cannot be understood, for people.
+    pub(crate) fn read_at(path: &Path) -> Result<Option<Self>, String> {
         match Directory::open(path, Access::Read) {
             Ok(directory) => Self::read(&directory),
             Err(_) => Ok(None),
         }
     }
 
-    /// Returns the release that is announced in the directory, if it is newer than that version.
-    pub(crate) fn newer_in(directory: &Directory, version: &str) -> Option<Self> {
-        let release = Self::read(directory).ok().flatten()?;
-        release.is_newer_than(version).then_some(release)
-    }
-
     /// Reads what is announced in a directory.
-    fn read(directory: &Directory) -> Result<Option<Self>, ReleaseProblem> {
+    fn read(directory: &Directory) -> Result<Option<Self>, String> {
         match read_bytes(directory, FILE, BYTES_MAX) {
             Ok(None) => Ok(None),
             Ok(Some(bytes)) => Self::parse(&bytes)
                 .map(Some)
-                .map_err(|reason| ReleaseProblem(shorten(format!("{FILE}: {reason}")))),
+                .map_err(|reason| shorten(format!("{FILE}: {reason}"))),
             Err(Flaw::Irregular(reason) | Flaw::TooLarge(reason) | Flaw::Refused(reason)) => {
-                Err(ReleaseProblem(reason))
+                Err(reason)
             }
         }
     }
@@ -150,12 +133,8 @@ fn bounded_notes(notes: &str) -> Option<String> {
             letter
         }
     };
-    let mut text: String = notes.trim().chars().map(shown).collect();
-    if text.len() > NOTES_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(NOTES_BYTES_MAX - CUT.len()));
-        text.push_str(CUT);
-    }
-    (!text.is_empty()).then_some(text)
+    let text: String = notes.trim().chars().map(shown).collect();
+    (!text.is_empty()).then(|| cut(text, NOTES_BYTES_MAX))
 }
 
 /// Returns the version in the order of versions, if it has a place there.
@@ -185,8 +164,6 @@ const VERSION_BYTES_MAX: usize = 128;
 const TIME_BYTES_MAX: usize = 64;
 /// A screenful: 50 lines of 80 characters.
 const NOTES_BYTES_MAX: usize = 4 * 1024;
-/// What ends a text that was cut.
-const CUT: &str = "…";
 
 #[cfg(test)]
 #[expect(
@@ -206,7 +183,7 @@ mod tests {
         }
     }
 
-    fn release_of(bytes: impl AsRef<[u8]>) -> Result<Option<Release>, ReleaseProblem> {
+    fn release_of(bytes: impl AsRef<[u8]>) -> Result<Option<Release>, String> {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("release.json"), bytes).unwrap();
         Release::read_at(home.path())
@@ -344,13 +321,13 @@ mod tests {
             quoted.as_bytes(),
         ];
         for bytes in hostile {
-            let problem = release_of(bytes).unwrap_err().to_string();
+            let problem = release_of(bytes).unwrap_err();
             assert!(problem.starts_with("release.json: it"), "{problem}");
             assert!(problem.len() < 500, "{problem}");
         }
         let large = release_of(vec![b' '; 10_000_000]).unwrap_err();
         assert_eq!(
-            large.to_string(),
+            large,
             "release.json cannot be read: it is larger than 64 KiB"
         );
     }
@@ -362,8 +339,7 @@ mod tests {
         let target = home.path().join("target");
         fs::write(&target, "{\"version\":\"9.9.9\"}").unwrap();
         let said = "release.json cannot be read: it is not a regular file; a symbolic link is not followed";
-        let is_refused =
-            || assert_eq!(Release::read_at(home.path()).unwrap_err().to_string(), said);
+        let is_refused = || assert_eq!(Release::read_at(home.path()).unwrap_err(), said);
         std::os::unix::fs::symlink(&target, &place).unwrap();
         is_refused();
         fs::remove_file(&place).unwrap();
@@ -378,7 +354,7 @@ mod tests {
     #[test]
     fn notes_are_cut_at_a_character_and_cannot_act_on_a_terminal() {
         let notes = bounded_notes(&"ä".repeat(5_000_000)).unwrap();
-        assert_eq!(notes.len(), 4_095);
+        assert_eq!(notes.len(), NOTES_BYTES_MAX + "…".len());
         assert!(notes.ends_with("ä…"));
         let exact = "x".repeat(NOTES_BYTES_MAX);
         assert_eq!(bounded_notes(&exact), Some(exact));
@@ -401,7 +377,7 @@ mod tests {
             if let Ok(release) = Release::parse(&bytes) {
                 prop_assert!(check_version(&release.version).is_ok());
                 let notes = release.notes.unwrap_or_default();
-                prop_assert!(notes.len() <= NOTES_BYTES_MAX);
+                prop_assert!(notes.len() <= NOTES_BYTES_MAX + "…".len());
                 let is_harmless = |letter| matches!(letter, '\n' | '\t') || !is_unsafe_to_show(letter);
                 prop_assert!(notes.chars().all(is_harmless));
             }

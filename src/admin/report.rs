@@ -1,7 +1,5 @@
 //! The report at a location: as it would be recorded here and now, and the last that was recorded.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::recording::Stored;
@@ -14,7 +12,7 @@ use crate::probe::{Machine, VolumeLimits};
 use crate::reader::Reader;
 use crate::record::Record;
 use crate::record::own::OwnEvent;
-use crate::report::{Deployment, Parts, Report, ReportRecording};
+use crate::report::{Deployment, Parts, Recorded, Report};
 use crate::store::limits::Limits;
 use crate::watch::secrets_of;
 
@@ -39,7 +37,7 @@ impl Location {
             Some(installation) => policy.with_key(installation.hash_key()),
             None => policy,
         };
-        let recording = ReportRecording::As(answer).under(&policy);
+        let recorded = Recorded::of(&answer).under(&policy);
         Report::new(Parts {
             installation: installation.map(|installation| installation.id),
             installed: installation.and_then(|installation| installation.made),
@@ -52,11 +50,11 @@ impl Location {
             machine: &Machine::look(self.environment()),
             volumes: &deployment.volumes(VolumeLimits::default()),
             counters: Value::Null,
-            errors: &BTreeMap::new(),
+            errors: Value::Null,
             since: history.reported,
             counted_since: None,
-            recording: &recording,
-            line_bytes_max: limits.line_bytes_max(),
+            recorded,
+            line_bytes_max: limits.line_bytes_max,
             now: clock::now(),
         })
         .under(&policy, limits)

@@ -237,7 +237,7 @@ impl Location {
                 release.and_then(|release| Update::new(release, self, &path)),
                 None,
             ),
-            Err(problem) => (None, Some(problem.to_string())),
+            Err(problem) => (None, Some(problem)),
         };
         let first_use = stored.consent.first_use();
         let first_use = first_use.filter(|_| decision.state == Consent::Undecided);

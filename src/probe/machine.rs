@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, System};
 
-use super::surroundings::{Container, ContainerMarks, CpuMark, MachineMarks, VirtualMachine};
+use super::surroundings::{
+    Container, ContainerMarks, CpuMark, MachineMarks, VirtualMachine, values,
+};
 use crate::environment::Environment;
 use crate::store::elsewhere;
 use crate::text::cut;
@@ -210,13 +212,6 @@ fn mhz_of_cpuinfo(cpuinfo: &str) -> Option<u64> {
 fn mhz_of_khz(khz: &str) -> Option<u64> {
     let khz: u64 = khz.trim().parse().ok()?;
     Some(khz / 1000).filter(|mhz| *mhz > 0)
-}
-
-fn values<'a>(cpuinfo: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
-    cpuinfo.lines().filter_map(move |line| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == name).then_some(value.trim())
-    })
 }
 
 /// Returns the load if it can be one.

@@ -7,8 +7,10 @@ mod surroundings;
 mod volume;
 
 pub(crate) use self::machine::Machine;
+#[cfg(test)]
 pub(crate) use self::machine::{Hardware, Os, Surroundings};
 #[cfg(test)]
 pub(crate) use self::surroundings::{Container, VirtualMachine};
-pub(crate) use self::volume::VolumeLimits;
-pub(crate) use self::volume::{CutShort, Volume, VolumeCount, volumes};
+#[cfg(test)]
+pub(crate) use self::volume::{CutShort, VolumeCount};
+pub(crate) use self::volume::{Volume, VolumeLimits, volumes};

@@ -162,12 +162,7 @@ pub(crate) enum CpuMark {
 impl CpuMark {
     /// Reads the mark from the text of `/proc/cpuinfo`.
     pub(crate) fn of(cpuinfo: &str) -> Self {
-        let value_of = |name: &str| {
-            cpuinfo.lines().find_map(|line| {
-                let (key, value) = line.split_once(':')?;
-                (key.trim() == name).then_some(value.trim())
-            })
-        };
+        let value_of = |name: &str| values(cpuinfo, name).next();
         if value_of("vendor_id") == Some("User Mode Linux") {
             return Self::UserModeLinux;
         }
@@ -177,6 +172,14 @@ impl CpuMark {
             None => Self::Silent,
         }
     }
+}
+
+/// Returns the values that `/proc/cpuinfo` has under a name.
+pub(super) fn values<'a>(cpuinfo: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    cpuinfo.lines().filter_map(move |line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then_some(value.trim())
+    })
 }
 
 impl MachineMarks {

@@ -136,6 +136,6 @@ impl Deployment {
 
     /// Counts what lies below the paths that were named, all of them together within the limits.
     pub(crate) fn volumes(&self, limits: VolumeLimits) -> BTreeMap<String, Volume> {
-        volumes(self.data_paths.entries(), limits)
+        volumes(&self.data_paths.entries, limits)
     }
 }

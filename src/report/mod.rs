@@ -32,7 +32,7 @@ pub use self::deployment::Deployment;
 pub use self::metadata::RESERVED_KEYS;
 pub use self::reporter::Reports;
 pub(crate) use self::reporter::{Reporter, newer_release};
-use self::text::{Fitting, NAME_BYTES_MAX, escaped, fact, fit};
+use self::text::{NAME_BYTES_MAX, escaped, fact, fit};
 pub(crate) use self::waiting::Waiting;
 use crate::consent::{Recording, RecordingAnswer};
 use crate::encode::{LineLimits, as_recorded};
@@ -40,7 +40,7 @@ use crate::policy::InForce;
 pub use crate::policy::owner::Include;
 use crate::policy::owner::OwnerMetadata;
 pub(crate) use crate::probe::Machine;
-use crate::probe::{CutShort, Hardware, Os, Surroundings, Volume, VolumeCount};
+use crate::probe::Volume;
 use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::record::{Level, Properties, format_timestamp};
 pub use crate::release::Release;
@@ -81,126 +81,52 @@ pub struct Report {
     recorded: Recorded,
 }
 
-/// What stands in a report, before any policy, in the order of its keys; what is unknown or empty is left out.
-#[derive(Debug, Serialize)]
-struct ReportBody {
-    installation: Option<Uuid>,
-    installed: Option<String>,
-    started: Option<String>,
-    uptime: Option<u64>,
-    uuid: Option<String>,
-    exported_uuid: Option<String>,
-    install_timestamp: Option<String>,
-    application: ApplicationSection,
-    os: Os,
-    #[serde(rename = "environment")]
-    surroundings: Surroundings,
-    hardware: Hardware,
-    machine_uptime: Option<u64>,
-    data: BTreeMap<String, Data>,
-    changed_settings: Vec<String>,
-    components: BTreeMap<String, String>,
-    extensions: BTreeMap<String, bool>,
-    metadata: BTreeMap<String, String>,
-    counters: BTreeMap<String, Value>,
-    errors: BTreeMap<String, u64>,
-    since: Option<String>,
-    counted_since: Option<String>,
-    omitted: BTreeMap<&'static str, u64>,
-}
-
-/// What an application says of itself, as a report shows it.
-#[derive(Debug, Clone, Serialize)]
-struct ApplicationSection {
-    name: String,
-    version: Option<String>,
-    commit: Option<String>,
-    branch: Option<String>,
-    dirty: Option<bool>,
-    debug: Option<bool>,
-    installer: Option<String>,
-    build: BTreeMap<String, String>,
-}
-
-/// A volume, as a report shows it.
-#[derive(Debug, Clone, Default, Serialize)]
-struct Data {
-    bytes: Option<u64>,
-    files: Option<u64>,
-    cut_short: Option<CutShort>,
-    problem: Option<String>,
-}
-
-impl From<&Volume> for Data {
-    fn from(volume: &Volume) -> Self {
-        match volume {
-            Volume::Unknown(reason) => Self {
-                problem: Some(fact(reason)),
-                ..Self::default()
-            },
-            Volume::Measured(VolumeCount {
-                bytes,
-                files,
-                unreadable,
-                cut_short,
-            }) => Self {
-                bytes: Some(*bytes),
-                files: Some(*files),
-                cut_short: *cut_short,
-                problem: match unreadable {
-                    0 => None,
-                    1 => Some("a directory could not be looked into".to_owned()),
-                    count => Some(format!("{count} directories could not be looked into")),
-                },
-            },
-        }
-    }
-}
-
 /// Whether reports are recorded, as a report shows it.
-#[derive(Debug, Clone, Serialize)]
-struct Recorded {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Recorded {
     recording: Recording,
     because: String,
     text: &'static str,
 }
 
-impl From<&ReportRecording> for Recorded {
-    fn from(recording: &ReportRecording) -> Self {
-        let (recording, because, text) = match recording {
-            ReportRecording::As(answer) => {
-                let text = match answer.recording {
-                    Recording::Yes => {
-                        "is recorded when the next report is due, or when the application asks for one"
-                    }
-                    Recording::No => "would be recorded if telemetry were on",
-                    Recording::Unknown => {
-                        "is recorded if the application records before somebody decides"
-                    }
-                };
-                (answer.recording, fact(&answer.because), text)
-            }
-            ReportRecording::ShutOut => (
-                Recording::No,
-                "the policy lets no event `report` in".to_owned(),
-                "would be recorded if the policy let it in",
-            ),
-        };
+impl Recorded {
+    /// Returns that reports are recorded as other events are.
+    pub(crate) fn of(answer: &RecordingAnswer) -> Self {
         Self {
-            recording,
-            because,
-            text,
+            recording: answer.recording,
+            because: fact(&answer.because),
+            text: match answer.recording {
+                Recording::Yes => {
+                    "is recorded when the next report is due, or when the application asks for one"
+                }
+                Recording::No => "would be recorded if telemetry were on",
+                Recording::Unknown => {
+                    "is recorded if the application records before somebody decides"
+                }
+            },
         }
     }
-}
 
-/// Whether reports are recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ReportRecording {
-    /// As other events are.
-    As(RecordingAnswer),
-    /// They are not, though other events may be: the policy shuts them out.
-    ShutOut,
+    /// Returns that reports are not recorded, though other events may be.
+    pub(crate) fn shut_out() -> Self {
+        Self {
+            recording: Recording::No,
+            because: "the policy lets no event `report` in".to_owned(),
+            text: "would be recorded if the policy let it in",
+        }
+    }
+
+    /// Returns whether reports are recorded under a policy.
+    pub(crate) fn under(self, policy: &InForce) -> Self {
+        let report = OwnEvent::Report.name();
+        if self.recording == Recording::No
+            || policy.admits_event(Level::Info, OWN_TARGET, Some(report))
+        {
+            self
+        } else {
+            Self::shut_out()
+        }
+    }
 }
 
 /// What a report is made of.
@@ -226,14 +152,14 @@ pub(crate) struct Parts<'a> {
     pub volumes: &'a BTreeMap<String, Volume>,
     /// What was counted and not yet reported: an object.
     pub counters: Value,
-    /// How often each error happened that was not yet reported.
-    pub errors: &'a BTreeMap<String, u64>,
+    /// How often each error happened that was not yet reported: an object.
+    pub errors: Value,
     /// When the last report was recorded, by whichever process.
     pub since: Option<OffsetDateTime>,
     /// From when on counters and errors were counted, where there are any.
     pub counted_since: Option<OffsetDateTime>,
     /// Whether reports are recorded.
-    pub recording: &'a ReportRecording,
+    pub recorded: Recorded,
     /// The length of the line that has to take it.
     pub line_bytes_max: usize,
     /// When it is made.
@@ -243,13 +169,10 @@ pub(crate) struct Parts<'a> {
 impl Report {
     /// Makes a report, before any policy: whoever records it applies that.
     pub(crate) fn new(parts: Parts<'_>) -> Self {
-        let recorded = parts.recording.into();
-        // Every key is a string and every number finite, so there is nothing to fail.
-        let facts = serde_json::to_vec(&ReportBody::new(parts)).unwrap_or_default();
-        let properties: Properties = serde_json::from_slice(&facts).unwrap_or_default();
+        let recorded = parts.recorded.clone();
         let known = |(name, value)| Some((name, without_unknown(value)?));
         Self {
-            properties: properties.into_iter().filter_map(known).collect(),
+            properties: facts_of(parts).into_iter().filter_map(known).collect(),
             recorded,
         }
     }
@@ -265,8 +188,7 @@ impl Report {
 
     /// Returns the report as a JSON object.
     pub fn to_json(&self) -> Value {
-        // As above.
-        serde_json::to_value(self).unwrap_or_default()
+        json(self)
     }
 
     /// Returns what a record of the report holds: its top-level keys in their order, without `recorded`.
@@ -275,68 +197,111 @@ impl Report {
     }
 }
 
-impl ReportRecording {
-    /// Returns whether reports are recorded under a policy.
-    pub(crate) fn under(self, policy: &InForce) -> Self {
-        let report = OwnEvent::Report.name();
-        match self {
-            Self::As(answer)
-                if answer.recording != Recording::No
-                    && !policy.admits_event(Level::Info, OWN_TARGET, Some(report)) =>
-            {
-                Self::ShutOut
-            }
-            Self::As(_) | Self::ShutOut => self,
-        }
+/// Returns what stands in a report, before any policy, in the order of its keys; what is unknown is null or empty.
+fn facts_of(parts: Parts<'_>) -> [(&'static str, Value); 22] {
+    let deployment = parts.deployment;
+    let machine = parts.machine;
+    let mut room = Room::in_line(parts.line_bytes_max);
+    let rows = &deployment.metadata.entries;
+    let mut rows = metadata::included(rows, parts.owner_metadata);
+    let [uuid, exported_uuid, install_timestamp] =
+        RESERVED_KEYS.map(|key| json(rows.remove(key).map(fact)));
+    room.count("build", deployment.build.omitted);
+    room.count("metadata", deployment.metadata.omitted);
+    room.count("data", deployment.data_paths.omitted);
+    room.count("changed_settings", deployment.changed_settings.omitted);
+    room.count("components", deployment.components.omitted);
+    room.count("extensions", deployment.extensions.omitted);
+    let volumes = parts.volumes.iter();
+    let volumes = volumes.map(|(name, volume)| (cut(name, NAME_BYTES_MAX), data_of(volume)));
+    let settings = deployment.changed_settings.entries.clone();
+    let settings = room.fit("changed_settings", settings);
+    let uptime = parts
+        .started
+        .map(|started| (parts.now - started).whole_seconds());
+    [
+        ("installation", json(parts.installation)),
+        ("installed", json(parts.installed.map(format_timestamp))),
+        ("started", json(parts.started.map(format_timestamp))),
+        // A clock that was set back makes none.
+        ("uptime", json(uptime.filter(|seconds| *seconds >= 0))),
+        ("uuid", uuid),
+        ("exported_uuid", exported_uuid),
+        ("install_timestamp", install_timestamp),
+        ("application", application_of(&parts, &mut room)),
+        ("os", json(&machine.os)),
+        ("environment", json(&machine.surroundings)),
+        ("hardware", json(&machine.hardware)),
+        ("machine_uptime", json(machine.uptime_seconds)),
+        ("data", json(room.fit("data", volumes))),
+        ("changed_settings", settings.into_keys().collect()),
+        (
+            "components",
+            json(room.fit("components", deployment.components.entries.clone())),
+        ),
+        (
+            "extensions",
+            json(room.fit("extensions", deployment.extensions.entries.clone())),
+        ),
+        ("metadata", json(room.fit("metadata", rows))),
+        (
+            "counters",
+            room.fit_counts("counters", parts.counters, room.counters_bytes),
+        ),
+        (
+            "errors",
+            room.fit_counts("errors", parts.errors, room.named_bytes),
+        ),
+        ("since", json(parts.since.map(format_timestamp))),
+        (
+            "counted_since",
+            json(parts.counted_since.map(format_timestamp)),
+        ),
+        ("omitted", json(room.omitted)),
+    ]
+}
+
+/// Returns what an application says of itself, as a report shows it.
+fn application_of(parts: &Parts<'_>, room: &mut Room) -> Value {
+    let deployment = parts.deployment;
+    Value::from_iter([
+        ("name", json(fact(parts.source))),
+        ("version", json(parts.version.map(fact))),
+        ("commit", json(&deployment.commit)),
+        ("branch", json(&deployment.branch)),
+        ("dirty", json(deployment.is_dirty)),
+        ("debug", json(deployment.is_debug)),
+        ("installer", json(&deployment.installer)),
+        (
+            "build",
+            json(room.fit("build", deployment.build.entries.clone())),
+        ),
+    ])
+}
+
+/// Returns a volume as a report shows it.
+fn data_of(volume: &Volume) -> Value {
+    match volume {
+        Volume::Unknown(reason) => Value::from_iter([("problem", fact(reason))]),
+        Volume::Measured(count) => Value::from_iter([
+            ("bytes", json(count.bytes)),
+            ("files", json(count.files)),
+            ("cut_short", json(count.cut_short)),
+            (
+                "problem",
+                match count.unreadable {
+                    0 => Value::Null,
+                    1 => "a directory could not be looked into".into(),
+                    count => format!("{count} directories could not be looked into").into(),
+                },
+            ),
+        ]),
     }
 }
 
-impl ReportBody {
-    fn new(parts: Parts<'_>) -> Self {
-        let deployment = parts.deployment;
-        let machine = parts.machine;
-        let mut room = Room::in_line(parts.line_bytes_max);
-        let rows = deployment.metadata.entries();
-        let mut rows = metadata::included(rows, parts.owner_metadata);
-        let [uuid, exported_uuid, install_timestamp] =
-            RESERVED_KEYS.map(|key| rows.remove(key).map(fact));
-        room.count("metadata", deployment.metadata.omitted());
-        room.count("data", deployment.data_paths.omitted());
-        room.count("changed_settings", deployment.changed_settings.omitted());
-        room.count("components", deployment.components.omitted());
-        room.count("extensions", deployment.extensions.omitted());
-        let volumes = parts.volumes.iter();
-        let settings = deployment.changed_settings.entries().clone();
-        Self {
-            installation: parts.installation,
-            installed: parts.installed.map(format_timestamp),
-            started: parts.started.map(format_timestamp),
-            uptime: parts
-                .started
-                .and_then(|started| (parts.now - started).whole_seconds().try_into().ok()),
-            uuid,
-            exported_uuid,
-            install_timestamp,
-            application: ApplicationSection::new(&parts, &mut room),
-            os: machine.os.clone(),
-            surroundings: machine.surroundings.clone(),
-            hardware: machine.hardware.clone(),
-            machine_uptime: machine.uptime_seconds,
-            data: room.fit(
-                "data",
-                volumes.map(|(name, volume)| (cut(name, NAME_BYTES_MAX), volume.into())),
-            ),
-            changed_settings: room.fit("changed_settings", settings).into_keys().collect(),
-            components: room.fit("components", deployment.components.entries().clone()),
-            extensions: room.fit("extensions", deployment.extensions.entries().clone()),
-            metadata: room.fit("metadata", rows),
-            counters: room.fit_counters(parts.counters),
-            errors: room.fit("errors", with_short_names(parts.errors)),
-            since: parts.since.map(format_timestamp),
-            counted_since: parts.counted_since.map(format_timestamp),
-            omitted: room.omitted,
-        }
-    }
+/// Returns a value as JSON. Every key is a string, so there is nothing to fail.
+fn json(value: impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }
 
 /// Indented JSON in which nothing acts on a terminal.
@@ -344,23 +309,6 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let json = serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?;
         f.write_str(&escaped(&json))
-    }
-}
-
-impl ApplicationSection {
-    fn new(parts: &Parts<'_>, room: &mut Room) -> Self {
-        let deployment = parts.deployment;
-        room.count("build", deployment.build.omitted());
-        Self {
-            name: fact(parts.source),
-            version: parts.version.map(fact),
-            commit: deployment.commit.clone(),
-            branch: deployment.branch.clone(),
-            dirty: deployment.is_dirty,
-            debug: deployment.is_debug,
-            installer: deployment.installer.clone(),
-            build: room.fit("build", deployment.build.entries().clone()),
-        }
     }
 }
 
@@ -395,32 +343,19 @@ impl Room {
         kind: &'static str,
         entries: impl IntoIterator<Item = (String, T)>,
     ) -> BTreeMap<String, T> {
-        let Fitting { entries, omitted } = fit(entries, self.named_bytes);
+        let (entries, omitted) = fit(entries, self.named_bytes);
         self.count(kind, omitted);
         entries
     }
 
-    fn fit_counters(&mut self, counters: Value) -> BTreeMap<String, Value> {
-        let Value::Object(counters) = counters else {
-            return BTreeMap::new();
+    fn fit_counts(&mut self, kind: &'static str, counts: Value, bytes_max: usize) -> Value {
+        let Value::Object(counts) = counts else {
+            return Value::Null;
         };
-        let counters = counters
-            .into_iter()
-            .map(|(name, value)| (cut(name, NAME_BYTES_MAX), value));
-        let Fitting { entries, omitted } = fit(counters, self.counters_bytes);
-        self.count("counters", omitted);
-        entries
+        let (entries, omitted) = fit(counts, bytes_max);
+        self.count(kind, omitted);
+        entries.into_iter().collect()
     }
-}
-
-/// Counts of names that are cut to the same one belong together.
-fn with_short_names(counts: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
-    let mut short: BTreeMap<String, u64> = BTreeMap::new();
-    for (name, count) in counts {
-        let sum = short.entry(cut(name, NAME_BYTES_MAX)).or_default();
-        *sum = sum.saturating_add(*count);
-    }
-    short
 }
 
 /// Returns a value without what is unknown or empty in it; nothing if that is all of it.

@@ -8,7 +8,9 @@ use serde_json::json;
 use super::*;
 use crate::encode::{LineLimits, Own, SyntheticRecord, encode_synthetic};
 use crate::policy::owner::Include;
-use crate::probe::{Container, Hardware, Os, Surroundings, VirtualMachine, VolumeLimits};
+use crate::probe::{
+    Container, CutShort, Hardware, Os, Surroundings, VirtualMachine, VolumeCount, VolumeLimits,
+};
 use crate::record::{Level, Record};
 use crate::store::limits::Limits;
 use crate::text::is_unsafe_to_show;
@@ -53,8 +55,8 @@ struct Made {
     machine: Machine,
     volumes: BTreeMap<String, Volume>,
     counters: Value,
-    errors: BTreeMap<String, u64>,
-    recording: ReportRecording,
+    errors: Value,
+    recorded: Recorded,
     line_bytes_max: usize,
 }
 
@@ -90,10 +92,8 @@ impl Made {
             machine: machine(),
             volumes: BTreeMap::from([("tables".to_owned(), Volume::Measured(counted))]),
             counters: json!({"queries": {"find": 7}}),
-            errors: BTreeMap::from([("42P01".to_owned(), 3)]),
-            recording: ReportRecording::As(RecordingAnswer::no(
-                "disabled by DO_NOT_TRACK=1".to_owned(),
-            )),
+            errors: json!({"42P01": 3}),
+            recorded: Recorded::of(&RecordingAnswer::no("disabled by DO_NOT_TRACK=1")),
             line_bytes_max: Limits::default().line_bytes_max,
         }
     }
@@ -110,10 +110,10 @@ impl Made {
             machine: &self.machine,
             volumes: &self.volumes,
             counters: self.counters.clone(),
-            errors: &self.errors,
+            errors: self.errors.clone(),
             since: Some(time("2026-11-20T08:00:00Z")),
             counted_since: Some(time("2026-11-20T08:00:00Z")),
-            recording: &self.recording,
+            recorded: self.recorded.clone(),
             line_bytes_max: self.line_bytes_max,
             now: time("2026-11-21T08:01:30.9Z"),
         })
@@ -252,10 +252,10 @@ fn what_is_unknown_is_absent() {
         machine: &Machine::default(),
         volumes: &BTreeMap::new(),
         counters: Value::Null,
-        errors: &BTreeMap::new(),
+        errors: Value::Null,
         since: None,
         counted_since: None,
-        recording: &ReportRecording::As(RecordingAnswer::new(true, "enabled by the stored choice")),
+        recorded: Recorded::of(&RecordingAnswer::new(true, "enabled by the stored choice")),
         line_bytes_max: Limits::default().line_bytes_max,
         now: time("2026-11-21T08:00:00Z"),
     });
@@ -283,10 +283,10 @@ fn a_clock_that_was_set_back_makes_no_uptime() {
         machine: &made.machine,
         volumes: &made.volumes,
         counters: Value::Null,
-        errors: &made.errors,
+        errors: made.errors,
         since: None,
         counted_since: None,
-        recording: &made.recording,
+        recorded: made.recorded,
         line_bytes_max: made.line_bytes_max,
     });
     assert_eq!(report.to_json().get("uptime"), None);
@@ -409,10 +409,7 @@ fn hostile(text: &str) -> Vec<(Made, Vec<&'static str>)> {
         &|made| drop(made.volumes.insert(text.to_owned(), reason.clone())),
         "data/*",
     );
-    with(
-        &|made| made.errors.extend([(text.to_owned(), 1)]),
-        "errors/*",
-    );
+    with(&|made| made.errors[text] = json!(1), "errors/*");
     with(
         &|made| made.counters = json!({"queries": {"find": 7}, text: {text: text}}),
         "counters/*",
@@ -430,7 +427,7 @@ fn hostile(text: &str) -> Vec<(Made, Vec<&'static str>)> {
         "metadata/*",
     );
     with(
-        &|made| made.recording = ReportRecording::As(RecordingAnswer::no(text.to_owned())),
+        &|made| made.recorded = Recorded::of(&RecordingAnswer::no(text)),
         "recorded/because",
     );
     cases
@@ -535,7 +532,7 @@ fn hostile_values_everywhere_at_once_still_fit_into_a_line() {
             .metadata(&name, &text, Include::Yes);
         made.volumes
             .insert(name.clone(), Volume::Unknown(text.clone()));
-        made.errors.insert(name, 1);
+        made.errors[name] = json!(1);
     }
     made.deployment = made.deployment.commit(&text).branch(&text).installer(&text);
     for key in RESERVED_KEYS {

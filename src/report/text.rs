@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io;
 
 use serde::Serialize;
 
@@ -12,8 +11,10 @@ use crate::text::{cut, is_unsafe_to_show};
 /// Named values, as many as are kept; those beyond that are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamedValues<T> {
-    entries: BTreeMap<String, T>,
-    omitted: u64,
+    /// Those that are kept.
+    pub(super) entries: BTreeMap<String, T>,
+    /// How many found no place.
+    pub(super) omitted: u64,
 }
 
 impl<T> Default for NamedValues<T> {
@@ -35,38 +36,18 @@ impl<T> NamedValues<T> {
             self.omitted = self.omitted.saturating_add(1);
         }
     }
-
-    /// Returns the values that were kept.
-    pub(super) fn entries(&self) -> &BTreeMap<String, T> {
-        &self.entries
-    }
-
-    /// Returns how many values found no place.
-    pub(super) fn omitted(&self) -> u64 {
-        self.omitted
-    }
 }
 
-/// What of some named values fits in a report, and how many do not.
-#[derive(Debug)]
-pub(super) struct Fitting<T> {
-    /// What fits.
-    pub(super) entries: BTreeMap<String, T>,
-    /// How many do not.
-    pub(super) omitted: u64,
-}
-
-/// Keeps as many entries as fit into so many bytes of JSON. The largest go first: whoever is too large
-/// costs nobody else a place.
+/// Keeps as many entries as fit into so many bytes of JSON, and returns how many do not. The largest go first: whoever
+/// is too large costs nobody else a place.
 pub(super) fn fit<T: Serialize>(
     entries: impl IntoIterator<Item = (String, T)>,
     bytes_max: usize,
-) -> Fitting<T> {
+) -> (BTreeMap<String, T>, u64) {
     let mut sized: Vec<_> = entries
         .into_iter()
         .map(|(name, value)| {
-            let name_bytes = json_bytes(&name, bytes_max);
-            let bytes = name_bytes.saturating_add(json_bytes(&value, bytes_max));
+            let bytes = json_bytes(&name).saturating_add(json_bytes(&value));
             // A colon and a comma stand with them.
             (bytes.saturating_add(2), name, value)
         })
@@ -83,50 +64,14 @@ pub(super) fn fit<T: Serialize>(
             Some((name, value))
         })
         .collect();
-    Fitting {
-        omitted: (count - entries.len()) as u64,
-        entries,
-    }
+    let omitted = (count - entries.len()) as u64;
+    (entries, omitted)
 }
 
-/// Returns the bytes that a value takes in a line, where what is unsafe to show is escaped; one over the
-/// limit where it takes more.
-fn json_bytes(value: &impl Serialize, bytes_max: usize) -> usize {
-    let mut count = JsonBytes {
-        bytes: 0,
-        bytes_max,
-    };
-    match serde_json::to_writer(&mut count, value) {
-        Ok(()) => count.bytes,
-        // It is too long, or has no JSON and so no place in a report.
-        Err(_) => bytes_max.saturating_add(1),
-    }
-}
-
-/// Counts the bytes of JSON and keeps none of them; beyond the limit it fails.
-#[derive(Debug)]
-struct JsonBytes {
-    bytes: usize,
-    bytes_max: usize,
-}
-
-impl io::Write for JsonBytes {
-    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
-        let mut bytes = json.len();
-        if bytes <= self.bytes_max && !json.iter().all(|byte| matches!(byte, 0x20..0x7f)) {
-            // What is written is whole characters.
-            bytes = std::str::from_utf8(json).map_or(bytes, |json| escaped(json).len());
-        }
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > self.bytes_max {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(json.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Returns the bytes that a value takes in a line, where what is unsafe to show is escaped. What has no JSON has no place
+/// there.
+fn json_bytes(value: &impl Serialize) -> usize {
+    serde_json::to_string(value).map_or(usize::MAX, |json| escaped(&json).len())
 }
 
 /// Escapes what JSON leaves as it is and a terminal does not. Outside of strings, JSON has no such
@@ -180,21 +125,18 @@ mod tests {
             named.set(format!("n{number}"), number);
         }
         named.set("n0", 7);
-        assert_eq!(named.entries().len(), ENTRIES_MAX);
-        assert_eq!(named.omitted(), 5);
-        assert_eq!(named.entries().get("n0"), Some(&7));
+        assert_eq!(named.entries.len(), ENTRIES_MAX);
+        assert_eq!(named.omitted, 5);
+        assert_eq!(named.entries.get("n0"), Some(&7));
     }
 
     #[test]
     fn what_is_too_large_costs_nobody_else_a_place() {
         let entries = [("a", "x".repeat(100)), ("b", "y".to_owned())];
         let entries = entries.map(|(name, value)| (name.to_owned(), value));
-        let fitting = fit(entries, 50);
-        assert_eq!(
-            fitting.entries.keys().collect::<Vec<_>>(),
-            [&"b".to_owned()]
-        );
-        assert_eq!(fitting.omitted, 1);
+        let (entries, omitted) = fit(entries, 50);
+        assert_eq!(entries.keys().collect::<Vec<_>>(), [&"b".to_owned()]);
+        assert_eq!(omitted, 1);
     }
 
     proptest! {
@@ -204,10 +146,10 @@ mod tests {
             bytes_max in 0_usize..400,
         ) {
             let count = entries.len() as u64;
-            let fitting = fit(entries, bytes_max);
-            let json = escaped(&serde_json::to_string(&fitting.entries).unwrap());
+            let (entries, omitted) = fit(entries, bytes_max);
+            let json = escaped(&serde_json::to_string(&entries).unwrap());
             prop_assert!(json.len() <= bytes_max + 2);
-            prop_assert_eq!(fitting.entries.len() as u64 + fitting.omitted, count);
+            prop_assert_eq!(entries.len() as u64 + omitted, count);
         }
 
         #[test]

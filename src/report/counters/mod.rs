@@ -15,10 +15,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::clock;
 use crate::recorder::lock_until;
+use crate::text::cut;
 
 /// A name of what is counted apart, and its value.
 type Label = (&'static str, &'static str);
@@ -332,9 +333,9 @@ impl Snapshot {
     pub(crate) fn counters(&self) -> Value {
         let mut sums: BTreeMap<String, BTreeMap<Vec<(String, String)>, u64>> = BTreeMap::new();
         for (key, count) in self.of(Family::Counter) {
-            let label = |(name, value): &Label| (label_name(name), cut(value));
+            let label = |(name, value): &Label| (label_name(name), short(value));
             let labels = key.labels.iter().map(label).collect();
-            let sum = sums.entry(cut(key.name)).or_default();
+            let sum = sums.entry(short(key.name)).or_default();
             add_up(sum.entry(labels).or_default(), count);
         }
         let object = |(labels, count): (Vec<(String, String)>, u64)| {
@@ -352,13 +353,10 @@ impl Snapshot {
     pub(crate) fn errors(&self) -> Value {
         let mut sums: BTreeMap<String, u64> = BTreeMap::new();
         for (key, count) in self.of(Family::Error) {
-            add_up(sums.entry(cut(key.name)).or_default(), count);
+            add_up(sums.entry(short(key.name)).or_default(), count);
         }
-        let sums = sums.into_iter();
-        Value::Object(
-            sums.map(|(code, count)| (code, Value::from(count)))
-                .collect::<Map<_, _>>(),
-        )
+        let counts = sums.into_iter().map(|(code, count)| (code, count.into()));
+        Value::Object(counts.collect())
     }
 
     fn of(&self, family: Family) -> impl Iterator<Item = (&SeriesKey, u64)> {
@@ -373,20 +371,14 @@ fn add_up(sum: &mut u64, count: u64) {
     *sum = sum.saturating_add(count);
 }
 
-/// Cuts a text to its bound, at a character.
-fn cut(text: &str) -> String {
-    if text.len() <= TEXT_BYTES_MAX {
-        return text.to_owned();
-    }
-    let mut short = text.to_owned();
-    short.truncate(text.floor_char_boundary(TEXT_BYTES_MAX - CUT.len()));
-    short.push_str(CUT);
-    short
+/// Returns a text as a report shows it.
+fn short(text: &str) -> String {
+    cut(text, TEXT_BYTES_MAX)
 }
 
 /// Returns what a label is called beside the count.
 fn label_name(name: &str) -> String {
-    let mut name = cut(name);
+    let mut name = short(name);
     if name.trim_end_matches('_') == COUNT {
         name.push('_');
     }
@@ -406,8 +398,6 @@ const LOCK_WAIT: Duration = Duration::from_millis(100);
 const OTHER: &str = "other";
 /// The property with the count of a series.
 const COUNT: &str = "count";
-/// What ends a text that was cut.
-const CUT: &str = "…";
 
 #[cfg(test)]
 mod tests;

@@ -277,7 +277,7 @@ fn long_texts_are_cut_and_a_count_label_is_kept() {
     );
     count_error(&counters, long);
     let snapshot = unreported(&counters);
-    let short = format!("{}…", "ä".repeat(62));
+    let short = format!("{}…", "ä".repeat(64));
     assert_eq!(
         snapshot.counters(),
         json!({

@@ -19,7 +19,7 @@ use super::counters::{Counter, Counters, Family, Snapshot};
 use super::schedule::Schedule;
 use super::text::fit;
 use super::waiting::Waiting;
-use super::{Deployment, Machine, Parts, Report, ReportRecording};
+use super::{Deployment, Machine, Parts, Recorded, Report};
 use crate::clock;
 use crate::consent::{Installation, Recording, RecordingAnswer, StoredConsent};
 use crate::encode::{Own, as_recorded};
@@ -33,8 +33,8 @@ use crate::outlet::{Outlet, Sink};
 use crate::policy::Action;
 use crate::policy::owner::{OwnerFile, OwnerMetadata};
 use crate::probe::{Volume, VolumeLimits};
-use crate::record::Properties;
 use crate::record::own::{OWN_TARGET, OwnEvent};
+use crate::record::{Properties, Timestamp};
 use crate::recorder::{Outcome, Recorder, lock_until};
 use crate::release::Release;
 use crate::store::disk::{Access, Directory};
@@ -100,7 +100,7 @@ impl Reporter {
         deployment: Deployment,
     ) -> Self {
         let started = clock::now();
-        let since = micros_of(started);
+        let since = Timestamp::of(started).unix_micros();
         let counters = outlet
             .recorder()
             .map(|recorder| Counters::new(recorder.gate(), recorder.withdrawals(), since));
@@ -180,21 +180,20 @@ impl Reporter {
     /// Returns the report as it would be recorded now. Nothing changes by that.
     pub(crate) fn report(&self) -> Report {
         let learnt = self.learn();
-        let (recorded_as, recording) = self.state();
-        let recording = match (&learnt.owner_metadata, recording) {
-            (Err(because), ReportRecording::As(answer)) if answer.recording == Recording::Yes => {
-                ReportRecording::As(RecordingAnswer::no(because))
-            }
-            (Ok(_) | Err(_), recording) => recording,
-        };
+        let (recorded_as, mut answer) = self.state();
+        if let Err(because) = &learnt.owner_metadata
+            && answer.recording == Recording::Yes
+        {
+            answer = RecordingAnswer::no(because);
+        }
+        let recorded = Recorded::of(&answer);
         let since = self.reported();
         let counted = self.unreported();
-        let make =
-            |recording| self.make(&learnt, since, (recorded_as, recording), counted.as_ref());
-        match self.outlet.policy().get() {
-            Some(policy) => make(&recording.under(&policy)).under(&policy, self.outlet.limits()),
+        let make = |recorded| self.make(&learnt, since, (recorded_as, recorded), counted.as_ref());
+        match self.outlet.policy.get() {
+            Some(policy) => make(recorded.under(&policy)).under(&policy, self.outlet.limits),
             // Who cannot learn it must not record.
-            None => make(&ReportRecording::ShutOut),
+            None => make(Recorded::shut_out()),
         }
     }
 
@@ -227,18 +226,13 @@ impl Reporter {
 
     /// Returns as which installation anything is recorded, and whether it is, after a look at what the owner
     /// decided.
-    fn state(&self) -> (Option<Uuid>, ReportRecording) {
-        match self.outlet.sink() {
-            Sink::Off(because) => (None, ReportRecording::As(RecordingAnswer::no(because))),
+    fn state(&self) -> (Option<Uuid>, RecordingAnswer) {
+        match &self.outlet.sink {
+            Sink::Off(because) => (None, RecordingAnswer::no(because)),
             Sink::Recorder(recorder) => {
                 let (state, decision) = recorder.state();
-                (
-                    state.installation,
-                    ReportRecording::As(RecordingAnswer::new(
-                        state.is_recording,
-                        decision.reason(),
-                    )),
-                )
+                let answer = RecordingAnswer::new(state.is_recording, decision.reason());
+                (state.installation, answer)
             }
         }
     }
@@ -247,30 +241,29 @@ impl Reporter {
         &self,
         learnt: &Learnt,
         since: Option<OffsetDateTime>,
-        (recorded_as, recording): (Option<Uuid>, &ReportRecording),
+        (recorded_as, recorded): (Option<Uuid>, Recorded),
         counted: Option<&Snapshot>,
     ) -> Report {
         let installation = learnt.installation.as_ref();
         let unknown = BTreeMap::new();
-        let counted_since = counted.and_then(|counted| time_of(counted.since_micros()));
-        let errors = counted.map(Snapshot::errors).unwrap_or_default();
-        let errors: BTreeMap<String, u64> = serde_json::from_value(errors).unwrap_or_default();
+        let counted_since =
+            counted.and_then(|counted| Timestamp::from_unix_micros(counted.since_micros()));
         Report::new(Parts {
             installation: recorded_as.or(installation.map(|installation| installation.id)),
             installed: installation.and_then(|installation| installation.made),
             started: Some(self.started),
-            source: self.outlet.source(),
+            source: &self.outlet.source,
             version: self.version(),
             deployment: &learnt.deployment,
             owner_metadata: learnt.owner_metadata.as_ref().unwrap_or(&unknown),
             machine: &learnt.machine,
             volumes: &learnt.volumes,
             counters: counted.map(Snapshot::counters).unwrap_or_default(),
-            errors: &errors,
+            errors: counted.map(Snapshot::errors).unwrap_or_default(),
             since,
-            counted_since,
-            recording,
-            line_bytes_max: self.outlet.limits().line_bytes_max(),
+            counted_since: counted_since.map(Timestamp::to_moment),
+            recorded,
+            line_bytes_max: self.outlet.limits.line_bytes_max,
             now: clock::now(),
         })
     }
@@ -292,14 +285,15 @@ impl Reporter {
         let _one_at_a_time = self.lock(&self.reporting);
         // Looked at after all that took time: what was withdrawn meanwhile is not taken, and of two reports at
         // once the second one knows of the first.
-        let (recorded_as, recording) = self.state();
+        let (recorded_as, answer) = self.state();
+        let recorded = Recorded::of(&answer);
         let now = clock::now();
         let since = match (self.reported(), claim) {
             (reported, Some(claim)) if reported.is_none_or(|it| claim.is_at(it)) => claim.before,
             (reported, Some(_) | None) => reported,
         };
         let counted = self.unreported();
-        let report = self.make(&learnt, since, (recorded_as, &recording), counted.as_ref());
+        let report = self.make(&learnt, since, (recorded_as, recorded), counted.as_ref());
         let outcome = self.record_own(OwnEvent::Report, report.properties().clone());
         if outcome == Outcome::Recorded {
             if let Some(counted) = counted {
@@ -399,7 +393,7 @@ impl Reporter {
             return Properties::default();
         };
         let _looked = recorder.state();
-        let (Some(counted), Some(policy)) = (self.unreported(), self.outlet.policy().get()) else {
+        let (Some(counted), Some(policy)) = (self.unreported(), self.outlet.policy.get()) else {
             return Properties::default();
         };
         counted.settle();
@@ -417,16 +411,16 @@ impl Reporter {
                 continue;
             };
             // So little that the record of the end is never cut.
-            let bytes_max = self.outlet.limits().line_bytes_max() / 8;
-            let fitting = fit(counts, bytes_max);
-            if is_said(name) && !fitting.entries.is_empty() {
-                let counts = Value::Object(fitting.entries.into_iter().collect());
-                if let Some(counts) = as_recorded(name, &counts, self.outlet.limits(), &policy) {
+            let bytes_max = self.outlet.limits.line_bytes_max / 8;
+            let (entries, left_out) = fit(counts, bytes_max);
+            if is_said(name) && !entries.is_empty() {
+                let counts = Value::Object(entries.into_iter().collect());
+                if let Some(counts) = as_recorded(name, &counts, self.outlet.limits, &policy) {
                     said.set(name, counts);
                 }
             }
-            if is_said(name) && fitting.omitted > 0 {
-                omitted.insert(name.to_owned(), fitting.omitted.into());
+            if is_said(name) && left_out > 0 {
+                omitted.insert(name.to_owned(), left_out.into());
             }
         }
         if !omitted.is_empty() {
@@ -467,16 +461,6 @@ impl Reporter {
 pub(crate) fn newer_release(path: &Path, version: &str) -> Option<Release> {
     let release = Release::read_at(path).ok().flatten()?;
     release.is_newer_than(version).then_some(release)
-}
-
-/// Returns a time in microseconds after 1970.
-fn micros_of(time: OffsetDateTime) -> i64 {
-    i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or(0)
-}
-
-/// Returns the time so many microseconds after 1970, if there is one.
-fn time_of(micros: i64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()
 }
 
 fn soon() -> Instant {

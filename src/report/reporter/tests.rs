@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::encode::LineLimits;
-use crate::outlet::Echo;
+use crate::outlet::{DEFAULT_LEVEL, Echo};
 use crate::recorder::Delivery;
 use crate::recorder::tests::{fork, settings};
 use crate::store::limits::Limits;
@@ -27,7 +27,14 @@ fn reporter_of(version: Option<&str>, path: &Path, change: impl FnOnce(&mut Reco
     change(&mut recorder);
     let sink = Sink::Recorder(Arc::new(recorder));
     let limits = LineLimits::from(&Limits::default());
-    let outlet = Outlet::new("testapp", limits, policy, sink, Echo::Silent);
+    let outlet = Outlet {
+        source: "testapp".to_owned(),
+        level: DEFAULT_LEVEL,
+        limits,
+        policy,
+        sink,
+        echo: Echo::Silent,
+    };
     let path = Some(path.to_owned());
     let version = version.map(str::to_owned);
     Reporter::new(Arc::new(outlet), path, version, Deployment::new())
