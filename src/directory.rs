@@ -3,13 +3,15 @@
 //! is `store`'s.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 pub(crate) use crate::application::{Profile, Source};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::store::elsewhere::{FileKind, FileStat, is_directory, names_in};
-use crate::store::segment::FileName;
+use crate::store::elsewhere::{FileKind, facts_at, is_directory, names_in};
+use crate::store::segment;
 
 /// The conventions of a platform on where a program keeps its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,31 +128,17 @@ pub(crate) fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
 ///
 /// Fails if the state directory is there but cannot be read; one that is missing holds no sources.
 pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
-    let names = match names_in(root) {
-        Ok(names) => names,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(Error::io("list the state directory", root)(error)),
-    };
-    let mut sources: Vec<Source> = names
-        .iter()
-        .filter_map(|name| name.to_str()?.parse().ok())
-        .filter(|source| is_directory(&under(root, source)))
-        .collect();
-    sources.sort();
-    Ok(sources)
+    let listed = sorted(root, |source| is_directory(&under(root, source)));
+    listed.map_err(Error::io("list the state directory", root))
 }
 
 /// Finds what may be sources but cannot be entered, in the order of their names.
 pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
-    let names = names_in(root).unwrap_or_default();
     let is_closed = |source: &Source| {
-        let looked = FileStat::of(&under(root, source));
-        looked.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+        let looked = facts_at(&under(root, source));
+        looked.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
-    let sources = names.iter().filter_map(|name| name.to_str()?.parse().ok());
-    let mut closed: Vec<Source> = sources.filter(is_closed).collect();
-    closed.sort();
-    closed
+    sorted(root, is_closed).unwrap_or_default()
 }
 
 /// Finds the profiles of a source that have a directory, given that of the default one: the default one first, also
@@ -161,27 +149,32 @@ pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
 /// Fails if the directory of profiles is there but cannot be read; one that is missing holds none.
 pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
     let below = base.join(PROFILES);
-    let names = match names_in(&below) {
-        Ok(names) => names,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+    let is_one =
+        |profile: &Profile| !profile.is_default() && is_directory(&of_profile(base, profile));
+    let mut profiles = match sorted(&below, is_one) {
+        Ok(profiles) => profiles,
         // Then the default one is listed, with what is wrong.
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory && !is_directory(base) => {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory && !is_directory(base) => {
             Vec::new()
         }
         Err(error) => return Err(Error::io("list the profiles in", &below)(error)),
     };
-    let mut profiles: Vec<Profile> = names
-        .iter()
-        .filter_map(|name| name.to_str()?.parse().ok())
-        .filter(|profile: &Profile| {
-            !profile.is_default() && is_directory(&of_profile(base, profile))
-        })
-        .collect();
-    profiles.sort();
-    if FileStat::of(base).is_ok() {
+    if facts_at(base).is_ok() {
         profiles.insert(0, Profile::default());
     }
     Ok(profiles)
+}
+
+/// Returns what the names in a directory name and is one, in order; nothing if there is no directory.
+fn sorted<T: FromStr + Ord>(path: &Path, is_one: impl Fn(&T) -> bool) -> io::Result<Vec<T>> {
+    let names = match names_in(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    let parsed = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+    let mut found: Vec<T> = parsed.filter(is_one).collect();
+    found.sort();
+    Ok(found)
 }
 
 /// Returns the telemetry directories that lie one or two levels below a directory which is none.
@@ -198,18 +191,16 @@ pub(crate) fn telemetry_below(path: &Path) -> Vec<PathBuf> {
 
 /// Lists the names in a directory to which no symbolic link leads.
 fn own_names_in(path: &Path) -> Vec<OsString> {
-    match FileStat::of(path) {
-        Ok(FileStat {
-            kind: FileKind::Directory,
-            ..
-        }) => names_in(path).unwrap_or_default(),
-        Ok(_) | Err(_) => Vec::new(),
+    if facts_at(path).is_ok_and(|facts| facts.kind == FileKind::Directory) {
+        names_in(path).unwrap_or_default()
+    } else {
+        Vec::new()
     }
 }
 
 /// Returns `true` if a directory holds a file of ours, or profiles.
 fn holds_telemetry(path: &Path) -> bool {
-    let is_ours = |name: &str| name == PROFILES || name.parse::<FileName>().is_ok();
+    let is_ours = |name: &str| name == PROFILES || segment::is_ours(name);
     let names = own_names_in(path);
     names.iter().any(|name| name.to_str().is_some_and(is_ours))
 }

@@ -35,17 +35,11 @@ impl History {
     /// Reads what is known at that path, where there may be no directory at all. What cannot be understood
     /// is not known.
     pub(crate) fn read_at(path: &Path) -> Self {
-        StoredHistory::read_at(path)
-            .known()
-            .cloned()
-            .unwrap_or_default()
+        StoredHistory::read_at(path).or_nothing()
     }
 
     fn read_in(directory: &Directory) -> Self {
-        StoredHistory::read_file(directory, FILE)
-            .known()
-            .cloned()
-            .unwrap_or_default()
+        StoredHistory::read_file(directory, FILE).or_nothing()
     }
 
     /// Notes a report, and returns when the one before was recorded.
@@ -64,6 +58,10 @@ impl StoredHistory {
     /// Reads the file at that path, where there may be no directory at all.
     pub(crate) fn read_at(path: &Path) -> Self {
         Self::read_file_at(path, FILE)
+    }
+
+    fn or_nothing(self) -> History {
+        self.known().cloned().unwrap_or_default()
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::store::disk::FileId;
-use crate::store::elsewhere::{FileKind, FileStat, Folder};
+use crate::store::elsewhere::{FileKind, Folder, facts_at};
 
 /// How much lies below a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub(crate) fn volumes(
 
 /// Counts what lies below a path; a file is its own size.
 fn volume(path: &Path, limits: VolumeLimits) -> Volume {
-    let stat = match FileStat::of(path) {
+    let stat = match facts_at(path) {
         Ok(stat) => stat,
         Err(error) => return Volume::Unknown(error.to_string()),
     };
@@ -218,7 +218,7 @@ impl DirectoryWalk {
                 FileKind::Directory if stat.id.is_beside(self.root_id) => {
                     self.wait(path.join(name))?;
                 }
-                FileKind::File if !stat.has_other_names || self.seen.insert(stat.id) => {
+                FileKind::File if stat.has_one_name || self.seen.insert(stat.id) => {
                     self.measured.bytes = self.measured.bytes.saturating_add(stat.bytes);
                     self.measured.files += 1;
                 }

@@ -44,28 +44,27 @@ pub(super) fn make(path: &Path) -> Result<OwnedFd, OpenError> {
 /// Returns an error that names the directory that cannot be made.
 pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     let (above, directory) = nearest(path)?;
-    let below = path.strip_prefix(above).unwrap_or(path);
-    check_below(below)?;
+    let below = below(path, above)?;
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     let first = below.components().next().map(|name| above.join(name));
     rustix::fs::accessat(&directory, ".", wanted, AtFlags::EACCESS)
         .map_err(|error| failed("made", first.as_deref().unwrap_or(path), error))
 }
 
-fn check_below(below: &Path) -> Result<(), OpenError> {
+/// Returns what of a path is missing below the nearest directory that exists.
+fn below<'p>(path: &'p Path, above: &Path) -> Result<&'p Path, OpenError> {
+    let below = path.strip_prefix(above).unwrap_or(path);
     if below.components().any(|part| part == Component::ParentDir) {
         let reason = "its path holds `..` behind a directory that does not exist";
         return Err(OpenError::Unfit(reason.to_owned()));
     }
-    Ok(())
+    Ok(below)
 }
 
 fn try_make(path: &Path) -> Result<OwnedFd, OpenError> {
     let (above, mut directory) = nearest(path)?;
-    let below = path.strip_prefix(above).unwrap_or(path);
-    check_below(below)?;
     let mut here = above.to_owned();
-    for name in below {
+    for name in below(path, above)? {
         here.push(name);
         directory = make_in(&directory, Path::new(name), &here)?;
     }

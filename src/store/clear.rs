@@ -85,8 +85,7 @@ fn clear_below(store: &mut Store, held: Held<'_>, number: SegmentNumber) -> Resu
     let found = store.find(held)?;
     let listed = list(held.directory)?;
     let keep_from = number.min(found.extent.head);
-    let (removed, failure) = store.move_floor(held, found.extent, keep_from, &listed)?;
-    failure.map_or(Ok(removed), Err)
+    store.move_floor(held, found.extent, keep_from, &listed)
 }
 
 /// Makes a new head, unless there is nothing in the one that is there, and removes what lies below it.
@@ -116,8 +115,7 @@ fn clear_without_a_head(store: &mut Store, held: Held<'_>) -> Result<Removed> {
         }
     }
     let above = found.extent.head.next();
-    let (removed, failure) = store.move_floor(held, found.extent, above, &listed)?;
-    failure.map_or(Ok(removed), Err)
+    store.move_floor(held, found.extent, above, &listed)
 }
 
 /// Returns `true` if no record of a segment is of that time or later: it was read before the lock was taken,

@@ -21,7 +21,7 @@ pub(crate) use super::transfer::{
 use super::ancestors::{self, DIRECTORY_MODE};
 use super::elsewhere;
 use super::facts::{explain_denial, is_own};
-use super::segment::{FileName, partial_of};
+use super::segment::{is_ours, partial_of};
 use super::transfer::{check_file_size, size_of, write_at_start};
 
 /// The mode of an active segment and of every other file: its owner's only.
@@ -138,13 +138,8 @@ impl Directory {
 
     /// Checks that others can be shut out: there is nothing in it that might be theirs to see.
     fn check_can_be_private(&self) -> Result<(), OpenError> {
-        let is_ours = |name: &OsString| {
-            name == "profiles"
-                || name
-                    .to_str()
-                    .is_some_and(|name| name.parse::<FileName>().is_ok())
-        };
-        if !self.owned.is_open_to_others() || self.names()?.iter().all(is_ours) {
+        let is_known = |name: &OsString| name == "profiles" || name.to_str().is_some_and(is_ours);
+        if !self.owned.is_open_to_others() || self.names()?.iter().all(is_known) {
             return Ok(());
         }
         let mode = self.owned.mode.as_raw_mode();
@@ -305,11 +300,7 @@ impl Directory {
     /// synced, renamed over it.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         fault!(self, "replace");
-        let partial = &partial_of(name);
-        match rustix::fs::unlinkat(&self.fd, partial, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let partial = &self.free_partial_of(name)?;
         let replaced = self
             .write_whole(partial, bytes)
             .and_then(|()| Ok(rustix::fs::renameat(&self.fd, partial, &self.fd, name)?));
@@ -319,6 +310,15 @@ impl Directory {
         }
         replaced?;
         Ok(rustix::fs::fsync(&self.fd)?)
+    }
+
+    /// Returns the name that a file has until it takes that name, after what an earlier process left under it is removed.
+    fn free_partial_of(&self, name: &str) -> io::Result<String> {
+        let partial = partial_of(name);
+        match rustix::fs::unlinkat(&self.fd, &partial, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(partial),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -359,12 +359,7 @@ impl Directory {
     }
 
     /// Points the symlink of that name at `target`, by a rename, so that it is never missing.
-    pub(crate) fn replace_symlink(
-        &self,
-        name: &str,
-        partial: &str,
-        target: &str,
-    ) -> io::Result<()> {
+    pub(crate) fn replace_symlink(&self, name: &str, target: &str) -> io::Result<()> {
         fault!(self, "link");
         // What a person put there is theirs.
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -373,10 +368,7 @@ impl Directory {
             Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
             Err(error) => return Err(error.into()),
         }
-        match rustix::fs::unlinkat(&self.fd, partial, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let partial = &self.free_partial_of(name)?;
         rustix::fs::symlinkat(target, &self.fd, partial)?;
         Ok(rustix::fs::renameat(&self.fd, partial, &self.fd, name)?)
     }

@@ -199,15 +199,12 @@ impl<T: Content> Document<T> {
     ///
     /// Returns an error if a value cannot be written as JSON.
     pub(crate) fn to_bytes(content: &T) -> io::Result<Vec<u8>> {
-        #[derive(Serialize)]
-        struct Versioned<W> {
-            format: u32,
-            #[serde(flatten)]
-            written: W,
-        }
         let (written, others) = content.write();
-        let format = FORMAT;
-        others.write_with(&Versioned { format, written }, T::BYTES_MAX)
+        let mut bytes = others.write_behind(&written)?;
+        if bytes.len() as u64 > T::BYTES_MAX {
+            bytes = OtherKeys::none().write_behind(&written)?;
+        }
+        Ok(bytes)
     }
 
     /// Returns what is wrong with it, if anything is, and what follows from that.
@@ -234,25 +231,19 @@ impl<T: Content> Document<T> {
 impl<T> Document<T> {
     /// Returns what it holds, if it can be understood.
     pub(crate) fn known(&self) -> Option<&T> {
-        match self {
-            Self::Known(content) => Some(content),
-            Self::Missing
-            | Self::Empty { .. }
-            | Self::Damaged { .. }
-            | Self::Unreadable { .. }
-            | Self::Newer { .. } => None,
+        if let Self::Known(content) = self {
+            Some(content)
+        } else {
+            None
         }
     }
 
     /// Returns why it could not be read, where the operating system refused.
     pub(crate) fn unreadable(&self) -> Option<&str> {
-        match self {
-            Self::Unreadable { reason } => Some(reason),
-            Self::Missing
-            | Self::Known(_)
-            | Self::Empty { .. }
-            | Self::Damaged { .. }
-            | Self::Newer { .. } => None,
+        if let Self::Unreadable { reason } = self {
+            Some(reason)
+        } else {
+            None
         }
     }
 }
@@ -359,34 +350,33 @@ impl OtherKeys {
         self.0.len() < before
     }
 
-    /// Writes an object with the known keys and these, on a line. Where that is longer than the file may be, these are
-    /// left out.
-    pub(crate) fn write_with(&self, known: &impl Serialize, bytes_max: u64) -> io::Result<Vec<u8>> {
+    /// Writes an object with the format, the known keys and these, on a line.
+    fn write_behind(&self, known: &impl Serialize) -> io::Result<Vec<u8>> {
         #[derive(Serialize)]
         struct Whole<'a, T> {
+            format: u32,
             #[serde(flatten)]
             known: &'a T,
             #[serde(flatten)]
             others: &'a BTreeMap<String, Box<RawValue>>,
         }
-        let others = &self.0;
-        let mut bytes = serde_json::to_vec(&Whole { known, others })?;
-        if bytes.len() as u64 >= bytes_max {
-            bytes = serde_json::to_vec(known)?;
-        }
+        let mut bytes = serde_json::to_vec(&Whole {
+            format: FORMAT,
+            known,
+            others: &self.0,
+        })?;
         bytes.push(b'\n');
         Ok(bytes)
+    }
+
+    fn texts(&self) -> impl Iterator<Item = (&String, &str)> {
+        self.0.iter().map(|(name, value)| (name, value.get()))
     }
 }
 
 impl PartialEq for OtherKeys {
     fn eq(&self, other: &Self) -> bool {
-        let texts = |keys: &Self| -> Vec<(String, String)> {
-            let keys = keys.0.iter();
-            keys.map(|(name, value)| (name.clone(), value.get().to_owned()))
-                .collect()
-        };
-        self.0.len() == other.0.len() && texts(self) == texts(other)
+        self.texts().eq(other.texts())
     }
 }
 
@@ -407,11 +397,6 @@ mod tests {
     use crate::store::faults::Fault;
     use std::fs;
     use std::time::Duration;
-
-    #[derive(Serialize)]
-    struct OnlyFormat {
-        format: u32,
-    }
 
     /// A number, and what a newer version wrote.
     #[derive(Debug, Clone, Default, PartialEq)]
@@ -583,26 +568,30 @@ mod tests {
         let object = br#" {"z": 123456789012345678901234567890, "format":1,"a":{"b":[1.50, "\u00e4"]},"e":1e400} "#;
         let keys = OtherKeys::of(object, &["format"]).unwrap();
         assert!(keys.names().eq(["a", "e", "z"]));
-        let written = keys.write_with(&OnlyFormat { format: 2 }, 1000).unwrap();
-        let expected = "{\"format\":2,\"a\":{\"b\":[1.50, \"\\u00e4\"]},\"e\":1e400,\
+        let written = keys.write_behind(&WrittenNumber { number: 2 }).unwrap();
+        let expected = "{\"format\":1,\"number\":2,\"a\":{\"b\":[1.50, \"\\u00e4\"]},\"e\":1e400,\
              \"z\":123456789012345678901234567890}\n";
         assert_eq!(String::from_utf8(written.clone()).unwrap(), expected);
-        assert_eq!(OtherKeys::of(&written, &["format"]).unwrap(), keys);
-        assert_ne!(OtherKeys::of(&written, &["format", "z"]).unwrap(), keys);
+        let known = ["format", "number"];
+        assert_eq!(OtherKeys::of(&written, &known).unwrap(), keys);
+        let fewer = OtherKeys::of(&written, &["format", "number", "z"]);
+        assert_ne!(fewer.unwrap(), keys);
     }
 
     #[test]
     fn what_does_not_fit_is_left_out() {
-        let object = format!("{{\"long\":\"{}\"}}", "x".repeat(100));
-        let keys = OtherKeys::of(object.as_bytes(), &[]).unwrap();
-        let written = |bytes_max| {
-            keys.write_with(&OnlyFormat { format: 1 }, bytes_max)
-                .unwrap()
+        let number = |extra: usize| Number {
+            number: 1,
+            others: {
+                let object = format!("{{\"long\":\"{}\"}}", "x".repeat(extra));
+                OtherKeys::of(object.as_bytes(), &[]).unwrap()
+            },
         };
-        let whole = written(1000);
-        assert!(whole.len() > 100);
-        assert_eq!(written(whole.len() as u64), whole);
-        assert_eq!(written(whole.len() as u64 - 1), b"{\"format\":1}\n");
+        let written = |extra| Document::to_bytes(&number(extra)).unwrap();
+        let bytes_max = usize::try_from(Number::BYTES_MAX).unwrap();
+        let room = bytes_max - written(0).len();
+        assert_eq!(written(room).len(), bytes_max);
+        assert_eq!(written(room + 1), b"{\"format\":1,\"number\":1}\n");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use rustix::process::{Pid, test_kill_process};
 use time::OffsetDateTime;
 
 pub(crate) use super::facts::effective_user;
-pub(crate) use super::facts::{FileKind, FileStat};
+pub(crate) use super::facts::{Facts, FileKind};
 
 /// Returns `true` if this process acts as another user or group than who started it, as a program with the setuid
 /// bit does. A program that got its rights from the capabilities of its file is not noticed.
@@ -138,11 +138,9 @@ pub(crate) fn is_directory(path: &Path) -> bool {
     stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
-impl FileStat {
-    /// Looks at what lies at that path, at the link itself where it is one.
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self::from(&rustix::fs::lstat(path)?))
-    }
+/// Looks at what lies at that path, at the link itself where it is one.
+pub(crate) fn facts_at(path: &Path) -> io::Result<Facts> {
+    Ok(Facts::from(&rustix::fs::lstat(path)?))
 }
 
 /// An open directory, anybody's, that is only looked at.
@@ -165,14 +163,14 @@ impl Folder {
     }
 
     /// Looks at the directory itself.
-    pub(crate) fn stat(&self) -> io::Result<FileStat> {
-        Ok(FileStat::from(&rustix::fs::fstat(&self.fd)?))
+    pub(crate) fn stat(&self) -> io::Result<Facts> {
+        Ok(Facts::from(&rustix::fs::fstat(&self.fd)?))
     }
 
     /// Walks over what is in it, one at a time; what is gone when it is looked at is an error of its own.
     pub(crate) fn entries(
         &self,
-    ) -> io::Result<impl Iterator<Item = io::Result<(OsString, io::Result<FileStat>)>>> {
+    ) -> io::Result<impl Iterator<Item = io::Result<(OsString, io::Result<Facts>)>>> {
         let names = rustix::fs::Dir::read_from(&self.fd)?;
         let entries = names.filter_map(|entry| {
             let entry = match entry {
@@ -184,9 +182,7 @@ impl Folder {
                 return None;
             }
             let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
-            let stat = stat
-                .map(|stat| FileStat::from(&stat))
-                .map_err(io::Error::from);
+            let stat = stat.map(|stat| Facts::from(&stat)).map_err(io::Error::from);
             Some(Ok((OsString::from_vec(name.to_bytes().to_vec()), stat)))
         });
         Ok(entries)

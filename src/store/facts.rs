@@ -29,6 +29,8 @@ impl FileId {
 pub(crate) struct Facts {
     /// Which file it is.
     pub(crate) id: FileId,
+    /// What kind of thing it is.
+    pub(crate) kind: FileKind,
     /// Its size.
     pub(crate) bytes: u64,
     /// Whether its owner may write it; a closed segment's may not.
@@ -39,7 +41,8 @@ pub(crate) struct Facts {
     pub is_private: bool,
     /// Whether no other user may write it.
     pub is_guarded: bool,
-    has_one_name: bool,
+    /// Whether it has no other name.
+    pub(crate) has_one_name: bool,
     user: u32,
 }
 
@@ -74,19 +77,6 @@ pub(crate) enum FileKind {
     Symlink,
 }
 
-/// What is seen of anything without opening it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FileStat {
-    /// Which one it is.
-    pub(crate) id: FileId,
-    /// What kind of thing it is.
-    pub(crate) kind: FileKind,
-    /// Its size.
-    pub(crate) bytes: u64,
-    /// Whether it has more than one name.
-    pub(crate) has_other_names: bool,
-}
-
 /// Returns `true` if that user is the one that this process acts as.
 pub(super) fn is_own(user: u32) -> bool {
     user == effective_user()
@@ -106,7 +96,7 @@ mod system {
 
     use rustix::fs::{FileType, Mode, Stat};
 
-    use super::{Facts, FileId, FileKind, FileStat, is_own};
+    use super::{Facts, FileId, FileKind, is_own};
 
     /// Returns the user this process acts as.
     pub(crate) fn effective_user() -> u32 {
@@ -115,14 +105,24 @@ mod system {
 
     impl From<&Stat> for Facts {
         fn from(stat: &Stat) -> Self {
-            let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+            let kind = match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => FileKind::Directory,
+                FileType::RegularFile => FileKind::File,
+                FileType::Symlink => FileKind::Symlink,
+                FileType::Fifo
+                | FileType::Socket
+                | FileType::CharacterDevice
+                | FileType::BlockDevice
+                | FileType::Unknown => FileKind::Other,
+            };
             Self {
                 id: FileId::from(stat),
+                kind,
                 bytes: u64::try_from(stat.st_size).unwrap_or(0),
                 is_private: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO),
                 is_guarded: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH),
                 is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),
-                is_regular,
+                is_regular: kind == FileKind::File,
                 has_one_name: stat.st_nlink <= 1,
                 user: stat.st_uid,
             }
@@ -153,26 +153,5 @@ mod system {
             effective_user()
         );
         io::Error::new(io::ErrorKind::PermissionDenied, reason)
-    }
-
-    impl From<&Stat> for FileStat {
-        fn from(stat: &Stat) -> Self {
-            let kind = match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => FileKind::Directory,
-                FileType::RegularFile => FileKind::File,
-                FileType::Symlink => FileKind::Symlink,
-                FileType::Fifo
-                | FileType::Socket
-                | FileType::CharacterDevice
-                | FileType::BlockDevice
-                | FileType::Unknown => FileKind::Other,
-            };
-            Self {
-                id: FileId::from(stat),
-                kind,
-                bytes: u64::try_from(stat.st_size).unwrap_or(0),
-                has_other_names: stat.st_nlink > 1,
-            }
-        }
     }
 }

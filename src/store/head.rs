@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io;
 
+use time::OffsetDateTime;
+
 use super::age::{AgeStart, Now, is_ahead, is_older};
 use super::disk::{self, Directory, Facts};
 use super::latest::{Latest, open_regular, read_back};
@@ -40,6 +42,34 @@ pub(super) enum FoundBy {
 pub(super) struct Held<'a> {
     pub(super) directory: &'a Directory,
     pub(super) locked: &'a Locked,
+}
+
+impl Active {
+    /// Returns a segment as it is when this writer opens it.
+    fn opened(
+        number: SegmentNumber,
+        (file, facts): (File, Facts),
+        first: Option<OffsetDateTime>,
+        start: AgeStart,
+        now: Now,
+    ) -> Self {
+        Self {
+            number,
+            file,
+            id: facts.id,
+            bytes: SIZE_UNKNOWN,
+            others_bytes: facts.bytes,
+            first,
+            start,
+            opened: now,
+            origin: WriteReason::Usual,
+            condition: Soundness::Sound,
+            name: NameDurability::Unsynced,
+            cuts: 0,
+            latest: Latest::Unknown,
+            latest_before: Latest::Unknown,
+        }
+    }
 }
 
 impl Store {
@@ -146,22 +176,8 @@ impl Store {
             return Ok(None);
         }
         let first = first_timestamp(&file);
-        self.active = Some(Active {
-            number: head,
-            file,
-            id: facts.id,
-            bytes: SIZE_UNKNOWN,
-            others_bytes: facts.bytes,
-            first,
-            start: self.start_of(directory, head, first, now),
-            opened: now,
-            origin: WriteReason::Usual,
-            condition: Soundness::Sound,
-            name: NameDurability::Unsynced,
-            cuts: 0,
-            latest: Latest::Unknown,
-            latest_before: Latest::Unknown,
-        });
+        let start = self.start_of(directory, head, first, now);
+        self.active = Some(Active::opened(head, (file, facts), first, start, now));
         Ok(Some(facts.bytes))
     }
 
@@ -242,36 +258,22 @@ impl Store {
             close_segment(directory, &file);
         }
         // Nothing depends on the symlink: it is for people, and the next rotation tries again.
-        drop(directory.replace_symlink(
-            &FileName::Latest.text(),
-            &FileName::LatestPartial.text(),
-            &number.file_name(),
-        ));
+        drop(directory.replace_symlink(&FileName::Latest.text(), &number.file_name()));
         let first = match facts.bytes {
             0 => Some(now.clock),
             _ => first_timestamp(&file),
         };
-        self.active = Some(Active {
-            number,
-            file,
-            id: facts.id,
-            bytes: if facts.bytes == 0 { 0 } else { SIZE_UNKNOWN },
-            others_bytes: facts.bytes,
-            first,
-            start: AgeStart::of(first, None, now.clock),
-            opened: now,
-            origin,
-            condition: Soundness::Sound,
-            name: NameDurability::Unsynced,
-            cuts: 0,
-            latest: Latest::Unknown,
-            // It is said of the segment one number lower, and that must be the one that was looked at.
-            latest_before: if number == found.extent.head.next() {
-                latest
-            } else {
-                Latest::Unknown
-            },
-        });
+        let start = AgeStart::of(first, None, now.clock);
+        let mut active = Active::opened(number, (file, facts), first, start, now);
+        active.origin = origin;
+        if facts.bytes == 0 {
+            active.bytes = 0;
+        }
+        // It is said of the segment one number lower, and that must be the one that was looked at.
+        if number == found.extent.head.next() {
+            active.latest_before = latest;
+        }
+        self.active = Some(active);
         self.remove_outdated_head(held, (found.extent.head, floor), latest, now);
         Ok(facts.bytes)
     }

@@ -245,7 +245,7 @@ pub(super) fn newest_of_others(
 }
 
 /// Opens a segment to be read back, and returns its size.
-pub(super) fn open_regular(
+pub(crate) fn open_regular(
     directory: &Directory,
     number: SegmentNumber,
 ) -> io::Result<(File, u64)> {

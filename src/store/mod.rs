@@ -306,20 +306,6 @@ enum SegmentTail {
     Torn,
 }
 
-/// What became of a batch.
-#[derive(Debug)]
-pub(crate) enum Appended {
-    /// All of it is in the segment.
-    All,
-    /// Only the first so many bytes, which are whole lines, are in the segment.
-    Part {
-        /// Whole lines, in bytes of the batch.
-        bytes: usize,
-        /// Why the rest is not.
-        error: Error,
-    },
-}
-
 /// What a removal took away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Removed {
@@ -627,8 +613,9 @@ impl Turn<'_> {
         bytes_max.saturating_sub(self.entered.size)
     }
 
-    /// Appends whole lines, none of which is later than that, and gives the lock back.
-    pub(crate) fn append(self, lines: &[u8], latest: Latest) -> Appended {
+    /// Appends whole lines, none of which is later than that, and gives the lock back. Returns how many bytes of these are
+    /// in the segment, which are whole lines too, and why the others are not.
+    pub(crate) fn append(self, lines: &[u8], latest: Latest) -> (usize, Option<Error>) {
         let mut ended = Vec::new();
         let (bytes, prefix_bytes) = match self.entered.tail {
             SegmentTail::Whole => (lines, 0),
@@ -641,17 +628,14 @@ impl Turn<'_> {
         };
         let path = self.store.path.clone();
         let Some(active) = &mut self.store.active else {
-            return Appended::Part {
-                bytes: 0,
-                error: Error::directory(&path, "no segment"),
-            };
+            return (0, Some(Error::directory(&path, "no segment")));
         };
         active.latest = self.entered.latest.with(latest);
         let (written, failure) = write(&self.directory, active, bytes);
         let size = self.entered.size;
         let Some(error) = failure else {
             active.bytes = size.saturating_add(written as u64);
-            return Appended::All;
+            return (lines.len(), None);
         };
         let mut kept = bytes.get(..written).map_or(0, whole_lines_bytes);
         let end = size.saturating_add(kept as u64);
@@ -662,10 +646,8 @@ impl Turn<'_> {
             // Only the newline is missing, and whoever comes next adds it: writing it again would double it.
             kept = written + 1;
         }
-        Appended::Part {
-            bytes: kept.saturating_sub(prefix_bytes),
-            error: Error::io("append to", &path.join(active.number.file_name()))(error),
-        }
+        let error = Error::io("append to", &path.join(active.number.file_name()))(error);
+        (kept.saturating_sub(prefix_bytes), Some(error))
     }
 }
 

@@ -330,18 +330,21 @@ impl Store {
         }
     }
 
-    /// Declares everything below `keep_from` removed, then removes it, lowest number first. Returns also
-    /// the first failure: one file that cannot be removed does not keep the others.
+    /// Declares everything below `keep_from` removed, then removes it, lowest number first.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first failure: one file that cannot be removed does not keep the others.
     pub(super) fn move_floor(
         &mut self,
         held: Held<'_>,
         extent: Extent,
         keep_from: SegmentNumber,
         listed: &[Listed],
-    ) -> Result<(Removed, Option<Error>)> {
+    ) -> Result<Removed> {
         let mut removal = Removal::of(held, extent, listed);
         self.remove_below(&mut removal, keep_from)?;
-        Ok((removal.removed, removal.failure))
+        removal.failure.map_or(Ok(removal.removed), Err)
     }
 
     /// Declares everything below `keep_from` removed, then removes it, lowest number first. Returns `true` if

@@ -2,7 +2,6 @@
 //! What does not parse here is not ours and is never touched.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -40,30 +39,15 @@ impl SegmentNumber {
     /// Returns the name of the segment's file.
     pub fn file_name(self) -> String {
         // Six digits sort well in `ls` for 999,999 segments; beyond that names simply grow.
-        let mut digits = [b'0'; Self::DIGITS_MAX];
-        let mut rest = self.0;
-        let mut used = 0;
-        for digit in digits.iter_mut().rev() {
-            if rest == 0 && used >= Self::DIGITS_LEAST {
-                break;
-            }
-            // A remainder of ten is one digit.
-            *digit += (rest % 10).to_le_bytes()[0];
-            rest /= 10;
-            used += 1;
-        }
-        let mut name = String::with_capacity(SEGMENT_START.len() + used + SEGMENT_END.len());
-        name.push_str(SEGMENT_START);
-        let digits = digits.iter().skip(Self::DIGITS_MAX - used);
-        name.extend(digits.map(|digit| char::from(*digit)));
-        name.push_str(SEGMENT_END);
-        name
+        format!(
+            "{SEGMENT_START}{:0width$}{SEGMENT_END}",
+            self.0,
+            width = Self::DIGITS_LEAST
+        )
     }
 
     /// How many digits a name has at least.
     const DIGITS_LEAST: usize = 6;
-    /// How many digits any number of 64 bits has at most.
-    const DIGITS_MAX: usize = 20;
 }
 
 impl fmt::Display for SegmentNumber {
@@ -79,26 +63,16 @@ pub(crate) enum FileName {
     Segment(SegmentNumber),
     /// The relative symlink to the head, for people and `tail -F`: `events.jsonl`.
     Latest,
-    /// The symlink before it takes its name by a rename.
-    LatestPartial,
     /// The lock around every append and rotation, and the cache of head and floor.
     Lock,
     /// The stored decision and the installation id.
     Consent,
-    /// The stored decision before it takes its name by a rename.
-    ConsentPartial,
     /// The stored decision for all profiles, in the directory of the default one.
     ConsentForAll,
-    /// The stored decision for all profiles before it takes its name by a rename.
-    ConsentForAllPartial,
     /// What its owner lets be recorded.
     Policy,
-    /// The owner's policy before it takes its name by a rename.
-    PolicyPartial,
     /// What is remembered from one process to the next: the last version, the last report.
     History,
-    /// The history before it takes its name by a rename.
-    HistoryPartial,
     /// The newest release of the application, which the owner may put there.
     Release,
 }
@@ -106,20 +80,10 @@ pub(crate) enum FileName {
 impl FileName {
     /// Returns the number, if it is a segment's name.
     pub(crate) fn number(self) -> Option<SegmentNumber> {
-        match self {
-            Self::Segment(number) => Some(number),
-            Self::Latest
-            | Self::LatestPartial
-            | Self::Lock
-            | Self::Consent
-            | Self::ConsentPartial
-            | Self::ConsentForAll
-            | Self::ConsentForAllPartial
-            | Self::Policy
-            | Self::PolicyPartial
-            | Self::History
-            | Self::HistoryPartial
-            | Self::Release => None,
+        if let Self::Segment(number) = self {
+            Some(number)
+        } else {
+            None
         }
     }
 
@@ -128,16 +92,11 @@ impl FileName {
         Cow::Borrowed(match self {
             Self::Segment(number) => return Cow::Owned(number.file_name()),
             Self::Latest => "events.jsonl",
-            Self::LatestPartial => "events.jsonl.partial",
             Self::Lock => "lock",
             Self::Consent => "consent.json",
-            Self::ConsentPartial => "consent.json.partial",
             Self::ConsentForAll => "consent.all.json",
-            Self::ConsentForAllPartial => "consent.all.json.partial",
             Self::Policy => "policy.toml",
-            Self::PolicyPartial => "policy.toml.partial",
             Self::History => "history.json",
-            Self::HistoryPartial => "history.json.partial",
             Self::Release => "release.json",
         })
     }
@@ -159,16 +118,11 @@ impl FromStr for FileName {
     fn from_str(name: &str) -> Result<Self, NotOurs> {
         let fixed = [
             Self::Latest,
-            Self::LatestPartial,
             Self::Lock,
             Self::Consent,
-            Self::ConsentPartial,
             Self::ConsentForAll,
-            Self::ConsentForAllPartial,
             Self::Policy,
-            Self::PolicyPartial,
             Self::History,
-            Self::HistoryPartial,
             Self::Release,
         ];
         let digits = name
@@ -179,19 +133,18 @@ impl FromStr for FileName {
             return found.ok_or(NotOurs);
         };
         // One spelling for each number: `events.1.jsonl` and `events.0000001.jsonl` are not ours.
-        let is_spelled = match digits.len().cmp(&SegmentNumber::DIGITS_LEAST) {
-            Ordering::Less => false,
-            Ordering::Equal => true,
-            Ordering::Greater => !digits.starts_with('0'),
-        };
-        Some(digits)
-            .filter(|digits| is_spelled && digits.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok())
-            .and_then(SegmentNumber::new)
-            .filter(|number| *number <= SegmentNumber::LAST)
+        let number = digits.parse().ok().and_then(SegmentNumber::new);
+        number
+            .filter(|number| *number <= SegmentNumber::LAST && number.file_name() == name)
             .map(Self::Segment)
             .ok_or(NotOurs)
     }
+}
+
+/// Returns `true` if a name is one of ours, or the one that such a file has before it takes its name by a rename.
+pub(crate) fn is_ours(name: &str) -> bool {
+    let file = name.strip_suffix(PARTIAL_END).unwrap_or(name);
+    file.parse::<FileName>().is_ok()
 }
 
 /// Returns the name that a file has before it replaces the one of that name.
@@ -200,13 +153,15 @@ impl FromStr for FileName {
     expect(dead_code, reason = "no file is replaced there")
 )]
 pub(super) fn partial_of(name: &str) -> String {
-    format!("{name}.partial")
+    format!("{name}{PARTIAL_END}")
 }
 
 /// What stands before the number in the name of a segment.
 const SEGMENT_START: &str = "events.";
 /// What stands behind the number in the name of a segment.
 const SEGMENT_END: &str = ".jsonl";
+/// What stands behind the name of a file until it takes that name.
+const PARTIAL_END: &str = ".partial";
 
 #[cfg(test)]
 mod tests {
@@ -236,6 +191,7 @@ mod tests {
             "consent.work.json",
         ] {
             assert_eq!(name.parse::<FileName>(), Err(NotOurs), "{name}");
+            assert!(!is_ours(name), "{name}");
         }
     }
 
@@ -244,7 +200,7 @@ mod tests {
         use FileName::{Consent, ConsentForAll, History, Latest, Policy};
         for file in [Consent, ConsentForAll, History, Latest, Policy] {
             let partial = partial_of(&file.text());
-            assert!(partial.parse::<FileName>().is_ok(), "{partial}");
+            assert!(is_ours(&partial), "{partial}");
         }
     }
 

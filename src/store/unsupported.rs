@@ -61,7 +61,7 @@ pub(crate) mod disk {
         replace(name: &str, bytes: &[u8]) -> io::Result<()>;
         overwrite_whole(name: &str, bytes: &[u8]) -> io::Result<()>;
         empty(name: &str) -> io::Result<()>;
-        replace_symlink(name: &str, partial: &str, target: &str) -> io::Result<()>;
+        replace_symlink(name: &str, target: &str) -> io::Result<()>;
         read_small(name: &str, bytes_max: u64) -> Result<Vec<u8>, ReadError>;
         facts_of(file: &File) -> io::Result<Facts>;
         read_back(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
@@ -118,7 +118,7 @@ pub mod elsewhere {
     use time::OffsetDateTime;
 
     use super::unsupported;
-    pub(crate) use crate::store::facts::{FileKind, FileStat, effective_user};
+    pub(crate) use crate::store::facts::{Facts, FileKind, effective_user};
 
     pub(crate) fn is_elevated() -> bool {
         false
@@ -164,10 +164,8 @@ pub mod elsewhere {
         }
     }
 
-    impl FileStat {
-        pub(crate) fn of(_path: &Path) -> io::Result<Self> {
-            Err(unsupported())
-        }
+    pub(crate) fn facts_at(_path: &Path) -> io::Result<Facts> {
+        Err(unsupported())
     }
 
     /// There is no directory to look at.
@@ -183,13 +181,13 @@ pub mod elsewhere {
             match self.0 {}
         }
 
-        pub(crate) fn stat(&self) -> io::Result<FileStat> {
+        pub(crate) fn stat(&self) -> io::Result<Facts> {
             match self.0 {}
         }
 
         pub(crate) fn entries(
             &self,
-        ) -> io::Result<std::iter::Empty<io::Result<(OsString, io::Result<FileStat>)>>> {
+        ) -> io::Result<std::iter::Empty<io::Result<(OsString, io::Result<Facts>)>>> {
             match self.0 {}
         }
     }

@@ -23,7 +23,7 @@ use crate::policy::owner::OwnerFile;
 use crate::release::Release;
 use crate::store::disk::{Access, Directory, FileSystemRoom, OpenError};
 use crate::store::lock::{Extent, LockFile, is_stuck};
-use crate::store::segment::FileName;
+use crate::store::segment::{FileName, is_ours};
 use crate::text::count;
 
 /// What was found at a location, with keys that stay when it is serialised.
@@ -144,7 +144,7 @@ fn about_release(path: &Path) -> Option<Finding> {
             release.version
         ),
         Ok(_) => return None,
-        Err(problem) => problem.to_string(),
+        Err(problem) => problem,
     };
     let what = format!("{problem}; events are recorded all the same");
     Some(Finding::new(FindingKind::Release, what, RELEASE_FORM))
@@ -274,9 +274,9 @@ fn about_files(directory: &Directory) -> Option<Finding> {
         .filter(|name| {
             let facts = directory.facts(name).ok().filter(|facts| facts.is_regular);
             match (name.parse(), facts) {
-                (Err(_), _) | (_, None) => false,
+                (_, None) => false,
                 (Ok(FileName::Policy | FileName::Release), Some(facts)) => !facts.is_guarded,
-                (Ok(_), Some(facts)) => !facts.is_private,
+                (Ok(_) | Err(_), Some(facts)) => is_ours(name) && !facts.is_private,
             }
         })
         .collect();

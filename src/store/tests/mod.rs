@@ -18,7 +18,7 @@ use super::latest::Latest;
 use super::limits::Limits;
 use super::lock::Extent;
 use super::segment::SegmentNumber;
-use super::{Appended, Clearing, Store, clear, list};
+use super::{Clearing, Store, clear, list};
 use crate::store::disk::{Access, Directory};
 
 mod ages;
@@ -72,19 +72,16 @@ fn append(
     let Ok(turn) = store.begin(batch.len(), now, soon()) else {
         return (Vec::new(), false);
     };
-    match turn.append(&batch, Latest::Unknown) {
-        Appended::All => (ids.collect(), true),
-        Appended::Part { bytes, error: _ } => {
-            let whole = batch[..bytes]
-                .split_inclusive(|byte| *byte == b'\n')
-                .count();
-            assert!(
-                bytes == 0 || batch[bytes - 1] == b'\n',
-                "only whole lines are acknowledged"
-            );
-            (ids.take(whole).collect(), false)
-        }
-    }
+    let (bytes, failure) = turn.append(&batch, Latest::Unknown);
+    let whole = batch[..bytes]
+        .split_inclusive(|byte| *byte == b'\n')
+        .count();
+    assert!(
+        bytes == 0 || batch[bytes - 1] == b'\n',
+        "only whole lines are acknowledged"
+    );
+    assert!(failure.is_some() || bytes == batch.len(), "all of it");
+    (ids.take(whole).collect(), failure.is_none())
 }
 
 /// The ids in the directory in file order, and how many lines are none.
@@ -375,10 +372,7 @@ fn segments_with_only_old_records_go_at_rotation() {
         let turn = store
             .begin(batch.len(), now(days * day + 5 * days), soon())
             .unwrap();
-        assert!(matches!(
-            turn.append(&batch, Latest::Unknown),
-            Appended::All
-        ));
+        assert!(turn.append(&batch, Latest::Unknown).1.is_none());
     }
     assert_eq!(segments(&path), [1, 2, 3]);
     append(&mut store, 3..4, at(93 * day));
@@ -404,10 +398,7 @@ fn an_unreadable_or_future_first_line_keeps_no_old_segments() {
         let turn = store
             .begin(batch.len(), now(days * day + 5 * days), soon())
             .unwrap();
-        assert!(matches!(
-            turn.append(&batch, Latest::Unknown),
-            Appended::All
-        ));
+        assert!(turn.append(&batch, Latest::Unknown).1.is_none());
     }
     assert_eq!(segments(&path), [1, 2, 3, 4, 5]);
     append(&mut store, 5..6, at(95 * day));
