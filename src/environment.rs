@@ -110,10 +110,7 @@ impl Environment {
     /// Returns `true` if variables are not read, because the process acts as another user or group than who started
     /// it. `DO_NOT_TRACK` is heard all the same: it can only forbid.
     pub(crate) fn is_elevated(&self) -> bool {
-        match self.variables {
-            Variables::Elevated => true,
-            Variables::Process | Variables::Listed(_) => false,
-        }
+        matches!(self.variables, Variables::Elevated)
     }
 
     /// Makes up an environment, for tests.
@@ -139,7 +136,7 @@ impl Environment {
     pub fn do_not_track(&self) -> Option<String> {
         let value = match &self.variables {
             Variables::Elevated => read_of_process("DO_NOT_TRACK"),
-            Variables::Process | Variables::Listed(_) => self.read("DO_NOT_TRACK"),
+            Variables::Process | Variables::Listed(_) => self.value("DO_NOT_TRACK"),
         };
         Some(value?.to_string_lossy().into_owned())
     }
@@ -179,7 +176,7 @@ impl Environment {
     pub(crate) fn state_home(&self) -> Option<PathBuf> {
         let of_user = self.path("XDG_STATE_HOME");
         let of_service = || {
-            let paths = self.read("STATE_DIRECTORY")?;
+            let paths = self.value("STATE_DIRECTORY")?;
             std::env::split_paths(&paths).next()
         };
         of_user
@@ -194,18 +191,13 @@ impl Environment {
 
     /// Returns the value of `LOCALTEL_COMMAND_ID`, if it is set.
     pub(crate) fn command_id(&self) -> Option<OsString> {
-        self.read(COMMAND_ID)
+        self.value(COMMAND_ID)
     }
 
     /// Returns `true` if Kubernetes started this process: it gives each container the address of its API.
     pub(crate) fn is_in_kubernetes(&self) -> bool {
-        self.read("KUBERNETES_SERVICE_HOST")
+        self.value("KUBERNETES_SERVICE_HOST")
             .is_some_and(|host| !host.is_empty())
-    }
-
-    /// Returns the value of a variable, if it is set.
-    pub fn value(&self, name: &str) -> Option<OsString> {
-        self.read(name)
     }
 
     /// Returns all variables, for a command that is to be run with them.
@@ -221,15 +213,16 @@ impl Environment {
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
-        let value = self.read(name).filter(|value| !value.is_empty())?;
+        let value = self.value(name).filter(|value| !value.is_empty())?;
         Some(PathBuf::from(value))
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        Some(self.read(name)?.to_string_lossy().into_owned())
+        Some(self.value(name)?.to_string_lossy().into_owned())
     }
 
-    fn read(&self, name: &str) -> Option<OsString> {
+    /// Returns the value of a variable, if it is set.
+    pub fn value(&self, name: &str) -> Option<OsString> {
         match &self.variables {
             Variables::Process => read_of_process(name),
             Variables::Elevated => None,

@@ -10,6 +10,7 @@ use crate::application::Source;
 use crate::directory::enclosing;
 use crate::record::Record;
 use crate::store::disk::{Access, Directory};
+use crate::store::latest::open_regular;
 use crate::store::numbers;
 use crate::store::segment::FileName;
 
@@ -24,18 +25,11 @@ impl KnownLocation {
 
     /// Learns whose a directory is.
     pub(crate) fn of(directory: &Directory) -> Self {
-        let own = StoredConsent::read(directory).claim();
-        let said = match own.source {
-            Some(_) => own,
-            None => own.or(StoredConsent::read_file(directory, Scope::AllProfiles.file()).claim()),
-        };
-        let said = match said.source {
-            Some(_) => said,
-            None => said.or(Self {
-                source: source_of_records(directory),
-                profile: None,
-            }),
-        };
+        let mut said = StoredConsent::read(directory).claim();
+        if said.source.is_none() {
+            said = said.or(StoredConsent::read_file(directory, Scope::AllProfiles.file()).claim());
+        }
+        said.source = said.source.or_else(|| source_of_records(directory));
         said.or_by_place(directory.path())
     }
 
@@ -74,13 +68,7 @@ impl KnownLocation {
 fn source_of_records(directory: &Directory) -> Option<Source> {
     let numbers = numbers(directory).ok()?;
     numbers.iter().rev().take(SEGMENTS_MAX).find_map(|number| {
-        let name = number.file_name();
-        // Opening a pipe or a device can do something.
-        directory
-            .facts(&name)
-            .ok()
-            .filter(|facts| facts.is_regular)?;
-        let file = directory.open_read(&name).ok()?;
+        let (file, _) = open_regular(directory, *number).ok()?;
         let mut start = vec![0; START_BYTES];
         let read = directory.read_back(&file, &mut start, 0).ok()?;
         let lines = start.get(..read)?.split(|byte| *byte == b'\n');

@@ -15,7 +15,6 @@
 //! one of them, which is what sharing an id amounts to.
 
 use std::fmt;
-use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -58,7 +57,7 @@ impl Installation {
 
     /// Returns the key of its keyed hashes.
     pub(crate) fn hash_key(&self) -> HashKey {
-        HashKey(*self.salt.as_bytes())
+        HashKey(self.salt.clone())
     }
 
     /// Returns what tells it from others, in lower case and without hyphens: its id, its salt and the hash of its host.
@@ -85,11 +84,6 @@ impl Salt {
         random::bytes().map(Self)
     }
 
-    /// Returns the bytes, as the key of a hash.
-    fn as_bytes(&self) -> &[u8; Self::BYTES] {
-        &self.0
-    }
-
     pub(super) fn parse(text: &str) -> Option<Self> {
         parse_hex(text).map(Self)
     }
@@ -109,15 +103,8 @@ impl fmt::Debug for Salt {
 }
 
 /// The key with which values are hashed: of this installation alone, and gone with its salt.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct HashKey([u8; Salt::BYTES]);
-
-/// Whoever knows the key can guess what was hashed, so it is kept out of messages.
-impl fmt::Debug for HashKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HashKey({} bytes)", Salt::BYTES)
-    }
-}
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HashKey(Salt);
 
 impl HashKey {
     /// Returns what takes the value's place: `p-` and 64 bits of a keyed hash as hexadecimal digits, enough
@@ -135,9 +122,9 @@ impl HashKey {
 
 /// Starts a hash under a key, for one purpose. A key that is shorter than a block is by definition padded
 /// with zeros; a whole block cannot fail.
-fn keyed(key: &[u8; Salt::BYTES], purpose: &[u8]) -> Hmac<Sha256> {
+fn keyed(key: &Salt, purpose: &[u8]) -> Hmac<Sha256> {
     let mut block = [0; BLOCK_BYTES];
-    for (byte, key) in block.iter_mut().zip(key) {
+    for (byte, key) in block.iter_mut().zip(&key.0) {
         *byte = *key;
     }
     let mut hash = Hmac::<Sha256>::new(&block.into());
@@ -156,19 +143,13 @@ pub(crate) enum InstallationOrigin {
     Unknown,
 }
 
-/// What tells this machine and user from others.
+/// What tells this machine and user from others. It has no `Debug`: the facts name the machine, and are kept out of
+/// messages.
 #[derive(Clone, PartialEq, Eq)]
 struct HostFacts {
     machine: Option<Vec<u8>>,
     user: u32,
     inode: u64,
-}
-
-/// The facts name the machine, so they are kept out of messages.
-impl fmt::Debug for HostFacts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostFacts").finish_non_exhaustive()
-    }
 }
 
 impl HostFacts {
@@ -208,7 +189,7 @@ impl HostFacts {
 
     /// The lengths are fixed or stand at the end, so no two sets of facts are the same bytes.
     fn hash_with(&self, salt: &Salt, kind: &[u8], fact: &[u8]) -> HostHash {
-        let mut hash = keyed(salt.as_bytes(), b"localtel host 1\0");
+        let mut hash = keyed(salt, b"localtel host 1\0");
         hash.update(kind);
         hash.update(b"\0");
         hash.update(&self.user.to_be_bytes());
@@ -219,17 +200,11 @@ impl HostFacts {
 
 /// The facts of a host as a keyed hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HostHash([u8; Self::BYTES]);
+pub(crate) struct HostHash([u8; 32]);
 
 impl HostHash {
-    const BYTES: usize = 32;
-}
-
-impl FromStr for HostHash {
-    type Err = NoHash;
-
-    fn from_str(text: &str) -> std::result::Result<Self, NoHash> {
-        parse_hex(text).map(Self).ok_or(NoHash)
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        parse_hex(text).map(Self)
     }
 }
 
@@ -245,31 +220,18 @@ const HASH_BYTES: usize = 8;
 /// The block of SHA-256.
 const BLOCK_BYTES: usize = 64;
 
-/// A text that is no hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoHash;
-
-/// Reads 32 bytes that are written as 64 hexadecimal digits.
+/// Reads 32 bytes that are written as 64 hexadecimal digits of either case.
 fn parse_hex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != bytes.len() * 2 {
         return None;
     }
-    let mut digits = text.bytes();
+    let mut digits = text.chars().map(|digit| digit.to_digit(16));
     for byte in &mut bytes {
-        *byte = digit_of(digits.next()?)? << 4 | digit_of(digits.next()?)?;
+        let both = digits.next()?? * 16 + digits.next()??;
+        *byte = u8::try_from(both).ok()?;
     }
     Some(bytes)
-}
-
-/// Reads a hexadecimal digit of either case.
-fn digit_of(letter: u8) -> Option<u8> {
-    match letter {
-        b'0'..=b'9' => Some(letter - b'0'),
-        b'a'..=b'f' => Some(letter - b'a' + 10),
-        b'A'..=b'F' => Some(letter - b'A' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -334,19 +296,18 @@ mod tests {
         let facts = facts(Some("0123456789abcdef"), 1000, 7);
         let hash = facts.hash(&Salt::random().unwrap());
         assert_ne!(hash, facts.hash(&Salt::random().unwrap()));
-        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert_eq!(HostHash::parse(&hash.to_string()), Some(hash));
         assert!(!hash.to_string().contains("0123456789abcdef"));
-        assert!(!format!("{facts:?}").contains("01234567"));
-        assert_eq!("abc".parse::<HostHash>(), Err(NoHash));
+        assert_eq!(HostHash::parse("abc"), None);
     }
 
     #[test]
     fn a_hash_is_hmac_sha_256_under_the_salt() {
         // By Python: `hmac.new(bytes([7] * 32), b"localtel pseudonym 1\0alice", "sha256")`.
-        let key = HashKey([7; Salt::BYTES]);
+        let key = HashKey(Salt([7; Salt::BYTES]));
         assert_eq!(key.hash("alice"), "p-d24e226b43096a74");
         assert_ne!(key.hash("alice"), key.hash("alic"));
-        let other = HashKey([8; Salt::BYTES]);
+        let other = HashKey(Salt([8; Salt::BYTES]));
         assert_ne!(key.hash("alice"), other.hash("alice"));
         assert!(!format!("{key:?}").contains("7, 7"));
     }

@@ -48,12 +48,12 @@ pub(crate) fn set_consent_of(
 ) -> Result<StoredConsent> {
     let before = StoredConsent::read_file_at(site.path, scope.file());
     if before.stands_as(consent) {
-        admit(&KnownLocation::at(site.path), site)?;
+        admit(&KnownLocation::at(site.path), site.path, site.location)?;
         return Ok(before);
     }
     let directory = open_to_write(site.path)?;
     let locked = lock(&directory, clock::deadline(PATIENCE));
-    let claim = admit(&KnownLocation::of(&directory), site)?;
+    let claim = admit(&KnownLocation::of(&directory), site.path, site.location)?;
     let before = StoredConsent::read_file(&directory, scope.file());
     if let StoredConsent::Newer { .. } = before {
         return Err(before.refuse_change(&directory, scope.file()));
@@ -138,9 +138,7 @@ fn set_consent(
 pub(crate) fn reset(site: ConsentDirectory<'_>) -> Result<Consent> {
     let directory = open_to_write(site.path)?;
     let locked = lock(&directory, clock::deadline(PATIENCE))?;
-    let claim = admit(&KnownLocation::of(&directory), site)?;
-    let mut choice = read_to_change::<Choice>(&directory, Scope::Profile.file())?;
-    choice.claim = claim;
+    let mut choice = choice_of(&directory, &KnownLocation::of(&directory), site.location)?;
     // First: where the rest fails, the old installation has no history, and not the new one the old one's.
     remove(&directory, FileName::History)?;
     if choice.remove_installation()
@@ -178,13 +176,7 @@ pub(crate) fn installation(
     }
     let locked = lock(directory, deadline)?;
     let before = KnownLocation::of(directory);
-    let site = ConsentDirectory {
-        path: directory.path(),
-        location: Some(location),
-    };
-    let claim = admit(&before, site)?;
-    let mut choice = read_to_change::<Choice>(directory, Scope::Profile.file())?;
-    choice.claim = claim;
+    let mut choice = choice_of(directory, &before, Some(location))?;
     if let Some(installation) = choice.installation.clone() {
         let noted = write(directory, Scope::Profile.file(), &choice);
         // Where records say whose it is, nothing depends on this.
@@ -220,13 +212,7 @@ pub(crate) fn remember_first_use(
     deadline: Instant,
 ) -> Result<StoredConsent> {
     let locked = lock(directory, deadline)?;
-    let site = ConsentDirectory {
-        path: directory.path(),
-        location: Some(location),
-    };
-    let claim = admit(&KnownLocation::of(directory), site)?;
-    let mut choice = read_to_change::<Choice>(directory, Scope::Profile.file())?;
-    choice.claim = claim;
+    let mut choice = choice_of(directory, &KnownLocation::of(directory), Some(location))?;
     let seen = choice.first_use.map_or(now, |first_use| first_use.seen);
     let first_use = Some(FirstUse::at(seen, grace));
     if choice.first_use != first_use {
@@ -237,11 +223,26 @@ pub(crate) fn remember_first_use(
     Ok(StoredConsent::read(directory))
 }
 
+/// Reads the choice of a profile to be changed, in a directory that is locked and whose owner is known.
+fn choice_of(
+    directory: &Directory,
+    claim: &KnownLocation,
+    location: Option<&ApplicationProfile>,
+) -> Result<Choice> {
+    let claim = admit(claim, directory.path(), location)?;
+    let choice = read_to_change::<Choice>(directory, Scope::Profile.file())?;
+    Ok(Choice { claim, ..choice })
+}
+
 /// Returns whose the directory is from now on, given whose it is.
-fn admit(claim: &KnownLocation, site: ConsentDirectory<'_>) -> Result<KnownLocation> {
-    match site.location {
+fn admit(
+    claim: &KnownLocation,
+    path: &Path,
+    location: Option<&ApplicationProfile>,
+) -> Result<KnownLocation> {
+    match location {
         Some(location) => {
-            claim.check(site.path, location)?;
+            claim.check(path, location)?;
             Ok(KnownLocation::from(location))
         }
         None => Ok(claim.clone()),

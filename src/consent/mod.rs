@@ -33,7 +33,8 @@ use stored::Choice;
 pub(crate) use stored::{Scope, StoredConsent};
 
 /// What a person has decided about recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[expect(
     clippy::exhaustive_enums,
     reason = "there is no fourth answer to a question"
@@ -62,12 +63,6 @@ impl Consent {
 impl fmt::Display for Consent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-impl Serialize for Consent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -222,6 +217,27 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Returns what somebody decided, if nobody else says anything.
+    fn by(decided_by: DecidedBy, state: Consent) -> Self {
+        Self {
+            state,
+            is_recording: state == Consent::Enabled,
+            is_locked: matches!(
+                decided_by,
+                DecidedBy::Build
+                    | DecidedBy::Executable(_)
+                    | DecidedBy::DoNotTrack(_)
+                    | DecidedBy::Flag
+                    | DecidedBy::Variable { .. }
+            ),
+            decided_by,
+            overruled: Vec::new(),
+            problems: Vec::new(),
+            grace_left: None,
+            obstacle: None,
+        }
+    }
+
     /// Says why it is so, and what could not be understood.
     pub fn reason(&self) -> String {
         if let Some(obstacle) = &self.obstacle {
@@ -296,26 +312,18 @@ pub(crate) struct Inputs<'a> {
 /// something else is listed, and what cannot be understood counts as disabled. While nobody says
 /// anything, a grace runs from the first use that is stored for the profile, or from now.
 pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
-    let decision = decide_on_consent(inputs, now);
-    if let Some(problem) = inputs.directory_problem
-        && decision.is_recording
-    {
-        return Decision {
-            is_recording: false,
-            obstacle: Some(problem.to_owned()),
-            ..decision
-        };
-    }
-    match inputs.policy_problem {
-        Some(problem) if decision.is_recording => Decision {
-            is_recording: false,
-            obstacle: Some(format!(
+    let mut decision = decide_on_consent(inputs, now);
+    if decision.is_recording {
+        let of_policy = |problem: &str| {
+            format!(
                 "{problem}; what it forbids is not known, so nothing is recorded until this is resolved"
-            )),
-            ..decision
-        },
-        Some(_) | None => decision,
+            )
+        };
+        let of_directory = inputs.directory_problem.map(str::to_owned);
+        decision.obstacle = of_directory.or_else(|| inputs.policy_problem.map(of_policy));
+        decision.is_recording = decision.obstacle.is_none();
     }
+    decision
 }
 
 fn decide_on_consent(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
@@ -337,21 +345,9 @@ fn decide_on_consent(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
         }
     }
     Decision {
-        state: first.wants,
-        is_recording: first.wants == Consent::Enabled,
-        is_locked: matches!(
-            first.by,
-            DecidedBy::Build
-                | DecidedBy::Executable(_)
-                | DecidedBy::DoNotTrack(_)
-                | DecidedBy::Flag
-                | DecidedBy::Variable { .. }
-        ),
-        decided_by: first.by,
         overruled,
         problems,
-        grace_left: None,
-        obstacle: None,
+        ..Decision::by(first.by, first.wants)
     }
 }
 
@@ -367,14 +363,9 @@ fn undecided(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
         }
     };
     Decision {
-        state: Consent::Undecided,
         is_recording,
-        decided_by: DecidedBy::Nobody,
-        is_locked: false,
-        overruled: Vec::new(),
-        problems: Vec::new(),
         grace_left,
-        obstacle: None,
+        ..Decision::by(DecidedBy::Nobody, Consent::Undecided)
     }
 }
 

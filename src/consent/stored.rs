@@ -17,10 +17,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Consent;
 use super::identity::InstallationOrigin;
-use super::identity::{Installation, NoHash, Salt};
+use super::identity::{HostHash, Installation, Salt};
 use super::location::KnownLocation;
+use super::{Consent, whole_seconds};
 use crate::directory::{Profile, Source};
 use crate::error::Error;
 use crate::record::{self, format_timestamp};
@@ -82,13 +82,9 @@ pub(crate) struct FirstUse {
 
 impl FirstUse {
     pub(super) fn at(seen: OffsetDateTime, grace: Duration) -> Self {
-        // Whole seconds, and never fewer than the application waits.
-        let seconds = grace
-            .as_secs()
-            .saturating_add(u64::from(grace.subsec_nanos() > 0));
         Self {
             seen,
-            grace: Duration::from_secs(seconds),
+            grace: Duration::from_secs(whole_seconds(grace)),
         }
     }
 
@@ -232,11 +228,11 @@ impl WrittenConsent {
     }
 
     fn installation(&self) -> Result<Option<Installation>, String> {
-        let host = match self.host.as_deref().map(str::parse) {
-            None => None,
-            Some(Ok(host)) => Some(host),
-            Some(Err(NoHash)) => return Err("its host is not 64 hexadecimal digits".to_owned()),
-        };
+        let host = self
+            .host
+            .as_deref()
+            .map(|host| HostHash::parse(host).ok_or("its host is not 64 hexadecimal digits"));
+        let host = host.transpose()?;
         let made = self.made.as_deref().map(parse_time).transpose()?;
         match (self.installation, self.salt.as_deref(), host) {
             (None, None, None) => Ok(None),

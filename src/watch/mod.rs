@@ -96,7 +96,7 @@ pub(crate) enum WatchChange {
     /// Whether anything may be recorded is not known any more. What was let in before waits until it is.
     Unknown(Decision, Meanwhile),
     /// Recording is allowed, as this installation.
-    Enabled(Decision, Installation, Unlinked, Meanwhile),
+    Enabled(Decision, Unlinked, Installation, Meanwhile),
 }
 
 /// Whether somebody decided on consent since the last look. Then it may have been withdrawn for a while
@@ -189,26 +189,18 @@ impl Watch {
     ///
     /// An error says why the first use could not be remembered.
     pub(crate) fn open(&mut self, now: OffsetDateTime) -> Result<Decision> {
-        let decision = self.decide(now);
-        let decision = match self.when_undecided {
-            WhenUndecided::RecordAfter(grace)
-                if decision.state == Consent::Undecided
-                    && self
-                        .stored
-                        .read
-                        .first_use()
-                        .is_none_or(|first_use| !first_use.is_of(grace)) =>
-            {
-                let (stored, _) = in_directory(&self.path, |directory, deadline| {
-                    remember_first_use(directory, &self.location, grace, now, deadline)
-                })?;
-                self.stored = Polled::new(stored);
-                self.decide(now)
-            }
-            WhenUndecided::Refuse | WhenUndecided::Record | WhenUndecided::RecordAfter(_) => {
-                decision
-            }
-        };
+        let mut decision = self.decide(now);
+        if let WhenUndecided::RecordAfter(grace) = self.when_undecided
+            && decision.state == Consent::Undecided
+            && let first_use = self.stored.read.first_use()
+            && first_use.is_none_or(|first_use| !first_use.is_of(grace))
+        {
+            let (stored, _) = in_directory(&self.path, |directory, deadline| {
+                remember_first_use(directory, &self.location, grace, now, deadline)
+            })?;
+            self.stored = Polled::new(stored);
+            decision = self.decide(now);
+        }
         self.standing = if decision.is_recording {
             WatchState::Recording
         } else {
@@ -258,7 +250,7 @@ impl Watch {
         Ok((installation, directory))
     }
 
-    /// Hhashed made with this installation's key from now on.
+    /// Has hashes made with this installation's key from now on.
     fn set_key_of(&mut self, installation: &Installation) -> Unlinked {
         if self.keyed.replace(installation.id) == Some(installation.id) {
             return Unlinked::Nothing;
@@ -298,34 +290,41 @@ impl Watch {
                 .make_installation()
                 .map(|(installation, _)| installation),
         };
-        let installation = match installation {
-            Ok(installation) => installation,
-            // Whoever disabled it is heard at the next look.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::Off { .. } | ErrorKind::Foreign { .. }
-                ) =>
-            {
-                self.standing = WatchState::Off;
-                return Some(WatchChange::Disabled(without_installation(
-                    decision, &error,
-                )));
-            }
-            Err(error) => {
-                // Where it cannot be made nothing can be recorded either; the next look tries again.
-                self.standing = WatchState::Unknown;
-                let decision = without_installation(decision, &error);
-                return Some(WatchChange::Unknown(decision, news.consent));
-            }
+        match installation {
+            Ok(installation) => Some(WatchChange::Enabled(
+                decision,
+                self.set_key_of(&installation),
+                installation,
+                news.consent,
+            )),
+            Err(error) => Some(self.without_installation(decision, &error, news.consent)),
+        }
+    }
+
+    /// Returns what follows where recording is allowed but there can be no installation to record as.
+    fn without_installation(
+        &mut self,
+        decision: Decision,
+        error: &Error,
+        meanwhile: Meanwhile,
+    ) -> WatchChange {
+        let decision = Decision {
+            is_recording: false,
+            obstacle: Some(format!("no installation id can be made: {}", error.chain())),
+            ..decision
         };
-        let unlinked = self.set_key_of(&installation);
-        Some(WatchChange::Enabled(
-            decision,
-            installation,
-            unlinked,
-            news.consent,
-        ))
+        if matches!(
+            error.kind(),
+            ErrorKind::Off { .. } | ErrorKind::Foreign { .. }
+        ) {
+            // Whoever disabled it is heard at the next look.
+            self.standing = WatchState::Off;
+            WatchChange::Disabled(decision)
+        } else {
+            // Where it cannot be made nothing can be recorded either; the next look tries again.
+            self.standing = WatchState::Unknown;
+            WatchChange::Unknown(decision, meanwhile)
+        }
     }
 
     /// Returns why the last look could not read what the owner decided, if it could not.
@@ -460,15 +459,6 @@ fn take_stored(seen: &mut Polled<StoredConsent>, found: StoredConsent) -> Meanwh
     }
     seen.read = found;
     Meanwhile::Decided
-}
-
-/// Returns the decision where recording is allowed but there can be no installation to record as.
-fn without_installation(decision: Decision, error: &Error) -> Decision {
-    Decision {
-        is_recording: false,
-        obstacle: Some(format!("no installation id can be made: {}", error.chain())),
-        ..decision
-    }
 }
 
 /// Does something in the directory at that path, which is made where it is missing, and returns it as well.
