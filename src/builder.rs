@@ -1,7 +1,7 @@
 //! How telemetry is opened: what the application says, the decision whether anything is recorded, and
 //! the directory. What is then done with it is `telemetry`'s business.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,7 +18,6 @@ use crate::record::Level;
 use crate::recorder::{
     Delivery, Durability, Overflow, Recorder, RecorderStart, SessionForm, Settings,
 };
-use crate::release::Release;
 use crate::report::{Deployment, Reports, newer_release};
 use crate::store::limits::Limits;
 use crate::store::{IS_SUPPORTED, UNSUPPORTED};
@@ -244,20 +243,35 @@ impl Builder {
         }
         self.limits.validate()?;
         let environment = Environment::of_process();
-        let echo = self.echo(&environment);
-        let (source, profile, base) = match self.place(&environment) {
-            // That a test has no place to record is no failure of the application.
-            Err(error) => return self.off_or_failed(error),
-            Ok(place) => place,
-        };
-        let path = of_profile(&base, &profile);
+        match self.place(&environment) {
+            Ok((source, profile, base)) => {
+                let location = ApplicationProfile { source, profile };
+                self.open_in(&base, location, &environment)
+            }
+            Err(error) => {
+                // That a test has no place to record is no failure of the application.
+                if let ErrorKind::Off { reason } = error.kind() {
+                    return Ok(self.off(reason));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens telemetry, given the directory of the default profile.
+    fn open_in(
+        self,
+        base: &Path,
+        location: ApplicationProfile,
+        environment: &Environment,
+    ) -> Result<Telemetry> {
+        let echo = self.echo(environment);
         let level = self.own_level();
+        let path = of_profile(base, &location.profile);
         let answers = (self.flag, self.when_undecided);
-        let place = (path.as_path(), base.as_path());
-        let location = ApplicationProfile { source, profile };
-        let (mut watch, found) = Watch::new(place, &location, &environment, answers, self.policy);
+        let (mut watch, found) =
+            Watch::new((&path, base), &location, environment, answers, self.policy);
         watch.admit(found.as_ref())?;
-        let ApplicationProfile { source, .. } = &location;
         let decision = watch.open(clock::now())?;
         let (installation, directory) = if decision.is_recording {
             let (installation, directory) = watch.installation_in(found)?;
@@ -278,16 +292,13 @@ impl Builder {
             Sink::Recorder(Arc::new(Recorder::start(Settings {
                 path: path.clone(),
                 limits: self.limits,
-                source: source.as_str().to_owned(),
-                version: self.version.clone(),
+                source: location.source.to_string(),
                 update: self
                     .version
                     .as_deref()
-                    .and_then(|version| match &directory {
-                        Some(directory) => Release::newer_in(directory, version),
-                        None => newer_release(&path, version),
-                    })
+                    .and_then(|version| newer_release(&path, version))
                     .map(|release| release.version),
+                version: self.version.clone(),
                 delivery: self.delivery,
                 form: self.form,
                 overflow: self.overflow,
@@ -302,8 +313,14 @@ impl Builder {
                 withdrawals: Arc::default(),
             })))
         };
-        let outlet =
-            Outlet::new(location.source.as_str(), limits, policy, sink, echo).at_level(level);
+        let outlet = Outlet {
+            source: location.source.to_string(),
+            level,
+            limits,
+            policy,
+            sink,
+            echo,
+        };
         let place = (Some((path, location)), Some(decision));
         let told = (self.version, self.deployment);
         Ok(Telemetry::new(outlet, place, told, self.reports))
@@ -319,17 +336,16 @@ impl Builder {
         let limits = LineLimits::from(&Limits::default());
         let policy = Arc::new(Current::new(self.policy, None, secrets_of(&environment)));
         let sink = Sink::Off(reason.into());
-        let outlet = Outlet::new(self.source, limits, policy, sink, echo).at_level(level);
+        let outlet = Outlet {
+            source: self.source,
+            level,
+            limits,
+            policy,
+            sink,
+            echo,
+        };
         let told = (self.version, self.deployment);
         Telemetry::new(outlet, (None, None), told, Reports::OnRequest)
-    }
-
-    /// Returns a handle that records nothing where that is no failure.
-    fn off_or_failed(self, error: Error) -> Result<Telemetry> {
-        if let ErrorKind::Off { reason } = error.kind() {
-            return Ok(self.off(reason));
-        }
-        Err(error)
     }
 
     /// Returns whose telemetry it is, which set of it, and the directory of the default profile.
@@ -394,15 +410,11 @@ impl Builder {
         }
         let source = self.source.parse().ok();
         let word = source.and_then(|source| environment.debugging(&source));
-        match word.map(|word| word.parse()) {
-            Some(Ok(Consent::Enabled)) => Echo::Shown,
-            Some(Ok(Consent::Disabled | Consent::Undecided) | Err(_)) | None => {
-                if self.debug_output {
-                    Echo::Shown
-                } else {
-                    Echo::Silent
-                }
-            }
+        let is_asked_for = matches!(word.map(|word| word.parse()), Some(Ok(Consent::Enabled)));
+        if is_asked_for || self.debug_output {
+            Echo::Shown
+        } else {
+            Echo::Silent
         }
     }
 }

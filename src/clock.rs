@@ -32,12 +32,7 @@ impl Timestamp {
 )]
 pub(crate) fn micros_since_epoch() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_secs())
-            .ok()
-            .and_then(|seconds| seconds.checked_mul(1_000_000))
-            .map_or(i64::MAX, |micros| {
-                micros.saturating_add(since.subsec_micros().into())
-            }),
+        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
         Err(before) => {
             i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros)
         }

@@ -48,7 +48,7 @@ impl LaterTelemetry {
 
     /// Has the layers record what happens from now on with that handle, as its own layers would.
     pub fn connect(self, telemetry: &Telemetry) {
-        if self.outlet.set(telemetry.shared_outlet()).is_ok() {
+        if self.outlet.set(Arc::clone(telemetry.outlet())).is_ok() {
             ask_again();
         }
     }

@@ -18,13 +18,18 @@ use crate::store::disk::write_to_stderr;
 /// What the layers of one handle, and events recorded by hand, record into.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    source: String,
+    /// The application's name.
+    pub(crate) source: String,
     /// The lowest level of what comes from `tracing`.
-    level: Level,
-    limits: LineLimits,
-    policy: Arc<Current>,
-    sink: Sink,
-    echo: Echo,
+    pub(crate) level: Level,
+    /// The bounds on a line.
+    pub(crate) limits: LineLimits,
+    /// Where the policy in force is found.
+    pub(crate) policy: Arc<Current>,
+    /// Where frames go.
+    pub(crate) sink: Sink,
+    /// Whether each record is shown.
+    pub(crate) echo: Echo,
 }
 
 /// Where frames go.
@@ -47,58 +52,9 @@ pub(crate) enum Echo {
 }
 
 impl Outlet {
-    /// Returns an outlet for the records of that application.
-    pub(crate) fn new(
-        source: impl Into<String>,
-        limits: LineLimits,
-        policy: Arc<Current>,
-        sink: Sink,
-        echo: Echo,
-    ) -> Self {
-        let source = source.into();
-        Self {
-            source,
-            level: DEFAULT_LEVEL,
-            limits,
-            policy,
-            sink,
-            echo,
-        }
-    }
-
-    /// Sets the lowest level of what comes from `tracing`.
-    pub(crate) fn at_level(self, level: Level) -> Self {
-        Self { level, ..self }
-    }
-
-    /// Returns the lowest level of what comes from `tracing`.
-    pub(crate) fn level(&self) -> Level {
-        self.level
-    }
-
     /// Returns `true` if events and spans with that metadata are looked at at present; the policy may refuse them then.
     pub(crate) fn takes(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= tracing::Level::from(self.level) && self.is_open()
-    }
-
-    /// Returns the application's name.
-    pub(crate) fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// Returns the bounds on a line.
-    pub(crate) fn limits(&self) -> LineLimits {
-        self.limits
-    }
-
-    /// Returns where the policy in force is found.
-    pub(crate) fn policy(&self) -> &Current {
-        &self.policy
-    }
-
-    /// Returns where frames go.
-    pub(crate) fn sink(&self) -> &Sink {
-        &self.sink
     }
 
     /// Returns the recorder, where there is one.

@@ -255,7 +255,7 @@ impl Telemetry {
 
     /// Tells how it is.
     pub fn status(&self) -> RecordingStatus {
-        let (state, decision, off_because) = match self.outlet.sink() {
+        let (state, decision, off_because) = match &self.outlet.sink {
             Sink::Recorder(recorder) => {
                 let (state, decision) = recorder.state();
                 let off_because = (!state.is_recording).then(|| decision.reason());
@@ -280,7 +280,7 @@ impl Telemetry {
             decision,
             installation: state.installation,
             is_copied,
-            level: self.outlet.level(),
+            level: self.outlet.level,
             counts: state.counts,
         }
     }
@@ -310,7 +310,7 @@ impl Telemetry {
         let Some(path) = self.directory() else {
             return self.require();
         };
-        let by = format!("{} asked", self.outlet.source());
+        let by = format!("{} asked", self.outlet.source);
         let site = ConsentDirectory {
             path,
             location: self.location.as_ref(),
@@ -330,13 +330,8 @@ impl Telemetry {
     }
 
     /// Returns what records, where something is recorded or may come to be.
-    pub(crate) fn outlet(&self) -> &Outlet {
+    pub(crate) fn outlet(&self) -> &Arc<Outlet> {
         &self.outlet
-    }
-
-    /// Returns the same, for those who keep it.
-    pub(crate) fn shared_outlet(&self) -> Arc<Outlet> {
-        Arc::clone(&self.outlet)
     }
 
     /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what

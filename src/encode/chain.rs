@@ -7,7 +7,7 @@ pub(crate) struct SpanChain {
     pub(super) rendered: Vec<u8>,
     pub(super) spans: u64,
     /// How many spans of the scope are not among them.
-    pub(super) left_out: u64,
+    pub(crate) left_out: u64,
     /// Whether there are more than a line may hold: then they are only counted.
     pub(super) is_overlong: bool,
 }
@@ -30,11 +30,6 @@ impl SpanChain {
         self.spans = 0;
         self.left_out = 0;
         self.is_overlong = false;
-    }
-
-    /// Notes how many spans are left out.
-    pub(crate) fn leave_out(&mut self, spans: u64) {
-        self.left_out = spans;
     }
 
     /// Adds the next span on the way from the root to the leaf, to a line that may have so many bytes.

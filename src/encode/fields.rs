@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::Serialize;
 use tracing::field::{Field, Visit};
 
 use super::handling::{Handling, SecretFree, push_handled, push_handled_again};
@@ -37,11 +38,11 @@ impl SpanValues {
         limits: LineLimits,
         record: impl FnOnce(&mut dyn Visit),
     ) {
-        record(&mut SpanFields {
+        record(&mut FieldVisitor(SpanFields {
             values: self,
             site,
             limits,
-        });
+        }));
     }
 
     /// Takes over newer values: each name's last one wins.
@@ -149,14 +150,19 @@ struct SpanFields<'a> {
 }
 
 /// Where a visited field goes; how its value is written is the same everywhere.
-trait FieldSink {
+pub(super) trait FieldSink {
     /// Puts a value under the field's key, as the policy lets it stand.
     fn put(&mut self, field: &Field, kind: FieldKind, write: impl FnOnce(&mut Vec<u8>, usize));
+
+    /// Puts a number or a boolean there.
+    fn put_number(&mut self, field: &Field, value: impl Serialize) {
+        self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
+    }
 }
 
 /// How a value is written, and what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FieldKind {
+pub(super) enum FieldKind {
     /// A number or a boolean.
     Bare,
     /// With quotes.
@@ -235,71 +241,66 @@ impl FieldSink for SpanFields<'_> {
     }
 }
 
-/// Implements `tracing`'s visitor once for both places.
-macro_rules! visit_into_place {
-    ($($place:ty),*) => {$(
-        impl Visit for $place {
-            fn record_str(&mut self, field: &Field, value: &str) {
-                self.put(field, FieldKind::Quoted, |out, bytes_max| push_string(out, value, bytes_max));
-            }
+/// Visits the fields of an event or a span, and puts each value where it goes.
+pub(super) struct FieldVisitor<S>(pub(super) S);
 
-            fn record_i64(&mut self, field: &Field, value: i64) {
-                self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
-            }
+impl<S: FieldSink> Visit for FieldVisitor<S> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.put(field, FieldKind::Quoted, |out, bytes_max| {
+            push_string(out, value, bytes_max);
+        });
+    }
 
-            fn record_u64(&mut self, field: &Field, value: u64) {
-                self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
-            }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.put_number(field, value);
+    }
 
-            fn record_bool(&mut self, field: &Field, value: bool) {
-                self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
-            }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.put_number(field, value);
+    }
 
-            fn record_f64(&mut self, field: &Field, value: f64) {
-                self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
-            }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.put_number(field, value);
+    }
 
-            fn record_i128(&mut self, field: &Field, value: i128) {
-                match i64::try_from(value) {
-                    Ok(value) => self.record_i64(field, value),
-                    Err(_) => match u64::try_from(value) {
-                        Ok(value) => self.record_u64(field, value),
-                        Err(_) => self.record_debug(field, &value),
-                    },
-                }
-            }
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.put_number(field, value);
+    }
 
-            fn record_u128(&mut self, field: &Field, value: u128) {
-                match u64::try_from(value) {
-                    Ok(value) => self.record_u64(field, value),
-                    Err(_) => self.record_debug(field, &value),
-                }
-            }
-
-            fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-                self.put(field, FieldKind::Quoted, |out, bytes_max| push_hex(out, value, bytes_max));
-            }
-
-            fn record_error(
-                &mut self,
-                field: &Field,
-                value: &(dyn std::error::Error + 'static),
-            ) {
-                self.put(field, FieldKind::Error, |out, bytes_max| {
-                    push_formatted(out, bytes_max, |text| write_error_chain(text, value));
-                });
-            }
-
-            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-                self.put(field, FieldKind::Quoted, |out, bytes_max| {
-                    push_formatted(out, bytes_max, |text| write!(text, "{value:?}"));
-                });
-            }
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        if i64::try_from(value).is_ok() || u64::try_from(value).is_ok() {
+            self.0.put_number(field, value);
+        } else {
+            self.record_debug(field, &value);
         }
-    )*};
-}
+    }
 
-visit_into_place!(EventFields<'_, '_>, SpanFields<'_>);
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        if u64::try_from(value).is_ok() {
+            self.0.put_number(field, value);
+        } else {
+            self.record_debug(field, &value);
+        }
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.0.put(field, FieldKind::Quoted, |out, bytes_max| {
+            push_hex(out, value, bytes_max);
+        });
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.0.put(field, FieldKind::Error, |out, bytes_max| {
+            push_formatted(out, bytes_max, |text| write_error_chain(text, value));
+        });
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.put(field, FieldKind::Quoted, |out, bytes_max| {
+            push_formatted(out, bytes_max, |text| write!(text, "{value:?}"));
+        });
+    }
+}
 
 /// Writes an error and its sources, joined by `: `.
 fn write_error_chain(

@@ -21,14 +21,14 @@ use tracing::field::Visit;
 pub(crate) use self::bridge::{is_asked_by_bridge, is_bridge, is_record_admitted};
 pub(crate) use self::chain::SpanChain;
 pub(crate) use self::fields::SpanValues;
-use self::fields::{EventFields, LastOfName};
+use self::fields::{EventFields, FieldVisitor, LastOfName};
 pub(crate) use self::frame::FrameHeader;
 pub(crate) use self::handling::SecretFree;
 use self::handling::{push_handled, push_redacted_failure, split_failure};
 pub(crate) use self::nested::as_recorded;
 use self::nested::{handling_of, with_members_handled};
+use self::site::PropertyKey;
 pub(crate) use self::site::Site;
-use self::site::{PropertyKey, Repeats};
 pub(crate) use self::stamp::Stamp;
 pub(crate) use self::text::push_number;
 use self::text::{Shadowed, push_json, push_string};
@@ -41,14 +41,8 @@ use crate::store::limits::Limits;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LineLimits {
     string_bytes_max: usize,
-    line_bytes_max: usize,
-}
-
-impl LineLimits {
-    /// Returns the longest line, in bytes.
-    pub(crate) fn line_bytes_max(self) -> usize {
-        self.line_bytes_max
-    }
+    /// The longest line, in bytes.
+    pub(crate) line_bytes_max: usize,
 }
 
 impl From<&Limits> for LineLimits {
@@ -92,18 +86,9 @@ pub(crate) struct PendingLine<'a> {
 }
 
 impl<'a> PendingLine<'a> {
-    /// Starts the line of an event at that call site, which happened `micros` after 1970.
+    /// Starts a line of `micros` after 1970 with all that stands before the message, the place of the timestamp being
+    /// blank.
     pub(crate) fn start(
-        out: &'a mut Vec<u8>,
-        limits: LineLimits,
-        (stamp, micros): (&mut Stamp, i64),
-        site: &Site,
-    ) -> Self {
-        Self::start_with(out, limits, (stamp, micros), site.start())
-    }
-
-    /// Starts with all that stands before the message, the place of the timestamp being blank.
-    fn start_with(
         out: &'a mut Vec<u8>,
         limits: LineLimits,
         (stamp, micros): (&mut Stamp, i64),
@@ -137,23 +122,20 @@ impl<'a> PendingLine<'a> {
         message: &mut SecretFree,
         record: impl Fn(&mut dyn Visit),
     ) {
-        let winners = match &site.repeats {
-            Repeats::None => None,
-            Repeats::Some(_) => {
-                let mut last = LastOfName {
-                    site,
-                    last: vec![None; site.keys.len()],
-                };
-                record(&mut last);
-                Some(last.last)
-            }
-        };
-        record(&mut EventFields {
+        let winners = site.repeats.is_some().then(|| {
+            let mut last = LastOfName {
+                site,
+                last: vec![None; site.keys.len()],
+            };
+            record(&mut last);
+            last.last
+        });
+        record(&mut FieldVisitor(EventFields {
             line: self,
             site,
             message,
             winners: winners.as_deref(),
-        });
+        }));
     }
 
     fn message(&mut self, write: impl FnOnce(&mut Vec<u8>, usize)) {
@@ -347,7 +329,7 @@ pub(crate) fn encode_synthetic(
         target,
         synthetic.event,
     );
-    let mut line = PendingLine::start_with(out, limits, (&mut Stamp::new(), micros), &start);
+    let mut line = PendingLine::start(out, limits, (&mut Stamp::new(), micros), &start);
     let of_message = synthetic.verdict("message");
     if let Some(message) = synthetic.message
         && !of_message.is_drop()

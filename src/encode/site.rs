@@ -23,7 +23,8 @@ pub(crate) struct Site {
     texts: Box<[u8]>,
     start: TextSpan,
     pub(super) keys: Box<[FieldKey]>,
-    pub(super) repeats: Repeats,
+    /// For each field the first one of the same name, if there are names that occur more than once.
+    pub(super) repeats: Option<Box<[usize]>>,
 }
 
 /// How one field of a call site is written.
@@ -65,14 +66,6 @@ impl<'a> PropertyKey<'a> {
     pub(super) fn next(self) -> &'a [u8] {
         self.0
     }
-}
-
-/// Whether names occur more than once at a call site.
-#[derive(Debug)]
-pub(super) enum Repeats {
-    None,
-    /// For each field the first field of the same name.
-    Some(Box<[usize]>),
 }
 
 impl Site {
@@ -135,7 +128,7 @@ impl Site {
     }
 
     /// Returns a frame up to its message, the header and the timestamp being blank; of a span nothing.
-    pub(super) fn start(&self) -> &[u8] {
+    pub(crate) fn start(&self) -> &[u8] {
         self.text(self.start)
     }
 
@@ -167,10 +160,8 @@ impl Site {
     }
 
     pub(super) fn first_of_name(&self, index: usize) -> usize {
-        match &self.repeats {
-            Repeats::None => index,
-            Repeats::Some(first) => first.get(index).copied().unwrap_or(index),
-        }
+        let first = self.repeats.as_ref().and_then(|first| first.get(index));
+        first.copied().unwrap_or(index)
     }
 }
 
@@ -210,7 +201,7 @@ fn push_key(out: &mut Vec<u8>, name: &str) {
     out.push(b':');
 }
 
-fn repeats_of(names: &[&str]) -> Repeats {
+fn repeats_of(names: &[&str]) -> Option<Box<[usize]>> {
     let first: Box<[usize]> = names
         .iter()
         .enumerate()
@@ -221,15 +212,8 @@ fn repeats_of(names: &[&str]) -> Repeats {
                 .unwrap_or(index)
         })
         .collect();
-    let is_plain = first
-        .iter()
-        .enumerate()
-        .all(|(index, first)| index == *first);
-    if is_plain {
-        Repeats::None
-    } else {
-        Repeats::Some(first)
-    }
+    let is_repeat = |(index, first): (usize, &usize)| index != *first;
+    first.iter().enumerate().any(is_repeat).then_some(first)
 }
 
 /// Returns a field's name without the `r#` that Rust needs for its own words.

@@ -39,20 +39,12 @@ thread_local! {
 
 /// Notes that this thread enters a span of that layer.
 pub(super) fn enter(layer: LayerId, id: &Id) {
-    let _is_alive = ENTERED.try_with(|entered| {
-        if let Ok(mut entered) = entered.try_borrow_mut() {
-            entered.enter(layer, id);
-        }
-    });
+    let _is_alive = with_entered(|entered| entered.enter(layer, id));
 }
 
 /// Notes that this thread exits a span of that layer.
 pub(super) fn exit(layer: LayerId, id: &Id) {
-    let _is_alive = ENTERED.try_with(|entered| {
-        if let Ok(mut entered) = entered.try_borrow_mut() {
-            entered.exit(layer, id);
-        }
-    });
+    let _is_alive = with_entered(|entered| entered.exit(layer, id));
 }
 
 /// Hands over the rendered spans that this thread is in, from the root to the innermost; `node` finds what
@@ -63,17 +55,19 @@ pub(super) fn with_chain<T>(
     node: impl FnOnce(&Id) -> Option<Arc<SpanNode>>,
     take: impl FnOnce(&SpanChain) -> T,
 ) -> Option<T> {
-    ENTERED
-        .try_with(|entered| {
-            let mut entered = entered.try_borrow_mut().ok()?;
-            let Some(span) = entered.innermost(layer.id) else {
-                return Some(take(&SpanChain::new()));
-            };
-            span.refresh(layer, node);
-            Some(take(&span.chain))
-        })
-        .ok()
-        .flatten()
+    with_entered(|entered| {
+        let Some(span) = entered.innermost(layer.id) else {
+            return take(&SpanChain::new());
+        };
+        span.refresh(layer, node);
+        take(&span.chain)
+    })
+}
+
+/// Does something with the spans that this thread is in; nothing where it is ending, or in the middle of this already.
+fn with_entered<T>(work: impl FnOnce(&mut Entered) -> T) -> Option<T> {
+    let done = ENTERED.try_with(|entered| Some(work(&mut *entered.try_borrow_mut().ok()?)));
+    done.ok().flatten()
 }
 
 impl Entered {

@@ -73,7 +73,7 @@ impl<S> Filter<S> for RecordFilter {
         note_asked();
         let outlet = self.outlet.get()?;
         Some(if outlet.is_listening() {
-            LevelFilter::from_level(outlet.level().into())
+            LevelFilter::from_level(outlet.level.into())
         } else {
             LevelFilter::OFF
         })
@@ -83,7 +83,7 @@ impl<S> Filter<S> for RecordFilter {
 /// Returns the policy that shuts call sites out for good; where nobody would open them again, each of their events
 /// is refused instead.
 fn lasting_policy(outlet: &Outlet) -> Option<Arc<InForce>> {
-    let policy = outlet.policy().get();
+    let policy = outlet.policy.get();
     policy.filter(|_| outlet.is_asked_again() && !outlet.is_shown())
 }
 

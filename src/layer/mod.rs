@@ -151,12 +151,7 @@ impl Layer {
 impl Connected<'_> {
     /// Returns the number of the policy in force.
     fn generation(&self) -> Generation {
-        self.outlet.policy().generation()
-    }
-
-    /// Returns the longest line, in bytes.
-    fn line_bytes_max(&self) -> usize {
-        self.outlet.limits().line_bytes_max()
+        self.outlet.policy.generation()
     }
 
     /// Returns what is prepared for a call site under the policy in force, unless that cannot be learned.
@@ -229,7 +224,7 @@ impl Connected<'_> {
             if !is_admitted && !self.outlet.is_shown() {
                 break;
             }
-            let line = PendingLine::start(frame, self.outlet.limits(), (stamp, micros), site);
+            let line = PendingLine::start(frame, self.outlet.limits, (stamp, micros), site.start());
             self.encode(event, context, line, (site, message, chain));
             if !is_admitted {
                 let _ = self.outlet.refuse_by_policy(frame);
@@ -308,7 +303,7 @@ where
         let parent = span.parent().and_then(|parent| layer.node(&parent));
         let mut values = SpanValues::default();
         if let Some(_encoding) = Encoding::begin() {
-            values.record(&site, layer.outlet.limits(), |visit| {
+            values.record(&site, layer.outlet.limits, |visit| {
                 attributes.record(visit);
             });
         }
@@ -338,7 +333,7 @@ where
             };
             // Formatted before the lock is taken: a value may log, and that event reads this span.
             let mut newer = SpanValues::default();
-            newer.record(&site, layer.outlet.limits(), |visit| values.record(visit));
+            newer.record(&site, layer.outlet.limits, |visit| values.record(visit));
             if node.merge(site, newer) {
                 return;
             }

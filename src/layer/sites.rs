@@ -31,18 +31,18 @@ impl Sites {
         outlet: &Outlet,
     ) -> Option<Arc<Site>> {
         let callsite = metadata.callsite();
-        let generation = outlet.policy().generation();
+        let generation = outlet.policy.generation();
         if let Ok(known) = self.known.try_read()
             && let Some(site) = known.get(&callsite).and_then(|known| known.get(target))
             && site.generation() == generation
         {
             return Some(Arc::clone(site));
         }
-        let policy = outlet.policy().get()?;
+        let policy = outlet.policy.get()?;
         let site = Arc::new(if metadata.is_span() {
             Site::of_span(metadata, policy)
         } else {
-            Site::of_event(metadata, target, outlet.source(), policy)
+            Site::of_event(metadata, target, &outlet.source, policy)
         });
         // Never waited for: in a forked child a thread that is no more may hold it. Who finds it taken prepares the
         // call site for itself. Targets of a bridge may be made up at run time, without end.

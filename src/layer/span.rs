@@ -34,6 +34,18 @@ struct SpanState {
     rendered: Vec<u8>,
 }
 
+impl SpanState {
+    /// Takes over a newer policy than the one of before, and what it lets the values stand as. Returns whether it is one.
+    fn narrow(&mut self, site: Arc<Site>) -> bool {
+        let is_newer = self.site.generation() < site.generation();
+        if is_newer {
+            self.values = self.values.narrowed(&site);
+            self.site = site;
+        }
+        is_newer
+    }
+}
+
 /// The nodes that the layers of this type keep with one span.
 #[derive(Debug, Default)]
 pub(super) struct SpanNodes(Vec<(LayerId, Arc<SpanNode>)>);
@@ -94,10 +106,7 @@ impl SpanNode {
         if state.site.generation() > site.generation() {
             return false;
         }
-        if state.site.generation() < site.generation() {
-            state.values = state.values.narrowed(&site);
-            state.site = site;
-        }
+        state.narrow(site);
         state.values.merge(newer);
         self.render_anew(&mut state);
         true
@@ -154,7 +163,7 @@ impl SpanNode {
         for node in nodes.iter().take(depth).rev().flatten() {
             node.render(chain, layer);
         }
-        chain.leave_out(self.left_out());
+        chain.left_out = self.left_out();
     }
 
     /// Adds this span, as the policy in force lets it stand; if that cannot be had, it is left out.
@@ -163,7 +172,7 @@ impl SpanNode {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             if state.site.generation() == layer.generation() {
                 if state.site.is_admitted() {
-                    chain.push(&state.rendered, layer.line_bytes_max());
+                    chain.push(&state.rendered, layer.outlet.limits.line_bytes_max);
                 }
                 return;
             }
@@ -178,9 +187,7 @@ impl SpanNode {
             return;
         };
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if state.site.generation() < site.generation() {
-            state.values = state.values.narrowed(&site);
-            state.site = site;
+        if state.narrow(site) {
             self.render_anew(&mut state);
         }
     }

@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
 use super::frames::{CHUNK_BYTES, Frames};
 use super::lease::Shared;
-use super::own::encode_own;
 use super::staging::{Attention, PATIENCE, RecorderPhase, Staging};
 use super::synced::Synced;
-use super::worker::{Worker, start_worker};
+use super::worker::start_worker;
 use super::writer::Writer;
 use super::{Counts, Delivery, Durability, Outcome, Overflow, Settings, Stale, lock_until};
 use crate::clock;
@@ -29,7 +28,8 @@ use crate::store::disk::Directory;
 pub(super) struct Core {
     pub(super) process: u32,
     pub(super) shared: Arc<Shared>,
-    pub(super) worker: Option<Worker>,
+    /// The way to wake the worker, if there is one.
+    pub(super) worker: Option<NonBlocking>,
     guard: Mutex<Option<WorkerGuard>>,
     pub(super) child: OnceLock<Box<Self>>,
 }
@@ -179,9 +179,8 @@ impl Core {
             // Without a worker the next caller tries again.
             staging = shared.write_inline(staging);
         }
-        match shared.settings.overflow {
-            Overflow::Drop => return self.wait_for_worker(staging, frame_bytes),
-            Overflow::Block => {}
+        if shared.settings.overflow == Overflow::Drop {
+            return self.wait_for_worker(staging, frame_bytes);
         }
         let mut progress = (staging.settled, Instant::now());
         while staging.phase == RecorderPhase::Open
@@ -194,16 +193,12 @@ impl Core {
             } else if progress.1.elapsed() > PATIENCE {
                 break;
             }
-            match staging.attention {
-                Attention::Absent => {
-                    staging = shared.write_inline(staging);
-                    continue;
-                }
-                Attention::Awake | Attention::Dozing | Attention::Parked | Attention::Called => {
-                    shared.hurry(&mut staging);
-                }
+            if staging.attention == Attention::Absent {
+                staging = shared.write_inline(staging);
+            } else {
+                shared.hurry(&mut staging);
+                staging = shared.wait_for_lease(staging, ROOM_WAIT);
             }
-            staging = shared.wait_for_lease(staging, ROOM_WAIT);
         }
         staging
     }
@@ -258,7 +253,7 @@ impl Core {
         drop(staging);
         if let Some(worker) = &self.worker {
             // At most one wakeup is on its way, so this never waits; without a worker the next `flush` writes.
-            drop(io::Write::write(&mut worker.wakeup.clone(), b"\n"));
+            drop(io::Write::write(&mut worker.clone(), b"\n"));
         }
     }
 
@@ -295,8 +290,7 @@ impl Core {
                     failed: counts.failed,
                 };
                 let end = end.properties(also);
-                staging
-                    .stage_own(|out| encode_own(&shared.settings, OwnEvent::SessionEnd, &end, out));
+                staging.stage_own(&shared.settings, OwnEvent::SessionEnd, &end);
             }
             shared.end_lease(&staging);
             (staging.phase == RecorderPhase::Closed).then_some(staging.staged)

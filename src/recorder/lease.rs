@@ -8,7 +8,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::frames::of_application;
-use super::own::encode_own;
 use super::staging::{Attention, RecorderPhase, Staging};
 use super::synced::{ReportedFailures, SyncVerdict};
 use super::writer::{Settled, Writer};
@@ -124,9 +123,9 @@ impl Shared {
                 return (staging, failure);
             }
         }
-        if writer.is_empty() {
+        if writer.frames_left().is_empty() {
             writer.take(&mut staging.frames);
-            staging.taken_bytes = writer.bytes_left();
+            staging.taken_bytes = writer.frames_left().len();
             staging.report_dropped(&self.settings);
         }
         drop(staging);
@@ -150,7 +149,7 @@ impl Shared {
             staging.count_failed(of_application(writer.frames_left()));
             writer.forget();
         }
-        staging.taken_bytes = writer.bytes_left();
+        staging.taken_bytes = writer.frames_left().len();
         staging.writer = Some(writer);
         if staging.attention == Attention::Absent && staging.frames.bytes() == 0 {
             // Nobody else comes by when nothing is left to do.
@@ -215,7 +214,7 @@ impl Shared {
                 staging.decision = decision;
                 staging.phase = RecorderPhase::Withheld;
             }
-            (Some(WatchChange::Enabled(decision, installation, unlinked, meanwhile)), phase) => {
+            (Some(WatchChange::Enabled(decision, unlinked, installation, meanwhile)), phase) => {
                 if unlinked == Unlinked::Hashes {
                     // They were made with the key before, and would link the sessions.
                     let refused = staging.forget(writer);
@@ -232,9 +231,8 @@ impl Shared {
                 staging.installation = Some(installation.id);
                 if phase.is_waiting() {
                     let decided_by = decision.decided_by.kind();
-                    staging.stage_own(|out| {
-                        encode_own(&self.settings, OwnEvent::Consent, &consent(decided_by), out);
-                    });
+                    let properties = consent(decided_by);
+                    staging.stage_own(&self.settings, OwnEvent::Consent, &properties);
                 }
                 staging.decision = decision;
                 staging.phase = RecorderPhase::Open;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::frames::{Frames, of_application};
-use super::own::encode_own;
+use super::own::own_frame;
 use super::synced::Synced;
 use super::writer::Writer;
 use super::{Counts, Durability, Settings};
@@ -106,16 +106,11 @@ impl RecorderPhase {
 impl Staging {
     /// Returns an error if what the owner decided is not known any more, so that nothing may be written.
     pub(super) fn check_is_known(&self) -> Result<()> {
-        match self.phase {
-            RecorderPhase::Withheld => {
-                let reason = self.decision.reason();
-                Err(ErrorKind::Off { reason }.into())
-            }
-            RecorderPhase::Open
-            | RecorderPhase::Suspended
-            | RecorderPhase::Closed
-            | RecorderPhase::GivenUp => Ok(()),
+        if self.phase == RecorderPhase::Withheld {
+            let reason = self.decision.reason();
+            return Err(ErrorKind::Off { reason }.into());
         }
+        Ok(())
     }
 
     pub(super) fn has_room(&self, frame_bytes: usize, limits: &Limits) -> bool {
@@ -124,17 +119,19 @@ impl Staging {
 
     /// Returns whether the session has not ended.
     pub(super) fn is_open(&self) -> bool {
-        match self.phase {
-            RecorderPhase::Open | RecorderPhase::Suspended | RecorderPhase::Withheld => true,
-            RecorderPhase::Closed | RecorderPhase::GivenUp => false,
-        }
+        self.phase == RecorderPhase::Open || self.phase.is_waiting()
     }
 
     /// Stages a record of our own; a few hundred bytes that the bound does not count.
-    pub(super) fn stage_own(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
-        let mut frame = Vec::new();
-        encode(&mut frame);
-        self.frames.push(&frame);
+    pub(super) fn stage_own(
+        &mut self,
+        settings: &Settings,
+        event: OwnEvent,
+        properties: &Properties,
+    ) {
+        let micros = clock::micros_since_epoch();
+        self.frames
+            .push(&own_frame(settings, event, properties, micros));
         self.staged += 1;
     }
 
@@ -147,21 +144,14 @@ impl Staging {
             Some(trouble) => trouble.reason.clone(),
             None => "the buffer in memory was full".to_owned(),
         };
-        let lost = dropped(count, &reason);
-        self.stage_own(|out| encode_own(settings, OwnEvent::Dropped, &lost, out));
+        self.stage_own(settings, OwnEvent::Dropped, &dropped(count, &reason));
     }
 
     pub(super) fn note_trouble(&mut self, error: &Error) {
-        let cause = match error.kind() {
-            ErrorKind::Busy { .. } => Cause::Busy,
-            ErrorKind::Io { .. }
-            | ErrorKind::Directory { .. }
-            | ErrorKind::OtherUser { .. }
-            | ErrorKind::Format { .. }
-            | ErrorKind::Foreign { .. }
-            | ErrorKind::TimedOut { .. }
-            | ErrorKind::Invalid { .. }
-            | ErrorKind::Off { .. } => Cause::Refused,
+        let cause = if matches!(error.kind(), ErrorKind::Busy { .. }) {
+            Cause::Busy
+        } else {
+            Cause::Refused
         };
         let reason = error.chain();
         let now = Instant::now();

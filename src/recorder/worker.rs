@@ -15,12 +15,6 @@ use super::staging::{Attention, RecorderPhase, Staging};
 use crate::clock;
 use crate::watch::PAUSE;
 
-/// The way to wake the worker.
-#[derive(Debug)]
-pub(super) struct Worker {
-    pub(super) wakeup: NonBlocking,
-}
-
 impl Shared {
     /// The worker's work, from a wakeup until there is nothing to do: writes, then lingers for
     /// a moment, so that a busy program pays for no wake-ups.
@@ -151,9 +145,9 @@ impl Drop for WorkerSink {
     }
 }
 
-/// Starts the worker thread, or returns nothing where the system has no thread to give: then callers
+/// Starts the worker thread and returns the way to wake it, or returns nothing where the system has no thread to give: then callers
 /// write for themselves.
-pub(super) fn start_worker(shared: &Arc<Shared>) -> Option<(Worker, WorkerGuard)> {
+pub(super) fn start_worker(shared: &Arc<Shared>) -> Option<(NonBlocking, WorkerGuard)> {
     let sink = WorkerSink {
         shared: Arc::clone(shared),
     };
@@ -167,8 +161,7 @@ pub(super) fn start_worker(shared: &Arc<Shared>) -> Option<(Worker, WorkerGuard)
             .thread_name("localtel")
             .finish(sink)
     };
-    let (wakeup, guard) = catch_unwind(AssertUnwindSafe(start)).ok()?;
-    Some((Worker { wakeup }, guard))
+    catch_unwind(AssertUnwindSafe(start)).ok()
 }
 
 /// How long the worker tries to get the directory's lock: other writers hold it for well under a

@@ -9,18 +9,18 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::frames::{CHUNK_BYTES, Frames};
-use super::own::{LINE_END, encode_session, session_facts};
+use super::own::{LINE_END, session_facts, session_frame};
 use super::{Durability, SessionForm, Settings};
 use crate::clock;
 use crate::encode::{FrameHeader, push_number};
 use crate::error::{Error, Result};
 use crate::random;
 use crate::record::own::SessionStart;
-use crate::record::{LineTime, timestamp_of};
+use crate::record::{LineTime, Timestamp, timestamp_of};
 use crate::store::age::Now;
 use crate::store::disk::Directory;
 use crate::store::latest::Latest;
-use crate::store::{Appended, Store, WritePosition};
+use crate::store::{Store, WritePosition};
 use crate::watch::{Watch, WatchChange};
 
 /// Numbers lines and writes them.
@@ -164,16 +164,6 @@ impl Writer {
         self.pending.has_ended && self.pending.session.seq_next == 0
     }
 
-    /// Returns `true` if all taken frames are written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.frames_left().is_empty()
-    }
-
-    /// Returns the bytes of the frames that are not written yet.
-    pub(super) fn bytes_left(&self) -> usize {
-        self.frames_left().len()
-    }
-
     /// Returns the frames that are not written yet.
     pub(super) fn frames_left(&self) -> &[u8] {
         self.pending.frames_left()
@@ -249,10 +239,7 @@ impl Writer {
             (Opening::Session | Opening::Lines | Opening::OneLine, None) => {}
         }
         let batch_latest = Latest::from(pending.batch_latest);
-        let (bytes, failure) = match turn.append(&pending.batch, batch_latest) {
-            Appended::All => (pending.batch.len(), None),
-            Appended::Part { bytes, error } => (bytes, Some(error)),
-        };
+        let (bytes, failure) = turn.append(&pending.batch, batch_latest);
         let frames = pending.settle((opening, closing), place, bytes, taken);
         if opening == Opening::OneLine && frames > 0 {
             // The line says that the session is over: what comes after it, if anything does, is another one.
@@ -305,15 +292,11 @@ impl Pending {
         if opening == Opening::Session {
             // It comes first, also by its time.
             let micros = FrameHeader::split_first(frames.get(*cursor..).unwrap_or_default())
-                .and_then(|(_, line, _)| micros_of(line))
-                .unwrap_or_else(clock::micros_since_epoch);
-            let mut frame = Vec::new();
-            encode_session(
-                settings,
-                session.start(settings, latest),
-                micros,
-                &mut frame,
-            );
+                .and_then(|(_, line, _)| timestamp_of(line))
+                .map_or_else(clock::micros_since_epoch, |time| {
+                    Timestamp::of(time).unix_micros()
+                });
+            let frame = session_frame(settings, session.start(settings, latest), micros);
             if let Some((header, line, _)) = FrameHeader::split_first(&frame) {
                 *batch_latest = LineTime::of_own_line(line);
                 session.push_numbered(batch, header, line, seq);
@@ -369,9 +352,8 @@ impl Pending {
     fn announce_again(&mut self, latest: LineTime, lines: usize, room_bytes: u64) -> Closing {
         let latest = self.batch_latest.max(Some(latest));
         let micros = clock::micros_since_epoch();
-        let mut frame = Vec::new();
         let start = self.session.start(&self.settings, latest);
-        encode_session(&self.settings, start, micros, &mut frame);
+        let frame = session_frame(&self.settings, start, micros);
         let Some((header, line, _)) = FrameHeader::split_first(&frame) else {
             return Closing::Lines;
         };
@@ -476,12 +458,6 @@ impl Session {
         push_number(batch, seq);
         batch.extend_from_slice(after);
     }
-}
-
-/// Reads the time of a line, in microseconds since 1970.
-fn micros_of(line: &[u8]) -> Option<i64> {
-    let nanos = timestamp_of(line)?.unix_timestamp_nanos();
-    i64::try_from(nanos / 1000).ok()
 }
 
 /// What stands before the facts of a session in its only line.
