@@ -252,7 +252,10 @@ fn a_buffer_that_stays_full_is_waited_for_once() {
 
 #[test]
 fn a_disk_that_makes_little_room_is_not_waited_for_again() {
-    let limits = Limits::default().buffer_bytes(1000);
+    let limits = Limits {
+        buffer_bytes_max: 1000,
+        ..Limits::default()
+    };
     let place = tempfile::TempDir::new().unwrap();
     let (recorder, _blocked) = full(&place.path().join("telemetry"));
     let mut staging = recorder.root.shared.lock();

@@ -13,8 +13,18 @@ const MIB: u64 = 1 << 20;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Bounds on what is kept in memory and on disk.
+///
+/// ```
+/// use localtel::Limits;
+///
+/// let limits = Limits { total_bytes_max: 64 << 20, ..Limits::default() };
+/// # let _ = limits;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a program sets some of them and takes the others from the default"
+)]
 pub struct Limits {
     /// The longest string value in bytes; a longer one is cut at a character boundary and ends in
     /// `…`. 16 KiB holds any stack trace that a person would read.
@@ -72,62 +82,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets the longest string value, in bytes.
-    #[must_use]
-    pub fn string_bytes(mut self, bytes_max: usize) -> Self {
-        self.string_bytes_max = bytes_max;
-        self
-    }
-
-    /// Sets the longest line, in bytes.
-    #[must_use]
-    pub fn line_bytes(mut self, bytes_max: usize) -> Self {
-        self.line_bytes_max = bytes_max;
-        self
-    }
-
-    /// Sets the size at which a segment is closed, in bytes.
-    #[must_use]
-    pub fn segment_bytes(mut self, bytes_max: u64) -> Self {
-        self.segment_bytes_max = bytes_max;
-        self
-    }
-
-    /// Sets the age at which a segment is closed.
-    #[must_use]
-    pub fn segment_age(mut self, age_max: Duration) -> Self {
-        self.segment_age_max = age_max;
-        self
-    }
-
-    /// Sets the size of all segments together, in bytes.
-    #[must_use]
-    pub fn total_bytes(mut self, bytes_max: u64) -> Self {
-        self.total_bytes_max = bytes_max;
-        self
-    }
-
-    /// Sets the age beyond which closed segments are removed.
-    #[must_use]
-    pub fn age(mut self, age_max: Duration) -> Self {
-        self.age_max = age_max;
-        self
-    }
-
-    /// Sets the number of segments kept.
-    #[must_use]
-    pub fn segments(mut self, count_max: u64) -> Self {
-        self.segments_max = Some(count_max);
-        self
-    }
-
-    /// Sets the bytes that may wait in memory.
-    #[must_use]
-    pub fn buffer_bytes(mut self, bytes_max: usize) -> Self {
-        self.buffer_bytes_max = bytes_max;
-        self
-    }
-
     /// Returns the longest line that is really written: no reader takes more than 1 MiB for a record, and
     /// a segment holds at least two lines.
     pub(crate) fn line_bytes_effective_max(&self) -> usize {
@@ -243,17 +197,26 @@ mod tests {
         let keep_from = |limits: Limits| limits.keep_from(&listed, all, |_| false).get();
         assert_eq!(keep_from(Limits::default()), 1, "60 + 16 of 256 MiB fit");
         assert_eq!(
-            keep_from(Limits::default().total_bytes(60 * MIB)),
+            keep_from(Limits {
+                total_bytes_max: 60 * MIB,
+                ..Limits::default()
+            }),
             5,
             "40 + 16 of 60 MiB fit"
         );
         assert_eq!(
-            keep_from(Limits::default().segments(3)),
+            keep_from(Limits {
+                segments_max: Some(3),
+                ..Limits::default()
+            }),
             7,
             "two and the next are three"
         );
         assert_eq!(
-            keep_from(Limits::default().total_bytes(MIB)),
+            keep_from(Limits {
+                total_bytes_max: MIB,
+                ..Limits::default()
+            }),
             8,
             "the head is never removed"
         );
@@ -271,13 +234,25 @@ mod tests {
             let is_stuck = |number: SegmentNumber| stuck.contains(&number.get());
             limits.keep_from(&listed, (60 * MIB, 6), is_stuck).get()
         };
-        let bytes = || Limits::default().total_bytes(60 * MIB);
+        let bytes = || Limits {
+            total_bytes_max: 60 * MIB,
+            ..Limits::default()
+        };
         assert_eq!(keep_from(bytes(), &[]), 5);
         assert_eq!(keep_from(bytes(), &[3]), 6);
         assert_eq!(keep_from(bytes(), &[3, 4]), 7);
         assert_eq!(keep_from(bytes(), &[6]), 5, "it is not come to");
         assert_eq!(keep_from(bytes(), &[3, 4, 5, 6, 7]), 8);
-        assert_eq!(keep_from(Limits::default().segments(4), &[3]), 7);
+        assert_eq!(
+            keep_from(
+                Limits {
+                    segments_max: Some(4),
+                    ..Limits::default()
+                },
+                &[3]
+            ),
+            7
+        );
     }
 
     #[test]
@@ -285,11 +260,17 @@ mod tests {
         let effective = |limits: Limits| limits.line_bytes_effective_max();
         assert_eq!(effective(Limits::default()), 256 * 1024);
         assert_eq!(
-            effective(Limits::default().segment_bytes(16 * KIB)),
+            effective(Limits {
+                segment_bytes_max: 16 * KIB,
+                ..Limits::default()
+            }),
             8 * 1024
         );
         assert_eq!(
-            effective(Limits::default().line_bytes(3 << 20)),
+            effective(Limits {
+                line_bytes_max: 3 << 20,
+                ..Limits::default()
+            }),
             READ_LINE_BYTES_MAX
         );
     }
@@ -297,18 +278,48 @@ mod tests {
     #[test]
     fn a_bound_that_is_too_small_is_named() {
         let cases = [
-            (Limits::default().string_bytes(3), "a string of 3 bytes"),
-            (Limits::default().line_bytes(100), "a line of 100 bytes"),
             (
-                Limits::default().segment_bytes(100),
+                Limits {
+                    string_bytes_max: 3,
+                    ..Limits::default()
+                },
+                "a string of 3 bytes",
+            ),
+            (
+                Limits {
+                    line_bytes_max: 100,
+                    ..Limits::default()
+                },
+                "a line of 100 bytes",
+            ),
+            (
+                Limits {
+                    segment_bytes_max: 100,
+                    ..Limits::default()
+                },
                 "a segment of 100 bytes",
             ),
             (
-                Limits::default().total_bytes(17 * MIB),
+                Limits {
+                    total_bytes_max: 17 * MIB,
+                    ..Limits::default()
+                },
                 "must hold two segments",
             ),
-            (Limits::default().segments(1), "at least two segments"),
-            (Limits::default().buffer_bytes(4096), "must hold two lines"),
+            (
+                Limits {
+                    segments_max: Some(1),
+                    ..Limits::default()
+                },
+                "at least two segments",
+            ),
+            (
+                Limits {
+                    buffer_bytes_max: 4096,
+                    ..Limits::default()
+                },
+                "must hold two lines",
+            ),
         ];
         for (limits, expected) in cases {
             let message = limits.validate().unwrap_err().to_string();

@@ -91,9 +91,11 @@ impl ChildTask {
     }
 
     pub(crate) fn builder(&self) -> Builder {
-        let limits = Limits::default()
-            .segment_bytes(self.segment_bytes)
-            .total_bytes(1 << 30);
+        let limits = Limits {
+            segment_bytes_max: self.segment_bytes,
+            total_bytes_max: 1 << 30,
+            ..Limits::default()
+        };
         Telemetry::builder("testapp")
             .dir(&self.directory)
             .when_undecided(WhenUndecided::Record)

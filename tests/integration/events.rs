@@ -323,7 +323,10 @@ fn the_message_is_a_string_wherever_the_event_has_it() {
 #[test]
 fn long_strings_are_cut_at_a_character_boundary_and_marked() {
     let place = TestPlace::new();
-    let limits = Limits::default().string_bytes(16);
+    let limits = Limits {
+        string_bytes_max: 16,
+        ..Limits::default()
+    };
     let long = "ä".repeat(1_000_000);
     place.record_with(place.builder().limits(limits), || {
         let _span = tracing::info_span!("span", long).entered();
@@ -373,7 +376,10 @@ fn any_text_reads_back_unchanged_and_is_safe_to_print() {
 #[test]
 fn a_line_beyond_the_limit_is_replaced_by_a_notice() {
     let place = TestPlace::new();
-    let limits = Limits::default().line_bytes(4096);
+    let limits = Limits {
+        line_bytes_max: 4096,
+        ..Limits::default()
+    };
     let text = "x".repeat(2000);
     place.record_with(place.builder().limits(limits), || {
         let _span = tracing::info_span!("span", text).entered();
@@ -402,7 +408,11 @@ const CONTROLS: &str = match std::str::from_utf8(&[1; 300]) {
 #[test]
 fn no_name_makes_a_line_longer_than_the_shortest_limit() {
     let place = TestPlace::new();
-    let limits = Limits::default().line_bytes(4096).string_bytes(1 << 20);
+    let limits = Limits {
+        line_bytes_max: 4096,
+        string_bytes_max: 1 << 20,
+        ..Limits::default()
+    };
     let text = "\u{1}".repeat(5000);
     place.record_with(place.builder().limits(limits), || {
         tracing::info!(

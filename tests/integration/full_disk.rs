@@ -46,7 +46,11 @@ fn a_full_disk_loses_only_events_and_counts_them() {
         let Some(disk) = Disk::mount("size=4m") else {
             return;
         };
-        let limits = Limits::default().line_bytes(4096).buffer_bytes(65_536);
+        let limits = Limits {
+            line_bytes_max: 4096,
+            buffer_bytes_max: 65_536,
+            ..Limits::default()
+        };
         let builder = disk.builder().limits(limits);
         let telemetry = builder
             .delivery(delivery)
@@ -114,10 +118,12 @@ fn a_disk_without_inodes_keeps_its_records_and_recovers() {
     let Some(disk) = Disk::mount("size=4m,nr_inodes=9") else {
         return;
     };
-    let limits = Limits::default()
-        .line_bytes(4096)
-        .buffer_bytes(65_536)
-        .segment_bytes(65_536);
+    let limits = Limits {
+        line_bytes_max: 4096,
+        buffer_bytes_max: 65_536,
+        segment_bytes_max: 65_536,
+        ..Limits::default()
+    };
     let telemetry = disk.builder().limits(limits).try_open().unwrap();
     let dispatch = dispatch(&telemetry);
     log(&dispatch, 10);

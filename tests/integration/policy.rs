@@ -217,7 +217,10 @@ fn secrets_in_messages_and_errors_are_masked_by_default() {
 #[test]
 fn a_secret_at_the_length_limit_is_masked_whole() {
     let place = TestPlace::new();
-    let limits = localtel::Limits::default().string_bytes(64);
+    let limits = localtel::Limits {
+        string_bytes_max: 64,
+        ..localtel::Limits::default()
+    };
     place.record_with(place.builder().limits(limits), || {
         let text = format!("{} password=hunter2hunter2", "x".repeat(50));
         info!("{text}");

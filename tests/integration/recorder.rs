@@ -58,7 +58,11 @@ impl Stall {
 
 /// Returns a builder with the smallest buffer, which holds some twenty lines of `log`.
 pub(crate) fn small_buffer(place: &TestPlace) -> Builder {
-    let limits = Limits::default().line_bytes(4096).buffer_bytes(8192);
+    let limits = Limits {
+        line_bytes_max: 4096,
+        buffer_bytes_max: 8192,
+        ..Limits::default()
+    };
     place.builder().limits(limits)
 }
 
@@ -142,7 +146,10 @@ fn without_consent_there_is_no_directory() {
 fn eight_threads_get_gap_free_numbers_across_rotations() {
     for delivery in [Delivery::Background, Delivery::Inline] {
         let place = TestPlace::new();
-        let limits = Limits::default().segment_bytes(64 * 1024);
+        let limits = Limits {
+            segment_bytes_max: 64 * 1024,
+            ..Limits::default()
+        };
         let builder = place
             .builder()
             .limits(limits)
@@ -357,7 +364,10 @@ fn many_handles_one_after_the_other_are_many_sessions() {
 #[test]
 fn two_handles_on_one_directory_do_not_disturb_each_other() {
     let place = TestPlace::new();
-    let limits = Limits::default().segment_bytes(64 * 1024);
+    let limits = Limits {
+        segment_bytes_max: 64 * 1024,
+        ..Limits::default()
+    };
     let open = || place.builder().limits(limits.clone()).try_open().unwrap();
     let (one, two) = (open(), open());
     std::thread::scope(|scope| {
@@ -409,7 +419,10 @@ fn segments_state_the_latest_time_at_each_mib() {
     assert!(check_latest(&place.path()) >= 3);
 
     let place = TestPlace::new();
-    let limits = Limits::default().segment_bytes(64 * 1024);
+    let limits = Limits {
+        segment_bytes_max: 64 * 1024,
+        ..Limits::default()
+    };
     let telemetry = place.builder().limits(limits).try_open().unwrap();
     log(&dispatch(&telemetry), 2000);
     drop(telemetry);
@@ -421,9 +434,11 @@ fn segments_state_the_latest_time_at_each_mib() {
 #[test]
 fn the_total_is_never_exceeded_by_more_than_a_batch() {
     let place = TestPlace::new();
-    let limits = Limits::default()
-        .segment_bytes(32 * 1024)
-        .total_bytes(128 * 1024);
+    let limits = Limits {
+        segment_bytes_max: 32 * 1024,
+        total_bytes_max: 128 * 1024,
+        ..Limits::default()
+    };
     let builder = place.builder().limits(limits).delivery(Delivery::Inline);
     let telemetry = builder.try_open().unwrap();
     let dispatch = dispatch(&telemetry);

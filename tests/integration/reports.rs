@@ -260,7 +260,10 @@ fn counts_after_the_last_report_are_in_the_end_record() {
 #[test]
 fn counters_that_do_not_fit_are_omitted_from_the_end_record() {
     let place = TestPlace::new();
-    let limits = localtel::Limits::default().line_bytes(4096);
+    let limits = localtel::Limits {
+        line_bytes_max: 4096,
+        ..localtel::Limits::default()
+    };
     let telemetry = place.builder().limits(limits).try_open().unwrap();
     for number in 0..100 {
         let name: &'static str = format!("counter_{number}").leak();

@@ -180,7 +180,10 @@ fn an_error_kind_is_kept_and_its_message_redacted() {
 
 #[test]
 fn an_error_kind_counts_towards_the_limit_of_its_message() {
-    let limits = localtel::Limits::default().string_bytes(64);
+    let limits = localtel::Limits {
+        string_bytes_max: 64,
+        ..localtel::Limits::default()
+    };
     for length in 30..64 {
         let place = TestPlace::new();
         let telemetry = place.builder().limits(limits.clone()).try_open().unwrap();
@@ -214,7 +217,10 @@ fn any_word_of_a_name_can_mark_an_error_text() {
 #[test]
 fn a_secret_is_masked_wherever_the_limit_cuts_it() {
     let place = TestPlace::new();
-    let limits = localtel::Limits::default().string_bytes(64);
+    let limits = localtel::Limits {
+        string_bytes_max: 64,
+        ..localtel::Limits::default()
+    };
     let records = place.record_with(place.builder().limits(limits), || {
         for before in 0..80 {
             let text = "é ".repeat(before / 3) + &"x".repeat(before % 3);

@@ -71,7 +71,10 @@ fn nothing_planted_at_a_segments_name_is_followed_or_filled() {
             std::fs::create_dir(place.path()).unwrap();
             let at = place.path().join(name);
             plant(&victim, &at);
-            let limits = Limits::default().segment_bytes(16 * 1024);
+            let limits = Limits {
+                segment_bytes_max: 16 * 1024,
+                ..Limits::default()
+            };
             let telemetry = place.builder().limits(limits).open();
             log(&dispatch(&telemetry), 100);
             let flushed = telemetry.flush();
@@ -253,9 +256,11 @@ fn only_files_with_names_of_ours_are_removed() {
     for name in foreign {
         std::fs::write(place.path().join(name), "x").unwrap();
     }
-    let limits = Limits::default()
-        .segment_bytes(16 * 1024)
-        .total_bytes(32 * 1024);
+    let limits = Limits {
+        segment_bytes_max: 16 * 1024,
+        total_bytes_max: 32 * 1024,
+        ..Limits::default()
+    };
     let telemetry = place.builder().limits(limits).try_open().unwrap();
     log(&dispatch(&telemetry), 500);
     drop(telemetry);

@@ -111,11 +111,11 @@ fn a_handle_accepts_the_longest_durations() {
             .builder()
             .reports(Reports::Every(Duration::MAX))
             .durability(Durability::Interval(Duration::MAX))
-            .limits(
-                Limits::default()
-                    .age(Duration::MAX)
-                    .segment_age(Duration::MAX),
-            )
+            .limits(Limits {
+                age_max: Duration::MAX,
+                segment_age_max: Duration::MAX,
+                ..Limits::default()
+            })
     };
     let telemetry = builder().open();
     assert_eq!(telemetry.record(&Event::new("one")), Outcome::Recorded);

@@ -115,7 +115,7 @@ pub(super) fn measure(words: &[&str]) -> Result<()> {
         .dir(&directory)
         .when_undecided(WhenUndecided::Record)
         .overflow(Overflow::Block)
-        .limits(Limits::default().total_bytes(TOTAL_BYTES_MAX))
+        .limits(Limits { total_bytes_max: TOTAL_BYTES_MAX, ..Limits::default() })
         .try_open()?;
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))

@@ -33,7 +33,10 @@ impl ExplainHome {
     fn embedded(when_undecided: WhenUndecided) -> Self {
         let builder = Telemetry::builder("myapp")
             .when_undecided(when_undecided)
-            .limits(Limits::default().total_bytes(64 << 20))
+            .limits(Limits {
+                total_bytes_max: 64 << 20,
+                ..Limits::default()
+            })
             .policy(Policy::new().property("user", Action::Hash));
         Self {
             builder: Some(builder),

@@ -11,9 +11,10 @@ fn files_of_another_user_under_our_names_are_not_removed() {
     let place = TestPlace::new();
     for _ in 0..3 {
         place.record_with(
-            place
-                .builder()
-                .limits(Limits::default().segment_bytes(16 * 1024)),
+            place.builder().limits(Limits {
+                segment_bytes_max: 16 * 1024,
+                ..Limits::default()
+            }),
             || {
                 for _ in 0..30 {
                     tracing::info!(text = "x".repeat(400));

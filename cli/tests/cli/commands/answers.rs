@@ -296,7 +296,10 @@ fn words_with_another_setup() {
     let builder = match setup.as_str() {
         "record" => builder.when_undecided(WhenUndecided::Record),
         "record after an hour" => builder.when_undecided(WhenUndecided::RecordAfter(hour)),
-        "limits" => builder.limits(Limits::default().total_bytes(1)),
+        "limits" => builder.limits(Limits {
+            total_bytes_max: 1,
+            ..Limits::default()
+        }),
         setup => panic!("unknown setup {setup:?}"),
     };
     if line == "open" {
