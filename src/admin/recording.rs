@@ -238,7 +238,7 @@ mod tests {
 
     /// What the answer depends on, besides who asks.
     #[derive(Debug, Clone, Copy)]
-    struct Case {
+    struct AnswerCase {
         consent: &'static str,
         flag: Consent,
         when_undecided: WhenUndecided,
@@ -247,7 +247,7 @@ mod tests {
         now: i64,
     }
 
-    const NOTHING: Case = Case {
+    const NOTHING: AnswerCase = AnswerCase {
         consent: r#"{"format":1}"#,
         flag: Consent::Undecided,
         when_undecided: WhenUndecided::Refuse,
@@ -261,7 +261,7 @@ mod tests {
         r#"{"format":1,"first_seen":"1970-01-01T00:16:40.000000Z","grace_seconds":3600}"#;
     const HOUR: WhenUndecided = WhenUndecided::RecordAfter(Duration::from_hours(1));
 
-    impl Case {
+    impl AnswerCase {
         fn answer(&self, asked: Asked) -> (Consent, RecordingAnswer) {
             let stored = StoredConsent::parse(self.consent.as_bytes(), FileName::Consent);
             let inputs = Inputs {
@@ -288,7 +288,7 @@ mod tests {
     const IN_THE_WAY: &str = "a file is in the way";
 
     /// Checks what is said, and a part of the reason, to the application itself, from outside, and to the commands.
-    fn check(case: &Case, recordings: [Recording; 3], reasons: [&str; 3]) {
+    fn check(case: &AnswerCase, recordings: [Recording; 3], reasons: [&str; 3]) {
         let all = [Asked::Itself, Asked::FromOutside, Asked::Commands];
         for ((asked, recording), because) in all.into_iter().zip(recordings).zip(reasons) {
             let (_, answer) = case.answer(asked);
@@ -303,14 +303,14 @@ mod tests {
 
     #[test]
     fn what_is_stored_or_forced_is_the_same_for_all() {
-        let stored = |consent| Case { consent, ..NOTHING };
-        let waiting = |now| Case {
+        let stored = |consent| AnswerCase { consent, ..NOTHING };
+        let waiting = |now| AnswerCase {
             consent: SEEN,
             when_undecided: HOUR,
             now,
             ..NOTHING
         };
-        let flag = Case {
+        let flag = AnswerCase {
             flag: Consent::Disabled,
             when_undecided: WhenUndecided::Record,
             ..NOTHING
@@ -348,7 +348,7 @@ mod tests {
             ),
         ];
         for (when_undecided, recordings, reasons) in table {
-            let case = Case {
+            let case = AnswerCase {
                 when_undecided,
                 ..NOTHING
             };
@@ -358,15 +358,15 @@ mod tests {
 
     #[test]
     fn what_stands_in_the_way_is_said_unless_consent_forbids() {
-        let policy = Case {
+        let policy = AnswerCase {
             policy_problem: Some(ODD),
             ..NOTHING
         };
-        let both = Case {
+        let both = AnswerCase {
             directory_problem: Some(IN_THE_WAY),
             ..policy
         };
-        let with = |consent, case: Case| Case { consent, ..case };
+        let with = |consent, case: AnswerCase| AnswerCase { consent, ..case };
         for (case, reasons) in [
             (with(ENABLED, policy), [ODD; 3]),
             (with(ENABLED, both), [IN_THE_WAY; 3]),
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn the_decision_does_not_depend_on_who_asks() {
-        let case = Case {
+        let case = AnswerCase {
             policy_problem: Some(ODD),
             ..NOTHING
         };
