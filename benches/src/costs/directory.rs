@@ -122,7 +122,10 @@ pub(super) fn fill(path: &Path) -> Result<()> {
             .open(path.join(name(number)))?;
         segment.write_all(line.as_bytes())?;
     }
-    let limits = Limits { segment_age_max: Duration::ZERO, ..Limits::default() };
+    let limits = Limits {
+        segment_age_max: Duration::ZERO,
+        ..Limits::default()
+    };
     let telemetry = event::open(path, Delivery::Inline, limits)?;
     record(&telemetry)
 }

@@ -172,7 +172,10 @@ impl Case {
             Self::Fresh | Self::FreshAgain | Self::Events | Self::Sites | Self::Segments => {
                 Limits::default()
             }
-            Self::Rotations => Limits { segment_bytes_max: ROTATED_SEGMENT_BYTES, ..Limits::default() },
+            Self::Rotations => Limits {
+                segment_bytes_max: ROTATED_SEGMENT_BYTES,
+                ..Limits::default()
+            },
         }
     }
 }

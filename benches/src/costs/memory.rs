@@ -122,7 +122,10 @@ pub(super) fn child(arguments: &[&str]) -> Result<()> {
         .when_undecided(WhenUndecided::Record)
         .delivery(Delivery::Background)
         .overflow(load.overflow())
-        .limits(Limits { buffer_bytes_max: buffer_kib.parse::<usize>()? * 1024, ..Limits::default() })
+        .limits(Limits {
+            buffer_bytes_max: buffer_kib.parse::<usize>()? * 1024,
+            ..Limits::default()
+        })
         .try_open()?;
     event::install(&telemetry);
     event::in_spans(|| {

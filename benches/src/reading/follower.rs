@@ -115,7 +115,10 @@ pub(super) fn measure(words: &[&str]) -> Result<()> {
         .dir(&directory)
         .when_undecided(WhenUndecided::Record)
         .overflow(Overflow::Block)
-        .limits(Limits { total_bytes_max: TOTAL_BYTES_MAX, ..Limits::default() })
+        .limits(Limits {
+            total_bytes_max: TOTAL_BYTES_MAX,
+            ..Limits::default()
+        })
         .try_open()?;
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))

@@ -125,7 +125,7 @@ a span of three fields, an event at its start and one with the response. Sixteen
 requests over persistent connections, each as soon as the previous one is answered, so the server and its worker have \
 no spare core. All contenders have their defaults: `non_blocking` drops events if its queue is full, and so does \
 localtel, which counts them in its directory (if events are lost, set `Overflow::Block` or a larger \
-`Limits::buffer_bytes`).
+`Limits::buffer_bytes_max`).
 
 *Processor* time per request is that of the server's process, until everything is closed and in the files; the medians \
 of the rounds. *Lost* are the events that are not in the files, in all rounds.";

@@ -33,8 +33,8 @@ fn files_of_another_user_under_our_names_are_not_removed() {
         .env("LOCALTEL_DIR", place.path())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("belongs to another user"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("belongs to another user"), "{printed}");
     assert!(!output.status.success());
     assert_eq!(std::fs::read(&first).unwrap(), before);
     // The other segments were removed, and recording continues.

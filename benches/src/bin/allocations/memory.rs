@@ -40,7 +40,10 @@ fn fill(buffer_bytes: usize) -> Result<()> {
     let telemetry = Telemetry::builder("bench")
         .dir(&path)
         .when_undecided(WhenUndecided::Record)
-        .limits(Limits { buffer_bytes_max: buffer_bytes, ..Limits::default() })
+        .limits(Limits {
+            buffer_bytes_max: buffer_bytes,
+            ..Limits::default()
+        })
         .try_open()?;
     let subscriber =
         tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter()));

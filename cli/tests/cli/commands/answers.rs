@@ -144,15 +144,15 @@ impl AnswerHome {
 
     /// Returns the rest of the first line of a command's output that begins with `start`.
     fn line(&self, tested: TestedProgram, words: &[&str], start: &str) -> Option<String> {
-        let said = out(&self.run(tested, words));
-        let mut lines = said.lines().map(str::trim_start);
+        let printed = out(&self.run(tested, words));
+        let mut lines = printed.lines().map(str::trim_start);
         lines.find_map(|line| Some(line.strip_prefix(start)?.to_owned()))
     }
 
     fn json(&self, tested: TestedProgram, words: &[&str]) -> Value {
         let output = self.run(tested, words);
-        let said = out(&output);
-        let mut lines = said.lines();
+        let printed = out(&output);
+        let mut lines = printed.lines();
         let line = lines.find(|line| line.starts_with(['{', '[']));
         let line = line.unwrap_or_else(|| panic!("{tested:?} {words:?}: {output:?}"));
         serde_json::from_str(line).unwrap()
@@ -167,8 +167,8 @@ impl AnswerHome {
         let status = self.json(tested, &["status", "--json"]);
         let answer = of_json(&status);
         for command in ["explain", "doctor"] {
-            let said = of_json(&self.json(tested, &[command, "--json"]));
-            assert_eq!(said, answer, "{tested:?} {command} --json");
+            let printed = of_json(&self.json(tested, &[command, "--json"]));
+            assert_eq!(printed, answer, "{tested:?} {command} --json");
         }
         let report = self.json(tested, &["report", "--json"]);
         let of_report = of_json(&report["recorded"]);
@@ -181,11 +181,11 @@ impl AnswerHome {
             assert!(start.len() > 200 || of_report == answer, "{of_report}");
         }
         for command in ["status", "doctor"] {
-            let said = self.line(tested, &[command], "recording: ");
-            assert_eq!(said.as_ref(), Some(&answer), "{tested:?} {command}");
+            let printed = self.line(tested, &[command], "recording: ");
+            assert_eq!(printed.as_ref(), Some(&answer), "{tested:?} {command}");
         }
-        let said = self.line(tested, &["explain"], "Recording now: ");
-        assert_eq!(said, Some(format!("{answer}.")), "{tested:?} explain");
+        let printed = self.line(tested, &["explain"], "Recording now: ");
+        assert_eq!(printed, Some(format!("{answer}.")), "{tested:?} explain");
         // Only existing directories are listed.
         let profiles = self.json(tested, &["profiles", "--json"]);
         let is_there = self.telemetry().symlink_metadata().is_ok();
@@ -204,33 +204,33 @@ impl AnswerHome {
     fn answer_of_commands(&self) -> String {
         let differing = self.line(TestedProgram::Outside, &["status"], "record and run: ");
         let own = self.line(TestedProgram::Outside, &["status"], "recording: ");
-        let said = differing.or(own).unwrap();
+        let printed = differing.or(own).unwrap();
         let before = self.events();
         let recorded = self.run(TestedProgram::Outside, &["record", "deploy"]);
         let after = self.events();
         let ran = self.run(TestedProgram::Outside, &["run", "--", "true"]);
         assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
         let (is_recorded, is_run_recorded) = (after > before, self.events() > after);
-        assert_eq!(is_recorded, is_run_recorded, "{said}: {recorded:?}");
-        assert_eq!(is_recorded, said.starts_with("yes, "), "{recorded:?}");
+        assert_eq!(is_recorded, is_run_recorded, "{printed}: {recorded:?}");
+        assert_eq!(is_recorded, printed.starts_with("yes, "), "{recorded:?}");
         if !is_recorded {
-            let reason = said.strip_prefix("no, because ").unwrap();
+            let reason = printed.strip_prefix("no, because ").unwrap();
             let message = err(&recorded);
             let message = message.strip_prefix("localtel: ").unwrap();
             let message = message.strip_prefix("not recorded: ").unwrap_or(message);
             assert!(
                 message.starts_with(&format!("{reason}\nhint: ")),
-                "{said}: {message}"
+                "{printed}: {message}"
             );
         }
-        said
+        printed
     }
 
     /// Returns the hint that `record` prints.
     fn hint_of_record(&self) -> String {
         let output = self.run(TestedProgram::Outside, &["record", "deploy"]);
-        let said = err(&output);
-        let (_, hint) = said.split_once("\nhint: ").unwrap();
+        let printed = err(&output);
+        let (_, hint) = printed.split_once("\nhint: ").unwrap();
         hint.trim_end().to_owned()
     }
 
@@ -463,15 +463,15 @@ fn events_dropped_by_policy_are_not_reported_as_forbidden() {
         assert_eq!(home.answer(TestedProgram::Outside), ENABLED);
         assert_eq!(home.answer(TestedProgram::Application), ENABLED);
         let before = home.events();
-        let said = err(&home.run(TestedProgram::Outside, &["record", "deploy"]));
+        let printed = err(&home.run(TestedProgram::Outside, &["record", "deploy"]));
         assert_eq!(home.events(), before, "{rule:?}");
         assert!(
-            said.starts_with("localtel: not recorded: the policy drops 1 event"),
-            "{rule:?}: {said}"
+            printed.starts_with("localtel: not recorded: the policy drops 1 event"),
+            "{rule:?}: {printed}"
         );
         assert!(
-            said.ends_with("\nhint: `localtel --app words policy` shows the policy\n"),
-            "{said}"
+            printed.ends_with("\nhint: `localtel --app words policy` shows the policy\n"),
+            "{printed}"
         );
         assert_eq!(home.after(TestedProgram::Outside, &["enable"]), None);
     }
@@ -549,12 +549,12 @@ fn the_four_strongest_rules_lock() {
         TestedProgram::Application,
         &["status", "--telemetry", "off"],
     );
-    let said = out(&flag);
+    let printed = out(&flag);
     assert!(
-        said.contains("\nrecording: no, because disabled by the program's flag\n"),
-        "{said}"
+        printed.contains("\nrecording: no, because disabled by the program's flag\n"),
+        "{printed}"
     );
-    assert!(said.contains("\nlocked: yes\n"), "{said}");
+    assert!(printed.contains("\nlocked: yes\n"), "{printed}");
     home.name_programs("donottrack");
     assert!(home.is_locked(TestedProgram::Application) && !home.is_locked(TestedProgram::Outside));
 }
@@ -694,33 +694,34 @@ fn a_newer_consent_file_gets_only_steps_that_help() {
         &["disable"],
         &["record", "deploy"],
     ] {
-        let said = err(&home.run(TestedProgram::Outside, words));
-        let (_, hint) = said.split_once("\nhint: ").unwrap();
+        let printed = err(&home.run(TestedProgram::Outside, words));
+        let (_, hint) = printed.split_once("\nhint: ").unwrap();
         assert!(
             !hint.contains("enable`") && !hint.contains("disable`"),
-            "{words:?}: {said}"
+            "{words:?}: {printed}"
         );
-        assert!(!hint.contains("reset`"), "{words:?}: {said}");
+        assert!(!hint.contains("reset`"), "{words:?}: {printed}");
     }
-    let said = err(&home.run(TestedProgram::Outside, &["reset"]));
+    let printed = err(&home.run(TestedProgram::Outside, &["reset"]));
     assert!(
-        said.ends_with("\nhint: install the localtel that wrote it\n"),
-        "{said}"
+        printed.ends_with("\nhint: install the localtel that wrote it\n"),
+        "{printed}"
     );
     // The hint is that of the damaged file.
     let home = AnswerHome::holding(&[
         ("consent.json", "{"),
         ("consent.all.json", r#"{"format":9}"#),
     ]);
-    let said = err(&home.run(TestedProgram::Outside, &["enable", "--all-profiles"]));
+    let printed = err(&home.run(TestedProgram::Outside, &["enable", "--all-profiles"]));
     assert!(
-        said.contains("\nhint: look at ") && said.contains("consent.all.json; a newer localtel"),
-        "{said}"
+        printed.contains("\nhint: look at ")
+            && printed.contains("consent.all.json; a newer localtel"),
+        "{printed}"
     );
-    let said = err(&home.run(TestedProgram::Outside, &["reset"]));
+    let printed = err(&home.run(TestedProgram::Outside, &["reset"]));
     assert!(
-        said.contains("\nhint: decide anew: `localtel --app words enable`"),
-        "{said}"
+        printed.contains("\nhint: decide anew: `localtel --app words enable`"),
+        "{printed}"
     );
 }
 
@@ -751,13 +752,13 @@ fn hints_repeat_the_flags_that_name_the_telemetry() {
         ] {
             let mut command = home.command(&home.localtel);
             let output = command.args(name).args(words).output().unwrap();
-            let said = err(&output);
-            for typed in said.split("`localtel ").skip(1) {
+            let printed = err(&output);
+            for typed in printed.split("`localtel ").skip(1) {
                 let (typed, _) = typed.split_once('`').unwrap();
                 for flag in name.chunks(2) {
                     assert!(
                         typed.contains(&flag.join(" ")),
-                        "{name:?} {words:?}: {said}"
+                        "{name:?} {words:?}: {printed}"
                     );
                 }
             }
