@@ -10,6 +10,8 @@
 //! The path of what is nested is read like a name with dots. What is nested in a plural, as in `cookies`, is
 //! a secret whatever its own name is.
 
+use super::secrets::words::{self, ABOUT};
+
 /// What a name says of the texts that it stands for, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Naming {
@@ -116,8 +118,11 @@ impl NamePath {
         let mut is_first = true;
         while let Some(word) = words.next() {
             let is_last = words.peek().is_none();
-            is_about |= is_last && is_one_of(word, &ABOUT_AT_END)
-                || is_first && !is_last && is_one_of(word, &ABOUT_AT_START);
+            is_about |= if is_last {
+                is_one_of(word, &ABOUT_AT_END) || words::is_one_of(word.as_bytes(), ABOUT)
+            } else {
+                is_first && is_one_of(word, &ABOUT_AT_START)
+            };
             own = match self.word(word, is_first) {
                 NameWord::Secrets => Secret::Among,
                 NameWord::Secret if own == Secret::None => Secret::Named,
@@ -268,69 +273,25 @@ const KEY_WORDS: [&str; 7] = [
     "signing",
 ];
 
-/// The last words of names whose values are only about a secret.
-const ABOUT_AT_END: [&str; 62] = [
-    "age",
-    "alg",
-    "algorithm",
-    "at",
+/// The last words of names whose values are only about a secret, besides those that names in texts have, too.
+const ABOUT_AT_END: [&str; 18] = [
     "budget",
     "bytes",
     "changed",
     "chars",
     "consent",
-    "count",
-    "counts",
-    "date",
     "dir",
-    "enabled",
-    "endpoint",
     "err",
-    "error",
-    "expiration",
-    "expired",
-    "expires",
-    "expiry",
     "file",
-    "host",
     "index",
-    "issuer",
-    "kind",
-    "len",
-    "length",
-    "lifetime",
-    "limit",
-    "limits",
-    "max",
-    "method",
-    "min",
     "missing",
-    "ms",
-    "name",
-    "names",
     "path",
-    "policy",
     "present",
-    "provider",
     "reason",
     "remaining",
-    "required",
     "scheme",
-    "scope",
-    "scopes",
-    "seconds",
-    "size",
-    "source",
-    "state",
-    "status",
-    "strength",
-    "time",
     "timestamp",
     "total",
-    "ttl",
-    "type",
-    "uri",
-    "url",
     "used",
 ];
 

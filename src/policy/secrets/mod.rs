@@ -23,7 +23,7 @@ mod shape;
 mod text;
 mod token;
 mod value;
-mod words;
+pub(super) mod words;
 
 #[cfg(test)]
 mod corpus;

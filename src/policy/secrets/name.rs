@@ -3,7 +3,7 @@
 //! `token_type` and `password_policy` do, is none.
 
 use super::text::{BLANKS_MAX, RemainingText, is_quote, is_url_safe, mark_bytes};
-use super::words::{ABOUT, CODES, KEYS, OWNERS, PATHS, is_one_of};
+use super::words::{ABOUT, ABOUT_IN_TEXTS, CODES, KEYS, OWNERS, PATHS, is_one_of};
 
 /// A word that makes a name the name of a secret.
 #[derive(Debug, Clone, Copy)]
@@ -216,7 +216,7 @@ impl Stem {
             return None;
         }
         let last = last_word(tail);
-        if is_one_of(last, ABOUT) {
+        if is_one_of(last, ABOUT) || is_one_of(last, ABOUT_IN_TEXTS) {
             return None;
         }
         let whole = text.get(start..end);

@@ -1,7 +1,11 @@
 //! The lists of words that decide what a name or a value is, each sorted so that a word is found quickly.
 
 /// Returns `true` if bytes are one of some words, in letters of any case. The words are sorted, and in small letters.
-pub(super) fn is_one_of(bytes: &[u8], words: &[&str]) -> bool {
+pub(in crate::policy) fn is_one_of(bytes: &[u8], words: &[&str]) -> bool {
+    // Most names of secrets have nothing behind their word.
+    if bytes.is_empty() {
+        return false;
+    }
     let mut lower = [0; WORD_BYTES_MAX];
     let Some(lower) = lower.get_mut(..bytes.len()) else {
         return false;
@@ -56,16 +60,22 @@ pub(super) const CODES: &[&str] = &[
 
 /// The last word of names that say something about a secret and are none.
 #[rustfmt::skip]
-pub(super) const ABOUT: &[&str] = &[
-    "age", "alg", "algorithm", "at", "attempts", "audience", "c", "cc", "class", "column", "count", "counts",
-    "cpp", "cs", "date", "days", "disabled", "domain", "enabled", "endpoint", "error", "errors", "ex",
-    "exception", "exp", "expiration", "expired", "expires", "expiry", "failures", "field", "fields", "format",
-    "go", "h", "header", "hint", "host", "hpp", "html", "in", "issuer", "java", "js", "json", "jsx", "kind",
-    "kt", "len", "length", "lifetime", "limit", "limits", "log", "manager", "max", "md", "method", "methods",
-    "min", "minutes", "mode", "ms", "name", "names", "php", "policy", "port", "prefix", "provider", "providers",
-    "py", "rb", "ref", "refs", "required", "rotated", "rotation", "rs", "rules", "scala", "scope", "scopes",
-    "seconds", "secs", "sh", "size", "source", "sql", "state", "status", "strength", "swift", "time", "timeout",
-    "toml", "ts", "tsx", "ttl", "type", "types", "uri", "url", "usage", "valid", "version", "xml", "yaml", "yml",
+pub(in crate::policy) const ABOUT: &[&str] = &[
+    "age", "alg", "algorithm", "at", "count", "counts", "date", "enabled", "endpoint", "error", "expiration",
+    "expired", "expires", "expiry", "host", "issuer", "kind", "len", "length", "lifetime", "limit", "limits",
+    "max", "method", "min", "ms", "name", "names", "policy", "provider", "required", "scope", "scopes",
+    "seconds", "size", "source", "state", "status", "strength", "time", "ttl", "type", "uri", "url",
+];
+
+/// Such words that stand before values in texts only. A property of such a name may be a secret.
+#[rustfmt::skip]
+pub(super) const ABOUT_IN_TEXTS: &[&str] = &[
+    "attempts", "audience", "c", "cc", "class", "column", "cpp", "cs", "days", "disabled", "domain", "errors",
+    "ex", "exception", "exp", "failures", "field", "fields", "format", "go", "h", "header", "hint", "hpp",
+    "html", "in", "java", "js", "json", "jsx", "kt", "log", "manager", "md", "methods", "minutes", "mode",
+    "php", "port", "prefix", "providers", "py", "rb", "ref", "refs", "rotated", "rotation", "rs", "rules",
+    "scala", "secs", "sh", "sql", "swift", "timeout", "toml", "ts", "tsx", "types", "usage", "valid", "version",
+    "xml", "yaml", "yml",
 ];
 
 /// The last word of names whose values may be paths.
@@ -167,8 +177,21 @@ mod tests {
     #[test]
     fn each_list_is_sorted_and_in_small_letters_and_fits() {
         for words in [
-            METHODS, OWNERS, KEYS, CODES, ABOUT, PATHS, SCHEMES, NOTHING, UNSEEN, STATES, PROSE,
-            TYPES, PARSED, PASSWORDS,
+            METHODS,
+            OWNERS,
+            KEYS,
+            CODES,
+            ABOUT,
+            ABOUT_IN_TEXTS,
+            PATHS,
+            SCHEMES,
+            NOTHING,
+            UNSEEN,
+            STATES,
+            PROSE,
+            TYPES,
+            PARSED,
+            PASSWORDS,
         ] {
             assert!(words.is_sorted());
             for word in words {
