@@ -80,22 +80,16 @@ pub(crate) fn unnamed(error: Error, location: &Location) -> Failure {
 /// Finds the only application that has telemetry below the state directory.
 fn find_only(args: &SelectionArgs, environment: &Environment) -> Result<Location, Failure> {
     let root = Location::root(environment)?;
-    let mut all = Location::all(environment)?;
-    match (all.pop(), all.is_empty()) {
-        (None, _) => Err(none_in(&root, environment)),
-        (Some(location), true) => {
-            let location = location.with_profile(args.profile.clone().unwrap_or_default());
+    let profile = args.profile.clone().unwrap_or_default();
+    let all = Location::all(environment)?;
+    match all.as_slice() {
+        [] => Err(none_in(&root, environment)),
+        [only] => {
+            let location = only.with_profile(profile);
             location.check()?;
             Ok(location)
         }
-        (Some(last), false) => {
-            all.push(last);
-            Err(several_in(
-                &root,
-                &all,
-                args.profile.clone().unwrap_or_default(),
-            ))
-        }
+        [..] => Err(several_in(&root, &all, profile)),
     }
 }
 
