@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::recording::Stored;
@@ -56,11 +56,7 @@ pub struct Status {
     /// When an application that waits for a grace was first used, while consent is undecided.
     pub first_seen: Option<String>,
     /// How much of the grace remains; nothing is recorded in it.
-    #[serde(
-        rename = "grace_left_seconds",
-        serialize_with = "serialize_whole_seconds"
-    )]
-    pub grace_left: Option<Duration>,
+    pub grace_left_seconds: Option<u64>,
     /// Whether the directory was made on another machine or by another user, if it says so.
     pub copied: Option<bool>,
     /// The application; absent where nothing names it.
@@ -255,7 +251,7 @@ impl Location {
             stored: StoredChoice::of(&stored.consent),
             stored_for_all: StoredChoice::of(&stored.consent_for_all),
             first_seen: first_use.map(|first_use| format_timestamp(first_use.seen)),
-            grace_left: decision.grace_left,
+            grace_left_seconds: decision.grace_left.map(whole_seconds),
             copied: match stored.consent.origin_at(&path) {
                 InstallationOrigin::Here => Some(false),
                 InstallationOrigin::Elsewhere => Some(true),
@@ -278,7 +274,8 @@ impl Location {
 impl Status {
     /// Returns how much of the grace remains, in its largest unit: `3d`.
     pub fn grace(&self) -> Option<String> {
-        self.grace_left.map(rough)
+        let seconds = self.grace_left_seconds?;
+        Some(rough(Duration::from_secs(seconds)))
     }
 
     /// Returns the stored choice that decided; nothing if something else did.
@@ -299,12 +296,4 @@ impl Status {
 fn is_open_to_others(path: &Path) -> Option<bool> {
     let directory = Directory::open(path, Access::Read).ok()?;
     Some(directory.mode_for_others().ok()? != 0)
-}
-
-#[expect(clippy::ref_option, reason = "serde hands the field by reference")]
-fn serialize_whole_seconds<S: Serializer>(
-    duration: &Option<Duration>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    duration.map(whole_seconds).serialize(serializer)
 }
