@@ -26,23 +26,11 @@ pub use failure::ErrorDescription;
 impl Telemetry {
     /// Starts to measure a command, named by its path: `ticloud-project-list`. See [`Command`].
     pub fn command(&self, path: impl Into<String>) -> Command<'_> {
-        let outlet = self.outlet();
-        if !outlet.is_listening() {
-            return Command {
-                telemetry: self,
-                measured: None,
-            };
+        let is_listening = self.outlet().is_listening();
+        Command {
+            telemetry: self,
+            measured: is_listening.then(|| Box::new(Measurement::start(self, path.into()))),
         }
-        let environment = Environment::of_process();
-        let is_recording = outlet
-            .recorder()
-            .is_some_and(|recorder| recorder.state().0.is_recording);
-        let id = if is_recording {
-            id::inherited_or_new(&environment)
-        } else {
-            id::inherited(&environment)
-        };
-        Command::new(self, path.into(), id)
     }
 }
 
@@ -104,22 +92,7 @@ struct Measurement {
     describe: failure::Describe,
 }
 
-impl<'t> Command<'t> {
-    fn new(telemetry: &'t Telemetry, path: String, id: Option<Uuid>) -> Self {
-        let measured = Measurement {
-            started: Instant::now(),
-            id,
-            known: BTreeMap::from([("command", path.into())]),
-            flags: BTreeSet::new(),
-            others: Properties::default(),
-            describe: |_| None,
-        };
-        Self {
-            telemetry,
-            measured: Some(Box::new(measured)),
-        }
-    }
-
+impl Command<'_> {
     /// Sets the path by which it is named: `ticloud-project-list`.
     pub fn path(&mut self, path: impl Into<String>) -> &mut Self {
         self.know("command", path.into())
@@ -273,6 +246,24 @@ impl Drop for Command<'_> {
 }
 
 impl Measurement {
+    fn start(telemetry: &Telemetry, path: String) -> Self {
+        let environment = Environment::of_process();
+        let recorder = telemetry.outlet().recorder();
+        let id = if recorder.is_some_and(|recorder| recorder.state().0.is_recording) {
+            id::inherited_or_new(&environment)
+        } else {
+            id::inherited(&environment)
+        };
+        Self {
+            started: Instant::now(),
+            id,
+            known: BTreeMap::from([("command", path.into())]),
+            flags: BTreeSet::new(),
+            others: Properties::default(),
+            describe: |_| None,
+        }
+    }
+
     fn event(mut self, end: Result<(), String>, reporter: &Reporter) -> Event {
         let (commit, installer) = reporter.built_and_installed();
         let (level, result) = match &end {
