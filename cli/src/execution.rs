@@ -216,7 +216,10 @@ fn answer(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure>
         let text = text
             .strip_prefix("error: ")
             .map_or(text.clone(), |rest| format!("{LOCALTEL}: {rest}"));
-        screen.stderr.write_all(text.as_bytes())?;
+        // What was typed can hold anything.
+        for line in text.lines() {
+            writeln!(screen.stderr, "{}", Sanitized(line))?;
+        }
         return Ok(Exit::Usage);
     }
     match screen.colour {

@@ -15,6 +15,7 @@ use localtel::admin::Environment;
 use super::args::Arguments;
 use super::execution::execute;
 use super::exit::Exit;
+use super::sanitize::tests::is_safe;
 use super::screen::{Colour, Memory, OutputKind, Screen};
 
 /// A home of its own, with an environment that knows nothing else.
@@ -98,6 +99,16 @@ fn help_goes_to_stdout_and_mistakes_are_usage_errors() {
     let (exit, _, err) = home.run("--app a/b status");
     assert_eq!(exit, Exit::Usage);
     assert!(err.contains("may hold only letters"), "{err}");
+}
+
+#[test]
+fn what_was_typed_is_harmless_in_the_parsers_errors() {
+    let home = Home::new();
+    for line in ["\u{1b}[2Jx\u{7}", "show --\u{7}x", "show -l \u{7}\u{202e}"] {
+        let (exit, _, err) = home.run(line);
+        assert_eq!(exit, Exit::Usage, "{err:?}");
+        assert!(is_safe(&err, err.matches('\n').count()), "{err:?}");
+    }
 }
 
 #[test]
