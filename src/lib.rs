@@ -138,7 +138,8 @@ pub mod recording {
 pub mod read {
     pub use crate::filter::{Filter, Levels, Term};
     pub use crate::reader::{
-        Damage, DamageKind, Follower, Item, Line, Notice, Position, Reader, Reverse, SegmentRange,
+        Damage, DamageKind, Fold, Follower, Item, Line, Notice, Position, Reader, Reverse,
+        SegmentRange,
     };
     pub use crate::record::{LINE_SCHEMA, OWN_TARGET, Properties, Record, Span, Timestamp};
     pub use crate::store::segment::SegmentNumber;
@@ -150,8 +151,7 @@ pub mod read {
     /// refuses.
     pub mod raw {
         pub use crate::filter::FilterVerdict;
-        pub use crate::reader::{Piece, Run};
-        pub use crate::record::raw::{Object, PrefixCache, RawRecord, RawText, RawValue, Spans};
+        pub use crate::record::raw::{Object, RawRecord, RawText, RawValue, Spans};
     }
 }
 

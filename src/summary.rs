@@ -9,10 +9,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::reader::{Item, Notice, Reader};
+use crate::reader::{Damage, Fold, Line, Notice, Reader};
 use crate::record::own::OfSession;
-use crate::record::{Level, Record, Timestamp};
+use crate::record::raw::{RawRecord, RawText};
+use crate::record::{Level, LineTime, Timestamp};
 use crate::store::elsewhere::Processes;
+use crate::store::segment::SegmentNumber;
 
 /// What a telemetry directory holds.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -101,14 +103,21 @@ impl Tally {
     const NAMES_MAX: usize = 1000;
     const NAME_BYTES_MAX: usize = 256;
 
-    fn add(&mut self, name: &str) {
+    fn add(&mut self, name: &str, times: u64) {
         if let Some(count) = self.counts.get_mut(name) {
-            *count += 1;
+            *count += times;
         } else if self.counts.len() < Self::NAMES_MAX && name.len() <= Self::NAME_BYTES_MAX {
-            self.counts.insert(name.to_owned(), 1);
+            self.counts.insert(name.to_owned(), times);
         } else {
-            self.others += 1;
+            self.others += times;
         }
+    }
+
+    fn merge(&mut self, later: Self) {
+        for (name, times) in later.counts {
+            self.add(&name, times);
+        }
+        self.others += later.others;
     }
 }
 
@@ -120,10 +129,13 @@ impl Losses {
     }
 }
 
-/// The sessions of a directory, and what became of their events, record by record.
+/// The sessions of some records, and what became of their events.
 #[derive(Debug, Default)]
 pub(crate) struct SessionTally {
+    /// Those that have begun and not ended.
     open: HashMap<Uuid, OpenSession>,
+    /// Those that ended since this was made; they are only counted once they are merged.
+    closed: Vec<Uuid>,
     losses: Losses,
     ended: u64,
     left_to_parents: u64,
@@ -145,58 +157,75 @@ impl SessionTally {
     const COUNT_MAX: usize = 1 << 16;
 
     /// Notes a record.
-    pub(crate) fn note(&mut self, record: &Record) {
-        match OfSession::read(record) {
-            OfSession::Once => {
-                self.open.remove(&record.session);
-                self.ended += 1;
-            }
+    pub(crate) fn note(&mut self, raw: &RawRecord<'_>) {
+        // It was checked when the record was read.
+        let session = Uuid::try_parse_ascii(raw.session.bytes()).unwrap_or_default();
+        let said = OfSession::read(raw);
+        if said == OfSession::Nothing && self.open.contains_key(&session) {
+            return;
+        }
+        let mut open = OpenSession {
+            losses: Losses::default(),
+            process: None,
+            first: raw.time(),
+        };
+        match said {
+            OfSession::Once => return self.close(session, Losses::default()),
             OfSession::End(end) => {
-                self.open.remove(&record.session);
-                self.ended += 1;
-                self.losses.add(Losses {
+                let losses = Losses {
                     dropped: end.dropped,
                     refused: end.refused,
                     failed: end.failed,
-                });
-            }
-            OfSession::Dropped(dropped) => {
-                let losses = Losses {
-                    dropped,
-                    ..Losses::default()
                 };
-                self.add(record, losses);
+                return self.close(session, losses);
             }
+            OfSession::Dropped(dropped) => open.losses.dropped = dropped,
             OfSession::Start {
                 pid,
                 left_to_parent,
             } => {
                 self.left_to_parents = self.left_to_parents.saturating_add(left_to_parent);
-                self.add(record, Losses::default());
-                if let Some(open) = self.open.get_mut(&record.session) {
-                    open.process = pid;
-                }
+                open.process = pid;
             }
-            OfSession::Nothing => self.add(record, Losses::default()),
+            OfSession::Nothing => {}
         }
+        self.add(session, open);
+    }
+
+    /// Ends a session, which said what its losses are in all.
+    fn close(&mut self, session: Uuid, losses: Losses) {
+        self.open.remove(&session);
+        self.closed.push(session);
+        self.ended += 1;
+        self.losses.add(losses);
     }
 
     /// Keeps losses until the session says at its end what they are in all. Those of a session that
     /// cannot be kept are final at once.
-    fn add(&mut self, record: &Record, losses: Losses) {
-        if let Some(open) = self.open.get_mut(&record.session) {
-            open.losses.add(losses);
+    fn add(&mut self, session: Uuid, later: OpenSession) {
+        if let Some(open) = self.open.get_mut(&session) {
+            open.losses.add(later.losses);
+            open.process = later.process.or(open.process);
         } else if self.open.len() < Self::COUNT_MAX {
-            let open = OpenSession {
-                losses,
-                process: None,
-                first: record.timestamp,
-            };
-            self.open.insert(record.session, open);
+            self.open.insert(session, later);
         } else {
             self.is_full = true;
-            self.losses.add(losses);
+            self.losses.add(later.losses);
         }
+    }
+
+    /// Adds the sessions of the records that follow.
+    pub(crate) fn merge(&mut self, later: Self) {
+        for session in later.closed {
+            self.open.remove(&session);
+        }
+        for (session, open) in later.open {
+            self.add(session, open);
+        }
+        self.losses.add(later.losses);
+        self.ended += later.ended;
+        self.left_to_parents = self.left_to_parents.saturating_add(later.left_to_parents);
+        self.is_full |= later.is_full;
     }
 
     /// Looks which of the sessions without an end are running, and returns how many there are of each, and what
@@ -230,65 +259,103 @@ impl Summary {
     ///
     /// The directory does not exist (then [`crate::Error::is_not_found`]), or cannot be listed.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::read_each(path, |_| {})
+        let mut reader = Reader::open(path)?;
+        let sizes = reader.segment_sizes();
+        Ok(reader.fold_all::<Contents>()?.sum_up(sizes))
     }
 
-    /// Does the same, and has each record looked at as well.
+    /// Does the same, and folds what is read in another way as well.
     ///
     /// # Errors
     ///
     /// As [`Summary::read`].
-    pub fn read_each(path: &Path, mut look: impl FnMut(&Record)) -> Result<Self> {
+    pub fn read_with<F: Fold + Default + Send>(path: &Path) -> Result<(Self, F)> {
         let mut reader = Reader::open(path)?;
-        let mut summary = Self {
-            segments: reader
-                .segment_sizes()?
-                .into_iter()
-                .map(|(number, bytes)| SegmentSize {
-                    number: number.get(),
-                    bytes,
-                })
-                .collect(),
-            ..Self::default()
-        };
-        summary.bytes = summary.segments.iter().map(|segment| segment.bytes).sum();
-        let mut sessions = SessionTally::default();
-        while let Some(item) = reader.next_item()? {
-            match item {
-                Item::Line(line) => match line.record() {
-                    Ok(record) => {
-                        sessions.note(&record);
-                        summary.add(&record);
-                        look(&record);
-                    }
-                    Err(_) => summary.damage += 1,
-                },
-                Item::Damage(_) => summary.damage += 1,
-                Item::Notice(Notice::Unfinished { .. }) => summary.is_last_line_unfinished = true,
-                // What was removed meanwhile is no part of the directory any more.
-                Item::Notice(
-                    Notice::Removed { .. }
-                    | Notice::Cut { .. }
-                    | Notice::SegmentReplaced { .. }
-                    | Notice::Replaced,
-                ) => {}
-            }
-        }
-        (summary.sessions, summary.losses) = sessions.finish();
-        Ok(summary)
+        let sizes = reader.segment_sizes();
+        let (contents, other): (Contents, F) = reader.fold_all()?;
+        Ok((contents.sum_up(sizes), other))
+    }
+}
+
+/// What there is to sum up.
+#[derive(Debug, Default)]
+struct Contents {
+    summary: Summary,
+    sessions: SessionTally,
+    /// The earliest and the latest time of a record.
+    times: Option<(LineTime, LineTime)>,
+}
+
+impl Contents {
+    fn add_times(&mut self, first: LineTime, last: LineTime) {
+        let (earliest, latest) = self.times.unwrap_or((first, last));
+        self.times = Some((earliest.min(first), latest.max(last)));
     }
 
-    fn add(&mut self, record: &Record) {
-        let time = record.timestamp;
-        self.records += 1;
-        self.first = Some(self.first.map_or(time, |first| first.min(time)));
-        self.last = Some(self.last.map_or(time, |last| last.max(time)));
-        *self.levels.entry(record.level).or_default() += 1;
-        if let Some(event) = &record.event {
-            self.events.add(event);
+    fn sum_up(self, sizes: Vec<(SegmentNumber, u64)>) -> Summary {
+        let (sessions, losses) = self.sessions.finish();
+        let segments: Vec<SegmentSize> = sizes
+            .into_iter()
+            .map(|(number, bytes)| SegmentSize {
+                number: number.get(),
+                bytes,
+            })
+            .collect();
+        Summary {
+            first: self.times.map(|(first, _)| first.to_timestamp()),
+            last: self.times.map(|(_, last)| last.to_timestamp()),
+            bytes: segments.iter().map(|segment| segment.bytes).sum(),
+            segments,
+            sessions,
+            losses,
+            ..self.summary
         }
-        self.targets.add(&record.target);
-        self.sources.add(&record.source);
+    }
+
+    fn add(&mut self, raw: &RawRecord<'_>) {
+        self.sessions.note(raw);
+        self.add_times(raw.line_time(), raw.line_time());
+        let summary = &mut self.summary;
+        summary.records += 1;
+        *summary.levels.entry(raw.level).or_default() += 1;
+        if let Some(event) = raw.event.map(RawText::decoded) {
+            summary.events.add(&event, 1);
+        }
+        summary.targets.add(&raw.target.decoded(), 1);
+        summary.sources.add(&raw.source.decoded(), 1);
+    }
+}
+
+impl Fold for Contents {
+    fn line(&mut self, _: Line<'_>, raw: &RawRecord<'_>) {
+        self.add(raw);
+    }
+
+    fn damage(&mut self, _: Damage) {
+        self.summary.damage += 1;
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        // What was removed meanwhile is no part of the directory any more.
+        self.summary.is_last_line_unfinished |= matches!(notice, Notice::Unfinished { .. });
+    }
+
+    fn merge(&mut self, later: &mut Self) {
+        let later = std::mem::take(later);
+        self.sessions.merge(later.sessions);
+        if let Some((first, last)) = later.times {
+            self.add_times(first, last);
+        }
+        let (whole, later) = (&mut self.summary, later.summary);
+        whole.records += later.records;
+        for (level, records) in later.levels {
+            *whole.levels.entry(level).or_default() += records;
+        }
+        whole.events.merge(later.events);
+        whole.targets.merge(later.targets);
+        whole.sources.merge(later.sources);
+        whole.damage += later.damage;
+        whole.is_last_line_unfinished |= later.is_last_line_unfinished;
     }
 }
 
@@ -298,8 +365,10 @@ impl Summary {
     reason = "tests write the directory by hand"
 )]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::store::segment::SegmentNumber;
+    use crate::record::Record;
 
     fn line(session: u8, seq: u64, rest: &str) -> String {
         format!(
@@ -396,14 +465,47 @@ mod tests {
         assert_eq!(summary(&[ended, crashed]).losses, losses(11, 2, 1));
     }
 
+    proptest! {
+        /// Lines are folded in parts, wherever these begin and end.
+        #[test]
+        fn what_is_summed_up_in_parts_is_what_the_whole_is(
+            records in proptest::collection::vec((0..4_u8, 0..5_usize, 0..8_u8), 0..40),
+        ) {
+            let mut whole = Contents::default();
+            let (mut merged, mut part) = (Contents::default(), Contents::default());
+            for (session, kind, rest) in records {
+                let line = match kind {
+                    0 => start_of(session, 1 + u32::from(rest), "2001-11-21T08:15:00.000000Z"),
+                    1 => dropped(session, u64::from(rest), "full"),
+                    2 => end(session, u64::from(rest)),
+                    3 => line(session, u64::from(rest), r#""event":"once""#)
+                        .replace("}\n", ",\"once\":{\"format\":1}}\n"),
+                    _ => line(session, u64::from(rest), &format!(r#""event":"e{rest}""#)),
+                };
+                let line = Record::parse(line.trim_end().as_bytes()).unwrap().to_line();
+                let raw = RawRecord::at(&line).unwrap();
+                whole.add(&raw);
+                part.add(&raw);
+                if rest == 0 {
+                    merged.merge(&mut part);
+                }
+            }
+            merged.merge(&mut part);
+            let json = |contents: Contents| {
+                serde_json::to_value(contents.sum_up(Vec::new())).unwrap()
+            };
+            prop_assert_eq!(json(merged), json(whole));
+        }
+    }
+
     #[test]
     fn names_beyond_the_bound_are_counted_together() {
         let mut tally = Tally::default();
         for name in 0..Tally::NAMES_MAX + 5 {
-            tally.add(&name.to_string());
-            tally.add("0");
+            tally.add(&name.to_string(), 1);
+            tally.add("0", 1);
         }
-        tally.add(&"x".repeat(Tally::NAME_BYTES_MAX + 1));
+        tally.add(&"x".repeat(Tally::NAME_BYTES_MAX + 1), 1);
         assert_eq!(tally.counts.len(), Tally::NAMES_MAX);
         assert_eq!(tally.others, 6);
         assert_eq!(tally.counts["0"], Tally::NAMES_MAX as u64 + 6);

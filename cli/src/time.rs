@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
+use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset, format_description};
 
 use localtel::read::Timestamp;
 use localtel::{Error, Result};
@@ -113,35 +113,16 @@ fn parse_civil(text: &str, today: Date) -> Option<PrimitiveDateTime> {
 }
 
 fn parse_date(text: &str) -> Option<Date> {
-    let mut parts = text.split('-');
-    let year = digits(parts.next()?, 4)?;
-    let month = digits(parts.next()?, 2)?;
-    let day = digits(parts.next()?, 2)?;
-    let is_whole = parts.next().is_none();
-    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
-    let date = Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?);
-    date.ok().filter(|_| is_whole)
+    let form = format_description::parse_borrowed::<2>("[year]-[month]-[day]").ok()?;
+    Date::parse(text, &form).ok()
 }
 
 fn parse_clock(text: &str) -> Option<Time> {
-    let mut parts = text.split(':').map(|part| {
-        let number = digits(part, 2)?;
-        u8::try_from(number).ok()
-    });
-    let (hour, minute) = (parts.next()??, parts.next()??);
-    let second = match parts.next() {
-        Some(second) => second?,
-        None => 0,
-    };
-    let is_whole = parts.next().is_none();
-    Time::from_hms(hour, minute, second)
-        .ok()
-        .filter(|_| is_whole)
-}
-
-fn digits(text: &str, count: usize) -> Option<u32> {
-    let is_number = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| is_number)
+    let forms = ["[hour]:[minute]:[second]", "[hour]:[minute]"];
+    forms.into_iter().find_map(|form| {
+        let form = format_description::parse_borrowed::<2>(form).ok()?;
+        Time::parse(text, &form).ok()
+    })
 }
 
 /// Parses a duration before now: `-2h`, `2h`, `2h ago`.

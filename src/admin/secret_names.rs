@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Location, ShellWord};
 use crate::policy::owner::OwnerFile;
 use crate::policy::{Action, MASKED, NamePath, Naming, Secrets};
-use crate::record::{Properties, Record};
+use crate::record::raw::{Object, RawRecord, RawValue};
 
 /// The names that were seen, as many as are kept.
 #[derive(Debug, Default)]
@@ -42,16 +42,27 @@ impl Serialize for SecretNames {
 
 impl SecretNames {
     /// Looks at the properties of a record and of the spans around it.
-    pub fn add(&mut self, record: &Record) {
-        self.add_all(&record.properties);
-        for span in &record.spans {
-            self.add_all(&span.properties);
+    pub fn add(&mut self, raw: &RawRecord<'_>) {
+        for (name, value) in raw.objects().flat_map(Object::members) {
+            let naming = NamePath::of(&name);
+            match value {
+                RawValue::Text(text) if naming.naming() == Naming::Secret => {
+                    self.count(&name, &text);
+                }
+                RawValue::Compound(json) => {
+                    if let Ok(value) = serde_json::from_str(&json) {
+                        self.add_value(&mut name.into_owned(), naming, &value);
+                    }
+                }
+                RawValue::Text(_) | RawValue::Number(_) | RawValue::Word(_) => {}
+            }
         }
     }
 
-    fn add_all(&mut self, properties: &Properties) {
-        for (name, value) in properties.iter() {
-            self.add_value(&mut name.to_owned(), NamePath::of(name), value);
+    /// Adds those of the records that follow.
+    pub fn merge(&mut self, later: Self) {
+        for (path, texts) in later.names {
+            self.add_texts(&path, texts);
         }
     }
 
@@ -77,15 +88,20 @@ impl SecretNames {
     }
 
     fn count(&mut self, path: &str, text: &str) {
-        let has_room = self.names.len() < NAMES_MAX && path.len() <= NAME_BYTES_MAX;
-        if NOTHING.contains(&text) || !has_room && !self.names.contains_key(path) {
+        if NOTHING.contains(&text) {
             return;
         }
-        let texts = self.names.entry(path.to_owned()).or_default();
-        if is_masked(text) {
-            texts.masked += 1;
-        } else {
-            texts.clear += 1;
+        let masked = u64::from(is_masked(text));
+        let clear = 1 - masked;
+        self.add_texts(path, Texts { clear, masked });
+    }
+
+    fn add_texts(&mut self, path: &str, added: Texts) {
+        let has_room = self.names.len() < NAMES_MAX && path.len() <= NAME_BYTES_MAX;
+        if has_room || self.names.contains_key(path) {
+            let texts = self.names.entry(path.to_owned()).or_default();
+            texts.clear += added.clear;
+            texts.masked += added.masked;
         }
     }
 
@@ -153,6 +169,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::record::Record;
 
     fn seen(properties: &Value) -> Value {
         let line = json!({
@@ -162,7 +179,8 @@ mod tests {
             "spans": [{"name": "s", "properties": {"token": "t"}}],
         });
         let mut names = SecretNames::default();
-        names.add(&Record::parse(line.to_string().as_bytes()).unwrap());
+        let record = Record::parse(line.to_string().as_bytes()).unwrap();
+        names.add(&RawRecord::at(&record.to_line()).unwrap());
         serde_json::to_value(&names).unwrap()
     }
 

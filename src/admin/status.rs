@@ -14,10 +14,11 @@ use crate::clock;
 use crate::consent::{
     Consent, DecidedBy, InstallationOrigin, Overruled, StoredConsent, rough, whole_seconds,
 };
+use crate::error::Result;
 use crate::history::History;
 use crate::policy::owner::OwnerFile;
-use crate::read::Summary;
-use crate::record::{Level, Record, format_timestamp};
+use crate::read::{Fold, Summary};
+use crate::record::{Level, format_timestamp};
 use crate::release::Release;
 use crate::store::disk::{Access, Directory};
 use crate::store::elsewhere::is_directory;
@@ -210,11 +211,18 @@ impl Update {
 impl Location {
     /// Reads what holds here and what is there, and makes and changes nothing.
     pub fn status(&self) -> Status {
-        self.status_of_each(|_| {})
+        self.status_of(Summary::read(&self.path()))
     }
 
-    /// Returns the same, and has each record looked at as well: what is there is read once.
-    pub fn status_of_each(&self, look: impl FnMut(&Record)) -> Status {
+    /// Returns the same, and another fold of the records, which are read once.
+    pub fn status_with<F: Fold + Default + Send>(&self) -> (Status, F) {
+        match Summary::read_with(&self.path()) {
+            Ok((summary, fold)) => (self.status_of(Ok(summary)), fold),
+            Err(error) => (self.status_of(Err(error)), F::default()),
+        }
+    }
+
+    fn status_of(&self, read: Result<Summary>) -> Status {
         let path = self.path();
         let stored = Stored::at(self);
         let (decision, answer) = self.decide(&stored, clock::now());
@@ -222,7 +230,7 @@ impl Location {
             Some(_) => None,
             None => Some(self.decide_by_commands(&stored, clock::now())),
         };
-        let (storage, storage_problem) = match Summary::read_each(&path, look) {
+        let (storage, storage_problem) = match read {
             Ok(summary) => (Some(summary), None),
             // That nothing was ever recorded is no problem.
             Err(error) if error.is_not_found() => (None, None),

@@ -82,9 +82,20 @@ pub(super) enum Answer {
 }
 
 impl Term {
-    /// Returns the key, as it is written in a condition.
-    pub(super) fn key(&self) -> &str {
+    /// Returns the key, as it is written in a condition, without `properties.` before it.
+    pub fn key(&self) -> &str {
         self.key.as_str()
+    }
+
+    /// Returns what the value must be equal to, if the condition is that it is equal to a text.
+    pub fn equal_to(&self) -> Option<&str> {
+        match &self.test {
+            Test::Equal {
+                wanted: Operand::Text { text, .. },
+                answer: true,
+            } => Some(text),
+            Test::Equal { .. } | Test::Ordered { .. } | Test::Found { .. } => None,
+        }
     }
 
     /// Returns what the condition says of a record.
@@ -233,10 +244,15 @@ impl TermKey {
             Self::Seq => Some(FoundValue::Json(RawValue::Number(
                 raw.seq.to_string().into(),
             ))),
-            Self::Property(name) => raw
-                .objects()
-                .find_map(|properties| value_at(properties, name))
-                .map(FoundValue::Json),
+            Self::Property(name) => {
+                let in_spans = || {
+                    let spans = raw.spans.iter();
+                    // The one nearest to the leaf counts.
+                    spans.filter_map(|(_, span)| value_at(span, name)).last()
+                };
+                let found = value_at(raw.properties, name).or_else(in_spans);
+                found.map(FoundValue::Json)
+            }
         }
     }
 }

@@ -19,10 +19,11 @@
 
 use std::time::Duration;
 
+use super::Item;
 use super::damage::{Damage, Notice, Position};
+use super::scanner::Found;
 use super::seen::SeenLines;
-use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, WalkItem, open_segment};
-use super::{Item, Line};
+use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, open_segment};
 use crate::error::Result;
 use crate::record::Record;
 use crate::store;
@@ -144,57 +145,42 @@ impl Follower {
                 Look::Unreadable(damage) => return Ok(Some(Item::Damage(damage))),
             }
         }
-        let item = self.next_of_walk()?;
-        if !matches!(item, WalkItem::End) {
-            self.looks_idle = 0;
-        }
+        let Some(found) = self.next_of_walk()? else {
+            self.state = FollowState::AtEnd;
+            self.looks_idle += 1;
+            if let Some(open) = self.walk.open_mut() {
+                self.bytes_seen = open.scanner().byte_read();
+                open.scanner_mut().forget_pending();
+            }
+            return Ok(None);
+        };
+        self.looks_idle = 0;
         self.state = FollowState::Reading;
-        match item {
-            WalkItem::Line { position, range } => Ok(Some(Item::Line(Line {
-                position,
-                bytes: self.walk.bytes(range),
-            }))),
-            WalkItem::Damage(damage) => Ok(Some(Item::Damage(damage))),
-            WalkItem::Notice(notice) => {
-                match &notice {
-                    Notice::SegmentReplaced { .. } | Notice::Cut { .. } | Notice::Replaced => {
-                        self.seen.rewritten();
-                    }
-                    Notice::Removed { .. } | Notice::Unfinished { .. } => {}
-                }
-                Ok(Some(Item::Notice(notice)))
-            }
-            WalkItem::End => {
-                self.state = FollowState::AtEnd;
-                self.looks_idle += 1;
-                if let Some(open) = self.walk.open_mut() {
-                    self.bytes_seen = open.scanner().byte_read();
-                    open.scanner_mut().forget_pending();
-                }
-                Ok(None)
-            }
+        if let Found::Notice(
+            Notice::SegmentReplaced { .. } | Notice::Cut { .. } | Notice::Replaced,
+        ) = &found
+        {
+            self.seen.rewritten();
         }
+        Ok(Some(found.item(|range| self.walk.bytes(range))))
     }
 
     /// Finds the next item that was not there before the open segment was rewritten.
-    fn next_of_walk(&mut self) -> Result<WalkItem> {
+    fn next_of_walk(&mut self) -> Result<Option<Found>> {
         loop {
-            let item = self.walk.step()?;
-            let is_new = match &item {
-                WalkItem::Line { position, range } => {
+            let found = self.walk.step()?;
+            let is_new = match &found {
+                Some(Found::Line { position, range }) => {
                     let bytes = self.walk.bytes(range.clone());
                     self.seen.take(&self.walk, *position, bytes)
                 }
-                WalkItem::Damage(damage) => {
-                    let Damage {
-                        position, excerpt, ..
-                    } = damage;
-                    self.seen.take(&self.walk, *position, excerpt)
+                Some(Found::Damage(damage)) => {
+                    self.seen.take(&self.walk, damage.position, &damage.excerpt)
                 }
-                WalkItem::Notice(_) | WalkItem::End => true,
+                Some(Found::Notice(_)) | None => true,
             };
             if is_new {
-                return Ok(item);
+                return Ok(found);
             }
         }
     }

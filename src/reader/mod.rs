@@ -2,8 +2,9 @@
 //! Nothing is locked, made or changed, and memory stays bounded whatever the files hold: one buffer that
 //! grows to the longest line. Files are read, never mapped, because others may cut them meanwhile.
 //!
-//! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows lines, `run`
-//! those that others look at, `walk` segments, `follow` waits for more, `seen` knows what it read, `reverse` goes backwards, `since` knows what may be passed over.
+//! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows lines, `walk` segments,
+//! `scan` has several threads fold them, `follow` waits for more, `seen` knows what it read, `reverse` goes backwards,
+//! `since` knows what may be passed over.
 //!
 //! What is damaged is decided as follows.
 //! * A line that is no record, and each run of NULs, is one item of [`Damage`]. A blank line holds nothing
@@ -16,7 +17,7 @@
 mod damage;
 mod follow;
 mod reverse;
-mod run;
+mod scan;
 mod scanner;
 mod seen;
 mod since;
@@ -30,12 +31,13 @@ mod since;
 mod tests;
 mod walk;
 
+use std::ops::Range;
 use std::path::Path;
 
 pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 pub use follow::Follower;
 pub use reverse::Reverse;
-pub use run::{Piece, Run};
+pub use scan::Fold;
 
 use crate::error::Result;
 use crate::record::raw::RawRecord;
@@ -44,7 +46,7 @@ use crate::store;
 use crate::store::disk::{Access, Directory};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
-use walk::{Gap, SegmentWalk, WalkItem};
+use walk::{Gap, SegmentWalk};
 
 /// One thing that a reader finds.
 #[derive(Debug)]
@@ -62,6 +64,15 @@ pub enum Item<'a> {
 }
 
 impl Item<'_> {
+    /// Has it folded.
+    pub fn fold(self, fold: &mut impl Fold) {
+        match self {
+            Self::Line(line) => scan::fold_line(line, fold),
+            Self::Damage(damage) => fold.damage(damage),
+            Self::Notice(notice) => fold.notice(notice),
+        }
+    }
+
     /// Returns the record, or the damage, if it is either.
     fn into_record(self) -> Option<Result<Record, Damage>> {
         match self {
@@ -164,9 +175,13 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Self> {
         let directory =
             Directory::open(path, Access::Read).map_err(|error| store::open_error(path, error))?;
-        let last = highest(&directory)?;
+        // The cache first: a segment exists before the cache says so.
+        let head = Extent::peek(&directory).map(|extent| extent.head);
+        let listed = store::numbers_without_lock(&directory)?;
+        let last = head.max(listed.last().copied());
+        let last = last.unwrap_or(SegmentNumber::FIRST);
         Ok(Self {
-            walk: SegmentWalk::new(directory, Some(last)),
+            walk: SegmentWalk::new(directory, listed, last),
             last,
             state: ReaderState::Reading,
         })
@@ -225,58 +240,35 @@ impl Reader {
     ///
     /// An error says that the directory cannot be listed. Everything that is wrong inside it is an item.
     pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {
-        let event = match self.state {
+        let found = match self.state {
             ReaderState::Done => return Ok(None),
-            ReaderState::AtEnd => WalkItem::End,
+            ReaderState::AtEnd => None,
             ReaderState::Reading => self.walk.step()?,
         };
-        Ok(Some(match event {
-            WalkItem::Line { position, range } => Item::Line(Line {
-                position,
-                bytes: self.walk.bytes(range),
-            }),
-            WalkItem::Damage(damage) => Item::Damage(damage),
-            WalkItem::Notice(notice) => Item::Notice(notice),
-            WalkItem::End => return Ok(self.end()),
-        }))
+        Ok(match found {
+            Some(found) => Some(found.item(|range| self.walk.bytes(range))),
+            None => self.end(),
+        })
     }
 
-    /// Returns the next lines as they were read, if nothing but whole lines comes next as far as is known; else
-    /// [`next_item`](Self::next_item) gets on.
-    pub fn next_run(&mut self) -> Option<Run<'_>> {
-        if self.state != ReaderState::Reading {
-            return None;
+    /// Adds the next whole lines, with their newlines, as they were read, and returns where they are; nothing if
+    /// something else comes next, as far as is known: [`next_item`](Self::next_item) gets on then.
+    fn next_lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
+        match self.state {
+            ReaderState::Reading => self.walk.lines(into),
+            ReaderState::AtEnd | ReaderState::Done => None,
         }
-        let (position, range) = self.walk.run()?;
-        Some(Run::new(position, self.walk.bytes(range)))
     }
 
     /// Returns the number and the size in bytes of each segment that exists, the lowest first.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the directory cannot be listed.
-    pub fn segment_sizes(&self) -> Result<Vec<(SegmentNumber, u64)>> {
+    pub(crate) fn segment_sizes(&self) -> Vec<(SegmentNumber, u64)> {
         let directory = self.walk.directory();
-        let sizes = store::numbers(directory)?.into_iter().filter_map(|number| {
+        let sizes = self.walk.listed().iter().filter_map(|number| {
             // One that is removed meanwhile has no size.
             let facts = directory.facts(&number.file_name()).ok()?;
-            facts.is_regular.then_some((number, facts.bytes))
+            facts.is_regular.then_some((*number, facts.bytes))
         });
-        Ok(sizes.collect())
-    }
-
-    /// Returns how many bytes there are to read, from here to the end of the highest segment, at most.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the directory cannot be listed.
-    pub fn bytes_left(&self) -> Result<u64> {
-        let start = self.walk.start();
-        let sizes = self.segment_sizes()?.into_iter();
-        let ahead = sizes.filter(|(number, _)| *number >= start.segment);
-        let bytes: u64 = ahead.map(|(_, bytes)| bytes).sum();
-        Ok(bytes.saturating_sub(start.byte))
+        sizes.collect()
     }
 
     /// Goes to the position of an item that this directory gave.
@@ -299,7 +291,8 @@ impl Reader {
     ///
     /// An error says that the directory cannot be listed.
     pub fn reverse(path: &Path) -> Result<Reverse> {
-        Reverse::new(Self::open(path)?.walk.into_directory())
+        let reader = Self::open(path)?;
+        Ok(Reverse::new(reader.walk.into_listed(), reader.last))
     }
 
     /// Says what there is to be said once every line is read.
@@ -318,14 +311,6 @@ impl Reader {
     fn lost_at_end(&self) -> Option<Damage> {
         lost_above(self.walk.directory(), self.walk.reached(), self.last)
     }
-}
-
-/// Returns the highest segment that exists or, by the cache, should exist.
-fn highest(directory: &Directory) -> Result<SegmentNumber> {
-    // The cache first: a segment exists before the cache says so.
-    let head = Extent::peek(directory).map(|extent| extent.head);
-    let existing = store::numbers(directory)?.last().copied();
-    Ok(head.max(existing).unwrap_or(SegmentNumber::FIRST))
 }
 
 /// Finds what is lost above the highest segment that exists.

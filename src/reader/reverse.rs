@@ -7,18 +7,15 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Range;
 
 use time::OffsetDateTime;
 
 use super::damage::{Damage, Notice, Position};
-use super::scanner::{BLOCK_BYTES, ScanStep, Scanner, count_newlines};
+use super::scanner::{BLOCK_BYTES, Found, Scanner, count_newlines};
 use super::since::{is_older, start_in};
 use super::walk::{Gap, OpenedSegment, open_segment, unreadable};
-use super::{Item, Line, highest, lost_above};
-use crate::error::Result;
+use super::{Item, lost_above};
 use crate::record::{Record, Timestamp};
-use crate::store;
 use crate::store::disk::{Directory, read_at};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
@@ -61,23 +58,18 @@ enum WindowTail {
 #[derive(Debug, Default)]
 struct Window {
     bytes: Vec<u8>,
-    stored: Vec<WindowItem>,
-}
-
-#[derive(Debug)]
-enum WindowItem {
-    Line(Position, Range<usize>),
-    Damage(Damage),
-    Notice(Notice),
+    stored: Vec<Found>,
 }
 
 impl Reverse {
-    pub(super) fn new(directory: Directory) -> Result<Self> {
-        let last = highest(&directory)?;
-        let left = store::numbers_without_lock(&directory)?;
+    /// Starts behind the listed segments, of which `last` should be the last one.
+    pub(super) fn new(
+        (directory, left): (Directory, Vec<SegmentNumber>),
+        last: SegmentNumber,
+    ) -> Self {
         let lost = lost_above(&directory, left.last().copied(), last);
-        let stored = lost.map(WindowItem::Damage).into_iter().collect();
-        Ok(Self {
+        let stored = lost.map(Found::Damage).into_iter().collect();
+        Self {
             directory,
             left,
             above: None,
@@ -87,7 +79,7 @@ impl Reverse {
                 ..Window::default()
             },
             since: None,
-        })
+        }
     }
 
     /// Does not read what is known to hold no record of that time or later, as [`Reader::since`] says.
@@ -121,18 +113,11 @@ impl Reverse {
                 Some(open) if open.end.byte > open.byte_start => self.read_window(open),
                 Some(_) | None => match self.left.pop() {
                     Some(number) => self.open_segment(number),
-                    None => break WindowItem::Damage(self.lost_below()?),
+                    None => break Found::Damage(self.lost_below()?),
                 },
             }
         };
-        Some(match stored {
-            WindowItem::Line(position, range) => Item::Line(Line {
-                position,
-                bytes: self.window.bytes.get(range).unwrap_or_default(),
-            }),
-            WindowItem::Damage(damage) => Item::Damage(damage),
-            WindowItem::Notice(notice) => Item::Notice(notice),
-        })
+        Some(stored.item(|range| self.window.bytes.get(range).unwrap_or_default()))
     }
 
     fn open_segment(&mut self, number: SegmentNumber) {
@@ -164,7 +149,7 @@ impl Reverse {
         };
         match opened {
             Ok(open) => self.open = Some(open),
-            Err(damage) => self.window.stored.push(WindowItem::Damage(damage)),
+            Err(damage) => self.window.stored.push(Found::Damage(damage)),
         }
         self.go_below(number);
     }
@@ -176,7 +161,7 @@ impl Reverse {
             let lost = Gap::between(number.next(), above, self.floor()).lost;
             self.window
                 .stored
-                .extend(lost.map(|lost| WindowItem::Damage(Damage::missing(lost))));
+                .extend(lost.map(|lost| Found::Damage(Damage::missing(lost))));
         }
     }
 
@@ -198,7 +183,7 @@ impl Reverse {
         if let Err(error) = open.read_window(&mut self.window) {
             // What is below cannot be read either; what was found above it is given out first.
             let damage = unreadable(open.end, &error);
-            self.window.stored.insert(0, WindowItem::Damage(damage));
+            self.window.stored.insert(0, Found::Damage(damage));
             open.end.byte = open.byte_start;
         }
         self.open = Some(open);
@@ -216,29 +201,22 @@ impl OpenWindow {
             line: self.end.line.saturating_sub(newlines).max(1),
             ..self.end
         };
-        let tail = std::mem::replace(&mut self.tail, WindowTail::Whole);
         let mut scanner = Scanner::until(start, byte_end);
-        loop {
-            let step = match (scanner.step(&self.file)?, tail) {
-                (ScanStep::End, WindowTail::Whole) => scanner.finish(),
-                (ScanStep::End, WindowTail::Unfinished) => {
-                    let bytes = scanner.bytes_pending();
-                    if bytes > 0 {
-                        let position = scanner.cursor();
-                        let notice = Notice::Unfinished { position, bytes };
-                        window.stored.push(WindowItem::Notice(notice));
-                    }
-                    ScanStep::End
+        while let Some(found) = scanner.step(&self.file)? {
+            window.keep(found, &scanner);
+        }
+        match std::mem::replace(&mut self.tail, WindowTail::Whole) {
+            WindowTail::Whole => {
+                let mut rest = scanner.finish();
+                while let Some(found) = rest {
+                    window.keep(found, &scanner);
+                    rest = scanner.step(&self.file)?;
                 }
-                (
-                    step @ (ScanStep::Line { .. } | ScanStep::Damage(_)),
-                    WindowTail::Whole | WindowTail::Unfinished,
-                ) => step,
-            };
-            match step {
-                ScanStep::Line { position, range } => window.keep(position, scanner.bytes(range)),
-                ScanStep::Damage(damage) => window.stored.push(WindowItem::Damage(damage)),
-                ScanStep::End => break,
+            }
+            WindowTail::Unfinished => {
+                let (position, bytes) = (scanner.cursor(), scanner.bytes_pending());
+                let unfinished = (bytes > 0).then_some(Notice::Unfinished { position, bytes });
+                window.stored.extend(unfinished.map(Found::Notice));
             }
         }
         self.end = start;
@@ -247,11 +225,14 @@ impl OpenWindow {
 }
 
 impl Window {
-    fn keep(&mut self, position: Position, line: &[u8]) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(line);
-        self.stored
-            .push(WindowItem::Line(position, start..self.bytes.len()));
+    /// Keeps what a scanner found, and its bytes.
+    fn keep(&mut self, mut found: Found, scanner: &Scanner) {
+        if let Found::Line { range, .. } = &mut found {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(scanner.bytes(range.clone()));
+            *range = start..self.bytes.len();
+        }
+        self.stored.push(found);
     }
 }
 

@@ -6,33 +6,48 @@
 //! leaves stand anywhere. What stands between two such ends is a *piece*, usually a line. A piece that
 //! begins and ends as a record is handed out unparsed; any other is searched for records that stand
 //! behind a torn one (their fixed prefix never occurs inside a JSON string), so that damage never
-//! hides an intact record after it. Who has helpers takes whole lines as they were read instead, and has
-//! them looked at elsewhere (`run`).
+//! hides an intact record after it. `scan` takes whole lines as they were read instead, and has them
+//! looked at elsewhere.
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 
-use super::damage::{Damage, DamageKind, Position};
+use super::damage::{Damage, DamageKind, Notice, Position};
+use super::{Item, Line};
 use crate::record::{OPENING, Record};
 use crate::store::disk::read_at;
 use crate::store::limits::READ_LINE_BYTES_MAX;
 use crate::store::segment::SegmentNumber;
 
-/// What a step through a segment finds.
+/// An item, of which the bytes are in a buffer.
 #[derive(Debug)]
-pub(super) enum ScanStep {
-    /// A line that looks like a record; `range` is its place in the scanner's buffer.
+pub(super) enum Found {
+    /// A line that looks like a record; `range` is its place in the buffer, until the next step.
     Line {
         /// Where it stands.
         position: Position,
-        /// Where its bytes are until the next step.
+        /// Where its bytes are.
         range: Range<usize>,
     },
     /// Something that is no record.
     Damage(Damage),
-    /// Nothing more for now; a later step looks again.
-    End,
+    /// Something that the reader should be told.
+    Notice(Notice),
+}
+
+impl Found {
+    /// Returns the item; `bytes` finds bytes in the buffer.
+    pub(super) fn item<'a>(self, bytes: impl FnOnce(Range<usize>) -> &'a [u8]) -> Item<'a> {
+        match self {
+            Self::Line { position, range } => Item::Line(Line {
+                position,
+                bytes: bytes(range),
+            }),
+            Self::Damage(damage) => Item::Damage(damage),
+            Self::Notice(notice) => Item::Notice(notice),
+        }
+    }
 }
 
 /// What the scanner is in the middle of.
@@ -67,7 +82,7 @@ pub(super) struct Scanner {
     /// Where to stop, if not at the end of the file.
     byte_end: Option<u64>,
     /// What was found in the last piece behind what was handed out, last first.
-    queued: Vec<ScanStep>,
+    queued: Vec<Found>,
     /// The start of a piece that is too long.
     excerpt: Vec<u8>,
 }
@@ -136,10 +151,10 @@ impl Scanner {
         }
     }
 
-    /// Finds what comes next.
-    pub(super) fn step(&mut self, file: &File) -> io::Result<ScanStep> {
-        if let Some(step) = self.queued.pop() {
-            return Ok(step);
+    /// Finds what comes next; if there is nothing more for now, a later step looks again.
+    pub(super) fn step(&mut self, file: &File) -> io::Result<Option<Found>> {
+        if let Some(found) = self.queued.pop() {
+            return Ok(Some(found));
         }
         loop {
             let found = match self.state {
@@ -148,19 +163,19 @@ impl Scanner {
                 ScanState::Hole { from } => self.step_in_hole(from),
             };
             match found {
-                ScanResult::Step(step) => return Ok(step),
+                ScanResult::Found(found) => return Ok(Some(found)),
                 ScanResult::Nothing => {}
                 ScanResult::Empty => {
                     if !self.fill(file)? {
-                        return Ok(ScanStep::End);
+                        return Ok(None);
                     }
                 }
             }
         }
     }
 
-    /// Takes what stands at the end of a closed segment without a newline, after [`ScanStep::End`].
-    pub(super) fn finish(&mut self) -> ScanStep {
+    /// Takes what stands at the end of a closed segment without a newline, after a step that found nothing.
+    pub(super) fn finish(&mut self) -> Option<Found> {
         let end = self.buffer.len();
         let (range, state) = (self.start..end, self.state);
         let position = self.cursor();
@@ -170,16 +185,16 @@ impl Scanner {
         let kind = match state {
             ScanState::Hole { .. } => DamageKind::NulHole,
             ScanState::TooLong { .. } => {
-                return ScanStep::Damage(self.too_long(position, bytes));
+                return Some(Found::Damage(self.too_long(position, bytes)));
             }
-            ScanState::Piece if range.is_empty() => return ScanStep::End,
+            ScanState::Piece if range.is_empty() => return None,
             // Only parsing tells whether just the newline is missing.
             ScanState::Piece => return self.classify_suspect(position, range),
         };
-        ScanStep::Damage(Damage {
+        Some(Found::Damage(Damage {
             bytes,
             ..Damage::of_segment(kind, position)
-        })
+        }))
     }
 
     fn step_in_piece(&mut self) -> ScanResult {
@@ -202,7 +217,8 @@ impl Scanner {
         if is_blank(self.bytes(range.clone())) {
             return ScanResult::Nothing;
         }
-        ScanResult::Step(self.classify(position, range))
+        self.classify(position, range)
+            .map_or(ScanResult::Nothing, ScanResult::Found)
     }
 
     fn step_in_long(&mut self, from: u64) -> ScanResult {
@@ -216,7 +232,7 @@ impl Scanner {
         let bytes = self.base + end as u64 - from;
         self.state = ScanState::Piece;
         self.end_piece(end, terminator);
-        ScanResult::Step(ScanStep::Damage(self.too_long(position, bytes)))
+        ScanResult::Found(Found::Damage(self.too_long(position, bytes)))
     }
 
     fn step_in_hole(&mut self, from: u64) -> ScanResult {
@@ -233,7 +249,7 @@ impl Scanner {
         if self.buffer.get(end) == Some(&b'\n') {
             self.end_piece(end, Terminator::Newline);
         }
-        ScanResult::Step(ScanStep::Damage(Damage {
+        ScanResult::Found(Found::Damage(Damage {
             bytes: self.base + end as u64 - from,
             ..Damage::of_segment(DamageKind::NulHole, position)
         }))
@@ -300,43 +316,61 @@ impl Scanner {
     }
 
     /// Decides what a piece is, cheaply for what looks like one record.
-    fn classify(&mut self, position: Position, range: Range<usize>) -> ScanStep {
+    fn classify(&mut self, position: Position, range: Range<usize>) -> Option<Found> {
         if looks_whole(self.bytes(range.clone())) {
-            return ScanStep::Line { position, range };
+            return Some(Found::Line { position, range });
         }
         self.classify_suspect(position, range)
     }
 
     /// Finds what is in a piece; what else is found is handed out later.
-    fn classify_suspect(&mut self, position: Position, range: Range<usize>) -> ScanStep {
+    fn classify_suspect(&mut self, position: Position, range: Range<usize>) -> Option<Found> {
         let start = range.start;
         self.queued = found_in(position, self.bytes(range));
         for step in &mut self.queued {
-            if let ScanStep::Line { range, .. } = step {
+            if let Found::Line { range, .. } = step {
                 *range = range.start + start..range.end + start;
             }
         }
-        self.queued.pop().unwrap_or(ScanStep::End)
+        self.queued.pop()
     }
 
-    /// Takes the whole lines that are at hand, if there are any, without looking at them; none holds a NUL. Else
-    /// only a [`step`](Self::step) gets on. An error comes again then.
-    pub(super) fn run(&mut self, file: &File) -> Option<(Position, Range<usize>)> {
+    /// Takes the whole lines that come next, if there are any, without looking at them; none holds a NUL. They are put
+    /// behind what is in `into`; where nothing is, the buffer itself is handed over. Else only a [`step`](Self::step)
+    /// gets on. An error comes again then.
+    pub(super) fn lines(
+        &mut self,
+        file: &File,
+        into: &mut Vec<u8>,
+    ) -> Option<(Position, Range<usize>)> {
         if self.state != ScanState::Piece || !self.queued.is_empty() {
             return None;
         }
-        let is_unread = self.searched == self.buffer.len();
-        if is_unread && !self.fill(file).ok()? {
-            return None;
-        }
+        while self.buffer.len() < LINES_BYTES && self.fill(file).ok()? {}
         let rest = self.buffer.get(self.start..)?;
         let clean = rest.get(..memchr::memchr(b'\0', rest).unwrap_or(rest.len()))?;
-        let end = memchr::memrchr(b'\n', clean)? + 1;
-        let lines = memchr::memchr_iter(b'\n', clean.get(..end)?).count();
-        let range = self.start..self.start + end;
+        let lines = clean.get(..memchr::memrchr(b'\n', clean)? + 1)?;
+        let newlines = memchr::memchr_iter(b'\n', lines).count();
+        let has_end = clean.len() < rest.len();
         let position = self.cursor();
-        self.pass(range.end);
-        self.line += lines as u64;
+        let end = self.start + lines.len();
+        let range = if into.is_empty() {
+            into.extend_from_slice(self.buffer.get(end..)?);
+            std::mem::swap(&mut self.buffer, into);
+            self.base += end as u64;
+            let start = self.start;
+            self.pass(0);
+            start..end
+        } else {
+            let start = into.len();
+            into.extend_from_slice(lines);
+            self.pass(end);
+            start..into.len()
+        };
+        if !has_end {
+            self.searched = self.buffer.len();
+        }
+        self.line += newlines as u64;
         Some((position, range))
     }
 }
@@ -358,7 +392,7 @@ pub(super) fn is_blank(piece: &[u8]) -> bool {
 
 /// Looks for records in a piece from its end to its start, and returns them and what is before them, the last
 /// first. Ranges are places in the piece.
-pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<ScanStep> {
+pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut end = piece.len();
     let mut tries_left = RESYNC_TRIES_MAX;
@@ -366,7 +400,7 @@ pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<ScanStep> {
         let bytes = piece.get(..end).unwrap_or_default();
         let Some(at) = last_record(bytes, &mut tries_left) else {
             let damage = Damage::in_line(kind_of(bytes), position, bytes);
-            found.push(ScanStep::Damage(damage));
+            found.push(Found::Damage(damage));
             return found;
         };
         let position = Position {
@@ -374,7 +408,7 @@ pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<ScanStep> {
             ..position
         };
         let range = at..end;
-        found.push(ScanStep::Line { position, range });
+        found.push(Found::Line { position, range });
         end = at;
     }
     found
@@ -382,7 +416,7 @@ pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<ScanStep> {
 
 /// What one look at the buffer gives.
 enum ScanResult {
-    Step(ScanStep),
+    Found(Found),
     /// The state changed; look again.
     Nothing,
     /// The buffer is used up.
@@ -461,6 +495,10 @@ pub(super) fn count_newlines(file: &File, from: u64, to: u64) -> io::Result<u64>
 
 /// One read: a few hundred lines, and the point beyond which larger reads are not faster.
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;
+
+/// How many bytes of lines are taken at once: enough that handing them over costs nothing, and few enough to stay in a
+/// cache.
+pub(super) const LINES_BYTES: usize = 8 * BLOCK_BYTES;
 
 /// How many places in one damaged line are tried as the start of a record: more than a crash can
 /// leave, and few enough that no line costs more than parsing it 64 times.

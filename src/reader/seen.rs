@@ -6,7 +6,7 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::damage::Position;
-use super::scanner::{ScanStep, Scanner};
+use super::scanner::{Found, Scanner};
 use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, open_segment};
 use crate::store::disk::{Directory, read_at};
 use crate::store::segment::SegmentNumber;
@@ -73,9 +73,11 @@ impl SeenLines {
         let mut scanner = Scanner::until(start, position.byte);
         loop {
             match scanner.step(file) {
-                Ok(ScanStep::Line { position, range }) => seen.note(position, scanner.bytes(range)),
-                Ok(ScanStep::Damage(damage)) => seen.note(damage.position, &damage.excerpt),
-                Ok(ScanStep::End) | Err(_) => return seen,
+                Ok(Some(Found::Line { position, range })) => {
+                    seen.note(position, scanner.bytes(range))
+                }
+                Ok(Some(Found::Damage(damage))) => seen.note(damage.position, &damage.excerpt),
+                Ok(Some(Found::Notice(_)) | None) | Err(_) => return seen,
             };
         }
     }

@@ -10,31 +10,13 @@ use std::ops::Range;
 use time::OffsetDateTime;
 
 use super::damage::{Damage, DamageKind, Notice, Position, SegmentRange};
-use super::scanner::{ScanStep, Scanner, count_newlines};
+use super::scanner::{Found, Scanner, count_newlines};
 use super::since::{is_older, start_in};
 use crate::error::Result;
 use crate::store;
 use crate::store::disk::{Directory, Facts};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
-
-/// What a step along the way finds.
-#[derive(Debug)]
-pub(super) enum WalkItem {
-    /// A line; its bytes are in the scanner's buffer.
-    Line {
-        /// Where it stands.
-        position: Position,
-        /// Where its bytes are until the next step.
-        range: Range<usize>,
-    },
-    /// Something unreadable.
-    Damage(Damage),
-    /// Something that the reader should be told.
-    Notice(Notice),
-    /// Nothing more for now.
-    End,
-}
 
 /// Whether more may be written to the open segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,27 +58,25 @@ pub(super) struct SegmentWalk {
     listed: Vec<SegmentNumber>,
     /// The directory that took the place of this one, and where to start in it, if not at its start.
     successor: Option<(Directory, Option<Position>)>,
-    queue: VecDeque<WalkItem>,
+    queue: VecDeque<Found>,
 }
 
 impl SegmentWalk {
-    /// Starts before the first segment and ends with the segment `last`.
-    pub(super) fn new(directory: Directory, last: Option<SegmentNumber>) -> Self {
-        // One that cannot be listed is listed again at the first step, which returns the error.
-        let listed = store::numbers_without_lock(&directory);
-        let began = listed
-            .as_ref()
-            .ok()
-            .map(|listed| first_to_come(&directory, listed));
+    /// Starts before the first of the listed segments and ends with the segment `last`.
+    pub(super) fn new(
+        directory: Directory,
+        listed: Vec<SegmentNumber>,
+        last: SegmentNumber,
+    ) -> Self {
         Self {
+            began: Some(first_to_come(&directory, &listed)),
             directory,
             open: None,
             passed: None,
-            began,
             resume: None,
-            last,
+            last: Some(last),
             since: None,
-            listed: listed.unwrap_or_default(),
+            listed,
             successor: None,
             queue: VecDeque::new(),
         }
@@ -142,9 +122,14 @@ impl SegmentWalk {
         &self.directory
     }
 
-    /// Returns the directory and forgets the way.
-    pub(super) fn into_directory(self) -> Directory {
-        self.directory
+    /// Returns the segments as they were last listed, the lowest first.
+    pub(super) fn listed(&self) -> &[SegmentNumber] {
+        &self.listed
+    }
+
+    /// Returns the directory and its segments, and forgets the way.
+    pub(super) fn into_listed(self) -> (Directory, Vec<SegmentNumber>) {
+        (self.directory, self.listed)
     }
 
     /// Returns the segment that is being read.
@@ -185,86 +170,73 @@ impl SegmentWalk {
             .map_or(&[], |open| open.scanner.bytes(range))
     }
 
-    /// Finds what comes next.
+    /// Finds what comes next; nothing if there is nothing more for now.
     ///
     /// # Errors
     ///
     /// An error says that the directory cannot be listed. Everything that is wrong inside it is an item.
-    pub(super) fn step(&mut self) -> Result<WalkItem> {
+    pub(super) fn step(&mut self) -> Result<Option<Found>> {
         loop {
-            if let Some(event) = self.queue.pop_front() {
-                return Ok(event);
+            if let Some(found) = self.queue.pop_front() {
+                return Ok(Some(found));
             }
             let Some(open) = &mut self.open else {
                 if self.advance()? {
                     continue;
                 }
-                return Ok(WalkItem::End);
+                return Ok(None);
             };
             match open.scanner.step(&open.file) {
-                Ok(ScanStep::Line { position, range }) => {
-                    return Ok(WalkItem::Line { position, range });
-                }
-                Ok(ScanStep::Damage(damage)) => return Ok(WalkItem::Damage(damage)),
-                Ok(ScanStep::End) => {
-                    if let Some(event) = self.end_of_segment()? {
-                        return Ok(event);
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {
+                    if self.end_of_segment()? {
+                        return Ok(None);
                     }
                 }
                 Err(error) => {
                     let position = open.scanner.cursor();
                     self.leave();
-                    return Ok(WalkItem::Damage(unreadable(position, &error)));
+                    return Ok(Some(Found::Damage(unreadable(position, &error))));
                 }
             }
         }
     }
 
-    /// Takes the whole lines that come next, if nothing else does as far as is known.
-    pub(super) fn run(&mut self) -> Option<(Position, Range<usize>)> {
+    /// Takes the whole lines that come next, if nothing else does as far as is known, and adds their bytes.
+    pub(super) fn lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
         if !self.queue.is_empty() {
             return None;
         }
         let OpenSegment { file, scanner, .. } = self.open.as_mut()?;
-        scanner.run(file)
+        scanner.lines(file, into)
     }
 
-    /// Decides at the end of the open segment: wait, drain once more, or leave it.
-    fn end_of_segment(&mut self) -> Result<Option<WalkItem>> {
+    /// Decides at the end of the open segment: wait, drain once more, or leave it. Returns `true` if there is nothing
+    /// to do but to wait.
+    fn end_of_segment(&mut self) -> Result<bool> {
         let Some(open) = &mut self.open else {
-            return Ok(None);
+            return Ok(false);
         };
         let number = open.number;
         if let Some(file) = open.successor.take() {
-            self.open = Some(OpenSegment::new(
-                file,
-                Position::start_of(number),
-                SegmentPhase::Active,
-            ));
-            return Ok(Some(WalkItem::Notice(Notice::SegmentReplaced {
-                segment: number,
-            })));
-        }
-        if open.phase == SegmentPhase::Active {
+            let start = Position::start_of(number);
+            self.open = Some(OpenSegment::new(file, start, SegmentPhase::Active));
+            let replaced = Notice::SegmentReplaced { segment: number };
+            self.queue.push_back(Found::Notice(replaced));
+        } else if open.phase == SegmentPhase::Active {
             self.listed = store::numbers_without_lock(&self.directory)?;
             let is_highest = self.listed.last().is_none_or(|last| *last <= number);
             if is_highest && self.successor.is_none() {
-                return Ok(Some(WalkItem::End));
+                return Ok(true);
             }
             // What was written before the successor appeared may have come after our last read.
-            if let Some(open) = &mut self.open {
-                open.phase = SegmentPhase::Closed;
-            }
-            return Ok(None);
+            open.phase = SegmentPhase::Closed;
+        } else if let Some(found) = open.scanner.finish() {
+            self.queue.push_back(found);
+        } else {
+            self.leave();
         }
-        match open.scanner.finish() {
-            ScanStep::Line { position, range } => Ok(Some(WalkItem::Line { position, range })),
-            ScanStep::Damage(damage) => Ok(Some(WalkItem::Damage(damage))),
-            ScanStep::End => {
-                self.leave();
-                Ok(None)
-            }
-        }
+        Ok(false)
     }
 
     fn leave(&mut self) {
@@ -288,7 +260,7 @@ impl SegmentWalk {
             self.passed = start.and_then(|start| SegmentNumber::new(start.segment.get() - 1));
             self.began = None;
             self.resume = start;
-            self.queue.push_back(WalkItem::Notice(Notice::Replaced));
+            self.queue.push_back(Found::Notice(Notice::Replaced));
             return Ok(true);
         };
         let is_highest = self.listed.last().is_none_or(|last| *last <= next);
@@ -318,7 +290,7 @@ impl SegmentWalk {
             }
             OpenedSegment::Damage(damage) => {
                 self.passed = Some(next);
-                self.queue.push_back(WalkItem::Damage(damage));
+                self.queue.push_back(Found::Damage(damage));
             }
             OpenedSegment::Gone => {}
         }
@@ -387,7 +359,7 @@ impl SegmentWalk {
         let removed = gap.removed.and_then(|segments| self.news_of(segments));
         if let Some(segments) = removed {
             self.queue
-                .push_back(WalkItem::Notice(Notice::Removed { segments }));
+                .push_back(Found::Notice(Notice::Removed { segments }));
         }
         // Without a floor nobody can say whether the first segments were removed on purpose.
         if let Some(segments) = gap
@@ -395,7 +367,7 @@ impl SegmentWalk {
             .filter(|_| self.passed.is_some() || floor.is_some())
         {
             self.queue
-                .push_back(WalkItem::Damage(Damage::missing(segments)));
+                .push_back(Found::Damage(Damage::missing(segments)));
         }
     }
 

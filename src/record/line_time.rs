@@ -24,6 +24,11 @@ impl LineTime {
             .or_else(|| Self::not_before(timestamp_of(line)?))
     }
 
+    /// Takes the time of a raw record, which was checked when it was read.
+    pub(crate) fn of_raw(text: raw::RawText<'_>) -> Self {
+        Self(text.bytes().first_chunk().copied().unwrap_or_default())
+    }
+
     /// Reads the time of a line that was just encoded, and trusts that it is one.
     pub(crate) fn of_own_line(line: &[u8]) -> Option<Self> {
         let rest = line.strip_prefix(OPENING.as_bytes())?;
@@ -62,6 +67,11 @@ impl LineTime {
     /// Returns the bytes of its text.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Returns the same as a value.
+    pub(crate) fn to_timestamp(self) -> Timestamp {
+        self.as_str().parse().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// Returns the moment.

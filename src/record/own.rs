@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use serde_json::Value;
 use uuid::Uuid;
 
+use super::raw::{Object, RawRecord};
 use super::{LineTime, Properties, Record};
 
 /// The target of the records that localtel itself writes.
@@ -67,6 +67,12 @@ impl OwnEvent {
             Self::Command | Self::Report | Self::Version => true,
             Self::Session | Self::SessionEnd | Self::Dropped | Self::Consent => false,
         }
+    }
+
+    /// Returns the event of a raw record that localtel wrote.
+    pub(crate) fn of_raw(raw: &RawRecord<'_>) -> Option<Self> {
+        let event = raw.event.filter(|_| raw.target.is(OWN_TARGET))?;
+        Self::ALL.into_iter().find(|own| event.is(own.name()))
     }
 
     /// Returns the event of a record that localtel wrote.
@@ -195,15 +201,12 @@ pub(crate) enum OfSession {
 
 impl OfSession {
     /// Reads a record.
-    pub(crate) fn read(record: &Record) -> Self {
-        if record.once.is_some() {
+    pub(crate) fn read(raw: &RawRecord<'_>) -> Self {
+        if raw.once.is_some() {
             return Self::Once;
         }
-        let count = |name| {
-            let value = record.properties.get(name);
-            value.and_then(Value::as_u64).unwrap_or(0)
-        };
-        match OwnEvent::of(record) {
+        let count = |name| raw.properties.get_u64(name).unwrap_or(0);
+        match OwnEvent::of_raw(raw) {
             Some(OwnEvent::Session) => Self::Start {
                 pid: u32::try_from(count("pid")).ok(),
                 left_to_parent: count(LEFT_TO_PARENT),
@@ -222,26 +225,27 @@ impl OfSession {
 }
 
 /// Returns `true` if a record says that its session is in a format that only a newer version knows.
-pub(crate) fn is_of_newer_format(record: &Record) -> bool {
-    let said = match OwnEvent::of(record) {
-        Some(OwnEvent::Session) => Some(&record.properties),
-        Some(_) | None => record.once.as_ref(),
-    };
-    let format = said.and_then(|said| said.get("format")?.as_u64());
+pub(crate) fn is_of_newer_format(raw: &RawRecord<'_>) -> bool {
+    let format = said_of_session(raw).and_then(|said| said.get_u64("format"));
     format.is_some_and(|format| format > FORMAT)
 }
 
 /// Reads the latest time of the lines before it that a line says, if it is a `session` record or the only record of
-/// its session. What an application records may look alike inside, so the whole line is parsed.
+/// its session. What an application records may look alike inside, so the whole line is read.
 pub(crate) fn latest_in(line: &[u8]) -> Option<LineTime> {
     // Most sessions say nothing, which is seen at once.
     memchr::memmem::rfind(line, LATEST_MARK)?;
-    let record = Record::parse(line).ok()?;
-    let said = match OwnEvent::of(&record) {
-        Some(OwnEvent::Session) => &record.properties,
-        Some(_) | None => record.once.as_ref()?,
-    };
-    LineTime::parse(said.get("latest")?.as_str()?)
+    let raw = RawRecord::at(line)?;
+    let latest: String = serde_json::from_slice(said_of_session(&raw)?.get("latest")?).ok()?;
+    LineTime::parse(&latest)
+}
+
+/// Returns what a record says of the session that begins with it or goes on.
+fn said_of_session<'a>(raw: &RawRecord<'a>) -> Option<Object<'a>> {
+    match OwnEvent::of_raw(raw) {
+        Some(OwnEvent::Session) => Some(raw.properties),
+        Some(_) | None => raw.once,
+    }
 }
 
 /// Returns `true` if a [`LATEST_MARK`] behind these bytes may belong to a record that says it: an application may have
@@ -317,7 +321,10 @@ mod tests {
             pid: Some(std::process::id()),
             left_to_parent: 7,
         };
-        let read = |event, properties: &Properties| OfSession::read(&record(event, properties));
+        let read = |event, properties: &Properties| {
+            let line = record(event, properties).to_line();
+            OfSession::read(&RawRecord::at(&line).unwrap())
+        };
         assert_eq!(read(OwnEvent::Session, &started.properties()), expected);
         let end = SessionEnd {
             recorded: 1,
@@ -328,7 +335,10 @@ mod tests {
         let mut others = Properties::default();
         others.set("counters", 5);
         let properties = end.properties(&others);
-        assert_eq!(properties.get("counters"), Some(&Value::from(5)));
+        assert_eq!(
+            properties.get("counters"),
+            Some(&serde_json::Value::from(5))
+        );
         assert_eq!(read(OwnEvent::SessionEnd, &properties), OfSession::End(end));
         let lost = dropped(6, "no room");
         assert_eq!(read(OwnEvent::Dropped, &lost), OfSession::Dropped(6));

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use localtel::Level;
 use localtel::admin::{RecordPart, SecretNames};
-use localtel::read::{OWN_TARGET, Properties, Record};
+use localtel::read::raw::{Object, RawRecord, RawText, RawValue};
+use localtel::read::{Damage, Fold, Line};
 use serde::Serialize;
-use serde_json::Value;
 
 /// What a directory holds, by event and property.
 #[derive(Debug, Default)]
@@ -34,11 +34,6 @@ pub(super) struct EventKey {
 }
 
 impl EventKey {
-    /// Returns `true` if localtel itself records the event.
-    pub(super) fn is_own(&self) -> bool {
-        self.target == OWN_TARGET
-    }
-
     fn is_short(&self) -> bool {
         let event = self.event.as_deref().unwrap_or_default();
         self.target.len() <= NAME_BYTES_MAX && event.len() <= NAME_BYTES_MAX
@@ -96,9 +91,11 @@ pub(super) struct Values {
 }
 
 /// One value, as text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub(super) struct Example {
     /// What it was.
+    #[serde(skip)]
     pub(super) kind: ValueType,
     /// A string as it is, anything else as JSON; cut, and then ending in `…`.
     pub(super) text: String,
@@ -122,36 +119,18 @@ pub(super) enum ValueType {
     Null,
 }
 
-impl ValueType {
-    fn of(value: &Value) -> Self {
-        match value {
-            Value::String(_) => Self::String,
-            Value::Number(_) => Self::Number,
-            Value::Bool(_) => Self::Boolean,
-            Value::Array(_) => Self::Array,
-            Value::Object(_) => Self::Object,
-            Value::Null => Self::Null,
-        }
-    }
-}
-
 impl Example {
-    fn of(value: &Value) -> Self {
-        let kind = ValueType::of(value);
-        let text = match value {
-            Value::String(text) => cut(text),
-            Value::Number(_)
-            | Value::Bool(_)
-            | Value::Array(_)
-            | Value::Object(_)
-            | Value::Null => cut(&value.to_string()),
+    fn of(value: &RawValue<'_>) -> Self {
+        let text = value.to_text();
+        let kind = match value {
+            RawValue::Text(_) => ValueType::String,
+            RawValue::Number(_) => ValueType::Number,
+            RawValue::Word(_) if text == "null" => ValueType::Null,
+            RawValue::Word(_) => ValueType::Boolean,
+            RawValue::Compound(_) if text.starts_with('[') => ValueType::Array,
+            RawValue::Compound(_) => ValueType::Object,
         };
-        Self { kind, text }
-    }
-
-    fn of_text(text: &str) -> Self {
-        let kind = ValueType::String;
-        let text = cut(text);
+        let text = cut(&text);
         Self { kind, text }
     }
 }
@@ -186,44 +165,82 @@ impl Values {
             self.counted = record;
         }
         self.kinds.insert(example.kind);
-        if example.kind != ValueType::Null {
-            self.example = example;
+        self.set_example(example);
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.records += later.records;
+        self.kinds.extend(later.kinds);
+        self.set_example(later.example);
+    }
+
+    fn set_example(&mut self, later: Example) {
+        if later.kind != ValueType::Null {
+            self.example = later;
+        }
+    }
+}
+
+impl Inventory {
+    /// Returns the event of that key; nothing if there is no room for it.
+    fn event(&mut self, key: EventKey, level: Level) -> Option<&mut EventTally> {
+        let has_room = self.events.len() < EVENTS_MAX && key.is_short();
+        if !has_room && !self.events.contains_key(&key) {
+            return None;
+        }
+        let event = self.events.entry(key);
+        Some(event.or_insert_with(|| EventTally::new(level)))
+    }
+}
+
+impl Fold for Inventory {
+    fn line(&mut self, _: Line<'_>, raw: &RawRecord<'_>) {
+        self.add(raw);
+    }
+
+    // The summary counts it.
+    fn damage(&mut self, _: Damage) {}
+
+    fn merge(&mut self, later: &mut Self) {
+        let later = std::mem::take(later);
+        self.records += later.records;
+        self.records_of_others += later.records_of_others;
+        self.secret_names.merge(later.secret_names);
+        for (key, tally) in later.events {
+            let mut known = self.properties;
+            match self.event(key, tally.level) {
+                Some(event) => event.merge(tally, &mut known),
+                None => self.records_of_others += tally.records,
+            }
+            self.properties = known;
         }
     }
 }
 
 impl Inventory {
     /// Counts a record.
-    pub(super) fn add(&mut self, record: &Record) {
+    fn add(&mut self, raw: &RawRecord<'_>) {
         self.records += 1;
-        self.secret_names.add(record);
+        self.secret_names.add(raw);
         let key = EventKey {
-            target: record.target.clone(),
-            event: record.event.clone(),
+            target: raw.target.decoded().into_owned(),
+            event: raw.event.map(|event| event.decoded().into_owned()),
         };
-        if !self.events.contains_key(&key) && (self.events.len() >= EVENTS_MAX || !key.is_short()) {
+        let (number, mut known) = (self.records, self.properties);
+        let Some(event) = self.event(key, raw.level) else {
             self.records_of_others += 1;
             return;
-        }
-        let number = self.records;
-        let properties = &mut self.properties;
-        let event = self
-            .events
-            .entry(key)
-            .or_insert_with(|| EventTally::new(record.level));
+        };
         event.records += 1;
-        event.level = event.level.max(record.level);
-        if let Some(message) = &record.message {
-            let example = Example::of_text(message);
-            match &mut event.message {
-                Some(values) => values.add(example, number),
-                none => *none = Some(Values::first(example, number)),
-            }
+        event.level = event.level.max(raw.level);
+        if let Some(message) = raw.message.map(RawText::decoded) {
+            event.add_message(Values::first(Example::of(&RawValue::Text(message)), number));
         }
-        event.add(None, &record.properties, number, properties);
-        for span in &record.spans {
-            event.add(Some(&span.name), &span.properties, number, properties);
+        event.add(None, raw.properties, number, &mut known);
+        for (name, properties) in raw.spans.iter() {
+            event.add(Some(&name.decoded()), properties, number, &mut known);
         }
+        self.properties = known;
     }
 }
 
@@ -238,30 +255,67 @@ impl EventTally {
         }
     }
 
+    fn add_message(&mut self, later: Values) {
+        match &mut self.message {
+            Some(values) => values.merge(later),
+            none => *none = Some(later),
+        }
+    }
+
     /// Adds the values of one record or span; `known` is how many properties there are in all events.
-    fn add(&mut self, in_span: Option<&str>, values: &Properties, record: u64, known: &mut usize) {
-        for (name, value) in values.iter() {
-            let seen = self
-                .properties
-                .iter_mut()
-                .find(|(key, _)| key.name == name && key.in_span.as_deref() == in_span);
-            if let Some((_, values)) = seen {
-                values.add(Example::of(value), record);
-            } else if self.properties.len() < PROPERTIES_MAX
-                && *known < PROPERTIES_IN_ALL_MAX
-                && name.len() <= NAME_BYTES_MAX
-                && in_span.is_none_or(|span| span.len() <= NAME_BYTES_MAX)
-            {
-                *known += 1;
-                let key = PropertyId {
-                    in_span: in_span.map(str::to_owned),
-                    name: name.to_owned(),
-                };
-                let values = Values::first(Example::of(value), record);
-                self.properties.push((key, values));
-            } else {
-                self.values_of_others += 1;
+    fn add(&mut self, in_span: Option<&str>, object: Object<'_>, record: u64, known: &mut usize) {
+        for (name, value) in object.members() {
+            let example = Example::of(&value);
+            match self.values_of(in_span, &name) {
+                Some(values) => values.add(example, record),
+                None => self.add_property(in_span, &name, Values::first(example, record), known),
             }
+        }
+    }
+
+    fn merge(&mut self, later: Self, known: &mut usize) {
+        self.records += later.records;
+        self.level = self.level.max(later.level);
+        self.values_of_others += later.values_of_others;
+        if let Some(message) = later.message {
+            self.add_message(message);
+        }
+        for (id, later) in later.properties {
+            match self.values_of(id.in_span.as_deref(), &id.name) {
+                Some(values) => values.merge(later),
+                None => self.add_property(id.in_span.as_deref(), &id.name, later, known),
+            }
+        }
+    }
+
+    fn values_of(&mut self, in_span: Option<&str>, name: &str) -> Option<&mut Values> {
+        let mut properties = self.properties.iter_mut();
+        let of_name =
+            properties.find(|(id, _)| id.name == name && id.in_span.as_deref() == in_span);
+        of_name.map(|(_, values)| values)
+    }
+
+    /// Adds a property that was not seen before, if there is room for it.
+    fn add_property(
+        &mut self,
+        in_span: Option<&str>,
+        name: &str,
+        values: Values,
+        known: &mut usize,
+    ) {
+        if self.properties.len() < PROPERTIES_MAX
+            && *known < PROPERTIES_IN_ALL_MAX
+            && name.len() <= NAME_BYTES_MAX
+            && in_span.is_none_or(|span| span.len() <= NAME_BYTES_MAX)
+        {
+            *known += 1;
+            let id = PropertyId {
+                in_span: in_span.map(str::to_owned),
+                name: name.to_owned(),
+            };
+            self.properties.push((id, values));
+        } else {
+            self.values_of_others += values.records;
         }
     }
 }
@@ -281,18 +335,19 @@ const EXAMPLE_LETTERS_MAX: usize = 60;
 mod tests {
     use super::*;
 
-    fn record(target: &str, rest: &str) -> Record {
-        let text = format!(
-            r#"{{"timestamp":"2026-11-21T08:15:30.000000Z","level":"INFO","source":"s","target":"{target}"{rest},"session":"01936f0e-0000-7000-8000-000000000000","seq":0}}"#
-        );
-        Record::parse(text.as_bytes()).unwrap()
+    fn record(target: &str, rest: &str) -> String {
+        let values = rest.find(",\"spans\"").or(rest.find(",\"properties\""));
+        let (names, values) = rest.split_at(values.unwrap_or(rest.len()));
+        format!(
+            r#"{{"timestamp":"2026-11-21T08:15:30.000000Z","level":"INFO","source":"s","target":"{target}"{names},"session":"01936f0e-0000-7000-8000-000000000000","seq":0{values}}}"#
+        )
     }
 
-    fn inventory(records: impl IntoIterator<Item = Record>) -> Inventory {
+    fn inventory(records: impl IntoIterator<Item = String>) -> Inventory {
         let mut inventory = Inventory::default();
-        records
-            .into_iter()
-            .for_each(|record| inventory.add(&record));
+        for record in records {
+            inventory.add(&RawRecord::at(record.as_bytes()).unwrap());
+        }
         inventory
     }
 
@@ -339,6 +394,38 @@ mod tests {
     }
 
     #[test]
+    fn an_inventory_of_parts_is_that_of_the_whole() {
+        let lines = [
+            record(
+                "a",
+                r#","event":"x","message":"m","properties":{"p":1,"token":"t"}"#,
+            ),
+            record("b", r#","event":"x","properties":{"p":null}"#),
+            record(
+                "a",
+                r#","event":"x","message":"n","properties":{"q":true,"p":"one"}"#,
+            ),
+            record(
+                "a",
+                r#","event":"x","spans":[{"name":"s","properties":{"id":[1]}}]"#,
+            ),
+        ];
+        // What was counted last is of no meaning to others.
+        let counted = regex::Regex::new(r"counted: \d+").unwrap();
+        let text = |inventory: &Inventory| {
+            let text = format!("{inventory:?}");
+            counted.replace_all(&text, "").into_owned()
+        };
+        let whole = inventory(lines.clone());
+        for cut in 0..=lines.len() {
+            let (first, rest) = lines.split_at(cut);
+            let mut merged = inventory(first.to_vec());
+            merged.merge(&mut inventory(rest.to_vec()));
+            assert_eq!(text(&merged), text(&whole), "{cut}");
+        }
+    }
+
+    #[test]
     fn spans_of_one_name_count_once_for_a_record() {
         let nested =
             r#","spans":[{"name":"s","properties":{"id":1}},{"name":"s","properties":{"id":2}}]"#;
@@ -350,10 +437,12 @@ mod tests {
 
     #[test]
     fn an_example_is_cut_at_a_letter() {
-        let example = Example::of(&Value::from("é".repeat(61)));
+        let example = Example::of(&RawValue::Text("é".repeat(61).into()));
         assert_eq!(example.text, format!("{}…", "é".repeat(60)));
-        assert_eq!(Example::of_text(&"x".repeat(60)).text, "x".repeat(60));
-        let nested = Example::of(&serde_json::json!({"a": [1, "x".repeat(1000)]}));
+        let short = Example::of(&RawValue::Text("x".repeat(60).into()));
+        assert_eq!(short.text, "x".repeat(60));
+        let nested = serde_json::json!({"a": [1, "x".repeat(1000)]}).to_string();
+        let nested = Example::of(&RawValue::Compound(nested.into()));
         assert_eq!(nested.kind, ValueType::Object);
         assert_eq!(nested.text.chars().count(), 61);
     }

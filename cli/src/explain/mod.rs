@@ -81,9 +81,9 @@ struct Explanation<'a> {
 
 impl<'a> Explanation<'a> {
     fn gather(location: &'a Location) -> Self {
-        let mut inventory = Inventory::default();
+        let (status, inventory) = location.status_with();
         Self {
-            status: location.status_of_each(|record| inventory.add(record)),
+            status,
             policies: location.policy_view(),
             owner: location.owner_policy().ok().flatten(),
             location,

@@ -1,11 +1,11 @@
-//! What `explain` tells, for programs: one JSON object with keys that stay.
+//! What `explain` tells of events, and all that it tells for programs: one JSON object with keys that stay.
 
 use serde::Serialize;
 
 use localtel::admin::{PolicyView, RecordPart, SecretNames, Status, Subject};
 
 use super::Explanation;
-use super::inventory::{EventKey, EventTally, ValueType, Values};
+use super::inventory::{EventKey, EventTally, Example, ValueType, Values};
 
 /// All that is told.
 #[derive(Debug, Serialize)]
@@ -14,7 +14,7 @@ pub(super) struct ExplainReport<'a> {
     #[serde(flatten)]
     status: &'a Status,
     /// What was recorded so far.
-    events: Vec<EventReport<'a>>,
+    pub(super) events: Vec<EventReport<'a>>,
     /// How many records are of events that are not listed.
     records_of_other_events: u64,
     /// The names that say that their texts are secrets, and how many of those are recorded in clear.
@@ -23,43 +23,43 @@ pub(super) struct ExplainReport<'a> {
 
 /// One event.
 #[derive(Debug, Serialize)]
-struct EventReport<'a> {
+pub(super) struct EventReport<'a> {
     /// Its name; absent where it has none.
-    event: Option<&'a str>,
+    pub(super) event: Option<&'a str>,
     /// The part of the application.
-    target: &'a str,
+    pub(super) target: &'a str,
     /// How many records there are.
-    records: u64,
+    pub(super) records: u64,
     /// Its messages; absent where it has none.
-    message: Option<ValuesReport<'a>>,
+    pub(super) message: Option<ValuesReport<'a>>,
     /// Its properties, in the order in which they came first.
-    properties: Vec<PropertyReport<'a>>,
+    pub(super) properties: Vec<PropertyReport<'a>>,
     /// How many values are of properties that are not listed.
-    values_of_other_properties: u64,
+    pub(super) values_of_other_properties: u64,
 }
 
 /// One property.
 #[derive(Debug, Serialize)]
-struct PropertyReport<'a> {
-    name: &'a str,
+pub(super) struct PropertyReport<'a> {
+    pub(super) name: &'a str,
     /// The span that has it, if it is not the event's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    in_span: Option<&'a str>,
+    pub(super) in_span: Option<&'a str>,
     #[serde(flatten)]
-    values: ValuesReport<'a>,
+    pub(super) values: ValuesReport<'a>,
 }
 
 /// The values of a property or message.
 #[derive(Debug, Serialize)]
-struct ValuesReport<'a> {
+pub(super) struct ValuesReport<'a> {
     /// How many records have one.
-    records: u64,
+    pub(super) records: u64,
     /// What they are, in the words of JSON.
     kinds: Vec<ValueType>,
     /// The latest, as text, cut to 60 characters.
-    example: &'a str,
+    pub(super) example: &'a Example,
     /// What becomes of it when it is recorded.
-    verdict: &'static str,
+    pub(super) verdict: &'static str,
 }
 
 impl<'a> ExplainReport<'a> {
@@ -93,7 +93,7 @@ impl<'a> EventReport<'a> {
         let report = |values: &'a Values, part| ValuesReport {
             records: values.records,
             kinds: values.kinds.iter().copied().collect(),
-            example: &values.example.text,
+            example: &values.example,
             verdict: verdict(part, values.has_texts()).as_str(),
         };
         Self {

@@ -3,14 +3,15 @@
 
 use std::io::{self, Write};
 
-use localtel::admin::{OwnerState, PolicyView, RecordPart, Subject, ValueVerdict};
+use localtel::admin::OwnerState;
 use localtel::consent::WhenUndecided;
 use localtel::policy::Rule;
-use localtel::read::Summary;
+use localtel::read::{OWN_TARGET, Summary};
 use localtel::{Level, Policy};
 
 use super::Explanation;
-use super::inventory::{EventKey, EventTally, Inventory, ValueType, Values};
+use super::inventory::{Inventory, ValueType};
+use super::report::{EventReport, ExplainReport, ValuesReport};
 use crate::quantity::{count, size};
 use crate::rules::{SECRETS, sentences};
 use crate::sanitize::{Quoted, Sanitized};
@@ -321,10 +322,10 @@ fn print_inventory(
             count(inventory.records_of_others, "record")
         )?;
     }
-    let (own, theirs): (Vec<_>, Vec<_>) =
-        inventory.events.iter().partition(|(key, _)| key.is_own());
-    for (key, event) in theirs.into_iter().chain(own) {
-        print_event(key, event, &facts.policies, out)?;
+    let events = ExplainReport::new(facts).events.into_iter();
+    let (own, theirs): (Vec<_>, Vec<_>) = events.partition(|event| event.target == OWN_TARGET);
+    for event in theirs.iter().chain(&own) {
+        print_event(event, out)?;
     }
     print_secret_names(facts, inventory, out)
 }
@@ -355,38 +356,27 @@ fn print_secret_names(
     Ok(())
 }
 
-fn print_event(
-    key: &EventKey,
-    event: &EventTally,
-    policies: &PolicyView,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let name = match &key.event {
+fn print_event(event: &EventReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let name = match event.event {
         Some(name) => Quoted(name).to_string(),
         None => "unnamed".to_owned(),
     };
     let times = count(event.records, "record");
-    writeln!(out, "\n  {name} ({}): {times}", Sanitized(&key.target))?;
-    if key.is_own() {
-        let about = about_own(key.event.as_deref().unwrap_or_default());
+    writeln!(out, "\n  {name} ({}): {times}", Sanitized(event.target))?;
+    if event.target == OWN_TARGET {
+        let about = about_own(event.event.unwrap_or_default());
         writeln!(out, "    {about}")?;
     }
-    let row = |part, values: &Values| {
-        let subject = Subject {
-            target: &key.target,
-            event: key.event.as_deref(),
-            level: event.level,
-            part,
-            has_texts: values.has_texts(),
+    let message = event.message.iter();
+    let message = message.map(|values| TableRow::new("(message)".to_owned(), values));
+    let properties = event.properties.iter().map(|property| {
+        let name = Quoted(property.name);
+        let name = match property.in_span {
+            Some(span) => format!("{}.{name}", Quoted(span)),
+            None => name.to_string(),
         };
-        TableRow::new(part, values, policies.verdict(&subject))
-    };
-    let message = event
-        .message
-        .iter()
-        .map(|values| row(RecordPart::Message, values));
-    let properties = event.properties.iter();
-    let properties = properties.map(|(property, values)| row(property.part(), values));
+        TableRow::new(name, &property.values)
+    });
     let rows: Vec<TableRow> = message.chain(properties).collect();
     let width = |column: fn(&TableRow) -> &str| {
         let widths = rows.iter().map(|row| column(row).chars().count());
@@ -401,8 +391,8 @@ fn print_event(
             row.name, row.records, row.verdict, row.example
         )?;
     }
-    if event.values_of_others > 0 {
-        let values = count(event.values_of_others, "value");
+    if event.values_of_other_properties > 0 {
+        let values = count(event.values_of_other_properties, "value");
         writeln!(
             out,
             "    {values} of further properties, for which there was no room here"
@@ -420,18 +410,12 @@ struct TableRow {
 }
 
 impl TableRow {
-    fn new(part: RecordPart<'_>, values: &Values, verdict: ValueVerdict) -> Self {
-        let example = &values.example;
+    fn new(name: String, values: &ValuesReport<'_>) -> Self {
+        let example = values.example;
         Self {
-            name: match part {
-                RecordPart::Message => "(message)".to_owned(),
-                RecordPart::Property(name) => Quoted(name).to_string(),
-                RecordPart::InSpan { span, property } => {
-                    format!("{}.{}", Quoted(span), Quoted(property))
-                }
-            },
+            name,
             records: values.records.to_string(),
-            verdict: verdict.as_str(),
+            verdict: values.verdict,
             example: match example.kind {
                 ValueType::String => Quoted(&example.text).to_string(),
                 ValueType::Number

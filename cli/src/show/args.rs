@@ -117,7 +117,7 @@ pub(crate) struct ShowArgs {
     /// Show and read times in the zone of this machine
     #[arg(id = "localtel.local", long = "local")]
     pub(crate) local: bool,
-    /// Put records of all sessions in the order of their times; needs memory for all of them
+    /// Put records of all sessions in the order of their times; needs memory for those that are shown
     #[arg(id = "localtel.sort", long = "sort")]
     pub(crate) sort: bool,
     /// Do not use a pager
@@ -130,31 +130,9 @@ pub(crate) struct ShowArgs {
     #[arg(
         id = "localtel.terms",
         value_name = "CONDITION",
-        value_parser = Condition::parse
+        value_parser = suggestion::parse_condition
     )]
-    pub(crate) terms: Vec<Condition>,
-}
-
-/// A condition as it was typed.
-#[derive(Debug, Clone)]
-pub(crate) struct Condition {
-    term: Term,
-    key: String,
-    /// What the value must be equal to, if the condition says so.
-    equal_to: Option<String>,
-}
-
-impl Condition {
-    fn parse(text: &str) -> std::result::Result<Self, String> {
-        let term = suggestion::parse_condition(text)?;
-        let (key, rest) = text.split_at(text.find(['=', '!', '<', '>', '~']).unwrap_or(text.len()));
-        let key = key.trim();
-        Ok(Self {
-            term,
-            key: key.strip_prefix("properties.").unwrap_or(key).to_owned(),
-            equal_to: rest.strip_prefix('=').map(str::to_owned),
-        })
-    }
+    pub(crate) terms: Vec<Term>,
 }
 
 /// How many records to show.
@@ -253,23 +231,25 @@ impl ShowArgs {
         if let Some(pattern) = &self.grep {
             filter = filter.grep(pattern)?;
         }
-        let terms = self.terms.iter().map(|condition| condition.term.clone());
-        Ok(terms.fold(filter, Filter::term))
+        Ok(self.terms.iter().cloned().fold(filter, Filter::term))
     }
 
     /// Returns the names that are asked for.
     pub(super) fn names(&self) -> impl Iterator<Item = (NameKind, &str)> {
         let events = self.event.iter().map(|name| (NameKind::Event, name));
         let targets = self.target.iter().map(|name| (NameKind::Target, name));
-        let in_terms = self.terms.iter().map(|condition| {
-            match (condition.key.as_str(), &condition.equal_to) {
+        let names = events.chain(targets);
+        let in_terms = self
+            .terms
+            .iter()
+            .map(|term| match (term.key(), term.equal_to()) {
                 ("event", Some(name)) => (NameKind::Event, name),
                 ("target", Some(name)) => (NameKind::Target, name),
-                (_, _) => (NameKind::Property, &condition.key),
-            }
-        });
-        let names = events.chain(targets).chain(in_terms);
-        names.map(|(kind, name)| (kind, name.as_str()))
+                (key, _) => (NameKind::Property, key),
+            });
+        names
+            .map(|(kind, name)| (kind, name.as_str()))
+            .chain(in_terms)
     }
 
     /// Decides how many records to show where the person did not say.

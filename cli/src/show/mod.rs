@@ -2,7 +2,7 @@
 //! which ones fit is the filter's, where they lie is the reader's.
 
 mod args;
-mod scan;
+mod shown;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -21,12 +21,10 @@ use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::view::View;
 use localtel::Result;
 use localtel::admin::ShellWord;
-use localtel::read::Timestamp;
-use localtel::read::raw::{FilterVerdict, Piece, PrefixCache, RawRecord};
-use localtel::read::{Filter, Follower, Item, Line, Position, Reader, Reverse};
+use localtel::read::{Filter, Follower, Item, Position, Reader, Reverse};
 
 pub(crate) use args::{LineLimit, ShowArgs};
-use unread::UnreadCounts;
+use shown::{DatedLines, LineFilter, ShownLines};
 
 /// Shows records of the directory.
 pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) -> Result<Exit> {
@@ -45,13 +43,15 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
         Some(_) if !Pager::shows_colours(screen.variable) => Colour::Off,
         Some(_) | None => screen.colour,
     };
+    let line_filter = LineFilter {
+        view: View::new(args.format(), args.zone(), screen.sink, colour),
+        filter,
+    };
     let mut show = Show {
-        line_filter: LineFilter {
-            view: View::new(args.format(), args.zone(), screen.sink, colour),
-            filter,
-        },
-        matched: 0,
-        unread: UnreadCounts::default(),
+        args,
+        directory,
+        lines,
+        shown: ShownLines::new(&line_filter),
     };
     let result = {
         let stdout: &mut dyn Write = match &mut pager {
@@ -59,22 +59,12 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
             None => &mut *screen.stdout,
         };
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, stdout);
-        let source = RecordSource {
-            reader,
-            directory,
-            start,
-            lines,
+        let beside = Beside {
+            stderr: screen.stderr,
+            is_reader_gone: screen.is_reader_gone,
         };
         let result = show
-            .run(
-                args,
-                source,
-                &mut out,
-                Beside {
-                    stderr: screen.stderr,
-                    is_reader_gone: screen.is_reader_gone,
-                },
-            )
+            .run((reader, start), &mut out, beside)
             .and_then(|()| Ok(out.flush()?));
         // A buffer that could not be written is not tried again.
         drop(out.into_parts());
@@ -85,18 +75,32 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     }
     let is_reader_gone = matches!(result, Err(OutputStop::ReaderGone));
     OutputStop::settle(result, || ())?;
-    show.unread.tell(screen.stderr);
-    if show.matched == 0 && !is_reader_gone && !show.unread.is_denied() {
-        tell_absent(args, directory, &show.line_filter.filter, screen.stderr);
+    let ShownLines {
+        matched, unread, ..
+    } = show.shown;
+    unread.tell(screen.stderr);
+    let is_nothing = matched == 0 && !is_reader_gone;
+    if is_nothing && !unread.is_denied() {
+        tell_absent(args, directory, &line_filter.filter, screen.stderr);
     }
     if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, lines)
-        && (is_cut || show.matched >= count)
+        && (is_cut || matched >= count)
     {
         screen.say(format_args!(
             "these were the last {count} records; `-n all` shows every one"
         ));
     }
-    Ok(show.exit(args, is_reader_gone, screen))
+    if is_nothing && screen.sink == OutputKind::Terminal {
+        screen.say(format_args!("nothing matched"));
+    }
+    // Damage is not judged here; that the system did not let us read is a failure of ours.
+    Ok(if unread.is_denied() {
+        Exit::Failed
+    } else if args.exit_status && is_nothing {
+        Exit::NothingMatched
+    } else {
+        Exit::Done
+    })
 }
 
 /// Says which names that were asked for no record has, where nothing matched.
@@ -120,14 +124,6 @@ fn tell_absent(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut 
         NameKind::Property => ShellWord(name).to_string(),
     };
     absent.tell(records, suggest, stderr);
-}
-
-/// Where the records come from.
-struct RecordSource<'a> {
-    reader: Reader,
-    directory: &'a Path,
-    start: StartPoint,
-    lines: LineLimit,
 }
 
 /// What following needs beside the data and its way out.
@@ -211,232 +207,109 @@ fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
 }
 
 /// Showing records, under way.
-struct Show {
-    line_filter: LineFilter,
-    matched: u64,
-    unread: UnreadCounts,
+struct Show<'a> {
+    args: &'a ShowArgs,
+    directory: &'a Path,
+    lines: LineLimit,
+    shown: ShownLines<'a>,
 }
 
-/// Which records are shown, and as what.
-struct LineFilter {
-    view: View,
-    filter: Filter,
-}
-
-impl LineFilter {
-    /// Shows an item if it is a record that passes. Returns `true` if it was one.
-    fn take(
-        &self,
-        item: Item<'_>,
-        out: &mut dyn Write,
-        unread: &mut UnreadCounts,
-    ) -> std::io::Result<bool> {
-        let Some(line) = unread.take(item) else {
-            return Ok(false);
-        };
-        match line.look(|raw| self.show(line, raw, out, unread)) {
-            Ok(shown) => shown,
-            Err(damage) => {
-                unread.add(damage);
-                Ok(false)
-            }
-        }
-    }
-
-    /// Shows the records in a line that the reader has not looked at. Returns the number of those that pass.
-    fn take_piece(
-        &self,
-        piece: Piece<'_>,
-        prefixes: &mut PrefixCache,
-        out: &mut dyn Write,
-        unread: &mut UnreadCounts,
-    ) -> std::io::Result<u64> {
-        let line = piece.line();
-        if let Some(raw) = RawRecord::with(line.bytes(), prefixes) {
-            return self.show(line, &raw, out, unread).map(u64::from);
-        }
-        let mut matched = 0;
-        for item in piece.items() {
-            matched += u64::from(self.take(item, out, unread)?);
-        }
-        Ok(matched)
-    }
-
-    /// Shows a record if it passes. Returns `true` if it does.
-    fn show(
-        &self,
-        line: Line<'_>,
-        raw: &RawRecord<'_>,
-        out: &mut dyn Write,
-        unread: &mut UnreadCounts,
-    ) -> std::io::Result<bool> {
-        match self.filter.verdict(raw) {
-            FilterVerdict::Passes => self.view.write(out, line.bytes(), raw).map(|()| true),
-            FilterVerdict::Fails => Ok(false),
-            FilterVerdict::OtherType { key } => {
-                unread.pass_over(key);
-                Ok(false)
-            }
-        }
-    }
-}
-
-impl Show {
-    /// Says how it ended.
-    fn exit(&self, args: &ShowArgs, is_reader_gone: bool, screen: &mut Screen<'_>) -> Exit {
-        let is_nothing = self.matched == 0 && !is_reader_gone;
-        if is_nothing && screen.sink == OutputKind::Terminal {
-            screen.say(format_args!("nothing matched"));
-        }
-        // Damage is not judged here; that the system did not let us read is a failure of ours.
-        if self.unread.is_denied() {
-            Exit::Failed
-        } else if args.exit_status && is_nothing {
-            Exit::NothingMatched
-        } else {
-            Exit::Done
-        }
-    }
-
+impl Show<'_> {
     fn run(
         &mut self,
-        args: &ShowArgs,
-        source: RecordSource<'_>,
+        (mut reader, start): (Reader, StartPoint),
         out: &mut dyn Write,
         mut beside: Beside<'_>,
     ) -> std::result::Result<(), OutputStop> {
-        self.line_filter.view.write_header(out)?;
-        if args.follow {
-            self.follow(args, source, out, &mut beside)
-        } else if args.sort {
-            self.sorted(args, source, out)
-        } else if args.reverse {
-            self.reversed(&source, out)
-        } else {
-            self.forwards(source, out)
+        self.shown.line_filter.view.write_header(out)?;
+        if self.args.sort {
+            return self.sorted(&mut reader, out);
         }
-    }
-
-    fn forwards(
-        &mut self,
-        source: RecordSource<'_>,
-        out: &mut dyn Write,
-    ) -> std::result::Result<(), OutputStop> {
-        let mut reader = source.reader;
-        match source.start {
+        if self.args.reverse {
+            return self.reversed(out);
+        }
+        let is_all_read = matches!(start, StartPoint::First);
+        match start {
             StartPoint::First => {}
             StartPoint::At(position) => reader.seek(position),
+            StartPoint::End if self.args.follow => pass_all(&mut reader, self.directory)?,
             StartPoint::End => return Ok(()),
         }
-        // Only a reader that has begun knows how much it passes over.
-        match reader.next_item()? {
-            Some(item) => self.take(item, out)?,
-            None => return Ok(()),
+        if self.args.follow {
+            return self.follow(reader.follow(), out, is_all_read, &mut beside);
         }
-        if reader.bytes_left()? >= SHARED_BYTES_LEAST {
-            self.matched += scan::show(&mut reader, &self.line_filter, out, &mut self.unread)?;
-            return Ok(());
-        }
-        while let Some(item) = reader.next_item()? {
-            self.take(item, out)?;
-        }
-        Ok(())
+        let line_filter = self.shown.line_filter;
+        let empty = || ShownLines::new(line_filter);
+        reader.fold(&mut self.shown, empty, |shown| shown.write(out))
     }
 
-    fn reversed(
-        &mut self,
-        source: &RecordSource<'_>,
-        out: &mut dyn Write,
-    ) -> std::result::Result<(), OutputStop> {
-        let mut reverse = reverse(source.directory, &self.line_filter.filter)?;
-        let is_enough = |matched: u64| match source.lines {
-            LineLimit::All => false,
-            LineLimit::Last(count) => matched >= count,
+    fn reversed(&mut self, out: &mut dyn Write) -> std::result::Result<(), OutputStop> {
+        let mut reverse = reverse(self.directory, &self.shown.line_filter.filter)?;
+        let count = match self.lines {
+            LineLimit::All => u64::MAX,
+            LineLimit::Last(count) => count,
         };
-        while !is_enough(self.matched) {
-            let Some(item) = reverse.next_item() else {
-                break;
-            };
-            self.take(item, out)?;
+        while self.shown.matched < count
+            && let Some(item) = reverse.next_item()
+        {
+            item.fold(&mut self.shown);
+            self.shown.write(out)?;
         }
         Ok(())
     }
 
     fn sorted(
         &mut self,
-        args: &ShowArgs,
-        source: RecordSource<'_>,
+        reader: &mut Reader,
         out: &mut dyn Write,
     ) -> std::result::Result<(), OutputStop> {
-        let mut reader = source.reader;
-        let mut kept: Vec<(Timestamp, Box<[u8]>)> = Vec::new();
-        let mut shown = Vec::new();
-        while let Some(item) = reader.next_item()? {
-            let Some(line) = self.unread.take(item) else {
-                continue;
-            };
-            let looked = line.look(|raw| {
-                let is_shown = self
-                    .line_filter
-                    .show(line, raw, &mut shown, &mut self.unread);
-                // Writing to memory does not fail.
-                is_shown.unwrap_or(false).then(|| raw.time())
-            });
-            match looked {
-                Ok(Some(time)) => kept.push((time, shown.as_slice().into())),
-                Ok(None) => {}
-                Err(damage) => self.unread.add(damage),
-            }
-            shown.clear();
-        }
-        // Stable: records of one time keep the order in which they were written.
-        kept.sort_by_key(|(timestamp, _)| *timestamp);
-        let skipped = match source.lines {
-            LineLimit::All => 0,
-            LineLimit::Last(count) => kept
-                .len()
-                .saturating_sub(usize::try_from(count).unwrap_or(usize::MAX)),
+        let line_filter = self.shown.line_filter;
+        let mut whole = DatedLines::new(line_filter);
+        let count = match self.lines {
+            LineLimit::All => usize::MAX,
+            LineLimit::Last(count) => usize::try_from(count).unwrap_or(usize::MAX),
         };
-        kept.drain(..skipped);
-        if args.reverse {
-            kept.reverse();
+        let empty = || DatedLines::new(line_filter);
+        reader.fold::<_, OutputStop>(&mut whole, empty, |whole| {
+            if whole.records.len() / 2 > count.max(SORTED_LEAST) {
+                whole.keep_last(count);
+            }
+            Ok(())
+        })?;
+        whole.keep_last(count);
+        if self.args.reverse {
+            whole.records.reverse();
         }
-        for (_, shown) in &kept {
+        for (_, shown) in &whole.records {
             out.write_all(shown)?;
-            self.matched += 1;
         }
+        self.shown.unread = whole.shown.unread;
+        self.shown.matched = whole.records.len() as u64;
         Ok(())
     }
 
     /// Shows what is there and then what comes, until nobody reads it any more.
     fn follow(
         &mut self,
-        args: &ShowArgs,
-        source: RecordSource<'_>,
+        mut follower: Follower,
         out: &mut dyn Write,
+        mut is_all_read: bool,
         beside: &mut Beside<'_>,
     ) -> std::result::Result<(), OutputStop> {
-        let mut reader = source.reader;
-        let mut is_all_read = matches!(source.start, StartPoint::First);
-        match source.start {
-            StartPoint::First => {}
-            StartPoint::At(position) => reader.seek(position),
-            StartPoint::End => pass_all(&mut reader, source.directory)?,
-        }
-        let mut follower = reader.follow();
         loop {
             if let Some(item) = follower.poll()? {
-                self.take(item, out)?;
+                item.fold(&mut self.shown);
+                self.shown.write(out)?;
                 continue;
             }
             out.flush()?;
             // Nobody waits for the end here, so what could not be read is told as it comes.
-            self.unread.tell(beside.stderr);
-            self.unread.forget();
+            self.shown.unread.tell(beside.stderr);
+            self.shown.unread.forget();
             // Once: what comes later may have any name.
-            if std::mem::take(&mut is_all_read) && self.matched == 0 {
-                let filter = &self.line_filter.filter;
-                tell_absent(args, source.directory, filter, beside.stderr);
+            if std::mem::take(&mut is_all_read) && self.shown.matched == 0 {
+                let filter = &self.shown.line_filter.filter;
+                tell_absent(self.args, self.directory, filter, beside.stderr);
             }
             if (beside.is_reader_gone)() {
                 return Err(OutputStop::ReaderGone);
@@ -444,17 +317,10 @@ impl Show {
             std::thread::sleep(Follower::PAUSE);
         }
     }
-
-    fn take(&mut self, item: Item<'_>, out: &mut dyn Write) -> std::result::Result<(), OutputStop> {
-        if self.line_filter.take(item, out, &mut self.unread)? {
-            self.matched += 1;
-        }
-        Ok(())
-    }
 }
 
-/// From this size on several threads share the work: below it one is done in a few milliseconds.
-const SHARED_BYTES_LEAST: u64 = 4 << 20;
+/// Up to how many records are kept to be sorted before those are left out that are not among the last.
+const SORTED_LEAST: usize = 10_000;
 
 /// The keys that each record has.
 const OWN_KEYS: [&str; 8] = [

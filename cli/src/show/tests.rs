@@ -9,6 +9,7 @@ use clap::Parser;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
+use super::unread::UnreadCounts;
 use super::*;
 use crate::screen::Colour;
 use localtel::read::{Record, SegmentNumber};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use super::super::sanitize::{Excerpt, Sanitized};
-use localtel::read::{Damage, DamageKind, Item, Line, Notice};
+use localtel::read::{Damage, DamageKind, Notice};
 
 /// What could not be read, or not be compared.
 #[derive(Debug, Default)]
@@ -23,16 +23,6 @@ pub(super) struct UnreadCounts {
 impl UnreadCounts {
     /// A person reads a handful; the count tells the rest.
     const EXAMPLES_MAX: usize = 5;
-
-    /// Keeps what is no line and gives back what is.
-    pub(super) fn take<'a>(&mut self, item: Item<'a>) -> Option<Line<'a>> {
-        match item {
-            Item::Line(line) => return Some(line),
-            Item::Damage(damage) => self.add(damage),
-            Item::Notice(notice) => self.note(notice),
-        }
-        None
-    }
 
     /// Keeps the first notices.
     pub(super) fn note(&mut self, notice: Notice) {

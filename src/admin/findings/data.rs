@@ -5,11 +5,12 @@ use super::INSTALL_NEWER;
 use crate::admin::finding::{Finding, FindingKind};
 use crate::admin::{AGAINST_DROPS, Location, SecretNames, ShellWord};
 use crate::clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::policy::owner::OwnerFile;
-use crate::reader::{DamageKind, Item, Position, Reader};
-use crate::record::Timestamp;
+use crate::reader::{Damage, DamageKind, Fold, Line, Position, Reader};
+use crate::record::LineTime;
 use crate::record::own::is_of_newer_format;
+use crate::record::raw::RawRecord;
 use crate::store::age::is_ahead;
 use crate::summary::SessionTally;
 use crate::text::count;
@@ -39,7 +40,7 @@ pub(super) fn about_secrets(
 }
 
 /// How many things are wrong in the same way, and where the first of them is.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Places {
     count: u64,
     first: Option<Position>,
@@ -47,8 +48,15 @@ struct Places {
 
 impl Places {
     fn add(&mut self, position: Position) {
-        self.count += 1;
-        self.first.get_or_insert(position);
+        self.merge(Self {
+            count: 1,
+            first: Some(position),
+        });
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.count += later.count;
+        self.first = self.first.or(later.first);
     }
 
     /// Says how many there are, behind these words, and where; nothing if there are none.
@@ -70,54 +78,84 @@ struct Wrong {
     unreadable: Places,
     segments: Places,
     ahead: Places,
-    latest: Option<Timestamp>,
+    latest: Option<LineTime>,
     newer: Places,
     sessions: SessionTally,
+    secret_names: SecretNames,
+    /// What records are dated in the future of; none is of nothing.
+    now: Option<LineTime>,
 }
 
-/// Reads everything, and sums up what cannot be read, what is dated in the future, and what sessions lost.
-pub(super) fn about_data(
-    location: &Location,
-    secret_names: &mut SecretNames,
-) -> Result<Vec<Finding>> {
-    let now = clock::now();
-    let mut wrong = Wrong::default();
-    let mut reader = Reader::open(&location.path())?;
-    while let Some(item) = reader.next_item()? {
-        match item {
-            Item::Line(line) => match line.record() {
-                Ok(record) => {
-                    secret_names.add(&record);
-                    wrong.sessions.note(&record);
-                    if is_ahead(record.timestamp.to_moment(), now) {
-                        wrong.latest = wrong.latest.max(Some(record.timestamp));
-                        wrong.ahead.add(line.position());
-                    }
-                    if is_of_newer_format(&record) {
-                        wrong.newer.add(line.position());
-                    }
-                }
-                Err(_) => wrong.unreadable.add(line.position()),
-            },
-            Item::Damage(damage) => match damage.kind {
-                DamageKind::Missing { segments, .. } => wrong.missing.push(Finding::new(
-                    FindingKind::Missing,
-                    format!("missing, and not removed by localtel: {segments}"),
-                    "restore the files if you have them; what is there can still be read",
-                )),
-                DamageKind::NotAFile | DamageKind::Unreadable { .. } => {
-                    wrong.segments.add(damage.position);
-                }
-                DamageKind::Torn
-                | DamageKind::NotARecord
-                | DamageKind::NulHole
-                | DamageKind::TooLong
-                | DamageKind::InvalidUtf8 => wrong.unreadable.add(damage.position),
-            },
-            Item::Notice(_) => {}
+impl Fold for Wrong {
+    fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
+        self.secret_names.add(raw);
+        self.sessions.note(raw);
+        if self.is_ahead(raw) {
+            self.latest = self.latest.max(Some(raw.line_time()));
+            self.ahead.add(line.position());
+        }
+        if is_of_newer_format(raw) {
+            self.newer.add(line.position());
         }
     }
-    Ok(wrong.findings(&location.command("show")))
+
+    fn damage(&mut self, damage: Damage) {
+        match damage.kind {
+            DamageKind::Missing { segments, .. } => self.missing.push(Finding::new(
+                FindingKind::Missing,
+                format!("missing, and not removed by localtel: {segments}"),
+                "restore the files if you have them; what is there can still be read",
+            )),
+            DamageKind::NotAFile | DamageKind::Unreadable { .. } => {
+                self.segments.add(damage.position);
+            }
+            DamageKind::Torn
+            | DamageKind::NotARecord
+            | DamageKind::NulHole
+            | DamageKind::TooLong
+            | DamageKind::InvalidUtf8 => self.unreadable.add(damage.position),
+        }
+    }
+
+    fn merge(&mut self, later: &mut Self) {
+        let later = std::mem::replace(later, Self::new(self.now));
+        self.missing.extend(later.missing);
+        self.unreadable.merge(later.unreadable);
+        self.segments.merge(later.segments);
+        self.ahead.merge(later.ahead);
+        self.latest = self.latest.max(later.latest);
+        self.newer.merge(later.newer);
+        self.sessions.merge(later.sessions);
+        self.secret_names.merge(later.secret_names);
+    }
+}
+
+impl Wrong {
+    fn new(now: Option<LineTime>) -> Self {
+        Self {
+            now,
+            ..Self::default()
+        }
+    }
+
+    /// Returns `true` if a record is dated in the future. Most are before now, which is seen at once.
+    fn is_ahead(&self, raw: &RawRecord<'_>) -> bool {
+        self.now.is_some_and(|now| {
+            let moment = |time: LineTime| time.to_timestamp().to_moment();
+            raw.line_time() > now && is_ahead(moment(raw.line_time()), moment(now))
+        })
+    }
+}
+
+/// Reads everything, and sums up what cannot be read, what is dated in the future, and what sessions lost. Returns the
+/// names that say that their texts are secrets, too.
+pub(super) fn about_data(location: &Location) -> Result<(Vec<Finding>, SecretNames)> {
+    let now = LineTime::not_after(clock::now());
+    let mut wrong = Wrong::new(now);
+    let mut reader = Reader::open(&location.path())?;
+    reader.fold(&mut wrong, || Wrong::new(now), |_| Ok::<(), Error>(()))?;
+    let secret_names = std::mem::take(&mut wrong.secret_names);
+    Ok((wrong.findings(&location.command("show")), secret_names))
 }
 
 impl Wrong {
@@ -128,7 +166,7 @@ impl Wrong {
         let of_lines = format!(
             "nothing needs to be done, for all other lines can be read; `{show}` says where each is and why"
         );
-        let latest = self.latest.map(|latest| format!(" ({latest})"));
+        let latest = self.latest.map(|latest| format!(" ({})", latest.as_str()));
         let latest = latest.unwrap_or_default();
         let future = format!("dated in the future{latest}, so a clock is wrong or was: ");
         let found = [

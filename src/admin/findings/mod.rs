@@ -44,18 +44,18 @@ pub struct Findings {
 impl Location {
     /// Looks for what is wrong here.
     pub fn findings(&self) -> Findings {
-        let mut secret_names = SecretNames::default();
         let opened = Directory::open(&self.path(), Access::Read);
+        let (findings, secret_names) = examine(self);
         Findings {
             directory_exists: !opened.is_err_and(|error| error.is_not_found()),
-            findings: examine(self, &mut secret_names),
+            findings,
             answer: self.recording(),
             secret_names,
         }
     }
 }
 
-fn examine(location: &Location, secret_names: &mut SecretNames) -> Vec<Finding> {
+fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
     let path = location.path();
     let stored = Stored::at(location);
     let directory = match Directory::open(&path, Access::Read) {
@@ -67,11 +67,12 @@ fn examine(location: &Location, secret_names: &mut SecretNames) -> Vec<Finding> 
                 let step = "give its owner the right to write there, or name another directory with LOCALTEL_DIR";
                 Finding::new(FindingKind::Directory, error.chain(), step)
             }));
-            return findings;
+            return (findings, SecretNames::default());
         }
         Err(error) => {
             let owned = owner::of_opening(&error, &path, location);
-            return vec![owned.unwrap_or_else(|| about_opening(&path, error))];
+            let finding = owned.unwrap_or_else(|| about_opening(&path, error));
+            return (vec![finding], SecretNames::default());
         }
     };
     let mut findings = owner::look(&directory, location);
@@ -96,14 +97,16 @@ fn examine(location: &Location, secret_names: &mut SecretNames) -> Vec<Finding> 
         findings.extend(about_lock(&directory));
     }
     findings.extend(stuck::look(&directory, floor));
-    findings.extend(about_data(location, secret_names).unwrap_or_else(|error| {
+    let (of_data, secret_names) = about_data(location).unwrap_or_else(|error| {
         let step = "look at the directory as its owner";
-        vec![Finding::new(FindingKind::Directory, error.chain(), step)]
-    }));
-    findings.extend(about_secrets(location, &stored.owner, secret_names));
+        let finding = Finding::new(FindingKind::Directory, error.chain(), step);
+        (vec![finding], SecretNames::default())
+    });
+    findings.extend(of_data);
+    findings.extend(about_secrets(location, &stored.owner, &secret_names));
     findings.extend(about_history(&path));
     findings.extend(about_release(&path));
-    findings
+    (findings, secret_names)
 }
 
 /// Looks whether what the owner forbids is known. Why it is not is a part of the answer on recording, or said by `policy`.

@@ -7,19 +7,17 @@
 //! way is parsed and written again in that form ([`Record::to_line`](super::Record::to_line)), and then taken.
 
 mod cursor;
-mod prefix_cache;
-
 mod value;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::cursor::is_timestamp;
 use self::cursor::{Cursor, RawPart};
-pub use self::prefix_cache::PrefixCache;
 pub use self::value::RawValue;
-use super::{Level, NAMES_COMPARED_MAX, OPENING, Properties, Span, Timestamp};
+use super::{Level, LineTime, NAMES_COMPARED_MAX, OPENING, Properties, Span, Timestamp};
 
 /// The parts of a record, as they stand in its line.
 #[derive(Debug, Clone, Copy)]
@@ -47,15 +45,8 @@ pub struct RawRecord<'a> {
     pub spans: Spans<'a>,
     /// How many spans were left out.
     pub spans_left_out: u64,
-}
-
-/// What stands between the time and the message of a line.
-#[derive(Debug, Clone, Copy)]
-struct Head<'a> {
-    level: Level,
-    source: RawText<'a>,
-    target: RawText<'a>,
-    event: Option<RawText<'a>>,
+    /// What the `session` record would say, where this is the only record of its session.
+    pub(crate) once: Option<Object<'a>>,
 }
 
 /// The text of a JSON string between its quotes.
@@ -79,19 +70,20 @@ impl<'a> RawText<'a> {
     /// Returns the text that it stands for.
     pub fn decoded(self) -> Cow<'a, str> {
         if self.is_plain() {
-            return String::from_utf8_lossy(self.0);
+            return text_of(self.0);
         }
         // It was checked when it was read, so it can be parsed.
         let parsed = serde_json::from_slice(&[b"\"", self.0, b"\""].concat());
-        parsed.map_or_else(|_| String::from_utf8_lossy(self.0), Cow::Owned)
+        parsed.map_or_else(|_| text_of(self.0), Cow::Owned)
     }
 
     /// Returns `true` if it stands for this text.
     pub fn is(self, text: &str) -> bool {
-        if self.is_plain() {
-            self.0 == text.as_bytes()
-        } else {
-            self.decoded() == text
+        // What is escaped is longer than what it stands for.
+        match self.0.len().cmp(&text.len()) {
+            Ordering::Less => false,
+            Ordering::Equal => self.0 == text.as_bytes() && self.is_plain(),
+            Ordering::Greater => !self.is_plain() && self.decoded() == text,
         }
     }
 
@@ -103,16 +95,6 @@ impl<'a> RawText<'a> {
     /// Returns `true` if nothing in it is escaped.
     fn is_plain(self) -> bool {
         !self.0.contains(&b'\\')
-    }
-
-    /// Returns what stands so far into a line's part.
-    fn at(part: &'a [u8], from: usize, bytes: usize) -> Option<Self> {
-        part.get(from..from.checked_add(bytes)?).map(Self)
-    }
-
-    /// Returns how far into a part it stands, of which it is a part.
-    fn offset_in(self, part: &[u8]) -> usize {
-        self.0.as_ptr().addr().wrapping_sub(part.as_ptr().addr())
     }
 }
 
@@ -140,6 +122,11 @@ impl<'a> Object<'a> {
     pub(crate) fn get(self, name: &str) -> Option<&'a [u8]> {
         let named = self.walk().filter(|(own, _)| own.is(name));
         named.map(|(_, json)| json).last()
+    }
+
+    /// Returns the last value of that name, if it is an integer that is not negative.
+    pub(crate) fn get_u64(self, name: &str) -> Option<u64> {
+        serde_json::from_slice(self.get(name)?).ok()
     }
 
     /// Returns `true` if it has no members.
@@ -185,6 +172,11 @@ impl<'a> Spans<'a> {
     }
 }
 
+/// Returns the text of bytes that were checked when they were read.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
 /// Parses what was checked when it was read.
 fn parsed<T: DeserializeOwned + Default>(parts: [&[u8]; 3]) -> T {
     serde_json::from_slice(&parts.concat()).unwrap_or_default()
@@ -193,67 +185,47 @@ fn parsed<T: DeserializeOwned + Default>(parts: [&[u8]; 3]) -> T {
 impl<'a> RawRecord<'a> {
     /// Returns the time.
     pub fn time(&self) -> Timestamp {
-        let parsed = self.timestamp.decoded().parse();
-        parsed.unwrap_or(Timestamp::UNIX_EPOCH)
+        self.line_time().to_timestamp()
     }
 
-    /// Returns the properties and those of the spans from the leaf to the root: in this order a name is looked up.
+    /// Returns the time as the line holds it.
+    pub(crate) fn line_time(&self) -> LineTime {
+        LineTime::of_raw(self.timestamp)
+    }
+
+    /// Returns the properties, and then those of the spans from the root to the leaf.
     pub(crate) fn objects(&self) -> impl Iterator<Item = Object<'a>> {
-        let spans = self.spans;
-        let of_spans = std::iter::once_with(move || {
-            let mut objects: Vec<Object<'a>> = spans.iter().map(|(_, span)| span).collect();
-            objects.reverse();
-            objects
-        });
-        std::iter::once(self.properties).chain(of_spans.flatten())
+        let of_spans = self.spans.iter().map(|(_, properties)| properties);
+        std::iter::once(self.properties).chain(of_spans)
     }
 
     /// Takes the raw record of a line without its newline; nothing if it is not written as localtel writes lines.
     pub fn at(line: &'a [u8]) -> Option<Self> {
-        Self::read(line, Cursor::head)
-    }
-
-    /// Does the same, remembering prefixes for the next line.
-    pub fn with(line: &'a [u8], prefixes: &mut PrefixCache) -> Option<Self> {
-        Self::read(line, |cursor| prefixes.read(cursor))
-    }
-
-    fn read(
-        line: &'a [u8],
-        head: impl FnOnce(&mut Cursor<'a>) -> Option<Head<'a>>,
-    ) -> Option<Self> {
         let mut cursor = Cursor::new(RawPart::line(line)?);
         cursor.literal(OPENING)?;
         let timestamp = cursor.timestamp()?;
-        let Head {
-            level,
-            source,
-            target,
-            event,
-        } = head(&mut cursor)?;
-        let mut message = None;
-        cursor.optional(",\"message\":", Cursor::quoted, &mut message)?;
+        cursor.literal("\",\"level\":")?;
+        let level = cursor.level()?;
+        cursor.literal(",\"source\":")?;
+        let source = cursor.quoted()?;
+        cursor.literal(",\"target\":")?;
+        let target = cursor.quoted()?;
+        let event = cursor.optional(",\"event\":", |cursor| cursor.quoted().map(Some))?;
+        let message = cursor.optional(",\"message\":", |cursor| cursor.quoted().map(Some))?;
         cursor.literal(",\"session\":\"")?;
         let session = cursor.uuid()?;
         cursor.literal("\",\"seq\":")?;
         let seq = cursor.seq()?;
-        let (mut properties, mut spans) = (None, None);
-        cursor.optional(
-            ",\"properties\":",
-            |cursor| cursor.object(PROPERTIES_DEPTH),
-            &mut properties,
-        )?;
-        cursor.optional(",\"spans\":", Cursor::spans, &mut spans)?;
-        let mut left_out = None;
-        cursor.optional(",\"spans_left_out\":", Cursor::seq, &mut left_out)?;
-        let mut once = None;
-        cursor.optional(
-            ",\"once\":",
-            |cursor| cursor.object(PROPERTIES_DEPTH),
-            &mut once,
-        )?;
+        let object = |cursor: &mut Cursor<'a>| cursor.object(PROPERTIES_DEPTH);
+        let properties = cursor.optional(",\"properties\":", object)?;
+        let spans = cursor.optional(",\"spans\":", Cursor::spans)?;
+        let spans_left_out = cursor.optional(",\"spans_left_out\":", Cursor::seq)?;
+        let once = cursor.optional(",\"once\":", |cursor| object(cursor).map(Some))?;
         cursor.byte(b'}')?;
-        cursor.is_at_end().then_some(Self {
+        if !cursor.is_at_end() {
+            return None;
+        }
+        Some(Self {
             timestamp,
             level,
             source,
@@ -262,9 +234,10 @@ impl<'a> RawRecord<'a> {
             message,
             session,
             seq,
-            properties: properties.unwrap_or_default(),
-            spans: spans.unwrap_or_default(),
-            spans_left_out: left_out.unwrap_or_default(),
+            properties,
+            spans,
+            spans_left_out,
+            once,
         })
     }
 }

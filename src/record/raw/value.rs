@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::RawText;
+use super::{RawText, text_of};
 
 /// A value of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl<'a> RawValue<'a> {
         if let Some(text) = RawText::quoted(json) {
             return Self::Text(text.decoded());
         }
-        let text = String::from_utf8_lossy(json);
+        let text = text_of(json);
         match json.first() {
             Some(b'{' | b'[') => Self::Compound(text),
             Some(b't' | b'f' | b'n') => Self::Word(text),

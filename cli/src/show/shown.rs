@@ -1,0 +1,300 @@
+//! What is shown of lines: filtered and rendered in parts, perhaps by several threads, and then written in their order.
+
+use std::io::Write;
+
+use super::super::screen::OutputStop;
+use super::super::view::View;
+use super::unread::UnreadCounts;
+use localtel::read::raw::{FilterVerdict, RawRecord};
+use localtel::read::{Damage, Filter, Fold, Line, Notice, Timestamp};
+
+/// Which records are shown, and as what.
+pub(super) struct LineFilter {
+    pub(super) view: View,
+    pub(super) filter: Filter,
+}
+
+/// What is shown of some lines.
+pub(super) struct ShownLines<'a> {
+    pub(super) line_filter: &'a LineFilter,
+    bytes: Vec<u8>,
+    pub(super) matched: u64,
+    pub(super) unread: UnreadCounts,
+}
+
+impl<'a> ShownLines<'a> {
+    pub(super) fn new(line_filter: &'a LineFilter) -> Self {
+        Self {
+            line_filter,
+            bytes: Vec::new(),
+            matched: 0,
+            unread: UnreadCounts::default(),
+        }
+    }
+
+    /// Writes what is shown, and forgets it.
+    pub(super) fn write(&mut self, out: &mut dyn Write) -> Result<(), OutputStop> {
+        out.write_all(&self.bytes)?;
+        self.bytes.clear();
+        Ok(())
+    }
+}
+
+impl Fold for ShownLines<'_> {
+    fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
+        let LineFilter { view, filter } = self.line_filter;
+        match filter.verdict(raw) {
+            FilterVerdict::Passes => {
+                self.matched += 1;
+                // Writing to memory does not fail.
+                drop(view.write(&mut self.bytes, line.bytes(), raw));
+            }
+            FilterVerdict::Fails => {}
+            FilterVerdict::OtherType { key } => self.unread.pass_over(key),
+        }
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        self.unread.add(damage);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.unread.note(notice);
+    }
+
+    fn merge(&mut self, later: &mut Self) {
+        if self.bytes.is_empty() {
+            // Moved, for there may be as much as all that is read.
+            std::mem::swap(&mut self.bytes, &mut later.bytes);
+        } else {
+            self.bytes.append(&mut later.bytes);
+        }
+        self.matched += std::mem::take(&mut later.matched);
+        self.unread.append(&mut later.unread);
+    }
+}
+
+/// The same, record by record, with their times.
+pub(super) struct DatedLines<'a> {
+    pub(super) shown: ShownLines<'a>,
+    pub(super) records: Vec<(Timestamp, Vec<u8>)>,
+}
+
+impl<'a> DatedLines<'a> {
+    pub(super) fn new(line_filter: &'a LineFilter) -> Self {
+        Self {
+            shown: ShownLines::new(line_filter),
+            records: Vec::new(),
+        }
+    }
+
+    /// Sorts the records, and keeps the last ones. Those of one time keep the order in which they were written.
+    pub(super) fn keep_last(&mut self, count: usize) {
+        self.records.sort_by_key(|(time, _)| *time);
+        self.records
+            .drain(..self.records.len().saturating_sub(count));
+    }
+}
+
+impl Fold for DatedLines<'_> {
+    fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
+        self.shown.line(line, raw);
+        if !self.shown.bytes.is_empty() {
+            let shown = std::mem::take(&mut self.shown.bytes);
+            self.records.push((raw.time(), shown));
+        }
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        self.shown.damage(damage);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.shown.notice(notice);
+    }
+
+    fn merge(&mut self, later: &mut Self) {
+        self.shown.merge(&mut later.shown);
+        self.records.append(&mut later.records);
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests write the directory by hand"
+)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::screen::{Colour, OutputKind};
+    use crate::time::Zone;
+    use crate::view::Format;
+    use localtel::read::{Item, Reader, Record, SegmentNumber};
+
+    /// What is shown, how much of it, and what is said of the rest.
+    type Shown = (String, u64, String);
+
+    fn told(shown: &[u8], matched: u64, unread: &UnreadCounts) -> Shown {
+        let mut said = Vec::new();
+        unread.tell(&mut said);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(shown), matched, text(&said))
+    }
+
+    /// Every line is parsed and written again, one after the other, and read then.
+    fn slowly(mut reader: Reader, line_filter: &LineFilter) -> Shown {
+        let mut shown = ShownLines::new(line_filter);
+        while let Some(item) = reader.next_item().unwrap() {
+            match item {
+                Item::Line(line) => match line.record() {
+                    Ok(record) => {
+                        let anew = serde_json::to_vec(&record).unwrap();
+                        shown.line(line, &RawRecord::at(&anew).unwrap());
+                    }
+                    Err(damage) => shown.damage(damage),
+                },
+                Item::Damage(damage) => shown.damage(damage),
+                Item::Notice(notice) => shown.notice(notice),
+            }
+        }
+        told(&shown.bytes, shown.matched, &shown.unread)
+    }
+
+    fn quickly(mut reader: Reader, line_filter: &LineFilter) -> Shown {
+        let mut whole = ShownLines::new(line_filter);
+        let empty = || ShownLines::new(line_filter);
+        let folded = reader.fold(&mut whole, empty, |_| Ok::<(), localtel::Error>(()));
+        folded.unwrap();
+        told(&whole.bytes, whole.matched, &whole.unread)
+    }
+
+    fn line(seq: usize) -> String {
+        let level = ["INFO", "WARN", "ERROR"]
+            .into_iter()
+            .cycle()
+            .nth(seq)
+            .unwrap();
+        let size = ["7", "\"1.10\"", "\"large\"", "true", "2.50"];
+        let size = size.into_iter().cycle().nth(seq).unwrap();
+        let line = format!(
+            r#"{{"timestamp":"2026-11-21T08:15:30.{seq:06}Z","level":"{level}","source":"s","target":"app::net","event":"command","message":"say \"hi\" \u001b","session":"01936f0e-0000-7000-8000-000000000000","seq":{seq},"properties":{{"n":{seq},"ratio":0.5,"a.b":"x","size":{size},"nested":{{"deep":[{seq}]}},"text":"\u00e4"}},"spans":[{{"name":"root","properties":{{"id":{}}}}},{{"name":"leaf"}}]}}"#,
+            seq % 7,
+        );
+        // Now and then a record as localtel does not write it.
+        let line = match seq % 11 {
+            2 => line.replace("\":", "\": "),
+            4 => line.replace("say", "\\ud83d\\ude00 s\\u0061y"),
+            6 => line.replace("\"ratio\":0.5", "\"ratio\":5e-1,\"rati\\u006f\":7.50"),
+            8 => line.replace("\"seq\":", "\"later\":{},\"seq\":"),
+            10 => line.replace("Z\"", "+00:00\""),
+            _ => line,
+        };
+        line + "\n"
+    }
+
+    fn filters() -> Vec<Filter> {
+        let with = |term: &str| Filter::new().term(term.parse().unwrap());
+        vec![
+            Filter::new(),
+            Filter::new().levels("error".parse().unwrap()),
+            Filter::new().event("command").target("app"),
+            Filter::new().grep("hi").unwrap(),
+            with("n>20"),
+            with("n!=3"),
+            with("id=3"),
+            with("a.b=x"),
+            with("nested.deep.0=5"),
+            with("ratio<1"),
+            with("text=ä"),
+            with("message~hi"),
+            with("absent!=1"),
+            with("timestamp>=2026-11-21T08:15:30.000010Z"),
+            with("size>1"),
+            with("size>1").levels("error".parse().unwrap()),
+            with("size=1.1"),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        /// Whatever happened to the files, looking quickly tells what looking slowly does.
+        #[test]
+        fn quick_and_slow_reading_tell_the_same_of_any_damage(
+            counts in proptest::collection::vec(0..60_usize, 1..4),
+            blows in proptest::collection::vec((0..30_000_usize, 0..6_u8, 0..200_usize), 0..12),
+            which in 0..17_usize,
+            format in prop::sample::select(vec![Format::Json, Format::Short, Format::Pretty, Format::Csv]),
+        ) {
+            let home = tempfile::tempdir().unwrap();
+            for (index, count) in counts.iter().enumerate() {
+                let mut bytes: Vec<u8> = (0..*count).flat_map(|seq| line(seq).into_bytes()).collect();
+                for (at, kind, length) in &blows {
+                    let at = at % bytes.len().max(1);
+                    let end = (at + length).min(bytes.len());
+                    match kind {
+                        0 => drop(bytes.drain(at..end)),
+                        1 => bytes[at..end].fill(0),
+                        2 => bytes[at..end].fill(b'x'),
+                        3 => bytes[at..end].fill(0xff),
+                        4 => bytes[at..end].fill(b'\n'),
+                        _ => bytes.truncate(end),
+                    }
+                }
+                // A gap between the segments, now and then.
+                let number = index as u64 * (1 + u64::from(blows.len() > 9)) + 1;
+                let name = SegmentNumber::new(number).unwrap().file_name();
+                std::fs::write(home.path().join(name), bytes).unwrap();
+            }
+            let line_filter = LineFilter {
+                view: View::new(format, Zone::UTC, OutputKind::Pipe, Colour::Off),
+                filter: filters().swap_remove(which),
+            };
+            let open = || Reader::open(home.path()).unwrap();
+            prop_assert_eq!(quickly(open(), &line_filter), slowly(open(), &line_filter));
+        }
+    }
+
+    #[test]
+    fn the_lines_of_this_test_are_taken_as_raw_records() {
+        let line = line(1);
+        let line = line.trim_end().as_bytes();
+        assert!(Record::parse(line).is_ok());
+        assert!(RawRecord::at(line).is_some());
+    }
+
+    #[test]
+    fn what_several_threads_pass_over_is_counted_once() {
+        let home = tempfile::tempdir().unwrap();
+        let text: String = (0..20_000).map(line).collect();
+        let name = SegmentNumber::FIRST.file_name();
+        std::fs::write(home.path().join(name), text).unwrap();
+        let line_filter = LineFilter {
+            view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
+            filter: Filter::new().term("size>1".parse().unwrap()),
+        };
+        let (_, matched, said) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
+        assert_eq!(matched, 12_000);
+        assert_eq!(
+            said,
+            "passed over 8000 records in which `size` is not a number\n"
+        );
+    }
+
+    #[test]
+    fn more_lines_than_all_batches_hold_come_in_their_order() {
+        let home = tempfile::tempdir().unwrap();
+        let text: String = (0..20_000).map(line).collect();
+        let name = SegmentNumber::FIRST.file_name();
+        std::fs::write(home.path().join(name), &text).unwrap();
+        let line_filter = LineFilter {
+            view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
+            filter: Filter::new(),
+        };
+        let (shown, matched, said) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
+        assert_eq!((matched, said.as_str()), (20_000, ""));
+        assert!(shown == text);
+    }
+}

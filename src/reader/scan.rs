@@ -1,0 +1,267 @@
+//! Reading with several threads: one cuts the segments into batches of whole lines, the others fold them, and what
+//! comes of each batch is handed over in the order of the lines. Where damage stands, and what is said of it, is as if
+//! one thread read line after line.
+
+use std::collections::VecDeque;
+use std::num::NonZero;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::damage::{Damage, Notice, Position};
+use super::scanner::{Found, LINES_BYTES, found_in, is_blank, looks_whole};
+use super::{Item, Line, Reader};
+use crate::error::{Error, Result};
+use crate::record::raw::RawRecord;
+
+/// What is made of lines, in their order.
+pub trait Fold {
+    /// Takes a record, and the line that holds it.
+    fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>);
+
+    /// Takes what cannot be read.
+    fn damage(&mut self, damage: Damage);
+
+    /// Takes what is not damage and should be told.
+    fn notice(&mut self, _: Notice) {}
+
+    /// Adds what was made of the lines that follow, and leaves nothing there.
+    fn merge(&mut self, later: &mut Self);
+}
+
+/// Two folds of the same lines.
+impl<A: Fold, B: Fold> Fold for (A, B) {
+    fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
+        self.0.line(line, raw);
+        self.1.line(line, raw);
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        self.0.damage(damage.clone());
+        self.1.damage(damage);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.0.notice(notice.clone());
+        self.1.notice(notice);
+    }
+
+    fn merge(&mut self, later: &mut Self) {
+        self.0.merge(&mut later.0);
+        self.1.merge(&mut later.1);
+    }
+}
+
+impl Reader {
+    /// Folds everything from where the reader stands to its end. Several threads may fold parts, which begin as
+    /// `empty` makes them, and are merged in their order into one fold; `after` is called with it after each of them.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `after`, or an error if the directory cannot be listed.
+    pub fn fold<F: Fold + Send, E: From<Error>>(
+        &mut self,
+        whole: &mut F,
+        empty: impl Fn() -> F,
+        mut after: impl FnMut(&mut F) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut merge = |part: &mut F| {
+            whole.merge(part);
+            after(whole)
+        };
+        let mut batch = Batch::new(empty());
+        for _ in 0..BATCHES_ALONE {
+            let filled = batch.fill(self)?;
+            batch.fold_items();
+            merge(&mut batch.fold)?;
+            if filled == Filled::ToTheEnd {
+                return Ok(());
+            }
+        }
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let ahead = cores * BATCHES_PER_THREAD;
+        let (tasks, queue) = sync_channel::<Task<F>>(ahead);
+        let queue = Mutex::new(queue);
+        thread::scope(|scope| {
+            // Moved in, so that the others end when this does, however it ends.
+            let tasks = tasks;
+            let start_helper = |_: &usize| {
+                let helper = thread::Builder::new().name("localtel-read".to_owned());
+                helper.spawn_scoped(scope, || help(&queue)).is_ok()
+            };
+            let has_help = (0..cores).take_while(start_helper).count() > 0;
+            let mut under_way: VecDeque<Receiver<Batch<F>>> = VecDeque::new();
+            let mut spare = vec![batch];
+            loop {
+                let mut batch = spare.pop().unwrap_or_else(|| Batch::new(empty()));
+                let is_last = batch.fill(self)? == Filled::ToTheEnd;
+                let (done, result) = sync_channel(1);
+                let task = Task { batch, done };
+                if !has_help {
+                    task.run();
+                } else if tasks.send(task).is_err() {
+                    // All of them panicked; the scope passes that on.
+                    return Ok(());
+                }
+                under_way.push_back(result);
+                while is_last || under_way.len() >= ahead {
+                    let Some(result) = under_way.pop_front() else {
+                        return Ok(());
+                    };
+                    if let Ok(mut batch) = result.recv() {
+                        merge(&mut batch.fold)?;
+                        spare.push(batch);
+                    }
+                }
+            }
+        })
+    }
+
+    /// Folds everything from where the reader stands to its end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory cannot be listed.
+    pub fn fold_all<F: Fold + Default + Send>(&mut self) -> Result<F> {
+        let mut whole = F::default();
+        self.fold(&mut whole, F::default, |_| Ok::<(), Error>(()))?;
+        Ok(whole)
+    }
+}
+
+/// A batch, and where to hand it back.
+struct Task<F> {
+    batch: Batch<F>,
+    done: SyncSender<Batch<F>>,
+}
+
+impl<F: Fold> Task<F> {
+    fn run(mut self) {
+        self.batch.fold_items();
+        let _handed_back = self.done.send(self.batch);
+    }
+}
+
+fn help<F: Fold>(queue: &Mutex<Receiver<Task<F>>>) {
+    loop {
+        let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match task {
+            Ok(task) => task.run(),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Items on their way to be folded, and then what came of them.
+struct Batch<F> {
+    bytes: Vec<u8>,
+    /// Whole lines with their newlines, each run of them as one item, and what stands between them.
+    items: Vec<Found>,
+    fold: F,
+}
+
+/// How far a batch was filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    /// There may be more to read.
+    Whole,
+    /// There is nothing more to read.
+    ToTheEnd,
+}
+
+impl<F: Fold> Batch<F> {
+    fn new(fold: F) -> Self {
+        Self {
+            bytes: Vec::new(),
+            items: Vec::new(),
+            fold,
+        }
+    }
+
+    /// Takes the next items, some hundred lines of them.
+    fn fill(&mut self, reader: &mut Reader) -> Result<Filled> {
+        self.bytes.clear();
+        while self.bytes.len() < LINES_BYTES && self.items.len() < BATCH_ITEMS_MAX {
+            if let Some((position, range)) = reader.next_lines(&mut self.bytes) {
+                self.items.push(Found::Line { position, range });
+                continue;
+            }
+            let item = match reader.next_item()? {
+                Some(Item::Line(Line { position, bytes })) => {
+                    let start = self.bytes.len();
+                    self.bytes.extend_from_slice(bytes);
+                    self.bytes.push(b'\n');
+                    let range = start..self.bytes.len();
+                    Found::Line { position, range }
+                }
+                Some(Item::Damage(damage)) => Found::Damage(damage),
+                Some(Item::Notice(notice)) => Found::Notice(notice),
+                None => return Ok(Filled::ToTheEnd),
+            };
+            self.items.push(item);
+        }
+        Ok(Filled::Whole)
+    }
+
+    fn fold_items(&mut self) {
+        for item in self.items.drain(..) {
+            match item {
+                Found::Line { position, range } => {
+                    let bytes = self.bytes.get(range).unwrap_or_default();
+                    for piece in pieces(position, bytes) {
+                        fold_piece(piece, &mut self.fold);
+                    }
+                }
+                Found::Damage(damage) => self.fold.damage(damage),
+                Found::Notice(notice) => self.fold.notice(notice),
+            }
+        }
+    }
+}
+
+/// Cuts whole lines into pieces without their newlines.
+fn pieces(start: Position, lines: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    let mut from = 0;
+    let ends = memchr::memchr_iter(b'\n', lines).zip(start.line..);
+    ends.filter_map(move |(end, line)| {
+        let position = Position {
+            byte: start.byte + from as u64,
+            line,
+            ..start
+        };
+        let bytes = lines.get(from..end)?;
+        from = end + 1;
+        Some(Line { position, bytes })
+    })
+}
+
+/// Folds what a reader finds in a piece.
+fn fold_piece(piece: Line<'_>, fold: &mut impl Fold) {
+    if let Some(raw) = RawRecord::at(piece.bytes) {
+        fold.line(piece, &raw);
+    } else if looks_whole(piece.bytes) {
+        fold_line(piece, fold);
+    } else if !is_blank(piece.bytes) {
+        for found in found_in(piece.position, piece.bytes).into_iter().rev() {
+            let item = found.item(|range| piece.bytes.get(range).unwrap_or_default());
+            item.fold(fold);
+        }
+    }
+}
+
+/// Folds the record in a line, or the damage that it is.
+pub(super) fn fold_line(line: Line<'_>, fold: &mut impl Fold) {
+    if let Err(damage) = line.look(|raw| fold.line(line, raw)) {
+        fold.damage(damage);
+    }
+}
+
+/// Damage takes no bytes of a batch, but memory.
+const BATCH_ITEMS_MAX: usize = 4096;
+
+/// How many batches are folded by one thread, in a few milliseconds, before it asks others for help.
+const BATCHES_ALONE: usize = 8;
+
+/// How many batches each thread may be ahead: while the system lets one thread wait for a few milliseconds,
+/// the others have enough to do. Each takes 512 KiB, and as much again where everything is shown.
+const BATCHES_PER_THREAD: usize = 4;
