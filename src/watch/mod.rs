@@ -190,9 +190,9 @@ impl Watch {
     /// An error says why the first use could not be remembered.
     pub(crate) fn open(&mut self, now: OffsetDateTime) -> Result<Decision> {
         let mut decision = self.decide(now);
+        let first_use = self.stored.read.first_use();
         if let WhenUndecided::RecordAfter(grace) = self.when_undecided
             && decision.state == Consent::Undecided
-            && let first_use = self.stored.read.first_use()
             && first_use.is_none_or(|first_use| !first_use.is_of(grace))
         {
             let (stored, _) = in_directory(&self.path, |directory, deadline| {
