@@ -252,25 +252,23 @@ fn apply(findings: &[SecretFinding], text: &str) -> String {
 fn join(findings: Vec<SecretFinding>, later: Vec<SecretFinding>) -> Vec<SecretFinding> {
     let mut joined = Vec::with_capacity(findings.len() + later.len());
     let mut findings = findings.into_iter().peekable();
+    // How long the masked form is of what lies between a place and the end of a finding.
+    let masked_bytes =
+        |next: &SecretFinding, from| next.range.start - from + next.rule.replacement().len();
     // How many bytes of the text, and of its masked form, lie before what is looked at.
     let (mut plain, mut masked) = (0, 0);
     for mut found in later {
         let Range { start, end } = found.range;
-        let is_before = |next: &SecretFinding, plain: usize, masked: usize| {
-            masked + (next.range.start - plain) + next.rule.replacement().len() <= start
-        };
-        while let Some(next) = findings.next_if(|next| is_before(next, plain, masked)) {
-            masked += next.range.start - plain + next.rule.replacement().len();
+        while let Some(next) = findings.next_if(|next| masked + masked_bytes(next, plain) <= start)
+        {
+            masked += masked_bytes(&next, plain);
             plain = next.range.end;
             joined.push(next);
         }
         let mut range = plain + (start - masked)..0;
-        let begins = |next: &SecretFinding, plain: usize, masked: usize| {
-            masked + (next.range.start - plain) < end
-        };
-        while let Some(next) = findings.next_if(|next| begins(next, plain, masked)) {
+        while let Some(next) = findings.next_if(|next| masked + next.range.start - plain < end) {
             range.start = range.start.min(next.range.start);
-            masked += next.range.start - plain + next.rule.replacement().len();
+            masked += masked_bytes(&next, plain);
             plain = next.range.end;
         }
         range.end = plain + end.saturating_sub(masked);

@@ -62,9 +62,7 @@ fn is_read(text: RemainingText<'_>, name: &NameMatch, value: &[u8]) -> bool {
         .strip_prefix(b":")
         .or_else(|| value.strip_prefix(b"@"));
     argument.is_some_and(|argument| argument.eq_ignore_ascii_case(word))
-        || SOURCES
-            .iter()
-            .any(|source| value.starts_with(source.as_bytes()))
+        || starts_with_any(value, SOURCES)
 }
 
 fn is_nothing(value: &[u8]) -> bool {
@@ -189,9 +187,7 @@ fn is_type_or_state(value: &[u8], kind: SecretKind) -> bool {
             || LEXEMES.iter().any(|lexeme| lexeme.as_bytes() == name);
     }
     let inner = value.get(1..).unwrap_or_default();
-    let is_schema = [&b"\"type\":"[..], b"\"$ref\":", b"type: "]
-        .into_iter()
-        .any(|start| inner.starts_with(start));
+    let is_schema = starts_with_any(inner, &["\"type\":", "\"$ref\":", "type: "]);
     let text = inner.strip_prefix(b"\"").unwrap_or_default();
     let first = first_word(text);
     is_schema || text.get(first.len()) == Some(&b' ') && is_one_of(first, STATES)
@@ -310,9 +306,11 @@ fn is_type(value: &[u8]) -> bool {
             let after = rest.get(first_word(rest).len());
             after.is_none_or(|next| !is_alphanumeric(*next))
         }
-        || generic
-            .into_iter()
-            .any(|generic| rest.starts_with(generic.as_bytes()))
+        || starts_with_any(rest, &generic)
+}
+
+fn starts_with_any(value: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| value.starts_with(word.as_bytes()))
 }
 
 /// Returns the letters, and what stands in them as in `can't`, with which a value begins.
