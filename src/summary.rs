@@ -314,7 +314,8 @@ impl Contents {
 
     fn add(&mut self, raw: &RawRecord<'_>) {
         self.sessions.note(raw);
-        self.add_times(raw.line_time(), raw.line_time());
+        let time = LineTime::of_raw(raw);
+        self.add_times(time, time);
         let summary = &mut self.summary;
         summary.records += 1;
         *summary.levels.entry(raw.level).or_default() += 1;

@@ -25,8 +25,9 @@ impl LineTime {
     }
 
     /// Takes the time of a raw record, which was checked when it was read.
-    pub(crate) fn of_raw(text: raw::RawText<'_>) -> Self {
-        Self(text.bytes().first_chunk().copied().unwrap_or_default())
+    pub(crate) fn of_raw(raw: &raw::RawRecord<'_>) -> Self {
+        let text = raw.timestamp.bytes();
+        Self(text.first_chunk().copied().unwrap_or_default())
     }
 
     /// Reads the time of a line that was just encoded, and trusts that it is one.

@@ -91,7 +91,7 @@ impl Fold for Wrong {
         self.secret_names.add(raw);
         self.sessions.note(raw);
         if self.is_ahead(raw) {
-            self.latest = self.latest.max(Some(raw.line_time()));
+            self.latest = self.latest.max(Some(LineTime::of_raw(raw)));
             self.ahead.add(line.position());
         }
         if is_of_newer_format(raw) {
@@ -141,8 +141,9 @@ impl Wrong {
     /// Returns `true` if a record is dated in the future. Most are before now, which is seen at once.
     fn is_ahead(&self, raw: &RawRecord<'_>) -> bool {
         self.now.is_some_and(|now| {
+            let time = LineTime::of_raw(raw);
             let moment = |time: LineTime| time.to_timestamp().to_moment();
-            raw.line_time() > now && is_ahead(moment(raw.line_time()), moment(now))
+            time > now && is_ahead(moment(time), moment(now))
         })
     }
 }

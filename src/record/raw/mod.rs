@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 pub(crate) use self::cursor::is_timestamp;
 use self::cursor::{Cursor, RawPart};
 pub use self::value::RawValue;
-use super::{Level, LineTime, NAMES_COMPARED_MAX, OPENING, Properties, Span, Timestamp};
+use super::{Level, NAMES_COMPARED_MAX, OPENING, Properties, Span, Timestamp};
 
 /// The parts of a record, as they stand in its line.
 #[derive(Debug, Clone, Copy)]
@@ -185,12 +185,9 @@ fn parsed<T: DeserializeOwned + Default>(parts: [&[u8]; 3]) -> T {
 impl<'a> RawRecord<'a> {
     /// Returns the time.
     pub fn time(&self) -> Timestamp {
-        self.line_time().to_timestamp()
-    }
-
-    /// Returns the time as the line holds it.
-    pub(crate) fn line_time(&self) -> LineTime {
-        LineTime::of_raw(self.timestamp)
+        // It was checked when it was read.
+        let parsed = self.timestamp.decoded().parse();
+        parsed.unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// Returns the properties, and then those of the spans from the root to the leaf.
