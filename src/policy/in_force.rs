@@ -1,5 +1,6 @@
-//! The policy in force: the application's and the owner's taken together, with what applying them needs,
-//! the rules for secrets and the key of hashes; and the place where all threads find the latest one.
+//! The policy in force: the application's and the owner's policies combined, with the rules for
+//! secrets and the key of hashes that applying them needs, and the cell through which all threads
+//! find the latest one.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,32 +12,32 @@ use super::{Action, InTexts, NamePath, Naming, Policy, Reading, Secrets};
 use crate::consent::HashKey;
 use crate::record::Level;
 
-/// The application's policy and the owner's, taken together: the stricter of the two holds.
+/// The application's and the owner's policies combined: the stricter of the two applies.
 #[derive(Debug, Clone)]
 pub(crate) struct InForce {
     application: Policy,
     owner: Option<Policy>,
     secrets: Arc<Secrets>,
     key: Option<HashKey>,
-    /// Whether values may be waiting that a policy before this one hashed with the same key.
+    /// Whether staged values may have been hashed with the same key under an earlier policy.
     had_hashes: bool,
-    /// Which of the policies of this process it is; a later one is higher.
+    /// The number of this policy in its process; a later policy has a higher one.
     generation: Generation,
 }
 
-/// What becomes of the values of one name.
+/// The treatment of the values of one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Of numbers and booleans, and of lists and objects as a whole.
+    /// The action for numbers and booleans, and for lists and objects as a whole.
     pub bare: Action,
-    /// Of texts; never milder.
+    /// The action for texts; never milder than `bare`.
     pub text: Action,
-    /// How secrets are looked for in them.
+    /// The mode in which texts are searched for secrets.
     pub(crate) reading: Reading,
 }
 
 impl Verdict {
-    /// Nothing becomes of them.
+    /// All values are kept.
     pub(crate) const KEEP: Self = Self {
         bare: Action::Keep,
         text: Action::Keep,
@@ -49,13 +50,14 @@ impl Verdict {
     }
 }
 
-/// The number of a policy in force: what was prepared under another one must be prepared again.
+/// The number of a policy in force. Data that was prepared under another number must be prepared
+/// again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Generation(u64);
 
 impl InForce {
-    /// Takes two policies together, for asking what they decide. There is no key: values that they want as
-    /// hashes would be masked.
+    /// Combines two policies to query their decisions. There is no key, so that values to be hashed
+    /// are masked.
     pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
         Self {
             application,
@@ -67,7 +69,7 @@ impl InForce {
         }
     }
 
-    /// Adds the key of an installation, for asking what its hashes are.
+    /// Sets the key of an installation, to query its hashes.
     pub(crate) fn with_key(self, key: HashKey) -> Self {
         let key = Some(key);
         Self { key, ..self }
@@ -82,31 +84,31 @@ impl InForce {
         std::iter::once(&self.application).chain(&self.owner)
     }
 
-    /// Decides whether an event is recorded.
+    /// Returns `true` if an event is recorded.
     pub(crate) fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
         self.policies()
             .all(|policy| policy.admits_event(level, target, event))
     }
 
-    /// Decides whether a span is recorded with the events in it.
+    /// Returns `true` if a span is recorded with the events in it.
     pub(crate) fn admits_span(&self, level: Level, target: &str) -> bool {
         self.policies()
             .all(|policy| policy.admits_span(level, target))
     }
 
-    /// Returns what becomes of the values of a property, or of a message.
+    /// Returns the verdict on the values of a property or of a message.
     pub(crate) fn verdict(&self, name: &str) -> Verdict {
         let action = self.strictest(|policy| policy.action(name));
         self.by_name(action, NamePath::of(name).naming(), name)
     }
 
-    /// Returns `true` if a rule may name what is nested in the property of that name.
+    /// Returns `true` if a rule may name a member of that property.
     pub(crate) fn names_members_of(&self, name: &str) -> bool {
         self.policies().any(|policy| policy.names_members_of(name))
     }
 
-    /// Returns what becomes of the member at a path, which is nested in the value at its parent's; nothing if
-    /// no rule names it: then it goes with its parent.
+    /// Returns the verdict on the member at `path` of the value at `parent`, or `None` if no rule
+    /// names it: the verdict on its parent then applies.
     pub(crate) fn member_verdict(
         &self,
         parent: &str,
@@ -118,7 +120,7 @@ impl InForce {
         Some(self.by_name(named.max()?, naming, path))
     }
 
-    /// Returns what becomes of values that are treated so, given what their name says of texts.
+    /// Returns the verdict that an action and the class of a name lead to.
     fn by_name(&self, action: Action, naming: Naming, name: &str) -> Verdict {
         let mut verdict = Verdict {
             bare: action,
@@ -143,7 +145,7 @@ impl InForce {
         verdict
     }
 
-    /// Returns what becomes at least of a text at a path that is named so.
+    /// Returns the mildest action that is allowed for a text at a path of that class.
     pub(crate) fn least_of_text(&self, naming: Naming, path: &str) -> Action {
         let is_named = |policy: &Policy| policy.has_rule_for(naming, path);
         let is_masked_by_owner =
@@ -154,14 +156,14 @@ impl InForce {
         match naming {
             Naming::Plain => Action::Keep,
             Naming::Arguments | Naming::Secret if is_kept() => Action::Keep,
-            // In prose only `keep_secrets` leaves secrets.
+            // In prose, only `keep_secrets` keeps secrets.
             Naming::Prose | Naming::Arguments => self.error_action(),
             Naming::Secret => Action::Mask,
         }
     }
 
-    /// Returns `true` if a number of that name is a secret where secrets are to be masked: behind that of a count it
-    /// is not.
+    /// Returns `true` if a number of that name is a secret where secrets are masked. For the name
+    /// of a count it is not.
     fn is_secret(&self, name: &str) -> bool {
         let findings = self
             .secrets
@@ -171,7 +173,7 @@ impl InForce {
             .any(|finding| finding.rule == SecretRule::Assignment && finding.range.end > name.len())
     }
 
-    /// Returns what becomes at least of a value that is an error, whatever its name.
+    /// Returns the mildest action that is allowed for a value that is an error, whatever its name.
     pub(crate) fn error_action(&self) -> Action {
         self.strictest(Policy::error_action)
     }
@@ -185,14 +187,15 @@ impl InForce {
         self.had_hashes || self.policies().any(Policy::has_hashes)
     }
 
-    /// Quickly tells whether a text, plain or escaped, may hold a secret.
+    /// Returns `true` if a text, plain or escaped, may contain a secret. This is a fast check
+    /// without false negatives.
     pub(crate) fn may_hold_secret(&self, text: &[u8], reading: Reading) -> bool {
         self.secrets.may_find_in(text, reading)
     }
 
-    /// Masks the secrets in a text of which at most so many bytes are kept. It is cut where that many bytes
-    /// of it end, not of what is left of it: masks shorten a text, and behind them would stand the beginning
-    /// of a secret of which not enough was seen to know it.
+    /// Masks the secrets in a text and truncates it to a number of bytes. The limit applies to the
+    /// original text and not to the masked one: masks shorten a text, and after them would follow
+    /// the beginning of a secret that was cut too early to be detected.
     pub(crate) fn redact<'t>(
         &self,
         text: &'t str,
@@ -202,8 +205,8 @@ impl InForce {
         self.secrets.mask_up_to(text, bytes_max, reading)
     }
 
-    /// Returns what takes a value's place: equal for equal values of this installation, and worthless
-    /// without its salt. Where there is no installation there is no key, and the value is masked.
+    /// Returns the hash that replaces a value: equal for equal values of this installation, and
+    /// useless without its salt. Without an installation there is no key, and the value is masked.
     pub(crate) fn hash(&self, value: &str) -> String {
         self.key
             .as_ref()
@@ -211,11 +214,12 @@ impl InForce {
     }
 }
 
-/// Where the threads of a process find the policy in force, and whether theirs still is.
+/// The cell through which the threads of a process find the policy in force, and check whether
+/// theirs is the latest.
 pub(crate) struct Current {
     in_force: RwLock<Arc<InForce>>,
     generation: AtomicU64,
-    /// The number of the policy under which `tracing` was asked which call sites are of interest.
+    /// The number of the policy under which `tracing` last built its interests in call sites.
     asked: AtomicU64,
 }
 
@@ -225,17 +229,17 @@ impl fmt::Debug for Current {
     }
 }
 
-/// Whether a change of installation cut a link that staged values may still hold.
+/// Whether a change of the installation broke a link that staged values may still contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unlinked {
-    /// Hashes made with the key before may be among them.
+    /// Staged values may contain hashes made with the previous key.
     Hashes,
-    /// Nothing.
+    /// They do not.
     Nothing,
 }
 
 impl Current {
-    /// Puts a policy in force; values to be hashed are masked until there is a key.
+    /// Puts a policy in force; values to be hashed are masked until a key is set.
     pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
         let in_force = InForce::new(application, owner, secrets);
         Self {
@@ -250,32 +254,33 @@ impl Current {
         Generation(self.generation.load(Ordering::Acquire))
     }
 
-    /// Tells, once for each change, whether call sites must be asked again.
+    /// Returns `true`, once for each change, if the interests of call sites must be rebuilt.
     pub(crate) fn is_news(&self) -> bool {
         let generation = self.generation.load(Ordering::Acquire);
         self.asked.swap(generation, Ordering::Relaxed) != generation
     }
 
-    /// Returns the policy in force. It is never waited for: in a forked child, a thread that is no more
-    /// may have been putting another one in force. Who cannot learn it must not record.
+    /// Returns the policy in force. It does not wait: in a forked child, a thread that no longer
+    /// exists may hold the lock. A caller that gets `None` must not record.
     pub(crate) fn get(&self) -> Option<Arc<InForce>> {
         let in_force = locked(|| self.in_force.try_read())?;
         Some(Arc::clone(&in_force))
     }
 
-    /// Returns `true` if that is the owner's policy in force.
+    /// Returns `true` if the owner's policy in force is equal to that one.
     pub(crate) fn is_owners(&self, policy: &Policy) -> bool {
         self.get()
             .is_some_and(|in_force| in_force.owner.as_ref() == Some(policy))
     }
 
-    /// Returns `true` if the owner may have shut out whole call sites, for which `tracing` then asks no layer.
+    /// Returns `true` if the owner may have filtered out whole call sites, for which `tracing` then
+    /// queries no layer.
     pub(crate) fn may_shut_out(&self) -> bool {
         self.get()
             .is_some_and(|in_force| in_force.owner.as_ref().is_some_and(Policy::may_shut_out))
     }
 
-    /// Takes over what the owner says now.
+    /// Replaces the owner's policy.
     pub(crate) fn set_owner(&self, owner: Policy) {
         let _before = self.replace(|in_force| InForce {
             owner: Some(owner),
@@ -284,8 +289,8 @@ impl Current {
         });
     }
 
-    /// Takes over the key of another installation, and says whether values under the one before may
-    /// still be waiting.
+    /// Sets the key of another installation, and returns whether values hashed with the previous
+    /// key may still be staged.
     pub(crate) fn set_key(&self, key: HashKey) -> Unlinked {
         let before = self.replace(|in_force| InForce {
             key: Some(key),
@@ -298,8 +303,9 @@ impl Current {
         }
     }
 
-    /// Puts another policy in force, and returns the one before. It is not waited for as long as it takes: in
-    /// a forked child the lock may be held by nobody, and then nothing can be recorded there anyway.
+    /// Replaces the policy in force, and returns the previous one. It does not wait without limit:
+    /// in a forked child the lock may have no holder, and then nothing can be recorded there
+    /// anyway.
     fn replace(&self, renew: impl FnOnce(&InForce) -> InForce) -> Option<Arc<InForce>> {
         let mut place = locked(|| self.in_force.try_write())?;
         let mut newer = renew(&place);
@@ -309,7 +315,7 @@ impl Current {
     }
 }
 
-/// Takes a lock, without waiting for it as long as it takes.
+/// Takes a lock with a limited number of tries.
 fn locked<G>(try_lock: impl Fn() -> TryLockResult<G>) -> Option<G> {
     for _ in 0..TRIES {
         match try_lock() {
@@ -321,12 +327,12 @@ fn locked<G>(try_lock: impl Fn() -> TryLockResult<G>) -> Option<G> {
     None
 }
 
-/// What takes the place of a masked value.
+/// The text that replaces a masked value.
 pub(crate) const MASKED: &str = "[masked]";
 
-/// A value that stands behind a name to see whether it would be masked there.
+/// A sample value, used to check whether a name would mask it.
 const SAMPLE: &str = "123456";
 
-/// How often a thread tries to read the policy in force, giving way between tries. It is replaced in well
-/// under a microsecond, so that this many mean a lock that a fork left behind.
+/// The number of tries to read the policy in force; the thread yields between them. Replacing it
+/// takes well under a microsecond, so that this many failures mean a lock that was held at a fork.
 const TRIES: usize = 1000;

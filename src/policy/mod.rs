@@ -1,9 +1,9 @@
-//! What may be recorded, as a value. An application states a [`Policy`] in code, and the owner of the machine narrows
-//! it in `policy.toml`.
+//! Rules for what may be recorded. An application sets a [`Policy`] in code, and the owner of the
+//! machine restricts it further in `policy.toml`.
 //!
-//! The owner's part is `owner`'s; what both come to is the policy in force (`in_force`).
-//! What the name of a property says of its texts is `names`', which texts hold a secret `secrets`'; who
-//! applies a verdict to a value is `encode`.
+//! `owner` reads the owner's part, and `in_force` combines both into the policy in force. `names`
+//! classifies the names of properties, and `secrets` finds secrets in texts. `encode` applies the
+//! resulting verdicts to values.
 
 pub(crate) mod in_force;
 pub(crate) mod names;
@@ -21,30 +21,32 @@ pub(crate) use self::secrets::{Reading, Secrets};
 use crate::error::{Error, Result};
 use crate::record::Level;
 
-/// What becomes of a value, from the mildest to the strictest.
+/// The treatment of a value, ordered from the mildest to the strictest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever shows a verdict must know all of them"
+    reason = "code that displays a verdict must handle all of them"
 )]
 pub enum Action {
-    /// It is recorded as it is, cut to the limits.
+    /// The value is recorded unchanged, truncated to the limits.
     Keep,
-    /// It is recorded with the secrets in its text masked: passwords, tokens, addresses and the like.
+    /// The value is recorded with the secrets in its text masked: passwords, tokens, addresses and
+    /// the like.
     Redact,
-    /// A keyed hash takes its place: equal values stay equal, until `reset` makes a new key.
+    /// The value is replaced by a keyed hash: equal values have equal hashes, until `reset` creates
+    /// a new key.
     Hash,
-    /// `[masked]` takes its place.
+    /// The value is replaced by `[masked]`.
     Mask,
     /// Neither the value nor its name is recorded.
     Drop,
 }
 
 impl Action {
-    /// Every action, from the mildest to the strictest.
+    /// All actions, from the mildest to the strictest.
     pub const ALL: [Self; 5] = [Self::Keep, Self::Redact, Self::Hash, Self::Mask, Self::Drop];
 
-    /// Returns the word for it, as it stands in `policy.toml`.
+    /// Returns the name of the action, as it is written in `policy.toml`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -68,7 +70,7 @@ impl FromStr for Action {
     fn from_str(word: &str) -> Result<Self> {
         match word {
             "keep" => Ok(Self::Keep),
-            // `clean` and `pseudonym` are what files of older versions say.
+            // Older versions wrote `clean` and `pseudonym`.
             "redact" | "clean" => Ok(Self::Redact),
             "hash" | "pseudonym" => Ok(Self::Hash),
             "mask" => Ok(Self::Mask),
@@ -81,18 +83,21 @@ impl FromStr for Action {
     }
 }
 
-/// Whether an event is recorded at all.
+/// Whether an event is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "it is recorded or it is not")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an event is either recorded or dropped"
+)]
 pub enum Admission {
-    /// It is.
+    /// The event is recorded.
     Keep,
-    /// It is not.
+    /// The event is not recorded.
     Drop,
 }
 
 impl Admission {
-    /// Returns the word for it, as it stands in `policy.toml`.
+    /// Returns the name of the value, as it is written in `policy.toml`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -116,25 +121,29 @@ impl FromStr for Admission {
     }
 }
 
-/// What may be recorded: which levels, targets and events, and what becomes of each property.
+/// The rules for what may be recorded: levels, targets and events, and an action for each property.
 ///
-/// A name is exact, or ends in `*` and stands for all names that begin so. `*.authorization` is the name
-/// `authorization` at any depth: the property, what is called so in any other, and the last part of a name with dots.
-/// The exact name holds, then the one at any depth, and else the longest that fits; ASCII case makes no
-/// difference. A target also stands for the modules below it. Properties of spans count like those of events, and
-/// the message is the property `message`. What is nested in a value is named by its path, such as `http.url`
-/// or `os.kernel`, to which a list adds nothing; it is never treated more mildly than what it is nested in, and
-/// goes with that where no rule names it.
+/// The name of a rule is exact, or ends in `*` and matches all names with that prefix.
+/// `*.authorization` matches the name `authorization` at any depth: the property itself, a member
+/// of that name in any other property, and the last part of a name with dots. An exact name wins,
+/// then a name at any depth, then the longest matching prefix; matching ignores ASCII case. A rule
+/// for a target also applies to the modules below it. Rules apply to the properties of spans as to
+/// those of events, and the message is the property `message`. A member of a nested value is named
+/// by its path, such as `http.url` or `os.kernel`; the items of a list have the path of the list. A
+/// member is never treated more mildly than the value that contains it, and has the same action as
+/// that value if no rule names it.
 ///
 /// Three kinds of texts are protected by default:
 ///
-/// * Secrets in messages and error texts are masked unless [`keep_secrets`](Self::keep_secrets) says otherwise.
-/// * Texts of properties whose names are those of secrets are masked as a whole: `password`, `access_token`, `apiKey`,
-///   `set-cookie`, `http.request.header.authorization`. Numbers and booleans stay, and so do names that are only
-///   about a secret, such as `token_count` or `password_changed_at`. [`Action::Keep`] for that name keeps the
-///   text; a rule for many names does so only if its beginning is the name of a secret, as in `token*`.
-/// * Secrets in the arguments of commands are masked, in `args`, `argv`, `cmd`, `command_line` and the like, unless a rule
-///   keeps that name or `keep_secrets` says so.
+/// * Secrets in messages and error texts are masked unless [`keep_secrets`](Self::keep_secrets) is
+///   called.
+/// * Texts of properties with the name of a secret are masked as a whole: `password`,
+///   `access_token`, `apiKey`, `set-cookie`, `http.request.header.authorization`. Numbers and
+///   booleans are kept, and so are the values of names that are only about a secret, such as
+///   `token_count` or `password_changed_at`. [`Action::Keep`] for that name keeps the text; a rule
+///   with `*` does so only if its prefix is itself the name of a secret, as in `token*`.
+/// * Secrets in the arguments of commands, in `args`, `argv`, `cmd`, `command_line` and the like,
+///   are masked unless a rule keeps that name or `keep_secrets` is called.
 ///
 /// ```
 /// use localtel::{Level, Policy};
@@ -151,9 +160,9 @@ impl FromStr for Admission {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Policy {
-    /// The lowest level that is recorded, where it names one.
+    /// The lowest level that is recorded, if one was set.
     level: Option<Level>,
-    /// What becomes of what no rule names.
+    /// The default for events, and for properties, that no rule names.
     unnamed: Admission,
     targets: Vec<(String, Admission)>,
     events: Vec<(String, Admission)>,
@@ -161,31 +170,31 @@ pub struct Policy {
     in_texts: InTexts,
 }
 
-/// What becomes of secrets in messages and error texts.
+/// The treatment of secrets in messages and error texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InTexts {
     Kept,
     Masked,
 }
 
-/// One thing that a policy says, to be shown to a person: see [`Policy::rules`].
+/// One rule of a policy, for display: see [`Policy::rules`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "who shows a policy must show all of it"
+    reason = "code that displays a policy must display all of it"
 )]
 pub enum Rule<'p> {
     /// The lowest level that is recorded.
     Level(Level),
-    /// What no rule names is dropped.
+    /// Events and properties that no rule names are dropped.
     UnnamedDropped,
     /// Secrets in messages and error texts are masked.
     SecretsMasked,
-    /// Whether a target is recorded.
+    /// Whether events and spans of a target are recorded.
     Target(&'p str, Admission),
-    /// Whether an event is.
+    /// Whether events of a name are recorded.
     Event(&'p str, Admission),
-    /// What becomes of a property.
+    /// The action for a property.
     Property(&'p str, Action),
 }
 
@@ -196,7 +205,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Starts a policy that keeps everything but the secrets in messages and error texts.
+    /// Creates a policy that records everything except the secrets in messages and error texts.
     pub fn new() -> Self {
         Self {
             level: None,
@@ -208,8 +217,8 @@ impl Policy {
         }
     }
 
-    /// Starts an allow-list: only events are recorded whose name, or whose target, is kept by a rule, and
-    /// of them only the properties that a rule names; the message, too, must be named.
+    /// Creates an allow-list. It records only events whose name or target is allowed by a rule, and
+    /// only those of their properties that a rule names; the message must be named, too.
     ///
     /// ```
     /// use localtel::Policy;
@@ -228,33 +237,35 @@ impl Policy {
         }
     }
 
-    /// Sets the lowest level that is recorded: of events and spans, and also of what the application records by its
-    /// own calls, such as events recorded by hand and commands, most of which have level INFO.
+    /// Sets the lowest level that is recorded. It applies to events and spans, and also to records
+    /// from the application's own calls, such as events recorded by hand and commands, most of
+    /// which have level INFO.
     ///
-    /// How detailed the events of `tracing` are recorded is usually set by
-    /// [`Builder::level`](crate::Builder::level). Where that is not called, the level named here takes its place.
+    /// The level of detail for events of `tracing` is usually set by
+    /// [`Builder::level`](crate::Builder::level). If that is not called, the level set here applies
+    /// instead.
     pub fn level(mut self, level: Level) -> Self {
         self.level = Some(level);
         self
     }
 
-    /// Returns the level that was set.
+    /// Returns the level that was set, if any.
     pub fn named_level(&self) -> Option<Level> {
         self.level
     }
 
-    /// Returns `true` if a level is not too low to be recorded.
+    /// Returns `true` if a level is high enough to be recorded.
     fn admits_level(&self, level: Level) -> bool {
         self.level.is_none_or(|lowest| level >= lowest)
     }
 
-    /// Records events and spans of a target, and of the modules below it.
+    /// Records events and spans of a target and of the modules below it.
     pub fn allow_target(mut self, name: impl Into<String>) -> Self {
         set(&mut self.targets, name.into(), Admission::Keep);
         self
     }
 
-    /// Records no events and spans of a target, and of the modules below it.
+    /// Drops events and spans of a target and of the modules below it.
     pub fn deny_target(mut self, name: impl Into<String>) -> Self {
         set(&mut self.targets, name.into(), Admission::Drop);
         self
@@ -266,41 +277,43 @@ impl Policy {
         self
     }
 
-    /// Records no events of that name.
+    /// Drops events of that name.
     pub fn deny_event(mut self, name: impl Into<String>) -> Self {
         set(&mut self.events, name.into(), Admission::Drop);
         self
     }
 
-    /// Sets what becomes of the property of that name, in events and in spans.
+    /// Sets the action for the property of that name, in events and in spans.
     pub fn property(mut self, name: impl Into<String>, action: Action) -> Self {
         set(&mut self.properties, name.into(), action);
         self
     }
 
-    /// Leaves secrets in messages, error texts and arguments, for applications whose messages are full of addresses
-    /// that nobody minds. An owner can still have them masked. Properties named like a secret stay masked.
+    /// Keeps secrets in messages, error texts and arguments, for applications whose messages
+    /// contain many addresses that are not sensitive. An owner can still have them masked.
+    /// Properties with the name of a secret stay masked.
     pub fn keep_secrets(mut self) -> Self {
         self.in_texts = InTexts::Kept;
         self
     }
 
-    /// Decides on an event.
+    /// Returns `true` if an event is recorded.
     fn admits_event(&self, level: Level, target: &str, event: Option<&str>) -> bool {
         let by_target = longest(&self.targets, target, is_target_of);
         let by_event = event.and_then(|event| longest(&self.events, event, is_name_of));
-        // Of two rules the stricter one holds.
+        // The stricter of the two rules applies.
         let admission = by_target.max(by_event).unwrap_or(self.unnamed);
         self.admits_level(level) && admission == Admission::Keep
     }
 
-    /// Decides on a span. It is no event: an allow-list asks for its properties, not for its name.
+    /// Returns `true` if a span is recorded. A span is not an event: an allow-list applies to its
+    /// properties, not to its name.
     fn admits_span(&self, level: Level, target: &str) -> bool {
         let by_target = longest(&self.targets, target, is_target_of);
         self.admits_level(level) && by_target != Some(Admission::Drop)
     }
 
-    /// Decides on a property; a message is one.
+    /// Returns the action for a property or for the message.
     fn action(&self, name: &str) -> Action {
         let unnamed = match self.unnamed {
             Admission::Keep => Action::Keep,
@@ -310,9 +323,9 @@ impl Policy {
         self.with_text(name, named.unwrap_or(unnamed))
     }
 
-    /// Returns `true` if a rule names a secret, or arguments, of that name or path. A rule for many names
-    /// counts only if its beginning says the same, as in `token*`: `*` and `http.*` name no secret. What is nested goes
-    /// with a rule for what it is nested in.
+    /// Returns `true` if a rule names a secret, or arguments, of that name or path. A rule with `*`
+    /// counts only if its prefix is such a name, too, as in `token*`: `*` and `http.*` do not name
+    /// a secret. A rule for a value also applies to its members.
     fn has_rule_for(&self, naming: Naming, path: &str) -> bool {
         self.properties.iter().any(|(pattern, _)| {
             let beginning = pattern.strip_suffix('*').unwrap_or(pattern);
@@ -322,15 +335,15 @@ impl Policy {
         })
     }
 
-    /// Returns `true` if a rule may name what is nested in the property of that name: it begins with its path, or is
-    /// meant at any depth.
+    /// Returns `true` if a rule may name a member of that property: its name begins with the path
+    /// of the property, or matches at any depth.
     fn names_members_of(&self, name: &str) -> bool {
         let mut names = self.properties.iter().map(|(pattern, _)| pattern);
         names.any(|pattern| at_any_depth(pattern).is_some() || is_beneath(name, pattern))
     }
 
-    /// Decides on what is nested in a value, if a rule names it: one that begins with the path of the value, or one
-    /// for any depth.
+    /// Returns the action for a member of a value, if a rule names it: one that begins with the
+    /// path of the value, or one that matches at any depth.
     fn member_action(&self, parent: &str, path: &str) -> Option<Action> {
         let names = |pattern: &str, path: &str| {
             let is_member = at_any_depth(pattern).is_some() || is_beneath(parent, pattern);
@@ -348,7 +361,7 @@ impl Policy {
         }
     }
 
-    /// Decides on a value that is an error, whatever its name.
+    /// Returns the action for a value that is an error, whatever its name.
     fn error_action(&self) -> Action {
         match self.in_texts {
             InTexts::Kept => Action::Keep,
@@ -356,7 +369,7 @@ impl Policy {
         }
     }
 
-    /// Lists what it says beyond keeping everything, in the order of the file's tables.
+    /// Lists the rules that restrict what is recorded, in the order of the tables in `policy.toml`.
     pub fn rules(&self) -> Vec<Rule<'_>> {
         let mut rules = Vec::new();
         if let Some(level) = self.level.filter(|level| *level > Level::Trace) {
@@ -377,7 +390,7 @@ impl Policy {
         rules
     }
 
-    /// Returns `true` if there are events that it does not let in.
+    /// Returns `true` if there are events that the policy drops.
     fn may_shut_out(&self) -> bool {
         let mut rules = self.targets.iter().chain(&self.events);
         !self.admits_level(Level::Trace)
@@ -392,7 +405,7 @@ impl Policy {
     }
 }
 
-/// A later rule takes the place of an earlier one of the same name.
+/// Adds a rule; it replaces an earlier rule of the same name.
 fn set<T>(rules: &mut Vec<(String, T)>, name: String, rule: T) {
     match rules
         .iter_mut()
@@ -403,9 +416,9 @@ fn set<T>(rules: &mut Vec<(String, T)>, name: String, rule: T) {
     }
 }
 
-/// Returns what the most exact name that fits says: the whole name, then one of any depth, then the longest; one
-/// without `*` counts as longer than the same with it. Of two that differ in case only, as a file may have them,
-/// the stricter one holds.
+/// Returns the most specific rule that matches: the exact name, then a name at any depth, then the
+/// longest; a name without `*` counts as longer than the same name with it. Of two names that
+/// differ only in case, as a file may contain them, the stricter rule applies.
 fn longest<T: Copy + Ord>(
     rules: &[(String, T)],
     name: &str,
@@ -429,8 +442,8 @@ fn longest<T: Copy + Ord>(
         .map(|(_, rule)| *rule)
 }
 
-/// Returns `true` if a rule of that name is one for another name. Case makes no difference, so that no rule lets
-/// something through for its spelling.
+/// Returns `true` if a rule of that name applies to another name. Case is ignored, so that a
+/// different spelling does not bypass a rule.
 fn is_name_of(pattern: &str, name: &str) -> bool {
     let fits = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
         Some(beginning) => begins_with(name, beginning),
@@ -445,27 +458,27 @@ fn is_name_of(pattern: &str, name: &str) -> bool {
         .any(|start| name.get(start..).is_some_and(|end| fits(own, end)))
 }
 
-/// Returns the name behind `*.`, which is meant at any depth.
+/// Returns the name after `*.`, which matches at any depth.
 fn at_any_depth(pattern: &str) -> Option<&str> {
     pattern.strip_prefix(ANY_DEPTH)
 }
 
-/// Returns `true` if a name begins so, in letters of any case.
+/// Returns `true` if a name has that prefix, ignoring ASCII case.
 fn begins_with(name: &str, beginning: &str) -> bool {
     let start = name.as_bytes().get(..beginning.len());
     start.is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
 }
 
-/// Returns `true` if a path leads into the value at another one.
+/// Returns `true` if a path leads into the value at another path.
 fn is_beneath(parent: &str, path: &str) -> bool {
     begins_with(path, parent) && path.as_bytes().get(parent.len()) == Some(&b'.')
 }
 
-/// A target stands for itself and the modules below it.
+/// Returns `true` if a rule applies to a target: a target matches itself and the modules below it.
 fn is_target_of(pattern: &str, target: &str) -> bool {
     let below = target.get(pattern.len()..).unwrap_or_default();
     is_name_of(pattern, target) || begins_with(target, pattern) && below.starts_with("::")
 }
 
-/// What the name of a rule begins with that is meant at any depth.
+/// The prefix of a rule that matches at any depth.
 pub(crate) const ANY_DEPTH: &str = "*.";

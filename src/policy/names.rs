@@ -1,60 +1,60 @@
-//! What the name of a property says of its texts: that they are secrets, that people or libraries wrote them,
-//! or that they are the arguments of a command. What becomes of them then is for the policy to say.
+//! The classes of property names: names of secrets, of texts that people or libraries wrote, and of
+//! the arguments of a command. The policy decides on the treatment of each class.
 //!
-//! A name is read word by word. Words end at everything but letters and digits, and where the case changes:
-//! `api_key`, `x-api-key`, `http.api.key` and `apiKey` are all made of `api` and `key`. A secret's name has a
-//! secret's word anywhere in it, such as `password`, `token` or the pair `api` and `key`. It is not one if its
-//! first or last word says that the value is only about the secret: `token_count`, `max_tokens`,
-//! `secret_name`, `password_changed_at`. Case makes no difference.
+//! A name is read word by word. Words end at every character that is not a letter or a digit, and
+//! where the case changes: `api_key`, `x-api-key`, `http.api.key` and `apiKey` all consist of `api`
+//! and `key`. The name of a secret contains a word for a secret, such as `password`, `token` or the
+//! pair `api` and `key`. It is not one if its first or last word shows that the value is only about
+//! the secret: `token_count`, `max_tokens`, `secret_name`, `password_changed_at`. Case is ignored.
 //!
-//! The path of what is nested is read like a name with dots. What is nested in a plural, as in `cookies`, is
-//! a secret whatever its own name is.
+//! The path of a nested value is read like a name with dots. A member of a plural, as in `cookies`,
+//! is a secret whatever its own name is.
 
 use super::secrets::words::{self, ABOUT};
 
-/// What a name says of the texts that it stands for, from the least to the most.
+/// The class of a name, from the least to the most sensitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Naming {
-    /// Nothing.
+    /// No special texts.
     Plain,
-    /// People or libraries wrote them, and anything may be in them.
+    /// Texts that people or libraries wrote, with any content.
     Prose,
-    /// They are arguments of a command.
+    /// Arguments of a command.
     Arguments,
-    /// Each is a secret.
+    /// Secrets.
     Secret,
 }
 
 /// A name, or a path of names, as far as it was read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NamePath {
-    /// What its words say, those of secrets left aside.
+    /// The class by all words except those of secrets.
     aside: Naming,
     secret: Secret,
     before: Before,
 }
 
-/// What a path says of a secret.
+/// The relation of a path to a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Secret {
-    /// No word of one was read.
+    /// The path contains no word for a secret.
     None,
-    /// The value is only about one.
+    /// The value is only about a secret.
     About,
-    /// The value is one, unless the path goes on.
+    /// The value is a secret, unless the path continues.
     AtEnd,
-    /// The value is one.
+    /// The value is a secret.
     Named,
-    /// The value is one of several, whatever it is called.
+    /// The value is one of several secrets, whatever its name.
     Among,
 }
 
-/// The word before, where it makes a pair with the next one.
+/// The previous word, if it can make a pair with the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
-    /// No such word.
+    /// Any other word.
     Other,
-    /// `api`, `private` and what else makes a `key` a secret.
+    /// `api`, `private` and other words that make a following `key` a secret.
     Key,
     /// `pass`, before `word`, `phrase` and `code`.
     Pass,
@@ -62,20 +62,20 @@ enum Before {
     Command,
 }
 
-/// What one word says of a secret.
+/// The relation of one word to a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NameWord {
     Plain,
-    /// The name is that of a secret.
+    /// The word for a secret.
     Secret,
-    /// The name is that of several.
+    /// The word for several secrets.
     Secrets,
-    /// It is, if no word follows.
+    /// The word for a secret, if no word follows.
     SecretAtEnd,
 }
 
 impl NamePath {
-    /// A path of which nothing was read.
+    /// A path before its first name.
     const EMPTY: Self = Self {
         aside: Naming::Plain,
         secret: Secret::None,
@@ -87,12 +87,12 @@ impl NamePath {
         Self::EMPTY.member(name)
     }
 
-    /// Reads the name of what is nested in the value at this path.
+    /// Reads the name of a member of the value at this path.
     pub(crate) fn member(self, name: &str) -> Self {
         name.split('.').fold(self, Self::segment)
     }
 
-    /// Returns what it says.
+    /// Returns the class of the name.
     pub(crate) fn naming(self) -> Naming {
         match self.secret {
             Secret::AtEnd | Secret::Named | Secret::Among => Naming::Secret,
@@ -100,7 +100,7 @@ impl NamePath {
         }
     }
 
-    /// Returns whether a word of a secret, of arguments or of prose is in it, whatever stands around that.
+    /// Returns `true` if the name contains a word of that class, whatever the other words are.
     pub(crate) fn mentions(self, naming: Naming) -> bool {
         match naming {
             Naming::Secret => self.secret != Secret::None,
@@ -174,27 +174,27 @@ impl NamePath {
             true if singular.len() < stem.len() => NameWord::Secrets,
             true => NameWord::Secret,
             false if is_one_of(stem, &["auth"]) => NameWord::SecretAtEnd,
-            // Alone it is rather a directory.
+            // As the only word, it is more likely a directory.
             false if is_one_of(stem, &["pwd"]) && !is_first => NameWord::SecretAtEnd,
             false => NameWord::Plain,
         }
     }
 }
 
-/// Returns `true` if a word is one of a list, in letters of any case.
+/// Returns `true` if a word is in a list, ignoring ASCII case.
 fn is_one_of(word: &str, list: &[&str]) -> bool {
     list.iter().any(|own| own.eq_ignore_ascii_case(word))
 }
 
-/// Returns `true` if a word ends so, in letters of any case.
+/// Returns `true` if a word has that suffix, ignoring ASCII case.
 fn ends_with(word: &str, end: &str) -> bool {
     let from = word.len().checked_sub(end.len());
     from.and_then(|from| word.as_bytes().get(from..))
         .is_some_and(|own| own.eq_ignore_ascii_case(end.as_bytes()))
 }
 
-/// Returns the words of a name in camel case. Capitals in a row are one, but for the last before a small
-/// letter: `HTTPError` is two.
+/// Returns the words of a name in camel case. A run of capitals is one word, except that its last
+/// letter belongs to a lower-case letter after it: `HTTPError` is two words.
 fn humps(name: &str) -> impl Iterator<Item = &str> {
     let byte = |at: usize| name.as_bytes().get(at).copied();
     let is_upper = move |at: usize| byte(at).is_some_and(|byte| byte.is_ascii_uppercase());
@@ -210,8 +210,8 @@ fn humps(name: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The words that name messages and texts of errors, by `tracing`'s own habits, by the semantic conventions of
-/// OpenTelemetry (`exception.message`, `error.message`) and by those of other loggers.
+/// The words that name messages and error texts, by the conventions of `tracing`, of OpenTelemetry
+/// (`exception.message`, `error.message`) and of other loggers.
 pub(super) const TEXT_WORDS: [&str; 13] = [
     "message",
     "msg",
@@ -228,7 +228,8 @@ pub(super) const TEXT_WORDS: [&str; 13] = [
     "details",
 ];
 
-/// The words that name arguments, as in `process.command_args`. `line` after `command` or `cmd` is one, too.
+/// The words that name arguments, as in `process.command_args`. `line` after `command` or `cmd`
+/// does so, too.
 const ARGUMENT_WORDS: [&str; 9] = [
     "args",
     "arg",
@@ -241,7 +242,7 @@ const ARGUMENT_WORDS: [&str; 9] = [
     "commandline",
 ];
 
-/// What a secret's word ends in: people also write `clientsecret` and `authtoken`.
+/// The suffixes of words for secrets, since `clientsecret` and `authtoken` are common, too.
 const SECRET_ENDS: [&str; 14] = [
     "password",
     "passwd",
@@ -259,10 +260,10 @@ const SECRET_ENDS: [&str; 14] = [
     "secretkey",
 ];
 
-/// Secrets' words that are short enough to be the end of others.
+/// The words for secrets that are so short that other words end in them.
 const SECRET_WORDS: [&str; 3] = ["bearer", "cred", "jwt"];
 
-/// What makes a `key` behind it a secret. A `key` alone is rather that of a map.
+/// The words that make a following `key` a secret. A `key` alone is more likely that of a map.
 const KEY_WORDS: [&str; 7] = [
     "api",
     "access",
@@ -273,7 +274,7 @@ const KEY_WORDS: [&str; 7] = [
     "signing",
 ];
 
-/// The last words of names whose values are only about a secret, besides those that names in texts have, too.
+/// The last words of names whose values are only about a secret, in addition to `ABOUT`.
 const ABOUT_AT_END: [&str; 18] = [
     "budget",
     "bytes",
@@ -295,7 +296,7 @@ const ABOUT_AT_END: [&str; 18] = [
     "used",
 ];
 
-/// Their first words.
+/// The first words of such names.
 const ABOUT_AT_START: [&str; 13] = [
     "count",
     "had",
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_secrets_are_known_however_they_are_written() {
+    fn names_of_secrets_are_recognised_in_any_spelling() {
         let names = "\
             password Password PASSWORD db_password dbPassword user.password passwd mysql-passwd \
             passwords password2 new_password_2 pass_word passphrase secret secrets client_secret \
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_arguments_are_known_by_a_word() {
+    fn texts_and_arguments_are_recognised_by_a_word() {
         for (name, expected) in [
             ("message", Naming::Prose),
             ("token_error", Naming::Prose),

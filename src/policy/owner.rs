@@ -1,6 +1,7 @@
-//! The owner's narrowing of what may be recorded: `policy.toml` in the telemetry directory, read into a
-//! [`Policy`] and changes of the application's metadata. A file that cannot be understood lets nothing
-//! pass: what it should have forbidden is not known. Changing the file is the command line's business.
+//! The owner's restrictions of what may be recorded: `policy.toml` in the telemetry directory,
+//! parsed into a [`Policy`] and changes of the application's metadata. If the file is invalid,
+//! nothing is recorded, since its restrictions are unknown. The command line has the edits of the
+//! file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,41 +19,41 @@ use crate::store::document::{Flaw, Opened, read_bytes_in};
 use crate::store::segment::FileName;
 use crate::text::count;
 
-/// What `policy.toml` says.
+/// The result of reading `policy.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OwnerFile {
-    /// There is none: what the application allows is recorded.
+    /// The file does not exist: the application's policy applies alone.
     Missing,
-    /// It narrows what is recorded.
+    /// The file restricts what is recorded.
     Owner(Owner),
-    /// It cannot be understood, so nothing is recorded until it can.
+    /// The file is invalid, so nothing is recorded until it is fixed.
     Damaged {
-        /// What is wrong with it.
+        /// The reason why the file is invalid.
         reason: String,
     },
-    /// It could not be read this time: the operating system refused. What it says is not known.
+    /// The operating system refused to read the file, so its content is unknown.
     Unreadable {
-        /// The operating system's reason, and what it was about.
+        /// The operating system's reason, with the path that it applies to.
         reason: String,
     },
 }
 
-/// What an owner wrote.
+/// The content of a valid `policy.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owner {
-    /// What may be recorded.
+    /// The rules.
     pub policy: Policy,
-    /// What is changed in the application's metadata, by key.
+    /// The changes of the application's metadata, by key.
     pub(crate) metadata: BTreeMap<String, OwnerMetadata>,
 }
 
 /// Whether a row of metadata is included in reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "it is included or it is not")]
+#[expect(clippy::exhaustive_enums, reason = "a row is either included or not")]
 pub enum Include {
-    /// It is.
+    /// The row is included.
     Yes,
-    /// It is not, until the owner of the machine includes it.
+    /// The row is left out until the owner of the machine includes it.
     No,
 }
 
@@ -62,23 +63,23 @@ impl From<bool> for Include {
     }
 }
 
-/// What the owner of the machine changes in a row.
+/// A change of a row of metadata by the owner of the machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OwnerMetadata {
-    /// Another value; without one the application's stays.
+    /// The new value; `None` keeps the application's value.
     pub value: Option<String>,
-    /// Whether it is included; without that the application's choice stays, and a row that only the owner
-    /// has is included: there is no other reason to write it.
+    /// Whether the row is included. `None` keeps the application's choice; a row that only the
+    /// owner has is then included, since there is no other reason to write it.
     pub include: Option<Include>,
 }
 
 impl OwnerFile {
-    /// Reads what stands in the directory at that path, where there may be none at all.
+    /// Reads the file in the directory at that path. A missing directory counts as a missing file.
     pub(crate) fn read_at(path: &Path) -> Self {
         Self::read_in(&Directory::open(path, Access::Read))
     }
 
-    /// Reads what stands in the directory that was opened, where there may be none at all.
+    /// Reads the file in an open directory. A missing directory counts as a missing file.
     pub(crate) fn read_in(opened: &Opened) -> Self {
         match read_bytes_in(opened, FileName::Policy, BYTES_MAX) {
             Ok(None) => Self::Missing,
@@ -88,7 +89,7 @@ impl OwnerFile {
         }
     }
 
-    /// Reads the text of the file.
+    /// Parses the text of the file.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         Owner::parse(bytes).map_or_else(
             |reason| Self::Damaged {
@@ -98,7 +99,7 @@ impl OwnerFile {
         )
     }
 
-    /// Returns the owner's policy, if there is one that can be understood.
+    /// Returns the owner's policy, if the file exists and is valid.
     pub(crate) fn policy(&self) -> Option<&Policy> {
         match self {
             Self::Owner(owner) => Some(&owner.policy),
@@ -106,16 +107,16 @@ impl OwnerFile {
         }
     }
 
-    /// Returns `true` if there is a file in which nothing stands.
+    /// Returns `true` if the file exists and contains no rule.
     pub(crate) fn says_nothing(&self) -> bool {
         *self == Self::Owner(Owner::default())
     }
 
-    /// Returns what the owner changes in the application's metadata.
+    /// Returns the owner's changes of the application's metadata.
     ///
     /// # Errors
     ///
-    /// The error says why that is not known.
+    /// Returns the reason if the file is invalid or could not be read.
     pub(crate) fn into_metadata(self) -> Result<BTreeMap<String, OwnerMetadata>, String> {
         match self {
             Self::Owner(owner) => Ok(owner.metadata),
@@ -124,7 +125,7 @@ impl OwnerFile {
         }
     }
 
-    /// Returns why nothing may be recorded because of it, if so.
+    /// Returns the reason if nothing may be recorded because of the file.
     pub(crate) fn problem(&self) -> Option<&str> {
         match self {
             Self::Missing | Self::Owner(_) => None,
@@ -132,7 +133,7 @@ impl OwnerFile {
         }
     }
 
-    /// Returns why it could not be read, where the operating system refused.
+    /// Returns the reason if the operating system refused to read the file.
     pub(crate) fn unreadable(&self) -> Option<&str> {
         match self {
             Self::Unreadable { reason } => Some(reason),
@@ -141,7 +142,7 @@ impl OwnerFile {
     }
 }
 
-/// Fails if it cannot be read.
+/// Returns the text of the file, or an error if it cannot be read.
 pub(crate) fn text_at(path: &Path) -> crate::error::Result<String> {
     let directory = Directory::open(path, Access::Read)
         .map_err(|error| crate::store::open_error(path, error))?;
@@ -149,12 +150,13 @@ pub(crate) fn text_at(path: &Path) -> crate::error::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Changes the file of the directory at that path, which is made where it is missing: its text before, if
-/// any, is given to `change`, and what that returns takes its place as a whole, under the lock.
+/// Changes the file in the directory at that path, and creates the directory if it is missing.
+/// `change` is called with the current text (empty without a file), and the text that it returns
+/// replaces the file, under the lock.
 ///
 /// # Errors
 ///
-/// Fails if `change` does, if what it returns cannot be understood or is too long, or if the directory
+/// Returns an error if `change` does, if the new text is invalid or too long, or if the directory
 /// cannot be written. Then nothing is changed.
 pub(crate) fn edit(
     path: &Path,
@@ -167,7 +169,7 @@ pub(crate) fn edit(
     let file = path.join(&name);
     let damaged = |reason: String| Error::format(&file, reason);
     let before = String::from_utf8(bytes_in(&directory, path)?)
-        .map_err(|error| damaged(format!("it is no UTF-8: {error}")))?;
+        .map_err(|error| damaged(format!("it is not valid UTF-8: {error}")))?;
     let after = change(&before)?;
     if after.len() as u64 > BYTES_MAX {
         let reason = format!("the file would be longer than {BYTES_MAX} bytes");
@@ -204,7 +206,7 @@ impl Default for Owner {
 }
 
 impl Owner {
-    /// Returns `true` if it forbids anything that an application may allow.
+    /// Returns `true` if the policy restricts anything that an application may allow.
     pub(crate) fn narrows(&self) -> bool {
         use super::{Action, Rule};
         self.policy.rules().into_iter().any(|rule| match rule {
@@ -214,14 +216,14 @@ impl Owner {
         })
     }
 
-    /// Reads the text of the file.
+    /// Parses the text of the file.
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with it, as a clause: each mistake once, in the order of the text.
+    /// Returns all mistakes as a clause, each once, in the order of the text.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let text =
-            std::str::from_utf8(bytes).map_err(|error| format!("it is no UTF-8: {error}"))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| format!("it is not valid UTF-8: {error}"))?;
         let table = DeTable::parse(text).map_err(|error| {
             let at = error.span().map(|span| span.start);
             describe(text, at, error.message())
@@ -247,17 +249,18 @@ impl Owner {
     }
 }
 
-/// A key, or the name of a rule, and where it stands.
+/// A key, or the name of a rule, with its position.
 type Key<'i> = Spanned<std::borrow::Cow<'i, str>>;
 
-/// What stands there.
+/// A value with its position.
 type Value<'i> = Spanned<DeValue<'i>>;
 
-/// What was read of the file so far. A word that is not known is a mistake: a misspelt rule would protect nothing.
+/// The content that was parsed so far. An unknown word is a mistake: a misspelt rule would not
+/// protect anything.
 #[derive(Debug, Default)]
 struct PolicyReading {
     owner: Owner,
-    /// Where in the text something is wrong, in bytes, and what.
+    /// The mistakes, each with its position in bytes.
     mistakes: Vec<(usize, String)>,
 }
 
@@ -305,7 +308,7 @@ impl PolicyReading {
         );
     }
 
-    /// Notes a value that is missing because it is of another type.
+    /// Records a mistake for a value that has another type than expected.
     fn expect<T>(&mut self, key: &Key<'_>, of: &str, value: Option<T>, type_: &str) -> Option<T> {
         if value.is_none() {
             self.wrong(key, format!("{of}{}: expected {type_}", key.get_ref()));
@@ -313,7 +316,7 @@ impl PolicyReading {
         value
     }
 
-    /// Reads a word by itself.
+    /// Parses a value that is one word.
     fn word<T, E: fmt::Display>(
         &mut self,
         key: &Key<'_>,
@@ -342,7 +345,7 @@ impl PolicyReading {
         table.into_iter().flatten()
     }
 
-    /// Names occur once in a table, so its rules are taken over as they are.
+    /// Names are unique within a table, so its rules are added unchanged.
     fn rules<T: FromStr<Err = Error>>(
         &mut self,
         table: &Key<'_>,
@@ -391,12 +394,12 @@ impl PolicyReading {
     }
 }
 
-/// Tells what is wrong with the name of a rule: one without a name, or with a `*` in its middle, would not
-/// do what its writer meant. A `*.` before it means any depth.
+/// Checks the name of a rule. An empty name, or one with a `*` in its middle, would not do what its
+/// author meant. A `*.` at its beginning means any depth.
 ///
 /// # Errors
 ///
-/// The error is what is wrong with it.
+/// Returns the reason if the name is not valid.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let own = name.strip_prefix(ANY_DEPTH).unwrap_or(name);
     let beginning = own.strip_suffix('*').unwrap_or(own);
@@ -411,8 +414,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Says in which line it went wrong and why. What the reason quotes of the file is shortened, and what would
-/// act on a terminal is escaped: applications show it, too.
+/// Describes a mistake with its line and reason. Text that the reason quotes from the file is
+/// shortened, and control characters are escaped, since applications also display the description.
 fn describe(text: &str, at: Option<usize>, reason: &str) -> String {
     let mut said = match at.and_then(|at| text.get(..at)) {
         Some(before) => format!("line {}: ", before.matches('\n').count() + 1),
@@ -432,20 +435,20 @@ fn describe(text: &str, at: Option<usize>, reason: &str) -> String {
     said
 }
 
-/// How long a change waits for the lock: writers hold it for well under a millisecond.
+/// How long a change waits for the lock; writers hold it for well under a millisecond.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// The keys of the file.
+/// The valid keys of the file.
 const KEYS: &str = "`level`, `unnamed`, `secrets`, `targets`, `events`, `properties`, `metadata`";
 
-/// A row of metadata.
+/// The valid forms of a row of metadata.
 const ROW: &str = "`key = \"value\"` or `key = { value = \"...\", include = true }`";
 
-/// How many mistakes are described.
+/// The number of mistakes that are described.
 const MISTAKES_NAMED_MAX: usize = 10;
 
-/// How much of a reason is told: a name in it may be as long as the file.
+/// The length at which a reason is cut: a name in it may be as long as the file.
 const REASON_LETTERS_MAX: usize = 300;
 
-/// The largest policy that is read: some thousand rules.
+/// The largest policy that is read: several thousand rules.
 const BYTES_MAX: u64 = 256 * 1024;

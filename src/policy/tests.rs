@@ -1,4 +1,4 @@
-//! What policies decide, alone and together, and how the owner's file is read.
+//! The decisions of policies, alone and combined, and the parsing of the owner's file.
 
 use proptest::prelude::*;
 
@@ -78,7 +78,7 @@ fn rules_by_name_ignore_ascii_case() {
 }
 
 #[test]
-fn of_names_in_a_file_that_differ_in_case_the_stricter_holds() {
+fn names_that_differ_in_case_get_the_stricter_rule() {
     let text = "[properties]\nUser = \"drop\"\nuser = \"keep\"\nUSER = \"mask\"";
     assert_eq!(owner(text).policy.action("user"), Action::Drop);
     let text = "[events]\nX = \"keep\"\nx = \"drop\"\n[targets]\nA = \"drop\"\na = \"keep\"";
@@ -145,7 +145,7 @@ fn a_target_covers_its_submodules_and_no_neighbours() {
 }
 
 #[test]
-fn of_targets_too_the_longest_that_fits_holds() {
+fn the_longest_matching_target_wins() {
     let policy = Policy::new()
         .allow_target("app")
         .deny_target("app::sec*")
@@ -221,7 +221,7 @@ fn a_level_excludes_lower_levels() {
 }
 
 #[test]
-fn secrets_are_masked_in_what_is_named_like_a_text() {
+fn secrets_are_masked_in_properties_named_like_texts() {
     let policy = Policy::new();
     for name in names::TEXT_WORDS {
         assert_eq!(policy.action(name), Action::Redact, "{name}");
@@ -324,7 +324,7 @@ fn texts_named_like_secrets_are_masked_unless_kept() {
 }
 
 #[test]
-fn every_word_of_the_file_does_what_it_says() {
+fn every_key_of_the_file_takes_effect() {
     let text = r#"
         level = "WARNING"
         unnamed = "drop"
@@ -375,7 +375,7 @@ fn the_documented_policy_is_valid() {
     assert_eq!(policy.action("user"), Action::Hash);
     assert_eq!(policy.action("http.url"), Action::Drop);
     assert!(!event(&policy, Level::Info, "myapp::sql", None));
-    // What is commented out can be understood, too.
+    // The lines that are commented out are valid, too.
     let all = owner(
         &text
             .replace("# unnamed", "unnamed")
@@ -385,7 +385,7 @@ fn the_documented_policy_is_valid() {
 }
 
 #[test]
-fn a_file_that_says_nothing_forbids_nothing() {
+fn a_file_without_rules_restricts_nothing() {
     for text in [
         "",
         "# nothing\n",
@@ -397,7 +397,7 @@ fn a_file_that_says_nothing_forbids_nothing() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_told_with_its_line_and_why() {
+fn mistakes_are_reported_with_line_and_reason() {
     for (text, line, reason) in [
         ("level = \"loud\"", 1, "`loud` is none of trace"),
         ("\nlevel = 5", 2, "expected a string"),
@@ -462,11 +462,11 @@ fn what_cannot_be_understood_is_told_with_its_line_and_why() {
         assert!(said.starts_with(&beginning), "{text:?}: {said}");
         assert!(said.contains(reason), "{text:?}: {said}");
     }
-    assert!(problem(b"\xff").contains("no UTF-8"));
+    assert!(problem(b"\xff").contains("not valid UTF-8"));
 }
 
 #[test]
-fn all_mistakes_are_told_once_in_the_order_of_their_lines() {
+fn all_mistakes_are_listed_once_in_order_of_lines() {
     let text = "\
 unnamed = \"mask\"
 level = \"loud\"
@@ -569,7 +569,7 @@ fn many_rules_are_read_quickly_and_too_many_refused() {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
-fn what_is_no_plain_file_lets_nothing_pass() {
+fn a_policy_that_is_not_a_regular_file_is_refused() {
     let home = tempfile::tempdir().unwrap();
     write(home.path(), "level = \"info\"");
     let file = home.path().join("policy.toml");
@@ -602,7 +602,7 @@ fn write(directory: &std::path::Path, text: &str) {
 }
 
 #[test]
-fn hashes_of_any_policy_since_the_key_are_known_to_wait() {
+fn a_new_key_reports_hashes_of_any_earlier_policy() {
     let key = || {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("telemetry");
@@ -620,7 +620,7 @@ fn hashes_of_any_policy_since_the_key_are_known_to_wait() {
     assert_eq!(
         current.set_key(key()),
         Unlinked::Hashes,
-        "they were made before"
+        "they were created before"
     );
     assert_eq!(current.set_key(key()), Unlinked::Nothing, "none since");
 }
@@ -694,7 +694,7 @@ proptest! {
             prop_assert!(both.verdict(&property).bare >= policy.action(&property));
             prop_assert!(both.error_action() >= policy.error_action());
         }
-        // And no stricter than the stricter of the two, where the name is that of no secret.
+        // And no stricter than the stricter of the two, unless the name is that of a secret.
         let stricter = application.action(&property).max(of_owner.action(&property));
         prop_assert_eq!(both.verdict(&property).bare, stricter);
         prop_assert_eq!(

@@ -1,11 +1,12 @@
-//! Addresses: who signs in with a URL, of e-mail, and of machines. Names of hosts are no secrets.
+//! Addresses: user information in URLs, e-mail addresses, and addresses of machines. Host names are
+//! not secrets.
 
 use std::ops::Range;
 
 use super::text::{RemainingText, is_alphanumeric, is_mark, is_word};
 
-/// Finds user name and password in a URL, given the colon before its slashes: up to the last `@` of its
-/// authority. Slashes may be escaped, as JSON allows.
+/// Finds the user information of a URL, given the colon before its slashes: up to the last `@` of
+/// its authority. Slashes may be escaped, as JSON allows.
 pub(super) fn find_user_info(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let start = text.after_any(at, &["://", ":\\/\\/", ":\\\\/\\\\/"])?;
     if !text.is_before(at, is_alphanumeric) {
@@ -26,8 +27,9 @@ pub(super) fn find_user_info(text: RemainingText<'_>, at: usize) -> Option<Range
     (!user_info.is_empty() && !is_mark(user_info)).then_some(start..start + length)
 }
 
-/// Returns where user name and password end if a slash in a password only looks like the end of an authority:
-/// what stands before it is no host that has a dot or a port, and another `@` comes before a host.
+/// Returns the end of the user information if a slash that seems to end the authority is in a
+/// password: the text before it is not a host with a dot or a port, and another `@` comes before a
+/// host.
 fn longer(text: RemainingText<'_>, start: usize, length: usize, end: usize) -> Option<usize> {
     let host = text.get(start + length + 1..end);
     let user_info = text.get(start..start + length);
@@ -41,7 +43,7 @@ fn longer(text: RemainingText<'_>, start: usize, length: usize, end: usize) -> O
     (later > length && !is_name && is_host_at(text, start + later + 1)).then_some(later)
 }
 
-/// Returns where user name and password end if the password has blanks in it.
+/// Returns the end of the user information if the password contains blanks.
 fn beyond_blanks(text: RemainingText<'_>, start: usize) -> Option<usize> {
     let end = text.end_within(start, LOOK_BYTES_MAX, |byte| {
         byte == b' ' || byte == b'/' || is_of_url(byte)
@@ -52,30 +54,30 @@ fn beyond_blanks(text: RemainingText<'_>, start: usize) -> Option<usize> {
     (!is_other_url && is_host_at(text, start + length + 1)).then_some(length)
 }
 
-/// Returns `true` if the name of a host stands at a place.
+/// Returns `true` if a host name begins at a position.
 fn is_host_at(text: RemainingText<'_>, at: usize) -> bool {
     let end = text.end(at, is_of_domain);
     let ends = |byte: u8| byte.is_ascii_whitespace() || b":/?#\"'`,;)\\".contains(&byte);
     end > at && (end == text.len() || text.is(end, ends))
 }
 
-/// Returns `true` if what looks like an authority is rather a name and the beginning of a password that has
-/// a slash in it: after a colon follows more than a port.
+/// Returns `true` if the apparent authority is a user and the beginning of a password that contains
+/// a slash: the text after the colon is not a port.
 fn is_password_cut(authority: &[u8]) -> bool {
     let colon = authority.iter().rposition(|&byte| byte == b':');
     let port = colon.and_then(|at| authority.get(at + 1..));
     !authority.starts_with(b"[") && port.is_some_and(|port| !port.iter().all(u8::is_ascii_digit))
 }
 
-/// Returns as much as belongs to one URL.
+/// Returns the beginning that belongs to one URL.
 fn beginning_with_path(bytes: &[u8]) -> &[u8] {
     let mut places = bytes.iter().zip(bytes.iter().skip(1).chain([&b' ']));
     let end = places.position(|(&byte, &next)| !is_of_url(byte) || byte == b'/' && next == b'/');
     bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default()
 }
 
-/// Finds a password before an `@` that is no URL's: `user:password@tcp(host)`, as Go has it, and
-/// `user/password@host`, as Oracle's programs do. The byte before the `@` is given.
+/// Finds a password before an `@` outside a URL: `user:password@tcp(host)`, as Go writes it, and
+/// `user/password@host`, as Oracle's programs do. `at` is the byte before the `@`.
 pub(super) fn find_password(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let at = at + 1;
     let is_of_password = |byte: u8| is_of_url(byte) && !matches!(byte, b'/' | b'@' | b'\'');
@@ -102,14 +104,14 @@ pub(super) fn find_password(text: RemainingText<'_>, at: usize) -> Option<Range<
     (is_oracle && !found.is_empty() && !is_mark(found)).then_some(start..at)
 }
 
-/// Finds an address of e-mail, given the byte before its `@`, or the `%40` in place of that.
+/// Finds an e-mail address, given the byte before its `@`, or the `%40` in place of it.
 pub(super) fn find_email(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let at = if text.has(at, "%40") { at } else { at + 1 };
     let domain_at = text.after_any(at, &["@", "%40"])?;
     let local = text.get(text.start_within(at, LOOK_BYTES_MAX, is_of_mailbox)..at);
     let local = std::str::from_utf8(local).ok()?;
     let local = local.trim_start_matches(|letter: char| !letter.is_alphanumeric() && letter != '_');
-    // Whoever clones with SSH does it as `git`.
+    // Clones over SSH use the user `git`.
     if local.is_empty() || local == "git" {
         return None;
     }
@@ -123,8 +125,8 @@ pub(super) fn find_email(text: RemainingText<'_>, at: usize) -> Option<Range<usi
     (!is_file).then(|| at - local.len()..domain_at + length)
 }
 
-/// Returns how much of the text is a domain: at least two labels, the last one of letters. Versions, as in
-/// `package@1.2.3`, are none.
+/// Returns the length of the domain at the beginning of a text: at least two labels, the last one
+/// of letters. Versions, as in `package@1.2.3`, are not domains.
 fn domain_bytes(text: &str) -> Option<usize> {
     let mut domain_end = None;
     let mut start = 0;
@@ -148,7 +150,7 @@ fn domain_bytes(text: &str) -> Option<usize> {
     domain_end
 }
 
-/// Finds an address of IPv4, given the digit before its first dot.
+/// Finds an IPv4 address, given the digit before its first dot.
 pub(super) fn find_ipv4(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let start = text.start_within(at + 1, 4, |byte| byte.is_ascii_digit());
     if text.is_before(start, |byte| is_word(byte) || byte == b'.') {
@@ -157,19 +159,19 @@ pub(super) fn find_ipv4(text: RemainingText<'_>, at: usize) -> Option<Range<usiz
     let is_of_address = |byte: u8| byte == b'.' || byte.is_ascii_digit();
     let run = text.get(start..text.end_within(start, IPV4_BYTES_MAX + 2, is_of_address));
     let run = std::str::from_utf8(run).ok()?;
-    // A full stop belongs to the sentence.
+    // A full stop at the end belongs to the sentence.
     let address = run.strip_suffix('.').unwrap_or(run);
     let end = start + address.len();
     let is_whole = !text.is(start + run.len(), is_word) || run.len() > address.len();
     (is_whole && is_ipv4(address) && !is_version(text, start, end)).then_some(start..end)
 }
 
-/// Returns `true` if four numbers are rather a version.
+/// Returns `true` if four numbers are more likely a version.
 fn is_version(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     let networks = ["10.", "127.", "192.168.", "172.", "169.254."];
     let is_private = text.after_any(start, &networks).is_some();
     let is_network = text.byte(end) == Some(b'/');
-    // Browsers say no more than their first number.
+    // Browsers report only the first number of their version.
     let is_round = text.get(start..end).ends_with(b".0.0") && !is_network;
     is_behind_version(text, start)
         || is_round && !is_private
@@ -177,7 +179,8 @@ fn is_version(text: RemainingText<'_>, start: usize, end: usize) -> bool {
         || is_file(text, start, end)
 }
 
-/// Returns `true` if a place is behind the name of a product, as in `Chrome/139.0.0.0`, and not behind that of a host.
+/// Returns `true` if a position follows the name of a product, as in `Chrome/139.0.0.0`, and not
+/// that of a host.
 fn is_product(text: RemainingText<'_>, start: usize, end: usize, is_private: bool) -> bool {
     if !text.is_before(start, |byte| byte == b'/') {
         return false;
@@ -194,7 +197,7 @@ fn is_product(text: RemainingText<'_>, start: usize, end: usize, is_private: boo
     is_name && !is_port && (!is_private || product.first().is_some_and(u8::is_ascii_uppercase))
 }
 
-/// Returns `true` if a place is in the name of a file, as in `foo-1.2.3.4.jar`.
+/// Returns `true` if a position is in a file name, as in `foo-1.2.3.4.jar`.
 fn is_file(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     let is_joined = text.is_before(start, |byte| matches!(byte, b'-' | b'_'))
         && text.is_before(start - 1, |byte| byte.is_ascii_alphabetic());
@@ -205,7 +208,7 @@ fn is_file(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     is_joined && (is_extended || is_small && text.byte(end) != Some(b':'))
 }
 
-/// Returns `true` if a word before a place says that four numbers there are no address.
+/// Returns `true` if a word before a position shows that the four numbers there are not an address.
 fn is_behind_version(text: RemainingText<'_>, at: usize) -> bool {
     let is_between = |byte| b" \t=:-\"'\\".contains(&byte);
     let end = text.start_within(at, BETWEEN_BYTES_MAX, is_between);
@@ -213,14 +216,14 @@ fn is_behind_version(text: RemainingText<'_>, at: usize) -> bool {
         let Some(start) = end.checked_sub(word.len()).filter(|_| end < at) else {
             return false;
         };
-        // `-v` is rather a flag, and what follows it a host.
+        // `-v` is more likely a flag, with a host after it.
         let is_flag = *word == "v" && text.before(start) == Some(b'-');
         text.has_word(start, word) && !text.is_before(start, is_alphanumeric) && !is_flag
     })
 }
 
-/// Finds an address of IPv6, given the first place that has a colon between colons and digits. Brackets
-/// belong to it.
+/// Finds an IPv6 address, given the first position that has a colon between colons and digits.
+/// Brackets belong to it.
 pub(super) fn find_ipv6(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let colon = if text.byte(at) == Some(b':') {
         at
@@ -229,9 +232,10 @@ pub(super) fn find_ipv6(text: RemainingText<'_>, at: usize) -> Option<Range<usiz
     };
     let group = text.start_within(colon, 5, |byte| byte.is_ascii_hexdigit());
     let start = match text.before(group) {
-        // What ends like a group is the end of a word, as in `node:fe80::1`.
+        // An apparent group is the end of a word, as in `node:fe80::1`.
         Some(byte) if colon - group > 4 || is_word(byte) => colon + 1,
-        // Later in what was looked at before, or behind a word, as in `peer:2001:db8::1`.
+        // A later part of an address that was already checked, or after a word, as in
+        // `peer:2001:db8::1`.
         Some(b':')
             if text.is_before(group - 1, |byte| byte == b':' || byte.is_ascii_hexdigit()) =>
         {
@@ -264,8 +268,9 @@ pub(super) fn find_ipv6(text: RemainingText<'_>, at: usize) -> Option<Range<usiz
     })
 }
 
-/// Returns `true` if what stands before and behind `::` is rather a path of Rust or C++, as in `a::b1`. Addresses that
-/// are in use begin with a digit or with `f`, and after nothing only with a digit or `ffff`.
+/// Returns `true` if the text around `::` is more likely a path of Rust or C++, as in `a::b1`.
+/// Addresses in use begin with a digit or with `f`, and those that begin with `::` continue with a
+/// digit or `ffff`.
 fn is_path(before: &str, after: &str) -> bool {
     let has_digit = |text: &str| text.contains(|letter: char| letter.is_ascii_digit());
     let begins_with_digit = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit());
@@ -281,15 +286,15 @@ fn is_path(before: &str, after: &str) -> bool {
     }
 }
 
-/// Returns `true` if a text is an address of IPv4, as the standard library parses it. Its types are not used
-/// here: the module of theirs is the one of sockets, which no file names.
+/// Returns `true` if a text is an IPv4 address, as the standard library parses it. Its types are
+/// not used here, since their module is the one of sockets, which no file may name.
 fn is_ipv4(text: &str) -> bool {
     let is_octet =
         |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with(['0', '+']));
     text.split('.').count() == 4 && text.split('.').all(is_octet)
 }
 
-/// Tells the same of an address of IPv6 (RFC 4291, section 2.2).
+/// Returns `true` if a text is an IPv6 address (RFC 4291, section 2.2).
 fn is_ipv6(text: &str) -> bool {
     match text.split_once("::") {
         None => groups(text) == Some(8),
@@ -303,7 +308,7 @@ fn is_ipv6(text: &str) -> bool {
     }
 }
 
-/// Counts groups of 16 bits; nothing, if there is something else.
+/// Returns the number of groups of 16 bits, or `None` if the text contains anything else.
 fn groups(text: &str) -> Option<usize> {
     if text.is_empty() {
         return Some(0);
@@ -339,7 +344,7 @@ const fn is_of_domain(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | 0x80..)
 }
 
-/// What stands before versions and identifiers of objects (ITU-T X.660) that look like an address.
+/// The words before versions and object identifiers (ITU-T X.660) that look like an address.
 const VERSION_WORDS: [&str; 7] = ["version", "release", "ver", "v", "oid", "firmware", "build"];
 
 /// `\": \"`
@@ -351,14 +356,14 @@ const IPV4_BYTES_MAX: usize = 15;
 /// `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`
 const IPV6_BYTES_MAX: usize = 45;
 
-/// The longest name before an `@`, and the longest password with blanks, that are looked for.
+/// The longest name before an `@`, and the longest password with blanks, that is found.
 const LOOK_BYTES_MAX: usize = 256;
 
 /// The longest name before a password or a version.
 const USER_BYTES_MAX: usize = 64;
 
-/// What stands behind the last dot of names with an `@` in them that are no addresses: of units of systemd, and of
-/// pictures.
+/// The last parts of names that contain an `@` and are not addresses: of systemd units and of
+/// images.
 const NO_DOMAINS: [&str; 15] = [
     "service", "socket", "timer", "slice", "scope", "mount", "device", "target", "path", "swap",
     "png", "jpg", "svg", "gif", "webp",

@@ -1,11 +1,11 @@
-//! Where in a text rules look closer. Of each kind of secret three bytes in a row are known, its
-//! fingerprint, and a table says for each byte at each of the three which kinds it belongs to: a place
-//! is an anchor if a kind is left after all three. That is three look-ups for each byte, which do not
-//! wait for each other, and no case to fold.
+//! The search for positions at which rules are applied. Each kind of secret has a fingerprint of
+//! three consecutive bytes. A table contains, for each byte at each of the three places, the kinds
+//! that it belongs to: a position is an anchor if a kind remains after all three. That takes three
+//! independent look-ups for each byte, and no case folding.
 //!
-//! Kinds of which there are many, names and shapes of tokens, share bits with those of similar fingerprints;
-//! a hit compares with the few that share one. No fingerprint needs a byte that a JSON string escapes, except
-//! the backslash, which stays one of two.
+//! Names and shapes of tokens are many, so they share bits with those of similar fingerprints; a
+//! hit is compared with the few that share its bit. No fingerprint needs a byte that a JSON string
+//! escapes, except the backslash, of which one remains when it is doubled.
 
 use std::ops::Range;
 
@@ -16,12 +16,12 @@ use super::{SecretRule, address, armour, command, flag, path, token};
 
 use SecretRule::{Assignment, Email, IpAddress, PrivateKey, Token, UserInfo};
 
-/// A kind of place to look closer at.
+/// A kind of position at which a rule is applied.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     /// In the name of a secret.
     Name(&'static Stem),
-    /// In what a token of that shape begins with.
+    /// In the beginning of a token of that shape.
     Shape(&'static Shape),
     /// Any other kind.
     Other(&'static Other),
@@ -31,17 +31,17 @@ pub(super) enum Anchor {
     User,
 }
 
-/// A kind that is no name and has no shape of its own.
+/// A kind other than a name or a shape.
 #[derive(Debug)]
 pub(super) struct Other {
-    /// The rarest three bytes that all its secrets have.
+    /// The rarest three bytes that all secrets of the kind contain.
     fingerprint: Fingerprint<'static>,
     pub(super) rule: SecretRule,
-    /// Finds the secret, given the place of the first of the three bytes.
+    /// Finds the secret, given the position of the first of the three bytes.
     pub(super) find: fn(RemainingText<'_>, usize) -> Option<Range<usize>>,
 }
 
-/// Which bytes are possible in each of three places; none said is any.
+/// The bytes that are possible at each of three places; an empty list means any.
 type Fingerprint<'a> = [&'a [u8]; 3];
 
 /// The table of the fingerprints.
@@ -53,7 +53,7 @@ pub(super) struct Anchors {
 /// For each of three places and each byte, the kinds that may have it there.
 type Table = [[u64; 256]; 3];
 
-/// Bits of the kinds whose fingerprints match at one place.
+/// Bits of the kinds whose fingerprints match at one position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hits(u64);
 
@@ -68,7 +68,7 @@ impl Anchors {
         Self { table }
     }
 
-    /// Returns the first anchor from a place on.
+    /// Returns the first anchor at or after a position.
     pub(super) fn next(&self, text: &[u8], from: usize) -> Option<(usize, Hits)> {
         let rest = text.get(from..)?;
         let at = rest
@@ -77,7 +77,7 @@ impl Anchors {
         if let Some(at) = at {
             return Some((from + at, self.hits(rest.get(at..)?)));
         }
-        // A name of two bytes may be all that is left.
+        // The rest may be a name of two bytes.
         let last = text.len().checked_sub(2)?.max(from);
         let hits = self.hits(text.get(last..)?);
         (hits != Hits::NONE).then_some((last, hits))
@@ -97,7 +97,8 @@ impl Anchors {
 impl Hits {
     const NONE: Self = Self(0);
 
-    /// Asks about all that a place with these bits may be, until there is an answer.
+    /// Calls `ask` for all kinds of anchors that these bits may stand for, until it returns a
+    /// result.
     pub(super) fn find<T>(
         self,
         text: RemainingText<'_>,
@@ -108,7 +109,7 @@ impl Hits {
         let mut bits = self.0;
         while bits != 0 {
             let bit = bits.trailing_zeros() as usize;
-            // Takes away the lowest bit.
+            // Clears the lowest bit.
             bits &= bits - 1;
             let found = if bit == HOME_BIT {
                 ask(Anchor::Home)
@@ -129,8 +130,8 @@ impl Hits {
     }
 }
 
-/// The kinds that have a bit of their own. Where several match, the first is asked first, and the owner's home and
-/// name before all.
+/// The kinds that have a bit of their own. Where several match, the first is checked first, and the
+/// owner's home and name before all of them.
 const OTHERS: &[Other] = &[
     // In `Bearer` and `Basic`.
     other([b"bB", b"eE", b"aA"], Token, token::find_bearer),
@@ -141,7 +142,7 @@ const OTHERS: &[Other] = &[
     other([b"k", b"t", b"y"], PrivateKey, armour::find_web_key),
     // A dollar before the hash of a password.
     other([b"$", b"1256ay", b"$abpry"], Token, token::find_hash),
-    // In `hooks`, of an address that is a secret itself.
+    // In `hooks`, of an address that is itself a secret.
     other([b"h", b"o", b"o"], Token, token::find_webhook),
     // `BEGIN`, of a key in armour, and the first line of a key of `PuTTY`.
     other([b"B", b"E", b"G"], PrivateKey, armour::find),
@@ -173,7 +174,7 @@ const OTHERS: &[Other] = &[
 
 const DIGITS: &[u8] = b"0123456789";
 
-/// What is between the colons of an address of IPv6.
+/// The bytes between the colons of an IPv6 address.
 const IPV6: &[u8] = b":0123456789abcdefABCDEF";
 
 const fn other(
@@ -192,34 +193,34 @@ const fn other(
 const HOME_BIT: usize = 0;
 const USER_BIT: usize = 1;
 
-/// How many bits come before the shipped ones.
+/// Number of bits before the shipped ones.
 const OWN_BITS: usize = 2;
 
 /// The first bit that names and shapes share.
 const FIRST_SHARED: usize = OWN_BITS + OTHERS.len();
 
-/// How many bits names and shapes share.
+/// Number of bits that names and shapes share.
 const SHARED_BITS: usize = 64 - FIRST_SHARED;
 
-/// How many names and shapes may share a bit; one more does not compile.
+/// The maximal number of names and shapes that share a bit; more do not compile.
 const MEMBERS_MAX: usize = 16;
 
-/// Who has which of the bits that are shared.
+/// The members of each shared bit.
 type SharedBits = [[Option<Member>; MEMBERS_MAX]; SHARED_BITS];
 
 /// A name or a shape.
 #[derive(Debug, Clone, Copy)]
 struct Member {
-    /// As it is in the name's or shape's text; a missing byte is 0.
+    /// The bytes as in the text of the name or shape; a missing byte is 0.
     fingerprint: [u8; 3],
-    /// The names come first.
+    /// Its index; names come first.
     number: u8,
 }
 
 impl Member {
-    /// Returns what it is, if it has the fingerprint of a place.
+    /// Returns the anchor, if its fingerprint matches the bytes at a position.
     fn anchor_at(self, window: [u8; 3]) -> Option<Anchor> {
-        // Letters of any case differ in one bit only; who looks closer tells them apart.
+        // Letters that differ in case differ in one bit only; the rule distinguishes them.
         let mut bytes = self.fingerprint.into_iter().zip(window);
         let is_same = bytes.all(|(own, byte)| own == 0 || (own ^ byte) & !0x20 == 0);
         if !is_same {
@@ -233,7 +234,8 @@ impl Member {
     }
 }
 
-/// The tables of the shipped kinds. A program that records one event is over before it has made them.
+/// The tables of the shipped kinds. They are constants, since a program that records one event
+/// would end before it had built them.
 const SHIPPED: Table = tables().0;
 const SHARED: SharedBits = tables().1;
 
@@ -305,8 +307,8 @@ const fn add_exact(table: &mut Table, bit: usize, [first, second, third]: [u8; 3
     add(table, bit, [&[first], &[second], third]);
 }
 
-/// Returns the shared bit with which a fingerprint adds few places that only look like its own: most of its bytes
-/// have it already, and few others share it.
+/// Returns the shared bit to which a fingerprint adds the fewest false matches: most of its bytes
+/// have the bit already, and few others share it.
 #[expect(
     clippy::indexing_slicing,
     reason = "it runs when this is compiled, and what is out of bounds does not compile"
@@ -349,6 +351,6 @@ const fn fingerprint_of(number: usize) -> [u8; 3] {
     [text[lead], text[lead + 1], last]
 }
 
-/// A byte that is new to a bit costs as much as so many that share it: with 1 or 3, more places of usual texts
-/// look like fingerprints.
+/// The cost of a byte that is new to a bit, in members that share the bit: with 1 or 3, more
+/// positions in usual texts are false matches.
 const NEW_BYTE_COST: usize = 2;

@@ -1,5 +1,5 @@
-//! Key material as files hold it: PEM and SSH2 between lines that begin and end it, keys of `PuTTY`, and JSON web
-//! keys with a private member.
+//! Key material in the formats of files: PEM and SSH2 between lines that begin and end it, keys of
+//! `PuTTY`, and JSON web keys with a private member.
 
 use std::ops::Range;
 
@@ -7,14 +7,15 @@ use memchr::{memchr, memmem, memrchr};
 
 use super::text::{RemainingText, is_alphanumeric};
 
-/// Finds a private key, given the `BEGIN` of the line that begins it.
+/// Finds a private key, given the `BEGIN` of its first line.
 pub(super) fn find(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let blank = text.start_within(at, 1, |byte| byte == b' ');
     let start = text.start_within(blank, DASHES_MAX, |byte| byte == b'-');
     find_at(text, start)
 }
 
-/// Finds a private key that begins there: up to its matching end, or to the end of the text.
+/// Finds a private key that begins at a position: up to its matching end, or to the end of the
+/// text.
 pub(super) fn find_at(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let dashes = text.end_within(start, DASHES_MAX, |byte| byte == b'-');
     let begin = text.end_within(dashes, 1, |byte| byte == b' ');
@@ -42,7 +43,8 @@ pub(super) fn find_at(text: RemainingText<'_>, start: usize) -> Option<Range<usi
     Some(start..end.unwrap_or(text.len()))
 }
 
-/// Finds a key of `PuTTY`, given the second letter of that: up to the sum that ends it, or to the end of the text.
+/// Finds a key of `PuTTY`, given the second letter of that word: up to the checksum at its end, or
+/// to the end of the text.
 pub(super) fn find_putty(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let start = at.checked_sub(1)?;
     if !text.has(start, "PuTTY-User-Key-File-") {
@@ -56,8 +58,8 @@ pub(super) fn find_putty(text: RemainingText<'_>, at: usize) -> Option<Range<usi
     Some(start..text.end(sum, is_alphanumeric))
 }
 
-/// Finds a JSON web key that has a private member, given its `kty`: the whole object, since all members but a
-/// few of it are secrets.
+/// Finds a JSON web key that has a private member, given its `kty`: the whole object, since all but
+/// a few of its members are secrets.
 pub(super) fn find_web_key(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     if !text.is_before(at, |byte| byte == b'"') {
         return None;
@@ -78,18 +80,19 @@ pub(super) fn find_web_key(text: RemainingText<'_>, at: usize) -> Option<Range<u
     is_private.then_some(opening..end)
 }
 
-/// How a line goes on behind its dashes, in PEM (RFC 7468) and in SSH2 (RFC 4716).
+/// The text after the dashes of the first line, in PEM (RFC 7468) and in SSH2 (RFC 4716).
 const BEGIN: &str = "BEGIN ";
 
 /// The last line of a key of `PuTTY`.
 const PUTTY_END: &[u8] = b"Private-MAC:";
 
-/// SSH2 has four, and PEM five.
+/// SSH2 has four dashes, and PEM five.
 const DASHES_MIN: usize = 4;
 const DASHES_MAX: usize = 5;
 
-/// The longest known is `SSH2 ENCRYPTED PRIVATE KEY`, with its dashes.
+/// The longest known label is `SSH2 ENCRYPTED PRIVATE KEY`, with its dashes.
 const LABEL_BYTES_MAX: usize = 64;
 
-/// How far the braces of a web key are from its `kty`: an RSA key of 4,096 bits has some 3,200 bytes.
+/// The maximal distance of the braces of a web key from its `kty`: an RSA key of 4,096 bits has
+/// some 3,200 bytes.
 const OBJECT_BYTES_MAX: usize = 4096;

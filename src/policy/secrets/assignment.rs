@@ -1,6 +1,6 @@
-//! The value that stands behind the name of a secret, however the two are joined: `password=x`, `token: x`,
-//! `"secret":"x"`, `--api-key x`, `<password>x</password>`, `password -> x`, `password%3Dx`. Only the value is
-//! masked. Which names there are is `name`'s business, where values end `value`'s.
+//! The value after the name of a secret, for all forms that link the two: `password=x`, `token: x`,
+//! `"secret":"x"`, `--api-key x`, `<password>x</password>`, `password -> x`, `password%3Dx`. Only
+//! the value is masked. `name` defines the names, `value` the ends of values.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use super::value;
 use super::value::Link;
 use super::words::{PASSWORDS, is_one_of};
 
-/// Finds the value behind a name, given an anchor in one of its words.
+/// Finds the value after a name, given an anchor in one of its words.
 pub(super) fn find(
     stem: &Stem,
     text: RemainingText<'_>,
@@ -30,7 +30,7 @@ pub(super) fn find(
         return Some((SecretRule::PrivateKey, key));
     }
     let of_kind = match name.kind {
-        // The cookies of a header, and else any value.
+        // The cookies of a header; elsewhere any value.
         SecretKind::Cookie if text.get(name.end..start).contains(&b':') => {
             value::pairs(text, start)
         }
@@ -58,7 +58,7 @@ pub(super) fn find(
     (!is_plain).then_some((rule, range))
 }
 
-/// Returns `true` if a mark stands there, and nothing that sticks to it.
+/// Returns `true` if a mark is at a position, followed by a space, a quote or the end.
 fn is_mark_at(text: RemainingText<'_>, at: usize) -> bool {
     mark_bytes(text.from(at)).is_some_and(|bytes| {
         let end = at + bytes;
@@ -66,13 +66,14 @@ fn is_mark_at(text: RemainingText<'_>, at: usize) -> bool {
     })
 }
 
-/// Returns `true` if a word and a mark stand there: what a scheme proves was masked before.
+/// Returns `true` if a word and a mark are at a position: the credentials after a scheme were
+/// masked before.
 fn is_masked_behind(text: RemainingText<'_>, start: usize) -> bool {
     let end = text.end_within(start, NAMESPACE_BYTES_MAX, |byte| !is_blank(byte));
     mark_bytes(text.from(text.after_blanks(end))).is_some()
 }
 
-/// Returns what joins a name and its value, and where that begins.
+/// Returns the link between a name and its value, and the beginning of the value.
 fn link(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)> {
     let closed = name.closed;
     if let Some(next) = text.after_any(closed, &["</key>"]) {
@@ -109,7 +110,7 @@ fn link(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)> {
     }
 }
 
-/// Returns where the content of a tag begins that is called so, or has an attribute that says so.
+/// Returns the beginning of the content of a tag that has the name, or an attribute with it.
 fn tag(text: RemainingText<'_>, name: &NameMatch) -> Option<usize> {
     let closed = name.closed;
     let start = text.start_within(name.start, NAMESPACE_BYTES_MAX, |byte| {
@@ -126,7 +127,7 @@ fn tag(text: RemainingText<'_>, name: &NameMatch) -> Option<usize> {
     if !is_open || is_tag && end > closed && !text.is(closed, |byte| byte.is_ascii_whitespace()) {
         return None;
     }
-    // The content ends at a tag that closes this one; a type, as in `Option<Token>`, has none.
+    // The content ends at a closing tag; a type, as in `Option<Token>`, has none.
     let start = end + 1;
     let content = text.after_any(start, &["<string>", "<![CDATA["]);
     let content = content.unwrap_or(start);
@@ -135,7 +136,8 @@ fn tag(text: RemainingText<'_>, name: &NameMatch) -> Option<usize> {
     is_closed.then_some(content)
 }
 
-/// Returns `true` if a name is the value of an attribute that names a thing, as in `key="Password"`.
+/// Returns `true` if a name is the value of an attribute that names a thing, as in
+/// `key="Password"`.
 fn is_attribute(text: RemainingText<'_>, name: &NameMatch) -> bool {
     let is_quoted = name.opening < name.start && name.closed > name.end;
     is_quoted
@@ -145,8 +147,8 @@ fn is_attribute(text: RemainingText<'_>, name: &NameMatch) -> bool {
             .any(|word| text.has_word_before(name.opening - 1, word))
 }
 
-/// Returns where the value of a tag begins of which an attribute names a secret, as in
-/// `<add key="Password" value="x"/>`.
+/// Returns the beginning of the value of a tag that has an attribute with the name of a secret, as
+/// in `<add key="Password" value="x"/>`.
 fn attribute(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)> {
     if !is_attribute(text, name) {
         return None;
@@ -157,7 +159,7 @@ fn attribute(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)>
     let tag = text.get(name.closed..end);
     let behind = |word: &[u8]| Some(name.closed + memmem::find(tag, word)? + word.len());
     let start = behind(VALUE).or_else(|| behind(b" content=")).or_else(|| {
-        // The value may stand before the name.
+        // The value may precede the name.
         let before = text.last_before(name.start, TAG_BYTES_MAX);
         let tag = before.rsplit(|byte| matches!(byte, b'<' | b'>')).next()?;
         Some(name.start - tag.len() + memmem::rfind(tag, VALUE)? + VALUE.len())
@@ -165,8 +167,8 @@ fn attribute(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)>
     Some((Link::Sign, start))
 }
 
-/// Returns where a value begins that stands beside its name: as the next item of a pair, or behind `value` in
-/// the same object.
+/// Returns the beginning of a value beside its name: the second item of a pair, or the value of the
+/// key `value` in the same object.
 fn beside(text: RemainingText<'_>, name: &NameMatch, at: usize) -> Option<(Link, usize)> {
     let next = text.end_within(at, GAP_BYTES_MAX, |byte| {
         byte.is_ascii_whitespace() || byte == b','
@@ -178,14 +180,14 @@ fn beside(text: RemainingText<'_>, name: &NameMatch, at: usize) -> Option<(Link,
         return is_joined.then(|| (Link::Sign, text.after_blanks(sign + 1)));
     }
     if is_flag(text, name) && name.closed == name.end {
-        // As programs print a list of arguments: `[--password, x]`.
+        // The form in which programs print a list of arguments: `[--password, x]`.
         let value = value::word(text, next);
         let is_item = text.is(value.end, |byte| matches!(byte, b',' | b']'));
         let is_argument = is_item && text.byte(next) != Some(b'-');
         return is_argument.then_some((Link::Sign, next));
     }
     let is_quoted = name.closed > name.end || text.is_before(name.start, |byte| byte == b'{');
-    // The first of a pair, or a flag in a list of arguments, and no item of a list of names.
+    // The first of a pair, or a flag in a list of arguments, but not an item of a list of names.
     let is_first =
         is_flag(text, name) || text.is_before(name.opening, |byte| matches!(byte, b'(' | b'{'));
     let is_pair = text.byte(at) == Some(b',')
@@ -195,7 +197,8 @@ fn beside(text: RemainingText<'_>, name: &NameMatch, at: usize) -> Option<(Link,
     is_pair.then_some((Link::Sign, next))
 }
 
-/// Returns where the values of a row begin, if the name is that of a column in a statement that inserts it.
+/// Returns the beginning of the values of a row, if the name is that of a column in an INSERT
+/// statement.
 fn row(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)> {
     let is_column = |byte: u8| !matches!(byte, b'(' | b'\n' | b';' | b'=');
     let columns = text.end_within(name.closed, TAG_BYTES_MAX, |byte| byte != b')');
@@ -211,10 +214,10 @@ fn row(text: RemainingText<'_>, name: &NameMatch) -> Option<(Link, usize)> {
     (is_row && has_text).then_some((Link::Sign, tuple))
 }
 
-/// Returns where a value begins that nothing but space, or `is`, stands before.
+/// Returns the beginning of a value that is separated from its name by space alone, or by `is`.
 fn spaced(text: RemainingText<'_>, name: &NameMatch, at: usize) -> Option<(Link, usize)> {
     if name.closed > name.end {
-        // As `Debug` writes a command: `"tool" "--token" "x"`.
+        // The form in which `Debug` writes a command: `"tool" "--token" "x"`.
         let quote = text.end_within(at, CLOSERS_MAX, |byte| byte == b'\\');
         let is_argument =
             is_flag(text, name) && text.is(quote, is_quote) && text.byte(quote + 1) != Some(b'-');
@@ -254,7 +257,7 @@ fn spaced(text: RemainingText<'_>, name: &NameMatch, at: usize) -> Option<(Link,
     if !is_bare {
         return None;
     }
-    // Cisco's devices write the kind of the password before it.
+    // Cisco devices write the kind of the password before it.
     let digit = text.end_within(at, 1, |byte| byte.is_ascii_digit());
     let next = text.after_blanks(digit);
     let is_kind = digit > at && next > digit;
@@ -266,7 +269,7 @@ fn is_flag(text: RemainingText<'_>, name: &NameMatch) -> bool {
     text.byte(name.start) == Some(b'-')
 }
 
-/// Returns where `is` ends, or `for bob is`, or `for bob =`.
+/// Returns the end of `is`, or of `for bob is` or `for bob =`.
 fn is_end(text: RemainingText<'_>, at: usize) -> Option<usize> {
     let mut at = at;
     if text.has_word(at, "for ") {
@@ -283,7 +286,7 @@ fn is_end(text: RemainingText<'_>, at: usize) -> Option<usize> {
     (text.has_word(at, "is") && text.is(end, |byte| is_blank(byte) || byte == b':')).then_some(end)
 }
 
-/// Returns `true` if a name stands behind a login and its value, as in `.netrc`.
+/// Returns `true` if a name follows a login and its value, as in `.netrc`.
 fn is_behind_login(text: RemainingText<'_>, at: usize) -> bool {
     let is_gap = |byte: u8| byte.is_ascii_whitespace();
     let value_end = text.start_within(at, BLANKS_MAX, is_gap);
@@ -295,17 +298,17 @@ fn is_behind_login(text: RemainingText<'_>, at: usize) -> bool {
             .any(|word| text.has_word_before(word_end, word))
 }
 
-/// What stands in a tag before a value.
+/// The text before a value in a tag.
 const VALUE: &[u8] = b" value=";
 
-/// Space between a name and `value` on the next line.
+/// The maximal space between a name and `value` on the next line.
 const GAP_BYTES_MAX: usize = 64;
 
 /// The longest prefix of a tag's name, and the longest login.
 const NAMESPACE_BYTES_MAX: usize = 64;
 
-/// The longest tag that is looked at.
+/// The longest tag that is read.
 const TAG_BYTES_MAX: usize = 256;
 
-/// The longest content of a tag that is looked at.
+/// The longest content of a tag that is read.
 const CONTENT_BYTES_MAX: usize = 4096;

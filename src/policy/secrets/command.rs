@@ -1,12 +1,13 @@
-//! Commands of protocols that take a password, as `AUTH`; `IDENTIFIED BY` of SQL; and lines of files of passwords.
+//! Passwords in protocol commands such as `AUTH`, in `IDENTIFIED BY` of SQL, and in lines of
+//! password files.
 
 use std::ops::Range;
 
 use super::text::{RemainingText, is_blank, is_quote, is_url_safe};
 use super::{plain, value};
 
-/// Finds the password behind `IDENTIFIED BY`, or behind `IDENTIFIED WITH` a plugin and `BY`, given the last `d`
-/// before that.
+/// Finds the password after `IDENTIFIED BY`, or after `IDENTIFIED WITH` a plugin and `BY`, given
+/// the last `d` before it.
 pub(super) fn find_identified(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let word = text.start_within(at, PART_BYTES_MAX, is_url_safe);
     let is_identified = text.has_word(at, "d by ")
@@ -19,7 +20,7 @@ pub(super) fn find_identified(text: RemainingText<'_>, at: usize) -> Option<Rang
     (!plain::is_mark_or_variable(text.get(range.clone()))).then_some(range)
 }
 
-/// Finds the password in a command of a protocol, given its first letter.
+/// Finds the password in a protocol command, given its first letter.
 pub(super) fn find_command(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let words = text.after_any(at, &["AUTH", "PASS", "LOGIN"])?;
     let is_login = text.has(at, "LOGIN");
@@ -43,7 +44,7 @@ pub(super) fn find_command(text: RemainingText<'_>, at: usize) -> Option<Range<u
     is_password.then_some(range)
 }
 
-/// Returns `true` if a command begins a line, as a client's or behind the tag of IMAP.
+/// Returns `true` if a command begins a line, as a client writes it, or follows the tag of IMAP.
 fn is_first(text: RemainingText<'_>, at: usize, needs_tag: bool) -> bool {
     let gap = text.start_within(at, 1, is_blank);
     if needs_tag {
@@ -79,7 +80,8 @@ fn last_argument(
     (end > opening).then_some(opening..end)
 }
 
-/// Finds the password in a line `host:port:database:user:password`, given the colon before the port.
+/// Finds the password in a line `host:port:database:user:password`, given the colon before the
+/// port.
 pub(super) fn find_in_file(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let is_part = |byte: u8| {
         !byte.is_ascii_whitespace() && !matches!(byte, b':' | b'/' | b'@') && !is_quote(byte)

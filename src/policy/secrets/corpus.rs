@@ -1,6 +1,6 @@
-//! How much the rules find, in figures: on the corpus in `tests/corpus`, which has texts with a secret, texts
-//! without one, and formats and contexts of which each goes with each. `tests/corpus/README.md` says how it is
-//! written.
+//! The detection rates of the rules on the corpus in `tests/corpus`, which contains texts with a
+//! secret, texts without one, and formats and contexts that are combined with each other.
+//! `tests/corpus/README.md` describes its format.
 
 use std::ops::Range;
 
@@ -11,10 +11,10 @@ const HARMLESS: &str = include_str!("../../../tests/corpus/harmless.txt");
 const FORMATS: &str = include_str!("../../../tests/corpus/formats.txt");
 const CONTEXTS: &str = include_str!("../../../tests/corpus/contexts.txt");
 
-/// The most that may be missed, and the most that may be masked wrongly, in percent.
+/// The maximal rates of missed secrets and of texts masked wrongly, in percent.
 const PERCENT_MAX: usize = 3;
 
-/// A text, and what of it must go and may go; all else must stay.
+/// A text with the ranges that must and that may be masked; everything else must be kept.
 #[derive(Debug, Default)]
 struct CorpusCase {
     text: String,
@@ -22,7 +22,7 @@ struct CorpusCase {
     may_go: Vec<Range<usize>>,
 }
 
-/// What became of some texts.
+/// The results for several texts.
 #[derive(Debug, Default)]
 struct CorpusTally {
     texts: usize,
@@ -85,8 +85,8 @@ impl CorpusTally {
         }
     }
 
-    /// Prints the two figures, and returns them.
-    #[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
+    /// Prints both rates, and returns them.
+    #[expect(clippy::print_stdout, reason = "the test exists for these figures")]
     fn figures(&self, what: &str) -> (String, String) {
         let missed = self.percent(&self.missed);
         let wrongly = self.percent(&self.masked_wrongly);
@@ -134,7 +134,7 @@ fn tally(lines: impl Iterator<Item = &'static str>) -> CorpusTally {
 }
 
 #[test]
-fn of_the_corpus_little_is_missed_and_little_masked_wrongly() {
+fn the_corpus_meets_the_detection_rates() {
     let secrets = tally(lines(SECRETS));
     let harmless = tally(lines(HARMLESS));
     assert!(secrets.texts >= 400 && harmless.texts >= 200);
@@ -152,9 +152,9 @@ fn of_the_corpus_little_is_missed_and_little_masked_wrongly() {
     );
 }
 
-/// Most of these texts were not looked at while the rules were written.
+/// Most of these texts were not used while the rules were written.
 #[test]
-fn of_each_format_in_each_context_little_is_missed() {
+fn formats_in_contexts_meet_the_detection_rates() {
     let secrets = shipped();
     let tokens: Vec<String> = formats().map(|(_, token)| token).collect();
     let chosen: Vec<String> = CONTEXTS
@@ -178,7 +178,7 @@ fn of_each_format_in_each_context_little_is_missed() {
 }
 
 #[test]
-fn a_secret_that_is_cut_anywhere_goes_as_far_as_it_is_kept() {
+fn a_secret_across_any_cut_is_masked() {
     let secrets = shipped();
     for line in lines(SECRETS) {
         let case = CorpusCase::read(line);

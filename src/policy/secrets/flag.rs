@@ -1,6 +1,7 @@
-//! Flags that take a user and a password, as curl's `-u user:password`, and flags of one letter that take a
-//! password. In prose those are told from ports and paths by the program before them, or by how the value looks;
-//! in the arguments of a command what sticks to `-p` is a password, unless it is well known for something else.
+//! Flags that take a user and a password, as curl's `-u user:password`, and one-letter flags that
+//! take a password. In prose, passwords are distinguished from ports and paths by the program
+//! before them, or by their form; in the arguments of a command, text directly after `-p` is a
+//! password, unless it makes a well-known flag.
 
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use memchr::{memmem, memrchr3};
 use super::text::{RemainingText, is_blank, is_quote, is_url_safe, mark_bytes};
 use super::{SecretFinding, SecretRule, plain, value};
 
-/// Finds what follows a flag, given its last dash.
+/// Finds the secret after a flag, given its last dash.
 pub(super) fn find(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let start = text.start_within(at, FLAG_BYTES_MAX, is_url_safe);
     if text.is_inside_word(start) {
@@ -18,7 +19,7 @@ pub(super) fn find(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     user(text, start, at).or_else(|| password(text, start))
 }
 
-/// Finds user and password behind a flag as curl and its like have it: `-u user:password`.
+/// Finds the user and password after a flag of curl and similar programs: `-u user:password`.
 fn user(text: RemainingText<'_>, start: usize, at: usize) -> Option<Range<usize>> {
     let end = text.end_within(at, FLAG_BYTES_MAX, is_url_safe);
     let flag = text.get(start..end);
@@ -26,7 +27,7 @@ fn user(text: RemainingText<'_>, start: usize, at: usize) -> Option<Range<usize>
         let range = value::word(text, start + 2);
         return is_user_info(text.get(range.clone())).then_some(range);
     }
-    // As curl has them.
+    // The flags of curl.
     let is_known = matches!(flag, b"-u" | b"-U" | b"--user" | b"--proxy-user")
         || flag == b"-a" && is_behind(command_before(text, start), &["http ", "https ", "xh "]);
     if !is_known {
@@ -48,7 +49,7 @@ fn user(text: RemainingText<'_>, start: usize, at: usize) -> Option<Range<usize>
     is_user_info(content).then_some(range)
 }
 
-/// Finds the password behind a flag of one letter.
+/// Finds the password after a one-letter flag.
 fn password(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let letter = text.byte(start + 1)?;
     if text.byte(start) != Some(b'-') || !text.is_before_or_start(start, is_before_flag) {
@@ -104,7 +105,7 @@ fn password(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     (is_password && is_value).then_some(range)
 }
 
-/// Returns where the argument behind a flag begins: after space, or as the next item of a list.
+/// Returns the beginning of the argument after a flag: after space, or the next item of a list.
 fn argument(text: RemainingText<'_>, end: usize) -> Option<usize> {
     let blanks = text.after_blanks(end);
     if blanks > end {
@@ -114,8 +115,8 @@ fn argument(text: RemainingText<'_>, end: usize) -> Option<usize> {
     Some(item - 1)
 }
 
-/// Returns `true` if a value is a user and a password. Numbers of users and groups, as containers take them,
-/// paths, formats of dates and URLs are none.
+/// Returns `true` if a value is a user and a password. Numbers of users and groups, as containers
+/// take them, paths, date formats and URLs are not.
 fn is_user_info(value: &[u8]) -> bool {
     let Some(colon) = value.iter().position(|&byte| byte == b':') else {
         return false;
@@ -128,7 +129,8 @@ fn is_user_info(value: &[u8]) -> bool {
     !password.is_empty() && !password.starts_with(b"//") && !is_of_ids && !is_other
 }
 
-/// Returns `true` if what sticks to `-p` is rather a password than a port, a path, or a longer flag.
+/// Returns `true` if the text directly after `-p` is more likely a password than a port, a path, or
+/// a longer flag.
 fn looks_chosen(value: &[u8]) -> bool {
     let has = |wanted: fn(&u8) -> bool| value.iter().any(wanted);
     value.len() >= CHOSEN_BYTES_MIN
@@ -140,7 +142,7 @@ fn looks_chosen(value: &[u8]) -> bool {
             .any(|flag| value.starts_with(flag.as_bytes()))
 }
 
-/// Returns `true` if a program stands in a command.
+/// Returns `true` if a command contains one of the programs.
 fn is_behind(command: &[u8], programs: &[&str]) -> bool {
     programs.iter().any(|program| {
         memmem::find(command, program.as_bytes()).is_some_and(|found| {
@@ -159,15 +161,15 @@ fn is_behind_user(command: &[u8]) -> bool {
     before_last.is_some_and(|flag| matches!(flag, b"-u" | b"-U" | b"--user" | b"--username"))
 }
 
-/// Returns what stands before a place in the same command, or the last of that.
+/// Returns the text before a position in the same command, or its last part.
 fn command_before(text: RemainingText<'_>, at: usize) -> &[u8] {
     let before = text.last_before(at, COMMAND_BYTES_MAX);
     let start = memrchr3(b'\n', b';', b'|', before).map_or(0, |at| at + 1);
     before.get(start..).unwrap_or_default()
 }
 
-/// Lists the passwords that stick to `-p` in the arguments of a command, in order. They stand in a line as a
-/// shell takes it, or in a list as `Debug` writes it.
+/// Lists the passwords directly after `-p` in the arguments of a command, in order. The arguments
+/// are a line as for a shell, or a list as `Debug` writes it.
 pub(super) fn passwords(text: &str) -> Vec<SecretFinding> {
     let text = RemainingText::above(text.as_bytes(), 0);
     let mut findings = Vec::new();
@@ -182,13 +184,14 @@ pub(super) fn passwords(text: &str) -> Vec<SecretFinding> {
     findings
 }
 
-/// Quickly tells whether there may be such a password in a text, plain or as a JSON string.
+/// Returns `true` if a text, plain or as a JSON string, may contain such a password. This is a fast
+/// check.
 pub(super) fn may_have_password(text: &[u8]) -> bool {
     let mut behind = memmem::find_iter(text, LETTER).map(|dash| text.get(dash + LETTER.len()));
     behind.any(|next| next.is_some_and(|next| !is_blank(*next)))
 }
 
-/// Finds the password that begins there, behind its flag.
+/// Finds the password that begins at a position, after its flag.
 fn argument_of_letter(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let dash = start - LETTER.len();
     let before = text.before(dash);
@@ -199,7 +202,7 @@ fn argument_of_letter(text: RemainingText<'_>, start: usize) -> Option<Range<usi
         return None;
     }
     let range = match before.filter(|byte| is_quote(*byte)) {
-        // A whole argument: blanks are a part of it.
+        // The value is a whole argument, with its blanks.
         Some(_) => {
             let escapes = text.start_within(dash - 1, ESCAPES_MAX, |byte| byte == b'\\');
             let end = value::quoted(text, escapes)?.end;
@@ -229,17 +232,17 @@ fn is_port(value: &[u8]) -> bool {
     value.iter().all(is_address) && (value.len() <= PORT_DIGITS_MAX || value.contains(&b':'))
 }
 
-/// Returns `true` if a byte may stand before a flag.
+/// Returns `true` if a byte may precede a flag.
 const fn is_before_flag(byte: u8) -> bool {
     byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b'=' | b'[' | b'(' | b':' | b',')
 }
 
-/// Programs whose password sticks to `-p`.
+/// The programs that take the password directly after `-p`.
 const GLUED: &[&str] = &[
     "mysql", "mariadb", "sshpass", "7z", "7za", "7zz", "rar", "mycli",
 ];
 
-/// Programs that take a password behind `-p`.
+/// The programs that take a password as the argument of `-p`.
 const SPACED: &[&str] = &[
     "sshpass",
     "docker login",
@@ -256,22 +259,22 @@ const SPACED: &[&str] = &[
     "influx",
 ];
 
-/// Programs that take a password behind `-P`.
+/// The programs that take a password as the argument of `-P`.
 const SPACED_UPPER: &[&str] = &["sqlcmd", "bcp", "unzip", "zip", "ipmitool", "tsql"];
 
-/// More than the longest of the flags that take a user.
+/// A limit above the length of all flags that take a user.
 const FLAG_BYTES_MAX: usize = 16;
 
-/// How far before its flag a program stands.
+/// The maximal distance of a program from its flag.
 const COMMAND_BYTES_MAX: usize = 128;
 
-/// A shorter password that sticks to `-p` is not told from a flag.
+/// A shorter text directly after `-p` is not distinguished from a flag.
 const CHOSEN_BYTES_MIN: usize = 5;
 
-/// The flag that a password sticks to.
+/// The flag that is followed directly by a password.
 const LETTER: &[u8] = b"-p";
 
-/// What of the flags of common programs that begin with `-p` is behind that.
+/// The rests of flags of common programs that begin with `-p`.
 const OTHERS: [&str; 36] = [
     "R",
     "ackage",
@@ -311,7 +314,7 @@ const OTHERS: [&str; 36] = [
     "xzf",
 ];
 
-/// What escapes or closes a quote at most.
+/// The maximal number of bytes that escape or close a quote.
 const ESCAPES_MAX: usize = 16;
 
 const PORT_DIGITS_MAX: usize = 5;

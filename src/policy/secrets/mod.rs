@@ -1,14 +1,15 @@
-//! Secrets in free text, such as messages and texts of errors: where they are, and what is shown instead.
+//! Finds secrets in free text, such as messages and error texts, and replaces them.
 //!
-//! A text is scanned once for [anchors]: three bytes that each secret of a kind contains. Only there the rule of
-//! that kind looks closer: a [name] and the [value] behind it ([assignment], less what is [plain]ly none), the
-//! [shape] of a [token], an [address], [armour] around a key, a [flag], a [command], a [path]. How much a rule reads beyond
-//! what it masks has a bound, so that any text takes linear time. What was masked stands like a bracket for what
-//! comes after it, so masking masked text changes nothing.
+//! A text is scanned once for [anchors]: three bytes that each secret of a kind contains. Only
+//! there the rule of that kind is applied: a [name] and the [value] after it ([assignment], except
+//! what is [plain]ly not a secret), the [shape] of a [token], an [address], [armour] around a key,
+//! a [flag], a [command], a [path]. The number of bytes that a rule reads beyond what it masks is
+//! bounded, so that any text takes linear time. A mark that replaces a secret has the effect of a
+//! bracket on the text after it, so masking masked text changes nothing.
 //!
-//! The rules would rather mask a harmless word than leave a secret. They know shapes, not meanings: a
-//! secret that stands alone and looks like any word is not found. Which texts are looked at is for others
-//! to say.
+//! The rules prefer masking a harmless word to missing a secret. They match shapes, not meanings: a
+//! secret that stands alone and looks like an ordinary word is not found. Callers decide which
+//! texts are scanned.
 
 mod address;
 mod anchors;
@@ -45,33 +46,34 @@ pub(crate) struct Secrets {
     user: Option<OwnerText>,
 }
 
-/// How a text is read.
+/// The mode in which a text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// As what people or libraries wrote.
+    /// As text that people or libraries wrote.
     Prose,
-    /// As the arguments of a command, in which `-pX` is a password, too.
+    /// As the arguments of a command, in which the `X` of `-pX` is a password, too.
     Arguments,
 }
 
-/// What one rule looks for.
+/// The kind of secret that a rule finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum SecretRule {
-    /// What follows `Bearer` and `Basic` and is no plain word, tokens known by their shape, and hashes.
+    /// The text after `Bearer` and `Basic` unless it is an ordinary word, tokens that are known by
+    /// their shape, and hashes.
     Token,
-    /// The value that stands behind the name of a secret.
+    /// The value after the name of a secret.
     Assignment,
-    /// Who signs in, in a URL or in a flag as curl and mysql have them.
+    /// The user and password in a URL, or in a flag as of curl and mysql.
     UserInfo,
     /// A private key in its armour, or as a JSON web key.
     PrivateKey,
-    /// An address of e-mail.
+    /// An e-mail address.
     Email,
-    /// An address of IPv4 or IPv6.
+    /// An IPv4 or IPv6 address.
     IpAddress,
     /// The owner's home directory.
     Home,
-    /// A person's name in a path.
+    /// The name of a person in a path.
     User,
 }
 
@@ -80,13 +82,14 @@ pub(crate) enum SecretRule {
 pub(crate) struct SecretFinding {
     /// The rule that found it.
     pub rule: SecretRule,
-    /// Where it is, in bytes of the text.
+    /// The position in the text, in bytes.
     pub range: Range<usize>,
 }
 
 impl Secrets {
-    /// Returns the shipped rules, with the owner's home directory and user name, if known. A home that is
-    /// a root, an empty name, one of a single letter, and `root` tell nothing and are no rule.
+    /// Creates the shipped rules, with the owner's home directory and user name, if known. There is
+    /// no rule for a home that is a root, an empty name, a name of one letter, or `root`, since
+    /// they do not identify anybody.
     pub(crate) fn new(home: Option<&str>, user: Option<&str>) -> Self {
         let home = home.and_then(OwnerText::home);
         let user = user.and_then(OwnerText::user);
@@ -100,8 +103,9 @@ impl Secrets {
         }
     }
 
-    /// Returns `true` if a value that was written as JSON may hold a secret, without allocating. A wrong "yes" is
-    /// possible, a wrong "no" is not: what a JSON string escapes is not read here.
+    /// Returns `true` if a value that was written as JSON may contain a secret, without allocating.
+    /// There may be false positives but no false negatives: text that a JSON string escapes is not
+    /// read here.
     pub(crate) fn may_find_in(&self, json: &[u8], reading: Reading) -> bool {
         if is_name(json) {
             return false;
@@ -122,18 +126,18 @@ impl Secrets {
         }
     }
 
-    /// Masks what is found in plain text that people or libraries wrote.
+    /// Masks the secrets in plain text that people or libraries wrote.
     pub(crate) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.mask_up_to(text, text.len(), Reading::Prose)
     }
 
-    /// Lists what is found in such a text, in order and without overlap.
+    /// Lists the secrets in such a text, in order and without overlap.
     pub(crate) fn findings(&self, text: &str) -> Vec<SecretFinding> {
         self.findings_in(text, Reading::Prose)
     }
 
-    /// Masks what is found in a plain text of which at most so many bytes are kept: a longer one is cut and
-    /// ends in `…`, and a secret across the cut is masked whole.
+    /// Masks the secrets in a plain text, of which at most `bytes_max` bytes are kept: a longer one
+    /// is truncated and ends in `…`, and a secret across the cut is masked whole.
     pub(crate) fn mask_up_to<'t>(
         &self,
         text: &'t str,
@@ -151,10 +155,10 @@ impl Secrets {
         Cow::Owned(apply(&findings, text))
     }
 
-    /// Lists what is found in plain text, in order and without overlap.
+    /// Lists the secrets in plain text, in order and without overlap.
     ///
-    /// What was found is looked at once more in its masked form: a mark ends what before went on, as a
-    /// name in a path, and a value may have hidden what its name holds.
+    /// The masked form is scanned again: a mark ends text that went on before, such as a name in a
+    /// path, and a value may have hidden a secret in its name.
     pub(crate) fn findings_in(&self, text: &str, reading: Reading) -> Vec<SecretFinding> {
         let mut findings = match reading {
             Reading::Prose => self.findings_at_once(text),
@@ -189,7 +193,7 @@ impl Secrets {
         findings
     }
 
-    /// Finds the next secret from a place on, and says at which anchor.
+    /// Finds the next secret at or after a position, and returns it with its anchor.
     fn next(&self, text: RemainingText<'_>, mut from: usize) -> Option<(SecretFinding, usize)> {
         while let Some((at, hits)) = self.anchors.next(text.from(0), from) {
             let found = hits.find(text, at, |anchor| self.find(anchor, text, at));
@@ -201,7 +205,7 @@ impl Secrets {
         None
     }
 
-    /// Looks closer at an anchor.
+    /// Applies the rule of an anchor.
     fn find(&self, anchor: Anchor, text: RemainingText<'_>, at: usize) -> Option<SecretFinding> {
         let (rule, range) = match anchor {
             Anchor::Name(stem) => assignment::find(stem, text, at)?,
@@ -214,9 +218,10 @@ impl Secrets {
     }
 }
 
-/// Returns `true` if a JSON string is a name such as `project-list`, all small letters: no secret is known by that
-/// alone. The values of `command` are such names; for one of twelve bytes this takes a tenth of the instructions of
-/// looking for anchors, and no table has to be in the cache.
+/// Returns `true` if a JSON string is a name such as `project-list`, all lower-case letters: no
+/// kind of secret can be detected in it. The values of `command` are such names; for one of twelve
+/// bytes this check takes a tenth of the instructions of a search for anchors, and needs no table
+/// in the cache.
 fn is_name(json: &[u8]) -> bool {
     match json {
         [b'"', b'a'..=b'z', rest @ .., b'"'] => rest.iter().copied().all(text::is_of_name),
@@ -224,7 +229,8 @@ fn is_name(json: &[u8]) -> bool {
     }
 }
 
-/// Keeps the findings that begin within so many bytes, and returns that much of the text, or as far as a finding goes.
+/// Keeps the findings that begin within `bytes_max`, and returns that much of the text, or more if
+/// a finding ends later.
 fn within<'t>(findings: &mut Vec<SecretFinding>, text: &'t str, bytes_max: usize) -> &'t str {
     let mut end = text.floor_char_boundary(bytes_max);
     findings.retain(|finding| finding.range.start < end);
@@ -234,7 +240,7 @@ fn within<'t>(findings: &mut Vec<SecretFinding>, text: &'t str, bytes_max: usize
     text.get(..end).unwrap_or_default()
 }
 
-/// Returns the text with what was found replaced.
+/// Returns the text with the findings replaced.
 fn apply(findings: &[SecretFinding], text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut from = 0;
@@ -247,15 +253,15 @@ fn apply(findings: &[SecretFinding], text: &str) -> String {
     masked
 }
 
-/// Joins findings in a text with those that were found later in its masked form. A later one takes the
-/// place of those whose marks it covers.
+/// Joins findings in a text with those that were found later in its masked form. A later finding
+/// replaces those whose marks it covers.
 fn join(findings: Vec<SecretFinding>, later: Vec<SecretFinding>) -> Vec<SecretFinding> {
     let mut joined = Vec::with_capacity(findings.len() + later.len());
     let mut findings = findings.into_iter().peekable();
-    // How long the masked form is of what lies between a place and the end of a finding.
+    // The length of the masked form from a position to the end of a finding.
     let masked_bytes =
         |next: &SecretFinding, from| next.range.start - from + next.rule.replacement().len();
-    // How many bytes of the text, and of its masked form, lie before what is looked at.
+    // Number of bytes of the text, and of its masked form, before the current position.
     let (mut plain, mut masked) = (0, 0);
     for mut found in later {
         let Range { start, end } = found.range;
@@ -293,7 +299,7 @@ impl SecretRule {
         Self::User,
     ];
 
-    /// Returns the rule's name.
+    /// Returns the name of the rule.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -307,12 +313,12 @@ impl SecretRule {
         }
     }
 
-    /// Says to a person what the rule masks.
+    /// Returns a description of what the rule masks, for users.
     pub(crate) const fn about(self) -> &'static str {
         match self {
             Self::Token => {
-                "what follows `Bearer` or `Basic`, but for a plain word of a sentence, access tokens of \
-                 well-known services, addresses of webhooks, and hashes of passwords"
+                "the text after `Bearer` or `Basic` unless it is an ordinary word, access tokens of well-known \
+                 services, addresses of webhooks, and hashes of passwords"
             }
             Self::Assignment => {
                 "the value after a name such as password, secret, token, cookie or api_key, as in \
@@ -327,7 +333,7 @@ impl SecretRule {
                  and JSON web keys"
             }
             Self::Email => "e-mail addresses",
-            Self::IpAddress => "IPv4 and IPv6 addresses; a port after them stays",
+            Self::IpAddress => "IPv4 and IPv6 addresses; a port after them is kept",
             Self::Home => "your home directory at the start of a path",
             Self::User => {
                 "your user name as a part of a path, and any name after /home/, /Users/ or \\Users\\"
@@ -335,7 +341,7 @@ impl SecretRule {
         }
     }
 
-    /// Returns what stands in place of what the rule finds.
+    /// Returns the mark that replaces what the rule finds.
     pub(crate) const fn replacement(self) -> &'static str {
         match self {
             Self::Token => "[token]",
@@ -349,5 +355,6 @@ impl SecretRule {
     }
 }
 
-/// How often a text is looked at. The second look finds nothing new in all but contrived texts.
+/// The number of times that a text is scanned. The second scan finds nothing new except in
+/// contrived texts.
 const ROUNDS_MAX: usize = 8;

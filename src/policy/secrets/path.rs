@@ -1,12 +1,12 @@
-//! People in paths: the owner's home directory, the owner's name, and whoever has a home in one of the
-//! usual directories of homes. Names are told from names that only begin alike, so `/home/al` is no part
-//! of `/home/alice`.
+//! People in paths: the owner's home directory, the owner's name, and the names of directories in
+//! the usual parents of homes. Names are compared as a whole, so `/home/al` does not match
+//! `/home/alice`.
 
 use std::ops::Range;
 
 use super::text::RemainingText;
 
-/// A text that tells who the owner is, by the first part of it that looks the same in a JSON string.
+/// A text that identifies the owner, with the first part of it that is unchanged in a JSON string.
 #[derive(Debug)]
 pub(super) struct OwnerText {
     text: String,
@@ -14,21 +14,22 @@ pub(super) struct OwnerText {
 }
 
 impl OwnerText {
-    /// Takes the owner's home directory, without a separator at its end. Returns nothing for a root, and for what is no
-    /// path from a root.
+    /// Creates a text for the owner's home directory, without a separator at its end. Returns
+    /// `None` for a root, and for a path that is not absolute.
     pub(super) fn home(path: &str) -> Option<Self> {
         let path = path.trim_end_matches(['/', '\\']);
         let is_absolute = path.starts_with(['/', '\\']) || path.contains(":\\");
         is_absolute.then(|| Self::new(path))?
     }
 
-    /// Takes the owner's name. Returns nothing for a name of no or one letter, and for `root`, who is nobody.
+    /// Creates a text for the owner's name. Returns `None` for an empty name, for one letter, and
+    /// for `root`, who is not a person.
     pub(super) fn user(name: &str) -> Option<Self> {
         let tells = name.chars().nth(1).is_some() && name != "root";
         tells.then(|| Self::new(name))?
     }
 
-    /// Returns nothing for a text that a JSON string leaves nothing of.
+    /// Returns `None` for a text of which no part is unchanged in a JSON string.
     fn new(text: &str) -> Option<Self> {
         let is_kept = |letter: char| {
             letter.is_alphanumeric() || matches!(letter, ' '..='~') && !matches!(letter, '"' | '\\')
@@ -48,7 +49,7 @@ impl OwnerText {
         })
     }
 
-    /// Returns the first three bytes to look for, each as the only one at its place, or as none if it is missing.
+    /// Returns the first three bytes to search for: one for each place, or none if it is missing.
     pub(super) fn fingerprint(&self) -> [&[u8]; 3] {
         let part = self.text.get(self.part.clone()).unwrap_or_default();
         [0, 1, 2].map(|at| part.as_bytes().get(at..=at).unwrap_or_default())
@@ -76,8 +77,8 @@ impl OwnerText {
     }
 }
 
-/// Finds the name after `/home/`, `/Users/` or `\Users\`, given the separator at its beginning. In
-/// texts that `Debug` has written, each backslash is two.
+/// Finds the name after `/home/`, `/Users/` or `\Users\`, given the separator before it. In text
+/// that `Debug` wrote, each backslash is doubled.
 pub(super) fn find_in_homes(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let separator = text.byte(at)?;
     let name_at = match separator {
@@ -103,7 +104,7 @@ pub(super) fn find_in_homes(text: RemainingText<'_>, at: usize) -> Option<Range<
     (name_end > start).then_some(start..name_end)
 }
 
-/// Returns the end of a name with spaces in it, which Windows allows: a backslash must follow.
+/// Returns the end of a name that contains spaces, which Windows allows: a backslash must follow.
 fn spaced_end(text: RemainingText<'_>, start: usize) -> Option<usize> {
     let end = text.end_within(start, NAME_BYTES_MAX, |byte| {
         byte == b' ' || is_of_name(byte)
@@ -112,7 +113,7 @@ fn spaced_end(text: RemainingText<'_>, start: usize) -> Option<usize> {
     is_name.then_some(end)
 }
 
-/// Returns `true` if no longer name goes on there; a full stop may end a sentence.
+/// Returns `true` if a name ends at a position; a full stop may end a sentence.
 fn is_end_of_name(text: RemainingText<'_>, at: usize) -> bool {
     let end = text.end_within(at, SEPARATORS_MAX, |byte| byte == b'.');
     !text.is(end, is_of_name)
@@ -122,8 +123,8 @@ const fn is_separator(byte: u8) -> bool {
     matches!(byte, b'/' | b'\\')
 }
 
-/// Returns `true` if a byte may belong to a name in a path, among those that do not rather belong to the
-/// text around it.
+/// Returns `true` if a byte may belong to a name in a path. Bytes that more likely belong to the
+/// text around the path are left out.
 const fn is_of_name(byte: u8) -> bool {
     matches!(byte,
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'+' | b'@' | b'~' | b'#'
@@ -133,5 +134,5 @@ const fn is_of_name(byte: u8) -> bool {
 /// Windows allows 20 characters in the names of users, and longer ones in full names.
 const NAME_BYTES_MAX: usize = 64;
 
-/// A backslash that was escaped four times over.
+/// A backslash that was escaped four times.
 const SEPARATORS_MAX: usize = 16;

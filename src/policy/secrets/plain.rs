@@ -1,6 +1,6 @@
-//! What stands behind the name of a secret and is none: no value, a state (`password: required`), a type
-//! (`password: String`), a variable (`password=${DB_PASSWORD}`), a count (`tokens: 5`), what somebody masked
-//! before.
+//! Texts after the name of a secret that are not secrets: no value, a state (`password: required`),
+//! a type (`password: String`), a variable (`password=${DB_PASSWORD}`), a count (`tokens: 5`), or a
+//! value that was masked before.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use super::words::{
     LEXEMES, METHODS, NOTHING, PARSED, PROSE, STATES, TYPES, UNSEEN, WRAPPERS, is_one_of,
 };
 
-/// Returns `true` if a value keeps no secret.
+/// Returns `true` if a value is not a secret.
 pub(super) fn is_plain(
     text: RemainingText<'_>,
     name: &NameMatch,
@@ -22,7 +22,7 @@ pub(super) fn is_plain(
 ) -> bool {
     let is_open_tag = text.byte(range.end) == Some(b'>');
     let value = text.get(range);
-    // What is longer is not looked at, so that all of a text is looked at once.
+    // A longer value is not examined, so that no text is examined more than once.
     if value.len() > PLAIN_BYTES_MAX {
         return false;
     }
@@ -31,7 +31,7 @@ pub(super) fn is_plain(
         || is_variable(value, shape)
         || is_placeholder(value, is_open_tag)
         || name.may_be_path && is_path(value)
-        // It may as well stand for an object, or for a way to sign in.
+        // The name may also be that of an object, or of a login method.
         || name.stem == "auth" && (shape == ValueShape::Bracketed || is_one_of(value, METHODS))
         || is_file(value)
         || name.may_count && is_count(value, name.kind)
@@ -44,18 +44,18 @@ pub(super) fn is_plain(
         || !is_evident(name.kind, value)
 }
 
-/// Returns `true` if a value is a mark, or names a variable: both stay.
+/// Returns `true` if a value is a mark, or the name of a variable: both are kept.
 pub(super) fn is_mark_or_variable(value: &[u8]) -> bool {
     is_mark(value) || is_masked(value) || is_variable(value, ValueShape::Bare)
 }
 
-/// Returns `true` if a value is what is said of secrets, as `failed`.
+/// Returns `true` if a value is a state of a secret, as `failed`.
 pub(super) fn is_said_of_secrets(value: &[u8]) -> bool {
     is_one_of(first_word(value), STATES)
 }
 
-/// Returns `true` if it is what a program reads a secret from, as `os.environ["PASSWORD"]`, or an argument of a
-/// statement, as `:password`.
+/// Returns `true` if a value is an expression that reads a secret, as `os.environ["PASSWORD"]`, or
+/// an argument of a statement, as `:password`.
 fn is_read(text: RemainingText<'_>, name: &NameMatch, value: &[u8]) -> bool {
     let word = text.get(name.start..name.end);
     let argument = value
@@ -76,7 +76,7 @@ const fn is_of_secret(byte: u8) -> bool {
         || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'@' | b'^' | b'&')
 }
 
-/// Returns `true` if somebody masked it before, or says that there is nothing to be seen: `****`, `<empty>`,
+/// Returns `true` if a value was masked before, or is shown as empty: `****`, `<empty>`,
 /// `Some("")`, `Secret([REDACTED])`.
 fn is_masked(value: &[u8]) -> bool {
     let is_same = |wanted: u8| value.len() > 2 && value.iter().all(|&byte| byte == wanted);
@@ -95,7 +95,8 @@ fn is_masked(value: &[u8]) -> bool {
                     b'>' | b']' | b')' | b'}' | b'"',
                 ],
             ) => middle,
-            // What closes the value may have been taken for what closes the text around it.
+            // The bracket that closes the value may have been taken for one that closes the text
+            // around it.
             (None, [b'<' | b'[' | b'(' | b'*', rest @ ..] | [rest @ .., b'*']) => rest,
             (None, _) => break,
         }
@@ -111,7 +112,8 @@ fn is_dots(value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|text| text.chars().all(|letter| "•●∗…".contains(letter)))
 }
 
-/// Returns `true` if it names a variable, or a place in a template or a statement, as `$1`.
+/// Returns `true` if a value is the name of a variable, or a parameter of a template or a
+/// statement, as `$1`.
 fn is_variable(value: &[u8], shape: ValueShape) -> bool {
     let is_name = |name: &[u8]| {
         let first = name.first();
@@ -124,7 +126,7 @@ fn is_variable(value: &[u8], shape: ValueShape) -> bool {
         (1..=PLACE_DIGITS_MAX).contains(&name.len()) && name.iter().all(u8::is_ascii_digit)
     };
     match value {
-        // Without quotes, what closes it was taken for what closes the text around it.
+        // Without quotes, the last bracket was taken for one that closes the text around the value.
         [b'$' | b'{', b'{', .., last] if shape == ValueShape::Quoted => *last == b'}',
         [b'$' | b'{', b'{', ..] | [b'%', b'(', .., b')', b's'] => true,
         [b'$', name @ ..] => is_name(name) || is_number(name),
@@ -133,7 +135,7 @@ fn is_variable(value: &[u8], shape: ValueShape) -> bool {
     }
 }
 
-/// Returns `true` if it stands for a value, as `<your password>`.
+/// Returns `true` if a value is a placeholder, as `<your password>`.
 fn is_placeholder(value: &[u8], is_open_tag: bool) -> bool {
     let Some(name) = value.strip_prefix(b"<") else {
         return false;
@@ -143,7 +145,7 @@ fn is_placeholder(value: &[u8], is_open_tag: bool) -> bool {
     (closed.is_some() || is_open_tag) && closed.unwrap_or(name).iter().all(is_of_name)
 }
 
-/// Returns `true` if it is the path of a file with a key in it.
+/// Returns `true` if a value is the path of a key file.
 fn is_file(value: &[u8]) -> bool {
     let ends = |end: &&str| value.ends_with(end.as_bytes());
     is_path(value) && FILES.iter().any(ends)
@@ -161,7 +163,7 @@ fn is_count(value: &[u8], kind: SecretKind) -> bool {
     is_short && value.iter().all(u8::is_ascii_digit)
 }
 
-/// Returns `true` if several words, between quotes, say what is wrong.
+/// Returns `true` if a quoted value consists of several words that describe a problem.
 fn is_sentence(value: &[u8]) -> bool {
     let first = first_word(value);
     first.len() < value.len()
@@ -171,9 +173,9 @@ fn is_sentence(value: &[u8]) -> bool {
             .all(|&byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'\'' | b'.' | b','))
 }
 
-/// Returns `true` if brackets hold what says something about a secret: a schema, what is wrong, or what programs write
-/// of their own things, such as `Token(0)`, a type with a number, which is an index or a handle, and `Ident("x")`,
-/// which a parser reads.
+/// Returns `true` if the content of brackets describes a secret: a schema, a problem, or the
+/// `Debug` form of a program's own values, such as `Token(0)`, a type with a number, which is an
+/// index or a handle, and `Ident("x")`, which a parser produces.
 fn is_type_or_state(value: &[u8], kind: SecretKind) -> bool {
     let inner = match value.strip_prefix(b"Some(") {
         Some(inner) => inner.strip_suffix(b")").unwrap_or(value),
@@ -193,7 +195,7 @@ fn is_type_or_state(value: &[u8], kind: SecretKind) -> bool {
     is_schema || text.get(first.len()) == Some(&b' ') && is_one_of(first, STATES)
 }
 
-/// Returns the name of a type and what it holds: of `Token(0)`, `Token` and `0`.
+/// Returns the name of a type and its content: of `Token(0)`, `Token` and `0`.
 fn type_and_content(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let open = value.iter().position(|&byte| byte == b'(')?;
     let (name, rest) = value.split_at_checked(open)?;
@@ -205,7 +207,7 @@ fn type_and_content(value: &[u8]) -> Option<(&[u8], &[u8])> {
     is_type.then_some((name, content))
 }
 
-/// Returns `true` if a value without quotes is rather a word of a sentence or a type.
+/// Returns `true` if a value without quotes is more likely a word of a sentence, or a type.
 fn is_said(text: RemainingText<'_>, name: &NameMatch, link: Link, value: &[u8]) -> bool {
     let first = first_word(value);
     let rest = value.get(first.len()..).unwrap_or_default();
@@ -219,7 +221,7 @@ fn is_said(text: RemainingText<'_>, name: &NameMatch, link: Link, value: &[u8]) 
     }
     match name.kind {
         Chosen => {
-            // Test runners say so: `PASS: tests/parser.sh`.
+            // Test runners print `PASS: tests/parser.sh`.
             let is_verdict = text.get(name.start..name.end) == b"PASS" && link == Link::Prose
                 || text.get(name.start..name.end).ends_with(b"PASS") && value.starts_with(b"Test");
             is_verdict || link == Link::Is && !has_sign_of_secret(value)
@@ -231,7 +233,7 @@ fn is_said(text: RemainingText<'_>, name: &NameMatch, link: Link, value: &[u8]) 
     }
 }
 
-/// Returns `true` if a value has what the kind of its secret always has.
+/// Returns `true` if a value has the properties that all secrets of its kind have.
 fn is_evident(kind: SecretKind, value: &[u8]) -> bool {
     let has_digit = value.iter().any(u8::is_ascii_digit);
     let has_letter = value.iter().any(u8::is_ascii_alphabetic);
@@ -250,14 +252,16 @@ fn is_evident(kind: SecretKind, value: &[u8]) -> bool {
     }
 }
 
-/// Returns `true` if it has anything but small letters, so that it is rather a password than a word.
+/// Returns `true` if a value contains anything but lower-case letters, so that it is more likely a
+/// password than a word.
 fn has_sign_of_secret(value: &[u8]) -> bool {
     value
         .iter()
         .any(|byte| !byte.is_ascii_lowercase() && *byte < 0x80 && *byte != b'.' && *byte != b',')
 }
 
-/// Returns `true` if it is a word, whole or with punctuation behind it: small letters, but for the first, or capitals.
+/// Returns `true` if a value is a word, with or without punctuation after it: all letters but the
+/// first are lower case, or all are capitals.
 fn is_word_of_language(value: &[u8]) -> bool {
     let letters = value
         .iter()
@@ -270,14 +274,14 @@ fn is_word_of_language(value: &[u8]) -> bool {
     letters < TOKEN_BYTES_MIN && has_one_case && rest.iter().all(is_of_sentence)
 }
 
-/// Returns `true` if a name is a parser's: `expected token: identifier`.
+/// Returns `true` if a name is used by a parser: `expected token: identifier`.
 fn is_behind_parser(text: RemainingText<'_>, name: &NameMatch) -> bool {
     let end = name.start.saturating_sub(1);
     let word = text.start_within(end, TOKEN_BYTES_MIN, |byte| byte.is_ascii_alphabetic());
     text.byte(end) == Some(b' ') && is_one_of(text.get(word..end), PARSED)
 }
 
-/// Returns `true` if it is a path in a program, as `Token::Eof`.
+/// Returns `true` if a value is a path in a program, as `Token::Eof`.
 fn is_item(value: &[u8]) -> bool {
     value.first().is_some_and(u8::is_ascii_uppercase)
         && value.windows(2).any(|pair| pair == b"::")
@@ -286,7 +290,7 @@ fn is_item(value: &[u8]) -> bool {
             .all(|&byte| is_alphanumeric(byte) || matches!(byte, b':' | b'_'))
 }
 
-/// Returns `true` if it is a call in a program, as in `token = lexer.next()`.
+/// Returns `true` if a value is a call in a program, as in `token = lexer.next()`.
 fn is_call(value: &[u8]) -> bool {
     let end = value
         .iter()
@@ -313,7 +317,7 @@ fn starts_with_any(value: &[u8], words: &[&str]) -> bool {
     words.iter().any(|word| value.starts_with(word.as_bytes()))
 }
 
-/// Returns the letters, and what stands in them as in `can't`, with which a value begins.
+/// Returns the letters at the beginning of a value, with apostrophes as in `can't`.
 fn first_word(value: &[u8]) -> &[u8] {
     let end = value
         .iter()
@@ -321,10 +325,10 @@ fn first_word(value: &[u8]) -> &[u8] {
     value.get(..end.unwrap_or(value.len())).unwrap_or_default()
 }
 
-/// How deep a value that says nothing is wrapped at most; each `*` counts.
+/// The maximal depth of wrappers around an empty value; each `*` counts.
 const WRAPS_MAX: usize = 64;
 
-/// What programs read secrets from.
+/// The expressions with which programs read secrets.
 const SOURCES: &[&str] = &[
     "ENV[",
     "os.environ",
@@ -337,31 +341,31 @@ const SOURCES: &[&str] = &[
     "secrets.",
 ];
 
-/// How the names of files end that hold keys.
+/// The extensions of key files.
 const FILES: &[&str] = &[
     ".pem", ".key", ".crt", ".cer", ".p12", ".pfx", ".jks", ".ppk", ".pub", ".json", ".txt",
     ".yml", ".yaml", ".toml", ".conf",
 ];
 
-/// What a module of PAM is asked for, as in `(passwd:chauthtok)`.
+/// A request to a module of PAM, as in `(passwd:chauthtok)`.
 const PAM: &str = "chauthtok";
 
-/// The longest value that is none.
+/// The longest value that is examined.
 const PLAIN_BYTES_MAX: usize = 256;
 
-/// The longest thing that somebody puts in place of a secret, and the longest type that is known.
+/// The longest placeholder of a secret, and the longest type that is recognised.
 const MASK_BYTES_MAX: usize = 48;
 
-/// The most digits of a place in a statement or a script, as `$12`.
+/// The maximal number of digits of a parameter in a statement or a script, as `$12`.
 const PLACE_DIGITS_MAX: usize = 2;
 
-/// Counts of what passed are shorter than a password of digits.
+/// The maximal number of digits of a count of passed tests; a password of digits is longer.
 const COUNT_DIGITS_MAX: usize = 4;
 
-/// Shorter words of letters are no tokens.
+/// The shortest word of letters that may be a token.
 const TOKEN_BYTES_MIN: usize = 16;
 
-/// What is a secret only if it is long has so much.
+/// The minimal length of a secret that must be long.
 const LONG_BYTES_MIN: usize = 8;
 
 /// `01936f0e-7b7c-7000-8000-00805f9b34fb`

@@ -1,35 +1,36 @@
-//! Tokens that are known by how they begin, or by a mark within them: one table of what services document. A
-//! token that has no shape of its own is found only behind the name of a secret, which is `assignment`'s
-//! business.
+//! Tokens with a known beginning or a marker within them: one table of the documented formats of
+//! services. A token without such a shape is found only after the name of a secret, by
+//! `assignment`.
 
 use std::ops::Range;
 
 use super::text::{RemainingText, is_alphanumeric, is_of_name, is_url_safe, is_word};
 
-/// The tokens of one kind: what is in all of them, and what may stand around it.
+/// The tokens of one kind: their marker, and the bytes around it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
-    /// What a token begins with, or has in it.
+    /// The text with which a token begins, or that it contains.
     pub(super) marker: &'static str,
-    /// Where in the marker its three rarest bytes are.
+    /// The position of the three rarest bytes in the marker.
     pub(super) lead: usize,
-    /// What a token has before the marker: which bytes, and how many at least.
+    /// The bytes of a token before the marker, and their minimal number.
     before: Option<(Alphabet, usize)>,
-    /// What it has after the marker.
+    /// The bytes of a token after the marker.
     alphabet: Alphabet,
-    /// How many of them at least.
+    /// The minimal number of bytes after the marker.
     bytes_min: usize,
-    /// What has no digit behind the marker is a name.
+    /// Whether a digit must follow the marker; without one it is a name.
     needs_digit: bool,
 }
 
-/// Which bytes a part of a token is made of.
+/// The bytes of a part of a token.
 type Alphabet = fn(u8) -> bool;
 
-/// What services document, and scanners of repositories look for, with somewhat shorter rests: a token may be
-/// cut. Three letters of a marker are its fingerprint, the last ones where nothing else is said.
+/// The formats that services document and repository scanners search for, with somewhat shorter
+/// rests, since a token may be cut. Three letters of a marker are its fingerprint, the last three
+/// unless stated otherwise.
 pub(super) const SHAPES: &[Shape] = &[
-    // Code, packages, and what builds them.
+    // Code, packages, and build services.
     new("ghp_", is_word, 20),
     new("gho_", is_word, 20),
     new("ghu_", is_word, 20),
@@ -69,7 +70,7 @@ pub(super) const SHAPES: &[Shape] = &[
     new("pnu_", is_alphanumeric, 30),
     new("pul-", is_hex, 32),
     new("API-", is_upper, 24).with_digit(),
-    // Clouds and what runs in them.
+    // Clouds and their services.
     new("AKIA", is_alphanumeric, 16),
     new("ASIA", is_alphanumeric, 16).with_digit(),
     new("ABIA", is_alphanumeric, 16).with_digit(),
@@ -229,7 +230,7 @@ impl Shape {
         }
     }
 
-    /// Finds a token of this shape, given the place of the three rarest bytes of its marker.
+    /// Finds a token of this shape, given the position of the three rarest bytes of its marker.
     pub(super) fn find(&self, text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
         let marker = at.checked_sub(self.lead)?;
         if !text.has(marker, self.marker) {
@@ -252,7 +253,7 @@ impl Shape {
             return None;
         }
         let end = text.end(rest, self.alphabet);
-        // A full stop belongs to the sentence.
+        // A full stop at the end belongs to the sentence.
         Some(start..text.start_within(end, end - rest, |byte| byte == b'.'))
     }
 }
@@ -277,8 +278,9 @@ const fn is_base64(byte: u8) -> bool {
     is_url_safe(byte) || matches!(byte, b'+' | b'/' | b'=')
 }
 
-/// How far before its marker a token may begin.
+/// The maximal number of bytes of a token before its marker.
 const BEFORE_BYTES_MAX: usize = 64;
 
-/// So many bytes behind the marker tell a token from a name: one of them is a digit or a capital.
+/// Number of bytes after the marker that distinguish a token from a name: one of them is a digit or
+/// a capital.
 const SEEN_BYTES_MAX: usize = 64;

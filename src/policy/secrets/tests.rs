@@ -1,5 +1,5 @@
-//! Each rule as two tables: what is masked, with the exact result, and what looks alike and stays. Then what
-//! holds for any text.
+//! Each rule as two tables: masked texts with their exact result, and similar texts that are kept.
+//! Then properties of any text.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ fn shipped() -> Secrets {
     Secrets::new(Some("/home/alice"), Some("alice"))
 }
 
-/// The text and what becomes of it.
+/// A text and its masked form.
 type Masked = (&'static str, &'static str);
 
 fn assert_masked(rule: SecretRule, table: &[Masked]) {
@@ -47,7 +47,7 @@ fn assert_left(texts: &[&str]) {
 }
 
 #[test]
-fn tokens_are_masked_and_their_scheme_stays() {
+fn tokens_are_masked_and_their_scheme_is_kept() {
     assert_masked(
         SecretRule::Token,
         &[
@@ -96,7 +96,7 @@ fn tokens_are_masked_and_their_scheme_stays() {
 }
 
 #[test]
-fn words_that_only_sound_like_tokens_stay() {
+fn words_similar_to_tokens_are_kept() {
     assert_left(&[
         "bearer of bad news",
         "Bearer token expired",
@@ -122,7 +122,7 @@ fn words_that_only_sound_like_tokens_stay() {
 }
 
 #[test]
-fn the_value_behind_the_name_of_a_secret_is_masked() {
+fn the_value_after_the_name_of_a_secret_is_masked() {
     assert_masked(
         SecretRule::Assignment,
         &[
@@ -251,7 +251,7 @@ fn cookies_are_masked_to_the_end_of_their_header() {
 }
 
 #[test]
-fn who_signs_in_by_a_flag_is_masked() {
+fn user_info_in_flags_is_masked() {
     assert_masked(
         SecretRule::UserInfo,
         &[
@@ -316,7 +316,7 @@ fn the_value_of_a_flag_and_of_a_part_is_masked() {
 }
 
 #[test]
-fn names_without_a_secret_value_stay() {
+fn names_without_a_secret_value_are_kept() {
     assert_left(&[
         "password",
         "the password is wrong",
@@ -366,7 +366,7 @@ fn names_without_a_secret_value_stay() {
 }
 
 #[test]
-fn user_info_of_urls_is_masked_and_the_host_stays() {
+fn user_info_of_urls_is_masked_and_the_host_is_kept() {
     assert_masked(
         SecretRule::UserInfo,
         &[
@@ -388,7 +388,7 @@ fn user_info_of_urls_is_masked_and_the_host_stays() {
 }
 
 #[test]
-fn urls_without_user_info_stay() {
+fn urls_without_user_info_are_kept() {
     assert_left(&[
         "https://github.com/rust-lang/rust.git",
         "https://example.com/@bob",
@@ -432,7 +432,7 @@ fn private_keys_are_masked_to_their_end() {
 }
 
 #[test]
-fn addresses_of_email_are_masked() {
+fn email_addresses_are_masked() {
     assert_masked(
         SecretRule::Email,
         &[
@@ -487,7 +487,7 @@ fn addresses_of_machines_are_masked_without_their_port() {
 }
 
 #[test]
-fn what_has_dots_or_colons_and_is_no_address_stays() {
+fn dots_and_colons_outside_addresses_are_kept() {
     assert_left(&[
         "1.2.3",
         "v1.2.3.4",
@@ -584,7 +584,7 @@ fn the_home_directory_is_masked_at_the_start_of_a_path_only() {
 }
 
 #[test]
-fn homes_and_names_that_tell_nothing_are_no_rule() {
+fn homes_and_names_that_identify_nobody_are_ignored() {
     for (home, user) in [
         (None, None),
         (Some("/"), Some("")),
@@ -616,7 +616,7 @@ fn a_name_of_any_script_and_of_two_letters_is_found() {
 }
 
 #[test]
-fn what_a_mark_makes_plain_is_masked_too() {
+fn secrets_revealed_by_a_mark_are_masked_too() {
     let secrets = shipped();
     for (text, masked) in [
         ("255::ghp_0123456789abcdefghij", "[ip][token]"),
@@ -632,7 +632,7 @@ fn what_a_mark_makes_plain_is_masked_too() {
 }
 
 #[test]
-fn each_rule_has_a_name_of_its_own_and_says_what_it_is() {
+fn each_rule_has_a_unique_name_and_a_description() {
     let names: std::collections::HashSet<_> =
         SecretRule::ALL.into_iter().map(SecretRule::name).collect();
     assert_eq!(names.len(), SecretRule::ALL.len());
@@ -644,7 +644,7 @@ fn each_rule_has_a_name_of_its_own_and_says_what_it_is() {
 }
 
 #[test]
-fn clean_texts_of_everyday_are_not_even_looked_at() {
+fn ordinary_texts_pass_the_fast_check() {
     let secrets = shipped();
     for text in [
         "listed 12 projects in 871 ms",
@@ -666,7 +666,7 @@ fn clean_texts_of_everyday_are_not_even_looked_at() {
 }
 
 #[test]
-fn what_comes_close_to_secrets_over_and_over_takes_linear_time() {
+fn repeated_near_secrets_take_linear_time() {
     let secrets = shipped();
     for piece in REPEATED {
         let text = piece.repeat(BYTES / piece.len());
@@ -680,7 +680,7 @@ fn what_comes_close_to_secrets_over_and_over_takes_linear_time() {
         let took = start.elapsed();
         assert!(
             took.as_secs() < 5,
-            "a quick look at {piece:?} took {took:?}"
+            "a fast check of {piece:?} took {took:?}"
         );
     }
 }
@@ -698,7 +698,7 @@ fn a_mebibyte_of_anchors_takes_linear_time() {
 }
 
 #[test]
-fn a_megabyte_is_masked_at_once() {
+fn a_megabyte_is_masked_within_seconds() {
     let line = "2026-11-21 12:30:01 GET /api/v1/x 200 from 10.0.0.1 token=abc, all is well\n";
     let start = Instant::now();
     let masked = shipped()
@@ -709,7 +709,7 @@ fn a_megabyte_is_masked_at_once() {
     assert!(!masked.contains("abc") && !masked.contains("10.0.0.1"));
 }
 
-/// What comes close to a secret, over and over.
+/// Texts similar to a secret, for repetition.
 const REPEATED: &[&str] = &[
     "x",
     "a ",
@@ -836,7 +836,7 @@ const REPEATED: &[&str] = &[
     "machine a login b password ",
 ];
 
-/// What is quadratic takes minutes with that.
+/// The size of such a text: a quadratic rule takes minutes for it.
 const BYTES: usize = 40_000;
 
 const PIECES: &[&str] = &[
@@ -966,7 +966,7 @@ const PIECES: &[&str] = &[
     "|",
 ];
 
-/// Pieces from which texts are made that come close to secrets.
+/// Pieces of texts that are similar to secrets.
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => proptest::sample::select(PIECES).prop_map(str::to_owned),
@@ -979,7 +979,7 @@ fn text_of_pieces() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece(), 0..14).prop_map(|pieces| pieces.concat())
 }
 
-/// Names that begin as tokens do, or have the words of secrets in them.
+/// Names that begin as tokens do, or contain words for secrets.
 fn marked_name() -> impl Strategy<Value = String> {
     let words: Vec<&str> = SHAPES
         .iter()
@@ -995,7 +995,7 @@ fn marked_name() -> impl Strategy<Value = String> {
         .prop_map(|(word, rest)| format!("{word}{rest}"))
 }
 
-/// A secret, and the text that it is in.
+/// A secret, and the text that contains it.
 fn secret() -> impl Strategy<Value = (String, String)> {
     let within = |before: &'static str, after: &'static str| {
         move |secret: String| {
@@ -1013,7 +1013,7 @@ fn secret() -> impl Strategy<Value = (String, String)> {
         "AKIA[A-Z0-9]{16}".prop_map(within("", "")),
         "sk-[A-Za-z0-9]{30}[0-9]".prop_map(within("", "")),
         "eyJ[A-Za-z0-9_-]{10}\\.eyJ[A-Za-z0-9_-]{10}\\.[A-Za-z0-9_-]{10}".prop_map(within("", "")),
-        // A bar in front of what looks like a name says that the password is empty.
+        // A bar before an apparent name means that the password is empty.
         "[!#-%(-+\\--:<-Z^-z~][!#-%(-+\\--:<-Z^-z|~]{2}[a-z0-9]{6}"
             .prop_map(within("password=", "")),
         "[ !#-\\[^-~]{3}[a-z0-9]{6}".prop_map(within("\"client_secret\": \"", "\"")),
@@ -1027,10 +1027,10 @@ fn secret() -> impl Strategy<Value = (String, String)> {
             "-----BEGIN RSA PRIVATE KEY-----\n",
             "\n-----END RSA PRIVATE KEY-----"
         )),
-        // Neither `git@`, which stays, nor the name of a picture.
+        // Neither `git@`, which is kept, nor the name of an image.
         "[a-z0-9]{3,10}[.+_-]?[a-z0-9]{1,5}@[a-z]{3,9}\\.(com|org|info|de)"
             .prop_map(within("", "")),
-        // Two zeros at the end are rather a version's.
+        // Two zeros at the end are more likely those of a version.
         (any::<[u8; 3]>(), 1..=u8::MAX)
             .prop_map(|([a, b, c], d)| format!("{a}.{b}.{c}.{d}"))
             .prop_map(within("", "")),
@@ -1054,7 +1054,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_found_is_in_order_and_applying_it_is_masking(text in text_of_pieces()) {
+    fn findings_are_ordered_and_applying_them_masks(text in text_of_pieces()) {
         let secrets = shipped();
         let mut expected = text.clone();
         let findings = secrets.findings(&text);
@@ -1072,7 +1072,7 @@ proptest! {
     }
 
     #[test]
-    fn a_quick_look_never_misses_what_is_found(text in text_of_pieces()) {
+    fn the_fast_check_has_no_false_negatives(text in text_of_pieces()) {
         let secrets = shipped();
         if !secrets.findings(&text).is_empty() {
             prop_assert!(secrets.may_find_in(text.as_bytes(), Reading::Prose));
@@ -1081,7 +1081,7 @@ proptest! {
     }
 
     #[test]
-    fn a_name_of_small_letters_holds_no_secret(
+    fn a_lower_case_name_contains_no_secret(
         name in prop_oneof!["[a-z][a-z_-]{0,60}", marked_name()],
     ) {
         let secrets = shipped();
@@ -1092,14 +1092,14 @@ proptest! {
     }
 
     #[test]
-    fn no_secret_is_left_whatever_stands_around_it(
+    fn no_secret_is_left_in_any_context(
         before in "\\PC{0,20}",
         (secret, text) in secret(),
         after in "\\PC{0,20}",
         beside in proptest::sample::select(&[" ", "\n", "\t", "  "][..]),
     ) {
         prop_assume!(!before.contains(&secret) && !after.contains(&secret));
-        // Four numbers behind such a word are a version.
+        // Four numbers after such a word are a version.
         let word = before.to_lowercase();
         let word = word.trim_end_matches(|letter: char| " =:-\"'\\".contains(letter));
         prop_assume!(["v", "ver", "version", "release", "oid"].iter().all(|end| !word.ends_with(end)));
@@ -1134,7 +1134,7 @@ fn digits_are_not_the_name_of_a_variable() {
 }
 
 #[test]
-fn what_programs_write_of_their_own_tokens_is_not_a_secret() {
+fn debug_output_of_parser_tokens_is_not_a_secret() {
     assert_left(&[
         "registered token=Token(0)",
         "poll: token: Token(42), ready",
@@ -1193,7 +1193,7 @@ fn the_argument_after_a_flag_is_masked_in_lists_too() {
 }
 
 #[test]
-fn in_arguments_what_sticks_to_the_letter_is_masked() {
+fn text_joined_to_the_flag_p_is_masked_in_arguments() {
     let secrets = shipped();
     for (text, expected) in [
         ("mysql -uroot -phunter2 db", "mysql -uroot -p[secret] db"),

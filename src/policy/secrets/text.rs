@@ -1,11 +1,11 @@
-//! A text as the rules see it: bytes around a place, and how far something alike goes on. Every range
-//! that a rule finds begins and ends beside ASCII, so it never splits a character.
+//! Access to a text by the rules: the bytes around a position, and the extent of similar bytes.
+//! Every range that a rule finds begins and ends beside ASCII, so it never splits a character.
 
 use std::ops::Range;
 
 use super::SecretRule;
 
-/// A text of which the part below the floor is decided: nothing there is seen any more.
+/// A text of which the part below the floor is decided: rules do not read that part again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RemainingText<'t> {
     bytes: &'t [u8],
@@ -21,7 +21,7 @@ impl<'t> RemainingText<'t> {
         self.bytes.get(at).copied()
     }
 
-    /// Returns the byte before a place, unless that is decided.
+    /// Returns the byte before a position, unless it is decided.
     pub(super) fn before(self, at: usize) -> Option<u8> {
         if at <= self.floor {
             return None;
@@ -37,7 +37,7 @@ impl<'t> RemainingText<'t> {
         self.bytes.get(range).unwrap_or_default()
     }
 
-    /// Returns the last bytes before a place that are not decided, or so many of them.
+    /// Returns the last bytes before a position that are not decided, at most `bytes_max` of them.
     pub(super) fn last_before(self, at: usize, bytes_max: usize) -> &'t [u8] {
         self.get(at.saturating_sub(bytes_max).max(self.floor)..at)
     }
@@ -46,22 +46,22 @@ impl<'t> RemainingText<'t> {
         self.bytes.get(at..).unwrap_or_default()
     }
 
-    /// Returns `true` if the byte at a place is one of those.
+    /// Returns `true` if the byte at a position is wanted.
     pub(super) fn is(self, at: usize, wanted: impl Fn(u8) -> bool) -> bool {
         self.byte(at).is_some_and(wanted)
     }
 
-    /// Returns `true` if the byte before a place is one of those, and not decided.
+    /// Returns `true` if the byte before a position is wanted and not decided.
     pub(super) fn is_before(self, at: usize, wanted: impl Fn(u8) -> bool) -> bool {
         self.before(at).is_some_and(wanted)
     }
 
-    /// Returns `true` if a word stands at a place, which is not decided.
+    /// Returns `true` if a word begins at a position that is not decided.
     pub(super) fn has(self, at: usize, word: &str) -> bool {
         at >= self.floor && self.from(at).starts_with(word.as_bytes())
     }
 
-    /// Tells the same of a word in letters of any case.
+    /// Returns `true` if a word begins at a position that is not decided, ignoring ASCII case.
     pub(super) fn has_word(self, at: usize, word: &str) -> bool {
         at >= self.floor
             && self
@@ -70,23 +70,23 @@ impl<'t> RemainingText<'t> {
                 .is_some_and(|found| found.eq_ignore_ascii_case(word.as_bytes()))
     }
 
-    /// Returns where the first of some words ends that stands at a place.
+    /// Returns the end of the first of several words that begins at a position.
     pub(super) fn after_any(self, at: usize, words: &[&str]) -> Option<usize> {
         let word = words.iter().find(|word| self.has(at, word))?;
         Some(at + word.len())
     }
 
-    /// Returns where the blanks at a place end.
+    /// Returns the end of the blanks at a position.
     pub(super) fn after_blanks(self, at: usize) -> usize {
         self.end_within(at, BLANKS_MAX, is_blank)
     }
 
-    /// Returns where bytes of that kind end, from a place on.
+    /// Returns the end of the wanted bytes from a position on.
     pub(super) fn end(self, from: usize, wanted: impl Fn(u8) -> bool) -> usize {
         self.end_within(from, usize::MAX, wanted)
     }
 
-    /// Returns where bytes of that kind end, from a place on and after so many at most.
+    /// Returns the end of the wanted bytes from a position on, after at most `bytes_max` of them.
     pub(super) fn end_within(
         self,
         from: usize,
@@ -97,7 +97,8 @@ impl<'t> RemainingText<'t> {
         from + rest.take_while(|&&byte| wanted(byte)).count()
     }
 
-    /// Returns where bytes of that kind begin that end at a place, or the last so many of them.
+    /// Returns the beginning of the wanted bytes that end at a position, or of the last `bytes_max`
+    /// of them.
     pub(super) fn start_within(
         self,
         until: usize,
@@ -108,8 +109,8 @@ impl<'t> RemainingText<'t> {
         until - part.iter().rev().take_while(|&&byte| wanted(byte)).count()
     }
 
-    /// Returns `true` if a place is within a word that goes on before it. What ends an escape, as in `\\n` and
-    /// `%3D`, is no part of a word.
+    /// Returns `true` if a position is within a word that begins before it. The end of an escape,
+    /// as in `\\n` and `%3D`, is not a part of a word.
     pub(super) fn is_inside_word(self, at: usize) -> bool {
         let Some(before) = self.before(at).filter(u8::is_ascii_alphanumeric) else {
             return false;
@@ -120,24 +121,25 @@ impl<'t> RemainingText<'t> {
         !is_escape && !is_encoded
     }
 
-    /// Returns `true` if the byte before a place is one of those, or the text begins there.
+    /// Returns `true` if the byte before a position is wanted, or the text begins there.
     pub(super) fn is_before_or_start(self, at: usize, wanted: impl Fn(u8) -> bool) -> bool {
         at == 0 || self.is_before(at, wanted)
     }
 
-    /// Returns `true` if a word, in letters of any case, ends at a place and is no end of a longer one.
+    /// Returns `true` if a word, ignoring ASCII case, ends at a position and is not the end of a
+    /// longer one.
     pub(super) fn has_word_before(self, at: usize, word: &str) -> bool {
         at.checked_sub(word.len())
             .is_some_and(|start| self.has_word(start, word) && !self.is_inside_word(start))
     }
 }
 
-/// Returns `true` if bytes are what a rule put in place of a secret.
+/// Returns `true` if bytes are a mark, which a rule put in place of a secret.
 pub(super) fn is_mark(bytes: &[u8]) -> bool {
     mark_bytes(bytes) == Some(bytes.len())
 }
 
-/// Returns the length of the mark that bytes begin with.
+/// Returns the length of the mark at the beginning of bytes.
 pub(super) fn mark_bytes(bytes: &[u8]) -> Option<usize> {
     SecretRule::ALL
         .into_iter()
@@ -158,21 +160,22 @@ pub(super) const fn is_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-/// Returns `true` if a byte belongs to the word of most kinds of names.
+/// Returns `true` if a byte belongs to a word in most kinds of names.
 pub(super) const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Returns `true` if a byte belongs to the alphabet of base64 for URLs.
+/// Returns `true` if a byte belongs to the URL-safe alphabet of base64.
 pub(super) const fn is_url_safe(byte: u8) -> bool {
     is_word(byte) || byte == b'-'
 }
 
-/// Returns `true` if a byte belongs to names of small letters, as `project-list`. Tokens are random, and have digits or
-/// capitals as well.
+/// Returns `true` if a byte belongs to lower-case names such as `project-list`. Tokens are random,
+/// and contain digits or capitals as well.
 pub(super) const fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_')
 }
 
-/// How much space may be between a name and its value: as much as aligns the values of a table.
+/// The maximal number of blanks between a name and its value: enough to align the values of a
+/// table.
 pub(super) const BLANKS_MAX: usize = 64;

@@ -1,5 +1,5 @@
-//! Where values end: at the quote that closes them, at the bracket, at the `;` of a connection string, at the end
-//! of a header or of a line of configuration, and else at the blank.
+//! The ends of values: a closing quote, a bracket, the `;` of a connection string, the end of a
+//! header or of a line of configuration, and otherwise a blank.
 
 use std::ops::Range;
 
@@ -9,35 +9,35 @@ use super::name::{NameMatch, SecretKind};
 use super::text::{BLANKS_MAX, RemainingText, is_alphanumeric, is_blank, is_quote, mark_bytes};
 use super::words::{SCHEMES, is_one_of};
 
-/// What joins a name and its value.
+/// The link between a name and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
-    /// A colon with space behind it, as in prose.
+    /// A colon with space after it, as in prose.
     Prose,
     /// An equals sign, a colon, an arrow.
     Sign,
-    /// A sign that is encoded for a URL, and so is what ends the value.
+    /// A URL-encoded sign, so that the end of the value is encoded, too.
     Encoded,
-    /// The end of a tag; the value goes on to the next one.
+    /// The end of a tag; the value ends at the next tag.
     Tag,
-    /// Nothing but space.
+    /// Only space.
     Space,
     /// `is`
     Is,
 }
 
-/// What a value is written like.
+/// The form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueShape {
     /// Between quotes.
     Quoted,
-    /// Between brackets, with a type before them or without.
+    /// Between brackets, with or without a type before them.
     Bracketed,
     /// Anything else.
     Bare,
 }
 
-/// Returns the value that begins there; nothing if it is empty.
+/// Returns the value that begins at `start`, or `None` if it is empty.
 pub(super) fn find(
     text: RemainingText<'_>,
     name: &NameMatch,
@@ -64,7 +64,7 @@ pub(super) fn find(
     Some(found).filter(|(_, range)| !range.is_empty())
 }
 
-/// Returns a value of which nothing shows where it ends but what stands before its name.
+/// Returns a value without quotes or brackets; the text before its name determines where it ends.
 fn bare(text: RemainingText<'_>, name: &NameMatch, link: Link, start: usize) -> Range<usize> {
     let is_tight = link == Link::Sign && text.is_before(start, |byte| byte == b'=');
     let is_connection = is_tight && name.kind != SecretKind::Cookie;
@@ -77,7 +77,7 @@ fn bare(text: RemainingText<'_>, name: &NameMatch, link: Link, start: usize) -> 
         found = found.or_else(|| line(text, name.start, start));
     }
     let range = found.unwrap_or_else(|| word(text, start));
-    // In a URL comes a fragment after it, or a query.
+    // In a URL, a fragment or a query follows it.
     let before = text.before(name.start).unwrap_or(0);
     let ends = |byte: u8| match before {
         b'?' | b'&' => byte == b'#',
@@ -87,7 +87,7 @@ fn bare(text: RemainingText<'_>, name: &NameMatch, link: Link, start: usize) -> 
     start..text.end_within(start, range.len(), |byte| !ends(byte))
 }
 
-/// Returns the parameters of a shared access signature, which are one value.
+/// Returns the parameters of a shared access signature, which are a single value.
 fn shared_access(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let ends = |byte: u8| byte.is_ascii_whitespace() || is_quote(byte) || byte == b';';
     (text.has(start, "sv=") || text.has(start, "sr="))
@@ -107,13 +107,14 @@ fn content(text: RemainingText<'_>, start: usize) -> Range<usize> {
     start..start + content.len()
 }
 
-/// Returns a value between quotes that are written as entities of HTML.
+/// Returns a value between quotes that are HTML entities.
 fn entity(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let start = text.after_any(start, &["&quot;", "&#34;", "&#39;"])?;
     Some(start..text.end(start, |byte| !matches!(byte, b'&' | b'\n')))
 }
 
-/// Returns where the quote is of a value that has a prefix, as `b"x"`, `r#"x"#`, `<<"x">>` or `string(1) "x"`.
+/// Returns the position of the quote of a value that has a prefix, as `b"x"`, `r#"x"#`, `<<"x">>`
+/// or `string(1) "x"`.
 fn opening(text: RemainingText<'_>, start: usize) -> usize {
     if text.has(start, "<<\"") {
         return start + 2;
@@ -142,9 +143,9 @@ fn opening(text: RemainingText<'_>, start: usize) -> usize {
     start
 }
 
-/// Returns what is between quotes, up to the end of the text if they are not closed. Quotes may be
-/// escaped, as in JSON within a string; then they are closed by one that is escaped no deeper. What goes on
-/// behind them, as a shell allows, belongs to the value.
+/// Returns the text between quotes, up to the end of the text if they are not closed. Quotes may be
+/// escaped, as in JSON within a string; they are then closed by a quote that is not escaped more
+/// deeply. Text directly after the closing quote, as a shell allows it, belongs to the value.
 pub(super) fn quoted(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let at = text.end_within(start, QUOTES_MAX, |byte| byte == b'\\');
     let quote = text.byte(at).filter(|byte| is_quote(*byte))?;
@@ -179,7 +180,7 @@ pub(super) fn quoted(text: RemainingText<'_>, start: usize) -> Option<Range<usiz
     Some(at + 1..text.len())
 }
 
-/// Returns `true` if a quote is one that SQL doubles, or the other half of that.
+/// Returns `true` if a quote is one of two that SQL writes for one.
 fn is_doubled(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     let is_quote_at = |at: usize| text.byte(at) == Some(b'\'');
     let is_first = is_quote_at(end + 1) && text.is(end + 2, is_alphanumeric);
@@ -187,8 +188,8 @@ fn is_doubled(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     is_quote_at(end) && end > start && (is_first || is_second)
 }
 
-/// Returns a value in brackets, as JSON and `Debug` write them, with the type's name before it: up to
-/// the bracket that closes it and what sticks to that, or the end of the text.
+/// Returns a value in brackets, as JSON and `Debug` write it, with the name of the type before it:
+/// up to the closing bracket and the text directly after that, or the end of the text.
 fn bracketed(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     if mark_bytes(text.from(start)).is_some() {
         return None;
@@ -244,12 +245,13 @@ fn block(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     Some(first..end)
 }
 
-/// Returns the value of a connection string, `Password=two words;`: up to the `;`. The name begins at `name`.
+/// Returns the value of a connection string, `Password=two words;`, up to the `;`. The name begins
+/// at `name`.
 fn connection_value(text: RemainingText<'_>, name: usize, start: usize) -> Option<Range<usize>> {
     let end = text.end_within(start, CONNECTION_BYTES_MAX, |byte| {
         !matches!(byte, b';' | b'\n' | b'\r' | b'=' | b',') && !is_quote(byte)
     });
-    // A key that ends in signs.
+    // A key that ends in equals signs.
     let end = text.end_within(end, 2, |byte| byte == b'=');
     let gap = text.start_within(name, BLANKS_MAX, is_blank);
     let is_behind_other = text.is_before(gap, |byte| byte == b';');
@@ -259,7 +261,8 @@ fn connection_value(text: RemainingText<'_>, name: usize, start: usize) -> Optio
     let is_before_other = text.byte(next) == Some(b'=') && next > end + 1;
     let is_ended = match text.byte(end) {
         Some(b';') => is_behind_other || is_before_other,
-        // A quote closes what the connection string stands in, unless the value goes on behind it.
+        // A quote closes the text around the connection string, unless the value continues after
+        // it.
         Some(byte) => {
             let goes_on = text.is(end + 1, is_alphanumeric);
             is_behind_other && is_quote(byte) && end > start && !goes_on
@@ -269,7 +272,8 @@ fn connection_value(text: RemainingText<'_>, name: usize, start: usize) -> Optio
     is_ended.then_some(start..end)
 }
 
-/// Returns the value of a line of configuration among others: all that is left of it. The name begins at `name`.
+/// Returns the value of a line of configuration among others: the rest of the line. The name begins
+/// at `name`.
 fn line(text: RemainingText<'_>, name: usize, start: usize) -> Option<Range<usize>> {
     let gap = text.start_within(name, BLANKS_MAX, is_blank);
     if !text.is_before_or_start(gap, |byte| byte == b'\n') {
@@ -290,8 +294,8 @@ fn line(text: RemainingText<'_>, name: usize, start: usize) -> Option<Range<usiz
     Some(start..text.start_within(end, end - start, is_blank))
 }
 
-/// Returns a value without quotes: up to space, a comma, `&`, `|` or `;`, without what may close what the name
-/// stands in.
+/// Returns a value without quotes: up to space, a comma, `&`, `|` or `;`, without characters that
+/// may close the text around the name.
 pub(super) fn word(text: RemainingText<'_>, start: usize) -> Range<usize> {
     let mut end = start;
     loop {
@@ -306,12 +310,13 @@ pub(super) fn word(text: RemainingText<'_>, start: usize) -> Range<usize> {
     start..text.start_within(end, end - start - kept, closes)
 }
 
-/// Returns `true` if a value goes on behind what usually ends one: what follows does not look like another name.
+/// Returns `true` if a value continues after a character that usually ends one: the following text
+/// does not look like another name.
 fn goes_on(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     let is_of_name =
         |byte: u8| is_alphanumeric(byte) || matches!(byte, b'_' | b'-' | b'.' | b'%' | b'[' | b']');
     let next = text.end_within(end + 1, NAME_BYTES_MAX, is_of_name);
-    // A bar is rather a part of a password than what closes one.
+    // A bar is more likely a part of a password than the end of one.
     let is_bar = text.byte(end) == Some(b'|');
     let is_name = text.is(end + 1, |byte| byte.is_ascii_alphabetic())
         && text.is(next, |byte| matches!(byte, b'=' | b':'));
@@ -327,7 +332,7 @@ fn goes_on(text: RemainingText<'_>, start: usize, end: usize) -> bool {
         && !is_other
 }
 
-/// Returns where the name of a scheme, as in `Bearer x`, and the space behind it end.
+/// Returns the position after the name of a scheme, as in `Bearer x`, and the space after it.
 pub(super) fn scheme_end(text: RemainingText<'_>, start: usize) -> Option<usize> {
     let end = text.end_within(start, NAME_BYTES_MAX, |byte| {
         is_alphanumeric(byte) || byte == b'-'
@@ -337,8 +342,8 @@ pub(super) fn scheme_end(text: RemainingText<'_>, start: usize) -> Option<usize>
     (next > end && is_one_of(word, SCHEMES)).then_some(next)
 }
 
-/// Returns the value of a header that has parameters, `Digest username="x", nonce="y"`: all of it behind the
-/// scheme.
+/// Returns the value of a header that has parameters, `Digest username="x", nonce="y"`: everything
+/// after the scheme.
 pub(super) fn parameters(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let scheme = text.end_within(start, NAME_BYTES_MAX, |byte| {
         is_alphanumeric(byte) || byte == b'-'
@@ -354,8 +359,8 @@ pub(super) fn parameters(text: RemainingText<'_>, start: usize) -> Option<Range<
         .then(|| pairs(text, first))?
 }
 
-/// Returns what begins with `a=` and goes on to the end of the line, or to what closes a quote around it, as the
-/// cookies of a header, `Cookie: a=b; c=d`.
+/// Returns the text that begins with `a=`, up to the end of the line or to the end of a quote
+/// around it, as the cookies of a header, `Cookie: a=b; c=d`.
 pub(super) fn pairs(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let first = text.end(start, |byte| {
         !ends_value(byte) && !is_quote(byte) && !matches!(byte, b'=' | b'\\')
@@ -384,7 +389,7 @@ pub(super) fn pairs(text: RemainingText<'_>, start: usize) -> Option<Range<usize
     Some(start..text.start_within(at, at - start, is_blank))
 }
 
-/// Returns words of small letters, of which keys of wallets are made.
+/// Returns a sequence of lower-case words, of which the keys of wallets are made.
 pub(super) fn words(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
     let start = text.end_within(start, 1, is_quote);
     let end = text.end(start, |byte| byte.is_ascii_lowercase() || byte == b' ');
@@ -396,24 +401,24 @@ const fn ends_value(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b',' | b'&' | b';' | b'|')
 }
 
-/// Returns `true` if a byte behind a closing quote belongs to the text around it.
+/// Returns `true` if a byte after a closing quote belongs to the text around it.
 fn ends_quoted(byte: u8) -> bool {
     is_quote(byte) || b":./\\|)]}><#".contains(&byte)
 }
 
-/// What text is between that may have brackets in it.
+/// The start of a section that may contain brackets.
 const CDATA: &[u8] = b"<![CDATA[";
 
 /// The longest name of a parameter.
 const PARAMETER_BYTES_MAX: usize = 32;
 
-/// A value's quote, escaped four times over.
+/// The quotes of a value, escaped four times.
 const QUOTES_MAX: usize = 18;
 
-/// How many `#` a raw string may have.
+/// The maximal number of `#` of a raw string.
 const HASHES_MAX: usize = 4;
 
-/// The longest name of a type, and of another property behind a value.
+/// The longest name of a type, or of another property after a value.
 const NAME_BYTES_MAX: usize = 64;
 
 /// The longest password of a connection string.
@@ -422,5 +427,5 @@ const CONNECTION_BYTES_MAX: usize = 256;
 /// The longest value of a line of configuration.
 const LINE_BYTES_MAX: usize = 1024;
 
-/// The shortest phrases have twelve words; some may be cut.
+/// The shortest phrases have twelve words, some of which may be cut.
 const WORDS_MIN: usize = 8;

@@ -1,8 +1,9 @@
-//! The lists of words that decide what a name or a value is, each sorted so that a word is found quickly.
+//! The word lists that classify names and values, each sorted for a binary search.
 
-/// Returns `true` if bytes are one of some words, in letters of any case. The words are sorted, and in small letters.
+/// Returns `true` if bytes are in a list of words, ignoring ASCII case. The words must be sorted,
+/// and lower case.
 pub(in crate::policy) fn is_one_of(bytes: &[u8], words: &[&str]) -> bool {
-    // Most names of secrets have nothing behind their word.
+    // Most names of secrets end with the word for the secret.
     if bytes.is_empty() {
         return false;
     }
@@ -17,10 +18,10 @@ pub(in crate::policy) fn is_one_of(bytes: &[u8], words: &[&str]) -> bool {
         .is_ok()
 }
 
-/// No word of a list is longer.
+/// The maximal length of a word in the lists.
 const WORD_BYTES_MAX: usize = 24;
 
-/// Whose passwords they are, where programs write that and `pass` or `pw` in one word.
+/// The owners of passwords that programs write together with `pass` or `pw` in one word.
 #[rustfmt::skip]
 pub(super) const OWNERS: &[&str] = &[
     "admin", "api", "app", "become", "bind", "cert", "db", "ftp", "http", "imap", "key", "ldap", "login",
@@ -28,7 +29,7 @@ pub(super) const OWNERS: &[&str] = &[
     "store", "sys", "trust", "user", "vnc", "web", "wifi",
 ];
 
-/// Which keys are secrets; the public ones, and those of maps and tables, are not.
+/// The keys that are secrets; public keys, and those of maps and tables, are not.
 #[rustfmt::skip]
 pub(super) const KEYS: &[&str] = &[
     "access", "account", "activation", "admin", "aes", "anthropic", "api", "app", "application", "auth", "aws",
@@ -41,7 +42,7 @@ pub(super) const KEYS: &[&str] = &[
     "twilio", "validator", "vault", "wallet", "webhook", "wep", "wpa", "write",
 ];
 
-/// Which passwords may stand before their value with nothing but space between them.
+/// The names of passwords that may be separated from their value by space alone.
 pub(super) const PASSWORDS: &[&str] = &[
     ":password",
     "passphrase",
@@ -51,14 +52,14 @@ pub(super) const PASSWORDS: &[&str] = &[
     "pwd",
 ];
 
-/// Which codes are secrets.
+/// The codes that are secrets.
 #[rustfmt::skip]
 pub(super) const CODES: &[&str] = &[
     "2fa", "access", "activation", "auth", "backup", "confirmation", "device", "login", "mfa", "onetime", "otp",
     "pin", "recovery", "reset", "security", "sms", "time", "totp", "verification", "verify",
 ];
 
-/// The last word of names that say something about a secret and are none.
+/// The last words of names whose values describe a secret.
 #[rustfmt::skip]
 pub(in crate::policy) const ABOUT: &[&str] = &[
     "age", "alg", "algorithm", "at", "count", "counts", "date", "enabled", "endpoint", "error", "expiration",
@@ -67,7 +68,7 @@ pub(in crate::policy) const ABOUT: &[&str] = &[
     "seconds", "size", "source", "state", "status", "strength", "time", "ttl", "type", "uri", "url",
 ];
 
-/// Such words that stand before values in texts only. A property of such a name may be a secret.
+/// Such words for names in texts only. A property of such a name may be a secret.
 #[rustfmt::skip]
 pub(super) const ABOUT_IN_TEXTS: &[&str] = &[
     "attempts", "audience", "c", "cc", "class", "column", "cpp", "cs", "days", "disabled", "domain", "errors",
@@ -78,13 +79,13 @@ pub(super) const ABOUT_IN_TEXTS: &[&str] = &[
     "xml", "yaml", "yml",
 ];
 
-/// The last word of names whose values may be paths.
+/// The last words of names whose values may be paths.
 #[rustfmt::skip]
 pub(super) const PATHS: &[&str] = &[
     "dir", "directory", "file", "filename", "location", "mount", "path", "socket",
 ];
 
-/// How who asks proves it, before the proof.
+/// The authentication schemes that precede credentials.
 #[rustfmt::skip]
 pub(super) const SCHEMES: &[&str] = &[
     "api-key", "apikey", "aws", "aws4-hmac-sha256", "basic", "bearer", "bot", "digest", "dpop", "geniekey",
@@ -92,13 +93,13 @@ pub(super) const SCHEMES: &[&str] = &[
     "sharedkeylite", "signature", "snowflake", "splunk", "sso-key", "token",
 ];
 
-/// Values that keep no secret.
+/// The values that do not contain a secret.
 #[rustfmt::skip]
 pub(super) const NOTHING: &[&str] = &[
     "\"\"", "''", "false", "nan", "nil", "no", "none", "null", "true", "undefined", "unset", "void", "yes",
 ];
 
-/// How who signs in is checked, behind `auth`.
+/// The authentication methods, as the value of `auth`.
 #[rustfmt::skip]
 pub(super) const METHODS: &[&str] = &[
     "basic", "bearer", "cert", "digest", "gssapi", "internal", "jwt", "kerberos", "ldap", "local", "login", "md5",
@@ -106,13 +107,13 @@ pub(super) const METHODS: &[&str] = &[
     "simple", "sso", "token", "trust",
 ];
 
-/// What stands in a wrapper where a value is not shown.
+/// The words in a wrapper around a value that is not shown.
 #[rustfmt::skip]
 pub(super) const UNSEEN: &[&str] = &[
     "empty", "filtered", "hidden", "masked", "missing", "omitted", "redacted", "removed", "unset",
 ];
 
-/// What is said of secrets.
+/// The states of secrets.
 #[rustfmt::skip]
 pub(super) const STATES: &[&str] = &[
     "abgelaufen", "accepted", "anonymous", "blank", "can't", "cannot", "changed", "denied", "disabled", "empty",
@@ -125,7 +126,7 @@ pub(super) const STATES: &[&str] = &[
     "wrong",
 ];
 
-/// What else sentences begin with, behind a colon.
+/// Other words at the beginning of sentences, after a colon.
 #[rustfmt::skip]
 pub(super) const PROSE: &[&str] = &[
     "a", "access", "active", "already", "an", "and", "are", "at", "authentication", "available", "bad", "by",
@@ -139,14 +140,14 @@ pub(super) const PROSE: &[&str] = &[
     "using", "warning", "was", "we", "were", "will", "with", "without", "would", "you", "your",
 ];
 
-/// What a value may be of, in programs and schemas.
+/// The types of values, in programs and schemas.
 #[rustfmt::skip]
 pub(super) const TYPES: &[&str] = &[
     "any", "array", "bool", "boolean", "byte", "bytes", "char", "dyn", "identifier", "impl", "int", "integer",
     "mut", "number", "object", "password", "secretstring", "str", "string", "text", "varchar",
 ];
 
-/// What a parser says of its tokens.
+/// The adjectives that parsers use for tokens.
 pub(super) const PARSED: &[&str] = &[
     "current",
     "expected",
@@ -157,14 +158,15 @@ pub(super) const PARSED: &[&str] = &[
     "unknown",
 ];
 
-/// What a parser calls its tokens. Strings are not among them: their content may be anything.
+/// The names that parsers use for tokens. Strings are left out, since their content may be
+/// anything.
 #[rustfmt::skip]
 pub(super) const LEXEMES: &[&str] = &[
     "Char", "Float", "Ident", "Identifier", "Int", "Integer", "Keyword", "Number", "Op", "Operator", "Punct",
     "Symbol",
 ];
 
-/// Types whose content is a value of any kind.
+/// The types that wrap a value of any kind.
 #[rustfmt::skip]
 pub(super) const WRAPPERS: &[&str] = &[
     "Err", "Ok", "Secret", "Some",
@@ -175,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_list_is_sorted_and_in_small_letters_and_fits() {
+    fn each_list_is_sorted_and_lower_case_and_fits() {
         for words in [
             METHODS,
             OWNERS,
