@@ -6,14 +6,14 @@ pub(crate) struct SpanChain {
     /// `{…},{…}`.
     pub(super) rendered: Vec<u8>,
     pub(super) spans: u64,
-    /// How many spans of the scope are not among them.
+    /// Number of spans of the scope that are left out.
     pub(crate) left_out: u64,
-    /// Whether there are more than a line may hold: then they are only counted.
+    /// Whether the spans are longer than a line may be: they are then only counted.
     pub(super) is_overlong: bool,
 }
 
 impl SpanChain {
-    /// Returns a chain without spans.
+    /// Creates a chain without spans.
     pub(crate) const fn new() -> Self {
         Self {
             rendered: Vec::new(),
@@ -23,7 +23,7 @@ impl SpanChain {
         }
     }
 
-    /// Forgets all spans, and keeps the buffer unless it is far larger than usual.
+    /// Removes all spans, and keeps the buffer unless it is far larger than usual.
     pub(crate) fn clear(&mut self) {
         self.rendered.clear();
         self.rendered.shrink_to(KEPT_BYTES);
@@ -32,7 +32,8 @@ impl SpanChain {
         self.is_overlong = false;
     }
 
-    /// Adds the next span on the way from the root to the leaf, to a line that may have so many bytes.
+    /// Adds the next span on the way from the root to the leaf, for a line of at most
+    /// `line_bytes_max`.
     pub(crate) fn push(&mut self, rendered: &[u8], line_bytes_max: usize) {
         self.is_overlong |= self.rendered.len() + rendered.len() > line_bytes_max;
         if self.is_overlong {
@@ -47,5 +48,5 @@ impl SpanChain {
     }
 }
 
-/// How much of a buffer is kept: far more than the spans of a usual event.
+/// Number of bytes of a buffer that are kept: far more than the spans of a usual event.
 const KEPT_BYTES: usize = 4096;

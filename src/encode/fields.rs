@@ -12,7 +12,7 @@ use super::text::{Escaped, push_formatted, push_hex, push_number, push_string};
 use super::{LineLimits, NAME_BYTES_MAX, PendingLine};
 use crate::policy::{Action, MASKED, Verdict};
 
-/// The values of a span, each name once, rendered anew whenever one is recorded.
+/// The values of a span, each name once; they are rendered again whenever one is recorded.
 #[derive(Debug, Default)]
 pub(crate) struct SpanValues {
     values: Vec<SpanValue>,
@@ -21,17 +21,17 @@ pub(crate) struct SpanValues {
 /// One recorded field of a span.
 #[derive(Debug, Clone)]
 struct SpanValue {
-    /// The index among the call site's names; of names that repeat, the first one's.
+    /// The index among the names of the call site; for names that repeat, that of the first one.
     index: usize,
     kind: FieldKind,
-    /// What became of the value.
+    /// The action that was applied to the value.
     action: Action,
     /// `"name":value`.
     written: Vec<u8>,
 }
 
 impl SpanValues {
-    /// Takes over newly recorded values.
+    /// Adds newly recorded values.
     pub(crate) fn record(
         &mut self,
         site: &Site,
@@ -45,7 +45,7 @@ impl SpanValues {
         }));
     }
 
-    /// Takes over newer values: each name's last one wins.
+    /// Adds newer values: the last value of each name wins.
     pub(crate) fn merge(&mut self, newer: Self) {
         for value in newer.values {
             self.put(value);
@@ -59,9 +59,9 @@ impl SpanValues {
         }
     }
 
-    /// Returns the values as far as a newer policy lets them stand. What it treats more strictly cannot be
-    /// treated anew, for the value itself is gone, so it is masked; so is a hash, whose key may have
-    /// changed.
+    /// Returns the values with a newer policy applied. Where it is stricter, the action cannot be
+    /// applied again, since the original value is gone, so the value is masked; so is a hash, whose
+    /// key may have changed.
     pub(crate) fn narrowed(&self, after: &Site) -> Self {
         let narrow = |value: &SpanValue| {
             let Some(FieldKey::Property(key, named)) = after.keys.get(value.index) else {
@@ -106,7 +106,7 @@ impl SpanValues {
     }
 }
 
-/// Finds, for names that occur more than once, which field is recorded last.
+/// A visitor that finds, for names that occur more than once, the field that is recorded last.
 pub(super) struct LastOfName<'a> {
     pub(super) site: &'a Site,
     pub(super) last: Vec<Option<usize>>,
@@ -121,11 +121,11 @@ impl Visit for LastOfName<'_> {
     }
 }
 
-/// Writes the fields of an event into its line.
+/// A sink that writes the fields of an event into its line.
 pub(super) struct EventFields<'a, 'b> {
     pub(super) line: &'a mut PendingLine<'b>,
     pub(super) site: &'a Site,
-    /// The message before this one.
+    /// The previous message.
     pub(super) message: &'a mut SecretFree,
     pub(super) winners: Option<&'a [Option<usize>]>,
 }
@@ -142,37 +142,37 @@ impl EventFields<'_, '_> {
     }
 }
 
-/// Writes the fields of a span into its values.
+/// A sink that writes the fields of a span into its values.
 struct SpanFields<'a> {
     values: &'a mut SpanValues,
     site: &'a Site,
     limits: LineLimits,
 }
 
-/// Where a visited field goes; how its value is written is the same everywhere.
+/// The destination of visited fields; values are encoded in the same way for all of them.
 pub(super) trait FieldSink {
-    /// Puts a value under the field's key, as the policy lets it stand.
+    /// Writes a value under the key of the field, as the policy allows it.
     fn put(&mut self, field: &Field, kind: FieldKind, write: impl FnOnce(&mut Vec<u8>, usize));
 
-    /// Puts a number or a boolean there.
+    /// Writes a number or a boolean.
     fn put_number(&mut self, field: &Field, value: impl Serialize) {
         self.put(field, FieldKind::Bare, |out, _| push_number(out, value));
     }
 }
 
-/// How a value is written, and what is known of it.
+/// The encoding of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FieldKind {
     /// A number or a boolean.
     Bare,
     /// With quotes.
     Quoted,
-    /// With quotes, and a text that whoever made the error wrote.
+    /// With quotes, and a text written by the author of an error.
     Error,
 }
 
 impl FieldKind {
-    /// Returns what becomes of a value of this kind, given what its name asks for.
+    /// Returns the handling of a value of this kind, given the verdict on its name.
     fn handling(self, named: Verdict, site: &Site) -> Handling<'_> {
         Handling {
             action: match self {
@@ -198,7 +198,7 @@ impl FieldSink for EventFields<'_, '_> {
                     push_handled(out, bytes_max, handling, write);
                 });
             }
-            // A message is a string, also if the application gave a number.
+            // A message is a string, even if the application recorded a number.
             Some(FieldKey::Message(named)) => {
                 let handling = kind.handling(*named, self.site);
                 let before = Some(&mut *self.message);
@@ -241,7 +241,7 @@ impl FieldSink for SpanFields<'_> {
     }
 }
 
-/// Visits the fields of an event or a span, and puts each value where it goes.
+/// A visitor that passes each field of an event or a span to its sink.
 pub(super) struct FieldVisitor<S>(pub(super) S);
 
 impl<S: FieldSink> Visit for FieldVisitor<S> {
@@ -313,5 +313,5 @@ fn write_error_chain(
         .try_for_each(|error| write!(text, ": {error}"))
 }
 
-/// How many sources of an error are followed: a chain may be circular.
+/// The maximal number of sources of an error: a chain may be circular.
 const ERROR_SOURCES_MAX: usize = 64;

@@ -1,24 +1,24 @@
-//! A frame: a line on its way from the caller to the writer, behind a header that says how long it is and
-//! where the writer inserts what it alone knows.
+//! A frame: a line on its way from the caller to the writer, after a header with its length and the
+//! position at which the writer inserts session and sequence number.
 
 use crate::record::Level;
 
-/// The header of a frame: the length of the line as it stands, where the number goes, who wrote it, and how
-/// urgent it is.
+/// The header of a frame: the length of the line, the position for the number, its origin, and its
+/// urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
-    /// Bytes of the line that follows, newline included, number not.
+    /// Bytes of the line that follows, with its newline and without the number.
     pub(crate) line_bytes: usize,
-    /// Where in the line session and sequence number go.
+    /// The position in the line at which session and sequence number are inserted.
     pub(crate) number_at: usize,
-    /// Whether the record is localtel's own.
+    /// Whether the record is an internal one of localtel.
     pub(crate) is_own: bool,
-    /// Whether its level is ERROR: then the worker does not linger.
+    /// Whether its level is ERROR: the worker then does not linger.
     pub(crate) is_error: bool,
 }
 
 impl FrameHeader {
-    /// Two 32-bit numbers; the upper bits of the second say whose the record is, and whether it is an error.
+    /// Two 32-bit numbers; the upper bits of the second are the flags.
     pub(crate) const BYTES: usize = 8;
     const OWN: u32 = 1 << 31;
     const ERROR: u32 = 1 << 30;
@@ -34,7 +34,7 @@ impl FrameHeader {
         header.to_bytes()
     }
 
-    /// Returns whether the frame is of an error.
+    /// Returns `true` if the frame has level ERROR.
     pub(crate) fn is_error(frame: &[u8]) -> bool {
         let place = frame.get(4..).and_then(<[u8]>::first_chunk);
         place.is_some_and(|place| u32::from_le_bytes(*place) & Self::ERROR != 0)

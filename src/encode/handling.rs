@@ -1,5 +1,5 @@
-//! Values as the policy lets them stand: written first, then looked at, so that what holds no secret costs
-//! one look, and what is dropped or masked is never even formatted.
+//! Applies the policy to values: they are written first and then checked, so that a value without
+//! secrets costs one check, and dropped or masked values are never formatted.
 
 use serde_json::Value;
 
@@ -7,15 +7,16 @@ use super::JSON_DEPTH_MAX;
 use super::text::{push_json, push_string};
 use crate::policy::{Action, InForce, MASKED, NamePath, Naming, Reading};
 
-/// A value that was written before and held no secret: the message of a call site is often the same one, and
-/// comparing costs less than looking for secrets. Values of one policy only are compared with it.
+/// A value that was written before and contained no secret: the messages of a call site are often
+/// equal, and comparing is faster than searching for secrets. It is compared only with values under
+/// the same policy.
 #[derive(Debug, Default)]
 pub(crate) struct SecretFree {
     written: Vec<u8>,
 }
 
 impl SecretFree {
-    /// Remembers nothing.
+    /// Creates an empty one.
     pub(crate) const fn new() -> Self {
         let written = Vec::new();
         Self { written }
@@ -33,7 +34,7 @@ impl SecretFree {
     }
 }
 
-/// How the policy lets a value stand.
+/// The handling of a value under the policy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Handling<'p> {
     pub(super) action: Action,
@@ -41,7 +42,7 @@ pub(super) struct Handling<'p> {
     pub(super) policy: &'p InForce,
 }
 
-/// Writes a value as the policy lets it stand.
+/// Writes a value as the policy allows it.
 pub(super) fn push_handled(
     out: &mut Vec<u8>,
     bytes_max: usize,
@@ -51,7 +52,7 @@ pub(super) fn push_handled(
     push_handled_again(out, bytes_max, handling, None, write);
 }
 
-/// Does the same at a place where the value is often the one before.
+/// Writes a value as the policy allows it, for a field whose values are often equal.
 pub(super) fn push_handled_again(
     out: &mut Vec<u8>,
     bytes_max: usize,
@@ -63,7 +64,7 @@ pub(super) fn push_handled_again(
     match handling.action {
         Action::Keep => write(out, bytes_max),
         Action::Redact => {
-            // A secret at the limit must be seen whole, or what is left of it could not be told.
+            // A secret at the limit must be complete, since a part of one might not be detected.
             write(out, bytes_max.saturating_add(SECRET_BYTES));
             redact(out, start, bytes_max, (handling, before));
         }
@@ -83,7 +84,7 @@ fn redact(
     (handling, before): (Handling<'_>, Option<&mut SecretFree>),
 ) {
     let written = out.get(start..).unwrap_or_default();
-    // Escapes only make a text longer, so one that is this short needs no cut.
+    // Escapes only make a text longer, so a text that is this short needs no cut.
     let is_short = written.len() <= bytes_max.saturating_add(QUOTES_BYTES);
     if is_short {
         if before.as_ref().is_some_and(|before| before.is(written)) {
@@ -96,7 +97,7 @@ fn redact(
             return;
         }
     }
-    // What was just written can be read; if not, nobody knows what is in it.
+    // Text that was just written is valid; if it is not, its content is unknown.
     let value = serde_json::from_slice(written);
     out.truncate(start);
     match value {
@@ -108,7 +109,7 @@ fn redact(
     }
 }
 
-/// Returns a value with the secrets in its texts masked. What their names say was looked at before.
+/// Returns a value with the secrets in its texts masked. Its names were checked before.
 fn redacted(value: Value, bytes_max: usize, handling: Handling<'_>) -> Value {
     let redact = |text: &str| {
         let policy = handling.policy;
@@ -139,7 +140,7 @@ fn redacted(value: Value, bytes_max: usize, handling: Handling<'_>) -> Value {
     }
 }
 
-/// Returns `true` if an element of a list is a flag whose value is a secret, and stands in the next one:
+/// Returns `true` if an element of a list is a flag whose value, the next element, is a secret:
 /// `["--password", "x"]`.
 fn is_secret_flag(value: &Value) -> bool {
     value.as_str().is_some_and(|flag| {
@@ -150,8 +151,8 @@ fn is_secret_flag(value: &Value) -> bool {
     })
 }
 
-/// Puts a keyed hash in the place of the value that was written from `start` on. A number and its text are
-/// the same value.
+/// Replaces the value that was written from `start` on with a keyed hash. A number and its text
+/// have the same hash.
 fn push_hash(out: &mut Vec<u8>, start: usize, policy: &InForce) {
     let written = out.get(start..).unwrap_or_default();
     let text = serde_json::from_slice::<String>(written)
@@ -161,8 +162,9 @@ fn push_hash(out: &mut Vec<u8>, start: usize, policy: &InForce) {
     push_string(out, &hash, hash.len());
 }
 
-/// Writes what is said of a command that failed, `<kind>: <message>`, with the secrets in each masked apart:
-/// the kind may be called like a secret, as `InvalidPassword`, and the message is none for that.
+/// Writes the description of a command's failure, `<kind>: <message>`, with the secrets in each
+/// masked separately: the kind may have the name of a secret, as `InvalidPassword`, without the
+/// message being one.
 pub(super) fn push_redacted_failure(
     out: &mut Vec<u8>,
     bytes_max: usize,
@@ -175,8 +177,8 @@ pub(super) fn push_redacted_failure(
     push_string(out, &format!("{kind}{SEPARATOR}{message}"), bytes_max);
 }
 
-/// Returns kind and message of what is said of a command that failed, if the kind is surely the name of
-/// one, such as `InvalidPassword` or `myapp::Error`: words in one, and no assignment as `password: x` is.
+/// Returns kind and message of a command's failure, if the kind is certainly the name of one, such
+/// as `InvalidPassword` or `myapp::Error`: one word, and not an assignment as `password: x`.
 pub(super) fn split_failure(text: &str) -> Option<(&str, &str)> {
     let (kind, message) = text.split_once(SEPARATOR)?;
     let is_name = kind
@@ -190,18 +192,18 @@ pub(super) fn split_failure(text: &str) -> Option<(&str, &str)> {
     (is_name && (is_camel || kind.contains("::"))).then_some((kind, message))
 }
 
-/// What stands between an error's kind and its message.
+/// The separator of an error's kind and its message.
 const SEPARATOR: &str = ": ";
 
-/// What takes the place of a secret in a value that is recorded without the secrets in it.
+/// The replacement of a secret in a value that is recorded without its secrets.
 pub(super) const SECRET: &str = "[secret]";
 
-/// How far beyond the limit a text is looked at: 4 KiB is more than any secret but a whole key, whose
-/// beginning gives it away.
+/// Number of bytes beyond the limit that are searched: 4 KiB is longer than any secret except a
+/// private key, which is detected by its beginning.
 const SECRET_BYTES: usize = 4096;
 
-/// The longest value that is remembered: most messages are shorter, and a thread remembers one for each of
-/// the call sites that it knows.
+/// The longest value that is remembered: most messages are shorter, and a thread remembers one for
+/// each of its call sites.
 const REMEMBERED_BYTES_MAX: usize = 128;
 
 /// The quotes of a string.

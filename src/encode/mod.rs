@@ -1,9 +1,10 @@
-//! From values to the bytes of a line, straight and once: the one place that writes lines. What is
-//! constant for a call site is prepared in a [`Site`]; an event then only adds its time and its values.
+//! Encodes values directly into the bytes of a line: the only module that writes lines. The
+//! constant data of a call site is prepared in a [`Site`]; an event then adds only its time and its
+//! values.
 //!
-//! A line travels to the writer as a frame: without session and sequence number, which the writer alone
-//! knows and inserts where the frame's header says. Who carries frames is `recorder`'s business; which
-//! event becomes a line is `layer`'s.
+//! A line is passed to the writer as a frame: without session and sequence number, which only the
+//! writer knows and inserts at the position in the frame's header. `recorder` passes frames on;
+//! `layer` decides which events become lines.
 
 mod bridge;
 mod chain;
@@ -37,7 +38,7 @@ use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::record::{Level, OPENING, Properties, TIMESTAMP_BYTES};
 use crate::store::limits::Limits;
 
-/// The bounds that concern one line.
+/// The limits for one line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LineLimits {
     string_bytes_max: usize,
@@ -54,8 +55,8 @@ impl From<&Limits> for LineLimits {
     }
 }
 
-/// Writes all that stands before the message: a blank header with the level, the opening, a blank timestamp, and what is
-/// the same for all events of a call site.
+/// Writes everything before the message: a blank header with the level, the opening, a blank
+/// timestamp, and the constant data of a call site.
 fn push_start(out: &mut Vec<u8>, level: Level, source: &str, target: &str, event: Option<&str>) {
     out.extend_from_slice(&FrameHeader::blank(level));
     out.extend_from_slice(OPENING.as_bytes());
@@ -72,13 +73,13 @@ fn push_start(out: &mut Vec<u8>, level: Level, source: &str, target: &str, event
     }
 }
 
-/// A frame under construction in a buffer that is used again and again.
+/// A frame under construction in a buffer that is reused.
 #[derive(Debug)]
 pub(crate) struct PendingLine<'a> {
     out: &'a mut Vec<u8>,
     limits: LineLimits,
     head_end: usize,
-    /// Where the message ends, and session and sequence number will be inserted.
+    /// The end of the message, where session and sequence number will be inserted.
     number_at: usize,
     properties: usize,
     spans: u64,
@@ -86,8 +87,8 @@ pub(crate) struct PendingLine<'a> {
 }
 
 impl<'a> PendingLine<'a> {
-    /// Starts a line of `micros` after 1970 with all that stands before the message, the place of the timestamp being
-    /// blank.
+    /// Starts a line with the timestamp `micros` (since 1970) and everything else before the
+    /// message; `start` has a blank timestamp.
     pub(crate) fn start(
         out: &'a mut Vec<u8>,
         limits: LineLimits,
@@ -114,8 +115,8 @@ impl<'a> PendingLine<'a> {
         }
     }
 
-    /// Adds the values of an event's fields, each name once: the last one wins. `message` is the message of the
-    /// event before it from that call site, under the same policy.
+    /// Adds the values of an event's fields, each name once: the last one wins. `message` is the
+    /// message of the previous event from that call site, under the same policy.
     pub(crate) fn fields(
         &mut self,
         site: &Site,
@@ -143,7 +144,7 @@ impl<'a> PendingLine<'a> {
         self.out.extend_from_slice(b",\"message\":");
         write(self.out, self.limits.string_bytes_max);
         let message_bytes = self.out.len() - start;
-        // Properties that came first move behind it.
+        // Properties that were written before the message move behind it.
         if start > self.number_at
             && let Some(tail) = self.out.get_mut(self.number_at..)
         {
@@ -155,7 +156,7 @@ impl<'a> PendingLine<'a> {
     fn property(&mut self, key: PropertyKey<'_>, write: impl FnOnce(&mut Vec<u8>, usize)) {
         self.properties += 1;
         if self.is_overlong || self.out.len() > self.limits.line_bytes_max {
-            // Nothing more is formatted: the line will be replaced.
+            // Nothing more is formatted, since the line will be replaced.
             self.is_overlong = true;
             return;
         }
@@ -168,7 +169,7 @@ impl<'a> PendingLine<'a> {
         write(self.out, self.limits.string_bytes_max);
     }
 
-    /// Closes the properties; spans follow.
+    /// Ends the properties; spans follow.
     pub(crate) fn end_properties(&mut self) {
         if self.properties > 0 {
             self.out.push(b'}');
@@ -197,7 +198,8 @@ impl<'a> PendingLine<'a> {
         }
     }
 
-    /// Ends the line and writes its header; a line over the limit is replaced by one that says so.
+    /// Ends the line and writes its header; a line over the limit is replaced by a line that says
+    /// so.
     pub(crate) fn finish(mut self, own: Own) {
         let bytes = self.out.len() + NUMBER_BYTES_MAX;
         if self.is_overlong || bytes > self.limits.line_bytes_max + FrameHeader::BYTES {
@@ -234,28 +236,28 @@ impl<'a> PendingLine<'a> {
     }
 }
 
-/// Whose record a line is.
+/// The origin of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Own {
-    /// The application's.
+    /// The application.
     Application,
-    /// One that localtel writes because the application asked for it: a command, a report. It is counted
-    /// as the application's, and only its target says who wrote it.
+    /// A record that localtel writes on behalf of the application: a command, a report. It is
+    /// counted as the application's, and only its target names localtel as its writer.
     OnBehalf,
-    /// One with which localtel accounts for the others.
+    /// A record of localtel about the other records.
     Localtel,
 }
 
-/// The values of a record that does not come from `tracing`.
+/// The values of a synthetic record, which does not come from `tracing`.
 #[derive(Debug)]
 pub(crate) struct SyntheticRecord<'a> {
-    /// Whose it is.
+    /// The origin of the record.
     pub(crate) own: Own,
     /// The log level.
     pub(crate) level: Level,
     /// The application.
     pub(crate) source: &'a str,
-    /// The part of it.
+    /// The part of the application that it comes from.
     pub(crate) target: &'a str,
     /// The event's name.
     pub(crate) event: Option<&'a str>,
@@ -263,12 +265,12 @@ pub(crate) struct SyntheticRecord<'a> {
     pub(crate) message: Option<&'a str>,
     /// Names and values.
     pub(crate) properties: &'a Properties,
-    /// What they are subject to; records that account for others are subject to nothing.
+    /// The policy that applies to them; `None` for records about other records.
     pub(crate) policy: Option<&'a InForce>,
 }
 
 impl SyntheticRecord<'_> {
-    /// Returns `true` if the policy lets it in.
+    /// Returns `true` if the policy admits the record.
     pub(crate) fn is_admitted(&self) -> bool {
         let target = target_as(self.own, self.target);
         self.policy
@@ -302,7 +304,7 @@ impl SyntheticRecord<'_> {
         });
     }
 
-    /// Returns kind and message, if a value says why a command failed.
+    /// Returns kind and message if the value describes why a command failed.
     fn failure<'v>(&self, name: &str, value: &'v Value) -> Option<(&'v str, &'v str)> {
         let is_of_command =
             self.own == Own::OnBehalf && self.event == Some(OwnEvent::Command.name());
@@ -313,7 +315,7 @@ impl SyntheticRecord<'_> {
     }
 }
 
-/// Writes the frame of a record that does not come from `tracing`, made `micros` after 1970.
+/// Writes the frame of a synthetic record with the time `micros` (since 1970).
 pub(crate) fn encode_synthetic(
     out: &mut Vec<u8>,
     limits: LineLimits,
@@ -355,8 +357,8 @@ pub(crate) fn encode_synthetic(
     line.finish(synthetic.own);
 }
 
-/// Returns the target to record. Only localtel writes records of its own target: what an application
-/// sends under that name would read as a statement of ours.
+/// Returns the target to record. Only localtel writes records with its own target: a record of the
+/// application with that target could be taken for one of localtel.
 fn target_as(own: Own, target: &str) -> &str {
     match own {
         Own::Application if target == OWN_TARGET => "app::localtel",
@@ -364,7 +366,7 @@ fn target_as(own: Own, target: &str) -> &str {
     }
 }
 
-/// Returns a text as a line holds it, for tests of who reads that.
+/// Returns a text as it is stored in a line, for tests of readers.
 #[cfg(test)]
 pub(crate) fn json_string(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
@@ -373,17 +375,17 @@ pub(crate) fn json_string(text: &str) -> Vec<u8> {
 }
 
 /// The longest name of a source, target, event, span or property in bytes. Names are written by
-/// programmers; 256 bytes leave every line, however short its limit, room for its head.
+/// programmers; 256 bytes leave room for the head of every line, even with the smallest limit.
 const NAME_BYTES_MAX: usize = 256;
 
-/// Where a frame has its timestamp.
+/// The position of the timestamp in a frame.
 const TIMESTAMP_AT: usize = FrameHeader::BYTES + OPENING.len();
 
-/// What usually stands before a message: header, opening and timestamp are 49 bytes.
+/// The usual size of the part before a message: header, opening and timestamp are 49 bytes.
 const START_BYTES: usize = 160;
 
 /// `,"session":"` + 36 + `","seq":` + 20 digits, and `}` and a newline.
 const NUMBER_BYTES_MAX: usize = 12 + 36 + 8 + 20 + 2;
 
-/// How deep a draft's value may be nested: common parsers follow 128 levels.
+/// The maximal nesting of a value: common parsers accept 128 levels.
 const JSON_DEPTH_MAX: usize = 64;

@@ -1,6 +1,7 @@
-//! What is nested in a value, as its own path lets it stand: `http.url` is the member `url` of the property
-//! `http`, and an array adds nothing to a path. A rule may name the path, and the path itself may say that a text
-//! is a secret. What becomes of the whole value comes after that, so nothing in it is treated more mildly.
+//! Applies the policy to nested values by their paths: `http.url` is the member `url` of the
+//! property `http`, and an array adds nothing to a path. A rule may name the path, and the path
+//! itself may be that of a secret. The action for the whole value is applied afterwards, so nothing
+//! in it is treated more mildly.
 
 use std::borrow::Cow;
 
@@ -11,8 +12,8 @@ use super::text::push_json;
 use super::{JSON_DEPTH_MAX, LineLimits};
 use crate::policy::{Action, InForce, MASKED, NamePath, Naming, Reading, Verdict};
 
-/// Returns a property's value after what its paths ask for, given what becomes of it as a whole. Where they
-/// ask for nothing, it is the same.
+/// Returns the value of a property after the actions for its paths, given the verdict on the whole
+/// value. Without such actions, it is returned unchanged.
 pub(super) fn with_members_handled<'v>(
     name: &str,
     value: &'v Value,
@@ -46,7 +47,7 @@ pub(super) fn with_members_handled<'v>(
     }
 }
 
-/// Returns a property's value as a record would hold it, or nothing if it is dropped.
+/// Returns the value of a property as a record would contain it, or `None` if it is dropped.
 pub(crate) fn as_recorded(
     name: &str,
     value: &Value,
@@ -63,7 +64,7 @@ pub(crate) fn as_recorded(
     Some(rewritten(&value, bytes_max, handling))
 }
 
-/// Returns how a value stands under a verdict on its name.
+/// Returns the handling of a value for a verdict on its name.
 pub(super) fn handling_of<'p>(
     verdict: Verdict,
     value: &Value,
@@ -83,38 +84,39 @@ pub(super) fn handling_of<'p>(
     }
 }
 
-/// Treats a value by writing it, as a record does, and reading that.
+/// Applies a handling to a value by encoding and parsing it.
 fn rewritten(value: &Value, bytes_max: usize, handling: Handling<'_>) -> Value {
     let mut out = Vec::new();
     push_handled(&mut out, bytes_max, handling, |out, bytes_max| {
         push_json(out, value, bytes_max, JSON_DEPTH_MAX);
     });
-    // What was just written can be read; if not, nobody knows what is in it.
+    // Text that was just written is valid; if it is not, its content is unknown.
     serde_json::from_slice(&out).unwrap_or_else(|_| Value::from(MASKED))
 }
 
-/// What members are treated by.
+/// The rules that apply to members.
 struct Members<'a> {
     bytes_max: usize,
     policy: &'a InForce,
-    /// What becomes of the whole value afterwards.
+    /// The action that is applied to the whole value afterwards.
     whole: Action,
 }
 
-/// Where in a value something is.
+/// A position in a value.
 #[derive(Clone, Copy)]
 struct Here<'p> {
-    /// Its path as far as a rule may name it; paths are made no longer than rules are, so that long names cost
-    /// nothing.
+    /// The path, as far as a rule may name it; paths are not built longer than rules are, so that
+    /// long names cost nothing.
     path: &'p str,
-    /// Whether the path is all of it. If not it ends in a dot: no rule is called so.
+    /// Whether the path is complete. If not, it ends in a dot, which no rule does.
     is_exact: bool,
-    /// What all of its path says.
+    /// The classes of the names in the complete path.
     naming: NamePath,
 }
 
 impl Members<'_> {
-    /// Returns `true` if there is a text in a value whose path asks for more than becomes of the whole.
+    /// Returns `true` if a value contains a text whose path requires more than the action for the
+    /// whole value.
     fn has_protected(&self, naming: NamePath, value: &Value, depth_max: usize) -> bool {
         let Some(depth_left) = depth_max.checked_sub(1) else {
             return false;
@@ -132,7 +134,7 @@ impl Members<'_> {
         }
     }
 
-    /// Returns what a path says beyond what becomes of the whole value.
+    /// Returns the class of a path where it requires more than the action for the whole value.
     fn naming(&self, path: NamePath) -> Naming {
         match path.naming() {
             Naming::Prose if self.whole >= Action::Redact => Naming::Plain,
@@ -141,10 +143,10 @@ impl Members<'_> {
         }
     }
 
-    /// Returns a value with what its paths leave of it.
+    /// Returns a value after the actions for its paths.
     fn handled(&self, here: Here<'_>, value: &Value, depth_max: usize) -> Value {
         let Some(depth_left) = depth_max.checked_sub(1) else {
-            // So deep nothing is ever written.
+            // Values this deep are never written.
             return Value::Null;
         };
         match value {
@@ -171,7 +173,7 @@ impl Members<'_> {
         }
     }
 
-    /// Returns what the path of a text, or of a list of arguments, leaves of it.
+    /// Returns a text, or a list of arguments, after the action for its path.
     fn protected(&self, here: Here<'_>, value: Value) -> Value {
         let naming = self.naming(here.naming);
         let action = self.policy.least_of_text(naming, here.path);
@@ -193,7 +195,7 @@ impl Members<'_> {
         }
     }
 
-    /// Returns what is left of the member of that name, if anything.
+    /// Returns the member of that name after the action for its path, or `None` if it is dropped.
     fn member(
         &self,
         parent: Here<'_>,
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_reaches_the_member_of_its_path_and_no_other() {
+    fn a_rule_applies_to_the_member_of_its_path_only() {
         let value =
             json!({"b": {"c": "x", "d": 1}, "c": "y", "list": [{"c": 1}, [{"c": 2, "d": 3}]]});
         let drop = |path: &'static str| handled(&[(path, Action::Drop)], &value);
@@ -273,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_any_depth_reaches_members_at_any_depth() {
+    fn a_rule_for_any_depth_applies_to_members_at_any_depth() {
         let value = json!({"b": {"Session": "x", "d": 1}, "list": [{"SESSION": 1}, [{"c": {"session": 2}}]]});
         let left = handled(&[("*.session", Action::Drop)], &value);
         assert_eq!(left, json!({"b": {"d": 1}, "list": [{}, [{"c": {}}]]}));
@@ -281,11 +283,11 @@ mod tests {
         assert_eq!(left["b"], json!({"d": 1}));
         assert_eq!(left["list"], value["list"]);
         let left = handled(&[("*.a", Action::Drop)], &value);
-        assert_eq!(left, Value::Null, "it is called so itself");
+        assert_eq!(left, Value::Null, "its own name matches");
     }
 
     #[test]
-    fn a_member_is_cleaned_and_so_is_what_is_nested_in_it() {
+    fn a_member_and_its_own_members_are_redacted() {
         let value = json!({"b": {"note": "password=hunter2"}, "c": "password=hunter2"});
         let redacted = handled(&[("a.b", Action::Redact)], &value);
         assert!(!redacted["b"].to_string().contains("hunter2"), "{redacted}");
@@ -302,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_has_an_end() {
+    fn the_depth_of_members_is_limited() {
         let deep = (0..200).fold(json!(1), |value, _| json!({"b": value}));
         let left = handled(&[("a.b.c", Action::Drop)], &deep);
         assert!(left.to_string().contains('…'));

@@ -1,4 +1,4 @@
-//! A call site: what is the same for every event or span that it makes, prepared once.
+//! A call site: the constant data of its events or spans, prepared once.
 
 use std::sync::Arc;
 
@@ -11,66 +11,67 @@ use super::{NAME_BYTES_MAX, Own, push_start, target_as};
 use crate::policy::{Generation, InForce, Verdict};
 use crate::record::Level;
 
-/// What is constant for a call site: everything between the timestamp and the message, the keys, and what
-/// the policy in force says of each of them. All texts lie together, for an event reads them all.
+/// The constant data of a call site: everything between the timestamp and the message, the keys,
+/// and the verdicts of the policy in force on them. All texts are in one buffer, since an event
+/// reads all of them.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(super) policy: Arc<InForce>,
     is_admitted: bool,
-    /// Of what it is only the way in here.
+    /// The bridge for whose records this is only the entry point.
     bridge: Option<Bridge>,
     /// The start, then the keys.
     texts: Box<[u8]>,
     start: TextSpan,
     pub(super) keys: Box<[FieldKey]>,
-    /// For each field the first one of the same name, if there are names that occur more than once.
+    /// For each field the first field of the same name, if any name occurs more than once.
     pub(super) repeats: Option<Box<[usize]>>,
 }
 
-/// How one field of a call site is written.
+/// The encoding of one field of a call site.
 #[derive(Debug)]
 pub(super) enum FieldKey {
-    /// Lifted out of the properties.
+    /// The message, which is not a property.
     Message(Verdict),
-    /// Among the properties.
+    /// A property.
     Property(TextSpan, Verdict),
     /// The policy drops it.
     Dropped,
 }
 
-/// Where among a call site's texts one stands.
+/// The position of a text among the texts of a call site.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TextSpan {
     from: u32,
     until: u32,
 }
 
-/// A property's name as it is written: `,"name":`, escaped.
+/// The encoded name of a property: `,"name":`, escaped.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PropertyKey<'a>(&'a [u8]);
 
 impl<'a> PropertyKey<'a> {
-    /// Writes a name behind what is there.
+    /// Appends a name to the buffer.
     pub(super) fn write(out: &'a mut Vec<u8>, name: &str) -> Self {
         let from = out.len();
         push_key(out, name);
         Self(out.get(from..).unwrap_or_default())
     }
 
-    /// Returns it as it stands first: `"name":`.
+    /// Returns the name for the first property: `"name":`.
     pub(super) fn first(self) -> &'a [u8] {
         self.0.get(1..).unwrap_or_default()
     }
 
-    /// Returns it as it stands behind another one: `,"name":`.
+    /// Returns the name for any other property: `,"name":`.
     pub(super) fn next(self) -> &'a [u8] {
         self.0
     }
 }
 
 impl Site {
-    /// Prepares the events of a call site of an application. The target is that of the call site, or of the records
-    /// that come over a [bridge](Self::bridge).
+    /// Prepares the events of a call site of an application. The target is that of the call site,
+    /// or of the records that come through a [bridge](Self::bridge).
     pub(crate) fn of_event(
         metadata: &Metadata<'_>,
         target: &str,
@@ -112,7 +113,7 @@ impl Site {
         let level = Level::from(*metadata.level());
         let target = target_as(Own::Application, metadata.target());
         let names = names_of(metadata);
-        // A span has no message of its own: there the name is an ordinary one.
+        // A span has no message of its own: there `message` is an ordinary name.
         let keys = names
             .iter()
             .map(|name| property_key(&mut texts, name, &policy));
@@ -127,12 +128,12 @@ impl Site {
         }
     }
 
-    /// Returns a frame up to its message, the header and the timestamp being blank; of a span nothing.
+    /// Returns a frame up to its message, with a blank header and timestamp; empty for a span.
     pub(crate) fn start(&self) -> &[u8] {
         self.text(self.start)
     }
 
-    /// Returns a property's name as it is written.
+    /// Returns the encoded name of a property.
     pub(super) fn key(&self, place: TextSpan) -> PropertyKey<'_> {
         PropertyKey(self.text(place))
     }
@@ -143,18 +144,18 @@ impl Site {
             .unwrap_or_default()
     }
 
-    /// Returns `true` if the policy lets in what comes from here.
+    /// Returns `true` if the policy admits the events or spans of this call site.
     pub(crate) fn is_admitted(&self) -> bool {
         self.is_admitted
     }
 
-    /// Returns the bridge that it belongs to, if it is one's: then each record has a target of its own, and what is
-    /// prepared here is for those without.
+    /// Returns the bridge that the call site belongs to, if any: each record then has a target of
+    /// its own, and the data prepared here is for records without one.
     pub(crate) fn bridge(&self) -> Option<Bridge> {
         self.bridge
     }
 
-    /// Returns the number of the policy it was prepared under.
+    /// Returns the number of the policy that applied when it was prepared.
     pub(crate) fn generation(&self) -> Generation {
         self.policy.generation()
     }
@@ -174,7 +175,7 @@ fn names_of(metadata: &Metadata<'_>) -> Vec<&'static str> {
 }
 
 impl TextSpan {
-    /// Returns the place of what was written since there were so many bytes.
+    /// Returns the span of the bytes that were appended since the length was `from`.
     fn since(from: usize, texts: &[u8]) -> Self {
         // Names have at most 256 bytes and call sites 32 fields: far below 4 GiB.
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -216,13 +217,13 @@ fn repeats_of(names: &[&str]) -> Option<Box<[usize]>> {
     first.iter().enumerate().any(is_repeat).then_some(first)
 }
 
-/// Returns a field's name without the `r#` that Rust needs for its own words.
+/// Returns the name of a field without the `r#` of raw identifiers.
 pub(super) fn plain_name(field: &Field) -> &'static str {
     let name = field.name();
     name.strip_prefix("r#").unwrap_or(name)
 }
 
-/// Returns the `name:` given to the macro; the default one only repeats file and line.
+/// Returns the `name:` given to the macro; the default name only repeats file and line.
 fn given_name<'a>(metadata: &Metadata<'a>) -> Option<&'a str> {
     let name = metadata.name();
     let is_default = name.strip_prefix("event ").is_some_and(|place| {
@@ -234,5 +235,6 @@ fn given_name<'a>(metadata: &Metadata<'a>) -> Option<&'a str> {
     (!is_default).then_some(name)
 }
 
-/// How many bytes the texts of a usual call site take: its start some 110, and 15 for each of its fields.
+/// The size of the texts of a usual call site: its start has some 110 bytes, and each of its
+/// fields 15.
 const TEXTS_BYTES: usize = 256;

@@ -1,20 +1,20 @@
-//! The text of a point in time, as every line begins with one.
+//! The text of a timestamp, with which every line begins.
 
 use time::OffsetDateTime;
 
 use crate::record::{TIMESTAMP_BYTES, Timestamp, format_timestamp};
 
-/// The text of a time, with the part down to the second kept from one event to the next.
+/// The text of a time; the part down to the second is kept from one event to the next.
 #[derive(Debug)]
 pub(crate) struct Stamp {
-    /// When the second begins whose text is kept, in microseconds since 1970.
+    /// The beginning of the second whose text is kept, in microseconds since 1970.
     second_micros: i64,
-    /// Its text, the microseconds being 0.
+    /// Its text, with microseconds of 0.
     text: [u8; TIMESTAMP_BYTES],
 }
 
 impl Stamp {
-    /// Returns one that keeps the first second of 1970.
+    /// Creates a stamp that keeps the first second of 1970.
     pub(crate) const fn new() -> Self {
         Self {
             second_micros: 0,
@@ -22,8 +22,9 @@ impl Stamp {
         }
     }
 
-    /// Writes the text of a time in microseconds since 1970, held within the years 0 to 9999, where it is
-    /// wanted: reading again what was just written in pieces would wait for them.
+    /// Writes the text of a time in microseconds since 1970, clamped to the years 0 to 9999,
+    /// directly to its destination: reading back what was just written in pieces would stall the
+    /// processor.
     pub(crate) fn write(&mut self, micros: i64, place: &mut [u8; TIMESTAMP_BYTES]) {
         let rest = match self.rest(micros) {
             Some(rest) => rest,
@@ -33,7 +34,7 @@ impl Stamp {
         put_micros(rest, place);
     }
 
-    /// Returns the microseconds within the second that is kept, if the time is in it.
+    /// Returns the microseconds within the second that is kept, if it contains the time.
     fn rest(&self, micros: i64) -> Option<u32> {
         let rest = u32::try_from(micros.checked_sub(self.second_micros)?).ok()?;
         (rest < SECOND_MICROS).then_some(rest)
@@ -64,7 +65,7 @@ fn put_micros(rest: u32, place: &mut [u8; TIMESTAMP_BYTES]) {
 
 const SECOND_MICROS: u32 = 1_000_000;
 
-/// Where the microseconds stand: before the `Z`, six digits.
+/// The position of the microseconds: six digits before the `Z`.
 const MICROS_AT: usize = TIMESTAMP_BYTES - 7;
 
 #[cfg(test)]
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn times_outside_the_years_0_to_9999_stay_27_characters() {
+    fn times_outside_the_years_0_to_9999_have_27_characters() {
         for micros in [i64::MIN, MICROS_LEAST, -1, 0, 1, MICROS_MOST, i64::MAX] {
             let text = text(&mut Stamp::new(), micros);
             let parsed = crate::record::parse_time(&text).unwrap();
@@ -95,7 +96,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stamp_depends_on_nothing_that_it_kept(
+        fn a_stamp_does_not_depend_on_its_previous_time(
             first in MICROS_LEAST..MICROS_MOST,
             second in MICROS_LEAST..MICROS_MOST,
         ) {

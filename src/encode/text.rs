@@ -1,5 +1,6 @@
-//! Values as JSON text: strings escaped and cut, numbers, bytes, and what formatting functions of the
-//! application yield. The one place that knows which characters a line may hold as they are.
+//! Values as JSON text: strings that are escaped and cut, numbers, bytes, and the output of
+//! formatting functions of the application. The only module that decides which characters a line
+//! may contain unescaped.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,9 +13,9 @@ use serde_json::Value;
 use super::NAME_BYTES_MAX;
 use crate::text::is_unsafe_to_show;
 
-/// Writes a number, a boolean, or null for what JSON has no number for.
+/// Writes a number or a boolean; numbers that JSON cannot express become null.
 pub(crate) fn push_number(out: &mut Vec<u8>, value: impl serde::Serialize) {
-    // Neither writing to a vector nor these types can fail.
+    // Neither writing to a vector nor serializing these types can fail.
     drop(serde_json::to_writer(out, &value));
 }
 
@@ -32,8 +33,8 @@ pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize) {
     out.push(b'"');
 }
 
-/// Writes what a formatting function of the application yields. It may panic, log or never end: a
-/// panic leaves a mark in place of the value, and the limit ends what does not end by itself.
+/// Writes the output of a formatting function of the application. The function may panic, log or
+/// never end: a panic is replaced by a mark, and the limit ends endless output.
 pub(super) fn push_formatted(
     out: &mut Vec<u8>,
     bytes_max: usize,
@@ -66,15 +67,15 @@ pub(super) fn push_formatted(
     out.push(b'"');
 }
 
-/// Drops what a panic carried. That is the application's too and may panic; what that panic carries is
-/// kept for good, or there would be no end.
+/// Drops the payload of a panic. It belongs to the application, and dropping it may panic, too; the
+/// payload of that panic is leaked, since there would be no end otherwise.
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         let _kept = ManuallyDrop::new(again);
     }
 }
 
-/// Escapes text on its way into a line, up to a limit.
+/// A writer that escapes text for a line, up to a limit.
 pub(super) struct Escaped<'a> {
     out: &'a mut Vec<u8>,
     bytes_left: usize,
@@ -97,7 +98,7 @@ impl fmt::Write for Escaped<'_> {
     }
 }
 
-/// Writes a JSON value, its strings and its depth within the limits.
+/// Writes a JSON value, with its strings and its depth within the limits.
 pub(super) fn push_json(
     out: &mut Vec<u8>,
     value: &Value,
@@ -154,7 +155,7 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &str, bytes_max: usize) {
     out.push(b'"');
 }
 
-/// Returns `true` if two names are written alike: long ones are cut.
+/// Returns `true` if two names are equal when written: long ones are cut.
 pub(super) fn is_same_name(one: &str, other: &str) -> bool {
     let is_long = |name: &str| name.len() > NAME_BYTES_MAX;
     one == other
@@ -163,12 +164,13 @@ pub(super) fn is_same_name(one: &str, other: &str) -> bool {
             && beginning(one, NAME_BYTES_MAX) == beginning(other, NAME_BYTES_MAX)
 }
 
-/// Those of different names that are written like a later one, because both are cut: the last one wins.
+/// The indexes of names that are cut to the same text as a later one: the last one wins.
 #[derive(Debug, Default)]
 pub(super) struct Shadowed(BTreeSet<usize>);
 
 impl Shadowed {
-    /// Finds them among names; short ones, of which nearly all objects consist, cost a comparison each.
+    /// Finds them in a list of names; short names, of which nearly all objects consist, cost one
+    /// comparison each.
     pub(super) fn among<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut last: BTreeMap<&str, usize> = BTreeMap::new();
         let mut shadowed = BTreeSet::new();
@@ -180,7 +182,7 @@ impl Shadowed {
         Self(shadowed)
     }
 
-    /// Returns `true` if the name of that number is one of them.
+    /// Returns `true` if the name with that index is one of them.
     pub(super) fn contains(&self, index: usize) -> bool {
         !self.0.is_empty() && self.0.contains(&index)
     }
@@ -192,11 +194,11 @@ fn beginning(text: &str, bytes_max: usize) -> &str {
         .map_or("", |(kept, _)| kept)
 }
 
-/// Escapes what JSON demands, and beyond it what could move a cursor, colour a screen or reorder text:
-/// a line is safe to look at also where a tool prints it raw.
+/// Escapes the characters that JSON requires, and also those that could move a cursor, colour a
+/// screen or reorder text: a line is safe to display even if a tool prints it raw.
 fn push_escaped(out: &mut Vec<u8>, mut text: &str) {
     while let Some(at) = escape_at(text.as_bytes()) {
-        // What may need an escape starts a character, so both splits are at boundaries.
+        // The byte at `at` starts a character, so both splits are at boundaries.
         let (plain, rest) = text.split_at(at);
         out.extend_from_slice(plain.as_bytes());
         let mut characters = rest.chars();
@@ -208,7 +210,7 @@ fn push_escaped(out: &mut Vec<u8>, mut text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Returns where the first character begins that may need an escape.
+/// Returns the position of the first character that may need an escape.
 fn escape_at(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -218,13 +220,14 @@ fn escape_at(text: &[u8]) -> Option<usize> {
         if may_need_escape(*rest.first()?) {
             return Some(at + ascii);
         }
-        // Characters beyond ASCII, most of which need none, come in runs.
+        // Characters beyond ASCII come in runs, and most of them need no escape.
         let is_harmless = |byte: &&u8| !byte.is_ascii() && !may_need_escape(**byte);
         at += ascii + rest.iter().take_while(is_harmless).count();
     }
 }
 
-/// Returns how many bytes of ASCII that needs no escape a text begins with, looking at a block at a time.
+/// Returns the number of ASCII bytes without an escape at the beginning of a text, reading it in
+/// blocks.
 fn plain_bytes(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
@@ -235,7 +238,8 @@ fn plain_bytes(text: &[u8]) -> usize {
         }
         at += BLOCK_BYTES;
     }
-    // What is left is looked at with what stands before it, or as a block with blanks: most texts are short.
+    // The rest is read together with the bytes before it, or as a block filled up with blanks: most
+    // texts are short.
     if let Some(block) = text.last_chunk()
         && suspects(*block) == 0
     {
@@ -252,9 +256,10 @@ fn plain_bytes(text: &[u8]) -> usize {
     }
 }
 
-/// Marks the bytes of a block that are beyond ASCII or need an escape, all at a time: a byte's highest bit is set
-/// where it is beyond ASCII, and by the additions and subtractions where it is 0x7f, below a blank, a quote or
-/// a backslash. What they carry goes to bytes after the first of these, which may be marked wrongly.
+/// Marks the bytes of a block that are beyond ASCII or need an escape, all at once: the highest bit
+/// of a byte is set if it is beyond ASCII, and the additions and subtractions set it for 0x7f, for
+/// bytes below a blank, and for a quote or a backslash. Carries affect only bytes after the first
+/// of these, which may be marked wrongly.
 const fn suspects(block: [u8; BLOCK_BYTES]) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; BLOCK_BYTES]);
     const TOPS: u64 = ONES * 0x80;
@@ -274,8 +279,8 @@ const fn may_need_escape(byte: u8) -> bool {
     matches!(
         byte,
         0..0x20 | b'"' | b'\\' | 0x7f
-            // These begin U+0080 to U+00BF, U+0600 to U+063F, U+1000 to U+2FFF, U+F000 to U+FFFF and
-            // U+C0000 to U+FFFFF, among which some characters hide.
+            // These begin U+0080 to U+00BF, U+0600 to U+063F, U+1000 to U+2FFF, U+F000 to U+FFFF
+            // and U+C0000 to U+FFFFF, which contain characters that are not visible.
             | 0xc2 | 0xd8 | 0xe1 | 0xe2 | 0xef | 0xf3
     )
 }
@@ -299,10 +304,10 @@ fn push_character(out: &mut Vec<u8>, character: char) {
     }
 }
 
-/// How many bytes are looked at at once: a register's.
+/// Number of bytes that are read at once: the size of a register.
 const BLOCK_BYTES: usize = size_of::<u64>();
 
-/// What ends a value that was cut.
+/// The mark at the end of a value that was cut.
 const CUT: &str = "…";
 
 #[cfg(test)]
@@ -319,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_act_on_a_terminal_are_escaped() {
+    fn characters_that_affect_a_terminal_are_escaped() {
         for character in [
             '\0',
             '\u{1b}',
@@ -340,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_string_is_cut_at_a_character_boundary_and_says_so() {
+    fn a_long_string_is_cut_and_marked_at_a_boundary() {
         assert_eq!(string("aä", 2), "\"a…\"");
         assert_eq!(string("aä", 3), "\"aä\"");
         assert_eq!(string("ä", 1), "\"…\"");
@@ -371,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_panics_leaves_a_mark_and_nothing_of_itself() {
+    fn a_value_that_panics_is_replaced_by_a_mark() {
         let mut out = Vec::new();
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
@@ -403,7 +408,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn looking_at_blocks_finds_what_looking_at_bytes_does(
+        fn blocks_and_single_bytes_find_the_same_escapes(
             text in proptest::collection::vec(prop_oneof![0x1e..0x24_u8, 0x5a..0x5e_u8, 0x7d..0x82_u8, any::<u8>(), Just(b'a')], 0..40)
         ) {
             let slowly = text.iter().position(|byte| may_need_escape(*byte));
@@ -411,7 +416,7 @@ mod tests {
         }
 
         #[test]
-        fn any_string_reads_back_as_it_was(text in any::<String>()) {
+        fn any_string_round_trips(text in any::<String>()) {
             let written = string(&text, usize::MAX);
             prop_assert!(!written.chars().any(is_unsafe_to_show));
             prop_assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);

@@ -1,5 +1,6 @@
-//! The spans that a thread is in, as `tracing-subscriber`'s registry keeps them, but with what the layer
-//! needs of them at hand: an event finds the rendered spans of its scope without asking anybody.
+//! The current spans of a thread, as the registry of `tracing-subscriber` keeps them, together with
+//! the data that the layer needs: an event finds the rendered spans of its scope without a lookup
+//! in the registry.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,24 +12,24 @@ use super::{Connected, LayerId};
 use crate::encode::SpanChain;
 use crate::policy::Generation;
 
-/// The spans that a thread is in, of all layers of this type; the innermost is the last.
+/// The current spans of a thread, for all layers of this type; the innermost is the last.
 #[derive(Debug, Default)]
 struct Entered {
-    /// Those beyond `depth` are left, and keep their buffers for the next ones.
+    /// Spans beyond `depth` were exited, and keep their buffers for the next ones.
     spans: Vec<EnteredSpan>,
     depth: usize,
 }
 
-/// A span that a thread is in.
+/// A current span of a thread.
 #[derive(Debug)]
 struct EnteredSpan {
     layer: LayerId,
     id: Id,
-    /// Whether the thread was in it already: then it is where it was.
+    /// Whether the thread had entered the span before: its position then stays the same.
     is_again: bool,
-    /// Learned from the first event.
+    /// The node of the span; set by the first event.
     node: Option<Arc<SpanNode>>,
-    /// What the spans from the root to this one looked like, and when.
+    /// The rendered spans from the root to this one, with their state at that time.
     chain: SpanChain,
     rendered: Option<(Edition, Generation)>,
 }
@@ -37,19 +38,19 @@ thread_local! {
     static ENTERED: RefCell<Entered> = const { RefCell::new(Entered { spans: Vec::new(), depth: 0 }) };
 }
 
-/// Notes that this thread enters a span of that layer.
+/// Records that this thread enters a span of a layer.
 pub(super) fn enter(layer: LayerId, id: &Id) {
     let _is_alive = with_entered(|entered| entered.enter(layer, id));
 }
 
-/// Notes that this thread exits a span of that layer.
+/// Records that this thread exits a span of a layer.
 pub(super) fn exit(layer: LayerId, id: &Id) {
     let _is_alive = with_entered(|entered| entered.exit(layer, id));
 }
 
-/// Hands over the rendered spans that this thread is in, from the root to the innermost; `node` finds what
-/// the layer keeps with a span. Returns nothing where this thread cannot know: it is ending, or in the middle
-/// of this already.
+/// Calls `work` with the rendered spans of this thread, from the root to the innermost; `node`
+/// returns the data that the layer keeps for a span. Returns `None` if the thread is ending, or is
+/// in this function already.
 pub(super) fn with_chain<T>(
     layer: &Connected<'_>,
     node: impl FnOnce(&Id) -> Option<Arc<SpanNode>>,
@@ -64,7 +65,8 @@ pub(super) fn with_chain<T>(
     })
 }
 
-/// Does something with the spans that this thread is in; nothing where it is ending, or in the middle of this already.
+/// Calls `work` with the current spans of this thread. Returns `None` if the thread is ending, or
+/// is in this function already.
 fn with_entered<T>(work: impl FnOnce(&mut Entered) -> T) -> Option<T> {
     let done = ENTERED.try_with(|entered| Some(work(&mut *entered.try_borrow_mut().ok()?)));
     done.ok().flatten()
@@ -124,14 +126,15 @@ impl EnteredSpan {
         self.layer == layer && self.id == *id
     }
 
-    /// Renders the spans anew if one of them, or the policy, changed since this thread looked.
+    /// Renders the spans again if one of them, or the policy, changed since this thread rendered
+    /// them.
     fn refresh(&mut self, layer: &Connected<'_>, node: impl FnOnce(&Id) -> Option<Arc<SpanNode>>) {
         if self.node.is_none() {
             self.node = node(&self.id);
         }
         let Some(node) = &self.node else { return };
         if node.is_closed() {
-            // As the registry has it, who forgot to exit a span that is no more is in none.
+            // As in the registry: a thread that did not exit a span that was closed is in no span.
             self.chain.clear();
             self.rendered = None;
             return;
@@ -139,12 +142,12 @@ impl EnteredSpan {
         let generation = layer.generation();
         let now = (node.edition(), generation);
         if self.rendered != Some(now) {
-            // Taken before they are rendered: what changes meanwhile is seen the next time.
+            // Read before rendering, so that a change in between is noticed the next time.
             node.render_chain(&mut self.chain, layer);
             self.rendered = Some(now);
         }
     }
 }
 
-/// How many spans' buffers a thread keeps: nested deeper is recursion, which ends.
+/// The number of spans for which a thread keeps buffers: deeper nesting is recursion, which ends.
 const KEPT_SPANS: usize = 64;

@@ -1,5 +1,6 @@
-//! The gate: which call sites are of any interest. As a per-layer filter it tells `tracing`, so that all others
-//! cost what they cost without localtel; a layer without that filter asks the gate about each event.
+//! The gate: decides which call sites are of interest. As a per-layer filter it reports this to
+//! `tracing`, so that all others cost nothing extra; a layer without that filter queries the gate
+//! for each event.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,26 +14,27 @@ use crate::outlet::Outlet;
 use crate::policy::InForce;
 use crate::recorder::note_asked;
 
-/// The per-layer filter that belongs to a layer of localtel: events and spans that would not be recorded cost what
-/// they cost without it. [`Telemetry::filter`](crate::Telemetry::filter) returns one.
+/// The per-layer filter for a layer of localtel: with it, events and spans that would not be
+/// recorded cost what they cost without localtel. [`Telemetry::filter`](crate::Telemetry::filter)
+/// returns one.
 ///
-/// It answers for the layer that it is put on, and other layers see what they see without it. When consent or the
-/// owner's policy changes, it has `tracing` ask again.
+/// It applies only to the layer that it is added to, and does not affect other layers. When consent
+/// or the owner's policy changes, it makes `tracing` rebuild its interests.
 #[derive(Debug, Clone)]
 pub struct RecordFilter {
     outlet: LaterOutlet,
 }
 
-/// An outlet, from the moment on at which it is there.
+/// A cell for an outlet, which may be set later.
 pub(crate) type LaterOutlet = Arc<OnceLock<Arc<Outlet>>>;
 
 impl RecordFilter {
-    /// Returns the filter of an outlet.
+    /// Creates the filter of an outlet.
     pub(crate) fn new(outlet: Arc<Outlet>) -> Self {
         Self::later(Arc::new(OnceLock::from(outlet)))
     }
 
-    /// Returns the filter of an outlet that may come later; until then nothing passes.
+    /// Creates the filter of an outlet that may be set later; until then nothing passes.
     pub(crate) fn later(outlet: LaterOutlet) -> Self {
         Self { outlet }
     }
@@ -57,7 +59,7 @@ impl<S> Filter<S> for RecordFilter {
             return Interest::never();
         };
         if is_bridge(metadata) {
-            // One call site for many, which differ in their targets.
+            // One call site for many records, which differ in their targets.
             return Interest::sometimes();
         }
         if lasting_policy(outlet).is_none_or(|policy| is_admitted(metadata, &policy)) {
@@ -67,8 +69,9 @@ impl<S> Filter<S> for RecordFilter {
         }
     }
 
-    /// The hint depends neither on consent nor on the owner's policy, which may change: the `log` crate is given
-    /// the maximum level once, when the subscriber is installed, and would keep records out after a change.
+    /// The hint depends neither on consent nor on the owner's policy, which may change: the `log`
+    /// crate is given the maximum level once, when the subscriber is installed, and would drop
+    /// records after a change.
     fn max_level_hint(&self) -> Option<LevelFilter> {
         note_asked();
         let outlet = self.outlet.get()?;
@@ -80,14 +83,14 @@ impl<S> Filter<S> for RecordFilter {
     }
 }
 
-/// Returns the policy that shuts call sites out for good; where nobody would open them again, each of their events
-/// is refused instead.
+/// Returns the policy that filters out call sites permanently. Without a worker that would enable
+/// them again, each of their events is refused instead.
 fn lasting_policy(outlet: &Outlet) -> Option<Arc<InForce>> {
     let policy = outlet.policy.get();
     policy.filter(|_| outlet.is_asked_again() && !outlet.is_shown())
 }
 
-/// Returns `true` if a policy lets in the events or spans of a call site.
+/// Returns `true` if a policy admits the events or spans of a call site.
 fn is_admitted(metadata: &Metadata<'_>, policy: &Arc<InForce>) -> bool {
     let policy = Arc::clone(policy);
     if metadata.is_span() {

@@ -1,6 +1,6 @@
-//! The layer: takes events from `tracing`, finds their spans, and has them encoded on the caller's
-//! thread into a buffer of that thread. What a line looks like is `encode`'s business, where it goes is
-//! `recorder`'s.
+//! The layer: takes events from `tracing`, finds their spans, and encodes them on the caller's
+//! thread into a buffer of that thread. `encode` defines the form of a line, and `recorder` takes
+//! it to the disk.
 
 mod entered;
 mod gate;
@@ -27,15 +27,17 @@ use crate::outlet::{Outlet, TRIES};
 use crate::policy::Generation;
 use crate::recorder::{Stale, note_asked};
 
-/// Records events in their spans: a layer without a per-layer filter, for any subscriber that keeps its spans as
-/// `tracing_subscriber`'s registry does. [`Telemetry::layer`](crate::Telemetry::layer) returns one, and so does
-/// [`LaterTelemetry::layer`](crate::recording::LaterTelemetry::layer), which records nothing before it is connected.
+/// A layer that records events in their spans. It has no per-layer filter, and works with any
+/// subscriber that keeps its spans as `tracing_subscriber`'s registry does. It is returned by
+/// [`Telemetry::layer`](crate::Telemetry::layer), and by
+/// [`LaterTelemetry::layer`](crate::recording::LaterTelemetry::layer), whose layer records nothing
+/// before it is connected.
 ///
-/// It gives no hint at a maximum level and disables no call site, so that other layers see what they see without it.
-/// While nothing may be recorded, an event costs it a few nanoseconds.
+/// It returns no maximum level hint and disables no call site, so it does not affect other layers.
+/// While nothing may be recorded, it adds a few nanoseconds to an event.
 ///
-/// It does not depend on the subscriber that it is added to, so a program may store it, and its filter, and install
-/// them later:
+/// It does not depend on the type of the subscriber, so a program may store it, and its filter, and
+/// install them later:
 ///
 /// ```no_run
 /// use localtel::{Layer, Telemetry};
@@ -62,13 +64,14 @@ use crate::recorder::{Stale, note_asked};
 /// ```
 #[derive(Debug)]
 pub struct Layer {
-    /// Tells this layer's call sites and spans from those of other layers in the same process.
+    /// Distinguishes this layer's call sites and spans from those of other layers in the same
+    /// process.
     id: LayerId,
     outlet: LaterOutlet,
     sites: Sites,
 }
 
-/// A layer whose outlet is there.
+/// A layer whose outlet is set.
 #[derive(Debug, Clone, Copy)]
 struct Connected<'l> {
     id: LayerId,
@@ -76,7 +79,7 @@ struct Connected<'l> {
     sites: &'l Sites,
 }
 
-/// The number of a layer, never used twice in a process.
+/// The number of a layer, unique in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct LayerId(u64);
 
@@ -87,15 +90,15 @@ impl LayerId {
     }
 }
 
-/// What each thread keeps from one event to the next.
+/// The data that each thread keeps from one event to the next.
 #[derive(Debug)]
 struct Scratch {
     frame: Vec<u8>,
     stamp: Stamp,
     sites: KnownSites,
-    /// The spans of an event that says itself in which one it is.
+    /// The spans of an event with an explicit parent.
     chain: SpanChain,
-    /// The target of a record that came over a bridge.
+    /// The target of a record that came through a bridge.
     target: String,
 }
 
@@ -113,17 +116,17 @@ impl Scratch {
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch::new()) };
-    /// How many events are being encoded by this thread: one inside another where a value logs.
+    /// Number of events that this thread is encoding: one inside another if a value logs.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
 impl Layer {
-    /// Returns a layer that has events recorded.
+    /// Creates a layer that passes events to an outlet.
     pub(crate) fn new(outlet: Arc<Outlet>) -> Self {
         Self::later(Arc::new(OnceLock::from(outlet)))
     }
 
-    /// Returns a layer that has events recorded once the outlet is there.
+    /// Creates a layer that passes events to an outlet once it is set.
     pub(crate) fn later(outlet: LaterOutlet) -> Self {
         Self {
             id: LayerId::new(),
@@ -140,8 +143,8 @@ impl Layer {
         })
     }
 
-    /// Returns itself, if its outlet is there and looks at events or spans of a call site; the policy may refuse them
-    /// then.
+    /// Returns the connected layer, if its outlet is set and takes events or spans of a call site;
+    /// the policy may still refuse them.
     fn taking(&self, metadata: &Metadata<'_>) -> Option<Connected<'_>> {
         self.connected()
             .filter(|connected| connected.outlet.takes(metadata))
@@ -154,7 +157,8 @@ impl Connected<'_> {
         self.outlet.policy.generation()
     }
 
-    /// Returns what is prepared for a call site under the policy in force, unless that cannot be learned.
+    /// Returns the site of a call site under the policy in force, or `None` if that policy cannot
+    /// be read.
     fn site(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Site>> {
         self.sites.get(metadata, metadata.target(), self.outlet)
     }
@@ -186,7 +190,7 @@ impl Connected<'_> {
         line.finish(Own::Application);
     }
 
-    /// Encodes an event and offers it, anew if the policy changed meanwhile.
+    /// Encodes an event and offers it; encodes it again if the policy changed in between.
     fn record<S>(
         &self,
         event: &Event<'_>,
@@ -241,12 +245,13 @@ impl Connected<'_> {
         let _ = self.outlet.refuse();
     }
 
-    /// Returns the node of a span, if this layer has seen it opening.
+    /// Returns the node of a span, if this layer was notified of its creation.
     fn own_node<'a, S: LookupSpan<'a>>(&self, span: &SpanRef<'a, S>) -> Option<Arc<SpanNode>> {
         span.extensions().get::<SpanNodes>()?.of(self.id)
     }
 
-    /// Returns the node of a span, or of its nearest ancestor that this layer has seen opening.
+    /// Returns the node of a span, or of its nearest ancestor of whose creation this layer was
+    /// notified.
     fn node<'a, S: LookupSpan<'a>>(&self, span: &SpanRef<'a, S>) -> Option<Arc<SpanNode>> {
         self.own_node(span).or_else(|| {
             span.scope()
@@ -256,7 +261,8 @@ impl Connected<'_> {
     }
 }
 
-/// One event being encoded by this thread; ends also when a value's formatting unwinds.
+/// A guard for one event that this thread encodes; it is also dropped when the formatting of a
+/// value unwinds.
 struct Encoding;
 
 impl Encoding {
@@ -272,7 +278,7 @@ impl Encoding {
 
 impl Drop for Encoding {
     fn drop(&mut self) {
-        // In a thread whose storage is gone there is nothing to count down.
+        // A thread whose storage is gone has no count to decrement.
         let _is_alive = DEPTH.try_with(|depth| depth.set(depth.get().saturating_sub(1)));
     }
 }
@@ -281,8 +287,8 @@ impl<S> tracing_subscriber::Layer<S> for Layer
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
-    /// Prepares the call site if it is of interest. Without a per-layer filter another answer would disable it for
-    /// all layers of the subscriber.
+    /// Prepares the call site if it is of interest. It always returns the same interest: without a
+    /// per-layer filter, another one would disable the call site for all layers of the subscriber.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         note_asked();
         if let Some(layer) = self.taking(metadata) {
@@ -353,7 +359,7 @@ where
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
-        // Nobody is in a span that is no more, whoever forgot to exit it, in whatever thread.
+        // No thread is in a closed span, even if one did not exit it.
         if let Some(layer) = self.connected()
             && let Some(node) = context.span(&id).and_then(|span| layer.own_node(&span))
         {
@@ -371,7 +377,7 @@ where
         };
         let micros = clock::micros_since_epoch();
         let in_scratch = SCRATCH.try_with(|scratch| {
-            // Taken while a value of an outer event logs while it is being formatted.
+            // Borrowed already if a value of an outer event logs while it is formatted.
             let Ok(mut scratch) = scratch.try_borrow_mut() else {
                 return false;
             };
@@ -384,9 +390,10 @@ where
     }
 }
 
-/// How deep events may be nested: one that a value logs while it is formatted is recorded; one that is
-/// logged while formatting that one is refused, since values that log themselves never end.
+/// The maximal nesting of events: an event that a value logs while it is formatted is recorded; one
+/// that is logged while formatting that one is refused, since values that log themselves would
+/// never end.
 const NESTED_MAX: usize = 2;
 
-/// How much of a buffer a thread keeps: far more than a usual line.
+/// Number of bytes of a buffer that a thread keeps: far more than a usual line.
 const FRAME_KEPT_BYTES: usize = 64 * 1024;

@@ -1,5 +1,4 @@
-//! The call sites that a layer has met, and those that a thread has met, which finds them again without
-//! asking anybody.
+//! The known call sites of a layer, and those of a thread, which finds them again without a lock.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,7 +12,8 @@ use super::{Connected, LayerId};
 use crate::encode::{SecretFree, Site};
 use crate::outlet::Outlet;
 
-/// The call sites that a layer has met, each with its target; one of a bridge stands for many targets.
+/// The known call sites of a layer, each with its target; a call site of a bridge is used for many
+/// targets.
 #[derive(Debug, Default)]
 pub(super) struct Sites {
     known: RwLock<HashMap<Identifier, SitesByTarget>>,
@@ -22,8 +22,8 @@ pub(super) struct Sites {
 type SitesByTarget = HashMap<Box<str>, Arc<Site>>;
 
 impl Sites {
-    /// Returns what is prepared for a call site, or for the records of a target that come over a bridge, under the
-    /// policy in force, unless that cannot be learned.
+    /// Returns the site of a call site, or of a target's records that come through a bridge, under
+    /// the policy in force, or `None` if that policy cannot be read.
     pub(super) fn get(
         &self,
         metadata: &'static Metadata<'static>,
@@ -44,8 +44,9 @@ impl Sites {
         } else {
             Site::of_event(metadata, target, &outlet.source, policy)
         });
-        // Never waited for: in a forked child a thread that is no more may hold it. Who finds it taken prepares the
-        // call site for itself. Targets of a bridge may be made up at run time, without end.
+        // The lock is never waited for: in a forked child a thread that no longer exists may hold
+        // it. A caller that finds it taken prepares the call site for itself. The number of targets
+        // of a bridge may be unlimited, since they may be created at run time.
         if target.len() <= TARGET_BYTES_MAX
             && let Ok(mut known) = self.known.try_write()
         {
@@ -59,29 +60,29 @@ impl Sites {
     }
 }
 
-/// The call sites that a thread has met, by layer and the address of their metadata, which never moves.
+/// The known call sites of a thread, by layer and the address of their metadata, which never moves.
 #[derive(Debug)]
 pub(super) struct KnownSites {
     known: FxHashMap<(LayerId, usize), KnownSite>,
 }
 
-/// A call site that a thread has met.
+/// A known call site of a thread.
 #[derive(Debug)]
 struct KnownSite {
     site: Arc<Site>,
-    /// The last message from there.
+    /// The last message from this call site.
     message: SecretFree,
 }
 
 impl KnownSites {
-    /// Returns none.
+    /// Creates an empty list.
     pub(super) const fn new() -> Self {
         Self {
             known: FxHashMap::with_hasher(FxBuildHasher),
         }
     }
 
-    /// Returns what was prepared for a call site under the policy in force, and its last message.
+    /// Returns the site of a call site under the policy in force, and its last message.
     pub(super) fn find(
         &mut self,
         layer: &Connected<'_>,
@@ -105,13 +106,13 @@ impl KnownSites {
     }
 }
 
-/// How many targets are kept for one call site of a bridge, of which there is one for each level. When there are
-/// more, all are prepared anew as they come.
+/// The maximal number of targets for one call site of a bridge, of which there is one for each
+/// level. If there are more, all are removed and prepared again as they come.
 const BRIDGED_SITES_MAX: usize = 256;
 
-/// How long a target is that is kept. A longer one is cut in its line, and prepared for each record.
+/// The longest target that is kept. A longer one is cut in its line, and prepared for each record.
 const TARGET_BYTES_MAX: usize = 256;
 
-/// How many call sites a thread knows at most: each takes 48 bytes, and a message of up to 128. One more, and the
-/// thread begins anew.
+/// The maximal number of call sites that a thread keeps: each takes 48 bytes, and a message of up
+/// to 128. If there are more, all are removed.
 const KNOWN_SITES_MAX: usize = 4096;

@@ -1,4 +1,5 @@
-//! What the layer keeps with a span: its values, its rendered form, and the way to the root.
+//! The data that the layer keeps for a span: its values, its rendered form, and the path to the
+//! root.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,20 +10,20 @@ use super::{Connected, LayerId};
 use crate::encode::{Site, SpanChain, SpanValues};
 use crate::outlet::TRIES;
 
-/// A span as one layer keeps it.
+/// The data of one layer for a span.
 #[derive(Debug)]
 pub(super) struct SpanNode {
     parent: Option<Arc<Self>>,
-    /// The innermost of the outermost spans that a line holds, if this one is nested in it.
+    /// The innermost of the outermost spans that a line contains, if this span is nested in it.
     outermost: Option<Arc<Self>>,
-    /// How many spans there are from the root to this one.
+    /// Number of spans from the root to this one.
     depth: usize,
-    /// How many of them the policy let be recorded when they opened.
+    /// Number of those spans that the policy admitted when they opened.
     admitted: u64,
     pub(super) metadata: &'static Metadata<'static>,
-    /// Spans are rendered when they open or record, never when an event passes through them.
+    /// Spans are rendered when they open or record, never when an event occurs in them.
     state: RwLock<SpanState>,
-    /// How often it was rendered anew.
+    /// Number of times that it was rendered again.
     changes: AtomicU64,
     is_closed: AtomicBool,
 }
@@ -35,7 +36,8 @@ struct SpanState {
 }
 
 impl SpanState {
-    /// Takes over a newer policy than the one of before, and what it lets the values stand as. Returns whether it is one.
+    /// Applies a newer policy to the values. Returns `true` if the policy is newer than the
+    /// previous one.
     fn narrow(&mut self, site: Arc<Site>) -> bool {
         let is_newer = self.site.generation() < site.generation();
         if is_newer {
@@ -46,16 +48,17 @@ impl SpanState {
     }
 }
 
-/// The nodes that the layers of this type keep with one span.
+/// The nodes that the layers of this type keep for one span.
 #[derive(Debug, Default)]
 pub(super) struct SpanNodes(Vec<(LayerId, Arc<SpanNode>)>);
 
-/// The state of a span and its ancestors: another number means that one of them was rendered anew.
+/// The state of a span and its ancestors: a different number means that one of them was rendered
+/// again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Edition(u64);
 
 impl SpanNode {
-    /// Renders a span that opens.
+    /// Renders a new span.
     pub(super) fn new(
         parent: Option<Arc<Self>>,
         metadata: &'static Metadata<'static>,
@@ -89,18 +92,18 @@ impl SpanNode {
         }
     }
 
-    /// Notes that the span is no more: nobody is in it, also who never exited it.
+    /// Marks the span as closed: no thread is in it, even if one did not exit it.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
     }
 
-    /// Returns `true` if the span is no more.
+    /// Returns `true` if the span is closed.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Takes over newly recorded values, unless a newer policy was put in force meanwhile, which may want
-    /// them otherwise. Returns whether it did.
+    /// Adds newly recorded values, unless a newer policy was put in force in between, which may
+    /// treat them differently. Returns `true` if they were added.
     pub(super) fn merge(&self, site: Arc<Site>, newer: SpanValues) -> bool {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if state.site.generation() > site.generation() {
@@ -121,7 +124,8 @@ impl SpanNode {
         std::iter::successors(Some(self), |node| node.parent.as_deref())
     }
 
-    /// The spans from this one to the root that a line holds. Of more than that, the innermost and the outermost.
+    /// Returns the spans from this one to the root that a line contains. If there are too many,
+    /// these are the innermost and the outermost ones.
     fn in_line(&self) -> impl Iterator<Item = &Self> {
         let (inner, outermost) = match &self.outermost {
             Some(outermost) if self.depth > SPANS_MAX => (INNERMOST_MAX, Some(&**outermost)),
@@ -131,7 +135,7 @@ impl SpanNode {
         self.to_root().take(inner).chain(outer)
     }
 
-    /// Returns how many spans are left out between those that a line holds.
+    /// Returns the number of spans that are left out between those that a line contains.
     fn left_out(&self) -> u64 {
         let Some(outermost) = self.outermost.as_ref().filter(|_| self.depth > SPANS_MAX) else {
             return 0;
@@ -140,8 +144,8 @@ impl SpanNode {
         last.map_or(0, |last| last.admitted.saturating_sub(outermost.admitted))
     }
 
-    /// Returns in which state it and its ancestors are. Changes only add up, so equal sums mean that none
-    /// was rendered anew.
+    /// Returns the state of this span and its ancestors. The counts of changes only grow, so equal
+    /// sums mean that none was rendered again.
     pub(super) fn edition(&self) -> Edition {
         let changes = self.in_line();
         Edition(
@@ -166,7 +170,8 @@ impl SpanNode {
         chain.left_out = self.left_out();
     }
 
-    /// Adds this span, as the policy in force lets it stand; if that cannot be had, it is left out.
+    /// Adds this span, as the policy in force allows it; it is left out if that policy cannot be
+    /// read.
     fn render(&self, chain: &mut SpanChain, layer: &Connected<'_>) {
         for _ in 0..TRIES {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
@@ -181,7 +186,7 @@ impl SpanNode {
         }
     }
 
-    /// Renders the span anew, as far as the policy that is now in force lets its values stand.
+    /// Renders the span again, with the policy in force applied to its values.
     fn narrow(&self, layer: &Connected<'_>) {
         let Some(site) = layer.site(self.metadata) else {
             return;
@@ -207,8 +212,8 @@ impl SpanNodes {
     }
 }
 
-/// How many spans of a scope are recorded. Deeper nesting is recursion: its outermost spans say what was asked for,
-/// its innermost where it came to, and those between are alike.
+/// The maximal number of recorded spans of a scope. Deeper nesting is recursion: its outermost
+/// spans show the request, its innermost ones the current state, and those between are alike.
 const SPANS_MAX: usize = 64;
 const OUTERMOST_MAX: usize = SPANS_MAX / 2;
 const INNERMOST_MAX: usize = SPANS_MAX - OUTERMOST_MAX;
