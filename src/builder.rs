@@ -1,5 +1,5 @@
-//! How telemetry is opened: what the application says, the decision whether anything is recorded, and
-//! the directory. What is then done with it is `telemetry`'s business.
+//! Opens telemetry: the application's settings, the decision whether anything is recorded, and the
+//! directory. `telemetry` is the resulting handle.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::store::{IS_SUPPORTED, UNSUPPORTED};
 use crate::telemetry::Telemetry;
 use crate::watch::{Watch, Watching, secrets_of};
 
-/// What an application says about its telemetry before it opens it.
+/// The settings of an application for its telemetry.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Builder {
@@ -48,7 +48,8 @@ pub struct Builder {
 }
 
 impl Telemetry {
-    /// Starts to open telemetry for the application of that name: letters, digits, `.`, `_` and `-`.
+    /// Creates the settings for the telemetry of the application of that name: letters, digits,
+    /// `.`, `_` and `-`.
     pub fn builder(source: impl Into<String>) -> Builder {
         Builder::new(source)
     }
@@ -77,15 +78,16 @@ impl Builder {
         }
     }
 
-    /// Sets the directory, instead of `LOCALTEL_DIR` or the usual place. A directory is for one application and one of
-    /// its profiles.
+    /// Sets the directory, instead of `LOCALTEL_DIR` or the default. A directory belongs to one
+    /// application and one of its profiles.
     ///
-    /// The usual place is `<application>/telemetry` below `XDG_STATE_HOME`, else below the first path in
-    /// `STATE_DIRECTORY`, which systemd sets for a service with `StateDirectory=`, else below the home of the user.
+    /// The default is `<application>/telemetry` below `XDG_STATE_HOME`, else below the first path
+    /// in `STATE_DIRECTORY`, which systemd sets for a service with `StateDirectory=`, else below
+    /// the home of the user.
     ///
-    /// A test of an application, which is an executable in a folder `deps` below one that cargo has marked with
-    /// `CACHEDIR.TAG`, records only where this, `LOCALTEL_DIR`, or an `XDG_STATE_HOME` or `STATE_DIRECTORY` below the
-    /// temporary directory says so.
+    /// A test of an application records only if the directory is set here, by `LOCALTEL_DIR`, or by
+    /// an `XDG_STATE_HOME` or `STATE_DIRECTORY` below the temporary directory. A test is an
+    /// executable in a folder `deps` below a directory that cargo has marked with `CACHEDIR.TAG`.
     pub fn dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.base = Some(path.into());
         self
@@ -103,38 +105,38 @@ impl Builder {
         self
     }
 
-    /// Sets what happens while consent is undecided; by default nothing is recorded.
+    /// Sets the treatment of events while consent is undecided; by default nothing is recorded.
     pub fn when_undecided(mut self, when_undecided: WhenUndecided) -> Self {
         self.when_undecided = when_undecided;
         self
     }
 
-    /// Sets what a flag of the program says for this run; [`Consent::Undecided`], which an empty word is read as,
-    /// says nothing.
+    /// Sets the consent that a flag of the program gives for this run. [`Consent::Undecided`], to
+    /// which an empty value is parsed, has no effect.
     pub fn flag(mut self, flag: Consent) -> Self {
         self.flag = flag;
         self
     }
 
-    /// Sets how much may be kept.
+    /// Sets the limits of the stored data.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets who carries lines to the disk.
+    /// Sets the thread that writes lines to the disk.
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.delivery = delivery;
         self
     }
 
-    /// Has a session of one event stand in one line.
+    /// Writes a session of one event as one line.
     pub fn in_one_line(mut self) -> Self {
         self.form = SessionForm::OneLine;
         self
     }
 
-    /// Sets what happens to an event for which there is no room in memory.
+    /// Sets the treatment of an event for which there is no room in memory.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
@@ -146,26 +148,27 @@ impl Builder {
         self
     }
 
-    /// Sets whether a process that does not record notices when it may.
+    /// Sets whether a process that does not record polls whether it may.
     pub fn watching(mut self, watching: Watching) -> Self {
         self.watching = watching;
         self
     }
 
-    /// Sets the lowest level of the events and spans of `tracing` that layers record: that of localtel or that of
-    /// `tracing`. By default it is INFO.
+    /// Sets the lowest level of the events and spans of `tracing` that layers record: that of
+    /// localtel or that of `tracing`. By default it is INFO.
     ///
-    /// It holds for dependencies as for the application itself. A span below the level is not recorded with the
-    /// events in it, as with a level on any other layer: with INFO, an event at INFO in a span at DEBUG stands
-    /// outside of it. What is below the level is not counted.
+    /// It applies to dependencies as well as to the application itself. A span below the level is
+    /// not recorded with the events in it, as with a level on any other layer: with INFO, an event
+    /// at INFO in a span at DEBUG is recorded without that span. Events below the level are not
+    /// counted.
     ///
-    /// For a level of its own for each target, set the lowest one here and put a filter on the layer, such as
-    /// `tracing_subscriber`'s `Targets` or `EnvFilter`.
+    /// For a level of its own for each target, set the lowest one here and put a filter on the
+    /// layer, such as `tracing_subscriber`'s `Targets` or `EnvFilter`.
     ///
-    /// It does not concern what the application records by its own calls: [events by hand](Telemetry::record),
-    /// [commands](Telemetry::command), [reports](Telemetry::report_now). For these there is
-    /// [`Policy::level`]. An application whose policy names a level need not name it here, and where both do, the
-    /// higher one holds.
+    /// It does not apply to records from the application's own calls: [events by
+    /// hand](Telemetry::record), [commands](Telemetry::command), [reports](Telemetry::report_now).
+    /// For these, use [`Policy::level`]. An application whose policy sets a level need not set it
+    /// here; if both do, the higher one applies.
     ///
     /// ```
     /// let builder = localtel::Telemetry::builder("myapp").level(localtel::Level::Debug);
@@ -176,64 +179,71 @@ impl Builder {
         self
     }
 
-    /// Sets what may be recorded. The owner of the machine can narrow it, and never widen it.
+    /// Sets the rules for what may be recorded. The owner of the machine can restrict them further,
+    /// and never relax them.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Sets what the application says of its installation, for reports and commands.
+    /// Sets the application's description of its installation, for reports and commands.
     pub fn deployment(mut self, deployment: Deployment) -> Self {
         self.deployment = deployment;
         self
     }
 
-    /// Sets when deployment reports are recorded; by default only when the application says so.
+    /// Sets when deployment reports are recorded; by default only when the application calls
+    /// [`report_now`](Telemetry::report_now).
     pub fn reports(mut self, reports: Reports) -> Self {
         self.reports = reports;
         self
     }
 
-    /// Sets whether each record is shown on the standard error as it is made, with what became of it. This also works
-    /// where nothing is recorded, and where the directory cannot be used. It is for an option such as `--debug`.
+    /// Sets whether each record is shown on standard error as it is created, with its outcome. This
+    /// also works where nothing is recorded, and where the directory cannot be used. It is meant
+    /// for an option such as `--debug`.
     ///
-    /// By default nothing is shown, unless the variable `<SOURCE>_TELEMETRY_DEBUG` asks for it, such as
-    /// `MYAPP_TELEMETRY_DEBUG=1`; `false` does not overrule the variable.
+    /// By default nothing is shown, unless the variable `<SOURCE>_TELEMETRY_DEBUG` requests it,
+    /// such as `MYAPP_TELEMETRY_DEBUG=1`; `false` does not override the variable.
     pub fn debug_output(mut self, is_shown: bool) -> Self {
         self.debug_output = is_shown;
         self
     }
 
-    /// Opens telemetry. This never fails: where it cannot record, nothing is recorded, and
-    /// [`Telemetry::status`] says why.
+    /// Opens telemetry. This never fails: if it cannot record, nothing is recorded, and
+    /// [`Telemetry::status`] returns the reason.
     ///
     /// # Ending a program
     ///
-    /// What is still in memory is written when the handle is dropped. Where it never is, in a `static`, after
-    /// `mem::forget`, or because the program ends by `std::process::exit`, it is written when the process ends:
-    /// a hook that the C library calls does what dropping the handle does, and takes at most as long.
+    /// Events that are still in memory are written when the handle is dropped. If it never is, in a
+    /// `static`, after `mem::forget`, or because the program ends by `std::process::exit`, they are
+    /// written when the process ends: a hook that the C library calls does the same as dropping the
+    /// handle, and takes at most as long.
     ///
-    /// `abort`, `_exit`, `exec` and signals that the program does not handle end it without that, and so does a
-    /// panic with `panic = "abort"`. Call [`flush`](Telemetry::flush) before `_exit` and `exec` and in a panic
-    /// hook, and return from `main` on SIGTERM. Events at level ERROR are written as soon as the worker runs, the
-    /// others within some milliseconds.
+    /// With `abort`, `_exit`, `exec` and signals that the program does not handle, the process ends
+    /// without that, and so it does after a panic with `panic = "abort"`. Call
+    /// [`flush`](Telemetry::flush) before `_exit` and `exec` and in a panic hook, and return from
+    /// `main` on SIGTERM. Events at level ERROR are written as soon as the worker runs, the others
+    /// within some milliseconds.
     ///
-    /// A forked child records in a session of its own, and leaves what waited in memory to its parent. Call
-    /// [`flush`](Telemetry::flush) before `daemon(3)`, whose parent ends by `_exit`, or open telemetry after it.
+    /// A forked child records in a session of its own, and leaves events that waited in memory to
+    /// its parent. Call [`flush`](Telemetry::flush) before `daemon(3)`, whose parent ends by
+    /// `_exit`, or open telemetry after it.
     pub fn open(self) -> Telemetry {
         let same = self.clone();
         self.try_open()
             .unwrap_or_else(|error| same.off(error.chain()))
     }
 
-    /// Opens telemetry, and says why if it cannot record. That consent is missing is no error, and neither is a
-    /// platform that is not supported: there telemetry is off, with that as the reason.
+    /// Opens telemetry, and returns an error if it cannot record. Missing consent is not an error,
+    /// and neither is a platform that is not supported: telemetry is then off, with that as the
+    /// reason.
     ///
     /// # Errors
     ///
-    /// Returns an error if the source or profile is no valid name, if the limits contradict each other, or if the
-    /// directory belongs to another application or profile, cannot be made, is not this user's alone, or cannot be
-    /// written.
+    /// Returns an error if the source or profile is not a valid name, if the limits contradict each
+    /// other, or if the directory belongs to another application or profile, cannot be created, is
+    /// accessible to other users, or cannot be written.
     pub fn try_open(self) -> Result<Telemetry> {
         if IS_LEFT_OUT {
             return Ok(self.off(LEFT_OUT));
@@ -249,7 +259,7 @@ impl Builder {
                 self.open_in(&base, location, &environment)
             }
             Err(error) => {
-                // That a test has no place to record is no failure of the application.
+                // A test without a directory to record in is not a failure of the application.
                 if let ErrorKind::Off { reason } = error.kind() {
                     return Ok(self.off(reason));
                 }
@@ -275,14 +285,14 @@ impl Builder {
         let decision = watch.open(clock::now())?;
         let (installation, directory) = if decision.is_recording {
             let (installation, directory) = watch.installation_in(found)?;
-            // The session needs an id as well, which is made when it writes.
+            // The session needs an id as well, which is created when it writes.
             let _id = random::id()?;
             (Some(installation.id), Some(Arc::new(directory)))
         } else {
             (None, None)
         };
         let policy = Arc::clone(watch.policy());
-        // Nobody has been asked yet, so what opening changed is no news.
+        // No interests were built yet, so that the changes during opening need no rebuild.
         let _is_news = policy.is_news();
         let limits = LineLimits::from(&self.limits);
         let is_gate_open = installation.is_some() || self.delivery == Delivery::Inline;
@@ -326,13 +336,13 @@ impl Builder {
         Ok(Telemetry::new(outlet, place, told, self.reports))
     }
 
-    /// Returns a handle that records nothing, for that reason. Where that was asked for, it shows each record as the
-    /// application's own policy leaves it.
+    /// Returns a handle that records nothing, for that reason. If requested, it shows each record
+    /// as the application's own policy leaves it.
     fn off(self, reason: impl Into<String>) -> Telemetry {
         let environment = Environment::of_process();
         let echo = self.echo(&environment);
         let level = self.own_level();
-        // Those of the application may be what is wrong.
+        // The limits of the application may be the mistake.
         let limits = LineLimits::from(&Limits::default());
         let policy = Arc::new(Current::new(self.policy, None, secrets_of(&environment)));
         let sink = Sink::Off(reason.into());
@@ -348,7 +358,7 @@ impl Builder {
         Telemetry::new(outlet, (None, None), told, Reports::OnRequest)
     }
 
-    /// Returns whose telemetry it is, which set of it, and the directory of the default profile.
+    /// Returns the application, the profile, and the directory of the default profile.
     pub(crate) fn place(&self, environment: &Environment) -> Result<(Source, Profile, PathBuf)> {
         let source: Source = self.source.parse()?;
         let profile: Profile = self.profile.as_deref().unwrap_or("default").parse()?;
@@ -362,12 +372,12 @@ impl Builder {
                 None => base(environment, Platform::THIS, &source)?,
             },
         };
-        // A program may change its directory; where it records was decided now.
+        // The program may change its working directory later.
         let base = std::path::absolute(&base).map_err(Error::io("find", &base))?;
         Ok((source, profile, base))
     }
 
-    /// Returns the lowest level of what is recorded from `tracing`, as far as the application says.
+    /// Returns the lowest level of events from `tracing`, as far as the application sets one.
     pub(crate) fn own_level(&self) -> Level {
         let named = self.level.max(self.policy.named_level());
         named.unwrap_or(DEFAULT_LEVEL)
@@ -378,32 +388,34 @@ impl Builder {
         &self.source
     }
 
-    /// Returns the application's own say: its flag, and what it does while consent is undecided.
+    /// Returns the application's own sources of the decision: its flag, and its choice while
+    /// consent is undecided.
     pub(crate) fn own_say(&self) -> (Consent, WhenUndecided) {
         (self.flag, self.when_undecided)
     }
 
-    /// Returns the application's version, if it told it.
+    /// Returns the application's version, if it was set.
     pub(crate) fn own_version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
-    /// Returns what the application says of its installation.
+    /// Returns the application's description of its installation.
     pub(crate) fn own_deployment(&self) -> &Deployment {
         &self.deployment
     }
 
-    /// Returns how much the application keeps.
+    /// Returns the application's limits.
     pub(crate) fn own_limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Returns what the application lets be recorded.
+    /// Returns the application's policy.
     pub(crate) fn own_policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Returns whether the application or the owner asks for each record to be shown as it is made.
+    /// Returns whether the application or the owner requests that each record is shown as it is
+    /// created.
     fn echo(&self, environment: &Environment) -> Echo {
         if IS_LEFT_OUT {
             return Echo::Silent;

@@ -1,12 +1,13 @@
-//! How the session of a handle ends: when the handle is dropped, and otherwise when the process exits. A handle
-//! in a `static`, one that was forgotten, and all handles at `process::exit` are never dropped; for them a hook
-//! that the C library calls at the end of the process does the same as dropping them would. What is written at
-//! the end is `recorder`'s and `report`'s business.
+//! The end of a handle's session: when the handle is dropped, and otherwise when the process exits.
+//! A handle in a `static`, one that was leaked, and all handles at `process::exit` are never
+//! dropped; for them a hook, which the C library calls at the end of the process, does the same as
+//! dropping them would. `recorder` and `report` write the last records.
 //!
-//! The hook runs on the thread that ends the process, after the destructors of that thread's local storage and
-//! while all other threads go on, in any state: it takes no lock without a bound, starts no thread, and neither
-//! panics nor prints. It does nothing in a forked child that recorded nothing of its own, and nothing for a
-//! session that has ended. `abort`, `_exit` and signals do not call it.
+//! The hook runs on the thread that ends the process, after the destructors of that thread's local
+//! storage and while all other threads continue, in any state: it takes no lock without a limit,
+//! starts no thread, and neither panics nor prints. It does nothing in a forked child that recorded
+//! nothing of its own, and nothing for a session that has ended. `abort`, `_exit` and signals do
+//! not call it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Weak};
@@ -17,7 +18,7 @@ use crate::outlet::Outlet;
 use crate::recorder::lock_until;
 use crate::report::{Reporter, Waiting};
 
-/// What is to be done when the session of a handle ends.
+/// The actions at the end of a handle's session.
 #[derive(Debug)]
 pub(crate) struct Ending {
     outlet: Arc<Outlet>,
@@ -26,11 +27,12 @@ pub(crate) struct Ending {
     waiting: Mutex<Option<Waiting>>,
 }
 
-/// The endings of this process's handles, as far as they live.
+/// The endings of the live handles of this process.
 static ENDINGS: Mutex<Vec<Weak<Ending>>> = Mutex::new(Vec::new());
 
 impl Ending {
-    /// Returns the ending of a handle. If the handle is never dropped, the session ends with the process.
+    /// Creates the ending of a handle. If the handle is never dropped, the session ends with the
+    /// process.
     pub(crate) fn new(
         outlet: Arc<Outlet>,
         reporter: Arc<Reporter>,
@@ -42,7 +44,7 @@ impl Ending {
             reporter,
             waiting: Mutex::new(waiting),
         });
-        // In a forked child the lock may be held by a thread that the child has not got.
+        // In a forked child, the lock may be held by a thread that does not exist there.
         if is_recorder && let Some(mut endings) = lock_until(&ENDINGS, clock::deadline(LOCK_WAIT)) {
             endings.retain(|ending| ending.strong_count() > 0);
             endings.push(Arc::downgrade(&ending));
@@ -50,7 +52,8 @@ impl Ending {
         ending
     }
 
-    /// Ends the session: writes what is still in memory, and waits for it until the deadline.
+    /// Ends the session: writes everything that is still in memory, and waits for it until the
+    /// deadline.
     pub(crate) fn end(&self, deadline: Instant) {
         self.end_waiting(deadline);
         if let Some(recorder) = self.outlet.recorder() {
@@ -59,8 +62,8 @@ impl Ending {
         }
     }
 
-    /// Ends the session with the process. Nothing is done where a lock is held by a thread that does not let go,
-    /// which may be this one.
+    /// Ends the session with the process. Nothing is done if a lock is held by a thread that does
+    /// not release it, which may be this one.
     fn end_with_process(&self, deadline: Instant) {
         let Some(recorder) = self.outlet.recorder() else {
             return;
@@ -108,9 +111,10 @@ dtor::declarative::dtor! {
     }
 }
 
-/// How long the end of the process waits for all sessions together: as long as dropping a handle does.
+/// The time that the end of the process waits for all sessions together: as long as dropping a
+/// handle does.
 const EXIT_WAIT: Duration = Duration::from_secs(5);
 
-/// How long a lock is waited for that is held for well under a millisecond: a thread that holds it may not run
-/// for a while on a busy machine.
+/// The time to wait for a lock that is usually held for well under a millisecond: on a busy
+/// machine, the thread that holds it may not run for a while.
 const LOCK_WAIT: Duration = Duration::from_secs(1);

@@ -1,10 +1,11 @@
-//! An event recorded by hand, for what does not come from `tracing`: a record without time, session and number.
+//! An event recorded by hand, which does not come from `tracing`: a record without time, session
+//! and number.
 
 use serde_json::Value;
 
 use crate::record::{Level, Properties};
 
-/// What happened, as an application records it by hand: a name, a level, a message and properties.
+/// An event that an application records by hand: a name, a level, a message and properties.
 ///
 /// ```
 /// use localtel::{Event, Level};
@@ -23,7 +24,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Starts an event of that name, at level INFO.
+    /// Creates an event of that name, at level INFO.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             level: Level::Info,
@@ -40,7 +41,8 @@ impl Event {
         self
     }
 
-    /// Sets the part of the application it comes from; the application's name by default.
+    /// Sets the part of the application that it comes from; by default this is the application's
+    /// name.
     pub fn target(mut self, target: impl Into<String>) -> Self {
         self.target = Some(target.into());
         self
@@ -52,7 +54,7 @@ impl Event {
         self
     }
 
-    /// Sets a named value; an earlier one of the same name is replaced.
+    /// Sets a property; it replaces an earlier one of the same name.
     pub fn property(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.properties.set(name, value);
         self

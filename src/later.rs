@@ -6,11 +6,11 @@ use crate::layer::{LaterOutlet, Layer, RecordFilter};
 use crate::recorder::ask_again;
 use crate::telemetry::Telemetry;
 
-/// Layers for telemetry that is opened later: for programs that install their subscriber first, and know only after
-/// they have parsed their arguments whether, where and how they record.
+/// Layers for telemetry that is opened later: for programs that install their subscriber first, and
+/// decide only after they have parsed their arguments whether, where and how they record.
 ///
-/// Nothing is kept until [`connect`](Self::connect): events before it are not recorded, and spans that were opened
-/// before it are not known to the events in them.
+/// Nothing is stored before [`connect`](Self::connect): events before it are not recorded, and
+/// spans that were opened before it are missing from the events in them.
 ///
 /// ```no_run
 /// use localtel::Telemetry;
@@ -31,7 +31,7 @@ pub struct LaterTelemetry {
 }
 
 impl LaterTelemetry {
-    /// Returns a way to telemetry that is opened later.
+    /// Creates layers for telemetry that is opened later.
     pub fn new() -> Self {
         Self::default()
     }
@@ -46,7 +46,8 @@ impl LaterTelemetry {
         RecordFilter::later(Arc::clone(&self.outlet))
     }
 
-    /// Has the layers record what happens from now on with that handle, as its own layers would.
+    /// Connects the layers to a handle: they record all later events, as the handle's own layers
+    /// would.
     pub fn connect(self, telemetry: &Telemetry) {
         if self.outlet.set(Arc::clone(telemetry.outlet())).is_ok() {
             ask_again();

@@ -1,6 +1,7 @@
-//! The outlet: what the layers of one handle, and events recorded by hand, record into. It knows the policy in force, takes
-//! frames made under it, hands them to the recorder if there is one, and shows them where the owner asked
-//! for that. What a frame holds is `encode`'s business, what becomes of it `recorder`'s.
+//! The outlet: the destination of the layers of one handle and of events recorded by hand. It has
+//! the policy in force, takes frames encoded under it, passes them to the recorder if there is one,
+//! and shows them if the owner requested that. `encode` defines the content of a frame, and
+//! `recorder` its outcome.
 
 use std::sync::Arc;
 
@@ -15,49 +16,51 @@ use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::recorder::{Outcome, Recorder, Stale};
 use crate::store::disk::write_to_stderr;
 
-/// What the layers of one handle, and events recorded by hand, record into.
+/// The destination of the layers of one handle, and of events recorded by hand.
 #[derive(Debug)]
 pub(crate) struct Outlet {
     /// The application's name.
     pub(crate) source: String,
-    /// The lowest level of what comes from `tracing`.
+    /// The lowest level of events from `tracing`.
     pub(crate) level: Level,
-    /// The bounds on a line.
+    /// The limits of a line.
     pub(crate) limits: LineLimits,
-    /// Where the policy in force is found.
+    /// The cell with the policy in force.
     pub(crate) policy: Arc<Current>,
-    /// Where frames go.
+    /// The destination of frames.
     pub(crate) sink: Sink,
     /// Whether each record is shown.
     pub(crate) echo: Echo,
 }
 
-/// Where frames go.
+/// The destination of frames.
 #[derive(Debug)]
 pub(crate) enum Sink {
-    /// To the disk.
+    /// The disk.
     Recorder(Arc<Recorder>),
-    /// Nowhere, for this reason.
+    /// None, for this reason.
     Off(String),
 }
 
-/// Whether each record is shown on the standard error as it is made, as the owner asks for with
-/// `<SOURCE>_TELEMETRY_DEBUG`, and an application with [`Builder::debug_output`](crate::Builder::debug_output).
+/// Whether each record is shown on standard error as it is created, as the owner requests with
+/// `<SOURCE>_TELEMETRY_DEBUG`, and an application with
+/// [`Builder::debug_output`](crate::Builder::debug_output).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Echo {
-    /// It is, also where nothing is recorded.
+    /// Records are shown, even if nothing is recorded.
     Shown,
     /// Nothing is shown.
     Silent,
 }
 
 impl Outlet {
-    /// Returns `true` if events and spans with that metadata are looked at at present; the policy may refuse them then.
+    /// Returns `true` if events and spans with that metadata are currently taken; the policy may
+    /// still refuse them.
     pub(crate) fn takes(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= tracing::Level::from(self.level) && self.is_open()
     }
 
-    /// Returns the recorder, where there is one.
+    /// Returns the recorder, if there is one.
     pub(crate) fn recorder(&self) -> Option<&Recorder> {
         match &self.sink {
             Sink::Recorder(recorder) => Some(recorder),
@@ -65,49 +68,51 @@ impl Outlet {
         }
     }
 
-    /// Returns `true` if anybody looks at what is offered, be it to refuse it. The gate is another question: it
-    /// opens a moment after consent was given, and what is not asked of `tracing` need not wait for that.
+    /// Returns `true` if events are handled at all, even if they are refused. This does not depend
+    /// on the gate, which opens a moment after consent was given: the interests of `tracing` need
+    /// not wait for that.
     pub(crate) fn is_listening(&self) -> bool {
         self.is_shown() || self.recorder().is_some()
     }
 
-    /// Returns `true` if there is any use in making frames of events.
+    /// Returns `true` if encoding events has any effect.
     pub(crate) fn is_open(&self) -> bool {
         self.is_shown() || self.recorder().is_some_and(Recorder::is_gate_open)
     }
 
-    /// Returns `true` if `tracing` is asked again when a policy changes, so that what it shuts out may cost
-    /// nothing meanwhile.
+    /// Returns `true` if `tracing` rebuilds its interests when a policy changes, so that events
+    /// that the policy filters out may cost nothing in the meantime.
     pub(crate) fn is_asked_again(&self) -> bool {
         self.recorder().is_some_and(Recorder::has_worker)
     }
 
-    /// Returns `true` if the policy lets in what localtel records on the application's behalf at level INFO.
+    /// Returns `true` if the policy admits records that localtel writes on the application's behalf
+    /// at level INFO.
     pub(crate) fn admits_on_behalf(&self, event: OwnEvent) -> bool {
         let policy = self.policy.get();
         policy
             .is_some_and(|policy| policy.admits_event(Level::Info, OWN_TARGET, Some(event.name())))
     }
 
-    /// Returns `true` if each record is shown, also those that the policy does not let in.
+    /// Returns `true` if each record is shown, including those that the policy refuses.
     pub(crate) fn is_shown(&self) -> bool {
         self.echo == Echo::Shown
     }
 
-    /// Counts a record that the policy does not let in, and shows it where that was asked for.
+    /// Counts a record that the policy refuses, and shows it if that was requested.
     pub(crate) fn refuse_by_policy(&self, frame: &[u8]) -> Outcome {
         if self.is_shown() {
-            self.show_as("refused: the policy does not let it in", frame);
+            self.show_as("refused by the policy", frame);
         }
         self.refuse()
     }
 
-    /// Counts an event that was not let in.
+    /// Counts an event as refused.
     pub(crate) fn refuse(&self) -> Outcome {
         self.recorder().map_or(Outcome::Refused, Recorder::refuse)
     }
 
-    /// Takes one frame that was made at `micros`, under the policy of that number.
+    /// Takes a frame with the time `micros` and the number of the policy that it was encoded under.
     pub(crate) fn offer(
         &self,
         frame: &[u8],
@@ -160,8 +165,9 @@ impl Outlet {
         self.refuse()
     }
 
-    /// Shows a record as it is made: without session and number, which it gets when it is written. The
-    /// line is safe to show, for that is how lines are written; that nobody can be shown is no failure.
+    /// Shows a record as it was created: without session and number, which it gets when it is
+    /// written. The line is safe to show, since lines are encoded so; an error of standard error is
+    /// ignored.
     fn show(&self, frame: &[u8], outcome: Outcome) {
         let became = match (outcome, &self.sink) {
             (Outcome::Recorded, _) => "recorded".to_owned(),
@@ -177,14 +183,15 @@ impl Outlet {
     fn show_as(&self, became: &str, frame: &[u8]) {
         let mut text = format!("{} telemetry: {became}: ", self.source).into_bytes();
         text.extend_from_slice(frame.get(FrameHeader::BYTES..).unwrap_or_default());
-        // One write, so that lines of several threads do not mix.
+        // A single write, so that lines of several threads do not mix.
         let _shown = write_to_stderr(&text);
     }
 }
 
-/// How often a record is made anew because the policy changed meanwhile: it changes twice a second at most.
+/// The number of tries to encode a record while the policy changes: it changes twice a second at
+/// most.
 pub(crate) const TRIES: usize = 4;
 
-/// The lowest level of what comes from `tracing`, where the application names none: what its operators are to know,
-/// without the steps of each of its dependencies.
+/// The lowest level of events from `tracing`, if the application does not set one: the events that
+/// operators need, without the steps of each dependency.
 pub(crate) const DEFAULT_LEVEL: Level = Level::Info;

@@ -1,5 +1,5 @@
-//! The handle that an application holds. It hands out layers, takes events, flushes, tells how it is,
-//! and ends the session when it is dropped. How it is opened is `builder`'s business.
+//! The handle of an application. It provides layers, takes events, flushes, returns its status, and
+//! ends the session when it is dropped. `builder` opens it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,8 +23,9 @@ use crate::recorder::{Counts, Outcome, RecorderState};
 use crate::release::Release;
 use crate::report::{Counter, Deployment, Family, Report, Reporter, Reports};
 
-/// Telemetry of one application: open it at the start, keep it until the end. Dropping it writes what is
-/// still in memory, and so does the end of the process where it is never dropped: see [`Builder::open`](crate::Builder::open).
+/// Telemetry of one application: open it at the start, and keep it until the end. Dropping it
+/// writes everything that is still in memory, and so does the end of the process if it is never
+/// dropped: see [`Builder::open`](crate::Builder::open).
 ///
 /// ```no_run
 /// use tracing_subscriber::prelude::*;
@@ -38,48 +39,52 @@ use crate::report::{Counter, Deployment, Family, Report, Reporter, Reports};
 #[must_use = "the session ends when the handle is dropped, and nothing is recorded after that"]
 pub struct Telemetry {
     outlet: Arc<Outlet>,
-    /// Where it records, or would; unknown if it could not even get that far.
+    /// The directory of the records; `None` if it could not be determined.
     path: Option<PathBuf>,
-    /// Whose the directory is.
+    /// The application and profile of the directory.
     location: Option<ApplicationProfile>,
-    /// What was decided where there is no recorder that would know.
+    /// The decision, where there is no recorder that has it.
     decision: Option<Decision>,
     reporter: Arc<Reporter>,
     ending: Arc<Ending>,
 }
 
-/// How telemetry is: whether it records, why, where, and what became of the events so far.
+/// The status of a handle: whether it records, the reason, the directory, and the outcomes of the
+/// events so far.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RecordingStatus {
     /// Whether events are recorded.
     pub is_recording: bool,
-    /// Why they are not, if they are not.
+    /// The reason why they are not, if they are not.
     pub off_because: Option<String>,
-    /// Why the last write failed, or the last attempt to read what the owner decided, if one did. After a failed
-    /// write events wait in memory, as long as there is room. Where the decision cannot be read, the last one
-    /// stands for some five seconds; after that events are refused until it can be read.
+    /// The reason why the last write, or the last attempt to read the owner's decision, failed, if
+    /// it did. After a failed write events wait in memory, as long as there is room. If the
+    /// decision cannot be read, the last one applies for some five seconds; after that events are
+    /// refused until it can be read.
     pub trouble: Option<String>,
-    /// Where they are recorded, or would be.
+    /// The directory where they are recorded, or would be.
     pub directory: Option<PathBuf>,
-    /// The decision and who took it.
+    /// The decision, and its origin.
     pub decision: Option<Decision>,
     /// The installation id, while events are recorded.
     pub installation: Option<Uuid>,
-    /// Whether the directory was made on another machine or by another user, as in a copied home, so that
-    /// the installation id is one that others use too. `localtel reset` removes it, and a new one is made.
+    /// Whether the directory was created on another machine or by another user, as in a copied
+    /// home, so that others use the same installation id. `localtel reset` removes the id, and a
+    /// new one is created.
     pub is_copied: bool,
-    /// How long nothing is recorded yet, where the application waits for a grace to pass: what was left
-    /// when it was opened.
+    /// The remaining time in which nothing is recorded, if the application has a grace period: as
+    /// it was when the handle was opened.
     pub grace_left: Option<Duration>,
-    /// The lowest level of the events and spans of `tracing` that layers record; a policy may ask for a higher one.
+    /// The lowest level of the events and spans of `tracing` that layers record; a policy may set a
+    /// higher one.
     pub level: Level,
-    /// How many events ended in which way, since it was opened in this process.
+    /// Numbers of events by outcome, since the handle was opened in this process.
     pub counts: Counts,
 }
 
 impl Telemetry {
-    /// Returns the handle of an outlet, given where it records and what was decided, as far as that is known.
+    /// Creates the handle of an outlet, with its location and decision, if known.
     pub(crate) fn new(
         outlet: Outlet,
         (place, decision): (Option<(PathBuf, ApplicationProfile)>, Option<Decision>),
@@ -103,14 +108,15 @@ impl Telemetry {
         }
     }
 
-    /// Returns a layer for any subscriber of `tracing_subscriber`: `registry()`, `fmt()`, boxed or in
-    /// `reload::Layer`, before and after other layers. It is `None` where nothing can be recorded in this process;
-    /// a handle that is [watching](crate::recording::Watching) has one also before there is consent. Several layers of one
-    /// handle, in one subscriber or in several, record each event once for each layer that sees it.
+    /// Returns a layer for any subscriber of `tracing_subscriber`: `registry()`, `fmt()`, boxed or
+    /// in `reload::Layer`, before and after other layers. It is `None` if nothing can be recorded
+    /// in this process; a handle that is [watching](crate::recording::Watching) has one even before
+    /// there is consent. If one handle has several layers, in one subscriber or in several, each
+    /// event is recorded once for each layer that receives it.
     ///
-    /// On its own the layer makes `tracing` create each event and span of each dependency, which it then ignores
-    /// where it is not to be recorded. In a `registry()`, add [`filter`](Self::filter), and these cost what they
-    /// cost without localtel:
+    /// Without a filter, the layer makes `tracing` create each event and span of each dependency,
+    /// even those that it then ignores. In a `registry()`, add [`filter`](Self::filter), and events
+    /// that are not recorded cost what they cost without localtel:
     ///
     /// ```no_run
     /// use tracing_subscriber::prelude::*;
@@ -122,7 +128,8 @@ impl Telemetry {
     ///     .init();
     /// ```
     ///
-    /// Per-layer filters work neither on `fmt()` nor in `reload::Layer`; there the layer stands alone:
+    /// Per-layer filters work neither on `fmt()` nor in `reload::Layer`; use the layer without a
+    /// filter there:
     ///
     /// ```no_run
     /// use tracing_subscriber::prelude::*;
@@ -131,31 +138,34 @@ impl Telemetry {
     /// tracing_subscriber::fmt().finish().with(telemetry.layer()).init();
     /// ```
     ///
-    /// The level and the filter of `fmt()` then hold for this layer, too. Add the layer by `with`, or first in an
-    /// `and_then`: that of tracing-subscriber 0.3 takes the maximum level of its second layer for both, and this one
-    /// may be `None`. For a subscriber that is installed before
-    /// telemetry is opened there is [`LaterTelemetry`](crate::recording::LaterTelemetry).
+    /// The level and the filter of `fmt()` then apply to this layer, too. Add the layer by `with`,
+    /// or first in an `and_then`: in tracing-subscriber 0.3, `and_then` uses the maximum level of
+    /// its second layer for both, and this one may be `None`. For a subscriber that is installed
+    /// before telemetry is opened, use [`LaterTelemetry`](crate::recording::LaterTelemetry).
     pub fn layer(&self) -> Option<Layer> {
         let layer = || Layer::new(Arc::clone(&self.outlet));
         self.outlet.is_listening().then(layer)
     }
 
-    /// Returns the per-layer filter for [`layer`](Self::layer): what would not be recorded costs nothing with it.
+    /// Returns the per-layer filter for [`layer`](Self::layer): with it, events that would not be
+    /// recorded cost nothing.
     pub fn filter(&self) -> RecordFilter {
         RecordFilter::new(Arc::clone(&self.outlet))
     }
 
-    /// Records what does not come from `tracing`.
+    /// Records an event that does not come from `tracing`.
     pub fn record(&self, event: &Event) -> Outcome {
         self.outlet.record(event, Own::Application)
     }
 
-    /// Returns a handle on a counter: what is added to it is no line of its own, but goes into the next report, and
-    /// what no report took into the record of the session's end. Make it once and keep it: then counting is one atomic
-    /// addition, with neither a lock nor a search. Where telemetry is off nothing is counted.
+    /// Returns a handle on a counter. Its value is not a line of its own: it is part of the next
+    /// report, and counts that no report contains are part of the record at the session's end.
+    /// Create it once and keep it: counting is then one atomic addition, without a lock or a
+    /// search. Where telemetry is off nothing is counted.
     ///
-    /// The labels tell series of the counter apart; at most 1,000 series of all counters, what is beyond adds up
-    /// under the name `other`. Every name and every value is a text of the program:
+    /// Each combination of labels is a series of the counter. All counters together have at most
+    /// 1,000 series; further ones are added up under the name `other`. Every name and every value
+    /// is a string constant of the program:
     ///
     /// ```
     /// # let telemetry = localtel::Telemetry::builder("myapp").open();
@@ -163,7 +173,7 @@ impl Telemetry {
     /// queries.add(1);
     /// ```
     ///
-    /// so that what a remote client sent cannot become one:
+    /// so that text from a remote client cannot become one:
     ///
     /// ```compile_fail
     /// # let telemetry = localtel::Telemetry::builder("myapp").open();
@@ -178,8 +188,8 @@ impl Telemetry {
         self.reporter.counter(Family::Counter, name, &labels)
     }
 
-    /// Returns a handle on the counter of errors with that code. As any [`counter`](Self::counter), it adds to the next
-    /// report; no line is recorded for it.
+    /// Returns a handle on the counter of errors with that code. As any [`counter`](Self::counter),
+    /// it is part of the next report; no line is recorded for it.
     ///
     /// ```
     /// # let telemetry = localtel::Telemetry::builder("myapp").open();
@@ -189,8 +199,8 @@ impl Telemetry {
         self.reporter.counter(Family::Error, code, &[])
     }
 
-    /// Changes what the application says of its installation: what becomes known only later, or changes
-    /// while it runs.
+    /// Changes the application's description of its installation: facts that become known later, or
+    /// change while it runs.
     ///
     /// ```
     /// # let telemetry = localtel::Telemetry::builder("myapp").open();
@@ -200,26 +210,26 @@ impl Telemetry {
         self.reporter.update_deployment(change);
     }
 
-    /// Returns the deployment report as it would be recorded now. Nothing is recorded, counted or made by
-    /// that, and it works where telemetry is off, too: then it says why. It looks at the machine and at the
-    /// paths that the application named, for at most a second.
+    /// Returns the deployment report as it would be recorded now. Nothing is recorded, counted or
+    /// created by this call. It also works where telemetry is off, and then contains the reason. It
+    /// examines the machine, and the paths that the application set, for at most a second.
     pub fn report(&self) -> Report {
         self.reporter.report()
     }
 
-    /// Records the deployment report now, whenever the last one was. When reports are recorded by themselves
-    /// is said with [`Builder::reports`](crate::Builder::reports).
+    /// Records the deployment report now, whenever the last one was recorded.
+    /// [`Builder::reports`](crate::Builder::reports) sets when reports are recorded automatically.
     pub fn report_now(&self) -> Outcome {
         self.reporter.record()
     }
 
-    /// Returns the application's newer release, if the owner of the machine announced one: then a program
-    /// may say so when it starts. It looks for a file, and never for a network.
+    /// Returns the application's newer release, if the owner of the machine announced one, so that
+    /// a program may mention it when it starts. It reads a file, and never uses a network.
     pub fn release(&self) -> Option<Release> {
         self.reporter.release()
     }
 
-    /// Writes everything recorded before the call and waits for it, at most five seconds.
+    /// Writes everything recorded before the call and waits for it, for at most five seconds.
     ///
     /// # Errors
     ///
@@ -228,24 +238,25 @@ impl Telemetry {
         self.flush_within(FLUSH_WAIT)
     }
 
-    /// Writes everything recorded before the call and waits for it: after `Ok` it is in the file, and with
-    /// a durability other than [`Os`](crate::recording::Durability::Os) it survives a power cut: a sync that began after it
-    /// was written has finished. Calls of several threads share a sync. Where telemetry is off there is nothing
-    /// to write.
+    /// Writes everything recorded before the call and waits for it: after `Ok` it is in the file.
+    /// With a durability other than [`Os`](crate::recording::Durability::Os) it also survives a
+    /// power cut: a sync that began after it was written has finished. Calls of several threads
+    /// share a sync. Where telemetry is off there is nothing to write.
     ///
     /// # Errors
     ///
-    /// Returns an error if the disk refuses, if it is not done in time, or if the session ended before everything
-    /// was written. What could not be written stays in memory and is tried again.
+    /// Returns an error if the disk refuses, if writing does not finish in time, or if the session
+    /// ended before everything was written. Lines that could not be written stay in memory and are
+    /// tried again.
     ///
-    /// Returns an error also if a sync failed, be it one that ran in the background: each call that adds nothing
-    /// to what the sync covered, each call that was under way, and if there was none the next call. What a failed
-    /// sync covered is in the file but may not survive a power cut, and no later sync can change that; what is
-    /// recorded later goes to a new segment, and a call that covers only that returns `Ok` once a call has
-    /// returned the failure.
+    /// Also returns an error if a sync failed, even one in the background. The failure is returned
+    /// by each call that covers nothing beyond that sync, by each call that was under way, and, if
+    /// there was none, by the next call. Lines that a failed sync covered are in the file but may
+    /// not survive a power cut, and no later sync can change that. Later lines go to a new segment,
+    /// and a call that covers only those returns `Ok` once a call has returned the failure.
     ///
-    /// Returns [`ErrorKind::Off`] while events are refused because what the owner decided cannot
-    /// be read any more, as in a process that has run out of file descriptors.
+    /// Returns [`ErrorKind::Off`] while events are refused because the owner's decision can no
+    /// longer be read, as in a process that has run out of file descriptors.
     pub fn flush_within(&self, timeout: Duration) -> Result<()> {
         match self.outlet.recorder() {
             Some(recorder) => recorder.flush(clock::deadline(timeout)),
@@ -253,7 +264,7 @@ impl Telemetry {
         }
     }
 
-    /// Tells how it is.
+    /// Returns the status of the handle.
     pub fn status(&self) -> RecordingStatus {
         let (state, decision, off_because) = match &self.outlet.sink {
             Sink::Recorder(recorder) => {
@@ -285,10 +296,12 @@ impl Telemetry {
         }
     }
 
-    /// Stores the answer of the person whom the application asked, for this profile and from now on.
-    /// [`Undecided`](Consent::Undecided) takes an earlier answer back. Whoever is stronger stays stronger.
-    /// A handle that records obeys within a second; one that was opened without consent goes on without
-    /// unless it is [watching](crate::recording::Watching). Whether to ask at all is in [`RecordingStatus::decision`].
+    /// Stores the answer of the user whom the application asked, for this profile and from now on.
+    /// [`Undecided`](Consent::Undecided) removes an earlier answer. Stronger sources of the
+    /// decision keep their precedence. A handle that records applies the answer within a second;
+    /// one that was opened without consent stays off unless it is
+    /// [watching](crate::recording::Watching). [`RecordingStatus::decision`] shows whether to ask
+    /// at all.
     ///
     /// ```no_run
     /// use localtel::{Consent, Telemetry};
@@ -304,8 +317,8 @@ impl Telemetry {
     ///
     /// # Errors
     ///
-    /// Fails if the directory is not known or cannot be made or written, or if a newer version stored a
-    /// choice there.
+    /// Returns an error if the directory is not known, cannot be created or cannot be written, or
+    /// if a newer version stored a choice there.
     pub fn set_consent(&self, choice: Consent) -> Result<()> {
         let Some(path) = self.directory() else {
             return self.require();
@@ -319,34 +332,35 @@ impl Telemetry {
         Ok(())
     }
 
-    /// Returns where events are recorded, or would be.
+    /// Returns the directory where events are recorded, or would be.
     pub fn directory(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// Returns what reports for this handle.
+    /// Returns the reporter of this handle.
     pub(crate) fn reporter(&self) -> &Reporter {
         &self.reporter
     }
 
-    /// Returns what records, where something is recorded or may come to be.
+    /// Returns the outlet of this handle.
     pub(crate) fn outlet(&self) -> &Arc<Outlet> {
         &self.outlet
     }
 
-    /// Ends the session: writes what is still in memory, waits for it at most so long, and returns what
-    /// became of all events. Dropping the handle does the same with five seconds.
+    /// Ends the session: writes everything that is still in memory, waits for it for at most
+    /// `timeout`, and returns the outcomes of all events. Dropping the handle does the same with
+    /// five seconds.
     pub fn close(self, timeout: Duration) -> Counts {
         self.ending.end(clock::deadline(timeout));
         let recorder = self.outlet.recorder();
         recorder.map_or_else(Counts::default, |recorder| recorder.state().0.counts)
     }
 
-    /// Fails where telemetry is off, with the reason, for those who want to know.
+    /// Checks that telemetry is on.
     ///
     /// # Errors
     ///
-    /// Fails where telemetry is off.
+    /// Returns an error with the reason if telemetry is off.
     pub fn require(&self) -> Result<()> {
         match self.status().off_because {
             None => Ok(()),
@@ -361,6 +375,6 @@ impl Drop for Telemetry {
     }
 }
 
-/// How long a flush and the end wait: a disk that takes no line in five seconds takes none in ten, and
-/// nobody waits longer for a program to end.
+/// The time that a flush and the end wait: a disk that takes no line in five seconds takes none in
+/// ten, and the end of a program must not take longer.
 const FLUSH_WAIT: Duration = Duration::from_secs(5);

@@ -1,30 +1,31 @@
-//! What `error` says of a command that failed: the kind of its error, and the first line of the messages
-//! of the error and of its sources. It is bounded, whatever an error writes. Errors of a parser
-//! of command lines repeat what the user typed, so their messages are left out, or described by who knows them.
+//! The property `error` of a command that failed: the kind of its error, and the first lines of the
+//! messages of the error and of its sources. Its length is bounded. Errors of command-line parsers
+//! repeat what the user typed, so their messages are left out, or replaced by a description.
 
 use std::any::type_name;
 use std::error::Error;
 use std::fmt::{self, Display, Write as _};
 use std::io;
 
-/// What a command records of an error of a type that the library does not know; see
+/// The data that a command records of an error of a type that the library does not know; see
 /// [`Command::describe_errors`](super::Command::describe_errors).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorDescription {
-    /// It is an answer and not an error, as help and version are: the command is not recorded.
+    /// The error is an answer, such as help or a version: the command is not recorded.
     Answer,
-    /// It is of that kind, with that message instead of its own.
+    /// The error is recorded with this kind and message instead of its own.
     Described {
         /// The kind, such as `UnknownArgument`.
         kind: String,
-        /// The message; it holds nothing that a user typed.
+        /// The message; it must not contain anything that a user typed.
         message: String,
     },
 }
 
 impl ErrorDescription {
-    /// Describes an error by its kind and a message, which hold nothing that a user typed.
+    /// Describes an error by its kind and a message, neither of which may contain anything that a
+    /// user typed.
     pub fn of(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Described {
             kind: kind.into(),
@@ -33,10 +34,10 @@ impl ErrorDescription {
     }
 }
 
-/// Describes the errors that it knows.
+/// A function that describes the errors that it knows.
 pub(super) type Describe = fn(&(dyn Error + 'static)) -> Option<ErrorDescription>;
 
-/// Returns `<kind>: <message>: <message of its source>…` for an error; nothing for an answer.
+/// Returns `<kind>: <message>: <message of its source>…` for an error, or `None` for an answer.
 pub(super) fn text<E: Error + 'static>(error: &E, describe: Describe) -> Option<String> {
     let error: &(dyn Error + 'static) = error;
     let kind = match describe(error) {
@@ -53,14 +54,14 @@ pub(super) fn text<E: Error + 'static>(error: &E, describe: Describe) -> Option<
     Some(message.of_kind(&kind))
 }
 
-/// Returns `<kind>: <message>` for what is no [`Error`].
+/// Returns `<kind>: <message>` for a value that is not an [`Error`].
 pub(super) fn text_of(kind: &str, message: &dyn Display) -> String {
     let mut text = Message::default();
     text.add(&message);
     text.of_kind(&first_line(&kind))
 }
 
-/// Returns what kind of error it is: as it says itself, or else by its type.
+/// Returns the kind of an error: the one of an IO error, or else the name of its type.
 fn kind_of(error: &(dyn Error + 'static), type_name: &str) -> String {
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return format!("{:?}", error.kind());
@@ -68,8 +69,8 @@ fn kind_of(error: &(dyn Error + 'static), type_name: &str) -> String {
     short_name(type_name)
 }
 
-/// Returns the last segment of a type's name, without generics and without the pointers around it. Where
-/// that is only `Error`, the crate's name tells it from all the others.
+/// Returns the last segment of a type's name, without generics and without the pointers around it.
+/// If that is only `Error`, the name of the crate is added.
 fn short_name(type_name: &str) -> String {
     let mut name = type_name;
     while let Some(inner) = POINTERS
@@ -99,8 +100,9 @@ impl Message {
         }
     }
 
-    /// Adds the first line of a message, unless the error above has it already, or it may repeat what a user typed:
-    /// parsers of command lines write `error: unexpected argument '--x' found`.
+    /// Adds the first line of a message, unless the error above contains it already, or it may
+    /// repeat what a user typed: command-line parsers write
+    /// `error: unexpected argument '--x' found`.
     fn add(&mut self, message: &dyn Display) {
         let line = first_line(message);
         let repeats_input = line.starts_with("error: ") && line.contains('\'');
@@ -127,23 +129,23 @@ impl Message {
     }
 }
 
-/// Returns the first line that is not empty, as much of it as is kept.
+/// Returns the first line that is not empty, up to the limit.
 fn first_line(message: &dyn Display) -> String {
     let mut line = FirstLine {
         text: String::new(),
         room: MESSAGE_BYTES_MAX,
     };
-    // It fails as soon as there is enough.
+    // Writing fails as soon as there is enough.
     let _enough = write!(line, "{message}");
     line.text.truncate(line.text.trim_end().len());
     line.text
 }
 
-/// Takes one line, and refuses what comes after it.
+/// A writer that takes one line, and fails after it.
 #[derive(Debug)]
 struct FirstLine {
     text: String,
-    /// How many bytes are still looked at, also of those that are not kept.
+    /// Number of bytes that are still read, including those that are not kept.
     room: usize,
 }
 
@@ -169,14 +171,14 @@ impl fmt::Write for FirstLine {
     }
 }
 
-/// How many sources of an error are followed: a chain may be circular.
+/// The maximal number of sources of an error: a chain may be circular.
 const SOURCES_MAX: usize = 64;
 
-/// How long a message becomes: four times what a line keeps of a string by default, so that it is the
-/// limit of the line that cuts, while an error that writes without end fills no memory.
+/// The maximal length of a message: four times the default limit of a string in a line, so that
+/// messages are cut by that limit, while an endless one does not fill the memory.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// How names of types begin that only point to an error.
+/// The prefixes of type names that are only pointers to an error.
 const POINTERS: [&str; 5] = [
     "&",
     "mut ",
@@ -221,7 +223,7 @@ mod tests {
         text(error, |_| None).unwrap()
     }
 
-    /// An error that is its own source and never stops talking, unless it is told to.
+    /// An error that is its own source and never ends by itself.
     #[derive(Debug)]
     struct Endless;
 
@@ -240,13 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn an_io_error_is_of_the_kind_that_it_says() {
+    fn an_io_error_has_its_own_kind() {
         let error = io::Error::new(io::ErrorKind::NotFound, "no such project");
         assert_eq!(text_of_error(&error), "NotFound: no such project");
     }
 
     #[test]
-    fn other_errors_are_of_the_kind_of_their_type() {
+    fn the_kind_of_other_errors_is_the_name_of_their_type() {
         assert_eq!(
             text_of_error(&"x".parse::<u8>().unwrap_err()),
             "ParseIntError: invalid digit found in string"
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_is_only_called_error_is_told_by_its_crate() {
+    fn a_type_named_error_gets_the_name_of_its_crate() {
         assert_eq!(short_name("serde_json::error::Error"), "serde_json::Error");
         assert_eq!(short_name("app::api::ApiError<app::Error>"), "ApiError");
         assert_eq!(short_name("&alloc::sync::Arc<app::Refused>"), "Refused");
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_line_of_each_message_is_told() {
+    fn only_the_first_line_of_each_message_is_recorded() {
         let error = Wrapping(
             "\n  could not connect \r\nto 10.0.0.1",
             Wrapping("refused\nby it", fmt::Error),
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_the_error_has_told_is_not_told_again() {
+    fn a_source_in_the_message_of_its_error_is_not_repeated() {
         let inner = io::Error::other("disk is full");
         let error = Wrapping("could not save: disk is full", inner);
         assert_eq!(
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_nothing_but_space_says_nothing() {
+    fn an_error_of_only_spaces_has_no_message() {
         struct Space;
         impl Display for Space {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_end_is_cut() {
+    fn an_endless_error_is_cut() {
         let told = text_of_error(&Endless);
         assert!(told.starts_with("Endless: ähm, ähm, "));
         assert!(told.ends_with('…'));
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_parser_repeats_of_the_command_line_is_left_out() {
+    fn arguments_repeated_by_a_parser_are_left_out() {
         let error = Saying("error: unexpected argument '--s3cret' found");
         assert_eq!(text_of_error(&error), "Saying");
         let error = Wrapping("could not start", error);
@@ -321,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn who_knows_an_error_describes_it() {
+    fn described_errors_are_recorded_as_described() {
         let describe: Describe = |error| {
             error
                 .is::<Saying>()

@@ -1,31 +1,32 @@
-//! The id that links the records of one process tree: made by the first command, and handed on in the
-//! environment. It says nothing about the machine, its user or the installation.
+//! The id that links the records of one process tree: created by the first command, and passed on
+//! in the environment. It contains nothing about the machine, its user or the installation.
 
 use uuid::Uuid;
 
 use crate::environment::{COMMAND_ID, Environment};
 use crate::random;
 
-/// Returns the id that this process was started with. What is no UUID is as good as none.
+/// Returns the id that this process was started with; an invalid UUID counts as none.
 pub fn inherited(environment: &Environment) -> Option<Uuid> {
     let value = environment.command_id()?;
     let text = value.to_str().filter(|text| text.len() <= UUID_BYTES_MAX)?;
     Uuid::try_parse(text).ok()
 }
 
-/// Returns the id that this process was started with, or a new one, unless the system has no randomness for it.
+/// Returns the id that this process was started with, or a new one; `None` if the system cannot
+/// provide random bytes.
 pub fn inherited_or_new(environment: &Environment) -> Option<Uuid> {
     inherited(environment).or_else(|| random::id_of_now().ok())
 }
 
-/// Returns the variable with which a child process continues that id.
+/// Returns the variable that passes the id on to a child process.
 pub fn variable(id: Uuid) -> (&'static str, String) {
     (COMMAND_ID, id.to_string())
 }
 
-/// The property that holds the id in the records of a command.
+/// The property with the id in the records of a command.
 pub const PROPERTY: &str = "command.id";
-/// The longest way to write a UUID, 36 characters after `urn:uuid:`.
+/// The longest form of a UUID, 36 characters after `urn:uuid:`.
 const UUID_BYTES_MAX: usize = 9 + 36;
 
 #[cfg(test)]
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_handed_on_is_inherited() {
+    fn the_variable_passes_the_id_on() {
         let id: Uuid = ID.parse().unwrap();
         let (name, value) = variable(id);
         assert_eq!(name, "LOCALTEL_COMMAND_ID");
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_uuid_is_none() {
+    fn an_invalid_uuid_is_ignored() {
         let long = "0".repeat(10 << 20);
         let padded = format!("{ID}\n");
         for value in ["", "1", "\u{1b}[2J\0", &padded, &format!("{ID}{ID}"), &long] {

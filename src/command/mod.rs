@@ -1,5 +1,6 @@
-//! One command of an application, measured from its start to its end, and recorded as `command` with the
-//! properties that `ticloud` reports. What is said of an error is `failure`'s business, and what links the commands of one process tree `id`'s.
+//! One command of an application, measured from its start to its end, and recorded as `command`
+//! with the properties that `ticloud` reports. `failure` describes errors, and `id` links the
+//! commands of one process tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -34,34 +35,34 @@ impl Telemetry {
     }
 }
 
-/// One command of an application, measured from here to its end. It is recorded when it is finished:
-/// as event `command`, at level INFO or, if it failed, at ERROR. Dropped before that, or by a panic, it is
-/// recorded as failed; where the process ends without dropping it, as with [`std::process::exit`], it is
-/// not recorded.
+/// One command of an application, measured from here to its end. When it is finished, it is
+/// recorded as event `command`, at level INFO or, if it failed, at ERROR. If it is dropped before
+/// that, or by a panic, it is recorded as failed; if the process ends without dropping it, as with
+/// [`std::process::exit`], it is not recorded.
 ///
-/// The properties stand in this order, each absent where it is not known, and before those that the
-/// application [adds](Self::property):
+/// The properties have this order, and come before those that the application
+/// [adds](Self::property); unknown ones are absent:
 ///
 /// | property | value |
 /// |---|---|
 /// | `alias` | the alias by which the command was called: `ls` |
-/// | `arch` | for which processor the application was built: `aarch64` |
-/// | `auth_method` | how the user is known to a service: `api_key` |
+/// | `arch` | the processor that the application was built for: `aarch64` |
+/// | `auth_method` | the method by which the user is authenticated to a service: `api_key` |
 /// | `command` | the names of application, command and subcommands: `ticloud-project-list` |
 /// | `duration` | milliseconds, by a clock that is never set |
 /// | `error` | kind and message, if it failed: `NotFound: no such project` |
 /// | `flags` | the names of the flags that were given: `["debug","output"]` |
 /// | `git_commit` | the commit that the application was built from |
-/// | `installer` | what installed the application: `TiUP` |
+/// | `installer` | the installer of the application: `TiUP` |
 /// | `interactive` | whether the user was asked for something |
-/// | `os` | for which system the application was built: `macos` |
-/// | `project_id` | on which project it worked |
+/// | `os` | the operating system that the application was built for: `macos` |
+/// | `project_id` | the project that it worked on |
 /// | `result` | `SUCCESS` or `ERROR` |
 /// | `terminal` | `tty` if standard output is a terminal |
 /// | `version` | the application's version |
 /// | `command.id` | a UUID, the same in the whole process tree |
 ///
-/// Where telemetry is off nothing is measured, and no id is made.
+/// Where telemetry is off nothing is measured, and no id is created.
 ///
 /// ```
 /// # let telemetry = localtel::Telemetry::builder("myapp").open();
@@ -75,17 +76,17 @@ impl Telemetry {
 #[must_use = "it is measured until it is finished; dropped at once, it is recorded as unfinished"]
 pub struct Command<'t> {
     telemetry: &'t Telemetry,
-    /// Nothing where telemetry is off, and once it is recorded.
+    /// The measurement; `None` where telemetry is off, and after it is recorded.
     measured: Option<Box<Measurement>>,
 }
 
-/// What is known of a command before its end.
+/// The properties of a command before its end.
 #[derive(Debug)]
 struct Measurement {
     started: Instant,
-    /// None if neither is it inherited nor was anything recorded when the command started.
+    /// The id; `None` if none was inherited and nothing was recorded when the command started.
     id: Option<Uuid>,
-    /// The properties that every command may have, in the order in which they stand.
+    /// The properties that every command may have, in their order.
     known: BTreeMap<&'static str, Value>,
     flags: BTreeSet<String>,
     others: Properties,
@@ -93,12 +94,13 @@ struct Measurement {
 }
 
 impl Command<'_> {
-    /// Sets the path by which it is named: `ticloud-project-list`.
+    /// Sets the path of names of the command: `ticloud-project-list`.
     pub fn path(&mut self, path: impl Into<String>) -> &mut Self {
         self.know("command", path.into())
     }
 
-    /// Returns `true` if the command is measured: telemetry is on, or may be before it ends.
+    /// Returns `true` if the command is measured: telemetry is on, or may be turned on before it
+    /// ends.
     pub fn is_measured(&self) -> bool {
         self.measured.is_some()
     }
@@ -108,12 +110,14 @@ impl Command<'_> {
         self.know("alias", alias.into())
     }
 
-    /// Sets how the user is known to the service that the command talks to: `api_key`.
+    /// Sets the method by which the user is authenticated to the service that the command calls:
+    /// `api_key`.
     pub fn auth_method(&mut self, method: impl Into<String>) -> &mut Self {
         self.know("auth_method", method.into())
     }
 
-    /// Adds names of flags that were given. What looks like a value is left out: `--output=x` is `output`.
+    /// Adds names of flags that were given. Values are left out: `--output=x` is recorded as
+    /// `output`.
     pub fn flags(&mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> &mut Self {
         self.set(|measured| {
             let names = names
@@ -133,14 +137,14 @@ impl Command<'_> {
         self.know("project_id", id.into())
     }
 
-    /// Sets a property that only this application has; an earlier one of the same name is replaced, one that
-    /// is measured stays as it is.
+    /// Sets a property that only this application has. It replaces an earlier one of the same name,
+    /// but not a measured one.
     pub fn property(&mut self, name: impl Into<String>, value: impl Into<Value>) -> &mut Self {
         self.set(|measured| measured.others.set(name, value))
     }
 
-    /// Sets what describes errors of types that only the application knows, for [`failure`](Self::failure). It is asked
-    /// for the error and for each of its sources.
+    /// Sets a function that describes errors of types that only the application knows, for
+    /// [`failure`](Self::failure). It is called with the error and with each of its sources.
     pub fn describe_errors(
         &mut self,
         describe: fn(&(dyn Error + 'static)) -> Option<ErrorDescription>,
@@ -148,8 +152,8 @@ impl Command<'_> {
         self.set(|measured| measured.describe = describe)
     }
 
-    /// Returns the id that links the records of one process tree: the one that this process was started
-    /// with, or else, if anything is recorded, one that was made for this command.
+    /// Returns the id that links the records of one process tree: the one that this process was
+    /// started with, or, if anything is recorded, a new one for this command.
     pub fn id(&self) -> Option<Uuid> {
         match &self.measured {
             Some(measured) => measured.id,
@@ -157,8 +161,8 @@ impl Command<'_> {
         }
     }
 
-    /// Returns the variable that hands the id on to a child process, whose commands continue it:
-    /// `LOCALTEL_COMMAND_ID` and a UUID. There is none where there is no id.
+    /// Returns the variable that passes the id on to a child process, whose commands then have the
+    /// same id: `LOCALTEL_COMMAND_ID` and a UUID. Returns `None` if there is no id.
     ///
     /// ```no_run
     /// # let telemetry = localtel::Telemetry::builder("myapp").open();
@@ -171,18 +175,18 @@ impl Command<'_> {
         self.id().map(id::variable)
     }
 
-    /// Records that it has done what it was asked for.
+    /// Records that the command succeeded.
     pub fn success(mut self) {
         self.end(Ok(()));
     }
 
-    /// Records that it failed, and why: `<kind>: <message>`. The kind is the one that an [`std::io::Error`]
-    /// has, or else the name of the error's type; the message is the first line of the error's, and of its
-    /// sources', joined by `: `.
+    /// Records that the command failed, with the reason: `<kind>: <message>`. The kind is that of
+    /// an [`std::io::Error`], or else the name of the error's type; the message consists of the
+    /// first lines of the messages of the error and of its sources, joined by `: `.
     ///
-    /// A message that begins with `error: `, as those of clap do, may repeat what the user typed, and is left out.
-    /// A command that was made by `localtel_cli::command_of` says which kind of error of clap it is, and records
-    /// nothing where that holds help or a version instead of an error.
+    /// A message that begins with `error: `, as clap's do, may repeat what the user typed, and is
+    /// left out. A command created by `localtel_cli::command_of` records the kind of clap's error,
+    /// and records nothing if that is help or a version instead of an error.
     pub fn failure<E: Error + 'static>(mut self, error: &E) {
         let Some(measured) = &self.measured else {
             return;
@@ -193,15 +197,16 @@ impl Command<'_> {
         }
     }
 
-    /// Records that it failed, where what is known of it is no [`Error`]: `<kind>: <message>`, the first line
-    /// of each.
+    /// Records that the command failed, for a reason that is not an [`Error`]: `<kind>: <message>`,
+    /// the first line of each.
     pub fn failure_of(mut self, kind: &str, message: &dyn Display) {
         if self.measured.is_some() {
             self.end(Err(failure::text_of(kind, message)));
         }
     }
 
-    /// Records how it ended, as [`success`](Self::success) or [`failure`](Self::failure).
+    /// Records the result of the command, as [`success`](Self::success) or
+    /// [`failure`](Self::failure).
     pub fn finish<T, E: Error + 'static>(self, result: &Result<T, E>) {
         match result {
             Ok(_) => self.success(),
@@ -222,10 +227,10 @@ impl Command<'_> {
         self
     }
 
-    /// Records it, given what is said of its error if it failed.
+    /// Records the command, with the description of its error if it failed.
     fn end(&mut self, end: Result<(), String>) {
         if let Some(measured) = self.measured.take() {
-            // What becomes of it is counted.
+            // Its outcome is counted.
             let event = measured.event(end, self.telemetry.reporter());
             let _outcome = self.telemetry.outlet().record(&event, Own::OnBehalf);
         }
@@ -304,14 +309,15 @@ impl Measurement {
     }
 }
 
-/// Returns the name in what may be a flag as it was typed; nothing is no name.
+/// Returns the name of a flag as it was typed, or `None` if it is not one.
 fn flag_name(flag: &str) -> Option<&str> {
     let name = flag.trim_start_matches('-').split('=').next()?;
     (!name.is_empty()).then_some(name)
 }
 
-/// What is said of a command that nobody finished.
+/// The description of a command that was not finished.
 const UNFINISHED: &str = "unfinished: dropped before it ended";
 
-/// What is said of a command that a panic ended. The message goes to the hook, which is the application's.
+/// The description of a command that a panic ended. Its message is passed to the panic hook, which
+/// belongs to the application.
 const PANICKED: &str = "panic: the message is not known here";

@@ -1,5 +1,5 @@
-//! The recorder of one process: takes frames into the buffer, has them written, and ends the session. Which process
-//! it belongs to, and how a forked child gets one of its own, is the parent module's business.
+//! The recorder of one process: adds frames to the buffer, has them written, and ends the session.
+//! The parent module gives a forked child a core of its own.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -22,21 +22,22 @@ use crate::record::Properties;
 use crate::record::own::{OwnEvent, SessionEnd};
 use crate::store::disk::Directory;
 
-/// The recorder of one process. A forked child has a copy of its parent's memory but not its worker, so
-/// it gets a core, a session and counters of its own, and never writes what its parent had staged.
+/// The recorder of one process. A forked child has a copy of its parent's memory but not its
+/// worker, so it gets a core, a session and counters of its own, and never writes the frames that
+/// its parent had staged.
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) process: u32,
     pub(super) shared: Arc<Shared>,
-    /// The way to wake the worker, if there is one.
+    /// The handle that wakes the worker, if there is one.
     pub(super) worker: Option<NonBlocking>,
     guard: Mutex<Option<WorkerGuard>>,
     pub(super) child: OnceLock<Box<Self>>,
 }
 
 impl Core {
-    /// Starts the recorder of this process; `left_to_parent` is how many events waited in memory when it was
-    /// forked.
+    /// Starts the recorder of this process; `left_to_parent` is the number of events that waited in
+    /// memory when it was forked.
     pub(super) fn start(
         settings: Arc<Settings>,
         directory: Option<Arc<Directory>>,
@@ -96,14 +97,15 @@ impl Core {
         core
     }
 
-    /// Returns the core of a process that was forked from this one's.
+    /// Returns the core of a process that was forked from this one's process.
     pub(super) fn child(&self) -> &Self {
         self.child.get_or_init(|| {
             let settings = Arc::clone(&self.shared.settings);
-            // What its parent collected is its parent's.
+            // Counts that the parent collected belong to the parent.
             settings.withdrawals.fetch_add(1, Ordering::Release);
-            // What the parent staged is the parent's to write. It may not live to do so, so it is counted; where
-            // a thread of the parent was staging something at that very moment, that cannot be known.
+            // Frames that the parent staged are written by the parent. It may end before, so their
+            // number is recorded; it is unknown if a thread of the parent was staging a frame at
+            // that moment.
             let staged = lock_until(&self.shared.staging, Instant::now());
             let left_to_parent = staged.map_or(0, |staging| staging.waiting());
             Box::new(Self::start(settings, None, left_to_parent))
@@ -116,7 +118,8 @@ impl Core {
         if !staging.has_room(frame.len(), &shared.settings.limits) {
             staging = self.wait_for_room(staging, frame.len());
         }
-        // Seen under the lock: what is forgotten because of a newer policy is forgotten under it, too.
+        // Checked under the lock, since frames that a newer policy invalidates are removed under
+        // it, too.
         if generation != shared.settings.watch.policy().generation() {
             return Err(Stale);
         }
@@ -164,7 +167,7 @@ impl Core {
         Ok(Outcome::Recorded)
     }
 
-    /// Makes room where there is no worker, and waits for it where the application asked for that and the
+    /// Makes room where there is no worker, and waits for it if the application chose that and the
     /// disk still takes lines.
     fn wait_for_room<'a>(
         &'a self,
@@ -176,7 +179,7 @@ impl Core {
             && staging.phase == RecorderPhase::Open
             && staging.is_due()
         {
-            // Without a worker the next caller tries again.
+            // Without a worker, the next caller tries again.
             staging = shared.write_inline(staging);
         }
         if shared.settings.overflow == Overflow::Drop {
@@ -187,7 +190,8 @@ impl Core {
             && staging.is_worth_waiting()
             && !staging.has_room(frame_bytes, &shared.settings.limits)
         {
-            // A disk that neither takes a line nor refuses it, such as one behind a network, is not waited for.
+            // A disk that neither takes a line nor refuses it, such as a network drive, is not
+            // waited for.
             if staging.settled != progress.0 {
                 progress = (staging.settled, Instant::now());
             } else if progress.1.elapsed() > PATIENCE {
@@ -203,9 +207,10 @@ impl Core {
         staging
     }
 
-    /// Waits for room while the buffer has been full for a moment only: on busy cores a worker that is ready to write
-    /// may have to wait for its turn on one. The moment is the same for all callers, and the next one does not begin
-    /// before half of the buffer is free, so that a slow disk is not waited for.
+    /// Waits for room if the buffer has been full only for a moment: on busy cores, a worker that
+    /// is ready to write may have to wait for its turn. The moment is the same for all callers, and
+    /// the next one does not begin before half of the buffer is free, so that a slow disk is not
+    /// waited for.
     fn wait_for_worker<'a>(
         &'a self,
         mut staging: MutexGuard<'a, Staging>,
@@ -226,7 +231,7 @@ impl Core {
         staging
     }
 
-    /// Takes an event while nothing may be recorded: perhaps that has just changed.
+    /// Handles an event while nothing may be recorded, after a check whether that has changed.
     fn offer_suspended(
         &self,
         staging: MutexGuard<'_, Staging>,
@@ -239,7 +244,7 @@ impl Core {
                 drop(staging);
                 return self.offer(frame, generation);
             }
-            // It was parked when somebody else noticed; from now on it watches.
+            // The worker was parked when another thread noticed the change; it polls from now on.
             (_, Attention::Parked) => self.call_worker(staging),
             (_, Attention::Absent | Attention::Dozing | Attention::Awake | Attention::Called) => {}
         }
@@ -252,7 +257,8 @@ impl Core {
         staging.attention = Attention::Awake;
         drop(staging);
         if let Some(worker) = &self.worker {
-            // At most one wakeup is on its way, so this never waits; without a worker the next `flush` writes.
+            // At most one wakeup is in the channel, so this never blocks; without a worker, the
+            // next `flush` writes.
             drop(io::Write::write(&mut worker.clone(), b"\n"));
         }
     }
@@ -302,7 +308,7 @@ impl Core {
             shared.write_or_give_up(ticket, deadline);
             if shared.settings.durability != Durability::Os {
                 let told = shared.lock().synced.told();
-                // No caller is left to return a failure to.
+                // There is no caller left to return a failure to.
                 drop(shared.sync_until(ticket, told, deadline));
             }
         }
@@ -311,7 +317,7 @@ impl Core {
     /// Waits for the worker's end.
     pub(super) fn end_worker(&self, deadline: Instant) {
         let shared = &*self.shared;
-        // Its own wait is short because the worker only has to notice that it is over.
+        // The crate's own timeout is short, since the worker only has to notice the end.
         drop(
             self.guard
                 .lock()
@@ -326,7 +332,8 @@ impl Core {
 }
 
 impl Shared {
-    /// Writes what is staged on the caller's thread. What fails stays in memory, and the reason is kept for `status`.
+    /// Writes the staged frames on the caller's thread. Frames that cannot be written stay in
+    /// memory, and the reason is kept for `status`.
     fn write_inline<'a>(&'a self, staging: MutexGuard<'a, Staging>) -> MutexGuard<'a, Staging> {
         let ticket = staging.staged;
         drop(staging);
@@ -334,7 +341,7 @@ impl Shared {
         self.lock()
     }
 
-    /// Ends the lingering of a worker, if it lingers.
+    /// Ends the lingering of the worker, if it lingers.
     fn hurry(&self, staging: &mut Staging) {
         match staging.attention {
             Attention::Awake | Attention::Dozing => {
@@ -364,16 +371,18 @@ impl Drop for Core {
     }
 }
 
-/// How many bytes end the worker's lingering: at 1 GB/s the default buffer of 8 MiB would be full after
-/// 8 ms, and a timer may be late by as much.
+/// The number of bytes that ends the worker's lingering: at 1 GB/s the default buffer of 8 MiB
+/// would be full after 8 ms, and a timer may be late by as much.
 const URGENT_BYTES: usize = 2 * CHUNK_BYTES;
 
-/// How long a caller that writes for itself waits for the directory's lock.
+/// The time for which a caller that writes for itself waits for the directory's lock.
 pub(super) const INLINE_WAIT: Duration = Duration::from_millis(20);
 
-/// How long the buffer may have been full before events are dropped: long enough for the worker to get a core that
-/// others want as well, and no longer than a host bears. Tests have to notice that a caller waits.
+/// The time for which the buffer may have been full before events are dropped: long enough for the
+/// worker to get a core that others want as well, and acceptable to an application. Tests must be
+/// able to notice that a caller waits.
 pub(super) const FULL_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2000 } else { 10 });
 
-/// How long a caller sleeps at a time while it waits for room or for the worker's end.
+/// The time for which a caller sleeps between checks while it waits for room or for the worker's
+/// end.
 const ROOM_WAIT: Duration = Duration::from_millis(50);

@@ -1,27 +1,27 @@
-//! The frames that wait, in chunks: what waits takes the memory that it needs, where one buffer that grows
-//! would take up to three times as much while it does, and a busy program fills the same few chunks again
-//! and again, which stay in the processor's cache. How many bytes may wait is `staging`'s business.
+//! The frames that wait, in chunks: they take only the memory that they need, where one growing
+//! buffer would take up to three times as much while it grows; and a busy program reuses the same
+//! few chunks, which stay in the processor's cache. `staging` decides how many bytes may wait.
 
 use std::collections::VecDeque;
 
 use crate::encode::FrameHeader;
 
-/// Whole frames, in the order in which they came.
+/// Whole frames, in the order of their arrival.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    /// The oldest first; each holds a frame at least.
+    /// The full chunks, the oldest first; each contains at least one frame.
     full: VecDeque<Vec<u8>>,
-    /// The one that is being filled.
+    /// The chunk that is being filled.
     open: Vec<u8>,
-    /// Those that were written and are to be filled next; the last one is most likely still in a cache. There
-    /// are no more of them than ever waited, and none once nothing is left to do.
+    /// Written chunks to be filled next; the last one is most likely still in a cache. There are
+    /// never more of them than chunks that waited at once, and none when nothing is left to do.
     spare: Vec<Vec<u8>>,
-    /// In all chunks.
+    /// The size of the frames in all chunks.
     bytes: usize,
 }
 
 impl Frames {
-    /// Returns the bytes that wait.
+    /// Returns the number of bytes that wait.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -41,13 +41,13 @@ impl Frames {
         let next = next.unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES));
         let mut full = std::mem::replace(&mut self.open, next);
         if full.capacity() - full.len() > UNUSED_BYTES_MAX {
-            // Of long lines a chunk holds few.
+            // A chunk contains few long lines, so it may have much unused space.
             full.shrink_to_fit();
         }
         self.full.push_back(full);
     }
 
-    /// Takes the oldest chunk out, and an emptied one back in.
+    /// Takes the oldest chunk out, and keeps an emptied one for reuse.
     pub(super) fn take(&mut self, emptied: Vec<u8>) -> Vec<u8> {
         let taken = match self.full.pop_front() {
             Some(full) => {
@@ -62,24 +62,24 @@ impl Frames {
         taken
     }
 
-    /// Gives back the memory of chunks that a burst needed.
+    /// Releases the memory of chunks that a burst needed.
     pub(super) fn shrink(&mut self) {
         self.spare = Vec::new();
     }
 
-    /// Forgets all of them, and the memory that they took.
+    /// Removes all frames, and releases their memory.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Returns how many of the frames are the application's.
+    /// Returns the number of frames of the application.
     pub(super) fn of_application(&self) -> u64 {
         let chunks = self.full.iter().chain([&self.open]);
         chunks.map(|chunk| of_application(chunk)).sum()
     }
 }
 
-/// Returns how many of the frames in a chunk are the application's.
+/// Returns the number of frames of the application in a chunk.
 pub(super) fn of_application(mut frames: &[u8]) -> u64 {
     let mut count = 0;
     while let Some((header, _, rest)) = FrameHeader::split_first(frames) {
@@ -89,11 +89,12 @@ pub(super) fn of_application(mut frames: &[u8]) -> u64 {
     count
 }
 
-/// How many bytes a chunk holds, unless one frame alone is longer: some 300 usual lines, for which one lease of
-/// the writer pays, and of which two and the batch made of them stay in a second-level cache of 512 KiB.
+/// The number of bytes of a chunk, unless one frame alone is longer: some 300 usual lines, enough
+/// for the cost of a writer lease; two chunks and the batch made from them fit into a second-level
+/// cache of 512 KiB.
 pub(super) const CHUNK_BYTES: usize = 128 * 1024;
 
-/// How much of a full chunk may be unused: 1/16 of what waits.
+/// The maximal unused space of a full chunk: 1/16 of the waiting bytes.
 const UNUSED_BYTES_MAX: usize = CHUNK_BYTES / 16;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! How `tracing` is made to ask every layer and filter of the process again, after what they want has changed.
+//! Rebuilds the interests of `tracing` in all call sites, after the answers of our layers have
+//! changed.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,16 +8,16 @@ use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, dispatcher};
 
 thread_local! {
-    /// Whether a layer or filter of ours was asked on this thread since this was cleared.
+    /// Whether one of our layers or filters was queried on this thread since this was cleared.
     static WAS_ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has `tracing` ask every layer and filter of the process again.
+/// Makes `tracing` query every layer and filter of the process again.
 ///
-/// As long as `tracing` knows one subscriber only, it asks the default one of the calling thread instead
-/// (tracing-core 0.1.36, `Rebuilder::JustOne`). Where there is none, because the subscriber is the scoped one of
-/// another thread, the answer would be that nothing is of interest, which silences the process. A second
-/// subscriber, however short it lives, makes `tracing` keep a list, and ask all that are on it.
+/// As long as `tracing` has only one subscriber, it queries the default one of the calling thread
+/// instead (tracing-core 0.1.36, `Rebuilder::JustOne`). Without one, because the subscriber is the
+/// scoped one of another thread, nothing would be of interest, which silences the process. A second
+/// subscriber, however short-lived, makes `tracing` keep a list, and query all subscribers on it.
 pub(crate) fn ask_again() {
     let ask = || {
         let mut is_list_needed = dispatcher::get_default(Dispatch::is::<NoSubscriber>);
@@ -29,18 +30,18 @@ pub(crate) fn ask_again() {
             if WAS_ASKED.try_with(Cell::get).unwrap_or(true) {
                 break;
             }
-            // Also where a subscriber that another thread made in between ended the list.
+            // This also covers a subscriber of another thread that ended the list in between.
             is_list_needed = true;
         }
     };
-    // Layers of others are asked, too, and what they do must not end our worker.
+    // Layers of others are queried, too, and a panic in one must not end our worker.
     let _asked = catch_unwind(AssertUnwindSafe(ask));
 }
 
-/// Notes that `tracing` asks a layer or filter of ours on this thread.
+/// Records that `tracing` queries one of our layers or filters on this thread.
 pub(crate) fn note_asked() {
     let _is_alive = WAS_ASKED.try_with(|was_asked| was_asked.set(true));
 }
 
-/// How often it is tried. Where no subscriber holds a layer of ours, nothing of ours is ever asked.
+/// The number of tries. If no subscriber contains a layer of ours, none is ever queried.
 const TRIES: usize = 3;

@@ -1,6 +1,7 @@
-//! The writer lease: the writer lies in the staging area, and who takes it out writes the next batch
-//! and puts it back. So lines reach the file in the order in which they were staged, whether the worker
-//! writes, or a caller that flushes, ends, or delivers inline.
+//! The writer lease: the writer is stored in the staging area, and the thread that takes it out
+//! writes the next batch and puts it back. Lines therefore reach the file in the order in which
+//! they were staged, whether they are written by the worker, or by a caller that flushes, ends, or
+//! delivers inline.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,24 +19,24 @@ use crate::policy::Unlinked;
 use crate::record::own::{OwnEvent, consent};
 use crate::watch::{Meanwhile, WatchChange};
 
-/// What callers and worker share.
+/// The state that callers and worker share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) staging: Mutex<Staging>,
     /// Signalled when a writer lease has ended: there may be room, and lines may be settled.
     pub(super) lease_ended: Condvar,
-    /// How many threads wait for that. It changes under the lock of `staging`; where it is none, signalling
-    /// would be a system call for nobody.
+    /// Number of threads that wait for it. It changes under the lock of `staging`; if it is zero,
+    /// the system call for the signal is skipped.
     pub(super) waiting: AtomicUsize,
-    /// Signalled when the lingering worker has something to do at once.
+    /// Signalled when the lingering worker has something to do immediately.
     pub(super) urgent: Condvar,
     pub(super) refused: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, Staging> {
-        // A poisoned lock is entered: what it guards is counters and whole frames.
+        // A poisoned lock is entered: it guards only counters and whole frames.
         self.staging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -53,14 +54,14 @@ impl Shared {
         staging
     }
 
-    /// Wakes those who wait for the end of a lease, given the lock that they wait behind.
+    /// Wakes the threads that wait for the end of a lease, given the lock that they wait for.
     pub(super) fn end_lease(&self, _staging: &MutexGuard<'_, Staging>) {
         if self.waiting.load(Ordering::SeqCst) > 0 {
             self.lease_ended.notify_all();
         }
     }
 
-    /// Writes until so many frames are settled.
+    /// Writes until `ticket` frames are settled.
     ///
     /// # Errors
     ///
@@ -91,8 +92,8 @@ impl Shared {
         }
     }
 
-    /// Writes until so many frames are settled, or counts them as failed. One refusal may pass, such as of
-    /// a file that somebody moves away at this moment; several do not.
+    /// Writes until `ticket` frames are settled, or counts them as failed. A single refusal may be
+    /// temporary, such as for a file that is being moved; several are not.
     pub(super) fn write_or_give_up(&self, ticket: u64, deadline: Instant) {
         for pause in CLOSE_PAUSES {
             if self.write_until(ticket, deadline).is_ok() {
@@ -140,7 +141,7 @@ impl Shared {
         } = settled.unwrap_or_else(|_panic| Settled::nothing(panicked()));
         let mut staging = self.lock();
         if let Some(error) = left_unsynced {
-            // The segment that was left held what had been written before this batch.
+            // The segment that was left contains everything written before this batch.
             let covered = staging.settled;
             staging.synced.finish(covered, Err(error));
         }
@@ -152,7 +153,7 @@ impl Shared {
         staging.taken_bytes = writer.frames_left().len();
         staging.writer = Some(writer);
         if staging.attention == Attention::Absent && staging.frames.bytes() == 0 {
-            // Nobody else comes by when nothing is left to do.
+            // There may be no other occasion when nothing is left to do.
             staging.frames.shrink();
         }
         staging.note_drained(&self.settings.limits);
@@ -171,7 +172,7 @@ impl Shared {
         (staging, failure)
     }
 
-    /// Looks whether the owner decided otherwise, unless somebody else has the writer and will look.
+    /// Polls the owner's decision, unless another thread has the writer and will poll it.
     pub(super) fn look<'a>(
         &'a self,
         mut staging: MutexGuard<'a, Staging>,
@@ -185,7 +186,7 @@ impl Shared {
         staging
     }
 
-    /// Looks with the writer in hand, and obeys.
+    /// Polls the owner's decision with the given writer, and applies it.
     fn look_with<'a>(
         &'a self,
         staging: MutexGuard<'a, Staging>,
@@ -216,11 +217,12 @@ impl Shared {
             }
             (Some(WatchChange::Enabled(decision, unlinked, installation, meanwhile)), phase) => {
                 if unlinked == Unlinked::Hashes {
-                    // They were made with the key before, and would link the sessions.
+                    // They were encoded with the previous key, and would link the sessions.
                     let refused = staging.forget(writer);
                     self.refused.fetch_add(refused, Ordering::Relaxed);
                 }
-                // What was collected while nothing was to be recorded must not follow.
+                // Data that was collected while nothing was to be recorded must not be recorded
+                // later.
                 if phase == RecorderPhase::Suspended || meanwhile == Meanwhile::Decided {
                     self.note_withdrawal();
                 }
@@ -239,7 +241,7 @@ impl Shared {
             }
         }
         if staging.phase == RecorderPhase::GivenUp {
-            // Given up while the writer was not there to be emptied.
+            // Given up while another thread had the writer.
             staging.count_failed(of_application(writer.frames_left()));
             staging.taken_bytes = 0;
             writer.forget();
@@ -251,13 +253,14 @@ impl Shared {
         self.settings.withdrawals.fetch_add(1, Ordering::Release);
     }
 
-    /// Waits until a sync that began after so many frames were settled has finished; begins one if none is
-    /// under way. `told` is which failures flushes had returned when this one began.
+    /// Waits until a sync has finished that began after `ticket` frames were settled; begins one if
+    /// none is under way. `told` contains the failures that flushes had returned when this one
+    /// began.
     ///
     /// # Errors
     ///
-    /// Returns an error if some of these frames may not survive a power cut, or if that is not known before the
-    /// deadline.
+    /// Returns an error if some of these frames may not survive a power cut, or if that is not
+    /// known before the deadline.
     pub(super) fn sync_until(
         &self,
         ticket: u64,
@@ -271,7 +274,7 @@ impl Shared {
                 SyncVerdict::Lost(error) => return Err(error),
                 SyncVerdict::Pending => {}
             }
-            // Who has the writer may be syncing what this caller waits for.
+            // The thread that has the writer may be syncing these frames.
             if let Some(writer) = staging.writer.take() {
                 staging = self.sync_with(staging, writer);
                 continue;
@@ -284,7 +287,8 @@ impl Shared {
         }
     }
 
-    /// Syncs everything that is written, with the writer that the caller took out, and puts it back.
+    /// Syncs everything that is written, with the writer that the caller took out, and puts it
+    /// back.
     fn sync_with<'a>(
         &'a self,
         staging: MutexGuard<'a, Staging>,
@@ -302,7 +306,7 @@ impl Shared {
         staging
     }
 
-    /// Syncs what is written if it is time to. A failure is kept for the flushes that it concerns.
+    /// Syncs written lines if it is due. A failure is kept for the flushes that it concerns.
     pub(super) fn sync_if_due(&self) {
         let mut staging = self.lock();
         let is_due = staging
@@ -313,22 +317,24 @@ impl Shared {
         }
     }
 
-    /// Counts what could not be written as failed and forgets it; whoever writes at this moment does the
-    /// same with what is left in the end.
+    /// Counts unwritten frames as failed and removes them; a thread that writes at this moment does
+    /// the same with those that it could not write.
     pub(super) fn give_up(&self) {
         let mut staging = self.lock();
         let given_up = self.end_without_writing(&mut staging);
         staging.count_failed(given_up);
     }
 
-    /// Counts what waits as refused and forgets it, because at the end it is not known whether it may be written.
+    /// Counts waiting events as refused and removes them, because at the end it is unknown whether
+    /// they may be written.
     pub(super) fn refuse_waiting(&self, staging: &mut MutexGuard<'_, Staging>) {
         let given_up = self.end_without_writing(staging);
         staging.counts.recorded = staging.counts.recorded.saturating_sub(given_up);
         self.refused.fetch_add(given_up, Ordering::Relaxed);
     }
 
-    /// Forgets what waits, and returns how many events that were. They still count as recorded.
+    /// Removes the waiting frames, and returns the number of their events. They still count as
+    /// recorded.
     fn end_without_writing(&self, staging: &mut MutexGuard<'_, Staging>) -> u64 {
         staging.phase = RecorderPhase::GivenUp;
         staging.given_up_after = Some(staging.settled);
@@ -349,7 +355,8 @@ fn panicked() -> Error {
     Error::invalid("the writer", "panicked; this is a bug in localtel")
 }
 
-/// The pauses between the last tries to write: no program's end is held up by a disk that refuses.
+/// The pauses between the last tries to write; a disk that refuses does not delay the end of the
+/// program for long.
 const CLOSE_PAUSES: [Duration; 3] = [
     Duration::from_millis(5),
     Duration::from_millis(20),

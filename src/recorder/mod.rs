@@ -1,14 +1,14 @@
-//! The recorder: encoded lines wait in one buffer, bounded in bytes, until somebody writes them out.
-//! Usually that is the worker thread of `tracing-appender`, woken by a message only when it is parked; on
-//! `flush`, at the end and in inline delivery it is the caller. What is in a line is `encode`'s business,
-//! how bytes reach the disk is `store`'s.
+//! The recorder: encoded lines wait in one buffer, bounded in bytes, until they are written. This
+//! is usually done by the worker thread of `tracing-appender`, which is woken by a message only
+//! when it is parked, and by the caller on `flush`, at the end and in inline delivery. `encode`
+//! creates lines, and `store` writes bytes to the disk.
 //!
-//! There is one `Writer`, and taking it out of the staging area is the writer lease: lines reach the
-//! file in the order in which they were staged, whoever writes. It alone numbers them, so a line that is
-//! dropped, or given up at the end, takes no number.
+//! There is one `Writer`, and taking it out of the staging area is the writer lease: lines reach
+//! the file in the order in which they were staged, whichever thread writes them. The writer alone
+//! numbers them, so a line that is dropped, or given up at the end, takes no number.
 //!
-//! Nothing here panics, prints or returns an error into the host. What cannot be kept is counted, and the
-//! count is recorded as soon as there is room.
+//! Nothing here panics, prints or returns an error into the host. Events that cannot be kept are
+//! counted, and the count is recorded as soon as there is room.
 
 mod core;
 mod frames;
@@ -62,7 +62,7 @@ impl Recorder {
         }
     }
 
-    /// Returns `true` if events are let in at all.
+    /// Returns `true` if any events are admitted.
     pub(crate) fn is_gate_open(&self) -> bool {
         self.root
             .shared
@@ -71,27 +71,31 @@ impl Recorder {
             .load(Ordering::Relaxed)
     }
 
-    /// Returns whether events are let in at all, as it changes.
+    /// Returns the flag for whether any events are admitted; it is updated.
     pub(crate) fn gate(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.root.shared.settings.is_gate_open)
     }
 
-    /// Returns how often what had been collected in memory lost its consent since the start, as it changes.
+    /// Returns the number of times that data collected in memory lost its consent since the start;
+    /// it is updated.
     pub(crate) fn withdrawals(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.root.shared.settings.withdrawals)
     }
 
-    /// Returns `true` if it records in this very process: one forked from it begins with its first event.
+    /// Returns `true` if it records in this process: a process forked from it begins with its first
+    /// event.
     pub(crate) fn has_begun_here(&self) -> bool {
         self.begun_here().is_some()
     }
 
-    /// Returns `true` if a worker writes, who also has `tracing` ask again when something changed.
+    /// Returns `true` if there is a worker, which writes, and makes `tracing` rebuild its interests
+    /// after changes.
     pub(crate) fn has_worker(&self) -> bool {
         self.root.worker.is_some()
     }
 
-    /// Takes one frame, made at `micros` under the policy of that number, into the buffer.
+    /// Adds a frame to the buffer, with the time `micros` and the number of the policy that it was
+    /// encoded under.
     pub(crate) fn offer(
         &self,
         frame: &[u8],
@@ -101,14 +105,14 @@ impl Recorder {
         self.core_at(micros).offer(frame, generation)
     }
 
-    /// Counts an event that was not let in.
+    /// Counts an event as refused.
     pub(crate) fn refuse(&self) -> Outcome {
         self.core().shared.refused.fetch_add(1, Ordering::Relaxed);
         Outcome::Refused
     }
 
-    /// Writes everything staged before the call, on this thread if nobody else does, and makes it survive a
-    /// power cut where the durability asks for that.
+    /// Writes everything that was staged before the call, on this thread if no other does, and
+    /// syncs it if the durability requires that.
     pub(crate) fn flush(&self, deadline: Instant) -> Result<()> {
         let shared = &self.core().shared;
         let (ticket, told) = {
@@ -122,7 +126,8 @@ impl Recorder {
                 shared.sync_until(ticket, told, deadline)?;
             }
         }
-        // Where the owner's decision cannot be read, events since then were refused for no decision of the owner.
+        // While the owner's decision cannot be read, events are refused without a decision of the
+        // owner.
         let staging = shared.lock();
         if staging.phase == RecorderPhase::Withheld {
             return shared.look(staging).check_is_known();
@@ -130,16 +135,16 @@ impl Recorder {
         Ok(())
     }
 
-    /// Returns whether this process has a session that can be ended: it has not ended, and its lock is let go
-    /// before the deadline.
+    /// Returns `true` if this process has a session that can be ended: it has not ended, and its
+    /// lock is released before the deadline.
     pub(crate) fn is_open_within(&self, deadline: Instant) -> bool {
         self.begun_here().is_some_and(|core| {
             lock_until(&core.shared.staging, deadline).is_some_and(|it| it.is_open())
         })
     }
 
-    /// Ends the session: writes what is staged and the counts, with what else is to be said at the end, and
-    /// waits for the worker's end.
+    /// Ends the session: writes the staged frames and the counts, with the properties in `also`,
+    /// and waits for the worker's end.
     pub(crate) fn close(&self, also: &Properties, deadline: Instant) {
         if let Some(core) = self.begun_here() {
             core.close(also, deadline);
@@ -147,22 +152,23 @@ impl Recorder {
         }
     }
 
-    /// Ends the session at the end of the process: writes what is staged and the counts, with what else is to be
-    /// said at the end. The worker ends with the process: how `tracing-appender` ends it is not safe after the
-    /// destructors of a thread's local storage.
+    /// Ends the session at the end of the process: writes the staged frames and the counts, with
+    /// the properties in `also`. The worker ends with the process, since `tracing-appender` cannot
+    /// end it safely after the destructors of a thread's local storage.
     pub(crate) fn close_with_process(&self, also: &Properties, deadline: Instant) {
         if let Some(core) = self.begun_here() {
             core.close(also, deadline);
         }
     }
 
-    /// Returns the core of this process, unless it was forked and has recorded nothing: then it has nothing to end.
+    /// Returns the core of this process, unless it was forked and has not recorded anything: there
+    /// is then nothing to end.
     fn begun_here(&self) -> Option<&Core> {
         let latest = self.latest();
         (latest.process == std::process::id()).then_some(latest)
     }
 
-    /// Returns how it is, after a look at what its owner decided, and that decision.
+    /// Polls the owner's decision, and returns the state with that decision.
     pub(crate) fn state(&self) -> (RecorderState, Decision) {
         let shared = &self.core().shared;
         let staging = shared.look(shared.lock());
@@ -196,11 +202,11 @@ impl Recorder {
         self.begun_here().unwrap_or_else(|| self.latest().child())
     }
 
-    /// Returns the core of this process for an event at `micros`. Asking for the process id is a system
-    /// call, so it is asked only where a fork can have happened since this thread asked last.
+    /// Returns the core of this process for an event at `micros`. Getting the process id is a
+    /// system call, so it is made only if a fork may have happened since this thread's last event.
     fn core_at(&self, micros: i64) -> &Core {
         thread_local! {
-            /// The time of this thread's last event, and the process it was in.
+            /// The time of this thread's last event, and its process at that time.
             static LAST: Cell<(i64, u32)> = const { Cell::new((i64::MIN, 0)) };
         }
         let process = LAST.try_with(|last| {
@@ -232,8 +238,9 @@ impl Recorder {
     }
 }
 
-/// Takes a lock if it is free before the deadline. It does not wait in the system, which would wait for ever where
-/// this thread holds the lock, or a thread that a forked child has not got.
+/// Takes a lock if it becomes free before the deadline. It does not block in the system, which
+/// would wait for ever if the lock is held by this thread, or by a thread that does not exist in a
+/// forked child.
 pub(crate) fn lock_until<T>(mutex: &Mutex<T>, deadline: Instant) -> Option<MutexGuard<'_, T>> {
     let mut pause = LOCK_PAUSE_LEAST;
     loop {
@@ -249,16 +256,17 @@ pub(crate) fn lock_until<T>(mutex: &Mutex<T>, deadline: Instant) -> Option<Mutex
     }
 }
 
-/// How long to sleep at first, and at most, before a lock is tried again that may never be let go.
+/// The first and the longest sleep before another try to take a lock that may never be released.
 const LOCK_PAUSE_LEAST: Duration = Duration::from_micros(10);
 const LOCK_PAUSE_MOST: Duration = Duration::from_millis(1);
 
-/// A session record is added to a batch when it is clear which segment takes it: where the system limits
-/// the size of files, so much of it stays free.
+/// The session record is added to a batch when its segment is known: where the system limits file
+/// sizes, this number of bytes stays free for it.
 const SESSION_BYTES_MAX: u64 = 4096;
 
-/// A fork copies the page tables of the process, which takes longer than this even for the smallest one;
-/// the first event of a child therefore comes at least this long after the last of its parent's thread.
+/// A fork copies the page tables of the process, which takes longer than this even for the smallest
+/// one; the first event of a child therefore comes at least this long after the last of its
+/// parent's thread.
 const FORK_MICROS_LEAST: u64 = 20;
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
-//! What becomes of events, one by one and counted.
+//! The outcomes of events, one by one and counted.
 
 use uuid::Uuid;
 
-/// How many events ended in which way. The sum is the number of events offered: those that reached this
-/// recorder. Where telemetry is off, or a policy shuts a call site out for `tracing`, they do not even get that
-/// far, and nothing is counted.
+/// Numbers of events by outcome. Their sum is the number of events offered to this recorder. Events
+/// are not offered, and not counted, while telemetry is off, or if a policy filters out their call
+/// site in `tracing`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Events that are in a segment, or wait in memory to get there.
+    /// Events that are in a segment, or wait in memory to be written.
     pub recorded: u64,
-    /// Events that consent or policy did not let in, and those that a value logged while it was being
-    /// formatted for an event that was itself logged by a value.
+    /// Events refused by consent or policy, and events logged by a value that was formatted for an
+    /// event that was itself logged by a value.
     pub refused: u64,
     /// Events for which there was no room, and those offered after the end.
     pub dropped: u64,
@@ -26,35 +26,37 @@ impl Counts {
     }
 }
 
-/// What became of an offered event.
+/// The outcome of an offered event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "who takes an outcome apart counts all of them"
+    reason = "code that matches an outcome must handle all of them"
 )]
 pub enum Outcome {
-    /// It is in a segment, or waits in memory to get there.
+    /// The event is in a segment, or waits in memory to be written.
     Recorded,
-    /// Consent or policy did not let it in.
+    /// Consent or policy refused the event.
     Refused,
-    /// There was no room for it.
+    /// There was no room for the event.
     Dropped,
 }
 
-/// A frame was made under a policy that is not in force any more, and must be made again.
+/// An error: the frame was encoded under a policy that is no longer in force, and must be encoded
+/// again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stale;
 
-/// How a recorder is.
+/// The state of a recorder.
 #[derive(Debug, Default)]
 pub(crate) struct RecorderState {
     /// Whether events are recorded.
     pub(crate) is_recording: bool,
-    /// How many ended in which way.
+    /// Numbers of events by outcome.
     pub(crate) counts: Counts,
-    /// Why the last write failed, or the last attempt to read what the owner decided, if one did.
+    /// The reason why the last write, or the last attempt to read the owner's decision, failed, if
+    /// it did.
     pub(crate) trouble: Option<String>,
-    /// As which installation they are recorded.
+    /// The installation as which events are recorded.
     pub(crate) installation: Option<Uuid>,
 }

@@ -1,5 +1,5 @@
-//! The lines that a session writes of itself. What stands in them is `record::own`'s; who numbers and writes them is
-//! `writer`'s business.
+//! The internal records of a session. `record::own` defines their content; `writer` numbers and
+//! writes them.
 
 use super::Settings;
 use crate::encode::{FrameHeader, LineLimits, Own, SyntheticRecord, encode_synthetic};
@@ -7,12 +7,13 @@ use crate::record::own::{OWN_TARGET, OwnEvent, SessionStart};
 use crate::record::{Level, Properties};
 use crate::store::limits::SEGMENT_BYTES_LEAST;
 
-/// Returns the record with which a session begins its lines in a segment, and which it repeats there now and then.
+/// Returns the record with which a session begins its lines in a segment, and which it repeats
+/// there from time to time.
 pub(super) fn session_frame(settings: &Settings, start: SessionStart<'_>, micros: i64) -> Vec<u8> {
     own_frame(settings, OwnEvent::Session, &start.properties(), micros)
 }
 
-/// Returns what a `session` record would say, for the only line of a session.
+/// Returns the facts of a `session` record, for the only line of a session.
 pub(super) fn session_facts(settings: &Settings, start: SessionStart<'_>) -> Option<Vec<u8>> {
     let frame = session_frame(settings, start, 0);
     let (header, line, _) = FrameHeader::split_first(&frame)?;
@@ -20,11 +21,11 @@ pub(super) fn session_facts(settings: &Settings, start: SessionStart<'_>) -> Opt
         .get(header.number_at..)?
         .strip_prefix(b",\"properties\":")?
         .strip_suffix(LINE_END)?;
-    // Where it was cut, it says nothing.
+    // A record that was cut has no facts.
     (!facts.starts_with(b"{\"localtel.cut\"")).then(|| facts.to_vec())
 }
 
-/// Returns the frame of a record of our own, made at `micros`.
+/// Returns the frame of an internal record with the time `micros`.
 pub(super) fn own_frame(
     settings: &Settings,
     event: OwnEvent,
@@ -47,16 +48,17 @@ pub(super) fn own_frame(
         policy: None,
     };
     let mut limits = settings.limits.clone();
-    // An id that is cut is none.
+    // An id must not be cut.
     limits.string_bytes_max = limits.string_bytes_max.max(ID_BYTES);
-    // Where the system limits the size of files, segments are shorter than lines may be, but ours are short.
+    // Where the system limits file sizes, segments are shorter than lines may be, but internal
+    // records are short.
     limits.segment_bytes_max = limits.segment_bytes_max.max(SEGMENT_BYTES_LEAST);
     let mut frame = Vec::new();
     encode_synthetic(&mut frame, LineLimits::from(&limits), micros, &synthetic);
     frame
 }
 
-/// How every line ends.
+/// The end of every line.
 pub(super) const LINE_END: &[u8] = b"}\n";
 
 /// The length of a UUID as text: 32 digits and 4 hyphens.

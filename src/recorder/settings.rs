@@ -1,4 +1,5 @@
-//! What a recorder is made with: the application's choices, the bounds, and what was decided at the start.
+//! The settings of a recorder: the application's choices, the limits, and the decision at the
+//! start.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,39 +13,42 @@ use crate::store::disk::Directory;
 use crate::store::limits::Limits;
 use crate::watch::Watch;
 
-/// Who carries lines from memory to the disk.
+/// The thread that writes lines from memory to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Delivery {
     /// A thread of its own: the caller only copies a line into memory.
     #[default]
     Background,
-    /// The caller, at once: for short-lived programs. No thread is started.
+    /// The caller, immediately: for short-lived programs. No thread is started.
     Inline,
 }
 
-/// What happens to an event for which there is no room in memory.
+/// The treatment of an event for which there is no room in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// It is dropped and counted, and the count is recorded. While the buffer has been full for less than ten
-    /// milliseconds, callers wait for room first: on busy cores the worker gets its turn then. That happens again only
-    /// after half of the buffer has become free, so a slow disk costs a caller one such moment.
+    /// The event is dropped and counted, and the count is recorded. If the buffer has been full for
+    /// less than ten milliseconds, callers first wait for room, so that the worker gets its turn on
+    /// busy cores. This happens again only after half of the buffer has become free, so a slow disk
+    /// delays a caller once.
     #[default]
     Drop,
     /// The caller waits until there is room, as long as the disk takes what is written. If the disk
-    /// refuses, the event is dropped and counted all the same.
+    /// refuses, the event is dropped and counted, too.
     Block,
 }
 
-/// When lines survive a power cut. They survive the end of the process as soon as they are written.
+/// The time at which lines survive a power cut. They survive the end of the process as soon as they
+/// are written.
 ///
-/// Where they are to survive, a sync that failed is returned by each flush whose records it covered or that was
-/// under way, and by the next flush if there was none: see [`flush_within`](crate::Telemetry::flush_within).
+/// Except with `Os`, a failed sync is returned by each flush whose records it covered or that was
+/// under way, and by the next flush if there was none: see
+/// [`flush_within`](crate::Telemetry::flush_within).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Durability {
-    /// When the operating system thinks fit, usually within half a minute.
+    /// When the operating system writes them, usually within half a minute.
     #[default]
     Os,
     /// At most this long after they were written, and when a `flush` returns.
@@ -53,56 +57,59 @@ pub enum Durability {
     EveryBatch,
 }
 
-/// How a session stands in its segments.
+/// The form of a session in its segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum SessionForm {
     /// Between a record that announces it and one that ends it.
     #[default]
     Lines,
-    /// As one line, if it records one event and nothing else is to be said of it: the line says the rest, too.
+    /// One line, if the session records one event and nothing else: the line contains the facts of
+    /// the other records.
     OneLine,
 }
 
-/// What a recorder is made with.
+/// The settings of a recorder.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// The telemetry directory.
     pub(crate) path: PathBuf,
-    /// The bounds.
+    /// The limits.
     pub(crate) limits: Limits,
     /// The application's name.
     pub(crate) source: String,
     /// The application's version.
     pub(crate) version: Option<String>,
-    /// The version that is out, where the owner said that a newer one is.
+    /// The latest version, if the owner announced a newer one.
     pub(crate) update: Option<String>,
-    /// Who writes.
+    /// The thread that writes.
     pub(crate) delivery: Delivery,
-    /// How the session stands in its segments.
+    /// The form of the session in its segments.
     pub(crate) form: SessionForm,
-    /// What happens when there is no room.
+    /// The treatment of events for which there is no room.
     pub(crate) overflow: Overflow,
-    /// When lines survive a power cut.
+    /// The time at which lines survive a power cut.
     pub(crate) durability: Durability,
-    /// Who is asked whether anything is recorded.
+    /// The watch that is polled for whether anything is recorded.
     pub(crate) watch: Watch,
-    /// What the answer was at the start.
+    /// The decision at the start.
     pub(crate) start: RecorderStart,
-    /// Whether events are let in at all. It is shut only where somebody will open it again: a worker.
+    /// Whether any events are admitted. It is cleared only if there is a worker that will set it
+    /// again.
     pub(crate) is_gate_open: Arc<AtomicBool>,
-    /// How often what had been collected in memory lost its consent since the start: it was withdrawn, perhaps only
-    /// for a while that nobody looked, or given to another installation, or this is a process forked from the one
-    /// that collected it. It is not to be recorded any more.
+    /// The number of times that data collected in memory lost its consent since the start: consent
+    /// was withdrawn, possibly between two polls, or the data was collected for another
+    /// installation or by the process that this one was forked from. Such data must not be
+    /// recorded.
     pub(crate) withdrawals: Arc<AtomicU64>,
 }
 
-/// What was decided when a recorder starts.
+/// The decision when a recorder starts.
 #[derive(Debug, Clone)]
 pub(crate) struct RecorderStart {
     /// The decision.
     pub(crate) decision: Decision,
-    /// The installation id, where events are recorded.
+    /// The installation id, if events are recorded.
     pub(crate) installation: Option<Uuid>,
-    /// The directory, where it was opened to be written: for the first writer.
+    /// The directory, if it was opened for writing: for the first writer.
     pub(crate) directory: Option<Arc<Directory>>,
 }

@@ -1,5 +1,6 @@
-//! What waits in memory, and what is known of writing it. Values behind one lock, which is held only to
-//! copy a line or to look; who takes the lock and the writer lease is `lease`'s business.
+//! The frames that wait in memory, and the state of writing them. All values are behind one lock,
+//! which is held only to copy a line or to read the state; `lease` decides which thread takes the
+//! lock and the writer lease.
 
 use std::time::{Duration, Instant};
 
@@ -17,35 +18,35 @@ use crate::record::Properties;
 use crate::record::own::{OwnEvent, dropped};
 use crate::store::limits::Limits;
 
-/// What waits in memory.
+/// The staged frames, with the state of the session.
 #[derive(Debug)]
 pub(super) struct Staging {
     pub(super) frames: Frames,
-    /// Bytes that the writer took out and has not written yet.
+    /// Bytes that the writer took and has not written yet.
     pub(super) taken_bytes: usize,
-    /// How many frames were ever staged, and how many of them are written or given up.
+    /// Number of frames that were ever staged, and of those that are written or given up.
     pub(super) staged: u64,
     pub(super) settled: u64,
     pub(super) counts: Counts,
     pub(super) dropped_unreported: u64,
-    /// Nothing while somebody has the writer lease.
+    /// The writer; `None` while a thread has the writer lease.
     pub(super) writer: Option<Box<Writer>>,
     pub(super) trouble: Option<Trouble>,
-    /// Why the last look could not read what the owner decided, if it could not.
+    /// The reason why the last poll could not read the owner's decision, if it could not.
     pub(super) unreadable: Option<String>,
     pub(super) synced: Synced,
-    /// The frames above this ticket were given up, if any were.
+    /// The last ticket before the frames that were given up, if any were.
     pub(super) given_up_after: Option<u64>,
-    /// Since when the buffer has been full, or nearly: until half of it is free again.
+    /// The time since when the buffer has been full, or nearly so: until half of it is free again.
     pub(super) full_since: Option<Instant>,
     pub(super) attention: Attention,
     pub(super) phase: RecorderPhase,
-    /// What was decided when it was last looked at, and as which installation events are recorded.
+    /// The last decision that was read, and the installation as which events are recorded.
     pub(super) decision: Decision,
     pub(super) installation: Option<Uuid>,
 }
 
-/// Why nothing could be written the last time.
+/// The reason why nothing could be written the last time.
 #[derive(Debug)]
 pub(super) struct Trouble {
     pub(super) cause: Cause,
@@ -55,46 +56,47 @@ pub(super) struct Trouble {
     pub(super) pause: Duration,
 }
 
-/// What kind of trouble it is.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// Somebody else holds the directory's lock; it should not take long.
+    /// Another process or thread holds the directory's lock, which should not take long.
     Busy,
-    /// The disk or the directory refuses; it may take for ever.
+    /// The disk or the directory refuses, possibly for ever.
     Refused,
 }
 
-/// What the worker is doing.
+/// The state of the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attention {
-    /// There is none, or it has ended.
+    /// There is no worker, or it has ended.
     Absent,
     /// It waits for a wakeup.
     Parked,
-    /// Has nothing to do, and looks twice a second whether the owner lets in more than before: of what is shut
-    /// out no wakeup is sent.
+    /// It has nothing to do, and checks twice a second whether the owner admits more than before:
+    /// events that are filtered out send no wakeup.
     Dozing,
-    /// It writes, or lingers for what comes next.
+    /// It writes, or lingers for the next events.
     Awake,
-    /// As awake, and it has been told to stop lingering.
+    /// It is awake, and was requested to stop lingering.
     Called,
 }
 
-/// Whether events are still taken.
+/// Whether events are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RecorderPhase {
     Open,
-    /// Not now: nothing may be recorded until somebody decides otherwise.
+    /// Not now: nothing may be recorded until the decision changes.
     Suspended,
-    /// Not now: what the owner decided could not be read for too long. What was staged before waits until it can.
+    /// Not now: the owner's decision could not be read for too long. Frames that were staged before
+    /// wait until it can be read.
     Withheld,
     Closed,
-    /// As closed, and what is not written by now never will be.
+    /// Closed, and unwritten frames are never written.
     GivenUp,
 }
 
 impl RecorderPhase {
-    /// Returns `true` if nothing is recorded until a look at what the owner decided says otherwise.
+    /// Returns `true` if nothing is recorded until a poll of the owner's decision permits it.
     pub(super) fn is_waiting(self) -> bool {
         match self {
             Self::Suspended | Self::Withheld => true,
@@ -104,7 +106,7 @@ impl RecorderPhase {
 }
 
 impl Staging {
-    /// Returns an error if what the owner decided is not known any more, so that nothing may be written.
+    /// Returns an error if the owner's decision is no longer known, so that nothing may be written.
     pub(super) fn check_is_known(&self) -> Result<()> {
         if self.phase == RecorderPhase::Withheld {
             let reason = self.decision.reason();
@@ -117,12 +119,12 @@ impl Staging {
         self.frames.bytes() + self.taken_bytes + frame_bytes <= limits.buffer_bytes_max
     }
 
-    /// Returns whether the session has not ended.
+    /// Returns `true` if the session has not ended.
     pub(super) fn is_open(&self) -> bool {
         self.phase == RecorderPhase::Open || self.phase.is_waiting()
     }
 
-    /// Stages a record of our own; a few hundred bytes that the bound does not count.
+    /// Stages an internal record, of a few hundred bytes that the bound does not count.
     pub(super) fn stage_own(
         &mut self,
         settings: &Settings,
@@ -172,16 +174,17 @@ impl Staging {
         });
     }
 
-    /// Returns how many events wait, at most.
+    /// Returns the maximal number of events that wait.
     pub(super) fn waiting(&self) -> u64 {
         match &self.writer {
             Some(writer) => self.frames.of_application() + of_application(writer.frames_left()),
-            // What somebody is writing at this moment may be in the file or not.
+            // Lines that a thread is writing at this moment may or may not be in the file.
             None => self.staged - self.settled,
         }
     }
 
-    /// Returns `true` if all that was offered is one event, in a line that says the rest of its session, too.
+    /// Returns `true` if a single event was offered, whose line also contains the facts of its
+    /// session.
     pub(super) fn is_all_said(&self, also: &Properties) -> bool {
         let one = Counts {
             recorded: 1,
@@ -197,7 +200,7 @@ impl Staging {
                 .is_some_and(|writer| writer.has_ended())
     }
 
-    /// Forgets what waits, and returns how many events that were.
+    /// Removes the waiting frames, and returns the number of their events.
     pub(super) fn forget(&mut self, writer: &mut Writer) -> u64 {
         let count = self.frames.of_application() + of_application(writer.frames_left());
         self.frames.clear();
@@ -208,13 +211,13 @@ impl Staging {
         count
     }
 
-    /// Counts events that were to be recorded as failed.
+    /// Counts accepted events as failed.
     pub(super) fn count_failed(&mut self, count: u64) {
         self.counts.recorded = self.counts.recorded.saturating_sub(count);
         self.counts.failed += count;
     }
 
-    /// Returns what to say of frames that were given up.
+    /// Returns the error for frames that were given up.
     pub(super) fn given_up(&self) -> Error {
         let why = match &self.trouble {
             Some(trouble) => &trouble.reason,
@@ -231,22 +234,22 @@ impl Staging {
             .is_none_or(|trouble| trouble.retry_at <= Instant::now())
     }
 
-    /// Returns `true` if a worker is there that may make room, and nothing is known to keep it from that.
+    /// Returns `true` if there is a worker that may make room, and no known failure prevents it.
     pub(super) fn has_writing_worker(&self) -> bool {
         self.phase == RecorderPhase::Open
             && self.trouble.is_none()
             && self.attention != Attention::Absent
     }
 
-    /// Notes that something was written.
+    /// Records that something was written.
     pub(super) fn note_drained(&mut self, limits: &Limits) {
         if self.frames.bytes() + self.taken_bytes <= limits.buffer_bytes_max / 2 {
             self.full_since = None;
         }
     }
 
-    /// Returns `true` if waiting for room makes sense: while the disk takes lines, and for a while after
-    /// somebody else took the lock.
+    /// Returns `true` if it makes sense to wait for room: while the disk takes lines, and for a
+    /// limited time after another process took the lock.
     pub(super) fn is_worth_waiting(&self) -> bool {
         match &self.trouble {
             None => true,
@@ -254,7 +257,7 @@ impl Staging {
         }
     }
 
-    /// Returns how long it may still take until lines must survive a power cut.
+    /// Returns the time until lines must survive a power cut.
     pub(super) fn sync_wait(&self, durability: Durability) -> Option<Duration> {
         match durability {
             Durability::Os | Durability::EveryBatch => None,
@@ -262,31 +265,33 @@ impl Staging {
         }
     }
 
-    /// Returns how long the worker waits before it looks again.
+    /// Returns the time that the worker waits before its next check.
     pub(super) fn pause(&self, durability: Durability) -> Duration {
         if let Some(trouble) = &self.trouble {
             return trouble.retry_at.saturating_duration_since(Instant::now());
         }
         let is_idle = self.settled == self.staged;
         match self.sync_wait(durability) {
-            // Nothing but a sync is left to do; events that come meanwhile are looked for as ever.
+            // Only a sync is left to do; events that arrive in between are still polled for.
             Some(wait) if is_idle => wait.min(SYNC_LOOK),
             Some(_) | None => LINGER,
         }
     }
 }
 
-/// How long the worker waits for more before it parks. Above 200 events a second no caller pays for a
-/// wake-up, which costs some microseconds; below that, an idle program has no timer running.
+/// The time that the worker waits for more events before it parks. Above 200 events a second no
+/// caller pays for a wakeup, which costs some microseconds; below that, an idle program has no
+/// timer running.
 pub(super) const LINGER: Duration = Duration::from_millis(5);
 
-/// How often the worker looks for events while only a sync is left to do.
+/// The interval at which the worker polls for events while only a sync is left to do.
 pub(super) const SYNC_LOOK: Duration = Duration::from_millis(100);
 
-/// How long a caller that asked for it waits for room while somebody else holds the directory's lock: far
-/// longer than any healthy process holds it, and bearable for a host.
+/// The time that a caller, if the application chose so, waits for room while another process holds
+/// the directory's lock: far longer than any healthy process holds it, and acceptable to an
+/// application.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The first and the longest pause after a failed write.
+/// The shortest and the longest pause after a failed write.
 pub(super) const RETRY_LEAST: Duration = Duration::from_millis(100);
 pub(super) const RETRY_MOST: Duration = Duration::from_secs(5);

@@ -1,64 +1,65 @@
-//! How far what is written survives a power cut. Frames have numbers, their tickets, in the order in which
-//! they were staged; all that is kept here are bounds on tickets, so that each flush compares its own ticket
-//! with what syncs covered. Who syncs, and when, is `lease`'s business.
+//! The state of syncs: which written lines survive a power cut. Frames have numbers, their tickets,
+//! in the order in which they were staged; this module keeps only bounds on tickets, so that each
+//! flush compares its own ticket with those that syncs covered. `lease` runs the syncs.
 //!
-//! What a failed sync covered never becomes durable: the system may count its pages as clean after the failure.
-//! The failure therefore stays with these tickets, while later ones go to a new segment and are synced there.
+//! Lines that a failed sync covered never become durable: the operating system may mark its pages
+//! as clean after the failure. The failure therefore stays with these tickets, while later ones go
+//! to a new segment and are synced there.
 
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
-/// Which tickets syncs covered, and with what success.
+/// The tickets that syncs covered, and the results.
 #[derive(Debug, Default)]
 pub(super) struct Synced {
     /// All tickets up to this one are covered by a sync that has finished, successful or not.
     up_to: u64,
-    /// What failed syncs covered, the lowest tickets first.
+    /// The failed syncs, those with the lowest tickets first.
     failures: Vec<FailedSync>,
-    /// A flush has returned the failures up to this ticket.
+    /// The highest ticket of the failures that a flush has returned.
     told_up_to: ReportedFailures,
-    /// When the first line was written that no sync has covered.
+    /// The time of the first line that no sync has covered.
     unsynced_since: Option<Instant>,
 }
 
-/// A sync that failed, and the tickets that it covered.
+/// A failed sync, with the tickets that it covered.
 #[derive(Debug)]
 struct FailedSync {
-    /// The tickets above this one,
+    /// The last ticket before those covered.
     after: u64,
-    /// and up to this one.
+    /// The last ticket covered.
     up_to: u64,
     error: Error,
 }
 
-/// Which failures have been returned by a flush.
+/// The failures that a flush has returned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ReportedFailures(u64);
 
-/// What a flush of everything up to a ticket may say.
+/// The possible result of a flush of everything up to a ticket.
 #[derive(Debug)]
 pub(super) enum SyncVerdict {
-    /// All of it survives a power cut.
+    /// All lines survive a power cut.
     Durable,
-    /// Some of it may not.
+    /// Some lines may not.
     Lost(Error),
     /// A sync must begin, or finish, first.
     Pending,
 }
 
 impl Synced {
-    /// Returns which failures flushes have returned so far: a flush that begins now returns all later ones that
-    /// concern it.
+    /// Returns the failures that flushes have returned so far: a flush that begins now returns all
+    /// later ones that concern it.
     pub(super) fn told(&self) -> ReportedFailures {
         self.told_up_to
     }
 
-    /// Decides what a flush of everything up to `ticket` may say that began when failures up to `told` had been
-    /// returned.
+    /// Returns the result of a flush of everything up to `ticket` that began when the failures in
+    /// `told` had been returned.
     ///
-    /// A failure concerns each flush whose ticket it covers, each flush that was under way, and, if none has
-    /// returned it, the next flush.
+    /// A failure concerns each flush whose ticket it covers, each flush that was under way, and, if
+    /// none has returned it, the next flush.
     pub(super) fn verdict(&mut self, ticket: u64, told: ReportedFailures) -> SyncVerdict {
         let concerns = |failure: &&FailedSync| {
             failure.after < ticket
@@ -75,19 +76,19 @@ impl Synced {
         }
     }
 
-    /// Notes that lines were written that no sync covers yet.
+    /// Records that lines were written that no sync covers yet.
     pub(super) fn note_written(&mut self, now: Instant) {
         self.unsynced_since.get_or_insert(now);
     }
 
-    /// Notes that a sync of everything up to `covered` has finished.
+    /// Records the result of a sync of everything up to `covered`.
     pub(super) fn finish(&mut self, covered: u64, result: Result<()>) {
         self.unsynced_since = None;
         if let Err(error) = result
             && covered > self.up_to
         {
             if self.failures.len() == FAILURES_MAX {
-                // Of the two oldest one is made, which covers what was between them as well.
+                // The two oldest failures become one, which also covers the tickets between them.
                 let oldest = self.failures.remove(0);
                 if let Some(next) = self.failures.first_mut() {
                     next.after = oldest.after;
@@ -102,22 +103,22 @@ impl Synced {
         self.up_to = self.up_to.max(covered);
     }
 
-    /// Returns whether a sync has covered all that was written.
+    /// Returns `true` if a sync has covered everything that was written.
     pub(super) fn is_complete(&self) -> bool {
         self.unsynced_since.is_none()
     }
 
-    /// Returns how long it may still take until a sync must begin so that each line is covered `interval` after
-    /// it was written.
+    /// Returns the time until a sync must begin so that each line is covered `interval` after it
+    /// was written.
     pub(super) fn wait(&self, interval: Duration, now: Instant) -> Option<Duration> {
         let since = self.unsynced_since?;
-        // An interval that no clock can hold never ends.
+        // An interval beyond the range of the clock never ends.
         let due = since.checked_add(interval);
         Some(due.map_or(Duration::MAX, |due| due.saturating_duration_since(now)))
     }
 }
 
-/// How many failures are kept apart.
+/// The maximal number of failures that are kept separately.
 const FAILURES_MAX: usize = 8;
 
 #[cfg(test)]
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_without_end_take_bounded_memory_and_hide_nothing() {
+    fn endless_failures_take_bounded_memory_and_are_returned() {
         let mut synced = Synced::default();
         let told = synced.told();
         for round in 0..100 {

@@ -1,4 +1,4 @@
-//! The recorder from inside: forks, faults of the disk, panics, and who has the writer lease.
+//! Internals of the recorder: forks, faults of the disk, panics, and the writer lease.
 
 use std::sync::atomic::AtomicBool;
 
@@ -76,7 +76,7 @@ fn frame_at(level: Level, event: &str) -> Vec<u8> {
 }
 
 fn offer(recorder: &Recorder, event: &str) -> Outcome {
-    // A pause before it, as a fork makes one.
+    // A pause before it, as a fork causes one.
     std::thread::sleep(Duration::from_micros(FORK_MICROS_LEAST));
     offer_frame(recorder, &frame(event), clock::micros_since_epoch())
 }
@@ -100,7 +100,7 @@ fn records(path: &std::path::Path) -> Vec<Record> {
     records
 }
 
-/// Makes the recorder believe that its memory was copied into another process.
+/// Makes the recorder behave as if its memory was copied into another process.
 pub(crate) fn fork(recorder: &mut Recorder) {
     recorder.root.process = recorder.root.process.wrapping_add(1);
 }
@@ -132,7 +132,7 @@ fn a_forked_child_has_its_own_session_and_lines() {
     drop(recorder);
     assert!(
         started.elapsed() < Duration::from_millis(900),
-        "it waited for its parent's worker"
+        "the child waited for its parent's worker"
     );
     let records = records(&path);
     let events: Vec<&str> = records
@@ -243,7 +243,7 @@ fn a_buffer_that_stays_full_is_waited_for_once() {
     });
     assert!(
         started.elapsed() < FULL_WAIT * 2,
-        "all wait for the same moment"
+        "all callers wait for the same moment"
     );
     drop(blocked);
     recorder.flush(soon()).unwrap();
@@ -453,7 +453,7 @@ fn a_segment_left_unsynced_fails_the_flush_of_what_is_in_it() {
 }
 
 #[test]
-fn a_flush_hides_nothing_that_the_end_gave_up() {
+fn a_flush_reports_lines_that_the_end_gave_up() {
     let place = tempfile::TempDir::new().unwrap();
     let recorder = Recorder::start(settings(
         &place.path().join("telemetry"),
@@ -478,13 +478,13 @@ fn a_panic_while_syncing_is_returned_and_ends_nothing() {
     assert!(recorder.flush(soon()).is_ok());
 }
 
-/// Has what the owner decided become unreadable for so long that it is not known any more.
+/// Makes the owner's decision unreadable for so long that it is no longer known.
 fn withhold(recorder: &Recorder) -> crate::store::faults::Faults {
     let faults = recorder.root.shared.settings.watch.faults.clone();
     faults.plan(0, Fault::Named("open directory", EMFILE));
     let patience = Instant::now() + Duration::from_secs(30);
     while recorder.root.shared.lock().phase != RecorderPhase::Withheld {
-        assert!(Instant::now() < patience, "it goes on for ever");
+        assert!(Instant::now() < patience, "the decision stays known");
         let _state = recorder.state();
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -492,7 +492,7 @@ fn withhold(recorder: &Recorder) -> crate::store::faults::Faults {
 }
 
 #[test]
-fn what_was_accepted_waits_while_the_decision_cannot_be_read() {
+fn accepted_events_wait_while_the_decision_is_unreadable() {
     for is_readable_again in [true, false] {
         let place = tempfile::TempDir::new().unwrap();
         let path = place.path().join("telemetry");
@@ -535,7 +535,7 @@ fn what_was_accepted_waits_while_the_decision_cannot_be_read() {
 }
 
 #[test]
-fn without_random_bytes_a_session_waits_and_panics_nowhere() {
+fn without_random_bytes_a_session_waits_without_a_panic() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let recorder = Recorder::start(settings(&path, Delivery::Inline));
@@ -550,14 +550,14 @@ fn without_random_bytes_a_session_waits_and_panics_nowhere() {
 }
 
 #[test]
-fn who_blocks_waits_no_longer_than_five_seconds_for_a_disk() {
+fn a_blocked_caller_waits_at_most_five_seconds_for_a_disk() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let mut settings = settings(&path, Delivery::Background);
     settings.overflow = Overflow::Block;
     settings.limits.buffer_bytes_max = 100;
     let recorder = Recorder::start(settings);
-    // Somebody writes, and the disk does not answer.
+    // A thread writes, and the disk does not answer.
     let writer = recorder.root.shared.lock().writer.take();
     assert!(writer.is_some());
     let started = Instant::now();
@@ -568,7 +568,7 @@ fn who_blocks_waits_no_longer_than_five_seconds_for_a_disk() {
 }
 
 #[test]
-fn a_forked_child_obeys_the_current_policy() {
+fn a_forked_child_applies_the_current_policy() {
     use crate::policy::Action;
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("telemetry");
@@ -606,7 +606,7 @@ fn a_forked_child_obeys_the_current_policy() {
 }
 
 #[test]
-fn a_program_that_records_once_asks_the_disk_for_nothing_twice() {
+fn recording_once_makes_no_disk_operation_twice() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let once = || {
@@ -618,13 +618,13 @@ fn a_program_that_records_once_asks_the_disk_for_nothing_twice() {
         (of_event, faults(&recorder).lift())
     };
     once();
-    // The lock: open, take, is it still the one of that name. The head: is it there, is it the last, open, is it
-    // ours. Then the write. The end finds both open.
+    // The lock: open it, take it, check its name. The head: check that it exists and is the last
+    // one, open it, check its owner. Then the write. The end finds both open.
     assert_eq!(once(), (8, 5));
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "somebody moves the directory")]
+#[expect(clippy::disallowed_methods, reason = "the test moves the directory")]
 fn records_follow_the_path_after_a_directory_move() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
@@ -642,20 +642,21 @@ fn a_program_that_records_once_reads_nothing_back() {
     let path = place.path().join("telemetry");
     let once = || {
         let recorder = Recorder::start(settings(&path, Delivery::Inline));
-        // It would not keep the record from being written, but it would be counted.
+        // A failure would not keep the record from being written, but it would be counted.
         faults(&recorder).plan(0, Fault::Named("read back", EIO));
         assert_eq!(offer(&recorder, "once"), Outcome::Recorded);
         recorder.close(&Properties::default(), soon());
         faults_reached(&recorder)
     };
     assert_eq!([once(), once(), once()], [0, 0, 0]);
-    // Of some that together pass what in earnest is a MiB, one does, and so bounds what a reader reads.
+    // Of all processes that together write a MiB (less in tests), one reads back, which bounds how
+    // much a reader reads.
     let reached: usize = (0..12).map(|_| once()).sum();
     assert!((1..=3).contains(&reached), "{reached}");
 }
 
 #[test]
-fn what_cannot_be_read_back_is_not_said_and_hinders_nothing() {
+fn a_failed_read_back_is_omitted_and_recording_goes_on() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let start = || {
@@ -680,7 +681,7 @@ fn what_cannot_be_read_back_is_not_said_and_hinders_nothing() {
     let says: Vec<bool> = sessions
         .map(|record| record.properties.get("latest").is_some())
         .collect();
-    // The third begins what comes after a segment that others had begun, the fourth after its own.
+    // The third session begins after a segment that others had begun, the fourth after its own.
     assert_eq!(says.get(..4), Some(&[false, false, false, true][..]));
 }
 
@@ -706,7 +707,7 @@ fn lines_of(path: &std::path::Path) -> Vec<Record> {
 }
 
 #[test]
-fn sessions_of_one_line_say_how_late_the_segment_before_is() {
+fn one_line_sessions_contain_the_time_of_the_last_segment() {
     let place = tempfile::tempdir().unwrap();
     for _ in 0..120 {
         let recorder = in_one_line(place.path());
@@ -732,14 +733,14 @@ fn sessions_of_one_line_say_how_late_the_segment_before_is() {
 }
 
 #[test]
-fn a_second_event_is_a_session_of_its_own_and_a_loss_is_said() {
+fn a_second_event_is_its_own_session_and_losses_are_counted() {
     let place = tempfile::tempdir().unwrap();
     let recorder = in_one_line(place.path());
     assert_eq!(offer_one(&recorder, "e"), Outcome::Recorded);
     assert_eq!(offer_one(&recorder, "f"), Outcome::Recorded);
     recorder.close(&Properties::default(), Instant::now() + INLINE_WAIT);
     let records = lines_of(place.path());
-    // Two of one line, and one that says at its end that there were two events.
+    // Two sessions of one line, and one whose end counts two events.
     let events: Vec<_> = records
         .iter()
         .filter_map(|record| record.event.as_deref())

@@ -1,5 +1,6 @@
-//! The worker: the thread of `tracing-appender`, used for its life cycle, not for its queue. A wakeup message wakes it
-//! when it is parked; then it writes what is staged, lingers for a moment, and parks again.
+//! The worker: the thread of `tracing-appender`, used for its life cycle, not for its queue. A
+//! wakeup message wakes it when it is parked; it then writes the staged frames, lingers for a
+//! moment, and parks again.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +17,8 @@ use crate::clock;
 use crate::watch::PAUSE;
 
 impl Shared {
-    /// The worker's work, from a wakeup until there is nothing to do: writes, then lingers for
-    /// a moment, so that a busy program pays for no wake-ups.
+    /// Runs the work of the worker, from a wakeup until there is nothing to do: writes, then
+    /// lingers for a moment, so that a busy program pays for no wakeups.
     pub(super) fn work(&self) {
         let mut staging = self.lock();
         loop {
@@ -38,7 +39,7 @@ impl Shared {
             let ticket = staging.staged;
             if staging.settled < ticket && staging.is_due() {
                 drop(staging);
-                // What fails stays in memory and is tried again after a pause.
+                // Frames that cannot be written stay in memory, and are tried again after a pause.
                 drop(self.write_until(ticket, clock::deadline(LOCK_WAIT)));
                 staging = self.lock();
             }
@@ -72,9 +73,10 @@ impl Shared {
 }
 
 impl Shared {
-    /// Shuts the gate, so that events cost nothing meanwhile, and looks twice a second until something may
-    /// be recorded again or it is all over; then opens it. Where it is only not known whether events may be
-    /// recorded, the gate stays open, so that each of them is counted as refused.
+    /// Closes the gate, so that events cost nothing in the meantime, and polls twice a second until
+    /// something may be recorded again or the session ends; then opens it. While it is unknown
+    /// whether events may be recorded, the gate stays open, so that each of them is counted as
+    /// refused.
     fn wait_for_consent<'a>(
         &'a self,
         mut staging: MutexGuard<'a, Staging>,
@@ -94,7 +96,7 @@ impl Shared {
         self.lock()
     }
 
-    /// Looks whether the owner changed something, half a second from now or when there is something to do.
+    /// Polls for a change by the owner, in half a second or when there is something to do.
     fn doze<'a>(&'a self, mut staging: MutexGuard<'a, Staging>) -> MutexGuard<'a, Staging> {
         staging.attention = Attention::Dozing;
         let (mut waited, _timeout) = self
@@ -109,8 +111,8 @@ impl Shared {
         self.look(waited)
     }
 
-    /// Opens or shuts the gate and has `tracing` ask again, without holding the lock: the answer runs
-    /// through every layer of the process.
+    /// Opens or closes the gate and makes `tracing` rebuild its interests, without holding the
+    /// lock: the rebuild calls every layer of the process.
     fn set_gate(&self, is_open: bool) {
         if self.settings.is_gate_open.swap(is_open, Ordering::Relaxed) != is_open {
             ask_again();
@@ -118,9 +120,9 @@ impl Shared {
     }
 }
 
-/// What `tracing-appender` takes for the file: its messages are wakeups, and its `flush`, which it calls
-/// whenever no message is left, is the turn to work. It always reports success, because that worker
-/// swallows errors, and spins or forgets to stop after some of them.
+/// The writer that `tracing-appender` uses as its file: its messages are wakeups, and the work is
+/// done in its `flush`, which is called whenever no message is left. It always returns success,
+/// because that worker ignores errors, and spins or fails to stop after some of them.
 #[derive(Debug)]
 pub(super) struct WorkerSink {
     shared: Arc<Shared>,
@@ -138,20 +140,20 @@ impl io::Write for WorkerSink {
 }
 
 impl Drop for WorkerSink {
-    /// The thread ends: this is what a join would tell.
+    /// Marks the worker as absent when its thread ends, as a join would report it.
     fn drop(&mut self) {
         self.shared.lock().attention = Attention::Absent;
         self.shared.lease_ended.notify_all();
     }
 }
 
-/// Starts the worker thread and returns the way to wake it, or returns nothing where the system has no thread to give: then callers
-/// write for themselves.
+/// Starts the worker thread and returns the handle that wakes it, or `None` if the system cannot
+/// start a thread: callers then write for themselves.
 pub(super) fn start_worker(shared: &Arc<Shared>) -> Option<(NonBlocking, WorkerGuard)> {
     let sink = WorkerSink {
         shared: Arc::clone(shared),
     };
-    // Where there is none, the crate panics aloud: asked first, the system says so quietly.
+    // The crate panics if the thread cannot be started, so starting one is tried first.
     let probe = std::thread::Builder::new().name("localtel".to_owned());
     probe.spawn(|| {}).ok()?.join().ok()?;
     let start = || {
@@ -164,9 +166,10 @@ pub(super) fn start_worker(shared: &Arc<Shared>) -> Option<(NonBlocking, WorkerG
     catch_unwind(AssertUnwindSafe(start)).ok()
 }
 
-/// How long the worker tries to get the directory's lock: other writers hold it for well under a
-/// millisecond, so this long means that a stopped process holds it. Then lines wait in memory.
+/// The time for which the worker tries to take the directory's lock: other writers hold it for well
+/// under a millisecond, so this long means that a stopped process holds it. Lines then wait in
+/// memory.
 pub(super) const LOCK_WAIT: Duration = Duration::from_millis(100);
 
-/// At most one wakeup and the end are on their way at a time.
+/// The capacity of the channel: there are at most one wakeup and the end at a time.
 pub(super) const BELLS_MAX: usize = 4;

@@ -1,6 +1,6 @@
-//! The writer: numbers staged lines and hands them to the store, batch by batch. It is a session: it has
-//! the session's id, its next sequence number, and knows in which segment the session has announced
-//! itself. Who has the lease on it is `recorder`'s business.
+//! The writer: numbers staged lines and passes them to the store, batch by batch. It is a session:
+//! it has the session's id, its next sequence number, and the segment in which the session was last
+//! announced. The parent module manages the lease on it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +23,7 @@ use crate::store::latest::Latest;
 use crate::store::{Store, WritePosition};
 use crate::watch::{Watch, WatchChange};
 
-/// Numbers lines and writes them.
+/// The writer of the lines of a session.
 #[derive(Debug)]
 pub(super) struct Writer {
     store: Store,
@@ -36,46 +36,47 @@ pub(super) struct Writer {
 struct Pending {
     settings: Arc<Settings>,
     session: Session,
-    /// Those before the cursor are written.
+    /// The frames; those before the cursor are written.
     frames: Vec<u8>,
     cursor: usize,
     batch: Vec<u8>,
     /// The latest time in the batch.
     batch_latest: Option<LineTime>,
-    /// How the session stands in its segments.
+    /// The form of the session in its segments.
     form: SessionForm,
-    /// Whether all that was written is a session in one line.
+    /// Whether everything that was written is a session in one line.
     has_ended: bool,
 }
 
-/// One process recording.
+/// A session.
 #[derive(Debug)]
 struct Session {
     installation: Option<Uuid>,
-    /// `,"session":"…","seq":`, the same for every line; nothing before the first batch.
+    /// `,"session":"…","seq":`, the same for every line; empty before the first batch.
     prefix: Vec<u8>,
     seq_next: u64,
-    /// How many events waited in memory when this process was forked: they are its parent's to write.
+    /// Number of events that waited in memory when this process was forked; its parent writes them.
     left_to_parent: u64,
-    /// The segment whose lines begin, for this session, with a session record.
+    /// The segment in which this session's lines begin with a session record.
     announced: Option<WritePosition>,
 }
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Debug)]
 pub(super) struct Settled {
-    /// How many frames are in the segment.
+    /// Number of frames in the segment.
     pub(super) frames: u64,
-    /// Why the others are not.
+    /// The reason why the others are not in it.
     pub(super) failure: Option<Error>,
-    /// Why what was written before, to a segment that was left with this batch, may not survive a power cut.
+    /// The reason why earlier lines, in a segment that was left with this batch, may not survive a
+    /// power cut.
     pub(super) left_unsynced: Option<Error>,
-    /// What came of a sync of everything written so far, where there was one after the batch.
+    /// The result of a sync of everything written so far, if there was one after the batch.
     pub(super) synced: Option<Result<()>>,
 }
 
 impl Settled {
-    /// Returns what came of a batch of which nothing was written.
+    /// Returns the result of a batch of which nothing was written.
     pub(super) fn nothing(failure: Error) -> Self {
         Self {
             frames: 0,
@@ -86,29 +87,30 @@ impl Settled {
     }
 }
 
-/// How a batch begins.
+/// The beginning of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opening {
-    /// With staged lines: the session has announced itself in this segment.
+    /// Staged lines: the session was announced in this segment.
     Lines,
-    /// With the session's announcement.
+    /// The session record.
     Session,
-    /// With the only line of a session, which says what the announcement would say.
+    /// The only line of a session, which contains the facts of the session record.
     OneLine,
 }
 
-/// How a batch ends.
+/// The end of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Closing {
-    /// With staged lines.
+    /// Staged lines.
     Lines,
-    /// With the session's announcement once more, for what it says of the lines before it.
+    /// The session record once more, for its facts on the lines before it.
     Session,
 }
 
 impl Writer {
-    /// Returns a writer with a new session, given the directory if it is open. Nothing is touched before the
-    /// first batch. `left_to_parent` is how many events waited when this process was forked.
+    /// Creates a writer with a new session, given the directory if it is open. Nothing is written
+    /// before the first batch. `left_to_parent` is the number of events that waited when this
+    /// process was forked.
     pub(super) fn new(
         settings: Arc<Settings>,
         directory: Option<Arc<Directory>>,
@@ -139,12 +141,12 @@ impl Writer {
         }
     }
 
-    /// Looks whether the owner decided otherwise.
+    /// Polls the owner's decision for a change.
     pub(super) fn look(&mut self) -> Option<WatchChange> {
         self.watch.look(Instant::now())
     }
 
-    /// Returns why the last look could not read what the owner decided, if it could not.
+    /// Returns the reason why the last poll could not read the owner's decision, if it could not.
     pub(super) fn unreadable(&self) -> Option<&str> {
         self.watch.unreadable()
     }
@@ -154,12 +156,12 @@ impl Writer {
         self.pending.session = Session::new(Some(installation));
     }
 
-    /// Has the session stand between two records, because there will be one that ends it.
+    /// Makes the session begin with a session record, because another record will end it.
     pub(super) fn expect_end(&mut self) {
         self.pending.form = SessionForm::Lines;
     }
 
-    /// Returns `true` if all that was written is a session in one line, which needs no end.
+    /// Returns `true` if everything that was written is a session in one line, which needs no end.
     pub(super) fn has_ended(&self) -> bool {
         self.pending.has_ended && self.pending.session.seq_next == 0
     }
@@ -169,19 +171,19 @@ impl Writer {
         self.pending.frames_left()
     }
 
-    /// Takes the oldest chunk of staged frames over and leaves an empty buffer behind.
+    /// Takes the oldest chunk of staged frames, and leaves an empty buffer in exchange.
     pub(super) fn take(&mut self, staged: &mut Frames) {
         self.pending.forget();
         let emptied = std::mem::take(&mut self.pending.frames);
         self.pending.frames = staged.take(emptied);
     }
 
-    /// Forgets the frames that are not written yet.
+    /// Discards the frames that are not written yet.
     pub(super) fn forget(&mut self) {
         self.pending.forget();
     }
 
-    /// Writes the next batch of taken frames, and syncs it where each batch is to be.
+    /// Writes the next batch of taken frames, and syncs it if the durability requires that.
     pub(super) fn write_batch(&mut self, now: OffsetDateTime, deadline: Instant) -> Settled {
         let (frames, failure) = match self.append_batch(now, deadline) {
             Ok(appended) => appended,
@@ -199,7 +201,8 @@ impl Writer {
         }
     }
 
-    /// Returns how many frames of the batch are in the segment, and why the others are not.
+    /// Returns the number of frames of the batch that are in the segment, and the reason why the
+    /// others are not.
     fn append_batch(
         &mut self,
         now: OffsetDateTime,
@@ -209,7 +212,8 @@ impl Writer {
         if let Some(id) = pending.session.begin()? {
             self.store.set_session(id);
         }
-        // Most batches go where the last one went: they are numbered before the lock is taken.
+        // Most batches go to the segment of the last one: they are numbered before the lock is
+        // taken.
         let mut opening = match pending.session.announced {
             Some(_) => Opening::Lines,
             None if pending.is_one_line() => Opening::OneLine,
@@ -242,20 +246,20 @@ impl Writer {
         let (bytes, failure) = turn.append(&pending.batch, batch_latest);
         let frames = pending.settle((opening, closing), place, bytes, taken);
         if opening == Opening::OneLine && frames > 0 {
-            // The line says that the session is over: what comes after it, if anything does, is another one.
+            // The line ends the session: any later lines belong to another one.
             self.pending.has_ended = true;
             self.pending.session = Session::new(self.pending.session.installation);
         }
         Ok((frames, failure))
     }
 
-    /// Returns the faults of the disk below.
+    /// Returns the simulated faults of the disk.
     #[cfg(test)]
     pub(super) fn faults(&self) -> crate::store::faults::Faults {
         self.store.faults.clone()
     }
 
-    /// Makes what is written survive a power cut.
+    /// Syncs everything that is written.
     pub(super) fn sync(&mut self) -> Result<()> {
         self.store.sync()
     }
@@ -266,15 +270,15 @@ impl Pending {
         self.frames.get(self.cursor..).unwrap_or_default()
     }
 
-    /// Empties the buffer. It is used again, but does not keep what a burst made of it.
+    /// Empties the buffer for reuse, and releases the memory that a burst needed.
     fn forget(&mut self) {
         self.frames.clear();
         self.frames.shrink_to(BUFFER_KEPT_BYTES);
         self.cursor = 0;
     }
 
-    /// Numbers as many whole frames as fit into one batch, and returns how many that are. `latest` is what an
-    /// announcement says of the lines before it.
+    /// Numbers as many whole frames as fit into one batch, and returns their number. `latest` is
+    /// the fact of a session record about the lines before it.
     fn render(&mut self, opening: Opening, latest: Option<LineTime>) -> usize {
         let Self {
             settings,
@@ -290,7 +294,7 @@ impl Pending {
         *batch_latest = None;
         let mut seq = session.seq_next;
         if opening == Opening::Session {
-            // It comes first, also by its time.
+            // The session record is the first line, also by its time.
             let micros = FrameHeader::split_first(frames.get(*cursor..).unwrap_or_default())
                 .and_then(|(_, line, _)| timestamp_of(line))
                 .map_or_else(clock::micros_since_epoch, |time| {
@@ -328,8 +332,8 @@ impl Pending {
         taken
     }
 
-    /// Returns `true` if what is to be written is one event of a session that was to record one, and the line
-    /// takes what is to be said of the session.
+    /// Returns `true` if the frames are one event of a session that was to record one event, and
+    /// its line has room for the facts of the session.
     fn is_one_line(&self) -> bool {
         match self.form {
             SessionForm::Lines => return false,
@@ -348,7 +352,7 @@ impl Pending {
                 .is_some_and(|facts| facts.len() + LATEST_BYTES <= FACTS_BYTES_MAX)
     }
 
-    /// Ends a batch of so many lines with the session's announcement, if there is room for it.
+    /// Ends a batch of `lines` lines with the session record, if there is room for it.
     fn announce_again(&mut self, latest: LineTime, lines: usize, room_bytes: u64) -> Closing {
         let latest = self.batch_latest.max(Some(latest));
         let micros = clock::micros_since_epoch();
@@ -369,7 +373,8 @@ impl Pending {
         Closing::Session
     }
 
-    /// Moves cursor and number past what got into the segment, and returns how many frames that is.
+    /// Advances the cursor and the number past the lines that are in the segment, and returns the
+    /// number of their frames.
     fn settle(
         &mut self,
         (opening, closing): (Opening, Closing),
@@ -435,11 +440,11 @@ impl Session {
         }
     }
 
-    /// Gives the session its id if it has none yet, and returns it then.
+    /// Creates the id of the session if it has none yet, and returns it in that case.
     ///
     /// # Errors
     ///
-    /// Returns an error if the operating system has no random bytes to give.
+    /// Returns an error if the operating system cannot provide random bytes.
     fn begin(&mut self) -> Result<Option<Uuid>> {
         if !self.prefix.is_empty() {
             return Ok(None);
@@ -460,20 +465,20 @@ impl Session {
     }
 }
 
-/// What stands before the facts of a session in its only line.
+/// The key of the facts of a session in its only line.
 const ONCE: &[u8] = b",\"once\":";
 
-/// How much the facts of a session may add to its only line: more than versions take as people write them.
+/// The maximal size of the facts of a session in its only line: more than versions usually take.
 const FACTS_BYTES_MAX: usize = 2048;
 
-/// How much session and number add to a line, at most.
+/// The maximal number of bytes that session and number add to a line.
 const NUMBER_BYTES_MAX: usize = 80;
 
-/// How much `latest` adds to the facts.
+/// The number of bytes that `latest` adds to the facts.
 const LATEST_BYTES: usize = 40;
 
-/// How many bytes one `write` takes: it lasts some 50 µs, which is how long other processes wait.
+/// The maximal number of bytes of one `write`: it takes some 50 µs, for which other processes wait.
 const BATCH_BYTES_MAX: usize = 256 * 1024;
 
-/// How much of a buffer is kept for the next time.
+/// The size of a buffer that is kept for reuse.
 const BUFFER_KEPT_BYTES: usize = CHUNK_BYTES;

@@ -77,7 +77,7 @@ fn events_that_the_policy_excludes_are_shown_as_refused() {
     owner(&place, "level = \"error\"");
     let shown = shown(&place, &[("TESTAPP_TELEMETRY_DEBUG", "1")]);
     assert_eq!(shown.len(), 1, "{shown:#?}");
-    let beginning = "testapp telemetry: refused: the policy does not let it in: {";
+    let beginning = "testapp telemetry: refused by the policy: {";
     assert!(shown[0].starts_with(beginning), "{}", shown[0]);
     assert_eq!(event(&shown[0])["message"], "from a child");
     assert!(place.events().is_empty());
