@@ -30,7 +30,8 @@ use crate::report::{Counter, Deployment, Family, Report, Reporter, Reports};
 /// ```no_run
 /// use tracing_subscriber::prelude::*;
 ///
-/// // Events and spans from INFO up are recorded; `.level(localtel::Level::Debug)` before `open` records more.
+/// // Events and spans from INFO up are recorded.
+/// // `.level(localtel::Level::Debug)` before `open` records more.
 /// let telemetry = localtel::Telemetry::builder("myapp").version("1.2.0").open();
 /// tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter())).init();
 /// tracing::info!(name: "command", command = "project-list", duration = 871, result = "SUCCESS");
@@ -309,7 +310,7 @@ impl Telemetry {
     /// let telemetry = Telemetry::builder("myapp").open();
     /// let decision = telemetry.status().decision;
     /// if decision.is_some_and(|decision| decision.state == Consent::Undecided) {
-    ///     let answer = Consent::Enabled; // What the person said.
+    ///     let answer = Consent::Enabled; // The user's answer.
     ///     telemetry.set_consent(answer)?;
     /// }
     /// # Ok::<(), localtel::Error>(())

@@ -13,7 +13,7 @@ fn event(policy: &Policy, level: Level, target: &str, name: Option<&str>) -> boo
 fn owner(text: &str) -> Owner {
     match OwnerFile::parse(text.as_bytes()) {
         OwnerFile::Owner(owner) => owner,
-        OwnerFile::Missing => panic!("a text is no missing file"),
+        OwnerFile::Missing => panic!("a text is not a missing file"),
         OwnerFile::Damaged { reason } | OwnerFile::Unreadable { reason } => {
             panic!("{reason}: {text}")
         }

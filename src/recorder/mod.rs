@@ -270,8 +270,5 @@ const SESSION_BYTES_MAX: u64 = 4096;
 const FORK_MICROS_LEAST: u64 = 20;
 
 #[cfg(test)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests look at the disk from outside"
-)]
+#[expect(clippy::disallowed_methods, reason = "tests read the disk directly")]
 pub(crate) mod tests;
