@@ -15,7 +15,7 @@ use crate::text::is_unsafe_to_show;
 
 /// Writes a number or a boolean; numbers that JSON cannot express become null.
 pub(crate) fn push_number(out: &mut Vec<u8>, value: impl serde::Serialize) {
-    // Neither writing to a vector nor serializing these types can fail.
+    // Neither writing to a vector nor serialising these types can fail.
     drop(serde_json::to_writer(out, &value));
 }
 
