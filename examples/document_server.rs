@@ -114,7 +114,7 @@ fn announce(telemetry: &Telemetry) {
     if let Some(left) = status.grace_left {
         let minutes = left.as_secs().div_ceil(60);
         eprintln!(
-            "document_server: unless somebody decides, recording begins in {minutes} minutes; to say no: \
+            "document_server: recording begins in {minutes} minutes unless consent is decided before; to refuse: \
              `localtel --app document_server disable`, or start the server with `--telemetry=disable`"
         );
     }

@@ -75,7 +75,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     println!("{report}");
     let counters = |report: &Report| report.to_json().get("counters").cloned();
     assert_eq!(counters(&telemetry.report()), counters(&report));
-    println!("shown twice, and nothing was counted, reset or recorded by that");
+    println!("printed twice; that counted, reset and recorded nothing");
 
     match telemetry.report_now() {
         Outcome::Recorded => {

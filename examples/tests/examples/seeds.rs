@@ -496,7 +496,7 @@ fn document_server_waits_before_recording_undecided_users() {
         "{output:?}"
     );
     for expected in [
-        "unless somebody decides, recording begins in 60 minutes",
+        "recording begins in 60 minutes unless consent is decided before",
         "localtel --app document_server disable",
     ] {
         assert!(text(&output.stderr).contains(expected), "{output:?}");
@@ -604,7 +604,7 @@ fn metadata_table_records_every_field_of_timescaledb() {
     assert!(output.status.success(), "{output:?}");
     let shown = text(&output.stdout);
     assert!(
-        shown.contains("shown twice, and nothing was counted"),
+        shown.contains("printed twice; that counted, reset and recorded nothing"),
         "{shown}"
     );
     assert!(
