@@ -305,7 +305,7 @@ fn sessions_without_an_end_and_dropped_events_are_findings() {
     assert!(text.contains("1 session without an end"), "{text}");
     assert!(text.contains("5 events dropped"), "{text}");
     assert!(text.contains("`Overflow::Block`"), "{text}");
-    assert!(text.contains("`Limits::buffer_bytes`"), "{text}");
+    assert!(text.contains("`Limits::buffer_bytes_max`"), "{text}");
     let status = home.localtel().arg("status").output().unwrap();
     let status = String::from_utf8(status.stdout).unwrap();
     assert!(status.contains("0 running, 1 without an end"), "{status}");
