@@ -10,7 +10,7 @@ use localtel::read::Record;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
-use crate::program::program;
+use crate::program::{copy_program, program};
 use crate::support::lines_in;
 
 #[test]
@@ -85,7 +85,7 @@ fn status_considers_the_flag_and_the_name_of_the_executable() {
     );
 
     let renamed = home.path().join("words-DoNotTrack");
-    std::fs::copy(program("embedded"), &renamed).unwrap();
+    copy_program(&program("embedded"), &renamed);
     let output = home
         .command_of(renamed, &["telemetry", "status"])
         .output()

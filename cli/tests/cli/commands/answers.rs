@@ -12,7 +12,7 @@ use localtel::{Limits, Telemetry};
 use serde_json::Value;
 
 use super::{err, out};
-use crate::program::program;
+use crate::program::{copy_program, program};
 use crate::support::lines_in;
 
 /// The program whose commands are run.
@@ -642,7 +642,7 @@ fn all_commands_report_a_directory_that_cannot_be_written() {
     // The other user cannot run them from the build directory.
     for program in [&mut home.localtel, &mut home.words] {
         let copy = home.home.path().join(program.file_name().unwrap());
-        std::fs::copy(&*program, &copy).unwrap();
+        copy_program(program, &copy);
         *program = copy;
     }
     for path in [home.path(), &home.path().join("words"), &home.telemetry()] {

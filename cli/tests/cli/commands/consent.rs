@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Output;
 
 use super::CommandHome;
+use crate::program::copy_program;
 
 fn names(path: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(path)
@@ -138,7 +139,7 @@ fn a_parent_directory_named_donottrack_locks_nothing() {
     let directory = home.path().join("donottrack");
     std::fs::create_dir(&directory).unwrap();
     let copy = directory.join("tool");
-    std::fs::copy(env!("CARGO_BIN_EXE_localtel"), &copy).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_localtel").as_ref(), &copy);
     let record = |program: &Path, event: &str| {
         let mut command = std::process::Command::new(program);
         command.env_clear().env("XDG_STATE_HOME", home.path());
