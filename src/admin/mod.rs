@@ -47,8 +47,7 @@ pub use crate::consent::{Recording, RecordingAnswer};
 pub use crate::environment::Environment;
 
 /// What an application can do that must not drop events.
-pub const AGAINST_DROPS: &str =
-    "in the application, `Overflow::Block` waits for room and `Limits::buffer_bytes_max` makes more";
+pub const AGAINST_DROPS: &str = "in the application, `Overflow::Block` waits for room and `Limits::buffer_bytes_max` makes more";
 
 /// What it means that a directory was copied.
 pub(crate) const COPIED: &str =
