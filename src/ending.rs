@@ -88,7 +88,7 @@ impl Ending {
 /// Ends the sessions of all handles that were not dropped.
 #[expect(
     clippy::mem_forget,
-    reason = "what ends with the process needs no destructor, which would run after those of the thread"
+    reason = "it ends with the process and needs no destructor, which would run after those of the thread"
 )]
 fn end_all() {
     let deadline = clock::deadline(EXIT_WAIT);

@@ -75,7 +75,7 @@ enum NameWord {
 }
 
 impl NamePath {
-    /// A path before its first name.
+    /// An empty path.
     const EMPTY: Self = Self {
         aside: Naming::Plain,
         secret: Secret::None,

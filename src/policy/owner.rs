@@ -408,7 +408,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     }
     if beginning.contains('*') {
         return Err(format!(
-            "in `{name}` a `*` may only stand at the end, or as `{ANY_DEPTH}` at the beginning"
+            "in `{name}` a `*` is only allowed at the end, or as `{ANY_DEPTH}` at the beginning"
         ));
     }
     Ok(())

@@ -425,7 +425,7 @@ fn mistakes_are_reported_with_line_and_reason() {
         (
             "[properties]\n\"a*b\" = \"drop\"",
             2,
-            "in `a*b` a `*` may only stand at the end, or as `*.` at the beginning",
+            "in `a*b` a `*` is only allowed at the end, or as `*.` at the beginning",
         ),
         (
             "[propertys]\nuser = \"drop\"",
@@ -568,7 +568,7 @@ fn many_rules_are_read_quickly_and_too_many_refused() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
+#[expect(clippy::disallowed_methods, reason = "tests create the files directly")]
 fn a_policy_that_is_not_a_regular_file_is_refused() {
     let home = tempfile::tempdir().unwrap();
     write(home.path(), "level = \"info\"");
@@ -594,7 +594,7 @@ fn a_policy_that_is_not_a_regular_file_is_refused() {
     assert!(problem().contains("not a regular file"), "{}", problem());
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
+#[expect(clippy::disallowed_methods, reason = "tests create the files directly")]
 fn write(directory: &std::path::Path, text: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).unwrap();

@@ -309,7 +309,7 @@ fn a_panic_while_writing_does_not_end_recording() {
     while recorder.flush(soon()).is_err() {
         assert!(Instant::now() < patience, "it never recovers");
     }
-    assert_eq!(faults_reached(&recorder), 1, "it did panic");
+    assert_eq!(faults_reached(&recorder), 1, "the writer panicked");
     assert_eq!(offer(&recorder, "later"), Outcome::Recorded);
     recorder.close(&Properties::default(), soon());
     let records = records(&path);
@@ -448,7 +448,10 @@ fn a_segment_left_unsynced_fails_the_flush_of_what_is_in_it() {
         assert_eq!(offer(&recorder, "fills the segment"), Outcome::Recorded);
     }
     faults.lift();
-    assert!(recorder.flush(soon()).is_err(), "of the one before");
+    assert!(
+        recorder.flush(soon()).is_err(),
+        "lines of the segment before"
+    );
     assert!(recorder.flush(soon()).is_ok(), "returned once");
 }
 

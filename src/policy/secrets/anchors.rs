@@ -242,7 +242,7 @@ const SHARED: SharedBits = tables().1;
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "it runs when this is compiled, what is out of bounds does not compile, and there are few of each"
+    reason = "it runs at compile time, an index out of bounds does not compile, and there are few of each"
 )]
 const fn tables() -> (Table, SharedBits) {
     let mut table = [[0; 256]; 3];
@@ -280,7 +280,7 @@ const fn tables() -> (Table, SharedBits) {
 /// Adds a bit to the bytes of a fingerprint.
 #[expect(
     clippy::indexing_slicing,
-    reason = "the places are those of the table, which has all bytes"
+    reason = "the places are those of the table, which contains all bytes"
 )]
 const fn add(table: &mut Table, bit: usize, fingerprint: Fingerprint<'_>) {
     let mut place = 0;
@@ -311,7 +311,7 @@ const fn add_exact(table: &mut Table, bit: usize, [first, second, third]: [u8; 3
 /// have the bit already, and few others share it.
 #[expect(
     clippy::indexing_slicing,
-    reason = "it runs when this is compiled, and what is out of bounds does not compile"
+    reason = "it runs at compile time, and an index out of bounds does not compile"
 )]
 const fn best_bit(table: &Table, sizes: &[usize; SHARED_BITS], fingerprint: [u8; 3]) -> usize {
     let (mut best, mut least) = (0, usize::MAX);
@@ -334,7 +334,7 @@ const fn best_bit(table: &Table, sizes: &[usize; SHARED_BITS], fingerprint: [u8;
 
 #[expect(
     clippy::indexing_slicing,
-    reason = "it runs when this is compiled, and what is out of bounds does not compile"
+    reason = "it runs at compile time, and an index out of bounds does not compile"
 )]
 const fn fingerprint_of(number: usize) -> [u8; 3] {
     let (text, lead) = if number < STEMS.len() {

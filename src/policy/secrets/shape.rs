@@ -117,7 +117,7 @@ pub(super) const SHAPES: &[Shape] = &[
     new("LS0tLS1CRUdJTiBPUE", is_base64, 20).at(13),
     new("LS0tLS1CRUdJTiBFTk", is_base64, 20).at(13),
     new("LS0tLS1CRUdJTiBEU0", is_base64, 20).at(13),
-    // Models.
+    // Language models.
     new("sk-", is_url_safe, 20).with_digit(),
     new("hf_", is_alphanumeric, 30),
     new("api_org_", is_alphanumeric, 30),
@@ -128,7 +128,7 @@ pub(super) const SHAPES: &[Shape] = &[
     new("nvapi-", is_url_safe, 40),
     new("pcsk_", is_word, 40),
     new("tvly-", is_url_safe, 24).with_digit(),
-    // Money and shops.
+    // Payments and shops.
     new("sk_live_", is_alphanumeric, 10),
     new("rk_live_", is_alphanumeric, 10),
     new("sk_test_", is_alphanumeric, 10),
