@@ -1,4 +1,4 @@
-//! How old things are: which clock removal by age follows, and which times of segments can be relied on. Pure
+//! Ages: the clock that removal by age uses, and the times of segments that can be relied on. Pure
 //! functions of values; the clocks of several writers of one directory may differ by years.
 
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ pub(crate) struct Now {
     pub steady: Instant,
 }
 
-/// The newest record of another session that a session has seen, and when it saw it first.
+/// The newest record of another session that a session has seen, and the time when it first saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Witness {
     pub(super) newest: OffsetDateTime,
@@ -22,7 +22,7 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    /// Returns the witness that holds after a record of that time was seen.
+    /// Returns the witness after a record of that time was seen.
     pub(super) fn after(witness: Option<Self>, newest: OffsetDateTime, seen: Instant) -> Self {
         match witness {
             Some(known) if known.newest >= newest => known,
@@ -31,9 +31,10 @@ impl Witness {
     }
 }
 
-/// Returns the time that removal by age takes for now: the earlier of this clock, and of the newest record of
-/// another session plus a day plus the time since it was seen. So a clock that is ahead by years removes
-/// nothing that others recorded in the last days. Where no other session was seen, this clock alone counts.
+/// Returns the time that removal by age takes for now: the earlier of this clock, and of the newest
+/// record of another session plus a day plus the time since it was seen. So a clock that is ahead
+/// by years removes nothing that others recorded in the last days. If no other session was seen,
+/// this clock alone counts.
 pub(super) fn removal_now(now: Now, witness: Option<Witness>) -> OffsetDateTime {
     let Some(Witness { newest, seen }) = witness else {
         return now.clock;
@@ -50,24 +51,25 @@ pub(super) fn is_older(time: OffsetDateTime, now: OffsetDateTime, age_max: Durat
     now - time > age_max
 }
 
-/// Returns `true` if a segment that starts at that time was started by a clock that is ahead of this one.
+/// Returns `true` if a segment that starts at that time was started by a clock that is ahead of
+/// this one.
 pub(crate) fn is_ahead(start: OffsetDateTime, clock: OffsetDateTime) -> bool {
     start - clock > AHEAD_MAX
 }
 
-/// When a segment starts, as far as its age is concerned.
+/// The start of a segment, for the computation of its age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AgeStart {
     /// At that time, which is not ahead of this clock.
     At(OffsetDateTime),
-    /// The clock does not say, so its age counts from when this writer opened it.
+    /// The clock gives none, so the age counts from the time when this writer opened it.
     Unknown,
 }
 
 impl AgeStart {
-    /// Returns the start of a segment whose first record, and that of the segment before it, have these times.
-    /// Segments follow each other, so one that claims to be older than the one before it was started by a
-    /// clock that is behind.
+    /// Returns the start of a segment, given the times of its first record and of that of the
+    /// segment before it. Segments follow each other, so one that appears older than the one before
+    /// it was started by a clock that is behind.
     pub(super) fn of(
         first: Option<OffsetDateTime>,
         before: Option<OffsetDateTime>,
@@ -83,10 +85,10 @@ impl AgeStart {
     }
 }
 
-/// Returns a bound on the times of the records in a closed segment, if one can be relied on. `said` is what
-/// the segment after it says of them, `next` when that one starts, and `earlier` the latest start of this
-/// segment and those before it: one that starts before these was started by a clock that is behind. What lies
-/// ahead of `now` bounds nothing.
+/// Returns an upper bound of the times of the records in a closed segment, if one can be relied on.
+/// `said` is the `latest` in the segment after it, `next` the start of that one, and `earlier` the
+/// latest start of this segment and those before it: one that starts before these was started by a
+/// clock that is behind. A time ahead of `now` is not a bound.
 pub(super) fn newest_of_closed(
     said: Option<OffsetDateTime>,
     next: Option<OffsetDateTime>,
@@ -98,15 +100,15 @@ pub(super) fn newest_of_closed(
     said.or(next)
 }
 
-/// Returns how long a writer waits between two looks at the ages of what is there.
+/// Returns the time between two checks of the ages by a writer.
 pub(super) fn look_every(age_max: Duration) -> Duration {
     age_max.clamp(Duration::from_secs(1), Duration::from_hours(1))
 }
 
-/// How far apart the clocks of machines that work are at most, time zones that were set wrong included.
+/// The largest difference between the clocks of working machines, including wrongly set time zones.
 const CLOCKS_APART_MAX: time::Duration = time::Duration::DAY;
 
-/// How far ahead the start of a segment may be before it is taken for the mistake of a clock.
+/// The time by which the start of a segment may be ahead before it is treated as a clock error.
 const AHEAD_MAX: time::Duration = time::Duration::HOUR;
 
 #[cfg(test)]
@@ -123,7 +125,8 @@ mod tests {
     fn removal_follows_the_earlier_of_this_and_other_clocks() {
         let started = Instant::now();
         let year = 365 * DAY;
-        // This clock, the newest record of another session, seconds since it was seen, and what counts.
+        // This clock, the newest record of another session, seconds since it was seen, and what
+        // counts.
         let table = [
             (0, None, 0, 0),
             (5 * year, None, 0, 5 * year),
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_that_a_line_can_hold_overflows() {
+    fn no_time_of_a_line_overflows() {
         let seen = Instant::now();
         let last = OffsetDateTime::from_unix_timestamp(253_402_300_799).unwrap();
         let witness = Some(Witness { newest: last, seen });
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_newer_record_replaces_what_others_said() {
+    fn only_a_newer_record_replaces_the_witness() {
         let (first, later) = (Instant::now(), Instant::now() + Duration::from_secs(9));
         let seen = Witness::after(None, at(5), first);
         assert_eq!(Witness::after(Some(seen), at(5), later).seen, first);
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_is_as_old_as_it_and_the_one_before_it_allow() {
+    fn a_segment_starts_no_earlier_than_the_one_before_it() {
         let table = [
             (Some(-9), None, AgeStart::At(at(-9))),
             (Some(-9), Some(-20), AgeStart::At(at(-9))),
@@ -194,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_segment_is_bounded_by_what_can_be_relied_on() {
+    fn unreliable_times_do_not_bound_a_closed_segment() {
         let table = [
             (Some(-5), Some(-1), None, Some(-5)),
             (Some(5), Some(-1), Some(-9), Some(-1)),

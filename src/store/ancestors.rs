@@ -1,8 +1,9 @@
-//! The directories above a telemetry directory: which of them exist, whether anything may be made in the nearest
-//! of them, and how those that are missing are made. A part of the door to the file system that `disk` is.
+//! The directories above a telemetry directory: finds those that exist, checks whether anything may
+//! be created in the nearest of them, and creates the missing ones. A part of the file access of
+//! `disk`.
 //!
-//! Each step goes on from the descriptor of the one before, so that nothing planted in between is followed or
-//! changed.
+//! Each step starts from the descriptor of the previous one, so that nothing planted in between is
+//! followed or changed.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,19 +15,20 @@ use rustix::io::Errno;
 use super::facts::is_own;
 use super::refusal::OpenError;
 
-/// Makes the directory at that path and those above it that are missing, each 0700, and returns it opened.
+/// Creates the directory at that path and the missing ones above it, each 0700, and returns it
+/// opened.
 ///
-/// Nothing is made below a directory of another user, so that a program that runs as root with the `HOME` of
-/// somebody else leaves no directory there that they cannot enter.
+/// Nothing is created below a directory of another user, so that a program that runs as root with
+/// another user's `HOME` leaves no directory there that they cannot enter.
 ///
 /// # Errors
 ///
-/// Returns an error that names the directory at which it ended.
+/// Returns an error that names the directory at which it stopped.
 pub(super) fn make(path: &Path) -> Result<OwnedFd, OpenError> {
     let mut tries = 1;
     loop {
         match try_make(path) {
-            // Another process removes a directory above in this moment.
+            // Another process is removing a directory above.
             Err(OpenError::Io(error))
                 if error.kind() == io::ErrorKind::NotFound && tries < TRIES =>
             {
@@ -37,11 +39,11 @@ pub(super) fn make(path: &Path) -> Result<OwnedFd, OpenError> {
     }
 }
 
-/// Checks that the directory at that path, which is missing, could be made, and makes nothing.
+/// Checks that the directory at that path, which is missing, could be created, and creates nothing.
 ///
 /// # Errors
 ///
-/// Returns an error that names the directory that cannot be made.
+/// Returns an error that names the directory that cannot be created.
 pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     let (above, directory) = nearest(path)?;
     let below = below(path, above)?;
@@ -51,11 +53,11 @@ pub(super) fn check(path: &Path) -> Result<(), OpenError> {
         .map_err(|error| failed("made", first.as_deref().unwrap_or(path), error))
 }
 
-/// Returns what of a path is missing below the nearest directory that exists.
+/// Returns the part of a path that is missing below the nearest directory that exists.
 fn below<'p>(path: &'p Path, above: &Path) -> Result<&'p Path, OpenError> {
     let below = path.strip_prefix(above).unwrap_or(path);
     if below.components().any(|part| part == Component::ParentDir) {
-        let reason = "its path holds `..` behind a directory that does not exist";
+        let reason = "its path contains `..` after a directory that does not exist";
         return Err(OpenError::Unfit(reason.to_owned()));
     }
     Ok(below)
@@ -71,9 +73,9 @@ fn try_make(path: &Path) -> Result<OwnedFd, OpenError> {
     Ok(directory)
 }
 
-/// Finds the nearest directory above a path that exists, and opens it to make another in it. A symbolic link may lead
-/// there. The path itself is not it, even if another process has just made it: that one is opened to be read as well,
-/// and through no link.
+/// Finds the nearest existing directory above a path, and opens it to create another in it. A
+/// symbolic link may lead there. The path itself is excluded, even if another process has just
+/// created it: that one is also opened for reading, and through no link.
 fn nearest(path: &Path) -> Result<(&Path, OwnedFd), OpenError> {
     for above in path.ancestors().skip(1) {
         let name = if above.as_os_str().is_empty() {
@@ -94,14 +96,14 @@ fn nearest(path: &Path) -> Result<(&Path, OwnedFd), OpenError> {
     Err(io::Error::from(io::ErrorKind::NotFound).into())
 }
 
-/// Makes a directory of that name, unless another process was faster, and opens it.
+/// Creates a directory of that name, unless another process was faster, and opens it.
 fn make_in(parent: &OwnedFd, name: &Path, path: &Path) -> Result<OwnedFd, OpenError> {
     match rustix::fs::mkdirat(parent, name, DIRECTORY_MODE) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(failed("made", path, error)),
     }
     let opened = match open_in(parent, name) {
-        // A umask such as 777 takes the bits away that its owner needs to open it.
+        // A umask such as 777 removes the permissions that its owner needs to open it.
         Err(Errno::ACCESS) => give_to_owner(parent, name).and_then(|()| open_in(parent, name)),
         opened => opened,
     };
@@ -120,8 +122,9 @@ fn open_in(parent: &OwnedFd, name: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(parent, name, flags, Mode::empty())
 }
 
-/// Gives the owner all permissions on a new directory that nobody has any on. A descriptor that was opened without
-/// the right to read can be changed only by the name that it has in `/proc`, which leads to this very directory.
+/// Gives the owner all permissions on a new directory that has none. A descriptor that was opened
+/// without the right to read can be changed only by its name in `/proc`, which leads to this very
+/// directory.
 #[cfg(target_os = "linux")]
 fn give_to_owner(parent: &OwnedFd, name: &Path) -> Result<(), Errno> {
     use std::os::fd::AsRawFd as _;
@@ -143,8 +146,8 @@ fn give_to_owner(parent: &OwnedFd, name: &Path) -> Result<(), Errno> {
     rustix::fs::chmodat(parent, name, DIRECTORY_MODE, flags)
 }
 
-/// Checks that something may be made in a directory: it belongs to this user or to root, and if this user is root,
-/// to root.
+/// Checks that something may be created in a directory: it belongs to this user or to root, and if
+/// this user is root, to root.
 fn check_owner(directory: &OwnedFd, path: &Path) -> Result<Stat, OpenError> {
     let stat = rustix::fs::fstat(directory).map_err(io::Error::from)?;
     if is_own(stat.st_uid) || stat.st_uid == ROOT {
@@ -153,7 +156,7 @@ fn check_owner(directory: &OwnedFd, path: &Path) -> Result<Stat, OpenError> {
     Err(OpenError::of_other_user(path, stat.st_uid))
 }
 
-/// Says why what stands at a path could not be opened as a directory.
+/// Returns the reason why the entry at a path could not be opened as a directory.
 fn describe(parent: &OwnedFd, name: &Path, path: &Path, error: Errno) -> OpenError {
     let flags = AtFlags::SYMLINK_NOFOLLOW;
     let stat = rustix::fs::statat(parent, name, flags);
@@ -172,7 +175,7 @@ fn failed(action: &str, path: &Path, error: Errno) -> OpenError {
     io::Error::new(error.kind(), reason).into()
 }
 
-/// What a directory is opened for in which another is made: Linux asks for no right to read it.
+/// The flags to open a directory in which another is created: Linux needs no right to read it.
 #[cfg(target_os = "linux")]
 const TO_MAKE_IN: OFlags = OFlags::PATH;
 #[cfg(not(target_os = "linux"))]
@@ -180,9 +183,9 @@ const TO_MAKE_IN: OFlags = OFlags::RDONLY;
 
 const ROOT: u32 = 0;
 
-/// The mode of a telemetry directory and of those made above it: their owner's only.
+/// The mode of a telemetry directory and of those created above it: accessible to their owner only.
 pub(super) const DIRECTORY_MODE: Mode = Mode::RWXU;
-/// How often a directory above may be removed in the very moment in which it is gone through.
+/// Number of times that a directory above may be removed while it is traversed.
 const TRIES: usize = 3;
 
 #[cfg(test)]
@@ -215,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_another_process_made_serves_as_well() {
+    fn a_directory_created_by_another_process_is_used() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("telemetry");
         for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Clearing: removing segments because a person wants it, while others may be writing.
+//! Clearing: removing segments at a user's request, while others may be writing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,23 +16,25 @@ use super::{Removed, Store, is_lack_of_room, list, open_error};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Which segments to remove.
+/// The segments to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clearing {
     /// All of them.
     All,
     /// Those below that number, and never the head.
     Below(SegmentNumber),
-    /// Those below that number, and the one of that number too if all of its records are older than that.
+    /// Those below that number, and also the one of that number if all of its records are older
+    /// than the time.
     UpTo(SegmentNumber, OffsetDateTime),
 }
 
-/// Removes segments. Where the head is one of them, a new head is made first, so that running writers move on
-/// and lose nothing. Where there is no room for a new head, none is made.
+/// Removes segments. Where the head is one of them, a new head is created first, so that running
+/// writers move on and lose nothing. Where there is no room for a new head, none is created.
 ///
 /// # Errors
 ///
-/// Returns an error that says what could not be removed; what was declared removed before that stays declared.
+/// Returns an error if something could not be removed; segments declared removed before that remain
+/// so.
 pub(crate) fn clear(path: &Path, clearing: Clearing, now: Now) -> Result<Removed> {
     let opened = Directory::open(path, Access::Write);
     let directory = opened.map_err(|error| open_error(path, error))?;
@@ -45,7 +47,7 @@ pub(super) fn clear_in(
     clearing: Clearing,
     now: Now,
 ) -> Result<Removed> {
-    // Only what is named goes: the limits are the recording application's business.
+    // Only the named segments are removed: the limits are up to the recording application.
     let limits = Limits {
         total_bytes_max: u64::MAX,
         age_max: Duration::MAX,
@@ -63,7 +65,7 @@ pub(super) fn clear_in(
         Clearing::UpTo(number, time) if !is_all_before(&directory, number, time) => Some(number),
         Clearing::UpTo(number, _) => {
             let head = store.find(held)?.extent.head;
-            // Somebody may have closed it since it was read.
+            // Another process may have closed it since it was read.
             (number < head).then_some(number.next())
         }
     };
@@ -80,7 +82,7 @@ pub(super) fn clear_in(
     removed
 }
 
-/// Removes what lies below that segment, and never the head.
+/// Removes the segments below that one, and never the head.
 fn clear_below(store: &mut Store, held: Held<'_>, number: SegmentNumber) -> Result<Removed> {
     let found = store.find(held)?;
     let listed = list(held.directory)?;
@@ -88,26 +90,26 @@ fn clear_below(store: &mut Store, held: Held<'_>, number: SegmentNumber) -> Resu
     store.move_floor(held, found.extent, keep_from, &listed)
 }
 
-/// Makes a new head, unless there is nothing in the one that is there, and removes what lies below it.
+/// Creates a new head, unless the current one is empty, and removes the segments below it.
 fn clear_all(store: &mut Store, held: Held<'_>, now: Now) -> Result<Removed> {
     let found = store.find(held)?;
     if store.settle(held.directory, found, now)? != Some(0) {
-        // All that could be said of the segment before goes with it.
+        // The segment before is removed, too, so its latest time is not needed.
         store.rotate(held, found, Latest::Unknown, now)?;
     }
     let head = store.find(held)?.extent.head;
     clear_below(store, held, head)
 }
 
-/// Removes everything, the head too, which needs neither a free inode nor a free block. The cache remembers its number,
-/// so that the next writer makes the one after it.
+/// Removes everything, including the head, which needs neither a free inode nor a free block. The
+/// cache remembers its number, so that the next writer creates the one after it.
 fn clear_without_a_head(store: &mut Store, held: Held<'_>) -> Result<Removed> {
     let directory = held.directory;
     let found = store.find(held)?;
     let listed = list(directory)?;
     for segment in &listed {
-        // Whoever has it open keeps it until its next append: what is in it goes now. Where it cannot be cut, it
-        // goes then.
+        // A process that has it open keeps it until its next append: its contents are removed now.
+        // If it cannot be truncated, they are removed then.
         if let Ok((file, facts)) = directory.open_append(&segment.number.file_name())
             && facts.is_ours()
         {
@@ -118,8 +120,8 @@ fn clear_without_a_head(store: &mut Store, held: Held<'_>) -> Result<Removed> {
     store.move_floor(held, found.extent, above, &listed)
 }
 
-/// Returns `true` if no record of a segment is of that time or later: it was read before the lock was taken,
-/// and records may have come since.
+/// Returns `true` if no record of a segment has that time or a later one: it was read before the
+/// lock was taken, and records may have been added since.
 fn is_all_before(directory: &Directory, number: SegmentNumber, time: OffsetDateTime) -> bool {
     let latest = open_regular(directory, number)
         .and_then(|(file, bytes)| latest_between(directory, &file, (0, bytes), |_| true));
@@ -134,6 +136,6 @@ fn is_for_want_of_room(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Io { source, .. } if is_lack_of_room(source))
 }
 
-/// How long `clear` waits for the lock: writers hold it for well under a millisecond, so ten seconds mean
-/// that a stopped process holds it.
+/// The time for which `clear` waits for the lock: writers hold it for well under a millisecond, so
+/// after ten seconds a stopped process holds it.
 const CLEAR_LOCK_WAIT: Duration = Duration::from_secs(10);

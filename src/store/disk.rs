@@ -1,7 +1,7 @@
-//! The one door to the file system. Every open, read, write, lock, rename and removal of the project
-//! passes through here, so that tests can make any of them fail, and so that what protects the owner's
-//! files (modes, no symlinks, no foreign files) is decided once. All knowledge of the platform is here, and
-//! in `elsewhere`, which reads what lies outside of telemetry directories.
+//! All access to the file system. Every open, read, write, lock, rename and removal of the project
+//! is done here, so that tests can make any of them fail, and so that the protection of the owner's
+//! files (modes, no symlinks, no files of others) is decided once. Platform differences are only
+//! here, and in `elsewhere`, which reads outside of telemetry directories.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -24,40 +24,40 @@ use super::facts::{explain_denial, is_own};
 use super::segment::{is_ours, partial_of};
 use super::transfer::{check_file_size, size_of, write_at_start};
 
-/// The mode of an active segment and of every other file: its owner's only.
+/// The mode of an active segment and of every other file: accessible to its owner only.
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// The mode of a closed segment: a hint for writers and a guard against slips.
+/// The mode of a closed segment: a hint for writers, and a guard against accidents.
 const CLOSED_MODE: Mode = Mode::RUSR;
 
-/// An open directory. What is done through it happens in this very directory, also after somebody has
-/// renamed it or put another in its place.
+/// An open directory. Its operations apply to this very directory, also after another process has
+/// renamed or replaced it.
 #[derive(Debug)]
 pub(crate) struct Directory {
     fd: OwnedFd,
     path: PathBuf,
     id: FileId,
-    /// Whose it was when it was opened, and what all users might do with it.
+    /// Its owner when it was opened, and the permissions of other users.
     owned: Ownership,
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
 }
 
-/// The room of a file system for this user, as far as it says so.
+/// The room of a file system for this user, as far as the system reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileSystemRoom {
-    /// All bytes, free or not; 0 if it has no such number.
+    /// All bytes, free or not; 0 if it reports no such number.
     pub(crate) bytes: u64,
-    /// The bytes that are free.
+    /// Number of free bytes.
     pub(crate) free_bytes: u64,
-    /// The inodes that are free, of which each file takes one; absent where they are not counted.
+    /// Number of free inodes, of which each file takes one; absent where they are not counted.
     pub(crate) free_inodes: Option<u64>,
 }
 
-/// Whose a directory is, and who may do what with it.
+/// The owner of a directory, and its permissions.
 #[derive(Debug, Clone, Copy)]
 struct Ownership {
     user: u32,
-    /// The permissions, with the bits that are no permissions.
+    /// The mode bits, including those that are not permissions.
     mode: Mode,
 }
 
@@ -70,7 +70,7 @@ impl From<&Stat> for Ownership {
     }
 }
 
-/// Fails an operation where a test asks for it; nothing otherwise.
+/// Fails an operation where a test plans a fault; otherwise does nothing.
 macro_rules! fault {
     ($directory:expr, $operation:literal) => {
         #[cfg(test)]
@@ -86,7 +86,7 @@ macro_rules! fault {
     )
 )]
 impl Directory {
-    /// Opens the directory at that path; with [`Access::Write`] makes it, 0700, where it is missing.
+    /// Opens the directory at that path; with [`Access::Write`] creates it, 0700, if it is missing.
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, OpenError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let open = || rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from);
@@ -112,8 +112,8 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Looks whether the directory at that path would serve to write, as opening it would find, and makes and changes
-    /// nothing. Returns it opened to look; nothing if it is missing and could be made.
+    /// Checks that the directory at that path could be opened for writing, and creates and changes
+    /// nothing. Returns it opened for reading; nothing if it is missing and could be created.
     pub(crate) fn look_to_write(path: &Path) -> Result<Option<Self>, OpenError> {
         match Self::open(path, Access::Read) {
             Ok(directory) => {
@@ -126,7 +126,8 @@ impl Directory {
         }
     }
 
-    /// Has a directory that was opened to look serve to write as well: it must be ours alone to write.
+    /// Checks that a directory that was opened for reading can be written, too: only this user may
+    /// write to it.
     pub(crate) fn take_to_write(&self) -> Result<(), OpenError> {
         self.owned.check_is_own(&self.path)?;
         if self.owned.is_open_to_others() {
@@ -136,7 +137,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Checks that others can be shut out: there is nothing in it that might be theirs to see.
+    /// Checks that others can be kept out: it contains nothing that they may be entitled to read.
     fn check_can_be_private(&self) -> Result<(), OpenError> {
         let is_known = |name: &OsString| name == "profiles" || name.to_str().is_some_and(is_ours);
         if !self.owned.is_open_to_others() || self.names()?.iter().all(is_known) {
@@ -149,7 +150,7 @@ impl Directory {
         )))
     }
 
-    /// Returns what it is opened as.
+    /// Returns its descriptor.
     pub(super) fn fd(&self) -> &OwnedFd {
         &self.fd
     }
@@ -164,29 +165,32 @@ impl Directory {
         rustix::fs::lstat(&self.path).is_ok_and(|stat| FileId::from(&stat) == self.id)
     }
 
-    /// Returns whose it was when it was opened.
+    /// Returns its owner when it was opened.
     pub(crate) fn owner(&self) -> u32 {
         self.owned.user
     }
 
-    /// Returns its inode, which stays through reboots, remounts and renames and is another in a copy.
+    /// Returns its inode, which survives reboots, remounts and renames and differs in a copy.
     pub(crate) fn inode(&self) -> u64 {
         self.id.inode
     }
 
-    /// Says why it cannot serve to write, if so: it is another user's, or others may write to it.
+    /// Returns an error if it is unfit for writing: it belongs to another user, or others may write
+    /// to it.
     pub(crate) fn check_is_private(&self) -> Result<(), OpenError> {
         let stat = rustix::fs::fstat(&self.fd).map_err(io::Error::from)?;
         Ownership::from(&stat).check_is_own(&self.path)
     }
 
-    /// Returns the permissions that others have beside its owner, as `chmod` writes them; 0 is none.
+    /// Returns the permissions of others than its owner, as `chmod` writes them; 0 if there are
+    /// none.
     pub(crate) fn mode_for_others(&self) -> io::Result<u32> {
         let mode = Mode::from_raw_mode(rustix::fs::fstat(&self.fd)?.st_mode);
         Ok(mode.intersection(Mode::RWXG | Mode::RWXO).as_raw_mode())
     }
 
-    /// Says why this user may not write in it, if so: missing permission, or a read-only file system.
+    /// Returns an error if this user may not write in it: missing permission, or a read-only file
+    /// system.
     pub(crate) fn check_is_writable(&self) -> io::Result<()> {
         use rustix::fs::Access as May;
         let wanted = May::WRITE_OK | May::EXEC_OK;
@@ -198,10 +202,10 @@ impl Directory {
         )?)
     }
 
-    /// Returns how much room its file system has.
+    /// Returns the size of its file system and its free room.
     pub(crate) fn room(&self) -> io::Result<FileSystemRoom> {
         let room = rustix::fs::fstatvfs(&self.fd)?;
-        // What is kept back for root is free for it.
+        // Blocks reserved for root are free for root.
         let (blocks, inodes) = match elsewhere::effective_user() {
             0 => (room.f_bfree, room.f_ffree),
             _ => (room.f_bavail, room.f_favail),
@@ -219,20 +223,20 @@ impl Directory {
         elsewhere::names_of(&self.fd)
     }
 
-    /// Returns the facts of the file of that name, of the link itself where it is one.
+    /// Returns the facts of the file of that name; of the link itself if it is one.
     pub(crate) fn facts(&self, name: &str) -> io::Result<Facts> {
         fault!(self, "facts");
         let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(Facts::from(&stat))
     }
 
-    /// Opens a file of that name to be read.
+    /// Opens a file of that name for reading.
     pub(crate) fn open_read(&self, name: &str) -> io::Result<File> {
         fault!(self, "open");
         self.open_at(name, OFlags::RDONLY, Mode::empty())
     }
 
-    /// Opens a file of that name to be appended to and read, and returns its facts.
+    /// Opens a file of that name for appending and reading, and returns its facts.
     pub(crate) fn open_append(&self, name: &str) -> io::Result<(File, Facts)> {
         fault!(self, "open");
         let file = self.open_at(name, OFlags::RDWR | OFlags::APPEND, Mode::empty())?;
@@ -240,15 +244,15 @@ impl Directory {
         Ok((file, facts))
     }
 
-    /// Makes a file of that name, 0600, to be appended to, and returns its facts; fails if there is one.
+    /// Creates a file of that name, 0600, for appending, and returns its facts; fails if it exists.
     pub(crate) fn create_append(&self, name: &str) -> io::Result<(File, Facts)> {
         fault!(self, "create");
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL;
         self.open_own(name, flags)
     }
 
-    /// Opens the file of that name to be locked, read and overwritten, and returns its facts; makes it, 0600,
-    /// if it is missing.
+    /// Opens the file of that name for locking, reading and overwriting, and returns its facts;
+    /// creates it, 0600, if it is missing.
     pub(crate) fn open_or_create(&self, name: &str) -> io::Result<(File, Facts)> {
         fault!(self, "open lock");
         self.open_own(name, OFlags::RDWR | OFlags::CREATE)
@@ -257,7 +261,7 @@ impl Directory {
     fn open_own(&self, name: &str, flags: OFlags) -> io::Result<(File, Facts)> {
         let file = self.open_at(name, flags, FILE_MODE)?;
         let mut stat = rustix::fs::fstat(&file)?;
-        // A umask such as 777 takes bits away that the owner needs.
+        // A umask such as 777 removes permissions that the owner needs.
         if flags.contains(OFlags::CREATE)
             && !Mode::from_raw_mode(stat.st_mode).contains(FILE_MODE)
             && is_own(stat.st_uid)
@@ -268,7 +272,7 @@ impl Directory {
         Ok((file, Facts::from(&stat)))
     }
 
-    /// No symlink is followed, no pipe is waited for, and no child process inherits the file.
+    /// Follows no symlink, waits for no pipe, and lets no child process inherit the file.
     fn open_at(&self, name: &str, flags: OFlags, mode: Mode) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.fd, name, flags, mode) {
@@ -284,7 +288,7 @@ impl Directory {
         }
     }
 
-    /// Removes the file of that name, unless it is another user's.
+    /// Removes the file of that name, unless it belongs to another user.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         #[cfg(test)]
         self.faults.before_removal(name)?;
@@ -296,8 +300,8 @@ impl Directory {
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 
-    /// Puts a small file in place of the one of that name, all or nothing: written beside it under another name,
-    /// synced, renamed over it.
+    /// Replaces the small file of that name, all or nothing: writes another file beside it, syncs
+    /// it, and renames it.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         fault!(self, "replace");
         let partial = &self.free_partial_of(name)?;
@@ -305,14 +309,15 @@ impl Directory {
             .write_whole(partial, bytes)
             .and_then(|()| Ok(rustix::fs::renameat(&self.fd, partial, &self.fd, name)?));
         if replaced.is_err() {
-            // Half a file is of no use to anybody; that it may stay is no further failure.
+            // Half a file is useless; if it remains, that is not a further failure.
             let _stays = rustix::fs::unlinkat(&self.fd, partial, AtFlags::empty());
         }
         replaced?;
         Ok(rustix::fs::fsync(&self.fd)?)
     }
 
-    /// Returns the name that a file has until it takes that name, after what an earlier process left under it is removed.
+    /// Returns the temporary name for a file that will be renamed to that name, after removing a
+    /// file that an earlier process left under it.
     fn free_partial_of(&self, name: &str) -> io::Result<String> {
         let partial = partial_of(name);
         match rustix::fs::unlinkat(&self.fd, &partial, AtFlags::empty()) {
@@ -328,8 +333,8 @@ impl Directory {
         file.sync_all()
     }
 
-    /// Overwrites the file of that name where it is, which needs no free room for what is no longer than what is
-    /// there. A crash may leave a mixture of both.
+    /// Overwrites the file of that name in place, which needs no free room if the new content is
+    /// not longer. A crash may leave a mixture of both.
     pub(crate) fn overwrite_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let file = self.open_to_change(name)?;
         self.overwrite(&file, bytes)?;
@@ -337,7 +342,7 @@ impl Directory {
         self.sync(&file)
     }
 
-    /// Leaves nothing in the file of that name, and makes it if it is missing.
+    /// Truncates the file of that name to nothing, and creates it if it is missing.
     pub(crate) fn empty(&self, name: &str) -> io::Result<()> {
         let file = match self.open_to_change(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_append(name)?.0,
@@ -347,21 +352,21 @@ impl Directory {
         self.sync(&file)
     }
 
-    /// Opens a file of ours to be changed where it is.
+    /// Opens a file of this user to change it in place.
     fn open_to_change(&self, name: &str) -> io::Result<File> {
         fault!(self, "open");
         let file = self.open_at(name, OFlags::WRONLY, Mode::empty())?;
         if self.facts_of(&file)?.is_ours() {
             Ok(file)
         } else {
-            Err(io::Error::other("it is no plain file of this user"))
+            Err(io::Error::other("it is not a regular file of this user"))
         }
     }
 
-    /// Points the symlink of that name at `target`, by a rename, so that it is never missing.
+    /// Points the symlink of that name to `target`, by a rename, so that it is never missing.
     pub(crate) fn replace_symlink(&self, name: &str, target: &str) -> io::Result<()> {
         fault!(self, "link");
-        // What a person put there is theirs.
+        // Anything but a symlink was put there by a person and is kept.
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {}
             Err(rustix::io::Errno::NOENT) => {}
@@ -373,29 +378,30 @@ impl Directory {
         Ok(rustix::fs::renameat(&self.fd, partial, &self.fd, name)?)
     }
 
-    /// Reads a small file whole.
+    /// Reads a small file as a whole.
     ///
     /// # Errors
     ///
-    /// The error tells what stands there from what the operating system refused at this moment.
+    /// Returns an error that distinguishes an unfit entry from a momentary refusal by the operating
+    /// system.
     pub(crate) fn read_small(&self, name: &str, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
         fault!(self, "read");
         let file = self.open_at(name, OFlags::RDONLY, Mode::empty())?;
         let stat = rustix::fs::fstat(&file).map_err(io::Error::from)?;
-        // A pipe would read as an empty file, and what a file says is not to be missed.
+        // A pipe would read as an empty file, and would hide that the contents are unknown.
         if !FileType::from_raw_mode(stat.st_mode).is_file() {
             return Err(ReadError::NotRegular);
         }
         let bytes_now = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
         let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
         let mut bytes = Vec::new();
-        // One read takes it, with room to see whether it has grown since; if so, another one does.
+        // One read is enough, with room to detect that it has grown; if so, there is a second one.
         for wanted in [bytes_now, bytes_max] {
             if wanted > bytes_max {
                 break;
             }
             bytes.resize(wanted.saturating_add(1), 0);
-            // Some file systems say that every file is empty.
+            // Some file systems report size 0 for every file.
             let read = read_at_least(&file, &mut bytes, 0, wanted.max(1))?;
             if read <= wanted {
                 bytes.truncate(read);
@@ -411,7 +417,7 @@ impl Directory {
         Ok(Facts::from(&rustix::fs::fstat(file)?))
     }
 
-    /// Reads recorded lines to learn what is said in them, as [`read_at`] does.
+    /// Reads recorded lines to find their times, as [`read_at`] does.
     pub(crate) fn read_back(
         &self,
         file: &File,
@@ -422,7 +428,7 @@ impl Directory {
         read_at(file, buffer, offset)
     }
 
-    /// Writes once at the end of the file and returns how many bytes got there.
+    /// Writes once at the end of the file and returns the number of bytes written.
     pub(crate) fn append(&self, mut file: &File, bytes: &[u8]) -> io::Result<usize> {
         #[cfg(test)]
         let bytes = self.faults.shorten(bytes)?;
@@ -439,10 +445,10 @@ impl Directory {
         write_at_start(file, bytes)
     }
 
-    /// Cuts the file to that size.
+    /// Truncates the file to that size.
     pub(crate) fn cut(&self, file: &File, bytes: u64) -> io::Result<()> {
         fault!(self, "cut");
-        // Where the file has become shorter meanwhile, this makes it longer.
+        // If the file has become shorter meanwhile, this makes it longer.
         if let Some(bytes_max) = file_bytes_max()
             && bytes > bytes_max
             && bytes > size_of(file)?
@@ -452,7 +458,7 @@ impl Directory {
         file.set_len(bytes)
     }
 
-    /// Takes the write bit off the file.
+    /// Removes the write bit of the file.
     pub(crate) fn close(&self, file: &File) -> io::Result<()> {
         fault!(self, "close");
         Ok(rustix::fs::fchmod(file, CLOSED_MODE)?)
@@ -470,14 +476,14 @@ impl Directory {
         Ok(rustix::fs::fsync(&self.fd)?)
     }
 
-    /// Makes the name of the directory, and the names of those above it, survive a power cut: they may have been
-    /// made with it. It ends where a file system begins, and above the first directory of another user, in which
-    /// nothing else of ours can be new.
+    /// Makes the name of the directory, and the names of those above it, survive a power cut: they
+    /// may have been created with it. Stops where a file system begins, and above the first
+    /// directory of another user, in which localtel can have created nothing else.
     pub(crate) fn sync_way(&self) -> io::Result<()> {
         fault!(self, "sync way");
         for above in self.path.ancestors().skip(1) {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            // Who may not look into it has made nothing in it.
+            // A user who may not read it has created nothing in it.
             let Ok(above) = rustix::fs::open(above, flags, Mode::empty()) else {
                 return Ok(());
             };
@@ -486,7 +492,7 @@ impl Directory {
                 return Ok(());
             }
             match rustix::fs::fsync(&above) {
-                // Some file systems have no such thing.
+                // Some file systems do not support this.
                 Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOTSUP) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -497,7 +503,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Takes the exclusive lock if nobody holds it, and tells whether it did.
+    /// Takes the exclusive lock if it is free, and returns `true` if it did.
     pub(crate) fn try_lock(&self, file: &File) -> io::Result<bool> {
         fault!(self, "lock");
         match file.try_lock() {
@@ -508,17 +514,18 @@ impl Directory {
     }
 }
 
-/// Returns `true` if an open failed because what has the name is a symbolic link, or a pipe or socket without
-/// anybody at its other end.
+/// Returns `true` if an open failed because the name belongs to a symbolic link, or to a pipe or
+/// socket without a peer.
 pub(crate) fn is_strange(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::NXIO))
 }
 
-/// `O_DIRECTORY | O_NOFOLLOW` answers a symlink and a file alike; people need to know which it is.
+/// `O_DIRECTORY | O_NOFOLLOW` returns the same error for a symlink and a file; users need to know
+/// which it is.
 fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
     if error.kind() == io::ErrorKind::NotFound {
-        // Not even a link has that name.
+        // The name does not exist, not even as a link.
         return OpenError::Io(error);
     }
     match rustix::fs::lstat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {

@@ -1,7 +1,8 @@
 //! The small files of a telemetry directory that are read and replaced as a whole: `consent.json`,
-//! `consent.all.json`, `history.json` and, only read here, `policy.toml` and `release.json`. Here is what keeps a file
-//! from being known, and how one is replaced under the lock without losing the keys of a newer version. What a file
-//! holds is decided by the type that implements [`Content`].
+//! `consent.all.json`, `history.json` and, only read here, `policy.toml` and `release.json`.
+//! Defines the reasons why a file may not be usable, and how one is replaced under the lock without
+//! losing the keys of a newer version. The type that implements [`Content`] defines the contents of
+//! a file.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,31 +18,31 @@ use super::lock::lock;
 use super::segment::FileName;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What one of these files holds.
+/// The contents of one of these files.
 pub(crate) trait Content: Clone + PartialEq {
     /// The keys and values of the file, without `format`.
     type Written: Serialize + DeserializeOwned;
-    /// All keys of the file, `format` among them.
+    /// All keys of the file, including `format`.
     const KEYS: &'static [&'static str];
     /// The size of a file up to which it is read.
     const BYTES_MAX: u64;
-    /// What follows from a file that is not known, to be added to what is wrong with it.
+    /// The consequence of an unusable file, appended to the description of the problem.
     const CONSEQUENCE: &'static str;
 
-    /// Returns what the keys and values mean. The error is a reason.
+    /// Converts keys and values to the contents. The error is a reason.
     fn read(written: Self::Written, others: OtherKeys) -> std::result::Result<Self, String>;
 
-    /// Returns the keys and values to be written, and the keys that this version does not know.
+    /// Returns the keys and values to write, and the keys that this version does not know.
     fn write(&self) -> (Self::Written, &OtherKeys);
 
-    /// Returns the state of a name that something else than a regular file has.
+    /// Returns the state of a name that belongs to something other than a regular file.
     fn irregular(reason: String) -> Document<Self>;
 
-    /// Returns what a change starts from; nothing if the file may not be replaced.
+    /// Returns the contents that a change starts from; nothing if the file may not be replaced.
     fn changeable(document: Document<Self>) -> Option<Self>;
 }
 
-/// What a small file says.
+/// The state of a small file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Document<T> {
     /// There is no file.
@@ -50,34 +51,34 @@ pub(crate) enum Document<T> {
     Known(T),
     /// It is empty.
     Empty {
-        /// Which file it is.
+        /// The file.
         file: FileName,
     },
     /// It cannot be understood.
     Damaged {
-        /// What is wrong with which file.
+        /// The file, and what is wrong with it.
         reason: String,
     },
-    /// It could not be read this time: the operating system refused. What it says is not known.
+    /// It could not be read this time: the operating system refused. Its contents are not known.
     Unreadable {
-        /// The operating system's reason, and what it was about.
+        /// The operating system's reason, and the path that it refers to.
         reason: String,
     },
     /// A newer version wrote it. It is never replaced.
     Newer {
-        /// Which file it is.
+        /// The file.
         file: FileName,
-        /// The format it is in.
+        /// Its format.
         format: u32,
     },
 }
 
-/// Why the bytes of a small file are not known.
+/// The reason why the bytes of a small file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// Something else than a regular file has the name.
+    /// The name belongs to something other than a regular file.
     Irregular(String),
-    /// It is larger than any file of ours.
+    /// It is larger than any file that localtel writes.
     TooLarge(String),
     /// The operating system refused; the next try may succeed.
     Refused(String),
@@ -86,7 +87,8 @@ pub(crate) enum Flaw {
 /// The result of opening a directory.
 pub(crate) type Opened = std::result::Result<Directory, OpenError>;
 
-/// Reads the bytes of a file in the directory that was opened; nothing if there is no file or no directory.
+/// Reads the bytes of a file in the opened directory; returns nothing if there is no file or no
+/// directory.
 pub(crate) fn read_bytes_in(
     opened: &Opened,
     file: FileName,
@@ -100,7 +102,7 @@ pub(crate) fn read_bytes_in(
     read_bytes(directory, file, bytes_max)
 }
 
-/// Reads the bytes of a file of a directory; nothing if there is no file.
+/// Reads the bytes of a file in a directory; returns nothing if there is no file.
 pub(crate) fn read_bytes(
     directory: &Directory,
     file: FileName,
@@ -119,37 +121,37 @@ pub(crate) fn read_bytes(
     }
 }
 
-/// Parses an object of JSON.
+/// Parses a JSON object.
 ///
 /// # Errors
 ///
-/// The error is a reason, which may quote a value.
+/// Returns a reason, which may quote a value.
 pub(crate) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> std::result::Result<T, String> {
-    // A list would be taken as well, its items for the keys in their order.
+    // A list would be accepted as well, its items as the values of the keys in order.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err("it is a list, not an object".to_owned());
     }
     serde_json::from_slice(bytes).map_err(|error| format!("it is malformed: {error}"))
 }
 
-/// Cuts a reason that may quote a value.
+/// Shortens a reason that may quote a value.
 pub(crate) fn shorten(mut reason: String) -> String {
     reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
     reason
 }
 
 impl<T: Content> Document<T> {
-    /// Reads a file in the directory at that path, where there may be no directory at all.
+    /// Reads a file in the directory at that path, which may be missing.
     pub(crate) fn read_file_at(path: &Path, file: FileName) -> Self {
         Self::read_file_in(&Directory::open(path, Access::Read), file)
     }
 
-    /// Reads a file in the directory that was opened.
+    /// Reads a file in the opened directory.
     pub(crate) fn read_file_in(opened: &Opened, file: FileName) -> Self {
         Self::from_bytes(read_bytes_in(opened, file, T::BYTES_MAX), file)
     }
 
-    /// Reads a file of a directory.
+    /// Reads a file in a directory.
     pub(crate) fn read_file(directory: &Directory, file: FileName) -> Self {
         Self::from_bytes(read_bytes(directory, file, T::BYTES_MAX), file)
     }
@@ -164,7 +166,7 @@ impl<T: Content> Document<T> {
         }
     }
 
-    /// Reads the bytes of a file.
+    /// Parses the bytes of a file.
     pub(crate) fn parse(bytes: &[u8], file: FileName) -> Self {
         if bytes.is_empty() {
             return Self::Empty { file };
@@ -175,7 +177,8 @@ impl<T: Content> Document<T> {
     }
 
     fn try_parse(bytes: &[u8], file: FileName) -> std::result::Result<Self, String> {
-        /// All that is read before the format is known: others may hold other things under the same names.
+        /// The only key that is read before the format is known: other formats may use the same
+        /// keys in another way.
         #[derive(Deserialize)]
         struct Probe {
             format: u32,
@@ -192,8 +195,8 @@ impl<T: Content> Document<T> {
         Ok(Self::Known(T::read(parse_object(bytes)?, others)?))
     }
 
-    /// Returns the bytes of a file that holds this. Keys that this version does not know are left out where the file
-    /// would become too long with them.
+    /// Returns the bytes of a file with these contents. Keys that this version does not know are
+    /// left out if the file would become too long with them.
     ///
     /// # Errors
     ///
@@ -207,7 +210,7 @@ impl<T: Content> Document<T> {
         Ok(bytes)
     }
 
-    /// Returns what is wrong with it, if anything is, and what follows from that.
+    /// Returns the problem with it, if there is one, and its consequence.
     pub(crate) fn problem(&self) -> Option<String> {
         let problem = match self {
             Self::Missing | Self::Known(_) => return None,
@@ -229,7 +232,7 @@ impl<T: Content> Document<T> {
 }
 
 impl<T> Document<T> {
-    /// Returns what it holds, if it can be understood.
+    /// Returns the contents, if they are known.
     pub(crate) fn known(&self) -> Option<&T> {
         if let Self::Known(content) = self {
             Some(content)
@@ -238,7 +241,7 @@ impl<T> Document<T> {
         }
     }
 
-    /// Returns why it could not be read, where the operating system refused.
+    /// Returns the reason why it could not be read, if the operating system refused.
     pub(crate) fn unreadable(&self) -> Option<&str> {
         if let Self::Unreadable { reason } = self {
             Some(reason)
@@ -248,7 +251,7 @@ impl<T> Document<T> {
     }
 }
 
-/// Reads a file to be changed and written again.
+/// Reads a file in order to change and rewrite it.
 ///
 /// INVARIANT: called only under the lock, so that no change is lost.
 ///
@@ -276,12 +279,12 @@ pub(crate) fn write<T: Content>(directory: &Directory, file: FileName, content: 
         .map_err(|error| Error::io("write", &directory.path().join(file.to_string()))(error))
 }
 
-/// Changes a file under the lock; nothing is written where the change changes nothing.
+/// Changes a file under the lock; writes nothing if the change has no effect.
 ///
 /// # Errors
 ///
-/// Returns an error if the lock is not free before the deadline, or if the file may not be replaced or cannot be
-/// written.
+/// Returns an error if the lock is not free before the deadline, or if the file may not be replaced
+/// or cannot be written.
 pub(crate) fn update<T: Content, R>(
     directory: &Directory,
     file: FileName,
@@ -299,13 +302,13 @@ pub(crate) fn update<T: Content, R>(
     Ok(result)
 }
 
-/// Removes a file, whatever its content and format.
+/// Removes a file, whatever its contents and format.
 ///
 /// INVARIANT: called only under the lock, so that no change is lost.
 ///
 /// # Errors
 ///
-/// Returns an error if the file is there and cannot be removed.
+/// Returns an error if the file exists and cannot be removed.
 pub(crate) fn remove(directory: &Directory, file: FileName) -> Result<()> {
     match directory.remove(&file.text()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(
@@ -316,7 +319,7 @@ pub(crate) fn remove(directory: &Directory, file: FileName) -> Result<()> {
     }
 }
 
-/// Keys that this version does not know, and their values as they stand in the file.
+/// Keys that this version does not know, with their values as text.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OtherKeys(BTreeMap<String, Box<RawValue>>);
 
@@ -326,7 +329,7 @@ impl OtherKeys {
         Self(BTreeMap::new())
     }
 
-    /// Reads an object, and returns what it has under other keys than these.
+    /// Reads an object, and returns its keys other than these.
     ///
     /// # Errors
     ///
@@ -337,20 +340,20 @@ impl OtherKeys {
         Ok(Self(keys))
     }
 
-    /// Walks over the names.
+    /// Iterates over the names.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// Removes the keys for which that is not true, given the name and the JSON text of the value. Returns `true` if
-    /// there was one.
+    /// Removes the keys for which the function returns `false`, given the name and the JSON text of
+    /// the value. Returns `true` if it removed any.
     pub(crate) fn retain(&mut self, is_kept: impl Fn(&str, &str) -> bool) -> bool {
         let before = self.0.len();
         self.0.retain(|name, value| is_kept(name, value.get()));
         self.0.len() < before
     }
 
-    /// Writes an object with the format, the known keys and these, on a line.
+    /// Writes an object with the format, the known keys and these, on one line.
     fn write_behind(&self, known: &impl Serialize) -> io::Result<Vec<u8>> {
         #[derive(Serialize)]
         struct Whole<'a, T> {
@@ -384,7 +387,7 @@ impl Eq for OtherKeys {}
 
 /// The format of the files that this version writes.
 const FORMAT: u32 = 1;
-/// Some lines of a terminal.
+/// A few lines of a terminal.
 const REASON_BYTES_MAX: usize = 400;
 
 #[cfg(test)]
@@ -455,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_written_is_damaged_with_a_short_reason() {
+    fn unexpected_contents_are_damaged_with_a_short_reason() {
         let deep = format!("{{\"format\":1,\"x\":{}", "[".repeat(20_000));
         let damaged: [&[u8]; 14] = [
             b" \n",
@@ -495,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_missing_holds_no_file() {
+    fn a_missing_directory_has_no_file() {
         let home = tempfile::tempdir().unwrap();
         let read = |path: &Path| Document::<Number>::read_file_at(path, FILE);
         assert_eq!(read(&home.path().join("none")), Document::Missing);
@@ -508,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_changes_nothing_writes_nothing() {
+    fn a_change_without_effect_writes_nothing() {
         use std::os::unix::fs::MetadataExt as _;
         let home = tempfile::tempdir().unwrap();
         let directory = Directory::open(home.path(), Access::Write).unwrap();
@@ -526,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_replaced_stays() {
+    fn a_file_that_may_not_be_replaced_is_kept() {
         let home = tempfile::tempdir().unwrap();
         let directory = Directory::open(home.path(), Access::Write).unwrap();
         let file = home.path().join("history.json");
@@ -542,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_operation_fails_the_file_is_the_old_or_the_new() {
+    fn after_any_failure_the_file_is_the_old_or_the_new() {
         for nth in 0.. {
             let home = tempfile::tempdir().unwrap();
             let directory = Directory::open(home.path(), Access::Write).unwrap();
@@ -564,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_written_again_to_the_letter() {
+    fn unknown_keys_are_rewritten_to_the_letter() {
         let object = br#" {"z": 123456789012345678901234567890, "format":1,"a":{"b":[1.50, "\u00e4"]},"e":1e400} "#;
         let keys = OtherKeys::of(object, &["format"]).unwrap();
         assert!(keys.names().eq(["a", "e", "z"]));
@@ -579,7 +582,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out() {
+    fn unknown_keys_that_do_not_fit_are_left_out() {
         let number = |extra: usize| Number {
             number: 1,
             others: {
@@ -595,7 +598,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_object_has_no_keys() {
+    fn only_an_object_has_keys() {
         for wrong in ["", "[]", "1", "{\"a\":}", "{\"a\":1} 2"] {
             assert!(OtherKeys::of(wrong.as_bytes(), &[]).is_err(), "{wrong}");
         }

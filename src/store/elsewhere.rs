@@ -1,5 +1,5 @@
-//! The other side of the door to the file system: what is read outside of telemetry directories, of the
-//! operating system and of paths that an application or a person names. Nothing there is ever changed.
+//! Reads outside of telemetry directories: from the operating system, and at paths given by an
+//! application or a user. Nothing there is ever changed.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -17,30 +17,31 @@ use time::OffsetDateTime;
 pub(crate) use super::facts::effective_user;
 pub(crate) use super::facts::{Facts, FileKind};
 
-/// Returns `true` if this process acts as another user or group than who started it, as a program with the setuid
-/// bit does. A program that got its rights from the capabilities of its file is not noticed.
+/// Returns `true` if this process acts as another user or group than the one that started it, as a
+/// program with the setuid bit does. Does not detect rights from the capabilities of its file.
 pub(crate) fn is_elevated() -> bool {
     use rustix::process::{getegid, geteuid, getgid, getuid};
     getuid() != geteuid() || getgid() != getegid()
 }
 
-/// Returns `true` if a folder is marked as one whose files can be made again, as cargo marks its target directory.
+/// Returns `true` if a directory is marked as one whose files can be recreated, as cargo marks its
+/// target directory.
 pub(crate) fn is_marked_as_cache(folder: &Path) -> bool {
     rustix::fs::stat(folder.join("CACHEDIR.TAG")).is_ok()
 }
 
-/// Returns the id that the system gave this machine when it was installed, if it has one.
+/// Returns the id that the system gave this machine at installation, if it has one.
 pub(crate) fn machine_id() -> Option<Vec<u8>> {
     MACHINE_IDS.iter().find_map(|path| {
         let bytes = read_of_system(path, MACHINE_ID_BYTES_MAX)?;
         let id = bytes.trim_ascii();
-        // An image that was not started yet says `uninitialized`, as every other one does.
+        // An image that was never booted has `uninitialized`, like all such images.
         let is_one = id.len() >= MACHINE_ID_BYTES_MIN && id != b"uninitialized";
         is_one.then(|| id.to_vec())
     })
 }
 
-/// Reads the beginning of a file that the operating system keeps, if it is there and may be read.
+/// Reads the beginning of a file of the operating system, if it exists and may be read.
 pub(crate) fn read_of_system(path: &str, bytes_max: u64) -> Option<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
@@ -52,12 +53,12 @@ pub(crate) fn read_of_system(path: &str, bytes_max: u64) -> Option<Vec<u8>> {
 /// The processes of this machine, as far as this process can see them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Processes {
-    /// When the system started, in seconds after 1970, where it says so.
+    /// The start of the system, in seconds after 1970, if the system reports it.
     booted: Option<i64>,
 }
 
 impl Processes {
-    /// Looks when the system started.
+    /// Reads the time of the system's start.
     pub(crate) fn look() -> Self {
         let stat = read_of_system("/proc/stat", PROC_BYTES_MAX);
         let booted = stat.as_deref().and_then(|stat| {
@@ -67,11 +68,11 @@ impl Processes {
         Self { booted }
     }
 
-    /// Returns whether a process of that number is running that may have been running at that time. Numbers are
-    /// used again: one that started later is another process.
+    /// Returns `true` if a process of that number is running that may have been running at that
+    /// time. Numbers are reused: one that started later is another process.
     pub(crate) fn is_running_since(self, process: u32, time: OffsetDateTime) -> bool {
         let Some(booted) = self.booted else {
-            // Without `/proc` only the number can be asked for.
+            // Without `/proc` only the number can be checked.
             return i32::try_from(process)
                 .ok()
                 .and_then(Pid::from_raw)
@@ -79,11 +80,11 @@ impl Processes {
         };
         let stat = read_of_system(&format!("/proc/{process}/stat"), PROC_BYTES_MAX);
         let started = stat.as_deref().and_then(|stat| {
-            // The name before the last parenthesis may hold anything.
+            // The name before the last parenthesis may contain anything.
             let at = stat.iter().rposition(|byte| *byte == b')')?;
             let text = std::str::from_utf8(stat.get(at + 1..)?).ok()?;
             let mut fields = text.split_ascii_whitespace();
-            // One that has ended is there until its parent looks.
+            // A process that has ended is listed until its parent waits for it.
             let is_there = !matches!(fields.next()?, "Z" | "X" | "x");
             let ticks: i64 = fields.nth(18)?.parse().ok()?;
             is_there.then_some(booted + ticks / TICKS_PER_SECOND)
@@ -92,22 +93,23 @@ impl Processes {
     }
 }
 
-/// Linux says times of processes in hundredths of a second, whatever it counts in itself.
+/// Linux reports times of processes in hundredths of a second, whatever its internal unit.
 const TICKS_PER_SECOND: i64 = 100;
 
-/// By how many seconds a start may seem late: both numbers that make it are rounded, and clocks are set.
+/// The number of seconds by which a start may appear late: both numbers in the sum are rounded, and
+/// clocks are set.
 const START_SECONDS_LATE: i64 = 2;
 
-/// More than the longest of these files, on a machine with thousands of interrupts.
+/// More than the longest of these files on a machine with thousands of interrupts.
 const PROC_BYTES_MAX: u64 = 1 << 20;
 
-/// Returns `true` if anything of that name is there, as far as this user can see.
+/// Returns `true` if anything of that name exists and is visible to this user.
 pub(crate) fn is_there(path: &str) -> bool {
     rustix::fs::stat(path).is_ok()
 }
 
-/// Returns the nearest part of a path, from its end, that this user can see, and whose it is: what a link leads to, or
-/// else the link.
+/// Returns the nearest part of a path, from its end, that this user can see, and its owner: of the
+/// target of a link, or else of the link.
 pub(crate) fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
     path.ancestors().find_map(|above| {
         let stat = rustix::fs::stat(above).or_else(|_| rustix::fs::lstat(above));
@@ -115,11 +117,11 @@ pub(crate) fn nearest_visible(path: &Path) -> Option<(&Path, u32)> {
     })
 }
 
-/// Returns a directory above that path that a user cannot enter, as far as this user can see: it is neither that
-/// user's nor open to all users or to a group.
+/// Returns a directory above that path that a user cannot enter, as far as this user can see: it is
+/// not that user's, and not open to all users or to a group.
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the door, and only the standard library resolves whole paths"
+    reason = "only the standard library resolves whole paths"
 )]
 pub(crate) fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
     let real = path.canonicalize().ok()?;
@@ -132,42 +134,43 @@ pub(crate) fn closed_to(user: u32, path: &Path) -> Option<PathBuf> {
     real.ancestors().skip(1).find(is_closed).map(Path::to_owned)
 }
 
-/// Returns `true` if there is a directory at that path, also where a symbolic link leads to it.
+/// Returns `true` if there is a directory at that path, also through a symbolic link.
 pub(crate) fn is_directory(path: &Path) -> bool {
     let stat = rustix::fs::stat(path);
     stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
-/// Looks at what lies at that path, at the link itself where it is one.
+/// Returns the facts of the entry at that path; of the link itself if it is one.
 pub(crate) fn facts_at(path: &Path) -> io::Result<Facts> {
     Ok(Facts::from(&rustix::fs::lstat(path)?))
 }
 
-/// An open directory, anybody's, that is only looked at.
+/// An open directory of any user, for reading only.
 #[derive(Debug)]
 pub(crate) struct Folder {
     fd: OwnedFd,
 }
 
 impl Folder {
-    /// Opens the directory at that path; a symbolic link is none.
+    /// Opens the directory at that path; fails for a symbolic link.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let fd = rustix::fs::open(path, Self::FLAGS, Mode::empty())?;
         Ok(Self { fd })
     }
 
-    /// Opens a directory below this one; a symbolic link is none.
+    /// Opens a directory below this one; fails for a symbolic link.
     pub(crate) fn open_below(&self, path: &Path) -> io::Result<Self> {
         let fd = rustix::fs::openat(&self.fd, path, Self::FLAGS, Mode::empty())?;
         Ok(Self { fd })
     }
 
-    /// Looks at the directory itself.
+    /// Returns the facts of the directory itself.
     pub(crate) fn stat(&self) -> io::Result<Facts> {
         Ok(Facts::from(&rustix::fs::fstat(&self.fd)?))
     }
 
-    /// Walks over what is in it, one at a time; what is gone when it is looked at is an error of its own.
+    /// Iterates over its entries, one at a time; an entry that is removed meanwhile is a separate
+    /// error.
     pub(crate) fn entries(
         &self,
     ) -> io::Result<impl Iterator<Item = io::Result<(OsString, io::Result<Facts>)>>> {
@@ -194,7 +197,7 @@ impl Folder {
         .union(OFlags::CLOEXEC);
 }
 
-/// Lists the names in any directory, not only one of ours.
+/// Lists the names in any directory.
 pub(crate) fn names_in(path: &Path) -> io::Result<Vec<OsString>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     names_of(&rustix::fs::open(path, flags, Mode::empty())?)
@@ -212,9 +215,9 @@ pub(super) fn names_of(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Where systems keep the machine's id: Linux with systemd, Linux with D-Bus alone, FreeBSD.
+/// The files with the machine's id: Linux with systemd, Linux with D-Bus alone, FreeBSD.
 const MACHINE_IDS: [&str; 3] = ["/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostid"];
-/// Ids have 32 or 36 characters; more than this is something else.
+/// Ids have 32 or 36 characters; anything longer is not an id.
 const MACHINE_ID_BYTES_MAX: u64 = 128;
-/// Less than this tells no machine from another.
+/// Anything shorter does not distinguish machines.
 const MACHINE_ID_BYTES_MIN: usize = 16;

@@ -1,12 +1,12 @@
-//! What is known of a file without reading it: which one it is, of what kind, and whose. A part of the door to the file
-//! system that `disk` is, on all platforms.
+//! Facts of a file that are known without reading it: its identity, kind and owner. A part of the
+//! file access of `disk`, on all platforms.
 
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) use self::system::effective_user;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(super) use self::system::explain_denial;
 
-/// What makes a file the same file whatever its name.
+/// The identity of a file, independent of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FileId {
     device: u64,
@@ -20,20 +20,20 @@ impl FileId {
     }
 }
 
-/// What is known of a file without reading it.
+/// Facts of a file that are known without reading it.
 #[derive(Debug, Clone, Copy)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is an answer of the system"
+    reason = "each is reported by the system"
 )]
 pub(crate) struct Facts {
-    /// Which file it is.
+    /// Its identity.
     pub(crate) id: FileId,
-    /// What kind of thing it is.
+    /// Its kind.
     pub(crate) kind: FileKind,
     /// Its size.
     pub(crate) bytes: u64,
-    /// Whether its owner may write it; a closed segment's may not.
+    /// Whether its owner may write it; a closed segment is not writable.
     pub(crate) is_writable: bool,
     /// Whether it is a regular file, of any user.
     pub is_regular: bool,
@@ -47,33 +47,33 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Returns whose it is.
+    /// Returns its owner.
     pub(crate) fn owner(&self) -> u32 {
         self.user
     }
 
-    /// Returns whose it is, if it belongs to another user than the one that this process acts as.
+    /// Returns its owner, if that is another user than the one that this process acts as.
     pub(crate) fn other_owner(&self) -> Option<u32> {
         (!is_own(self.user)).then_some(self.user)
     }
 
-    /// Returns `true` if it is a regular file of this user with one name. Who this user is, is asked each time:
-    /// a process may become another one.
+    /// Returns `true` if it is a regular file of this user with one name. The user is read each
+    /// time, since a process may change it.
     pub(crate) fn is_ours(&self) -> bool {
         self.is_regular && self.has_one_name && is_own(self.user)
     }
 }
 
-/// What kind of thing a name stands for.
+/// The kind of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
     /// A directory.
     Directory,
     /// A regular file.
     File,
-    /// A pipe, a device or the like.
+    /// A pipe, a device or similar.
     Other,
-    /// A symbolic link, wherever it leads.
+    /// A symbolic link, whatever its target.
     Symlink,
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn effective_user() -> u32 {
     0
 }
 
-/// How the operating system says it.
+/// Conversions from the operating system's values.
 #[cfg(all(unix, not(localtel_unsupported)))]
 mod system {
     use std::io;
@@ -142,7 +142,7 @@ mod system {
         }
     }
 
-    /// Adds to a missing permission whose the file or directory is, if that explains it.
+    /// Adds the owner of the file or directory to a missing permission, if that explains it.
     pub(in crate::store) fn explain_denial(error: io::Error, what: &Path, owner: u32) -> io::Error {
         if error.kind() != io::ErrorKind::PermissionDenied || is_own(owner) {
             return error;

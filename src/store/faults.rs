@@ -1,4 +1,4 @@
-//! Failing and cutting short the n-th operation of a directory, for tests of the store.
+//! Makes the n-th operation of a directory fail or stop short, for tests of the store.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use super::segment::FileName;
 
-/// What happens at the chosen operation.
+/// The fault at the chosen operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It fails once with this error number.
@@ -18,12 +18,12 @@ pub(crate) enum Fault {
     Named(&'static str, i32),
     /// It panics, once.
     Panic,
-    /// If it is a write, half of its bytes get through; otherwise nothing happens.
+    /// If it is a write, half of its bytes are written; otherwise nothing happens.
     Short,
-    /// Every write lacks its last byte, then fails, and nothing can be cut.
+    /// Every write omits its last byte, then fails, and nothing can be truncated.
     ShortByOneAndNoCut,
-    /// As if the process had been killed there: a write gets half of its bytes through, and nothing
-    /// happens any more after it.
+    /// As if the process had been killed there: a write writes half of its bytes, and no operation
+    /// after it has an effect.
     Death,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum Fault {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults(Arc<(Mutex<FaultPlan>, Condvar)>);
 
-/// Which segments cannot be removed, by their numbers, and with which error number.
+/// The numbers of the segments that cannot be removed, and the error number.
 type HeldBack = (fn(u64) -> bool, i32);
 
 #[derive(Debug, Default)]
@@ -40,13 +40,13 @@ struct FaultPlan {
     planned: Option<(usize, Fault)>,
     reached: Vec<&'static str>,
     done: HashMap<&'static str, usize>,
-    /// The operation that does not return until this is lifted, and how many are in it.
+    /// The operation that does not return until this is lifted, and the number of threads in it.
     blocked: Option<&'static str>,
     blocking: usize,
     held: Option<HeldBack>,
 }
 
-/// An operation of that name does not return while this lives.
+/// Blocks operations of a name until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Blocked(Faults);
 
@@ -89,7 +89,7 @@ impl Faults {
         plan.planned = Some((nth, fault));
     }
 
-    /// Has the removal of the segments with these numbers fail with this error number.
+    /// Makes the removal of the segments with these numbers fail with this error number.
     pub(crate) fn hold(&self, is_held: fn(u64) -> bool, errno: i32) {
         self.plan_now().held = Some((is_held, errno));
     }
@@ -105,7 +105,7 @@ impl Faults {
         }
     }
 
-    /// Lifts the plan and returns how many operations there were since it was made.
+    /// Lifts the plan and returns the number of operations since it was set.
     pub(crate) fn lift(&self) -> usize {
         let mut plan = self.plan_now();
         plan.planned = None;
@@ -118,13 +118,13 @@ impl Faults {
         self.plan_now().reached.clone()
     }
 
-    /// Returns how many operations of that name there were since the directory was opened.
+    /// Returns the number of operations of that name since the directory was opened.
     pub(crate) fn count_of(&self, operation: &'static str) -> usize {
         let plan = self.plan_now();
         plan.done.get(operation).copied().unwrap_or_default()
     }
 
-    /// Fails an operation outside of a directory where a test asks for it.
+    /// Fails an operation outside of a directory where a test plans it.
     pub(crate) fn fail(&self, operation: &'static str) -> io::Result<()> {
         self.before(operation)
     }
@@ -148,7 +148,7 @@ impl Faults {
         }
     }
 
-    /// Takes a step and lets go of the plan: a panic must not poison it.
+    /// Takes a step and releases the plan's lock first: a panic must not poison it.
     fn step(&self, operation: &'static str) -> FaultStep {
         let (plan, changed) = &*self.0;
         let mut plan = plan.lock().unwrap();
@@ -164,7 +164,7 @@ impl Faults {
     }
 }
 
-/// How one operation goes.
+/// The result of one operation.
 enum FaultStep {
     Whole,
     Half,

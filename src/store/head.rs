@@ -1,5 +1,5 @@
 //! The head: finding the highest segment, moving on to the next, and making room for it. Everything
-//! here happens under the lock. What is then appended to the head is the business of `store` itself.
+//! here happens under the lock. `store` itself appends to the head.
 
 use std::fs::File;
 use std::io;
@@ -17,23 +17,23 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Head and floor, and the number that the next segment takes.
+/// Head and floor, and the number of the next segment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LocatedHead {
     pub(super) extent: Extent,
-    /// One above the head, or the first number where there never was a segment.
+    /// One above the head, or the first number if there never was a segment.
     pub(super) next: SegmentNumber,
     pub(super) by: FoundBy,
 }
 
-/// How head and floor were found.
+/// The way in which head and floor were found.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FoundBy {
-    /// By the cache, which agrees with the directory: there is this file under the head's name.
+    /// By the cache, which agrees with the directory: this file has the head's name.
     Cache(Facts),
     /// By a listing of the directory, which the cache does not agree with.
     Listing,
-    /// Not at all: a listing shows no segment, and nobody remembers one.
+    /// Not found: a listing contains no segment, and no number is remembered.
     Nothing,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Held<'a> {
 }
 
 impl Active {
-    /// Returns a segment as it is when this writer opens it.
+    /// Returns the state of a segment that this writer has just opened.
     fn opened(
         number: SegmentNumber,
         (file, facts): (File, Facts),
@@ -73,12 +73,13 @@ impl Active {
 }
 
 impl Store {
-    /// Finds head and floor: in the cache where it agrees with the directory, else in the directory.
+    /// Finds head and floor: in the cache if it agrees with the directory, else in the directory.
     pub(super) fn find(&mut self, held: Held<'_>) -> Result<LocatedHead> {
         let Held { directory, locked } = held;
         let facts = |number: SegmentNumber| directory.facts(&number.file_name()).ok();
         let cached = locked.extent();
-        // A directory that others made anew counts from 1; this writer's numbers go on all the same.
+        // A directory that others recreated counts from 1; this writer's numbers continue
+        // nevertheless.
         if let Some(extent) = cached
             && self.highest_seen.is_none_or(|seen| seen <= extent.head)
             && let Some(of_head) = facts(extent.head)
@@ -91,7 +92,7 @@ impl Store {
                 by: FoundBy::Cache(of_head),
             });
         }
-        // Names suffice: of all these segments only the head is looked at.
+        // Names suffice: of all these segments only the head is opened.
         let listed = numbers(directory)?;
         let (lowest, highest) = (listed.first().copied(), listed.last().copied());
         let head = highest
@@ -112,7 +113,7 @@ impl Store {
                 LocatedHead {
                     extent: Extent {
                         head,
-                        // One above the head where everything was cleared without room for a new one.
+                        // One above the head if everything was cleared without room for a new one.
                         floor: floor.min(head.next()),
                     },
                     next: head.next(),
@@ -122,8 +123,8 @@ impl Store {
         ))
     }
 
-    /// Writes the cache anew where the directory had to be listed, so that the next one need not. The
-    /// directory stays the truth: where that fails, the next one lists again.
+    /// Rewrites the cache if the directory had to be listed, so that the next writer need not list
+    /// it. The directory stays authoritative: if this fails, the next writer lists it again.
     pub(super) fn note_found(held: Held<'_>, found: LocatedHead) {
         match found.by {
             FoundBy::Cache(_) | FoundBy::Nothing => {}
@@ -132,7 +133,7 @@ impl Store {
     }
 
     /// Makes the head this writer's active segment. Returns its size, or nothing if it may not be
-    /// appended to: gone, closed, or not a plain file of ours.
+    /// appended to: removed, closed, or not a regular file of this user.
     pub(super) fn settle(
         &mut self,
         directory: &Directory,
@@ -141,7 +142,7 @@ impl Store {
     ) -> Result<Option<u64>> {
         let head = found.extent.head;
         if head < found.extent.floor {
-            // It was declared removed, and whoever did so ended before it was.
+            // It was declared removed, by a process that ended before removing it.
             return Ok(None);
         }
         let name = head.file_name();
@@ -168,7 +169,7 @@ impl Store {
         }
         let (file, facts) = match directory.open_append(&name) {
             Ok(opened) => opened,
-            // Somebody put something else there since we looked.
+            // Another file has taken the name since it was checked.
             Err(error) if is_strange(&error) => return Ok(None),
             Err(error) => return Err(Error::io("open", &self.path.join(name))(error)),
         };
@@ -181,12 +182,13 @@ impl Store {
         Ok(Some(facts.bytes))
     }
 
-    /// Returns `true` if a batch of that size does not go into the head of that size.
+    /// Returns `true` if a batch of that size does not fit into the head of that size.
     pub(super) fn must_rotate(&self, size: u64, batch_bytes: u64, now: Now) -> bool {
         let Some(active) = &self.active else {
             return true;
         };
-        // An empty segment is as good as the next one; a disk that refuses must not be filled with them.
+        // A new segment is no better than an empty one; a failing disk must not be filled with
+        // empty ones.
         let is_full = size.saturating_add(batch_bytes) > self.limits.segment_bytes_max;
         let age_max = self.limits.segment_age_max;
         let is_old = match active.start {
@@ -204,8 +206,8 @@ impl Store {
                 || active.condition == Soundness::InDoubt)
     }
 
-    /// Returns `true` if the head was started by a clock that is ahead of this one, unless this writer made it
-    /// because the head before it was: another one would be of no use then.
+    /// Returns `true` if the head was started by a clock that is ahead of this one, unless this
+    /// writer created it because the head before it was: another new one would not help.
     fn starts_ahead(&self, now: Now) -> bool {
         self.active.as_ref().is_some_and(|active| {
             active.origin == WriteReason::Usual
@@ -213,8 +215,8 @@ impl Store {
         })
     }
 
-    /// Makes the next segment the head and returns its size; `latest` is how late the lines of the head before
-    /// it are.
+    /// Makes the next segment the head and returns its size; `latest` is the latest time of the
+    /// lines of the head before it.
     pub(super) fn rotate(
         &mut self,
         held: Held<'_>,
@@ -241,7 +243,7 @@ impl Store {
             }
             match self.create(directory, number)? {
                 Some(created) => break created,
-                // Something that is not ours has the name: numbers are plenty.
+                // The name belongs to a file of others: continue with the next number.
                 None => number = number.next(),
             }
         };
@@ -269,7 +271,7 @@ impl Store {
         if facts.bytes == 0 {
             active.bytes = 0;
         }
-        // It is said of the segment one number lower, and that must be the one that was looked at.
+        // It applies to the segment one number lower, which must be the one that was read.
         if number == found.extent.head.next() {
             active.latest_before = latest;
         }
@@ -278,8 +280,8 @@ impl Store {
         Ok(facts.bytes)
     }
 
-    /// Finds how late the lines of the head are: as this writer knows it where nobody else wrote, else by
-    /// reading back. `bytes` is the size of a head that it holds open.
+    /// Finds the latest time of the lines of the head: known to this writer if no other wrote, else
+    /// by reading back. `bytes` is the size of a head that it has open.
     pub(super) fn latest_of_head(
         &self,
         directory: &Directory,
@@ -304,8 +306,8 @@ impl Store {
         }
     }
 
-    /// Makes what this writer appended to a segment survive a power cut, where that was asked for: no later
-    /// sync comes back to it.
+    /// Makes what this writer appended to a segment survive a power cut, if that was requested: no
+    /// later sync includes this segment.
     pub(super) fn leave(&mut self, directory: &Directory, mut old: Active) -> File {
         if self.leaving == Leaving::Synced
             && let Err(error) = sync_segment(directory, &mut old, &mut self.way)
@@ -316,7 +318,7 @@ impl Store {
         old.file
     }
 
-    /// Creates the segment of that number, or takes over one whose creator died before the cache moved.
+    /// Creates the segment of that number, or uses one whose creator died before the cache moved.
     /// Returns nothing if the name belongs to something that may not be appended to.
     fn create(
         &self,
@@ -339,15 +341,16 @@ impl Store {
     }
 }
 
-/// Takes the write bit off a segment that is complete.
+/// Removes the write bit of a complete segment.
 ///
-/// This is the one place where segments are closed: what seals them belongs here.
+/// This is the only place where segments are closed: a seal, for example, belongs here.
 fn close_segment(directory: &Directory, file: &File) {
     // A lower number counts as closed whatever its mode: the bit is a hint, and may fail to change.
     drop(directory.close(file));
 }
 
-/// Returns `true` if an open failed because something that is not a plain writable file has the name.
+/// Returns `true` if an open failed because the name belongs to something other than a writable
+/// regular file.
 fn is_strange(error: &io::Error) -> bool {
     disk::is_strange(error)
         || [

@@ -1,10 +1,10 @@
-//! How late lines are: what a `session` record says as `latest`, how a writer that does not know it reads it
-//! back, and how a reader finds it. Whatever is said is an upper bound of every record that a reader may
-//! find there; what cannot be known is not said.
+//! The latest time of lines: the key `latest` of a `session` record, how a writer that does not
+//! know the value reads it back, and how a reader finds it. A value is an upper bound of every
+//! record that a reader may find there; an unknown value is left out.
 //!
-//! The first line of a segment speaks of the whole segment before it, any other of what stands before it in
-//! its own. So nothing is known for longer than the lines last: neither a clock that was wrong nor a segment
-//! of which nothing is known outlives its segment.
+//! In the first line of a segment it covers the whole segment before it, in any other line the
+//! lines before it in its own segment. So no value outlives its lines: neither a clock that was
+//! wrong nor a segment of which nothing is known has an effect beyond its segment.
 
 use std::fs::File;
 use std::io;
@@ -19,19 +19,19 @@ use super::segment::SegmentNumber;
 use crate::record::own::{LATEST_LINE_BYTES_MAX, LATEST_MARK, latest_in, may_say_latest};
 use crate::record::{LineTime, OPENING, Record};
 
-/// How late the lines of a segment, or of a part of it, are.
+/// The latest time of the lines of a segment, or of a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Latest {
-    /// Nobody knows.
+    /// It is not known.
     Unknown,
-    /// There are none that have a time.
+    /// No line has a time.
     Nothing,
-    /// None is later than that.
+    /// No line has a later time.
     At(LineTime),
 }
 
 impl Latest {
-    /// Returns how late both are together.
+    /// Returns the latest time of both together.
     pub(crate) fn with(self, other: Self) -> Self {
         match (self, other) {
             (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
@@ -40,7 +40,7 @@ impl Latest {
         }
     }
 
-    /// Returns the time, if one can be told.
+    /// Returns the time, if it is known.
     pub(crate) fn told(self) -> Option<LineTime> {
         match self {
             Self::At(time) => Some(time),
@@ -55,17 +55,18 @@ impl From<Option<LineTime>> for Latest {
     }
 }
 
-/// What a `session` record inside a segment says: no line before it in the segment is later.
+/// The `latest` of a `session` record inside a segment: no line before it in the segment has a
+/// later time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MaxTimestamp {
-    /// Where the record starts in the segment.
+    /// The position of the record in the segment.
     pub(crate) byte: u64,
     /// The time.
     pub(crate) latest: LineTime,
 }
 
-/// Reads back how late the first so many bytes of a segment are, from the nearest place of which that is
-/// said. What would take too long, or cannot be read, is unknown.
+/// Reads back the latest time of the first bytes of a segment, from the nearest place that contains
+/// it. Returns `Unknown` if that would take too long or cannot be read.
 pub(super) fn read_back(directory: &Directory, file: &File, bytes: u64) -> Latest {
     let reach = bytes.saturating_sub(READ_BACK_BYTES_MAX);
     let known = last_told(directory, file, (reach, bytes), |_| true);
@@ -78,7 +79,7 @@ pub(super) fn read_back(directory: &Directory, file: &File, bytes: u64) -> Lates
         .map_or(Latest::Unknown, |rest| latest.with(rest))
 }
 
-/// Finds what is said of a whole segment, in the first line of the one after it.
+/// Finds the latest time of a whole segment, in the first line of the one after it.
 pub(crate) fn told_of(directory: &Directory, number: SegmentNumber) -> Option<LineTime> {
     let (file, _) = open_regular(directory, number.next()).ok()?;
     let mut start = [0; LATEST_LINE_BYTES_MAX];
@@ -88,7 +89,7 @@ pub(crate) fn told_of(directory: &Directory, number: SegmentNumber) -> Option<Li
     latest_in(start.get(..end)?)
 }
 
-/// Finds the last record between two bytes of a segment that says a wanted time of what stands before it.
+/// Finds the last record between two bytes of a segment that contains a wanted `latest`.
 pub(crate) fn last_told(
     directory: &Directory,
     file: &File,
@@ -100,7 +101,8 @@ pub(crate) fn last_told(
     let mut high = to;
     while high > from {
         let low = high.saturating_sub(BLOCK_BYTES).max(from);
-        // A record that ends in the block is seen whole, and one that ends behind it was seen before.
+        // A record that ends in the block is read whole, and one that ends after it was read
+        // before.
         let base = low.saturating_sub(LATEST_LINE_BYTES_MAX as u64);
         bytes.resize(usize::try_from(high - base).unwrap_or_default(), 0);
         let read = directory.read_back(file, &mut bytes, base)?;
@@ -134,7 +136,7 @@ fn told_around(bytes: &[u8], base: u64, mark: usize) -> Option<MaxTimestamp> {
     Some(MaxTimestamp { byte, latest })
 }
 
-/// Finds how late those records of a closed segment are that are not later than that.
+/// Finds the latest time of those records of a closed segment that are not later than that.
 pub(super) fn newest_up_to(
     directory: &Directory,
     number: SegmentNumber,
@@ -150,7 +152,8 @@ pub(super) fn newest_up_to(
         .to_moment()
 }
 
-/// Finds how late those records between two bytes of a segment are that count; both are ends of lines.
+/// Finds the latest time of those records between two bytes of a segment that count; both are ends
+/// of lines.
 pub(super) fn latest_between(
     directory: &Directory,
     file: &File,
@@ -174,7 +177,7 @@ pub(super) fn latest_between(
         bytes.truncate(kept + read);
         read_to += read as u64;
         let mut rest = bytes.as_slice();
-        // A reader ends a line at these two.
+        // A reader ends a line at these two characters.
         while let Some((line, after)) =
             memchr::memchr2(b'\n', b'\0', rest).and_then(|end| rest.split_at_checked(end))
         {
@@ -192,8 +195,8 @@ pub(super) fn latest_between(
     }
 }
 
-/// Finds how late the records are that a reader may find in the bytes between two ends of lines: usually
-/// one, and of a damaged line those that stand behind the damage.
+/// Finds the latest time of the records that a reader may find in the bytes between two ends of
+/// lines: usually one, and in a damaged line those after the damage.
 fn latest_of(line: &[u8], finder: &Finder<'_>) -> Latest {
     let inside = line.get(1..).unwrap_or_default();
     let is_plain = finder.find(inside).is_none();
@@ -209,7 +212,7 @@ fn latest_of(line: &[u8], finder: &Finder<'_>) -> Latest {
     }
     let is_json = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
     if is_json && !line.starts_with(OPENING.as_bytes()) {
-        // What stands before the first place could be a record that is written in another way.
+        // The bytes before the first place could be a record that is written in another form.
         return Latest::Unknown;
     }
     finder.find_iter(line).fold(Latest::Nothing, |latest, at| {
@@ -244,13 +247,14 @@ pub(super) fn newest_of_others(
         })
 }
 
-/// Opens a segment to be read back, and returns its size.
+/// Opens a segment for reading back, and returns its size.
 pub(crate) fn open_regular(
     directory: &Directory,
     number: SegmentNumber,
 ) -> io::Result<(File, u64)> {
     let name = number.file_name();
-    // Opening a pipe or a device can do something, so its kind is looked at before, and again after.
+    // Opening a pipe or a device can have an effect, so its kind is checked before, and again
+    // after.
     let regular = |facts: Facts| {
         let bytes = facts.is_regular.then_some(facts.bytes);
         bytes.ok_or(io::Error::from(io::ErrorKind::InvalidInput))
@@ -261,9 +265,9 @@ pub(crate) fn open_regular(
     Ok((file, bytes))
 }
 
-/// One read: a few hundred lines.
+/// The size of one read: a few hundred lines.
 const BLOCK_BYTES: u64 = 64 * 1024;
 
-/// How far a writer reads back: the whole of a segment, as large as it is by default, takes some 10 ms, in
-/// which others wait. That far it comes only where no writer before it said anything.
+/// The number of bytes that a writer reads back: a whole segment of the default size takes some 10
+/// ms, in which others wait. It is reached only where no earlier writer wrote `latest`.
 const READ_BACK_BYTES_MAX: u64 = 16 << 20;

@@ -1,6 +1,6 @@
-//! How much may be kept: every bound on a line, a segment, the directory and the buffer in memory,
-//! with its default and the arithmetic behind it. Pure values; who enforces them is `store`
-//! (segments, totals), `encode` (values, lines) and `recorder` (the buffer).
+//! Every limit on a line, a segment, the directory and the buffer in memory, with its default and
+//! the arithmetic behind it. Pure values; they are enforced by `store` (segments, totals), `encode`
+//! (values, lines) and `recorder` (the buffer).
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const DAY: Duration = Duration::from_hours(24);
 
-/// Bounds on what is kept in memory and on disk.
+/// Limits on memory and disk.
 ///
 /// ```
 /// use localtel::Limits;
@@ -27,42 +27,45 @@ const DAY: Duration = Duration::from_hours(24);
 )]
 pub struct Limits {
     /// The longest string value in bytes; a longer one is cut at a character boundary and ends in
-    /// `…`. 16 KiB holds any stack trace that a person would read.
+    /// `…`. 16 KiB is enough for any stack trace that a person would read.
     pub string_bytes_max: usize,
-    /// The longest line in bytes; a longer one is replaced by one that says what was cut.
-    /// 256 KiB = 16 strings of the longest kind. Never more than half a segment, nor than 1 MiB.
+    /// The longest line in bytes; a longer one is replaced by one that records the cut. 256 KiB =
+    /// 16 strings of the longest kind. Never more than half a segment, nor than 1 MiB.
     pub line_bytes_max: usize,
     /// The size in bytes at which a segment is closed. 16 MiB is about 60,000 records: small enough
     /// to open in an editor and to remove as a unit, large enough that rotation costs nothing.
     pub segment_bytes_max: u64,
     /// The age at which a segment is closed. A day, so that removal by age is exact to a day.
     ///
-    /// The first record of a segment says when it starts. One that starts more than an hour ahead of this clock
-    /// is closed at once, and one that starts before the segment before it is as old as that one.
+    /// The first record of a segment has its start. A segment that starts more than an hour ahead
+    /// of this clock is closed at once, and one that starts before the segment before it is as old
+    /// as that one.
     pub segment_age_max: Duration,
     /// The size in bytes of all segments together; the oldest are removed first. 256 MiB = 16
-    /// segments = about a million records, and no disk notices it.
+    /// segments = about a million records, a negligible part of a disk.
     ///
-    /// A segment that cannot be removed (it is immutable, say, or mounted) is passed over and counts; the next
-    /// ones are removed in its place. Where such segments leave less room than two segments take, recording
-    /// goes on in two beside them, so the total is exceeded by at most two segments. Where they alone are larger
-    /// than the total, nothing is recorded until they can be removed. `localtel doctor` names them.
+    /// A segment that cannot be removed (because it is immutable or mounted, for example) is
+    /// skipped and counts; the next ones are removed in its place. If such segments leave less room
+    /// than two segments take, recording continues in two beside them, so the total is exceeded by
+    /// at most two segments. If they alone are larger than the total, nothing is recorded until
+    /// they can be removed. `localtel doctor` names them.
     pub total_bytes_max: u64,
-    /// The age beyond which segments are removed: 90 days, a quarter to look back on. A segment goes when its
-    /// newest record is older.
+    /// The age beyond which segments are removed: 90 days, a quarter of a year. A segment is
+    /// removed when its newest record is older.
     ///
-    /// The ages are looked at when a process first writes to the directory, whenever a segment is closed, and
-    /// once an hour (for a shorter age, as often as that age) while the process writes. The active segment is
-    /// closed then too if all of it is older. Where nobody records, nothing is removed: `localtel clear --before`
-    /// does that.
+    /// The ages are checked when a process first writes to the directory, whenever a segment is
+    /// closed, and once an hour (for a shorter age, as often as that age) while the process writes.
+    /// The active segment is closed then, too, if all of it is older. While no process records,
+    /// nothing is removed: use `localtel clear --before`.
     ///
-    /// A clock that is wrong must not remove what others recorded: for removal, now is never later than the
-    /// newest record of another session that this one has seen, plus a day, plus the time since then.
+    /// A clock that is wrong must not remove what others recorded: for removal, now is never later
+    /// than the newest record of another session that this one has seen, plus a day, plus the time
+    /// since then.
     pub age_max: Duration,
-    /// The number of segments kept, if it is to be bounded by itself.
+    /// The number of segments kept, if it has a limit of its own.
     pub segments_max: Option<u64>,
     /// The bytes that may wait in memory for the disk. 8 MiB is about 30,000 records: seconds of a
-    /// burst, and bearable for the smallest host.
+    /// burst, and acceptable in a small host.
     pub buffer_bytes_max: usize,
 }
 
@@ -82,8 +85,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns the longest line that is really written: no reader takes more than 1 MiB for a record, and
-    /// a segment holds at least two lines.
+    /// Returns the length of the longest line that is written: no reader accepts more than 1 MiB
+    /// for a record, and a segment has room for at least two lines.
     pub(crate) fn line_bytes_effective_max(&self) -> usize {
         let half_segment = usize::try_from(self.segment_bytes_max / 2).unwrap_or(usize::MAX);
         self.line_bytes_max
@@ -91,11 +94,11 @@ impl Limits {
             .min(half_segment)
     }
 
-    /// Checks that the bounds fit together.
+    /// Checks that the limits fit together.
     ///
     /// # Errors
     ///
-    /// An error names the first bound that is too small for the others.
+    /// Returns an error that names the first limit that is too small for the others.
     pub fn validate(&self) -> Result<()> {
         let wrong = |reason: String| Err(Error::invalid("limits", reason));
         if self.string_bytes_max < 16 {
@@ -138,9 +141,9 @@ impl Limits {
 }
 
 impl Limits {
-    /// Returns the lowest number to keep so that one more full segment fits: by size and by count. These are the
-    /// bytes and the number of all segments that are there, of which some may be lower than those listed. A
-    /// segment that cannot be removed makes no room.
+    /// Returns the lowest number to keep so that one more full segment fits: by size and by count.
+    /// These are the bytes and the number of all existing segments, of which some may be lower than
+    /// those listed. A segment that cannot be removed frees no room.
     pub(crate) fn keep_from(
         &self,
         listed: &[Listed],
@@ -165,15 +168,16 @@ impl Limits {
     }
 }
 
-/// A record that only says that a line was cut has a target and a name of up to 256 bytes each, which
-/// take six times as much if all of it is escaped, and some 500 bytes besides.
+/// A record whose line was cut has a target and a name of up to 256 bytes each, six times as many
+/// if all of it is escaped, and some 500 bytes besides.
 const LINE_BYTES_LEAST: usize = 4096;
 
-/// The longest line that a reader takes for a record: four times the default, and still nothing in a
-/// reader's memory.
+/// The longest line that a reader accepts for a record: four times the default, and still
+/// negligible in a reader's memory.
 pub(crate) const READ_LINE_BYTES_MAX: usize = 1 << 20;
 
-/// Each segment starts with a session record of about 500 bytes for every process that writes to it.
+/// Each segment starts with a session record of about 500 bytes for every process that writes to
+/// it.
 pub(crate) const SEGMENT_BYTES_LEAST: u64 = 16 * KIB;
 
 #[cfg(test)]
@@ -186,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_until_one_more_full_segment_fits() {
+    fn the_oldest_are_removed_until_one_more_segment_fits() {
         let listed: Vec<Listed> = (3..=8)
             .map(|number| Listed {
                 number: SegmentNumber::new(number).unwrap(),
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_removed_counts_and_makes_no_room() {
+    fn a_segment_that_cannot_be_removed_counts() {
         let listed: Vec<Listed> = (3..=8)
             .map(|number| Listed {
                 number: SegmentNumber::new(number).unwrap(),
@@ -241,7 +245,7 @@ mod tests {
         assert_eq!(keep_from(bytes(), &[]), 5);
         assert_eq!(keep_from(bytes(), &[3]), 6);
         assert_eq!(keep_from(bytes(), &[3, 4]), 7);
-        assert_eq!(keep_from(bytes(), &[6]), 5, "it is not come to");
+        assert_eq!(keep_from(bytes(), &[6]), 5, "not reached");
         assert_eq!(keep_from(bytes(), &[3, 4, 5, 6, 7]), 8);
         assert_eq!(
             keep_from(

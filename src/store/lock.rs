@@ -1,5 +1,6 @@
-//! The file `lock`: the exclusive lock around every append, rotation and removal, and in its bytes a
-//! cache of head and floor. The cache may be stale or empty after a crash; the directory is the truth.
+//! The file `lock`: the exclusive lock around every append, rotation and removal, and in its bytes
+//! a cache of head and floor. The cache may be stale or empty after a crash; the directory is
+//! authoritative.
 
 use std::fs::File;
 use std::io;
@@ -42,7 +43,7 @@ impl Extent {
             head: number(head)?,
             floor: number(floor)?,
         };
-        // A removed head has a floor one above it; anything further apart is not ours.
+        // The floor of a removed head is one above it; a larger distance is not from localtel.
         (extent.floor <= extent.head.next()).then_some(extent)
     }
 
@@ -59,16 +60,17 @@ pub(crate) struct LockFile {
 }
 
 impl LockFile {
-    /// Opens or makes the lock file of that directory.
+    /// Opens or creates the lock file of that directory.
     pub(crate) fn open(directory: &Directory) -> Result<Self> {
         Self::new(directory, directory.open_or_create(&FileName::Lock.text()))
     }
 
-    /// Checks that the lock file of that directory could be opened or made, and makes and changes nothing.
+    /// Checks that the lock file of that directory could be opened or created; creates and changes
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// Returns the error that opening it would.
+    /// Returns the error that opening it would return.
     pub(crate) fn check(directory: &Directory) -> Result<()> {
         match directory.open_append(&FileName::Lock.text()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -87,19 +89,19 @@ impl LockFile {
         if !facts.is_ours() {
             return Err(Error::directory(
                 directory.path(),
-                "its `lock` is no plain file of this user; remove it",
+                "its `lock` is not a regular file of this user; remove it",
             ));
         }
         let mut start = [0; Extent::BYTES + 1];
         let bytes =
             usize::try_from(facts.bytes).map_or(start.len(), |bytes| bytes.min(start.len()));
         let read = read_at_least(&file, &mut start, 0, bytes).map_err(failed("read the lock"))?;
-        // A crash leaves the cache empty, torn or full of zeros, but never anything else in it.
+        // A crash leaves the cache empty, torn or full of zeros, but never with other contents.
         let is_cache = |byte: &u8| matches!(byte, 0 | b'0'..=b'9' | b' ' | b'\n');
         if read > Extent::BYTES || !start.iter().take(read).all(is_cache) {
             return Err(Error::directory(
                 directory.path(),
-                "it holds somebody else's file `lock`; name a directory of its own",
+                "its file `lock` is not from localtel; name a directory of its own",
             ));
         }
         Ok(Self { file, id: facts.id })
@@ -108,7 +110,7 @@ impl LockFile {
     /// Takes the lock, or gives up at the deadline: a stopped process may hold it for ever.
     ///
     /// Returns nothing if the file has meanwhile lost its name: then it locks nothing any more and
-    /// the caller opens the one that took its place.
+    /// the caller opens the one that replaced it.
     pub(crate) fn lock(self, directory: &Directory, deadline: Instant) -> Result<Option<Locked>> {
         let path = || directory.path().join(FileName::Lock.to_string());
         let mut pause = PAUSE_LEAST;
@@ -132,12 +134,12 @@ impl LockFile {
     }
 }
 
-/// Takes the lock of that directory; a lock file that lost its name meanwhile is opened anew.
+/// Takes the lock of that directory; reopens a lock file that lost its name meanwhile.
 ///
 /// # Errors
 ///
-/// Returns an error if the system refuses, if the lock is held until the deadline, or if its file is replaced again
-/// and again.
+/// Returns an error if the system refuses, if the lock is held until the deadline, or if its file
+/// is replaced again and again.
 pub(crate) fn lock(directory: &Directory, deadline: Instant) -> Result<Locked> {
     lock_opened(None, directory, deadline)
 }
@@ -152,7 +154,8 @@ pub(super) fn lock_opened(
     directory: &Directory,
     deadline: Instant,
 ) -> Result<Locked> {
-    // The file can be deleted between opening and locking it; not many times in a row by accident.
+    // The file can be deleted between opening and locking it, but not many times in a row by
+    // accident.
     for _ in 0..LOCK_FILE_TRIES {
         let file = match opened.take() {
             Some(file) => file,
@@ -168,8 +171,8 @@ pub(super) fn lock_opened(
     ))
 }
 
-/// Returns `true` if somebody holds the lock of that directory until the deadline, which no append does. Makes
-/// nothing, and lets go at once of what it takes.
+/// Returns `true` if another process holds the lock of that directory until the deadline, which no
+/// append does. Creates nothing, and releases at once what it takes.
 pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> io::Result<bool> {
     let file = match directory.open_read(&FileName::Lock.text()) {
         Ok(file) => file,
@@ -185,7 +188,7 @@ pub(crate) fn is_stuck(directory: &Directory, deadline: Instant) -> io::Result<b
     Ok(false)
 }
 
-/// The lock, held until it is dropped or given back.
+/// The lock, held until it is dropped or released.
 #[derive(Debug)]
 pub(crate) struct Locked {
     lock: LockFile,
@@ -205,7 +208,7 @@ impl Locked {
         directory
             .overwrite(&self.lock.file, &extent.to_bytes())
             .and_then(|()| {
-                // What stood here before may have been longer, if it was not ours.
+                // Earlier contents may have been longer, if localtel did not write them.
                 let bytes = directory.facts_of(&self.lock.file)?.bytes;
                 let own = Extent::BYTES as u64;
                 if bytes > own {
@@ -217,20 +220,20 @@ impl Locked {
             .map_err(|error| Error::io("note the newest segment in", &path())(error))
     }
 
-    /// Gives the lock back and keeps the file open for the next time.
+    /// Releases the lock and keeps the file open for the next time.
     pub(crate) fn unlock(self) -> LockFile {
-        // Fails only for a file that is no file; closing it would then unlock it as well.
+        // Fails only for something that is not a file; closing it would then unlock it as well.
         drop(self.lock.file.unlock());
         self.lock
     }
 }
 
-/// How often the lock file may be replaced under our hands before that is an error.
+/// Number of times that the lock file may be replaced before that is an error.
 const LOCK_FILE_TRIES: usize = 10;
 
-/// The first pause between two tries: an append holds the lock for some 20 to 100 µs.
+/// The shortest pause between two tries: an append holds the lock for some 20 to 100 µs.
 const PAUSE_LEAST: Duration = Duration::from_micros(20);
-/// The longest pause between two tries, so that a waiting writer still gets its turn soon.
+/// The longest pause between two tries, so that a waiting writer still gets the lock soon.
 const PAUSE_MOST: Duration = Duration::from_millis(1);
 
 #[cfg(test)]

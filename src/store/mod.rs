@@ -5,136 +5,150 @@
 //! ```text
 //! <directory>/            0700, of this user, no symlink
 //!   consent.json          the decision and the installation id; replaced by rename
-//!   consent.all.json      the decision for all profiles, in the default one's directory only
-//!   policy.toml           what its owner lets be recorded; written by people and by `localtel policy`
+//!   consent.all.json      the decision for all profiles, only in the directory of the default profile
+//!   policy.toml           the owner's rules; written by people and by `localtel policy`
 //!   history.json          the application's last version and its reports; replaced by rename
-//!   release.json          the application's newest release, if its owner put it there; never written by us
+//!   release.json          the application's newest release, if its owner put it there; never written by localtel
 //!   lock                  locked around every append, rotation and removal; caches head and floor
 //!   events.000001.jsonl   closed (0400)
 //!   events.000002.jsonl   the active segment: the highest number, the head
-//!   events.jsonl          relative symlink to the head; only a convenience, never opened by us
+//!   events.jsonl          relative symlink to the head; a convenience, never opened by localtel
 //! ```
 //!
-//! Names are final: a segment is born with its number and never renamed. Numbers start at 1, only grow
-//! and are never used twice, also after everything was cleared. A name that does not parse as one of
-//! these is not ours and is never touched.
+//! Names are final: a segment is created under its number and never renamed. Numbers start at 1,
+//! only grow and are never reused, not even after everything was cleared. A file whose name does
+//! not parse as one of these does not belong to localtel and is never changed or removed.
 //!
 //! # The files of consent
 //!
-//! `consent.json` and `consent.all.json` hold one JSON object each. Every key but `format` is optional:
+//! `consent.json` and `consent.all.json` contain one JSON object each. Every key except `format` is
+//! optional:
 //!
 //! ```text
 //! format                          1
 //! source, profile                 the application and the profile that the directory belongs to
 //! consent                         a word that enables or disables, or `undecided`
-//! decided, by                     when that was decided, and by what
-//! first_seen, grace_seconds       the first use of an application that waits before it records, and for how long
-//! installation, salt, host, made  the installation: id, salt, keyed hash of the host, and when it was made
+//! decided, by                     the time of the decision, and the command or caller that made it
+//! first_seen, grace_seconds       the first use of an application that waits before it records, and the length of the wait
+//! installation, salt, host, made  the installation: id, salt, keyed hash of the host, and time of creation
 //! ```
 //!
-//! Other keys are a newer version's. They are ignored, and stay as they are when the file is written again, unless it
-//! would become longer than 16 KiB with them. Those whose name begins with `installation`, or whose value has the id, the
-//! salt or the host in it, are removed with the installation. `history.json` (`format`, `version`, `reported`,
-//! `reports`, the number of reports so far, and `jitter`, the random part of the wait for the next one from 0 to 65,535)
-//! is an object of the same kind, of at most 64 KiB; `reset` and disabling remove it as a whole.
+//! Other keys belong to newer versions. They are ignored, and are kept when the file is rewritten,
+//! unless it would then be longer than 16 KiB. Those whose name begins with `installation`, or
+//! whose value contains the id, the salt or the host, are removed with the installation.
+//! `history.json` (`format`, `version`, `reported`, `reports`, the number of reports so far, and
+//! `jitter`, the random part of the wait for the next one from 0 to 65,535) is an object of the
+//! same kind, of at most 64 KiB; `reset` and disabling remove it as a whole.
 //!
-//! Without the key `consent` consent is undecided. An empty file means disabled, and so does every file that is
-//! there and is not as described: an empty or unknown word, a value of another kind, another case of `consent`, a time
-//! that in UTC is not in the years 0 to 9999.
+//! Without the key `consent`, consent is undecided. An empty file means disabled, and so does every
+//! file that exists and does not match this description: an empty or unknown word, a value of
+//! another type, another case of `consent`, a time that in UTC is outside the years 0 to 9999.
 //!
-//! A directory belongs to one application and one profile, and others do not use it. `source` and `profile` are
-//! written whenever one of the files is. Where neither file has them, as in directories of older versions, the
-//! `source` of the newest records says which application it is; and a directory in the `profiles` of another one is
-//! that profile's.
+//! A directory belongs to one application and one profile, and others do not use it. `source` and
+//! `profile` are written whenever one of the files is. Where neither file has them, as in
+//! directories of older versions, the `source` of the newest records identifies the application;
+//! and a directory in the `profiles` of another one belongs to that profile.
 //!
-//! Both are replaced by rename, under the lock. Only where that fails and consent is withdrawn, `consent.json` is
-//! overwritten where it is, and if that fails cut to nothing. Disabling and `reset` remove the installation; whoever
-//! records next makes another one.
+//! Both are replaced by rename, under the lock. Only where that fails and consent is withdrawn,
+//! `consent.json` is overwritten in place, and if that fails, truncated to nothing. Disabling and
+//! `reset` remove the installation; the next process that records creates another one.
 //!
 //! # Append
 //!
-//! A batch is whole lines, written by one `write` under the lock. Under it the writer reads head and
-//! floor from the cache, moves on if a higher segment exists, makes sure that the file under the head's
-//! name is the one it holds open, and looks at its last byte if somebody else wrote: a torn line is ended
-//! by a newline before anything else is added. Where the cache is missing, or the directory says otherwise, the
-//! writer lists the names in it and writes the cache anew. What a short write leaves is cut back to the last whole
-//! line; if that fails, the next append ends the torn line.
+//! A batch is whole lines, written by one `write` under the lock. Under the lock the writer reads
+//! head and floor from the cache, moves on if a higher segment exists, checks that the file under
+//! the head's name is the one it has open, and checks the last byte if another writer appended: a
+//! torn line is ended by a newline before anything else is added. Where the cache is missing, or
+//! contradicts the directory, the writer lists the names in it and rewrites the cache. After a
+//! short write, the file is cut back to the last whole line; if that fails, the next append ends
+//! the torn line.
 //!
 //! # Rotation and removal
 //!
-//! A segment that would outgrow its bound, is older than its bound, is closed, or is in doubt (an IO
-//! error, a stranger's file under its name) is followed by the next number: room is made within the
-//! limits, the file is created exclusively, the cache moves, the old one loses its write bit, the symlink
-//! follows. Removal moves the floor first and unlinks after that, lowest number first, so that a crash
-//! leaves a declared removal, never an unexplained hole.
+//! A segment that would grow beyond its limit, is older than its limit, is closed, or is in doubt
+//! (an IO error, or another file under its name) is followed by the next number: room is made
+//! within the limits, the file is created exclusively, the cache moves, the old segment loses its
+//! write bit, the symlink follows. Removal moves the floor first and unlinks after that, lowest
+//! number first, so that a crash leaves a declared removal, never an unexplained gap.
 //!
-//! The floor is the lowest number that was not declared removed. What is missing below it was removed on
-//! purpose, and what is missing above it is lost. A file below it is one that could not be removed, or whose
-//! removal a crash interrupted: it can be read, it counts towards the total, and it is removed as soon as that
-//! is possible. A segment that cannot be removed is passed over, and the next ones are removed in its place. A
-//! writer tries all that lie below the floor once, and then a few of them at each rotation.
+//! The floor is the lowest number that was not declared removed. A segment that is missing below it
+//! was removed on purpose; one that is missing above it is lost. A file below it could not be
+//! removed, or its removal was interrupted by a crash: it can be read, it counts towards the total,
+//! and it is removed as soon as that is possible. A segment that cannot be removed is skipped, and
+//! the next ones are removed in its place. A writer tries all segments below the floor once, and
+//! then a few of them at each rotation.
 //!
 //! # Ages and clocks
 //!
-//! A segment is too old when its newest record is: as the first line of the next segment says, or else when
-//! that segment starts, unless it starts before an earlier one. Writers look at the ages when they first write
-//! to a directory, at rotations, and once an hour in between; a head of which all records are too old by this
-//! clock is closed for it. What is removed follows a `now` that is the earlier of this clock and of the newest record of another
-//! session that this one saw when it looked, plus a day, plus the time since then by the monotonic clock. Where
-//! it saw none, this clock counts alone. After a long silence the first session therefore only closes segments, and the next
-//! one removes them.
+//! A segment expires with its newest record. The time of that record is taken from the first line
+//! of the next segment, or else is the start of that segment, unless it starts before an earlier
+//! one. Writers check the ages when they first write to a directory, at rotations, and once an hour
+//! in between; a head of which all records have expired by this clock is closed. Removal uses a
+//! `now` that is the earlier of this clock and of the newest record of another session that this
+//! session saw when it checked, plus a day, plus the time since then by the monotonic clock. Where
+//! it saw none, this clock counts alone. After a long pause the first session therefore only closes
+//! segments, and the next one removes them.
 //!
-//! A head that starts more than an hour in the future is followed by the next number, once for each writer that finds it. The
-//! age of one that starts in the future counts from the start of the segment before it, or from when a writer
-//! opened it; that of one that starts before the segment before it counts from there, too.
+//! A head that starts more than an hour in the future is followed by the next number, once for each
+//! writer that finds it. The age of a segment that starts in the future counts from the start of
+//! the segment before it, or from the time when a writer opened it; the age of one that starts
+//! before the segment before it counts from that segment's start, too.
 //!
-//! Clearing everything makes a new head first, so that running writers move on to it. Where there is no room for one,
-//! no free block or no free inode, the head goes with the other segments: they are cut to nothing, the floor moves to
-//! the number above the head, and they are unlinked. The cache still holds the head's number, and the next append
-//! makes the one above it.
+//! Clearing everything creates a new head first, so that running writers move on to it. Where there
+//! is no room for one (no free block or no free inode), the head is removed with the other
+//! segments: they are truncated to nothing, the floor moves to the number above the head, and they
+//! are unlinked. The cache still contains the head's number, and the next append creates the
+//! segment above it.
 //!
 //! # Power cuts
 //!
-//! A writer that is asked to survive them syncs the bytes of a segment, before it acknowledges them or moves on to
-//! another segment; the directory, once for each segment that it appends to, since whoever made that segment may
-//! have been killed before it did; and once the directories above, as far up as they may have been made with it.
-//! The bytes of a segment whose sync failed are never said to be safe afterwards: the next batch goes to a new
-//! segment. The cache in `lock` and the symlink are not synced: the directory tells what they would.
+//! A writer that must survive them syncs three things: the bytes of a segment, before it
+//! acknowledges them or moves on to another segment; the directory, once for each segment that it
+//! appends to, since the process that created that segment may have been killed before it did; and
+//! once the directories above, as far up as they may have been created with it. The bytes of a
+//! segment whose sync failed are never reported as safe afterwards: the next batch is written to a
+//! new segment. The cache in `lock` and the symlink are not synced, since both can be rebuilt from
+//! the directory.
 //!
-//! # How late lines are
+//! # Lines out of order
 //!
-//! Lines of several threads, processes and clocks are not quite in the order of their times. So that a reader
-//! of the newest need not read all of them, a `session` record can say `latest`: no record before it is later.
-//! In the first line of a segment that speaks of the whole segment with the number before, in any other of the
-//! same segment up to that line. It is said by who makes a segment, and by who writes past another MiB of one,
-//! whose session is announced again for it. A writer knows it of a segment to which it alone appended; else it
-//! reads back, under the lock, as far as the nearest record that says it, and no further than 16 MiB. Who only
-//! appends a little to what is there reads nothing back. What is not known is not said, and read.
+//! Lines of several threads, processes and clocks are not strictly in the order of their times. So
+//! that a reader of the newest records need not read all of them, a `session` record can contain
+//! `latest`: no record before it has a later time. In the first line of a segment it refers to the
+//! whole previous segment, in any other line to the same segment up to that line. It is written by
+//! the writer that creates a segment, and by one that writes past another MiB of a segment, which
+//! repeats its session record there. A writer knows the value for a segment to which it alone
+//! appended; otherwise it reads back, under the lock, to the nearest record that contains it, and
+//! no further than 16 MiB. A writer that appends only a little to an existing segment reads nothing
+//! back. An unknown value is left out, and readers then read those lines.
 //!
-//! A session that records one event, and of which nothing else is to be said, can stand in one line: its key
-//! `once` holds what the `session` record would say, `latest` too, and there is no `session.end`. `localtel record`
-//! writes so. Readers that do not know the key see an event whose session does not say that it ended.
+//! A session that records one event, and of which there is nothing else to record, can be one line:
+//! its key `once` contains the keys of the `session` record, `latest` too, and there is no
+//! `session.end`. `localtel record` writes this form. Readers that do not know the key see an event
+//! whose session has no end.
 //!
-//! A removal makes nothing of it wrong, nor does a clock that steps; who changes lines by other means than
-//! appending to the highest segment can.
+//! Neither a removal nor a clock that steps makes a `latest` wrong; changing lines by other means
+//! than appending to the highest segment can.
 //!
 //! # More spans than a line holds
 //!
-//! A line holds at most 64 spans. Where an event is in more, these are the 32 outermost and the 32 innermost, and the key
-//! `spans_left_out` behind `spans` says how many there were between them. Readers that do not know the key see the others.
+//! A line contains at most 64 spans. Where an event is in more, these are the 32 outermost and the
+//! 32 innermost, and the key `spans_left_out` after `spans` is the number of those between them.
+//! Readers that do not know the key see the others.
 //!
 //! # What a crash leaves
 //!
 //! | crash after | the next writer |
 //! |---|---|
 //! | a part of a write | ends the torn line; a reader reports it with its position |
-//! | creating head + 1, before the cache | finds it: each append looks for head + 1 |
+//! | creating head + 1, before the cache | finds it: each append checks for head + 1 |
 //! | the cache, before the old segment lost its write bit | nothing to do: a lower number is closed |
-//! | moving the floor, before the unlink | removes what lies below the floor at the next rotation |
-//! | a removal that failed | goes on with the next segment, and tries again later |
+//! | moving the floor, before the unlink | removes the segments below the floor at the next rotation |
+//! | a removal that failed | continues with the next segment, and tries again later |
 //!
-//! The store knows of a record its time and its session. What localtel's own records say is `record::own`'s; who starts
-//! a segment with a session record, and what else is in a line, is the recorder's business.
+//! The store reads only the time and the session of a record. The contents of localtel's internal
+//! records are defined in `record::own`; the `session` record at the start of a segment, and all
+//! else in a line, comes from the recorder.
 
 pub(crate) mod age;
 #[cfg(all(unix, not(localtel_unsupported)))]
@@ -200,13 +214,14 @@ pub use self::unsupported::elsewhere;
 use crate::error::{Error, Result};
 use crate::record::{LineTime, OPENING, TIMESTAMP_BYTES, time_of, timestamp_of};
 
-/// Whether this platform has what the store relies on. A build for Linux takes the same path as another platform
-/// with `--cfg localtel_unsupported`, so that it can be tested there.
+/// Whether this platform has the facilities that the store needs. A build for Linux with
+/// `--cfg localtel_unsupported` takes the same path as another platform, so that it can be tested
+/// there.
 pub(crate) const IS_SUPPORTED: bool = cfg!(all(unix, not(localtel_unsupported)));
-/// Why telemetry is off on another platform.
+/// The reason why telemetry is off on another platform.
 pub(crate) const UNSUPPORTED: &str = "this platform is not supported";
 
-/// A directory opened to be written.
+/// A directory opened for writing.
 #[derive(Debug)]
 pub(crate) struct Store {
     path: PathBuf,
@@ -219,15 +234,16 @@ pub(crate) struct Store {
     leaving: Leaving,
     /// The session whose lines this writer appends.
     session: Option<Uuid>,
-    /// What other sessions recorded, as far as this one has seen it.
+    /// The records of other sessions that this one has seen.
     witness: Option<Witness>,
-    /// Whether it has looked at segments that others closed, too.
+    /// Whether it has also checked segments that others closed.
     has_looked_below: bool,
-    /// When this writer looked last at the ages of what is there.
+    /// The time when this writer last checked the ages of the segments.
     looked: Option<Instant>,
-    /// What it could not remove.
+    /// The segments that it could not remove.
     stuck: StuckSegments,
-    /// Why something in a segment that this writer moved on from may not survive a power cut.
+    /// The reason why something in a segment that this writer moved on from may not survive a power
+    /// cut.
     left_unsynced: Option<Error>,
     /// Whether the names of the directory and of those above it survive a power cut.
     way: NameDurability,
@@ -241,32 +257,35 @@ struct Active {
     number: SegmentNumber,
     file: File,
     id: FileId,
-    /// Its size after this writer's last append; anything else means that somebody wrote or cut.
+    /// Its size after this writer's last append; any other size means that another process wrote or
+    /// truncated it.
     bytes: u64,
-    /// Where the last bytes end that others appended and that were not looked at; 0 where there are none.
+    /// The end of the last bytes that others appended and that were not checked; 0 if there are
+    /// none.
     others_bytes: u64,
-    /// The time of its first record, or when this writer made it.
+    /// The time of its first record, or of its creation by this writer.
     first: Option<OffsetDateTime>,
-    /// When it starts, as far as its age is concerned.
+    /// Its start, for the computation of its age.
     start: AgeStart,
-    /// When this writer opened it.
+    /// The time when this writer opened it.
     opened: Now,
     origin: WriteReason,
     condition: Soundness,
-    /// Whether this writer knows that its name survives a power cut: whoever made it may have died before.
+    /// Whether this writer knows that its name survives a power cut: its creator may have died
+    /// before the sync.
     name: NameDurability,
-    /// How often somebody else cut it while this writer held it open.
+    /// Number of times that another process truncated it while this writer had it open.
     cuts: u64,
-    /// How late its lines up to `bytes` are.
+    /// The latest time of its lines up to `bytes`.
     latest: Latest,
-    /// How late the lines of the segment before it are, if this writer made it.
+    /// The latest time of the lines of the segment before it, if this writer created it.
     latest_before: Latest,
 }
 
-/// What happens to a segment's bytes when this writer moves on to another.
+/// The treatment of a segment's bytes when this writer moves on to another segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leaving {
-    /// The system writes them out when it thinks fit.
+    /// The system writes them out in its own time.
     AsIs,
     /// They are synced, because a later sync reaches only the newest segment.
     Synced,
@@ -279,39 +298,39 @@ enum NameDurability {
     Synced,
 }
 
-/// Why a writer writes to a segment.
+/// The reason why a writer writes to a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WriteReason {
     /// It is, or became, the head.
     Usual,
-    /// This writer made it because the head before it starts in the future.
+    /// This writer created it because the head before it starts in the future.
     AfterAhead,
 }
 
 /// Whether a segment may be appended to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Soundness {
-    /// Nothing is known against it.
+    /// No failure is known.
     Sound,
     /// An operation on it failed in a way that leaves its contents uncertain.
     InDoubt,
 }
 
-/// How a segment ends.
+/// The end of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SegmentTail {
-    /// With a newline, or it is empty.
+    /// It ends with a newline, or it is empty.
     Whole,
-    /// In the middle of a line that somebody did not finish.
+    /// It ends in the middle of an unfinished line.
     Torn,
 }
 
-/// What a removal took away.
+/// The extent of a removal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Removed {
-    /// How many segments.
+    /// Number of segments.
     pub segments: u64,
-    /// How many bytes.
+    /// Number of bytes.
     pub bytes: u64,
 }
 
@@ -325,7 +344,8 @@ pub(crate) struct Listed {
 }
 
 impl Store {
-    /// Returns the store of the directory at that path. Nothing is touched before the first append.
+    /// Returns the store of the directory at that path. The file system is not accessed before the
+    /// first append.
     pub(crate) fn new(path: &Path, limits: Limits) -> Self {
         Self {
             path: path.to_owned(),
@@ -347,7 +367,7 @@ impl Store {
         }
     }
 
-    /// Takes over a directory that was opened to be written, as long as the path leads to it.
+    /// Uses a directory that was opened for writing, as long as the path leads to it.
     pub(crate) fn opened(self, directory: Option<Arc<Directory>>) -> Self {
         Self {
             #[cfg(test)]
@@ -359,7 +379,8 @@ impl Store {
         }
     }
 
-    /// Names the session whose lines are appended from now on: the times of others bound what it removes by age.
+    /// Sets the session whose lines are appended from now on: the times of others limit what it
+    /// removes by age.
     pub(crate) fn set_session(&mut self, session: Uuid) {
         self.session = Some(session);
         self.has_looked_below = false;
@@ -375,7 +396,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// An error says why there is no such segment, or that the lock was held until the deadline.
+    /// Returns an error if there is no such segment, or if the lock was held until the deadline.
     pub(crate) fn begin(
         &mut self,
         batch_bytes: usize,
@@ -389,7 +410,7 @@ impl Store {
                 Err(error) if tries == BEGIN_TRIES || self.is_directory_current() => {
                     return Err(error);
                 }
-                // Somebody removed the directory under our hands: the next try makes it anew.
+                // Another process removed the directory: the next try creates it again.
                 Err(_) => {
                     tries += 1;
                     std::thread::sleep(BEGIN_PAUSE);
@@ -426,8 +447,9 @@ impl Store {
             .is_some_and(|directory| directory.is_current())
     }
 
-    /// Makes everything that was appended to the active segment survive a power cut: its bytes, its name,
-    /// whoever made it, and once the names of the directories on the way to it.
+    /// Makes everything that was appended to the active segment survive a power cut: its bytes, its
+    /// name, even if another process created it, and once the names of the directories on the way
+    /// to it.
     ///
     /// # Errors
     ///
@@ -439,7 +461,7 @@ impl Store {
         let path = self.path.join(active.number.file_name());
         let synced = match active.condition {
             Soundness::Sound => sync_segment(directory, active, &mut self.way),
-            // The kernel marks the pages clean after a failure: asking again would only lie.
+            // The kernel marks the pages clean after a failure: another sync would wrongly succeed.
             Soundness::InDoubt => Err(io::Error::other("an earlier operation on it failed")),
         };
         synced.map_err(|error| {
@@ -448,7 +470,8 @@ impl Store {
         })
     }
 
-    /// Returns, once, why something in the segments that this writer moved on from may not survive a power cut.
+    /// Returns, once, the reason why something in the segments that this writer moved on from may
+    /// not survive a power cut.
     pub(crate) fn take_left_unsynced(&mut self) -> Option<Error> {
         self.left_unsynced.take()
     }
@@ -532,7 +555,7 @@ impl Store {
             ))? {
                 1 if last == [b'\n'] => {}
                 1 => tail = SegmentTail::Torn,
-                // It shrank in this very moment: somebody cuts it without the lock.
+                // It was truncated in this very moment, by a process without the lock.
                 _ => size = 0,
             }
         }
@@ -553,12 +576,12 @@ impl Store {
     }
 }
 
-/// Where a batch will stand.
+/// The position of a batch.
 #[derive(Debug, Clone, Copy)]
 struct BatchPosition {
     size: u64,
     tail: SegmentTail,
-    /// How late what stands before it in the segment is.
+    /// The latest time of the lines before it in the segment.
     latest: Latest,
 }
 
@@ -571,13 +594,13 @@ pub(crate) struct Turn<'a> {
     entered: BatchPosition,
 }
 
-/// What tells one segment from every other, also from one that takes its name later, and from itself
-/// before somebody cut it.
+/// The identity of a segment: differs from that of any other, also of one that takes its name
+/// later, and from its own before another process truncated it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WritePosition(SegmentNumber, FileId, u64);
 
 impl Turn<'_> {
-    /// Returns which segment the batch will stand in.
+    /// Returns the segment that will contain the batch.
     pub(crate) fn place(&self) -> Option<WritePosition> {
         self.store
             .active
@@ -585,15 +608,15 @@ impl Turn<'_> {
             .map(|active| WritePosition(active.number, active.id, active.cuts))
     }
 
-    /// Returns what a session record in front of the batch is to say as `latest`, if it is to say that here:
-    /// at the start of a segment, and where the batch passes another MiB of it. There, and only there, what
-    /// is not known is read back.
+    /// Returns the `latest` for a session record before the batch, if one is due here: at the start
+    /// of a segment, and where the batch passes another MiB of it. Only there, an unknown value is
+    /// read back.
     pub(crate) fn latest_due(&mut self, batch_bytes: usize) -> Option<LineTime> {
         let active = self.store.active.as_ref()?;
         let size = self.entered.size;
         match (size, self.entered.latest) {
             (0, Latest::Nothing) => return active.latest_before.told(),
-            // Somebody is cutting it: where this batch will stand is not known.
+            // Another process is truncating it: the position of this batch is not known.
             (0, Latest::Unknown | Latest::At(_)) => return None,
             (_, Latest::Nothing | Latest::Unknown | Latest::At(_)) => {}
         }
@@ -613,8 +636,9 @@ impl Turn<'_> {
         bytes_max.saturating_sub(self.entered.size)
     }
 
-    /// Appends whole lines, none of which is later than that, and gives the lock back. Returns how many bytes of these are
-    /// in the segment, which are whole lines too, and why the others are not.
+    /// Appends whole lines, of which no time is later than `latest`, and releases the lock. Returns
+    /// the number of these bytes that are in the segment, which are whole lines too, and the reason
+    /// why the others are not.
     pub(crate) fn append(self, lines: &[u8], latest: Latest) -> (usize, Option<Error>) {
         let mut ended = Vec::new();
         let (bytes, prefix_bytes) = match self.entered.tail {
@@ -639,11 +663,13 @@ impl Turn<'_> {
         };
         let mut kept = bytes.get(..written).map_or(0, whole_lines_bytes);
         let end = size.saturating_add(kept as u64);
-        // What lock-free eyes may have seen, whole lines, stays; a torn line is cut off.
+        // Whole lines, which a reader without the lock may have seen, are kept; a torn line is cut
+        // off.
         let is_clean = written == kept || self.directory.cut(&active.file, end).is_ok();
         active.bytes = if is_clean { end } else { SIZE_UNKNOWN };
         if !is_clean && bytes.get(written) == Some(&b'\n') {
-            // Only the newline is missing, and whoever comes next adds it: writing it again would double it.
+            // Only the newline is missing, and the next writer adds it: writing the line again
+            // would double it.
             kept = written + 1;
         }
         let error = Error::io("append to", &path.join(active.number.file_name()))(error);
@@ -661,7 +687,7 @@ impl Drop for Turn<'_> {
 ///
 /// # Errors
 ///
-/// An error says that the directory could not be listed.
+/// Returns an error if the directory could not be listed.
 pub(crate) fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
     let names = match directory.names() {
         Ok(names) => names,
@@ -678,9 +704,10 @@ pub(crate) fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
     Ok(numbers)
 }
 
-/// Lists the numbers of the segments of a directory, the lowest first, without its lock. While a directory is listed,
-/// a segment that is created can be left out though a higher one that is created later is in the list. A list with a
-/// hole is therefore made once more, and what is new since the first one is left to the next.
+/// Lists the numbers of the segments of a directory, the lowest first, without its lock. While a
+/// directory is listed, a segment that is created can be missing though a higher one that is
+/// created later is in the list. A list with a gap is therefore read once more, and segments
+/// created since the first list are left to the next.
 ///
 /// # Errors
 ///
@@ -697,8 +724,9 @@ pub(crate) fn numbers_without_lock(directory: &Directory) -> Result<Vec<SegmentN
     }
 }
 
-/// Returns what a later list says of the numbers up to the highest one of an earlier list: these were all there when it
-/// was begun. Where none of them is left, the earlier list stands, and who follows it finds them gone and lists again.
+/// Returns the numbers of a later list up to the highest one of an earlier list: these all existed
+/// when it was begun. If none of them is left, returns the earlier list; its user finds them
+/// removed and lists again.
 fn completed(listed: Vec<SegmentNumber>, mut again: Vec<SegmentNumber>) -> Vec<SegmentNumber> {
     let highest = listed.last().copied();
     again.retain(|number| Some(*number) <= highest);
@@ -709,10 +737,10 @@ fn completed(listed: Vec<SegmentNumber>, mut again: Vec<SegmentNumber>) -> Vec<S
 ///
 /// # Errors
 ///
-/// An error says that the directory could not be listed.
+/// Returns an error if the directory could not be listed.
 pub(crate) fn list(directory: &Directory) -> Result<Vec<Listed>> {
     let listed = numbers(directory)?.into_iter().filter_map(|number| {
-        // One that is removed meanwhile has no size.
+        // A segment that is removed meanwhile has no size.
         let facts = directory.facts(&number.file_name()).ok()?;
         Some(Listed {
             number,
@@ -722,7 +750,7 @@ pub(crate) fn list(directory: &Directory) -> Result<Vec<Listed>> {
     Ok(listed.collect())
 }
 
-/// Turns a failure to open a directory into the library's error.
+/// Converts a failure to open a directory into the library's error.
 pub(crate) fn open_error(path: &Path, error: OpenError) -> Error {
     match error {
         OpenError::Io(error) => Error::io("open the directory", path)(error),
@@ -731,7 +759,7 @@ pub(crate) fn open_error(path: &Path, error: OpenError) -> Error {
     }
 }
 
-/// Returns when the first record of a segment was made, if its first line still says so.
+/// Returns the time of the first record of a segment, if its first line still contains it.
 pub(crate) fn first_timestamp_of(
     directory: &Directory,
     number: SegmentNumber,
@@ -739,13 +767,13 @@ pub(crate) fn first_timestamp_of(
     first_timestamp(&directory.open_read(&number.file_name()).ok()?)
 }
 
-/// Returns when the record was made with which a segment begins, if it still says so.
+/// Returns the time of the record with which a segment begins, if it still contains it.
 pub(crate) fn first_timestamp(file: &File) -> Option<OffsetDateTime> {
     let mut start = [0; FIRST_BYTES];
     let read = read_at_least(file, &mut start, 0, OPENING.len() + TIMESTAMP_BYTES).ok()?;
     let start = start.get(..read)?;
     timestamp_of(start).or_else(|| {
-        // In lines of other writers the time may stand anywhere.
+        // In lines of other writers the time may be anywhere.
         start.trim_ascii_start().strip_prefix(b"{")?;
         let mut line = vec![0; FIRST_LINE_BYTES_MAX];
         let read = read_at(file, &mut line, 0).ok()?;
@@ -754,7 +782,8 @@ pub(crate) fn first_timestamp(file: &File) -> Option<OffsetDateTime> {
     })
 }
 
-/// Syncs the bytes of a segment, and those names on the way to it that this writer has not synced yet.
+/// Syncs the bytes of a segment, and those names on the way to it that this writer has not synced
+/// yet.
 fn sync_segment(
     directory: &Directory,
     active: &mut Active,
@@ -784,7 +813,8 @@ fn write(directory: &Directory, active: &mut Active, bytes: &[u8]) -> (usize, Op
                 let Err(error) = check_interruption(error, &mut interruptions) else {
                     continue;
                 };
-                // After a lack of room the file is as sound as before; after anything else it is not.
+                // After a lack of room the file is as sound as before; after any other error it is
+                // not.
                 if !is_lack_of_room(&error) {
                     active.condition = Soundness::InDoubt;
                 }
@@ -811,25 +841,25 @@ fn is_lack_of_room(error: &io::Error) -> bool {
     .contains(&error.kind())
 }
 
-/// How much of a segment is read at once to find its first time: as much as one takes that another writer
-/// spaced.
+/// Number of bytes of a segment that are read at once to find its first time: enough for a line
+/// that another writer wrote with spaces.
 const FIRST_BYTES: usize = 128;
 
-/// The longest first line that is parsed for its time where it does not begin with it: longer than a
-/// `session` record is.
+/// The longest first line that is parsed for its time where it does not begin with it: longer than
+/// any `session` record.
 const FIRST_LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// A size that no file has: the next append looks at the last byte.
 const SIZE_UNKNOWN: u64 = u64::MAX;
 
-/// After how many bytes of a segment a session record says again how late the lines before it are: a reader
-/// that wants later ones reads at most so much in vain, in less than a millisecond, and what is said takes
-/// 0.04 % of the room. Tests come there sooner.
+/// The number of bytes of a segment after which a session record repeats the latest time of the
+/// lines before it: a reader that wants later ones reads at most so many in vain, in less than a
+/// millisecond, and the records take 0.04 % of the room. Smaller in tests.
 const TOLD_EVERY_BYTES: u64 = if cfg!(test) { 1 << 12 } else { 1 << 20 };
 
-/// How often the directory may be removed under our hands before that is an error: each time somebody
-/// must hit the moment between opening it and locking it.
+/// Number of times that the directory may be removed by others before that is an error: each time,
+/// the removal must happen between opening and locking it.
 const BEGIN_TRIES: usize = 10;
 
-/// How long a removal is given to be over.
+/// The pause for a removal to finish.
 const BEGIN_PAUSE: Duration = Duration::from_millis(1);

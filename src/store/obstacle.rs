@@ -1,5 +1,5 @@
-//! What keeps a file from being removed, as far as that can be seen without trying. A part of the door to the file system
-//! that `disk` is.
+//! Obstacles to the removal of a file that can be detected without trying. A part of the file
+//! access of `disk`.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use rustix::fs::AtFlags;
 
 use super::disk::Directory;
 
-/// What keeps a file from being removed.
+/// An obstacle to the removal of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Obstacle {
     /// It has the attribute `i` of `chattr`.
@@ -23,7 +23,8 @@ pub(crate) enum Obstacle {
 }
 
 impl Directory {
-    /// Returns what keeps the file of that name from being removed, as far as that can be seen without trying.
+    /// Returns the obstacle to removing the file of that name that can be detected without trying,
+    /// if any.
     pub(crate) fn obstacle(&self, name: &str) -> io::Result<Option<Obstacle>> {
         let facts = self.facts(name)?;
         if let Some(obstacle) = self.attribute(name)? {
@@ -33,7 +34,8 @@ impl Directory {
         Ok(of_other.or((!facts.is_regular).then_some(Obstacle::NotAFile)))
     }
 
-    /// Returns what keeps every file in the directory from being removed, if the directory itself does.
+    /// Returns the obstacle to removing every file in the directory, if the directory itself is
+    /// one.
     pub(crate) fn own_obstacle(&self) -> Option<Obstacle> {
         match self.attribute(".").ok()?? {
             obstacle @ (Obstacle::Immutable | Obstacle::AppendOnly) => Some(obstacle),
@@ -50,7 +52,7 @@ impl Directory {
             AtFlags::SYMLINK_NOFOLLOW,
             StatxFlags::BASIC_STATS,
         ) {
-            // An old kernel, or a filter of system calls, does not say.
+            // An old kernel, or a filter of system calls, does not report attributes.
             Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => return Ok(None),
             stat => stat?,
         };
@@ -66,7 +68,10 @@ impl Directory {
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    #[expect(clippy::unnecessary_wraps, reason = "as where the platform says it")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "as on platforms that report obstacles"
+    )]
     fn attribute(&self, _name: &str) -> io::Result<Option<Obstacle>> {
         Ok(None)
     }

@@ -1,38 +1,38 @@
-//! What a directory is opened for, and why it or a small file could not be opened or read. A part of the door to the
-//! file system that `disk` is, on all platforms.
+//! The purpose of opening a directory, and the reasons why it or a small file could not be opened
+//! or read. A part of the file access of `disk`, on all platforms.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::facts::effective_user;
 
-/// What a directory is opened for.
+/// The purpose of opening a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// To look: it may belong to anybody who lets us.
+    /// To read: it may belong to any user who permits that.
     Read,
-    /// To write: it must be ours alone to write, and is made where it is missing.
+    /// To write: only this user may write to it, and it is created if missing.
     Write,
 }
 
-/// Why a directory could not be opened.
+/// The reason why a directory could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
     /// The operating system refused.
     #[error("the directory cannot be opened: {0}")]
     Io(#[from] io::Error),
-    /// It is there, but cannot serve.
+    /// It exists, but is unfit.
     #[error("the directory cannot serve: {0}")]
     Unfit(String),
-    /// It belongs to another user, or the directory above does in which it would be made.
+    /// It belongs to another user, or the directory above it does, in which it would be created.
     #[error(
         "the directory cannot serve: {} belongs to another user (uid {owner}), and this is uid {user}",
         .at.display()
     )]
     OtherUser {
-        /// What belongs to another user.
+        /// The path that belongs to another user.
         at: PathBuf,
-        /// Whose it is.
+        /// Its owner.
         owner: u32,
         /// The user that this process acts as.
         user: u32,
@@ -40,7 +40,8 @@ pub(crate) enum OpenError {
 }
 
 impl OpenError {
-    /// Returns that what is at a path belongs to another user than the one that this process acts as.
+    /// Returns the error for a path that belongs to another user than the one that this process
+    /// acts as.
     pub(crate) fn of_other_user(at: &Path, owner: u32) -> Self {
         Self::OtherUser {
             at: at.to_owned(),
@@ -55,19 +56,19 @@ impl OpenError {
     }
 }
 
-/// Why a small file could not be read.
+/// The reason why a small file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     /// There is no file of that name.
     #[error("it is missing")]
     Missing,
-    /// Something else than a regular file has the name. A symbolic link is not followed.
+    /// The name belongs to something other than a regular file. A symbolic link is not followed.
     #[error("it is not a regular file; a symbolic link is not followed")]
     NotRegular,
-    /// It is larger than any file of ours.
+    /// It is larger than any file that localtel writes.
     #[error("it is larger than any file of ours")]
     TooLarge,
-    /// The operating system refused. What the file says is not known, and the next try may succeed.
+    /// The operating system refused. The contents are not known, and the next try may succeed.
     #[error("{0}")]
     Io(io::Error),
 }

@@ -1,5 +1,6 @@
-//! Retention: which closed segments are removed so that the directory keeps its limits, and what happens to
-//! those that cannot be removed. Everything here happens under the lock; the decisions are in `limits` and `age`.
+//! Retention: decides which closed segments are removed so that the directory keeps its limits, and
+//! handles those that cannot be removed. Everything here happens under the lock; the decisions are
+//! in `limits` and `age`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -20,7 +21,7 @@ use crate::record::LineTime;
 #[derive(Debug, Default)]
 pub(super) struct StuckSegments {
     numbers: BTreeSet<SegmentNumber>,
-    /// The last one that was tried again.
+    /// The last one that was retried.
     tried: Option<SegmentNumber>,
 }
 
@@ -33,7 +34,7 @@ impl StuckSegments {
         self.numbers.contains(&number)
     }
 
-    /// Returns those to try again now: a few at a time, in turn, because there may be thousands.
+    /// Returns those to retry now: a few at a time, in turn, because there may be thousands.
     fn next_to_try(&mut self) -> Vec<SegmentNumber> {
         let after = |number: &&SegmentNumber| self.tried.is_none_or(|tried| **number > tried);
         let later = self.numbers.iter().filter(after);
@@ -48,11 +49,11 @@ impl StuckSegments {
     }
 }
 
-/// Segments as they were listed, of which some are removed.
+/// A list of segments of which some are removed.
 struct Removal<'a> {
     held: Held<'a>,
     extent: Extent,
-    /// Those that were not looked at yet, the oldest first.
+    /// Those that were not processed yet, the oldest first.
     listed: &'a [Listed],
     removed: Removed,
     failure: Option<Error>,
@@ -71,14 +72,15 @@ impl<'a> Removal<'a> {
 }
 
 impl Store {
-    /// Removes the oldest closed segments until one more fits within the limits, and returns the floor. One that
-    /// cannot be removed is passed over, and counts.
+    /// Removes the oldest closed segments until one more fits within the limits, and returns the
+    /// floor. A segment that cannot be removed is skipped, and counts.
     ///
     /// # Errors
     ///
-    /// Returns an error if the directory cannot be listed, or if what cannot be removed is alone larger than the
-    /// total. While it is not, recording goes on, if need be in the two newest segments alone: so the directory
-    /// exceeds its total by less than these two, and never grows without a bound.
+    /// Returns an error if the directory cannot be listed, or if the segments that cannot be
+    /// removed are alone larger than the total. Until then recording continues, if necessary in the
+    /// two newest segments alone: so the directory exceeds its total by less than these two, and
+    /// never grows without limit.
     pub(super) fn make_room(
         &mut self,
         held: Held<'_>,
@@ -123,7 +125,7 @@ impl Store {
         Ok(removal.extent.floor)
     }
 
-    /// Lists the segments, after it tried again to remove some of those that are stuck.
+    /// Lists the segments, after trying again to remove some of those that are stuck.
     fn list_and_try_again(&mut self, held: Held<'_>, floor: SegmentNumber) -> Result<Vec<Listed>> {
         for number in self.stuck.next_to_try() {
             let removed = (number < floor).then(|| held.directory.remove(&number.file_name()));
@@ -138,15 +140,16 @@ impl Store {
         list(held.directory)
     }
 
-    /// Removes what is too old, where no rotation does, at most once in a while and when a writer enters a
-    /// directory. Where nothing is too old, that costs a look at the start of the lowest segment.
+    /// Removes expired segments where no rotation does, at most once in a while and when a writer
+    /// enters a directory. If none has expired, that costs a read of the start of the lowest
+    /// segment.
     pub(super) fn remove_outdated(&mut self, held: Held<'_>, found: LocatedHead, now: Now) {
         let Extent { head, floor } = found.extent;
         if head <= floor || !self.may_be_outdated(held.directory, floor, now.clock) {
             return;
         }
         self.note_others(held.directory, now);
-        // What fails is tried again at the next rotation, which says why it cannot make room.
+        // A failure is retried at the next rotation, which reports why it cannot make room.
         let Ok(listed) = self.list_and_try_again(held, floor) else {
             return;
         };
@@ -155,7 +158,8 @@ impl Store {
         drop(self.remove_below(&mut removal, keep_from));
     }
 
-    /// Removes the segment that was the head until now, if all of it is too old and nothing below it is left.
+    /// Removes the segment that was the head until now, if all of it has expired and no segment
+    /// below it is left.
     pub(super) fn remove_outdated_head(
         &mut self,
         held: Held<'_>,
@@ -169,14 +173,14 @@ impl Store {
         if floor < old_head || !self.is_outdated(latest, self.removal_now(now)) {
             return;
         }
-        // What fails is tried again at the next rotation.
+        // A failure is retried at the next rotation.
         if let Ok(listed) = list(held.directory) {
             let mut removal = Removal::of(held, Extent { head, floor }, &listed);
             drop(self.remove_below(&mut removal, head));
         }
     }
 
-    /// Returns `true` if the lowest segment may hold nothing but what is too old by this clock.
+    /// Returns `true` if all of the lowest segment may have expired by this clock.
     fn may_be_outdated(
         &self,
         directory: &Directory,
@@ -193,7 +197,7 @@ impl Store {
         newest_of_closed(said, next, Some(start), clock).is_none_or(is_old)
     }
 
-    /// Returns `true` if it is time to look at the ages of what is there.
+    /// Returns `true` if the ages of the segments are due to be checked.
     pub(super) fn is_look_due(&mut self, now: Now) -> bool {
         let every = look_every(self.limits.age_max);
         let is_due = self
@@ -216,8 +220,8 @@ impl Store {
         let Some(active) = self.active.as_ref().filter(|_| size > 0) else {
             return false;
         };
-        // Most heads start within that age, and then so do their other records. A head that was started by
-        // a clock that is behind is as old as the segment before it.
+        // Most heads start within that age, and then so do their other records. A head that was
+        // started by a clock that is behind is as old as the segment before it.
         let may_be = match active.start {
             AgeStart::At(start) => is_older(start, now.clock, self.limits.age_max),
             AgeStart::Unknown => active.first.is_none(),
@@ -225,18 +229,19 @@ impl Store {
         may_be && self.is_outdated(self.latest_of_head(directory, found, Some(size)), now.clock)
     }
 
-    /// Returns `true` if lines that are no later than that are all too old to keep.
+    /// Returns `true` if all lines up to that latest time have expired.
     pub(super) fn is_outdated(&self, latest: Latest, now: OffsetDateTime) -> bool {
         let latest = latest.told().and_then(LineTime::to_moment);
         latest.is_some_and(|latest| is_older(latest, now, self.limits.age_max))
     }
 
-    /// Returns what removal by age takes for now, as far as this session has seen others.
+    /// Returns the time that removal by age takes for now, from the records of others that this
+    /// session has seen.
     pub(super) fn removal_now(&self, now: Now) -> OffsetDateTime {
         removal_now(now, self.witness)
     }
 
-    /// Notes the newest of the records that others appended to the head since it was looked at last.
+    /// Notes the newest of the records that others appended to the head since the last check.
     pub(super) fn note_others(&mut self, directory: &Directory, now: Now) {
         let (Some(active), Some(session)) = (&mut self.active, self.session) else {
             return;
@@ -247,7 +252,7 @@ impl Store {
         }
     }
 
-    /// Returns the lowest segment that holds anything young enough to be kept.
+    /// Returns the lowest segment with a record young enough to be kept.
     fn keep_by_age(
         &mut self,
         directory: &Directory,
@@ -271,8 +276,8 @@ impl Store {
         }
     }
 
-    /// Returns the lowest of these segments that holds anything young enough, where ages count from that time. What
-    /// lies between it and the clock is young; what lies ahead of the clock says nothing.
+    /// Returns the lowest of these segments with a record young enough, where ages count from that
+    /// time. Records between it and the clock are young; those ahead of the clock are not evidence.
     fn keep_by_age_from(
         &self,
         directory: &Directory,
@@ -293,7 +298,8 @@ impl Store {
             }
             earlier = start.max(earlier);
             let said = match told_of(directory, older.number).and_then(LineTime::to_moment) {
-                // A clock that is ahead recorded in it, too; what others recorded there still counts.
+                // A clock that is ahead recorded in it, too; the records of others there still
+                // count.
                 Some(said) if said > clock => newest_up_to(directory, older.number, clock),
                 said => said,
             };
@@ -303,7 +309,7 @@ impl Store {
                     keep_from = newer.number;
                 }
                 Some(_) => break,
-                // Nothing bounds this one; what comes after it may.
+                // This one has no bound; a later one may have.
                 None => {}
             }
             first = next;
@@ -311,8 +317,8 @@ impl Store {
         keep_from
     }
 
-    /// Looks once in a session for the newest record of another one in the highest segments: what this session
-    /// saw so far may be of a clock that is behind.
+    /// Reads, once in a session, the newest record of another session in the highest segments: the
+    /// records seen so far may be from a clock that is behind.
     fn note_others_below(&mut self, directory: &Directory, listed: &[Listed], now: Now) {
         let Some(session) = self.session.filter(|_| !self.has_looked_below) else {
             return;
@@ -334,7 +340,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns the first failure: one file that cannot be removed does not keep the others.
+    /// Returns the first failure: one file that cannot be removed does not prevent the removal of
+    /// others.
     pub(super) fn move_floor(
         &mut self,
         held: Held<'_>,
@@ -347,10 +354,11 @@ impl Store {
         removal.failure.map_or(Ok(removal.removed), Err)
     }
 
-    /// Declares everything below `keep_from` removed, then removes it, lowest number first. Returns `true` if
-    /// there was anything below it.
+    /// Declares everything below `keep_from` removed, then removes it, lowest number first. Returns
+    /// `true` if there was anything below it.
     ///
-    /// This is the one place where segments end on purpose: what declares a removal belongs here.
+    /// This is the only place where segments are removed on purpose: the declaration of a removal
+    /// belongs here.
     fn remove_below(
         &mut self,
         removal: &mut Removal<'_>,
@@ -390,8 +398,8 @@ impl Store {
         Ok(!below.is_empty())
     }
 
-    /// Returns when a segment starts, as far as its age is concerned. The one before it is looked at only if
-    /// the segment would be too old to be appended to, or does not say.
+    /// Returns the start of a segment, for the computation of its age. The one before it is read
+    /// only if the segment would be too old to be appended to, or has no time.
     pub(super) fn start_of(
         &self,
         directory: &Directory,
@@ -410,8 +418,9 @@ impl Store {
     }
 }
 
-/// How many of the segments that could not be removed are tried again at a rotation.
+/// Number of the segments that could not be removed that are retried at a rotation.
 const TRIED_AGAIN_MAX: usize = 8;
 
-/// How many segments are searched for records of other sessions, once in a session: some 10 ms.
+/// Number of segments that are searched for records of other sessions, once in a session: some 10
+/// ms.
 const LOOKED_AT_MAX: usize = 16;

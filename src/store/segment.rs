@@ -1,11 +1,11 @@
-//! The names of everything in a telemetry directory: the one place that writes and parses them.
-//! What does not parse here is not ours and is never touched.
+//! The names of all files in a telemetry directory: the only place that writes and parses them. A
+//! file whose name does not parse here does not belong to localtel and is never changed or removed.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// The number of a segment. Numbers start at 1, only grow, and are never used twice.
+/// The number of a segment. Numbers start at 1, only grow, and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentNumber(u64);
 
@@ -13,10 +13,10 @@ impl SegmentNumber {
     /// The number of the first segment of a directory.
     pub const FIRST: Self = Self(1);
 
-    /// The highest number: 16 digits, which is a segment every microsecond for 300 years.
+    /// The highest number: 16 digits, enough for a segment every microsecond for 300 years.
     pub(crate) const LAST: Self = Self(9_999_999_999_999_999);
 
-    /// Returns the number, or nothing for 0, which names no segment.
+    /// Returns the number, or nothing for 0, which is not a segment's number.
     pub const fn new(number: u64) -> Option<Self> {
         if number == 0 {
             None
@@ -38,7 +38,7 @@ impl SegmentNumber {
 
     /// Returns the name of the segment's file.
     pub fn file_name(self) -> String {
-        // Six digits sort well in `ls` for 999,999 segments; beyond that names simply grow.
+        // Six digits sort well in `ls` up to 999,999 segments; names grow beyond that.
         format!(
             "{SEGMENT_START}{:0width$}{SEGMENT_END}",
             self.0,
@@ -46,7 +46,7 @@ impl SegmentNumber {
         )
     }
 
-    /// How many digits a name has at least.
+    /// The smallest number of digits in a name.
     const DIGITS_LEAST: usize = 6;
 }
 
@@ -56,7 +56,7 @@ impl fmt::Display for SegmentNumber {
     }
 }
 
-/// A name that belongs to us in a telemetry directory.
+/// A name that belongs to localtel in a telemetry directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum FileName {
     /// A segment of lines: `events.000001.jsonl`.
@@ -69,9 +69,9 @@ pub(crate) enum FileName {
     Consent,
     /// The stored decision for all profiles, in the directory of the default one.
     ConsentForAll,
-    /// What its owner lets be recorded.
+    /// The owner's rules.
     Policy,
-    /// What is remembered from one process to the next: the last version, the last report.
+    /// Facts for the next process: the last version, the last report.
     History,
     /// The newest release of the application, which the owner may put there.
     Release,
@@ -108,7 +108,7 @@ impl fmt::Display for FileName {
     }
 }
 
-/// A name that is not one of ours.
+/// A name that does not belong to localtel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotOurs;
 
@@ -132,7 +132,8 @@ impl FromStr for FileName {
             let found = fixed.into_iter().find(|fixed| fixed.text() == name);
             return found.ok_or(NotOurs);
         };
-        // One spelling for each number: `events.1.jsonl` and `events.0000001.jsonl` are not ours.
+        // One spelling for each number: `events.1.jsonl` and `events.0000001.jsonl` do not belong
+        // to localtel.
         let number = digits.parse().ok().and_then(SegmentNumber::new);
         number
             .filter(|number| *number <= SegmentNumber::LAST && number.file_name() == name)
@@ -141,13 +142,14 @@ impl FromStr for FileName {
     }
 }
 
-/// Returns `true` if a name is one of ours, or the one that such a file has before it takes its name by a rename.
+/// Returns `true` if a name belongs to localtel, or is the temporary name of such a file before its
+/// rename.
 pub(crate) fn is_ours(name: &str) -> bool {
     let file = name.strip_suffix(PARTIAL_END).unwrap_or(name);
     file.parse::<FileName>().is_ok()
 }
 
-/// Returns the name that a file has before it replaces the one of that name.
+/// Returns the temporary name of a file that replaces the one of that name.
 #[cfg_attr(
     any(not(unix), localtel_unsupported),
     expect(dead_code, reason = "no file is replaced there")
@@ -156,11 +158,11 @@ pub(super) fn partial_of(name: &str) -> String {
     format!("{name}{PARTIAL_END}")
 }
 
-/// What stands before the number in the name of a segment.
+/// The part of a segment's name before the number.
 const SEGMENT_START: &str = "events.";
-/// What stands behind the number in the name of a segment.
+/// The part of a segment's name after the number.
 const SEGMENT_END: &str = ".jsonl";
-/// What stands behind the name of a file until it takes that name.
+/// The end of a temporary name.
 const PARTIAL_END: &str = ".partial";
 
 #[cfg(test)]
@@ -169,7 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn names_that_are_nearly_ours_are_not_ours() {
+    fn names_that_are_almost_valid_do_not_parse() {
         for name in [
             "",
             "events",
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_replaces_a_file_has_a_name_that_is_ours() {
+    fn a_temporary_name_belongs_to_localtel() {
         use FileName::{Consent, ConsentForAll, History, Latest, Policy};
         for file in [Consent, ConsentForAll, History, Latest, Policy] {
             let partial = partial_of(&file.text());
@@ -213,7 +215,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_parses_is_spelled_as_we_spell_it(name in "(events\\.)?[0-9a-z.]{0,12}(\\.jsonl)?") {
+        fn a_name_that_parses_has_the_spelling_that_is_written(name in "(events\\.)?[0-9a-z.]{0,12}(\\.jsonl)?") {
             if let Ok(parsed) = name.parse::<FileName>() {
                 prop_assert_eq!(parsed.to_string(), name);
             }

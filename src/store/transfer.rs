@@ -1,5 +1,6 @@
-//! Bytes in and out of open files: reads and writes that go on after an interruption, and never make a file larger than
-//! this process may. A part of the door to the file system that `disk` is, which opens the files.
+//! Bytes in and out of open files: reads and writes that continue after an interruption, and never
+//! make a file larger than this process may. A part of the file access of `disk`, which opens the
+//! files.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -7,13 +8,14 @@ use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::FileType;
 
-/// Returns how large this process may make a file, if that is limited.
+/// Returns the largest size of a file that this process may write, if that is limited.
 pub(crate) fn file_bytes_max() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Fsize).current
 }
 
-/// Returns an error if a file would become larger than this process may make it. The kernel would also send SIGXFSZ,
-/// which ends a host that does not expect it; so each write to a regular file asks first.
+/// Returns an error if a file would become larger than this process may make it. The kernel would
+/// also send SIGXFSZ, which ends a host that does not expect it; so each write to a regular file
+/// checks first.
 pub(super) fn check_file_size(bytes: u64, bytes_max: u64) -> io::Result<()> {
     if bytes > bytes_max {
         return Err(io::Error::from(rustix::io::Errno::FBIG));
@@ -43,8 +45,8 @@ pub(super) fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Counts an interruption by a signal, after which the same is tried again. Signals come in bursts, not for ever, so
-/// that many in a row are an error, as every other error is.
+/// Counts an interruption by a signal, after which the operation is retried. Signals come in
+/// bursts, not for ever, so that many in a row are an error.
 pub(crate) fn check_interruption(error: io::Error, interruptions: &mut usize) -> io::Result<()> {
     if error.kind() != io::ErrorKind::Interrupted || *interruptions == INTERRUPTIONS_MAX {
         return Err(error);
@@ -53,14 +55,14 @@ pub(crate) fn check_interruption(error: io::Error, interruptions: &mut usize) ->
     Ok(())
 }
 
-/// Writes to the standard error, if that is no file which the process may not make longer.
+/// Writes to the standard error, unless that is a file that the process may not make longer.
 pub(crate) fn write_to_stderr(bytes: &[u8]) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     let stat = rustix::fs::fstat(&stderr)?;
     if FileType::from_raw_mode(stat.st_mode).is_file()
         && let Some(bytes_max) = file_bytes_max()
     {
-        // It is written at the end or at the position, as was decided when the file was opened.
+        // It is written at the end or at the position, as decided when the file was opened.
         let end = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
         let at = rustix::fs::tell(&stderr)?.max(end);
         check_file_size(at.saturating_add(bytes.len() as u64), bytes_max)?;
@@ -68,14 +70,15 @@ pub(crate) fn write_to_stderr(bytes: &[u8]) -> io::Result<()> {
     stderr.write_all(bytes)
 }
 
-/// Reads at a position until the buffer is full or the file ends, and returns how many bytes it read.
+/// Reads at a position until the buffer is full or the file ends, and returns the number of bytes
+/// read.
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let wanted = buffer.len();
     read_at_least(file, buffer, offset, wanted)
 }
 
-/// Reads at a position until there are so many bytes in the buffer or the file ends, and returns how many
-/// bytes it read. What is known to be the end of the file is not asked for once more.
+/// Reads at a position until the buffer contains that many bytes or the file ends, and returns the
+/// number of bytes read. Does not read once more at a known end of the file.
 pub(crate) fn read_at_least(
     file: &File,
     buffer: &mut [u8],
@@ -96,5 +99,5 @@ pub(crate) fn read_at_least(
     Ok(filled)
 }
 
-/// How often in a row one read or write may be interrupted.
+/// Number of times in a row that one read or write may be interrupted.
 const INTERRUPTIONS_MAX: usize = 100;

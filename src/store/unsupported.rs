@@ -1,7 +1,7 @@
-//! The door to the file system where there is none: on platforms without `O_APPEND`, `O_NOFOLLOW` and advisory
-//! locks that localtel was not written for. It takes the place of `disk` and `elsewhere`, so that the library
-//! compiles on every platform; telemetry is off there before anything comes here. No directory can be opened, and
-//! what needs an open one can therefore not be called.
+//! The replacement of `disk` and `elsewhere` on platforms that localtel was not written for,
+//! without `O_APPEND`, `O_NOFOLLOW` and advisory locks. With it the library compiles on every
+//! platform; telemetry is off there before anything here is called. No directory can be opened, so
+//! the functions that need an open one cannot be called.
 
 use std::io;
 
@@ -9,7 +9,7 @@ fn unsupported() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, super::UNSUPPORTED)
 }
 
-/// In the place of the `disk` of supported platforms.
+/// The replacement of `disk`.
 pub(crate) mod disk {
     use std::convert::Infallible;
     use std::ffi::OsString;
@@ -32,7 +32,7 @@ pub(crate) mod disk {
         }
     }
 
-    /// Writes operations that cannot be called.
+    /// Defines functions that cannot be called.
     macro_rules! never {
         ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
             impl Directory {$(
@@ -108,7 +108,7 @@ pub(crate) mod disk {
     }
 }
 
-/// In the place of the `elsewhere` of supported platforms.
+/// The replacement of `elsewhere`.
 pub mod elsewhere {
     use std::convert::Infallible;
     use std::ffi::OsString;
@@ -124,7 +124,7 @@ pub mod elsewhere {
         false
     }
 
-    /// Returns `false`: nothing is looked at.
+    /// Returns `false`: the file system is not accessed.
     pub(crate) fn is_marked_as_cache(_folder: &Path) -> bool {
         false
     }
@@ -141,7 +141,7 @@ pub mod elsewhere {
         false
     }
 
-    /// Returns `false`: nothing is looked at.
+    /// Returns `false`: the file system is not accessed.
     pub fn is_directory(_path: &Path) -> bool {
         false
     }
@@ -150,7 +150,7 @@ pub mod elsewhere {
         Err(unsupported())
     }
 
-    /// There is no process to look at.
+    /// There is no process to check.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Processes;
 
@@ -168,7 +168,7 @@ pub mod elsewhere {
         Err(unsupported())
     }
 
-    /// There is no directory to look at.
+    /// There is no directory to read.
     #[derive(Debug)]
     pub(crate) struct Folder(Infallible);
 

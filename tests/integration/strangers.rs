@@ -208,7 +208,7 @@ fn user_files_with_names_of_ours_are_left_alone() {
     make_private(&place);
     std::fs::write(place.path().join("lock"), "a poem").unwrap();
     let error = place.builder().try_open().unwrap_err().to_string();
-    assert!(error.contains("somebody else's file `lock`"), "{error}");
+    assert!(error.contains("`lock` is not from localtel"), "{error}");
     assert_eq!(
         std::fs::read_to_string(place.path().join("lock")).unwrap(),
         "a poem"

@@ -1,5 +1,5 @@
-//! Ages: what is too old goes also where no rotation is due, and no clock that is wrong takes what others
-//! recorded with it. INVARIANT: the names of these tests.
+//! Ages: expired segments are removed also where no rotation is due, and no wrong clock removes the
+//! records of others. INVARIANT: the names of these tests.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
 
-/// A writer of a session, whose clock is ahead of the true time by so many seconds.
+/// A writer of a session, whose clock is ahead of the true time by that many seconds.
 struct AgedWriter {
     store: Store,
     session: Uuid,
@@ -37,7 +37,8 @@ impl AgedWriter {
     fn record(&mut self, origin: Instant, time: i64, id: usize) {
         let stamp = crate::record::format_timestamp(at(time + self.ahead));
         let session = self.session;
-        // As the recorder does, it says at the start of a segment how late the one before it is.
+        // Like the recorder, it writes at the start of a segment the latest time of the one before
+        // it.
         let line = |latest: Option<LineTime>| {
             let said = latest.map_or_else(String::new, |latest| {
                 format!(",\"latest\":\"{}\"", latest.as_str())
@@ -74,7 +75,8 @@ fn a_clock_ahead_by_years_removes_nothing_that_others_recorded() {
     }
     let (ids, _) = contents(&path);
     assert_eq!(ids[..5], [0, 1, 2, 3, 4]);
-    // The one that is right goes on, and each made the other begin a new segment at most once a day.
+    // The one that is right continues, and each made the other start a new segment at most once a
+    // day.
     for hour in 50..100 {
         right.record(
             origin,
@@ -130,7 +132,7 @@ fn a_segment_that_starts_in_the_future_is_left_once_and_ages() {
         right.record(origin, minute * 60, usize::try_from(minute).unwrap());
     }
     assert_eq!(segments(&path), [1, 2]);
-    // Less than an hour ahead: its age counts from when it was opened.
+    // Less than an hour ahead: its age counts from the time when it was opened.
     let (_root, path) = place();
     AgedWriter::new(&path, HOUR - 60).record(origin, 0, 0);
     let mut right = AgedWriter::new(&path, 0);
@@ -155,7 +157,7 @@ fn a_record_dated_in_the_future_keeps_no_segment_for_ever() {
 }
 
 #[test]
-fn an_active_segment_that_is_too_old_goes_when_a_writer_comes() {
+fn an_expired_active_segment_is_removed_by_the_next_writer() {
     let (_root, path) = place();
     let origin = Instant::now();
     let limits = Limits {
@@ -166,18 +168,19 @@ fn an_active_segment_that_is_too_old_goes_when_a_writer_comes() {
     let mut later = AgedWriter::with(&path, 0, limits.clone());
     later.record(origin, 90 * DAY - 10, 1);
     assert_eq!(segments(&path), [1], "it is young enough");
-    // A clock alone does not remove what others recorded: the next session knows of this one's, and does.
+    // A clock alone does not remove the records of others: the next session has seen this one's,
+    // and removes them.
     AgedWriter::with(&path, 0, limits.clone()).record(origin, 181 * DAY, 2);
     assert_eq!(segments(&path), [1, 2]);
     AgedWriter::with(&path, 0, limits.clone()).record(origin, 181 * DAY + 1, 3);
     assert_eq!(segments(&path), [2]);
     assert_eq!(contents(&path).0, [2, 3]);
-    // It would have grown for ever, and the directory is not left with a hole.
+    // It would have grown for ever, and the directory has no gap.
     assert_eq!(floor(&path), 2);
 }
 
 #[test]
-fn closed_segments_go_without_a_rotation() {
+fn closed_segments_expire_without_a_rotation() {
     let (_root, path) = place();
     let origin = Instant::now();
     let limits = |segment_age_max| Limits {
@@ -194,7 +197,7 @@ fn closed_segments_go_without_a_rotation() {
     quiet.record(origin, 89 * DAY, 4);
     other.record(origin, 89 * DAY + 100, 5);
     assert_eq!(segments(&path), [1, 2, 3, 4]);
-    // Once an hour a writer looks.
+    // Once an hour a writer checks.
     quiet.record(origin, 90 * DAY + 300, 6);
     assert_eq!(segments(&path), [2, 3, 4]);
     quiet.record(origin, 91 * DAY + 300, 7);
@@ -205,7 +208,7 @@ fn closed_segments_go_without_a_rotation() {
 }
 
 #[test]
-fn who_comes_to_young_segments_lists_and_reads_back_nothing() {
+fn with_young_segments_a_writer_lists_and_reads_back_nothing() {
     let (_root, path) = place();
     let origin = Instant::now();
     for day in 0..4 {
@@ -217,8 +220,8 @@ fn who_comes_to_young_segments_lists_and_reads_back_nothing() {
     assert_eq!(writer.store.faults.count_of("read back"), 0);
 }
 
-/// Records by writers whose clocks are right, ahead and behind by that, for ten days: hours after the one before, by
-/// which writer, and whether in a new session. Returns what is left.
+/// Records for ten days by writers whose clocks are right, ahead and behind by these: hours after
+/// the record before, the writer, and whether in a new session. Returns the remaining ids.
 fn left_of(ahead: i64, behind: i64, schedule: &[(i64, usize, bool)]) -> Vec<usize> {
     let (_root, path) = place();
     let origin = Instant::now();
@@ -239,8 +242,9 @@ fn left_of(ahead: i64, behind: i64, schedule: &[(i64, usize, bool)]) -> Vec<usiz
     contents(&path).0
 }
 
-/// The session has seen no record of another one for so long that it counts from before its own records: they are young
-/// all the same, and do not go with those of the clock that is behind.
+/// The session has seen no record of another one for so long that ages count from before its own
+/// records: they are young nevertheless, and are not removed with those of the clock that is
+/// behind.
 #[test]
 fn an_old_witness_removes_no_young_records() {
     let schedule = [
@@ -273,7 +277,7 @@ fn an_old_witness_removes_no_young_records() {
     assert!(left.contains(&13), "{left:?}");
 }
 
-/// The same, where it is the clock ahead that counts from before the records of the right one.
+/// The same, where the clock ahead counts from before the records of the right one.
 #[test]
 fn an_old_witness_of_a_clock_ahead_removes_no_young_records() {
     let schedule = [
@@ -301,13 +305,13 @@ fn an_outdated_segment_behind_a_younger_one_stays() {
     let (_root, path) = place();
     let origin = Instant::now();
     AgedWriter::new(&path, 0).record(origin, 0, 0);
-    // This one makes a segment of its own, in which nothing is younger than five years.
+    // This one creates a segment of its own, in which nothing is younger than five years.
     AgedWriter::new(&path, -5 * YEAR).record(origin, 60, 1);
     AgedWriter::new(&path, 0).record(origin, 120, 2);
     assert_eq!(contents(&path).0, [0, 1, 2]);
 }
 
-/// What one of three writers does after a while.
+/// An append by one of three writers after a while.
 #[derive(Debug, Clone)]
 struct TimedAppend {
     writer: usize,
@@ -327,13 +331,14 @@ fn events() -> impl Strategy<Value = Vec<TimedAppend>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Three writers whose clocks are right, ahead and behind by years, and records are to stay for ten days: what was
-    /// recorded by a right clock in the last eight is there, and what is older than fourteen is gone as soon as the
-    /// right one has looked. A clock that is behind takes right times for the future, and removes a segment when the
-    /// records that it understands are too old; the others in it are at most two days younger. Removal trusts no
-    /// clock alone, so it is late by as long as no other clock of about this time recorded anything.
+    /// Three writers have clocks that are right, ahead and behind by years, and records are kept
+    /// for ten days: records of a right clock from the last eight days are there, and those older
+    /// than fourteen are removed as soon as the right one has checked. A clock that is behind takes
+    /// right times for the future, and removes a segment when the records that it understands have
+    /// expired; the others in it are at most two days younger. Removal relies on no clock alone, so
+    /// it is late by the time in which no other clock of about this time recorded anything.
     #[test]
-    fn whatever_clocks_say_good_records_stay_and_old_ones_go(
+    fn with_any_clocks_good_records_stay_and_old_ones_expire(
         events in events(),
         ahead in prop_oneof![Just(2 * HOUR), Just(30 * DAY), Just(5 * YEAR)],
         behind in prop_oneof![Just(2 * HOUR), Just(30 * DAY), Just(5 * YEAR)],
@@ -347,7 +352,7 @@ proptest! {
         let mut time = 0;
         let (mut others, mut silence) = (0, 0);
         let mut recorded: Vec<(i64, usize)> = Vec::new();
-        // The right one comes first, so that there is something to be seen.
+        // The right one is first, so that there is a record to see.
         let first = [TimedAppend { writer: 0, hours: 0, is_new_session: false }];
         for (id, event) in first.iter().chain(&events).enumerate() {
             time += event.hours * HOUR + 1;
@@ -369,7 +374,8 @@ proptest! {
             }
             if event.writer == 0 && rotations != segments(&path).last().copied() {
                 let oldest = found.iter().find(|id| recorded[**id].1 == 0).copied().unwrap();
-                // A segment goes with its newest record, and holds a day of them, or two where a clock is behind.
+                // A segment is removed with its newest record, and contains a day of them, or two
+                // where a clock is behind.
                 let age = time - recorded[oldest].0;
                 prop_assert!(age < 14 * DAY + silence, "{} is kept for {} s, {} s", oldest, age, silence);
             }

@@ -1,6 +1,6 @@
-//! The store against a disk that fails: every operation of a workload fails once, fails for ever (as if the
-//! process had died there), or writes only a half. Afterwards a new writer must find its way, nothing that
-//! was acknowledged may be missing or doubled, and every line but a torn one must be whole.
+//! The store on a failing disk: every operation of a workload fails once, fails for ever (as if the
+//! process had died there), or writes only a half. Afterwards a new writer must continue, nothing
+//! that was acknowledged may be missing or doubled, and every line but a torn one must be whole.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -24,7 +24,8 @@ use crate::store::disk::{Access, Directory};
 mod ages;
 mod stuck;
 
-/// Room for about forty lines in a segment and a hundred in all: everything happens soon.
+/// Room for about forty lines in a segment and a hundred in all, so that rotation and removal
+/// happen soon.
 fn small() -> Limits {
     Limits {
         segment_bytes_max: 2000,
@@ -45,7 +46,7 @@ fn now(seconds: i64) -> Now {
     }
 }
 
-/// A line that says which it is.
+/// A line with that id.
 fn line(id: usize) -> Vec<u8> {
     format!(
         "{{\"timestamp\":\"{}\",\"id\":{id}}}\n",
@@ -58,7 +59,7 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
 
-/// Appends lines and returns the ids of those that got in, with the first failure.
+/// Appends lines and returns the ids of those that were written, with the first failure.
 fn append(
     store: &mut Store,
     ids: std::ops::Range<usize>,
@@ -84,12 +85,12 @@ fn append(
     (ids.take(whole).collect(), failure.is_none())
 }
 
-/// The ids in the directory in file order, and how many lines are none.
+/// The ids in the directory in file order, and the number of damaged lines.
 fn contents(path: &std::path::Path) -> (Vec<usize>, usize) {
     contents_from(path, 1)
 }
 
-/// The same of the segments from that number on.
+/// The same for the segments from that number on.
 fn contents_from(path: &std::path::Path, lowest: u64) -> (Vec<usize>, usize) {
     let directory = Directory::open(path, Access::Read).unwrap();
     let (mut ids, mut damaged) = (Vec::new(), 0);
@@ -120,7 +121,7 @@ fn segments(path: &std::path::Path) -> Vec<u64> {
         .collect()
 }
 
-/// The floor as the lock file notes it, or the lowest segment.
+/// The floor in the lock file, or the lowest segment.
 fn floor(path: &std::path::Path) -> u64 {
     let directory = Directory::open(path, Access::Read).unwrap();
     let noted = Extent::peek(&directory).map(|extent| extent.floor.get());
@@ -133,7 +134,7 @@ fn place() -> (TempDir, PathBuf) {
     (root, path)
 }
 
-/// Thirty batches of five lines over several rotations; a failed batch is tried once more, as the
+/// Thirty batches of five lines over several rotations; a failed batch is retried once, as the
 /// recorder does.
 fn workload(store: &mut Store) -> Vec<usize> {
     let mut acknowledged = Vec::new();
@@ -152,7 +153,7 @@ fn workload(store: &mut Store) -> Vec<usize> {
 }
 
 fn check_after(path: &std::path::Path, acknowledged: &[usize], what: &str) {
-    // A new writer finds its way, whatever was left behind.
+    // A new writer continues, whatever was left behind.
     let mut store = Store::new(path, small());
     let (ids, is_done) = append(&mut store, 9000..9003, at(1));
     assert!(
@@ -164,8 +165,8 @@ fn check_after(path: &std::path::Path, acknowledged: &[usize], what: &str) {
     assert_eq!(distinct.len(), found.len(), "{what}: a line is doubled");
     assert!(damaged <= 1, "{what}: {damaged} damaged lines");
     assert_eq!(found[found.len() - 3..], [9000, 9001, 9002], "{what}");
-    // Retention takes whole segments from the oldest on: what is left is an unbroken end. Below the floor is
-    // only what could not be removed.
+    // Retention removes whole segments, the oldest first, so the remaining ones have no gap. Only
+    // segments that could not be removed are below the floor.
     let floor = floor(path);
     let (kept, _) = contents_from(path, floor);
     let lowest = kept[0];
@@ -189,10 +190,7 @@ fn sweep(fault: Fault) {
     store.faults.plan(usize::MAX, fault);
     workload(&mut store);
     let operations = store.faults.lift();
-    assert!(
-        operations > 200,
-        "the workload is too small to mean anything: {operations}"
-    );
+    assert!(operations > 200, "the workload is too small: {operations}");
     for nth in 0..operations {
         let (_root, path) = place();
         let mut store = Store::new(&path, small());
@@ -280,10 +278,10 @@ fn a_directory_never_exceeds_its_total_by_more_than_a_batch() {
             "{bytes} bytes after batch {batch}"
         );
     }
-    assert!(segments(&path)[0] > 1, "the oldest segments are gone");
+    assert!(segments(&path)[0] > 1, "the oldest segments were removed");
 }
 
-/// A directory of that many segments, whose lock file has lost the cache.
+/// A directory with that many segments, whose lock file has lost the cache.
 fn without_cache(count: u64) -> (TempDir, PathBuf) {
     let (root, path) = place();
     append(&mut Store::new(&path, small()), 0..1, at(0));
@@ -300,7 +298,7 @@ fn without_cache(count: u64) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn who_had_to_list_the_directory_spares_the_next_one_that() {
+fn a_writer_that_listed_the_directory_writes_the_cache() {
     let (_root, path) = without_cache(3);
     append(&mut Store::new(&path, small()), 1..2, at(0));
     let mut store = Store::new(&path, small());
@@ -311,7 +309,7 @@ fn who_had_to_list_the_directory_spares_the_next_one_that() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_keeps_nobody_from_appending() {
+fn appending_continues_without_a_writable_cache() {
     let (_root, path) = without_cache(3);
     for id in 1..3 {
         let mut store = Store::new(&path, small());
@@ -336,7 +334,7 @@ fn finding_the_head_opens_only_the_last_segment() {
 }
 
 #[test]
-fn a_segment_older_than_its_bound_is_followed_by_the_next() {
+fn a_segment_older_than_its_limit_is_followed_by_the_next() {
     let (_root, path) = place();
     let mut store = Store::new(&path, Limits::default());
     append(&mut store, 0..1, at(0));
@@ -351,7 +349,7 @@ fn a_clock_that_jumps_back_rotates_once_and_removes_nothing() {
     let (_root, path) = place();
     let mut store = Store::new(&path, Limits::default());
     append(&mut store, 0..1, at(0));
-    // Less than an hour is no mistake of a clock.
+    // Less than an hour is not a clock error.
     append(&mut store, 1..2, at(-3600));
     assert_eq!(segments(&path), [1]);
     for id in 2..9 {
@@ -362,7 +360,7 @@ fn a_clock_that_jumps_back_rotates_once_and_removes_nothing() {
 }
 
 #[test]
-fn segments_with_only_old_records_go_at_rotation() {
+fn segments_with_only_old_records_are_removed_at_rotation() {
     let (_root, path) = place();
     let day = 24 * 3600;
     let mut store = Store::new(&path, Limits::default());
@@ -423,7 +421,7 @@ fn a_line_without_newline_is_not_written_twice() {
 }
 
 #[test]
-fn a_sync_that_failed_is_not_said_to_have_worked_afterwards() {
+fn a_failed_sync_is_never_reported_as_a_success_afterwards() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
     append(&mut store, 0..1, at(0));
@@ -437,19 +435,19 @@ fn a_sync_that_failed_is_not_said_to_have_worked_afterwards() {
 }
 
 #[test]
-fn who_goes_on_in_a_segment_syncs_its_name_and_the_way_to_it() {
+fn continuing_a_segment_syncs_its_name_and_the_path_to_it() {
     for name in ["sync names", "sync way"] {
         let (_root, path) = place();
-        // Its maker is killed before it syncs anything.
-        let mut maker = Store::new(&path, small()).syncing_all();
-        append(&mut maker, 0..1, at(0));
-        drop(maker);
+        // Its creator is killed before it syncs anything.
+        let mut creator = Store::new(&path, small()).syncing_all();
+        append(&mut creator, 0..1, at(0));
+        drop(creator);
         let mut store = Store::new(&path, small()).syncing_all();
         append(&mut store, 1..2, at(0));
         store.faults.plan(0, Fault::Named(name, EIO));
         assert!(store.sync().is_err(), "{name}");
         store.faults.lift();
-        assert!(store.sync().is_err(), "{name}: asking again tells nothing");
+        assert!(store.sync().is_err(), "{name}: another sync proves nothing");
         append(&mut store, 2..3, at(0));
         assert!(store.sync().is_ok(), "in a new segment");
     }
@@ -478,7 +476,7 @@ fn names_are_synced_once_and_no_rotation_forgets_them() {
 }
 
 #[test]
-fn what_is_in_a_directory_that_was_moved_away_is_synced_there() {
+fn a_directory_that_was_moved_away_is_synced_there() {
     let (root, path) = place();
     let mut store = Store::new(&path, small()).syncing_all();
     append(&mut store, 0..1, at(0));
@@ -505,7 +503,8 @@ fn numbers_are_not_reused_after_clear_or_deletion() {
     assert_eq!(segments(&path), [3]);
 }
 
-/// Clears everything while every operation of that name fails for want of room, and a writer holds the head open.
+/// Clears everything while every operation of that name fails for lack of room, and a writer has
+/// the head open.
 fn clear_without_room(operation: &'static str) -> (TempDir, PathBuf, Store) {
     let (root, path) = place();
     let mut store = Store::new(&path, small());
@@ -526,7 +525,7 @@ fn clear_needs_no_room_for_a_new_segment() {
     assert!(first > 1, "{first}");
     let cached = Extent::peek(&Directory::open(&path, Access::Read).unwrap());
     assert_eq!(cached.unwrap().floor.get(), first);
-    // A writer that starts now goes on there, and a second clearing finds a head to leave.
+    // A writer that starts now continues there, and a second clearing finds a head to leave.
     append(&mut Store::new(&path, small()), 22..23, at(0));
     assert_eq!(contents(&path).0, [20, 21, 22]);
     clear(&path, Clearing::All, now(0)).unwrap();
@@ -538,7 +537,7 @@ fn an_interrupted_clear_leaves_no_writable_segment() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
     append(&mut store, 0..2, at(0));
-    // As a clearing without room leaves it that ends after it declared the head removed.
+    // The state after a clearing without room that ended after it declared the head removed.
     std::fs::write(path.join("lock"), "0000000000000001 0000000000000002\n").unwrap();
     append(&mut store, 2..4, at(0));
     assert_eq!((segments(&path), contents(&path).0), (vec![2], vec![2, 3]));
@@ -547,7 +546,7 @@ fn an_interrupted_clear_leaves_no_writable_segment() {
 }
 
 #[test]
-fn what_is_cleared_without_room_takes_none_although_it_is_open() {
+fn an_open_segment_cleared_without_room_takes_none() {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
     append(&mut store, 0..2, at(0));
@@ -578,7 +577,7 @@ fn clear_removes_only_what_is_below_the_number_it_is_given() {
 }
 
 #[test]
-fn what_is_not_ours_is_never_removed_or_written() {
+fn files_of_others_are_never_removed_or_written() {
     let (root, path) = place();
     let mut store = Store::new(&path, small());
     append(&mut store, 0..2, at(0));
@@ -618,7 +617,7 @@ fn a_stopped_holder_of_the_lock_costs_the_deadline_and_no_more() {
     assert!(append(&mut store, 1..2, at(0)).1);
 }
 
-/// What can happen to a directory between two appends.
+/// An event in a directory between two appends.
 #[derive(Debug, Clone)]
 enum StoreStep {
     Append { writer: usize, lines: usize },
@@ -644,8 +643,8 @@ fn steps() -> impl Strategy<Value = Vec<StoreStep>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Whatever happens in whatever order, writers go on, lines stay whole and in order, and what is
-    /// missing is what was removed.
+    /// After any events in any order, writers continue, lines are whole and in order, and only
+    /// removed lines are missing.
     #[test]
     fn any_sequence_of_writers_and_accidents_leaves_an_unbroken_end(steps in steps()) {
         let (_root, path) = place();
@@ -678,7 +677,7 @@ proptest! {
                 }
                 StoreStep::EmptyCache if path.join("lock").exists() => {
                     std::fs::write(path.join("lock"), "").unwrap();
-                    // A number whose file and whose cache are both gone is known to nobody.
+                    // A number whose file and whose cache are both gone is lost.
                     forgot = true;
                 }
                 StoreStep::Reopen { writer } => stores[writer] = Store::new(&path, limits.clone()),
@@ -695,7 +694,7 @@ proptest! {
             if path.exists() {
                 if is_append && !forgot {
                     let head = segments(&path).last().copied().unwrap_or(0);
-                    prop_assert!(head >= highest, "a number was used again: {} after {}", head, highest);
+                    prop_assert!(head >= highest, "a number was reused: {} after {}", head, highest);
                     highest = head;
                 }
                 let (found, damaged) = contents(&path);

@@ -1,5 +1,5 @@
-//! Segments that cannot be removed: recording goes on, the others are removed in their place, and the bound on
-//! disk holds.
+//! Segments that cannot be removed: recording continues, others are removed in their place, and the
+//! limit on disk holds.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +15,7 @@ fn bytes(path: &Path) -> u64 {
     listed.iter().map(|segment| segment.bytes).sum()
 }
 
-/// Appends five lines at a time and returns the most bytes that the directory ever held.
+/// Appends five lines at a time and returns the largest size in bytes of the directory.
 fn fill(store: &mut Store, path: &Path, batches: std::ops::Range<usize>) -> u64 {
     let mut most = 0;
     for batch in batches {
@@ -26,7 +26,7 @@ fn fill(store: &mut Store, path: &Path, batches: std::ops::Range<usize>) -> u64 
     most
 }
 
-/// A directory of the segments 1 to 3 of 2,000 bytes at most, which the limits allow.
+/// A directory with the segments 1 to 3 of 2,000 bytes at most, which the limits allow.
 fn three() -> (TempDir, PathBuf, Store) {
     let (root, path) = place();
     let mut store = Store::new(&path, small());
@@ -43,7 +43,7 @@ fn a_segment_that_cannot_be_removed_is_skipped_and_counts() {
         let most = fill(&mut store, &path, 22..100);
         let left = segments(&path);
         assert_eq!(left[0], 1, "errno {errno}");
-        assert!(left[1] > 3, "those after it went: {left:?}");
+        assert!(left[1] > 3, "those after it were removed: {left:?}");
         assert!(most <= small().total_bytes_max, "{most} bytes");
         assert_eq!(floor(&path), left[1], "what is above the floor is there");
         store.faults.lift();
@@ -53,7 +53,7 @@ fn a_segment_that_cannot_be_removed_is_skipped_and_counts() {
 }
 
 #[test]
-fn every_other_segment_stuck_leaves_the_bound_as_it_is() {
+fn the_limit_holds_if_every_other_segment_is_stuck() {
     let (_root, path) = place();
     let limits = Limits {
         segment_bytes_max: 500,
@@ -77,7 +77,7 @@ fn every_other_segment_stuck_leaves_the_bound_as_it_is() {
 }
 
 #[test]
-fn what_is_stuck_may_leave_two_segments_and_not_less() {
+fn stuck_segments_may_leave_room_for_two_and_not_less() {
     let (_root, path, mut store) = three();
     store.faults.hold(|number| number <= 2, EPERM);
     let most = fill(&mut store, &path, 22..100);
@@ -89,7 +89,7 @@ fn what_is_stuck_may_leave_two_segments_and_not_less() {
 }
 
 #[test]
-fn where_nothing_can_be_removed_recording_stops_at_a_bound() {
+fn recording_stops_at_a_limit_if_nothing_can_be_removed() {
     let (_root, path, mut store) = three();
     store.faults.plan(0, Fault::Named("remove", EPERM));
     let mut refused = 0;
@@ -101,7 +101,7 @@ fn where_nothing_can_be_removed_recording_stops_at_a_bound() {
     assert!(bytes(&path) <= limits.total_bytes_max + 2 * limits.segment_bytes_max);
     store.faults.lift();
     let (_, is_done) = append(&mut store, 9000..9005, at(0));
-    assert!(is_done, "it goes on as soon as something can be removed");
+    assert!(is_done, "it continues as soon as something can be removed");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_rotation_tries_few_of_the_stuck_segments_again() {
     };
     let mut store = Store::new(&path, limits.clone());
     fill(&mut store, &path, 0..300);
-    // All of these are to go, and cannot.
+    // All of these are due for removal, and cannot be removed.
     store.limits.total_bytes_max = 58_000;
     store.faults.hold(|number| number <= 100, EPERM);
     fill(&mut store, &path, 300..330);
@@ -128,14 +128,14 @@ fn a_rotation_tries_few_of_the_stuck_segments_again() {
         tries <= usize::try_from(rotations * 8).unwrap() + removed,
         "{tries} tries in {rotations} rotations"
     );
-    // In the end each of them was tried again.
+    // In the end each of them was retried.
     store.faults.lift();
     fill(&mut store, &path, 360..600);
     assert!(segments(&path)[0] > 100, "{:?}", segments(&path));
 }
 
 #[test]
-fn a_reader_takes_nothing_for_lost_beside_a_stuck_segment() {
+fn a_stuck_segment_is_not_reported_as_a_loss() {
     let (_root, path, mut store) = three();
     store.faults.hold(|number| number == 1, EPERM);
     fill(&mut store, &path, 22..60);

@@ -592,7 +592,7 @@ fn all_commands_report_a_lock_that_cannot_be_opened() {
         (|lock| symlink("elsewhere", lock).unwrap(), "symbolic link"),
         (
             |lock| std::fs::write(lock, "mine").unwrap(),
-            "it holds somebody else's file `lock`",
+            "its file `lock` is not from localtel",
         ),
     ];
     for (plant, reason) in plants {
