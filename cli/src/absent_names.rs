@@ -1,5 +1,6 @@
-//! The names of events, targets and properties that were asked for and that no record has, and the names near them that
-//! occur. Records are read once more for this, and only where nothing matched or a rule was made.
+//! The names of events, targets and properties that a user typed and no record has, and similar
+//! names that occur. This reads the records once more, so it runs only if nothing matched or a rule
+//! was added.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -10,7 +11,7 @@ use localtel::Result;
 use localtel::read::raw::RawText;
 use localtel::read::{Item, Line, Reader, Reverse};
 
-/// What a name is the name of.
+/// The kind of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameKind {
     Event,
@@ -19,7 +20,7 @@ pub(crate) enum NameKind {
 }
 
 impl NameKind {
-    /// Returns the word for it.
+    /// Returns the word for the kind.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
@@ -29,25 +30,25 @@ impl NameKind {
     }
 }
 
-/// A name that was asked for, and of which no record was seen.
+/// A typed name that no record has so far.
 #[derive(Debug)]
 struct AbsentName {
     kind: NameKind,
     name: String,
-    /// Names near it that occur, the nearest first.
+    /// Similar names that occur, the most similar first.
     near: Vec<(usize, String)>,
-    /// The names that were compared with it.
+    /// Names that were compared already.
     compared: HashSet<String>,
 }
 
-/// The names that were asked for and that no record has.
+/// The typed names that no record has so far.
 #[derive(Debug)]
 pub(crate) struct AbsentNames {
     names: Vec<AbsentName>,
 }
 
 impl AbsentNames {
-    /// Takes the names that were asked for.
+    /// Starts with the typed names.
     pub(crate) fn new<'a>(asked: impl IntoIterator<Item = (NameKind, &'a str)>) -> Self {
         let absent = |(kind, name): (NameKind, &str)| AbsentName {
             kind,
@@ -60,7 +61,7 @@ impl AbsentNames {
         }
     }
 
-    /// Looks for them in all records, until each is found.
+    /// Reads all records until each name is found.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl AbsentNames {
         Ok(())
     }
 
-    /// Looks for them in the last records, of which there are many enough to show what usually occurs.
+    /// Reads the last records, which are enough to show the usual names.
     pub(crate) fn look_at_last(&mut self, mut reverse: Reverse) {
         for _ in 0..LAST_MAX {
             match reverse.next_item() {
@@ -87,7 +88,7 @@ impl AbsentNames {
         }
     }
 
-    /// Says which of them none of the records has, where names near them occur.
+    /// Prints the names that no record has, with similar names that occur.
     pub(crate) fn tell(
         &self,
         records: &str,
@@ -99,7 +100,7 @@ impl AbsentNames {
             let near: Vec<String> = near
                 .map(|(_, name)| format!("`{}`", Sanitized(&suggest(absent.kind, name))))
                 .collect();
-            // That nobody listens there is no failure.
+            // A closed stderr is not an error here.
             drop(writeln!(
                 stderr,
                 "no {records} has the {} `{}`; did you mean {}?",
@@ -111,7 +112,7 @@ impl AbsentNames {
     }
 
     fn take(&mut self, line: Line<'_>) {
-        // What is damaged has no names.
+        // Damaged lines have no names.
         drop(line.look(|raw| {
             self.compare(NameKind::Target, &raw.target.decoded());
             if let Some(event) = raw.event.map(RawText::decoded) {
@@ -126,7 +127,7 @@ impl AbsentNames {
         }));
     }
 
-    /// Compares a name that occurs with those that were asked for.
+    /// Removes the typed names that this name matches, and compares it with the others.
     pub(crate) fn compare(&mut self, kind: NameKind, name: &str) {
         self.names
             .retain(|absent| absent.kind != kind || !absent.is(name));
@@ -137,18 +138,18 @@ impl AbsentNames {
 }
 
 impl AbsentName {
-    /// Returns `true` if a name that occurs is what was asked for.
+    /// Returns `true` if a name that occurs matches the typed one.
     fn is(&self, name: &str) -> bool {
         let (within, separator) = match self.kind {
             NameKind::Event => return self.name == name,
             NameKind::Target => (name.strip_prefix(&self.name), "::"),
-            // A dot leads into an object.
+            // A dot separates the key of an object from a key in it.
             NameKind::Property => (self.name.strip_prefix(name), "."),
         };
         within.is_some_and(|rest| rest.is_empty() || rest.starts_with(separator))
     }
 
-    /// Keeps a name that occurs, if it is among the nearest.
+    /// Stores a name that occurs if it is among the most similar.
     fn compare(&mut self, name: &str) {
         if name.len() > NAME_BYTES_MAX || self.compared.contains(name) {
             return;
@@ -156,7 +157,7 @@ impl AbsentName {
         if self.compared.len() < COMPARED_MAX {
             self.compared.insert(name.to_owned());
         }
-        // Of a target as much as was asked for.
+        // Only as many parts of a target as were typed.
         let parts = self.name.matches("::").count();
         let end = match self.kind {
             NameKind::Target => name.match_indices("::").nth(parts).map(|(end, _)| end),
@@ -174,14 +175,14 @@ impl AbsentName {
     }
 }
 
-/// How many of the last records are looked at.
+/// Number of last records that are read.
 const LAST_MAX: u64 = 10_000;
 
-/// How many names are suggested.
+/// Number of names that are suggested.
 const NEAR_MAX: usize = 3;
 
-/// How many names are remembered; others are compared each time.
+/// Number of compared names that are remembered; others are compared each time.
 const COMPARED_MAX: usize = 4096;
 
-/// Longer names are not compared.
+/// Longer names, in bytes, are not compared.
 const NAME_BYTES_MAX: usize = 128;

@@ -1,5 +1,4 @@
-//! What was typed: the commands with their help. Parsing never touches the disk; what the words lead to
-//! is each command's own.
+//! The command line of `localtel`: its commands with their help. Parsing never touches the disk.
 
 use clap::{Parser, Subcommand};
 
@@ -8,11 +7,7 @@ use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, show, status,
 };
 
-/// Shows and keeps the telemetry that applications record on this machine.
-///
-/// Telemetry that stays home: applications write their structured events to a directory of JSON lines
-/// on this machine, and nothing ever leaves it. This command reads that directory and holds your
-/// decision on whether anything is recorded at all.
+/// Shows and manages the telemetry that applications record on this machine; nothing ever leaves it
 #[derive(Debug, Parser)]
 #[command(
     name = "localtel",
@@ -20,14 +15,14 @@ use super::{
     version,
     max_term_width = 100
 )]
-// What a word that is not a command may have meant is said by `suggestion`.
+// `suggestion` reports words that are not commands, with the nearest command.
 #[command(allow_external_subcommands = true)]
 #[command(arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Which telemetry is meant.
+    /// The telemetry to work on.
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub(crate) command: AnyCommand,
 }
@@ -35,7 +30,7 @@ pub(crate) struct Arguments {
 /// The commands of `localtel`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AnyCommand {
-    /// On telemetry that is there.
+    /// A command on telemetry that was recorded.
     #[command(flatten)]
     OnPlace(AppCommand),
     /// Records one event, from a script
@@ -47,70 +42,67 @@ pub(crate) enum AnyCommand {
     /// Prints completions for a shell
     #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
     Completions(manual::CompletionsArgs),
-    /// Prints the manual as roff
+    /// Prints manual pages as roff
     #[command(after_help = manual::MAN_EXAMPLES)]
     Man(manual::ManArgs),
 }
 
-/// The commands on the telemetry of one application, which applications embed, too.
+/// The commands on the telemetry of one application, which applications can embed.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppCommand {
-    /// Shows what was recorded
+    /// Shows recorded events
     #[command(after_help = show::SHOW_EXAMPLES)]
     Show(show::ShowArgs),
-    /// Shows the last records and then each new one as it comes: `show -f -n 10`
-    #[command(after_help = show::TAIL_EXAMPLES)]
+    /// Shows the last 10 records, then each new one as it is written
+    #[command(after_help = show::TAIL_EXAMPLES, mut_args(show::as_of_tail))]
     Tail(show::ShowArgs),
     /// Removes recorded events
     #[command(after_help = clear::EXAMPLES)]
     Clear(clear::ClearArgs),
-    /// Says whether events are recorded, who decided that, and where they lie
+    /// Shows whether events are recorded, which rule decided that, and where they are stored
     #[command(after_help = status::EXAMPLES)]
     Status(status::StatusArgs),
-    /// Tells what is recorded and what never is, where it lies, who can read it, how to stop it
+    /// Explains what is recorded, where it is stored, who can read it, and how to stop it
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
-    /// Prints the deployment report as it would be recorded now, or the last that was recorded
+    /// Prints the deployment report: the current one or the last one that was recorded
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArgs),
-    /// Allows recording from now on
+    /// Allows recording
     #[command(after_help = consent::ENABLE_EXAMPLES)]
     Enable(consent::EnableArgs),
-    /// Forbids recording from now on; what was recorded stays unless --clear is given
+    /// Forbids recording; existing records are kept unless --clear is given
     #[command(after_help = consent::DISABLE_EXAMPLES)]
     Disable(consent::DisableArgs),
-    /// Removes the installation id; recording makes a new one, which nothing links with the old one
+    /// Removes the installation id; the next one cannot be linked with it
     #[command(after_help = consent::RESET_EXAMPLES)]
     Reset,
-    /// Lists the profiles of an application: what holds, the installation id, how much is there
+    /// Lists the profiles of an application with consent, installation id and size
     #[command(after_help = profiles::EXAMPLES)]
     Profiles(profiles::ProfilesArgs),
-    /// Shows and narrows what may be recorded
+    /// Shows and restricts what is recorded
     #[command(after_help = policy::EXAMPLES, allow_external_subcommands = true)]
     Policy(policy::PolicyArgs),
-    /// Looks for what is wrong with the consent, the directory and the data, and says what to do
+    /// Checks consent, directory and data, and prints the next step for each problem
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  localtel show -l warn --since -2h   what went wrong in the last two hours
-  localtel tail result=ERROR          failing commands as they happen
+  localtel show -l warn --since -2h   warnings and errors of the last two hours
+  localtel tail result=ERROR          failed commands as they happen
   localtel status                     is anything recorded, and why?
-  localtel explain                    what is in it, who can read it, how to stop it?
-  localtel --app myapp enable         allow it for one application
-  localtel clear --before 2026-11-01  remove what is older
-  localtel run -- make test           run a command and record how it went
+  localtel --app myapp enable         allow recording for one application
 
 Environment:
-  LOCALTEL_DIR            the directory, instead of that of the application
-  XDG_STATE_HOME          where applications have theirs [default: ~/.local/state]
-  STATE_DIRECTORY         the same for a service of systemd, if XDG_STATE_HOME is not set
-  DO_NOT_TRACK            set: nothing is recorded, whatever was chosen
-  <APPLICATION>_TELEMETRY on or off for one run; empty: undecided
-  LOCALTEL_PAGER, PAGER   shows what does not fit on a terminal; empty or `cat`: none
-  NO_COLOR                set: no colours
+  LOCALTEL_DIR             telemetry directory, instead of the application's
+  XDG_STATE_HOME           parent of the applications' directories [default: ~/.local/state]
+  STATE_DIRECTORY          the same in a systemd service, if XDG_STATE_HOME is not set
+  DO_NOT_TRACK             if set, nothing is recorded; this overrides every other setting
+  <APPLICATION>_TELEMETRY  on or off, for one run
+  LOCALTEL_PAGER, PAGER    pager for long output on a terminal; empty or `cat`: no pager
+  NO_COLOR                 if set, no colours
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 findings, 4 nothing matched.";
 
@@ -120,7 +112,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_definition_passes_claps_checks() {
         Arguments::command().debug_assert();
     }
 
@@ -140,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_may_stand_before_or_after_the_command() {
+    fn options_of_the_location_go_before_or_after_the_command() {
         for words in [
             ["localtel", "--app", "myapp", "status"],
             ["localtel", "status", "--app", "myapp"],

@@ -1,5 +1,5 @@
-//! `clear`: removes recorded events, as whole segments, after saying which. Which ones go is decided from
-//! their facts alone; removing them while others write is the store's.
+//! `clear`: lists the segments that it will remove, asks for confirmation and removes them. The
+//! library's `admin` plans which, and its store removes them safely while other processes write.
 
 use localtel::admin::{ClearPlan, Location, ReasonToStay, SegmentFacts};
 
@@ -9,10 +9,10 @@ use super::quantity::{count, size};
 use super::screen::Screen;
 use super::time::{Zone, parse, timestamp};
 
-/// What to remove.
+/// Arguments of `clear`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ClearArgs {
-    /// Remove only segments whose records are all older than this
+    /// Remove only segments whose records are all older than this [default: remove all]
     #[arg(
         id = "localtel.before",
         long = "before",
@@ -20,10 +20,10 @@ pub(crate) struct ClearArgs {
         allow_hyphen_values = true
     )]
     before: Option<String>,
-    /// Remove without asking
+    /// Remove without confirmation
     #[arg(id = "localtel.yes", short = 'y', long = "yes")]
     yes: bool,
-    /// Only say what would be removed
+    /// Only print what would be removed
     #[arg(
         id = "localtel.dry_run",
         long = "dry-run",
@@ -33,7 +33,7 @@ pub(crate) struct ClearArgs {
 }
 
 impl ClearArgs {
-    /// Asks for everything, of a person unless they said yes already.
+    /// Returns the arguments that remove everything, without confirmation if `yes`.
     pub(crate) const fn everything(yes: bool) -> Self {
         Self {
             before: None,
@@ -43,7 +43,7 @@ impl ClearArgs {
     }
 }
 
-/// Removes what was asked for, once a person or `--yes` has agreed.
+/// Removes the planned segments after a confirmation or with `--yes`.
 pub(crate) fn run(
     location: &Location,
     args: &ClearArgs,
@@ -67,9 +67,8 @@ pub(crate) fn run(
     if !args.yes {
         if !screen.can_ask {
             return Err(
-                Failure::usage("nothing was removed: there is nobody to ask").hint(
-                    "add --yes to remove without asking, or --dry-run to only see what would go",
-                ),
+                Failure::usage("refusing to remove records without confirmation")
+                    .hint("use --yes to remove them, or --dry-run to list them"),
             );
         }
         if !screen.ask("remove them?")? {
@@ -87,22 +86,22 @@ pub(crate) fn run(
     if let Some(active) = cleared.stays {
         writeln!(
             screen.stdout,
-            "stays: segment {active}; something that is not older was recorded in it meanwhile"
+            "kept segment {active}: a newer record was written to it meanwhile"
         )?;
     }
     Ok(Exit::Done)
 }
 
-/// Says what goes, and what stays and why, a line each.
+/// Describes what will be removed, and what is kept and why, a line each.
 fn describe(plan: &ClearPlan) -> Vec<String> {
     if plan.goes.is_empty() && plan.stays.is_empty() {
         return vec!["there is nothing to remove".to_owned()];
     }
     let goes = match plan.before {
         Some(before) if plan.goes.is_empty() => {
-            format!("no segment is wholly before {before}")
+            format!("no segment has only records before {before}")
         }
-        Some(_) | None => format!("goes: {}", summary(&plan.goes)),
+        Some(_) | None => format!("will remove {}", summary(&plan.goes)),
     };
     let stays = plan
         .stays
@@ -110,23 +109,23 @@ fn describe(plan: &ClearPlan) -> Vec<String> {
         .take(STAYS_SHOWN_MAX)
         .map(|(segment, reason)| {
             let own = std::slice::from_ref(segment);
-            format!("stays: {}; {}", summary(own), why(*reason))
+            format!("will keep {}; {}", summary(own), why(*reason))
         });
     let more = plan.stays.len().saturating_sub(STAYS_SHOWN_MAX);
-    let more = (more > 0).then(|| format!("stays: {} more", count(more as u64, "segment")));
+    let more = (more > 0).then(|| format!("will keep {} more", count(more as u64, "segment")));
     std::iter::once(goes).chain(stays).chain(more).collect()
 }
 
-/// Says why a segment stays.
+/// Returns the reason why a segment is kept.
 fn why(reason: ReasonToStay) -> String {
     match reason {
         ReasonToStay::Newer(last) => format!("its last record is of {last}"),
-        ReasonToStay::Behind(older) => format!("segment {older} before it stays"),
-        ReasonToStay::Unknown | _ => "no time can be read in it".to_owned(),
+        ReasonToStay::Behind(older) => format!("the older segment {older} is kept"),
+        ReasonToStay::Unknown | _ => "it has no readable timestamp".to_owned(),
     }
 }
 
-/// Sums up some segments in a clause.
+/// Summarises segments in a clause.
 fn summary(segments: &[SegmentFacts]) -> String {
     let names = match segments {
         [] => "nothing".to_owned(),
@@ -153,16 +152,15 @@ fn summary(segments: &[SegmentFacts]) -> String {
     )
 }
 
-/// More than this nobody reads; each has its line below it.
+/// Number of kept segments that are listed one by one.
 const STAYS_SHOWN_MAX: usize = 5;
 
 /// Examples for `clear`.
 pub(crate) const EXAMPLES: &str = "\
-Removes whole segments, the oldest first, the active one too if all of its records are older. \
-Programs that record go on without loss. \
-The stored choice and the installation id stay.
+Removes whole segments, the oldest first; also the active one if all of its records are older. \
+Running programs continue to record without loss. The stored choice and the installation id are kept.
 
 Examples:
-  localtel clear                              everything, after asking
+  localtel clear                              all records, after confirmation
   localtel clear --before 2026-11-01T00:00:00Z --yes
   localtel clear --before 2026-11-01 --dry-run";

@@ -1,5 +1,5 @@
-//! The commands on consent: `enable`, `disable`, `reset`. What they say is here; who is obeyed
-//! and what is stored is the library's `consent`.
+//! The commands on consent: `enable`, `disable`, `reset`. They print the result; the library's
+//! `consent` stores the choice and decides.
 
 use localtel::admin::{ConsentChange, Location, Recording};
 use localtel::{Consent, Error, ErrorKind};
@@ -12,24 +12,24 @@ use super::sanitize::Sanitized;
 use super::screen::Screen;
 use super::selection::unnamed;
 
-/// Whom to allow it for.
+/// Arguments of `enable`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EnableArgs {
-    /// For all profiles of the application that have no choice of their own
+    /// Apply to all profiles of the application without a choice of their own
     #[arg(id = "localtel.all_profiles", long = "all-profiles")]
     all_profiles: bool,
 }
 
-/// Whom to forbid it for, and what becomes of what is there.
+/// Arguments of `disable`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DisableArgs {
-    /// For all profiles of the application that have no choice of their own
+    /// Apply to all profiles of the application without a choice of their own
     #[arg(id = "localtel.all_profiles", long = "all-profiles")]
     all_profiles: bool,
-    /// Also remove what was recorded, after asking
+    /// Also remove existing records, after confirmation
     #[arg(id = "localtel.clear", long = "clear")]
     clear: bool,
-    /// Remove without asking
+    /// Remove without confirmation
     #[arg(
         id = "localtel.yes",
         short = 'y',
@@ -52,8 +52,8 @@ pub(crate) fn enable(
     choice.store(location, screen)
 }
 
-/// Stores that recording is forbidden, and only then removes what was recorded: without a person to ask the second is
-/// refused, and the first still done.
+/// Stores that recording is forbidden, then removes the records if asked to. Without a terminal for
+/// the confirmation, the removal is refused, and the choice is still stored.
 pub(crate) fn disable(
     location: &Location,
     args: &DisableArgs,
@@ -80,7 +80,7 @@ pub(crate) fn disable(
     }
 }
 
-/// What a choice is for.
+/// The profiles that a choice applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ChoiceScope {
     Profile,
@@ -92,12 +92,12 @@ fn scope(location: &Location, all_profiles: bool) -> Result<ChoiceScope, Failure
         (false, _) => Ok(ChoiceScope::Profile),
         (true, true) => Ok(ChoiceScope::AllProfiles),
         (true, false) => Err(Failure::usage(
-            "--profile names one profile and --all-profiles means all; say one of them",
+            "--profile cannot be combined with --all-profiles",
         )),
     }
 }
 
-/// A choice that a person makes.
+/// A choice of the user.
 #[derive(Debug, Clone, Copy)]
 struct MadeChoice {
     wanted: Consent,
@@ -105,7 +105,7 @@ struct MadeChoice {
 }
 
 impl MadeChoice {
-    /// Stores it, and says what changed and what holds now.
+    /// Stores the choice, and prints what changed and whether recording follows it.
     fn store(self, location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
         let wanted = self.wanted;
         let called = called(location);
@@ -136,7 +136,7 @@ impl MadeChoice {
         self.print_effect(location, screen)
     }
 
-    /// Says what to do where the choice could not be stored: what is forbidden in no other way goes on.
+    /// Adds the next step if the choice could not be stored, since recording then continues.
     fn not_stored(self, error: Error, location: &Location) -> Failure {
         match (self.wanted, error.kind(), location.name()) {
             (_, ErrorKind::Invalid { .. }, _) => unnamed(error, location),
@@ -144,14 +144,14 @@ impl MadeChoice {
             | (_, _, None)
             | (Consent::Enabled | Consent::Undecided, _, Some(_)) => Failure::from(error),
             (Consent::Disabled, _, Some(source)) => Failure::from(error).hint(format!(
-                "nothing was stored, and it is as it was; until it is, `{}=off` or `DO_NOT_TRACK=1` forbids \
+                "nothing was stored; until it is, `{}=off` or `DO_NOT_TRACK=1` forbids \
                  recording for one run",
                 source.variable()
             )),
         }
     }
 
-    /// Says what holds now where that is something else than the choice, in each profile that it is for.
+    /// Prints whether events are recorded where that differs from the choice, for each profile.
     fn print_effect(self, location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
         let affected = match self.scope {
             ChoiceScope::Profile => vec![location.clone()],
@@ -180,32 +180,32 @@ impl MadeChoice {
     }
 }
 
-/// Says what became of the stored choice.
+/// Describes how the stored choice changed.
 fn describe(change: &ConsentChange, wanted: Consent) -> String {
     match change.before {
         Some(before) if before == wanted && change.removed_installation => {
-            "it was already, and the installation id is removed".to_owned()
+            format!("already {wanted}; the installation id is removed")
         }
-        Some(before) if before == wanted => "it was already, nothing changed".to_owned(),
+        Some(before) if before == wanted => format!("already {wanted}"),
         Some(before @ (Consent::Enabled | Consent::Disabled)) => format!("saved, was {before}"),
         Some(Consent::Undecided) | None => "saved".to_owned(),
     }
 }
 
-/// Removes the installation id and what belongs to it, and says what holds now.
+/// Removes the installation id, the salt and the hash of the host.
 pub(crate) fn reset(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let Some(kept) = location.reset()? else {
-        // For a misspelled name nothing is made.
+        // Nothing is created for a misspelled name.
         return Err(Failure::failed(format!(
-            "there is no id to remove: {location} (profile {}) has decided and recorded nothing",
+            "there is no id to remove: {location} (profile {}) has no stored choice and no records",
             location.profile()
         )));
     };
     writeln!(screen.stdout, "uuid: none")?;
     writeln!(
         screen.stdout,
-        "id, salt and host are removed for {location} (profile {}), and made anew when something is recorded; \
-         the choice stays {kept}",
+        "id, salt and host are removed for {location} (profile {}); new ones are created with the next record; \
+         the choice is still {kept}",
         location.profile(),
     )?;
     Ok(Exit::Done)
@@ -213,30 +213,30 @@ pub(crate) fn reset(location: &Location, screen: &mut Screen<'_>) -> Result<Exit
 
 /// Examples for `enable`.
 pub(crate) const ENABLE_EXAMPLES: &str = "\
-The choice is stored for one profile of one application. DO_NOT_TRACK, a flag \
-of the application and the variable <APP>_TELEMETRY are stronger; `localtel status` says who decides.
+The choice is stored for one profile of one application [default: the default profile]. \
+DO_NOT_TRACK, the application's flag and the variable <APP>_TELEMETRY override it; `localtel status` \
+shows which of them decides.
 
 Examples:
   localtel --app myapp enable
   localtel --app myapp --profile work enable
-  localtel --app myapp enable --all-profiles      profiles with a choice of their own keep it";
+  localtel --app myapp enable --all-profiles      except profiles with a choice of their own";
 
 /// Examples for `disable`.
 pub(crate) const DISABLE_EXAMPLES: &str = "\
-Disabling removes the installation id, its salt and the hash of the host; enabled again, it is another \
-installation. It needs no free room on the disk. \
-The choice is stored before any record is removed; without --yes, and with nobody to ask, only the \
-choice is stored and the command fails.
+Disabling removes the installation id, its salt and the hash of the host; enabling again creates \
+new ones. It works on a full disk. The choice is stored before any record is removed; with --clear, \
+but without --yes and a terminal, the choice is stored and the command fails.
 
 Examples:
   localtel --app myapp disable
-  localtel --app myapp disable --clear            also remove what was recorded, after asking
+  localtel --app myapp disable --clear            also remove existing records
   localtel --app myapp disable --all-profiles --clear --yes";
 
 /// Examples for `reset`.
 pub(crate) const RESET_EXAMPLES: &str = "\
-The id, the salt of the hashes and the hash of the host are removed, and made anew when something is recorded; \
-the choice stays. Records that are already there keep the old id; `localtel clear` removes them.
+Removes the installation id, the salt of the hashes and the hash of the host; new ones are created \
+with the next record. The choice is kept. Existing records keep the old id; `localtel clear` removes them.
 
 Examples:
   localtel --app myapp reset";

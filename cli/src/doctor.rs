@@ -1,4 +1,4 @@
-//! `doctor`: prints what is wrong and what to do about each. What that is, is found by the library's `admin`.
+//! `doctor`: prints problems and the next step for each. The library's `admin` finds them.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use super::sanitize::Sanitized;
 use super::screen::Screen;
 use super::suggestion::near;
 
-/// How to show what was found.
+/// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
     /// Print one JSON object, for programs
@@ -18,7 +18,7 @@ pub(crate) struct DoctorArgs {
     json: bool,
 }
 
-/// Looks for what is wrong, and ends with [`Exit::Findings`] if something is.
+/// Prints the findings, and returns [`Exit::Findings`] if there are any.
 pub(crate) fn run(
     location: &Location,
     args: &DoctorArgs,
@@ -56,7 +56,7 @@ fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Resu
         let command = location.command("policy property NAME keep");
         writeln!(
             out,
-            "masked, because the name says that the text is a secret: {}; to keep one: {}",
+            "masked because of a name that means a secret: {}; to keep one: {}",
             Sanitized(&masked),
             Sanitized(&command)
         )?;
@@ -72,7 +72,7 @@ fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Resu
 fn nothing_at(location: &Location) -> String {
     let whose = location.name().map(|name| format!(" for {name}"));
     format!(
-        "nothing was decided or recorded{} in {}: there is no such directory",
+        "no choice and no records{} in {}: there is no such directory",
         whose.unwrap_or_default(),
         location.path().display()
     )
@@ -80,8 +80,7 @@ fn nothing_at(location: &Location) -> String {
 
 /// Examples for `doctor`.
 pub(crate) const EXAMPLES: &str = "\
-Prints a line for each finding with the next step, and ends with 3 if there is one. \
-It repairs nothing: what to do with your data is yours to decide.
+Prints each problem with the next step on one line, and exits with 3 if there are any. It changes nothing.
 
 Examples:
   localtel --app myapp doctor

@@ -1,6 +1,6 @@
-//! What an application embeds: the commands on its own telemetry, and the flag that decides on telemetry
-//! for one run. The commands are those of `localtel`; here is how they come into another program's
-//! command line, and how they learn whose telemetry is meant.
+//! The parts that an application embeds: the commands on its own telemetry, and the flag that
+//! allows or forbids telemetry for one run. This file fits the commands of `localtel` into the
+//! command line of another program and finds its telemetry.
 
 use clap::builder::Resettable;
 use clap::error::Error as ParseError;
@@ -17,16 +17,17 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 /// The commands of `localtel` on an application's own telemetry, for the application to embed:
 /// `myapp telemetry status`, `enable`, `disable`, `reset`, `show`, `tail`, `clear` and so on.
 ///
-/// It needs the [`Builder`] that the application opens its telemetry with, and nothing else; it opens
-/// nothing itself, and records nothing.
+/// It needs only the [`Builder`] that the application opens its telemetry with. It opens no
+/// telemetry itself and records nothing.
 ///
-/// Where the application has a global flag of the same name as a flag of these commands, such as `--output`, `--level` or
-/// `-n`, the flag of these commands wins behind `telemetry`; before it, the application's is what it was.
+/// If the application has a global flag with the name of a flag of these commands, such as
+/// `--output`, `--level` or `-n`, the flag of these commands wins after `telemetry`; before it, the
+/// application's flag is unchanged.
 ///
-/// A word that is not a command is an error of the parser, which says what was probably meant.
+/// An unknown command is an error of the parser with a suggestion.
 ///
 /// An application that uses the builder of clap instead of its derive adds the commands with
-/// [`Args::augment_args`] and takes them out with [`FromArgMatches::from_arg_matches`]:
+/// [`Args::augment_args`] and reads them with [`FromArgMatches::from_arg_matches`]:
 ///
 /// ```no_run
 /// use clap::{Args as _, FromArgMatches as _};
@@ -60,7 +61,7 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 /// enum Command {
 ///     /// Greets
 ///     Greet,
-///     /// Shows and keeps the telemetry of this program
+/// Shows and manages the telemetry of this program
 ///     Telemetry(TelemetryCommand),
 /// }
 ///
@@ -79,21 +80,22 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 /// ```
 #[derive(Debug)]
 pub struct TelemetryCommand {
-    /// Boxed, so that it weighs little among an application's own commands.
+    /// Boxed, so that an application's enum of commands stays small.
     command: Box<AppCommand>,
     called: Option<String>,
 }
 
 impl TelemetryCommand {
-    /// Sets what people type to reach these commands, where it is not the source's name and `telemetry`.
-    /// Messages that name a next step say it. (The help follows the command line that it stands in.)
+    /// Sets the words that users type to reach these commands, if they are not the application's
+    /// name and `telemetry`. Messages with a next step contain them. (Help texts use the command
+    /// line itself.)
     #[must_use]
     pub fn called(mut self, words: impl Into<String>) -> Self {
         self.called = Some(words.into());
         self
     }
 
-    /// Returns what people type to reach these commands.
+    /// Returns the words that users type to reach these commands.
     fn words(&self, builder: &Builder) -> String {
         match &self.called {
             Some(words) => words.clone(),
@@ -101,8 +103,8 @@ impl TelemetryCommand {
         }
     }
 
-    /// Runs the command on the telemetry that this builder would open, with the input and output of this
-    /// process, and says how it ended. It opens no telemetry, and does not end the process.
+    /// Runs the command on the telemetry that this builder would open, with the input and output of
+    /// this process, and returns how it ended. It opens no telemetry, and does not end the process.
     pub fn run(self, builder: &Builder) -> Exit {
         execution::in_process(|environment, screen| {
             let called = self.words(builder);
@@ -118,7 +120,7 @@ impl TelemetryCommand {
     }
 }
 
-/// Says what to do where an application has no location.
+/// Adds the next step if an application has no location.
 fn at_own_location(error: Error) -> Failure {
     let is_foreign = matches!(error.kind(), ErrorKind::Foreign { .. });
     let failure = Failure::from(error);
@@ -129,8 +131,8 @@ fn at_own_location(error: Error) -> Failure {
     }
 }
 
-/// The derived implementation would be that of the commands alone; this one also has their help say what
-/// the application is called.
+/// Implemented by hand, since the derived implementation does not put the name of the application
+/// into the help.
 impl Args for TelemetryCommand {
     fn augment_args(command: clap::Command) -> clap::Command {
         embed(command, AppCommand::augment_subcommands)
@@ -157,13 +159,13 @@ impl FromArgMatches for TelemetryCommand {
     }
 }
 
-/// Adds the commands, demands one of them, and has each say in its help what it is called. That is known
-/// only when the whole command line has been put together, so it waits until then.
+/// Adds the commands, requires one of them, and puts the name of the application into their help.
+/// The name is only known when the whole command line is built, so that part is deferred.
 fn embed(
     command: clap::Command,
     add: impl FnOnce(clap::Command) -> clap::Command,
 ) -> clap::Command {
-    // What the application says about the commands stays; what is derived is not for its users.
+    // Keep the application's description of the commands; the derived one is for developers.
     let about = command.get_about().cloned().unwrap_or(ABOUT.into());
     let long_about = command
         .get_long_about()
@@ -172,13 +174,13 @@ fn embed(
         .about(about)
         .long_about(long_about)
         .subcommand_required(true)
-        // What a word that is not a command may have meant is said by `suggestion`.
+        // `suggestion` reports words that are not commands, with the nearest command.
         .allow_external_subcommands(true)
         .arg_required_else_help(true)
         .mut_subcommands(|one| one.defer(fit_command))
 }
 
-/// Has a command fit into the application, of which the global flags and the name are known now.
+/// Fits a command into the application, whose name and global flags are known now.
 fn fit_command(command: clap::Command) -> clap::Command {
     fit(command, 1).mut_subcommands(|one| one.defer(fit_nested_command))
 }
@@ -187,13 +189,13 @@ fn fit_nested_command(command: clap::Command) -> clap::Command {
     fit(command, 2)
 }
 
-/// Does it for a command that so many words name.
+/// Fits a command whose name consists of `words` words.
 fn fit(command: clap::Command, words: usize) -> clap::Command {
     let command = with_own_flags(command);
     let Some(examples) = command.get_after_help().map(ToString::to_string) else {
         return command;
     };
-    // Pages that are generated ask for the help before anybody has called the program by a name.
+    // Generators of pages read the help before the program has a name.
     let called = command
         .get_bin_name()
         .and_then(|name| name.rsplitn(words + 1, ' ').nth(words))
@@ -202,8 +204,8 @@ fn fit(command: clap::Command, words: usize) -> clap::Command {
     command.after_help(examples)
 }
 
-/// Returns examples of `localtel` as an application has them whose commands are called so: it has one location, so that
-/// nothing names it.
+/// Rewrites examples of `localtel` for an application's commands. The application has only one
+/// location, so options that select one are removed.
 fn examples_of(called: &str, examples: &str) -> String {
     let lines = examples.lines().filter(|line| !line.contains("--profile "));
     let lines: Vec<String> = lines
@@ -215,8 +217,9 @@ fn examples_of(called: &str, examples: &str) -> String {
     lines.join("\n")
 }
 
-/// Takes from the global flags of the application the names that a flag of this command has. Clap knows an argument by
-/// its id, and ours begin with a prefix of their own; what has no name would be a positional argument.
+/// Removes names of this command's flags from the global flags of the application. Clap identifies
+/// an argument by its id, and ids of this crate have a prefix. An argument without a name would be
+/// positional, so it gets a hidden one.
 fn with_own_flags(command: clap::Command) -> clap::Command {
     let is_own = |arg: &Arg| arg.get_id().as_str().starts_with(ID_PREFIX);
     let own: Vec<&Arg> = command.get_arguments().filter(|arg| is_own(arg)).collect();
@@ -253,9 +256,9 @@ fn with_own_flags(command: clap::Command) -> clap::Command {
     })
 }
 
-/// The flag `--telemetry WORD`, which decides for one run whether an application records, for the
-/// application to flatten into its arguments. It takes the words that consent has everywhere: `on`, `off`,
-/// `yes`, `no` and so on.
+/// The flag `--telemetry WORD`, which allows or forbids recording for one run, for the application
+/// to flatten into its arguments. It takes the words of consent: `on`, `off`, `yes`, `no` and so
+/// on.
 ///
 /// ```
 /// use clap::Parser;
@@ -281,17 +284,17 @@ pub struct TelemetryFlag {
 }
 
 impl TelemetryFlag {
-    /// Returns what it says, for [`Builder::flag`]; undecided where it was not given.
+    /// Returns the value of the flag for [`Builder::flag`]; undecided if it was not given.
     pub fn consent(self) -> Consent {
         self.telemetry.unwrap_or_default()
     }
 }
 
-/// How the ids of the arguments of these commands begin, so that no argument of an application has one of them.
+/// Prefix of the ids of these commands' arguments, so that they differ from an application's ids.
 const ID_PREFIX: &str = "localtel.";
-/// What the commands are for, where the application does not say it.
-const ABOUT: &str = "Shows and keeps the telemetry of this program, which stays on this machine";
-/// The default name of the commands.
+/// Description of the commands, if the application has none.
+const ABOUT: &str = "Shows and manages the telemetry of this program, which stays on this machine";
+/// Default name of the commands.
 const NAME: &str = "telemetry";
 
 #[cfg(test)]
@@ -324,7 +327,7 @@ mod tests {
         names.map(str::to_owned).collect()
     }
 
-    /// Every name of an argument of these commands, with the path of a command that has it.
+    /// Names of all arguments of these commands, each with the path of a command that has it.
     fn flags() -> Vec<(Vec<String>, Arg)> {
         let mut flags = Vec::new();
         let mut waiting = vec![(
@@ -372,7 +375,7 @@ mod tests {
             let flag = format!("--{name}");
             let mut words = vec!["words", flag.as_str(), "x", "telemetry"];
             words.extend(path.iter().map(String::as_str));
-            // What is demanded by some commands.
+            // Positional values that some commands require.
             for value in ["a", "keep"] {
                 if let Err(error) = application.clone().try_get_matches_from(&words)
                     && error.kind() == clap::error::ErrorKind::MissingRequiredArgument
@@ -387,7 +390,7 @@ mod tests {
                     let (_, matches) = matches.subcommand().unwrap();
                     TelemetryCommand::from_arg_matches(matches).unwrap();
                 }
-                // `policy level` and the like take other words.
+                // `policy level` and others expect other words.
                 Err(error) => assert!(
                     error.kind() == clap::error::ErrorKind::InvalidValue
                         || error.kind() == clap::error::ErrorKind::ValueValidation,
@@ -398,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_behind_telemetry_is_that_of_the_commands() {
+    fn a_flag_after_telemetry_is_that_of_the_commands() {
         let application = clap::Command::new("words")
             .arg(Arg::new("output").long("output").short('o').global(true))
             .arg(Arg::new("count").long("count").short('n').global(true))
@@ -436,12 +439,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound_inside_another() {
+    fn the_embedded_definition_passes_claps_checks() {
         HostArguments::command().debug_assert();
     }
 
     #[test]
-    fn no_help_inside_an_application_speaks_of_localtel() {
+    fn embedded_help_never_names_localtel() {
         for name in names() {
             for line in [
                 format!("words telemetry {name} --help"),
@@ -468,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn help_built_before_the_program_is_named_names_no_other() {
+    fn help_without_a_program_name_uses_the_default() {
         let mut command = HostArguments::command();
         command.build();
         let telemetry = command.find_subcommand("telemetry").unwrap();
@@ -479,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_stands_anywhere_and_takes_the_words_of_consent() {
+    fn the_flag_goes_anywhere_and_takes_the_words_of_consent() {
         for (line, expected) in [
             ("words count", Consent::Undecided),
             ("words --telemetry on count", Consent::Enabled),
@@ -496,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_say_what_the_commands_are_called() {
+    fn messages_contain_the_words_of_the_commands() {
         let builder = localtel::Telemetry::builder("words");
         let Embedding::Telemetry(command) = parse("words telemetry status").unwrap().command else {
             panic!("that is another command")

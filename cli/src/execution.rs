@@ -1,5 +1,5 @@
-//! The execution of a command line: parsed, dispatched to the command that it names, and ended with what went wrong on
-//! the screen. What commands do is their own; what was typed is `args`'s.
+//! The execution of a command line: it is parsed, dispatched to its command, and its failure is
+//! printed.
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _};
@@ -22,7 +22,7 @@ use super::{
 use localtel::admin::{Environment, Location, ShellWord};
 use localtel::read::Timestamp;
 
-/// Does something with the environment, the input and the output of this process.
+/// Runs a closure with the environment, the input and the output of this process.
 pub(crate) fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exit) -> Exit {
     let environment = Environment::of_process();
     let sink = if io::stdout().is_terminal() {
@@ -45,7 +45,7 @@ pub(crate) fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exi
     work(&environment, &mut screen)
 }
 
-/// Returns `true` if nothing that is written to the standard output will be read any more.
+/// Returns `true` if the reader of the standard output is gone.
 fn is_stdout_closed() -> bool {
     let stdout = io::stdout();
     let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
@@ -57,7 +57,7 @@ fn is_stdout_closed() -> bool {
         })
 }
 
-/// Runs one command line; what goes wrong is said on the screen.
+/// Runs one command line and prints its failure.
 pub(crate) fn execute(
     words: impl IntoIterator<Item = OsString>,
     environment: &Environment,
@@ -80,7 +80,7 @@ pub(crate) fn execute(
     settle(outcome, LOCALTEL, screen)
 }
 
-/// Ends a command of a program that is called so: what it wrote is handed on, and what went wrong is said.
+/// Ends a command: flushes the output, and prints the failure if there is one.
 pub(crate) fn settle(
     outcome: Result<Exit, Failure>,
     called: &str,
@@ -91,8 +91,8 @@ pub(crate) fn settle(
         Ok(exit)
     });
     outcome.unwrap_or_else(|failure| {
-        // What was written so far comes first; if it cannot be written, that may be the failure itself,
-        // and if nobody can be told, the exit code still says so.
+        // The output comes first. If it cannot be flushed, that may be the failure itself; if the
+        // message cannot be printed, the exit code still reports it.
         let _written = screen.stdout.flush();
         let text = failure.text(called);
         let _told = screen.stderr.write_all(text.as_bytes());
@@ -100,7 +100,7 @@ pub(crate) fn settle(
     })
 }
 
-/// Returns a command line, the first word of which is the program's name, for the owner of a place.
+/// Returns the same command line, to be run as the owner of the telemetry.
 fn repeated_as(
     owner: u32,
     words: &[OsString],
@@ -136,7 +136,7 @@ fn dispatch(
         }
         AnyCommand::OnPlace(command) => {
             let location = find()?;
-            // Asked before the command makes anything there; `doctor` has a finding for it.
+            // Checked before the command creates anything there; `doctor` has a finding for it.
             let is_doctor = matches!(command, AppCommand::Doctor(_));
             let meant = suggestion::misnamed(&location, environment).filter(|_| !is_doctor);
             let as_owner = |owner| repeated_as(owner, words, selection, &location);
@@ -147,7 +147,7 @@ fn dispatch(
         AnyCommand::Record(args) => {
             let location = find()?;
             let meant = suggestion::misnamed(&location, environment);
-            // What it records may not be for every log.
+            // Output of `record` may contain private data, so it is not for every log.
             let outcome = record::run(&location, &args, environment, screen).map_err(|failure| {
                 failure.at(&location, |owner| location.command_as(owner, "record ..."))
             });
@@ -161,7 +161,7 @@ fn dispatch(
                 Ok(location)
             });
             if let Err(failure) = &location {
-                // The command is what counts: not knowing where to record it is no reason not to run it.
+                // The command runs in any case, even if there is no location to record it.
                 screen.say(format_args!("{}", failure.text(LOCALTEL).trim_end()));
             }
             run::run(location.ok().as_ref(), &args, environment, screen)
@@ -171,7 +171,7 @@ fn dispatch(
     }
 }
 
-/// Says what was probably meant, where what was named has no telemetry.
+/// Adds a suggestion if the named application has no telemetry.
 fn with_meant(
     outcome: Result<Exit, Failure>,
     meant: Option<String>,
@@ -208,7 +208,7 @@ pub(crate) fn on_place(
     }
 }
 
-/// Shows what the parser has to say: help and version where they were asked for, a complaint otherwise.
+/// Prints the answer of the parser: help and version to stdout, errors to stderr.
 fn answer(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let styled = error.render();
     if error.use_stderr() {
@@ -216,7 +216,7 @@ fn answer(error: &clap::Error, screen: &mut Screen<'_>) -> Result<Exit, Failure>
         let text = text
             .strip_prefix("error: ")
             .map_or(text.clone(), |rest| format!("{LOCALTEL}: {rest}"));
-        // What was typed can hold anything.
+        // Typed words can contain control characters.
         for line in text.lines() {
             writeln!(screen.stderr, "{}", Sanitized(line))?;
         }

@@ -1,4 +1,4 @@
-//! How a command ends: the one place that knows the exit codes, and the one way of ending by a signal.
+//! How a command ends: the exit codes, and ending by a signal.
 
 use std::process::ExitCode;
 
@@ -9,24 +9,24 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {
-    /// It did what was asked, also if whoever read its output went away.
+    /// It succeeded, also if the reader of its output went away.
     Done,
-    /// It could not do what was asked.
+    /// It failed.
     Failed,
-    /// It was asked for something that makes no sense.
+    /// The usage was invalid.
     Usage,
-    /// It found something wrong with the data.
+    /// It found problems in the data.
     Findings,
-    /// Nothing matched, where that was to be told.
+    /// Nothing matched, and `--exit-status` was given.
     NothingMatched,
-    /// The command that it ran ended with this code.
+    /// The command that it ran exited with this code.
     Code(u8),
     /// The command that it ran was ended by this signal.
     Signal(i32),
 }
 
 impl Exit {
-    /// Returns the exit code; a signal's is the one that shells show for it.
+    /// Returns the exit code; for a signal the one that shells use.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -39,8 +39,8 @@ impl Exit {
         }
     }
 
-    /// Ends as told: gives `main` the code to return, or dies by the signal so that whoever waits for
-    /// this process sees what happened to the command it ran.
+    /// Returns the code for `main` to return, or ends this process by the signal, so that its
+    /// parent sees how the command ended.
     pub fn end(self) -> ExitCode {
         match self {
             Self::Signal(signal) => die_by(signal),
@@ -51,13 +51,13 @@ impl Exit {
             | Self::NothingMatched
             | Self::Code(_) => {}
         }
-        // Also after a signal that did not end us, such as one that is ignored.
+        // Also reached if the signal did not end this process, for example because it is ignored.
         ExitCode::from(self.code())
     }
 }
 
 impl From<Exit> for ExitCode {
-    /// Returns the code for `main` to return, without ending anything.
+    /// Returns the code for `main` to return; it does not end the process.
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
     }
@@ -67,7 +67,7 @@ fn die_by(number: i32) {
     let Ok(signal) = Signal::try_from(number) else {
         return;
     };
-    // The command has left its own core dump; ours would only hide it.
+    // The command has left its own core dump; a second one would only hide it.
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -77,7 +77,7 @@ fn die_by(number: i32) {
     }
     let mut set = SigSet::empty();
     set.add(signal);
-    // The runtime catches a first SIGSEGV to look for a stack overflow, and then gives up its handler.
+    // The runtime handles a first SIGSEGV to detect stack overflows, and then removes its handler.
     for _ in 0..2 {
         if set.thread_unblock().is_err() || raise(signal).is_err() {
             return;

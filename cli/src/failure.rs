@@ -1,5 +1,5 @@
-//! Why a command could not do what it was asked: the message, the next step, and the exit that follows.
-//! Library errors become failures here, and nowhere else is a message for people put together from one.
+//! The failure of a command: message, next step and exit. Library errors become messages for users
+//! here and nowhere else.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,28 +9,29 @@ use super::sanitize::Sanitized;
 use localtel::admin::{Location, other_owner_of};
 use localtel::{Error, ErrorKind};
 
-/// Why a command ends early. Where whoever read the output went away, nothing is wrong and there is nobody to tell.
+/// The failure of a command. If the reader of the output went away, the exit is a success without a
+/// message.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// The exit that follows.
+    /// The exit of the command.
     exit: Exit,
-    /// What happened, in one lower-case clause.
+    /// The message, a lower-case clause.
     message: String,
-    /// Lines that belong to it.
+    /// Further lines of the message.
     details: Vec<String>,
-    /// What to do next.
+    /// The next step.
     hint: Option<String>,
-    /// The library's error from which it was made.
+    /// The library error that caused it.
     error: Option<Error>,
 }
 
 impl Failure {
-    /// Makes one for a request that makes no sense.
+    /// Returns a failure for invalid usage.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
     }
 
-    /// Makes one for something that could not be done.
+    /// Returns a failure for something that could not be done.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(Exit::Failed, message)
     }
@@ -45,20 +46,21 @@ impl Failure {
         }
     }
 
-    /// Adds what to do next.
+    /// Adds the next step.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds lines that belong to the message.
+    /// Adds further lines of the message.
     pub(crate) fn details(mut self, details: Vec<String>) -> Self {
         self.details = details;
         self
     }
 
-    /// Adds what to do next at the location where it failed, given the command line for the owner of the data, where it
-    /// failed because that is another user. A hint that is there already stays, unless it failed because of the owner.
+    /// Adds the next step for this location; `as_owner` returns the command line for the owner of
+    /// the data, if it belongs to another user. An existing hint is kept unless the owner is the
+    /// cause.
     pub(crate) fn at(mut self, location: &Location, as_owner: impl FnOnce(u32) -> String) -> Self {
         let Some(error) = &self.error else {
             return self;
@@ -75,17 +77,17 @@ impl Failure {
         self
     }
 
-    /// Returns the exit that follows.
+    /// Returns the exit of the command.
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// Returns what a program prints whose commands are called so; it may be nothing.
+    /// Returns the text that the program `called` prints; it may be empty.
     pub(crate) fn text(&self, called: &str) -> String {
         if self.exit == Exit::Done {
             return String::new();
         }
-        // Paths, files and what was typed can hold anything; nothing of it may act on the terminal.
+        // Paths, files and typed words can contain control characters.
         let lines = self.message.lines().map(|line| Sanitized(line).to_string());
         let lines: Vec<String> = lines.collect();
         let mut text = format!("{called}: {}\n", lines.join("\n    "));
@@ -99,7 +101,7 @@ impl Failure {
         text
     }
 
-    /// Returns what to do next; where it is not known at which location, in general words.
+    /// Returns the next step, in general terms if the location is unknown.
     fn next_step(&self, called: &str) -> Option<String> {
         if self.hint.is_some() {
             return self.hint.clone();
@@ -114,8 +116,8 @@ impl Failure {
     }
 }
 
-/// All files are reached through the library, whose errors name them; a bare error of the operating
-/// system comes from nothing but writing to the screen.
+/// The library's errors name their files; a bare error of the operating system only comes from
+/// writing to the screen.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -134,7 +136,7 @@ impl From<serde_json::Error> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        // What the person said is a matter of usage; all else is the world's.
+        // Invalid input is a usage error; everything else is a failure.
         let exit = if matches!(error.kind(), ErrorKind::Invalid { .. }) {
             Exit::Usage
         } else {
@@ -147,7 +149,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// Returns whose the data is, if it failed because they are another user's.
+/// Returns the owner of the data if the failure is that it belongs to another user.
 fn owner_for(error: &Error) -> Option<u32> {
     if let ErrorKind::OtherUser { owner, .. } = error.kind() {
         return Some(*owner);
@@ -160,7 +162,7 @@ fn owner_for(error: &Error) -> Option<u32> {
     None
 }
 
-/// Says what to do next, given how a command is typed for the location where it failed.
+/// Returns the next step, given how a command is typed for the location where it failed.
 fn hint_for(error: &Error, command: impl FnOnce(&str) -> String) -> Option<String> {
     match error.kind() {
         ErrorKind::Io { path, source, .. } => {
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_usual_trouble_with_a_directory_has_a_next_step() {
+    fn every_usual_directory_error_has_a_next_step() {
         for kind in [
             io::ErrorKind::NotFound,
             io::ErrorKind::PermissionDenied,
@@ -266,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_success_without_a_word() {
+    fn a_closed_pipe_is_success_without_a_message() {
         let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(failure.exit(), Exit::Done);
         assert_eq!(failure.text("localtel"), "");
     }
 
     #[test]
-    fn a_value_that_makes_no_sense_is_a_matter_of_usage() {
+    fn an_invalid_value_is_a_usage_error() {
         let failure = Failure::from(Error::invalid("level", "`loud` is none"));
         assert_eq!(failure.exit(), Exit::Usage);
     }

@@ -1,12 +1,12 @@
-//! Files that a person or a command names, and those of the system: read as they are, and never changed. Telemetry
-//! directories are read and changed by the library alone.
+//! Reads files that users or commands name and files of the system. Telemetry directories are only
+//! read and changed by the library.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Reads a file whole; nothing if it has more than `bytes_max` bytes. A pipe is read to
-/// its end, and a device that has none up to the bound.
+/// Reads a whole file; returns `None` if it has more than `bytes_max` bytes. A pipe is read to its
+/// end, and an endless device up to the limit.
 #[expect(
     clippy::disallowed_methods,
     reason = "the file is a person's or the system's"
@@ -19,7 +19,7 @@ pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec
     Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
 }
 
-/// Returns `true` if anything of that name is there, as far as this user can see.
+/// Returns `true` if a file of that name exists and this user can see it.
 #[expect(
     clippy::disallowed_methods,
     reason = "a command of that name is looked for"

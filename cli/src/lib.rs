@@ -1,12 +1,14 @@
-//! The command `localtel`, and what applications embed of it: [`TelemetryCommand`] for their own telemetry,
-//! [`TelemetryFlag`] for one run, and [`command_of`] to measure a command by what clap parsed.
+//! The command `localtel`, and its parts for applications: [`TelemetryCommand`] for their own
+//! telemetry, [`TelemetryFlag`] for one run, and [`command_of`] to measure a command that clap
+//! parsed.
 //!
-//! One function per command, each given the place it works on and a screen; `execution` calls it. What was typed is
-//! `args`'s, how it ends is `exit`'s and `failure`'s, and what is recorded or read is the library's.
+//! There is one function per command, which takes a location and a screen; `execution` calls it.
+//! `args` parses the command line, `exit` and `failure` define how a command ends, and the library
+//! records and reads.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-/// The pages whose code is tested.
+/// Pages whose code is tested.
 #[cfg(doctest)]
 mod pages {
     #[doc = include_str!("../../README.md")]
@@ -65,13 +67,13 @@ pub use self::command_line::command_of;
 pub use self::embedded::{TelemetryCommand, TelemetryFlag};
 pub use self::exit::Exit;
 
-/// Runs the command that this process was called with, and says how it ended.
+/// Runs the command line of this process, and returns how it ended.
 pub fn main() -> Exit {
     run(std::env::args_os())
 }
 
-/// Runs a command line, the first word of which is the program's name, with the input and output of this
-/// process, and says how it ended.
+/// Runs a command line, whose first word is the name of the program, with the input and output of
+/// this process, and returns how it ended.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
     execution::in_process(|environment, screen| execution::execute(words, environment, screen))
 }

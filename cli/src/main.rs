@@ -1,5 +1,4 @@
-//! The command `localtel`. Everything it does is in `localtel_cli`; only the end of the process
-//! is here.
+//! The command `localtel`. `localtel_cli` has all of its code except ending the process.
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

@@ -1,5 +1,4 @@
-//! What the command says about itself to other programs: completions for shells and pages for `man`.
-//! Both follow from the definition of the commands.
+//! Completions for shells and pages for `man`, both generated from the definition of the commands.
 
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -9,7 +8,7 @@ use super::failure::Failure;
 use super::screen::Screen;
 use super::suggestion::nearest;
 
-/// Which shell to print completions for.
+/// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
@@ -17,10 +16,10 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Which page to print.
+/// Arguments of `man`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManArgs {
-    /// The page of one command, or `all` for all pages one after the other [default: the first page]
+    /// The page of one command, or `all` for all pages [default: the page of localtel]
     #[arg(value_name = "COMMAND")]
     page: Option<String>,
 }
@@ -31,7 +30,7 @@ pub(crate) fn completions(
     mut command: clap::Command,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    // Into memory first: the generator does not expect that writing can fail.
+    // Generate in memory: the generator panics if writing fails.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "localtel", &mut script);
     screen.stdout.write_all(&script)?;
@@ -63,9 +62,28 @@ pub(crate) fn man(
         return Err(Failure::usage(message).hint(hint));
     }
     for page in pages {
-        Man::new(page).render(&mut screen.stdout)?;
+        let synopsis = synopsis(&page);
+        Man::new(page.override_usage(synopsis)).render(&mut screen.stdout)?;
     }
     Ok(Exit::Done)
+}
+
+/// Returns the forms of a command with all of its options, a line each.
+fn synopsis(command: &clap::Command) -> String {
+    let form = |command: &clap::Command| {
+        let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+        let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let (positionals, options): (Vec<_>, Vec<_>) = shown.partition(|arg| arg.is_positional());
+        let options = options.iter().map(|arg| format!(" [{arg}]"));
+        let positionals = positionals.iter().map(|arg| format!(" {arg}"));
+        let words: String = options.chain(positionals).collect();
+        format!("{name}{words}")
+    };
+    let nested = command.get_subcommands().map(form);
+    std::iter::once(form(command))
+        .chain(nested)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Examples for `completions`.
@@ -78,6 +96,6 @@ Examples:
 /// Examples for `man`.
 pub(crate) const MAN_EXAMPLES: &str = "\
 Examples:
-  localtel man | man -l -          read the first page
+  localtel man | man -l -          read the page of localtel
   localtel man clear | man -l -    read the page of one command
   localtel man > localtel.1        for a package";

@@ -1,19 +1,19 @@
-//! The pager through which a person reads what does not fit on the screen, as `git` and `journalctl` do
-//! it. Which one is a pure decision; without one, or if it is missing, output goes to the screen.
+//! The pager for output that does not fit on the screen, as in `git` and `journalctl`. Without a
+//! pager, or if it is not installed, output goes to the screen.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// A running pager. Writing to it fails with a broken pipe once the person has left it.
+/// A running pager. Writing to it fails with a broken pipe after the user has left it.
 #[derive(Debug)]
 pub(crate) struct Pager {
     child: Child,
     stdin: Option<ChildStdin>,
 }
 
-/// Decides which command shows the output, from the first of `LOCALTEL_PAGER`, `PAGER` that is set;
-/// empty and `cat` mean none.
+/// Returns the pager command: `LOCALTEL_PAGER`, else `PAGER`, else `less`. An empty value and `cat`
+/// mean no pager.
 fn choose(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<OsString> {
     let chosen = variable("LOCALTEL_PAGER")
         .or_else(|| variable("PAGER"))
@@ -24,7 +24,7 @@ fn choose(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<OsString> {
     (!is_none).then_some(chosen)
 }
 
-/// Splits a command at its spaces, or leaves it to the shell where that would change its meaning.
+/// Splits a command at its spaces, or runs it with the shell if it has special characters.
 fn words(command: &OsString) -> Vec<OsString> {
     match command.to_str() {
         Some(text) if !text.contains(['"', '\'', '\\', '$', '|', '&', ';', '<', '>', '(', '*']) => {
@@ -35,47 +35,43 @@ fn words(command: &OsString) -> Vec<OsString> {
 }
 
 impl Pager {
-    /// Returns `true` if a pager shows colours: `less` does if its options say so, and then ours or the
-    /// person's are in force.
+    /// Returns `true` if the pager shows colours: `less` does with the options set here or if the
+    /// user's `LESS` has that option.
     pub(crate) fn shows_colours(variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
         variable("LESS").is_none_or(|options| options.to_string_lossy().contains(['R', 'r']))
     }
 
-    /// Starts the pager that the environment asks for, if there is one. A terminal that can do nothing
-    /// has none.
+    /// Starts the pager, if there is one and the terminal is not dumb.
     pub(crate) fn start(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<Self> {
         if variable("TERM").is_some_and(|term| term == "dumb") {
             return None;
         }
         let words = words(&choose(variable)?);
         let (program, arguments) = words.split_first()?;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a pager is a program of the person's choice"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the user chooses the pager")]
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped());
         if variable("LESS").is_none() {
-            // Leave at once if everything fits, show colours but no other escapes, keep the screen.
+            // Quit if everything fits, show colours but no other escapes, and keep the screen.
             command.env("LESS", "FRX");
         }
         if rustix::process::geteuid().is_root() {
-            // A pager must not become a shell for whoever looks over root's shoulder.
+            // A pager that runs as root must not give access to a shell.
             command.env("LESSSECURE", "1");
         }
         let mut child = command.spawn().ok()?;
         let stdin = child.stdin.take();
-        // Ctrl-C belongs to the pager now. The child was started before, so it still gets it.
+        // Ctrl-C is for the pager now. The child was started before, so it still gets it.
         let mut interrupt = nix::sys::signal::SigSet::empty();
         interrupt.add(nix::sys::signal::Signal::SIGINT);
         interrupt.thread_block().ok();
         Some(Self { child, stdin })
     }
 
-    /// Tells the pager that this is all, and waits until the person leaves it.
+    /// Closes the input of the pager, and waits until the user leaves it.
     pub(crate) fn finish(mut self) {
         drop(self.stdin.take());
-        // How it ended says nothing about our work.
+        // The exit of the pager does not change the result.
         drop(self.child.wait());
     }
 }
@@ -105,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_variable_is_stronger_than_the_common_one() {
+    fn localtel_pager_overrides_pager() {
         let both = [("PAGER", "more"), ("LOCALTEL_PAGER", "most -x")];
         assert_eq!(chosen(&both), Some("most -x".into()));
         assert_eq!(chosen(&both[..1]), Some("more".into()));
@@ -127,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pager_that_does_not_exist_is_none() {
+    fn a_missing_pager_is_not_started() {
         let missing = |name: &str| (name == "PAGER").then(|| "/nowhere/pager".into());
         assert!(Pager::start(&missing).is_none());
     }

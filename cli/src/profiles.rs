@@ -1,5 +1,5 @@
-//! `profiles`: the profiles of an application, each with what holds in it, its installation id, and how much
-//! is there. It makes and changes nothing; what there is to one profile in detail is `status`'s.
+//! `profiles`: lists the profiles of an application, each with its consent, installation id and
+//! size. It changes nothing. `status` shows one profile in detail.
 
 use localtel::admin::{Location, Status};
 
@@ -10,7 +10,7 @@ use super::quantity::size;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
 
-/// What to show of the profiles.
+/// Arguments of `profiles`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProfilesArgs {
     /// Print one JSON array, for programs

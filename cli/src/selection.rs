@@ -1,5 +1,5 @@
-//! Which location a command works on: the words for it on the command line, and the list to choose from where they do
-//! not say it. What a location is, is the library's `admin`.
+//! Selects the location that a command works on: its options on the command line, and the list of
+//! applications if they name none. The library's `admin` defines locations.
 
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -10,17 +10,17 @@ use localtel::{Error, ErrorKind};
 use super::failure::Failure;
 use super::quantity::size;
 
-/// Which telemetry is meant.
+/// Options that select the location.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Which telemetry")]
+#[command(next_help_heading = "Location")]
 pub(crate) struct SelectionArgs {
-    /// The application whose telemetry it is; needless if only one has any
+    /// Application; optional if only one has telemetry
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) app: Option<Source>,
-    /// The directory, wherever it lies [default: that of the application]
+    /// Telemetry directory [default: the application's]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) dir: Option<PathBuf>,
-    /// One of several sets of telemetry, each with its own consent [default: default]
+    /// Profile, which has its own records and consent [default: default]
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) profile: Option<Profile>,
 }
@@ -35,12 +35,13 @@ impl From<&SelectionArgs> for Selection {
     }
 }
 
-/// Finds the location that is meant. Without a name or a directory it is the only application there is.
+/// Finds the selected location. Without a name or a directory it is the only application with
+/// telemetry.
 ///
 /// # Errors
 ///
-/// Returns an error if nothing says which location is meant, or if its directory belongs to another application or
-/// profile than was named.
+/// Returns an error if the location is ambiguous, or if its directory belongs to another
+/// application or profile than the options name.
 pub(crate) fn find(args: &SelectionArgs, environment: &Environment) -> Result<Location, Failure> {
     let selection = Selection::from(args);
     let found = Location::find(&selection, environment).map_err(|error| {
@@ -58,7 +59,7 @@ pub(crate) fn find(args: &SelectionArgs, environment: &Environment) -> Result<Lo
     let Some(first) = below.first() else {
         return Ok(location);
     };
-    let message = format!("{} is no telemetry directory", location.base().display());
+    let message = format!("{} is not a telemetry directory", location.base().display());
     let lines = below.iter().map(|path| path.display().to_string());
     Err(Failure::usage(format!("{message}; below it:"))
         .details(lines.collect())
@@ -68,7 +69,7 @@ pub(crate) fn find(args: &SelectionArgs, environment: &Environment) -> Result<Lo
         )))
 }
 
-/// Says what to do where it is not certain of which application a location is.
+/// Adds the next step if the application of a location is not certain.
 pub(crate) fn unnamed(error: Error, location: &Location) -> Failure {
     let name = location.name().map_or("NAME", Source::as_str);
     if let ErrorKind::Invalid { reason, .. } = error.kind() {
@@ -120,7 +121,7 @@ fn several_in(root: &Path, all: &[Location], profile: Profile) -> Failure {
         format!("{name:width$}  {overview}")
     });
     let message = format!(
-        "{} applications have telemetry below {}; say which one is meant",
+        "{} applications have telemetry below {}; select one",
         all.len(),
         root.display()
     );
@@ -131,7 +132,7 @@ fn several_in(root: &Path, all: &[Location], profile: Profile) -> Failure {
     }
 }
 
-/// Says in a clause how much is there and how recent it is.
+/// Returns the size and the age of the records in a clause.
 fn overview(location: &Location) -> String {
     match location.segments() {
         Err(error) => error.chain(),
@@ -218,7 +219,7 @@ mod tests {
         }
     }
 
-    /// A directory whose files of consent say whose it is.
+    /// Creates a directory whose consent file names its owner.
     fn of(source: &str, profile: &str, path: &Path) {
         let text = format!(r#"{{"format":1,"source":"{source}","profile":"{profile}"}}"#);
         std::fs::create_dir_all(path).unwrap();
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_says_whose_it_is_and_is_refused_for_others() {
+    fn a_directory_of_another_application_is_refused() {
         let (home, environment) = home();
         let path = home.path().join("two/telemetry");
         let dir = path.to_str();
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profiles_directory_is_not_the_default_profiles() {
+    fn a_directory_of_a_profile_is_not_the_default_profile() {
         let (home, environment) = home();
         let base = home.path().join("data");
         let work = base.join("profiles/work");
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn several_sources_are_listed_with_what_they_hold() {
+    fn several_sources_are_listed_with_their_records() {
         let (home, environment) = home();
         for source in ["one", "three"] {
             std::fs::create_dir_all(home.path().join(source).join("telemetry")).unwrap();
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_source_the_next_step_is_said() {
+    fn without_a_source_there_is_a_next_step() {
         let (_home, environment) = home();
         let text = find(&SelectionArgs::default(), &environment)
             .unwrap_err()

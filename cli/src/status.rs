@@ -1,5 +1,5 @@
-//! `status`: whether events are recorded, who decided that, where they lie, what is there, and whether there is
-//! a newer release of the application. It makes and changes nothing.
+//! `status`: shows whether events are recorded, which rule decided that, where they are stored, how
+//! much is stored, and whether there is a newer release of the application. It changes nothing.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use super::quantity::{count, size};
 use super::sanitize::Sanitized;
 use super::screen::Screen;
 
-/// What to show of the status.
+/// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
     /// Print one JSON object, for programs
@@ -20,7 +20,7 @@ pub(crate) struct StatusArgs {
     json: bool,
 }
 
-/// Says whether events are recorded and why, where they lie and what is there, and makes nothing.
+/// Prints the status as text or JSON.
 pub(crate) fn run(
     location: &Location,
     args: &StatusArgs,
@@ -51,14 +51,14 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
         OwnerState::Damaged => {
             let problem = status.policy.problem.as_deref();
             let problem = problem.filter(|problem| !status.answer.because.contains(problem));
-            let problem = Sanitized(problem.unwrap_or("damaged, as said above"));
+            let problem = Sanitized(problem.unwrap_or("damaged, see above"));
             writeln!(
                 out,
                 "policy: {problem}; nothing is recorded until it is fixed"
             )?;
         }
     }
-    let unknown = "unknown, for the directory does not say it";
+    let unknown = "unknown: the directory does not name it";
     let source = status.source.as_deref().unwrap_or(unknown);
     writeln!(out, "source: {source}")?;
     writeln!(out, "profile: {}", status.profile)?;
@@ -98,7 +98,7 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
     }
 }
 
-/// Says whether events are recorded, why, and who decided.
+/// Prints whether events are recorded, why, and which rule decided.
 fn print_recording(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     let because = Sanitized(&status.answer.because);
     writeln!(
@@ -123,7 +123,7 @@ fn print_recording(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Says when and by what a choice was made.
+/// Describes when and by which command a choice was made.
 fn when(choice: &StoredChoice) -> String {
     let parts = [choice.by.as_deref(), choice.decided.as_deref()];
     let parts: Vec<&str> = parts.into_iter().flatten().collect();
@@ -184,6 +184,8 @@ fn print_storage(out: &mut dyn Write, storage: &Summary) -> io::Result<()> {
 
 /// Examples for `status`.
 pub(crate) const EXAMPLES: &str = "\
+Changes nothing, and works whether or not anything is recorded.
+
 Examples:
   localtel status
   localtel --app myapp status --json | jq -r .status";

@@ -329,8 +329,8 @@ fn a_reset_removes_the_id_and_keeps_the_choice() {
     assert_eq!(exit, Exit::Done);
     assert_eq!(
         said,
-        "uuid: none\nid, salt and host are removed for myapp (profile default), and made anew when something is \
-         recorded; the choice stays enabled\n"
+        "uuid: none\nid, salt and host are removed for myapp (profile default); new ones are created with \
+         the next record; the choice is still enabled\n"
     );
     let (_, status, _) = home.run("status");
     assert!(
@@ -378,7 +378,7 @@ fn clear_needs_a_yes_where_there_is_nobody_to_ask() {
     let (exit, out, err) = home.run("clear");
     assert_eq!(exit, Exit::Usage);
     assert!(
-        out.starts_with("goes: 2 segments (1 to 2): 3 records, "),
+        out.starts_with("will remove 2 segments (1 to 2): 3 records, "),
         "{out}"
     );
     assert!(err.contains("hint: add --yes"), "{err}");
@@ -424,7 +424,7 @@ fn clear_before_removes_whole_segments_and_lists_the_rest() {
     let home = Home::new().with_segments(&[&[1, 2], &[3, 9], &[10]]);
     let (exit, out, _) = home.run("clear --before 2026-11-21T08:05:00Z --yes");
     assert_eq!(exit, Exit::Done);
-    assert!(out.contains("stays: segment 2: 2 records"), "{out}");
+    assert!(out.contains("will keep segment 2: 2 records"), "{out}");
     assert!(out.contains("removed 1 segment, "), "{out}");
     let left = names(&home.telemetry());
     assert!(
@@ -494,6 +494,7 @@ fn completions_and_pages_name_every_command() {
     assert!(first.contains(".TH localtel 1"), "{first}");
     let (_, page, _) = home.run("man clear");
     assert!(page.contains(".TH localtel-clear 1"), "{page}");
+    assert!(page.contains(r"[\-\-before <TIME>] [\-\-yes]"), "{page}");
     let (exit, _, err) = home.run("man claer");
     assert_eq!(exit, Exit::Usage);
     assert!(err.contains("hint: "), "{err}");
@@ -621,7 +622,7 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
     let (_, out, _) = home.run("--app myapp status");
     let damaged = "policy.toml cannot be understood: line 1: unknown field `x`";
     assert!(out.contains(&format!("because {damaged}")), "{out}");
-    assert!(out.contains("\npolicy: damaged, as said above"), "{out}");
+    assert!(out.contains("\npolicy: damaged, see above"), "{out}");
     assert_eq!(out.matches(damaged).count(), 1, "{out}");
     let (_, out, _) = home.run("--app myapp status --json");
     assert!(

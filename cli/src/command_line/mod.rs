@@ -1,6 +1,6 @@
-//! What clap understood of a command line: which command it was, under which alias it was called, and
-//! which flags were given. Everything here is a name from the application's definition; what its users
-//! choose, such as values and external subcommands, is looked at by clap alone.
+//! The names in a command line that clap parsed: the command, the alias under which it was called,
+//! and the flags that were given. All names come from the definition of the application; values and
+//! external subcommands are never read here.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -12,13 +12,14 @@ use clap::{Arg, ArgMatches, Command, Id};
 use localtel::Telemetry;
 use localtel::recording::ErrorDescription;
 
-/// Starts to measure the command that clap parsed, with its path, alias and flags. The values of flags and arguments,
-/// and the names of external subcommands, are never recorded; of an error of clap only the kind is.
+/// Starts to measure the command that clap parsed, with its path, alias and flags. Values of flags
+/// and arguments and names of external subcommands are never recorded; of an error of clap only the
+/// kind is recorded.
 ///
-/// The application is the very one that parsed, or one defined alike, with the derive or the builder of clap; where
-/// parts of it are [deferred](Command::defer), only the one that parsed knows them. The alias is looked for in the
-/// words that this process was started with; it is absent where something else was parsed, where it was abbreviated, and
-/// where the value of an argument is the same word.
+/// `application` is the command that parsed or an equal definition, made with the derive or the
+/// builder of clap; [deferred](Command::defer) parts are only known to the one that parsed. The
+/// alias is searched in the arguments of this process. It is absent if other words were parsed, if
+/// the alias was abbreviated, or if the value of an argument is the same word.
 ///
 /// ```no_run
 /// # let telemetry = localtel::Telemetry::builder("myapp").open();
@@ -49,7 +50,8 @@ pub fn command_of<'t>(
     command
 }
 
-/// Describes errors of clap by their kind: their messages repeat what the user typed, and help and version are answers.
+/// Describes errors of clap by their kind, since their messages repeat what the user typed. Help
+/// and version are answers, not errors.
 fn describe(error: &(dyn Error + 'static)) -> Option<ErrorDescription> {
     let error = error.downcast_ref::<clap::Error>()?;
     if !error.use_stderr() {
@@ -64,15 +66,15 @@ fn describe(error: &(dyn Error + 'static)) -> Option<ErrorDescription> {
 pub(crate) struct CommandNames {
     /// The application and its nested subcommands, joined by dashes: `ticloud-project-list`.
     pub(crate) path: String,
-    /// The alias by which the last of them was called: `ls`.
+    /// The alias by which the last subcommand was called: `ls`.
     pub(crate) alias: Option<String>,
-    /// The flags and options that were really given, each once, sorted.
+    /// The flags and options given on the command line, each once, sorted.
     pub(crate) flags: Vec<String>,
 }
 
 impl CommandNames {
-    /// Takes the names out of what clap made of those words. If it made it of other words, or has another
-    /// application's definition, then what does not fit is left out.
+    /// Returns the names in the matches of these words. Names that are not in this definition, or
+    /// matches of other words, are left out.
     pub(crate) fn new(application: &Command, matches: &ArgMatches, words: &[OsString]) -> Self {
         let levels = levels(application, matches);
         let names = levels.iter().map(|level| level.command.get_name());
@@ -86,14 +88,14 @@ impl CommandNames {
     }
 }
 
-/// The application or one of the nested subcommands, with what was given to it.
+/// The application or a nested subcommand, with its matches.
 #[derive(Debug, Clone, Copy)]
 struct MatchedCommand<'a> {
     command: &'a Command,
     matches: &'a ArgMatches,
 }
 
-/// Returns the application and the subcommands that were called, up to one that it does not define.
+/// Returns the application and the called subcommands, up to the first that is not defined.
 fn levels<'a>(application: &'a Command, matches: &'a ArgMatches) -> Vec<MatchedCommand<'a>> {
     let mut level = MatchedCommand {
         command: application,
@@ -109,7 +111,7 @@ fn levels<'a>(application: &'a Command, matches: &'a ArgMatches) -> Vec<MatchedC
     levels
 }
 
-/// Returns the subcommand of that name; an alias is none.
+/// Returns the subcommand of that name; aliases do not count.
 fn subcommand<'a>(command: &'a Command, name: &str) -> Option<&'a Command> {
     command
         .get_subcommands()
@@ -120,7 +122,7 @@ fn flags(levels: &[MatchedCommand<'_>]) -> Vec<String> {
     let mut flags = BTreeSet::new();
     let mut defined: Vec<&Arg> = Vec::new();
     for MatchedCommand { command, matches } in levels {
-        // Global flags are given to the commands below, too; of two with one id the nearer one counts.
+        // Subcommands inherit global flags; of two with the same id, the nearer one wins.
         defined.splice(0..0, command.get_arguments());
         let is_given =
             |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
@@ -140,8 +142,8 @@ fn name_of(arg: &Arg) -> Option<String> {
     }
 }
 
-/// Returns the alias by which the last of the subcommands was called. Clap forgets it, so it is the first word that
-/// can stand for that subcommand. A word that is also a value of an argument is passed over.
+/// Returns the alias by which the last subcommand was called. Clap does not keep it, so this takes
+/// the first word that can name the subcommand, without words that are also a value of an argument.
 fn alias(levels: &[MatchedCommand<'_>], words: &[OsString]) -> Option<String> {
     let (application, subcommands) = levels.split_first()?;
     let values: Vec<&OsStr> = levels

@@ -1,7 +1,8 @@
-//! `explain`: tells a person what is recorded here and what never is, where it lies, for how long, who can
-//! read it, how to stop it and how to remove it, and lists what was recorded so far. It makes and changes
-//! nothing. The sentences are `text`'s, what was recorded so far is `inventory`'s, what becomes
-//! of it under the policy is the library's; the facts for programs are `report`'s; here they are gathered.
+//! `explain`: tells a person what is recorded here and what never is, where it lies, for how long,
+//! who can read it, how to stop it and how to remove it, and lists what was recorded so far. It
+//! makes and changes nothing. The sentences are `text`'s, what was recorded so far is
+//! `inventory`'s, what becomes of it under the policy is the library's; the facts for programs are
+//! `report`'s; here they are gathered.
 
 mod inventory;
 mod report;
@@ -94,7 +95,7 @@ impl<'a> Explanation<'a> {
 
 /// Examples for `explain`.
 pub(crate) const EXAMPLES: &str = "\
-It makes and changes nothing, and works whether or not anything is recorded.
+Changes nothing, and works whether or not anything is recorded.
 
 Examples:
   localtel explain

@@ -1,5 +1,6 @@
-//! `policy`: shows what the owner of this machine lets be recorded, has it changed (`change`), and tries the rules for secrets on a text. What a rule means, and that
-//! a file that cannot be understood is left as it is, is the library's `policy`.
+//! `policy`: shows the rules of the owner of this machine, changes them (`change`), and tries the
+//! rules for secrets on a text. The library's `policy` defines the rules, and refuses to change a
+//! file that is invalid.
 
 mod change;
 mod taking;
@@ -25,7 +26,7 @@ use super::screen::Screen;
 use super::selection::unnamed;
 use super::suggestion::parse_level;
 
-/// What to do with the policy.
+/// Arguments of `policy`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PolicyArgs {
     #[command(subcommand)]
@@ -34,88 +35,88 @@ pub(crate) struct PolicyArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum PolicyCommand {
-    /// Shows the policy of this machine's owner; so does `policy` alone
+    /// Shows the policy of this machine's owner (the default)
     Show,
-    /// Sets what becomes of a property, in events and in spans; `message` is one
+    /// Sets the action for a property of events and spans, or for `message`
     #[command(after_help = PROPERTY_EXAMPLES)]
     Property {
-        /// The property's name; `http.*` stands for all that begin so; `os.kernel` for what is nested in `os`;
-        /// `*.authorization` for that name at any depth. Upper and lower case make no difference
+        /// Property, case-insensitive: `http.*` for a prefix, `os.kernel` for a nested key,
+        /// `*.authorization` for a key at any depth
         #[arg(id = "localtel.name", value_name = "NAME")]
         name: String,
-        /// keep, redact (mask the secrets in it), hash, mask, drop
+        /// Action; `redact` masks only the secrets in it
         #[arg(id = "localtel.action", value_name = "ACTION", value_parser = action())]
         action: Action,
     },
     /// Sets whether an event is recorded
     Event {
-        /// The event's name; `heart*` stands for all that begin so
+        /// Event; `heart*` for a prefix
         #[arg(id = "localtel.name", value_name = "NAME")]
         name: String,
-        /// keep or drop
+        /// Action
         #[arg(id = "localtel.action", value_name = "ACTION", value_parser = ["keep", "drop"])]
         action: String,
     },
-    /// Sets whether a target, and the modules below it, is recorded
+    /// Sets whether a target and the modules below it are recorded
     Target {
-        /// The target, such as `myapp::sql`
+        /// Target, such as `myapp::sql`
         #[arg(id = "localtel.name", value_name = "NAME")]
         name: String,
-        /// keep or drop
+        /// Action
         #[arg(id = "localtel.action", value_name = "ACTION", value_parser = ["keep", "drop"])]
         action: String,
     },
-    /// Sets the lowest level that is recorded
+    /// Sets the minimum level that is recorded
     Level {
-        /// trace, debug, info, warn, error
+        /// trace, debug, info, warn or error
         #[arg(id = "localtel.level", value_name = "LEVEL", value_parser = parse_level)]
         level: Level,
     },
-    /// Sets what becomes of events and properties that no rule names: `drop` makes an allow-list
+    /// Sets the action for events and properties without a rule; `drop` makes an allow-list
     Unnamed {
-        /// keep or drop
+        /// Action
         #[arg(id = "localtel.action", value_name = "ACTION", value_parser = ["keep", "drop"])]
         action: String,
     },
-    /// Sets whether secrets in messages and error texts are masked although the application keeps them
+    /// Sets whether secrets in messages and errors are masked if the application keeps them
     Secrets {
-        /// mask or keep
+        /// Whether to mask or keep them
         #[arg(id = "localtel.secrets", value_name = "SECRETS", value_parser = ["mask", "keep"])]
         secrets: String,
     },
-    /// Sets a row of the metadata that reports show, or whether it is shown
+    /// Sets a row of the metadata in reports, or whether reports include it
     #[command(after_help = METADATA_EXAMPLES)]
     Metadata {
-        /// The row's key
+        /// Key of the row
         #[arg(id = "localtel.key", value_name = "KEY")]
         key: String,
-        /// Its value, instead of the application's
+        /// Value, instead of the application's
         #[arg(id = "localtel.value", value_name = "VALUE")]
         value: Option<String>,
-        /// Whether reports show it [default: as the application says]
+        /// Whether reports include it [default: the application's choice]
         #[arg(id = "localtel.include", long = "include", value_name = "yes|no", value_parser = ["yes", "no"])]
         include: Option<String>,
     },
-    /// Takes a rule back
+    /// Removes a rule
     #[command(after_help = UNSET_EXAMPLES)]
     Unset {
-        /// Which kind of rule
+        /// Kind of the rule
         #[arg(id = "localtel.kind", value_name = "KIND", value_enum)]
         kind: RuleKind,
-        /// Its name, where there are several of the kind
+        /// Name, for kinds with several rules
         #[arg(id = "localtel.name", value_name = "NAME")]
         name: Option<String>,
     },
-    /// Shows what the rules for secrets find in a text
+    /// Shows which secrets the rules find in a text
     #[command(after_help = TEST_EXAMPLES)]
     Test {
-        /// The text; `-` reads it from the input
+        /// Text; `-` reads standard input
         #[arg(id = "localtel.text", value_name = "TEXT", allow_hyphen_values = true)]
         text: String,
     },
 }
 
-/// Which kind of rule.
+/// The kind of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum RuleKind {
     Level,
@@ -133,7 +134,7 @@ fn action() -> impl clap::builder::TypedValueParser<Value = Action> {
 }
 
 impl PolicyArgs {
-    /// Returns the text that the rules for secrets are to be tried on, whoever's telemetry is meant.
+    /// Returns the text of `policy test`, which needs no location.
     pub(crate) fn text_to_test(&self) -> Option<&str> {
         match &self.command {
             Some(PolicyCommand::Test { text }) => Some(text),
@@ -142,7 +143,7 @@ impl PolicyArgs {
     }
 }
 
-/// Does what was asked for.
+/// Shows or changes the policy, or tests a text.
 pub(crate) fn run(
     location: &Location,
     args: PolicyArgs,
@@ -170,7 +171,7 @@ pub(crate) fn run(
         PolicyCommand::Unset { kind, name } => {
             let change = Change::unset(kind, name, location)?;
             if location.owner_policy() == Ok(None) {
-                // Nothing is made in order to take nothing away.
+                // Nothing is created to remove a rule.
                 return Err(complaint(change.nothing_there(), location));
             }
             change
@@ -196,7 +197,7 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-/// Says so where a rule is for a name that none of the last records has, and names near it occur.
+/// Prints a suggestion if a rule names something that no recent record has and similar names occur.
 fn tell_absent(change: &Change, location: &Location, screen: &mut Screen<'_>) {
     let Some((kind, name, word)) = change.named() else {
         return;
@@ -204,7 +205,7 @@ fn tell_absent(change: &Change, location: &Location, screen: &mut Screen<'_>) {
     let Ok(reverse) = Reader::reverse(&location.path()) else {
         return;
     };
-    // Rules for properties hold in upper and lower case.
+    // Rules for properties are case-insensitive.
     let lower = name.to_lowercase();
     let mut absent = AbsentNames::new([match kind {
         NameKind::Property => (kind, lower.as_str()),
@@ -222,7 +223,7 @@ fn tell_absent(change: &Change, location: &Location, screen: &mut Screen<'_>) {
     absent.tell("recent record", suggest, screen.stderr);
 }
 
-/// Says what to do where the file could not be changed.
+/// Adds the next step if the file could not be changed.
 fn complaint(error: Error, location: &Location) -> Failure {
     let policy = location.command("policy");
     match error.kind() {
@@ -274,7 +275,7 @@ fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let owner = match location.owner_policy() {
         Ok(owner) => owner,
         Err(problem) => {
-            // A directory that cannot be looked into is another matter.
+            // A directory that cannot be read is another error.
             location.check_readable()?;
             let hint = format!("fix {file}; running programs then go on within a second");
             let message = format!("{problem}; nothing is recorded until it is fixed");
@@ -326,7 +327,7 @@ fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Shows what is masked in a text, as it would be in a message, and which rule found what.
+/// Prints a text with its secrets masked as in a message, and the findings of each rule.
 pub(crate) fn test(
     text: &str,
     environment: &Environment,
@@ -377,41 +378,43 @@ fn read_text(screen: &mut Screen<'_>) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What holds where the application is not asked and there is no file.
+/// The usual rules, if the application is not asked and there is no file.
 const USUAL: &str = "\
 # Unless the application says otherwise, its events are recorded as they are, and in messages and texts of
 # errors secrets are masked: passwords, tokens, private keys, addresses, your home and your user name.";
 
-/// What can be done.
+/// Examples for `policy` without a file.
 const STEPS: [(&str, &str); 5] = [
     (
         "policy property user hash",
-        "tell users apart without naming them",
+        "distinguish users without their names",
     ),
-    ("policy target hyper drop", "nothing from that part of it"),
+    ("policy target hyper drop", "no events of that library"),
     ("policy unnamed drop", "only what a rule keeps"),
-    ("policy test 'some text'", "what would be masked in it"),
+    (
+        "policy test 'some text'",
+        "show which secrets are masked in it",
+    ),
     ("policy --help", "everything else"),
 ];
 
-/// How many findings are told one by one.
+/// Number of findings that are printed one by one.
 const FINDINGS_MAX: usize = 20;
 
-/// How much of the input is looked at.
+/// Longest input in bytes.
 const INPUT_BYTES_MAX: u64 = 16 << 20;
 
 /// Examples for `policy`.
 pub(crate) const EXAMPLES: &str = "\
-What the application allows of events can be narrowed here, and never widened; a row of metadata can be \
-added to reports, and one that the application leaves out be shown. Running programs obey within a second \
-of their next record.
+The owner of the machine can only restrict further what the application allows; the one exception is metadata \
+of reports, which can be added or included. Running programs apply a change within a second of their next record.
 
 Examples:
-  localtel policy                            what is forbidden so far
-  localtel policy property user hash         tell users apart without naming them
-  localtel policy property 'http.*' drop     neither the values nor the names
-  localtel policy target hyper drop          nothing from that library
-  localtel policy level info                 nothing finer
+  localtel policy                            show the rules
+  localtel policy property user hash         distinguish users without their names
+  localtel policy property 'http.*' drop     neither values nor names
+  localtel policy target hyper drop          no events of that library
+  localtel policy level info                 no debug and trace events
   localtel policy unnamed drop               only what a rule keeps
   localtel policy metadata cloud --include no
   localtel policy unset property user
@@ -419,18 +422,18 @@ Examples:
 
 const PROPERTY_EXAMPLES: &str = "\
 Examples:
-  localtel policy property user hash     equal users stay equal, until `localtel reset`
-  localtel policy property path redact   names of users and the home directory are masked in it
+  localtel policy property user hash     equal values stay equal until `localtel reset`
+  localtel policy property path redact   mask user names and the home directory in it
   localtel policy property query drop";
 
 const METADATA_EXAMPLES: &str = "\
-A value, --include or both must be given. A row that the application leaves out is shown with \
-`--include yes`, and one that it does not have is added: reports stay on this machine.
+Give a value, --include or both. `--include yes` includes a row that the application leaves out, and adds a \
+row that it does not have: reports stay on this machine.
 
 Examples:
   localtel policy metadata cloud --include no    leave it out
-  localtel policy metadata team --include yes    show it though the application leaves it out
-  localtel policy metadata rack 'B 7'            say it instead of the application";
+  localtel policy metadata team --include yes    include it even if the application leaves it out
+  localtel policy metadata rack 'B 7'            replace the application's value";
 
 const UNSET_EXAMPLES: &str = "\
 Examples:
@@ -439,7 +442,7 @@ Examples:
   localtel policy unset level";
 
 const TEST_EXAMPLES: &str = "\
-Prints the text as it would be recorded in a message, and on stderr which rule found what.
+Prints the text as it would be recorded in a message, and the findings of each rule on stderr.
 
 Examples:
   localtel policy test 'login with password=hunter2 from 10.0.0.1'

@@ -1,5 +1,5 @@
-//! JSON from outside, without loss: keys keep their order, and a number that neither 64 bits nor a float can hold
-//! becomes a text with all of its digits, as such a field of a `tracing` event does.
+//! Lossless JSON from the input: keys keep their order, and a number that fits neither 64 bits nor
+//! a float becomes text with all of its digits, as such a field of a `tracing` event does.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 ///
 /// Returns an error if the text is not JSON, or not the JSON of a `T`.
 pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
-    // What is checked first is what was written, in which numbers only stand where they may.
+    // Check the original text first: quoted numbers could hide an error.
     let _checked: IgnoredAny = serde_json::from_slice(json)?;
     serde_json::from_slice(&with_wide_numbers_quoted(json))
 }
@@ -44,7 +44,7 @@ fn with_wide_numbers_quoted(json: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(quoted)
 }
 
-/// Returns how many bytes the string has with which a text begins, with its quotes.
+/// Returns the length in bytes of the string at the start of a text, with its quotes.
 fn string_bytes(text: &[u8]) -> usize {
     let mut is_escaped = false;
     let end = text.iter().skip(1).position(|byte| {
@@ -55,7 +55,7 @@ fn string_bytes(text: &[u8]) -> usize {
     end.map_or(text.len(), |end| end + 2)
 }
 
-/// Returns how many bytes the number has with which a text begins.
+/// Returns the length in bytes of the number at the start of a text.
 fn number_bytes(text: &[u8]) -> usize {
     let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
     text.iter().take_while(|byte| is_part(byte)).count()
@@ -110,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_stay_in_their_order_however_deep_they_are() {
+    fn nested_keys_keep_their_order() {
         let text = r#"{"z":1,"a":{"y":[{"x":2,"b":3}],"c":4}}"#;
         let value: Value = parse(text.as_bytes()).unwrap();
         assert_eq!(value.to_string(), text);
     }
 
     #[test]
-    fn what_is_not_json_is_refused_whatever_numbers_it_holds() {
+    fn invalid_json_is_refused_whatever_its_numbers() {
         for text in [
             "",
             "01",

@@ -1,5 +1,5 @@
-//! `record`: one record from a script, or many from a stream of JSON objects. What the words and objects mean is
-//! decided without recording anything; whether they are kept is the library's to say.
+//! `record`: records one event from a script, or one for each JSON object of a stream. The event is
+//! built here; the library decides whether it is recorded.
 
 mod json;
 mod stream;
@@ -22,27 +22,27 @@ use super::suggestion::parse_level;
 use stream::{Objects, StreamItem};
 use words::{Words, lossy};
 
-/// What to record.
+/// Arguments of `record`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RecordArgs {
-    /// The event's name, or `-` to read JSON objects from the input
+    /// Name of the event, or `-` to read JSON objects from standard input
     #[arg(value_name = "EVENT", value_parser = lossy())]
     event: String,
     #[command(flatten)]
     properties: Words,
-    /// Log level: trace, debug, info, warn, error, or what syslog and pino call it
+    /// trace, debug, info, warn, error, or a level of syslog or pino
     #[arg(short, long, default_value = "info", value_parser = parse_level)]
     level: Level,
-    /// A message for people
+    /// Message for people
     #[arg(short, long, allow_hyphen_values = true, value_parser = lossy())]
     message: Option<String>,
-    /// Fail if the record is refused because recording is off
+    /// Exit with 1 if the event is not recorded because of consent or policy
     #[arg(long)]
     strict: bool,
 }
 
-/// Reads a JSON object: `event`, `level` and `message` are taken, all other keys are properties, in their order. What the
-/// object does not say is as in the event that was typed.
+/// Builds the event of a JSON object: `event`, `level` and `message` are taken, all other keys
+/// become properties in their order. Missing keys have the values of the typed event.
 fn event_of(json: &[u8], typed: impl Fn(&str) -> Event) -> Result<Event, String> {
     let members: Properties =
         json::parse(json).map_err(|error| format!("it is not a JSON object: {error}"))?;
@@ -55,7 +55,7 @@ fn event_of(json: &[u8], typed: impl Fn(&str) -> Event) -> Result<Event, String>
             ("level", Value::String(level)) => event.level(parse_level(level)?),
             ("level", Value::Number(level)) => event.level(parse_level(&level.to_string())?),
             ("event" | "message" | "level", other) => {
-                return Err(format!("`{key}` must be a string, and is {other}"));
+                return Err(format!("`{key}` must be a string, not {other}"));
             }
             (_, value) => event.property(key, value.clone()),
         };
@@ -66,7 +66,7 @@ fn event_of(json: &[u8], typed: impl Fn(&str) -> Event) -> Result<Event, String>
     }
 }
 
-/// Records what was asked for.
+/// Records the event or the input.
 pub(crate) fn run(
     location: &Location,
     args: &RecordArgs,
@@ -112,16 +112,16 @@ pub(crate) fn run(
         return recording.finish(location, args.strict, screen);
     }
     let read = recording.take_objects(typed, screen);
-    // What was read before the input failed is recorded.
+    // Objects read before an input error are recorded.
     let exit = recording.finish(location, args.strict, screen)?;
     read.map(|()| exit)
 }
 
-/// Returns how telemetry is opened to record at a location.
+/// Returns the builder that opens the telemetry of a location.
 ///
 /// # Errors
 ///
-/// Returns an error if it is not certain which application it is.
+/// Returns an error if the application of the location is not certain.
 pub(crate) fn builder_of(location: &Location) -> localtel::Result<Builder> {
     let application = location.certain_application()?;
     Ok(Telemetry::builder(application.as_str())
@@ -131,12 +131,12 @@ pub(crate) fn builder_of(location: &Location) -> localtel::Result<Builder> {
         .delivery(Delivery::Inline))
 }
 
-/// A handle and what became of what was offered to it.
+/// An open telemetry handle, with counts of the events that were not recorded.
 struct RecordRun {
     telemetry: Telemetry,
     refused: u64,
     dropped: u64,
-    /// How much of the input was not recorded because it is not what it should be.
+    /// Number of invalid items in the input.
     bad: u64,
 }
 
@@ -149,7 +149,7 @@ impl RecordRun {
         }
     }
 
-    /// Records each object of the input as soon as it is there.
+    /// Records each object of the input as soon as it is complete.
     fn take_objects(
         &mut self,
         typed: impl Fn(&str) -> Event,
@@ -173,7 +173,7 @@ impl RecordRun {
             self.bad += 1;
             if self.bad <= BAD_TOLD_MAX {
                 let reason = Sanitized(&reason);
-                // A closed stderr is no reason to lose what follows.
+                // A closed stderr does not stop the recording.
                 drop(writeln!(
                     screen.stderr,
                     "localtel: {at} was not recorded: {reason}"
@@ -187,7 +187,7 @@ impl RecordRun {
         Ok(())
     }
 
-    /// Returns why events were refused, and what to do about it.
+    /// Returns why events were refused, and the next step.
     fn refusal(&self, location: &Location) -> (String, String) {
         let command = |words: &str| location.command(words);
         let status = self.telemetry.status();
@@ -198,7 +198,7 @@ impl RecordRun {
             return (reason, format!("`{}` shows the policy", command("policy")));
         }
         let answer = location.recording_by_commands();
-        // The strongest who forbids it comes first: nothing else changes this run.
+        // The strongest rule comes first, since nothing else changes this run.
         let is_forbidden = status
             .decision
             .is_some_and(|decision| decision.is_locked && decision.state == Consent::Disabled);
@@ -249,7 +249,7 @@ impl RecordRun {
             )));
         }
         self.telemetry.flush().or_else(|error| {
-            // Nothing was kept, so there is nothing to write; why was said above.
+            // With nothing recorded there is nothing to flush; the reason was printed above.
             if self.refused > 0 { Ok(()) } else { Err(error) }
         })?;
         if self.bad > 0 || (is_strict && self.refused > 0) {
@@ -260,21 +260,22 @@ impl RecordRun {
     }
 }
 
-/// The event that means: read the input.
+/// The event name for reading the input.
 const FROM_INPUT: &str = "-";
 
-/// How much of what was not recorded is named; of the rest the number is said.
+/// Number of invalid items that are reported one by one.
 const BAD_TOLD_MAX: u64 = 20;
 
 /// Examples for `record`.
 pub(crate) const EXAMPLES: &str = "\
-In `key=value` true and false, whole numbers, and numbers that read back as they were typed are recognised; everything \
-else is text, and `show` prints what was typed. A value is never more than a value: none is read as JSON or as the name \
-of a file. `--text` keeps text also what looks like a number; use it for what comes from variables, and always where \
-the key does: elsewhere a `:` at its end or a `-` at its start means something else. The event's name is yours to write: `-` reads the input.
-From the input, JSON objects are read in UTF-8, however they are laid out, of at most 1 MiB each: `event`, `level` and \
-`message` are taken, all other keys are properties. A number beyond 64 bits becomes text. What cannot be read is named, \
-and reading goes on at the next line.
+In `key=value`, `true`, `false` and numbers are parsed if they round-trip; other values are text. No value is \
+parsed as JSON or as a file name. In scripts, use `--text` for values from variables, and always for keys from \
+variables: in the other forms a key that ends in `:` or starts with `-` has another meaning. \
+The name of the event should be a constant.
+
+`record -` reads JSON objects in UTF-8, in any layout, of at most 1 MiB each. `event`, `level` and `message` are \
+taken; all other keys become properties. A number beyond 64 bits becomes text. Invalid input is reported, and \
+reading continues at the next line.
 
 Examples:
   localtel --app deploy record deploy version=1.2.0 ok=true duration=871
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_says_what_it_says_and_the_rest_is_as_typed() {
+    fn an_object_overrides_what_was_typed() {
         for (json, expected) in [
             (
                 r#"{"event":"e","n":1,"host":"b"}"#,
@@ -319,12 +320,12 @@ mod tests {
             .property("z", json!({"y": 1, "b": 2}))
             .property("a", "18446744073709551616")
             .property("z2", 1);
-        // Two values of JSON are the same whatever the order of their keys is; their texts are not.
+        // JSON values are equal whatever the order of their keys; their texts are not.
         assert_eq!(format!("{:?}", event.unwrap()), format!("{expected:?}"));
     }
 
     #[test]
-    fn an_object_names_its_level_as_its_logger_does() {
+    fn levels_of_other_loggers_are_accepted() {
         for (level, expected) in [
             ("30", Level::Info),
             ("\"30\"", Level::Info),
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_names_no_event_is_refused() {
+    fn an_object_without_an_event_is_refused() {
         for json in [
             "{}",
             "[]",

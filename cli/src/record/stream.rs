@@ -1,7 +1,7 @@
-//! JSON objects from a stream, however they are laid out: one on each line, several on a line, one over many lines, or
-//! in an array. Each is complete when its last brace is read, so that what is written into a pipe is recorded at once.
-//! What cannot be read is an item with its place; reading goes on at the next line that may begin an object.
-//! What an object says is not decided here.
+//! JSON objects of a stream, in any layout: one on each line, several on a line, one over many
+//! lines, or in an array. Each is complete with its last brace, so that an object written to a pipe
+//! is recorded at once. Invalid input is an item with its position; reading continues at the next
+//! line that may begin an object. The content of objects is not checked here.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -12,25 +12,25 @@ use serde::de::IgnoredAny;
 /// Reads the objects of a stream.
 pub(super) struct Objects<'i> {
     input: Input<'i>,
-    /// The indentation of a damaged object of several lines, of which there may be more to come.
+    /// The indentation of a damaged object of several lines, whose next lines are skipped.
     damaged: Option<usize>,
 }
 
-/// What stands in a stream.
+/// An item of a stream.
 #[derive(Debug, PartialEq)]
 pub(super) enum StreamItem {
-    /// A JSON object; its syntax was checked, its UTF-8 not.
+    /// A JSON object with checked syntax and unchecked UTF-8.
     Object { at: InputPosition, json: Vec<u8> },
-    /// Something that is not one.
+    /// Invalid input.
     Damage { at: InputPosition, reason: String },
 }
 
-/// Where something begins.
+/// The position where an item begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InputPosition {
     line: u64,
     column: usize,
-    /// How many columns are blank at the start of the line.
+    /// Number of blank columns at the start of the line.
     indent: usize,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for InputPosition {
 }
 
 impl<'i> Objects<'i> {
-    /// Starts to read.
+    /// Starts to read a stream.
     pub(super) fn new(input: &'i mut dyn BufRead) -> Self {
         Self {
             input: Input::new(input),
@@ -54,7 +54,7 @@ impl<'i> Objects<'i> {
         }
     }
 
-    /// Returns what comes next, as soon as it is complete; `None` at the end.
+    /// Returns the next item as soon as it is complete; `None` at the end.
     ///
     /// # Errors
     ///
@@ -68,7 +68,8 @@ impl<'i> Objects<'i> {
             let at = self.input.place;
             match byte {
                 b'{' => return self.object(at).map(Some),
-                // Between objects there is blank space, what an array adds, or the mark of JSON text sequences.
+                // Between objects there may be blank space, parts of an array, or the mark of JSON
+                // text sequences.
                 b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']' | RECORD_SEPARATOR => {
                     self.input.next()?;
                 }
@@ -85,7 +86,7 @@ impl<'i> Objects<'i> {
         }
     }
 
-    /// Passes the mark with which some programs begin a file, in UTF-8.
+    /// Skips the byte order mark with which some programs begin a file in UTF-8.
     fn pass_byte_order_mark(&mut self) -> io::Result<bool> {
         for byte in *b"\xef\xbb\xbf" {
             if self.input.peek()? != Some(byte) {
@@ -117,7 +118,8 @@ impl<'i> Objects<'i> {
         Ok(StreamItem::Damage { at, reason })
     }
 
-    /// Goes to where reading can go on after an object that is damaged, of which `held` was read.
+    /// Skips to the next line where an object may begin, after a damaged object of which `held` was
+    /// read.
     fn resume(&mut self, at: InputPosition, held: &[u8]) -> io::Result<()> {
         let starts = memchr::memchr_iter(b'\n', held).map(|end| end + 1);
         let next = starts.enumerate().find(|(_, start)| {
@@ -139,7 +141,7 @@ impl<'i> Objects<'i> {
         Ok(())
     }
 
-    /// Passes what still belongs to a damaged object: lines that are indented further than it, and closing ones.
+    /// Skips lines of a damaged object: lines with more indentation, and lines that close it.
     fn pass_damaged_lines(&mut self) -> io::Result<()> {
         let Some(indent) = self.damaged.take() else {
             return Ok(());
@@ -159,7 +161,7 @@ impl<'i> Objects<'i> {
     }
 }
 
-/// Says what is wrong with an object, and in which line if that is a later one.
+/// Returns why an object is invalid, with the line if that is a later one.
 fn reason_of(error: &serde_json::Error, at: InputPosition, held: &[u8]) -> String {
     if held.get(1) == Some(&0) {
         return NOT_UTF_8.to_owned();
@@ -185,9 +187,9 @@ fn reason_of(error: &serde_json::Error, at: InputPosition, held: &[u8]) -> Strin
 struct Input<'i> {
     source: &'i mut dyn BufRead,
     again: Vec<u8>,
-    /// How many of these were read again.
+    /// Number of these that were read again.
     at: usize,
-    /// Where the next byte stands.
+    /// The position of the next byte.
     place: InputPosition,
 }
 
@@ -201,7 +203,7 @@ impl<'i> Input<'i> {
         }
     }
 
-    /// Returns the next byte, which stays.
+    /// Returns the next byte without taking it.
     fn peek(&mut self) -> io::Result<Option<u8>> {
         if let Some(byte) = self.again.get(self.at) {
             return Ok(Some(*byte));
@@ -235,7 +237,7 @@ impl<'i> Input<'i> {
         Ok(Some(byte))
     }
 
-    /// Takes the rest of a line, without keeping it, and returns why it is not an object.
+    /// Skips the rest of a line, and returns why it is not an object.
     fn pass_line(&mut self) -> io::Result<&'static str> {
         let (mut has_nul, mut bytes) = (false, 0_u64);
         while let Some(byte) = self.next()? {
@@ -252,7 +254,7 @@ impl<'i> Input<'i> {
         Ok(if has_nul { NOT_UTF_8 } else { NOT_AN_OBJECT })
     }
 
-    /// Puts bytes back, which begin at the start of a line.
+    /// Puts bytes back that begin at the start of a line.
     fn read_again(&mut self, bytes: &[u8], line: u64) {
         let unread = self.again.get(self.at..).unwrap_or_default();
         self.again = [bytes, unread].concat();
@@ -260,7 +262,7 @@ impl<'i> Input<'i> {
         self.place = InputPosition::start_of(line);
     }
 
-    /// Makes what was read of the line count as nothing.
+    /// Resets the column, as if the line began here.
     fn forget_column(&mut self) {
         self.place = InputPosition::start_of(self.place.line);
     }
@@ -275,13 +277,13 @@ impl InputPosition {
         }
     }
 
-    /// Returns `true` if everything before it in its line is blank.
+    /// Returns `true` if only blank space precedes the position in its line.
     const fn is_at_start(&self) -> bool {
         self.column == self.indent + 1
     }
 }
 
-/// Hands bytes on and holds them, up to the bounds of an object.
+/// Passes bytes on and stores them, up to the limits of an object.
 struct Tee<'t, 'i> {
     input: &'t mut Input<'i>,
     held: Vec<u8>,
@@ -298,7 +300,7 @@ enum StringState {
     Escaped,
 }
 
-/// Why no more is handed on.
+/// The reason why no more bytes are passed on.
 enum StreamStop {
     TooLong,
     TooDeep,
@@ -352,7 +354,7 @@ impl Read for Tee<'_, '_> {
         let Some(place) = buffer.first_mut() else {
             return Ok(0);
         };
-        // One at a time, so that nothing behind the object is taken.
+        // One byte at a time, so that nothing after the object is taken.
         match self.next() {
             Ok(Some(byte)) => {
                 *place = byte;
@@ -367,15 +369,15 @@ impl Read for Tee<'_, '_> {
     }
 }
 
-/// The longest object. Four times the longest line that is ever recorded, so that whatever could be kept gets
-/// through, and a foreign stream does not fill the memory.
+/// Longest object in bytes. It is four times the longest recorded line, so that every storable
+/// object is accepted, and limits the memory that a foreign stream takes.
 const OBJECT_BYTES_MAX: u64 = 1024 * 1024;
 
-/// How deep an object may be nested: the parser follows as many levels. A damaged object is read again from its
-/// second line, which is quick enough because as many lines at most can open one within another.
+/// Deepest nesting of an object, which is the limit of the parser. A damaged object is read again
+/// from its second line; this limit bounds how often.
 const DEPTH_MAX: usize = 127;
 
-/// What stands before each value of a JSON text sequence (RFC 7464), which `jq --seq` writes.
+/// Precedes each value of a JSON text sequence (RFC 7464), which `jq --seq` writes.
 const RECORD_SEPARATOR: u8 = 0x1e;
 
 const NOT_AN_OBJECT: &str = "it is not a JSON object";
@@ -390,7 +392,8 @@ mod tests {
 
     use super::*;
 
-    /// What comes of a stream: each object as it stands, and the place and reason of each damage.
+    /// Returns the items of a stream: the text of each object, and the position and reason of each
+    /// damage.
     fn read(stream: &[u8]) -> Vec<String> {
         let mut input = stream;
         let mut objects = Objects::new(&mut input);
@@ -411,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_found_however_they_are_laid_out() {
+    fn objects_are_found_in_any_layout() {
         for stream in [
             "{\"a\":1}\n{\"b\":2}\n",
             "{\"a\":1}{\"b\":2}",
@@ -501,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf_8_text_is_named() {
+    fn input_that_is_not_utf_8_is_reported() {
         let wide = |text: &str| {
             text.encode_utf16()
                 .flat_map(u16::to_le_bytes)
@@ -539,7 +542,7 @@ mod tests {
         assert!(started.elapsed() < std::time::Duration::from_mins(1));
     }
 
-    /// A stream that panics if it is read on.
+    /// A stream that panics if it is read beyond its end.
     struct OpenStream<'a>(&'a [u8]);
 
     impl Read for OpenStream<'_> {
@@ -574,7 +577,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a line holds, the objects on the lines around it are found.
+        /// Objects around a line are found, whatever the line contains.
         #[test]
         fn no_line_hides_the_lines_around_it(
             lines in proptest::collection::vec("[\\[{\"a:,1\\\\ x\\]\\}\u{0}]{0,12}", 0..8),
@@ -585,7 +588,8 @@ mod tests {
             for (mark, line) in marks.iter().zip(lines.iter().map(Some).chain([None])) {
                 stream += mark;
                 stream.push('\n');
-                // A line that opens an object may make the next one a part of it, as JSON has it.
+                // A line that opens an object may make the next one a part of it, which is valid
+                // JSON.
                 stream += line.map_or("", |line| line.as_str());
                 stream.push('\n');
             }

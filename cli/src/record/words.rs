@@ -1,5 +1,6 @@
-//! The properties that are typed on a command line. What a word means is decided by where it stands and by what is
-//! to the left of its first `=`, never by the value, so that a value from a variable is only ever a value.
+//! Properties on the command line. The type of a property depends only on its position and on the
+//! text before its first `=`, never on the value, so that a value from a variable is always just a
+//! value.
 
 use std::path::Path;
 
@@ -13,11 +14,11 @@ use crate::files;
 use localtel::Error;
 use localtel::read::Properties;
 
-/// Properties as they were typed, in the order in which they were.
+/// Properties as typed, in their order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Words(Vec<(Form, String)>);
 
-/// How the value of a property is written.
+/// The form of a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// `key=value` or `key:=json`.
@@ -31,7 +32,7 @@ enum Form {
 impl Form {
     const ALL: [Self; 3] = [Self::Plain, Self::Text, Self::File];
 
-    /// Returns the name under which clap knows it.
+    /// Returns the id of the argument for clap.
     const fn id(self) -> &'static str {
         match self {
             Self::Plain => "properties",
@@ -48,19 +49,19 @@ impl Form {
                 .num_args(1..)
                 .value_parser(lossy())
                 .help(
-                    "Properties: `key=value`, or `key:=json`; behind `--` a key may begin with `-`",
+                    "Properties: `key=value` or `key:=json`; after `--` a key may start with `-`",
                 ),
             Self::Text => arg
                 .long(self.id())
                 .value_name("key=value")
                 .allow_hyphen_values(true)
                 .value_parser(lossy())
-                .help("A property that is text, whatever it looks like; for what comes from variables"),
+                .help("Property that is always text; use it for values from variables"),
             Self::File => arg
                 .long(self.id())
                 .value_name("key=path")
                 .allow_hyphen_values(true)
-                .help("A property with the text of a file, of at most 1 MiB"),
+                .help("Property with the text of a file of at most 1 MiB"),
         }
     }
 }
@@ -99,7 +100,7 @@ impl clap::FromArgMatches for Words {
 }
 
 impl Words {
-    /// Takes the words apart.
+    /// Parses the words.
     ///
     /// # Errors
     ///
@@ -122,12 +123,13 @@ impl Words {
     }
 }
 
-/// Takes text that need not be UTF-8: a record holds `U+FFFD` where it is not, and is not lost for it.
+/// Accepts text that is not valid UTF-8: invalid bytes become `U+FFFD`, so that the record is not
+/// lost.
 pub(super) fn lossy() -> impl TypedValueParser<Value = String> {
     OsStringValueParser::new().map(|text| text.to_string_lossy().into_owned())
 }
 
-/// Takes `key=value` or `key:=json` apart.
+/// Parses `key=value` or `key:=json`.
 fn plain(word: &str) -> Result<(String, Value), Failure> {
     let (key, text) = split(word)?;
     let Some(key) = key.strip_suffix(':') else {
@@ -142,7 +144,7 @@ fn plain(word: &str) -> Result<(String, Value), Failure> {
     Ok((key.to_owned(), value))
 }
 
-/// Takes a word apart at its first `=`.
+/// Splits a word at its first `=`.
 fn split(word: &str) -> Result<(&str, &str), Failure> {
     match word.split_once('=') {
         Some(("", _)) => Err(not_a_property(word, "there is no key before the `=`")),
@@ -156,8 +158,8 @@ fn not_a_property(word: &str, reason: &str) -> Failure {
         .hint("write key=value, key:=json, --text key=value or --file key=path")
 }
 
-/// Recognises a boolean, and a number that reads back as it was typed. Anything else is text: `1.10`
-/// is a version, `12345e7` a commit and `007` somebody's code, and none of them may lose a digit.
+/// Recognises booleans, and numbers that read back as they were typed. Anything else is text:
+/// `1.10` may be a version, `12345e7` a commit and `007` a code, and none of them may lose a digit.
 fn plain_value(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(Value::Number(number)) if number.to_string() == text => Value::Number(number),
@@ -179,8 +181,8 @@ fn text_of_file(path: &Path) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The longest file that becomes a property. A record holds much less of it; what is longer is a mistake, and a
-/// device has no end.
+/// Longest file in bytes that becomes a property. A record holds much less of it; a longer file is
+/// a mistake, and a device has no end.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 #[cfg(test)]
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_what_they_look_like() {
+    fn values_are_parsed_if_they_round_trip() {
         let table = [
             ("a=1", json!(1)),
             ("a=-7", json!(-7)),
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_of_a_variable_is_more_than_a_value() {
+    fn values_of_variables_are_never_interpreted() {
         for text in [
             "@/etc/hostname",
             "@-",
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_stand_in_the_order_in_which_they_were_typed() {
+    fn properties_keep_the_typed_order() {
         let typed = ["z=1", "--text", "y=2", "b=3", "--text=a=4", "c=5"];
         let properties = words(&typed).unwrap();
         let keys: Vec<_> = properties.iter().map(|(key, _)| key).collect();
@@ -289,12 +291,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_up_to_a_bound() {
+    fn a_file_is_read_up_to_a_limit() {
         let home = tempfile::tempdir().unwrap();
         let max = usize::try_from(FILE_BYTES_MAX).unwrap();
         for (bytes, is_read) in [(0, true), (max, true), (max + 1, false)] {
             let path = home.path().join("f=g");
-            #[expect(clippy::disallowed_methods, reason = "the test hands in a file")]
+            #[expect(clippy::disallowed_methods, reason = "the test passes an open file")]
             std::fs::write(&path, "x".repeat(bytes)).unwrap();
             let read = words(&["--file", &format!("a={}", path.display())]);
             assert_eq!(read.is_ok(), is_read, "{bytes}");

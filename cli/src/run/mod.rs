@@ -1,6 +1,6 @@
-//! `run`: runs a command and records that it started and how it ended. The command must not notice: it gets our
-//! terminal, our files and our signals, and the process that waits for us sees its end. How that is done is `running`'s and
-//! `signals`' business.
+//! `run`: runs a command, and records its start and its end. The command must not notice: it gets
+//! this process's terminal, files and signals, and the parent of this process sees its end.
+//! `running` and `signals` implement that.
 
 mod running;
 mod signals;
@@ -21,10 +21,10 @@ use super::failure::Failure;
 use super::record::builder_of;
 use super::screen::Screen;
 
-/// What to run.
+/// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// What to call the command in the record [default: its file name]
+    /// Name of the command in the records [default: its file name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The command with its arguments
@@ -32,12 +32,12 @@ pub(crate) struct RunArgs {
     command: Vec<OsString>,
 }
 
-/// Runs the command to its end and records it, if anything is recorded here; if not, nothing is said. What becomes
-/// of the records changes neither the command nor the exit code.
+/// Runs the command to its end, and records it if anything is recorded here. Recording changes
+/// neither the command nor the exit code.
 ///
 /// # Errors
 ///
-/// Returns an error if the system does not tell how the command ended.
+/// Returns an error if the system does not report how the command ended.
 pub(crate) fn run(
     location: Option<&Location>,
     args: &RunArgs,
@@ -57,7 +57,8 @@ pub(crate) fn run(
     }
     match Running::start(&args.command, variables) {
         Ok(running) => {
-            // The session stays open while the command runs: that of a run which is killed has no end.
+            // The session stays open while the command runs, so that a killed run leaves a session
+            // without an end.
             let telemetry = record.open();
             if let Some(telemetry) = &telemetry {
                 record.start(telemetry, args.called());
@@ -74,7 +75,7 @@ pub(crate) fn run(
     }
 }
 
-/// Says and records that the command could not be started.
+/// Reports and records that the command could not be started.
 fn not_started(
     record: &CommandRecorder<'_>,
     args: &RunArgs,
@@ -82,7 +83,7 @@ fn not_started(
     screen: &mut Screen<'_>,
 ) -> Exit {
     let program = args.program();
-    // A message that cannot be written does not change the exit code.
+    // A message that cannot be printed does not change the exit code.
     let _told = writeln!(
         screen.stderr,
         "localtel: could not run {program:?}: {}",
@@ -95,8 +96,8 @@ fn not_started(
     end.exit()
 }
 
-/// Returns the id that links the records of the command with ours: the one that we were started with, or,
-/// if anything is recorded here, a new one.
+/// Returns the id that links the records of the command with the records of this process: the
+/// inherited one, or a new one if anything is recorded here.
 fn id_of_commands(location: Option<&Location>, environment: &Environment) -> Option<Uuid> {
     let is_recording = location
         .is_some_and(|location| location.recording_by_commands().recording == Recording::Yes);
@@ -107,7 +108,7 @@ fn id_of_commands(location: Option<&Location>, environment: &Environment) -> Opt
     }
 }
 
-/// Returns our variables, and the one that hands the id on.
+/// Returns the variables of this process, with the id for the command.
 fn variables(environment: &Environment, id: Option<Uuid>) -> Vec<(OsString, OsString)> {
     let mut variables = environment.all();
     if let Some((name, value)) = id.map(command_id::variable) {
@@ -123,14 +124,14 @@ impl RunArgs {
         program.map_or_else(Cow::default, |word| word.to_string_lossy())
     }
 
-    /// Returns what a command that was started is called in its records.
+    /// Returns the name of a started command in its records.
     fn called(&self) -> String {
         let name = self.name.clone();
         name.unwrap_or_else(|| file_name(&self.program()))
     }
 
-    /// Returns what a command that could not be started is called in its record. What was typed in its place may be a
-    /// whole command line or a variable with a value, so it ends at the first blank or `=`.
+    /// Returns the name of a command that could not be started in its record. The typed word may be
+    /// a whole command line or a variable with a value, so the name ends at the first blank or `=`.
     fn typed(&self) -> String {
         let name = self.name.clone();
         name.unwrap_or_else(|| {
@@ -157,14 +158,14 @@ impl ProcessEnd {
     }
 }
 
-/// Where the command is recorded and what links its records.
+/// The location of the records, and the id that links them.
 struct CommandRecorder<'p> {
     location: Option<&'p Location>,
     id: Option<Uuid>,
 }
 
 impl CommandRecorder<'_> {
-    /// Begins a session, unless it is not known of which application.
+    /// Begins a session; returns `None` if the application is not certain.
     fn open(&self) -> Option<Telemetry> {
         Some(builder_of(self.location?).ok()?.open())
     }
@@ -207,16 +208,14 @@ impl CommandRecorder<'_> {
 
 /// Examples for `run`.
 pub(crate) const EXAMPLES: &str = "\
-The command keeps its terminal, input, output and exit code; if recording is off it simply runs. \
-Every signal that localtel is sent is passed on, but for SIGKILL, SIGSTOP and SIGCHLD; what a terminal sends to \
-both is not sent twice. localtel stops and continues with the command, ends by the signal by which the command ended, \
-and as the first process of a container reaps the others. \
-A command that is not found ends with 127, one that cannot be executed with 126, as in a shell.
+The command keeps its terminal, input, output and exit code; if recording is off, it only runs. \
+All signals except SIGKILL, SIGSTOP and SIGCHLD are passed on, and none twice that a terminal sends to both. \
+localtel stops and continues with the command, ends by the signal that ended the command, and reaps orphans as \
+process 1 of a container. The exit code is 127 if the command is not found and 126 if it cannot be executed.
 
 The events are `command.start` and, with the result, `command`. A run that was killed has no `command`, and \
-`localtel status` counts its session as one without an end.
-The command gets the property `command.id` of both in LOCALTEL_COMMAND_ID. What it records with `localtel record`, \
-`localtel run` and the library's `Telemetry::command` holds the same one.
+`localtel status` counts its session as one without an end. Both have the property `command.id`. The command gets it in \
+LOCALTEL_COMMAND_ID; records of `localtel record`, `localtel run` and `Telemetry::command` have the same id.
 
 Examples:
   localtel --app myapp run -- make test

@@ -1,9 +1,9 @@
-//! A command that runs: starts it, passes signals on to it, stops with it and waits for its end. What is recorded of
-//! it is left to the module above.
+//! A running command: starts it, passes signals on to it, stops with it and waits for its end. The
+//! module above records it.
 //!
-//! All signals are blocked before the command exists, and read in a loop, so that none is lost and none ends this
-//! process while the command still runs. The command gets the signal mask that this process was given, stays in our
-//! process group, and so in the foreground of the terminal.
+//! All signals are blocked before the command starts and are read in a loop, so that none is lost
+//! and none ends this process while the command runs. The command gets the signal mask that this
+//! process inherited, and stays in its process group, and so in the foreground of the terminal.
 
 use std::ffi::{CString, OsString};
 use std::io;
@@ -24,18 +24,18 @@ use crate::files;
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProcessEnd {
-    /// With this code.
+    /// It exited with this code.
     Code(u8),
-    /// By this signal.
+    /// It was ended by this signal.
     Signal(i32),
 }
 
-/// Why a command could not be started.
+/// The reason why a command could not be started.
 #[derive(Debug)]
 pub(super) struct NotStarted(Errno);
 
 impl NotStarted {
-    /// Returns the code with which shells end for it.
+    /// Returns the exit code that shells use for it.
     pub(super) fn code(&self) -> u8 {
         if self.0 == Errno::ENOENT {
             NOT_FOUND
@@ -44,7 +44,7 @@ impl NotStarted {
         }
     }
 
-    /// Returns the reason as a text for people, given what was to be run.
+    /// Returns the reason as a text for people, given the program.
     pub(super) fn reason(&self, program: &str) -> String {
         if self.0 != Errno::ENOENT {
             io::Error::from(self.0).to_string()
@@ -62,8 +62,8 @@ impl From<Errno> for NotStarted {
     }
 }
 
-/// Returns `true` if this process cannot see the end of a command: it was started with SIGCHLD ignored, so that
-/// children vanish when they end.
+/// Returns `true` if this process cannot see the end of a command, because it was started with
+/// SIGCHLD ignored: then children are reaped by the kernel.
 pub(super) fn is_end_hidden() -> bool {
     let status = files::read_at_most(Path::new("/proc/self/status"), STATUS_BYTES_MAX);
     let status = status.ok().flatten().unwrap_or_default();
@@ -74,7 +74,7 @@ pub(super) fn is_end_hidden() -> bool {
     ignored.is_some_and(|mask| mask & (1 << (Signal::SIGCHLD as i32 - 1)) != 0)
 }
 
-/// Puts the command in the place of this process. Returns only if that fails.
+/// Replaces this process with the command. Returns only if that fails.
 pub(super) fn become_command(
     words: &[OsString],
     variables: Vec<(OsString, OsString)>,
@@ -82,25 +82,22 @@ pub(super) fn become_command(
     let Some((program, arguments)) = words.split_first() else {
         return NotStarted(Errno::ENOENT);
     };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the command is what the person wants to run"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the user chooses the command")]
     let mut command = Command::new(program);
     let error = command.args(arguments).env_clear().envs(variables).exec();
     NotStarted(Errno::from_raw(error.raw_os_error().unwrap_or(0)))
 }
 
-/// A command that runs.
+/// A running command.
 #[derive(Debug)]
 pub(super) struct Running {
     pid: Pid,
     listener: Listener,
 }
 
-/// What can be seen of a command.
+/// The state of a command.
 enum CommandState {
-    /// Nothing new.
+    /// It runs, without a change.
     Runs,
     /// It was stopped by this signal.
     Stopped(i32),
@@ -109,7 +106,7 @@ enum CommandState {
 }
 
 impl Running {
-    /// Starts a command with these variables.
+    /// Starts a command with these environment variables.
     ///
     /// # Errors
     ///
@@ -130,7 +127,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// Returns an error if the system does not tell how it ended.
+    /// Returns an error if the system does not report how it ended.
     pub(super) fn wait(&self) -> Result<ProcessEnd, Errno> {
         loop {
             for heard in self.listener.wait()? {
@@ -145,7 +142,7 @@ impl Running {
     }
 
     fn pass_on(&self, heard: Heard) {
-        // A shell continues its job as a whole, and then the command has been sent SIGCONT already.
+        // A shell continues its whole job, so the command already got SIGCONT.
         if heard.number == Signal::SIGCONT as i32 && self.was_continued() {
             return;
         }
@@ -168,7 +165,7 @@ impl Running {
         }
     }
 
-    /// Returns `true` if the command was continued since the last call and the last look.
+    /// Returns `true` if the command was continued since the last check.
     fn was_continued(&self) -> bool {
         let Some(pid) = rustix::process::Pid::from_raw(self.pid.as_raw()) else {
             return false;
@@ -177,8 +174,8 @@ impl Running {
         waitid(WaitId::Pid(pid), continued).is_ok_and(|status| status.is_some())
     }
 
-    /// Looks at all children that have changed: besides the command these are the orphans that a process gets which
-    /// is the first in its container.
+    /// Checks all children that changed: the command, and the orphans that process 1 of a container
+    /// adopts.
     fn look(&self) -> Result<CommandState, Errno> {
         let changed = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
         let mut state = CommandState::Runs;
@@ -212,8 +209,8 @@ impl From<WaitStatus> for CommandState {
     }
 }
 
-/// Stops this process as the command was stopped, so that a shell sees its job stop, and returns when it is
-/// continued. Where no shell could continue it, the kernel does not stop it.
+/// Stops this process with the signal that stopped the command, so that a shell sees its job stop,
+/// and returns when it is continued. If no shell could continue it, the kernel does not stop it.
 fn stop_by(number: i32) {
     let job_control = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
     let signal = job_control
@@ -221,12 +218,14 @@ fn stop_by(number: i32) {
         .find(|signal| *signal as i32 == number);
     let signal = match signal {
         Some(signal) => signal,
-        // Usually sent to the command alone by somebody who will continue it alone, which would leave us stopped.
-        // Only the leader of a job must stop so that the shell takes the terminal back.
+        // SIGSTOP is usually sent to the command alone, by a process that will continue it alone,
+        // which would leave this process stopped. Only the leader of a job must stop, so that the
+        // shell takes the terminal back.
         None if getpgrp() == getpid() => Signal::SIGTSTP,
         None => return,
     };
-    // Sent while it is blocked: if the terminal has sent it, too, SIGCONT removes both, and one stop is all.
+    // Raised while it is blocked: if the terminal sent it too, SIGCONT removes both, so there is
+    // only one stop.
     if raise(signal).is_ok() {
         let set = SigSet::from(signal);
         let _stopped = set.thread_unblock();
@@ -234,8 +233,8 @@ fn stop_by(number: i32) {
     }
 }
 
-/// `std::process::Command` would give the command our mask, in which the signals are blocked; here it gets
-/// the one that we were given ourselves.
+/// `std::process::Command` would pass on this process's mask, in which the signals are blocked;
+/// this passes on the inherited mask.
 fn spawn(
     words: &[OsString],
     variables: Vec<(OsString, OsString)>,
@@ -257,7 +256,7 @@ fn spawn(
         .collect();
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_sigmask(mask)?;
-    // The runtime ignores it in us; programs expect it to end them.
+    // The runtime ignores SIGPIPE in this process; programs expect that it ends them.
     attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
     attributes.set_flags(
         PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
@@ -273,9 +272,9 @@ fn spawn(
     )?)
 }
 
-/// What shells return for a command that they cannot find.
+/// Exit code of shells for a command that they cannot find.
 const NOT_FOUND: u8 = 127;
-/// What shells return for a command that they cannot execute.
+/// Exit code of shells for a command that they cannot execute.
 const NOT_EXECUTABLE: u8 = 126;
-/// More than the kernel ever says of a process.
+/// More than the kernel reports about a process.
 const STATUS_BYTES_MAX: u64 = 64 * 1024;

@@ -1,5 +1,5 @@
-//! The signals that this process is sent while a command runs: hears them, decides which of them the command must
-//! be sent as well, and sends those. Starting the command and waiting for it is `running`'s business.
+//! The signals that this process gets while a command runs: receives them, decides which of them
+//! the command must get too, and sends those. `running` starts the command and waits for it.
 
 use std::process::{Command, Stdio};
 
@@ -7,32 +7,33 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 
-/// A signal that this process was sent.
+/// A signal that this process received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Heard {
-    /// The number of the signal, which may be a real-time one.
+    /// The number of the signal, which may be a real-time signal.
     pub(super) number: i32,
-    /// Where it came from.
+    /// The sender.
     pub(super) sender: Sender,
 }
 
-/// Where a signal came from.
+/// The sender of a signal.
 #[cfg_attr(
     not(any(test, target_os = "linux", target_os = "android")),
-    expect(dead_code, reason = "other platforms do not say it")
+    expect(dead_code, reason = "other platforms do not report it")
 )]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sender {
-    /// The kernel, for example because somebody typed Ctrl-C.
+    /// The kernel, for example because of Ctrl-C.
     Kernel,
-    /// The process with this number; 0 if it is outside of our PID namespace.
+    /// The process with this number; 0 if it is outside of this PID namespace.
     Process(i32),
-    /// This platform does not say.
+    /// Not reported by this platform.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     Unknown,
 }
 
-/// How this process and the command stand to each other, when the kernel signals a process group or a session leader.
+/// The relation of this process and the command when the kernel signals a process group or a
+/// session leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GroupRelation {
     /// Both are in one process group, and this process does not lead the session.
@@ -52,8 +53,8 @@ pub(super) struct ProcessPair {
     pub(super) command: Pid,
 }
 
-/// Returns `true` if the command must be sent a signal that this process was sent: one that was meant for this
-/// process alone, and that is not about this process itself.
+/// Returns `true` if the command must get a signal that this process received: one that was sent to
+/// this process alone, and is not about this process itself.
 pub(super) fn is_passed_on(heard: Heard, ends: ProcessPair, standing: GroupRelation) -> bool {
     let is = |signal: Signal| heard.number == signal as i32;
     if is(Signal::SIGCHLD) {
@@ -62,33 +63,33 @@ pub(super) fn is_passed_on(heard: Heard, ends: ProcessPair, standing: GroupRelat
     match heard.sender {
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         Sender::Unknown => true,
-        // A process that signals itself, as the kernel has it do for a broken pipe. And a command that signals its
-        // own process group or its parent did not mean itself once more.
+        // A process may signal itself, as the kernel does for a broken pipe. A command that signals
+        // its own process group or its parent does not expect its own signal again.
         Sender::Process(process) => {
             process != ends.own.as_raw() && process != ends.command.as_raw()
         }
-        // The kernel counts the time of this process, not that of the command.
+        // The kernel counts the CPU time of this process, not of the command.
         Sender::Kernel if is(Signal::SIGXCPU) => false,
         Sender::Kernel => match standing {
             GroupRelation::TwoGroups => true,
             GroupRelation::OneGroup => !OF_TERMINAL.into_iter().chain(OF_HANGUP).any(is),
-            // That the terminal is gone is reported to the leader of the session alone.
+            // A lost terminal is reported to the session leader only.
             GroupRelation::OneGroupAndLeader => !OF_TERMINAL.into_iter().any(is),
         },
     }
 }
 
-/// Sends a signal to the command, which has not been reaped yet. Where that is not permitted, because the command
-/// runs as another user, it is not sent.
+/// Sends a signal to the command, which has not been reaped yet. If the command runs as another
+/// user, the system does not permit it.
 pub(super) fn send(number: i32, command: Pid) {
     if let Ok(signal) = Signal::try_from(number) {
         let _sent = kill(command, signal);
         return;
     }
-    // A real-time signal: the safe interfaces to the system call know only the signals that have a name.
+    // A real-time signal: the safe interfaces to the system call only support named signals.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the shell can send what has no name"
+        reason = "the shell can send signals without a name"
     )]
     let mut shell = Command::new("/bin/sh");
     let _sent = shell
@@ -99,7 +100,7 @@ pub(super) fn send(number: i32, command: Pid) {
         .status();
 }
 
-/// What the kernel sends to the whole process group in the foreground of a terminal.
+/// Signals that the kernel sends to the foreground process group of a terminal.
 const OF_TERMINAL: [Signal; 6] = [
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -108,33 +109,33 @@ const OF_TERMINAL: [Signal; 6] = [
     Signal::SIGTTOU,
     Signal::SIGWINCH,
 ];
-/// What the kernel sends to a process group when its session ends.
+/// Signals that the kernel sends to a process group when its session ends.
 const OF_HANGUP: [Signal; 2] = [Signal::SIGHUP, Signal::SIGCONT];
 
-/// Hears the blocked signals, SIGCHLD among them.
+/// Receives the blocked signals, including SIGCHLD.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[derive(Debug)]
 pub(super) struct Listener(nix::sys::signalfd::SignalFd);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Listener {
-    /// Starts to hear these signals, which are blocked in every thread.
+    /// Starts to receive these signals, which are blocked in every thread.
     ///
     /// # Errors
     ///
-    /// Returns an error if the system refuses, as where no file descriptor is left.
+    /// Returns an error if the system refuses, for example without a free file descriptor.
     pub(super) fn new(set: &SigSet) -> Result<Self, Errno> {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         SignalFd::with_flags(set, flags).map(Self)
     }
 
-    /// Starts to report changes of children, too, now that there is one: here they come as signals.
+    /// Does nothing here, since changes of children arrive as signals.
     #[expect(clippy::unused_self, reason = "other platforms need a thread for it")]
     pub(super) fn watch_children(&self) {}
 
-    /// Waits for signals, and returns all that there are: who stops this process must know whether it has been
-    /// continued already. Children may have changed whatever is returned.
+    /// Waits for signals, and returns all pending ones: a caller that stops this process must know
+    /// whether it has been continued already. Children may have changed in any case.
     ///
     /// # Errors
     ///
@@ -171,11 +172,11 @@ impl Listener {
     }
 }
 
-/// How many signals are taken at once: a flood of them must not keep us from the children.
+/// Number of signals that are taken at once, so that a flood of them does not delay the children.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const HEARD_AT_ONCE_MAX: usize = 64;
 
-/// Hears the blocked signals in one thread and changes of children in another.
+/// Receives the blocked signals in one thread and changes of children in another.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[derive(Debug)]
 pub(super) struct ThreadListener {
@@ -188,14 +189,14 @@ pub(super) use self::ThreadListener as Listener;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 impl ThreadListener {
-    /// Starts to hear these signals, which are blocked in every thread.
+    /// Starts to receive these signals, which are blocked in every thread.
     ///
     /// # Errors
     ///
     /// Returns an error if no thread can be started.
     pub(super) fn new(set: &SigSet) -> Result<Self, Errno> {
         use rustix::process::{WaitId, WaitIdOptions, waitid};
-        // Without room, so that a child is reported again only after the last report was taken.
+        // Without a buffer, so that a child is reported again only after the last report was taken.
         let (of_signals, news) = std::sync::mpsc::sync_channel(0);
         let (has_children, is_ready) = std::sync::mpsc::sync_channel(1);
         let of_children = of_signals.clone();
@@ -231,24 +232,24 @@ impl ThreadListener {
                         return;
                     }
                 }
-                // There is no child any more, which the caller finds out for itself.
+                // There is no child any more; the caller detects that.
                 let _taken = of_children.send(None);
             }),
         )?;
         Ok(Self { news, has_children })
     }
 
-    /// Starts to report changes of children, too, now that there is one.
+    /// Starts to report changes of children, now that there is one.
     pub(super) fn watch_children(&self) {
         let _started = self.has_children.send(());
     }
 
-    /// Waits for a signal or a change of a child, and returns the signal. Children may have changed whatever is
-    /// returned.
+    /// Waits for a signal or a change of a child, and returns the signal. Children may have changed
+    /// in any case.
     ///
     /// # Errors
     ///
-    /// Returns an error if nothing will ever be heard any more.
+    /// Returns an error if both threads have ended.
     pub(super) fn wait(&self) -> Result<Vec<Heard>, Errno> {
         let news = self.news.recv().map_err(|_| Errno::ECHILD)?;
         Ok(news.into_iter().collect())
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_process_sends_is_passed_on_but_for_sigchld() {
+    fn signals_of_other_processes_are_passed_on() {
         for signal in Signal::iterator() {
             for sender in [Sender::Process(0), Sender::Process(12)] {
                 assert_eq!(
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_either_end_sends_is_not_passed_on() {
+    fn signals_of_either_process_are_not_passed_on() {
         for signal in Signal::iterator() {
             for process in [10, 11] {
                 let sender = Sender::Process(process);
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_sends_is_passed_on_to_another_group_only() {
+    fn terminal_signals_are_passed_on_to_another_group_only() {
         for signal in OF_TERMINAL {
             for (standing, expected) in [
                 (GroupRelation::OneGroup, false),
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_set_before_we_were_started_reaches_the_command() {
+    fn an_inherited_timer_reaches_the_command() {
         for (signal, expected) in [
             (Signal::SIGALRM, true),
             (Signal::SIGVTALRM, true),

@@ -1,8 +1,9 @@
-//! The flags of `show` and `tail`, and what they mean together.
+//! The flags of `show` and `tail`, and the values derived from them.
 
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use clap::Arg;
 use time::OffsetDateTime;
 
 use super::super::absent_names::NameKind;
@@ -13,14 +14,14 @@ use super::super::view::Format;
 use localtel::read::{Filter, Levels, Term};
 use localtel::{Error, Result};
 
-/// Which records to show, and how.
+/// Arguments of `show` and `tail`.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct ShowArgs {
-    /// Show the last N records, or `all` [default: 1000 on a terminal, 10 with --follow, else all]
+    /// Show the last N records [default: all; 1000 on a terminal; 10 with -f]
     #[arg(
         id = "localtel.lines",
         short = 'n',
@@ -28,7 +29,7 @@ pub(crate) struct ShowArgs {
         value_name = "N|all"
     )]
     pub(crate) lines: Option<LineLimit>,
-    /// Show records of that time or later: 2026-11-21, 08:00, today, -2h; what is damaged before it, `doctor` finds
+    /// Show records from this time on: 2026-11-21, 08:00, today, -2h, 2h ago
     #[arg(
         id = "localtel.since",
         short = 'S',
@@ -37,7 +38,7 @@ pub(crate) struct ShowArgs {
         allow_hyphen_values = true
     )]
     pub(crate) since: Option<String>,
-    /// Show records of that time or earlier
+    /// Show records up to this time
     #[arg(
         id = "localtel.until",
         short = 'U',
@@ -46,7 +47,7 @@ pub(crate) struct ShowArgs {
         allow_hyphen_values = true
     )]
     pub(crate) until: Option<String>,
-    /// Go on showing records as they come
+    /// Keep running, and show new records as they are written
     #[arg(
         id = "localtel.follow",
         short = 'f',
@@ -57,7 +58,7 @@ pub(crate) struct ShowArgs {
     /// Show the newest records first
     #[arg(id = "localtel.reverse", short = 'r', long = "reverse")]
     pub(crate) reverse: bool,
-    /// Show records that contain the regular expression; in lower case it matches any case
+    /// Show records that match; case-insensitive if the pattern is lowercase
     #[arg(
         id = "localtel.grep",
         short = 'g',
@@ -66,7 +67,7 @@ pub(crate) struct ShowArgs {
         allow_hyphen_values = true
     )]
     pub(crate) grep: Option<String>,
-    /// Show records of that level and above; `=info` only that one, `debug..warn` a range
+    /// Show that level and above; `=info` only that level, `debug..warn` a range
     #[arg(
         id = "localtel.level",
         short = 'l',
@@ -75,7 +76,7 @@ pub(crate) struct ShowArgs {
         value_parser = suggestion::parse_levels
     )]
     pub(crate) level: Option<Levels>,
-    /// Show records of that target and of the modules below it
+    /// Show records of that target and the modules below it
     #[arg(
         id = "localtel.target",
         short = 't',
@@ -93,40 +94,41 @@ pub(crate) struct ShowArgs {
         allow_hyphen_values = true
     )]
     pub(crate) event: Vec<String>,
-    /// Show records of the session whose id starts like this
+    /// Show records of sessions whose id starts with ID
     #[arg(id = "localtel.session", long = "session", value_name = "ID")]
     pub(crate) session: Option<String>,
-    /// How to show them
+    /// short (one line, the default), pretty (a block), json (as stored) or csv
     #[arg(
         id = "localtel.output",
         short = 'o',
         long = "output",
-        value_name = "FORMAT"
+        value_name = "FORMAT",
+        hide_possible_values = true
     )]
     pub(crate) output: Option<Format>,
-    /// Show each line as it is stored: the same as `--output json`
+    /// The same as `--output json`
     #[arg(
         id = "localtel.json",
         long = "json",
         conflicts_with = "localtel.output"
     )]
     pub(crate) json: bool,
-    /// Show and read times in UTC: the default
+    /// Show and read times in UTC (default)
     #[arg(id = "localtel.utc", long = "utc", conflicts_with = "localtel.local")]
     pub(crate) utc: bool,
-    /// Show and read times in the zone of this machine
+    /// Show and read times in the local time zone
     #[arg(id = "localtel.local", long = "local")]
     pub(crate) local: bool,
-    /// Put records of all sessions in the order of their times; needs memory for those that are shown
+    /// Sort by timestamp across sessions (buffers the shown records in memory)
     #[arg(id = "localtel.sort", long = "sort")]
     pub(crate) sort: bool,
     /// Do not use a pager
     #[arg(id = "localtel.no_pager", long = "no-pager")]
     pub(crate) no_pager: bool,
-    /// End with exit code 4 if nothing matched
+    /// Exit with code 4 if nothing matched
     #[arg(id = "localtel.exit_status", long = "exit-status")]
     pub(crate) exit_status: bool,
-    /// Conditions that must all hold: key=value, key!=value, key>10, key~regex
+    /// All conditions must match: key=value, key!=value, key>10, key~regex, key!~regex
     #[arg(
         id = "localtel.terms",
         value_name = "CONDITION",
@@ -135,12 +137,25 @@ pub(crate) struct ShowArgs {
     pub(crate) terms: Vec<Term>,
 }
 
-/// How many records to show.
+/// Hides the flags that `tail` rejects or implies, and shows its own default of `--lines`.
+pub(crate) fn as_of_tail(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "localtel.follow"
+        | "localtel.reverse"
+        | "localtel.sort"
+        | "localtel.exit_status"
+        | "localtel.no_pager" => arg.hide(true),
+        "localtel.lines" => arg.help("Show the last N records first, or `all` [default: 10]"),
+        _ => arg,
+    }
+}
+
+/// Number of records to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineLimit {
-    /// Every one.
+    /// All records.
     All,
-    /// The last ones.
+    /// The last records.
     Last(u64),
 }
 
@@ -159,17 +174,17 @@ impl FromStr for LineLimit {
 }
 
 impl ShowArgs {
-    /// Makes `tail` of it: the last ten, and then what comes.
+    /// Returns the arguments of `tail`, which always follows.
     pub(crate) fn into_tail(mut self) -> Self {
         self.follow = true;
         self
     }
 
-    /// Checks what the definition of the flags cannot say, since `tail` follows without being told.
+    /// Checks that no flag conflicts with following, which `tail` does without `--follow`.
     ///
     /// # Errors
     ///
-    /// An error names the flag that makes no sense here.
+    /// Returns an error that names a flag which cannot be combined with `--follow`.
     pub(super) fn check(&self) -> Result<()> {
         let ends = [
             (self.reverse, "--reverse"),
@@ -182,13 +197,13 @@ impl ShowArgs {
         {
             Some((_, flag)) => Err(Error::invalid(
                 flag,
-                "what is followed has no end from which this could be done; use `show`",
+                "it cannot be combined with --follow; use `show`",
             )),
             None => Ok(()),
         }
     }
 
-    /// Returns the zone in which times are shown and read.
+    /// Returns the time zone in which times are shown and read.
     pub(super) fn zone(&self) -> Zone {
         if self.local { Zone::Local } else { Zone::UTC }
     }
@@ -207,7 +222,7 @@ impl ShowArgs {
     ///
     /// # Errors
     ///
-    /// An error says which flag is wrong, and what would be right.
+    /// Returns an error that names the invalid flag and the expected value.
     pub(super) fn filter(&self, now: OffsetDateTime) -> Result<Filter> {
         let mut filter = Filter::new();
         if let Some(levels) = self.level {
@@ -234,7 +249,7 @@ impl ShowArgs {
         Ok(self.terms.iter().cloned().fold(filter, Filter::term))
     }
 
-    /// Returns the names that are asked for.
+    /// Returns the names of events, targets and properties that records are filtered by.
     pub(super) fn names(&self) -> impl Iterator<Item = (NameKind, &str)> {
         let events = self.event.iter().map(|name| (NameKind::Event, name));
         let targets = self.target.iter().map(|name| (NameKind::Target, name));
@@ -252,7 +267,7 @@ impl ShowArgs {
             .chain(in_terms)
     }
 
-    /// Decides how many records to show where the person did not say.
+    /// Returns how many records to show; `--lines` wins over the defaults.
     pub(super) fn lines_or_default(&self, sink: OutputKind) -> LineLimit {
         let has_range = self.since.is_some() || self.until.is_some();
         match (self.lines, sink) {
@@ -265,8 +280,8 @@ impl ShowArgs {
     }
 }
 
-/// As many records as `journalctl` takes to its pager: a few dozen screens.
+/// Number of records on a terminal without `--lines`, as in `journalctl`.
 const LINES_ON_TERMINAL: u64 = 1000;
 
-/// As many as `tail` shows before it waits.
+/// Number of records before the new ones with `--follow`, as in `tail`.
 const LINES_BEFORE_FOLLOW: u64 = 10;

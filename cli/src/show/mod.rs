@@ -1,5 +1,5 @@
-//! `show` and `tail`: which records, in which order, to where. What a record looks like is `view`'s,
-//! which ones fit is the filter's, where they lie is the reader's.
+//! `show` and `tail`: which records, in which order, to where. What a record looks like is
+//! `view`'s, which ones fit is the filter's, where they lie is the reader's.
 
 mod args;
 mod shown;
@@ -23,7 +23,7 @@ use localtel::Result;
 use localtel::admin::ShellWord;
 use localtel::read::{Filter, Follower, Item, Position, Reader, Reverse};
 
-pub(crate) use args::{LineLimit, ShowArgs};
+pub(crate) use args::{LineLimit, ShowArgs, as_of_tail};
 use shown::{DatedLines, LineFilter, ShownLines};
 
 /// Shows records of the directory.
@@ -319,7 +319,8 @@ impl Show<'_> {
     }
 }
 
-/// Up to how many records are kept to be sorted before those are left out that are not among the last.
+/// Up to how many records are kept to be sorted before those are left out that are not among the
+/// last.
 const SORTED_LEAST: usize = 10_000;
 
 /// The keys that each record has.
@@ -337,18 +338,24 @@ const OWN_KEYS: [&str; 8] = [
 /// One write for a few hundred records.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What `show --help` ends with.
+/// Notes and examples for `show`.
 pub(crate) const SHOW_EXAMPLES: &str = "\
+Keys of conditions: timestamp level source target event message session seq, and any property.
+A missing key never matches, not even with `!=`. With -S or -U, all records are shown unless -n is given.
+
 Examples:
   localtel show                                the last 1000 records
   localtel show -l warn --since -2h            warnings and errors of the last two hours
   localtel show event=command 'duration>500'   slow commands
-  localtel show -g timeout -o pretty           whatever mentions timeouts, a block each
-  localtel show --json | jq .properties        for another program";
+  localtel show -g timeout -o pretty           records that mention timeouts, as blocks
+  localtel show --json | jq .properties        properties as JSON, for other programs";
 
-/// What `tail --help` ends with.
+/// Notes and examples for `tail`.
 pub(crate) const TAIL_EXAMPLES: &str = "\
+Keys of conditions: timestamp level source target event message session seq, and any property.
+A missing key never matches, not even with `!=`.
+
 Examples:
-  localtel tail                    the last ten records, and then each new one
-  localtel tail -n 0 -l error      only what fails from now on
-  localtel tail -t myapp::net      one part of the application";
+  localtel tail                    the last 10 records, then each new one
+  localtel tail -n 0 -l error      only new errors
+  localtel tail -t myapp::net      one module of the application";

@@ -795,7 +795,7 @@ fn a_parent_directory_lists_the_telemetry_below_it() {
             assert_eq!(
                 err(&output),
                 format!(
-                    "localtel: {high} is no telemetry directory; below it:\n  {0}\nhint: name it with --dir {0}\n",
+                    "localtel: {high} is not a telemetry directory; below it:\n  {0}\nhint: name it with --dir {0}\n",
                     below.display()
                 )
             );

@@ -199,7 +199,7 @@ fn enabling_again_does_not_rewrite_the_file() {
     let again = home.stdout(&["enable"]);
     assert_eq!(
         again,
-        "enabled for myapp (profile default): it was already, nothing changed\n"
+        "enabled for myapp (profile default): already enabled\n"
     );
     let after = std::fs::metadata(home.telemetry().join("consent.json")).unwrap();
     assert_eq!(

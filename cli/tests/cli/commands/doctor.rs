@@ -394,7 +394,7 @@ fn a_mistyped_application_or_profile_is_found() {
         let (code, out) = home.run(words);
         assert_eq!(code, 3, "{words}: {out}");
         assert!(
-            out.starts_with("nothing was decided or recorded for "),
+            out.starts_with("no choice and no records for "),
             "{words}: {out}"
         );
         assert!(out.contains(&format!("; next: {next}\n")), "{words}: {out}");
@@ -416,7 +416,7 @@ fn an_application_without_telemetry_is_not_a_finding() {
         let (code, out) = home.run(words);
         assert_eq!(code, 0, "{words}: {out}");
         assert!(
-            out.starts_with("nothing was decided or recorded for "),
+            out.starts_with("no choice and no records for "),
             "{words}: {out}"
         );
         assert!(!out.contains("nothing is wrong"), "{words}: {out}");
