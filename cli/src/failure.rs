@@ -201,7 +201,7 @@ fn hint_for_io(
         None
     } else if kind == io::ErrorKind::NotFound {
         Some(format!(
-            "nothing was recorded there yet; `{}` says where telemetry lies and whether it is on",
+            "nothing was recorded there yet; `{}` shows where telemetry is stored and whether it is on",
             command("status")
         ))
     } else if kind == io::ErrorKind::PermissionDenied {

@@ -1,12 +1,12 @@
-//! Quantities as people read them: sizes, and numbers with their nouns.
+//! Formatting of sizes and counts for people.
 
-/// Writes a size for people, in the unit in which it has one to four digits.
+/// Formats a size in the unit in which it has one to four digits.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
     }
-    // Tenths of the unit, so that no rounding of floats is involved.
+    // Tenths of the unit, to avoid rounding of floats.
     let mut tenths = u128::from(bytes) * 10 / 1024;
     let mut units = UNITS.iter();
     let mut unit = units.next().unwrap_or(&"KiB");
@@ -18,7 +18,7 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
-/// Writes a number with its noun, in the plural where it takes one.
+/// Formats a number with its noun, in the plural if needed.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{ending}")

@@ -1,4 +1,4 @@
-//! A record on one line for people, and the colours of its parts.
+//! A record on one line for people, with colours.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::screen::Colour;
 use localtel::Level;
 use localtel::read::raw::{Object, RawRecord, RawText, RawValue};
 
-/// The styles of the parts of a record; all plain where there is no colour.
+/// The styles of the parts of a record; all plain without colour.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Styles {
     pub(super) time: Paint,
@@ -24,7 +24,7 @@ pub(super) struct Styles {
 pub(super) struct Paint(pub(super) Style);
 
 impl Paint {
-    /// Adds what is painted so.
+    /// Adds text in this style.
     pub(super) fn push(self, out: &mut String, push: impl FnOnce(&mut String)) {
         if self.0.is_plain() {
             return push(out);
@@ -69,14 +69,14 @@ impl Styles {
     }
 }
 
-/// Adds a record on one line, without its end; `time` is its time as it is shown.
+/// Adds a record on one line, without the newline; `time` is the formatted timestamp.
 pub(super) fn push_row(out: &mut String, raw: &RawRecord<'_>, time: &str, styles: &Styles) {
     let level = raw.level;
     styles.time.push(out, |out| out.push_str(time));
     out.push(' ');
     styles.level(level).push(out, |out| {
         out.push_str(level.as_str());
-        // The longest has five letters.
+        // The longest level has five letters.
         for _ in level.as_str().len()..5 {
             out.push(' ');
         }
@@ -153,7 +153,8 @@ mod tests {
         out
     }
 
-    /// Returns the row of a line, and that of the same record once it was parsed and written again.
+    /// Returns the row of a line, and the row of the same record after it was parsed and written
+    /// again.
     fn both(line: &str) -> (String, String) {
         let record = Record::parse(line.as_bytes()).unwrap();
         let anew = serde_json::to_vec(&record).unwrap();

@@ -1,14 +1,14 @@
-//! A policy as people read it: its rules in plain words, and in the words of `policy.toml`. What a rule means is the
-//! library's `policy`.
+//! A policy for people: its rules in plain sentences, and as `policy.toml`. The library's `policy`
+//! defines the rules.
 
 use localtel::Policy;
 use localtel::policy::{Action, Admission, Rule};
 use toml_edit::{DocumentMut, Item, Table, value};
 
-/// Says in plain sentences what a policy keeps out; names in it may hold anything.
+/// Describes in plain sentences what a policy excludes; names in them are not sanitized.
 pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
     let mut said = Vec::new();
-    // The names about which the same is said.
+    // Names with the same description.
     let mut named: Vec<(&str, Vec<&str>)> = Vec::new();
     for rule in policy.rules() {
         let (beginning, name) = match rule {
@@ -24,10 +24,10 @@ pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
                 said.extend(SECRETS.lines().map(str::to_owned));
                 continue;
             }
-            Rule::Target(name, Admission::Drop) => ("Not recorded is what comes from", name),
-            Rule::Target(name, Admission::Keep) => ("Recorded is what comes from", name),
-            Rule::Event(name, Admission::Drop) => ("Not recorded are the events", name),
-            Rule::Event(name, Admission::Keep) => ("Recorded are the events", name),
+            Rule::Target(name, Admission::Drop) => ("Not recorded are targets", name),
+            Rule::Target(name, Admission::Keep) => ("Recorded are targets", name),
+            Rule::Event(name, Admission::Drop) => ("Not recorded are events", name),
+            Rule::Event(name, Admission::Keep) => ("Recorded are events", name),
             Rule::Property(name, action) => (about(action), name),
         };
         match named.iter_mut().find(|(own, _)| *own == beginning) {
@@ -40,7 +40,7 @@ pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
     said
 }
 
-/// Says what becomes of the values whose names follow.
+/// Describes the action on the values whose names follow.
 fn about(action: Action) -> &'static str {
     match action {
         Action::Keep => "Recorded as they are:",
@@ -64,7 +64,7 @@ fn sentence(beginning: &str, names: &[&str]) -> String {
     format!("{beginning} {}{more}.", shown.join(", "))
 }
 
-/// Writes a policy in the words of `policy.toml`.
+/// Formats a policy as `policy.toml`.
 pub(crate) fn as_toml(policy: &Policy) -> String {
     let mut document = DocumentMut::new();
     let root = document.as_table_mut();
@@ -96,17 +96,17 @@ fn add(root: &mut Table, table: &str, name: &str, word: &str) {
     }
 }
 
-/// What an allow-list does, in words that fit the width of `explain`.
+/// Description of an allow-list, in lines that fit the width of `explain`.
 const ONLY_NAMED: &str = "\
-Only events are recorded that a rule keeps, by their name or their part of the program,
+Only events that a rule keeps, by event or target, are recorded,
 and of them only the values that a rule names.";
 
-/// What becomes of secrets, in words that fit the width of `explain`.
+/// Description of the masking of secrets, in lines that fit the width of `explain`.
 pub(crate) const SECRETS: &str = "\
-In messages and texts of errors secrets are masked: passwords, tokens, private keys, addresses of
+Secrets in messages and error texts are masked: passwords, tokens, private keys, addresses of
 e-mail and networks, your home directory and your user name.";
 
-/// A dozen names are what one reads.
+/// Number of names that are listed.
 const NAMES_MAX: usize = 12;
 
 #[cfg(test)]
@@ -128,12 +128,12 @@ mod tests {
     fn each_rule_is_said_in_plain_words() {
         let expected = [
             "Events below INFO are not recorded.",
-            "Only events are recorded that a rule keeps, by their name or their part of the program,",
+            "Only events that a rule keeps, by event or target, are recorded,",
             "and of them only the values that a rule names.",
-            "In messages and texts of errors secrets are masked: passwords, tokens, private keys, addresses of",
+            "Secrets in messages and error texts are masked: passwords, tokens, private keys, addresses of",
             "e-mail and networks, your home directory and your user name.",
-            "Not recorded is what comes from `myapp::sql`.",
-            "Recorded are the events `command`.",
+            "Not recorded are targets `myapp::sql`.",
+            "Recorded are events `command`.",
             "Recorded as a keyed hash in place of the value: `user`.",
             "Recorded neither with value nor name: `http.*`.",
         ];

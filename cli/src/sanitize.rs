@@ -1,6 +1,6 @@
-//! Values from recorded data, made safe to look at. Everything that could move the cursor, colour the
-//! screen, hide or reorder text, or begin a line of its own is shown escaped: neither removed nor hidden,
-//! because a person who audits must see that it is there. No other file writes such values.
+//! Recorded values, made safe to display. Everything that could move the cursor, colour the screen,
+//! hide or reorder text, or begin a line is escaped, and neither removed nor hidden, because an
+//! auditor must see that it is there. No other file writes such values.
 
 use std::fmt::{self, Write as _};
 
@@ -36,15 +36,15 @@ pub(crate) fn push_quoted(out: &mut String, text: &str) {
     }
 }
 
-/// Shows bytes that may not even be text, escaped and cut to 200 characters.
+/// Shows bytes that need not be text, escaped and cut to 200 characters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
 
-/// Shows a text as a value beside others: in quotes where it would be ambiguous otherwise.
+/// Shows a text as a value among others, in quotes if it would be ambiguous otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
-/// Shows a line of JSON such that a terminal shows nothing but text, and it stays the same JSON value.
+/// Shows a line of JSON so that a terminal shows only text; it stays the same JSON value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SafeJson<'a>(pub(crate) &'a str);
 
@@ -120,7 +120,7 @@ impl fmt::Display for Excerpt<'_> {
 }
 
 impl Excerpt<'_> {
-    /// Two or three lines of a terminal: enough to recognise a line by.
+    /// Two or three lines of a terminal: enough to recognise a line.
     const LETTERS_MAX: usize = 200;
 }
 
@@ -128,7 +128,7 @@ impl fmt::Display for SafeJson<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for letter in self.0.chars() {
             match letter {
-                // A control character can stand bare in JSON only as white space between values.
+                // JSON allows unescaped control characters only as white space between values.
                 '\t' | '\r' | '\n' => f.write_char(' ')?,
                 letter if is_unsafe_to_show(letter) => {
                     for unit in letter.encode_utf16(&mut [0; 2]) {
@@ -172,7 +172,7 @@ pub(super) mod tests {
         "\" quoted=\"x",
     ];
 
-    /// Returns `true` if a terminal shows exactly these letters, as so many lines.
+    /// Returns `true` if a terminal shows exactly these letters, on that number of lines.
     pub(crate) fn is_safe(shown: &str, lines: usize) -> bool {
         shown.matches('\n').count() == lines
             && shown

@@ -1,6 +1,5 @@
-//! What a command sees of the person in front of it: where output, complaints and answers go and come
-//! from, what the terminal can do, and what time it is. Commands are given one and ask nobody else, so
-//! that tests run them in memory.
+//! The input, output and terminal of a command, and the current time. Commands only use the screen
+//! that they are given, so that tests run them in memory.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -11,10 +10,10 @@ use time::OffsetDateTime;
 
 use localtel::{Error, Result};
 
-/// What stands behind the standard output.
+/// The kind of the standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutputKind {
-    /// A person's terminal.
+    /// A terminal.
     Terminal,
     /// A pipe or a file.
     Pipe,
@@ -23,14 +22,15 @@ pub(crate) enum OutputKind {
 /// Whether colours are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
-    /// They are.
+    /// Colours are shown.
     On,
-    /// No escape sequence is written.
+    /// No escape sequences are written.
     Off,
 }
 
 impl Colour {
-    /// Decides on colour: only on a terminal that can show it, and never where `NO_COLOR` is set.
+    /// Returns the colour for an output: only on a terminal that supports it, and never if
+    /// `NO_COLOR` is set.
     pub(crate) fn of(sink: OutputKind, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
@@ -41,25 +41,26 @@ impl Colour {
     }
 }
 
-/// The handles and facts that a command works with.
+/// The handles and facts that a command uses.
 pub(crate) struct Screen<'a> {
-    /// Where data goes.
+    /// The output for data.
     pub(crate) stdout: &'a mut dyn Write,
-    /// Where everything else goes.
+    /// The output for everything else.
     pub(crate) stderr: &'a mut dyn Write,
-    /// Where data and answers come from.
+    /// The input for data and answers.
     pub(crate) stdin: &'a mut dyn BufRead,
-    /// Whether a question would reach a person who can answer it.
+    /// Whether a question would reach a user who can answer it.
     pub(crate) can_ask: bool,
-    /// What stands behind `stdout`.
+    /// The kind of `stdout`.
     pub(crate) sink: OutputKind,
     /// Whether `stdout` shows colours.
     pub(crate) colour: Colour,
-    /// When the command started.
+    /// The time when the command started.
     pub(crate) now: OffsetDateTime,
-    /// Looks up an environment variable.
+    /// Returns an environment variable.
     pub(crate) variable: &'a dyn Fn(&str) -> Option<OsString>,
-    /// Returns `true` if whoever read `stdout` went away, which a command that only waits would not notice.
+    /// Returns `true` if the reader of `stdout` is gone, which a command that only waits would not
+    /// notice.
     pub(crate) is_reader_gone: &'a dyn Fn() -> bool,
 }
 
@@ -74,12 +75,12 @@ impl fmt::Debug for Screen<'_> {
 }
 
 impl Screen<'_> {
-    /// Says something that is not data. That nobody listens on stderr is no failure.
+    /// Prints a message that is not data. A closed stderr is not an error.
     pub(crate) fn say(&mut self, message: fmt::Arguments<'_>) {
         drop(writeln!(self.stderr, "{message}"));
     }
 
-    /// Asks a question that is answered yes only by a plain yes.
+    /// Asks a question; only a plain yes is a yes.
     pub(crate) fn ask(&mut self, question: &str) -> io::Result<bool> {
         self.stdout.flush()?;
         write!(self.stderr, "{question} [y/N] ")?;
@@ -93,10 +94,10 @@ impl Screen<'_> {
     }
 }
 
-/// Why writing the output ended.
+/// The reason why writing the output ended.
 #[derive(Debug)]
 pub(crate) enum OutputStop {
-    /// Whoever read the output has seen enough: `head`, or a pager that was left.
+    /// The reader has gone, such as `head`, or a pager that the user left.
     ReaderGone,
     /// A failure.
     Failed(Error),
@@ -109,7 +110,7 @@ impl From<Error> for OutputStop {
 }
 
 impl From<io::Error> for OutputStop {
-    /// Takes a failure to write the output.
+    /// Converts a failure to write the output.
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Self::ReaderGone
@@ -120,7 +121,7 @@ impl From<io::Error> for OutputStop {
 }
 
 impl OutputStop {
-    /// Turns a reader that left into quiet success.
+    /// Treats a reader that has gone as success.
     pub(crate) fn settle<T>(
         result: std::result::Result<T, Self>,
         when_gone: impl FnOnce() -> T,
@@ -133,26 +134,26 @@ impl OutputStop {
     }
 }
 
-/// What the standard output is called where a path is named.
+/// The name of the standard output in place of a path.
 pub(crate) const STDOUT: &str = "the standard output";
 
 /// A screen in memory.
 #[cfg(test)]
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// What was written as data.
+    /// The written data.
     pub(crate) out: Vec<u8>,
-    /// What was written beside it.
+    /// The written messages.
     pub(crate) err: Vec<u8>,
-    /// What is there to be read.
+    /// The text to be read.
     pub(crate) input: String,
-    /// Whether a person sits in front of it.
+    /// Whether a user can answer questions.
     pub(crate) can_ask: bool,
 }
 
 #[cfg(test)]
 impl Memory {
-    /// Runs something with a screen, at a fixed time.
+    /// Runs a closure with a screen, at a fixed time.
     pub(crate) fn with<T>(&mut self, body: impl FnOnce(&mut Screen<'_>) -> T) -> T {
         let mut input = io::Cursor::new(self.input.clone());
         body(&mut Screen {
@@ -168,12 +169,12 @@ impl Memory {
         })
     }
 
-    /// Returns what was written as data.
+    /// Returns the written data.
     pub(crate) fn out(&self) -> String {
         String::from_utf8(self.out.clone()).unwrap()
     }
 
-    /// Returns what was written beside it.
+    /// Returns the written messages.
     pub(crate) fn err(&self) -> String {
         String::from_utf8(self.err.clone()).unwrap()
     }

@@ -1,6 +1,7 @@
-//! What was probably meant by a name that is not valid: the nearest valid one or, for the usual words of other tools,
-//! what does it here. Each suggestion says what to type in the place of that name; for commands and flags it is part of
-//! the parser's own error. `clear` is never suggested: a wrong word must not lead to removing data.
+//! Suggestions for invalid names: the nearest valid name or, for the usual words of other tools,
+//! the equivalent here. Each suggestion contains the text to type; for commands and flags it is
+//! part of the parser's error. `clear` is never suggested: a wrong word must not lead to removing
+//! data.
 
 use std::ffi::OsString;
 
@@ -13,7 +14,7 @@ use localtel::Level;
 use localtel::admin::{Environment, Location, ShellWord, Source};
 use localtel::read::{Filter, Levels, Term};
 
-/// Returns the valid name that is nearest to one that is not, if one is near.
+/// Returns the valid name that is nearest to an invalid one, if one is near.
 pub(crate) fn nearest<'v>(name: &str, valid: impl IntoIterator<Item = &'v str>) -> Option<&'v str> {
     let near = valid
         .into_iter()
@@ -22,8 +23,8 @@ pub(crate) fn nearest<'v>(name: &str, valid: impl IntoIterator<Item = &'v str>) 
         .map(|(_, valid)| valid)
 }
 
-/// Returns how far a name is from a valid one, if it is another and they are near each other: a few letters differ, only
-/// upper and lower case, or it is where the valid one begins.
+/// Returns the distance of a name from a valid one, if they differ and are near each other: in a
+/// few letters, only in case, or because the name is a prefix of the valid one.
 pub(crate) fn distance(name: &str, valid: &str) -> Option<usize> {
     if name == valid || name.len().max(valid.len()) > NAME_BYTES_MAX {
         return None;
@@ -34,7 +35,7 @@ pub(crate) fn distance(name: &str, valid: &str) -> Option<usize> {
         return Some(usize::from(name != valid));
     }
     let longer = letters.max(valid.chars().count());
-    // Of two letters each is half of the name.
+    // In names of two letters, one letter is half of the name.
     let most = if longer < 3 { 0 } else { (longer + 1) / 3 };
     let distance = strsim::osa_distance(&name, &valid);
     (distance <= most).then_some(distance)
@@ -52,7 +53,8 @@ pub(crate) fn parse_levels(text: &str) -> Result<Levels, String> {
         .map_err(|error| with_nearest_level(&error, text))
 }
 
-/// Parses a condition as the library does; an error suggests the nearest level, or how to look for a text.
+/// Parses a condition as the library does; an error suggests the nearest level, or how to search
+/// for a text.
 pub(crate) fn parse_condition(text: &str) -> Result<Term, String> {
     text.parse::<Term>().map_err(|error| {
         if !text.contains(is_operator) && Filter::new().grep(text).is_ok() {
@@ -69,7 +71,7 @@ fn is_operator(letter: char) -> bool {
     "=!<>~".contains(letter)
 }
 
-/// Adds to an error the level that was probably meant by the first word of a text that is none.
+/// Adds the level that is nearest to the first word of an invalid text to the error.
 fn with_nearest_level(error: &localtel::Error, text: &str) -> String {
     let mut words = text
         .split(|letter| is_operator(letter) || letter == '.')
@@ -85,8 +87,8 @@ fn with_nearest_level(error: &localtel::Error, text: &str) -> String {
     }
 }
 
-/// Returns what was probably meant where the application or profile that was named has no telemetry and one with a name
-/// near it has.
+/// Returns a suggestion if the named application or profile has no telemetry and one with a similar
+/// name has.
 pub(crate) fn misnamed(location: &Location, environment: &Environment) -> Option<String> {
     let near = near(location, environment)?;
     let reason = if near.name() == location.name() {
@@ -94,13 +96,13 @@ pub(crate) fn misnamed(location: &Location, environment: &Environment) -> Option
     } else {
         format!("there was no telemetry of `{location}`")
     };
-    // It only looks: nothing may be done to telemetry that was not named.
+    // A command that only reads: nothing may be done to telemetry that was not named.
     let look = near.command("status");
     Some(format!("{reason}; did you mean `{look}`?"))
 }
 
-/// Finds the telemetry that was probably meant where a location has none: the same application's of another profile or,
-/// where there is no profile at all, another application's beside it.
+/// Finds the telemetry nearest to a location that has none: of another profile of the application
+/// or, if it has no profile at all, of another application.
 pub(crate) fn near(location: &Location, environment: &Environment) -> Option<Location> {
     if location.commands_called().is_some() {
         return None;
@@ -115,7 +117,7 @@ pub(crate) fn near(location: &Location, environment: &Environment) -> Option<Loc
         let near = nearest(name, names)?.parse().ok()?;
         return Some(location.with_profile(near));
     }
-    // A directory of its own is no mistyped name.
+    // A directory given with `--dir` is not a mistyped name.
     let lies = |one: &Location| {
         let (leaf, state) = (one.base().file_name()?, one.base().ancestors().nth(2)?);
         Some((leaf.to_owned(), state.to_owned()))
@@ -129,11 +131,11 @@ pub(crate) fn near(location: &Location, environment: &Environment) -> Option<Loc
     Some(near.with_profile(location.profile().clone()))
 }
 
-/// Checks that each word that stands for a command is one that `definition` has.
+/// Checks that each word in the position of a command is a command of `definition`.
 ///
 /// # Errors
 ///
-/// Returns the parser's error for a word that is not, with what was probably meant.
+/// Returns the parser's error for the first other word, with a suggestion.
 pub(crate) fn check_commands(matches: &ArgMatches, definition: &Command) -> Result<(), ParseError> {
     let Some((name, matches)) = matches.subcommand() else {
         return Ok(());
@@ -144,7 +146,7 @@ pub(crate) fn check_commands(matches: &ArgMatches, definition: &Command) -> Resu
     }
 }
 
-/// Returns the parser's error for a word that stands for a command which `parent` does not have.
+/// Returns the parser's error for a word that is not a command of `parent`.
 fn unknown_command(word: &str, parent: &Command) -> ParseError {
     let tables: &[&[UsualWords]] = match parent.get_name() {
         "localtel" => &[&COMMAND_WORDS, &PROGRAM_WORDS],
@@ -166,7 +168,7 @@ fn unknown_command(word: &str, parent: &Command) -> ParseError {
     let exact = names.iter().copied().find(|name| *name == lower);
     let meant = exact.or_else(|| nearest(word, names));
     let advice = usual.iter().find(|(word, _)| Some(*word) == meant);
-    // Conditions are what `show` takes.
+    // Conditions belong to `show`.
     let is_condition = word.contains(is_operator) && parent.find_subcommand("show").is_some();
     let mut error = ParseError::new(ErrorKind::InvalidSubcommand).with_cmd(parent);
     let unknown = ContextValue::String(word.to_owned());
@@ -190,7 +192,8 @@ fn insert_tip(error: &mut ParseError, tip: impl Into<StyledStr>) {
     error.insert(ContextKind::Suggested, tips);
 }
 
-/// Replaces what the parser suggests for a flag that a command does not have: its own measure finds also what is far.
+/// Replaces the parser's suggestion for an unknown flag, since the parser also suggests distant
+/// names.
 pub(crate) fn suggest_flag(error: &mut ParseError, words: &[OsString], definition: &Command) {
     let flag = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) => flag.clone(),
@@ -231,12 +234,12 @@ pub(crate) fn suggest_flag(error: &mut ParseError, words: &[OsString], definitio
 /// The command and the flag that are never suggested.
 const CLEAR: &str = "clear";
 
-/// The words that say how severe something is, of which the nearest is looked for.
+/// Words for levels, of which the nearest one is suggested.
 const LEVEL_WORDS: [&str; 9] = [
     "trace", "debug", "info", "warn", "warning", "error", "fatal", "critical", "notice",
 ];
 
-/// Shorter words are where many names begin.
+/// Shorter words are prefixes of too many names.
 const PREFIX_LETTERS_MIN: usize = 3;
 
 /// Longer names are not compared: that takes time, and they are not mistyped.
@@ -311,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn advice_names_commands_that_there_are() {
+    fn suggestions_name_existing_commands() {
         let embedded = AppCommand::augment_subcommands(Command::new("telemetry"));
         let program = Arguments::command();
         let policy = embedded.find_subcommand("policy").unwrap();
@@ -332,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_mistyped_suggests_clear() {
+    fn no_mistyped_word_suggests_clear() {
         let letters: Vec<char> = "clear".chars().collect();
         let mut words: Vec<String> = ["CLEAR", "clear-all", "clears", "cle", "claer", "clean"]
             .map(str::to_owned)

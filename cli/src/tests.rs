@@ -1,4 +1,4 @@
-//! Whole command lines, run in memory: what they print, what they leave on disk and how they end.
+//! Whole command lines, run in memory: their output, their files and their exits.
 #![expect(
     clippy::disallowed_methods,
     reason = "tests look at the files from outside"
@@ -18,7 +18,7 @@ use super::exit::Exit;
 use super::sanitize::tests::is_safe;
 use super::screen::{Colour, Memory, OutputKind, Screen};
 
-/// A home of its own, with an environment that knows nothing else.
+/// A home directory, with an environment that only names it.
 struct Home {
     dir: tempfile::TempDir,
     variables: Vec<(String, String)>,
@@ -41,7 +41,7 @@ impl Home {
         self.dir.path().join("myapp/telemetry")
     }
 
-    /// Makes segments; each has one record at each of these minutes.
+    /// Creates segments; each has one record at each of these minutes.
     fn with_segments(self, segments: &[&[u8]]) -> Self {
         fs::create_dir_all(self.telemetry()).unwrap();
         for (index, minutes) in segments.iter().enumerate() {
@@ -102,7 +102,7 @@ fn help_goes_to_stdout_and_mistakes_are_usage_errors() {
 }
 
 #[test]
-fn what_was_typed_is_harmless_in_the_parsers_errors() {
+fn typed_words_are_escaped_in_the_parsers_errors() {
     let home = Home::new();
     for line in ["\u{1b}[2Jx\u{7}", "show --\u{7}x", "show -l \u{7}\u{202e}"] {
         let (exit, _, err) = home.run(line);
@@ -157,7 +157,7 @@ fn status_of_an_empty_home_is_undecided_and_writes_nothing() {
 }
 
 #[test]
-fn disabling_on_a_virgin_home_leaves_only_the_choice() {
+fn disabling_in_a_new_home_creates_only_the_choice() {
     let home = Home::new();
     let (exit, out, err) = home.run("--app myapp disable");
     assert_eq!((exit, err.as_str()), (Exit::Done, ""));
@@ -172,7 +172,7 @@ fn disabling_on_a_virgin_home_leaves_only_the_choice() {
 }
 
 #[test]
-fn enabling_under_do_not_track_is_saved_and_off_for_now() {
+fn enabling_under_do_not_track_is_saved_but_off() {
     let home = Home::new().set("DO_NOT_TRACK", "1");
     let (exit, out, _) = home.run("--app myapp enable");
     assert_eq!(exit, Exit::Done);
@@ -189,7 +189,7 @@ fn enabling_under_do_not_track_is_saved_and_off_for_now() {
 }
 
 #[test]
-fn disable_under_a_stronger_variable_says_it_is_still_on() {
+fn disable_reports_that_a_variable_overrides_it() {
     let home = Home::new().set("MYAPP_TELEMETRY", "on");
     let (_, out, _) = home.run("--app myapp disable");
     assert!(
@@ -199,7 +199,7 @@ fn disable_under_a_stronger_variable_says_it_is_still_on() {
 }
 
 #[test]
-fn the_status_for_machines_has_keys_that_stay() {
+fn the_json_of_status_has_stable_keys() {
     let home = Home::new()
         .set("DO_NOT_TRACK", "1")
         .set("MYAPP_TELEMETRY", "maybe");
@@ -287,7 +287,7 @@ fn status_shows_a_release_newer_than_the_last_recorder() {
 }
 
 #[test]
-fn files_that_cannot_be_understood_are_said_and_shown_harmless() {
+fn invalid_files_are_reported_and_escaped() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = Home::new();
     let path = home.telemetry();
@@ -340,7 +340,7 @@ fn a_reset_removes_the_id_and_keeps_the_choice() {
 }
 
 #[test]
-fn a_damaged_choice_is_said_and_a_new_one_takes_its_place() {
+fn a_damaged_choice_is_reported_and_can_be_replaced() {
     let home = Home::new().with_segments(&[]);
     fs::write(home.telemetry().join("consent.json"), "{\"form").unwrap();
     let (exit, out, _) = home.run("status");
@@ -373,7 +373,7 @@ fn each_profile_has_its_own_choice() {
 }
 
 #[test]
-fn clear_needs_a_yes_where_there_is_nobody_to_ask() {
+fn clear_without_a_terminal_needs_yes() {
     let home = Home::new().with_segments(&[&[1, 2], &[3]]);
     let (exit, out, err) = home.run("clear");
     assert_eq!(exit, Exit::Usage);
@@ -381,7 +381,7 @@ fn clear_needs_a_yes_where_there_is_nobody_to_ask() {
         out.starts_with("will remove 2 segments (1 to 2): 3 records, "),
         "{out}"
     );
-    assert!(err.contains("hint: add --yes"), "{err}");
+    assert!(err.contains("hint: use --yes"), "{err}");
     assert_eq!(names(&home.telemetry()).len(), 2);
     let (exit, out, _) = home.run("clear --dry-run");
     assert_eq!(exit, Exit::Done);
@@ -390,7 +390,7 @@ fn clear_needs_a_yes_where_there_is_nobody_to_ask() {
 }
 
 #[test]
-fn clear_asks_a_person_and_takes_only_a_yes() {
+fn clear_asks_and_accepts_only_a_yes() {
     let home = Home::new().with_segments(&[&[1], &[2]]);
     for answer in ["", "\n", "n\n", "yep\n"] {
         let mut memory = Memory {
@@ -435,7 +435,7 @@ fn clear_before_removes_whole_segments_and_lists_the_rest() {
 }
 
 #[test]
-fn trouble_with_a_directory_is_one_message_with_the_next_step() {
+fn directory_errors_are_one_message_with_the_next_step() {
     let home = Home::new();
     let file = home.dir.path().join("file");
     fs::write(&file, "").unwrap();
@@ -468,7 +468,7 @@ fn trouble_with_a_directory_is_one_message_with_the_next_step() {
 }
 
 #[test]
-fn a_wrong_time_is_a_matter_of_usage() {
+fn an_invalid_time_is_a_usage_error() {
     let home = Home::new().with_segments(&[&[1]]);
     let (exit, _, err) = home.run("clear --before whenever --yes");
     assert_eq!(exit, Exit::Usage);
@@ -501,7 +501,7 @@ fn completions_and_pages_name_every_command() {
     assert!(names(home.dir.path()).is_empty());
 }
 
-/// Output whose reader has gone.
+/// An output whose reader has gone.
 struct ClosedPipe;
 
 impl io::Write for ClosedPipe {
@@ -515,7 +515,7 @@ impl io::Write for ClosedPipe {
 }
 
 #[test]
-fn a_closed_pipe_is_success_without_a_word() {
+fn a_closed_pipe_is_success_without_output() {
     let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
     for line in ["--app x status", "--version", "man all", "completions zsh"] {
         let mut memory = Memory::default();
@@ -528,7 +528,7 @@ fn a_closed_pipe_is_success_without_a_word() {
     }
 }
 
-/// Output onto a full disk.
+/// An output onto a full disk.
 struct FullDisk;
 
 impl io::Write for FullDisk {
@@ -542,7 +542,7 @@ impl io::Write for FullDisk {
 }
 
 #[test]
-fn output_that_cannot_be_written_is_a_failure_and_is_said() {
+fn a_failed_write_of_output_is_reported() {
     let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
     let mut memory = Memory::default();
     let exit = memory.with(|screen| {

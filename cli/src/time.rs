@@ -1,4 +1,4 @@
-//! Times as people type and read them. What is typed without a zone is read in the zone that is shown.
+//! Times as users type and read them. A time without a zone is read in the zone that is shown.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,12 +7,12 @@ use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset, format_desc
 use localtel::read::Timestamp;
 use localtel::{Error, Result};
 
-/// The zone in which times are shown and read.
+/// The time zone in which times are shown and read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Zone {
-    /// An offset that is the same all year.
+    /// A constant offset.
     Fixed(UtcOffset),
-    /// The zone of this machine.
+    /// The local time zone.
     Local,
 }
 
@@ -20,7 +20,8 @@ impl Zone {
     /// Coordinated universal time.
     pub(crate) const UTC: Self = Self::Fixed(UtcOffset::UTC);
 
-    /// Moves a time into the zone. One whose year would not have four digits there stays where it is.
+    /// Converts a time into the zone. A time whose year would not have four digits there is not
+    /// converted.
     pub(crate) fn show(self, time: OffsetDateTime) -> OffsetDateTime {
         let moved = time.checked_to_offset(self.offset_at(time));
         let is_shown = |moved: &OffsetDateTime| (0..=9999).contains(&moved.year());
@@ -30,36 +31,36 @@ impl Zone {
     fn offset_at(self, time: OffsetDateTime) -> UtcOffset {
         match self {
             Self::Fixed(offset) => offset,
-            // Where the system does not tell, UTC is at least the same everywhere.
+            // Without a local offset from the system, UTC is used.
             Self::Local => UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC),
         }
     }
 
-    /// Reads a time on the clocks of the zone.
+    /// Interprets a local time in the zone.
     fn assume(self, time: PrimitiveDateTime) -> OffsetDateTime {
-        // Around a change of the clocks the offset depends on the result; one step settles it.
+        // Around a change of the clocks the offset depends on the result; one more step settles it.
         let guess = time.assume_offset(self.offset_at(time.assume_utc()));
         time.assume_offset(self.offset_at(guess))
     }
 }
 
-/// Returns a moment in UTC, if it is in the years 0 to 9999 there, which a record can hold.
+/// Returns a time in UTC, if its year is in 0 to 9999, the range of records.
 fn in_utc(moment: OffsetDateTime) -> Option<OffsetDateTime> {
     let utc = moment.checked_to_offset(UtcOffset::UTC)?;
     (0..=9999).contains(&utc.year()).then_some(utc)
 }
 
-/// Returns a moment as the time of a record.
+/// Converts a time to a record's timestamp.
 pub(crate) fn timestamp(moment: OffsetDateTime) -> Timestamp {
     Timestamp::from(SystemTime::from(moment))
 }
 
-/// Returns the moment of a record's time, which can be shown in any zone.
+/// Converts a record's timestamp to a time, which can be shown in any zone.
 pub(crate) fn moment(time: Timestamp) -> OffsetDateTime {
     SystemTime::from(time).into()
 }
 
-/// Parses a time as people type it.
+/// Parses a time as users type it.
 pub(crate) fn parse(text: &str, zone: Zone, now: OffsetDateTime) -> Result<OffsetDateTime> {
     let text = text.trim();
     let here = zone.show(now);
@@ -79,7 +80,7 @@ pub(crate) fn parse(text: &str, zone: Zone, now: OffsetDateTime) -> Result<Offse
         .ok_or_else(|| Error::invalid("time", format!("`{text}` cannot be read; {FORMS}")))
 }
 
-/// Every form, for the message that helps.
+/// All forms, for error messages.
 const FORMS: &str = "write `2026-11-21T08:00:00Z`, `2026-11-21 08:00`, `2026-11-21 08:00:15`, \
      `2026-11-21`, `08:00`, `now`, `today`, `yesterday`, `-2h`, `2h ago`, `1h30m` (before now) or \
      `@1795248000`, in the years 0 to 9999 of UTC";
@@ -102,7 +103,7 @@ fn parse_unix(text: &str) -> Option<OffsetDateTime> {
     time.checked_add(time::Duration::nanoseconds(nanos))
 }
 
-/// Parses a date, a time of `today`, or both.
+/// Parses a date, a time of today, or both.
 fn parse_civil(text: &str, today: Date) -> Option<PrimitiveDateTime> {
     match text.split_once([' ', 'T']) {
         Some((date, clock)) => Some(parse_date(date)?.with_time(parse_clock(clock.trim())?)),
@@ -129,7 +130,7 @@ fn parse_clock(text: &str) -> Option<Time> {
 fn parse_ago(text: &str) -> Option<Duration> {
     let text = text.strip_suffix("ago").map_or(text, str::trim_end);
     let text = text.strip_prefix('-').unwrap_or(text);
-    // humantime takes a bare 0 for a duration; it is no more one than 5 is.
+    // humantime accepts a bare 0 as a duration; here it needs a unit like every other number.
     let has_unit = text.ends_with(|letter: char| letter.is_ascii_alphabetic());
     humantime::parse_duration(text).ok().filter(|_| has_unit)
 }
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_read_in_the_zone_that_is_shown() {
+    fn every_form_is_read_in_the_shown_zone() {
         for (text, utc, east) in [
             ("now", NOW, NOW),
             ("today", "2026-11-21T00:00:00Z", "2026-11-20T22:00:00Z"),
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused_with_every_form() {
+    fn an_invalid_time_is_refused_with_all_forms() {
         for text in [
             "",
             "soon",
@@ -214,7 +215,7 @@ mod tests {
             "08:00:00:00",
         ] {
             if text == "2026-11-20 " {
-                // White space around a time is nothing.
+                // White space around a time is ignored.
                 assert!(parse(text, Zone::UTC, time(NOW)).is_ok());
                 continue;
             }

@@ -1,13 +1,13 @@
-//! The usual words of other tools, and what does the same here. Where they are looked up is `suggestion`'s.
+//! The usual words of other tools, and the equivalents here. `suggestion` looks them up.
 
-/// Words, and what to do instead; what to type in the place of such a word stands in backquotes.
+/// Words of other tools and a suggestion, which has the text to type in backquotes.
 pub(crate) type UsualWords = (&'static str, &'static str);
 
-/// Words that stand for a command.
+/// Words in place of a command.
 pub(crate) const COMMAND_WORDS: [UsualWords; 15] = [
     (
         "log logs cat dump view print display less more read events history journal journalctl records open head",
-        "`show` shows what was recorded, `tail` also each new record as it comes",
+        "`show` shows what was recorded, `tail` also each new record",
     ),
     (
         "error errors warn warning warnings failures failed",
@@ -19,7 +19,7 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 15] = [
     ),
     (
         "follow watch stream monitor live",
-        "`tail` shows each new record as it comes",
+        "`tail` shows each new record as it is written",
     ),
     (
         "grep egrep rg ack search find",
@@ -29,14 +29,14 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 15] = [
         "query filter select where sql jq",
         "`show key=value` shows the records with that value, `show --grep TEXT` those that contain a text",
     ),
-    // `clear` itself is here for words that are like it.
+    // `clear` itself is here for words that are similar to it.
     (
         "delete del rm remove purge wipe erase clean cleanup clear prune truncate trim flush drop destroy empty forget discard rotate",
-        "`explain` tells how to stop recording, and how what was recorded is removed",
+        "`explain` describes how to stop recording and how to remove records",
     ),
     (
         "uninstall unregister",
-        "`disable` forbids recording; `explain` tells how what was recorded is removed",
+        "`disable` forbids recording; `explain` describes how to remove records",
     ),
     (
         "on start allow activate opt-in optin accept agree resume",
@@ -48,7 +48,7 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 15] = [
     ),
     (
         "info about state whoami which id uuid consent",
-        "`status` says whether anything is recorded, why, and where it lies",
+        "`status` shows whether anything is recorded, why, and where it is stored",
     ),
     (
         "stats statistics summary summarize summarise count metrics top usage",
@@ -56,11 +56,11 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 15] = [
     ),
     (
         "config configure configuration settings set get preferences options rules redact mask",
-        "`policy --help` tells how to narrow what is recorded; `enable` and `disable` decide whether anything is",
+        "`policy --help` describes how to restrict what is recorded; `enable` and `disable` decide whether anything is",
     ),
     (
         "check verify diagnose diagnostics health fsck lint validate debug repair fix test",
-        "`doctor` looks for what is wrong, and says what to do",
+        "`doctor` checks for problems, and prints the next step for each",
     ),
     (
         "export save backup json csv",
@@ -68,7 +68,7 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 15] = [
     ),
 ];
 
-/// Words that stand for a command that only the program `localtel` has.
+/// Words in place of a command that only the program `localtel` has.
 pub(crate) const PROGRAM_WORDS: [UsualWords; 3] = [
     (
         "write send emit add track event put append insert push capture",
@@ -76,12 +76,12 @@ pub(crate) const PROGRAM_WORDS: [UsualWords; 3] = [
     ),
     (
         "exec execute time wrap measure",
-        "`run --help` tells how to run a command and record how it went",
+        "`run --help` describes how to run a command and record its result",
     ),
     ("version", "`--version` prints the version"),
 ];
 
-/// Words that stand for a command behind `policy`.
+/// Words in place of a command of `policy`.
 pub(crate) const POLICY_WORDS: [UsualWords; 3] = [
     (
         "list ls get view print display cat",
@@ -93,11 +93,11 @@ pub(crate) const POLICY_WORDS: [UsualWords; 3] = [
     ),
     (
         "delete del rm remove reset clear purge",
-        "`unset --help` tells how to take a rule back",
+        "`unset --help` describes how to remove a rule",
     ),
 ];
 
-/// Flags of other tools, and those that do it here.
+/// Flags of other tools, and the equivalent flag.
 pub(crate) const FLAG_WORDS: [UsualWords; 9] = [
     ("limit tail last count max-count head number n", "lines"),
     ("from after start", "since"),

@@ -1,5 +1,6 @@
-//! How a record looks. Values from records reach the output only through `sanitize`, except where the
-//! output is no terminal and its format has rules of its own: JSON (the line as stored) and CSV.
+//! The formats of records. Values from records reach the output only through `sanitize`, except
+//! where the output is not a terminal and its format has rules of its own: JSON (the line as
+//! stored) and CSV.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +19,7 @@ use localtel::read::raw::{Object, RawRecord, RawText, RawValue};
 pub(crate) enum Format {
     /// One line for each record.
     Short,
-    /// A block for each record, with everything in it.
+    /// A block for each record, with all of its values.
     Pretty,
     /// The line as it is stored.
     Json,
@@ -26,7 +27,7 @@ pub(crate) enum Format {
     Csv,
 }
 
-/// How records are written.
+/// The settings for writing records.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View {
     format: Format,
@@ -36,7 +37,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Makes a view for what stands behind the output.
+    /// Returns a view for this kind of output.
     pub(crate) fn new(format: Format, zone: Zone, sink: OutputKind, colour: Colour) -> Self {
         Self {
             format,
@@ -46,7 +47,7 @@ impl View {
         }
     }
 
-    /// Writes what stands before the first record.
+    /// Writes the header before the first record.
     pub(crate) fn write_header(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.format {
             Format::Csv => write_csv(out, &CSV_HEADER.map(str::to_owned)),
@@ -54,7 +55,7 @@ impl View {
         }
     }
 
-    /// Writes one record, of which `line` are the bytes as stored.
+    /// Writes one record; `line` has the stored bytes.
     pub(crate) fn write(
         &self,
         out: &mut dyn Write,
@@ -112,7 +113,7 @@ impl View {
         writeln!(out)
     }
 
-    /// Writes a line of a block: its name, and the value at a column of its own.
+    /// Writes a line of a block: a name, and a value in a column of its own.
     fn write_block_line(
         &self,
         out: &mut dyn Write,
@@ -185,8 +186,8 @@ impl View {
         write_csv(out, &cells)
     }
 
-    /// Prepares a text for a cell: spreadsheets run what begins like a formula, so it gets a `'` before
-    /// it; and on a terminal it is shown escaped.
+    /// Prepares a text for a cell. Spreadsheets execute text that begins like a formula, so it gets
+    /// a leading `'`; on a terminal it is escaped.
     fn cell(&self, text: &str) -> String {
         let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
             "'"
@@ -199,7 +200,7 @@ impl View {
         }
     }
 
-    /// Returns the time of a record as it is shown.
+    /// Returns the time of a record as shown.
     fn time_of<'a>(&self, raw: &RawRecord<'a>) -> Cow<'a, str> {
         if self.zone == Zone::UTC {
             return raw.timestamp.decoded();
@@ -209,7 +210,7 @@ impl View {
     }
 }
 
-/// A text in a block: its lines below each other, each behind a mark, so that none looks like ours.
+/// A text in a block: each line after a mark, so that none looks like a line of localtel.
 struct MarkedLines<'a>(&'a str);
 
 impl fmt::Display for MarkedLines<'_> {
@@ -223,7 +224,7 @@ impl fmt::Display for MarkedLines<'_> {
     }
 }
 
-/// A time as lines hold it, in its zone.
+/// A time in its zone, in the format of stored lines.
 struct ShownTime(OffsetDateTime);
 
 impl fmt::Display for ShownTime {
@@ -232,7 +233,7 @@ impl fmt::Display for ShownTime {
         if offset == UtcOffset::UTC {
             return write!(f, "{}", timestamp(self.0));
         }
-        // The clock of the zone, written as if it were that of UTC, and then its offset.
+        // The local time, written as if it were UTC, and then its offset.
         let clock = timestamp(self.0.replace_offset(UtcOffset::UTC)).to_string();
         let (hours, minutes, _) = offset.as_hms();
         let sign = if offset.is_negative() { '-' } else { '+' };
@@ -246,7 +247,7 @@ impl fmt::Display for ShownTime {
     }
 }
 
-/// What most records take on one line.
+/// Size of most records on one line.
 const LINE_BYTES: usize = 512;
 
 const CSV_HEADER: [&str; 11] = [
@@ -289,7 +290,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// Writes a line with the keys of a record in any order. Returns its properties.
+    /// Writes a line with the keys of a record in any order, and returns its properties.
     fn write(view: View, out: &mut Vec<u8>, line: &str) -> Properties {
         let record = Record::parse(line.as_bytes()).unwrap();
         let anew = serde_json::to_vec(&record).unwrap();
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn short_is_one_line_with_everything_that_tells_records_apart() {
+    fn short_is_one_line_with_all_values() {
         let view = view(Format::Short, OutputKind::Pipe, Colour::Off);
         assert_eq!(
             shown(view, LINE),
@@ -337,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn each_format_says_how_many_spans_were_left_out() {
+    fn each_format_shows_the_number_of_omitted_spans() {
         let line = LINE.replacen("\"inner\"}]", "\"inner\"}],\"spans_left_out\":36", 1);
         for (format, said) in [
             (Format::Short, " inner spans_left_out=36\n"),

@@ -1,11 +1,13 @@
-//! What is taken from command lines, of applications that use what clap offers; and that nothing else is.
+//! The names that are taken from command lines of applications with all features of clap, and that
+//! no other text is taken.
 
 use clap::{Arg, ArgAction, Command, arg, value_parser};
 use proptest::prelude::*;
 
 use super::*;
 
-/// An application with flags on each level, aliases on each level, and a command that takes any words.
+/// An application with flags on each level, aliases on each level, and a command that takes any
+/// words.
 fn application() -> Command {
     let list = Command::new("list")
         .visible_alias("ls")
@@ -41,7 +43,8 @@ fn understood(application: &Command, line: &str) -> CommandNames {
     understood_of(application, &words).unwrap()
 }
 
-/// What is taken from the words by an application that was built by parsing them, and by one that was not.
+/// Returns the names for an application that was built by parsing, and checks them for one that was
+/// not.
 fn understood_of(application: &Command, words: &[OsString]) -> Result<CommandNames, clap::Error> {
     let mut parser = application.clone();
     let matches = parser.try_get_matches_from_mut(words)?;
@@ -116,7 +119,7 @@ fn an_alias_is_the_one_of_the_last_subcommand() {
 }
 
 #[test]
-fn what_clap_infers_is_named_as_it_is_defined() {
+fn inferred_commands_have_their_defined_names() {
     let application = || application().infer_subcommands(true).infer_long_args(true);
     for (line, path, alias) in [
         ("t proj lis", "ticloud-project-list", None),
@@ -126,7 +129,7 @@ fn what_clap_infers_is_named_as_it_is_defined() {
         ("t pro r ls", "ticloud-project-delete", None),
         ("t lo", "ticloud-login", None),
     ] {
-        // What is inferred below the first level is each level's own setting.
+        // Inference below the first level is a setting of each level.
         let application = application().mut_subcommands(|inner| inner.infer_subcommands(true));
         let line = understood(&application, line);
         assert_eq!((line.path.as_str(), line.alias.as_deref()), (path, alias));
@@ -178,7 +181,7 @@ fn external_subcommands_are_not_named() {
 }
 
 #[test]
-fn a_multicall_application_is_named_by_what_was_called() {
+fn a_multicall_application_is_named_by_its_subcommand() {
     let busybox = Command::new("busybox")
         .multicall(true)
         .subcommand(Command::new("list").alias("dir").arg(arg!(-l - -long)));
@@ -188,7 +191,7 @@ fn a_multicall_application_is_named_by_what_was_called() {
 }
 
 #[test]
-fn settings_that_change_what_a_word_means_are_obeyed() {
+fn settings_of_clap_for_ambiguous_words_apply() {
     let list = Command::new("list").alias("ls").arg(arg!([NAME]));
     let application = Command::new("x")
         .subcommand_precedence_over_arg(true)
@@ -204,7 +207,7 @@ fn settings_that_change_what_a_word_means_are_obeyed() {
 }
 
 #[test]
-fn arguments_that_refer_to_others_and_need_help_are_no_obstacle() {
+fn references_between_arguments_are_supported() {
     let list = Command::new("list")
         .alias("ls")
         .arg(Arg::new("format").long("format").help("x"))
@@ -258,7 +261,7 @@ fn values_are_parsed_once() {
 }
 
 #[test]
-fn what_is_deferred_is_known_to_the_application_that_parsed() {
+fn deferred_parts_are_known_to_the_parsing_application() {
     let deferred = Command::new("list")
         .alias("ls")
         .defer(|list| list.arg(arg!(-a - -all)));
@@ -277,7 +280,7 @@ fn what_is_deferred_is_known_to_the_application_that_parsed() {
 }
 
 #[test]
-fn values_that_are_no_text_are_no_obstacle() {
+fn values_that_are_not_utf_8_are_supported() {
     use std::os::unix::ffi::OsStringExt as _;
     let odd = OsString::from_vec(vec![b'-', 0xff]);
     let application = Command::new("x")
@@ -300,7 +303,7 @@ fn values_that_are_no_text_are_no_obstacle() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_left_out() {
+fn names_of_another_definition_are_left_out() {
     let words: Vec<OsString> = "t -d p ls -n x".split(' ').map(OsString::from).collect();
     let matches = application().try_get_matches_from(&words).unwrap();
     let other = Command::new("other").subcommand(Command::new("project").alias("p"));
@@ -319,7 +322,7 @@ fn what_does_not_fit_together_is_left_out() {
     }
 }
 
-/// Values that look like everything that stands in a command line.
+/// Values that look like any part of a command line.
 fn value() -> impl Strategy<Value = String> {
     let tricky = proptest::sample::select(vec![
         "ls",
@@ -359,7 +362,7 @@ proptest! {
         values in proptest::array::uniform4(value()),
         alias in proptest::sample::select(vec![None, Some("ls"), Some("l")]),
     ) {
-        // Each value stands where it can only be one.
+        // Each value is in a position where it can only be a value.
         let called = ["p", alias.unwrap_or("list")];
         let is_value = values.iter().any(|value| called.contains(&value.as_str()));
         let [profile, region, name, filter] = values;
@@ -391,7 +394,8 @@ proptest! {
             .map(OsString::from)
             .collect();
         let Ok(line) = understood_of(&application, &words) else { return Ok(()) };
-        // Behind `--` an external subcommand may be called as a defined one is, such as clap's own `help`.
+        // After `--` an external subcommand may have the name of a defined one, such as clap's own
+        // `help`.
         let paths = ["ticloud", "ticloud-help", "ticloud-login", "ticloud-project", "ticloud-project-list", "ticloud-project-delete"];
         let aliases = [None, Some("p"), Some("l"), Some("ls"), Some("rm")];
         let flags = ["all", "debug", "limit", "name", "output", "profile", "q", "region"];

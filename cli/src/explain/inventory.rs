@@ -1,6 +1,6 @@
-//! What was recorded so far: each event with its properties, how often they occur, the kinds of their values
-//! and an example. One pass of the reader in bounded memory; what finds no room is counted, and said so.
-//! How it is told is `explain`'s.
+//! The recorded events: each with its properties, their counts, the types of their values and an
+//! example. One pass of the reader in bounded memory; what exceeds the limits is only counted.
+//! `explain` prints it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,26 +10,26 @@ use localtel::read::raw::{Object, RawRecord, RawText, RawValue};
 use localtel::read::{Damage, Fold, Line};
 use serde::Serialize;
 
-/// What a directory holds, by event and property.
+/// The contents of a directory, by event and property.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
-    /// The events, by what tells them apart.
+    /// The events, by target and name.
     pub(super) events: BTreeMap<EventKey, EventTally>,
-    /// How many records could be read.
+    /// Number of readable records.
     pub(super) records: u64,
-    /// How many of them are of events for which there was no room.
+    /// Number of those records whose events exceed the limit.
     pub(super) records_of_others: u64,
-    /// The names that say that their texts are secrets.
+    /// The names of secrets that occur.
     pub(super) secret_names: SecretNames,
     properties: usize,
 }
 
-/// What tells events apart: a name means something only in its part of the application.
+/// The target and name of an event; a name is only meaningful within its target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EventKey {
-    /// The part of the application.
+    /// The target.
     pub(super) target: String,
-    /// The name, where the application gave one.
+    /// The name, if the event has one.
     pub(super) event: Option<String>,
 }
 
@@ -40,32 +40,32 @@ impl EventKey {
     }
 }
 
-/// One event as it was recorded so far.
+/// The records of one event.
 #[derive(Debug)]
 pub(super) struct EventTally {
-    /// The number of its records.
+    /// Number of records.
     pub(super) records: u64,
-    /// The highest level of one of them.
+    /// The highest level of them.
     pub(super) level: Level,
-    /// Its messages, if it has any.
+    /// The messages, if there are any.
     pub(super) message: Option<Values>,
-    /// Its properties and those of the spans around it, in the order in which they came first.
+    /// The properties of the event and of its spans, in the order of their first occurrence.
     pub(super) properties: Vec<(PropertyId, Values)>,
-    /// How many values are of properties for which there was no room.
+    /// Number of values whose properties exceed the limit.
     pub(super) values_of_others: u64,
 }
 
-/// What tells the properties of an event apart.
+/// The span and name of a property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PropertyId {
-    /// The span that has it, if it is not the event's own.
+    /// The span of the property, or `None` for a property of the event.
     pub(super) in_span: Option<String>,
-    /// Its name.
+    /// The name.
     pub(super) name: String,
 }
 
 impl PropertyId {
-    /// Returns which of the event's values it names.
+    /// Returns the part of a record that contains the property.
     pub(super) fn part(&self) -> RecordPart<'_> {
         match &self.in_span {
             Some(span) => RecordPart::InSpan {
@@ -77,45 +77,45 @@ impl PropertyId {
     }
 }
 
-/// The values of one property so far.
+/// The values of one property.
 #[derive(Debug)]
 pub(super) struct Values {
-    /// How many records have one.
+    /// Number of records with a value.
     pub(super) records: u64,
-    /// Their kinds.
+    /// The types of the values.
     pub(super) kinds: BTreeSet<ValueType>,
-    /// The latest one that is not null, cut to a length at which one recognises it.
+    /// The latest value that is not null, cut to a recognisable length.
     pub(super) example: Example,
-    /// The record that was counted last: several spans of a record may bear the same name.
+    /// The record that was counted last, since several spans of a record may have the same name.
     counted: u64,
 }
 
-/// One value, as text.
+/// A value as text.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(super) struct Example {
-    /// What it was.
+    /// The type of the value.
     #[serde(skip)]
     pub(super) kind: ValueType,
-    /// A string as it is, anything else as JSON; cut, and then ending in `…`.
+    /// A string as it is, other values as JSON; a cut value ends in `…`.
     pub(super) text: String,
 }
 
-/// What a value is, in the words of JSON.
+/// A type of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ValueType {
-    /// A text.
+    /// A string.
     String,
     /// A number.
     Number,
-    /// True or false.
+    /// A boolean.
     Boolean,
-    /// A list.
+    /// An array.
     Array,
-    /// Named values.
+    /// An object.
     Object,
-    /// No value.
+    /// Null.
     Null,
 }
 
@@ -145,7 +145,7 @@ fn cut(text: &str) -> String {
 }
 
 impl Values {
-    /// Returns `true` if one of them was a text.
+    /// Returns `true` if one of the values was a string.
     pub(super) fn has_texts(&self) -> bool {
         self.kinds.contains(&ValueType::String)
     }
@@ -182,7 +182,7 @@ impl Values {
 }
 
 impl Inventory {
-    /// Returns the event of that key; nothing if there is no room for it.
+    /// Returns the event of that key, or `None` at the limit.
     fn event(&mut self, key: EventKey, level: Level) -> Option<&mut EventTally> {
         let has_room = self.events.len() < EVENTS_MAX && key.is_short();
         if !has_room && !self.events.contains_key(&key) {
@@ -198,7 +198,7 @@ impl Fold for Inventory {
         self.add(raw);
     }
 
-    // The summary counts it.
+    // The summary counts damage.
     fn damage(&mut self, _: Damage) {}
 
     fn merge(&mut self, later: &mut Self) {
@@ -262,7 +262,7 @@ impl EventTally {
         }
     }
 
-    /// Adds the values of one record or span; `known` is how many properties there are in all events.
+    /// Adds the values of one record or span; `known` is the number of properties in all events.
     fn add(&mut self, in_span: Option<&str>, object: Object<'_>, record: u64, known: &mut usize) {
         for (name, value) in object.members() {
             let example = Example::of(&value);
@@ -295,7 +295,7 @@ impl EventTally {
         of_name.map(|(_, values)| values)
     }
 
-    /// Adds a property that was not seen before, if there is room for it.
+    /// Adds a new property unless a limit is reached.
     fn add_property(
         &mut self,
         in_span: Option<&str>,
@@ -320,15 +320,17 @@ impl EventTally {
     }
 }
 
-/// A thousand events are more than anybody reads.
+/// Number of events that are listed.
 const EVENTS_MAX: usize = 1000;
-/// A hundred properties of one event, likewise.
+/// Number of properties of an event that are listed.
 const PROPERTIES_MAX: usize = 100;
-/// With two names of the longest kind and an example each, 10,000 properties take 8 MB at most.
+/// Number of properties in all events; with two names of the maximum length and an example each,
+/// they take 8 MB at most.
 const PROPERTIES_IN_ALL_MAX: usize = 10_000;
-/// Names are written with up to 256 bytes and `…` where they were longer; only strangers write longer ones.
+/// Longest name in bytes: localtel cuts names to 256 bytes and `…`; longer ones come from other
+/// writers.
 const NAME_BYTES_MAX: usize = 256 + '…'.len_utf8();
-/// Enough of a value to recognise it, and short enough to stand beside its name.
+/// Length of an example: enough to recognise a value beside its name.
 const EXAMPLE_LETTERS_MAX: usize = 60;
 
 #[cfg(test)]
@@ -357,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_told_apart_by_target_and_name_and_counted() {
+    fn events_are_counted_by_target_and_name() {
         let seen = inventory([
             record("a", r#","event":"x""#),
             record("b", r#","event":"x""#),
@@ -394,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inventory_of_parts_is_that_of_the_whole() {
+    fn inventories_of_parts_add_up() {
         let lines = [
             record(
                 "a",
@@ -410,7 +412,7 @@ mod tests {
                 r#","event":"x","spans":[{"name":"s","properties":{"id":[1]}}]"#,
             ),
         ];
-        // What was counted last is of no meaning to others.
+        // The record that was counted last does not matter here.
         let counted = regex::Regex::new(r"counted: \d+").unwrap();
         let text = |inventory: &Inventory| {
             let text = format!("{inventory:?}");
@@ -448,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_room_is_counted() {
+    fn events_beyond_the_limit_are_counted() {
         let many = (0..EVENTS_MAX + 7).map(|n| record("a", &format!(r#","event":"e{n}""#)));
         let seen = inventory(many);
         assert_eq!((seen.events.len(), seen.records_of_others), (EVENTS_MAX, 7));
@@ -463,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_only_strangers_write_find_no_room() {
+    fn overlong_names_are_not_listed() {
         let long = "n".repeat(NAME_BYTES_MAX + 1);
         let seen = inventory([
             record("a", &format!(r#","properties":{{"{long}":1}}"#)),

@@ -1,8 +1,7 @@
-//! `explain`: tells a person what is recorded here and what never is, where it lies, for how long,
-//! who can read it, how to stop it and how to remove it, and lists what was recorded so far. It
-//! makes and changes nothing. The sentences are `text`'s, what was recorded so far is
-//! `inventory`'s, what becomes of it under the policy is the library's; the facts for programs are
-//! `report`'s; here they are gathered.
+//! `explain`: describes what is recorded and what never is, where it is stored, for how long, who
+//! can read it, how to stop it and how to remove it, and lists the recorded events. It changes
+//! nothing. `text` has the sentences, `inventory` the recorded events and `report` the JSON; the
+//! library decides what the policy does. This file gathers the facts.
 
 mod inventory;
 mod report;
@@ -21,7 +20,7 @@ use super::failure::Failure;
 use super::sanitize::SafeJson;
 use super::screen::Screen;
 
-/// What to tell.
+/// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     /// Print one JSON object, for programs
@@ -37,13 +36,13 @@ pub(crate) struct ExplainArgs {
 }
 
 impl ExplainArgs {
-    /// Returns `true` if it is about the format alone, whoever's telemetry is meant.
+    /// Returns `true` if the output only concerns the format and needs no location.
     pub(crate) fn is_of_no_place(&self) -> bool {
         self.schema
     }
 }
 
-/// Tells what is recorded, or prints the schema of its lines.
+/// Prints the explanation, or the schema of lines.
 pub(crate) fn run(
     location: &Location,
     args: &ExplainArgs,
@@ -69,13 +68,13 @@ pub(crate) fn print_schema(screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// All that is told.
+/// The facts of the explanation.
 #[derive(Debug)]
 struct Explanation<'a> {
     location: &'a Location,
     status: Status,
     policies: PolicyView,
-    /// The owner's own rules, if they can be understood and there are any.
+    /// The owner's rules, if the file exists and is valid.
     owner: Option<Policy>,
     inventory: Inventory,
 }

@@ -1,4 +1,5 @@
-//! What `explain` tells of events, and all that it tells for programs: one JSON object with keys that stay.
+//! What `explain` tells of events, and all that it tells for programs: one JSON object with keys
+//! that stay.
 
 use serde::Serialize;
 
@@ -7,63 +8,63 @@ use localtel::admin::{PolicyView, RecordPart, SecretNames, Status, Subject};
 use super::Explanation;
 use super::inventory::{EventKey, EventTally, Example, ValueType, Values};
 
-/// All that is told.
+/// The output of `explain --json`.
 #[derive(Debug, Serialize)]
 pub(super) struct ExplainReport<'a> {
-    /// What holds and what is there, as `status` shows it.
+    /// The fields of `status`.
     #[serde(flatten)]
     status: &'a Status,
-    /// What was recorded so far.
+    /// The recorded events.
     pub(super) events: Vec<EventReport<'a>>,
-    /// How many records are of events that are not listed.
+    /// Number of records of events that are not listed.
     records_of_other_events: u64,
-    /// The names that say that their texts are secrets, and how many of those are recorded in clear.
+    /// The names of secrets, and how many of their texts are recorded in clear.
     secret_names: &'a SecretNames,
 }
 
-/// One event.
+/// A recorded event.
 #[derive(Debug, Serialize)]
 pub(super) struct EventReport<'a> {
-    /// Its name; absent where it has none.
+    /// The name; absent if the event has none.
     pub(super) event: Option<&'a str>,
-    /// The part of the application.
+    /// The target.
     pub(super) target: &'a str,
-    /// How many records there are.
+    /// Number of records.
     pub(super) records: u64,
-    /// Its messages; absent where it has none.
+    /// The messages; absent if there are none.
     pub(super) message: Option<ValuesReport<'a>>,
-    /// Its properties, in the order in which they came first.
+    /// The properties in the order of their first occurrence.
     pub(super) properties: Vec<PropertyReport<'a>>,
-    /// How many values are of properties that are not listed.
+    /// Number of values of properties that are not listed.
     pub(super) values_of_other_properties: u64,
 }
 
-/// One property.
+/// A property of an event.
 #[derive(Debug, Serialize)]
 pub(super) struct PropertyReport<'a> {
     pub(super) name: &'a str,
-    /// The span that has it, if it is not the event's own.
+    /// The span of the property; absent for a property of the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) in_span: Option<&'a str>,
     #[serde(flatten)]
     pub(super) values: ValuesReport<'a>,
 }
 
-/// The values of a property or message.
+/// The values of a property or of messages.
 #[derive(Debug, Serialize)]
 pub(super) struct ValuesReport<'a> {
-    /// How many records have one.
+    /// Number of records with a value.
     pub(super) records: u64,
-    /// What they are, in the words of JSON.
+    /// The JSON types of the values.
     kinds: Vec<ValueType>,
-    /// The latest, as text, cut to 60 characters.
+    /// The latest value as text, cut to 60 characters.
     pub(super) example: &'a Example,
-    /// What becomes of it when it is recorded.
+    /// How the current policy treats the value.
     pub(super) verdict: &'static str,
 }
 
 impl<'a> ExplainReport<'a> {
-    /// Puts the facts under their keys.
+    /// Builds the report.
     pub(super) fn new(facts: &'a Explanation<'_>) -> Self {
         let inventory = &facts.inventory;
         Self {

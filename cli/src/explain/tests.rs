@@ -1,4 +1,4 @@
-//! What `explain` tells in each situation, as people and programs get it.
+//! The text and the JSON of `explain` in each situation.
 #![expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
 
 use std::fs;
@@ -14,7 +14,7 @@ use localtel::consent::WhenUndecided;
 use localtel::policy::Action;
 use localtel::{Builder, Limits, Telemetry};
 
-/// The telemetry of `myapp` in a directory of its own.
+/// The telemetry of `myapp` in its own directory.
 struct ExplainHome {
     dir: tempfile::TempDir,
     variables: Vec<(&'static str, &'static str)>,
@@ -101,7 +101,7 @@ const SEGMENT: &str = "events.000001.jsonl";
 const ENABLED: &str = r#"{"format":1,"consent":"enabled","by":"myapp asked","decided":"2026-11-21T08:15:30.000000Z"}"#;
 
 #[test]
-fn where_there_is_nothing_it_says_so_and_makes_nothing() {
+fn explain_without_telemetry_creates_nothing() {
     let home = ExplainHome::new();
     let text = home.text();
     assert!(
@@ -120,7 +120,7 @@ fn where_there_is_nothing_it_says_so_and_makes_nothing() {
 }
 
 #[test]
-fn who_decided_is_said_with_when_and_by_what() {
+fn the_deciding_choice_has_its_time_and_command() {
     let home = ExplainHome::new().with("consent.json", ENABLED);
     let text = home.text();
     let on = "  Recording now: yes, because enabled by the stored choice.\n  \
@@ -131,7 +131,7 @@ fn who_decided_is_said_with_when_and_by_what() {
 }
 
 #[test]
-fn what_was_recorded_is_still_listed_while_it_is_off() {
+fn records_are_still_listed_while_recording_is_off() {
     let mut home = ExplainHome::new()
         .with("consent.json", ENABLED)
         .with(SEGMENT, &line("\"a\"", r#""event":"hello""#));
@@ -150,7 +150,7 @@ fn what_was_recorded_is_still_listed_while_it_is_off() {
 }
 
 #[test]
-fn limits_are_those_of_the_application_where_it_can_be_asked() {
+fn embedded_explain_has_the_applications_limits() {
     let home = ExplainHome::embedded(WhenUndecided::Record);
     let text = home.text();
     assert!(
@@ -188,7 +188,7 @@ fn an_application_that_asks_first_records_nothing_before() {
 }
 
 #[test]
-fn a_directory_that_others_can_look_into_is_named() {
+fn a_directory_open_to_others_is_reported() {
     let home = ExplainHome::new().with(SEGMENT, "");
     assert!(!home.text().contains("But other users"));
     assert_eq!(home.json()["is_open_to_others"], false);
@@ -203,7 +203,7 @@ fn a_directory_that_others_can_look_into_is_named() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_read_is_told_and_no_failure() {
+fn an_unreadable_directory_is_reported_without_failure() {
     let home = ExplainHome::new();
     fs::write(home.location().path(), "").unwrap();
     let text = home.text();
@@ -212,7 +212,7 @@ fn a_directory_that_cannot_be_read_is_told_and_no_failure() {
 }
 
 #[test]
-fn every_record_of_localtel_is_explained_in_words() {
+fn every_record_of_localtel_is_described() {
     let own = [
         "session",
         "session.end",
@@ -231,7 +231,7 @@ fn every_record_of_localtel_is_explained_in_words() {
 }
 
 #[test]
-fn nothing_recorded_acts_on_the_terminal_wherever_it_stands() {
+fn recorded_values_never_act_on_the_terminal() {
     for hostile in HOSTILE {
         let text = Value::from(hostile).to_string();
         let rest = format!(
@@ -320,7 +320,7 @@ fn embedded_explain_applies_both_policies() {
 }
 
 #[test]
-fn what_is_shut_out_is_not_recorded_any_more() {
+fn filtered_out_events_are_not_recorded_any_more() {
     for rule in [
         "[events]\ne = \"drop\"",
         "[targets]\na = \"drop\"",
@@ -336,7 +336,7 @@ fn what_is_shut_out_is_not_recorded_any_more() {
 }
 
 #[test]
-fn only_records_made_for_the_application_obey_the_policy() {
+fn the_policy_applies_to_records_of_the_application() {
     let home = ExplainHome::new()
         .with(
             SEGMENT,
@@ -354,7 +354,7 @@ fn only_records_made_for_the_application_obey_the_policy() {
 }
 
 #[test]
-fn counts_at_the_end_of_a_session_obey_the_rules_for_reports() {
+fn rules_for_reports_apply_to_session_counts() {
     let end = r#""event":"session.end","properties":{"recorded":1,"counters":{},"errors":{}}"#;
     let verdicts = |policy: &str| {
         let home = ExplainHome::new()
@@ -395,7 +395,7 @@ fn explain_says_off_under_a_damaged_policy() {
 }
 
 #[test]
-fn the_report_for_programs_has_keys_that_stay() {
+fn the_json_has_stable_keys() {
     let home = ExplainHome::new().with(SEGMENT, &line("\"a\"", r#""properties":{"p":1}"#));
     let json = home.json();
     let mut keys: Vec<&str> = json

@@ -1,5 +1,5 @@
-//! What `explain` tells, for people: short sections of plain sentences, then a table for each event. Whatever
-//! comes from data or from a path is shown sanitized.
+//! The text of `explain`: short sections of plain sentences, then a table for each event. Values
+//! from data and paths are sanitized.
 
 use std::io::{self, Write};
 
@@ -16,13 +16,13 @@ use crate::quantity::{count, size};
 use crate::rules::{SECRETS, sentences};
 use crate::sanitize::{Quoted, Sanitized};
 
-/// Prints it all.
+/// Prints all sections and the recorded events.
 pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<()> {
     let sections = [
         ("What is recorded", what_is(facts)),
-        ("What never is", what_never_is(facts)),
+        ("What is never recorded", what_never_is(facts)),
         (
-            "Where it lies, how much and for how long",
+            "Where it is stored, how much and for how long",
             where_it_lies(facts),
         ),
         ("Who can read it", who_can_read(facts)),
@@ -51,12 +51,12 @@ fn what_is(facts: &Explanation<'_>) -> Vec<String> {
     let application = name.unwrap_or("The application");
     let mut said = vec![
         format!(
-            "{application} notes events: what it did, when, and the values that are listed at the end."
+            "{application} records events: what it did, when, and the values that are listed at the end."
         ),
-        "Each run notes a random id of this installation, the number of its process, the operating"
+        "Each run records a random id of this installation, the id of its process, the operating"
             .to_owned(),
         "system, and the versions of application and recorder. The application decides on its events,".to_owned(),
-        "and a policy on what of them is recorded: see below, and the words in the list at the end.".to_owned(),
+        "and a policy on what is recorded of them: see below, and the words in the list at the end.".to_owned(),
         format!("Recording now: {}, because {}.", answer.recording, answer.because),
     ];
     said.extend(who_chose(facts));
@@ -65,12 +65,12 @@ fn what_is(facts: &Explanation<'_>) -> Vec<String> {
         said.push(format!("{by} says {wanted}, and is overruled."));
     }
     for problem in &facts.status.problems {
-        said.push(format!("Not understood, and taken as a no: {problem}."));
+        said.push(format!("Invalid, and taken as a no: {problem}."));
     }
     said
 }
 
-/// Says when and by what the choice was made that decided, if one did.
+/// Returns when and by which command the deciding choice was made, if a choice decided.
 fn who_chose(facts: &Explanation<'_>) -> Option<String> {
     let choice = facts.status.choice()?;
     let parts = [choice.by.as_deref(), choice.decided.as_deref()];
@@ -96,9 +96,9 @@ fn what_never_is(facts: &Explanation<'_>) -> Vec<String> {
     };
     let sentences = "\
 Nothing leaves this machine: what records and reads it has no code that uses a network.
-Where commands are measured, the names of their flags are noted, never the values given to them.
-Texts are masked whose names say that they are secrets, such as password, token or api_key, unless
-a rule keeps that name.";
+Where commands are measured, the names of their flags are recorded, never their values.
+Texts under the name of a secret, such as password, token or api_key, are masked unless a rule
+keeps that name.";
     let lines = asked.lines().chain(sentences.lines());
     let mut said: Vec<String> = lines.map(str::to_owned).collect();
     said.extend(what_the_application_keeps_out(facts));
@@ -123,7 +123,7 @@ fn what_the_application_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
             let mut rules = Vec::from_iter(below(level).filter(|_| is_named_by_it_alone));
             rules.extend(sentences(policy));
             if rules.is_empty() {
-                return vec!["The application leaves out nothing of its events.".to_owned()];
+                return vec!["The application's rules leave nothing out.".to_owned()];
             }
             let mut said = vec![format!("By the rules of {}:", application(facts))];
             said.extend(rules.iter().map(indented));
@@ -137,9 +137,8 @@ fn what_the_owner_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
     let policy = facts.location.command("policy");
     match (facts.status.policy.owner, &facts.owner) {
         (OwnerState::Damaged, _) => vec![
-            "What policy.toml forbids is not known, so nothing at all is recorded until it is fixed;"
-                .to_owned(),
-            format!("`{policy}` says whether it can be understood."),
+            "policy.toml is invalid, so nothing at all is recorded until it is fixed;".to_owned(),
+            format!("`{policy}` reports what is wrong with it."),
         ],
         (OwnerState::Narrows, Some(owner)) => {
             let mut said = vec![format!("By your own rules, which `{policy}` shows:")];
@@ -147,15 +146,17 @@ fn what_the_owner_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
             said
         }
         (OwnerState::Open, Some(_)) => {
-            vec![format!("Your own rules, which `{policy}` shows, forbid nothing.")]
+            vec![format!(
+                "Your own rules, which `{policy}` shows, forbid nothing."
+            )]
         }
         (OwnerState::Missing | OwnerState::Open | OwnerState::Narrows, _) => {
-            vec![format!("`{policy}` tells how you can forbid more.")]
+            vec![format!("`{policy}` shows how to forbid more.")]
         }
     }
 }
 
-/// Returns the level that a policy names.
+/// Returns the level of a policy.
 fn level_of(policy: &Policy) -> Option<Level> {
     policy.rules().into_iter().find_map(|rule| match rule {
         Rule::Level(level) => Some(level),
@@ -167,7 +168,7 @@ fn level_of(policy: &Policy) -> Option<Level> {
     })
 }
 
-/// Says what a level leaves out of the events of `tracing`, unless it is nothing.
+/// Describes which events of `tracing` a level excludes; `None` if it excludes none.
 fn below(level: Level) -> Option<String> {
     let says = || format!("Log events and spans below {level} are not recorded.");
     (level > Level::Trace).then(says)
@@ -200,7 +201,7 @@ fn where_it_lies(facts: &Explanation<'_>) -> Vec<String> {
             facts.status.directory
         ),
         bounds,
-        "The oldest goes first, when new events come.".to_owned(),
+        "The oldest are removed first when new events are recorded.".to_owned(),
     ];
     if let Some(storage) = &facts.status.storage {
         let files = count(storage.segments.len() as u64, "file");
@@ -229,7 +230,7 @@ fn who_can_read(facts: &Explanation<'_>) -> Vec<String> {
             "But other users may enter the directory: `chmod 700 {}`",
             facts.status.directory
         )),
-        (None, true) => said.push("Whether that is so now cannot be seen from here.".to_owned()),
+        (None, true) => said.push("Whether that is so now cannot be checked.".to_owned()),
         (Some(false), _) | (None, false) => {}
     }
     said
@@ -239,7 +240,7 @@ fn how_to_look(facts: &Explanation<'_>) -> Vec<String> {
     vec![
         format!("`{}` shows every record.", facts.location.command("show")),
         format!(
-            "`{}` shows each new one as it comes.",
+            "`{}` shows each new record as it is written.",
             facts.location.command("tail")
         ),
     ]
@@ -247,7 +248,7 @@ fn how_to_look(facts: &Explanation<'_>) -> Vec<String> {
 
 fn how_to_stop(facts: &Explanation<'_>) -> Vec<String> {
     let mut said = vec![format!(
-        "`{}` forbids it until you enable it; running programs obey within a second.",
+        "`{}` forbids it until you enable it; running programs apply that within a second.",
         facts.location.command("disable")
     )];
     match facts.location.name() {
@@ -256,8 +257,8 @@ fn how_to_stop(facts: &Explanation<'_>) -> Vec<String> {
             source.variable()
         )),
         None => said.extend([
-            "The directory does not say which application it belongs to, so the name of the variable that".to_owned(),
-            "forbids it for one run is not known: `<APPLICATION>_TELEMETRY=off`. `DO_NOT_TRACK=1` does so".to_owned(),
+            "The directory does not name its application, so the name of the variable that forbids it for".to_owned(),
+            "one run is not known: `<APPLICATION>_TELEMETRY=off`. `DO_NOT_TRACK=1` does so".to_owned(),
         ]),
     }
     said.push("for every application that records this way, whatever else was decided.".to_owned());
@@ -266,18 +267,15 @@ fn how_to_stop(facts: &Explanation<'_>) -> Vec<String> {
 
 fn how_to_remove(facts: &Explanation<'_>) -> Vec<String> {
     vec![
+        format!("`{}` removes all records.", facts.location.command("clear")),
         format!(
-            "`{}` removes what was recorded.",
-            facts.location.command("clear")
-        ),
-        format!(
-            "`{}` removes the random id; a new one is made when something is recorded.",
+            "`{}` removes the random id; the next record creates a new one.",
             facts.location.command("reset")
         ),
     ]
 }
 
-/// Names the application inside a sentence.
+/// Returns the name of the application for use in a sentence.
 fn application<'a>(facts: &Explanation<'a>) -> &'a str {
     facts
         .location
@@ -285,7 +283,7 @@ fn application<'a>(facts: &Explanation<'a>) -> &'a str {
         .map_or("the application", |name| name.as_str())
 }
 
-/// Writes a size without the fraction that it does not have.
+/// Formats a size, without a fraction of zero.
 fn round_size(bytes: u64) -> String {
     size(bytes).replace(".0 ", " ")
 }
@@ -297,7 +295,7 @@ fn days(seconds: u64) -> String {
     }
 }
 
-/// Prints what was recorded so far: the application's events first, then localtel's own.
+/// Prints the recorded events: those of the application first, then localtel's own.
 fn print_inventory(
     facts: &Explanation<'_>,
     storage: &Summary,
@@ -318,7 +316,7 @@ fn print_inventory(
     if inventory.records_of_others > 0 {
         writeln!(
             out,
-            "  {} of further events, for which there was no room here.",
+            "  {} of further events, which are not listed.",
             count(inventory.records_of_others, "record")
         )?;
     }
@@ -337,7 +335,7 @@ fn print_secret_names(
 ) -> io::Result<()> {
     for (index, (name, texts)) in inventory.secret_names.iter().enumerate() {
         if index == 0 {
-            writeln!(out, "\n  Names that say that their texts are secrets")?;
+            writeln!(out, "\n  Names of secrets")?;
         }
         let quoted = Quoted(name);
         if texts.clear == 0 {
@@ -395,13 +393,13 @@ fn print_event(event: &EventReport<'_>, out: &mut dyn Write) -> io::Result<()> {
         let values = count(event.values_of_other_properties, "value");
         writeln!(
             out,
-            "    {values} of further properties, for which there was no room here"
+            "    {values} of further properties, which are not listed"
         )?;
     }
     Ok(())
 }
 
-/// One property as a line of a table.
+/// A line of a table: one property.
 struct TableRow {
     name: String,
     records: String,
@@ -428,29 +426,27 @@ impl TableRow {
     }
 }
 
-/// Says what a record means that localtel itself writes.
+/// Describes a record of localtel itself.
 fn about_own(event: &str) -> &'static str {
     match event {
-        "session" => "A process began to record, or went on in a new file, and says who it is.",
+        "session" => {
+            "A process began to record, or continued in a new file, with facts about the process."
+        }
         "session.end" => {
-            "A process ended, and says how many events it recorded, how many it lost, and what it counted."
+            "A process ended: how many events it recorded, how many it lost, and its counters."
         }
-        "dropped" => "Events were lost, because there was no room for them: how many and why.",
+        "dropped" => "Events were lost for lack of room: how many, and why.",
         "consent" => "Recording was allowed again while the application ran.",
-        "report" => {
-            "What the application says from time to time of itself, this machine and what it counted."
-        }
-        "version" => "The application's version is another one than before.",
-        "command" => {
-            "A command of the application was used: which one, how long it took, how it ended."
-        }
+        "report" => "A regular report of the application on itself, this machine and its counters.",
+        "version" => "The application's version changed.",
+        "command" => "A command of the application: which one, how long it took, how it ended.",
         _ => "A record of another version of localtel; this one does not know it.",
     }
 }
 
-/// A property's name is rarely longer; the columns behind a longer one are moved.
+/// Widest column for names; longer names shift the columns after them.
 const WIDTH_MAX: usize = 40;
 const HOUR_SECONDS: u64 = 60 * 60;
 const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
-/// The lowest level that is recorded unless the application says otherwise.
+/// The minimum level, unless the application sets one.
 const USUAL_LEVEL: Level = Level::Info;

@@ -1,5 +1,5 @@
-//! Changes of `policy.toml`: a text in, a text out, with all that a change does not concern left as its writer
-//! wrote it, comments too. Who may change the file when is the library's `policy::owner`.
+//! Changes of `policy.toml`: text in, text out. Everything that a change does not concern is left
+//! as written, including comments. The library's `policy::owner` controls access to the file.
 
 use std::fmt;
 use std::path::Path;
@@ -16,24 +16,24 @@ use localtel::{Error, Result as LibraryResult};
 /// A change of the file.
 #[derive(Debug)]
 pub(super) struct Change {
-    /// The table; none for a key of the whole file.
+    /// The table, or `None` for a top-level key.
     table: Option<&'static str>,
-    /// The key in it.
+    /// The key in the table.
     name: String,
     wanted: Wanted,
 }
 
-/// What becomes of a key.
+/// The new value of a key.
 #[derive(Debug)]
 enum Wanted {
-    /// It says this word.
+    /// A word.
     Word(String),
-    /// It is a row of metadata with what is given.
+    /// A row of metadata.
     Row {
         value: Option<String>,
         include: Option<bool>,
     },
-    /// It is taken back.
+    /// No value: the key is removed.
     Nothing,
 }
 
@@ -67,7 +67,7 @@ impl Change {
         })
     }
 
-    /// Sets a key of its own.
+    /// Sets a top-level key.
     pub(super) fn top(key: &str, word: String) -> Self {
         Self {
             table: None,
@@ -85,7 +85,7 @@ impl Change {
         }
     }
 
-    /// Takes something back.
+    /// Removes a rule, a row or a top-level key.
     pub(super) fn unset(
         kind: RuleKind,
         name: Option<String>,
@@ -120,7 +120,7 @@ impl Change {
         })
     }
 
-    /// Returns the event, target or property that it sets a rule for, and the rule.
+    /// Returns the name of the event, target or property, and the action that the change sets.
     pub(super) fn named(&self) -> Option<(NameKind, &str, &str)> {
         let (Some(table), Wanted::Word(word)) = (self.table, &self.wanted) else {
             return None;
@@ -130,11 +130,12 @@ impl Change {
             TARGETS => NameKind::Target,
             _ => NameKind::Property,
         };
-        // What stands for many names is not misspelt.
+        // A pattern is not a misspelled name.
         (!self.name.contains('*')).then_some((kind, &self.name, word))
     }
 
-    /// Says what it does not do, where somebody could expect more of it: an owner only narrows.
+    /// Returns a note if the change may have less effect than expected: the owner can only
+    /// restrict.
     pub(super) fn note(&self) -> Option<&'static str> {
         let Wanted::Word(word) = &self.wanted else {
             return None;
@@ -147,17 +148,17 @@ impl Change {
         }
     }
 
-    /// Says that there is nothing to take back.
+    /// Returns the error that there is nothing to remove.
     pub(super) fn nothing_there(&self) -> Error {
         let name = &self.name;
         let reason = match self.table {
-            None => format!("nothing is said of {name}"),
-            Some(table) => format!("nothing is said of `{name}` in {table}"),
+            None => format!("there is no rule for {name}"),
+            Some(table) => format!("there is no rule for `{name}` in {table}"),
         };
         Error::invalid("policy", reason)
     }
 
-    /// Returns the text of the file with the change in it; what it does not concern stays as it was written.
+    /// Returns the text of the file with the change; the rest of it is unchanged.
     pub(super) fn apply(&self, text: &str, file: &Path) -> LibraryResult<String> {
         let damaged = |reason: String| Error::format(file, reason);
         let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
@@ -195,7 +196,7 @@ impl Change {
     }
 }
 
-/// Writes actions that are called as in older versions in the words of this one.
+/// Replaces names of actions from older versions with the current names.
 fn renew_actions(document: &mut DocumentMut) {
     let properties = document.get_mut(PROPERTIES);
     let Some(properties) = properties.and_then(Item::as_table_like_mut) else {
@@ -213,7 +214,7 @@ fn renew_actions(document: &mut DocumentMut) {
     }
 }
 
-/// Returns the name of a rule as the file has it: case makes no difference, but for metadata.
+/// Returns the name of a rule as spelled in the file: case-insensitive except for metadata.
 fn own_spelling(document: &DocumentMut, table: &str, name: &str) -> String {
     let rules = document.get(table).and_then(Item::as_table_like);
     let names = rules.into_iter().flat_map(|rules| rules.iter());
@@ -225,7 +226,8 @@ fn own_spelling(document: &DocumentMut, table: &str, name: &str) -> String {
         .to_owned()
 }
 
-/// Takes what stands in a file without rules, which goes before the first one; a new file gets a heading.
+/// Removes and returns the text of a file without rules, to be put before the first rule; a new
+/// file gets a heading.
 fn lead_of(document: &mut DocumentMut, text: &str) -> String {
     if text.is_empty() {
         return HEADING.to_owned();
@@ -238,7 +240,7 @@ fn lead_of(document: &mut DocumentMut, text: &str) -> String {
     format!("{text}{newline}")
 }
 
-/// Has what is written at the top of the file stay there, above the first key of the whole file.
+/// Keeps the text at the top of the file above the first top-level key.
 fn keep_top(root: &mut Table, key: &str) {
     let table = root.iter_mut().find_map(|(_, item)| {
         let table = item.as_table_mut()?;
@@ -256,7 +258,7 @@ fn keep_top(root: &mut Table, key: &str) {
     }
 }
 
-/// Puts a value under a key; comments beside the one that stood there stay.
+/// Puts a value under a key; comments of the old value are kept.
 fn put(table: &mut dyn TableLike, key: &str, mut value: Value) {
     match table.get_mut(key).and_then(Item::as_value_mut) {
         Some(old) => {
@@ -269,7 +271,7 @@ fn put(table: &mut dyn TableLike, key: &str, mut value: Value) {
     }
 }
 
-/// Puts what was given into a row of metadata, and leaves the rest of it as it was.
+/// Puts the given values into a row of metadata; the rest of it is unchanged.
 fn put_row(table: &mut dyn TableLike, key: &str, text: Option<&str>, include: Option<bool>) {
     let has_row = table.get(key).is_some_and(Item::is_table_like);
     if !has_row {
@@ -302,22 +304,23 @@ pub(super) const TARGETS: &str = "targets";
 /// The table of metadata.
 const METADATA: &str = "metadata";
 
-const NAME_HINT: &str = "a name is exact, or ends in `*` and stands for all that begin so; `*.` before it means any depth";
+const NAME_HINT: &str =
+    "a name is exact, a prefix that ends in `*`, or `*.` and a name at any depth";
 
-/// What `keep` does for a name.
+/// Note on `keep` for a name.
 const KEPT: &str =
     "it is only spared from wider rules of this file; what the application forbids stays forbidden";
-/// What it does for the name of a secret.
-const CLEAR: &str = "its texts are recorded in clear from now on, although the name says that they are secrets, \
+/// Note on `keep` for the name of a secret.
+const CLEAR: &str = "its texts are recorded in clear from now on, although the name means a secret, \
      unless a rule of the application forbids it";
-/// What `keep` does for the whole file.
+/// Note on `keep` for a top-level key.
 const NOT_FORBIDDEN: &str =
     "so this file forbids nothing here; what the application forbids stays forbidden";
 
-/// What a new file begins with.
+/// Heading of a new file.
 const HEADING: &str = "\
-# What may be recorded here. Of events it can only take away from what the application allows; a row of
-# metadata can be added, too. What cannot be understood lets nothing pass. The words are in the help of the
-# command `policy`.
+# What may be recorded here. Rules can only restrict what the application allows of events; rows of
+# metadata can also be added. If this file is invalid, nothing is recorded. The help of the command
+# `policy` lists the words.
 
 ";

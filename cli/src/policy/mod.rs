@@ -286,7 +286,7 @@ fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     match location.application_policy() {
         None => {}
         Some(policy) => {
-            writeln!(out, "# What {location} itself lets be recorded:")?;
+            writeln!(out, "# Rules of {location}:")?;
             let rules = as_toml(policy);
             if rules.is_empty() {
                 writeln!(out, "#   everything, secrets in messages included")?;
@@ -299,13 +299,13 @@ fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     if owner.is_none() {
         writeln!(
             out,
-            "# {}: there is none, so you forbid nothing.",
+            "# {}: no such file, so you forbid nothing.",
             Sanitized(&file)
         )?;
         if location.application_policy().is_none() {
             writeln!(out, "{USUAL}")?;
         }
-        writeln!(out, "# You can only forbid more. For instance:")?;
+        writeln!(out, "# You can only forbid more, for example:")?;
         let steps = STEPS.map(|(words, about)| {
             let command = location.command(words);
             (Sanitized(&command).to_string(), about)

@@ -1,9 +1,9 @@
-//! Taking something out of `policy.toml`: the comments before it stay where they stood, before what follows
-//! it, and a table that holds nothing any more goes as well.
+//! Removing keys from `policy.toml`: comments before a key are kept, before the next key, and an
+//! empty table is removed as well.
 
 use toml_edit::{Decor, DocumentMut, Item, RawString, Table, TableLike};
 
-/// Takes a key out of a table, or out of the whole file; nothing if there is no such key.
+/// Removes a key from a table or from the top level; returns `None` if there is no such key.
 pub(super) fn take(document: &mut DocumentMut, table: Option<&str>, name: &str) -> Option<()> {
     let Some(table) = table else {
         let comments = remove(document.as_table_mut(), name)?;
@@ -22,8 +22,8 @@ pub(super) fn take(document: &mut DocumentMut, table: Option<&str>, name: &str) 
     Some(())
 }
 
-/// Hands the comments before a key, which is still there, to what follows it in the table, and returns those
-/// that nothing in the table could take.
+/// Moves the comments before an existing key to the next key of the table, removes the key, and
+/// returns comments for which the table has no next key.
 fn remove(table: &mut dyn TableLike, key: &str) -> Option<String> {
     table.get(key)?;
     let comments = before(table, key).unwrap_or_default();
@@ -31,7 +31,7 @@ fn remove(table: &mut dyn TableLike, key: &str) -> Option<String> {
     Some(if is_taken { String::new() } else { comments })
 }
 
-/// Hands comments to what follows a key of the file, and else to its end.
+/// Moves comments to the next key of the file, or to its end.
 fn hand_down(document: &mut DocumentMut, key: &str, comments: &str) {
     if comments.is_empty() || hand_on(document.as_table_mut(), key, comments) {
         return;
@@ -41,7 +41,7 @@ fn hand_down(document: &mut DocumentMut, key: &str, comments: &str) {
     document.set_trailing(joined);
 }
 
-/// Returns what stands before a key or the heading of a table, if there is a comment in it.
+/// Returns the text before a key or the heading of a table, if it contains a comment.
 fn before(table: &dyn TableLike, key: &str) -> Option<String> {
     let decor = match table.get(key)? {
         Item::Table(below) if !below.is_dotted() => below.decor(),
@@ -53,14 +53,15 @@ fn before(table: &dyn TableLike, key: &str) -> Option<String> {
     prefix.contains('#').then(|| prefix.to_owned())
 }
 
-/// Puts comments before what follows a key; false if nothing does.
+/// Moves comments before the next key; returns `false` if there is none.
 fn hand_on(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
     let names = table.iter().map(|(name, _)| name.to_owned());
     let following: Vec<String> = names.skip_while(|name| name != key).skip(1).collect();
     following.iter().any(|name| give(table, name, comments))
 }
 
-/// Puts comments before a key or the heading of a table; false where neither is written.
+/// Puts comments before a key or the heading of a table; returns `false` if neither is written in
+/// the file.
 fn give(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
     match table.get_mut(key) {
         Some(Item::Value(_)) => {
@@ -82,7 +83,7 @@ fn give(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
     }
 }
 
-/// Returns `true` if a table is written with a heading of its own.
+/// Returns `true` if a table has a heading of its own.
 fn is_headed(table: &Table) -> bool {
     !table.is_dotted() && !table.is_implicit()
 }
@@ -93,7 +94,7 @@ fn prepend(decor: &mut Decor, comments: &str) {
     decor.set_prefix(joined);
 }
 
-/// Joins what stood before two things, with no more empty lines between than one.
+/// Joins two texts with at most one empty line between them.
 fn join(first: &str, second: &str) -> String {
     let second = if first.ends_with("\n\n") {
         second.trim_start_matches('\n')
@@ -103,8 +104,8 @@ fn join(first: &str, second: &str) -> String {
     format!("{first}{second}")
 }
 
-/// Returns `true` if an empty table may go: nothing is said in its heading, or right above it, of that table
-/// alone. What stands further up is of the file.
+/// Returns `true` if an empty table may be removed: there is no comment in its heading or directly
+/// above it. Comments further up belong to the file.
 fn holds_no_comment(item: &Item) -> bool {
     let Item::Table(table) = item else {
         return true;

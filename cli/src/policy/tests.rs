@@ -1,4 +1,4 @@
-//! What `policy` makes of files, and what it says.
+//! The files and messages of `policy`.
 #![expect(clippy::disallowed_methods, reason = "tests make the files themselves")]
 
 use std::fs;
@@ -12,7 +12,7 @@ use crate::screen::Memory;
 use localtel::admin::{OwnerState, Selection, parse_policy};
 use localtel::{Builder, Policy, Telemetry};
 
-/// The telemetry of `myapp` in a directory of its own.
+/// The telemetry of `myapp` in its own directory.
 struct PolicyHome {
     dir: tempfile::TempDir,
     builder: Option<Builder>,
@@ -67,7 +67,7 @@ impl PolicyHome {
             .unwrap()
     }
 
-    /// Runs the command, and returns how it ended and all that it said.
+    /// Runs the command, and returns its exit and all of its output.
     fn run(&self, words: &[&str]) -> (Exit, String) {
         self.run_with(words, "")
     }
@@ -105,7 +105,7 @@ user = \"mask\" # a person
 ";
 
 #[test]
-fn a_change_leaves_all_that_it_does_not_concern_as_it_was() {
+fn a_change_keeps_the_rest_of_the_file() {
     let home = PolicyHome::new().with(WRITTEN);
     assert_eq!(home.run(&["property", "user", "drop"]).0, Exit::Done);
     assert_eq!(home.text(), WRITTEN.replace("\"mask\"", "\"drop\""));
@@ -153,7 +153,7 @@ fn adding_and_removing_a_rule_leaves_the_file_unchanged() {
 }
 
 #[test]
-fn a_new_file_begins_with_what_it_is_for() {
+fn a_new_file_begins_with_a_heading() {
     let home = PolicyHome::new();
     let (exit, said) = home.run(&["property", "user", "hash"]);
     assert_eq!(exit, Exit::Done, "{said}");
@@ -172,7 +172,7 @@ fn a_new_file_begins_with_what_it_is_for() {
 }
 
 #[test]
-fn what_stands_at_the_top_of_the_file_stays_there() {
+fn comments_at_the_top_of_the_file_stay_there() {
     for text in [
         "# mine\n",
         "# mine",
@@ -202,7 +202,7 @@ fn what_stands_at_the_top_of_the_file_stays_there() {
 }
 
 #[test]
-fn names_may_hold_anything_and_stay_one_name() {
+fn names_with_special_characters_stay_one_name() {
     let home = PolicyHome::new();
     let odd = [
         "http.url", "a b", "\"", "'", "é", "=", "[x]", "#", "a\nb", "-x", "𝄞*",
@@ -223,7 +223,7 @@ fn names_may_hold_anything_and_stay_one_name() {
 }
 
 #[test]
-fn a_useless_rule_name_is_refused_before_anything_is_made() {
+fn an_invalid_rule_name_is_refused_and_creates_nothing() {
     let home = PolicyHome::new();
     for words in [
         &["property", "", "drop"][..],
@@ -242,15 +242,15 @@ fn a_useless_rule_name_is_refused_before_anything_is_made() {
 }
 
 #[test]
-fn what_is_not_there_cannot_be_taken_back_and_that_is_said() {
+fn removing_a_missing_rule_is_an_error() {
     let home = PolicyHome::new();
     let (exit, said) = home.run(&["unset", "property", "user"]);
     assert_eq!(exit, Exit::Failed);
     assert!(
-        said.contains("nothing is said of `user` in properties"),
+        said.contains("there is no rule for `user` in properties"),
         "{said}"
     );
-    assert!(!home.location().path().exists(), "nothing was made for it");
+    assert!(!home.location().path().exists(), "no directory was created");
     let home = home.with(WRITTEN);
     for words in [
         &["unset", "event", "x"][..],
@@ -260,7 +260,7 @@ fn what_is_not_there_cannot_be_taken_back_and_that_is_said() {
         let (exit, said) = home.run(words);
         assert_eq!(exit, Exit::Failed, "{words:?}");
         assert!(
-            said.contains("nothing is said of") && said.contains("\nhint: "),
+            said.contains("there is no rule for") && said.contains("\nhint: "),
             "{said}"
         );
     }
@@ -268,7 +268,7 @@ fn what_is_not_there_cannot_be_taken_back_and_that_is_said() {
 }
 
 #[test]
-fn a_file_that_cannot_be_understood_is_left_as_it_is() {
+fn an_invalid_file_is_not_changed() {
     for text in [
         "level = \"loud\"\n",
         "a = \n",
@@ -298,7 +298,7 @@ fn a_file_that_cannot_be_understood_is_left_as_it_is() {
 }
 
 #[test]
-fn a_rule_that_is_wrong_can_be_put_right() {
+fn an_invalid_rule_can_be_replaced() {
     let home = PolicyHome::new().with("[properties]\nuser = \"hide\"\n");
     assert_eq!(home.run(&["property", "user", "drop"]).0, Exit::Done);
     assert_eq!(home.text(), "[properties]\nuser = \"drop\"\n");
@@ -329,7 +329,7 @@ fn a_change_renames_actions_of_older_versions() {
 }
 
 #[test]
-fn rules_are_changed_however_their_table_is_written() {
+fn rules_are_changed_in_every_form_of_table() {
     for text in [
         "properties = { user = \"mask\" }\n",
         "properties.user = \"mask\"\n",
@@ -356,7 +356,7 @@ fn rules_are_changed_however_their_table_is_written() {
 }
 
 #[test]
-fn metadata_keeps_what_is_not_given_anew() {
+fn metadata_keeps_values_that_are_not_given() {
     for text in [
         "[metadata]\ncloud = \"aws\"\n",
         "[metadata]\ncloud = { value = \"aws\" }\n",
@@ -382,7 +382,7 @@ fn metadata_keeps_what_is_not_given_anew() {
 }
 
 #[test]
-fn changes_at_the_same_time_all_stay() {
+fn concurrent_changes_are_all_kept() {
     let home = PolicyHome::new();
     std::thread::scope(|scope| {
         for thread in 0..8 {
@@ -400,7 +400,7 @@ fn changes_at_the_same_time_all_stay() {
 }
 
 #[test]
-fn a_file_is_never_made_longer_than_is_read() {
+fn a_file_never_grows_beyond_the_read_limit() {
     let home = PolicyHome::new();
     let long = "x".repeat(300 * 1024);
     let (exit, said) = home.run(&["property", &long, "drop"]);
@@ -410,12 +410,12 @@ fn a_file_is_never_made_longer_than_is_read() {
 }
 
 #[test]
-fn without_a_file_it_says_what_holds_and_what_can_be_done() {
+fn without_a_file_it_prints_the_usual_rules_and_examples() {
     let home = PolicyHome::new();
     let (exit, said) = home.run(&[]);
     assert_eq!(exit, Exit::Done);
     assert!(
-        said.contains("there is none, so you forbid nothing"),
+        said.contains("no such file, so you forbid nothing"),
         "{said}"
     );
     assert!(
@@ -426,14 +426,14 @@ fn without_a_file_it_says_what_holds_and_what_can_be_done() {
         said.contains("localtel --app myapp policy property user hash"),
         "{said}"
     );
-    assert!(!home.location().path().exists(), "looking makes nothing");
+    assert!(!home.location().path().exists(), "reading creates nothing");
 }
 
 #[test]
 fn embedded_policy_shows_the_applications_rules_as_toml() {
     let home = PolicyHome::embedded(Policy::new().property("user", Action::Hash));
     let (_, said) = home.run(&[]);
-    let own = "# What myapp itself lets be recorded:\n#   secrets = \"mask\"\n#   [properties]\n#   user = \"hash\"\n";
+    let own = "# Rules of myapp:\n#   secrets = \"mask\"\n#   [properties]\n#   user = \"hash\"\n";
     assert!(said.starts_with(own), "{said}");
     assert!(
         said.contains("myapp telemetry policy unnamed drop"),
@@ -454,7 +454,7 @@ fn embedded_policy_shows_the_applications_rules_as_toml() {
 }
 
 #[test]
-fn a_text_is_tested_as_a_message_would_be_masked() {
+fn a_text_is_masked_as_in_a_message() {
     let home = PolicyHome::new();
     let (exit, said) = home.run(&["test", "password=hunter2 in /home/anna/x"]);
     assert_eq!(exit, Exit::Done);
@@ -474,11 +474,11 @@ fn a_text_is_tested_as_a_message_would_be_masked() {
         let (_, said) = home.run(&["test", hostile]);
         assert!(is_safe(&said, said.matches('\n').count()), "{said:?}");
     }
-    assert!(!home.location().path().exists(), "trying makes nothing");
+    assert!(!home.location().path().exists(), "testing creates nothing");
 }
 
 #[test]
-fn inside_an_application_no_next_step_speaks_of_localtel() {
+fn embedded_next_steps_never_name_localtel() {
     for words in [
         &["unset", "property"][..],
         &["unset", "level", "info"],
@@ -505,7 +505,7 @@ fn metadata_without_value_or_include_is_refused_with_a_hint() {
 }
 
 #[test]
-fn comments_stay_where_they_stood_when_something_is_taken_back() {
+fn comments_are_kept_when_a_rule_is_removed() {
     for (text, words, expected) in [
         (
             "# top\n\n# finer\nlevel = \"info\"\nunnamed = \"drop\"\n",
@@ -547,7 +547,7 @@ fn comments_stay_where_they_stood_when_something_is_taken_back() {
 }
 
 #[test]
-fn a_table_goes_with_its_last_rule_unless_commented() {
+fn a_table_is_removed_with_its_last_rule_unless_commented() {
     for (text, expected) in [
         ("[events]\nx = \"drop\"\n", ""),
         ("# top\n\n[events]\nx = \"drop\"\n", "# top\n\n"),
@@ -566,7 +566,7 @@ fn a_table_goes_with_its_last_rule_unless_commented() {
 }
 
 #[test]
-fn what_is_set_and_taken_back_leaves_the_file_as_it_was() {
+fn setting_and_removing_a_rule_restores_the_file() {
     let home = PolicyHome::new();
     home.run(&["target", "hyper", "drop"]);
     let before = home.text();
@@ -582,7 +582,7 @@ fn what_is_set_and_taken_back_leaves_the_file_as_it_was() {
 }
 
 #[test]
-fn a_rule_that_forbids_nothing_is_said_to_forbid_nothing() {
+fn a_rule_that_forbids_nothing_has_a_note() {
     for (words, is_noted) in [
         (&["property", "message", "keep"][..], true),
         (&["event", "x", "keep"], true),
@@ -600,7 +600,7 @@ fn a_rule_that_forbids_nothing_is_said_to_forbid_nothing() {
 }
 
 #[test]
-fn a_link_in_the_place_of_the_file_is_named_with_the_way_out() {
+fn a_link_in_place_of_the_file_has_a_next_step() {
     let home = PolicyHome::new().with("");
     fs::remove_file(home.file()).unwrap();
     std::os::unix::fs::symlink("elsewhere.toml", home.file()).unwrap();

@@ -1,5 +1,5 @@
-//! `show` and `tail`: which records, in which order, to where. What a record looks like is
-//! `view`'s, which ones fit is the filter's, where they lie is the reader's.
+//! `show` and `tail`: select records, order them and write them to the screen or a pager. `view`
+//! formats a record, the library's filter matches records, and its reader finds them.
 
 mod args;
 mod shown;
@@ -30,7 +30,7 @@ use shown::{DatedLines, LineFilter, ShownLines};
 pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) -> Result<Exit> {
     args.check()?;
     let filter = args.filter(screen.now)?;
-    // Opened before the pager is, so that a directory that is not there is said on the screen.
+    // Opened before the pager, so that a missing directory is reported on the screen.
     let reader = open(directory, &filter)?;
     let lines = args.lines_or_default(screen.sink);
     let start = start_of(args, directory, &filter, lines)?;
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
         let result = show
             .run((reader, start), &mut out, beside)
             .and_then(|()| Ok(out.flush()?));
-        // A buffer that could not be written is not tried again.
+        // Do not try again to write a buffer that could not be written.
         drop(out.into_parts());
         result
     };
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     if is_nothing && screen.sink == OutputKind::Terminal {
         screen.say(format_args!("nothing matched"));
     }
-    // Damage is not judged here; that the system did not let us read is a failure of ours.
+    // Damage does not change the exit, but missing permission to read does.
     Ok(if unread.is_denied() {
         Exit::Failed
     } else if args.exit_status && is_nothing {
@@ -103,14 +103,14 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     })
 }
 
-/// Says which names that were asked for no record has, where nothing matched.
+/// Prints suggestions for names that no record has, if nothing matched.
 fn tell_absent(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut dyn Write) {
     let mut absent = AbsentNames::new(args.names());
     for key in OWN_KEYS {
         absent.compare(NameKind::Property, key);
     }
     let looked = open(directory, filter).and_then(|reader| absent.look(reader));
-    // Why nothing matched is not worth a failure.
+    // An error here is not worth a failure, since the records were shown.
     if looked.is_err() {
         return;
     }
@@ -126,24 +126,24 @@ fn tell_absent(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut 
     absent.tell(records, suggest, stderr);
 }
 
-/// What following needs beside the data and its way out.
+/// The parts that following needs besides the data and the output.
 struct Beside<'a> {
     stderr: &'a mut dyn Write,
     is_reader_gone: &'a dyn Fn() -> bool,
 }
 
-/// Where to start.
+/// The position to start at.
 #[derive(Debug)]
 enum StartPoint {
     /// At the first line.
     First,
     /// At a line, which is shown.
     At(Position),
-    /// Behind what is there.
+    /// After the last line.
     End,
 }
 
-/// Opens a directory; what is known to be older than the filter takes is passed over.
+/// Opens a directory; segments that are known to be older than the filter are skipped.
 fn open(directory: &Path, filter: &Filter) -> Result<Reader> {
     let reader = Reader::open(directory)?;
     Ok(match filter.earliest() {
@@ -152,7 +152,7 @@ fn open(directory: &Path, filter: &Filter) -> Result<Reader> {
     })
 }
 
-/// Opens a directory to be read backwards, as far as the filter takes it.
+/// Opens a directory for reading backwards, down to the filter's lower time bound.
 fn reverse(directory: &Path, filter: &Filter) -> Result<Reverse> {
     let reverse = Reader::reverse(directory)?;
     Ok(match filter.earliest() {
@@ -161,7 +161,7 @@ fn reverse(directory: &Path, filter: &Filter) -> Result<Reverse> {
     })
 }
 
-/// Finds where the last records that pass begin, from the end of the data.
+/// Finds where the last matching records begin, from the end of the data.
 fn start_of(
     args: &ShowArgs,
     directory: &Path,
@@ -171,7 +171,7 @@ fn start_of(
     let LineLimit::Last(count) = lines else {
         return Ok(StartPoint::First);
     };
-    // Sorted or reversed, the last ones are counted as they are shown.
+    // Sorted or reversed records are counted when they are shown.
     if count == 0 || args.reverse || args.sort {
         return Ok(if count == 0 {
             StartPoint::End
@@ -193,7 +193,7 @@ fn start_of(
     Ok(StartPoint::First)
 }
 
-/// Goes behind everything that is there, without reading all of it.
+/// Moves to the end of the data without reading all of it.
 fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
     let mut reverse = Reader::reverse(directory)?;
     while let Some(item) = reverse.next_item() {
@@ -206,7 +206,7 @@ fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Showing records, under way.
+/// A run of showing records.
 struct Show<'a> {
     args: &'a ShowArgs,
     directory: &'a Path,
@@ -288,7 +288,7 @@ impl Show<'_> {
         Ok(())
     }
 
-    /// Shows what is there and then what comes, until nobody reads it any more.
+    /// Shows the records that exist and then each new one, until the reader of the output is gone.
     fn follow(
         &mut self,
         mut follower: Follower,
@@ -303,10 +303,10 @@ impl Show<'_> {
                 continue;
             }
             out.flush()?;
-            // Nobody waits for the end here, so what could not be read is told as it comes.
+            // Following has no end, so unreadable data is reported at once.
             self.shown.unread.tell(beside.stderr);
             self.shown.unread.forget();
-            // Once: what comes later may have any name.
+            // Only once: later records may have any name.
             if std::mem::take(&mut is_all_read) && self.shown.matched == 0 {
                 let filter = &self.shown.line_filter.filter;
                 tell_absent(self.args, self.directory, filter, beside.stderr);
@@ -319,7 +319,8 @@ impl Show<'_> {
     }
 }
 
-/// Up to how many records are kept to be sorted before those are left out that are not among the
+/// Number of records that are sorted at least before records that are not among the last are
+/// dropped.
 /// last.
 const SORTED_LEAST: usize = 10_000;
 

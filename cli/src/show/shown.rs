@@ -1,4 +1,5 @@
-//! What is shown of lines: filtered and rendered in parts, perhaps by several threads, and then written in their order.
+//! The output for lines: filtered and formatted in parts, possibly by several threads, and then
+//! written in order.
 
 use std::io::Write;
 
@@ -8,13 +9,13 @@ use super::unread::UnreadCounts;
 use localtel::read::raw::{FilterVerdict, RawRecord};
 use localtel::read::{Damage, Filter, Fold, Line, Notice, Timestamp};
 
-/// Which records are shown, and as what.
+/// The filter and the format of records.
 pub(super) struct LineFilter {
     pub(super) view: View,
     pub(super) filter: Filter,
 }
 
-/// What is shown of some lines.
+/// The output for some lines.
 pub(super) struct ShownLines<'a> {
     pub(super) line_filter: &'a LineFilter,
     bytes: Vec<u8>,
@@ -32,7 +33,7 @@ impl<'a> ShownLines<'a> {
         }
     }
 
-    /// Writes what is shown, and forgets it.
+    /// Writes the output and clears it.
     pub(super) fn write(&mut self, out: &mut dyn Write) -> Result<(), OutputStop> {
         out.write_all(&self.bytes)?;
         self.bytes.clear();
@@ -64,7 +65,7 @@ impl Fold for ShownLines<'_> {
 
     fn merge(&mut self, later: &mut Self) {
         if self.bytes.is_empty() {
-            // Moved, for there may be as much as all that is read.
+            // Moved, since it may be as large as everything that is read.
             std::mem::swap(&mut self.bytes, &mut later.bytes);
         } else {
             self.bytes.append(&mut later.bytes);
@@ -74,7 +75,7 @@ impl Fold for ShownLines<'_> {
     }
 }
 
-/// The same, record by record, with their times.
+/// The same, record by record, with timestamps.
 pub(super) struct DatedLines<'a> {
     pub(super) shown: ShownLines<'a>,
     pub(super) records: Vec<(Timestamp, Vec<u8>)>,
@@ -88,7 +89,8 @@ impl<'a> DatedLines<'a> {
         }
     }
 
-    /// Sorts the records, and keeps the last ones. Those of one time keep the order in which they were written.
+    /// Sorts the records and keeps the last ones. Records of the same time keep the order in which
+    /// they were written.
     pub(super) fn keep_last(&mut self, count: usize) {
         self.records.sort_by_key(|(time, _)| *time);
         self.records
@@ -133,7 +135,7 @@ mod tests {
     use crate::view::Format;
     use localtel::read::{Item, Reader, Record, SegmentNumber};
 
-    /// What is shown, how much of it, and what is said of the rest.
+    /// The output, its number of records, and the messages about the rest.
     type Shown = (String, u64, String);
 
     fn told(shown: &[u8], matched: u64, unread: &UnreadCounts) -> Shown {
@@ -143,7 +145,7 @@ mod tests {
         (text(shown), matched, text(&said))
     }
 
-    /// Every line is parsed and written again, one after the other, and read then.
+    /// Parses every line and writes it again, one after the other, and then reads the result.
     fn slowly(mut reader: Reader, line_filter: &LineFilter) -> Shown {
         let mut shown = ShownLines::new(line_filter);
         while let Some(item) = reader.next_item().unwrap() {
@@ -182,7 +184,7 @@ mod tests {
             r#"{{"timestamp":"2026-11-21T08:15:30.{seq:06}Z","level":"{level}","source":"s","target":"app::net","event":"command","message":"say \"hi\" \u001b","session":"01936f0e-0000-7000-8000-000000000000","seq":{seq},"properties":{{"n":{seq},"ratio":0.5,"a.b":"x","size":{size},"nested":{{"deep":[{seq}]}},"text":"\u00e4"}},"spans":[{{"name":"root","properties":{{"id":{}}}}},{{"name":"leaf"}}]}}"#,
             seq % 7,
         );
-        // Now and then a record as localtel does not write it.
+        // Some records as localtel does not write them.
         let line = match seq % 11 {
             2 => line.replace("\":", "\": "),
             4 => line.replace("say", "\\ud83d\\ude00 s\\u0061y"),
@@ -220,7 +222,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(96))]
 
-        /// Whatever happened to the files, looking quickly tells what looking slowly does.
+        /// Reading with raw records and threads gives the same output as the slow reader, whatever
+        /// happened to the files.
         #[test]
         fn quick_and_slow_reading_tell_the_same_of_any_damage(
             counts in proptest::collection::vec(0..60_usize, 1..4),
@@ -243,7 +246,7 @@ mod tests {
                         _ => bytes.truncate(end),
                     }
                 }
-                // A gap between the segments, now and then.
+                // Sometimes a gap between the segments.
                 let number = index as u64 * (1 + u64::from(blows.len() > 9)) + 1;
                 let name = SegmentNumber::new(number).unwrap().file_name();
                 std::fs::write(home.path().join(name), bytes).unwrap();
@@ -266,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_threads_pass_over_is_counted_once() {
+    fn records_skipped_by_several_threads_are_counted_once() {
         let home = tempfile::tempdir().unwrap();
         let text: String = (0..20_000).map(line).collect();
         let name = SegmentNumber::FIRST.file_name();

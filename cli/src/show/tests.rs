@@ -51,7 +51,7 @@ fn append(home: &Path, segment: u64, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-/// An output that breaks once it has seen a text, as a pipe does whose reader leaves.
+/// An output that fails once it has seen a text, like a pipe whose reader leaves.
 #[derive(Debug, Clone, Default)]
 struct ShownOutput {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -139,7 +139,7 @@ fn a_pipe_gets_every_record() {
 }
 
 #[test]
-fn a_terminal_gets_the_last_thousand_and_is_told() {
+fn a_terminal_gets_the_last_thousand_with_a_note() {
     let home = home(&[many(0..1500), many(1500..1700)]);
     let on_terminal = |words: &[&str]| {
         let (outcome, stdout, stderr) = run_on(
@@ -188,7 +188,7 @@ fn sorting_puts_records_in_the_order_of_their_times() {
 }
 
 #[test]
-fn what_could_not_be_read_is_told_with_its_place_and_escaped() {
+fn damage_is_reported_with_its_position_and_escaped() {
     let bad = "\x1b[2J not a record\n";
     let home = home(&[many(0..2) + bad + &many(2..3), String::new(), many(3..4)]);
     append(home.path(), 5, "{\"timest");
@@ -208,7 +208,7 @@ fn what_could_not_be_read_is_told_with_its_place_and_escaped() {
 }
 
 #[test]
-fn a_line_that_only_looks_like_a_record_is_told_as_well() {
+fn a_line_that_only_looks_like_a_record_is_reported() {
     let bad = "{\"timestamp\":\"2026\",\"level\":7}\n";
     let home = home(&[many(0..1) + bad]);
     let (_, stdout, stderr) = show(&["--json"], &home);
@@ -278,7 +278,7 @@ fn only_records_skipped_for_a_type_count_as_passed_over() {
 }
 
 #[test]
-fn a_follower_says_once_that_it_passes_over_values() {
+fn a_follower_reports_skipped_values_once() {
     let mut stderr = Vec::new();
     let mut unread = UnreadCounts::default();
     for _ in 0..3 {
@@ -296,7 +296,7 @@ fn a_follower_says_once_that_it_passes_over_values() {
 }
 
 #[test]
-fn a_text_to_look_for_may_begin_with_a_hyphen() {
+fn a_grep_pattern_may_begin_with_a_hyphen() {
     let home = home(&[record(0, "INFO").replace("\"e\"", "\"--dry-run\"")]);
     for words in [
         ["-g", "--dry"],
@@ -310,7 +310,7 @@ fn a_text_to_look_for_may_begin_with_a_hyphen() {
 }
 
 #[test]
-fn that_nothing_matched_is_an_outcome_where_asked_for() {
+fn exit_status_reports_that_nothing_matched() {
     let home = home(&[many(0..3)]);
     assert_eq!(show(&["n>5"], &home).0, Exit::Done);
     assert_eq!(
@@ -320,7 +320,7 @@ fn that_nothing_matched_is_an_outcome_where_asked_for() {
     assert_eq!(show(&["n>1", "--exit-status"], &home).0, Exit::Done);
 }
 
-/// A directory with records of these events, each with a target and properties of its own.
+/// A directory with records of these events, each with its own target and properties.
 fn with_events(events: &[&str]) -> TempDir {
     let lines = events.iter().map(|event| {
         let event = serde_json::to_string(event).unwrap();
@@ -336,7 +336,7 @@ fn with_events(events: &[&str]) -> TempDir {
 }
 
 #[test]
-fn names_near_those_that_no_record_has_are_suggested() {
+fn similar_names_are_suggested_for_missing_ones() {
     let home = with_events(&["command", "commands", "weiß", "comma\u{1b}[2Jnd"]);
     for (words, expected) in [
         (
@@ -402,7 +402,7 @@ fn names_near_those_that_no_record_has_are_suggested() {
 }
 
 #[test]
-fn nothing_is_suggested_where_names_occur_or_none_is_near() {
+fn no_suggestion_for_existing_or_distant_names() {
     let home = with_events(&["command", "commands"]);
     for words in [
         &["-e", "command", "-l", "error"] as &[&str],
@@ -435,7 +435,7 @@ fn the_nearest_names_are_found_among_many() {
 }
 
 #[test]
-fn a_follower_says_that_no_record_has_an_event() {
+fn a_follower_reports_a_missing_event() {
     let home = with_events(&["command"]);
     let mut stderr = Vec::new();
     let mut screen = Screen {
@@ -455,7 +455,7 @@ fn a_follower_says_that_no_record_has_an_event() {
 }
 
 #[test]
-fn a_directory_that_is_not_there_and_a_wrong_time_are_errors() {
+fn a_missing_directory_and_an_invalid_time_are_errors() {
     let nowhere = PathBuf::from("/nowhere/telemetry");
     let (outcome, ..) = run_on(
         &args(&[]),
@@ -586,7 +586,7 @@ fn tail_from_the_end_shows_only_what_comes() {
             run_on(&args, &path, OutputKind::Pipe, output).0.unwrap()
         })
         .unwrap();
-    // It may begin before or after this line, so lines are added until one is seen.
+    // Following may begin before or after this line, so lines are added until one is shown.
     while !shown.text().contains("\"seq\":30,") {
         append(home.path(), 1, &many([30]));
         std::thread::sleep(Follower::PAUSE * 2);

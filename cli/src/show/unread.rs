@@ -1,4 +1,5 @@
-//! What a command could not read or compare, counted and told on stderr: nothing is passed over in silence.
+//! The items that a command could not read or compare, counted and reported on stderr, so that
+//! nothing is skipped silently.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -6,7 +7,7 @@ use std::io::Write;
 use super::super::sanitize::{Excerpt, Sanitized};
 use localtel::read::{Damage, DamageKind, Notice};
 
-/// What could not be read, or not be compared.
+/// Items that could not be read or compared.
 #[derive(Debug, Default)]
 pub(super) struct UnreadCounts {
     lines: u64,
@@ -14,24 +15,24 @@ pub(super) struct UnreadCounts {
     denied: u64,
     examples: Vec<Damage>,
     notices: Vec<Notice>,
-    /// How many records were passed over because the value of that key is not a number.
+    /// Number of skipped records by key, because the value of the key is not a number.
     not_numbers: BTreeMap<String, u64>,
-    /// The keys of which that was said.
+    /// The keys that were reported.
     keys_told: BTreeSet<String>,
 }
 
 impl UnreadCounts {
-    /// A person reads a handful; the count tells the rest.
+    /// Number of examples that are printed; the rest is counted.
     const EXAMPLES_MAX: usize = 5;
 
-    /// Keeps the first notices.
+    /// Stores the first notices.
     pub(super) fn note(&mut self, notice: Notice) {
         if self.notices.len() < Self::EXAMPLES_MAX {
             self.notices.push(notice);
         }
     }
 
-    /// Counts damage, and keeps the first as examples.
+    /// Counts damage, and stores the first items as examples.
     pub(super) fn add(&mut self, damage: Damage) {
         match damage.kind {
             DamageKind::Missing { .. } | DamageKind::NotAFile => self.segments += 1,
@@ -51,7 +52,7 @@ impl UnreadCounts {
         }
     }
 
-    /// Counts a record that was passed over because the value of that key is not a number.
+    /// Counts a record that was skipped because the value of that key is not a number.
     pub(super) fn pass_over(&mut self, key: &str) {
         match self.not_numbers.get_mut(key) {
             Some(count) => *count += 1,
@@ -59,7 +60,7 @@ impl UnreadCounts {
         }
     }
 
-    /// Adds what came later, and leaves nothing behind.
+    /// Adds later items, and clears `later`.
     pub(super) fn append(&mut self, later: &mut Self) {
         let later = std::mem::take(later);
         self.lines += later.lines;
@@ -75,17 +76,17 @@ impl UnreadCounts {
         }
     }
 
-    /// Returns `true` if the system did not let us read something that is there.
+    /// Returns `true` if the system denied access to something that exists.
     pub(super) fn is_denied(&self) -> bool {
         self.denied > 0
     }
 
-    /// Says it on stderr. That nobody listens there is no failure.
+    /// Prints the counts and examples on stderr. A closed stderr is not an error.
     pub(super) fn tell(&self, stderr: &mut dyn Write) {
         drop(self.write(stderr));
     }
 
-    /// Forgets what was said, except for which keys it was said that they are not numbers: that is said once.
+    /// Clears everything, except the keys that were reported as not numbers: each is reported once.
     pub(super) fn forget(&mut self) {
         let told = std::mem::take(self);
         self.keys_told = told.keys_told;
@@ -118,7 +119,7 @@ impl UnreadCounts {
             writeln!(stderr, "{} gap{plural} in the segments", self.segments)?;
         }
         for damage in &self.examples {
-            // The reason of the operating system is no text of ours either.
+            // The error message of the operating system is escaped too.
             let described = damage.to_string();
             let described = Sanitized(&described);
             if damage.excerpt.is_empty() {
