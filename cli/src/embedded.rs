@@ -37,7 +37,8 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 ///     .subcommand(TelemetryCommand::augment_args(clap::Command::new("telemetry")));
 /// let matches = application.get_matches();
 /// if let Some(("telemetry", matches)) = matches.subcommand() {
-///     let command = TelemetryCommand::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+///     let command = TelemetryCommand::from_arg_matches(matches);
+///     let command = command.unwrap_or_else(|error| error.exit());
 ///     let _exit = command.run(&localtel::Telemetry::builder("myapp"));
 /// }
 /// ```
@@ -61,7 +62,7 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 /// enum Command {
 ///     /// Greets
 ///     Greet,
-/// Shows and manages the telemetry of this program
+///     /// Shows and manages the telemetry of this program
 ///     Telemetry(TelemetryCommand),
 /// }
 ///
@@ -278,7 +279,7 @@ fn with_own_flags(command: clap::Command) -> clap::Command {
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[group(skip)]
 pub struct TelemetryFlag {
-    /// Allow or forbid telemetry for this run: on or off. It stays on this machine in any case
+    /// Allow or forbid telemetry for this run: on or off; it never leaves this machine
     #[arg(long = "telemetry", value_name = "WORD", global = true)]
     telemetry: Option<Consent>,
 }

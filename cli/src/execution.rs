@@ -100,7 +100,7 @@ pub(crate) fn settle(
     })
 }
 
-/// Returns the same command line, to be run as the owner of the telemetry.
+/// Returns the same command line, for the owner of the telemetry to run.
 fn repeated_as(
     owner: u32,
     words: &[OsString],
@@ -147,7 +147,7 @@ fn dispatch(
         AnyCommand::Record(args) => {
             let location = find()?;
             let meant = suggestion::misnamed(&location, environment);
-            // Output of `record` may contain private data, so it is not for every log.
+            // The values may be private, so the hint does not repeat them.
             let outcome = record::run(&location, &args, environment, screen).map_err(|failure| {
                 failure.at(&location, |owner| location.command_as(owner, "record ..."))
             });

@@ -225,7 +225,7 @@ fn hint_for_io(
             command("clear --before TIME")
         ))
     } else {
-        Some(format!("`{}` says what to do", command("doctor")))
+        Some(format!("`{}` shows the next step", command("doctor")))
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 /// end, and an endless device up to the limit.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the file is a person's or the system's"
+    reason = "the file belongs to the user or the system"
 )]
 pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let file = File::open(path)?;
@@ -22,7 +22,7 @@ pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec
 /// Returns `true` if a file of that name exists and this user can see it.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a command of that name is looked for"
+    reason = "this searches for a command of that name"
 )]
 pub(crate) fn is_there(path: &str) -> bool {
     Path::new(path).exists()

@@ -1,7 +1,7 @@
 //! Whole command lines, run in memory: their output, their files and their exits.
 #![expect(
     clippy::disallowed_methods,
-    reason = "tests look at the files from outside"
+    reason = "tests read and write the files directly"
 )]
 
 use std::ffi::OsString;

@@ -1,5 +1,4 @@
-//! What `explain` tells of events, and all that it tells for programs: one JSON object with keys
-//! that stay.
+//! The JSON of `explain`: one object with stable keys. The text uses the same events.
 
 use serde::Serialize;
 

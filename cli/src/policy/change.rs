@@ -182,7 +182,7 @@ impl Change {
                 .entry(table)
                 .or_insert_with(|| Item::Table(Table::new()))
                 .as_table_like_mut()
-                .ok_or_else(|| damaged(format!("`{table}` is no table")))?,
+                .ok_or_else(|| damaged(format!("`{table}` is not a table")))?,
         };
         match &self.wanted {
             Wanted::Word(word) => put(rules, name, word.as_str().into()),

@@ -229,7 +229,7 @@ fn complaint(error: Error, location: &Location) -> Failure {
     match error.kind() {
         ErrorKind::Format { .. } => Failure::failed(error.chain()).hint(format!(
             "nothing was changed, and nothing is recorded meanwhile; fix it in an editor, and `{policy}` \
-             says whether it can be understood"
+             reports whether it is valid"
         )),
         ErrorKind::Invalid { .. } => Failure::failed(error.chain())
             .hint(format!("nothing was changed; `{policy}` shows what is there")),
@@ -260,10 +260,11 @@ fn check_row(
 ) -> Result<(), Failure> {
     if key.is_empty() {
         let help = location.command("policy metadata --help");
-        return Err(Failure::usage("what is meant has no name").hint(help));
+        return Err(Failure::usage("the row has no key").hint(help));
     }
     if value.is_none() && include.is_none() {
-        let message = format!("metadata: say a value for {key:?}, or --include yes or no, or both");
+        let message =
+            format!("metadata: give a value for {key:?}, or --include yes or no, or both");
         let hint = location.command("policy metadata KEY VALUE");
         return Err(Failure::usage(message).hint(hint));
     }

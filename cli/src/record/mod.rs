@@ -203,13 +203,13 @@ impl RecordRun {
             .decision
             .is_some_and(|decision| decision.is_locked && decision.state == Consent::Disabled);
         let hint = if is_forbidden {
-            format!("`{}` says who decided that", command("status"))
+            format!("`{}` shows which rule decided that", command("status"))
         } else if let Some(step) = location.step_for_other_owner() {
             step
         } else if let Some(step) = location.step_for_consent() {
             step
         } else if location.check_recordable().is_err() {
-            format!("`{}` says what to do", command("doctor"))
+            format!("`{}` shows the next step", command("doctor"))
         } else if location.owner_policy().is_err() {
             format!(
                 "fix or remove {}; `{}` says what is wrong with it",
@@ -218,7 +218,7 @@ impl RecordRun {
             )
         } else {
             format!(
-                "`{}` says who decided that, `{}` allows it",
+                "`{}` shows which rule decided that, `{}` allows it",
                 command("status"),
                 command("enable")
             )
@@ -244,7 +244,7 @@ impl RecordRun {
                 self.dropped
             ))
             .hint(format!(
-                "`{}` says where they should have gone",
+                "`{}` shows where records are stored",
                 location.command("status")
             )));
         }

@@ -209,8 +209,8 @@ impl From<WaitStatus> for CommandState {
     }
 }
 
-/// Stops this process with the signal that stopped the command, so that a shell sees its job stop,
-/// and returns when it is continued. If no shell could continue it, the kernel does not stop it.
+/// Stops this process as the command was stopped, so that a shell sees its job stop, and returns
+/// when it is continued. If no shell could continue it, the kernel does not stop it.
 fn stop_by(number: i32) {
     let job_control = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
     let signal = job_control

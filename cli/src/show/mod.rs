@@ -6,7 +6,7 @@ mod shown;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the disk from outside"
+    reason = "tests read and write the files directly"
 )]
 mod tests;
 mod unread;
@@ -110,7 +110,7 @@ fn tell_absent(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut 
         absent.compare(NameKind::Property, key);
     }
     let looked = open(directory, filter).and_then(|reader| absent.look(reader));
-    // An error here is not worth a failure, since the records were shown.
+    // An error here only costs the suggestions.
     if looked.is_err() {
         return;
     }
@@ -319,9 +319,7 @@ impl Show<'_> {
     }
 }
 
-/// Number of records that are sorted at least before records that are not among the last are
-/// dropped.
-/// last.
+/// Number of records that are buffered for sorting before all except the last ones are dropped.
 const SORTED_LEAST: usize = 10_000;
 
 /// The keys that each record has.
@@ -336,7 +334,7 @@ const OWN_KEYS: [&str; 8] = [
     "seq",
 ];
 
-/// One write for a few hundred records.
+/// Size of the output buffer: one write for a few hundred records.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Notes and examples for `show`.

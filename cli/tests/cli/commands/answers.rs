@@ -346,7 +346,7 @@ fn an_executable_named_donottrack_stops_only_itself() {
     assert_eq!(home.answer_of_commands(), by("localtel"));
     assert_eq!(
         home.hint_of_record(),
-        "`localtel --app words status` says who decided that"
+        "`localtel --app words status` shows which rule decided that"
     );
     assert_eq!(home.after(TestedProgram::Outside, &["enable"]), None);
     assert_eq!(
@@ -511,7 +511,7 @@ fn all_commands_report_a_file_or_link_at_the_directory_path() {
             assert_eq!(home.answer_of_commands(), answer);
             assert_eq!(
                 home.hint_of_record(),
-                "`localtel --app words doctor` says what to do"
+                "`localtel --app words doctor` shows the next step"
             );
         }
     }
@@ -531,7 +531,10 @@ fn the_four_strongest_rules_lock() {
             assert_eq!(home.after(tested, &["enable"]).as_deref(), Some(answer));
         }
         let hint = home.hint_of_record();
-        assert_eq!(hint, "`localtel --app words status` says who decided that");
+        assert_eq!(
+            hint,
+            "`localtel --app words status` shows which rule decided that"
+        );
     }
     let on = AnswerHome::new().with("WORDS_TELEMETRY", "on");
     let answer = "yes, because enabled by WORDS_TELEMETRY=on";

@@ -318,7 +318,7 @@ fn a_hint_repeats_the_flags_in_any_position() {
         ] {
             for line in [[place, words].concat(), [words, place].concat()] {
                 let printed = err(&run(&home, &line));
-                let hint = format!("`localtel {shown} status` says");
+                let hint = format!("`localtel {shown} status` shows");
                 assert!(printed.contains(&hint), "{line:?}: {printed}");
             }
         }
