@@ -18,7 +18,7 @@ fn reading_commands_work_on_a_read_only_disk() {
         ("status", "status: enabled"),
         ("show", "hello"),
         ("profiles", "default  enabled"),
-        ("enable", "nothing changed"),
+        ("enable", "already enabled"),
     ] {
         let (code, out, err) = localtel(words);
         assert_eq!((code, err.as_str()), (0, ""), "{words}");
