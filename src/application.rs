@@ -1,11 +1,12 @@
-//! The names of applications and of their profiles. Where their telemetry is stored is decided in `directory`.
+//! The names of applications and of their profiles. `directory` determines where their telemetry is
+//! stored.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// The name of an application that records, as it stands in paths and in each record.
+/// The name of an application that records, as used in paths and in each record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(String);
 
@@ -15,7 +16,8 @@ impl Source {
         &self.0
     }
 
-    /// Returns the name of the environment variable that switches this source on or off for one run.
+    /// Returns the name of the environment variable that switches this source on or off for one
+    /// run.
     pub fn variable(&self) -> String {
         let upper = self.0.chars().map(|letter| {
             if letter.is_ascii_alphanumeric() {
@@ -56,7 +58,7 @@ impl Profile {
         &self.0
     }
 
-    /// Returns `true` if it is the one that is meant when none is named.
+    /// Returns `true` if it is the default profile, which is used if none is named.
     pub fn is_default(&self) -> bool {
         self.0 == DEFAULT_PROFILE
     }
@@ -83,7 +85,7 @@ impl fmt::Display for Profile {
     }
 }
 
-/// Names become parts of paths and of variables, so they are plain: no separators, nothing hidden,
+/// Names become parts of paths and of variables, so they are plain: no separators, no hidden names,
 /// no `..`.
 fn check_name(what: &'static str, name: &str) -> Result<()> {
     let wrong = |reason: &str| Err(Error::invalid(what, format!("`{name}` {reason}")));
@@ -100,9 +102,9 @@ fn check_name(what: &'static str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the name of a source's variable ends in.
+/// The end of the name of a source's variable.
 const VARIABLE_END: &str = "_TELEMETRY";
-/// The profile that is meant when none is named.
+/// The profile that is used if none is named.
 const DEFAULT_PROFILE: &str = "default";
 /// Far below the 255 bytes that a file name may have, so that every name fits with its suffixes.
 const NAME_BYTES_MAX: usize = 64;

@@ -1,6 +1,7 @@
-//! All knowledge of what time it is. Everything below takes `now` as an argument; only the edges ask
-//! here: the layer for each event, the recorder for each batch, the CLI once for each command. Deadlines are
-//! made here as well, since adding to an `Instant` panics where the sum is more than the clock can hold.
+//! All access to the time. Most functions take `now` as an argument; only the edges read the clock
+//! here: the layer for each event, the recorder for each batch, the CLI once for each command.
+//! Deadlines are computed here as well, since adding to an `Instant` panics if the sum is more than
+//! the clock can represent.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +13,8 @@ use crate::record::{Timestamp, to_utc};
 pub(crate) fn now() -> OffsetDateTime {
     let micros = i128::from(micros_since_epoch());
     let now = OffsetDateTime::from_unix_timestamp_nanos(micros * 1000);
-    // A clock beyond the years that lines can hold reads as the epoch rather than as a panic.
+    // A clock beyond the years that lines can represent reads as the epoch instead of causing a
+    // panic.
     now.ok()
         .and_then(to_utc)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -39,18 +41,18 @@ pub(crate) fn micros_since_epoch() -> i64 {
     }
 }
 
-/// Returns the instant at which a wait of that length that begins now is over.
+/// Returns the end of a wait of that length that begins now.
 pub(crate) fn deadline(wait: Duration) -> Instant {
     deadline_after(Instant::now(), wait)
 }
 
-/// Returns the instant at which a wait of that length that begins at another one is over. A wait that is longer than
-/// the clock can hold, such as `Duration::MAX`, is over so late that nothing is there to see it.
+/// Returns the end of a wait of that length that begins at another instant. A wait that is longer
+/// than the clock can represent, such as `Duration::MAX`, is cut to a hundred years.
 pub(crate) fn deadline_after(start: Instant, wait: Duration) -> Instant {
     start.checked_add(wait.min(WAIT_MAX)).unwrap_or(start)
 }
 
-/// The longest wait: a hundred years. A longer one is cut to it.
+/// The longest wait: a hundred years.
 const WAIT_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
 #[cfg(test)]

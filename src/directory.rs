@@ -1,6 +1,6 @@
-//! Where the telemetry of a source is stored: the path that follows from the names of source and profile and
-//! from the environment. Nothing here makes or changes anything; what stands in the directory
-//! is `store`'s.
+//! The directory of a source's telemetry: the path that follows from the names of source and
+//! profile and from the environment. Nothing here creates or changes anything; `store` defines the
+//! contents.
 
 use std::ffi::OsString;
 use std::io;
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::store::elsewhere::{FileKind, facts_at, is_directory, names_in};
 use crate::store::segment;
 
-/// The conventions of a platform on where a program keeps its state.
+/// The conventions of a platform for the state of programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Platform {
     /// The XDG base directories: Linux, the BSDs and others.
@@ -31,11 +31,11 @@ impl Platform {
     };
 }
 
-/// Returns the directory below which each source has its own.
+/// Returns the directory that contains those of all sources.
 ///
 /// # Errors
 ///
-/// Returns an error if neither the state directory is known nor a home that exists.
+/// Returns an error if neither the state directory nor an existing home is known.
 pub(crate) fn state_root(environment: &Environment, platform: Platform) -> Result<PathBuf> {
     if let Some(root) = environment.state_home() {
         return Ok(root);
@@ -47,8 +47,8 @@ pub(crate) fn state_root(environment: &Environment, platform: Platform) -> Resul
     })
 }
 
-/// Returns the user's home. A value that names no directory is refused: what is made below it would lie where nobody
-/// looks for it.
+/// Returns the user's home. A value that does not name a directory is refused: a directory created
+/// below it would not be found again.
 fn home(environment: &Environment) -> Result<PathBuf> {
     if environment.is_elevated() {
         return Err(Error::invalid(
@@ -81,11 +81,11 @@ fn home(environment: &Environment) -> Result<PathBuf> {
     Err(Error::invalid("HOME", reason))
 }
 
-/// Returns the directory of a source's default profile: what `LOCALTEL_DIR` says, or the usual place.
+/// Returns the directory of a source's default profile: `LOCALTEL_DIR`, or the usual place.
 ///
 /// # Errors
 ///
-/// Returns an error if neither the state directory is known nor a home that exists.
+/// Returns an error if neither the state directory nor an existing home is known.
 pub(crate) fn base(
     environment: &Environment,
     platform: Platform,
@@ -106,14 +106,14 @@ pub(crate) fn of_profile(base: &Path, profile: &Profile) -> PathBuf {
     }
 }
 
-/// Returns the source whose usual place below that state directory the path is.
+/// Returns the source whose usual place below that state directory is the path.
 pub(crate) fn source_of(root: &Path, base: &Path) -> Option<Source> {
     let source: Source = base.parent()?.file_name()?.to_str()?.parse().ok()?;
     (under(root, &source) == base).then_some(source)
 }
 
-/// Returns the directory of the default profile and the profile, if the path is one that a profile other than the
-/// default one would have.
+/// Returns the directory of the default profile and the profile, if the path is one that a profile
+/// other than the default one would have.
 pub(crate) fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
     let path = std::path::absolute(path).ok()?;
     let profile: Profile = path.file_name()?.to_str()?.parse().ok()?;
@@ -126,13 +126,14 @@ pub(crate) fn enclosing(path: &Path) -> Option<(PathBuf, Profile)> {
 ///
 /// # Errors
 ///
-/// Fails if the state directory is there but cannot be read; one that is missing holds no sources.
+/// Returns an error if the state directory exists but cannot be read; a missing one contains no
+/// sources.
 pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
     let listed = sorted(root, |source| is_directory(&under(root, source)));
     listed.map_err(Error::io("list the state directory", root))
 }
 
-/// Finds what may be sources but cannot be entered, in the order of their names.
+/// Finds possible sources that cannot be entered, in the order of their names.
 pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
     let is_closed = |source: &Source| {
         let looked = facts_at(&under(root, source));
@@ -141,19 +142,20 @@ pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
     sorted(root, is_closed).unwrap_or_default()
 }
 
-/// Finds the profiles of a source that have a directory, given that of the default one: the default one first, also
-/// where something else stands in its place, the others in the order of their names.
+/// Finds the profiles of a source that have a directory, given that of the default one: the default
+/// one first, also if its place is taken by something else, the others in the order of their names.
 ///
 /// # Errors
 ///
-/// Fails if the directory of profiles is there but cannot be read; one that is missing holds none.
+/// Returns an error if the directory of profiles exists but cannot be read; a missing one contains
+/// none.
 pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
     let below = base.join(PROFILES);
     let is_one =
         |profile: &Profile| !profile.is_default() && is_directory(&of_profile(base, profile));
     let mut profiles = match sorted(&below, is_one) {
         Ok(profiles) => profiles,
-        // Then the default one is listed, with what is wrong.
+        // Then the default one is listed, with its problem.
         Err(error) if error.kind() == io::ErrorKind::NotADirectory && !is_directory(base) => {
             Vec::new()
         }
@@ -165,7 +167,7 @@ pub(crate) fn profiles(base: &Path) -> Result<Vec<Profile>> {
     Ok(profiles)
 }
 
-/// Returns what the names in a directory name and is one, in order; nothing if there is no directory.
+/// Returns the valid names in a directory, in order; nothing if there is no directory.
 fn sorted<T: FromStr + Ord>(path: &Path, is_one: impl Fn(&T) -> bool) -> io::Result<Vec<T>> {
     let names = match names_in(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -177,7 +179,7 @@ fn sorted<T: FromStr + Ord>(path: &Path, is_one: impl Fn(&T) -> bool) -> io::Res
     Ok(found)
 }
 
-/// Returns the telemetry directories that lie one or two levels below a directory which is none.
+/// Returns the telemetry directories one or two levels below a directory that is not one itself.
 pub(crate) fn telemetry_below(path: &Path) -> Vec<PathBuf> {
     if holds_telemetry(path) {
         return Vec::new();
@@ -189,7 +191,7 @@ pub(crate) fn telemetry_below(path: &Path) -> Vec<PathBuf> {
     with_leaf.filter(|path| holds_telemetry(path)).collect()
 }
 
-/// Lists the names in a directory to which no symbolic link leads.
+/// Lists the names in a directory that is not reached through a symbolic link.
 fn own_names_in(path: &Path) -> Vec<OsString> {
     if facts_at(path).is_ok_and(|facts| facts.kind == FileKind::Directory) {
         names_in(path).unwrap_or_default()
@@ -198,7 +200,7 @@ fn own_names_in(path: &Path) -> Vec<OsString> {
     }
 }
 
-/// Returns `true` if a directory holds a file of ours, or profiles.
+/// Returns `true` if a directory contains a file of localtel, or profiles.
 fn holds_telemetry(path: &Path) -> bool {
     let is_ours = |name: &str| name == PROFILES || segment::is_ours(name);
     let names = own_names_in(path);
@@ -210,7 +212,7 @@ pub(crate) fn under(root: &Path, source: &Source) -> PathBuf {
     root.join(source.as_str()).join(LEAF)
 }
 
-/// The directory in that of the default profile in which each other profile has its own.
+/// The directory in that of the default profile that contains those of all others.
 const PROFILES: &str = "profiles";
 /// The last part of every source's usual place.
 const LEAF: &str = "telemetry";

@@ -1,6 +1,6 @@
-//! What the process was started with: environment variables and the executable's file name. The one
-//! place that asks the operating system for either; everybody else is given an [`Environment`], so
-//! that tests can make one up. What the values mean is decided elsewhere (`consent`, `directory`).
+//! The environment of the process: variables and the executable's file name. Only this module reads
+//! them from the operating system; all other code receives an [`Environment`], so that tests can
+//! create one. The values are interpreted elsewhere (`consent`, `directory`).
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::application::Source;
 use crate::store::elsewhere;
 
-/// The environment variables and the executable's names, as they are or as a test wants them.
+/// The environment variables and the executable's names, real or set by a test.
 #[derive(Debug, Clone)]
 pub struct Environment {
     variables: Variables,
@@ -16,7 +16,7 @@ pub struct Environment {
     origin: BuildOrigin,
 }
 
-/// What made the executable.
+/// The builder of the executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BuildOrigin {
     /// Cargo, to test or to measure a package.
@@ -26,7 +26,8 @@ enum BuildOrigin {
 }
 
 impl BuildOrigin {
-    /// Cargo puts the executables of tests in a folder `deps` below one that it marks with `CACHEDIR.TAG`.
+    /// Cargo puts the executables of tests in a directory `deps` below one that it marks with
+    /// `CACHEDIR.TAG`.
     fn of(executable: &Path) -> Self {
         let folder = executable.parent();
         let is_test = folder
@@ -41,15 +42,15 @@ impl BuildOrigin {
     }
 }
 
-/// Where variables come from.
+/// The source of variables.
 #[derive(Debug, Clone)]
 enum Variables {
-    /// From this process, at the moment of asking.
+    /// This process, at each read.
     Process,
-    /// From this process, which acts as another user than who started it: nothing that only that user may decide
-    /// is read, such as where files are made.
+    /// This process, which acts as another user than the one that started it: no variable is read
+    /// that only that user may decide on, such as the place of files.
     Elevated,
-    /// From a list.
+    /// A list.
     Listed(Vec<(String, OsString)>),
 }
 
@@ -58,14 +59,15 @@ enum Variables {
 pub(crate) struct Variable {
     /// The variable's name.
     pub(crate) name: String,
-    /// The variable's value; what is no UTF-8 in it is replaced.
+    /// The variable's value, with invalid UTF-8 replaced.
     pub(crate) value: String,
 }
 
 impl Environment {
     /// Returns the environment of this process.
     pub fn of_process() -> Self {
-        // A link named `myapp-donottrack` says as much as a binary of that name, so both count.
+        // A link named `myapp-donottrack` has the same meaning as a binary of that name, so both
+        // count.
         let called = std::env::args_os().next().map(PathBuf::from);
         let real = std::env::current_exe().ok();
         let origin = real.as_deref().map_or(BuildOrigin::Other, BuildOrigin::of);
@@ -85,9 +87,9 @@ impl Environment {
         }
     }
 
-    /// Returns why nothing is recorded in the usual place, where this is a test of an application: what it records
-    /// would stand among what its developer's own use of the application did. Returns nothing where a variable says
-    /// where a test may record.
+    /// Returns the reason why nothing is recorded in the usual place if this is a test of an
+    /// application: its records would be mixed with those of its developer's own use of the
+    /// application. Returns nothing if a variable sets a directory for tests.
     pub(crate) fn withheld_from_test(&self) -> Option<&'static str> {
         let is_temporary = |path: PathBuf| {
             let temporary = self.path("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"));
@@ -96,7 +98,7 @@ impl Environment {
         };
         match self.origin {
             BuildOrigin::Other => None,
-            // Then no usual place is known either, and that is the reason to tell.
+            // Then no usual place is known either, and that is the reason to report.
             BuildOrigin::Test if self.is_elevated() => None,
             BuildOrigin::Test if self.localtel_dir().is_some() => None,
             BuildOrigin::Test if self.state_home().is_some_and(is_temporary) => None,
@@ -107,13 +109,13 @@ impl Environment {
         }
     }
 
-    /// Returns `true` if variables are not read, because the process acts as another user or group than who started
-    /// it. `DO_NOT_TRACK` is heard all the same: it can only forbid.
+    /// Returns `true` if variables are not read, because the process acts as another user or group
+    /// than the one that started it. `DO_NOT_TRACK` is read nevertheless: it can only forbid.
     pub(crate) fn is_elevated(&self) -> bool {
         matches!(self.variables, Variables::Elevated)
     }
 
-    /// Makes up an environment, for tests.
+    /// Creates an environment, for tests.
     pub fn made_up(executable: &str, variables: &[(&str, &str)]) -> Self {
         let listed = variables
             .iter()
@@ -126,8 +128,8 @@ impl Environment {
         }
     }
 
-    /// Returns the names under which the executable was called and under which it lies, without
-    /// their directories.
+    /// Returns the names under which the executable was called and is stored, without their
+    /// directories.
     pub fn executables(&self) -> &[String] {
         &self.executables
     }
@@ -148,19 +150,19 @@ impl Environment {
         Some(Variable { name, value })
     }
 
-    /// Returns the variable that has each record of this source shown as it is made, if it is set:
+    /// Returns the variable that shows each record of this source as it is created, if it is set:
     /// `MYAPP_TELEMETRY_DEBUG`.
     pub(crate) fn debugging(&self, source: &Source) -> Option<String> {
         self.text(&format!("{}_DEBUG", source.variable()))
     }
 
-    /// Returns the user's home, if `HOME` names one.
+    /// Returns the user's home, if `HOME` is set.
     pub fn home(&self) -> Option<PathBuf> {
         self.path("HOME")
     }
 
-    /// Returns the user's name, if a variable or the home tells it. Asking the system for it would open
-    /// sockets behind the scenes.
+    /// Returns the user's name, if a variable or the home contains it. Reading it from the system
+    /// would open sockets.
     pub fn user(&self) -> Option<String> {
         let named = ["USER", "LOGNAME"]
             .into_iter()
@@ -170,9 +172,10 @@ impl Environment {
             .or_else(|| file_name(&self.home()?))
     }
 
-    /// Returns where this user or service keeps state, if a variable says so: `XDG_STATE_HOME`, or else the first path
-    /// in `STATE_DIRECTORY`, which systemd sets for a service with `StateDirectory=`. A relative path is none, as the
-    /// XDG specification demands.
+    /// Returns the state directory of this user or service, if a variable sets it:
+    /// `XDG_STATE_HOME`, or else the first path in `STATE_DIRECTORY`, which systemd sets for a
+    /// service with `StateDirectory=`. A relative path is ignored, as the XDG specification
+    /// requires.
     pub(crate) fn state_home(&self) -> Option<PathBuf> {
         let of_user = self.path("XDG_STATE_HOME");
         let of_service = || {
@@ -184,7 +187,7 @@ impl Environment {
             .or_else(|| of_service().filter(|path| path.is_absolute()))
     }
 
-    /// Returns the directory that `LOCALTEL_DIR` puts in place of the default one.
+    /// Returns the directory in `LOCALTEL_DIR`, which replaces the default one.
     pub fn localtel_dir(&self) -> Option<PathBuf> {
         self.path("LOCALTEL_DIR")
     }
@@ -194,7 +197,8 @@ impl Environment {
         self.value(COMMAND_ID)
     }
 
-    /// Returns `true` if Kubernetes started this process: it gives each container the address of its API.
+    /// Returns `true` if Kubernetes started this process: it gives each container the address of
+    /// its API.
     pub(crate) fn is_in_kubernetes(&self) -> bool {
         self.value("KUBERNETES_SERVICE_HOST")
             .is_some_and(|host| !host.is_empty())
@@ -203,7 +207,7 @@ impl Environment {
     /// Returns all variables, for a command that is to be run with them.
     pub fn all(&self) -> Vec<(OsString, OsString)> {
         match &self.variables {
-            // They are handed on and not obeyed.
+            // They are passed on and not applied.
             Variables::Process | Variables::Elevated => std::env::vars_os().collect(),
             Variables::Listed(listed) => listed
                 .iter()
@@ -242,12 +246,12 @@ fn read_of_process(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// The directories above are left out: one of them may well be called `donottrack`.
+/// The directories above are ignored: one of them may be named `donottrack`.
 fn file_name(path: &Path) -> Option<String> {
     Some(path.file_name()?.to_string_lossy().into_owned())
 }
 
-/// The variable that hands the id of a command on to child processes.
+/// The variable that passes the id of a command on to child processes.
 pub(crate) const COMMAND_ID: &str = "LOCALTEL_COMMAND_ID";
 
 #[cfg(test)]

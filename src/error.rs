@@ -1,15 +1,15 @@
-//! What can go wrong outside the recording path, as one type that says what was being done, to what,
-//! and why it failed. Damage in recorded data is not an error: it is an item that the reader yields.
+//! The failures outside the recording path, as one type with the action, its object and the reason.
+//! Damage in recorded data is not an error: it is an item that the reader yields.
 
 use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A result whose error is the library's own, unless another is named.
+/// A result with the library's error by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation of the library failed. A clone is the same error for another caller that it concerns.
+/// The reason why an operation of the library failed. A clone is the same error for another caller.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Arc<ErrorKind>);
@@ -22,24 +22,24 @@ pub enum ErrorKind {
     #[non_exhaustive]
     #[error("could not {action} {}", .path.display())]
     Io {
-        /// What was being done, as a phrase that follows "could not".
+        /// The action, as a phrase that follows "could not".
         action: &'static str,
-        /// What it was done to.
+        /// The file or directory.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
     },
-    /// A directory cannot serve as a telemetry directory.
+    /// A directory is unfit to be a telemetry directory.
     #[non_exhaustive]
     #[error("{} cannot be a telemetry directory: {reason}", .path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
-        /// Why it cannot serve.
+        /// The reason.
         reason: String,
     },
-    /// A telemetry directory or a file in it belongs to another user, or the directory above does in which it would
-    /// be made.
+    /// A telemetry directory or a file in it belongs to another user, or the directory above it
+    /// does, in which it would be created.
     #[non_exhaustive]
     #[error(
         "{} cannot be a telemetry directory: {} belongs to another user (uid {owner}), and this is uid {user}",
@@ -48,20 +48,20 @@ pub enum ErrorKind {
     OtherUser {
         /// The telemetry directory.
         path: PathBuf,
-        /// What belongs to another user.
+        /// The path that belongs to another user.
         at: PathBuf,
-        /// The number of the user whose it is.
+        /// The number of its owner.
         owner: u32,
         /// The number of the user that this process acts as.
         user: u32,
     },
-    /// A file of ours holds something that this version cannot read.
+    /// A file of localtel contains something that this version cannot read.
     #[non_exhaustive]
     #[error("{}: {reason}", .path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// What was found instead.
+        /// A description of its contents.
         reason: String,
     },
     /// A directory belongs to another application or profile.
@@ -75,7 +75,7 @@ pub enum ErrorKind {
         path: PathBuf,
         /// The application and profile that it belongs to, as far as they are known.
         belongs_to: String,
-        /// The application and profile that wanted to use it.
+        /// The application and profile that the caller requested.
         wanted: String,
     },
     /// Another process held the directory's lock for longer than the deadline.
@@ -89,23 +89,23 @@ pub enum ErrorKind {
     #[non_exhaustive]
     #[error("{bytes_waiting} bytes could not be written before the deadline")]
     TimedOut {
-        /// How many bytes are still waiting in memory.
+        /// Number of bytes that are still waiting in memory.
         bytes_waiting: usize,
     },
-    /// A value that the caller gave is outside what is allowed.
+    /// A value of the caller is not valid.
     #[non_exhaustive]
     #[error("{what}: {reason}")]
     Invalid {
-        /// Which value.
+        /// The name of the value.
         what: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// Nothing is recorded here: consent, policy or a fault at opening.
+    /// Nothing is recorded here: because of consent, policy or a failure at opening.
     #[non_exhaustive]
     #[error("telemetry is off: {reason}")]
     Off {
-        /// Why nothing is recorded.
+        /// The reason.
         reason: String,
     },
 }
@@ -134,7 +134,7 @@ impl Error {
         }
     }
 
-    /// Returns the failure and what caused it, joined by `: `.
+    /// Returns the failure and its cause, joined by `: `.
     pub fn chain(&self) -> String {
         match self.source() {
             Some(source) => format!("{self}: {source}"),
@@ -154,7 +154,7 @@ impl Error {
         }
     }
 
-    /// Returns an error that says what a file of ours holds that cannot be read.
+    /// Returns the error for a file of localtel that cannot be read.
     pub fn format(path: &Path, reason: impl Into<String>) -> Self {
         ErrorKind::Format {
             path: path.to_owned(),
@@ -163,7 +163,7 @@ impl Error {
         .into()
     }
 
-    /// Returns an error that says why a directory cannot be used.
+    /// Returns the error for a directory that cannot be used.
     pub fn directory(path: &Path, reason: impl Into<String>) -> Self {
         ErrorKind::Directory {
             path: path.to_owned(),
@@ -182,7 +182,7 @@ impl Error {
         .into()
     }
 
-    /// Returns an error that says which argument is invalid, and why.
+    /// Returns the error for an invalid argument.
     pub fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
         ErrorKind::Invalid {
             what,
@@ -192,7 +192,7 @@ impl Error {
     }
 }
 
-/// Returns how to name a path after another one was named.
+/// Returns the form of a path after another one was named.
 fn it_or_path(path: &Path, named: &Path) -> String {
     if path == named {
         "it".to_owned()

@@ -1,5 +1,6 @@
-//! Random bytes of the operating system, and the ids that are made of them. A system that has none to give, such as a
-//! sandbox without the call and without `/dev/urandom`, is an error here and never a panic in the host.
+//! Random bytes of the operating system, and ids that are created from them. A system that cannot
+//! provide them, such as a sandbox without the call and without `/dev/urandom`, is an error here
+//! and never a panic in the host.
 
 use std::path::Path;
 
@@ -8,11 +9,11 @@ use uuid::{Builder, Uuid};
 use crate::clock;
 use crate::error::{Error, Result};
 
-/// Returns so many random bytes.
+/// Returns that many random bytes.
 ///
 /// # Errors
 ///
-/// Returns an error if the operating system has none to give.
+/// Returns an error if the operating system cannot provide them.
 pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     fill(&mut bytes).map_err(Error::io("get random bytes from", Path::new("the system")))?;
@@ -27,11 +28,11 @@ fn fill(bytes: &mut [u8]) -> std::io::Result<()> {
     getrandom::fill(bytes).map_err(std::io::Error::from)
 }
 
-/// Returns a new id that says nothing: a UUID of version 4.
+/// Returns a new id without information: a UUID of version 4.
 ///
 /// # Errors
 ///
-/// Returns an error if the operating system has no random bytes to give.
+/// Returns an error if the operating system cannot provide random bytes.
 pub(crate) fn id() -> Result<Uuid> {
     Ok(Builder::from_random_bytes(bytes()?).into_uuid())
 }
@@ -40,7 +41,7 @@ pub(crate) fn id() -> Result<Uuid> {
 ///
 /// # Errors
 ///
-/// Returns an error if the operating system has no random bytes to give.
+/// Returns an error if the operating system cannot provide random bytes.
 pub(crate) fn id_of_now() -> Result<Uuid> {
     // A clock before 1970 reads as 1970.
     let millis = u64::try_from(clock::micros_since_epoch() / 1000).unwrap_or(0);
@@ -54,11 +55,11 @@ pub(crate) mod tests {
     use super::*;
 
     thread_local! {
-        /// Whether the operating system has no random bytes to give to this thread.
+        /// Whether the operating system fails to provide random bytes to this thread.
         pub(crate) static IS_EXHAUSTED: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Does something while the operating system has no random bytes to give.
+    /// Runs a function while the operating system fails to provide random bytes.
     pub(crate) fn exhausted<T>(work: impl FnOnce() -> T) -> T {
         IS_EXHAUSTED.set(true);
         let done = work();

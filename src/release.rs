@@ -1,6 +1,7 @@
-//! News of a newer release without a network: `release.json`, which the owner of the machine may put into
-//! the telemetry directory, and the order of versions. It only reads; that file is never written or removed
-//! by us. Who is told, and which version is compared with it, is the caller's business.
+//! A newer release, without a network: `release.json`, which the owner of the machine may put into
+//! the telemetry directory, and the order of versions. It only reads; localtel never writes or
+//! removes that file. The caller decides which version is compared with it and where the result is
+//! shown.
 
 use std::cmp::Ordering;
 use std::path::Path;
@@ -14,23 +15,23 @@ use crate::store::document::{Flaw, parse_object, read_bytes, shorten};
 use crate::store::segment::FileName;
 use crate::text::{cut, is_unsafe_to_show};
 
-/// A release of the application, as the owner of the machine announced it in `release.json` in the telemetry
-/// directory:
+/// A release of the application, as the owner of the machine announced it in `release.json` in the
+/// telemetry directory:
 ///
 /// ```json
 /// {"version":"1.3.0","released":"2026-11-01","notes":"Faster imports."}
 /// ```
 ///
-/// Only `version` is required, and keys of other names are left alone. A file of more than 64 KiB is not
-/// read.
+/// Only `version` is required, and other keys are ignored. A file of more than 64 KiB is not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Release {
     /// Its version: 1 to 128 characters of `[A-Za-z0-9.+-]`.
     pub version: String,
-    /// When it was released, as it stands in the file: a date such as `2026-11-01`, or a time of RFC 3339.
+    /// The time of the release, as the file contains it: a date such as `2026-11-01`, or a time of
+    /// RFC 3339.
     pub released: Option<String>,
-    /// What is new in it, cut at a character after 4 KiB, and ending in `…` if there was more. Characters
+    /// The news, cut at a character after 4 KiB, and ending in `…` if there was more. Characters
     /// that act on a terminal are replaced by `U+FFFD`, except for newlines and tabs.
     pub notes: Option<String>,
 }
@@ -46,8 +47,9 @@ struct WrittenRelease {
 }
 
 impl Release {
-    /// Reads the file in the directory at that path; nothing if there is no such file, or no directory that
-    /// can be opened, which others have to say. The error says why it cannot be understood, for people.
+    /// Reads the file in the directory at that path; returns nothing if there is no such file, or
+    /// no directory that can be opened, which others report. The error is the reason why it is
+    /// invalid, for people.
     pub(crate) fn read_at(path: &Path) -> Result<Option<Self>, String> {
         match Directory::open(path, Access::Read) {
             Ok(directory) => Self::read(&directory),
@@ -55,7 +57,7 @@ impl Release {
         }
     }
 
-    /// Reads what is announced in a directory.
+    /// Reads the release in a directory.
     fn read(directory: &Directory) -> Result<Option<Self>, String> {
         match read_bytes(directory, FILE, BYTES_MAX) {
             Ok(None) => Ok(None),
@@ -81,12 +83,13 @@ impl Release {
         })
     }
 
-    /// Returns `true` if it is newer than that version, in the order of [semantic versions]: `1.10.0` is newer
-    /// than `1.9.0`, and `1.3.0` than `1.3.0-rc.1`. Of either version a leading `v` is ignored, `1.3` is taken
-    /// for `1.3.0`, and build metadata (`+...`) makes no difference.
+    /// Returns `true` if it is newer than that version, in the order of [semantic versions]:
+    /// `1.10.0` is newer than `1.9.0`, and `1.3.0` than `1.3.0-rc.1`. A leading `v` of either
+    /// version is ignored, `1.3` is equal to `1.3.0`, and build metadata (`+...`) makes no
+    /// difference.
     ///
-    /// Versions of any other form, such as `2026.01.15` with its leading zero or `1.2.3.4`, have no order that
-    /// is known: nothing is newer than they are, and they are newer than nothing.
+    /// Versions of any other form, such as `2026.01.15` with its leading zero or `1.2.3.4`, have no
+    /// known order: they are never newer than another one, and no version is newer than they are.
     ///
     /// [semantic versions]: https://semver.org/spec/v2.0.0.html
     pub fn is_newer_than(&self, version: &str) -> bool {
@@ -97,7 +100,7 @@ impl Release {
         own.cmp_precedence(&other) == Ordering::Greater
     }
 
-    /// Returns `true` if its version has a place in the order of versions at all.
+    /// Returns `true` if its version can be compared at all.
     pub fn is_ordered(&self) -> bool {
         parse_version(&self.version).is_some()
     }
@@ -115,7 +118,7 @@ fn check_version(version: &str) -> Result<(), String> {
 
 fn check_time(text: &str) -> Result<(), String> {
     let is_time = |text: &str| parse_time(text).is_ok();
-    // A date alone is checked as the midnight it begins with.
+    // A date alone is checked as its midnight.
     let is_date = text.len() == "2026-11-01".len() && is_time(&format!("{text}T00:00:00Z"));
     if is_date || (text.len() <= TIME_BYTES_MAX && is_time(text)) {
         Ok(())
@@ -124,7 +127,8 @@ fn check_time(text: &str) -> Result<(), String> {
     }
 }
 
-/// Cuts notes to their bound and takes out what acts on a terminal. Notes of nothing are none.
+/// Cuts notes to their limit and replaces characters that act on a terminal. Empty notes are
+/// absent.
 fn bounded_notes(notes: &str) -> Option<String> {
     let shown = |letter: char| {
         if is_unsafe_to_show(letter) && !matches!(letter, '\n' | '\t') {
@@ -137,7 +141,7 @@ fn bounded_notes(notes: &str) -> Option<String> {
     (!text.is_empty()).then(|| cut(text, NOTES_BYTES_MAX))
 }
 
-/// Returns the version in the order of versions, if it has a place there.
+/// Returns the version for comparison, if it has that form.
 fn parse_version(text: &str) -> Option<Version> {
     if text.len() > VERSION_BYTES_MAX + 1 {
         return None;
@@ -156,9 +160,9 @@ fn parse_version(text: &str) -> Option<Version> {
 
 /// The name of the file.
 const FILE: FileName = FileName::Release;
-/// A version, a time and 4 KiB of notes take a tenth of it, however they are escaped.
+/// A version, a time and 4 KiB of notes take a tenth of it, in whatever way they are escaped.
 const BYTES_MAX: u64 = 64 * 1024;
-/// The bound of `TimescaleDB` on the version that it is told.
+/// The limit of `TimescaleDB` on the version that it receives.
 const VERSION_BYTES_MAX: usize = 128;
 /// A time of RFC 3339 with nanoseconds and an offset has 35.
 const TIME_BYTES_MAX: usize = 64;

@@ -1,15 +1,15 @@
-//! Texts that people look at: which characters are unsafe to show, and how a text is cut.
+//! Texts for people: the characters that are unsafe to show, and the cutting of texts.
 
-/// Returns `true` if a character acts on a terminal, or hides, or reorders what stands around it. The two
-/// zero-width joiners are left alone: scripts and emoji need them.
+/// Returns `true` if a character acts on a terminal, is invisible, or reorders the characters
+/// around it. The two zero-width joiners are safe: scripts and emoji need them.
 pub const fn is_unsafe_to_show(character: char) -> bool {
     matches!(
         character,
-        // C0, DEL and C1: what terminals obey.
+        // C0, DEL and C1: control characters of terminals.
         '\0'..='\u{1f}'
             | '\u{7f}'..='\u{9f}'
-            // Soft hyphen, Arabic letter mark, Mongolian vowel separator, zero-width space, marks of
-            // direction.
+            // Soft hyphen, Arabic letter mark, Mongolian vowel separator, zero-width space, marks
+            // of direction.
             | '\u{ad}'
             | '\u{61c}'
             | '\u{180e}'

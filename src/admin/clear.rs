@@ -1,5 +1,6 @@
-//! Clearing at a location: what is known of each segment, the plan which of them go and why the others stay, and its
-//! execution. The plan is a function of the facts and of a time; removing segments while others write is the store's.
+//! Clearing at a location: the facts of each segment, the plan of segments to remove and of reasons
+//! to keep the others, and its execution. The plan is a function of the facts and of a time; the
+//! store removes segments while others write.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -13,7 +14,7 @@ use crate::store::age::Now;
 use crate::store::segment::SegmentNumber;
 use crate::store::{self, Clearing};
 
-/// What is known of one segment.
+/// The facts of one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SegmentFacts {
@@ -21,44 +22,44 @@ pub struct SegmentFacts {
     pub number: SegmentNumber,
     /// Its size.
     pub bytes: u64,
-    /// How many lines start as records do.
+    /// Number of lines that start as records do.
     pub records: u64,
-    /// The earliest time in it; lines of several processes may lie out of order.
+    /// The earliest time in it; lines of several processes may be out of order.
     pub first: Option<Timestamp>,
-    /// The latest time in it, unknown if not all of it can be read.
+    /// The latest time in it; unknown if not all of it can be read.
     pub last: Option<Timestamp>,
-    /// How many places in it cannot be read.
+    /// Number of places in it that cannot be read.
     pub damage: u64,
 }
 
-/// Which segments go and which stay.
+/// The segments to remove and those to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClearPlan {
-    /// What the store is asked to remove.
+    /// The request to the store.
     clearing: Clearing,
-    /// The segments that go, the oldest first.
+    /// The segments that will be removed, the oldest first.
     pub goes: Vec<SegmentFacts>,
-    /// The segments that stay, with the reason.
+    /// The segments that are kept, with the reason.
     pub stays: Vec<(SegmentFacts, ReasonToStay)>,
-    /// The time before which records were to be removed.
+    /// The time before which records are removed.
     pub before: Option<Timestamp>,
     path: PathBuf,
 }
 
-/// Why a segment stays.
+/// The reason why a segment is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReasonToStay {
-    /// A record in it is not older than asked for: this is the latest.
+    /// A record in it is not older than requested: this is the latest.
     Newer(Timestamp),
-    /// No time can be read in it, and the segment after it does not help.
+    /// No time can be read in it, and the segment after it does not give one.
     Unknown,
-    /// It could go, but an older one stays, and segments go from the oldest on.
+    /// It could be removed, but an older one is kept, and segments are removed from the oldest on.
     Behind(SegmentNumber),
 }
 
-/// Decides which segments go: all of them, or from the oldest on those that hold nothing but records
+/// Decides which segments are removed: all of them, or from the oldest on those with only records
 /// from before that time.
 fn plan(path: &Path, mut segments: Vec<SegmentFacts>, before: Option<Timestamp>) -> ClearPlan {
     let mut plan = ClearPlan {
@@ -68,7 +69,7 @@ fn plan(path: &Path, mut segments: Vec<SegmentFacts>, before: Option<Timestamp>)
         before,
         path: path.to_owned(),
     };
-    // What is left of an earlier `clear` is an active segment without a byte.
+    // An earlier `clear` leaves an active segment without bytes.
     let empty = segments.pop_if(|active| active.bytes == 0);
     let Some(before) = before else {
         plan.goes = segments;
@@ -113,7 +114,7 @@ fn reason_to_stay(
     }
 }
 
-/// What was removed.
+/// The result of clearing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cleared {
@@ -121,16 +122,18 @@ pub struct Cleared {
     pub segments: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// The active segment, if it was to go and stays because something that is not older was recorded in it meanwhile.
+    /// The active segment, if it was to be removed and is kept because a newer record was written
+    /// to it meanwhile.
     pub stays: Option<SegmentNumber>,
 }
 
 impl ClearPlan {
-    /// Removes the segments that go, while others may be writing.
+    /// Removes the segments of the plan, while others may be writing.
     ///
     /// # Errors
     ///
-    /// Returns an error if the directory cannot be written, or if the lock is not free within ten seconds.
+    /// Returns an error if the directory cannot be written, or if the lock is not free within ten
+    /// seconds.
     pub fn run(self) -> Result<Cleared> {
         let now = Now {
             clock: clock::now(),
@@ -150,8 +153,8 @@ impl ClearPlan {
 }
 
 impl Location {
-    /// Decides which segments go: all of them, or from the oldest on those that hold only records from before a time. Nothing
-    /// is removed until the plan is run.
+    /// Decides which segments to remove: all of them, or from the oldest on those with only records
+    /// from before a time. Nothing is removed until the plan is run.
     ///
     /// # Errors
     ///
@@ -160,7 +163,7 @@ impl Location {
         Ok(plan(&self.path(), self.segments()?, before))
     }
 
-    /// Returns what is known of the segments here, in the order of their numbers.
+    /// Returns the facts of the segments here, in the order of their numbers.
     ///
     /// # Errors
     ///
@@ -170,11 +173,11 @@ impl Location {
     }
 }
 
-/// Reads what is known of all segments of a directory, in the order of their numbers.
+/// Reads the facts of all segments of a directory, in the order of their numbers.
 ///
 /// # Errors
 ///
-/// Fails if the directory is there and cannot be read.
+/// Returns an error if the directory exists and cannot be read.
 fn read(path: &Path) -> Result<Vec<SegmentFacts>> {
     let mut reader = Reader::open(path)?;
     let sizes = reader.segment_sizes();

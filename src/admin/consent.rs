@@ -1,31 +1,33 @@
-//! An owner's decision at a location: stored for one profile or for all of them, and the installation id removed. What
-//! the files hold and how they are changed is `consent`'s.
+//! An owner's decision at a location: stored for one profile or for all of them, and the
+//! installation id removed. `consent` defines the files and their changes.
 
 use super::Location;
 use crate::clock;
 use crate::consent::{Consent, ConsentDirectory, Scope, StoredConsent, keeper, set_consent_of};
 use crate::error::Result;
 
-/// What became of a stored choice.
+/// The result of storing a choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConsentChange {
-    /// What was stored before; absent where there was no choice that could be understood.
+    /// The choice before; absent if there was no valid one.
     pub before: Option<Consent>,
     /// Whether an installation was removed.
     pub removed_installation: bool,
-    /// Why what was stored before could not be understood. It is replaced.
+    /// The problem with the previous file, if it was invalid. It is replaced.
     pub problem: Option<String>,
 }
 
 impl Location {
-    /// Stores a choice for this profile. Disabling removes the installation: its id, its salt and the hash of its host.
-    /// `by` says by what it was made, and is shown by `status`. A choice that stands there already is left as it is.
+    /// Stores a choice for this profile. Disabling removes the installation: its id, its salt and
+    /// the hash of its host. `by` is the command or program that made the decision, and is shown by
+    /// `status`. A choice that is already stored is left unchanged.
     ///
     /// # Errors
     ///
-    /// Returns an error if it is not certain which application it is for, if the directory cannot be made or written, or
-    /// if a newer version wrote the file. A choice that is stored can be withdrawn without a name.
+    /// Returns an error if it is not certain which application it is for, if the directory cannot
+    /// be created or written, or if a newer version wrote the file. A stored choice can be
+    /// withdrawn without a name.
     pub fn set_consent(&self, consent: Consent, by: &str) -> Result<ConsentChange> {
         let is_withdrawn = consent == Consent::Disabled
             && StoredConsent::read_at(&self.path()) != StoredConsent::Missing;
@@ -35,12 +37,12 @@ impl Location {
         self.store(Scope::Profile, consent, by)
     }
 
-    /// Stores a choice for all profiles of the application that have no choice of their own. Disabling removes the
-    /// installation of each of them.
+    /// Stores a choice for all profiles of the application that have no choice of their own.
+    /// Disabling removes the installation of each of them.
     ///
     /// # Errors
     ///
-    /// As [`Location::set_consent`].
+    /// Returns an error as [`Location::set_consent`] does.
     pub fn set_consent_for_all(&self, consent: Consent, by: &str) -> Result<ConsentChange> {
         self.certain_application()?;
         let default = self.with_profile(super::Profile::default());
@@ -70,13 +72,14 @@ impl Location {
         })
     }
 
-    /// Removes the installation id and what belongs to it, so that nothing recorded from now on can be linked with what
-    /// was recorded before. The choice stays, and is returned; nothing if nothing is stored here.
+    /// Removes the installation id and the files that belong to it, so that later records cannot be
+    /// linked with earlier ones. The choice is kept, and is returned; nothing if no choice is
+    /// stored here.
     ///
     /// # Errors
     ///
-    /// Returns an error if the directory cannot be written, or if the file cannot be understood: then there is no choice
-    /// that could be kept.
+    /// Returns an error if the directory cannot be written, or if the file is invalid: then there
+    /// is no choice to keep.
     pub fn reset(&self) -> Result<Option<Consent>> {
         let (path, whose) = (self.path(), self.application_profile());
         if StoredConsent::read_at(&path) == StoredConsent::Missing {
@@ -89,14 +92,14 @@ impl Location {
         keeper::reset(site).map(Some)
     }
 
-    /// Returns what to do where the stored choice cannot be understood; nothing if it can, if there is none, or if the
-    /// directory is what cannot be read.
+    /// Returns the next step if the stored choice is invalid; nothing if it is valid, if there is
+    /// none, or if the directory itself cannot be read.
     pub fn step_for_consent(&self) -> Option<String> {
         self.check_readable().ok()?;
         self.step_for(&StoredConsent::read_at(&self.path()), "")
     }
 
-    /// Returns the same for a file of consent, given what stands behind the commands that replace it.
+    /// Returns the same for a file of consent, given the options of the commands that replace it.
     pub(super) fn step_for(&self, stored: &StoredConsent, options: &str) -> Option<String> {
         match stored {
             StoredConsent::Missing | StoredConsent::Known(_) => None,

@@ -1,51 +1,51 @@
-//! A finding: one thing that is wrong at a location, and what to do about it. They are found in `findings`.
+//! A finding: one problem at a location, and its remedy. `findings` finds them.
 
 use serde::Serialize;
 
 use crate::text::count;
 
-/// Something that is wrong, and what to do about it.
+/// A problem, and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What is wrong, for machines.
+    /// The kind of problem, for machines.
     pub kind: FindingKind,
-    /// What is wrong, as a clause.
+    /// The problem, as a clause.
     pub what: String,
-    /// What to do about it.
+    /// The next step.
     pub next: String,
 }
 
-/// What is wrong, for machines.
+/// The kind of a problem, for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// The directory cannot serve, or cannot be looked into.
+    /// The directory is unfit, or cannot be read.
     Directory,
     /// The directory or a file in it belongs to another user.
     Owner,
-    /// Others may look into the directory, or read or write a file in it.
+    /// Others may read the directory, or read or write a file in it.
     Permission,
     /// Nothing can be written in the directory.
     ReadOnly,
-    /// A stored choice or the application's variable cannot be understood.
+    /// A stored choice or the application's variable is invalid.
     Consent,
-    /// The owner's policy cannot be read or understood, so nothing is recorded.
+    /// The owner's policy cannot be read or is invalid, so nothing is recorded.
     Policy,
-    /// The first use, or a record, lies in the future.
+    /// The first use, or a record, is in the future.
     Clock,
-    /// The directory was made elsewhere.
+    /// The directory was created elsewhere.
     Copied,
-    /// The lock is held, or is no file.
+    /// The lock is held, or is not a file.
     Lock,
     /// Lines cannot be read.
     Unreadable,
-    /// Texts are recorded in clear whose name says that they are secrets.
+    /// Texts are recorded in clear although their name suggests a secret.
     Secret,
     /// Segments are missing that localtel did not remove.
     Missing,
-    /// Sessions did not say that they ended, and do not run any more.
+    /// Sessions have no end, and their processes no longer run.
     Sessions,
     /// Events were dropped because there was no room for them.
     Dropped,
@@ -55,18 +55,18 @@ pub enum FindingKind {
     Newer,
     /// The file system has less room than recording may need at once.
     Room,
-    /// Nothing was ever recorded under the name that was given, and something was under a name near it.
+    /// Nothing was ever recorded under the given name, but something was under a similar one.
     Name,
-    /// Segments cannot be removed. Recording goes on while there is room beside them.
+    /// Segments cannot be removed. Recording continues while there is room beside them.
     Unremovable,
-    /// What is remembered of earlier processes cannot be understood. Recording goes on.
+    /// The history of earlier processes is invalid. Recording continues.
     History,
-    /// What the owner said of the newest release cannot be understood. Recording goes on.
+    /// The owner's file on the newest release is invalid. Recording continues.
     Release,
 }
 
 impl Finding {
-    /// Makes a finding.
+    /// Returns a finding.
     pub fn new(kind: FindingKind, what: impl Into<String>, next: impl Into<String>) -> Self {
         Self {
             kind,
@@ -76,7 +76,7 @@ impl Finding {
     }
 }
 
-/// Names some of these files, and says how many more there are.
+/// Names some of these files, and the number of the others.
 pub(super) fn first_of(files: &[String], more_of: &str) -> String {
     let (named, more) = files.split_at(files.len().min(FILES_NAMED_MAX));
     let mut said = named.join(", ");
@@ -86,5 +86,5 @@ pub(super) fn first_of(files: &[String], more_of: &str) -> String {
     said
 }
 
-/// How many files are named.
+/// Number of files that are named.
 pub(super) const FILES_NAMED_MAX: usize = 5;

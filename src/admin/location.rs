@@ -1,5 +1,6 @@
-//! Which telemetry is meant: the application and profile, or the directory, and how it is named to a command. What an
-//! owner does there is in the other files of `admin`; where a location lies is `directory`'s.
+//! The selected telemetry: the application and profile, or the directory, and its form in a command
+//! line. The actions of an owner are in the other files of `admin`; `directory` determines the
+//! paths.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,21 +16,22 @@ use crate::store::open_error;
 
 use super::{Profile, Source};
 
-/// A location: an application and one of its profiles, or a directory that may say whose it is.
+/// A location: an application and one of its profiles, or a directory that may contain its owner.
 #[derive(Debug, Clone)]
 pub struct Location {
     application: KnownApplication,
     profile: Profile,
     /// The directory of the default profile.
     base: PathBuf,
-    /// How it was named, to be named so again.
+    /// The selection, to repeat it in command lines.
     selection: Selection,
-    /// The application, if it is the one that looks. What only it knows is not known to other programs.
+    /// The application, if it runs this code itself. Other programs lack the facts that only it
+    /// has.
     own_application: Option<OwnApplication>,
     environment: Environment,
 }
 
-/// Which location is meant, in a person's words. What is absent follows from the environment and from the directory.
+/// The selection of a location. Absent parts follow from the environment and from the directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing else to say")]
 pub struct Selection {
@@ -41,23 +43,24 @@ pub struct Selection {
     pub profile: Option<Profile>,
 }
 
-/// The application whose telemetry a location has, and how it is known.
+/// The application whose telemetry a location has, and whether it is certain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "it is known, likely or unknown")]
 pub enum KnownApplication {
     /// It was named, or the directory names it.
     Certain(Source),
-    /// The directory does not name it, and lies where this application has it: enough to show, and not to write.
+    /// The directory does not name it, and is in the usual place of this application: enough to
+    /// read, and not to write.
     Likely(Source),
-    /// Nothing names it.
+    /// It is not known.
     Unknown,
 }
 
-/// An application that looks at its own location.
+/// An application that opens its own location.
 #[derive(Debug, Clone)]
 struct OwnApplication {
     builder: Box<Builder>,
-    /// The words that reach the commands.
+    /// The words that run the commands.
     called: String,
 }
 
@@ -66,8 +69,8 @@ impl Location {
     ///
     /// # Errors
     ///
-    /// Returns an error if a name is not valid, if no directory follows from the environment, or if the directory
-    /// belongs to another application or profile.
+    /// Returns an error if a name is not valid, if no directory follows from the environment, or if
+    /// the directory belongs to another application or profile.
     pub fn of(builder: &Builder) -> Result<Self> {
         Self::of_application(builder, &Environment::of_process())
     }
@@ -95,8 +98,8 @@ impl Location {
         Ok(location)
     }
 
-    /// Sets the words that reach the commands of an application, by default its name and `telemetry`. Messages that name
-    /// a next step say them.
+    /// Sets the words that run the commands of an application, by default its name and `telemetry`.
+    /// They are used in messages with a next step.
     #[must_use]
     pub fn called(mut self, words: impl Into<String>) -> Self {
         if let Some(application) = &mut self.own_application {
@@ -105,13 +108,13 @@ impl Location {
         self
     }
 
-    /// Finds the location that is meant. Returns nothing if neither a directory nor an application is named, by the
-    /// selection or by `LOCALTEL_DIR`; then it is one of [`Location::all`].
+    /// Finds the selected location. Returns nothing if neither a directory nor an application is
+    /// named, by the selection or by `LOCALTEL_DIR`; then it is one of [`Location::all`].
     ///
     /// # Errors
     ///
-    /// Returns an error if no directory follows from the environment, or if the directory belongs to another application
-    /// or profile than is named.
+    /// Returns an error if no directory follows from the environment, or if the directory belongs
+    /// to another application or profile than is named.
     pub fn find(selection: &Selection, environment: &Environment) -> Result<Option<Self>> {
         let named = selection.directory.clone();
         let base = match (
@@ -130,8 +133,8 @@ impl Location {
         Ok(Some(location))
     }
 
-    /// Returns the locations of all applications that have telemetry below the state directory, in the order of their
-    /// names. A copy of another application's directory is that application's.
+    /// Returns the locations of all applications that have telemetry below the state directory, in
+    /// the order of their names. A copy of another application's directory is that application's.
     ///
     /// # Errors
     ///
@@ -160,7 +163,8 @@ impl Location {
         Ok(sources.into_iter().map(location).collect())
     }
 
-    /// Returns the applications of which the telemetry below the state directory cannot be entered by this user.
+    /// Returns the applications with telemetry below the state directory that this user cannot
+    /// enter.
     ///
     /// # Errors
     ///
@@ -178,7 +182,7 @@ impl Location {
         directory::state_root(environment, Platform::THIS)
     }
 
-    /// Returns the location in a directory, which says whose it is or lies where that shows.
+    /// Returns the location in a directory that contains its owner or is in a usual place.
     fn at(base: PathBuf, selection: &Selection, environment: &Environment) -> Self {
         let mut location = Self {
             application: KnownApplication::Unknown,
@@ -201,8 +205,8 @@ impl Location {
         location
     }
 
-    /// Returns the telemetry directories that lie below that of the default profile, where that one is none and holds no
-    /// file of ours: a level or two too high was named.
+    /// Returns the telemetry directories below that of the default profile, if that one is not one
+    /// itself and contains no file of localtel: the directory named is a level or two too high.
     pub fn telemetry_below(&self) -> Vec<PathBuf> {
         directory::telemetry_below(&self.base)
     }
@@ -216,8 +220,8 @@ impl Location {
         }
     }
 
-    /// Returns the profiles of this application that have a directory, the default one first. A directory among them
-    /// that belongs to another application or profile is none.
+    /// Returns the profiles of this application that have a directory, the default one first. A
+    /// directory among them that belongs to another application or profile is left out.
     ///
     /// # Errors
     ///
@@ -250,7 +254,7 @@ impl Location {
         &self.application
     }
 
-    /// Returns the name of the application, as far as that can be shown.
+    /// Returns the name of the application, if it is certain or likely.
     pub fn name(&self) -> Option<&Source> {
         match &self.application {
             KnownApplication::Certain(source) | KnownApplication::Likely(source) => Some(source),
@@ -269,15 +273,16 @@ impl Location {
     ///
     /// # Errors
     ///
-    /// Returns an error if neither the person nor the directory names the application, or if the directory cannot be
-    /// opened.
+    /// Returns an error if neither the selection nor the directory names the application, or if the
+    /// directory cannot be opened.
     pub fn certain_application(&self) -> Result<&Source> {
         if let Some(source) = self.certain() {
             return Ok(source);
         }
         let path = self.path();
         match Directory::open(&path, Access::Read) {
-            // What cannot be opened says nothing, and that comes first.
+            // A failure to open the directory explains why the name is missing, and is reported
+            // first.
             Err(error) if !error.is_not_found() => Err(open_error(&path, error)),
             Ok(_) | Err(_) => {
                 let reason = format!(
@@ -289,14 +294,14 @@ impl Location {
         }
     }
 
-    /// Returns the application and profile, if it is certain which they are.
+    /// Returns the application and profile, if they are certain.
     pub(crate) fn application_profile(&self) -> Option<ApplicationProfile> {
         let source = self.certain()?.clone();
         let profile = self.profile.clone();
         Some(ApplicationProfile { source, profile })
     }
 
-    /// Returns the application's own policy, if it is the application that looks.
+    /// Returns the application's own policy, if the application runs this code itself.
     pub fn application_policy(&self) -> Option<&Policy> {
         self.builder().map(Builder::own_policy)
     }
@@ -305,18 +310,18 @@ impl Location {
         &self.environment
     }
 
-    /// Returns what the application itself says, if it is the one that looks.
+    /// Returns the application's own settings, if it runs this code itself.
     pub(crate) fn builder(&self) -> Option<&Builder> {
         Some(&self.own_application.as_ref()?.builder)
     }
 
-    /// Returns the words that reach the commands of the application that looks; nothing if another program does.
+    /// Returns the words that run the commands of the application; nothing in another program.
     pub fn commands_called(&self) -> Option<&str> {
         Some(&self.own_application.as_ref()?.called)
     }
 
-    /// Returns the command line that does something with this location, as a shell reads it: `localtel --app myapp
-    /// status`, or that of the application that looks.
+    /// Returns a command line for this location, quoted for a shell: `localtel --app myapp status`,
+    /// or that of the application that runs this code.
     pub fn command(&self, words: &str) -> String {
         match self.commands_called() {
             None => format!("localtel {} {words}", self.words()),
@@ -324,7 +329,7 @@ impl Location {
         }
     }
 
-    /// Returns the words that name this location to another command, as they were typed.
+    /// Returns the words that select this location in another command, as they were typed.
     pub(crate) fn words(&self) -> String {
         let Selection {
             application,
@@ -385,7 +390,8 @@ impl Location {
         ))
     }
 
-    /// Returns the step that helps where a directory was refused because it belongs to another application or profile.
+    /// Returns the next step if a directory was refused because it belongs to another application
+    /// or profile.
     pub fn step_for_foreign(error: &Error) -> Option<String> {
         let ErrorKind::Foreign { path, .. } = error.kind() else {
             return None;
@@ -397,14 +403,14 @@ impl Location {
     }
 }
 
-/// The application's name as messages say it.
+/// The application's name as shown in messages.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name().map_or("an unknown application", Source::as_str))
     }
 }
 
-/// A word as a shell reads it.
+/// A word quoted for a shell.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "it is a word")]
 pub struct ShellWord<'w>(pub &'w str);

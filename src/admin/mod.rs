@@ -1,8 +1,9 @@
-//! What an owner does with a telemetry directory: the one door through which the command `localtel`, the commands that
-//! an application embeds, and a settings page act.
+//! The actions of an owner on a telemetry directory, as used by the command `localtel`, by the
+//! commands that an application embeds, and by a settings page.
 //!
-//! A [`Location`] says which telemetry is meant. It tells its [`Status`], and whether anything is recorded there and why
-//! ([`Recording`]); it stores consent, removes the installation id, and makes the same report as the application.
+//! A [`Location`] selects the telemetry. It returns its [`Status`], and whether anything is
+//! recorded there and why ([`Recording`]); it stores consent, removes the installation id, and
+//! creates the same report as the application.
 //!
 //! ```no_run
 //! use localtel::admin::Location;
@@ -15,7 +16,7 @@
 //! # Ok::<(), localtel::Error>(())
 //! ```
 //!
-//! Nothing here records, and asking makes and changes nothing.
+//! Nothing here records, and reading creates and changes nothing.
 
 mod clear;
 mod consent;
@@ -46,9 +47,9 @@ pub use crate::application::{Profile, Source};
 pub use crate::consent::{Recording, RecordingAnswer};
 pub use crate::environment::Environment;
 
-/// What an application can do that must not drop events.
+/// The remedies of an application that must not drop events.
 pub const AGAINST_DROPS: &str = "in the application, `Overflow::Block` waits for room and `Limits::buffer_bytes_max` makes more";
 
-/// What it means that a directory was copied.
+/// The explanation of a copied directory.
 pub(crate) const COPIED: &str =
     "this directory was made on another machine or by another user, and has its id";

@@ -1,5 +1,5 @@
-//! What belongs to another user than the one who runs the command: the command line that does the same as that user,
-//! and what `doctor` says after a change of user.
+//! Data that belongs to another user than the one who runs the command: the command line to run as
+//! that user, and the findings of `doctor` after a change of user.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +12,8 @@ use crate::store::elsewhere;
 use crate::store::segment::FileName;
 
 impl Location {
-    /// Returns the command line that has a user do something here, given the words behind those that name the location.
+    /// Returns the command line that runs a command as a user, given the words after the selection
+    /// of the location.
     pub fn command_as(&self, user: u32, words: &str) -> String {
         let base = self.base().display().to_string();
         let base = ShellWord(&base);
@@ -29,13 +30,14 @@ impl Location {
         }
     }
 
-    /// Says what to do where something failed because the data is another user's, given the command line for its owner.
+    /// Returns the next step after a failure because the data belongs to another user, given the
+    /// command line for its owner.
     pub fn step_for_owner(&self, owner: u32, command: &str) -> String {
         let doctor = self.command("doctor");
         let path = self.path();
         let user = elsewhere::effective_user();
         if elsewhere::nearest_visible(&path) == Some((&path, user)) {
-            // Only a file in it is another user's.
+            // Only a file in it belongs to another user.
             let path = path.display().to_string();
             return format!(
                 "as root: `chown -R {user} {}`; `{doctor}` names the files of others in it",
@@ -49,7 +51,8 @@ impl Location {
         )
     }
 
-    /// Says what to do where something here belongs to another user than expected; nothing if nothing does.
+    /// Returns the next step if something here belongs to another user than expected; nothing if
+    /// nothing does.
     pub fn step_for_other_owner(&self) -> Option<String> {
         let path = self.path();
         let owned = match Directory::open(&path, Access::Read) {
@@ -60,14 +63,14 @@ impl Location {
     }
 }
 
-/// Returns who owns what stands in the way of a path, if that is another user than the one who runs this.
+/// Returns the owner of the obstacle on a path, if that is another user than the one who runs this.
 pub fn other_owner_of(path: &Path) -> Option<u32> {
     let (_, owner) = elsewhere::nearest_visible(path)?;
     (owner != elsewhere::effective_user()).then_some(owner)
 }
 
-/// Says how a command line for the owner reaches a directory that this user can enter only inside a service: below
-/// `/var/lib/private` each service sees its own directory only.
+/// Returns how a command line for the owner reaches a directory that this user can enter only
+/// inside a service: below `/var/lib/private` each service sees its own directory only.
 fn inside_service(owner: u32, path: &Path, command: &str) -> String {
     let words = command.strip_prefix(&format!("sudo -u '#{owner}' "));
     match (elsewhere::closed_to(owner, path), words) {
@@ -80,8 +83,8 @@ fn inside_service(owner: u32, path: &Path, command: &str) -> String {
     }
 }
 
-/// Says whose a directory and the files in it are, where it or one of them belongs to another user than expected: the
-/// directory to the one who runs this, the files to the owner of the directory.
+/// Finds a directory or files in it that belong to another user than expected: the directory to the
+/// one who runs this, the files to the owner of the directory.
 pub(super) fn look(directory: &Directory, location: &Location) -> Vec<Finding> {
     let owner = directory.owner();
     let path = directory.path();
@@ -127,7 +130,7 @@ fn of_files(path: &Path, owner: u32, user: u32, mut names: Vec<String>) -> Findi
     )
 }
 
-/// Says why a directory could not be opened, if that is because of its owner.
+/// Returns the finding for a directory that could not be opened because of its owner.
 pub(super) fn of_opening(error: &OpenError, path: &Path, location: &Location) -> Option<Finding> {
     match error {
         OpenError::OtherUser { at, owner, .. } => Some(of_other(at, path, *owner, location)),
@@ -139,7 +142,8 @@ pub(super) fn of_opening(error: &OpenError, path: &Path, location: &Location) ->
     }
 }
 
-/// Says what to do where what is at a path, on the way to a telemetry directory, belongs to another user.
+/// Returns the finding for a path, on the way to a telemetry directory, that belongs to another
+/// user.
 fn of_other(at: &Path, path: &Path, owner: u32, location: &Location) -> Finding {
     let user = elsewhere::effective_user();
     let command = location.command_as(owner, "doctor");
@@ -167,7 +171,7 @@ fn of_other(at: &Path, path: &Path, owner: u32, location: &Location) -> Finding 
     )
 }
 
-/// Returns `true` if a directory is one that an application has below a state directory.
+/// Returns `true` if a directory is the usual place of an application below a state directory.
 fn is_named_after(directory: &Path, location: &Location) -> bool {
     let name = location.name().map(Source::as_str);
     directory

@@ -1,5 +1,6 @@
-//! An owner's policy at a location: `policy.toml` read, checked and replaced under the lock, and the rules for secrets tried
-//! on a text. What the file means is `policy`'s; an edit that keeps comments is the command's.
+//! An owner's policy at a location: `policy.toml` read, checked and replaced under the lock, and
+//! the rules for secrets applied to a text. `policy` defines the file; edits that keep comments are
+//! made by the command.
 
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ use crate::store::open_error;
 use crate::store::segment::FileName;
 
 impl Location {
-    /// Returns the path of the file that holds the owner's policy, whether or not it is there.
+    /// Returns the path of the file with the owner's policy, whether or not it exists.
     pub fn policy_file(&self) -> PathBuf {
         self.path().join(FileName::Policy.to_string())
     }
@@ -23,7 +24,8 @@ impl Location {
     ///
     /// # Errors
     ///
-    /// Returns the reason, as a clause, if the file cannot be read or understood: then nothing is recorded.
+    /// Returns the reason, as a clause, if the file cannot be read or is invalid: then nothing is
+    /// recorded.
     pub fn owner_policy(&self) -> Result<Option<Policy>, String> {
         match OwnerFile::read_at(&self.path()) {
             OwnerFile::Missing => Ok(None),
@@ -32,7 +34,7 @@ impl Location {
         }
     }
 
-    /// Returns the text of the owner's policy; it is empty if there is no file.
+    /// Returns the text of the owner's policy; empty if there is no file.
     ///
     /// # Errors
     ///
@@ -41,19 +43,19 @@ impl Location {
         owner::text_at(&self.path())
     }
 
-    /// Changes the text of the owner's policy, under the lock, unless what comes out cannot be understood. Running programs
-    /// apply it within a second.
-    ///
+    /// Changes the text of the owner's policy, under the lock, unless the result is invalid.
     /// # Errors
     ///
-    /// Returns an error if the change does, if the text that comes out cannot be understood, or if the file cannot be
-    /// written; it is then as it was.
+    /// Returns an error if the change does, if the resulting text is invalid, or if the file cannot
+    /// be written; it is then unchanged. Returns an error if the change does, if the text that
+    /// comes out cannot be understood, or if the file cannot be written; it is then as it was.
     pub fn edit_policy(&self, change: impl FnOnce(&str) -> Result<String>) -> Result<()> {
         self.certain_application()?;
         owner::edit(&self.path(), change)
     }
 
-    /// Returns `true` if something stands in the place of the owner's policy that is no regular file.
+    /// Returns `true` if something stands in the place of the owner's policy that is no regular
+    /// file.
     pub fn is_policy_no_file(&self) -> bool {
         let directory = Directory::open(&self.path(), Access::Read).ok();
         let facts =
@@ -61,11 +63,11 @@ impl Location {
         facts.is_some_and(|facts| !facts.is_regular)
     }
 
-    /// Checks that the directory can be opened to look.
+    /// Checks that the directory can be opened for reading.
     ///
     /// # Errors
     ///
-    /// Returns an error that says why not.
+    /// Returns an error if it cannot be opened.
     pub fn check_readable(&self) -> Result<()> {
         let path = self.path();
         Directory::open(&path, Access::Read).map_err(|error| open_error(&path, error))?;
@@ -73,13 +75,13 @@ impl Location {
     }
 }
 
-/// What the rules for secrets find in a text.
+/// The secrets that the rules find in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SecretsInText {
-    /// The text with the secrets masked, as it would be in a message.
+    /// The secrets, in the order of the text.
     pub masked: String,
-    /// What was found, in the order of the text.
+    /// The secrets, in the order of the text.
     pub found: Vec<FoundSecret>,
 }
 
@@ -87,16 +89,16 @@ pub struct SecretsInText {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FoundSecret {
-    /// The name of the rule that found it.
+    /// The description of the rule.
     pub rule: &'static str,
-    /// What the rule finds.
+    /// The description of the rule.
     pub about: &'static str,
     /// The bytes of the text that are masked.
     pub range: std::ops::Range<usize>,
 }
 
 impl SecretsInText {
-    /// Tries the rules on a text, with the home directory and the user's name of an environment.
+    /// Applies the rules to a text, with the home directory and the user's name of an environment.
     pub fn find(text: &str, environment: &Environment) -> Self {
         let home = environment.home();
         let home = home.as_deref().and_then(std::path::Path::to_str);
@@ -116,25 +118,26 @@ impl SecretsInText {
     }
 }
 
-/// Reads a text as an owner's policy.
+/// Parses a text as an owner's policy.
 ///
 /// # Errors
 ///
-/// Returns what is wrong with it, as a clause.
+/// Returns the problem, as a clause.
 pub fn parse_policy(text: &str) -> Result<Policy, String> {
     Owner::parse(text.as_bytes()).map(|owner| owner.policy)
 }
 
-/// Checks the name in a rule: a `*` may stand at its end only, or as `*.` at its beginning.
+/// Checks the name in a rule: a `*` is allowed only at its end, or as `*.` at its beginning.
 ///
 /// # Errors
 ///
-/// Returns what is wrong with it, as a clause.
+/// Returns the problem, as a clause.
 pub fn check_rule_name(name: &str) -> Result<(), String> {
     owner::check_name(name)
 }
 
-/// Returns `true` if the name of a property says that its texts are secrets, so that they are masked by default.
+/// Returns `true` if the name of a property says that its texts are secrets, so that they are
+/// masked by default.
 pub fn is_name_of_secret(name: &str) -> bool {
     NamePath::of(name).naming() == Naming::Secret
 }

@@ -1,6 +1,6 @@
-//! The one answer to the question whether anything is recorded at a location, and why. It is a function of what
-//! [`decide`] is given, of who asks, and of `now`; the values are read here, as the library itself would read them at
-//! opening, and nothing is made or changed.
+//! The answer on whether anything is recorded at a location, and why. It is a function of the
+//! inputs of [`decide`], of the program that records, and of `now`; the values are read here, as
+//! the library itself would read them at opening, and nothing is created or changed.
 
 use std::path::Path;
 
@@ -17,19 +17,19 @@ use crate::store::document::read_to_change;
 use crate::store::lock::LockFile;
 use crate::store::open_error;
 
-/// Who records, and what that one's own say is.
+/// The program that records, and its part in the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// The application, which says so itself.
+    /// The application itself.
     Itself,
-    /// The application, of which another program asks: what it does while consent is undecided is not known, unless it
-    /// waits for a grace, which is then stored.
+    /// The application, seen from another program: its behaviour while consent is undecided is not
+    /// known, unless it waits for a grace, which is then stored.
     FromOutside,
     /// This program, which records for the application, and nothing while consent is undecided.
     Commands,
 }
 
-/// What is stored at a location, read once.
+/// The files of a location, read once.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) consent: StoredConsent,
@@ -50,15 +50,15 @@ impl Stored {
         }
     }
 
-    /// Returns why nothing can be recorded in the directory, if so. The application may run as another user, to whom it
-    /// belongs.
+    /// Returns the reason why nothing can be recorded in the directory, if so. The application may
+    /// run as another user, who owns it.
     fn directory_problem(&self, asked: Asked) -> Option<String> {
         let error = self.directory.as_ref().err()?;
         let is_of_other_user = matches!(error.kind(), ErrorKind::OtherUser { .. });
         (asked != Asked::FromOutside || !is_of_other_user).then(|| error.chain())
     }
 
-    /// Returns why this user cannot see what is stored, if it is another user's.
+    /// Returns the reason why this user cannot read the files, if they belong to another user.
     fn hidden(&self, path: &Path) -> Option<String> {
         let error = self.directory.as_ref().err()?;
         let owner = other_owner_of(path).filter(|_| error.is_permission_denied())?;
@@ -69,8 +69,8 @@ impl Stored {
     }
 }
 
-/// Checks that something could be recorded in a directory under its lock, and an installation id stored, or that it could
-/// be made.
+/// Checks that something could be recorded in a directory under its lock, and an installation id
+/// stored, or that it could be created.
 fn check_to_record(path: &Path) -> Result<()> {
     let looked = Directory::look_to_write(path).map_err(|error| open_error(path, error))?;
     let Some(directory) = looked else {
@@ -83,7 +83,7 @@ fn check_to_record(path: &Path) -> Result<()> {
     read_to_change::<Choice>(&directory, Scope::Profile.file()).map(|_| ())
 }
 
-/// Decides for the program that records, and returns what follows.
+/// Decides for the program that records, and returns the answer.
 pub(super) fn answer(
     inputs: &Inputs<'_>,
     asked: Asked,
@@ -97,7 +97,7 @@ pub(super) fn answer(
         let answer = decision.answer();
         return (decision, answer);
     }
-    // What stands in the way of recording does so whatever is decided.
+    // An obstacle to recording is one whatever the decision.
     let if_it_records = decide(
         &Inputs {
             when_undecided: WhenUndecided::Record,
@@ -117,19 +117,21 @@ pub(super) fn answer(
 }
 
 impl Location {
-    /// Returns whether events are recorded here, and why, as the application would find when it opens its telemetry. Seen
-    /// from outside, its flag and what it does while consent is undecided are not known.
+    /// Returns whether events are recorded here, and why, as the application would find when it
+    /// opens its telemetry. To another program, its flag and its behaviour while consent is
+    /// undecided are not known.
     pub fn recording(&self) -> RecordingAnswer {
         self.decide(&Stored::at(self), clock::now()).1
     }
 
-    /// Returns the same for the commands `record` and `run`, which record as this program: its executable's name counts,
-    /// and where consent is undecided they record nothing, unless the application's grace is over.
+    /// Returns the same for the commands `record` and `run`, which record as this program: its
+    /// executable's name counts, and while consent is undecided they record nothing, unless the
+    /// application's grace is over.
     pub fn recording_by_commands(&self) -> RecordingAnswer {
         self.decide_by_commands(&Stored::at(self), clock::now())
     }
 
-    /// Returns what holds for the commands `record` and `run`.
+    /// Returns the decision and answer for the commands `record` and `run`.
     pub(super) fn decide_by_commands(
         &self,
         stored: &Stored,
@@ -139,16 +141,16 @@ impl Location {
         self.decide_for(stored, executables, Asked::Commands, now).1
     }
 
-    /// Checks that records could be written here, whatever is decided.
+    /// Checks that records could be written here, whatever the decision.
     ///
     /// # Errors
     ///
-    /// Returns an error that says why the directory cannot be used or made.
+    /// Returns an error if the directory cannot be used or created.
     pub fn check_recordable(&self) -> Result<()> {
         check_to_record(&self.path())
     }
 
-    /// Returns what holds for the application, and what it means.
+    /// Returns the decision and answer for the application.
     pub(super) fn decide(
         &self,
         stored: &Stored,
@@ -158,7 +160,7 @@ impl Location {
             let executables = self.environment().executables();
             return self.decide_for(stored, executables, Asked::Itself, now);
         }
-        // The name of this executable says nothing of other programs.
+        // The name of this executable does not apply to other programs.
         let (decision, answer) = self.decide_for(stored, &[], Asked::FromOutside, now);
         let hidden = stored.hidden(&self.path()).filter(|_| !decision.is_locked);
         let answer = match hidden {
@@ -206,7 +208,8 @@ impl Location {
         answer(&inputs, asked, now)
     }
 
-    /// Returns what an application does while consent is undecided, as far as its directory tells.
+    /// Returns the behaviour of an application while consent is undecided, as far as its directory
+    /// contains it.
     fn when_undecided_outside(stored: &Stored) -> WhenUndecided {
         let first_use = stored.consent.first_use();
         first_use.map_or(WhenUndecided::Refuse, |first_use| {
@@ -214,8 +217,9 @@ impl Location {
         })
     }
 
-    /// Returns what happens here while consent is undecided: what the application says, if it is the one that looks; else
-    /// recording begins once the application's grace is over, and not at all where the application waits for none.
+    /// Returns the behaviour here while consent is undecided: that of the application, if it runs
+    /// this code itself; else recording begins once the application's grace is over, and not at all
+    /// if it has none.
     pub fn when_undecided(&self) -> WhenUndecided {
         match self.builder() {
             Some(builder) => builder.own_say().1,
@@ -224,7 +228,7 @@ impl Location {
     }
 }
 
-/// Why it is not known.
+/// The reason why it is not known.
 const UP_TO_APPLICATION: &str =
     "consent is undecided, and only the application knows whether it records then";
 
@@ -236,7 +240,7 @@ mod tests {
     use super::*;
     use crate::store::segment::FileName;
 
-    /// What the answer depends on, besides who asks.
+    /// The inputs of the answer, besides the program that records.
     #[derive(Debug, Clone, Copy)]
     struct AnswerCase {
         consent: &'static str,
@@ -287,7 +291,8 @@ mod tests {
     const ODD: &str = "policy.toml is odd";
     const IN_THE_WAY: &str = "a file is in the way";
 
-    /// Checks what is said, and a part of the reason, to the application itself, from outside, and to the commands.
+    /// Checks the answer, and a part of the reason, for the application itself, from outside, and
+    /// for the commands.
     fn check(case: &AnswerCase, recordings: [Recording; 3], reasons: [&str; 3]) {
         let all = [Asked::Itself, Asked::FromOutside, Asked::Commands];
         for ((asked, recording), because) in all.into_iter().zip(recordings).zip(reasons) {

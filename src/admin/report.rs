@@ -1,4 +1,4 @@
-//! The report at a location: as it would be recorded here and now, and the last that was recorded.
+//! The report at a location: as it would be recorded now, and the last one that was recorded.
 
 use serde_json::Value;
 
@@ -17,8 +17,8 @@ use crate::store::limits::Limits;
 use crate::watch::secrets_of;
 
 impl Location {
-    /// Makes the report from what is known here and now, and changes nothing. What only the application knows is in it only
-    /// if the application is the one that looks.
+    /// Creates the report from the facts known here and now, and changes nothing. Facts that only
+    /// the application has are in it only if the application runs this code itself.
     pub fn report(&self) -> Report {
         let stored = Stored::at(self);
         let (_, answer) = self.decide(&stored, clock::now());
@@ -45,7 +45,7 @@ impl Location {
             source: self.name().map_or("unknown", Source::as_str),
             version: version.as_deref(),
             deployment: &deployment,
-            // Where it is not known nothing is recorded, as the report says.
+            // If it is not known, nothing is recorded, as the report shows.
             owner_metadata: &stored.owner.into_metadata().unwrap_or_default(),
             machine: &Machine::look(self.environment()),
             volumes: &deployment.volumes(VolumeLimits::default()),

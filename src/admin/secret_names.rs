@@ -1,5 +1,5 @@
-//! The names of recorded properties that say that their texts are secrets, and how many of those texts are
-//! recorded in clear. Which names those are is the library's `policy`; who tells a person is `doctor` and `explain`.
+//! The names of recorded properties that suggest secrets, and the number of their texts that are
+//! recorded in clear. `policy` defines those names; `doctor` and `explain` show them.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use crate::policy::owner::OwnerFile;
 use crate::policy::{Action, MASKED, NamePath, Naming, Secrets};
 use crate::record::raw::{Object, RawRecord, RawValue};
 
-/// The names that were seen, as many as are kept.
+/// The names that were found, as many as are kept.
 #[derive(Debug, Default)]
 pub struct SecretNames {
     names: BTreeMap<String, Texts>,
 }
 
-/// How many texts of one name were recorded.
+/// Number of recorded texts of one name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Texts {
-    /// As they are.
+    /// In clear.
     pub clear: u64,
-    /// With something else in their place.
+    /// Replaced by something else.
     pub masked: u64,
 }
 
-/// Programs get a list of the names, each with its texts.
+/// Serialised as a list of the names, each with its texts.
 impl Serialize for SecretNames {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -41,7 +41,7 @@ impl Serialize for SecretNames {
 }
 
 impl SecretNames {
-    /// Looks at the properties of a record and of the spans around it.
+    /// Adds the properties of a record and of the spans around it.
     pub fn add(&mut self, raw: &RawRecord<'_>) {
         for (name, value) in raw.objects().flat_map(Object::members) {
             let naming = NamePath::of(&name);
@@ -59,7 +59,7 @@ impl SecretNames {
         }
     }
 
-    /// Adds those of the records that follow.
+    /// Adds the names of later records.
     pub fn merge(&mut self, later: Self) {
         for (path, texts) in later.names {
             self.add_texts(&path, texts);
@@ -121,7 +121,7 @@ impl SecretNames {
         (!masked.is_empty()).then(|| masked.join(", "))
     }
 
-    /// Returns those with texts in clear that no rule keeps which is known.
+    /// Returns those with texts in clear that no known rule keeps.
     pub(crate) fn in_clear(
         &self,
         location: &Location,
@@ -135,13 +135,13 @@ impl SecretNames {
 }
 
 impl Location {
-    /// Returns the command that sets what becomes of a property.
+    /// Returns the command that sets the action for a property.
     pub fn rule_command(&self, property: &str, action: &str) -> String {
         self.command(&format!("policy property {} {action}", ShellWord(property)))
     }
 }
 
-/// Returns `true` if a text took the place of a secret.
+/// Returns `true` if a text replaces a secret.
 fn is_masked(text: &str) -> bool {
     let is_hash = text.strip_prefix("p-").is_some_and(|hash| {
         hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -149,19 +149,19 @@ fn is_masked(text: &str) -> bool {
     text == MASKED || is_hash || MARKS.contains(&text)
 }
 
-/// What the rules for secrets in texts put in the place of one.
+/// The replacements of secrets in texts.
 const MARKS: [&str; 3] = ["[secret]", "[token]", "[key]"];
 
 /// The hexadecimal digits of a hash.
 const HASH_DIGITS: usize = 16;
 
-/// Texts that hold no secret.
+/// Texts without a secret.
 const NOTHING: [&str; 4] = ["", "None", "true", "false"];
 
-/// More names than one reads.
+/// More names than a person reads.
 const NAMES_MAX: usize = 100;
 
-/// As long as a name in a line may be.
+/// The maximal length of a name in a line.
 const NAME_BYTES_MAX: usize = 256;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The status of a location: whether anything is recorded there and why, what is stored, how much may be kept and how
-//! much there is. `status`, `explain` and `profiles` show this one value, each a part of it.
+//! The status of a location: whether anything is recorded there and why, the stored consent, the
+//! limits and the contents. `status`, `explain` and `profiles` show parts of this value.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,86 +24,86 @@ use crate::store::disk::{Access, Directory};
 use crate::store::elsewhere::is_directory;
 use crate::store::limits::Limits;
 
-/// What holds at a location and what is there, with keys that stay when it is serialised.
+/// The state and contents of a location, with stable keys when serialised.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Status {
-    /// What was decided: `enabled`, `disabled` or `undecided`.
+    /// The decision: `enabled`, `disabled` or `undecided`.
     pub status: Consent,
     /// Whether events are recorded, and why.
     #[serde(flatten)]
     pub answer: RecordingAnswer,
-    /// What holds instead for the commands `record` and `run`, where that differs: they record as the program that runs
-    /// them.
+    /// The answer for the commands `record` and `run`, if it differs: they record as the program
+    /// that runs them.
     pub record_and_run: Option<RecordingAnswer>,
     /// The installation id, once there is one.
     pub uuid: Option<Uuid>,
-    /// Who decided.
+    /// The source that decided.
     pub decided_by: DecidedBy,
-    /// Whether nothing stored can change it for this run.
+    /// Whether no stored choice can change it for this run.
     pub locked: bool,
-    /// Who wanted something else.
+    /// The sources that were overruled.
     pub overruled: Vec<Overruled>,
-    /// What could not be understood and counts as disabled.
+    /// The values that are invalid and count as disabled.
     pub problems: Vec<String>,
-    /// The lowest level of what is recorded from `tracing`; absent where only the application knows.
+    /// The lowest level that is recorded from `tracing`; absent if only the application has it.
     pub level: Option<Level>,
-    /// What the owner's `policy.toml` amounts to; where it is damaged nothing is recorded.
+    /// The effect of the owner's `policy.toml`; if it is damaged, nothing is recorded.
     pub policy: PolicyStatus,
     /// The stored choice, whether or not it decided.
     pub stored: Option<StoredChoice>,
     /// The choice stored for all profiles, whether or not it decided.
     pub stored_for_all: Option<StoredChoice>,
-    /// When an application that waits for a grace was first used, while consent is undecided.
+    /// The first use of an application that waits for a grace, while consent is undecided.
     pub first_seen: Option<String>,
-    /// How much of the grace remains; nothing is recorded in it.
+    /// The rest of the grace; nothing is recorded in it.
     pub grace_left_seconds: Option<u64>,
-    /// Whether the directory was made on another machine or by another user, if it says so.
+    /// Whether the directory was created on another machine or by another user, if that is known.
     pub copied: Option<bool>,
-    /// The application; absent where nothing names it.
+    /// The application; absent if it is not known.
     pub source: Option<String>,
     /// The profile.
     pub profile: String,
     /// The directory.
     pub directory: String,
-    /// Whether the directory is there yet.
+    /// Whether the directory exists.
     pub directory_exists: bool,
-    /// Whether other users may do anything with the directory; absent where that is unknown.
+    /// Whether other users have any permission on the directory; absent if that is not known.
     pub is_open_to_others: Option<bool>,
-    /// How much is kept and for how long.
+    /// The limits of size and age.
     pub limits: Bounds,
-    /// What is there.
+    /// The contents.
     pub storage: Option<Summary>,
-    /// Why what is there cannot be read.
+    /// The reason why the contents cannot be read.
     pub storage_problem: Option<String>,
-    /// The release that the owner announced, if it is newer than what is in use.
+    /// The release that the owner announced, if it is newer than the version in use.
     pub update: Option<Update>,
-    /// Why what the owner announced cannot be understood.
+    /// The problem with the owner's announcement.
     pub update_problem: Option<String>,
 }
 
-/// What the owner's `policy.toml` amounts to.
+/// The effect of the owner's `policy.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PolicyStatus {
     /// In a word.
     pub owner: OwnerState,
-    /// What is wrong with it, so that nothing is recorded.
+    /// The problem because of which nothing is recorded.
     pub problem: Option<String>,
 }
 
-/// What the owner's `policy.toml` amounts to, in a word.
+/// The effect of the owner's `policy.toml`, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "these are all the cases")]
 pub enum OwnerState {
-    /// There is none.
+    /// There is no file.
     Missing,
     /// It forbids nothing.
     Open,
     /// It narrows what is recorded.
     Narrows,
-    /// It cannot be read or understood.
+    /// It cannot be read or is invalid.
     Damaged,
 }
 
@@ -124,11 +124,11 @@ impl PolicyStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StoredChoice {
-    /// What was chosen.
+    /// The choice.
     pub consent: Consent,
-    /// When, as a line holds a time.
+    /// The time of the decision, in the format of a line.
     pub decided: Option<String>,
-    /// By what.
+    /// The command or program that made it.
     pub by: Option<String>,
 }
 
@@ -142,11 +142,11 @@ impl StoredChoice {
     }
 }
 
-/// How much is kept and for how long.
+/// The limits of size and age.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// `application` if it says so itself, or `default`, which it may have changed.
+    /// `application` if the application itself sets them, or `default`, which it may have changed.
     pub known_from: &'static str,
     /// The bytes of all segments together.
     pub total_bytes_max: u64,
@@ -178,22 +178,23 @@ impl Bounds {
     }
 }
 
-/// A release that is newer than what is in use.
+/// A release that is newer than the version in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Update {
     /// Its version.
     pub version: String,
-    /// When it was released, as the owner wrote it.
+    /// The time of the release, as the owner wrote it.
     pub released: Option<String>,
-    /// What the owner wrote of it.
+    /// The owner's notes.
     pub notes: Option<String>,
-    /// What is in use: the version of the application that asks, or that recorded last.
+    /// The version in use: that of the application that runs this code, or the one that recorded
+    /// last.
     pub current: String,
 }
 
 impl Update {
-    /// Returns nothing if it is no newer, or if it is not known what is in use.
+    /// Returns nothing if it is not newer, or if the version in use is not known.
     fn new(release: Release, location: &Location, path: &Path) -> Option<Self> {
         let current = match location.builder().and_then(|builder| builder.own_version()) {
             Some(version) => version.to_owned(),
@@ -209,12 +210,12 @@ impl Update {
 }
 
 impl Location {
-    /// Reads what holds here and what is there, and makes and changes nothing.
+    /// Reads the state and contents, and creates and changes nothing.
     pub fn status(&self) -> Status {
         self.status_of(Summary::read(&self.path()))
     }
 
-    /// Returns the same, and another fold of the records, which are read once.
+    /// Returns the same, and the result of another fold over the records, which are read once.
     pub fn status_with<F: Fold + Default + Send>(&self) -> (Status, F) {
         match Summary::read_with(&self.path()) {
             Ok((summary, fold)) => (self.status_of(Ok(summary)), fold),
@@ -232,7 +233,7 @@ impl Location {
         };
         let (storage, storage_problem) = match read {
             Ok(summary) => (Some(summary), None),
-            // That nothing was ever recorded is no problem.
+            // It is not a problem that nothing was ever recorded.
             Err(error) if error.is_not_found() => (None, None),
             Err(error) => (None, Some(error.chain())),
         };
@@ -280,13 +281,13 @@ impl Location {
 }
 
 impl Status {
-    /// Returns how much of the grace remains, in its largest unit: `3d`.
+    /// Returns the rest of the grace, in its largest unit: `3d`.
     pub fn grace(&self) -> Option<String> {
         let seconds = self.grace_left_seconds?;
         Some(rough(Duration::from_secs(seconds)))
     }
 
-    /// Returns the stored choice that decided; nothing if something else did.
+    /// Returns the stored choice that decided; nothing if another source did.
     pub fn choice(&self) -> Option<&StoredChoice> {
         match self.decided_by {
             DecidedBy::Choice => self.stored.as_ref(),

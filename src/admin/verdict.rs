@@ -1,5 +1,5 @@
-//! The verdict of the policies on a value that was recorded: what becomes of it when it is recorded again. What a policy
-//! says is `policy`'s; here is also to which of localtel's own events it applies.
+//! The verdict of the policies on a recorded value: the action if it is recorded again. `policy`
+//! defines the rules; this module determines which of localtel's internal events they apply to.
 
 use super::Location;
 use crate::policy::owner::OwnerFile;
@@ -24,34 +24,34 @@ pub enum RecordPart<'a> {
     },
 }
 
-/// A value that may be recorded, of which a verdict is asked.
+/// A value that may be recorded, for which a verdict is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "nothing else decides")]
 pub struct Subject<'a> {
     /// The target of the event that it belongs to.
     pub target: &'a str,
-    /// The name of the event, where it has one.
+    /// The name of the event, if it has one.
     pub event: Option<&'a str>,
     /// The highest level at which the event was recorded.
     pub level: Level,
-    /// Which of its values.
+    /// The part of the record.
     pub part: RecordPart<'a>,
     /// Whether some of them were texts.
     pub has_texts: bool,
 }
 
-/// What becomes of a value.
+/// The treatment of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "it is recorded or it is not")]
 pub enum ValueVerdict {
-    /// The event is shut out.
+    /// The event is filtered out.
     NotRecorded,
-    /// The event is recorded, and the value so.
+    /// The event is recorded, and the value under this action.
     Action(Action),
 }
 
 impl ValueVerdict {
-    /// Returns the word for it.
+    /// Returns its word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotRecorded => "not recorded",
@@ -60,8 +60,8 @@ impl ValueVerdict {
     }
 }
 
-/// The policies in force at a location, as far as they are known: that of the application if it is the one that looks, or
-/// the usual one, and the owner's.
+/// The policies in force at a location, as far as they are known: that of the application if it
+/// runs this code itself, or the default one, and the owner's.
 #[derive(Debug)]
 pub struct PolicyView(Option<Box<InForce>>);
 
@@ -70,7 +70,7 @@ impl Location {
     pub fn policy_view(&self) -> PolicyView {
         let owner = OwnerFile::read_at(&self.path());
         PolicyView(match owner {
-            // Nothing is recorded, for what the owner forbids is not known.
+            // Nothing is recorded, since the owner's rules are not known.
             OwnerFile::Damaged { .. } | OwnerFile::Unreadable { .. } => None,
             OwnerFile::Missing | OwnerFile::Owner(_) => {
                 Some(Box::new(self.in_force(&owner, Secrets::new(None, None))))
@@ -78,7 +78,7 @@ impl Location {
         })
     }
 
-    /// Takes the policy of the application, as far as it is known, and its owner's together.
+    /// Combines the policy of the application, as far as it is known, and the owner's.
     pub(super) fn in_force(&self, owner: &OwnerFile, secrets: Secrets) -> InForce {
         let application = self.application_policy().cloned().unwrap_or_default();
         InForce::new(application, owner.policy().cloned(), secrets)
@@ -86,7 +86,7 @@ impl Location {
 }
 
 impl PolicyView {
-    /// Returns what becomes of a value.
+    /// Returns the verdict on a value.
     pub fn verdict(&self, subject: &Subject<'_>) -> ValueVerdict {
         let Some(policy) = &self.0 else {
             return ValueVerdict::NotRecorded;
@@ -100,7 +100,7 @@ impl PolicyView {
         }
         let is_on_behalf = own.is_some_and(OwnEvent::is_on_behalf);
         if target == OWN_TARGET && !is_on_behalf {
-            // What accounts for the others is subject to nothing.
+            // Numbers that account for other events are always recorded.
             return ValueVerdict::Action(Action::Keep);
         }
         if !policy.admits_event(subject.level, target, event) {
@@ -122,8 +122,9 @@ impl PolicyView {
     }
 }
 
-/// Returns what becomes of a value in the record of a session's end. What accounts for others is subject to
-/// nothing; counts that stand in no report are said there as far as they may be reported.
+/// Returns the verdict on a value in the record of a session's end. Numbers that account for other
+/// events are always recorded; counts that are in no report are contained in it as far as they may
+/// be reported.
 fn at_the_end(policy: &InForce, part: RecordPart<'_>) -> Action {
     let is_reported = policy.admits_event(Level::Info, OWN_TARGET, Some(OwnEvent::Report.name()));
     let action = match part {

@@ -1,4 +1,4 @@
-//! The answer to the question whether anything is recorded, and why, as it is shown.
+//! The answer on whether anything is recorded, and why, as it is shown.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use super::Decision;
 #[serde(rename_all = "lowercase")]
 #[expect(clippy::exhaustive_enums, reason = "there is no fourth answer")]
 pub enum Recording {
-    /// They are, whenever the application runs.
+    /// Events are recorded whenever the application runs.
     Yes,
-    /// They are not.
+    /// Events are not recorded.
     No,
     /// Only the application knows.
     Unknown,
 }
 
 impl Recording {
-    /// Returns the word for it.
+    /// Returns its word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Yes => "yes",
@@ -40,9 +40,9 @@ impl fmt::Display for Recording {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RecordingAnswer {
-    /// Whether they are.
+    /// Whether events are recorded.
     pub recording: Recording,
-    /// Why that is so, as a clause.
+    /// The reason, as a clause.
     pub because: String,
 }
 
@@ -58,14 +58,14 @@ impl RecordingAnswer {
         }
     }
 
-    /// Says that nothing is recorded.
+    /// Returns the answer that nothing is recorded.
     pub(crate) fn no(because: impl Into<String>) -> Self {
         Self::new(false, because)
     }
 }
 
 impl Decision {
-    /// Returns what follows from it.
+    /// Returns the consequence.
     pub fn answer(&self) -> RecordingAnswer {
         RecordingAnswer::new(self.is_recording, self.reason())
     }

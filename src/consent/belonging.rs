@@ -1,6 +1,7 @@
-//! Whose a telemetry directory is: that of one application and one of its profiles. Its files of consent say so, and
-//! where they do not, as in directories of older versions or where they were cut, its records do. A path is never
-//! proof, except that what is in the `profiles` of another telemetry directory is a profile.
+//! The owner of a telemetry directory: one application and one of its profiles. It is read from the
+//! files of consent, and if they do not contain it, as in directories of older versions or after
+//! truncation, from the records. A path is never proof, except that a directory in the `profiles`
+//! of another telemetry directory is a profile.
 
 use std::path::Path;
 
@@ -15,7 +16,8 @@ use crate::store::numbers;
 use crate::store::segment::FileName;
 
 impl KnownLocation {
-    /// Learns whose the directory at that path is. One that is not there, or cannot be opened, says nothing.
+    /// Reads the owner of the directory at that path; unknown if the directory is missing or cannot
+    /// be opened.
     pub(crate) fn at(path: &Path) -> Self {
         match Directory::open(path, Access::Read) {
             Ok(directory) => Self::of(&directory),
@@ -23,7 +25,7 @@ impl KnownLocation {
         }
     }
 
-    /// Learns whose a directory is.
+    /// Reads the owner of a directory.
     pub(crate) fn of(directory: &Directory) -> Self {
         let mut said = StoredConsent::read(directory).claim();
         if said.source.is_none() {
@@ -40,7 +42,8 @@ impl KnownLocation {
         }
     }
 
-    /// Adds what is known of the directory from where it lies: in the `profiles` of another one.
+    /// Adds the facts that follow from the place of the directory: in the `profiles` of another
+    /// one.
     fn or_by_place(self, path: &Path) -> Self {
         if self.profile.is_some() {
             return self;
@@ -78,9 +81,9 @@ fn source_of_records(directory: &Directory) -> Option<Source> {
     })
 }
 
-/// How many segments are looked into: the newest may be empty, or hold nothing that can be read.
+/// Number of segments that are read: the newest may be empty, or unreadable.
 const SEGMENTS_MAX: usize = 8;
-/// How much of a segment is looked at: it begins with a record that is much shorter.
+/// Number of bytes of a segment that are read: it begins with a record that is much shorter.
 const START_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
-//! What makes one installation differ from all others: a random id, a random salt, and where it was made,
-//! which is kept only as a hash keyed with the salt, so that a copied home directory is noticed and the
-//! file tells nobody which machine it came from. Keeping them is `stored`'s, and the files of the system
-//! are read by `store::elsewhere`.
+//! The identity of an installation: a random id, a random salt, and its place of creation, which is
+//! stored only as a hash keyed with the salt, so that a copied home directory is detected and the
+//! file does not identify the machine. `stored` reads and writes them, and `store::elsewhere` reads
+//! the files of the system.
 //!
-//! # Where it was made
+//! # Place of creation
 //!
-//! What is hashed must stay through reboots, remounts, renames and changes of the host's name, and be
-//! another on another machine. So it is the machine's id (`/etc/machine-id` and its kin) and the
-//! effective user. Only where a system has no such id does the directory's inode stand in for it: a copy
-//! has another one, and so does a restored backup. Left out are the device's number, which changes from
-//! one mount to the next, and the path, which changes with a rename and is the same in most copies. A
-//! copy on the same machine by the same user is therefore not noticed: it links nobody with anybody else.
-//! A home that several machines share, or a container with an id of its own, counts as copied on all but
-//! one of them, which is what sharing an id amounts to.
+//! The hashed facts must survive reboots, remounts, renames and changes of the host's name, and
+//! differ on another machine. So they are the machine's id (`/etc/machine-id` and its equivalents)
+//! and the effective user. Only if a system has no such id, the directory's inode replaces it: a
+//! copy has another one, and so does a restored backup. The device's number is left out, since it
+//! changes from one mount to the next, and so is the path, which changes with a rename and is the
+//! same in most copies. A copy on the same machine by the same user is therefore not detected: it
+//! links no two users. A home that several machines share, or a container with an id of its own,
+//! counts as copied on all but one of them, since they do share an id.
 
 use std::fmt;
 
@@ -26,25 +26,25 @@ use crate::random;
 use crate::store::disk::Directory;
 use crate::store::elsewhere;
 
-/// A random id for this directory, and the salt that makes its hashes worthless elsewhere.
+/// A random id for this directory, and the salt without which its hashes are useless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Installation {
-    /// The id; it says nothing about the machine or its user.
+    /// The id; it contains nothing about the machine or its user.
     pub id: Uuid,
     /// The salt.
     pub(crate) salt: Salt,
-    /// Where it was made.
+    /// The place of its creation.
     pub(crate) host: Option<HostHash>,
-    /// When it was made, if the version that made it noted that.
+    /// The time of its creation, if the version that created it noted it.
     pub made: Option<OffsetDateTime>,
 }
 
 impl Installation {
-    /// Makes an installation in that directory.
+    /// Creates an installation in that directory.
     ///
     /// # Errors
     ///
-    /// Returns an error if the operating system has no random bytes to give.
+    /// Returns an error if the operating system cannot provide random bytes.
     pub(super) fn make(directory: &Directory, now: OffsetDateTime) -> Result<Self> {
         let salt = Salt::random()?;
         Ok(Self {
@@ -60,14 +60,15 @@ impl Installation {
         HashKey(self.salt.clone())
     }
 
-    /// Returns what tells it from others, in lower case and without hyphens: its id, its salt and the hash of its host.
+    /// Returns the texts that identify it, in lower case and without hyphens: its id, its salt and
+    /// the hash of its host.
     pub(super) fn texts(&self) -> Vec<String> {
         let host = self.host.map(|host| host.to_string());
         let texts = [self.id.simple().to_string(), self.salt.to_string()];
         texts.into_iter().chain(host).collect()
     }
 
-    /// Returns where it was made: here, for this directory, or elsewhere.
+    /// Returns whether it was created here, for this directory, or elsewhere.
     pub(crate) fn origin(&self, directory: &Directory) -> InstallationOrigin {
         HostFacts::of(directory).origin(&self.salt, self.host)
     }
@@ -95,20 +96,20 @@ impl fmt::Display for Salt {
     }
 }
 
-/// Whoever knows the salt can guess what was hashed, so it is kept out of messages.
+/// With the salt, hashed values can be guessed, so it is kept out of messages.
 impl fmt::Debug for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Salt({} bytes)", Self::BYTES)
     }
 }
 
-/// The key with which values are hashed: of this installation alone, and gone with its salt.
+/// The key for hashes of values: of this installation alone, and removed with its salt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HashKey(Salt);
 
 impl HashKey {
-    /// Returns what takes the value's place: `p-` and 64 bits of a keyed hash as hexadecimal digits, enough
-    /// to tell some million values apart, and to find none of them again without the key.
+    /// Returns the replacement of a value: `p-` and 64 bits of a keyed hash as hexadecimal digits,
+    /// enough to distinguish some million values, and to recover none of them without the key.
     pub(crate) fn hash(&self, value: &str) -> String {
         let mut hash = keyed(&self.0, b"localtel pseudonym 1\0");
         hash.update(value.as_bytes());
@@ -120,8 +121,8 @@ impl HashKey {
     }
 }
 
-/// Starts a hash under a key, for one purpose. A key that is shorter than a block is by definition padded
-/// with zeros; a whole block cannot fail.
+/// Starts a hash under a key, for one purpose. A key that is shorter than a block is by definition
+/// padded with zeros; a whole block cannot fail.
 fn keyed(key: &Salt, purpose: &[u8]) -> Hmac<Sha256> {
     let mut block = [0; BLOCK_BYTES];
     for (byte, key) in block.iter_mut().zip(&key.0) {
@@ -132,19 +133,19 @@ fn keyed(key: &Salt, purpose: &[u8]) -> Hmac<Sha256> {
     hash
 }
 
-/// Whether an installation is used where it was made.
+/// Whether an installation is used where it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InstallationOrigin {
-    /// It was made on this machine by this user.
+    /// It was created on this machine by this user.
     Here,
-    /// It was made on another machine or by another user.
+    /// It was created on another machine or by another user.
     Elsewhere,
-    /// The installation does not say where it was made.
+    /// The installation does not record its place of creation.
     Unknown,
 }
 
-/// What tells this machine and user from others. It has no `Debug`: the facts name the machine, and are kept out of
-/// messages.
+/// The facts that identify this machine and user. It has no `Debug`: the facts name the machine,
+/// and are kept out of messages.
 #[derive(Clone, PartialEq, Eq)]
 struct HostFacts {
     machine: Option<Vec<u8>>,
@@ -157,13 +158,13 @@ impl HostFacts {
     fn of(directory: &Directory) -> Self {
         Self {
             machine: elsewhere::machine_id(),
-            // Not who looks: root may look at the directory of a service.
+            // Not the user of this process: root may read the directory of a service.
             user: directory.owner(),
             inode: directory.inode(),
         }
     }
 
-    /// Returns the hash to keep.
+    /// Returns the hash to store.
     fn hash(&self, salt: &Salt) -> HostHash {
         match &self.machine {
             Some(machine) => self.hash_with(salt, b"machine", machine),
@@ -171,11 +172,11 @@ impl HostFacts {
         }
     }
 
-    /// Compares with a hash that was kept.
+    /// Compares with a stored hash.
     fn origin(&self, salt: &Salt, kept: Option<HostHash>) -> InstallationOrigin {
         match kept {
             None => InstallationOrigin::Unknown,
-            // A machine may have been given its id later.
+            // A machine may have received its id later.
             Some(kept) if kept == self.hash(salt) || kept == self.hash_inode(salt) => {
                 InstallationOrigin::Here
             }
@@ -187,7 +188,8 @@ impl HostFacts {
         self.hash_with(salt, b"inode", &self.inode.to_be_bytes())
     }
 
-    /// The lengths are fixed or stand at the end, so no two sets of facts are the same bytes.
+    /// The lengths are fixed or the facts are at the end, so no two sets of facts are the same
+    /// bytes.
     fn hash_with(&self, salt: &Salt, kind: &[u8], fact: &[u8]) -> HostHash {
         let mut hash = keyed(salt, b"localtel host 1\0");
         hash.update(kind);
@@ -214,7 +216,7 @@ impl fmt::Display for HostHash {
     }
 }
 
-/// How many bytes of the keyed hash are shown.
+/// Number of bytes of the keyed hash that are shown.
 const HASH_BYTES: usize = 8;
 
 /// The block of SHA-256.

@@ -1,6 +1,6 @@
-//! Keeping what was decided: how a choice is stored, withdrawn and taken over, and how installations are made and
-//! removed. Each change is made under the directory's lock. What the files say is `stored`'s, and what an
-//! installation is, is `identity`'s.
+//! Changes of stored consent: how a choice is stored, withdrawn and adopted, and how installations
+//! are created and removed. Each change is made under the directory's lock. `stored` defines the
+//! contents of the files, and `identity` an installation.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,25 +19,27 @@ use crate::store::document::{read_to_change, remove, write};
 use crate::store::lock::{Locked, lock};
 use crate::store::segment::FileName;
 
-/// A directory, and who changes what is in it.
+/// A directory, and the location that its changes are for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConsentDirectory<'a> {
     /// The directory.
     pub path: &'a Path,
-    /// The application and profile; absent where a person names nothing but the directory.
+    /// The application and profile; absent if the caller names only the directory.
     pub location: Option<&'a ApplicationProfile>,
 }
 
-/// Stores a choice for the profile of that directory or, in the directory of the default one, for all
-/// profiles, and returns what stood there before. A choice that stands there already is left alone, also where
-/// nothing could be written. Disabling removes the installation: its id, its salt and the hash of its host.
+/// Stores a choice for the profile of that directory or, in the directory of the default one, for
+/// all profiles, and returns the previous contents. A choice that is already stored is left
+/// unchanged, also if nothing could be written. Disabling removes the installation: its id, its
+/// salt and the hash of its host.
 ///
-/// A damaged file is replaced, for somebody has now decided; one of a newer version is not.
+/// A damaged file is replaced, since this is a new decision; one of a newer version is not.
 ///
 /// # Errors
 ///
-/// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, or
-/// if a newer version wrote the file. Disabling needs no free room and no lock where the file exists; an error says then that it can neither be replaced nor
+/// Returns an error if the directory belongs to another application or profile, if it cannot be
+/// created or written, or if a newer version wrote the file. Disabling needs no free room and no
+/// lock if the file exists; it returns an error then if the file can neither be replaced nor
 /// changed.
 pub(crate) fn set_consent_of(
     site: ConsentDirectory<'_>,
@@ -80,9 +82,10 @@ pub(crate) fn set_consent_of(
     Ok(before)
 }
 
-/// Stores that recording is forbidden, in the first of these ways that works: the file is replaced under the lock,
-/// overwritten where it is, or cut to nothing, which means disabled. The last two need no free room. They are taken
-/// without the lock where a stopped process holds it: whatever is read meanwhile is damaged, which is disabled too.
+/// Stores that recording is forbidden, in the first of these ways that works: the file is replaced
+/// under the lock, overwritten in place, or truncated to nothing, which means disabled. The last
+/// two need no free room. They are done without the lock if a stopped process holds it: a file that
+/// is read meanwhile is damaged, which means disabled, too.
 fn withdraw(
     directory: &Directory,
     scope: Scope,
@@ -90,7 +93,7 @@ fn withdraw(
     locked: Result<Locked>,
 ) -> Result<()> {
     match scope {
-        // It may hold what links one installation with the next; and it takes room, which may be short.
+        // It may contain links between installations; and it takes room, which may be short.
         Scope::Profile => drop(remove(directory, FileName::History)),
         Scope::AllProfiles => {}
     }
@@ -127,24 +130,26 @@ fn set_consent(
     )
 }
 
-/// Removes the installation id, the salt and the hash of the host, and forgets the history, so that nothing recorded
-/// from now on can be linked with what was recorded before. The choice stays, and is returned. Whoever records next
-/// makes a new installation.
+/// Removes the installation id, the salt and the hash of the host, and the history, so that later
+/// records cannot be linked with earlier ones. The choice is kept, and is returned. The next
+/// process that records creates a new installation.
 ///
 /// # Errors
 ///
-/// Returns an error if the directory belongs to another application or profile, if it cannot be made or written, if
-/// the history cannot be removed, or if the file cannot be understood: then there is no choice that could be kept.
+/// Returns an error if the directory belongs to another application or profile, if it cannot be
+/// created or written, if the history cannot be removed, or if the file is damaged: then there is
+/// no choice to keep.
 pub(crate) fn reset(site: ConsentDirectory<'_>) -> Result<Consent> {
     let directory = open_to_write(site.path)?;
     let locked = lock(&directory, clock::deadline(PATIENCE))?;
     let mut choice = choice_of(&directory, &KnownLocation::of(&directory), site.location)?;
-    // First: where the rest fails, the old installation has no history, and not the new one the old one's.
+    // First: if the rest fails, the old installation has no history, and the new one does not have
+    // the old one's.
     remove(&directory, FileName::History)?;
     if choice.remove_installation()
         && let Err(error) = write(&directory, Scope::Profile.file(), &choice)
     {
-        // What is left is shorter than what is there, so it fits where there is no free room.
+        // The new contents are shorter than the old ones, so they fit if there is no free room.
         let name = Scope::Profile.file().to_string();
         StoredConsent::to_bytes(&choice)
             .and_then(|bytes| directory.overwrite_whole(&name, &bytes))
@@ -154,14 +159,15 @@ pub(crate) fn reset(site: ConsentDirectory<'_>) -> Result<Consent> {
     Ok(choice.consent)
 }
 
-/// Returns the installation of that directory, and makes it if there is none. Whoever asks first makes
-/// it, under the lock, and all others find that one. From then on the directory says whose it is. `seen` is what was
-/// stored when recording was decided on.
+/// Returns the installation of that directory, and creates it, under the lock, if there is none;
+/// all other processes find that one. From then on the directory contains its owner. `seen` is the
+/// stored consent when recording was decided.
 ///
 /// # Errors
 ///
-/// Returns an error if the directory belongs to another application or profile, if the file cannot be understood or
-/// written, if somebody disabled recording meanwhile, or if the lock is not free before the deadline.
+/// Returns an error if the directory belongs to another application or profile, if the file is
+/// damaged or cannot be written, if recording was disabled meanwhile, or if the lock is not free
+/// before the deadline.
 pub(crate) fn installation(
     directory: &Directory,
     location: &ApplicationProfile,
@@ -179,7 +185,7 @@ pub(crate) fn installation(
     let mut choice = choice_of(directory, &before, Some(location))?;
     if let Some(installation) = choice.installation.clone() {
         let noted = write(directory, Scope::Profile.file(), &choice);
-        // Where records say whose it is, nothing depends on this.
+        // If records contain the owner, nothing depends on this.
         return match before.source {
             Some(_) => Ok(installation),
             None => noted.map(|()| installation),
@@ -196,14 +202,14 @@ pub(crate) fn installation(
     Ok(installation)
 }
 
-/// Remembers when an application that records after a grace was first used, and how long it waits; a
-/// first use that is remembered already stays. Returns what is stored then: somebody may have decided
+/// Stores the first use of an application that records after a grace, and the length of that grace;
+/// an earlier stored first use is kept. Returns the stored consent: a decision may have been made
 /// meanwhile.
 ///
 /// # Errors
 ///
-/// Returns an error if the directory belongs to another application or profile, if the file cannot be understood or
-/// written, or if the lock is not free before the deadline.
+/// Returns an error if the directory belongs to another application or profile, if the file is
+/// damaged or cannot be written, or if the lock is not free before the deadline.
 pub(crate) fn remember_first_use(
     directory: &Directory,
     location: &ApplicationProfile,
@@ -223,7 +229,8 @@ pub(crate) fn remember_first_use(
     Ok(StoredConsent::read(directory))
 }
 
-/// Reads the choice of a profile to be changed, in a directory that is locked and whose owner is known.
+/// Reads the choice of a profile to change it, in a directory that is locked and whose owner is
+/// known.
 fn choice_of(
     directory: &Directory,
     claim: &KnownLocation,
@@ -234,7 +241,7 @@ fn choice_of(
     Ok(Choice { claim, ..choice })
 }
 
-/// Returns whose the directory is from now on, given whose it is.
+/// Returns the owner of the directory from now on, given its owner before.
 fn admit(
     claim: &KnownLocation,
     path: &Path,
@@ -253,7 +260,8 @@ fn open_to_write(path: &Path) -> Result<Directory> {
     Directory::open(path, Access::Write).map_err(|error| crate::store::open_error(path, error))
 }
 
-/// How long a person waits for the lock before hearing why. An append holds it for microseconds.
+/// The time that a command waits for the lock before it reports a failure. An append holds it for
+/// microseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -479,7 +487,8 @@ mod tests {
         assert_ne!((after.id, after.salt), (id.id, id.salt));
     }
 
-    /// Withdraws consent while one operation of the disk fails, and the lock is held by somebody or not.
+    /// Withdraws consent while one operation of the disk fails, with the lock held by another
+    /// process or not.
     fn withdrawn_despite(operation: &'static str, is_locked: bool) -> StoredConsent {
         use crate::store::faults::Fault;
         let home = tempfile::tempdir().unwrap();
@@ -503,7 +512,7 @@ mod tests {
         for (operation, is_locked) in [("replace", true), ("remove", true), ("remove", false)] {
             assert_eq!(withdrawn_despite(operation, is_locked), disabled);
         }
-        // What can neither be replaced nor overwritten is cut to nothing.
+        // A file that can neither be replaced nor overwritten is truncated to nothing.
         let cut = withdrawn_despite("overwrite", false);
         assert!(matches!(cut, StoredConsent::Empty { .. }), "{cut:?}");
         assert_eq!(cut.consent(), Consent::Disabled);

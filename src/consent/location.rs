@@ -1,5 +1,5 @@
-//! An application with one of its profiles, and whose a telemetry directory may be. How that is found out is
-//! `belonging`'s.
+//! An application with one of its profiles, and the owner of a telemetry directory. `belonging`
+//! determines the owner.
 
 use std::fmt;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub(crate) struct ApplicationProfile {
 }
 
 impl ApplicationProfile {
-    /// Makes up the default profile of an application.
+    /// Creates the default profile of an application.
     #[cfg(test)]
     pub(crate) fn made_up(source: &str) -> Self {
         Self {
@@ -26,7 +26,7 @@ impl ApplicationProfile {
         }
     }
 
-    /// Returns the location of the directory in which the default profile lies.
+    /// Returns the location of the directory that contains the default profile.
     pub(crate) fn of_base(&self) -> Self {
         Self {
             source: self.source.clone(),
@@ -41,7 +41,7 @@ impl fmt::Display for ApplicationProfile {
     }
 }
 
-/// Whose a directory is, as far as that is known.
+/// The owner of a directory, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct KnownLocation {
     /// The application.
@@ -51,8 +51,8 @@ pub(crate) struct KnownLocation {
 }
 
 impl KnownLocation {
-    /// Returns `true` if it says nothing else than that this application and profile may use the directory; an
-    /// application that is not known is asked for its profile only.
+    /// Returns `true` if this application and profile may use the directory; of an unknown
+    /// application only the profile is compared.
     pub(crate) fn admits(&self, source: Option<&Source>, profile: &Profile) -> bool {
         let is_other_source = matches!(
             (&self.source, source),
@@ -68,7 +68,8 @@ impl KnownLocation {
             && self.profile.as_ref() == Some(&location.profile)
     }
 
-    /// Returns why the directory at that path is not for that location, where it belongs to another.
+    /// Returns the reason why the directory at that path is not for that location, if it belongs to
+    /// another.
     pub(crate) fn check(&self, path: &Path, location: &ApplicationProfile) -> Result<(), Error> {
         if self.admits(Some(&location.source), &location.profile) {
             Ok(())
@@ -77,7 +78,7 @@ impl KnownLocation {
         }
     }
 
-    /// Returns the error that says to whom the directory at that path belongs instead.
+    /// Returns the error for a directory that belongs to another location.
     pub(crate) fn refusal(&self, path: &Path, wanted: String) -> Error {
         let kind = ErrorKind::Foreign {
             path: path.to_owned(),

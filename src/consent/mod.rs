@@ -1,8 +1,9 @@
-//! Whether anything may be recorded: the words for consent and the decision between everyone who has a
-//! say in it, as a function of values.
+//! Whether anything may be recorded: the words for consent, and the decision between all sources,
+//! as a function of values.
 //!
-//! What was stored is `stored`'s, how it is changed `keeper`'s; what an
-//! installation is, is `identity`'s; whose a directory is, is `location`'s; where the values come from is `environment`'s and the caller's.
+//! `stored` defines the stored contents, and `keeper` changes them; `identity` defines an
+//! installation, and `location` the owner of a directory; the values come from `environment` and
+//! the caller.
 
 mod answer;
 mod belonging;
@@ -32,7 +33,7 @@ pub(crate) use location::{ApplicationProfile, KnownLocation};
 use stored::Choice;
 pub(crate) use stored::{Scope, StoredConsent};
 
-/// What a person has decided about recording.
+/// The decision of a user on recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(
@@ -40,17 +41,17 @@ pub(crate) use stored::{Scope, StoredConsent};
     reason = "there is no fourth answer to a question"
 )]
 pub enum Consent {
-    /// Nothing yet.
+    /// No decision.
     #[default]
     Undecided,
-    /// That events may be recorded.
+    /// Events may be recorded.
     Enabled,
-    /// That nothing may be recorded.
+    /// Nothing may be recorded.
     Disabled,
 }
 
 impl Consent {
-    /// Returns the word for it, as it is stored and shown.
+    /// Returns its word, as it is stored and shown.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Undecided => "undecided",
@@ -66,8 +67,8 @@ impl fmt::Display for Consent {
     }
 }
 
-/// Reads a word as a flag or a variable gives it, in any case and with space around it. An empty one leaves it
-/// open, as if it had not been given; in a stored choice an empty word is damage.
+/// Parses the word of a flag or a variable, in any case and with surrounding space. An empty one is
+/// undecided, as if it had not been given; in a stored choice an empty word is damage.
 impl FromStr for Consent {
     type Err = Error;
 
@@ -94,26 +95,26 @@ impl FromStr for Consent {
     }
 }
 
-/// What an application does while consent is undecided.
+/// The behaviour of an application while consent is undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum WhenUndecided {
-    /// It records nothing and leaves no trace.
+    /// It records nothing and writes nothing.
     #[default]
     Refuse,
-    /// It records, on this machine only, until somebody disables it.
+    /// It records, on this machine only, until recording is disabled.
     Record,
-    /// It records nothing for so long after its first use, which is remembered without recording
-    /// anything, so that it can ask; after that it records, on this machine only, until somebody
-    /// disables it. [`Decision::grace_left`] says how long remains.
+    /// It records nothing for that time after its first use, which is stored without recording
+    /// anything, so that it can ask its user; after that it records, on this machine only, until
+    /// recording is disabled. [`Decision::grace_left`] is the remaining time.
     RecordAfter(Duration),
 }
 
-/// Who decided, or would have.
+/// The source that decided, or would have decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecidedBy {
-    /// Whoever built the program and left telemetry out, with the feature `off`.
+    /// The build, which left telemetry out with the feature `off`.
     Build,
     /// The executable's file name, which contains `donottrack`.
     Executable(String),
@@ -121,7 +122,7 @@ pub enum DecidedBy {
     DoNotTrack(String),
     /// A flag of the program.
     Flag,
-    /// The variable that is meant for this source alone.
+    /// The variable for this source alone.
     #[non_exhaustive]
     Variable {
         /// The variable's name.
@@ -133,12 +134,12 @@ pub enum DecidedBy {
     Choice,
     /// The choice stored for all profiles.
     ChoiceForAll,
-    /// Nobody yet: the application does what it does when undecided.
+    /// No source: the application's own behaviour applies.
     Nobody,
 }
 
 impl DecidedBy {
-    /// Returns a word for machines.
+    /// Returns its word for machines.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Build => "build",
@@ -157,7 +158,7 @@ impl fmt::Display for DecidedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Build => write!(f, "the build: {LEFT_OUT}"),
-            // Values come from outside; quoting them escapes what could move the cursor.
+            // Values come from outside; quoting escapes characters that could move the cursor.
             Self::Executable(name) => write!(f, "the executable's name {name:?}"),
             Self::DoNotTrack(value) => write!(f, "DO_NOT_TRACK={}", value.escape_debug()),
             Self::Flag => f.write_str("the program's flag"),
@@ -179,45 +180,47 @@ impl Serialize for DecidedBy {
     }
 }
 
-/// Somebody who wanted something else and was overruled by a stronger one.
+/// A source that was overruled by a stronger one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Overruled {
-    /// Who it was.
+    /// The source.
     #[serde(flatten)]
     pub by: DecidedBy,
-    /// What they wanted.
+    /// Its decision.
     #[serde(rename = "consent")]
     pub wanted: Consent,
 }
 
-/// What holds, and why.
+/// The decision that applies, and its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decision {
-    /// What was decided.
+    /// The state of consent.
     pub state: Consent,
-    /// Whether events are recorded: the state, or while it is undecided the application's own way.
+    /// Whether events are recorded: the state, or the application's own behaviour while it is
+    /// undecided.
     pub is_recording: bool,
-    /// Who decided it.
+    /// The source that decided.
     pub decided_by: DecidedBy,
-    /// Whether nothing that is stored can change it for this run: the build, the executable's name, `DO_NOT_TRACK`, the
-    /// flag or the variable decided.
+    /// Whether no stored choice can change it for this run: the build, the executable's name,
+    /// `DO_NOT_TRACK`, the flag or the variable decided.
     pub is_locked: bool,
-    /// Who wanted something else, the strongest first.
+    /// The sources that were overruled, the strongest first.
     pub overruled: Vec<Overruled>,
-    /// What could not be understood and therefore counted as disabled.
+    /// The values that are invalid and therefore counted as disabled.
     pub problems: Vec<String>,
-    /// How long nothing is recorded yet, while consent is undecided and the application waits for a grace
-    /// to pass.
+    /// The remaining time until recording starts, while consent is undecided and the application
+    /// waits for a grace to end.
     pub grace_left: Option<Duration>,
-    /// Why nothing is recorded although it was allowed: the owner's policy cannot be read or understood, no
-    /// installation id can be made, or the directory has become another application's.
+    /// The reason why nothing is recorded although it was allowed: the owner's policy cannot be
+    /// read or is invalid, no installation id can be created, or the directory now belongs to
+    /// another application.
     pub obstacle: Option<String>,
 }
 
 impl Decision {
-    /// Returns what somebody decided, if nobody else says anything.
+    /// Returns the decision of one source alone.
     fn by(decided_by: DecidedBy, state: Consent) -> Self {
         Self {
             state,
@@ -238,7 +241,7 @@ impl Decision {
         }
     }
 
-    /// Says why it is so, and what could not be understood.
+    /// Displays the reason, and the invalid values.
     pub fn reason(&self) -> String {
         if let Some(obstacle) = &self.obstacle {
             return obstacle.clone();
@@ -268,14 +271,14 @@ impl Decision {
     }
 }
 
-/// Returns how many seconds a duration takes, rounded up: it is never over before that.
+/// Returns the seconds of a duration, rounded up, so that it is never over before that.
 pub(crate) fn whole_seconds(duration: Duration) -> u64 {
     duration
         .as_secs()
         .saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
-/// Says how long something takes in its largest unit, rounded up.
+/// Returns a duration in its largest unit, rounded up.
 pub(crate) fn rough(duration: Duration) -> String {
     let seconds = whole_seconds(duration);
     let units = [(DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (60, "m")];
@@ -284,33 +287,33 @@ pub(crate) fn rough(duration: Duration) -> String {
     format!("{}{unit}", seconds.div_ceil(size))
 }
 
-/// Everyone who has a say, the strongest first.
+/// All sources of a decision, the strongest first.
 #[derive(Debug, Clone)]
 pub(crate) struct Inputs<'a> {
     /// The file names of the executable.
     pub executables: &'a [String],
     /// The value of `DO_NOT_TRACK`, if it is set.
     pub do_not_track: Option<&'a str>,
-    /// What a flag of the program says; undecided where there is none.
+    /// The program's flag; undecided if there is none.
     pub flag: Consent,
-    /// The variable that is meant for this source alone, if it is set.
+    /// The variable for this source alone, if it is set.
     pub variable: Option<&'a Variable>,
-    /// What is stored for the profile.
+    /// The choice stored for the profile.
     pub stored: &'a StoredConsent,
-    /// What is stored for all profiles.
+    /// The choice stored for all profiles.
     pub stored_for_all: &'a StoredConsent,
-    /// What the application does if none of these says anything.
+    /// The application's behaviour if no source decides.
     pub when_undecided: WhenUndecided,
-    /// Why it is not known what the owner lets be recorded, if so.
+    /// The reason why the owner's policy is not known, if so.
     pub policy_problem: Option<&'a str>,
-    /// Why the directory cannot be used, if so: it belongs to another application or profile, or nothing can be written
-    /// there, or not in the limits that the application sets.
+    /// The reason why the directory cannot be used, if so: it belongs to another application or
+    /// profile, or nothing can be written there, or not within the limits of the application.
     pub directory_problem: Option<&'a str>,
 }
 
-/// Decides whether events are recorded: the strongest who says anything is obeyed, whoever wanted
-/// something else is listed, and what cannot be understood counts as disabled. While nobody says
-/// anything, a grace runs from the first use that is stored for the profile, or from now.
+/// Decides whether events are recorded: the strongest source that has a decision applies, other
+/// sources that differ are listed, and invalid values count as disabled. While no source decides, a
+/// grace runs from the first use that is stored for the profile, or from now.
 pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     let mut decision = decide_on_consent(inputs, now);
     if decision.is_recording {
@@ -335,7 +338,7 @@ fn decide_on_consent(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     problems.extend(first.problem);
     let mut overruled = Vec::new();
     for weaker in opinions {
-        // A directory that cannot be opened is the same problem for all that is stored in it.
+        // A directory that cannot be opened is the same problem for everything stored in it.
         problems.extend(weaker.problem.filter(|problem| !problems.contains(problem)));
         if weaker.wants != first.wants {
             overruled.push(Overruled {
@@ -351,7 +354,7 @@ fn decide_on_consent(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     }
 }
 
-/// Decides where nobody says anything: the application does what it does when undecided.
+/// Decides if no source does: the application's behaviour while undecided applies.
 fn undecided(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     let (is_recording, grace_left) = match inputs.when_undecided {
         WhenUndecided::Refuse => (false, None),
@@ -369,14 +372,14 @@ fn undecided(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     }
 }
 
-/// What one of them wants, and why it had to be guessed if it had.
+/// The decision of one source, and the problem if it had to be assumed.
 struct Opinion {
     by: DecidedBy,
     wants: Consent,
     problem: Option<String>,
 }
 
-/// Lists those who say anything at all, the strongest first.
+/// Lists the sources that have a decision, the strongest first.
 fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
     let plain = |by, wants| Opinion {
         by,
@@ -408,8 +411,8 @@ fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
         .collect()
 }
 
-/// Other programs disagree on which values mean it; whoever sets anything but a plain "no" is believed
-/// to mean it, so that nobody's wish is missed.
+/// Other programs disagree on which values opt out; every value but a plain "no" does here, so that
+/// no wish is missed.
 fn is_opt_out(value: &str) -> bool {
     let value = value.trim();
     !NOT_OPT_OUT_WORDS
@@ -443,10 +446,10 @@ fn of_stored(by: DecidedBy, stored: &StoredConsent) -> Opinion {
 
 const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
 const HOUR_SECONDS: u64 = 60 * 60;
-/// Whether telemetry was left out when this was built, so that nothing else matters. The unit tests test
-/// what can be left out, and are built with it.
+/// Whether telemetry was left out of this build, so that nothing else matters. The unit tests test
+/// the code that would be left out, and are built with it.
 pub(crate) const IS_LEFT_OUT: bool = cfg!(all(feature = "off", not(test)));
-/// What is said where it was.
+/// The message for such a build.
 pub(crate) const LEFT_OUT: &str = "telemetry was left out when this was built";
 /// The words that enable.
 const ENABLED_WORDS: &[&str] = &[
@@ -458,9 +461,9 @@ const DISABLED_WORDS: &[&str] = &[
     "0", "f", "false", "n", "no", "off", "disable", "disabled", "optout", "opt-out", "disallow",
     "forbid",
 ];
-/// The words that leave it open.
+/// The words for undecided.
 const UNDECIDED_WORDS: &[&str] = &["", "undecided"];
-/// The values of `DO_NOT_TRACK` that do not mean it.
+/// The values of `DO_NOT_TRACK` that do not opt out.
 const NOT_OPT_OUT_WORDS: &[&str] = &["", "0", "f", "false", "n", "no", "off"];
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
-//! The stored choice and the installation id: `consent.json`, one small file, so that decision and id cannot
-//! disagree; and `consent.all.json` beside it, the choice for all profiles, in the same format. Here is what the
-//! files say; how they are changed is `keeper`'s, who else has a say is the parent's, and what an installation is,
-//! is `identity`'s.
+//! The stored choice and the installation id: `consent.json`, one small file, so that decision and
+//! id cannot disagree; and `consent.all.json` beside it, the choice for all profiles, in the same
+//! format. Defines the contents of the files; `keeper` changes them, the parent module combines all
+//! sources, and `identity` defines an installation.
 //!
-//! # What counts as a choice
+//! # Valid choices
 //!
-//! Only a word counts: one that enables or disables, or `undecided`. A file without the key `consent` holds no
-//! choice, as one that only remembers a first use or an installation. An empty file means disabled, because a
-//! choice is withdrawn that way where nothing else can be written. Anything else in a file that is there is
-//! damage, which counts as disabled: an empty or unknown word, a value that is no word, a key such as `Consent`.
+//! Only a word counts: one that enables or disables, or `undecided`. A file without the key
+//! `consent` contains no choice, as one with only a first use or an installation. An empty file
+//! means disabled, because a choice is withdrawn that way when nothing else can be written.
+//! Anything else in an existing file is damage, which counts as disabled: an empty or unknown word,
+//! a value that is not a word, a key such as `Consent`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -28,12 +29,13 @@ use crate::store::disk::{Access, Directory};
 use crate::store::document::{Content, Document, OtherKeys};
 use crate::store::segment::FileName;
 
-/// Whom a stored choice is for.
+/// The scope of a stored choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// One profile: `consent.json` in its directory, which also holds its installation.
+    /// One profile: `consent.json` in its directory, which also contains its installation.
     Profile,
-    /// All profiles that have no choice of their own: `consent.all.json` in the default one's directory.
+    /// All profiles that have no choice of their own: `consent.all.json` in the default one's
+    /// directory.
     AllProfiles,
 }
 
@@ -47,36 +49,36 @@ impl Scope {
     }
 }
 
-/// What a file of consent says. Whatever is not known counts as disabled. An empty file does, because a choice is
-/// withdrawn that way on a full disk; a damaged one is kept as it is; of one that is unreadable a running process
-/// keeps the last answer for a while.
+/// The state of a file of consent. Every state that is not known counts as disabled. An empty file
+/// does, because a choice is withdrawn that way on a full disk; a damaged one is kept unchanged;
+/// for an unreadable one a running process keeps the last answer for a while.
 pub(crate) type StoredConsent = Document<Choice>;
 
-/// A stored choice and the installation it holds for.
+/// A stored choice and its installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Choice {
-    /// What was chosen.
+    /// The choice.
     pub consent: Consent,
-    /// When, as it stands in the file.
+    /// The time of the decision, as the file contains it.
     pub decided: Option<String>,
-    /// By what command or call.
+    /// The command or call that made it.
     pub by: Option<String>,
-    /// When an application was first used that records after a while of silence.
+    /// The first use of an application that records after a grace.
     pub(crate) first_use: Option<FirstUse>,
     /// The installation, once something was recorded.
     pub installation: Option<Installation>,
-    /// Whose the directory is.
+    /// The owner of the directory.
     pub(crate) claim: KnownLocation,
-    /// What a newer version wrote, which stays.
+    /// The keys of a newer version, which are kept.
     pub(crate) others: OtherKeys,
 }
 
-/// The first use of an application that records after a grace, remembered without recording anything.
+/// The first use of an application that records after a grace, stored without recording anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FirstUse {
-    /// When it was.
+    /// Its time.
     pub seen: OffsetDateTime,
-    /// How long the application said it would wait, in whole seconds, for those who look from outside.
+    /// The grace of the application, in whole seconds, for other programs that read it.
     pub grace: Duration,
 }
 
@@ -88,12 +90,12 @@ impl FirstUse {
         }
     }
 
-    /// Returns `true` if it is remembered with that grace.
+    /// Returns `true` if it is stored with that grace.
     pub(crate) fn is_of(self, grace: Duration) -> bool {
         self == Self::at(self.seen, grace)
     }
 
-    /// Returns how much of a grace is left. A clock that stands before the first use has not moved yet:
+    /// Returns the rest of a grace. A clock before the first use counts as being at the first use:
     /// jumping backwards makes the wait longer and never shorter.
     pub(crate) fn left(self, grace: Duration, now: OffsetDateTime) -> Duration {
         let elapsed = Duration::try_from(now - self.seen).unwrap_or(Duration::ZERO);
@@ -102,7 +104,7 @@ impl FirstUse {
 }
 
 impl Choice {
-    /// Returns a choice of which nothing more is known.
+    /// Returns a choice without other contents.
     pub(crate) const fn of(consent: Consent) -> Self {
         Self {
             consent,
@@ -118,13 +120,14 @@ impl Choice {
         }
     }
 
-    /// Returns `true` if anything of an installation is there.
+    /// Returns `true` if it contains any part of an installation.
     fn has_installation(&self) -> bool {
         self.installation.is_some() || self.others.names().any(is_like_installation)
     }
 
-    /// Removes the installation, and what a newer version wrote of it: what is named like it, and whatever quotes its
-    /// id, its salt or the hash of its host. Returns `true` if there was any of that.
+    /// Removes the installation, and the keys of a newer version that belong to it: those named
+    /// like it, and those whose value contains its id, its salt or the hash of its host. Returns
+    /// `true` if there were any.
     pub(super) fn remove_installation(&mut self) -> bool {
         let removed = self.installation.take();
         let texts: Vec<String> = removed.iter().flat_map(Installation::texts).collect();
@@ -136,7 +139,7 @@ impl Choice {
     }
 }
 
-/// The file as it is written.
+/// The keys of the file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WrittenConsent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,7 +170,7 @@ pub(crate) struct WrittenConsent {
     made: Option<String>,
 }
 
-/// Reads a value that must be a word where its key is there: `null` is none.
+/// Reads a value that must be a word if its key is present: `null` is not one.
 fn word<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
     String::deserialize(value).map(Some)
 }
@@ -194,7 +197,7 @@ impl WrittenConsent {
     }
 
     fn choice(self, others: OtherKeys) -> Result<Choice, String> {
-        // A choice under a name that is not quite ours would be missed.
+        // A choice under a name that differs in case would be missed.
         if let Some(key) = others.names().find(|key| is_like_consent(key)) {
             return Err(format!("it has the key `{key}` and not `consent`"));
         }
@@ -265,8 +268,8 @@ fn is_like_consent(key: &str) -> bool {
     key.trim().eq_ignore_ascii_case("consent")
 }
 
-/// Returns `true` if a key that this version does not know is a newer one's of the installation. This is part of the
-/// format: newer versions name so what goes with it.
+/// Returns `true` if an unknown key is one of a newer version's installation. This is part of the
+/// format: newer versions name the keys of an installation so.
 fn is_like_installation(key: &str) -> bool {
     key.starts_with("installation")
 }
@@ -291,7 +294,7 @@ impl Content for Choice {
         "host",
         "made",
     ];
-    /// Ours has some 300 bytes; anything beyond this is not ours.
+    /// A file that localtel writes has some 300 bytes; a longer one than this is not from localtel.
     const BYTES_MAX: u64 = 16 * 1024;
     const CONSEQUENCE: &'static str = "; this counts as disabled";
 
@@ -320,22 +323,22 @@ impl Content for Choice {
 }
 
 impl StoredConsent {
-    /// Reads what is stored for the profile of that directory.
+    /// Reads the file of the profile in that directory.
     pub(crate) fn read(directory: &Directory) -> Self {
         Self::read_file(directory, Scope::Profile.file())
     }
 
-    /// Reads what is stored for the profile at that path, where there may be no directory at all.
+    /// Reads the file of the profile in the directory at that path, which may be missing.
     pub(crate) fn read_at(path: &Path) -> Self {
         Self::read_file_at(path, Scope::Profile.file())
     }
 
-    /// Reads what is stored for all profiles, given the directory of the default one.
+    /// Reads the file for all profiles, given the directory of the default one.
     pub(crate) fn read_for_all_at(base: &Path) -> Self {
         Self::read_file_at(base, Scope::AllProfiles.file())
     }
 
-    /// Returns `true` if that choice is stored already, and nothing that it removes.
+    /// Returns `true` if that choice is stored already, without anything that it would remove.
     pub(super) fn stands_as(&self, consent: Consent) -> bool {
         self.known().is_some_and(|choice| {
             choice.consent == consent
@@ -343,7 +346,7 @@ impl StoredConsent {
         })
     }
 
-    /// Returns what it amounts to: what cannot be understood is disabled.
+    /// Returns the resulting consent: an unusable file means disabled.
     pub(crate) fn consent(&self) -> Consent {
         match self {
             Self::Missing => Consent::Undecided,
@@ -355,12 +358,13 @@ impl StoredConsent {
         }
     }
 
-    /// Returns the installation, if one was made and can be read.
+    /// Returns the installation, if there is one and it can be read.
     pub(crate) fn installation(&self) -> Option<&Installation> {
         self.known()?.installation.as_ref()
     }
 
-    /// Returns where the installation was made: here, for the directory at that path, or elsewhere.
+    /// Returns whether the installation was created here, for the directory at that path, or
+    /// elsewhere.
     pub(crate) fn origin_at(&self, path: &Path) -> InstallationOrigin {
         match (self.installation(), Directory::open(path, Access::Read)) {
             (Some(installation), Ok(directory)) => installation.origin(&directory),
@@ -368,13 +372,13 @@ impl StoredConsent {
         }
     }
 
-    /// Returns whose the directory is, as far as the file says it.
+    /// Returns the owner of the directory, as far as the file contains it.
     pub(crate) fn claim(&self) -> KnownLocation {
         let claim = self.known().map(|choice| choice.claim.clone());
         claim.unwrap_or_default()
     }
 
-    /// Returns the first use that was remembered, if one was and it can be read.
+    /// Returns the stored first use, if there is one and it can be read.
     pub(crate) fn first_use(&self) -> Option<FirstUse> {
         self.known()?.first_use
     }

@@ -1,21 +1,21 @@
-//! The decision as a table: every accepted word in three spellings from every source, every pair of sources
-//! in conflict, damaged input of each kind, opt-outs, names of executables, and graces. What the parts of a
-//! decision say to people is in `tests`.
+//! The decision as a table: every accepted word in three spellings from every source, every pair of
+//! sources in conflict, damaged input of each kind, opt-outs, names of executables, and graces. The
+//! texts of a decision are tested in `tests`.
 
 use super::Consent::{Disabled, Enabled, Undecided};
 use super::*;
 use crate::store::segment::FileName;
 
-/// Everyone who has a say, as texts: what is not named says nothing.
+/// All sources as texts; a source that is not named has no decision.
 #[derive(Debug, Clone, Copy, Default)]
 struct Case {
     executable: &'static str,
     do_not_track: Option<&'static str>,
     flag: &'static str,
     variable: Option<&'static str>,
-    /// What `consent.json` says.
+    /// The contents of `consent.json`.
     own: Option<&'static str>,
-    /// What `consent.all.json` says.
+    /// The contents of `consent.all.json`.
     all: Option<&'static str>,
     when_undecided: WhenUndecided,
     now: i64,
@@ -64,7 +64,7 @@ const SEEN: Option<&str> =
     Some(r#"{"format":1,"first_seen":"1970-01-01T00:16:40.000000Z","grace_seconds":3600}"#);
 const HOUR: WhenUndecided = WhenUndecided::RecordAfter(Duration::from_hours(1));
 
-/// Who decides what in a case, and who is overruled.
+/// The source that decides in a case, its decision, and the sources that are overruled.
 type Conflict = (
     Case,
     &'static str,
@@ -72,7 +72,7 @@ type Conflict = (
     &'static [(&'static str, Consent)],
 );
 
-/// Each accepted word as it is typed, in upper case, and with space around it.
+/// Each accepted word as typed, in upper case, and with surrounding space.
 const WORDS: [(&str, &str, &str, Consent); 26] = [
     ("1", "1\n", " 1 ", Enabled),
     ("t", "T", " t ", Enabled),
@@ -192,7 +192,7 @@ fn the_stronger_source_wins_and_the_weaker_is_listed() {
     }
 }
 
-/// Files that nobody can understand, each with a word that the reason must name.
+/// Damaged files, each with a word that the reason must contain.
 const DAMAGED: [(&str, &str); 27] = [
     ("", "empty"),
     (" ", "EOF"),
@@ -413,7 +413,7 @@ fn undecided_records_only_by_choice_and_after_the_grace() {
         (case!(when_undecided: HOUR, own: SEEN, now: 999_999), true, None),
         (case!(when_undecided: HOUR, own: SEEN, now: 999), false, Some(3600)),
         (case!(when_undecided: HOUR, own: SEEN, now: -999_999), false, Some(3600)),
-        // A first use that was remembered for all profiles is none: each has its own.
+        // A first use stored for all profiles is ignored: each profile has its own.
         (case!(when_undecided: HOUR, all: SEEN, now: 999_999), false, Some(3600)),
     ];
     for (case, is_recording, seconds_left) in table {

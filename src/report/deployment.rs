@@ -1,5 +1,5 @@
-//! What an application says of its installation, for the reports on it. Nothing is looked up here but the
-//! volume of the paths that it names.
+//! An application's description of its installation, for its reports. Nothing is read here but the
+//! volumes of the paths that it names.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,12 +10,13 @@ use crate::policy::owner::Include;
 use crate::probe::{Volume, VolumeLimits, volumes};
 use crate::text::cut;
 
-/// What an application says of its installation: where it comes from, how it is set up, what belongs to it.
-/// All of it is optional, and what is not said is absent from the reports.
+/// An application's description of its installation: its origin, its configuration and its parts.
+/// All of it is optional; unset values are absent from the reports.
 ///
-/// Names are cut after 256 bytes, values after 16 KiB, single facts (a commit, a branch, an installer) after
-/// 256 bytes; what was cut ends in `…`. Of each kind up to 1000 names are kept. Of those a report holds what
-/// fits into a line, the largest left out first, and says under `omitted` how many it left out.
+/// Names are cut after 256 bytes, values after 16 KiB, single facts (a commit, a branch, an
+/// installer) after 256 bytes; a text that was cut ends in `…`. Of each kind up to 1000 names are
+/// kept. A report contains as many of them as fit into a line, the largest left out first;
+/// `omitted` is the number of those left out.
 ///
 /// ```
 /// use localtel::report::{Deployment, Include};
@@ -50,7 +51,7 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Starts with nothing said.
+    /// Returns a description without any values.
     pub fn new() -> Self {
         Self::default()
     }
@@ -67,13 +68,13 @@ impl Deployment {
         self
     }
 
-    /// Sets whether it was built from a tree with changes that no commit has.
+    /// Sets whether it was built from a tree with uncommitted changes.
     pub fn dirty(mut self, is_dirty: bool) -> Self {
         self.is_dirty = Some(is_dirty);
         self
     }
 
-    /// Sets whether it was built to be debugged.
+    /// Sets whether it is a debug build.
     pub fn debug_build(mut self, is_debug: bool) -> Self {
         self.is_debug = Some(is_debug);
         self
@@ -85,27 +86,27 @@ impl Deployment {
         self
     }
 
-    /// Sets what installed it: a package, an image, a script.
+    /// Sets its installer: a package, an image, a script.
     pub fn installer(mut self, installer: impl Into<String>) -> Self {
         self.installer = Some(fact(installer));
         self
     }
 
-    /// Names a file or directory whose volume, bytes and files, is reported under that name; the path
-    /// itself is not. Symbolic links are not followed and other file systems are not entered. All paths
-    /// together are looked at for a second at most, up to 100,000 entries, in fair shares.
+    /// Names a file or directory whose volume, bytes and files, is reported under that name; the
+    /// path itself is not. Symbolic links are not followed and other file systems are not entered.
+    /// All paths together are read for a second at most, up to 100,000 entries, in fair shares.
     pub fn data_path(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         self.data_paths.set(name, path.into());
         self
     }
 
-    /// Names a setting that differs from its default; what it is set to is not reported.
+    /// Names a setting that differs from its default; its value is not reported.
     pub fn changed_setting(mut self, name: impl Into<String>) -> Self {
         self.changed_settings.set(name, ());
         self
     }
 
-    /// Sets the version of something that it consists of or builds upon.
+    /// Sets the version of a component or dependency.
     pub fn component(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         self.components.set(name, cut(version, VALUE_BYTES_MAX));
         self
@@ -117,8 +118,9 @@ impl Deployment {
         self
     }
 
-    /// Sets a row of metadata, and whether it is included in reports. The owner of the machine may change
-    /// both. Rows of [`RESERVED_KEYS`](crate::report::RESERVED_KEYS) stand at a report's top level.
+    /// Sets a row of metadata, and whether it is included in reports. The owner of the machine may
+    /// change both. Rows of [`RESERVED_KEYS`](crate::report::RESERVED_KEYS) are at a report's top
+    /// level.
     pub fn metadata(
         mut self,
         key: impl Into<String>,
@@ -129,12 +131,12 @@ impl Deployment {
         self
     }
 
-    /// Returns the commit that it was built from, and what installed it, for records of commands.
+    /// Returns the commit that it was built from, and its installer, for records of commands.
     pub(crate) fn built_and_installed(&self) -> (Option<String>, Option<String>) {
         (self.commit.clone(), self.installer.clone())
     }
 
-    /// Counts what lies below the paths that were named, all of them together within the limits.
+    /// Measures the volumes of the named paths, all of them together within the limits.
     pub(crate) fn volumes(&self, limits: VolumeLimits) -> BTreeMap<String, Volume> {
         volumes(&self.data_paths.entries, limits)
     }

@@ -1,5 +1,6 @@
-//! Metadata: rows of a key, a value and whether it is included in reports. The application sets them, and
-//! the owner of the machine has the last word on each. Where the owner's changes are kept is `policy`'s.
+//! Metadata: rows of a key, a value and whether it is included in reports. The application sets
+//! them, and the owner of the machine can override each. The owner's changes are stored by
+//! `policy`.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +9,10 @@ use crate::policy::owner::Include;
 use crate::policy::owner::OwnerMetadata;
 use crate::text::cut;
 
-/// The keys whose rows stand at a report's top level and not in its `metadata`, as in `TimescaleDB`'s:
-/// which instance it is, which lineage of copies and restores it belongs to, and when it was installed.
-/// They say what the application knows; the report's own `installation` and `installed` stand beside them.
+/// The keys whose rows are at the top level of a report and not in its `metadata`, as in
+/// `TimescaleDB`'s: the id of the instance, the id that it shares with its copies and restores, and
+/// the time of its installation. The application sets them; the report's own `installation` and
+/// `installed` are separate keys.
 pub const RESERVED_KEYS: [&str; 3] = ["uuid", "exported_uuid", "install_timestamp"];
 
 /// A value and whether it is included.
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_has_the_last_word_on_each_row() {
+    fn the_owner_overrides_each_row() {
         let cases = [
             (("cloud", None, None), "cloud=ours"),
             (("cloud", Some("mine"), None), "cloud=mine"),

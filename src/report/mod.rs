@@ -1,6 +1,6 @@
-//! The deployment report: one value that says what an application is, what it runs on and how it has been
-//! used, for the person whose machine it is. Making one is a pure function of what was collected; nothing
-//! here writes, counts or waits. When a report is recorded is decided elsewhere.
+//! The deployment report: one value that describes an application, the machine it runs on and how
+//! it has been used, for the owner of the machine. Creating one is a pure function of collected
+//! facts; nothing here writes, counts or waits. When a report is recorded is decided elsewhere.
 //!
 //! ```text
 //! deployment ─┐
@@ -46,11 +46,12 @@ use crate::record::{Level, Properties, format_timestamp};
 pub use crate::release::Release;
 use crate::text::cut;
 
-/// What a deployment reports: what it is, what it runs on, and how it has been used.
+/// The report of a deployment: the application, the machine, and how it has been used.
 ///
-/// Displayed it is indented JSON, safe to look at, whose keys are always in the same order; what is unknown
-/// is absent, and so is what the policy drops: each value is as it would be recorded. Having it records
-/// nothing: it is what the next report would be, and `recorded` says whether one may be.
+/// Its `Display` is indented JSON, safe to show on a terminal, with the keys always in the same
+/// order. Unknown values are absent, and so are values that the policy drops: each value is as it
+/// would be recorded. Creating a report records nothing: it is the next report as it would be now,
+/// and `recorded` shows whether one may be recorded.
 ///
 /// # Format
 ///
@@ -58,22 +59,22 @@ use crate::text::cut;
 /// |---|---|
 /// | `installation` | the installation's id |
 /// | `installed`, `started` | when it was installed, and when this process started |
-/// | `uptime` | for how many seconds the process has been running |
+/// | `uptime` | number of seconds that the process has been running |
 /// | `uuid`, `exported_uuid`, `install_timestamp` | the rows of metadata with [`RESERVED_KEYS`] |
 /// | `application` | `name`, `version`, `commit`, `branch`, `dirty`, `debug`, `installer`, `build` |
 /// | `os` | `family`, `distribution`, `name`, `version`, `release`, `pretty_name`, `kernel`, `arch`, `pointer_width` (bits) |
 /// | `environment` | `container`, `virtual_machine` |
 /// | `hardware` | `cpus`, `cores`, `sockets`, `model`, `mhz`, `memory_total_bytes`, `memory_available_bytes`, `load` of 1, 5 and 15 minutes |
-/// | `machine_uptime` | for how many seconds the machine has been running |
-/// | `data` | for each named path `bytes` and `files`, `cut_short` (`directories`, `entries` or `time`: which bound ended the count), `problem` |
+/// | `machine_uptime` | number of seconds that the machine has been running |
+/// | `data` | for each named path `bytes` and `files`, `cut_short` (`directories`, `entries` or `time`: the limit that ended the count), `problem` |
 /// | `changed_settings` | the names of the settings that differ from their default |
 /// | `components`, `extensions` | a version, or whether it is installed, for each name |
 /// | `metadata` | the rows that are included |
-/// | `counters`, `errors` | how often what happened in this process since `counted_since` |
-/// | `since` | when the last report was recorded, by whichever process |
-/// | `counted_since` | from when on `counters` and `errors` were counted, by this process: its start, or when it last recorded some; only where there are any |
-/// | `omitted` | how many entries of which key did not fit |
-/// | `recorded` | `recording`, `because` and a `text`; not part of what is recorded |
+/// | `counters`, `errors` | counts of this process since `counted_since` |
+/// | `since` | time of the last report, of any process |
+/// | `counted_since` | start of the counts in `counters` and `errors`, in this process: its start, or the time when it last recorded some; only if there are any |
+/// | `omitted` | for each key, the number of entries that did not fit |
+/// | `recorded` | `recording`, `because` and a `text`; not part of the record |
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     #[serde(flatten)]
@@ -81,7 +82,7 @@ pub struct Report {
     recorded: Recorded,
 }
 
-/// Whether reports are recorded, as a report shows it.
+/// Whether reports are recorded, as shown in a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Recorded {
     recording: Recording,
@@ -90,7 +91,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// Returns that reports are recorded as other events are.
+    /// Returns the value for reports that are recorded as other events are.
     pub(crate) fn of(answer: &RecordingAnswer) -> Self {
         Self {
             recording: answer.recording,
@@ -107,12 +108,12 @@ impl Recorded {
         }
     }
 
-    /// Returns that reports are not recorded, though other events may be.
+    /// Returns the value for reports that are not recorded, though other events may be.
     pub(crate) fn shut_out() -> Self {
         Self {
             recording: Recording::No,
-            because: "the policy lets no event `report` in".to_owned(),
-            text: "would be recorded if the policy let it in",
+            because: "the policy does not admit the event `report`".to_owned(),
+            text: "would be recorded if the policy admitted it",
         }
     }
 
@@ -129,45 +130,45 @@ impl Recorded {
     }
 }
 
-/// What a report is made of.
+/// The parts of a report.
 #[derive(Debug)]
 pub(crate) struct Parts<'a> {
     /// The installation's id; there is none without consent.
     pub installation: Option<Uuid>,
-    /// When it was installed.
+    /// The time of installation.
     pub installed: Option<OffsetDateTime>,
-    /// When this process started.
+    /// The start of this process.
     pub started: Option<OffsetDateTime>,
     /// The application's name.
     pub source: &'a str,
     /// The application's version.
     pub version: Option<&'a str>,
-    /// What the application says of its installation.
+    /// The application's description of its installation.
     pub deployment: &'a Deployment,
-    /// What the owner of the machine changes in the application's metadata.
+    /// The changes of the machine's owner to the application's metadata.
     pub owner_metadata: &'a BTreeMap<String, OwnerMetadata>,
-    /// What it runs on.
+    /// The machine.
     pub machine: &'a Machine,
-    /// What lies below the paths that the application named: [`Deployment::volumes`].
+    /// The volumes of the paths that the application named: [`Deployment::volumes`].
     pub volumes: &'a BTreeMap<String, Volume>,
-    /// What was counted and not yet reported: an object.
+    /// The counts that were not yet reported: an object.
     pub counters: Value,
-    /// How often each error happened that was not yet reported: an object.
+    /// The count of each error that was not yet reported: an object.
     pub errors: Value,
-    /// When the last report was recorded, by whichever process.
+    /// The time of the last report, of any process.
     pub since: Option<OffsetDateTime>,
-    /// From when on counters and errors were counted, where there are any.
+    /// The start of the counts, if there are any.
     pub counted_since: Option<OffsetDateTime>,
     /// Whether reports are recorded.
     pub recorded: Recorded,
-    /// The length of the line that has to take it.
+    /// The maximal length of its line.
     pub line_bytes_max: usize,
-    /// When it is made.
+    /// The time of its creation.
     pub now: OffsetDateTime,
 }
 
 impl Report {
-    /// Makes a report, before any policy: whoever records it applies that.
+    /// Creates a report, before any policy: the caller that records it applies that.
     pub(crate) fn new(parts: Parts<'_>) -> Self {
         let recorded = parts.recorded.clone();
         let known = |(name, value)| Some((name, without_unknown(value)?));
@@ -191,13 +192,15 @@ impl Report {
         json(self)
     }
 
-    /// Returns what a record of the report holds: its top-level keys in their order, without `recorded`.
+    /// Returns the properties of a record of the report: its top-level keys in order, without
+    /// `recorded`.
     pub(crate) fn properties(&self) -> &Properties {
         &self.properties
     }
 }
 
-/// Returns what stands in a report, before any policy, in the order of its keys; what is unknown is null or empty.
+/// Returns the facts of a report, before any policy, in the order of its keys; unknown ones are
+/// null or empty.
 fn facts_of(parts: Parts<'_>) -> [(&'static str, Value); 22] {
     let deployment = parts.deployment;
     let machine = parts.machine;
@@ -223,7 +226,7 @@ fn facts_of(parts: Parts<'_>) -> [(&'static str, Value); 22] {
         ("installation", json(parts.installation)),
         ("installed", json(parts.installed.map(format_timestamp))),
         ("started", json(parts.started.map(format_timestamp))),
-        // A clock that was set back makes none.
+        // A clock that was set back gives no uptime.
         ("uptime", json(uptime.filter(|seconds| *seconds >= 0))),
         ("uuid", uuid),
         ("exported_uuid", exported_uuid),
@@ -261,7 +264,7 @@ fn facts_of(parts: Parts<'_>) -> [(&'static str, Value); 22] {
     ]
 }
 
-/// Returns what an application says of itself, as a report shows it.
+/// Returns the description of an application, as shown in a report.
 fn application_of(parts: &Parts<'_>, room: &mut Room) -> Value {
     let deployment = parts.deployment;
     Value::from_iter([
@@ -279,7 +282,7 @@ fn application_of(parts: &Parts<'_>, room: &mut Room) -> Value {
     ])
 }
 
-/// Returns a volume as a report shows it.
+/// Returns a volume, as shown in a report.
 fn data_of(volume: &Volume) -> Value {
     match volume {
         Volume::Unknown(reason) => Value::from_iter([("problem", fact(reason))]),
@@ -299,12 +302,12 @@ fn data_of(volume: &Volume) -> Value {
     }
 }
 
-/// Returns a value as JSON. Every key is a string, so there is nothing to fail.
+/// Returns a value as JSON. Every key is a string, so this cannot fail.
 fn json(value: impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-/// Indented JSON in which nothing acts on a terminal.
+/// Indented JSON without characters that act on a terminal.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let json = serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?;
@@ -312,7 +315,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// The room that a line has for what an application names, and what found none.
+/// The room that a line has for the names of an application, and the number of those that did not
+/// fit.
 #[derive(Debug)]
 struct Room {
     named_bytes: usize,
@@ -321,7 +325,7 @@ struct Room {
 }
 
 impl Room {
-    /// Shares a line out, so that no kind of names takes the place of another.
+    /// Divides a line, so that no kind of names takes the room of another.
     fn in_line(line_bytes_max: usize) -> Self {
         let bytes = line_bytes_max.saturating_sub(FACTS_BYTES.min(line_bytes_max / 2));
         let counters_bytes = bytes / 4;
@@ -358,7 +362,7 @@ impl Room {
     }
 }
 
-/// Returns a value without what is unknown or empty in it; nothing if that is all of it.
+/// Returns a value without its unknown and empty parts; nothing if no part is left.
 fn without_unknown(value: Value) -> Option<Value> {
     match value {
         Value::Null => None,
@@ -375,9 +379,10 @@ fn without_unknown(value: Value) -> Option<Value> {
 /// The kinds of names of which each has the same room: data, build, changed settings, components,
 /// extensions, metadata, errors.
 const NAMED_KINDS: usize = 7;
-/// What all single facts take at most. A character takes up to six bytes of JSON for each of its own. Eight
-/// facts of 256 bytes (application, lifted metadata) are 12.5 KiB, seven of 128 bytes (system, processor)
-/// 5.5 KiB, the three names in the line's head 4.5 KiB, and keys, numbers and times 3 KiB.
+/// The maximal size of all single facts. A character takes up to six bytes of JSON for each of its
+/// own. Eight facts of 256 bytes (application, reserved metadata) are 12.5 KiB, seven of 128 bytes
+/// (system, processor) 5.5 KiB, the three names at the start of the line 4.5 KiB, and keys, numbers
+/// and times 3 KiB.
 const FACTS_BYTES: usize = 26 * 1024;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! When the next report is due: a pure function of what the history says and of the time. Who asks for it, and who
-//! claims the report that is due, is decided elsewhere.
+//! The time of the next report: a pure function of the history and of the time. Requests for
+//! reports, and claims of a due report, are handled elsewhere.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use time::OffsetDateTime;
 
 use crate::history::History;
 
-/// How far reports are apart.
+/// The intervals between reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Schedule {
-    /// As long as that.
+    /// That interval.
     Every(Duration),
-    /// An hour until there are [`HOURLY_REPORTS`], then a day; each up to an eighth longer, so that programs that
-    /// were started together do not report together for ever.
+    /// An hour until there are [`HOURLY_REPORTS`], then a day; each up to an eighth longer, so that
+    /// programs that were started together do not report together for ever.
     HourlyThenDaily,
 }
 
@@ -26,7 +26,7 @@ impl Schedule {
         }
     }
 
-    /// Returns how long after the last report the next is due.
+    /// Returns the time from the last report to the next.
     fn interval(self, history: &History) -> Duration {
         match self {
             Self::Every(every) => every,
@@ -41,9 +41,10 @@ impl Schedule {
         }
     }
 
-    /// Returns after how long a report is due: at once if none is known, or if the last one is as long ago as reports
-    /// are apart. One in the future comes from a clock that jumped; it counts as long as it is no further ahead than
-    /// reports are apart, so that the wait is never longer than twice that.
+    /// Returns the time until a report is due: zero if no last one is known, or if it is at least
+    /// as old as the interval. A last report in the future comes from a clock that jumped; it
+    /// counts if it is no further ahead than the interval, so that the wait is never longer than
+    /// twice that.
     pub(crate) fn due_in(self, history: &History, now: OffsetDateTime) -> Duration {
         let Some(reported) = history.reported else {
             return Duration::ZERO;
@@ -58,7 +59,7 @@ impl Schedule {
     }
 }
 
-/// How many reports come hourly: as many as `TimescaleDB` sends so.
+/// Number of hourly reports: as many as `TimescaleDB` sends.
 const HOURLY_REPORTS: u64 = 12;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -74,7 +75,7 @@ mod tests {
         OffsetDateTime::from_unix_timestamp(1_795_000_000).unwrap()
     }
 
-    /// What is known after so many reports, the last of them just now.
+    /// The history after that many reports, the last of them just now.
     fn after(reports: u64, jitter: u16) -> History {
         History {
             reported: Some(now()),
@@ -125,7 +126,7 @@ mod tests {
         let due_in = |history: &History| Schedule::HourlyThenDaily.due_in(history, now());
         assert_eq!(due_in(&History::default()), Duration::ZERO);
         for (reports, jitter, expected) in [
-            // Written by an application that had another schedule in an older version.
+            // Written by an application with another schedule in an older version.
             (0, 0, hours(1)),
             (1, 0, hours(1)),
             (11, 0, hours(1)),
@@ -144,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reports_are_never_closer_or_further_apart_than_said(
+        fn reports_are_never_outside_their_interval(
             jitters in prop::collection::vec(any::<u16>(), 40),
             looks in prop::collection::vec(1_u64..7200, 40),
         ) {
@@ -152,7 +153,7 @@ mod tests {
             let mut now = now();
             let mut waits = Vec::new();
             for (jitter, look) in jitters.into_iter().zip(looks) {
-                // Other processes look in between; that changes nothing.
+                // Other processes check in between; that changes nothing.
                 let mut left = Schedule::HourlyThenDaily.due_in(&history, now);
                 while !left.is_zero() {
                     now += left.min(Duration::from_secs(look));

@@ -1,4 +1,4 @@
-//! What a report holds, whatever it is made of.
+//! The contents of a report, whatever its parts.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ fn time(text: &str) -> OffsetDateTime {
     crate::record::parse_time(text).unwrap()
 }
 
-/// Everything that a report can be made of, owned, so that a test changes what it is about.
+/// All parts of a report, owned, so that a test changes those that it is about.
 #[derive(Clone)]
 struct Made {
     source: String,
@@ -240,7 +240,7 @@ fn a_report_shows_its_keys_in_their_order() {
 }
 
 #[test]
-fn what_is_unknown_is_absent() {
+fn unknown_values_are_absent() {
     let report = Report::new(Parts {
         installation: None,
         installed: None,
@@ -304,7 +304,7 @@ fn a_report_that_is_off_says_why() {
 }
 
 #[test]
-fn the_record_of_a_report_holds_all_but_whether_it_is_recorded() {
+fn the_record_of_a_report_has_all_keys_but_recorded() {
     let report = Made::full().report();
     let record = recorded(&report);
     let mut json = report.to_json();
@@ -317,7 +317,7 @@ fn the_record_of_a_report_holds_all_but_whether_it_is_recorded() {
 }
 
 #[test]
-fn reserved_rows_stand_at_the_top_and_nowhere_else() {
+fn reserved_rows_are_only_at_the_top_level() {
     let json = Made::full().report().to_json();
     assert_eq!(json["uuid"], "u-1");
     assert_eq!(json["exported_uuid"], "u-2");
@@ -327,7 +327,7 @@ fn reserved_rows_stand_at_the_top_and_nowhere_else() {
 }
 
 #[test]
-fn a_row_that_is_not_included_is_nowhere() {
+fn a_row_that_is_not_included_is_absent() {
     let made = Made::full();
     assert!(!made.report().to_string().contains("team"));
     let mut with_owner = made;
@@ -364,7 +364,7 @@ fn making_and_showing_a_report_changes_nothing() {
     );
 }
 
-/// One hostile value in each place that takes one, with the pointer to that place.
+/// One hostile value in each part that takes one, with the pointer to its place.
 fn hostile(text: &str) -> Vec<(Made, Vec<&'static str>)> {
     let made = Made::full();
     let said = |change: &dyn Fn(Deployment) -> Deployment, places: &[&'static str]| {
@@ -484,8 +484,8 @@ fn assert_only_their_own_places_change(text: &str) {
             let stays = found
                 .iter()
                 .any(|(other, new)| other == place && new == value);
-            // A value that is replaced is at its own place; an entry that is added beside others takes
-            // none of theirs.
+            // A value that is replaced is at its own place; an entry that is added beside others
+            // takes none of theirs.
             let is_replaced = own.iter().any(|own| own == place);
             assert!(stays || is_replaced, "{own:?} took {place}");
         }
@@ -558,7 +558,7 @@ fn hostile_values_everywhere_at_once_still_fit_into_a_line() {
     let omitted = record.properties.get("omitted").unwrap();
     let kinds = "build changed_settings components counters data errors extensions metadata";
     assert_eq!(keys(omitted).join(" "), kinds);
-    // 1000 are kept and some of them fit; those that came before keep their place.
+    // 1000 are kept and some of them fit; the earlier ones are kept.
     assert!(omitted["components"].as_u64() > Some(100));
     assert_eq!(report.to_json()["components"]["postgres"], "17.2");
 }
@@ -576,7 +576,7 @@ fn in_a_short_line_the_facts_stay() {
 }
 
 #[test]
-fn a_load_that_is_no_number_harms_nothing() {
+fn a_load_that_is_not_a_number_is_harmless() {
     let mut made = Made::full();
     made.machine.hardware.load = Some([f64::NAN; 3]);
     let json: Value = serde_json::from_str(&made.report().to_string()).unwrap();
@@ -585,14 +585,14 @@ fn a_load_that_is_no_number_harms_nothing() {
 }
 
 #[test]
-fn counters_that_are_no_object_are_absent() {
+fn counters_that_are_not_an_object_are_absent() {
     let mut made = Made::full();
     made.counters = json!([1, 2]);
     assert_eq!(made.report().to_json().get("counters"), None);
 }
 
 #[test]
-fn what_a_path_is_called_is_reported_and_not_the_path() {
+fn the_name_of_a_path_is_reported_and_not_the_path() {
     let mut made = Made::full();
     let secret = Path::new("/home/somebody/secret");
     made.deployment = made.deployment.data_path("tables", secret);

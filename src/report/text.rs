@@ -1,5 +1,5 @@
-//! The texts of a report: bounded when they come in, so that no value costs another its place, and
-//! harmless to look at when they go out. What they mean is `deployment`'s and `machine`'s.
+//! The texts of a report: limited on input, so that no value takes the room of another, and safe to
+//! show on output. Their meaning is defined in `deployment` and `machine`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::text::{cut, is_unsafe_to_show};
 
-/// Named values, as many as are kept; those beyond that are counted.
+/// Named values, as many as are kept; the number of the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamedValues<T> {
     /// Those that are kept.
     pub(super) entries: BTreeMap<String, T>,
-    /// How many found no place.
+    /// Number of values that were not kept.
     pub(super) omitted: u64,
 }
 
@@ -27,7 +27,7 @@ impl<T> Default for NamedValues<T> {
 }
 
 impl<T> NamedValues<T> {
-    /// Sets a value; an earlier one of the same name is replaced.
+    /// Sets a value; replaces an earlier one of the same name.
     pub(super) fn set(&mut self, name: impl Into<String>, value: T) {
         let name = cut(name, NAME_BYTES_MAX);
         if self.entries.len() < ENTRIES_MAX || self.entries.contains_key(&name) {
@@ -38,8 +38,8 @@ impl<T> NamedValues<T> {
     }
 }
 
-/// Keeps as many entries as fit into so many bytes of JSON, and returns how many do not. The largest go first: whoever
-/// is too large costs nobody else a place.
+/// Keeps as many entries as fit into that many bytes of JSON, and returns the number of those that
+/// do not. The largest are left out first: an entry that is too large never displaces another.
 pub(super) fn fit<T: Serialize>(
     entries: impl IntoIterator<Item = (String, T)>,
     bytes_max: usize,
@@ -48,7 +48,7 @@ pub(super) fn fit<T: Serialize>(
         .into_iter()
         .map(|(name, value)| {
             let bytes = json_bytes(&name).saturating_add(json_bytes(&value));
-            // A colon and a comma stand with them.
+            // Including a colon and a comma.
             (bytes.saturating_add(2), name, value)
         })
         .collect();
@@ -68,14 +68,14 @@ pub(super) fn fit<T: Serialize>(
     (entries, omitted)
 }
 
-/// Returns the bytes that a value takes in a line, where what is unsafe to show is escaped. What has no JSON has no place
-/// there.
+/// Returns the bytes that a value takes in a line, with unsafe characters escaped. A value that has
+/// no JSON form is left out there.
 fn json_bytes(value: &impl Serialize) -> usize {
     serde_json::to_string(value).map_or(usize::MAX, |json| escaped(&json).len())
 }
 
-/// Escapes what JSON leaves as it is and a terminal does not. Outside of strings, JSON has no such
-/// characters but newlines, which stay.
+/// Escapes the characters that JSON leaves unescaped and that act on a terminal. Outside of
+/// strings, JSON has no such characters but newlines, which are kept.
 pub(super) fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
@@ -91,7 +91,7 @@ pub(super) fn escaped(json: &str) -> String {
     out
 }
 
-/// Cuts a text to what a single fact may take.
+/// Cuts a text to the length of a single fact.
 pub(super) fn fact(text: impl Into<String>) -> String {
     cut(text, FACT_BYTES_MAX)
 }
@@ -102,7 +102,7 @@ pub(super) const NAME_BYTES_MAX: usize = 256;
 pub(super) const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// The longest single fact in bytes. Versions, commits and models are far shorter.
 pub(super) const FACT_BYTES_MAX: usize = 256;
-/// More names than anybody reads.
+/// More names than a person reads.
 pub(super) const ENTRIES_MAX: usize = 1000;
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_costs_nobody_else_a_place() {
+    fn an_entry_that_is_too_large_displaces_no_other() {
         let entries = [("a", "x".repeat(100)), ("b", "y".to_owned())];
         let entries = entries.map(|(name, value)| (name.to_owned(), value));
         let (entries, omitted) = fit(entries, 50);

@@ -1,5 +1,5 @@
-//! The thread that waits for reports to be due, and how it ends. Whether one is due, and what is in it, is
-//! the reporter's business.
+//! The thread that waits for reports to be due, and its end. The reporter decides whether one is
+//! due, and creates it.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -17,15 +17,15 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Starts the thread, or returns nothing where the system has none to give. `report` records a report if one is
-    /// due, and returns how long to wait until the next look.
+    /// Starts the thread, or returns nothing if the system cannot. `report` records a report if one
+    /// is due, and returns the time to wait until the next check.
     pub(super) fn start(report: impl Fn() -> Duration + Send + 'static) -> Option<Self> {
         let (until, is_over) = sync_channel::<()>(0);
         let (ending, ended) = sync_channel::<()>(0);
         let wait = move || {
             let _ending = ending;
             loop {
-                // A report that is due is recorded even if it is all over by now.
+                // A report that is due is recorded even if the handle has ended by now.
                 let pause = report().max(PAUSE_LEAST);
                 if is_over.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                     return;
@@ -41,7 +41,7 @@ impl Waiting {
         })
     }
 
-    /// Ends the thread and waits for a report that is being made, though not for long.
+    /// Ends the thread and waits, for a limited time, for a report in progress.
     pub(crate) fn end(self, deadline: Instant) {
         if self.process != std::process::id() {
             forget(self);
@@ -68,5 +68,6 @@ fn forget(waiting: Waiting) {
 /// The shortest pause: clocks that disagree must not make it spin.
 const PAUSE_LEAST: Duration = Duration::from_millis(10);
 
-/// How long the end of a handle waits for the thread: as long as a look at paths may take, and a bit.
+/// The time that the end of a handle waits for the thread: a little more than reading paths may
+/// take.
 const END_WAIT: Duration = Duration::from_secs(2);

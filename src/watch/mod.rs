@@ -1,6 +1,6 @@
-//! Watching the decision: who is asked whether anything is recorded, at opening and then again and again,
-//! so that a running process obeys what its owner decides. What the answers mean is `consent`'s business,
-//! what follows for events that wait or come is `recorder`'s.
+//! Watches the decision: reads at opening and then repeatedly whether anything is recorded, so that
+//! a running process applies its owner's decisions. `consent` makes the decision; `recorder`
+//! handles the consequences for events.
 
 mod snapshot;
 #[cfg(test)]
@@ -30,32 +30,31 @@ use crate::policy::{Current, Policy, Secrets, Unlinked};
 use crate::store::disk::{Access, Directory};
 use crate::store::open_error;
 
-/// Whether a process that does not record notices when it may.
+/// Whether a process that does not record polls for consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Watching {
-    /// Only a process that has recorded watches on. One that started without consent starts no thread,
+    /// Only a process that has recorded polls. One that started without consent starts no thread,
     /// and records from its next start.
     #[default]
     WhileRecording,
-    /// A quiet thread watches from the start, also without consent: for programs that run for long.
+    /// A background thread polls from the start, also without consent: for long-running programs.
     Always,
 }
 
-/// The question whether anything is recorded, with all that stays the same while a process runs, and the
-/// last answer.
+/// The inputs of the decision that do not change while a process runs, and the last answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
     /// The directory of the profile.
     path: PathBuf,
-    /// The directory of the default profile, where the choice for all of them lies.
+    /// The directory of the default profile, which contains the choice for all profiles.
     base: PathBuf,
-    /// Whose telemetry it is.
+    /// The application and profile.
     location: ApplicationProfile,
-    /// To whom the directory belongs, where that has become another application or profile.
+    /// The owner of the directory, if that is now another application or profile.
     foreign: Option<String>,
-    /// What the environment says, asked once: it decides one run, and reading it again from another
-    /// thread could meet a host that changes it.
+    /// The values of the environment, read once: they decide one run, and reading them again from
+    /// another thread could coincide with a change by the host.
     executables: Vec<String>,
     do_not_track: Option<String>,
     variable: Option<Variable>,
@@ -64,11 +63,11 @@ pub(crate) struct Watch {
     stored: Polled<StoredConsent>,
     stored_for_all: Polled<StoredConsent>,
     owner: Polled<OwnerFile>,
-    /// What the last look saw of the owner's policy, where that is not believed yet.
+    /// The owner's policy at the last poll, if it is not in force yet.
     polled_owner: Option<OwnerFile>,
-    /// What the answers on policy are handed to.
+    /// Receives the policy in force.
     policy: Arc<Current>,
-    /// The installation whose key hashes are made with.
+    /// The installation whose key is used for hashes.
     keyed: Option<Uuid>,
     standing: WatchState,
     looked_at: Instant,
@@ -77,39 +76,40 @@ pub(crate) struct Watch {
     pub(crate) faults: crate::store::faults::Faults,
 }
 
-/// What follows from the last look.
+/// The result of the last poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WatchState {
     /// Events are recorded.
     Recording,
-    /// They are not.
+    /// Events are not recorded.
     Off,
-    /// They would be by what was read last, which was too long ago.
+    /// They would be recorded by the last successful read, which was too long ago.
     Unknown,
 }
 
-/// What holds now that a person has changed something, or a grace is over, while the process ran.
+/// The new state after a person changed something, or a grace ended, while the process ran.
 #[derive(Debug)]
 pub(crate) enum WatchChange {
     /// Nothing may be recorded any more.
     Disabled(Decision),
-    /// Whether anything may be recorded is not known any more. What was let in before waits until it is.
+    /// Whether anything may be recorded is no longer known. Events accepted before wait until it
+    /// is.
     Unknown(Decision, Meanwhile),
-    /// Recording is allowed, as this installation.
+    /// Recording is allowed, with this installation.
     Enabled(Decision, Unlinked, Installation, Meanwhile),
 }
 
-/// Whether somebody decided on consent since the last look. Then it may have been withdrawn for a while
-/// between two looks, which a process that records no events takes seldom.
+/// Whether a decision on consent was made since the last poll. Then consent may have been withdrawn
+/// for a while between two polls, which are rare in a process that records no events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meanwhile {
-    /// Somebody did.
+    /// A decision was made.
     Decided,
-    /// Nobody did.
+    /// No decision was made.
     Nothing,
 }
 
-/// What of that which people change is other than at the last look.
+/// The files of people that differ from the last poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct News {
     consent: Meanwhile,
@@ -117,7 +117,7 @@ struct News {
 }
 
 impl Watch {
-    /// Returns the question for the telemetry of a profile, and the directory as it was found, if it is there.
+    /// Returns the watch of a profile's telemetry, and its directory, if it exists.
     pub(crate) fn new(
         (path, base): (&Path, &Path),
         location: &ApplicationProfile,
@@ -159,16 +159,17 @@ impl Watch {
         (watch, directory)
     }
 
-    /// Returns where the policy in force is found.
+    /// Returns the cell with the policy in force.
     pub(crate) fn policy(&self) -> &Arc<Current> {
         &self.policy
     }
 
-    /// Checks whose the directory is, given the directory as it was found, and whose that of the default profile is.
+    /// Checks the owner of the directory, given the opened directory, and the owner of that of the
+    /// default profile.
     ///
     /// # Errors
     ///
-    /// An error says to which other application or profile one of them belongs.
+    /// Returns an error that names the other application or profile if one of them belongs to it.
     pub(crate) fn admit(&self, found: Option<&Directory>) -> Result<()> {
         let said = self.stored.read.claim();
         if !said.is_of(&self.location) {
@@ -183,11 +184,11 @@ impl Watch {
         Ok(())
     }
 
-    /// Decides at opening, and remembers the first use where a grace starts to run with it.
+    /// Decides at opening, and stores the first use if a grace starts with it.
     ///
     /// # Errors
     ///
-    /// An error says why the first use could not be remembered.
+    /// Returns an error if the first use could not be stored.
     pub(crate) fn open(&mut self, now: OffsetDateTime) -> Result<Decision> {
         let mut decision = self.decide(now);
         let first_use = self.stored.read.first_use();
@@ -209,13 +210,13 @@ impl Watch {
         Ok(decision)
     }
 
-    /// Returns the installation at opening, given the directory in which it was just looked for, and the
-    /// directory in which it is to be recorded. Usually both are there, and all that is left to learn is whether
-    /// the directory can be written.
+    /// Returns the installation at opening, given the directory that was just read, and the
+    /// directory to record in. Usually both exist, and it only checks that the directory can be
+    /// written.
     ///
     /// # Errors
     ///
-    /// An error says why the directory cannot be used.
+    /// Returns an error if the directory cannot be used.
     pub(crate) fn installation_in(
         &mut self,
         found: Option<Directory>,
@@ -233,8 +234,8 @@ impl Watch {
         Ok((installation, directory))
     }
 
-    /// Makes the directory where it is missing, and returns the installation in it. A directory in which
-    /// nothing can be written is an error now rather than a loss later.
+    /// Creates the directory if it is missing, and returns the installation in it. A directory that
+    /// cannot be written is an error now rather than a loss later.
     fn make_installation(&mut self) -> Result<(Installation, Directory)> {
         let seen = self.stored.read.consent();
         let (installation, directory) = in_directory(&self.path, |directory, deadline| {
@@ -250,7 +251,7 @@ impl Watch {
         Ok((installation, directory))
     }
 
-    /// Has hashes made with this installation's key from now on.
+    /// Uses this installation's key for hashes from now on.
     fn set_key_of(&mut self, installation: &Installation) -> Unlinked {
         if self.keyed.replace(installation.id) == Some(installation.id) {
             return Unlinked::Nothing;
@@ -258,7 +259,7 @@ impl Watch {
         self.policy.set_key(installation.hash_key())
     }
 
-    /// Looks again, at most twice a second, and returns what changed.
+    /// Polls again, at most twice a second, and returns the changes.
     pub(crate) fn look(&mut self, now: Instant) -> Option<WatchChange> {
         if now.saturating_duration_since(self.looked_at) < PAUSE {
             return None;
@@ -301,7 +302,7 @@ impl Watch {
         }
     }
 
-    /// Returns what follows where recording is allowed but there can be no installation to record as.
+    /// Returns the consequence if recording is allowed but no installation can be created.
     fn without_installation(
         &mut self,
         decision: Decision,
@@ -317,17 +318,17 @@ impl Watch {
             error.kind(),
             ErrorKind::Off { .. } | ErrorKind::Foreign { .. }
         ) {
-            // Whoever disabled it is heard at the next look.
+            // The next poll reads the decision to disable.
             self.standing = WatchState::Off;
             WatchChange::Disabled(decision)
         } else {
-            // Where it cannot be made nothing can be recorded either; the next look tries again.
+            // If it cannot be created, nothing can be recorded either; the next poll tries again.
             self.standing = WatchState::Unknown;
             WatchChange::Unknown(decision, meanwhile)
         }
     }
 
-    /// Returns why the last look could not read what the owner decided, if it could not.
+    /// Returns the reason why the last poll could not read the owner's decision, if it could not.
     pub(crate) fn unreadable(&self) -> Option<&str> {
         let stored = [&self.stored, &self.stored_for_all];
         let mut stored = stored
@@ -336,8 +337,8 @@ impl Watch {
         stored.next().or_else(|| self.owner.unread()?.unreadable())
     }
 
-    /// Reads what is stored, and tells whether it is something else. Deleting files is no decision: what
-    /// was decided stands until somebody decides otherwise.
+    /// Reads the stored choice, and returns whether it changed. Deleting files is not a decision:
+    /// the last one applies until there is another.
     fn read_again(&mut self) -> News {
         let mut news = News {
             consent: Meanwhile::Nothing,
@@ -365,7 +366,7 @@ impl Watch {
         news
     }
 
-    /// Notes whether somebody put the directory of another application or profile in the place of this one.
+    /// Notes whether the directory of another application or profile has replaced this one.
     fn note_location(&mut self, snapshot: &OwnerSnapshot) {
         let files = [&snapshot.stored, &snapshot.stored_for_all];
         if files.iter().any(|file| file.unreadable().is_some()) {
@@ -379,14 +380,15 @@ impl Watch {
         self.foreign = refused.err().map(|error| error.to_string());
     }
 
-    /// Puts the owner's policy in force if it is another, and tells whether it did. Editors write in
-    /// pieces, and the first piece may be a policy that lets more pass than the whole: what is not surely
-    /// stricter than before is believed when two looks agree on it.
+    /// Puts the owner's policy in force if it has changed, and returns whether it did. Editors
+    /// write in pieces, and the first piece may be a policy that admits more than the whole: a
+    /// policy that is not surely stricter takes effect only after two polls that agree on it.
     ///
-    /// Deleting the file is no decision, so what was understood of it last stays in force. A file that could not
-    /// be understood or read is gone when it is deleted, and the process goes on with what was in force before.
+    /// Deleting the file is not a decision, so the last valid contents stay in force. A file that
+    /// was invalid or could not be read has no effect once it is deleted, and the process continues
+    /// with the policy from before.
     fn take_owner(&mut self, owner: OwnerFile) -> bool {
-        // In a forked child another policy may be in force than this watch remembers.
+        // In a forked child another policy may be in force than the one in this watch.
         let is_in_force = owner
             .policy()
             .is_none_or(|policy| self.policy.is_owners(policy));
@@ -409,7 +411,7 @@ impl Watch {
         true
     }
 
-    /// Decides by what holds.
+    /// Decides by the state that applies.
     fn decide(&self, now: OffsetDateTime) -> Decision {
         self.decide_by(
             (self.stored.holds(), self.stored_for_all.holds()),
@@ -418,7 +420,7 @@ impl Watch {
         )
     }
 
-    /// Decides by what was read last, however long ago that was.
+    /// Decides by the last successful read, whatever its age.
     fn decide_by_last_read(&self, now: OffsetDateTime) -> Decision {
         let stored = (&self.stored.read, &self.stored_for_all.read);
         self.decide_by(stored, &self.owner.read, now)
@@ -445,8 +447,8 @@ impl Watch {
     }
 }
 
-/// Takes over what a look found of a stored choice, and returns whether somebody decided. That a file is gone
-/// is no decision, unless it could not even be read before.
+/// Adopts a stored choice from a poll, and returns whether a decision was made. A missing file is
+/// not a decision, unless it could not even be read before.
 fn take_stored(seen: &mut Polled<StoredConsent>, found: StoredConsent) -> Meanwhile {
     if found.unreadable().is_some() {
         seen.fail(found);
@@ -461,7 +463,8 @@ fn take_stored(seen: &mut Polled<StoredConsent>, found: StoredConsent) -> Meanwh
     Meanwhile::Decided
 }
 
-/// Does something in the directory at that path, which is made where it is missing, and returns it as well.
+/// Runs a function on the directory at that path, which is created if missing, and returns the
+/// directory, too.
 fn in_directory<T>(
     path: &Path,
     work: impl Fn(&Directory, Instant) -> Result<T>,
@@ -472,7 +475,7 @@ fn in_directory<T>(
         let directory =
             Directory::open(path, Access::Write).map_err(|error| open_error(path, error))?;
         match work(&directory, deadline) {
-            // Somebody removed the directory under our hands: the next try makes it anew.
+            // Another process removed the directory: the next try creates it again.
             Err(_) if tries < OPEN_TRIES && !directory.is_current() => {
                 tries += 1;
                 std::thread::sleep(OPEN_PAUSE);
@@ -482,7 +485,7 @@ fn in_directory<T>(
     }
 }
 
-/// Returns the rules that find secrets, with the home and the name of the user who runs this.
+/// Returns the rules that find secrets, with the home and the name of the user of this process.
 pub(crate) fn secrets_of(environment: &Environment) -> Secrets {
     Secrets::new(
         environment.home().as_deref().and_then(Path::to_str),
@@ -490,15 +493,15 @@ pub(crate) fn secrets_of(environment: &Environment) -> Secrets {
     )
 }
 
-/// How often the stored choice is read: often enough that a change is obeyed within a second, and seldom
-/// enough (a few system calls for two small files) to cost nothing.
+/// The interval of polls: short enough that a change is applied within a second, and long enough (a
+/// few system calls for two small files) to cost nothing.
 pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 
-/// How often the directory may be removed while it is being opened before that is an error, and how long
-/// a removal under way is given to be over.
+/// Number of times that the directory may be removed while it is being opened before that is an
+/// error, and the pause for a removal to finish.
 const OPEN_TRIES: usize = 10;
 const OPEN_PAUSE: Duration = Duration::from_millis(1);
 
-/// How long opening waits for the directory's lock where the installation id must still be made, or the
-/// first use be remembered.
+/// The time that opening waits for the directory's lock if the installation id must be created, or
+/// the first use stored.
 const CONSENT_WAIT: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
-//! What the owner of a telemetry directory decides, as it stands in files there at one moment, and what was read
-//! of it last. A file that cannot be read at one moment says nothing; what then holds is decided here, what
-//! follows from it in `watch`.
+//! The owner's decisions, as the files of a telemetry directory contain them at one moment, and the
+//! last ones that were read. A file that cannot be read decides nothing; this module determines the
+//! value that applies then, and `watch` its consequences.
 
 use std::path::Path;
 
@@ -9,8 +9,7 @@ use crate::policy::owner::OwnerFile;
 use crate::store::disk::{Access, Directory};
 use crate::store::document::Opened;
 
-/// What stands in the directories at one moment: all that people change, read from a directory that is opened
-/// once.
+/// The files that people change at one moment, read from a directory that is opened once.
 #[derive(Debug)]
 pub(super) struct OwnerSnapshot {
     /// The directory of the profile, if there is one that could be opened.
@@ -19,12 +18,12 @@ pub(super) struct OwnerSnapshot {
     pub(super) stored: StoredConsent,
     /// The choice stored for all profiles.
     pub(super) stored_for_all: StoredConsent,
-    /// What the owner lets be recorded.
+    /// The owner's policy.
     pub(super) owner: OwnerFile,
 }
 
 impl OwnerSnapshot {
-    /// Looks into the directory of a profile, and into that of the default one where it is another.
+    /// Reads the directory of a profile, and that of the default one if it is another.
     pub(super) fn of(path: &Path, base: &Path) -> Self {
         let opened = Directory::open(path, Access::Read);
         if path == base {
@@ -35,7 +34,7 @@ impl OwnerSnapshot {
         }
     }
 
-    /// Looks as [`of`](Self::of) does, under the faults that a test plans.
+    /// Reads like [`of`](Self::of), under the faults that a test plans.
     #[cfg(test)]
     pub(super) fn under(
         faults: &crate::store::faults::Faults,
@@ -54,7 +53,7 @@ impl OwnerSnapshot {
         }
     }
 
-    /// Looks into the directory of a profile, and into that of the default one where it is another.
+    /// Reads the directory of a profile, and that of the default one if it is another.
     fn in_opened(opened: Opened, base: Option<&Opened>) -> Self {
         Self {
             owner: OwnerFile::read_in(&opened),
@@ -68,29 +67,29 @@ impl OwnerSnapshot {
     }
 }
 
-/// Something that the owner changes: what was read of it last, and what has kept it from being read since.
+/// A value that the owner changes: the last one read, and the failures to read it since.
 #[derive(Debug, Clone)]
 pub(super) struct Polled<T> {
-    /// What was read of it last.
+    /// The last value read.
     pub(super) read: T,
     unread: Option<FailedRead<T>>,
 }
 
-/// What a look found that could not read.
+/// The result of a poll that failed to read.
 #[derive(Debug, Clone)]
 struct FailedRead<T> {
     found: T,
-    /// How many looks in a row could not.
+    /// Number of failed polls in a row.
     looks: u32,
 }
 
 impl<T> Polled<T> {
-    /// Returns what was just read.
+    /// Returns a value that was just read.
     pub(super) fn new(read: T) -> Self {
         Self { read, unread: None }
     }
 
-    /// Notes that a look could not read it.
+    /// Notes that a poll failed to read it.
     pub(super) fn fail(&mut self, found: T) {
         let looks = self.unread.as_ref().map_or(0, |unread| unread.looks);
         self.unread = Some(FailedRead {
@@ -99,17 +98,17 @@ impl<T> Polled<T> {
         });
     }
 
-    /// Returns what the last look found, if it could not read it.
+    /// Returns the result of the last poll, if it failed to read.
     pub(super) fn unread(&self) -> Option<&T> {
         self.unread.as_ref().map(|unread| &unread.found)
     }
 
-    /// Notes that a look could read it.
+    /// Notes that a poll succeeded in reading it.
     pub(super) fn succeed(&mut self) {
         self.unread = None;
     }
 
-    /// Returns what holds: what was read last, unless it could not be read for too long.
+    /// Returns the value that applies: the last one read, unless reading has failed for too long.
     pub(super) fn holds(&self) -> &T {
         match &self.unread {
             Some(unread) if unread.looks > UNREADABLE_LOOKS_MAX => &unread.found,
@@ -118,7 +117,8 @@ impl<T> Polled<T> {
     }
 }
 
-/// How many looks in a row may fail to read what the owner decided before nothing is recorded any more. They are
-/// at least half a second apart: for five seconds the last answer stands, which is longer than a process usually
-/// lacks file descriptors or memory, and short enough not to miss for long that consent was withdrawn.
+/// Number of polls in a row that may fail to read the owner's decision before recording stops. They
+/// are at least half a second apart: for five seconds the last answer applies, which is longer than
+/// a process usually lacks file descriptors or memory, and short enough not to miss a withdrawal of
+/// consent for long.
 pub(super) const UNREADABLE_LOOKS_MAX: u32 = 10;

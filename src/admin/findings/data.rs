@@ -1,5 +1,6 @@
-//! What `doctor` finds in the records: lines that cannot be read, missing segments, records of a newer format or dated in
-//! the future, sessions without an end, lost events, and texts in clear whose names say that they are secrets.
+//! The findings of `doctor` in the records: lines that cannot be read, missing segments, records of
+//! a newer format or dated in the future, sessions without an end, lost events, and texts in clear
+//! whose names suggest a secret.
 
 use super::INSTALL_NEWER;
 use crate::admin::finding::{Finding, FindingKind};
@@ -15,7 +16,7 @@ use crate::store::age::is_ahead;
 use crate::summary::SessionTally;
 use crate::text::count;
 
-/// Looks for texts that are recorded in clear although their name says that they are secrets.
+/// Finds texts that are recorded in clear although their name suggests a secret.
 pub(super) fn about_secrets(
     location: &Location,
     owner: &OwnerFile,
@@ -39,7 +40,7 @@ pub(super) fn about_secrets(
     found.collect()
 }
 
-/// How many things are wrong in the same way, and where the first of them is.
+/// The number of problems of one kind, and the place of the first.
 #[derive(Debug, Clone, Copy, Default)]
 struct Places {
     count: u64,
@@ -59,7 +60,7 @@ impl Places {
         self.first = self.first.or(later.first);
     }
 
-    /// Says how many there are, behind these words, and where; nothing if there are none.
+    /// Returns the number after these words, and the place; nothing if there are none.
     fn finding(&self, kind: FindingKind, what: &str, noun: &str, next: &str) -> Option<Finding> {
         let (first, counted) = (self.first?, count(self.count, noun));
         let which = if self.count == 1 { "" } else { "the first " };
@@ -71,7 +72,7 @@ impl Places {
     }
 }
 
-/// What is wrong with the lines.
+/// The problems of the lines.
 #[derive(Debug, Default)]
 struct Wrong {
     missing: Vec<Finding>,
@@ -82,7 +83,7 @@ struct Wrong {
     newer: Places,
     sessions: SessionTally,
     secret_names: SecretNames,
-    /// What records are dated in the future of; none is of nothing.
+    /// The time after which records are dated in the future; without it, none is.
     now: Option<LineTime>,
 }
 
@@ -138,7 +139,8 @@ impl Wrong {
         }
     }
 
-    /// Returns `true` if a record is dated in the future. Most are before now, which is seen at once.
+    /// Returns `true` if a record is dated in the future. Most are before now, which is a cheap
+    /// check.
     fn is_ahead(&self, raw: &RawRecord<'_>) -> bool {
         self.now.is_some_and(|now| {
             let time = LineTime::of_raw(raw);
@@ -148,8 +150,8 @@ impl Wrong {
     }
 }
 
-/// Reads everything, and sums up what cannot be read, what is dated in the future, and what sessions lost. Returns the
-/// names that say that their texts are secrets, too.
+/// Reads everything, and sums up the lines that cannot be read, the records dated in the future,
+/// and the losses of sessions. Returns the names that suggest secrets, too.
 pub(super) fn about_data(location: &Location) -> Result<(Vec<Finding>, SecretNames)> {
     let now = LineTime::not_after(clock::now());
     let mut wrong = Wrong::new(now);
@@ -189,7 +191,8 @@ impl Wrong {
     }
 }
 
-/// Looks which sessions did not end, and whether events were lost. What consent and policy refused was to be refused.
+/// Finds sessions without an end, and lost events. Events that consent and policy refused are not
+/// losses.
 fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
     let (sessions, losses) = sessions.finish();
     let found = [
@@ -217,5 +220,5 @@ fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
         .collect()
 }
 
-/// What to do about records that are dated in the future.
+/// The remedy for records that are dated in the future.
 const COMPARE_CLOCKS: &str = "compare the clocks of what records here; these records are removed with their segment, like others";

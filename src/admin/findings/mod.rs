@@ -1,7 +1,8 @@
-//! What is wrong at a location, and what to do about each: the stored consent, the policy, the directory, its lock, its
-//! data and the files beside them. Nothing is repaired or made; the lock is taken for a moment, to see whether it can be.
-//! The records themselves are `data`'s, segments that cannot be removed `stuck`'s; whether records are complete and
-//! unaltered is not checked.
+//! The problems at a location, and the remedy for each: the stored consent, the policy, the
+//! directory, its lock, its data and the files beside them. Nothing is repaired or created; the
+//! lock is taken for a moment, to check that it is free. `data` reads the records, and `stuck`
+//! finds segments that cannot be removed; whether records are complete and unaltered is not
+//! checked.
 
 mod data;
 mod stuck;
@@ -26,23 +27,23 @@ use crate::store::lock::{Extent, LockFile, is_stuck};
 use crate::store::segment::{FileName, is_ours};
 use crate::text::count;
 
-/// What was found at a location, with keys that stay when it is serialised.
+/// The findings at a location, with stable keys when serialised.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Findings {
     /// Whether anything is recorded, and why.
     #[serde(flatten)]
     pub answer: RecordingAnswer,
-    /// Whether the directory is there. If not, nothing was ever recorded or decided here.
+    /// Whether the directory exists. If not, nothing was ever recorded or decided here.
     pub directory_exists: bool,
-    /// What is wrong; nothing if it is empty.
+    /// The problems; empty if there are none.
     pub findings: Vec<Finding>,
-    /// The recorded names that say that their texts are secrets.
+    /// The recorded names that suggest secrets.
     pub secret_names: SecretNames,
 }
 
 impl Location {
-    /// Looks for what is wrong here.
+    /// Finds the problems here.
     pub fn findings(&self) -> Findings {
         let opened = Directory::open(&self.path(), Access::Read);
         let (findings, secret_names) = examine(self);
@@ -61,7 +62,7 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
     let directory = match Directory::open(&path, Access::Read) {
         Ok(directory) => directory,
         Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-            // Whatever is stored for all profiles, and the variable, still decide.
+            // The choice for all profiles and the variable still decide.
             let mut findings = about_consent(location, &stored);
             findings.extend(stored.directory.as_ref().err().map(|error| {
                 let step = "give its owner the right to write there, or name another directory with LOCALTEL_DIR";
@@ -76,7 +77,7 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
         }
     };
     let mut findings = owner::look(&directory, location);
-    // What is said of its owner explains the rest.
+    // A finding on its owner explains the rest.
     let is_own = findings.is_empty();
     findings.extend(about_consent(location, &stored));
     if is_own {
@@ -109,7 +110,8 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
     (findings, secret_names)
 }
 
-/// Looks whether what the owner forbids is known. Why it is not is a part of the answer on recording, or said by `policy`.
+/// Checks that the owner's policy is known. The reason why it is not is part of the answer on
+/// recording, or printed by `policy`.
 fn about_policy(location: &Location, owner: &OwnerFile) -> Option<Finding> {
     owner.problem()?;
     let step = format!(
@@ -121,7 +123,7 @@ fn about_policy(location: &Location, owner: &OwnerFile) -> Option<Finding> {
     Some(Finding::new(FindingKind::Policy, what, step))
 }
 
-/// Looks at what is remembered from one process to the next.
+/// Checks the file of facts for the next process.
 fn about_history(path: &Path) -> Option<Finding> {
     let kept = StoredHistory::read_at(path);
     let problem = kept.problem()?;
@@ -139,7 +141,7 @@ fn about_history(path: &Path) -> Option<Finding> {
     Some(Finding::new(FindingKind::History, what, step))
 }
 
-/// Looks at what the owner said of the newest release.
+/// Checks the owner's file on the newest release.
 fn about_release(path: &Path) -> Option<Finding> {
     let problem = match Release::read_at(path) {
         Ok(Some(release)) if !release.is_ordered() => format!(
@@ -177,7 +179,7 @@ fn about_opening(path: &Path, error: OpenError) -> Finding {
     )
 }
 
-/// Looks at what has a say and cannot be understood.
+/// Checks the sources of consent for invalid values.
 fn about_consent(location: &Location, stored: &Stored) -> Vec<Finding> {
     let (decision, _) = location.decide(stored, clock::now());
     let default = location.with_profile(Profile::default());
@@ -214,7 +216,7 @@ fn about_consent(location: &Location, stored: &Stored) -> Vec<Finding> {
     findings
 }
 
-/// Looks at who may do what in the directory, and how much more it can hold.
+/// Checks the permissions of the directory, and the free room.
 fn about_permissions(directory: &Directory, bounds: &Bounds) -> Vec<Finding> {
     let path = directory.path().display().to_string();
     let chmod = format!("chmod 700 {}", ShellWord(&path));
@@ -240,7 +242,8 @@ fn about_permissions(directory: &Directory, bounds: &Bounds) -> Vec<Finding> {
     findings
 }
 
-/// Looks whether the file system has room for another segment or, where it is smaller than one, for another line.
+/// Checks that the file system has room for another segment or, if it is smaller than one, for
+/// another line.
 fn about_room(room: FileSystemRoom, path: &str, bounds: &Bounds) -> Option<Finding> {
     let needed = if room.bytes < bounds.segment_bytes_max {
         bounds.line_bytes_max as u64
@@ -266,8 +269,8 @@ fn about_room(room: FileSystemRoom, path: &str, bounds: &Bounds) -> Option<Findi
     ))
 }
 
-/// Looks whether others may read or write a file of ours. What the owner writes with an editor is usually
-/// open to be read, and holds nothing about anybody.
+/// Checks whether others may read or write a file of localtel. Files that the owner writes with an
+/// editor are usually readable, and contain nothing about a person.
 fn about_files(directory: &Directory) -> Option<Finding> {
     let mut names: Vec<String> = directory
         .names()
@@ -301,7 +304,7 @@ fn about_files(directory: &Directory) -> Option<Finding> {
     ))
 }
 
-/// Looks whether somebody holds the lock for longer than anybody should.
+/// Checks whether a process holds the lock for longer than any operation needs.
 fn about_lock(directory: &Directory) -> Option<Finding> {
     let cannot_be_locked = |reason: String| {
         Finding::new(
@@ -324,17 +327,18 @@ fn about_lock(directory: &Directory) -> Option<Finding> {
     }
 }
 
-/// What a file that announces a release looks like.
+/// The form of a file that announces a release.
 const RELEASE_FORM: &str =
     r#"remove it, or write {"version":"1.3.0","released":"2026-11-01","notes":"what is new"}"#;
 
-/// What to do where a newer version wrote.
+/// The remedy for a file of a newer version.
 const INSTALL_NEWER: &str = "install the localtel that wrote it";
 
 /// A segment, and a small file while it is replaced.
 const INODES_MIN: u64 = 2;
 
-/// A writer holds the lock for well under a millisecond; who holds it for so long does not let go.
+/// A writer holds the lock for well under a millisecond; a process that holds it for so long is
+/// stuck.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What `doctor` says of segments that cannot be removed: which, why, and what to do. It tries nothing.
+//! The findings of `doctor` on segments that cannot be removed: which, why, and the remedy. It
+//! removes nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,8 @@ use crate::store::disk::Directory;
 use crate::store::obstacle::Obstacle;
 use crate::store::segment::SegmentNumber;
 
-/// Looks for segments that cannot be removed: those that were to be removed and are still there, and those of
-/// which that can be seen before it is tried. One for each reason.
+/// Finds segments that cannot be removed: those declared removed that still exist, and those with
+/// an obstacle that can be detected without trying. Returns one finding for each reason.
 pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<Finding> {
     let path = directory.path();
     if let Some(obstacle) = directory.own_obstacle() {
@@ -50,7 +51,7 @@ pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<F
     stuck.into_iter().map(finding).collect()
 }
 
-/// Says what is the matter with a file, and the start of what to do about it.
+/// Returns the obstacle of a file, and the start of the remedy.
 fn words_for(obstacle: Option<Obstacle>) -> (String, &'static str) {
     let (reason, step) = match obstacle {
         Some(Obstacle::Immutable) => ("is immutable", "chattr -i"),

@@ -1,14 +1,17 @@
-//! Counters: what adds up in memory, without a line for each event, until a report takes what was added
-//! since the last one. Names and values are texts of the program, so that nothing a remote client chose can
-//! become one. When a report is due, and how it is recorded, is the parent's business.
+//! Counters: counts in memory, without a line for each event, until a report contains the
+//! difference since the last one. Names and values are texts of the program, so that nothing chosen
+//! by a remote client can become one. When a report is due, and how it is recorded, is decided in
+//! the parent module.
 //!
-//! A [`Counter`] is a handle on one series, so counting takes no lock and looks nothing up. The registry of all
-//! series is locked only while a handle is made or a report is taken. Where the lock is held for long, as it may
-//! be for ever in a forked child, a handle on the series `other` is returned, and a report has no counts.
+//! A [`Counter`] is a handle on one series, so counting needs no lock and no lookup. The registry
+//! of all series is locked only while a handle is created or a report is created. If the lock is
+//! held for long, as it may be for ever in a forked child, a handle on the series `other` is
+//! returned, and a report has no counts.
 //!
-//! What was counted before consent was withdrawn is never reported. The recorder numbers the withdrawals, and each
-//! series compares that number with the last one that it knows before it adds or is read; if they differ, it first
-//! forgets what it has. A fork is such a withdrawal for the child: its parent reports what the parent counted.
+//! Counts from before a withdrawal of consent are never reported. The recorder numbers the
+//! withdrawals, and each series compares that number with the last one that it has seen before it
+//! adds or is read; if they differ, it first discards its count. A fork is such a withdrawal for
+//! the child: its parent reports the parent's counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -21,15 +24,16 @@ use crate::clock;
 use crate::recorder::lock_until;
 use crate::text::cut;
 
-/// A name of what is counted apart, and its value.
+/// A label's name and value.
 type Label = (&'static str, &'static str);
 
-/// A handle on one series of a counter: what is added to it goes into the next report, or into the record of the
-/// session's end if no report took it.
+/// A handle on one series of a counter: its count is in the next report, or in the record of the
+/// session's end if no report contained it.
 ///
-/// Make it once with [`Telemetry::counter`](crate::Telemetry::counter) and keep it: making one takes a lock and finds
-/// the series by its name and labels, while adding is an atomic addition. All handles of a series, clones too, add
-/// up. A counter counts nothing while telemetry is off, and the default one never does.
+/// Create it once with [`Telemetry::counter`](crate::Telemetry::counter) and keep it: creating one
+/// takes a lock and finds the series by its name and labels, while adding is an atomic addition.
+/// All handles of a series, clones too, add to the same count. A counter counts nothing while
+/// telemetry is off, and the default one never does.
 ///
 /// ```
 /// use localtel::{Counter, Telemetry};
@@ -47,8 +51,9 @@ type Label = (&'static str, &'static str);
 pub struct Counter(Option<Arc<Series>>);
 
 impl Counter {
-    /// Adds to the counter, which wraps at 2⁶⁴. This neither locks, waits nor allocates. In a process that was
-    /// forked from the one that opened telemetry, what is counted before its first record may be lost.
+    /// Adds to the counter, which wraps at 2⁶⁴. Does not lock, wait or allocate. In a process that
+    /// was forked from the one that opened telemetry, counts from before its first record may be
+    /// lost.
     pub fn add(&self, by: u64) {
         if let Some(series) = &self.0 {
             series.add(by);
@@ -58,10 +63,11 @@ impl Counter {
 
 /// All series of one handle of telemetry.
 ///
-/// A counter has a name and labels; each combination of their values is a series. The order of the labels
-/// makes no difference, of two with the same name the last one counts, and beyond 16 in the order of their
-/// names they are left out. At most 1,000 series, of counters and errors together, are told apart; what is
-/// beyond adds up in one series named `other`, for each of the two. Counts wrap at 2⁶⁴.
+/// A counter has a name and labels; each combination of their values is a series. The order of the
+/// labels makes no difference, of two with the same name the last one is used, and those after the
+/// first 16 in the order of their names are left out. At most 1,000 series, of counters and errors
+/// together, are distinguished; for each of the two, further ones are added to one series named
+/// `other`. Counts wrap at 2⁶⁴.
 #[derive(Debug)]
 pub(crate) struct Counters {
     series: Mutex<BTreeMap<SeriesKey, Arc<Series>>>,
@@ -70,16 +76,16 @@ pub(crate) struct Counters {
     consent: Arc<CountingConsent>,
 }
 
-/// What is counted.
+/// The kind of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Family {
-    /// Whatever the application names.
+    /// A counter with a name from the application.
     Counter,
     /// Errors, by their code.
     Error,
 }
 
-/// What tells a series from others.
+/// The identity of a series.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct SeriesKey {
     family: Family,
@@ -100,21 +106,21 @@ impl SeriesKey {
     }
 }
 
-/// What the recorder says about consent, and since when the counts of all series are covered by it.
+/// The recorder's state of consent, and the start of the counts of all series that it covers.
 #[derive(Debug)]
 struct CountingConsent {
     /// Whether anything is counted at present.
     is_open: Arc<AtomicBool>,
-    /// How often what had been counted lost its consent.
+    /// Number of times that consent for existing counts was lost.
     withdrawals: Arc<AtomicU64>,
     /// The last withdrawal that `counted_since` takes into account.
     noted: AtomicU64,
-    /// From when on what is not yet reported was counted, in microseconds after 1970.
+    /// The start of the counts that are not yet reported, in microseconds after 1970.
     counted_since: AtomicI64,
 }
 
 impl CountingConsent {
-    /// Starts the time of counting anew, if that was not done yet for this withdrawal.
+    /// Sets the start of the counts to now, if that was not done yet for this withdrawal.
     fn note(&self, withdrawals: u64) {
         let now = clock::micros_since_epoch();
         if self.noted.load(Ordering::Acquire) < withdrawals {
@@ -129,11 +135,11 @@ impl CountingConsent {
 struct Series {
     key: SeriesKey,
     consent: Arc<CountingConsent>,
-    /// All that was ever counted.
+    /// The sum of all counts.
     total: AtomicU64,
-    /// How much of it was reported or forgotten. It follows the total and never overtakes it.
+    /// The part of it that was reported or discarded. It follows the total and never overtakes it.
     settled: AtomicU64,
-    /// The last withdrawal of consent for which everything was forgotten.
+    /// The last withdrawal of consent for which the count was discarded.
     obeyed: AtomicU64,
 }
 
@@ -151,12 +157,13 @@ impl Series {
     fn add(&self, by: u64) {
         if self.consent.is_open.load(Ordering::Relaxed) {
             self.obey();
-            // Released, so that who reads this total also sees which withdrawal was obeyed before it.
+            // Released, so that a reader of this total also sees which withdrawal was applied
+            // before it.
             self.total.fetch_add(by, Ordering::Release);
         }
     }
 
-    /// Forgets what was counted before consent was last withdrawn.
+    /// Discards counts from before consent was last withdrawn.
     fn obey(&self) {
         let withdrawals = self.consent.withdrawals.load(Ordering::Acquire);
         if self.obeyed.load(Ordering::Acquire) != withdrawals {
@@ -166,8 +173,8 @@ impl Series {
 
     #[cold]
     fn forget(&self, withdrawals: u64) {
-        // Read before it is asked whether another thread has forgotten meanwhile: if none has, nothing in this
-        // total was counted after the withdrawal.
+        // Read before checking whether another thread has discarded meanwhile: if none has, nothing
+        // in this total was counted after the withdrawal.
         let total = self.total.load(Ordering::Acquire);
         if self.obeyed.load(Ordering::Acquire) < withdrawals {
             self.consent.note(withdrawals);
@@ -176,21 +183,21 @@ impl Series {
         }
     }
 
-    /// Returns the total and how much of it is not yet settled.
+    /// Returns the total and the part of it that is not yet settled.
     fn unreported(&self) -> (u64, u64) {
         self.obey();
-        // Settled first: a total that is read after it is no smaller.
+        // The settled part first: a total that is read after it is no smaller.
         let settled = self.settled.load(Ordering::Acquire);
         let total = self.total.load(Ordering::Acquire);
         (total, total.wrapping_sub(settled))
     }
 
-    /// Moves what is settled up to the total of a snapshot, and never back: a snapshot from before one that
-    /// was settled already, or from before everything was forgotten, lies behind.
+    /// Advances the settled part to the total of a snapshot, and never back: a snapshot from before
+    /// one that was settled already, or from before counts were discarded, is behind.
     fn settle(&self, total: u64) {
         let moved = |settled: u64| {
             let unreported = self.total.load(Ordering::Acquire).wrapping_sub(settled);
-            // Behind, the difference wraps and is greater than anything that was counted.
+            // If it is behind, the difference wraps and is greater than any count.
             (total.wrapping_sub(settled) <= unreported).then_some(total)
         };
         let _is_behind = self
@@ -200,8 +207,8 @@ impl Series {
 }
 
 impl Counters {
-    /// Returns counters of which none has counted anything. They count while `is_open` is set, from this time on, in
-    /// microseconds after 1970, and forget what they have whenever the number of withdrawals grows.
+    /// Returns counters without counts. They count while `is_open` is set, from this time on, in
+    /// microseconds after 1970, and discard their counts whenever the number of withdrawals grows.
     pub(crate) fn new(
         is_open: Arc<AtomicBool>,
         withdrawals: Arc<AtomicU64>,
@@ -248,8 +255,8 @@ impl Counters {
         self.series.lock()
     }
 
-    /// Returns what was counted since the last settled snapshot, and changes nothing. Nothing is returned where the
-    /// registry stays locked; all of it is then left to the next snapshot.
+    /// Returns the counts since the last settled snapshot, and changes nothing. Returns nothing if
+    /// the registry stays locked; all counts are then left to the next snapshot.
     pub(crate) fn unreported(&self) -> Option<Snapshot> {
         let registry = lock_until(&self.series, clock::deadline(LOCK_WAIT))?;
         let all = registry
@@ -258,7 +265,7 @@ impl Counters {
         self.consent
             .note(self.consent.withdrawals.load(Ordering::Acquire));
         let since = self.consent.counted_since.load(Ordering::Acquire);
-        // Earlier than the counts are read: what is counted between the two was counted since then.
+        // Earlier than the counts are read: counts between the two belong to the next period.
         let until = clock::micros_since_epoch();
         let share = |series: &Arc<Series>| {
             let (total, count) = series.unreported();
@@ -278,14 +285,14 @@ impl Counters {
     }
 }
 
-/// What was counted and not yet reported at some moment.
+/// The counts that were not yet reported at some moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     shares: Vec<SnapshotShare>,
     consent: Arc<CountingConsent>,
-    /// From when on it was counted, in microseconds after 1970.
+    /// The start of the counts, in microseconds after 1970.
     since: i64,
-    /// Until when at least, likewise.
+    /// The earliest end of the counts, likewise.
     until: i64,
 }
 
@@ -295,29 +302,29 @@ struct SnapshotShare {
     series: Arc<Series>,
     /// The series' total when the snapshot was taken.
     total: u64,
-    /// What of it was not settled; never 0.
+    /// The part of it that was not settled; never 0.
     count: u64,
 }
 
 impl Snapshot {
-    /// Returns `true` if nothing was counted.
+    /// Returns `true` if there are no counts.
     pub(crate) fn is_empty(&self) -> bool {
         self.shares.is_empty()
     }
 
-    /// Returns from when on it was counted, in microseconds after 1970.
+    /// Returns the start of the counts, in microseconds after 1970.
     pub(crate) fn since_micros(&self) -> i64 {
         self.since
     }
 
-    /// Declares it recorded: later snapshots count from there. Settling one twice, or one that is older than one
-    /// settled already, changes nothing. Two snapshots that are both recorded count what is in both
-    /// twice, so only one report may be made at a time.
+    /// Marks it as recorded: later snapshots count from there. Settling one twice, or one that is
+    /// older than one settled already, changes nothing. Two snapshots that are both recorded
+    /// contain their common counts twice, so only one report may be created at a time.
     pub(crate) fn settle(&self) {
         for share in &self.shares {
             share.series.settle(share.total);
         }
-        // Where all was forgotten meanwhile, that was later.
+        // If counts were discarded meanwhile, that was later.
         let _was_forgotten = self.consent.counted_since.compare_exchange(
             self.since,
             self.until,
@@ -326,10 +333,10 @@ impl Snapshot {
         );
     }
 
-    /// Returns the counters by name, each a list of its series with their labels and the `count`, in the order
-    /// of their labels: `{"queries":[{"command":"find","result":"ok","count":12}]}`. What counted nothing is
-    /// left out. Texts of more than 128 bytes are cut. A label named `count` is called `count_`, one named
-    /// `count_` is called `count__`, and so on.
+    /// Returns the counters by name, each a list of its series with their labels and the `count`,
+    /// in the order of their labels: `{"queries":[{"command":"find","result":"ok","count":12}]}`.
+    /// Series without counts are left out. Texts of more than 128 bytes are cut. A label named
+    /// `count` is renamed to `count_`, one named `count_` to `count__`, and so on.
     pub(crate) fn counters(&self) -> Value {
         let mut sums: BTreeMap<String, BTreeMap<Vec<(String, String)>, u64>> = BTreeMap::new();
         for (key, count) in self.of(Family::Counter) {
@@ -349,7 +356,7 @@ impl Snapshot {
         Value::Object(named.collect())
     }
 
-    /// Returns how many errors there were of each code: `{"40001":3}`.
+    /// Returns the number of errors of each code: `{"40001":3}`.
     pub(crate) fn errors(&self) -> Value {
         let mut sums: BTreeMap<String, u64> = BTreeMap::new();
         for (key, count) in self.of(Family::Error) {
@@ -371,12 +378,12 @@ fn add_up(sum: &mut u64, count: u64) {
     *sum = sum.saturating_add(count);
 }
 
-/// Returns a text as a report shows it.
+/// Returns a text as shown in a report.
 fn short(text: &str) -> String {
     cut(text, TEXT_BYTES_MAX)
 }
 
-/// Returns what a label is called beside the count.
+/// Returns the name of a label beside the count.
 fn label_name(name: &str) -> String {
     let mut name = short(name);
     if name.trim_end_matches('_') == COUNT {
@@ -385,16 +392,16 @@ fn label_name(name: &str) -> String {
     name
 }
 
-/// How many series are told apart: ten times those of a server with a hundred commands, and as lines of 60
-/// bytes still a quarter of the longest line.
+/// Number of series that are distinguished: ten times those of a server with a hundred commands,
+/// and as lines of 60 bytes still a quarter of the longest line.
 const SERIES_MAX: usize = 1_000;
-/// How many labels tell series apart.
+/// Number of labels that distinguish series.
 const LABELS_MAX: usize = 16;
-/// How long a text of a series is shown.
+/// The length to which a text of a series is cut.
 const TEXT_BYTES_MAX: usize = 128;
-/// How long the registry is waited for. It is locked for some microseconds at a time.
+/// The time to wait for the registry. It is locked for some microseconds at a time.
 const LOCK_WAIT: Duration = Duration::from_millis(100);
-/// Where what finds no place of its own adds up.
+/// The series for all others.
 const OTHER: &str = "other";
 /// The property with the count of a series.
 const COUNT: &str = "count";

@@ -1,4 +1,4 @@
-//! Counters: what is counted is reported once, whoever counts and however often somebody looks.
+//! Counters: each count is reported once, whatever counts and however often it is read.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -49,7 +49,7 @@ fn withdraw(counters: &Counters) {
 }
 
 #[test]
-fn what_nobody_counted_is_not_there() {
+fn a_series_without_counts_is_absent() {
     let counters = counters();
     assert!(unreported(&counters).is_empty());
     count(&counters, "queries", [], 0);
@@ -223,7 +223,7 @@ fn a_count_that_wraps_still_gives_the_right_difference() {
 }
 
 #[test]
-fn what_finds_no_place_adds_up_in_other_and_is_not_lost() {
+fn series_beyond_the_limit_add_up_in_other() {
     let counters = counters();
     count(&counters, "known", [], 1);
     for number in 0..3_000 {
@@ -384,7 +384,8 @@ fn a_count_after_a_withdrawal_is_kept() {
 const THREADS: u64 = 8;
 const ADDS: u64 = 100_000;
 
-/// Counts in all threads at once: a few series that all share, and many that each meets now and then.
+/// Counts in all threads at once: a few series that all share, and many that each uses now and
+/// then.
 fn count_in_all_threads(counters: &Counters, meanwhile: impl FnOnce(&dyn Fn() -> bool)) {
     let values: Vec<&str> = (0..300).map(|at| leak(&format!("value {at}"))).collect();
     let rare = |value: &&'static str| counters.counter(Family::Counter, "rare", &[("at", value)]);
@@ -441,7 +442,7 @@ fn snapshots_settled_by_several_at_once_never_go_back() {
             scope.spawn(|| settle(&|| is_done.load(Ordering::Acquire)));
         }
         let count = || count_in_all_threads(&counters, |is_over| settle(is_over));
-        // The others end also where this fails.
+        // The other threads end also if this fails.
         let counted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(count));
         is_done.store(true, Ordering::Release);
         assert!(counted.is_ok());

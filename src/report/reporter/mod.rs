@@ -1,10 +1,11 @@
-//! The reporter: what one handle reports, and when. It collects what the application says and counts, makes
-//! reports of it, and records one when it is due; a thread of its own waits for that only where the
-//! application asked for it. What stands in a report is the parent's business.
+//! The reporter: creates and records the reports of one handle. It collects the application's
+//! description and counts, creates reports from them, and records one when it is due; it has a
+//! thread to wait for that only if the application requests it. The contents of a report are
+//! defined in the parent module.
 //!
-//! What takes time, a look at the machine and at paths, is learnt before any lock is taken. Under the lock
-//! the counts are taken, recorded and settled, so that none stands in two reports. A forked child finds locks
-//! held by threads that it has not got: there nobody waits for one for long.
+//! Slow facts, on the machine and on paths, are collected before any lock is taken. Under the lock
+//! the counts are read, recorded and settled, so that no count is in two reports. A forked child
+//! may find locks held by threads that it does not have: it never waits long for one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,52 +40,54 @@ use crate::recorder::{Outcome, Recorder, lock_until};
 use crate::release::Release;
 use crate::store::disk::{Access, Directory};
 
-/// When reports are recorded. When the last one was is remembered in the directory, so that many short-lived
-/// processes record one between them. One takes as long as [`report`](crate::Telemetry::report) does.
+/// When reports are recorded. The time of the last one is stored in the directory, so that many
+/// short-lived processes record one between them. Recording one takes as long as
+/// [`report`](crate::Telemetry::report) does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Reports {
-    /// Only when the application says so, with [`report_now`](crate::Telemetry::report_now).
+    /// Only when the application calls [`report_now`](crate::Telemetry::report_now).
     #[default]
     OnRequest,
-    /// When telemetry is opened, if the last one is at least so long ago; before opening returns.
+    /// When telemetry is opened, if the last one is at least that old; before opening returns.
     AtStart(Duration),
-    /// When telemetry is opened, if the last one is at least so long ago, and then again and again, so long
-    /// after each other, at most one a second. A quiet thread does that, where anything is recorded, or may
-    /// come to be because the process is [watching](crate::recording::Watching).
+    /// When telemetry is opened, if the last one is at least that old, and then repeatedly, with
+    /// that time in between, at most once a second. A background thread does that, if anything is
+    /// recorded, or may be later because the process is [watching](crate::recording::Watching).
     Every(Duration),
-    /// Often at first and rarely later, as `TimescaleDB` does: when telemetry is opened, before opening returns, and then
-    /// from a thread as with `Every`. The first twelve reports of an installation are an hour apart, whatever asked for
-    /// them, and all later ones a day; each wait is up to an eighth longer, by chance, so that programs that were started
-    /// together do not report together.
+    /// Often at first and rarely later, as `TimescaleDB` does: when telemetry is opened, before
+    /// opening returns, and then from a thread as with `Every`. The first twelve reports of an
+    /// installation are an hour apart, however they were requested, and all later ones a day; each
+    /// wait is up to an eighth longer, at random, so that programs that were started together do
+    /// not report together.
     HourlyThenDaily,
 }
 
-/// What one handle reports.
+/// The reports of one handle.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     outlet: Arc<Outlet>,
-    /// Where it records, or would; unknown if telemetry could not even get that far.
+    /// The directory in which it records, or would; unknown if opening failed before it was known.
     path: Option<PathBuf>,
     version: Option<String>,
     started: OffsetDateTime,
-    /// The process that has the threads which may hold the locks; one forked from it has none of them.
+    /// The process with the threads that may hold the locks; one forked from it has none of them.
     process: u32,
     deployment: Mutex<Deployment>,
-    /// Held while the deployment is changed: changes come one after the other.
+    /// Held while the deployment is changed, so that changes are serialised.
     describing: Mutex<()>,
-    /// What is counted, where anything is recorded or may come to be.
+    /// The counters, if anything is recorded or may be later.
     counters: Option<Counters>,
-    /// Held while a report is recorded: counts are settled by one at a time.
+    /// Held while a report is recorded, so that counts are settled by one thread at a time.
     reporting: Mutex<()>,
 }
 
-/// What a report needs and takes time to learn.
+/// The facts of a report that are slow to collect.
 #[derive(Debug)]
 struct Learnt {
     installation: Option<Installation>,
-    /// What the owner changes in the metadata, or why that is not known: what the owner leaves out must not be
-    /// recorded because a file could not be read.
+    /// The owner's changes to the metadata, or why they are not known: rows that the owner leaves
+    /// out must not be recorded because a file could not be read.
     owner_metadata: Result<BTreeMap<String, OwnerMetadata>, String>,
     deployment: Deployment,
     machine: Machine,
@@ -92,7 +95,7 @@ struct Learnt {
 }
 
 impl Reporter {
-    /// Returns what reports on that outlet.
+    /// Returns the reporter of that outlet.
     pub(crate) fn new(
         outlet: Arc<Outlet>,
         path: Option<PathBuf>,
@@ -117,46 +120,49 @@ impl Reporter {
         }
     }
 
-    /// Returns the application's version, if it told it.
+    /// Returns the application's version, if it has set one.
     pub(crate) fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
-    /// Returns the commit that it was built from, and what installed it, for records of commands.
+    /// Returns the commit that the application was built from, and its installer, for records of
+    /// commands.
     pub(crate) fn built_and_installed(&self) -> (Option<String>, Option<String>) {
         self.lock(&self.deployment)
             .map(|deployment| deployment.built_and_installed())
             .unwrap_or_default()
     }
 
-    /// Returns what the application says of its installation.
+    /// Returns the application's description of its installation.
     fn deployment(&self) -> Deployment {
         self.lock(&self.deployment)
             .map(|deployment| deployment.clone())
             .unwrap_or_default()
     }
 
-    /// Changes what the application says of its installation.
+    /// Changes the application's description of its installation.
     pub(crate) fn update_deployment(&self, change: impl FnOnce(Deployment) -> Deployment) {
-        // One change at a time, or one of two would be lost; a change within a change goes ahead all the same.
+        // One change at a time, or one of two would be lost; a change within a change is made
+        // nevertheless.
         let _one_at_a_time = lock_until(&self.describing, soon());
-        // The application's code runs without the lock, in case it panics or asks for a report.
+        // The application's code runs without the lock, in case it panics or requests a report.
         let changed = change(self.deployment());
         if let Some(mut deployment) = self.lock(&self.deployment) {
             *deployment = changed;
         }
     }
 
-    /// Takes a lock. In a forked child one that a thread of the parent held is held for ever: it goes without.
+    /// Takes a lock. In a forked child, a lock that a thread of the parent held is held for ever:
+    /// it continues without it.
     fn lock<'m, T>(&self, mutex: &'m Mutex<T>) -> Option<MutexGuard<'m, T>> {
         if self.process == std::process::id() {
-            // A poisoned lock is entered: what it guards is a value that is replaced as a whole.
+            // A poisoned lock is ignored: it guards a value that is replaced as a whole.
             return Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
         }
         lock_until(mutex, soon())
     }
 
-    /// Returns a handle on a series, which counts nothing where nothing can be recorded.
+    /// Returns a handle on a series, which counts nothing if nothing can be recorded.
     pub(crate) fn counter(
         &self,
         family: Family,
@@ -167,8 +173,8 @@ impl Reporter {
         counters.map_or_else(Counter::default, |it| it.counter(family, name, labels))
     }
 
-    /// Returns what was counted and not yet reported, if anything. In a forked child that has recorded nothing yet
-    /// that is nothing: what its parent counted, the parent reports itself.
+    /// Returns the counts that were not yet reported, if there are any. In a forked child that has
+    /// recorded nothing yet there are none: the parent reports its counts itself.
     fn unreported(&self) -> Option<Snapshot> {
         if !self.outlet.recorder()?.has_begun_here() {
             return None;
@@ -177,7 +183,7 @@ impl Reporter {
         (!snapshot.is_empty()).then_some(snapshot)
     }
 
-    /// Returns the report as it would be recorded now. Nothing changes by that.
+    /// Returns the report as it would be recorded now. Changes nothing.
     pub(crate) fn report(&self) -> Report {
         let learnt = self.learn();
         let (recorded_as, mut answer) = self.state();
@@ -192,19 +198,20 @@ impl Reporter {
         let make = |recorded| self.make(&learnt, since, (recorded_as, recorded), counted.as_ref());
         match self.outlet.policy.get() {
             Some(policy) => make(recorded.under(&policy)).under(&policy, self.outlet.limits),
-            // Who cannot learn it must not record.
+            // If the changes are not known, nothing may be recorded.
             None => make(Recorded::shut_out()),
         }
     }
 
-    /// Returns when the last report was recorded, by whichever process.
+    /// Returns the time of the last report, of any process.
     fn reported(&self) -> Option<OffsetDateTime> {
         self.path
             .as_deref()
             .and_then(|path| History::read_at(path).reported)
     }
 
-    /// Looks at what is stored, at the machine, and at the paths that the application named.
+    /// Collects the facts from the directory, the machine, and the paths that the application
+    /// named.
     fn learn(&self) -> Learnt {
         let path = self.path.as_deref();
         let stored = path.map(StoredConsent::read_at);
@@ -224,8 +231,8 @@ impl Reporter {
         }
     }
 
-    /// Returns as which installation anything is recorded, and whether it is, after a look at what the owner
-    /// decided.
+    /// Reads the owner's decision, and returns the installation that records belong to, and whether
+    /// anything is recorded.
     fn state(&self) -> (Option<Uuid>, RecordingAnswer) {
         match &self.outlet.sink {
             Sink::Off(because) => (None, RecordingAnswer::no(because)),
@@ -268,12 +275,13 @@ impl Reporter {
         })
     }
 
-    /// Records a report now, and remembers when that was.
+    /// Records a report now, and stores its time.
     pub(crate) fn record(&self) -> Outcome {
         self.record_report(None)
     }
 
-    /// Records a report, on a claim where there is one: then the report before is the one before the claim.
+    /// Records a report, on a claim if there is one: then the previous report is the one before the
+    /// claim.
     fn record_report(&self, claim: Option<&ReportClaim>) -> Outcome {
         if !self.outlet.is_listening() || !self.outlet.admits_on_behalf(OwnEvent::Report) {
             return self.outlet.refuse();
@@ -283,8 +291,8 @@ impl Reporter {
             return self.outlet.refuse();
         }
         let _one_at_a_time = self.lock(&self.reporting);
-        // Looked at after all that took time: what was withdrawn meanwhile is not taken, and of two reports at
-        // once the second one knows of the first.
+        // Read after all slow facts: counts whose consent was withdrawn meanwhile are not taken,
+        // and of two reports at once the second one has the time of the first.
         let (recorded_as, answer) = self.state();
         let recorded = Recorded::of(&answer);
         let now = clock::now();
@@ -299,7 +307,7 @@ impl Reporter {
             if let Some(counted) = counted {
                 counted.settle();
             }
-            // A claim is noted already.
+            // The time of a claim is stored already.
             if let (None, Some(directory)) = (claim, self.directory()) {
                 // If that cannot be written, the next report comes earlier than it could.
                 let _noted = note_report(&directory, now, soon());
@@ -308,19 +316,19 @@ impl Reporter {
         outcome
     }
 
-    /// Records something on behalf of the application, under our own target.
+    /// Records an internal event on behalf of the application, under localtel's target.
     fn record_own(&self, event: OwnEvent, properties: Properties) -> Outcome {
         let mut event = Event::new(event.name()).target(OWN_TARGET);
         event.properties = properties;
         self.outlet.record(&event, Own::OnBehalf)
     }
 
-    /// Records a report if one is due and nobody else records it, and returns how long to wait until the next
-    /// look.
+    /// Records a report if one is due and no other process records it, and returns the time to wait
+    /// until the next check.
     fn record_if_due(&self, schedule: Schedule) -> Duration {
         let look = schedule.shortest().min(LOOK_MOST);
         let retry = look.min(RETRY);
-        // Where the owner wants no reports none is claimed, and the machine is not looked at.
+        // If the owner's policy admits no reports, none is claimed, and no facts are collected.
         if !self.outlet.admits_on_behalf(OwnEvent::Report) {
             return look;
         }
@@ -343,7 +351,7 @@ impl Reporter {
         }
     }
 
-    /// Returns the directory, where something is recorded at this moment.
+    /// Returns the directory, if anything is recorded at this moment.
     fn directory(&self) -> Option<Directory> {
         let recorder = self.outlet.recorder()?;
         if !recorder.state().0.is_recording {
@@ -357,7 +365,7 @@ impl Reporter {
         let Some(version) = self.version() else {
             return;
         };
-        // Where the owner wants no such news, it stays news until the owner does.
+        // If the owner's policy does not admit the event, it stays due until the policy does.
         if !self.outlet.admits_on_behalf(OwnEvent::Version) {
             return;
         }
@@ -369,7 +377,7 @@ impl Reporter {
             match self.record_own(OwnEvent::Version, properties.into_iter().collect()) {
                 Outcome::Recorded => {}
                 Outcome::Refused | Outcome::Dropped => {
-                    // If even that cannot be written, the news is lost.
+                    // If even that cannot be written, the change of version is not recorded.
                     let _given_back = give_back_version(&directory, version, before, soon());
                 }
             }
@@ -381,14 +389,14 @@ impl Reporter {
         newer_release(self.path.as_deref()?, self.version()?)
     }
 
-    /// Returns what is to be said at the end of what was counted and not reported, and is nothing that the
-    /// policy keeps out of reports. Nothing of it is reported afterwards.
+    /// Returns the properties for the record of the end: the counts that were not reported, without
+    /// those that the policy keeps out of reports. They are not reported again.
     pub(crate) fn ending(&self, deadline: Instant) -> Properties {
         let is_begun = |recorder: &&Recorder| recorder.has_begun_here();
         let Some(recorder) = self.outlet.recorder().filter(is_begun) else {
             return Properties::default();
         };
-        // Whoever still has it is recording all of it, or nobody ever will.
+        // The thread that holds the lock is recording them, or no thread ever will.
         let Some(_one_at_a_time) = lock_until(&self.reporting, deadline) else {
             return Properties::default();
         };
@@ -410,7 +418,7 @@ impl Reporter {
             let Value::Object(counts) = value else {
                 continue;
             };
-            // So little that the record of the end is never cut.
+            // Small enough that the record of the end is never cut.
             let bytes_max = self.outlet.limits.line_bytes_max / 8;
             let (entries, left_out) = fit(counts, bytes_max);
             if is_said(name) && !entries.is_empty() {
@@ -429,7 +437,7 @@ impl Reporter {
         said
     }
 
-    /// Records a report if one is due, and has a thread wait for the next ones where that was asked for.
+    /// Records a report if one is due, and starts a thread for the next ones if that was requested.
     pub(crate) fn begin(reporter: &Arc<Self>, reports: Reports) -> Option<Waiting> {
         match reports {
             Reports::OnRequest => None,
@@ -445,8 +453,8 @@ impl Reporter {
         }
     }
 
-    /// Has a thread record a report whenever one is due. Where the system has no thread to give, one that is due now is
-    /// recorded at once.
+    /// Starts a thread that records a report whenever one is due. If the system cannot start a
+    /// thread, one that is due now is recorded at once.
     fn wait(reporter: &Arc<Self>, schedule: Schedule) -> Option<Waiting> {
         reporter.outlet.recorder()?;
         let waiting = Arc::clone(reporter);
@@ -457,7 +465,8 @@ impl Reporter {
     }
 }
 
-/// Returns the release that the owner of that directory announced, if it is newer than that version.
+/// Returns the release that the owner of that directory announced, if it is newer than that
+/// version.
 pub(crate) fn newer_release(path: &Path, version: &str) -> Option<Release> {
     let release = Release::read_at(path).ok().flatten()?;
     release.is_newer_than(version).then_some(release)
@@ -467,18 +476,19 @@ fn soon() -> Instant {
     clock::deadline(LOCK_WAIT)
 }
 
-/// How often it is looked whether a report is due: a process may have been asleep, or telemetry off. Twice an
-/// hour is nothing.
+/// The longest time between two checks whether a report is due: the process may have been asleep,
+/// or telemetry off. Two checks an hour cost nothing.
 const LOOK_MOST: Duration = Duration::from_mins(30);
 
-/// No report is of use a second after another one; tests and demonstrations may want it.
+/// The shortest time between two reports: a second is too short in practice; tests and
+/// demonstrations may use it.
 const EVERY_LEAST: Duration = Duration::from_secs(1);
 
-/// After how long a report is tried again that found no room, or a history that was locked.
+/// The time until a report that found no room, or a locked history, is retried.
 const RETRY: Duration = Duration::from_mins(1);
 
-/// How long a lock is waited for, the directory's or one of the process. Others hold them for well under a
-/// millisecond.
+/// The time to wait for a lock, the directory's or one of the process. Others hold them for well
+/// under a millisecond.
 const LOCK_WAIT: Duration = Duration::from_millis(100);
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What of reporting needs more than the handle shows: a claim that comes to nothing, and forked children.
+//! Tests of reporting that need more than the handle: a claim without a report, and forked
+//! children.
 
 use super::*;
 use crate::encode::LineLimits;
@@ -45,7 +46,7 @@ fn reported(path: &Path) -> Option<OffsetDateTime> {
 }
 
 #[test]
-fn a_report_that_finds_no_place_gives_its_claim_back() {
+fn a_report_that_is_not_recorded_returns_its_claim() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     let reporter = reporter(&path, |_| {});
@@ -126,7 +127,7 @@ fn a_forked_child_waits_for_no_parent_lock() {
 }
 
 #[test]
-fn what_is_counted_while_a_report_is_made_stands_in_the_next() {
+fn counts_during_a_report_are_in_the_next() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     let telemetry = Telemetry::builder("testapp")
@@ -143,7 +144,7 @@ fn what_is_counted_while_a_report_is_made_stands_in_the_next() {
 }
 
 #[test]
-fn news_of_a_version_that_finds_no_place_is_given_back() {
+fn a_change_of_version_that_is_not_recorded_is_kept() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     reporter_of(Some("1.2.0"), &path, |_| {}).note_version();

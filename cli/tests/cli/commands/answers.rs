@@ -173,7 +173,7 @@ impl AnswerHome {
         let report = self.json(tested, &["report", "--json"]);
         let of_report = of_json(&report["recorded"]);
         // A report is an event of its own, so the policy may drop it.
-        let filtered = "no, because the policy lets no event `report` in";
+        let filtered = "no, because the policy does not admit the event `report`";
         if of_report != filtered {
             // Long texts are cut in a report.
             let start = of_report.trim_end_matches('…');
