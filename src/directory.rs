@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_and_the_platform_decide_where_a_source_lies() {
+    fn the_directory_follows_from_environment_and_platform() {
         type PathCase = (
             Platform,
             &'static [(&'static str, &'static str)],
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_home_the_error_says_what_to_set() {
+    fn without_a_home_the_error_names_variables_to_set() {
         let cases = [
             (&[][..], "it is not set"),
             (&[("HOME", "")], "it is not set"),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_other_than_the_default_lies_below_it() {
+    fn profiles_are_below_the_default_one() {
         let base = Path::new("/s/my-app/telemetry");
         assert_eq!(of_profile(base, &Profile::default()), base);
         let work = of_profile(base, &"work".parse().unwrap());

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_records_only_where_a_variable_says_so() {
+    fn a_test_records_only_where_a_variable_allows_it() {
         let home = tempfile::tempdir().unwrap();
         let target = home.path().join("target");
         let deps = target.join("debug/deps");

@@ -1,7 +1,8 @@
-//! What one process remembers for the next: `history.json`, the application's version that recorded last,
-//! how many reports were recorded, and when the last one was. It is replaced as a whole under the directory's lock, so
-//! that of several processes that start at once exactly one has the news and exactly one reports. What is then
-//! recorded is the caller's business, and so is whether anything may be, and when a report is due.
+//! Facts for the next process: `history.json` contains the version of the application that recorded
+//! last, the number of reports, and the time of the last one. It is replaced as a whole under the
+//! directory's lock, so that of several processes that start at once exactly one records the change
+//! of version and exactly one reports. The caller records them, and decides whether anything may be
+//! recorded and when a report is due.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,24 +17,25 @@ use crate::store::disk::Directory;
 use crate::store::document::{Content, Document, OtherKeys, update};
 use crate::store::segment::FileName;
 
-/// What is known of earlier processes.
+/// The facts on earlier processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct History {
     /// The application's version that recorded last, at most 256 bytes of it.
     pub version: Option<String>,
-    /// When the last report was recorded, or claimed by whoever records it.
+    /// The time of the last report, or of the claim of a report in progress.
     pub reported: Option<OffsetDateTime>,
-    /// How many reports were recorded or claimed.
+    /// Number of reports that were recorded or claimed.
     pub(crate) reports: u64,
-    /// The random part of the wait for the next report, as a share of the longest: 65,535 is all of it.
+    /// The random part of the wait for the next report, as a share of the longest: 65,535 is all of
+    /// it.
     pub(crate) jitter: u16,
-    /// What a newer version wrote, which stays.
+    /// The keys of a newer version, which are kept.
     pub(crate) others: OtherKeys,
 }
 
 impl History {
-    /// Reads what is known at that path, where there may be no directory at all. What cannot be understood
-    /// is not known.
+    /// Reads the history in the directory at that path, which may be missing. An invalid file
+    /// counts as no history.
     pub(crate) fn read_at(path: &Path) -> Self {
         StoredHistory::read_at(path).or_nothing()
     }
@@ -42,20 +44,20 @@ impl History {
         StoredHistory::read_file(directory, FILE).or_nothing()
     }
 
-    /// Notes a report, and returns when the one before was recorded.
+    /// Notes a report, and returns the time of the one before.
     fn note_report(&mut self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         self.reports = self.reports.saturating_add(1);
-        // A system without random bytes has reports without jitter.
+        // On a system without random bytes, reports have no jitter.
         self.jitter = random::bytes().map(u16::from_ne_bytes).unwrap_or_default();
         self.reported.replace(now)
     }
 }
 
-/// What the file says. One that is damaged is replaced as soon as something is to be remembered.
+/// The state of the file. A damaged one is replaced at the next write.
 pub(crate) type StoredHistory = Document<History>;
 
 impl StoredHistory {
-    /// Reads the file at that path, where there may be no directory at all.
+    /// Reads the file in the directory at that path, which may be missing.
     pub(crate) fn read_at(path: &Path) -> Self {
         Self::read_file_at(path, FILE)
     }
@@ -65,7 +67,7 @@ impl StoredHistory {
     }
 }
 
-/// The file as it is written.
+/// The keys of the file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WrittenHistory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,7 +80,7 @@ pub(crate) struct WrittenHistory {
     jitter: u16,
 }
 
-/// Returns `true` for what is not written.
+/// Returns `true` for a value that is not written.
 fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
     *number == T::default()
 }
@@ -86,7 +88,8 @@ fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
 impl Content for History {
     type Written = WrittenHistory;
     const KEYS: &'static [&'static str] = &["format", "version", "reported", "reports", "jitter"];
-    /// Ours has at most some 1,700 bytes: a version of 256 control characters at 6 bytes each, a time and two numbers.
+    /// A file that localtel writes has at most some 1,700 bytes: a version of 256 control
+    /// characters at 6 bytes each, a time and two numbers.
     const BYTES_MAX: u64 = 64 * 1024;
     const CONSEQUENCE: &'static str = "";
 
@@ -119,7 +122,7 @@ impl Content for History {
     }
 
     fn irregular(reason: String) -> StoredHistory {
-        // Whoever put it there keeps it.
+        // Whatever was put there is kept.
         StoredHistory::Unreadable { reason }
     }
 
@@ -134,18 +137,16 @@ impl Content for History {
     }
 }
 
-/// Notes that this version of the application records, and returns the one that recorded before if it is
-/// another. Of several processes of one version that start at once exactly one gets it. The first version of
-/// all is no news, and neither is an application that does not tell its version. Where the same version
-/// recorded before, nothing is written and no lock is taken.
-///
-/// Of versions longer than 256 bytes only these are compared and kept.
+/// Notes that this version of the application records, and returns the version that recorded before
+/// if it differs. Of several processes of one version that start at once exactly one gets it. The
+/// first version of all is not a change, and an application without a version has none. If the same
+/// version recorded before, nothing is written and no lock is taken.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be read or written, if a newer version of localtel wrote it, or if the lock is
-/// not free before the deadline. Then nobody has the news, or whoever asks next. Who could not record it
-/// gives it back with [`give_back_version`].
+/// Returns an error if the file cannot be read or written, if a newer version of localtel wrote it,
+/// or if the lock is not free before the deadline. Then no process gets the change, or the next one
+/// does. A process that could not record it returns it with [`give_back_version`].
 pub(crate) fn note_version(
     directory: &Directory,
     version: &str,
@@ -162,12 +163,12 @@ pub(crate) fn note_version(
     })
 }
 
-/// Gives the news of a version back, because it could not be recorded: it is news again, for whoever asks
-/// next. What somebody else noted meanwhile stays.
+/// Returns a change of version that could not be recorded, for the next process. A value that
+/// another process wrote meanwhile is kept.
 ///
 /// # Errors
 ///
-/// Fails as [`note_version`] does; then nobody has the news.
+/// Returns an error as [`note_version`] does; then the change is lost.
 pub(crate) fn give_back_version(
     directory: &Directory,
     version: &str,
@@ -182,47 +183,49 @@ pub(crate) fn give_back_version(
     })
 }
 
-/// Returns as much of a version as is compared and kept.
+/// Returns the part of a version that is compared and stored.
 fn bounded(version: &str) -> &str {
     let end = version.floor_char_boundary(VERSION_BYTES_MAX);
     version.get(..end).unwrap_or_default()
 }
 
-/// Whether a report is the caller's to record.
+/// Whether the caller is to record a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// It is.
+    /// A report is due, and claimed.
     Now(ReportClaim),
-    /// None is due before so long.
+    /// None is due before this time has passed.
     In(Duration),
 }
 
-/// A report that is the caller's to record.
+/// A report that the caller has claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReportClaim {
-    /// When it was claimed.
+    /// The time of the claim.
     pub(crate) at: OffsetDateTime,
-    /// When the report before was recorded, if there was one.
+    /// The time of the previous report, if there was one.
     pub(crate) before: Option<OffsetDateTime>,
 }
 
 impl ReportClaim {
-    /// Returns `true` if a time that was read is that of the claim.
+    /// Returns `true` if a stored time is that of the claim.
     pub(crate) fn is_at(&self, reported: OffsetDateTime) -> bool {
-        // As they are written, in microseconds.
+        // Compared as written, in microseconds.
         format_timestamp(reported) == format_timestamp(self.at)
     }
 }
 
-/// Claims the report that is due, or returns when one is: of several processes that ask at once it is for
-/// exactly one. `due_in` says after how long one is due. The claim stands before the report does, so a process that is killed between the two leaves
-/// out one report, and never records one twice; who could not record it gives it back with
-/// [`give_back_report`]. Where none is due, nothing is written and no lock is taken.
+/// Claims the report that is due, or returns the time until one is: of several processes that call
+/// it at once exactly one gets the claim. `due_in` returns the time until one is due. The claim is
+/// written before the report, so a process that is killed between the two omits one report, and
+/// never records one twice; a process that could not record it returns the claim with
+/// [`give_back_report`]. If none is due, nothing is written and no lock is taken.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be read or written, if a newer version of localtel wrote it, or if the lock is
-/// not free before the deadline. Then the report is nobody's, or whoever's asks next.
+/// Returns an error if the file cannot be read or written, if a newer version of localtel wrote it,
+/// or if the lock is not free before the deadline. Then no process has the claim, or the next one
+/// gets it.
 pub(crate) fn claim_report(
     directory: &Directory,
     due_in: impl Fn(&History, OffsetDateTime) -> Duration,
@@ -244,12 +247,13 @@ pub(crate) fn claim_report(
     })
 }
 
-/// Gives a claim back, because the report could not be recorded: it is due again, for whoever asks next. A
-/// later claim of somebody else's stays.
+/// Returns a claim whose report could not be recorded: it is due again, for the next process. A
+/// later claim of another process is kept.
 ///
 /// # Errors
 ///
-/// Fails as [`claim_report`] does; then the next report comes after the usual time.
+/// Returns an error as [`claim_report`] does; then the next report is recorded after the usual
+/// time.
 pub(crate) fn give_back_report(
     directory: &Directory,
     claim: &ReportClaim,
@@ -268,11 +272,12 @@ pub(crate) fn give_back_report(
     })
 }
 
-/// Notes that a report was recorded which nobody had to claim.
+/// Notes that a report was recorded without a claim.
 ///
 /// # Errors
 ///
-/// Fails as [`claim_report`] does; then the next report comes earlier than it could.
+/// Returns an error as [`claim_report`] does; then the next report is recorded earlier than it
+/// could be.
 pub(crate) fn note_report(
     directory: &Directory,
     now: OffsetDateTime,
@@ -312,7 +317,7 @@ mod tests {
         Instant::now() + Duration::from_secs(30)
     }
 
-    /// Asks for the report that is due, and tells whether it is the caller's.
+    /// Claims the report that is due, and returns whether the claim succeeded.
     fn claims(
         directory: &Directory,
         every: Duration,
@@ -494,7 +499,7 @@ mod tests {
             let at = now() + time::Duration::days(round);
             let version = format!("2.0.{round}");
             let start = std::sync::Barrier::new(8);
-            // A directory opened by each, as by processes: locks are held by open files.
+            // Each opens the directory, as processes do: locks belong to open files.
             let one = || {
                 let directory = open(home.path());
                 start.wait();
@@ -642,7 +647,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_leaves_what_was_there() {
+    fn a_failed_write_keeps_the_old_file() {
         let home = tempfile::tempdir().unwrap();
         let directory = open(home.path());
         note_version(&directory, "1.2.0", soon()).unwrap();

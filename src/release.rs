@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_file_or_no_directory_there_is_no_release() {
+    fn without_a_file_or_directory_there_is_no_release() {
         let home = tempfile::tempdir().unwrap();
         assert_eq!(Release::read_at(home.path()), Ok(None));
         assert_eq!(Release::read_at(&home.path().join("none")), Ok(None));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_newer_follows_semantic_versions() {
+    fn the_order_of_versions_is_semantic() {
         let rising = [
             "0.9",
             "v1.0.0-alpha",
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_files_are_a_problem_that_is_said_and_nothing_else() {
+    fn hostile_files_are_reported_and_have_no_effect() {
         let deep = format!("{{\"version\":{}{}", "[".repeat(30_000), "]".repeat(30_000));
         let unknown = format!("{{\"version\":\"1.0.0\",\"x\":{}", "[".repeat(60_000));
         let long = format!("{{\"version\":\"{}\"}}", "1".repeat(129));
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_file_is_neither_followed_nor_waited_for() {
+    fn links_and_pipes_are_not_followed_or_waited_for() {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().join("release.json");
         let target = home.path().join("target");

@@ -44,17 +44,18 @@ impl Location {
     }
 
     /// Changes the text of the owner's policy, under the lock, unless the result is invalid.
+    /// Running programs apply it within a second.
+    ///
     /// # Errors
     ///
     /// Returns an error if the change does, if the resulting text is invalid, or if the file cannot
-    /// be written; it is then unchanged. Returns an error if the change does, if the text that
-    /// comes out cannot be understood, or if the file cannot be written; it is then as it was.
+    /// be written; it is then unchanged.
     pub fn edit_policy(&self, change: impl FnOnce(&str) -> Result<String>) -> Result<()> {
         self.certain_application()?;
         owner::edit(&self.path(), change)
     }
 
-    /// Returns `true` if something stands in the place of the owner's policy that is no regular
+    /// Returns `true` if the name of the owner's policy belongs to something other than a regular
     /// file.
     pub fn is_policy_no_file(&self) -> bool {
         let directory = Directory::open(&self.path(), Access::Read).ok();

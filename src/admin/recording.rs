@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_or_forced_is_the_same_for_all() {
+    fn a_stored_or_forced_decision_is_the_same_for_all() {
         let stored = |consent| AnswerCase { consent, ..NOTHING };
         let waiting = |now| AnswerCase {
             consent: SEEN,
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_way_is_said_unless_consent_forbids() {
+    fn an_obstacle_is_reported_unless_consent_forbids() {
         let policy = AnswerCase {
             policy_problem: Some(ODD),
             ..NOTHING
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn the_decision_does_not_depend_on_who_asks() {
+    fn the_decision_does_not_depend_on_the_caller() {
         let case = AnswerCase {
             policy_problem: Some(ODD),
             ..NOTHING

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_files_do_not_say_the_newest_records_do() {
+    fn records_identify_a_directory_whose_files_do_not() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("somewhere/telemetry");
         assert_eq!(KnownLocation::at(&path), KnownLocation::default());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_the_profiles_of_another_directory_is_a_profile() {
+    fn a_directory_in_the_profiles_of_another_is_a_profile() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("profiles/work");
         assert_eq!(KnownLocation::at(&path), KnownLocation::default());

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_is_in_no_key_of_a_newer_version_either() {
+    fn removed_values_are_in_no_key_of_a_newer_version() {
         for withdraw in [true, false] {
             let home = tempfile::tempdir().unwrap();
             let path = home.path();
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_version_wrote_of_an_installation_goes_with_it() {
+    fn keys_of_a_newer_version_go_with_their_installation() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path();
         set_consent(path, Consent::Disabled, "test", now()).unwrap();
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_made_once_and_disabling_removes_it() {
+    fn an_id_is_created_once_and_disabling_removes_it() {
         let home = tempfile::tempdir().unwrap();
         let id = id_at(home.path());
         assert_eq!(choice_at(home.path()).consent, Consent::Undecided);
@@ -544,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn no_id_is_made_for_who_decided_before_it_was_disabled() {
+    fn no_id_is_created_after_recording_was_disabled() {
         let home = tempfile::tempdir().unwrap();
         set_consent(home.path(), Consent::Disabled, "test", now()).unwrap();
         let directory = Directory::open(home.path(), Access::Write).unwrap();
@@ -584,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_forgets_the_history_whoever_wrote_it() {
+    fn a_reset_removes_the_history_of_any_version() {
         let home = tempfile::tempdir().unwrap();
         id_at(home.path());
         for history in [r#"{"format":1,"version":"1.2.0"}"#, r#"{"format":9}"#, "?"] {
@@ -612,7 +612,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_kept_until_somebody_decides() {
+    fn a_damaged_file_is_kept_until_a_decision() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("consent.json");
         fs::write(&file, "{\"format\":1,\"cons").unwrap();
@@ -656,7 +656,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_a_directory_belongs_to_changes_what_is_in_it() {
+    fn only_the_owner_of_a_directory_changes_its_files() {
         let home = tempfile::tempdir().unwrap();
         set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         let before = fs::read(home.path().join("consent.json")).unwrap();
@@ -718,7 +718,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_directory_says_whose_it_is_from_its_next_use_on() {
+    fn an_older_directory_names_its_owner_from_its_next_use_on() {
         let home = tempfile::tempdir().unwrap();
         set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         let id = id_at(home.path());
@@ -746,7 +746,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_use_is_remembered_once_and_nothing_else_is_made() {
+    fn a_first_use_is_stored_once_and_nothing_else_is_created() {
         let home = tempfile::tempdir().unwrap();
         let hour = time::Duration::HOUR;
         let first = remembered_at(home.path(), 3600, now()).first_use().unwrap();
@@ -794,7 +794,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_that_stands_already_is_not_written_again() {
+    fn a_choice_that_is_stored_already_is_not_rewritten() {
         let home = tempfile::tempdir().unwrap();
         set_consent(home.path(), Consent::Enabled, "first", now()).unwrap();
         let later = now() + time::Duration::HOUR;

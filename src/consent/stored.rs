@@ -409,7 +409,7 @@ mod tests {
     const WHOLE: &str = r#"{"format":1,"consent":"enabled","decided":"2026-11-21T08:15:30.123456Z","by":"localtel enable","installation":"8b6d2c3e-1f0a-4e57-9d3a-6a2f0c1b7e55","salt":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"}"#;
 
     #[test]
-    fn what_was_never_stored_is_missing_and_looking_makes_nothing() {
+    fn reading_a_missing_file_creates_nothing() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("myapp/telemetry");
         assert_eq!(StoredConsent::read_at(&path), StoredConsent::Missing);
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_we_write_it_is_disabled_with_a_reason() {
+    fn unexpected_contents_mean_disabled_with_a_reason() {
         let salt = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
         let broken = [
             String::new(),

@@ -126,7 +126,7 @@ fn every_spelling_means_the_same_from_every_source() {
 }
 
 #[test]
-fn an_empty_word_is_no_answer_in_a_flag_or_variable_only() {
+fn an_empty_word_is_undecided_only_in_flag_or_variable() {
     for empty in ["", " ", "\t\n"] {
         for case in [case!(flag: empty), case!(variable: Some(empty))] {
             let decision = case.decide();
@@ -296,7 +296,7 @@ fn an_invalid_variable_disables_and_lists_valid_values() {
 }
 
 #[test]
-fn do_not_track_means_it_unless_it_plainly_says_no() {
+fn do_not_track_forbids_unless_it_is_a_plain_no() {
     let no = [
         "", " ", "\n", "0", " 0 ", "f", "F", "false", "False", "FALSE", "n", "N", "no", "NO",
         "No ", "off", "OFF", "\toff",

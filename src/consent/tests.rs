@@ -130,7 +130,7 @@ fn undecided_records_only_if_the_application_chose_so() {
 }
 
 #[test]
-fn the_strongest_who_says_anything_is_obeyed() {
+fn the_strongest_source_with_a_decision_applies() {
     use Consent::{Disabled, Enabled, Undecided};
     #[rustfmt::skip]
     let table = vec![
@@ -182,7 +182,7 @@ fn the_strongest_who_says_anything_is_obeyed() {
 }
 
 #[test]
-fn do_not_track_is_believed_unless_it_plainly_says_no() {
+fn do_not_track_applies_unless_it_is_a_plain_no() {
     for value in [
         "1",
         "true",
@@ -242,7 +242,7 @@ fn invalid_input_is_reported_also_when_overruled() {
 }
 
 #[test]
-fn the_reason_names_who_decided_and_cannot_move_the_cursor() {
+fn the_reason_names_the_source_and_cannot_move_the_cursor() {
     let decision = case!(do_not_track: Some("\u{1b}[2J")).decide();
     let reason = decision.reason();
     assert!(reason.contains("DO_NOT_TRACK="), "{reason}");
@@ -250,7 +250,7 @@ fn the_reason_names_who_decided_and_cannot_move_the_cursor() {
 }
 
 #[test]
-fn the_reason_says_what_could_not_be_understood() {
+fn the_reason_names_invalid_values() {
     let reason = case!(stored: damaged()).decide().reason();
     assert_eq!(
         reason,

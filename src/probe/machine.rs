@@ -1,7 +1,7 @@
-//! What an application runs on: facts of the operating system and of the hardware, as far as they can be
-//! known without privilege. They name no user, no host and no address. Those that every system has come
-//! from `sysinfo`, which is asked for no process; the others from files that Linux keeps, each read through
-//! `store::elsewhere` within a bound, and parsed by pure functions.
+//! Facts of the operating system and of the hardware, as far as they are available without
+//! privilege. They contain no user, no host and no address. Those that every system provides come
+//! from `sysinfo`, without its list of processes; the others from files of Linux, each read through
+//! `store::elsewhere` up to a limit, and parsed by pure functions.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +15,13 @@ use crate::environment::Environment;
 use crate::store::elsewhere;
 use crate::text::cut;
 
-/// What an application runs on, as it was when it was looked at.
+/// The machine of an application, at the time of reading.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Machine {
     pub(crate) os: Os,
     pub(crate) surroundings: Surroundings,
     pub(crate) hardware: Hardware,
-    /// For how many seconds it has been running.
+    /// Number of seconds that it has been running.
     pub(crate) uptime_seconds: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Os {
     pub(crate) pointer_width: Option<u32>,
 }
 
-/// What it all runs in.
+/// The container and virtual machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Surroundings {
     pub(crate) container: Option<Container>,
@@ -58,13 +58,13 @@ pub(crate) struct Surroundings {
 /// Facts of the hardware.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Hardware {
-    /// The processors that the system sees, each thread of a core counted.
+    /// The processors that the system reports, each thread of a core counted.
     pub(crate) cpus: Option<usize>,
     pub(crate) cores: Option<usize>,
     pub(crate) sockets: Option<usize>,
     /// The name of the first processor.
     pub(crate) model: Option<String>,
-    /// The highest frequency of the first processor, or where that is unknown its frequency now.
+    /// The highest frequency of the first processor, or if that is unknown its current frequency.
     pub(crate) mhz: Option<u64>,
     pub(crate) memory_total_bytes: Option<u64>,
     pub(crate) memory_available_bytes: Option<u64>,
@@ -73,7 +73,8 @@ pub(crate) struct Hardware {
 }
 
 impl Machine {
-    /// Looks at the machine. It opens files for reading and nothing else, and takes about a millisecond.
+    /// Reads the facts of the machine. It only opens files for reading, and takes about a
+    /// millisecond.
     pub(crate) fn look(environment: &Environment) -> Self {
         let cpuinfo = text_of("/proc/cpuinfo", CPUINFO_BYTES_MAX).unwrap_or_default();
         let kernel = System::kernel_version();
@@ -84,7 +85,7 @@ impl Machine {
             },
             os: look_at_os(kernel),
             hardware: look_at_hardware(&cpuinfo),
-            // Where it is not known it is 0.
+            // An unknown value is 0.
             uptime_seconds: Some(System::uptime()).filter(|seconds| *seconds > 0),
         }
     }
@@ -134,7 +135,7 @@ fn look_for_hypervisor(cpuinfo: &str) -> MachineMarks {
 }
 
 fn look_at_hardware(cpuinfo: &str) -> Hardware {
-    // Of the processors it is asked for their names alone: Linux takes long to tell all frequencies.
+    // Only the names of the processors are read: Linux takes long to report all frequencies.
     let mut system = System::new();
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     system.refresh_cpu_list(CpuRefreshKind::nothing());
@@ -160,7 +161,7 @@ fn text_of(path: &str, bytes_max: u64) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Returns a text within its bound, if it says anything.
+/// Returns a text up to its limit, unless it is empty.
 fn known(text: impl Into<String>) -> Option<String> {
     let text = text.into();
     let trimmed = text.trim_matches(|end: char| end.is_whitespace() || end == '\'' || end == '\0');
@@ -194,7 +195,7 @@ fn os_release_value(text: &str, name: &str) -> Option<String> {
     Some(out)
 }
 
-/// Counts the sockets that `/proc/cpuinfo` names; ARM names none.
+/// Counts the sockets in `/proc/cpuinfo`; ARM has none there.
 fn sockets(cpuinfo: &str) -> Option<usize> {
     let ids: BTreeSet<u64> = values(cpuinfo, "physical id")
         .filter_map(|id| id.parse().ok())
@@ -204,7 +205,7 @@ fn sockets(cpuinfo: &str) -> Option<usize> {
 
 fn mhz_of_cpuinfo(cpuinfo: &str) -> Option<u64> {
     let mhz = values(cpuinfo, "cpu MHz").next()?;
-    // Its thousandths say nothing.
+    // The thousandths are meaningless.
     let whole = mhz.split_once('.').map_or(mhz, |(whole, _)| whole);
     whole.parse().ok().filter(|mhz| *mhz > 0)
 }
@@ -214,14 +215,14 @@ fn mhz_of_khz(khz: &str) -> Option<u64> {
     Some(khz / 1000).filter(|mhz| *mhz > 0)
 }
 
-/// Returns the load if it can be one.
+/// Returns the load if it is valid.
 fn plausible_load(load: [f64; 3]) -> Option<[f64; 3]> {
     load.iter()
         .all(|load| load.is_finite() && *load >= 0.0)
         .then_some(load)
 }
 
-/// Where the file that describes the system lies, the first that is there.
+/// The files that describe the system; the first that exists is read.
 const OS_RELEASES: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 /// The highest frequency of the first processor in kHz.
 const MAX_KHZ: &str = "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq";
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_that_is_no_number_is_unknown() {
+    fn a_load_that_is_not_a_number_is_unknown() {
         assert_eq!(plausible_load([0.5, 0.0, 12.0]), Some([0.5, 0.0, 12.0]));
         assert_eq!(plausible_load([0.5, f64::NAN, 1.0]), None);
         assert_eq!(plausible_load([f64::INFINITY, 0.0, 0.0]), None);
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_bounded_and_one_that_says_nothing_is_unknown() {
+    fn a_text_is_bounded_and_an_empty_one_is_unknown() {
         assert_eq!(known(" \n\0"), None);
         assert_eq!(known("'debian'\n").as_deref(), Some("debian"));
         assert_eq!(
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_known_and_looking_takes_little_time() {
+    fn facts_of_this_machine_are_read_in_little_time() {
         let environment = Environment::made_up("myapp", &[]);
         let started = std::time::Instant::now();
         let machine = Machine::look(&environment);

@@ -1,6 +1,6 @@
-//! What a process can learn of where it runs: the operating system and the hardware, what kind of machine or container
-//! that is, and how much is below paths that an application names. Nothing is changed. What a report says of it is
-//! `report`'s; the files are read through `store::elsewhere`.
+//! The environment of a process: the operating system and the hardware, the kind of machine or
+//! container, and the size of paths that an application names. Nothing is changed. `report` defines
+//! their form in a report; the files are read through `store::elsewhere`.
 
 mod machine;
 mod surroundings;

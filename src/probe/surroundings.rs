@@ -1,10 +1,10 @@
-//! What a machine runs in: a container, a virtual machine, or neither that shows. Pure: from marks that
-//! such surroundings are known to leave to their name. The marks are those that `systemd-detect-virt`
-//! looks for, as far as reading them needs no privilege; `machine` collects them.
+//! The container or virtual machine of a process, or neither. Pure: derives its name from marks
+//! that such an environment is known to leave. The marks are those that `systemd-detect-virt` uses,
+//! as far as reading them needs no privilege; `machine` collects them.
 
 use serde::Serialize;
 
-/// What kind of container this is.
+/// The kind of container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Container {
@@ -21,9 +21,9 @@ pub(crate) enum Container {
 /// Marks that containers leave.
 #[derive(Debug, Default)]
 pub(crate) struct ContainerMarks {
-    /// Whether `/.dockerenv` is there.
+    /// Whether `/.dockerenv` exists.
     pub(crate) has_docker_file: bool,
-    /// Whether `/run/.containerenv` is there.
+    /// Whether `/run/.containerenv` exists.
     pub(crate) has_podman_file: bool,
     /// Whether Kubernetes gave the process the address of its API.
     pub(crate) has_kubernetes_variable: bool,
@@ -36,8 +36,8 @@ pub(crate) struct ContainerMarks {
 }
 
 impl ContainerMarks {
-    /// Tells which container the marks speak of. Kubernetes goes first, because its containers bear the
-    /// marks of what runs them too; WSL last, because containers run in it.
+    /// Returns the container that the marks identify. Kubernetes is checked first, because its
+    /// containers also have the marks of their runtime; WSL last, because containers run in it.
     pub(crate) fn container(&self) -> Option<Container> {
         let by_cgroup = self.cgroup.as_deref().and_then(container_of_cgroup);
         let is_in_kubernetes =
@@ -71,8 +71,8 @@ fn container_of_manager(text: &str) -> Option<Container> {
     })
 }
 
-/// Looks for the names that managers give to the groups of their containers. The manager's own services,
-/// such as `docker.service`, are none.
+/// Searches the names that managers give to the groups of their containers. The manager's own
+/// services, such as `docker.service`, do not count.
 fn container_of_cgroup(text: &str) -> Option<Container> {
     let groups = text
         .lines()
@@ -105,7 +105,7 @@ fn is_scope(group: &str, prefix: &str) -> bool {
             .is_some_and(|(_, unit)| unit == "scope")
 }
 
-/// Which virtual machine this is, by what runs it.
+/// The virtual machine, by its hypervisor or provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum VirtualMachine {
@@ -141,21 +141,21 @@ pub(crate) struct MachineMarks {
     pub(crate) xen_capabilities: Option<String>,
     /// `/proc/device-tree/hypervisor/compatible`.
     pub(crate) device_tree: Option<String>,
-    /// What the processor says of it.
+    /// The mark in the processor's description.
     pub(crate) cpu: CpuMark,
 }
 
-/// What `/proc/cpuinfo` says of a hypervisor.
+/// The evidence of a hypervisor in `/proc/cpuinfo`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum CpuMark {
     /// It has the flag of one.
     Hypervisor,
-    /// It lists its flags, without that one: the metal itself.
+    /// It lists its flags, without that one: bare metal.
     Metal,
     /// It has no such flag, as on ARM.
     #[default]
     Silent,
-    /// It is a Linux as a program of another.
+    /// It is a Linux that runs as a process of another.
     UserModeLinux,
 }
 
@@ -183,14 +183,14 @@ pub(super) fn values<'a>(cpuinfo: &'a str, name: &str) -> impl Iterator<Item = &
 }
 
 impl MachineMarks {
-    /// Tells which virtual machine the marks speak of.
+    /// Returns the virtual machine that the marks identify.
     pub(crate) fn virtual_machine(&self) -> Option<VirtualMachine> {
         let says = |text: &Option<String>, word: &str| {
             text.as_ref().is_some_and(|text| text.contains(word))
         };
         let is_xen_host = says(&self.xen_capabilities, "control_d");
         match self.cpu {
-            // A cloud's vendor stands on its bare machines too.
+            // A cloud's vendor is also in the firmware of its bare machines.
             CpuMark::Metal if !says(&self.hypervisor, "xen") => return None,
             CpuMark::UserModeLinux => return Some(VirtualMachine::UserModeLinux),
             CpuMark::Hypervisor | CpuMark::Metal | CpuMark::Silent => {}
@@ -211,8 +211,8 @@ impl MachineMarks {
     }
 }
 
-/// What firmware says: a part of the vendor, a part of the product, and whose it is. The first that
-/// matches counts. Microsoft and Oracle also sell machines of metal.
+/// The texts of firmware: a part of the vendor, a part of the product, and the virtual machine. The
+/// first match counts. Microsoft and Oracle also sell physical machines.
 const FIRMWARES: [(&str, &str, VirtualMachine); 16] = [
     ("Amazon EC2", "", VirtualMachine::Amazon),
     ("Google", "Google Compute Engine", VirtualMachine::Google),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn kubernetes_is_named_before_what_runs_its_containers() {
+    fn kubernetes_is_named_before_its_container_runtime() {
         let marks = ContainerMarks {
             has_docker_file: true,
             has_kubernetes_variable: true,

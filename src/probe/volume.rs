@@ -1,10 +1,11 @@
-//! How much lies below a path that an application names: bytes and files, seen from outside and within
-//! bounds. No file is opened, no symbolic link followed and no other file system entered. Which paths are
-//! measured is `report`'s business; how a directory is looked into is `elsewhere`'s.
+//! The size of a path that an application names: bytes and files, measured from outside and within
+//! limits. No file is opened, no symbolic link followed and no other file system entered. `report`
+//! selects the paths; `elsewhere` reads directories.
 //!
-//! The walk is written here because its bounds must hold for any tree. `walkdir` opens each directory by its path, through
-//! a link that was put there meanwhile, and where its open directories are bounded it keeps the rest of a directory in
-//! memory: 58 MB for one of 400,000 files, of which 100,000 were asked for.
+//! The walk is written here because its limits must apply to any tree. `walkdir` opens each
+//! directory by its path, through a link that was put there meanwhile, and if its open directories
+//! are limited it keeps the rest of a directory in memory: 58 MB for one of 400,000 files, of which
+//! 100,000 were requested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,33 +17,33 @@ use serde::Serialize;
 use crate::store::disk::FileId;
 use crate::store::elsewhere::{FileKind, Folder, facts_at};
 
-/// How much lies below a path.
+/// The size of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Volume {
-    /// What was counted.
+    /// The counts.
     Measured(VolumeCount),
-    /// Why nothing could be counted.
+    /// The reason why nothing could be counted.
     Unknown(String),
 }
 
-/// What was counted below a path.
+/// The counts below a path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct VolumeCount {
-    /// The sizes of all files together; one with several names counts once.
+    /// The sizes of all files together; a file with several names counts once.
     pub(crate) bytes: u64,
-    /// The regular files.
+    /// Number of regular files.
     pub(crate) files: u64,
-    /// The directories that could not be looked into.
+    /// Number of directories that could not be read.
     pub(crate) unreadable: u64,
-    /// What ended the counting before its end, so that the numbers are too low.
+    /// The limit that ended the count early, so that the numbers are too low.
     pub(crate) cut_short: Option<CutShort>,
 }
 
-/// Which bound ended a count.
+/// The limit that ended a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum CutShort {
-    /// More directories waited than are remembered.
+    /// More directories waited than are stored.
     Directories,
     /// There were more entries.
     Entries,
@@ -50,12 +51,12 @@ pub(crate) enum CutShort {
     Time,
 }
 
-/// How much may be looked at.
+/// The limits of a count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VolumeLimits {
-    /// How many entries of directories.
+    /// Number of entries of directories.
     pub(crate) entries_max: u64,
-    /// For how long.
+    /// The longest duration.
     pub(crate) duration_max: Duration,
 }
 
@@ -69,7 +70,7 @@ impl Default for VolumeLimits {
 }
 
 impl VolumeLimits {
-    /// Returns the share of one of so many paths.
+    /// Returns the share of one of that many paths.
     pub(crate) fn share(self, paths: usize) -> Self {
         let paths = u32::try_from(paths).unwrap_or(u32::MAX).max(1);
         Self {
@@ -78,7 +79,7 @@ impl VolumeLimits {
         }
     }
 
-    /// Returns what is left after a share was spent in that time.
+    /// Returns the rest after a share was used in that time.
     pub(crate) fn without(self, share: Self, duration: Duration) -> Self {
         Self {
             entries_max: self.entries_max.saturating_sub(share.entries_max),
@@ -87,7 +88,7 @@ impl VolumeLimits {
     }
 }
 
-/// Counts what lies below each of the paths, all of them together within the limits.
+/// Measures each of the paths, all of them together within the limits.
 pub(crate) fn volumes(
     paths: &BTreeMap<String, PathBuf>,
     limits: VolumeLimits,
@@ -103,7 +104,7 @@ pub(crate) fn volumes(
     volumes
 }
 
-/// Counts what lies below a path; a file is its own size.
+/// Measures a path; a file has its own size.
 fn volume(path: &Path, limits: VolumeLimits) -> Volume {
     let stat = match facts_at(path) {
         Ok(stat) => stat,
@@ -126,16 +127,16 @@ fn volume(path: &Path, limits: VolumeLimits) -> Volume {
     }
 }
 
-/// A walk through the directories below one, never with more than two of them open: the host needs its
-/// descriptors itself.
+/// A walk through the directories below one, with at most two of them open: the host needs its
+/// descriptors.
 #[derive(Debug)]
 struct DirectoryWalk {
     root: Folder,
     root_id: FileId,
-    /// Directories still to be looked into, from the root.
+    /// Directories still to be read, from the root.
     waiting: Vec<PathBuf>,
     waiting_bytes: usize,
-    /// Directories, which bind mounts may show again, and files of several names.
+    /// Directories, which may appear again through bind mounts, and files with several names.
     seen: BTreeSet<FileId>,
     entries_left: u64,
     until: Option<Instant>,
@@ -173,7 +174,7 @@ impl DirectoryWalk {
                 Ok(folder) if self.is_new_here(&folder) => {
                     cut_short = self.look_into(&folder, &path).err();
                 }
-                // Somebody put another one in its place, or it was counted before.
+                // Another directory took its place, or it was counted before.
                 Ok(_) => {}
                 Err(error) => self.miss(&error),
             }
@@ -212,7 +213,7 @@ impl DirectoryWalk {
             if self.is_late() {
                 return Err(CutShort::Time);
             }
-            // What vanished in between is no longer there to be counted.
+            // An entry that was removed meanwhile is not counted.
             let Ok(stat) = stat else { continue };
             match stat.kind {
                 FileKind::Directory if stat.id.is_beside(self.root_id) => {
@@ -244,10 +245,10 @@ impl DirectoryWalk {
     }
 }
 
-/// A look at an entry takes about a microsecond where its directory is cached, so this many take a tenth
-/// of a second; the ids of as many files of several names take 2 MiB.
+/// Reading an entry takes about a microsecond if its directory is cached, so this many take a tenth
+/// of a second; the ids of as many files with several names take 2 MiB.
 const ENTRIES_MAX: u64 = 100_000;
-/// Where directories are not cached, this bounds what a disk is made to do.
+/// Limits the load of a disk if directories are not cached.
 const DURATION_MAX: Duration = Duration::from_secs(1);
 /// 40,000 waiting directories of 100 bytes each.
 const WAITING_BYTES_MAX: usize = 4 << 20;
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_no_path_at_all_is_a_reason() {
+    fn a_missing_or_invalid_path_has_a_reason() {
         assert!(reason(Path::new("/no/such/place")).contains("No such file"));
         assert!(reason(Path::new("")).contains("No such file"));
         assert!(reason(Path::new("a\0b")).contains("nvalid"));
@@ -384,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deep_tree_is_counted_to_its_end_or_missed_and_said_so() {
+    fn a_deep_tree_is_counted_whole_or_reported_as_cut_short() {
         let place = TempDir::new().unwrap();
         let deep: PathBuf = (0..300).map(|_| "a234567").collect();
         fs::create_dir_all(place.path().join(&deep)).unwrap();
@@ -414,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_path_leaves_is_the_others() {
+    fn time_left_by_one_path_is_used_by_others() {
         let limits = VolumeLimits::default();
         let share = limits.share(2);
         let left = limits.without(share, Duration::from_millis(10));

@@ -293,7 +293,7 @@ fn a_clock_that_was_set_back_makes_no_uptime() {
 }
 
 #[test]
-fn a_report_that_is_off_says_why() {
+fn a_report_that_is_off_has_the_reason() {
     let json = Made::full().report().to_json();
     let expected = json!({
         "recording": "no",

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_is_empty_torn_or_impossible_is_no_cache() {
+    fn an_empty_torn_or_impossible_cache_is_ignored() {
         let whole = extent(41, 36).to_bytes();
         assert_eq!(Extent::parse(b""), None);
         assert_eq!(Extent::parse(&whole[..20]), None);

@@ -111,7 +111,7 @@ const EMFILE: i32 = 24;
 const STRICT: &str = "[properties]\nx = \"drop\"\n";
 
 #[test]
-fn the_last_answer_stands_while_nothing_can_be_read_for_a_while() {
+fn the_last_answer_applies_while_reading_fails_for_a_while() {
     for errno in [EIO, ENOMEM, EACCES, ENFILE, EMFILE] {
         for operation in ["open directory", "read"] {
             let mut watched = Watched::open(WhenUndecided::Record, |_| {});
@@ -179,7 +179,7 @@ fn recording_resumes_when_the_files_can_be_read() {
 }
 
 #[test]
-fn a_choice_that_can_be_read_is_obeyed_while_others_cannot() {
+fn a_readable_choice_applies_while_others_are_unreadable() {
     let mut watched = Watched::open(WhenUndecided::Record, |_| {});
     decided(Consent::Disabled)(watched.path());
     // The directory is opened, the policy and the choice are read; what comes after that fails.
@@ -188,7 +188,7 @@ fn a_choice_that_can_be_read_is_obeyed_while_others_cannot() {
 }
 
 #[test]
-fn consent_withdrawn_while_nothing_could_be_read_is_obeyed() {
+fn consent_withdrawn_while_reading_failed_is_withdrawn() {
     let mut watched = Watched::open(WhenUndecided::Refuse, decided(Consent::Enabled));
     watched.watch.faults.plan(0, Fault::Sticky(EMFILE));
     let (_, became) = watched.look_until_change();
@@ -211,7 +211,7 @@ fn a_process_without_consent_is_off_and_not_in_doubt() {
 }
 
 #[test]
-fn what_could_not_be_read_at_the_start_is_off_until_it_can() {
+fn files_unreadable_at_the_start_mean_off_until_readable() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     drop(Directory::open(&path, Access::Write).unwrap());
@@ -266,7 +266,7 @@ fn a_policy_that_was_understood_outlives_a_damaged_one() {
 }
 
 #[test]
-fn a_damaged_choice_counts_as_disabled_until_somebody_decides() {
+fn a_damaged_choice_counts_as_disabled_until_a_decision() {
     let mut watched = Watched::open(WhenUndecided::Record, |_| {});
     watched.put("consent.json", "?");
     assert_eq!(watched.look(), Became::Disabled);

@@ -134,7 +134,7 @@ fn equal_labels_in_any_order_are_one_series() {
 }
 
 #[test]
-fn texts_that_share_an_address_are_told_apart_by_their_length() {
+fn texts_at_one_address_are_distinguished_by_length() {
     let counters = counters();
     let long = leak("queries");
     let (short, _) = long.split_at(5);
@@ -303,7 +303,7 @@ fn beyond_sixteen_labels_do_not_tell_series_apart() {
 }
 
 #[test]
-fn clones_and_handles_made_later_add_to_one_series() {
+fn clones_and_later_handles_add_to_one_series() {
     let counters = counters();
     let one = counters.counter(Family::Counter, "queries", &[]);
     let other = one.clone();

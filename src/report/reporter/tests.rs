@@ -65,7 +65,7 @@ fn a_report_that_is_not_recorded_returns_its_claim() {
 }
 
 #[test]
-fn the_next_look_is_when_the_next_report_is_due() {
+fn the_next_check_is_when_the_next_report_is_due() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     let reporter = reporter(&path, |_| {});

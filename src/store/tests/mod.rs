@@ -558,7 +558,7 @@ fn an_open_segment_cleared_without_room_takes_none() {
 }
 
 #[test]
-fn clear_removes_only_what_is_below_the_number_it_is_given() {
+fn clear_removes_only_segments_below_its_number() {
     let (_root, path) = place();
     let mut store = Store::new(
         &path,
