@@ -12,7 +12,7 @@ use super::time::{Zone, parse, timestamp};
 /// Arguments of `clear`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ClearArgs {
-    /// Remove only segments whose records are all older than this [default: remove all]
+    /// Remove only segments whose records are all older [default: all segments]
     #[arg(
         id = "localtel.before",
         long = "before",

@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_command_gets_what_was_meant_and_never_clear() {
+    fn a_mistyped_command_gets_a_suggestion_but_never_clear() {
         for (line, expected) in [
             ("words telemetry stauts", "'status'"),
             ("words telemetry grep timeout", "`show --grep TEXT`"),

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_the_unit_that_suits_them() {
+    fn sizes_have_a_fitting_unit() {
         let table = [
             (0, "0 B"),
             (1023, "1023 B"),

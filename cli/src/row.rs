@@ -162,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_all_that_a_person_reads() {
+    fn a_row_has_all_values() {
         let expected = "T INFO  ticloud::project command: listed projects command=\"project list\" \
                         duration=871 ratio=0.5 args=[\"a\",1] request{id=7} inner";
         assert_eq!(text(LINE.as_bytes()), expected);
     }
 
     #[test]
-    fn spans_that_were_left_out_are_said_behind_the_others() {
+    fn omitted_spans_are_shown_after_the_others() {
         let line = LINE.replacen("\"inner\"}]", "\"inner\"}],\"spans_left_out\":36", 1);
         let shown = text(line.as_bytes());
         assert!(
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_name_that_stands_twice_the_last_value_is_shown() {
+    fn the_last_value_of_a_repeated_name_is_shown() {
         let (shown, anew) = both(&LINE.replacen("\"ratio\":0.5", "\"duration\":5", 1));
         assert!(shown.contains(" duration=5 args="), "{shown}");
         assert_eq!(shown, anew);

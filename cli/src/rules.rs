@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_is_said_in_plain_words() {
+    fn each_rule_has_a_plain_sentence() {
         let expected = [
             "Events below INFO are not recorded.",
             "Only events that a rule keeps, by event or target, are recorded,",
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn many_names_are_cut_to_what_one_reads() {
+    fn long_lists_of_names_are_cut() {
         let many = (0..100).fold(Policy::new().keep_secrets(), |policy, number| {
             policy.property(format!("p{number}"), Action::Mask)
         });

@@ -194,7 +194,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_escaped_can_still_be_seen() {
+    fn escaped_text_is_still_visible() {
         let text = "a\x1b[1m\n\u{9b}\u{202e}\u{e0041}";
         let shown = r"a\x1b[1m\n\u{9b}\u{202e}\u{e0041}";
         assert_eq!(Sanitized(text).to_string(), shown);
@@ -216,7 +216,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn quotes_stand_where_a_value_could_be_taken_for_two() {
+    fn ambiguous_values_are_quoted() {
         for (text, shown) in [
             ("plain", "plain"),
             ("", "\"\""),

@@ -110,7 +110,7 @@ fn none_in(root: &Path, environment: &Environment) -> Failure {
         .map(|source| format!("{source}  cannot be entered"));
     Failure::usage(message)
         .details(lines.collect())
-        .hint(format!("`localtel --app {first} doctor` says whose it is"))
+        .hint(format!("`localtel --app {first} doctor` shows its owner"))
 }
 
 fn several_in(root: &Path, all: &[Location], profile: Profile) -> Failure {

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_words_are_not_commands_and_stand_once() {
+    fn usual_words_are_unique_and_not_commands() {
         let mut arguments = Arguments::command();
         arguments.build();
         let policy = arguments.find_subcommand("policy").unwrap();

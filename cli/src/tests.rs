@@ -580,7 +580,7 @@ fn words(line: &str) -> impl Iterator<Item = OsString> {
 }
 
 #[test]
-fn recorded_input_lines_obey_the_policy() {
+fn the_policy_applies_to_recorded_input_lines() {
     let home = Home::new();
     home.run("--app myapp enable");
     home.run("--app myapp policy property user drop");

@@ -99,4 +99,4 @@ Changes nothing, and works whether or not anything is recorded.
 Examples:
   localtel explain
   localtel --app myapp explain --json | jq -r '.events[].event'
-  localtel explain --schema > ../../../src/record/line.schema.json";
+  localtel explain --schema > line.schema.json";

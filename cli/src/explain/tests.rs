@@ -373,7 +373,7 @@ fn rules_for_reports_apply_to_session_counts() {
 }
 
 #[test]
-fn explain_says_off_under_a_damaged_policy() {
+fn explain_reports_off_under_a_damaged_policy() {
     for choice in [r#"{"format":1}"#, ENABLED] {
         let home = ExplainHome::new()
             .with("consent.json", choice)

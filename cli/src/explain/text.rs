@@ -308,7 +308,7 @@ fn print_inventory(
     if storage.damage > 0 {
         writeln!(
             out,
-            "  {} could not be read; `{}` says where.",
+            "  {} could not be read; `{}` shows where.",
             count(storage.damage, "item"),
             Sanitized(&facts.location.command("show"))
         )?;

@@ -46,7 +46,7 @@ impl fmt::Display for Change {
         match &self.wanted {
             Wanted::Word(word) => write!(f, " {word}"),
             Wanted::Row { .. } => Ok(()),
-            Wanted::Nothing => f.write_str(" taken back"),
+            Wanted::Nothing => f.write_str(" removed"),
         }
     }
 }

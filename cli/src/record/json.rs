@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_that_cannot_be_held_is_text_with_all_its_digits() {
+    fn a_number_out_of_range_is_text_with_all_its_digits() {
         for (number, expected) in [
             ("0", json!(0)),
             ("-7", json!(-7)),

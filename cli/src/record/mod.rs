@@ -171,7 +171,7 @@ impl RecordRun {
                 StreamItem::Damage { at, reason } => (at, reason),
             };
             self.bad += 1;
-            if self.bad <= BAD_TOLD_MAX {
+            if self.bad <= BAD_REPORTED_MAX {
                 let reason = Sanitized(&reason);
                 // A closed stderr does not stop the recording.
                 drop(writeln!(
@@ -180,8 +180,8 @@ impl RecordRun {
                 ));
             }
         }
-        if self.bad > BAD_TOLD_MAX {
-            let more = self.bad - BAD_TOLD_MAX;
+        if self.bad > BAD_REPORTED_MAX {
+            let more = self.bad - BAD_REPORTED_MAX;
             screen.say(format_args!("localtel: {more} more were not recorded"));
         }
         Ok(())
@@ -264,7 +264,7 @@ impl RecordRun {
 const FROM_INPUT: &str = "-";
 
 /// Number of invalid items that are reported one by one.
-const BAD_TOLD_MAX: u64 = 20;
+const BAD_REPORTED_MAX: u64 = 20;
 
 /// Examples for `record`.
 pub(crate) const EXAMPLES: &str = "\

@@ -282,12 +282,12 @@ mod tests {
         assert_eq!(matched, 12_000);
         assert_eq!(
             said,
-            "passed over 8000 records in which `size` is not a number\n"
+            "skipped 8000 records in which `size` is not a number\n"
         );
     }
 
     #[test]
-    fn more_lines_than_all_batches_hold_come_in_their_order() {
+    fn more_lines_than_all_batches_keep_their_order() {
         let home = tempfile::tempdir().unwrap();
         let text: String = (0..20_000).map(line).collect();
         let name = SegmentNumber::FIRST.file_name();

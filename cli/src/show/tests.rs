@@ -165,7 +165,7 @@ fn a_terminal_gets_the_last_thousand_with_a_note() {
 }
 
 #[test]
-fn the_last_n_are_those_that_pass_the_filter() {
+fn the_last_n_are_counted_after_the_filter() {
     let text: String = (0..100)
         .map(|seq| record(seq, if seq % 10 == 0 { "WARN" } else { "INFO" }))
         .collect();
@@ -250,7 +250,7 @@ fn values_of_another_type_are_counted_however_records_are_shown() {
             (Exit::Done, 3),
             "{words:?}"
         );
-        let expected = "passed over 3 records in which `seconds` is not a number\n";
+        let expected = "skipped 3 records in which `seconds` is not a number\n";
         assert_eq!(stderr, expected, "{words:?}");
     }
 }
@@ -262,7 +262,7 @@ fn only_records_skipped_for_a_type_count_as_passed_over() {
     for (words, said) in [
         (
             &["seconds>0", "n=1"][..],
-            "passed over 1 record in which `seconds` is not a number\n",
+            "skipped 1 record in which `seconds` is not a number\n",
         ),
         (&["seconds>0", "n=0"], ""),
         (&["n>1", "seconds>0", "level=warn"], ""),
@@ -290,8 +290,8 @@ fn a_follower_reports_skipped_values_once() {
     unread.tell(&mut stderr);
     assert_eq!(
         String::from_utf8(stderr).unwrap(),
-        "passed over 1 record in which `seconds` is not a number\n\
-         passed over 1 record in which `size\\x1b` is not a number\n"
+        "skipped 1 record in which `seconds` is not a number\n\
+         skipped 1 record in which `size\\x1b` is not a number\n"
     );
 }
 
@@ -475,7 +475,7 @@ fn a_missing_directory_and_an_invalid_time_are_errors() {
 }
 
 #[test]
-fn flags_that_contradict_each_other_are_refused() {
+fn contradicting_flags_are_refused() {
     for words in [
         ["-f", "-r"],
         ["-f", "--sort"],
@@ -545,7 +545,7 @@ fn csv_has_one_header() {
 }
 
 #[test]
-fn tail_shows_the_last_ten_and_then_what_comes() {
+fn tail_shows_the_last_ten_and_then_new_records() {
     let home = home(&[many(0..30)]);
     let path = home.path().to_owned();
     let output = ShownOutput {
@@ -572,7 +572,7 @@ fn tail_shows_the_last_ten_and_then_what_comes() {
 }
 
 #[test]
-fn tail_from_the_end_shows_only_what_comes() {
+fn tail_from_the_end_shows_only_new_records() {
     let home = home(&[many(0..30)]);
     let path = home.path().to_owned();
     let output = ShownOutput {

@@ -18,7 +18,7 @@ pub(super) struct UnreadCounts {
     /// Number of skipped records by key, because the value of the key is not a number.
     not_numbers: BTreeMap<String, u64>,
     /// The keys that were reported.
-    keys_told: BTreeSet<String>,
+    keys_reported: BTreeSet<String>,
 }
 
 impl UnreadCounts {
@@ -89,8 +89,8 @@ impl UnreadCounts {
     /// Clears everything, except the keys that were reported as not numbers: each is reported once.
     pub(super) fn forget(&mut self) {
         let told = std::mem::take(self);
-        self.keys_told = told.keys_told;
-        self.keys_told.extend(told.not_numbers.into_keys());
+        self.keys_reported = told.keys_reported;
+        self.keys_reported.extend(told.not_numbers.into_keys());
     }
 
     fn write(&self, stderr: &mut dyn Write) -> std::io::Result<()> {
@@ -129,12 +129,12 @@ impl UnreadCounts {
             }
         }
         for (key, count) in &self.not_numbers {
-            if !self.keys_told.contains(key) {
+            if !self.keys_reported.contains(key) {
                 let records = if *count == 1 { "record" } else { "records" };
                 let key = Sanitized(key);
                 writeln!(
                     stderr,
-                    "passed over {count} {records} in which `{key}` is not a number"
+                    "skipped {count} {records} in which `{key}` is not a number"
                 )?;
             }
         }

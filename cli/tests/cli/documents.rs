@@ -26,7 +26,7 @@ fn cases(variable: &str, directory: &Path) -> TestCases {
 }
 
 #[test]
-fn every_case_shows_what_it_says() {
+fn every_case_has_its_documented_output() {
     // Each document has a directory of its own, in which this is a relative path.
     cases("LOCALTEL_DIR", Path::new("telemetry")).case("tests/cmd/*.md");
 }

@@ -339,7 +339,7 @@ fn typed_numbers_are_shown_as_typed_and_compared_by_value() {
     assert_eq!(shown, ["1.10", "1e5", "+5", "0123", "7", "2.5", typed[10]]);
     assert_eq!(
         printed,
-        "passed over 3 records in which `seconds` is not a number\n"
+        "skipped 3 records in which `seconds` is not a number\n"
     );
     assert_eq!(show("seconds=0.1").0, ["0.10"]);
     assert_eq!(
