@@ -132,6 +132,29 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_each_command_fits_a_screen() {
+        let mut command = Arguments::command();
+        command.build();
+        for command in command.get_subcommands_mut() {
+            let lines = command.render_help().to_string().lines().count();
+            assert!(lines <= 45, "{}: {lines}", command.get_name());
+        }
+        let lines = command.render_help().to_string().lines().count();
+        assert!(lines <= 50, "{lines}");
+    }
+
+    #[test]
+    fn the_help_of_tail_has_only_its_own_options() {
+        let mut command = Arguments::command();
+        let tail = command.find_subcommand_mut("tail").unwrap();
+        let help = tail.render_help().to_string();
+        assert!(help.contains("[default: 10]"), "{help}");
+        for flag in ["--follow", "--reverse", "--sort", "--exit-status"] {
+            assert!(!help.contains(flag), "{flag}: {help}");
+        }
+    }
+
+    #[test]
     fn options_of_the_location_go_before_or_after_the_command() {
         for words in [
             ["localtel", "--app", "myapp", "status"],

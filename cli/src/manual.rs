@@ -58,7 +58,7 @@ pub(crate) fn man(
             Some(near) => format!("did you mean `localtel man {near}`?"),
             None => "`localtel --help` lists the commands".to_owned(),
         };
-        let message = format!("there is no command {name:?} to have a page");
+        let message = format!("there is no manual page of {name:?}");
         return Err(Failure::usage(message).hint(hint));
     }
     for page in pages {
