@@ -443,7 +443,7 @@ fn directory_errors_are_one_message_with_the_next_step() {
     let below = file.join("below");
     for (path, expected) in [
         (&missing, "could not open"),
-        (&file, "a file stands where the directory should be"),
+        (&file, "it is a file, not a directory"),
         (&below, "could not open"),
     ] {
         let (exit, out, err) = home.run(&format!("--dir {} clear", path.display()));

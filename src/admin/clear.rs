@@ -418,7 +418,7 @@ mod tests {
         std::fs::write(home.path().join("events.000002.jsonl"), "").unwrap();
         std::fs::create_dir(home.path().join("events.000003.jsonl")).unwrap();
         let all = read(home.path()).unwrap();
-        assert_eq!(all.len(), 2, "a directory is no segment");
+        assert_eq!(all.len(), 2, "a directory is not a segment");
         assert_eq!((all[0].records, all[0].last), (2, None));
     }
 

@@ -137,8 +137,8 @@ pub fn check_rule_name(name: &str) -> Result<(), String> {
     owner::check_name(name)
 }
 
-/// Returns `true` if the name of a property says that its texts are secrets, so that they are
-/// masked by default.
+/// Returns `true` if the name of a property suggests a secret, so that its texts are masked by
+/// default.
 pub fn is_name_of_secret(name: &str) -> bool {
     NamePath::of(name).naming() == Naming::Secret
 }

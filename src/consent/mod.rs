@@ -38,7 +38,7 @@ pub(crate) use stored::{Scope, StoredConsent};
 #[serde(rename_all = "lowercase")]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "there is no fourth answer to a question"
+    reason = "the states of consent are complete"
 )]
 pub enum Consent {
     /// No decision.

@@ -1,4 +1,4 @@
-//! Tables of who wants what and what follows from it.
+//! Tables of the decisions of sources and of the result.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ const ENABLED: StoredConsent = StoredConsent::Known(Choice::of(Consent::Enabled)
 const DISABLED: StoredConsent = StoredConsent::Known(Choice::of(Consent::Disabled));
 const OPEN: StoredConsent = StoredConsent::Known(Choice::of(Consent::Undecided));
 
-/// One line of the table; what is not named says nothing.
+/// One line of the table; a source that is not named has no decision.
 struct DecisionCase {
     executable: &'static str,
     do_not_track: Option<&'static str>,
@@ -277,7 +277,7 @@ fn any_consent() -> impl Strategy<Value = Consent> {
 }
 
 proptest! {
-    // Whatever else is said, an opt-out of the machine's owner holds.
+    // Whatever other sources decide, an opt-out of the machine's owner applies.
     #[test]
     fn nothing_overrides_do_not_track(
         flag in any_consent(),
@@ -296,9 +296,9 @@ proptest! {
         prop_assert!(!decision.is_recording && decision.is_locked);
     }
 
-    // Recording always goes back to somebody who said so.
+    // Recording always follows from a source that enabled it.
     #[test]
-    fn nothing_is_recorded_unless_somebody_enabled_it(
+    fn nothing_is_recorded_unless_a_source_enabled_it(
         flag in any_consent(),
         value in "[a-z0-9 -]{0,8}",
         stored in any_stored(),

@@ -102,7 +102,7 @@ impl Recorded {
                 }
                 Recording::No => "would be recorded if telemetry were on",
                 Recording::Unknown => {
-                    "is recorded if the application records before somebody decides"
+                    "is recorded if the application records while consent is undecided"
                 }
             },
         }

@@ -537,7 +537,7 @@ fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
             Some((at, owner)) => explain_denial(error, at, owner),
             None => error,
         }),
-        Ok(_) => OpenError::Unfit("a file stands where the directory should be".to_owned()),
+        Ok(_) => OpenError::Unfit("it is a file, not a directory".to_owned()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! The watch from inside: files that cannot be read for a while, and files that are damaged and removed. Time is
-//! made up: each look is half a second after the one before.
+//! The watch from inside: files that cannot be read for a while, and files that are damaged and
+//! removed. Time is simulated: each poll is half a second after the one before.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::consent::{ConsentDirectory, Scope, set_consent_of};
 use crate::policy::Action;
 use crate::store::faults::Fault;
 
-/// A watch, the directory that it watches, and how often it looked.
+/// A watch, the directory that it watches, and the number of polls.
 struct Watched {
     home: tempfile::TempDir,
     watch: Watch,
@@ -17,7 +17,7 @@ struct Watched {
     looks: u32,
 }
 
-/// What came of a look.
+/// The result of a poll.
 #[derive(Debug, PartialEq, Eq)]
 enum Became {
     Same,
@@ -27,7 +27,7 @@ enum Became {
 }
 
 impl Watched {
-    /// Opens a watch over what `prepare` leaves in the directory.
+    /// Opens a watch on the directory that `prepare` has filled.
     fn open(when_undecided: WhenUndecided, prepare: impl FnOnce(&Path)) -> Self {
         let home = tempfile::tempdir().unwrap();
         prepare(home.path());
@@ -68,7 +68,7 @@ impl Watched {
         }
     }
 
-    /// Looks until something changes, and returns how many looks that took.
+    /// Polls until something changes, and returns the number of polls.
     fn look_until_change(&mut self) -> (u32, Became) {
         for looks in 1..100 {
             let became = self.look();
@@ -133,7 +133,7 @@ fn the_last_answer_applies_while_reading_fails_for_a_while() {
 }
 
 #[test]
-fn looks_that_succeed_in_between_begin_the_count_anew() {
+fn a_successful_poll_resets_the_count_of_failures() {
     let mut watched = Watched::open(WhenUndecided::Record, |_| {});
     for _ in 0..5 {
         watched.watch.faults.plan(0, Fault::Sticky(EMFILE));
@@ -182,7 +182,7 @@ fn recording_resumes_when_the_files_can_be_read() {
 fn a_readable_choice_applies_while_others_are_unreadable() {
     let mut watched = Watched::open(WhenUndecided::Record, |_| {});
     decided(Consent::Disabled)(watched.path());
-    // The directory is opened, the policy and the choice are read; what comes after that fails.
+    // The directory is opened, the policy and the choice are read; later operations fail.
     watched.watch.faults.plan(3, Fault::Sticky(EIO));
     assert_eq!(watched.look(), Became::Disabled);
 }
@@ -199,7 +199,7 @@ fn consent_withdrawn_while_reading_failed_is_withdrawn() {
 }
 
 #[test]
-fn a_process_without_consent_is_off_and_not_in_doubt() {
+fn a_process_without_consent_is_off_and_not_unknown() {
     let mut watched = Watched::open(WhenUndecided::Refuse, |_| {});
     watched.watch.faults.plan(0, Fault::Sticky(EMFILE));
     for _ in 0..3 * UNREADABLE_LOOKS_MAX {
@@ -228,7 +228,7 @@ fn files_unreadable_at_the_start_mean_off_until_readable() {
 
 #[test]
 fn recording_resumes_when_a_damaged_policy_is_removed() {
-    // Never understood, and damaged only later.
+    // Never valid, and damaged only later.
     for is_first in [true, false] {
         let mut watched = Watched::open(WhenUndecided::Record, |_| {});
         if is_first {
@@ -242,13 +242,13 @@ fn recording_resumes_when_a_damaged_policy_is_removed() {
             assert_eq!(watched.look(), Became::Disabled);
         }
         watched.remove("policy.toml");
-        // Editors may remove a file before they write it anew.
+        // Editors may remove a file before they write it again.
         assert_eq!(watched.look_until_change(), (2, Became::Enabled));
     }
 }
 
 #[test]
-fn a_policy_that_was_understood_outlives_a_damaged_one() {
+fn a_valid_policy_outlives_a_damaged_one() {
     let mut watched = Watched::open(WhenUndecided::Record, |path| {
         let directory = Directory::open(path, Access::Write).unwrap();
         directory.replace("policy.toml", STRICT.as_bytes()).unwrap();
@@ -272,7 +272,7 @@ fn a_damaged_choice_counts_as_disabled_until_a_decision() {
     assert_eq!(watched.look(), Became::Disabled);
     watched.remove("consent.json");
     for _ in 0..3 * UNREADABLE_LOOKS_MAX {
-        assert_eq!(watched.look(), Became::Same, "deleting is no decision");
+        assert_eq!(watched.look(), Became::Same, "deleting is not a decision");
     }
     decided(Consent::Enabled)(watched.path());
     assert_eq!(watched.look(), Became::Enabled);

@@ -25,7 +25,7 @@ pub(super) fn about_secrets(
     let in_clear = secret_names.in_clear(location, owner);
     let found = in_clear.map(|(name, texts)| {
         let what = format!(
-            "{}: {} in clear, and the name says that it is a secret",
+            "{}: {} in clear, and the name suggests a secret",
             ShellWord(name),
             count(texts.clear, "text")
         );
@@ -164,10 +164,9 @@ pub(super) fn about_data(location: &Location) -> Result<(Vec<Finding>, SecretNam
 impl Wrong {
     fn findings(mut self, show: &str) -> Vec<Finding> {
         use FindingKind::{Clock, Newer, Unreadable};
-        let of_segments =
-            format!("look at the file as its owner; `{show}` says why it cannot be read");
+        let of_segments = format!("read the file as its owner; `{show}` prints the reason");
         let of_lines = format!(
-            "nothing needs to be done, for all other lines can be read; `{show}` says where each is and why"
+            "nothing needs to be done: all other lines can be read; `{show}` prints the place and the reason"
         );
         let latest = self.latest.map(|latest| format!(" ({})", latest.as_str()));
         let latest = latest.unwrap_or_default();
@@ -209,7 +208,7 @@ fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
         (
             (FindingKind::Failed, losses.failed, "event"),
             "lost because they could not be written",
-            "look whether the disk was full, read-only or broken at that time; the system log says it",
+            "check in the system log whether the disk was full, read-only or broken at that time",
         ),
     ];
     let found = found.into_iter().filter(|((_, times, _), ..)| *times > 0);

@@ -310,7 +310,7 @@ fn about_lock(directory: &Directory) -> Option<Finding> {
         Finding::new(
             FindingKind::Lock,
             format!("the file `lock` cannot be locked: {reason}"),
-            "remove it if it is no plain file of yours; it is made anew",
+            "remove it if it is not a regular file of yours; it is created again",
         )
     };
     if let Err(error) = LockFile::check(directory) {

@@ -64,7 +64,7 @@ fn words_for(obstacle: Option<Obstacle>) -> (String, &'static str) {
         Some(Obstacle::NotAFile) => ("is not a regular file", "move it away:"),
         None => (
             "was to be removed and is still there",
-            "rm, which says why:",
+            "rm, which prints the reason:",
         ),
     };
     (reason.to_owned(), step)

@@ -480,7 +480,7 @@ fn events_dropped_by_policy_are_not_reported_as_forbidden() {
 #[test]
 fn all_commands_report_a_file_or_link_at_the_directory_path() {
     for (kind, reason) in [
-        ("file", "a file stands where the directory should be"),
+        ("file", "it is a file, not a directory"),
         (
             "link",
             "it is a symbolic link, which could lead anywhere; name the directory itself",
