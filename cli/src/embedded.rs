@@ -67,7 +67,7 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 /// }
 ///
 /// fn main() -> ExitCode {
-///     let arguments = Arguments::parse(); // `--help` and `--version` end here, and record nothing.
+///     let arguments = Arguments::parse(); // `--help` and `--version` end here.
 ///     let builder = Telemetry::builder("myapp").flag(arguments.telemetry.consent());
 ///     match arguments.command {
 ///         Command::Telemetry(command) => command.run(&builder).into(),

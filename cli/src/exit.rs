@@ -1,11 +1,11 @@
-//! How a command ends: the exit codes, and ending by a signal.
+//! The exit of a command: exit codes, and ending by a signal.
 
 use std::process::ExitCode;
 
 use nix::sys::signal::{SigSet, Signal, raise};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// How a command ended.
+/// The exit of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {

@@ -19,7 +19,7 @@ pub(crate) enum OutputKind {
     Pipe,
 }
 
-/// Whether colours are shown.
+/// The use of colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
     /// Colours are shown.

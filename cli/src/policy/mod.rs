@@ -80,7 +80,7 @@ enum PolicyCommand {
     },
     /// Sets whether secrets in messages and errors are masked if the application keeps them
     Secrets {
-        /// Whether to mask or keep them
+        /// Action
         #[arg(id = "localtel.secrets", value_name = "SECRETS", value_parser = ["mask", "keep"])]
         secrets: String,
     },
@@ -93,7 +93,7 @@ enum PolicyCommand {
         /// Value, instead of the application's
         #[arg(id = "localtel.value", value_name = "VALUE")]
         value: Option<String>,
-        /// Whether reports include it [default: the application's choice]
+        /// Include it in reports or not [default: the application's choice]
         #[arg(id = "localtel.include", long = "include", value_name = "yes|no", value_parser = ["yes", "no"])]
         include: Option<String>,
     },

@@ -292,7 +292,7 @@ struct Tee<'t, 'i> {
     stop: Option<StreamStop>,
 }
 
-/// Whether a byte is within a string.
+/// The state of a scan: within a string or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StringState {
     Outside,

@@ -21,7 +21,7 @@ use rustix::process::{WaitId, WaitIdOptions, WaitOptions, WaitStatus, wait, wait
 use super::signals::{GroupRelation, Heard, Listener, ProcessPair, is_passed_on, send};
 use crate::files;
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProcessEnd {
     /// It exited with this code.
