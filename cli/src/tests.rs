@@ -459,7 +459,7 @@ fn directory_errors_are_one_message_with_the_next_step() {
     assert_eq!(exit, Exit::Done);
     assert!(out.starts_with("status: disabled\n"), "{out}");
     assert!(
-        out.contains("problem: the directory cannot serve: a file stands"),
+        out.contains("problem: the directory cannot serve: it is a file"),
         "{out}"
     );
     let (exit, _, err) = home.run(&format!("--dir {} enable", file.display()));

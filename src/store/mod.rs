@@ -5,10 +5,10 @@
 //! ```text
 //! <directory>/            0700, of this user, no symlink
 //!   consent.json          the decision and the installation id; replaced by rename
-//!   consent.all.json      the decision for all profiles, only in the directory of the default profile
+//!   consent.all.json      the decision for all profiles, only in that of the default profile
 //!   policy.toml           the owner's rules; written by people and by `localtel policy`
 //!   history.json          the application's last version and its reports; replaced by rename
-//!   release.json          the application's newest release, if its owner put it there; never written by localtel
+//!   release.json          the newest release, if the owner put it there; never written by localtel
 //!   lock                  locked around every append, rotation and removal; caches head and floor
 //!   events.000001.jsonl   closed (0400)
 //!   events.000002.jsonl   the active segment: the highest number, the head
@@ -29,8 +29,8 @@
 //! source, profile                 the application and the profile that the directory belongs to
 //! consent                         a word that enables or disables, or `undecided`
 //! decided, by                     the time of the decision, and the command or caller that made it
-//! first_seen, grace_seconds       the first use of an application that waits before it records, and the length of the wait
-//! installation, salt, host, made  the installation: id, salt, keyed hash of the host, and time of creation
+//! first_seen, grace_seconds       first use of an application that waits to record; length of the wait
+//! installation, salt, host, made  id, salt, keyed hash of the host, time of creation
 //! ```
 //!
 //! Other keys belong to newer versions. They are ignored, and are kept when the file is rewritten,

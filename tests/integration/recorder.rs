@@ -276,7 +276,7 @@ fn events_not_written_by_the_end_are_counted_as_failed() {
         destroy(&place);
         log(&dispatch, 100);
         let error = telemetry.flush().unwrap_err();
-        assert!(format!("{error:?}").contains("file stands"), "{error:?}");
+        assert!(format!("{error:?}").contains("it is a file"), "{error:?}");
         assert!(telemetry.status().trouble.is_some());
         let started = Instant::now();
         let counts = telemetry.close(Duration::from_secs(5));

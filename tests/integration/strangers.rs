@@ -181,7 +181,7 @@ fn a_symlink_or_file_as_directory_is_refused() {
     std::fs::remove_file(place.path()).unwrap();
     std::fs::write(place.path(), "").unwrap();
     let reason = place.builder().open().status().off_because.unwrap();
-    assert!(reason.contains("a file stands"), "{reason}");
+    assert!(reason.contains("it is a file"), "{reason}");
 }
 
 /// Creates a directory that only its owner can read.

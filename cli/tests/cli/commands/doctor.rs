@@ -205,7 +205,7 @@ fn a_symlink_or_file_at_the_directory_path_is_found() {
     assert!(home.finds(&["directory"]).contains("symbolic link"));
     std::fs::remove_file(home.telemetry()).unwrap();
     std::fs::write(home.telemetry(), "").unwrap();
-    assert!(home.finds(&["directory"]).contains("a file stands"));
+    assert!(home.finds(&["directory"]).contains("it is a file"));
 }
 
 #[test]
