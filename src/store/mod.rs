@@ -29,7 +29,7 @@
 //! source, profile                 the application and the profile that the directory belongs to
 //! consent                         a word that enables or disables, or `undecided`
 //! decided, by                     the time of the decision, and the command or caller that made it
-//! first_seen, grace_seconds       first use of an application that waits to record; length of the wait
+//! first_seen, grace_seconds       first use of an application that waits to record; the wait
 //! installation, salt, host, made  id, salt, keyed hash of the host, time of creation
 //! ```
 //!
