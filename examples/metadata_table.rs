@@ -86,7 +86,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             }
         }
         Outcome::Dropped => {
-            println!("it was not recorded: it could not be written to the directory")
+            println!("it was not recorded: it could not be written to the directory");
         }
         Outcome::Refused => {
             let reason = telemetry.status().off_because;
