@@ -117,12 +117,7 @@ impl<'a> Line<'a> {
     ///
     /// The line is damage if it is no record after all.
     pub fn look<T>(&self, look: impl FnOnce(&RawRecord<'_>) -> T) -> Result<T, Damage> {
-        if let Some(raw) = RawRecord::at(self.bytes) {
-            return Ok(look(&raw));
-        }
-        let line = self.record()?.to_line();
-        let raw = RawRecord::at(&line).ok_or_else(|| self.damage())?;
-        Ok(look(&raw))
+        Record::read_raw(self.bytes, look).map_err(|_| self.damage())
     }
 
     fn damage(&self) -> Damage {

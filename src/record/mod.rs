@@ -307,6 +307,21 @@ impl Record {
         serde_json::from_slice(line).map_err(|error| Error::invalid("record", error.to_string()))
     }
 
+    /// Reads the record where it stands in a line or, if the line is not written as localtel writes
+    /// lines, in the same record written so.
+    pub(crate) fn read_raw<T>(
+        line: &[u8],
+        read: impl FnOnce(&raw::RawRecord<'_>) -> T,
+    ) -> Result<T, Error> {
+        if let Some(raw) = raw::RawRecord::at(line) {
+            return Ok(read(&raw));
+        }
+        let line = Self::parse(line)?.to_line();
+        let raw = raw::RawRecord::at(&line);
+        let raw = raw.ok_or_else(|| Error::invalid("record", "it cannot be written".to_owned()))?;
+        Ok(read(&raw))
+    }
+
     /// Writes it as localtel writes lines, without a newline.
     pub(crate) fn to_line(&self) -> Vec<u8> {
         // Values that were parsed or recorded can always be written.

@@ -235,9 +235,11 @@ pub(crate) fn is_of_newer_format(raw: &RawRecord<'_>) -> bool {
 pub(crate) fn latest_in(line: &[u8]) -> Option<LineTime> {
     // Most sessions say nothing, which is seen at once.
     memchr::memmem::rfind(line, LATEST_MARK)?;
-    let raw = RawRecord::at(line)?;
-    let latest: String = serde_json::from_slice(said_of_session(&raw)?.get("latest")?).ok()?;
-    LineTime::parse(&latest)
+    let latest = |raw: &RawRecord<'_>| {
+        let latest: String = serde_json::from_slice(said_of_session(raw)?.get("latest")?).ok()?;
+        LineTime::parse(&latest)
+    };
+    Record::read_raw(line, latest).ok()?
 }
 
 /// Returns what a record says of the session that begins with it or goes on.
