@@ -2,8 +2,8 @@
 //!
 //! An application adds one [`tracing`] layer; its structured events are written to a rotating
 //! directory of JSON lines on the same machine, and never leave it. Nothing is recorded without
-//! consent. The command `localtel`, in the package `localtel-cli`, shows, follows, filters, explains
-//! and clears records.
+//! consent. The command `localtel`, in the package `localtel-cli`, shows, follows, filters,
+//! explains and clears records.
 //!
 //! # Recording
 //!
@@ -25,13 +25,13 @@
 //! [`Builder::when_undecided`] sets another default. [`Telemetry::status`] says whether events are
 //! recorded, where, and why not.
 //!
-//! **Choose the level.** Events and spans from INFO up are recorded; [`Builder::level`] sets another
-//! level.
+//! **Choose the level.** Events and spans from INFO up are recorded; [`Builder::level`] sets
+//! another level.
 //!
-//! **End the program.** Keep the handle until the end of `main`: dropping it writes what is still in
-//! memory. A hook does the same where the handle is not dropped, as after [`std::process::exit`].
-//! SIGKILL and [`std::process::abort`] lose the events of the last milliseconds unless
-//! [`Telemetry::flush`] was called.
+//! **End the program.** Keep the handle until the end of `main`: dropping it writes what is still
+//! in memory. A hook does the same where the handle is not dropped, as after
+//! [`std::process::exit`]. SIGKILL and [`std::process::abort`] lose the events of the last
+//! milliseconds unless [`Telemetry::flush`] was called.
 //!
 //! # Reading
 //!
@@ -85,9 +85,9 @@
 //!
 //! # Platforms
 //!
-//! Recording and reading need a Unix. On other platforms the library compiles, telemetry is off with
-//! that as the reason ([`recording::RecordingStatus::off_because`]), and an event costs nothing, so
-//! an application that is also built there needs no `cfg` of its own.
+//! Recording and reading need a Unix. On other platforms the library compiles, telemetry is off
+//! with that as the reason ([`recording::RecordingStatus::off_because`]), and an event costs
+//! nothing, so an application that is also built there needs no `cfg` of its own.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(
@@ -134,7 +134,8 @@ pub mod recording {
     pub use crate::watch::Watching;
 }
 
-/// Reading what was recorded: readers and what they find, records and their values, filters, and a summary.
+/// Reading what was recorded: readers and what they find, records and their values, filters, and a
+/// summary.
 pub mod read {
     pub use crate::filter::{Filter, Levels, Term};
     pub use crate::reader::{
@@ -146,9 +147,9 @@ pub mod read {
     pub use crate::summary::{Losses, SegmentSize, Sessions, Summary, Tally};
     pub use crate::text::is_unsafe_to_show;
 
-    /// Records read where they stand in their lines ([`Line::look`](crate::read::Line::look)), without building values:
-    /// for programs that scan gigabytes. A raw record takes nothing that [`Record::parse`](crate::read::Record::parse)
-    /// refuses.
+    /// Records read where they stand in their lines ([`Line::look`](crate::read::Line::look)),
+    /// without building values: for programs that scan gigabytes. A raw record takes nothing that
+    /// [`Record::parse`](crate::read::Record::parse) refuses.
     pub mod raw {
         pub use crate::filter::FilterVerdict;
         pub use crate::record::raw::{Object, RawRecord, RawText, RawValue, Spans};

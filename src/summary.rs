@@ -1,6 +1,6 @@
-//! A directory at a glance: sizes, counts, sessions, losses, damage. One pass of the reader in bounded
-//! memory; what cannot be told apart beyond a bound is counted together, and said so. Whether a session without
-//! an end is running is seen from the processes of this machine.
+//! A directory at a glance: sizes, counts, sessions, losses, damage. One pass of the reader in
+//! bounded memory; what cannot be told apart beyond a bound is counted together, and said so.
+//! Whether a session without an end is running is seen from the processes of this machine.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -66,11 +66,12 @@ pub struct Sessions {
     pub count: u64,
     /// Those that did not say that they ended, and whose process runs on this machine.
     pub running: u64,
-    /// Those that did not say that they ended, and whose process cannot be found: it was killed, aborted, or ended
-    /// by `_exit`, or it runs where it cannot be seen from here, as in a container or on another machine.
+    /// Those that did not say that they ended, and whose process cannot be found: it was killed,
+    /// aborted, or ended by `_exit`, or it runs where it cannot be seen from here, as in a
+    /// container or on another machine.
     pub without_end: u64,
-    /// How many events waited in memory when processes were forked. Their parents record them unless they end
-    /// before, without a flush.
+    /// How many events waited in memory when processes were forked. Their parents record them
+    /// unless they end before, without a flush.
     pub left_to_parents: u64,
     /// Whether there were more than could be told apart, so that the numbers are too low.
     pub is_cut_short: bool,
@@ -153,7 +154,8 @@ struct OpenSession {
 }
 
 impl SessionTally {
-    /// 65,536 sessions without an end take 5 MiB; a machine on which so many crashed has other worries.
+    /// 65,536 sessions without an end take 5 MiB; a machine on which so many crashed has other
+    /// worries.
     const COUNT_MAX: usize = 1 << 16;
 
     /// Notes a record.
@@ -228,8 +230,8 @@ impl SessionTally {
         self.is_full |= later.is_full;
     }
 
-    /// Looks which of the sessions without an end are running, and returns how many there are of each, and what
-    /// all of them lost.
+    /// Looks which of the sessions without an end are running, and returns how many there are of
+    /// each, and what all of them lost.
     pub(crate) fn finish(self) -> (Sessions, Losses) {
         let mut losses = self.losses;
         let mut running = 0;
@@ -439,7 +441,8 @@ mod tests {
     fn a_session_whose_process_runs_is_not_without_an_end() {
         let this = std::process::id();
         let now = Timestamp::of(crate::clock::now()).to_string();
-        // The number of this process was another one's before, and no process has the highest number.
+        // The number of this process was another one's before, and no process has the highest
+        // number.
         let before = start_of(2, this, "2001-11-21T08:15:00.000000Z");
         let segments = [start_of(1, this, &now) + &before + &start_of(3, u32::MAX, &now)];
         let sessions = summary(&segments).sessions;

@@ -1,6 +1,6 @@
-//! Which records somebody wants to see: a pure function of a record as it stands in its line. Everything that a filter
-//! names must hold. Who reads the lines is `reader`; how its parts are spelled on a command line is told by their
-//! `FromStr`.
+//! Which records somebody wants to see: a pure function of a record as it stands in its line.
+//! Everything that a filter names must hold. Who reads the lines is `reader`; how its parts are
+//! spelled on a command line is told by their `FromStr`.
 
 mod number;
 mod term;
@@ -108,8 +108,8 @@ impl Filter {
     }
 
     /// Keeps only records in which the regular expression is found: in the message, the event, the
-    /// target, or the value of a property of the record or of one of its spans. Letters match in any
-    /// case if the expression has no upper-case letter.
+    /// target, or the value of a property of the record or of one of its spans. Letters match in
+    /// any case if the expression has no upper-case letter.
     ///
     /// # Errors
     ///
@@ -138,8 +138,8 @@ impl Filter {
         line.look(|raw| self.verdict(raw) == FilterVerdict::Passes)
     }
 
-    /// Returns `true` if a record passes: everything that the filter names holds for it. A record whose values are
-    /// nested so deep that no line can hold it does not.
+    /// Returns `true` if a record passes: everything that the filter names holds for it. A record
+    /// whose values are nested so deep that no line can hold it does not.
     pub fn matches(&self, record: &Record) -> bool {
         let line = record.to_line();
         let raw = RawRecord::at(&line);
@@ -266,7 +266,8 @@ fn is_found(regex: &Regex, raw: &RawRecord<'_>) -> bool {
         || values.any(|(_, value)| regex.is_match(&value.to_text()))
 }
 
-/// Returns `true` if a pattern has an upper-case letter that stands for itself: that of `\W` does not.
+/// Returns `true` if a pattern has an upper-case letter that stands for itself: that of `\W` does
+/// not.
 fn has_upper_case(pattern: &str) -> bool {
     let mut is_escaped = false;
     pattern.chars().any(|letter| {

@@ -1,5 +1,6 @@
-//! Numbers as people and programs write them: sign, digits, a point, an exponent. They are compared digit by
-//! digit, as exactly as they are written: a float would make neighbours of large integers equal.
+//! Numbers as people and programs write them: sign, digits, a point, an exponent. They are compared
+//! digit by digit, as exactly as they are written: a float would make neighbours of large integers
+//! equal.
 
 use std::cmp::Ordering;
 
@@ -66,8 +67,8 @@ enum Sign {
 }
 
 impl<'a> Decimal<'a> {
-    /// Parses a decimal number, with blanks around it as some programs print them. Hexadecimal digits, words
-    /// such as `NaN`, and marks between digits are not a number.
+    /// Parses a decimal number, with blanks around it as some programs print them. Hexadecimal
+    /// digits, words such as `NaN`, and marks between digits are not a number.
     fn parse(text: &'a [u8]) -> Option<Self> {
         let text = text.trim_ascii();
         let (is_negative, text) = match text.split_first()? {

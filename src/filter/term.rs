@@ -1,13 +1,14 @@
 //! One condition on one value of a record, as `key=value`, `duration>100` or `path~^/home`.
 //!
-//! A key is looked up first among the record's own parts (`timestamp level source target event message
-//! session seq`), then among its properties by its whole name, then along its dots into nested objects,
-//! then in the same way among the properties of its spans, from the leaf to the root. `properties.key`
-//! reaches a property that has the name of such a part. A key that is nowhere to be found never matches,
-//! whatever the comparison, `!=` and `!~` included: records without the key are not what is looked for.
+//! A key is looked up first among the record's own parts
+//! (`timestamp level source target event message session seq`), then among its properties by its
+//! whole name, then along its dots into nested objects, then in the same way among the properties
+//! of its spans, from the leaf to the root. `properties.key` reaches a property that has the name
+//! of such a part. A key that is nowhere to be found never matches, whatever the comparison, `!=`
+//! and `!~` included: records without the key are not what is looked for.
 //!
-//! A text that is a number is compared as the number: which of the two a value is depends on who recorded it, and
-//! `1.10` is a text where `1.1` is a number.
+//! A text that is a number is compared as the number: which of the two a value is depends on who
+//! recorded it, and `1.10` is a text where `1.1` is a number.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -24,15 +25,16 @@ use crate::record::raw::{Object, RawRecord, RawText, RawValue};
 
 /// A condition on one value of a record.
 ///
-/// * `key=value`, `key!=value`: a string equals the text, a number the number, `true`, `false` and `null`
-///   the word.
-/// * `key>10`, `key>=10`, `key<10`, `key<=10`: between numbers only; for `level` between levels, for
-///   `timestamp` between times. A record whose value is of another type does not match; `localtel show` says on
-///   stderr how many records it passed over for that.
+/// * `key=value`, `key!=value`: a string equals the text, a number the number, `true`, `false` and
+///   `null` the word.
+/// * `key>10`, `key>=10`, `key<10`, `key<=10`: between numbers only; for `level` between levels,
+///   for `timestamp` between times. A record whose value is of another type does not match;
+///   `localtel show` says on stderr how many records it passed over for that.
 /// * `key~regex`, `key!~regex`: the expression is found in the value as it is written, in its case.
 ///
-/// A string that is a decimal number, such as `1.10`, `007`, `+5`, `.5` or `1e3`, is compared as that number. Numbers
-/// are compared exactly, however many digits they have. To tell `1.10` from `1.1`, use `key~^1\.10$`.
+/// A string that is a decimal number, such as `1.10`, `007`, `+5`, `.5` or `1e3`, is compared as
+/// that number. Numbers are compared exactly, however many digits they have. To tell `1.10` from
+/// `1.1`, use `key~^1\.10$`.
 #[derive(Debug, Clone)]
 pub struct Term {
     key: TermKey,
@@ -257,8 +259,8 @@ impl TermKey {
     }
 }
 
-/// Finds a property by its whole name, or along the dots of the name into nested objects; of several
-/// ways the one with the longest name of the property itself.
+/// Finds a property by its whole name, or along the dots of the name into nested objects; of
+/// several ways the one with the longest name of the property itself.
 fn value_at<'a>(properties: Object<'a>, name: &str) -> Option<RawValue<'a>> {
     if let Some(json) = properties.get(name) {
         return Some(RawValue::of_json(json));

@@ -1,4 +1,5 @@
-//! A value of a record as a condition sees it, and what it is compared with. Where values are found is not known here.
+//! A value of a record as a condition sees it, and what it is compared with. Where values are found
+//! is not known here.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -40,7 +41,8 @@ impl FoundValue<'_> {
         is_same_text || self.compare(wanted) == Some(Ordering::Equal)
     }
 
-    /// Compares the value with another; `None` if one of them is of a type that has no order with the other.
+    /// Compares the value with another; `None` if one of them is of a type that has no order with
+    /// the other.
     pub(super) fn compare(&self, bound: &Operand) -> Option<Ordering> {
         match (self, bound) {
             (Self::Level(level), Operand::Level(bound)) => Some(level.cmp(bound)),

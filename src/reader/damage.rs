@@ -169,7 +169,8 @@ impl fmt::Display for Damage {
 
 impl std::error::Error for Damage {}
 
-/// What a reader tells about the data beside the data: nothing is damaged, but something is not shown.
+/// What a reader tells about the data beside the data: nothing is damaged, but something is not
+/// shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
@@ -179,8 +180,8 @@ pub enum Notice {
         /// Which ones.
         segments: SegmentRange,
     },
-    /// Something other than localtel made the segment shorter while it was followed. Reading goes on with the
-    /// lines in it that were not read before.
+    /// Something other than localtel made the segment shorter while it was followed. Reading goes
+    /// on with the lines in it that were not read before.
     #[non_exhaustive]
     Cut {
         /// Which one.
@@ -190,18 +191,19 @@ pub enum Notice {
         /// The size in bytes that it has now.
         bytes: u64,
     },
-    /// Something other than localtel put another file in the place of a segment while it was followed, or wrote it
-    /// anew. Reading goes on with the lines in it that were not read before.
+    /// Something other than localtel put another file in the place of a segment while it was
+    /// followed, or wrote it anew. Reading goes on with the lines in it that were not read before.
     #[non_exhaustive]
     SegmentReplaced {
         /// Which one.
         segment: SegmentNumber,
     },
-    /// The directory was replaced by another one, or emptied and begun anew. Reading goes on at the start of the new
-    /// one; in a copy, which holds the segment that was read last, with the lines in it that were not read before.
+    /// The directory was replaced by another one, or emptied and begun anew. Reading goes on at the
+    /// start of the new one; in a copy, which holds the segment that was read last, with the lines
+    /// in it that were not read before.
     Replaced,
-    /// The last line of the active segment has no end yet: its writer is in the middle of it, or was
-    /// stopped there and the next one will end it. It is not counted as damage before that.
+    /// The last line of the active segment has no end yet: its writer is in the middle of it, or
+    /// was stopped there and the next one will end it. It is not counted as damage before that.
     #[non_exhaustive]
     Unfinished {
         /// Where it starts.

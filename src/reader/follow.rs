@@ -1,21 +1,23 @@
-//! Following: the same items as a reader gives, and then those that come later, across rotation, removal,
-//! clearing and a directory that is deleted and made anew. It never waits by itself: `poll` answers at
-//! once, and who calls it decides how long to pause.
+//! Following: the same items as a reader gives, and then those that come later, across rotation,
+//! removal, clearing and a directory that is deleted and made anew. It never waits by itself:
+//! `poll` answers at once, and who calls it decides how long to pause.
 //!
-//! Nothing is missing and nothing comes twice: only whole lines are consumed, a segment is drained once
-//! more after its successor was seen, and a segment that is open stays readable after its removal. Segments that
-//! were removed before they were reached are told by a notice.
+//! Nothing is missing and nothing comes twice: only whole lines are consumed, a segment is drained
+//! once more after its successor was seen, and a segment that is open stays readable after its
+//! removal. Segments that were removed before they were reached are told by a notice.
 //!
-//! Where something other than localtel replaces the open segment, cuts it, or empties and refills it, a notice says
-//! so, and the file is read from its start. Lines that were read of this segment before (`seen`) are passed over, so
-//! that all lines of the new file are shown, and those that it has in common with the old one once. A directory
-//! that takes the place of the old one is read from its start, unless it holds the open segment with the same first
-//! line: then it is a copy, and reading goes on in that segment.
+//! Where something other than localtel replaces the open segment, cuts it, or empties and refills
+//! it, a notice says so, and the file is read from its start. Lines that were read of this segment
+//! before (`seen`) are passed over, so that all lines of the new file are shown, and those that it
+//! has in common with the old one once. A directory that takes the place of the old one is read
+//! from its start, unless it holds the open segment with the same first line: then it is a copy,
+//! and reading goes on in that segment.
 //!
-//! What cannot be known: what came and went between two looks; what something changed in a segment that was left
-//! behind; what it changed in the middle of the open one, without any other change of its first line, its last one
-//! or its size. That all of a directory was emptied and begun anew shows in the segment below the open one, which is
-//! another one then, or in the number that the writer has reached, which is lower.
+//! What cannot be known: what came and went between two looks; what something changed in a segment
+//! that was left behind; what it changed in the middle of the open one, without any other change of
+//! its first line, its last one or its size. That all of a directory was emptied and begun anew
+//! shows in the segment below the open one, which is another one then, or in the number that the
+//! writer has reached, which is lower.
 
 use std::time::Duration;
 
@@ -38,7 +40,8 @@ pub struct Follower {
     state: FollowState,
     /// How many looks in a row found nothing new.
     looks_idle: u32,
-    /// The size of the open segment when it was last read to its end: an unfinished line is not read again and again.
+    /// The size of the open segment when it was last read to its end: an unfinished line is not
+    /// read again and again.
     bytes_seen: u64,
     /// What was read of the open segment.
     seen: SeenLines,
@@ -66,8 +69,8 @@ enum Look {
 }
 
 impl Follower {
-    /// How long to pause between two polls that found nothing: a person sees no delay, and ten times
-    /// three system calls in a second cost nothing.
+    /// How long to pause between two polls that found nothing: a person sees no delay, and ten
+    /// times three system calls in a second cost nothing.
     pub const PAUSE: Duration = Duration::from_millis(100);
 
     pub(super) fn new(mut walk: SegmentWalk) -> Self {
@@ -86,9 +89,10 @@ impl Follower {
         }
     }
 
-    /// Returns an iterator over the records that are new, and over what is damaged between them. It never waits: it
-    /// ends when there is nothing new at the moment. If the directory cannot be listed, its last item is damage that
-    /// says so. Notices are left out; [`poll`](Self::poll) returns them.
+    /// Returns an iterator over the records that are new, and over what is damaged between them. It
+    /// never waits: it ends when there is nothing new at the moment. If the directory cannot be
+    /// listed, its last item is damage that says so. Notices are left out; [`poll`](Self::poll)
+    /// returns them.
     ///
     /// ```no_run
     /// use localtel::read::{Follower, Reader};
@@ -236,8 +240,8 @@ impl Follower {
         Directory::open(directory.path(), Access::Read).ok()
     }
 
-    /// Has the start of what is in the directory now follow the open segment. Returns `false` if the directory is not
-    /// there any more.
+    /// Has the start of what is in the directory now follow the open segment. Returns `false` if
+    /// the directory is not there any more.
     fn begin_again(&mut self) -> bool {
         let same = Directory::open(self.walk.directory().path(), Access::Read);
         let (Ok(same), Some(reached)) = (same, self.walk.reached()) else {
@@ -248,8 +252,8 @@ impl Follower {
         true
     }
 
-    /// Returns `true` if the directory was emptied and its writer began again: there are only segments below the one
-    /// that was reached, and none above them is expected.
+    /// Returns `true` if the directory was emptied and its writer began again: there are only
+    /// segments below the one that was reached, and none above them is expected.
     fn begins_anew(&self, highest: Option<SegmentNumber>) -> bool {
         let (Some(highest), Some(reached)) = (highest, self.walk.reached()) else {
             return false;
@@ -308,7 +312,8 @@ impl Follower {
         self.seen.is_moved(number, self.walk.directory())
     }
 
-    /// Looks at another file that has the name of the open segment. It is read once the open one is read to its end.
+    /// Looks at another file that has the name of the open segment. It is read once the open one is
+    /// read to its end.
     fn look_at_other(&mut self, named: Facts, number: SegmentNumber) -> Option<Look> {
         match open_segment(self.walk.directory(), number) {
             OpenedSegment::File(file) => {

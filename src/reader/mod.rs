@@ -1,18 +1,20 @@
-//! Reading what was recorded: segments in order, cut into lines with positions, with damage as items.
-//! Nothing is locked, made or changed, and memory stays bounded whatever the files hold: one buffer that
-//! grows to the longest line. Files are read, never mapped, because others may cut them meanwhile.
+//! Reading what was recorded: segments in order, cut into lines with positions, with damage as
+//! items. Nothing is locked, made or changed, and memory stays bounded whatever the files hold: one
+//! buffer that grows to the longest line. Files are read, never mapped, because others may cut them
+//! meanwhile.
 //!
-//! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows lines, `walk` segments,
-//! `scan` has several threads fold them, `follow` waits for more, `seen` knows what it read, `reverse` goes backwards,
-//! `since` knows what may be passed over.
+//! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows
+//! lines, `walk` segments, `scan` has several threads fold them, `follow` waits for more, `seen`
+//! knows what it read, `reverse` goes backwards, `since` knows what may be passed over.
 //!
 //! What is damaged is decided as follows.
-//! * A line that is no record, and each run of NULs, is one item of [`Damage`]. A blank line holds nothing
-//!   and is passed over. A record that stands behind a torn one on the same line is found.
-//! * What lacks its newline at the end of a closed segment is a record if it parses, and torn otherwise. At
-//!   the end of the active segment its writer may be in the middle of it: [`Notice::Unfinished`].
-//! * A segment that is not there is lost, unless its number is below the floor that the lock file notes:
-//!   then it was removed on purpose.
+//! * A line that is no record, and each run of NULs, is one item of [`Damage`]. A blank line holds
+//!   nothing and is passed over. A record that stands behind a torn one on the same line is found.
+//! * What lacks its newline at the end of a closed segment is a record if it parses, and torn
+//!   otherwise. At the end of the active segment its writer may be in the middle of it:
+//!   [`Notice::Unfinished`].
+//! * A segment that is not there is lost, unless its number is below the floor that the lock file
+//!   notes: then it was removed on purpose.
 
 mod damage;
 mod follow;
@@ -110,8 +112,8 @@ impl<'a> Line<'a> {
         Record::parse(self.bytes).map_err(|_| self.damage())
     }
 
-    /// Reads the record where it stands in the line, which is quicker than parsing it. A record that is not written as
-    /// localtel writes records is written so first.
+    /// Reads the record where it stands in the line, which is quicker than parsing it. A record
+    /// that is not written as localtel writes records is written so first.
     ///
     /// # Errors
     ///
@@ -127,11 +129,12 @@ impl<'a> Line<'a> {
 
 /// Reads a telemetry directory from its first line to its last.
 ///
-/// What is added to the active segment meanwhile is read too; segments that come later are not, so that
-/// reading ends however fast others write.
+/// What is added to the active segment meanwhile is read too; segments that come later are not, so
+/// that reading ends however fast others write.
 ///
-/// [`records`](Self::records) is an iterator over the records. [`next_item`](Self::next_item) gives the lines with their
-/// positions and bytes, notices too, and leaves parsing to the caller, which is quicker where few lines matter.
+/// [`records`](Self::records) is an iterator over the records. [`next_item`](Self::next_item) gives
+/// the lines with their positions and bytes, notices too, and leaves parsing to the caller, which
+/// is quicker where few lines matter.
 ///
 /// # Examples
 ///
@@ -165,8 +168,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// The directory does not exist (then [`is_not_found`](crate::Error::is_not_found)), is something else, or does not let
-    /// us read it.
+    /// The directory does not exist (then [`is_not_found`](crate::Error::is_not_found)), is
+    /// something else, or does not let us read it.
     pub fn open(path: &Path) -> Result<Self> {
         let directory =
             Directory::open(path, Access::Read).map_err(|error| store::open_error(path, error))?;
@@ -182,20 +185,21 @@ impl Reader {
         })
     }
 
-    /// Passes over what is known to hold no record of that time or later, without reading it; what is opened
-    /// already is read on.
+    /// Passes over what is known to hold no record of that time or later, without reading it; what
+    /// is opened already is read on.
     ///
-    /// It is known from what the writers of the data say in it, and holds whatever clocks did: no record of that
-    /// time or later is passed over. Others are not all passed over, so a [`Filter`](crate::read::Filter) is still
-    /// needed. Damage inside what is passed over is not told; that segments are lost is.
+    /// It is known from what the writers of the data say in it, and holds whatever clocks did: no
+    /// record of that time or later is passed over. Others are not all passed over, so a
+    /// [`Filter`](crate::read::Filter) is still needed. Damage inside what is passed over is not
+    /// told; that segments are lost is.
     #[must_use]
     pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
         self.walk.pass_over_before(since.into().to_moment());
         self
     }
 
-    /// Returns an iterator over the records from here on, and over what is damaged between them. If the directory
-    /// cannot be listed, the last item is damage that says so. Notices are left out.
+    /// Returns an iterator over the records from here on, and over what is damaged between them. If
+    /// the directory cannot be listed, the last item is damage that says so. Notices are left out.
     ///
     /// ```no_run
     /// use localtel::read::{Damage, Reader};
@@ -233,7 +237,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// An error says that the directory cannot be listed. Everything that is wrong inside it is an item.
+    /// An error says that the directory cannot be listed. Everything that is wrong inside it is an
+    /// item.
     pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {
         let found = match self.state {
             ReaderState::Done => return Ok(None),
@@ -246,8 +251,9 @@ impl Reader {
         })
     }
 
-    /// Adds the next whole lines, with their newlines, as they were read, and returns where they are; nothing if
-    /// something else comes next, as far as is known: [`next_item`](Self::next_item) gets on then.
+    /// Adds the next whole lines, with their newlines, as they were read, and returns where they
+    /// are; nothing if something else comes next, as far as is known:
+    /// [`next_item`](Self::next_item) gets on then.
     fn next_lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
         match self.state {
             ReaderState::Reading => self.walk.lines(into),

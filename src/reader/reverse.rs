@@ -1,9 +1,9 @@
-//! Reading backwards, from the last line to the first, in bounded memory: for the newest records first,
-//! and to find where the last N of them begin.
+//! Reading backwards, from the last line to the first, in bounded memory: for the newest records
+//! first, and to find where the last N of them begin.
 //!
-//! A segment is cut from its end into windows that begin and end between two pieces (see `scanner`); each
-//! window is scanned forwards and its items are given out last first. So both directions give the same
-//! items for the same bytes, and only one of them knows what a line is.
+//! A segment is cut from its end into windows that begin and end between two pieces (see
+//! `scanner`); each window is scanned forwards and its items are given out last first. So both
+//! directions give the same items for the same bytes, and only one of them knows what a line is.
 
 use std::fs::File;
 use std::io;
@@ -82,7 +82,8 @@ impl Reverse {
         }
     }
 
-    /// Does not read what is known to hold no record of that time or later, as [`Reader::since`] says.
+    /// Does not read what is known to hold no record of that time or later, as [`Reader::since`]
+    /// says.
     ///
     /// [`Reader::since`]: super::Reader::since
     #[must_use]
@@ -91,8 +92,8 @@ impl Reverse {
         self
     }
 
-    /// Returns an iterator over the records before the last one, the newest first, and over what is damaged between
-    /// them. Notices are left out.
+    /// Returns an iterator over the records before the last one, the newest first, and over what is
+    /// damaged between them. Notices are left out.
     pub fn records(&mut self) -> impl Iterator<Item = Result<Record, Damage>> {
         std::iter::from_fn(move || {
             loop {
@@ -246,8 +247,8 @@ fn end_of(directory: &Directory, file: &File, segment: SegmentNumber) -> io::Res
     })
 }
 
-/// Finds where the last window of a segment starts that ends at `end`: at the start of the first piece in
-/// the block before `end` or, if none starts there, of the one that reaches into it.
+/// Finds where the last window of a segment starts that ends at `end`: at the start of the first
+/// piece in the block before `end` or, if none starts there, of the one that reaches into it.
 fn window_start(file: &File, end: u64) -> io::Result<u64> {
     let block = BLOCK_BYTES as u64;
     let mut low = end.saturating_sub(block);
@@ -255,7 +256,8 @@ fn window_start(file: &File, end: u64) -> io::Result<u64> {
     // The first block is searched from its start, those before it from their end.
     let mut high = end;
     while low > 0 {
-        // One byte more than the block: whether a piece starts at a byte is told by the one before it.
+        // One byte more than the block: whether a piece starts at a byte is told by the one before
+        // it.
         let wanted = usize::try_from(high - low + 1).unwrap_or(bytes.len());
         let buffer = bytes.get_mut(..wanted).unwrap_or_default();
         let read = read_at(file, buffer, low - 1)?;
@@ -274,7 +276,8 @@ fn window_start(file: &File, end: u64) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Returns `true` if a piece starts at the second of two bytes, as a scanner that came from above would say.
+/// Returns `true` if a piece starts at the second of two bytes, as a scanner that came from above
+/// would say.
 fn starts_piece(pair: &[u8]) -> bool {
     match pair {
         [b'\n', _] => true,

@@ -1,6 +1,6 @@
-//! Reading with several threads: one cuts the segments into batches of whole lines, the others fold them, and what
-//! comes of each batch is handed over in the order of the lines. Where damage stands, and what is said of it, is as if
-//! one thread read line after line.
+//! Reading with several threads: one cuts the segments into batches of whole lines, the others fold
+//! them, and what comes of each batch is handed over in the order of the lines. Where damage
+//! stands, and what is said of it, is as if one thread read line after line.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -53,8 +53,9 @@ impl<A: Fold, B: Fold> Fold for (A, B) {
 }
 
 impl Reader {
-    /// Folds everything from where the reader stands to its end. Several threads may fold parts, which begin as
-    /// `empty` makes them, and are merged in their order into one fold; `after` is called with it after each of them.
+    /// Folds everything from where the reader stands to its end. Several threads may fold parts,
+    /// which begin as `empty` makes them, and are merged in their order into one fold; `after` is
+    /// called with it after each of them.
     ///
     /// # Errors
     ///
@@ -259,9 +260,11 @@ pub(super) fn fold_line(line: Line<'_>, fold: &mut impl Fold) {
 /// Damage takes no bytes of a batch, but memory.
 const BATCH_ITEMS_MAX: usize = 4096;
 
-/// How many batches are folded by one thread, in a few milliseconds, before it asks others for help.
+/// How many batches are folded by one thread, in a few milliseconds, before it asks others for
+/// help.
 const BATCHES_ALONE: usize = 8;
 
-/// How many batches each thread may be ahead: while the system lets one thread wait for a few milliseconds,
-/// the others have enough to do. Each takes 512 KiB, and as much again where everything is shown.
+/// How many batches each thread may be ahead: while the system lets one thread wait for a few
+/// milliseconds, the others have enough to do. Each takes 512 KiB, and as much again where
+/// everything is shown.
 const BATCHES_PER_THREAD: usize = 4;

@@ -1,13 +1,13 @@
-//! One segment's bytes, cut into lines and damage. A scanner keeps one buffer that grows from a block to
-//! the longest line and no further, whatever the segment holds; it opens nothing and knows no other
-//! segment.
+//! One segment's bytes, cut into lines and damage. A scanner keeps one buffer that grows from a
+//! block to the longest line and no further, whatever the segment holds; it opens nothing and knows
+//! no other segment.
 //!
-//! Besides the newline a NUL ends a line: no record holds one, and the holes that a crash of the machine
-//! leaves stand anywhere. What stands between two such ends is a *piece*, usually a line. A piece that
-//! begins and ends as a record is handed out unparsed; any other is searched for records that stand
-//! behind a torn one (their fixed prefix never occurs inside a JSON string), so that damage never
-//! hides an intact record after it. `scan` takes whole lines as they were read instead, and has them
-//! looked at elsewhere.
+//! Besides the newline a NUL ends a line: no record holds one, and the holes that a crash of the
+//! machine leaves stand anywhere. What stands between two such ends is a *piece*, usually a line. A
+//! piece that begins and ends as a record is handed out unparsed; any other is searched for records
+//! that stand behind a torn one (their fixed prefix never occurs inside a JSON string), so that
+//! damage never hides an intact record after it. `scan` takes whole lines as they were read
+//! instead, and has them looked at elsewhere.
 
 use std::fs::File;
 use std::io;
@@ -142,8 +142,8 @@ impl Scanner {
         self.byte_read() - self.cursor().byte
     }
 
-    /// Forgets the bytes of an unfinished line, so that it is read afresh: a writer whose write came
-    /// out short takes it back, and what then stands here is another line.
+    /// Forgets the bytes of an unfinished line, so that it is read afresh: a writer whose write
+    /// came out short takes it back, and what then stands here is another line.
     pub(super) fn forget_pending(&mut self) {
         if self.state == ScanState::Piece {
             self.buffer.truncate(self.start);
@@ -174,7 +174,8 @@ impl Scanner {
         }
     }
 
-    /// Takes what stands at the end of a closed segment without a newline, after a step that found nothing.
+    /// Takes what stands at the end of a closed segment without a newline, after a step that found
+    /// nothing.
     pub(super) fn finish(&mut self) -> Option<Found> {
         let end = self.buffer.len();
         let (range, state) = (self.start..end, self.state);
@@ -335,9 +336,9 @@ impl Scanner {
         self.queued.pop()
     }
 
-    /// Takes the whole lines that come next, if there are any, without looking at them; none holds a NUL. They are put
-    /// behind what is in `into`; where nothing is, the buffer itself is handed over. Else only a [`step`](Self::step)
-    /// gets on. An error comes again then.
+    /// Takes the whole lines that come next, if there are any, without looking at them; none holds
+    /// a NUL. They are put behind what is in `into`; where nothing is, the buffer itself is handed
+    /// over. Else only a [`step`](Self::step) gets on. An error comes again then.
     pub(super) fn lines(
         &mut self,
         file: &File,
@@ -390,8 +391,8 @@ pub(super) fn is_blank(piece: &[u8]) -> bool {
     piece.trim_ascii().is_empty()
 }
 
-/// Looks for records in a piece from its end to its start, and returns them and what is before them, the last
-/// first. Ranges are places in the piece.
+/// Looks for records in a piece from its end to its start, and returns them and what is before
+/// them, the last first. Ranges are places in the piece.
 pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut end = piece.len();
@@ -438,8 +439,8 @@ fn find_end(bytes: &[u8]) -> Option<(usize, Terminator)> {
     Some((at, terminator))
 }
 
-/// Finds where the record starts that these bytes end with. There is at most one such place: the record's
-/// last brace closes it, so an object inside it ends earlier.
+/// Finds where the record starts that these bytes end with. There is at most one such place: the
+/// record's last brace closes it, so an object inside it ends earlier.
 fn last_record(bytes: &[u8], tries_left: &mut u32) -> Option<usize> {
     if Record::parse(bytes).is_ok() {
         return Some(0);
@@ -496,8 +497,8 @@ pub(super) fn count_newlines(file: &File, from: u64, to: u64) -> io::Result<u64>
 /// One read: a few hundred lines, and the point beyond which larger reads are not faster.
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;
 
-/// How many bytes of lines are taken at once: enough that handing them over costs nothing, and few enough to stay in a
-/// cache.
+/// How many bytes of lines are taken at once: enough that handing them over costs nothing, and few
+/// enough to stay in a cache.
 pub(super) const LINES_BYTES: usize = 8 * BLOCK_BYTES;
 
 /// How many places in one damaged line are tried as the start of a record: more than a crash can

@@ -1,5 +1,6 @@
-//! What a follower has read of the segment that is open: enough to notice that something else rewrote the file, and
-//! then to pass over the lines that were read before. Where reading goes on is decided in `follow`.
+//! What a follower has read of the segment that is open: enough to notice that something else
+//! rewrote the file, and then to pass over the lines that were read before. Where reading goes on
+//! is decided in `follow`.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -51,7 +52,8 @@ impl Mark {
             .extend_from_slice(line.get(..marked).unwrap_or_default());
     }
 
-    /// Returns `true` if the file holds it at its place. What cannot be read is no sign of another file.
+    /// Returns `true` if the file holds it at its place. What cannot be read is no sign of another
+    /// file.
     fn is_in(&self, file: &File) -> bool {
         let mut bytes = vec![0; self.bytes.len()];
         match read_at(file, &mut bytes, self.byte) {
@@ -62,7 +64,8 @@ impl Mark {
 }
 
 impl SeenLines {
-    /// Starts in an open segment. What stands before the position is old, too, as if it had been read.
+    /// Starts in an open segment. What stands before the position is old, too, as if it had been
+    /// read.
     pub(super) fn before(position: Position, file: &File, directory: &Directory) -> Self {
         let mut seen = Self {
             segment: Some(position.segment),
@@ -82,8 +85,8 @@ impl SeenLines {
         }
     }
 
-    /// Takes the next line of the open segment, or the start of what is damaged there. Returns `true` if it is to be
-    /// shown.
+    /// Takes the next line of the open segment, or the start of what is damaged there. Returns
+    /// `true` if it is to be shown.
     pub(super) fn take(&mut self, walk: &SegmentWalk, position: Position, bytes: &[u8]) -> bool {
         let is_in_it = |open: &&OpenSegment| open.number() == position.segment;
         let Some(open) = walk.open().filter(is_in_it) else {
@@ -115,26 +118,30 @@ impl SeenLines {
         }
     }
 
-    /// Returns `true` if the open segment still holds what was read of it, as far as its first and last line show.
+    /// Returns `true` if the open segment still holds what was read of it, as far as its first and
+    /// last line show.
     pub(super) fn is_in(&self, open: &OpenSegment) -> bool {
         let is_other = self.segment != Some(open.number());
         is_other || self.first.is_in(open.file()) && self.last.is_in(open.file())
     }
 
-    /// Returns `true` if the file is a segment of that number and begins with the line that was read first.
+    /// Returns `true` if the file is a segment of that number and begins with the line that was
+    /// read first.
     pub(super) fn begins(&self, number: SegmentNumber, file: &File) -> bool {
         let is_marked = self.segment == Some(number) && !self.first.bytes.is_empty();
         is_marked && self.first.is_in(file)
     }
 
-    /// Returns `true` if there is another segment now below the one that was read: not only this one was rewritten.
+    /// Returns `true` if there is another segment now below the one that was read: not only this
+    /// one was rewritten.
     pub(super) fn is_moved(&self, number: SegmentNumber, directory: &Directory) -> bool {
         self.segment == Some(number)
             && start_below(directory, number)
                 .is_some_and(|start| !start.starts_with(&self.below) || self.below.is_empty())
     }
 
-    /// Goes on with a file that was rewritten: lines that were read before are passed over from now on.
+    /// Goes on with a file that was rewritten: lines that were read before are passed over from now
+    /// on.
     pub(super) fn rewritten(&mut self) {
         self.first = Mark::default();
         self.last = Mark::default();
@@ -154,9 +161,10 @@ fn start_below(directory: &Directory, number: SegmentNumber) -> Option<Vec<u8>> 
     (read > 0).then_some(start)
 }
 
-/// More than the time, the session and the number of any usual record; enough to tell two lines apart.
+/// More than the time, the session and the number of any usual record; enough to tell two lines
+/// apart.
 const MARK_BYTES_MAX: usize = 4096;
 
-/// How many lines of a segment are known again: nine times what fits a segment of the usual size. It bounds the
-/// memory that they take to some 20 MB.
+/// How many lines of a segment are known again: nine times what fits a segment of the usual size.
+/// It bounds the memory that they take to some 20 MB.
 const LINES_MAX: usize = 1 << 20;

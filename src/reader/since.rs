@@ -1,5 +1,6 @@
-//! What need not be read where only records of some time or later are wanted: what is proven to be older, by
-//! what the writers of the data said of it (`store::latest`). No proof means that it is read.
+//! What need not be read where only records of some time or later are wanted: what is proven to be
+//! older, by what the writers of the data said of it (`store::latest`). No proof means that it is
+//! read.
 
 use std::fs::File;
 
@@ -10,7 +11,8 @@ use crate::store::disk::Directory;
 use crate::store::latest::{last_told, told_of};
 use crate::store::segment::SegmentNumber;
 
-/// Returns `true` if all records of a segment are known to be older. What is no file is not: that is told.
+/// Returns `true` if all records of a segment are known to be older. What is no file is not: that
+/// is told.
 pub(super) fn is_older(
     directory: &Directory,
     number: SegmentNumber,

@@ -1,6 +1,7 @@
-//! The way through the segments of a directory, from a position to the end of the highest one, while
-//! others append, rotate and remove. It tells what is lost from what was removed on purpose. Cutting a
-//! segment into lines is `scanner`'s; what to do at the end is its users': `Reader` stops, `Follower` waits.
+//! The way through the segments of a directory, from a position to the end of the highest one,
+//! while others append, rotate and remove. It tells what is lost from what was removed on purpose.
+//! Cutting a segment into lines is `scanner`'s; what to do at the end is its users': `Reader`
+//! stops, `Follower` waits.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -45,8 +46,8 @@ pub(super) struct SegmentWalk {
     open: Option<OpenSegment>,
     /// The last segment that is behind us.
     passed: Option<SegmentNumber>,
-    /// The lowest segment that was there when the way began, or else the one to come: what was removed before
-    /// that is not news.
+    /// The lowest segment that was there when the way began, or else the one to come: what was
+    /// removed before that is not news.
     began: Option<SegmentNumber>,
     /// Where to start in the segment that is opened next, if it is that one.
     resume: Option<Position>,
@@ -56,7 +57,8 @@ pub(super) struct SegmentWalk {
     since: Option<OffsetDateTime>,
     /// The segments as they were last listed, the lowest first.
     listed: Vec<SegmentNumber>,
-    /// The directory that took the place of this one, and where to start in it, if not at its start.
+    /// The directory that took the place of this one, and where to start in it, if not at its
+    /// start.
     successor: Option<(Directory, Option<Position>)>,
     queue: VecDeque<Found>,
 }
@@ -157,8 +159,8 @@ impl SegmentWalk {
         }
     }
 
-    /// Names the directory that takes the place of this one once this one is read to its end, and where to start
-    /// in it, if not at its start.
+    /// Names the directory that takes the place of this one once this one is read to its end, and
+    /// where to start in it, if not at its start.
     pub(super) fn succeed(&mut self, directory: Directory, start: Option<Position>) {
         self.successor = Some((directory, start));
     }
@@ -174,7 +176,8 @@ impl SegmentWalk {
     ///
     /// # Errors
     ///
-    /// An error says that the directory cannot be listed. Everything that is wrong inside it is an item.
+    /// An error says that the directory cannot be listed. Everything that is wrong inside it is an
+    /// item.
     pub(super) fn step(&mut self) -> Result<Option<Found>> {
         loop {
             if let Some(found) = self.queue.pop_front() {
@@ -202,7 +205,8 @@ impl SegmentWalk {
         }
     }
 
-    /// Takes the whole lines that come next, if nothing else does as far as is known, and adds their bytes.
+    /// Takes the whole lines that come next, if nothing else does as far as is known, and adds
+    /// their bytes.
     pub(super) fn lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
         if !self.queue.is_empty() {
             return None;
@@ -211,8 +215,8 @@ impl SegmentWalk {
         scanner.lines(file, into)
     }
 
-    /// Decides at the end of the open segment: wait, drain once more, or leave it. Returns `true` if there is nothing
-    /// to do but to wait.
+    /// Decides at the end of the open segment: wait, drain once more, or leave it. Returns `true`
+    /// if there is nothing to do but to wait.
     fn end_of_segment(&mut self) -> Result<bool> {
         let Some(open) = &mut self.open else {
             return Ok(false);
@@ -297,8 +301,9 @@ impl SegmentWalk {
         Ok(true)
     }
 
-    /// Finds the next segment to look at, and the lowest number that it could have had. The directory is listed
-    /// where the last listing has no further segment, and not for each segment: a directory may hold thousands.
+    /// Finds the next segment to look at, and the lowest number that it could have had. The
+    /// directory is listed where the last listing has no further segment, and not for each segment:
+    /// a directory may hold thousands.
     fn next_segment(&mut self) -> Result<Option<(SegmentNumber, SegmentNumber)>> {
         if let Some(found) = self.pass_older() {
             return Ok(Some(found));
@@ -311,8 +316,8 @@ impl SegmentWalk {
         Ok(self.pass_older())
     }
 
-    /// Finds the next listed segment. Segments that are known to be older are passed over, each for the price
-    /// of looking at one line.
+    /// Finds the next listed segment. Segments that are known to be older are passed over, each for
+    /// the price of looking at one line.
     fn pass_older(&mut self) -> Option<(SegmentNumber, SegmentNumber)> {
         loop {
             let first = self
@@ -381,7 +386,8 @@ impl SegmentWalk {
     }
 }
 
-/// Returns the lowest segment that is there, or else the one that comes next, as far as that is known.
+/// Returns the lowest segment that is there, or else the one that comes next, as far as that is
+/// known.
 fn first_to_come(directory: &Directory, listed: &[SegmentNumber]) -> SegmentNumber {
     let next = || {
         Extent::peek(directory).map_or(SegmentNumber::FIRST, |extent| {
@@ -482,7 +488,8 @@ pub(super) fn open_segment(directory: &Directory, number: SegmentNumber) -> Open
     let position = Position::start_of(number);
     let not_a_file = || OpenedSegment::Damage(Damage::of_segment(DamageKind::NotAFile, position));
     let is_file = |facts: io::Result<Facts>| facts.map(|facts| facts.is_regular);
-    // Opening a device or a pipe can do something, so its kind is looked at before, and again after.
+    // Opening a device or a pipe can do something, so its kind is looked at before, and again
+    // after.
     match is_file(directory.facts(&name)) {
         Ok(true) => {}
         Ok(false) => return not_a_file(),

@@ -1,5 +1,5 @@
-//! A time as a line holds it: text that sorts as the times do, so that finding the latest of many lines
-//! parses none of them.
+//! A time as a line holds it: text that sorts as the times do, so that finding the latest of many
+//! lines parses none of them.
 
 use time::OffsetDateTime;
 
@@ -36,7 +36,8 @@ impl LineTime {
         rest.first_chunk().copied().map(Self)
     }
 
-    /// Returns the first of these times that is not before that moment; lines of others have finer times.
+    /// Returns the first of these times that is not before that moment; lines of others have finer
+    /// times.
     pub(crate) fn not_before(moment: OffsetDateTime) -> Option<Self> {
         let nanos = moment.unix_timestamp_nanos();
         let up = (NANOS_PER_MICRO - nanos.rem_euclid(NANOS_PER_MICRO)) % NANOS_PER_MICRO;

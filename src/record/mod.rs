@@ -1,5 +1,5 @@
-//! A record: one event as it was written, parsed back into values. This file knows what a line means;
-//! how a line is written is `encode`'s, where lines lie is `reader`'s and `store`'s.
+//! A record: one event as it was written, parsed back into values. This file knows what a line
+//! means; how a line is written is `encode`'s, where lines lie is `reader`'s and `store`'s.
 
 mod line_time;
 pub(crate) mod own;
@@ -73,10 +73,10 @@ impl fmt::Display for Level {
 impl FromStr for Level {
     type Err = Error;
 
-    /// Reads a level in any case. What other loggers write is understood too: the words of syslog (`emerg`, `alert`,
-    /// `crit`, `err`, `warning`, `notice`), `fatal` and `critical`, and the numbers of pino and bunyan, from 10 for
-    /// TRACE to 60, a level of their own in between being the next lower one. What is above ERROR is ERROR, and a
-    /// notice is INFO.
+    /// Reads a level in any case. What other loggers write is understood too: the words of syslog
+    /// (`emerg`, `alert`, `crit`, `err`, `warning`, `notice`), `fatal` and `critical`, and the
+    /// numbers of pino and bunyan, from 10 for TRACE to 60, a level of their own in between being
+    /// the next lower one. What is above ERROR is ERROR, and a notice is INFO.
     fn from_str(name: &str) -> Result<Self, Error> {
         let wanted = name.trim().to_ascii_lowercase();
         Ok(match wanted.as_str() {
@@ -129,7 +129,8 @@ impl From<tracing::Level> for Level {
 #[derive(Debug, Clone, Default)]
 pub struct Properties {
     values: Vec<(String, Value)>,
-    /// Where the value of each name is, once there are so many that comparing their names takes longer.
+    /// Where the value of each name is, once there are so many that comparing their names takes
+    /// longer.
     #[expect(
         clippy::box_collection,
         reason = "nearly always there is none, and a map is six words"
@@ -278,12 +279,12 @@ pub struct Record {
     /// The spans it was made in, from the root to the leaf.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spans: Vec<Span>,
-    /// How many more spans it was made in: of a scope of more than 64, those between the 32 outermost and the 32
-    /// innermost are not recorded.
+    /// How many more spans it was made in: of a scope of more than 64, those between the 32
+    /// outermost and the 32 innermost are not recorded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spans_left_out: u64,
-    /// What the `session` record would say of the session, where this is its only record: it began and ended with
-    /// it, and nothing was lost.
+    /// What the `session` record would say of the session, where this is its only record: it began
+    /// and ended with it, and nothing was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<Properties>,
 }
@@ -297,8 +298,8 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Record {
-    /// Parses one line, with or without its newline. Keys that this version does not know are passed
-    /// over, so that older readers can read newer lines.
+    /// Parses one line, with or without its newline. Keys that this version does not know are
+    /// passed over, so that older readers can read newer lines.
     ///
     /// # Errors
     ///
@@ -337,8 +338,9 @@ impl Record {
 /// Up to how many names comparing them is quicker than looking them up.
 const NAMES_COMPARED_MAX: usize = 32;
 
-/// Reads the time with which a line begins, without parsing the rest. Other writers than localtel may put
-/// spaces around the key, as `json.dumps` of Python does, and may write the time in another form of RFC 3339.
+/// Reads the time with which a line begins, without parsing the rest. Other writers than localtel
+/// may put spaces around the key, as `json.dumps` of Python does, and may write the time in another
+/// form of RFC 3339.
 pub(crate) fn timestamp_of(line: &[u8]) -> Option<OffsetDateTime> {
     let as_written_here = line
         .strip_prefix(OPENING.as_bytes())
@@ -369,8 +371,8 @@ pub(crate) const OPENING: &str = "{\"timestamp\":\"";
 /// `2026-11-21T08:15:30.123456Z`.
 pub(crate) const TIMESTAMP_BYTES: usize = 27;
 
-/// The most bytes from which the time of a line is read: with nanoseconds and an offset it has 35, and the
-/// closing quote is one more.
+/// The most bytes from which the time of a line is read: with nanoseconds and an offset it has 35,
+/// and the closing quote is one more.
 const TIMESTAMP_BYTES_MAX: usize = 64;
 
 /// The JSON Schema of a line of format 1; the tests hold each line that they write against it.

@@ -1,7 +1,8 @@
-//! The records that localtel itself writes, under its own target: the names of their events, and the values of those
-//! with which it accounts for all others (`session`, `session.end`, `dropped`, `consent`), both written and read here.
-//! The values of what is recorded for the application (`command`, `report`, `version`) are decided where they are made;
-//! how a line is encoded is `encode`'s.
+//! The records that localtel itself writes, under its own target: the names of their events, and
+//! the values of those with which it accounts for all others (`session`, `session.end`, `dropped`,
+//! `consent`), both written and read here. The values of what is recorded for the application
+//! (`command`, `report`, `version`) are decided where they are made; how a line is encoded is
+//! `encode`'s.
 
 use std::fmt;
 
@@ -97,7 +98,8 @@ pub(crate) struct SessionStart<'a> {
     pub(crate) version: Option<&'a str>,
     /// The version of a newer release that the owner announced.
     pub(crate) update: Option<&'a str>,
-    /// How many events waited in memory when this process was forked: they are its parent's to write.
+    /// How many events waited in memory when this process was forked: they are its parent's to
+    /// write.
     pub(crate) left_to_parent: u64,
     /// Whether it has begun lines in a segment before.
     pub(crate) is_resumed: bool,
@@ -230,8 +232,9 @@ pub(crate) fn is_of_newer_format(raw: &RawRecord<'_>) -> bool {
     format.is_some_and(|format| format > FORMAT)
 }
 
-/// Reads the latest time of the lines before it that a line says, if it is a `session` record or the only record of
-/// its session. What an application records may look alike inside, so the whole line is read.
+/// Reads the latest time of the lines before it that a line says, if it is a `session` record or
+/// the only record of its session. What an application records may look alike inside, so the whole
+/// line is read.
 pub(crate) fn latest_in(line: &[u8]) -> Option<LineTime> {
     // Most sessions say nothing, which is seen at once.
     memchr::memmem::rfind(line, LATEST_MARK)?;
@@ -250,8 +253,8 @@ fn said_of_session<'a>(raw: &RawRecord<'a>) -> Option<Object<'a>> {
     }
 }
 
-/// Returns `true` if a [`LATEST_MARK`] behind these bytes may belong to a record that says it: an application may have
-/// a property of that name in each line.
+/// Returns `true` if a [`LATEST_MARK`] behind these bytes may belong to a record that says it: an
+/// application may have a property of that name in each line.
 pub(crate) fn may_say_latest(before_mark: &[u8]) -> bool {
     before_mark.ends_with(b"\"resumed\":true") || before_mark.ends_with(b"\"resumed\":false")
 }
@@ -259,8 +262,8 @@ pub(crate) fn may_say_latest(before_mark: &[u8]) -> bool {
 /// What every line that says the latest time before it has in it, and few other lines.
 pub(crate) const LATEST_MARK: &[u8] = b",\"latest\":\"";
 
-/// The longest line that is searched for the latest time: a `session` record has a head of 200 bytes, and properties
-/// of some 300 with the versions as people write them.
+/// The longest line that is searched for the latest time: a `session` record has a head of 200
+/// bytes, and properties of some 300 with the versions as people write them.
 pub(crate) const LATEST_LINE_BYTES_MAX: usize = 4096;
 
 /// The property with the events that a forked process left to its parent.

@@ -1,5 +1,6 @@
-//! Times as lines hold them, as a value and as text: the one place that parses RFC 3339. A time that a line cannot hold
-//! is refused when it is read, so that the rest of the code converts and writes times without looking.
+//! Times as lines hold them, as a value and as text: the one place that parses RFC 3339. A time
+//! that a line cannot hold is refused when it is read, so that the rest of the code converts and
+//! writes times without looking.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,8 +15,8 @@ use crate::error::Error;
 
 /// When a record was made: microseconds since 1970-01-01T00:00:00Z, in the years 0 to 9999 of UTC.
 ///
-/// It is displayed as a line holds it, in 27 characters, and parsed from any time of RFC 3339. What is finer than a
-/// microsecond is cut off.
+/// It is displayed as a line holds it, in 27 characters, and parsed from any time of RFC 3339. What
+/// is finer than a microsecond is cut off.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -35,8 +36,8 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const UNIX_EPOCH: Self = Self(0);
 
-    /// Returns the time that many microseconds after 1970-01-01T00:00:00Z, or before it if negative; nothing if it is not
-    /// in the years 0 to 9999.
+    /// Returns the time that many microseconds after 1970-01-01T00:00:00Z, or before it if
+    /// negative; nothing if it is not in the years 0 to 9999.
     pub const fn from_unix_micros(micros: i64) -> Option<Self> {
         if micros < MICROS_LEAST || micros > MICROS_MOST {
             return None;
@@ -59,7 +60,8 @@ impl Timestamp {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// Returns the time that many microseconds after 1970, or the nearest one that is in the years 0 to 9999.
+    /// Returns the time that many microseconds after 1970, or the nearest one that is in the years
+    /// 0 to 9999.
     pub(crate) fn nearest(micros: i128) -> Self {
         let micros = micros.clamp(MICROS_LEAST.into(), MICROS_MOST.into());
         Self(i64::try_from(micros).unwrap_or(0))
@@ -102,7 +104,8 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// Where the system's clock cannot hold the time, which may be so on systems other than a Unix, it becomes 1970.
+/// Where the system's clock cannot hold the time, which may be so on systems other than a Unix, it
+/// becomes 1970.
 impl From<Timestamp> for SystemTime {
     fn from(timestamp: Timestamp) -> Self {
         let distance = Duration::from_micros(timestamp.0.unsigned_abs());
@@ -167,8 +170,8 @@ pub(crate) fn to_utc(time: OffsetDateTime) -> Option<OffsetDateTime> {
     (0..=9999).contains(&utc.year()).then_some(utc)
 }
 
-/// Writes a time as lines hold it: UTC, microseconds, 27 characters. A time outside the years 0 to 9999 is written as
-/// the first or the last microsecond of these.
+/// Writes a time as lines hold it: UTC, microseconds, 27 characters. A time outside the years 0 to
+/// 9999 is written as the first or the last microsecond of these.
 pub(crate) fn format_timestamp(timestamp: OffsetDateTime) -> String {
     let utc = to_utc(timestamp).unwrap_or_else(|| Timestamp::of(timestamp).to_moment());
     format!(

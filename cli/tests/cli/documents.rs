@@ -1,5 +1,5 @@
-//! The documents that run: the README, the pages in `docs`, and the cases in `tests/cmd`, which show what people type
-//! and what they see; the links between pages; and the picture of a terminal.
+//! The documents that run: the README, the pages in `docs`, and the cases in `tests/cmd`, which
+//! show what people type and what they see; the links between pages; and the picture of a terminal.
 
 use std::fmt::Write as _;
 use std::fs::File;

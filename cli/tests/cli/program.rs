@@ -27,8 +27,8 @@ pub(crate) fn program(name: &str) -> PathBuf {
     path
 }
 
-/// Copies a program. Another process does it: if this one held the copy open for writing, a child that another test
-/// starts meanwhile would hold it too, and the copy could not be executed.
+/// Copies a program. Another process does it: if this one held the copy open for writing, a child
+/// that another test starts meanwhile would hold it too, and the copy could not be executed.
 pub(crate) fn copy_program(from: &Path, to: &Path) {
     let status = Command::new("cp").args([from, to]).status();
     assert!(status.unwrap().success(), "cannot copy {}", from.display());

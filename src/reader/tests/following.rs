@@ -1,5 +1,5 @@
-//! Following: INVARIANT: a follower sees each record once and in order, or is told what it missed, whatever
-//! writers and owners do meanwhile.
+//! Following: INVARIANT: a follower sees each record once and in order, or is told what it missed,
+//! whatever writers and owners do meanwhile.
 
 use std::collections::BTreeSet;
 

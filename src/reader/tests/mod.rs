@@ -1,5 +1,6 @@
-//! Tests of the read side against directories that are written by hand, as writers and crashes leave
-//! them. INVARIANTS: damage never hides an intact line after it; both directions see the same items.
+//! Tests of the read side against directories that are written by hand, as writers and crashes
+//! leave them. INVARIANTS: damage never hides an intact line after it; both directions see the same
+//! items.
 
 use std::fs;
 use std::io::Write as _;

@@ -1,5 +1,5 @@
-//! Passing over what is older: whatever writers, strangers and clocks did, no record that is wanted is missed,
-//! and what is said of lines is true.
+//! Passing over what is older: whatever writers, strangers and clocks did, no record that is wanted
+//! is missed, and what is said of lines is true.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use crate::recorder::tests::{offer_frame, settings};
 use crate::recorder::{Delivery, Outcome, Recorder};
 use crate::store::limits::Limits;
 
-/// The microseconds from which the times of these tests are counted: a little ahead, so that what localtel
-/// records by the real clock is before them.
+/// The microseconds from which the times of these tests are counted: a little ahead, so that what
+/// localtel records by the real clock is before them.
 static START: LazyLock<i64> = LazyLock::new(|| clock::micros_since_epoch() + 60_000_000);
 
 fn micros(millis: i64) -> i64 {
@@ -132,7 +132,8 @@ fn older_lines_are_skipped_up_to_the_last_known_time() {
     let (back, _) = backwards(&place, moment(195));
     // Backwards reads blocks.
     assert!(back.len() < 50 && back.ends_with(&read));
-    // What lies in the midst begins in the midst, and what is later than all is still looked for at the end.
+    // What lies in the midst begins in the midst, and what is later than all is still looked for at
+    // the end.
     let (read, _) = forwards(&place, Some(moment(100)));
     assert!((100..125).contains(&read.len()));
     assert!(forwards(&place, Some(moment(500_000_000))).0.len() < 25);
@@ -335,8 +336,8 @@ fn highest(place: &ReaderPlace) -> Option<u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whoever wrote what with whatever clock, and whatever was done to it: what is said is true, and of what
-    /// is wanted nothing is passed over.
+    /// Whoever wrote what with whatever clock, and whatever was done to it: what is said is true,
+    /// and of what is wanted nothing is passed over.
     #[test]
     fn passing_over_misses_no_record_that_is_wanted(steps in steps(), asked in 0..5200_i64) {
         let place = ReaderPlace::new();

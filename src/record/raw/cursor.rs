@@ -42,7 +42,8 @@ impl<'a> RawPart<'a> {
         self.bytes
     }
 
-    /// Takes a line, unless it is not a text or has control characters, which stand in no line as localtel writes it.
+    /// Takes a line, unless it is not a text or has control characters, which stand in no line as
+    /// localtel writes it.
     pub(super) fn line(bytes: &'a [u8]) -> Option<Self> {
         let (mut all, mut has_controls, mut has_escapes) = (0, false, false);
         // Without an early end, this compiles to vector instructions.
@@ -299,7 +300,8 @@ impl<'a> Cursor<'a> {
         spans.map(Spans)
     }
 
-    /// Reads members with commas between them, and returns what stands between the brackets, which are nested so deep.
+    /// Reads members with commas between them, and returns what stands between the brackets, which
+    /// are nested so deep.
     fn enclosed(
         &mut self,
         [open, close]: [u8; 2],
@@ -347,8 +349,9 @@ fn quote_at(text: &[u8]) -> Option<usize> {
     Some(at + rest.iter().position(|byte| *byte == b'"')?)
 }
 
-/// Marks the bytes of a block that are equal to one, all bytes at a time: what is subtracted sets a byte's highest bit
-/// where the byte was smaller, and may wrongly do so in bytes after the first such.
+/// Marks the bytes of a block that are equal to one, all bytes at a time: what is subtracted sets a
+/// byte's highest bit where the byte was smaller, and may wrongly do so in bytes after the first
+/// such.
 const fn equal_bytes(bytes: u64, byte: u8) -> u64 {
     let differences = bytes ^ (ONES * byte as u64);
     differences.wrapping_sub(ONES) & !differences & TOPS
@@ -385,8 +388,8 @@ const NUMBER_BYTES_MAX: usize = 40;
 /// How deep a value may be nested in a line: as deep as the parser follows it.
 const DEPTH_MAX: usize = 127;
 
-/// How deep the list of spans is nested in its line, which is an object. The properties of a span are in the object of
-/// the span.
+/// How deep the list of spans is nested in its line, which is an object. The properties of a span
+/// are in the object of the span.
 const SPANS_DEPTH: usize = 2;
 
 #[cfg(test)]

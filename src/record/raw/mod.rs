@@ -1,10 +1,12 @@
-//! A raw record: the parts of a record where they stand in the line's bytes, without copying, decoding
-//! or keeping any. Most lines are read only to be passed over, so this is what reading costs.
+//! A raw record: the parts of a record where they stand in the line's bytes, without copying,
+//! decoding or keeping any. Most lines are read only to be passed over, so this is what reading
+//! costs.
 //!
-//! It is the one form in which lines are filtered, shown and counted. It is taken of lines as localtel writes them: the
-//! keys of format 1 in their order, without spaces. Of such a line it checks everything that parsing checks, so that
-//! whatever it takes is a record, and damage is found as if each line were parsed. A record that is written in any other
-//! way is parsed and written again in that form ([`Record::to_line`](super::Record::to_line)), and then taken.
+//! It is the one form in which lines are filtered, shown and counted. It is taken of lines as
+//! localtel writes them: the keys of format 1 in their order, without spaces. Of such a line it
+//! checks everything that parsing checks, so that whatever it takes is a record, and damage is
+//! found as if each line were parsed. A record that is written in any other way is parsed and
+//! written again in that form ([`Record::to_line`](super::Record::to_line)), and then taken.
 
 mod cursor;
 mod value;
@@ -99,7 +101,8 @@ impl<'a> RawText<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// Returns names and values, each name once with its last value, in the order in which the names come first.
+    /// Returns names and values, each name once with its last value, in the order in which the
+    /// names come first.
     pub fn members(self) -> Vec<(Cow<'a, str>, RawValue<'a>)> {
         let mut members: Vec<(Cow<'a, str>, RawValue<'a>)> = Vec::new();
         for (name, json) in self.walk() {
@@ -196,7 +199,8 @@ impl<'a> RawRecord<'a> {
         std::iter::once(self.properties).chain(of_spans)
     }
 
-    /// Takes the raw record of a line without its newline; nothing if it is not written as localtel writes lines.
+    /// Takes the raw record of a line without its newline; nothing if it is not written as localtel
+    /// writes lines.
     pub fn at(line: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(RawPart::line(line)?);
         cursor.literal(OPENING)?;
@@ -239,7 +243,8 @@ impl<'a> RawRecord<'a> {
     }
 }
 
-/// How deep the properties of a record are nested in its line: they are in the object that is the line.
+/// How deep the properties of a record are nested in its line: they are in the object that is the
+/// line.
 const PROPERTIES_DEPTH: usize = 2;
 
 #[cfg(test)]

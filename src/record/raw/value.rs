@@ -44,8 +44,9 @@ impl<'a> RawValue<'a> {
         }
     }
 
-    /// Returns the value as it is once the line was parsed: a text bare, anything else as JSON. Integers beyond 64 bits
-    /// and fractions are floats then, of which the shortest form is written.
+    /// Returns the value as it is once the line was parsed: a text bare, anything else as JSON.
+    /// Integers beyond 64 bits and fractions are floats then, of which the shortest form is
+    /// written.
     pub fn to_text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) | Self::Word(text) => Cow::Borrowed(text),
