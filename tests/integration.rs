@@ -47,6 +47,8 @@ mod spans;
 #[path = "integration/times.rs"]
 mod times;
 
+#[path = "integration/comments.rs"]
+mod comments;
 #[path = "integration/debugging.rs"]
 mod debugging;
 #[path = "integration/fixtures.rs"]

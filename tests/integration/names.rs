@@ -27,8 +27,13 @@ fn files_below(directory: &Path, files: &mut Vec<PathBuf>) {
 
 /// Returns the path and the text of each Rust file.
 fn sources() -> Vec<(PathBuf, String)> {
+    sources_below(&ROOTS)
+}
+
+/// Returns the path and the text of each Rust file in these directories.
+pub(crate) fn sources_below(roots: &[&str]) -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
-    for root in ROOTS {
+    for root in roots {
         files_below(
             &Path::new(env!("CARGO_MANIFEST_DIR")).join(root),
             &mut files,
