@@ -1,6 +1,7 @@
-//! A directory at a glance: sizes, counts, sessions, losses, damage. One pass of the reader in
-//! bounded memory; what cannot be told apart beyond a bound is counted together, and said so.
-//! Whether a session without an end is running is seen from the processes of this machine.
+//! Summarises a directory: sizes, counts, sessions, losses, damage. It is one pass of the reader in
+//! bounded memory; items beyond a bound are counted together, and the result contains a flag for
+//! that. Whether a session without an end is running is determined from the processes of this
+//! machine.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -16,15 +17,15 @@ use crate::record::{Level, LineTime, Timestamp};
 use crate::store::elsewhere::Processes;
 use crate::store::segment::SegmentNumber;
 
-/// What a telemetry directory holds.
+/// The contents of a telemetry directory.
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
     /// The segments, the lowest first.
     pub segments: Vec<SegmentSize>,
-    /// The bytes of all segments together.
+    /// The size of all segments in bytes.
     pub bytes: u64,
-    /// How many records could be read.
+    /// Number of readable records.
     pub records: u64,
     /// The earliest time of a record.
     pub first: Option<Timestamp>,
@@ -32,48 +33,49 @@ pub struct Summary {
     pub last: Option<Timestamp>,
     /// The sessions that recorded.
     pub sessions: Sessions,
-    /// What was offered and not kept, as far as the sessions said so.
+    /// Events that were offered and not kept, as far as the sessions recorded them.
     pub losses: Losses,
-    /// How many items could not be read.
+    /// Number of unreadable items.
     pub damage: u64,
-    /// Whether the last line has no end: its writer is in the middle of it, or was stopped there.
+    /// Whether the last line has no newline: its writer is still writing it, or was stopped there.
     pub is_last_line_unfinished: bool,
-    /// Records of each level.
+    /// Number of records of each level.
     pub levels: BTreeMap<Level, u64>,
-    /// Records of each event; those without a name are not in it.
+    /// Number of records of each event; records without an event name are not included.
     pub events: Tally,
-    /// Records of each target.
+    /// Number of records of each target.
     pub targets: Tally,
-    /// Records of each source.
+    /// Number of records of each source.
     pub sources: Tally,
 }
 
-/// One segment's number and size.
+/// The number and size of one segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SegmentSize {
-    /// Its number.
+    /// The segment's number.
     pub number: u64,
-    /// Its size.
+    /// The segment's size in bytes.
     pub bytes: u64,
 }
 
-/// How many sessions there are.
+/// Numbers of sessions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Sessions {
-    /// All of them.
+    /// Number of all sessions.
     pub count: u64,
-    /// Those that did not say that they ended, and whose process runs on this machine.
+    /// Number of sessions without a recorded end whose process runs on this machine.
     pub running: u64,
-    /// Those that did not say that they ended, and whose process cannot be found: it was killed,
-    /// aborted, or ended by `_exit`, or it runs where it cannot be seen from here, as in a
-    /// container or on another machine.
+    /// Number of sessions without a recorded end whose process is not found: it was killed,
+    /// aborted, or ended by `_exit`, or it is not visible from here, as in a container or on
+    /// another machine.
     pub without_end: u64,
-    /// How many events waited in memory when processes were forked. Their parents record them
+    /// Number of events that were in memory when processes were forked. Their parents record them
     /// unless they end before, without a flush.
     pub left_to_parents: u64,
-    /// Whether there were more than could be told apart, so that the numbers are too low.
+    /// Whether there were more sessions than could be counted separately, so that the numbers are
+    /// too low.
     pub is_cut_short: bool,
 }
 
@@ -81,26 +83,26 @@ pub struct Sessions {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Losses {
-    /// For which there was no room.
+    /// Events for which there was no room.
     pub dropped: u64,
-    /// Which consent or policy did not allow.
+    /// Events that consent or policy did not allow.
     pub refused: u64,
-    /// Which an IO error took.
+    /// Events that were lost through an IO error.
     pub failed: u64,
 }
 
-/// How often each name occurs, for as many names as fit.
+/// Number of occurrences of each name, up to a number of names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Tally {
-    /// The counts of the names that came first.
+    /// The counts of the names that occurred first.
     pub counts: BTreeMap<String, u64>,
     /// The count of all others together.
     pub others: u64,
 }
 
 impl Tally {
-    /// A thousand names are more than anybody reads, and with their longest spelling 256 KiB.
+    /// A thousand names are more than a person reads, and take at most 256 KiB.
     const NAMES_MAX: usize = 1000;
     const NAME_BYTES_MAX: usize = 256;
 
@@ -130,12 +132,12 @@ impl Losses {
     }
 }
 
-/// The sessions of some records, and what became of their events.
+/// The sessions of some records, and the outcomes of their events.
 #[derive(Debug, Default)]
 pub(crate) struct SessionTally {
-    /// Those that have begun and not ended.
+    /// Sessions that have begun and not ended.
     open: HashMap<Uuid, OpenSession>,
-    /// Those that ended since this was made; they are only counted once they are merged.
+    /// Sessions that ended in this part; they are only counted when parts are merged.
     closed: Vec<Uuid>,
     losses: Losses,
     ended: u64,
@@ -146,19 +148,19 @@ pub(crate) struct SessionTally {
 /// A session that has begun and not ended.
 #[derive(Debug)]
 struct OpenSession {
-    /// What it said about losses so far.
+    /// The losses that it has recorded so far.
     losses: Losses,
-    /// The process, as far as a record said it, and the time of its first record.
+    /// The process, if a record contains it, and the time of its first record.
     process: Option<u32>,
     first: Timestamp,
 }
 
 impl SessionTally {
-    /// 65,536 sessions without an end take 5 MiB; a machine on which so many crashed has other
-    /// worries.
+    /// The number of sessions without an end that are counted separately: 65,536 of them take 5
+    /// MiB.
     const COUNT_MAX: usize = 1 << 16;
 
-    /// Notes a record.
+    /// Adds a record.
     pub(crate) fn note(&mut self, raw: &RawRecord<'_>) {
         // It was checked when the record was read.
         let session = Uuid::try_parse_ascii(raw.session.bytes()).unwrap_or_default();
@@ -194,7 +196,7 @@ impl SessionTally {
         self.add(session, open);
     }
 
-    /// Ends a session, which said what its losses are in all.
+    /// Ends a session, with the total of its losses.
     fn close(&mut self, session: Uuid, losses: Losses) {
         self.open.remove(&session);
         self.closed.push(session);
@@ -202,8 +204,8 @@ impl SessionTally {
         self.losses.add(losses);
     }
 
-    /// Keeps losses until the session says at its end what they are in all. Those of a session that
-    /// cannot be kept are final at once.
+    /// Adds losses, which the total at the session's end replaces. Those of a session for which
+    /// there is no room are final at once.
     fn add(&mut self, session: Uuid, later: OpenSession) {
         if let Some(open) = self.open.get_mut(&session) {
             open.losses.add(later.losses);
@@ -216,7 +218,7 @@ impl SessionTally {
         }
     }
 
-    /// Adds the sessions of the records that follow.
+    /// Merges the sessions of the records that follow.
     pub(crate) fn merge(&mut self, later: Self) {
         for session in later.closed {
             self.open.remove(&session);
@@ -230,8 +232,8 @@ impl SessionTally {
         self.is_full |= later.is_full;
     }
 
-    /// Looks which of the sessions without an end are running, and returns how many there are of
-    /// each, and what all of them lost.
+    /// Checks which of the sessions without an end are running, and returns the number of each kind
+    /// and the total of the losses.
     pub(crate) fn finish(self) -> (Sessions, Losses) {
         let mut losses = self.losses;
         let mut running = 0;
@@ -255,22 +257,23 @@ impl SessionTally {
 }
 
 impl Summary {
-    /// Reads a telemetry directory and sums it up.
+    /// Reads a telemetry directory and returns its summary.
     ///
     /// # Errors
     ///
-    /// The directory does not exist (then [`crate::Error::is_not_found`]), or cannot be listed.
+    /// Returns an error if the directory does not exist (see [`crate::Error::is_not_found`]) or
+    /// cannot be listed.
     pub fn read(path: &Path) -> Result<Self> {
         let mut reader = Reader::open(path)?;
         let sizes = reader.segment_sizes();
         Ok(reader.fold_all::<Contents>()?.sum_up(sizes))
     }
 
-    /// Does the same, and folds what is read in another way as well.
+    /// Returns the summary, and the result of another fold over the same items.
     ///
     /// # Errors
     ///
-    /// As [`Summary::read`].
+    /// Returns the errors of [`Summary::read`].
     pub fn read_with<F: Fold + Default + Send>(path: &Path) -> Result<(Self, F)> {
         let mut reader = Reader::open(path)?;
         let sizes = reader.segment_sizes();
@@ -279,7 +282,7 @@ impl Summary {
     }
 }
 
-/// What there is to sum up.
+/// The state of a summary in progress.
 #[derive(Debug, Default)]
 struct Contents {
     summary: Summary,
@@ -339,7 +342,7 @@ impl Fold for Contents {
     }
 
     fn notice(&mut self, notice: Notice) {
-        // What was removed meanwhile is no part of the directory any more.
+        // A segment that was removed meanwhile is not part of the directory any more.
         self.summary.is_last_line_unfinished |= matches!(notice, Notice::Unfinished { .. });
     }
 
@@ -430,7 +433,7 @@ mod tests {
         assert_eq!(json["levels"]["INFO"], 4);
     }
 
-    /// The first record of a session of that process, at that time.
+    /// Returns the first record of a session of that process, at that time.
     fn start_of(session: u8, process: u32, time: &str) -> String {
         let properties = format!(r#"{{"pid":{process},"left_to_parent":2}}"#);
         let rest = format!(r#""event":"session","properties":{properties}"#);
@@ -441,8 +444,8 @@ mod tests {
     fn a_session_whose_process_runs_is_not_without_an_end() {
         let this = std::process::id();
         let now = Timestamp::of(crate::clock::now()).to_string();
-        // The number of this process was another one's before, and no process has the highest
-        // number.
+        // The number of this process belonged to another process before, and no process has the
+        // highest number.
         let before = start_of(2, this, "2001-11-21T08:15:00.000000Z");
         let segments = [start_of(1, this, &now) + &before + &start_of(3, u32::MAX, &now)];
         let sessions = summary(&segments).sessions;
@@ -470,7 +473,7 @@ mod tests {
     }
 
     proptest! {
-        /// Lines are folded in parts, wherever these begin and end.
+        /// Lines are folded in parts, whose bounds are arbitrary.
         #[test]
         fn what_is_summed_up_in_parts_is_what_the_whole_is(
             records in proptest::collection::vec((0..4_u8, 0..5_usize, 0..8_u8), 0..40),

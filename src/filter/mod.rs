@@ -1,6 +1,5 @@
-//! Which records somebody wants to see: a pure function of a record as it stands in its line.
-//! Everything that a filter names must hold. Who reads the lines is `reader`; how its parts are
-//! spelled on a command line is told by their `FromStr`.
+//! Selects records: a filter is a pure function of a record in its line. All of its conditions must
+//! match. `reader` reads the lines; the `FromStr` implementations define the command-line syntax.
 
 mod number;
 mod term;
@@ -19,7 +18,7 @@ use crate::reader::{Damage, Line};
 use crate::record::raw::{Object, RawRecord, RawText};
 use crate::record::{Level, LineTime, Record, Timestamp};
 
-/// Which records somebody wants to see.
+/// A selection of records.
 ///
 /// # Examples
 ///
@@ -59,14 +58,14 @@ impl Filter {
     }
 
     /// Keeps only records of this target and of the modules below it: `a::b` keeps `a::b` and
-    /// `a::b::c`, not `a::bc`. Of several targets one must fit.
+    /// `a::b::c`, not `a::bc`. Of several targets one must match.
     #[must_use]
     pub fn target(mut self, target: impl Into<String>) -> Self {
         self.targets.push(target.into());
         self
     }
 
-    /// Keeps only records of this event. Of several events one must fit.
+    /// Keeps only records of this event. Of several events one must match.
     #[must_use]
     pub fn event(mut self, event: impl Into<String>) -> Self {
         self.events.push(event.into());
@@ -80,7 +79,7 @@ impl Filter {
         self
     }
 
-    /// Keeps only records of the session whose id starts like this, in any case.
+    /// Keeps only records of sessions whose id starts with this text, in any case.
     #[must_use]
     pub fn session(mut self, start: impl Into<String>) -> Self {
         self.session = Some(start.into().to_ascii_lowercase());
@@ -94,7 +93,7 @@ impl Filter {
         self
     }
 
-    /// Returns the earliest time of the records that it keeps, where it was given one.
+    /// Returns the earliest time that the filter accepts, if one was set.
     pub fn earliest(&self) -> Option<Timestamp> {
         let earliest = self.since?.to_moment()?;
         Some(Timestamp::of(earliest))
@@ -107,13 +106,13 @@ impl Filter {
         self
     }
 
-    /// Keeps only records in which the regular expression is found: in the message, the event, the
-    /// target, or the value of a property of the record or of one of its spans. Letters match in
-    /// any case if the expression has no upper-case letter.
+    /// Keeps only records in which the regular expression matches: in the message, the event, the
+    /// target, or the value of a property of the record or of one of its spans. Matching ignores
+    /// case if the expression has no upper-case letter.
     ///
     /// # Errors
     ///
-    /// An error says what is wrong with the expression.
+    /// Returns an error if the expression is not valid.
     pub fn grep(mut self, pattern: &str) -> Result<Self> {
         let regex = RegexBuilder::new(pattern)
             .case_insensitive(!has_upper_case(pattern))
@@ -122,31 +121,31 @@ impl Filter {
         Ok(self)
     }
 
-    /// Keeps only records for which the term holds.
+    /// Keeps only records that match the term.
     #[must_use]
     pub fn term(mut self, term: Term) -> Self {
         self.terms.push(term);
         self
     }
 
-    /// Returns `true` if the record in a line passes.
+    /// Returns `true` if the record in a line matches.
     ///
     /// # Errors
     ///
-    /// The line is damage if it is no record after all.
+    /// Returns the line as damage if it is not a valid record.
     pub fn passes(&self, line: &Line<'_>) -> std::result::Result<bool, Damage> {
         line.look(|raw| self.verdict(raw) == FilterVerdict::Passes)
     }
 
-    /// Returns `true` if a record passes: everything that the filter names holds for it. A record
-    /// whose values are nested so deep that no line can hold it does not.
+    /// Returns `true` if a record matches all conditions. Returns `false` for a record whose values
+    /// are nested more deeply than a line allows.
     pub fn matches(&self, record: &Record) -> bool {
         let line = record.to_line();
         let raw = RawRecord::at(&line);
         raw.is_some_and(|raw| self.verdict(&raw) == FilterVerdict::Passes)
     }
 
-    /// Returns what the filter says of a record.
+    /// Returns the result of the filter for a record.
     pub fn verdict(&self, raw: &RawRecord<'_>) -> FilterVerdict<'_> {
         if !self.holds_for_parts(raw) {
             return FilterVerdict::Fails;
@@ -161,14 +160,14 @@ impl Filter {
                 Answer::Holds | Answer::OtherType => {}
             }
         }
-        // It takes the longest.
+        // The expression is checked last, since it takes the longest.
         match &self.grep {
             Some(grep) if !is_found(grep, raw) => FilterVerdict::Fails,
             Some(_) | None => verdict,
         }
     }
 
-    /// Returns `true` if everything holds that is asked of the parts that each record has.
+    /// Returns `true` if the conditions on the parts that every record has match.
     fn holds_for_parts(&self, raw: &RawRecord<'_>) -> bool {
         let time = raw.timestamp.bytes();
         self.levels.is_none_or(|levels| levels.hold(raw.level))
@@ -184,15 +183,16 @@ impl Filter {
     }
 }
 
-/// What a filter says of a record.
+/// The result of a filter for a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "these are all the cases")]
 pub enum FilterVerdict<'f> {
-    /// It passes.
+    /// The record matches.
     Passes,
-    /// Something that the filter names does not hold.
+    /// The record does not match.
     Fails,
-    /// Everything holds, except that the value of `key` cannot be compared as a condition asks for.
+    /// All other conditions match, but the value of `key` has a type that its condition cannot
+    /// compare.
     OtherType {
         /// The key of the first such condition.
         key: &'f str,
@@ -245,13 +245,13 @@ impl FromStr for Levels {
     }
 }
 
-/// Returns `true` if a text fits one of those that are wanted, or if none is.
+/// Returns `true` if a text matches one of the wanted texts, or if there are none.
 fn is_any(wanted: &[String], text: Option<RawText<'_>>, fits: fn(&str, &str) -> bool) -> bool {
     let fits_one = |text: Cow<'_, str>| wanted.iter().any(|wanted| fits(&text, wanted));
     wanted.is_empty() || text.map(RawText::decoded).is_some_and(fits_one)
 }
 
-/// Returns `true` if a target is another one or lies below it.
+/// Returns `true` if a target equals another one or is below it.
 fn is_within(target: &str, above: &str) -> bool {
     target
         .strip_prefix(above)
@@ -266,8 +266,7 @@ fn is_found(regex: &Regex, raw: &RawRecord<'_>) -> bool {
         || values.any(|(_, value)| regex.is_match(&value.to_text()))
 }
 
-/// Returns `true` if a pattern has an upper-case letter that stands for itself: that of `\W` does
-/// not.
+/// Returns `true` if a pattern contains a literal upper-case letter: that of `\W` does not count.
 fn has_upper_case(pattern: &str) -> bool {
     let mut is_escaped = false;
     pattern.chars().any(|letter| {

@@ -1,6 +1,5 @@
 //! Numbers as people and programs write them: sign, digits, a point, an exponent. They are compared
-//! digit by digit, as exactly as they are written: a float would make neighbours of large integers
-//! equal.
+//! digit by digit, exactly as written: as floats, neighbouring large integers would be equal.
 
 use std::cmp::Ordering;
 
@@ -8,7 +7,7 @@ use std::cmp::Ordering;
 #[derive(Debug, Clone)]
 pub(super) struct NumberBound {
     text: String,
-    /// The same as an integer, where it is a short one.
+    /// The same number as an integer, if it is short.
     short: Option<i64>,
 }
 
@@ -32,7 +31,7 @@ impl NumberBound {
     }
 }
 
-/// Returns the integer that a text is, if it is written with so few digits that it surely fits.
+/// Returns a text as an integer, if it has so few digits that it certainly fits.
 fn short_integer(text: &[u8]) -> Option<i64> {
     if text.len() > SHORT_INTEGER_BYTES {
         return None;
@@ -55,7 +54,7 @@ fn short_integer(text: &[u8]) -> Option<i64> {
 struct Decimal<'a> {
     sign: Sign,
     point: i64,
-    /// The digits before and behind the point, without zeros at the ends of the whole.
+    /// The digits before and behind the point, without leading or trailing zeros of the number.
     digits: [&'a [u8]; 2],
 }
 
@@ -67,8 +66,8 @@ enum Sign {
 }
 
 impl<'a> Decimal<'a> {
-    /// Parses a decimal number, with blanks around it as some programs print them. Hexadecimal
-    /// digits, words such as `NaN`, and marks between digits are not a number.
+    /// Parses a decimal number, with optional blanks around it as some programs print them.
+    /// Hexadecimal digits, words such as `NaN`, and separators between digits are not accepted.
     fn parse(text: &'a [u8]) -> Option<Self> {
         let text = text.trim_ascii();
         let (is_negative, text) = match text.split_first()? {
@@ -140,7 +139,7 @@ fn without_trailing_zeros(digits: &[u8]) -> &[u8] {
     kept.and_then(|at| digits.get(..=at)).unwrap_or_default()
 }
 
-/// How long an integer may be that surely fits into 64 bits: 18 digits do.
+/// The length of an integer that certainly fits into 64 bits: 18 digits.
 const SHORT_INTEGER_BYTES: usize = 18;
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! One condition on one value of a record, as `key=value`, `duration>100` or `path~^/home`.
+//! A condition on one value of a record, such as `key=value`, `duration>100` or `path~^/home`.
 //!
 //! A key is looked up first among the record's own parts
 //! (`timestamp level source target event message session seq`), then among its properties by its
 //! whole name, then along its dots into nested objects, then in the same way among the properties
-//! of its spans, from the leaf to the root. `properties.key` reaches a property that has the name
-//! of such a part. A key that is nowhere to be found never matches, whatever the comparison, `!=`
-//! and `!~` included: records without the key are not what is looked for.
+//! of its spans, from the leaf to the root. `properties.key` selects a property that has the name
+//! of such a part. A key that is not found never matches, whatever the comparison, `!=` and `!~`
+//! included: a query about a key does not concern records without it.
 //!
-//! A text that is a number is compared as the number: which of the two a value is depends on who
-//! recorded it, and `1.10` is a text where `1.1` is a number.
+//! A text that is a number is compared as a number: whether a value is a text or a number depends
+//! on the recording program, and `1.10` is a text where `1.1` is a number.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -25,23 +25,24 @@ use crate::record::raw::{Object, RawRecord, RawText, RawValue};
 
 /// A condition on one value of a record.
 ///
-/// * `key=value`, `key!=value`: a string equals the text, a number the number, `true`, `false` and
-///   `null` the word.
-/// * `key>10`, `key>=10`, `key<10`, `key<=10`: between numbers only; for `level` between levels,
-///   for `timestamp` between times. A record whose value is of another type does not match;
-///   `localtel show` says on stderr how many records it passed over for that.
-/// * `key~regex`, `key!~regex`: the expression is found in the value as it is written, in its case.
+/// * `key=value`, `key!=value`: a string is compared with the text, a number with the number, and
+///   `true`, `false` and `null` with the word.
+/// * `key>10`, `key>=10`, `key<10`, `key<=10`: only for numbers; for `level` between levels, for
+///   `timestamp` between times. A record whose value is of another type does not match;
+///   `localtel show` prints the number of such records on stderr.
+/// * `key~regex`, `key!~regex`: the expression matches, or does not match, a part of the value as
+///   written; matching is case-sensitive.
 ///
 /// A string that is a decimal number, such as `1.10`, `007`, `+5`, `.5` or `1e3`, is compared as
-/// that number. Numbers are compared exactly, however many digits they have. To tell `1.10` from
-/// `1.1`, use `key~^1\.10$`.
+/// that number. Numbers are compared exactly, however many digits they have. To distinguish
+/// `1.10` from `1.1`, use `key~^1\.10$`.
 #[derive(Debug, Clone)]
 pub struct Term {
     key: TermKey,
     test: Test,
 }
 
-/// Where a value stands in a record.
+/// The place of a value in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum TermKey {
     Timestamp,
@@ -55,14 +56,14 @@ enum TermKey {
     Property(String),
 }
 
-/// What is asked of a value.
+/// The comparison with a value.
 #[derive(Debug, Clone)]
 enum Test {
-    /// Equal (or not, if `is_wanted` is false) to a text, and to the number that the text is.
+    /// Equal (or not, if `answer` is false) to a text, and to the number that the text is.
     Equal { wanted: Operand, answer: bool },
-    /// In that relation to a number, a level or a time.
+    /// In that order relation to a number, a level or a time.
     Ordered { relation: Relation, bound: Operand },
-    /// Found, or not found, by a regular expression.
+    /// Matched, or not matched, by a regular expression.
     Found { regex: Regex, answer: bool },
 }
 
@@ -74,22 +75,22 @@ enum Relation {
     GreaterOrEqual,
 }
 
-/// What a condition says of a record.
+/// The result of a condition for a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Holds,
     Fails,
-    /// There is a value, but of a type that has no order with what it is compared with.
+    /// The value has a type that cannot be ordered against the operand.
     OtherType,
 }
 
 impl Term {
-    /// Returns the key, as it is written in a condition, without `properties.` before it.
+    /// Returns the key as written in the condition, without a leading `properties.`.
     pub fn key(&self) -> &str {
         self.key.as_str()
     }
 
-    /// Returns what the value must be equal to, if the condition is that it is equal to a text.
+    /// Returns the text that the value must equal, if this is a condition of equality with a text.
     pub fn equal_to(&self) -> Option<&str> {
         match &self.test {
             Test::Equal {
@@ -100,7 +101,7 @@ impl Term {
         }
     }
 
-    /// Returns what the condition says of a record.
+    /// Returns the result of the condition for a record.
     pub(super) fn answer(&self, raw: &RawRecord<'_>) -> Answer {
         let found = self.key.find(raw);
         found.map_or(Answer::Fails, |found| self.test.answer(&found))
@@ -200,7 +201,7 @@ impl TermKey {
         }
     }
 
-    /// Parses what a value of this key can be equal to.
+    /// Parses the operand of an equality for this key.
     fn operand(&self, value: &str) -> Result<Operand, String> {
         match self {
             Self::Level => parse_level(value),
@@ -218,7 +219,7 @@ impl TermKey {
         }
     }
 
-    /// Parses what a value of this key can be more or less than.
+    /// Parses the operand of an order relation for this key.
     fn bound(&self, operator: &str, value: &str) -> Result<Operand, String> {
         let operand = self.operand(value)?;
         match &operand {
@@ -249,7 +250,7 @@ impl TermKey {
             Self::Property(name) => {
                 let in_spans = || {
                     let spans = raw.spans.iter();
-                    // The one nearest to the leaf counts.
+                    // The span nearest to the leaf has precedence.
                     spans.filter_map(|(_, span)| value_at(span, name)).last()
                 };
                 let found = value_at(raw.properties, name).or_else(in_spans);
@@ -259,8 +260,8 @@ impl TermKey {
     }
 }
 
-/// Finds a property by its whole name, or along the dots of the name into nested objects; of
-/// several ways the one with the longest name of the property itself.
+/// Finds a property by its whole name, or along the dots of the name into nested objects. Of
+/// several matches, the property with the longest name is returned.
 fn value_at<'a>(properties: Object<'a>, name: &str) -> Option<RawValue<'a>> {
     if let Some(json) = properties.get(name) {
         return Some(RawValue::of_json(json));
@@ -474,7 +475,7 @@ mod tests {
         }
     }
 
-    /// Returns a line with that property `x`.
+    /// Returns a line with the property `x`.
     fn line_with(json: &str) -> String {
         let head = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"s","target":"t","session":"01936f0e-0000-7000-8000-000000000000","seq":1"#;
         format!(r#"{head},"properties":{{"x":{json}}}}}"#)

@@ -1,5 +1,5 @@
-//! A value of a record as a condition sees it, and what it is compared with. Where values are found
-//! is not known here.
+//! A value of a record as a condition reads it, and the operand that it is compared with. Values
+//! are located elsewhere.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,7 +10,7 @@ use super::number::NumberBound;
 use crate::record::Level;
 use crate::record::raw::RawValue;
 
-/// What a value is compared with.
+/// The operand of a comparison.
 #[derive(Debug, Clone)]
 pub(super) enum Operand {
     Text {
@@ -21,7 +21,7 @@ pub(super) enum Operand {
     Time(OffsetDateTime),
 }
 
-/// A value of a record, of the kind that it is compared as.
+/// A value of a record, by the type as which it is compared.
 #[derive(Debug)]
 pub(super) enum FoundValue<'a> {
     Json(RawValue<'a>),
@@ -41,8 +41,7 @@ impl FoundValue<'_> {
         is_same_text || self.compare(wanted) == Some(Ordering::Equal)
     }
 
-    /// Compares the value with another; `None` if one of them is of a type that has no order with
-    /// the other.
+    /// Compares the value with an operand; `None` if their types have no order.
     pub(super) fn compare(&self, bound: &Operand) -> Option<Ordering> {
         match (self, bound) {
             (Self::Level(level), Operand::Level(bound)) => Some(level.cmp(bound)),
@@ -71,10 +70,10 @@ impl FoundValue<'_> {
     }
 }
 
-/// Returns `true` if a float surely keeps the digits of a number.
+/// Returns `true` if a float certainly keeps the digits of a number.
 fn is_kept_by_floats(json: &str) -> bool {
     json.len() <= EXACT_NUMBER_BYTES && !json.contains(['e', 'E'])
 }
 
-/// How long a number may be whose digits a float surely keeps: 15 digits and a point.
+/// The length of a number whose digits a float certainly keeps: 15 digits and a point.
 const EXACT_NUMBER_BYTES: usize = 16;

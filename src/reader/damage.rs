@@ -1,25 +1,25 @@
-//! Where something stands in the recorded data, and what can be wrong there. Values only: who finds
-//! damage is `scanner` (inside a segment) and `walk` (between segments).
+//! Positions in the recorded data, and kinds of damage. These are values only: damage is found by
+//! `scanner` (inside a segment) and `walk` (between segments).
 
 use std::fmt;
 
 use crate::error::Error;
 use crate::store::segment::SegmentNumber;
 
-/// A place in the recorded data.
+/// A position in the recorded data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Position {
-    /// The segment.
+    /// The segment of the position.
     pub segment: SegmentNumber,
-    /// The byte in the segment, counted from 0.
+    /// The byte offset in the segment, counted from 0.
     pub byte: u64,
     /// The line in the segment, counted from 1.
     pub line: u64,
 }
 
 impl Position {
-    /// The place before the first byte of a segment.
+    /// Returns the position of the first byte of a segment.
     pub(super) const fn start_of(segment: SegmentNumber) -> Self {
         Self {
             segment,
@@ -39,9 +39,9 @@ impl fmt::Display for Position {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SegmentRange {
-    /// The lowest of them.
+    /// The lowest segment of the run.
     pub first: SegmentNumber,
-    /// The highest of them.
+    /// The highest segment of the run.
     pub last: SegmentNumber,
 }
 
@@ -55,17 +55,17 @@ impl fmt::Display for SegmentRange {
     }
 }
 
-/// Something that should be a record, or a segment, and is not.
+/// Data that should be a record or a segment and is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damage {
-    /// What is wrong.
+    /// The kind of damage.
     pub kind: DamageKind,
-    /// Where it starts.
+    /// The position of its first byte.
     pub position: Position,
-    /// How many bytes are unreadable; 0 where that is unknown.
+    /// Number of unreadable bytes; 0 if unknown.
     pub bytes: u64,
-    /// The first of these bytes, to be shown escaped: they may hold anything.
+    /// The first of these bytes. They can have any value, so escape them for display.
     pub excerpt: Vec<u8>,
 }
 
@@ -73,28 +73,28 @@ pub struct Damage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DamageKind {
-    /// A record that breaks off: its writer was stopped in the middle.
+    /// A record that is cut off: its writer was stopped in the middle.
     Torn,
-    /// A line that is no record.
+    /// A line that is not a record.
     NotARecord,
-    /// Bytes that were never written: a crash of the machine leaves them as zeros.
+    /// Bytes that were never written: a crash of the machine can leave zeros.
     NulHole,
-    /// A line longer than the reader takes.
+    /// A line that is longer than the reader's limit.
     TooLong,
     /// A line that is not UTF-8.
     InvalidUtf8,
-    /// Segments that were not removed on purpose and are not there.
+    /// Segments that do not exist and were not removed on purpose.
     #[non_exhaustive]
     Missing {
-        /// Which ones.
+        /// The missing segments.
         segments: SegmentRange,
     },
-    /// Something other than a file bears the name of a segment; it is not followed.
+    /// Something other than a regular file has the name of a segment; it is not read.
     NotAFile,
-    /// The operating system does not let us read on in this segment, or list what follows it.
+    /// An IO error prevents reading further in this segment, or listing the segments after it.
     #[non_exhaustive]
     Unreadable {
-        /// Its reason.
+        /// The error message.
         reason: String,
     },
 }
@@ -122,7 +122,7 @@ impl Damage {
         }
     }
 
-    /// Says at which position the directory could not be listed.
+    /// Returns the damage for a directory that could not be listed at that position.
     pub(super) fn unlistable(position: Position, error: &Error) -> Self {
         let reason = error.to_string();
         Self::of_segment(DamageKind::Unreadable { reason }, position)
@@ -169,46 +169,45 @@ impl fmt::Display for Damage {
 
 impl std::error::Error for Damage {}
 
-/// What a reader tells about the data beside the data: nothing is damaged, but something is not
-/// shown.
+/// A message of a reader about data that is not damaged but is not returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
     /// Segments were removed on purpose (retention, clear) before they were read.
     #[non_exhaustive]
     Removed {
-        /// Which ones.
+        /// The removed segments.
         segments: SegmentRange,
     },
-    /// Something other than localtel made the segment shorter while it was followed. Reading goes
-    /// on with the lines in it that were not read before.
+    /// Something other than localtel truncated the segment while it was followed. Reading continues
+    /// with the lines in it that were not read before.
     #[non_exhaustive]
     Cut {
-        /// Which one.
+        /// The truncated segment.
         segment: SegmentNumber,
         /// The size in bytes up to which it had been read.
         bytes_before: u64,
-        /// The size in bytes that it has now.
+        /// Its present size in bytes.
         bytes: u64,
     },
-    /// Something other than localtel put another file in the place of a segment while it was
-    /// followed, or wrote it anew. Reading goes on with the lines in it that were not read before.
+    /// Something other than localtel replaced the file of a segment while it was followed, or
+    /// rewrote it. Reading continues with the lines in it that were not read before.
     #[non_exhaustive]
     SegmentReplaced {
-        /// Which one.
+        /// The replaced segment.
         segment: SegmentNumber,
     },
-    /// The directory was replaced by another one, or emptied and begun anew. Reading goes on at the
-    /// start of the new one; in a copy, which holds the segment that was read last, with the lines
-    /// in it that were not read before.
+    /// The directory was replaced by another one, or emptied and started again. Reading continues
+    /// at the start of the new one; in a copy, which contains the segment that was read last, with
+    /// the lines in it that were not read before.
     Replaced,
-    /// The last line of the active segment has no end yet: its writer is in the middle of it, or
-    /// was stopped there and the next one will end it. It is not counted as damage before that.
+    /// The last line of the active segment has no newline yet: its writer is still writing it, or
+    /// was stopped there and the next writer will end it. Until then it is not counted as damage.
     #[non_exhaustive]
     Unfinished {
-        /// Where it starts.
+        /// The position of its first byte.
         position: Position,
-        /// How much of it is there.
+        /// Number of bytes that are written.
         bytes: u64,
     },
 }

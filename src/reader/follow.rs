@@ -1,23 +1,23 @@
-//! Following: the same items as a reader gives, and then those that come later, across rotation,
-//! removal, clearing and a directory that is deleted and made anew. It never waits by itself:
-//! `poll` answers at once, and who calls it decides how long to pause.
+//! Follows a directory: returns the items of a reader, and then those that are added later, across
+//! rotation, removal, clearing, and a directory that is deleted and created again. It never blocks:
+//! `poll` returns at once, and the caller decides how long to pause.
 //!
-//! Nothing is missing and nothing comes twice: only whole lines are consumed, a segment is drained
-//! once more after its successor was seen, and a segment that is open stays readable after its
-//! removal. Segments that were removed before they were reached are told by a notice.
+//! No record is missed and no record is returned twice: only whole lines are consumed, a segment is
+//! read once more after its successor was found, and an open segment can be read after its removal.
+//! A notice reports segments that were removed before they were reached.
 //!
-//! Where something other than localtel replaces the open segment, cuts it, or empties and refills
-//! it, a notice says so, and the file is read from its start. Lines that were read of this segment
-//! before (`seen`) are passed over, so that all lines of the new file are shown, and those that it
-//! has in common with the old one once. A directory that takes the place of the old one is read
-//! from its start, unless it holds the open segment with the same first line: then it is a copy,
-//! and reading goes on in that segment.
+//! If a program other than localtel replaces the open segment, truncates it, or empties and refills
+//! it, a notice reports that, and the file is read from its start. Lines of this segment that were
+//! read before (`seen`) are skipped, so that every line of the new file is returned, and lines that
+//! both files contain are returned once. A directory that replaces the old one is read from its
+//! start, unless it contains the open segment with the same first line: then it is a copy, and
+//! reading continues in that segment.
 //!
-//! What cannot be known: what came and went between two looks; what something changed in a segment
-//! that was left behind; what it changed in the middle of the open one, without any other change of
-//! its first line, its last one or its size. That all of a directory was emptied and begun anew
-//! shows in the segment below the open one, which is another one then, or in the number that the
-//! writer has reached, which is lower.
+//! These changes cannot be detected: data that was added and removed between two polls; changes to
+//! a segment that was already left; and changes in the middle of the open segment that keep its
+//! first line, its last line and its size. A directory that was emptied and started again is
+//! detected by the segment below the open one, which then differs, or by the writer's segment
+//! number, which is then lower.
 
 use std::time::Duration;
 
@@ -33,19 +33,19 @@ use crate::store::disk::{Access, Directory, Facts, FileId};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
 
-/// A reader that goes on where the data ends for now.
+/// A reader that continues when more data is added.
 #[derive(Debug)]
 pub struct Follower {
     pub(super) walk: SegmentWalk,
     state: FollowState,
-    /// How many looks in a row found nothing new.
+    /// Number of consecutive polls that found nothing new.
     looks_idle: u32,
-    /// The size of the open segment when it was last read to its end: an unfinished line is not
-    /// read again and again.
+    /// The size of the open segment when it was last read to its end, so that an unfinished line is
+    /// not read again at each poll.
     bytes_seen: u64,
-    /// What was read of the open segment.
+    /// The lines that were read of the open segment.
     seen: SeenLines,
-    /// The file in the place of the open segment that could not be opened, which was told.
+    /// The file in the place of the open segment that could not be opened; its damage was reported.
     refused: Option<FileId>,
 }
 
@@ -53,24 +53,24 @@ pub struct Follower {
 enum FollowState {
     /// There may be more to read at once.
     Reading,
-    /// The last look found the end.
+    /// The last poll reached the end.
     AtEnd,
 }
 
-/// What a look at the files says, without reading them.
+/// The result of checking the files without reading them.
 #[derive(Debug)]
 enum Look {
     Same,
     Changed,
-    /// Something else cut or rewrote the open segment.
+    /// Another program truncated or rewrote the open segment.
     Rewritten(Notice),
     /// The file in the place of the open segment cannot be read.
     Unreadable(Damage),
 }
 
 impl Follower {
-    /// How long to pause between two polls that found nothing: a person sees no delay, and ten
-    /// times three system calls in a second cost nothing.
+    /// The pause between two polls that found nothing: too short for a person to notice, and three
+    /// system calls ten times a second cost almost nothing.
     pub const PAUSE: Duration = Duration::from_millis(100);
 
     pub(super) fn new(mut walk: SegmentWalk) -> Self {
@@ -89,10 +89,9 @@ impl Follower {
         }
     }
 
-    /// Returns an iterator over the records that are new, and over what is damaged between them. It
-    /// never waits: it ends when there is nothing new at the moment. If the directory cannot be
-    /// listed, its last item is damage that says so. Notices are left out; [`poll`](Self::poll)
-    /// returns them.
+    /// Returns an iterator over the new records and the damage between them. It never blocks, and
+    /// ends when there is no new data. If the directory cannot be listed, the last item is a damage
+    /// with that error. Notices are left out; [`poll`](Self::poll) returns them.
     ///
     /// ```no_run
     /// use localtel::read::{Follower, Reader};
@@ -129,11 +128,11 @@ impl Follower {
         })
     }
 
-    /// Returns what comes next, or nothing if there is nothing new at the moment.
+    /// Returns the next item, or `None` if there is no new data.
     ///
     /// # Errors
     ///
-    /// An error says that the directory cannot be listed.
+    /// Returns an error if the directory cannot be listed.
     pub fn poll(&mut self) -> Result<Option<Item<'_>>> {
         if self.state == FollowState::AtEnd {
             match self.look()? {
@@ -169,7 +168,7 @@ impl Follower {
         Ok(Some(found.item(|range| self.walk.bytes(range))))
     }
 
-    /// Finds the next item that was not there before the open segment was rewritten.
+    /// Finds the next item that was not in the open segment before it was rewritten.
     fn next_of_walk(&mut self) -> Result<Option<Found>> {
         loop {
             let found = self.walk.step()?;
@@ -189,7 +188,7 @@ impl Follower {
         }
     }
 
-    /// Goes to the start of the open segment, for what is new in it.
+    /// Returns to the start of the open segment, to find new lines in it.
     fn read_again(&mut self) {
         self.seen.rewritten();
         self.bytes_seen = 0;
@@ -199,26 +198,26 @@ impl Follower {
         }
     }
 
-    /// Returns where the follower is in the segment that it reads, if there is one.
+    /// Returns the position in the segment that is being read, if there is one.
     pub fn cursor(&self) -> Option<Position> {
         self.walk.open().map(|open| open.scanner().cursor())
     }
 
-    /// Looks whether reading could find anything, with few system calls.
+    /// Checks with few system calls whether there may be data to read.
     fn look(&mut self) -> Result<Look> {
         if let Some(look) = self.look_at_segment() {
             return Ok(look);
         }
         if let Some(other) = self.other_directory() {
-            // A copy holds what was read so far, and only what follows is new.
+            // A copy contains the lines that were read before, and only those after them are new.
             let copied = self.walk.open().map(OpenSegment::number).filter(|number| {
                 matches!(open_segment(&other, *number), OpenedSegment::File(file) if self.seen.begins(*number, &file))
             });
             self.walk.succeed(other, copied.map(Position::start_of));
             return Ok(Look::Changed);
         }
-        // Where a segment is open, the one after it was looked for just now; only if that one was
-        // removed at once does a listing find more.
+        // With an open segment, its successor was just checked for; a listing finds more only if
+        // the successor was removed at once.
         if self.walk.open().is_none() || self.looks_idle.is_multiple_of(LOOKS_PER_LIST) {
             let highest = store::numbers(self.walk.directory())?.last().copied();
             if highest > self.walk.reached() {
@@ -231,7 +230,7 @@ impl Follower {
         Ok(Look::Same)
     }
 
-    /// Returns the directory that has taken the place of this one.
+    /// Returns the directory that has replaced this one.
     fn other_directory(&self) -> Option<Directory> {
         let directory = self.walk.directory();
         if directory.is_current() {
@@ -240,8 +239,8 @@ impl Follower {
         Directory::open(directory.path(), Access::Read).ok()
     }
 
-    /// Has the start of what is in the directory now follow the open segment. Returns `false` if
-    /// the directory is not there any more.
+    /// Continues after the open segment at the start of the directory that has the path now.
+    /// Returns `false` if no directory exists there any more.
     fn begin_again(&mut self) -> bool {
         let same = Directory::open(self.walk.directory().path(), Access::Read);
         let (Ok(same), Some(reached)) = (same, self.walk.reached()) else {
@@ -252,8 +251,8 @@ impl Follower {
         true
     }
 
-    /// Returns `true` if the directory was emptied and its writer began again: there are only
-    /// segments below the one that was reached, and none above them is expected.
+    /// Returns `true` if the directory was emptied and its writer began again: all segments are
+    /// below the one that was reached, and none above them is expected.
     fn begins_anew(&self, highest: Option<SegmentNumber>) -> bool {
         let (Some(highest), Some(reached)) = (highest, self.walk.reached()) else {
             return false;
@@ -262,7 +261,7 @@ impl Follower {
             && Extent::peek(self.walk.directory()).is_some_and(|extent| extent.head < reached)
     }
 
-    /// Looks at the open segment and at the one after it; nothing means that both are as before.
+    /// Checks the open segment and its successor; `None` means that both are unchanged.
     fn look_at_segment(&mut self) -> Option<Look> {
         let directory = self.walk.directory();
         let open = self.walk.open()?;
@@ -272,7 +271,7 @@ impl Follower {
         let has_next = directory.facts(&number.next().file_name()).is_ok();
         let is_as_read = self.seen.is_in(open);
         let Ok(facts) = facts else {
-            // Reading will say what is wrong.
+            // Reading returns the error.
             return Some(Look::Changed);
         };
         if let Some(named) = named.filter(|named| named.is_regular && named.id != facts.id)
@@ -298,22 +297,21 @@ impl Follower {
             return Some(Look::Rewritten(Notice::SegmentReplaced { segment: number }));
         }
         if facts.bytes < read {
-            // A writer took back the start of a line that came out short.
+            // A writer removed the start of a line after a short write.
             open.rewind(cursor);
             return Some(Look::Changed);
         }
-        // A line that was taken back may have been replaced by one of the same length.
+        // The removed line may have been replaced by one of the same length.
         let may_differ = self.bytes_seen != read && self.looks_idle.is_multiple_of(LOOKS_PER_LIST);
         (facts.bytes != self.bytes_seen || may_differ || has_next).then_some(Look::Changed)
     }
 
-    /// Returns `true` if all of the directory was rewritten, and not only the open segment.
+    /// Returns `true` if the whole directory was rewritten, and not only the open segment.
     fn is_refilled(&self, number: SegmentNumber) -> bool {
         self.seen.is_moved(number, self.walk.directory())
     }
 
-    /// Looks at another file that has the name of the open segment. It is read once the open one is
-    /// read to its end.
+    /// Checks another file that has the name of the open segment. It is read after the open one.
     fn look_at_other(&mut self, named: Facts, number: SegmentNumber) -> Option<Look> {
         match open_segment(self.walk.directory(), number) {
             OpenedSegment::File(file) => {
@@ -329,12 +327,12 @@ impl Follower {
                 self.refused = Some(named.id);
                 Some(Look::Unreadable(damage))
             }
-            // It is tried again at each look: its owner may let us read it.
+            // It is tried again at each poll: its owner may make it readable.
             OpenedSegment::Damage(_) | OpenedSegment::Gone => None,
         }
     }
 }
 
-/// How many looks there are between two listings of the directory, while nothing else says that it
-/// changed: once a second.
+/// Number of polls between two listings of the directory while nothing indicates a change: one
+/// listing a second.
 const LOOKS_PER_LIST: u32 = 10;

@@ -1,20 +1,21 @@
-//! Reading what was recorded: segments in order, cut into lines with positions, with damage as
-//! items. Nothing is locked, made or changed, and memory stays bounded whatever the files hold: one
-//! buffer that grows to the longest line. Files are read, never mapped, because others may cut them
-//! meanwhile.
+//! Reads a telemetry directory: segments in order, split into lines with positions, and damage as
+//! items. Reading takes no lock, and creates and changes no file. Memory is bounded whatever the
+//! files contain: one buffer that grows to the longest line. Files are read and not mapped into
+//! memory, because another process may truncate them meanwhile.
 //!
-//! What a line means is `record`'s, which lines to look at `filter`'s. In here: `scanner` knows
-//! lines, `walk` segments, `scan` has several threads fold them, `follow` waits for more, `seen`
-//! knows what it read, `reverse` goes backwards, `since` knows what may be passed over.
+//! `record` parses lines, and `filter` selects them. In this module, `scanner` finds lines, `walk`
+//! goes through segments, `scan` folds lines in several threads, `follow` polls for new lines,
+//! `seen` records which lines were read, `reverse` reads backwards, and `since` finds data that can
+//! be skipped.
 //!
-//! What is damaged is decided as follows.
-//! * A line that is no record, and each run of NULs, is one item of [`Damage`]. A blank line holds
-//!   nothing and is passed over. A record that stands behind a torn one on the same line is found.
-//! * What lacks its newline at the end of a closed segment is a record if it parses, and torn
-//!   otherwise. At the end of the active segment its writer may be in the middle of it:
+//! These rules define damage.
+//! * A line that is not a record, and each run of NULs, is one item of [`Damage`]. A blank line is
+//!   skipped. A record behind a torn one on the same line is found.
+//! * Bytes without a newline at the end of a closed segment are a record if they parse, and torn
+//!   otherwise. At the end of the active segment, a writer may still be writing them:
 //!   [`Notice::Unfinished`].
-//! * A segment that is not there is lost, unless its number is below the floor that the lock file
-//!   notes: then it was removed on purpose.
+//! * A segment that does not exist is lost, unless its number is below the floor in the lock file:
+//!   then it was removed on purpose.
 
 mod damage;
 mod follow;
@@ -50,7 +51,7 @@ use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
 use walk::{Gap, SegmentWalk};
 
-/// One thing that a reader finds.
+/// An item found by a reader.
 #[derive(Debug)]
 #[expect(
     clippy::exhaustive_enums,
@@ -59,14 +60,14 @@ use walk::{Gap, SegmentWalk};
 pub enum Item<'a> {
     /// A line that looks like a record.
     Line(Line<'a>),
-    /// Something unreadable.
+    /// Damage.
     Damage(Damage),
-    /// Something that is not damage and that the reader should be told.
+    /// A notice about data that is not damaged.
     Notice(Notice),
 }
 
 impl Item<'_> {
-    /// Has it folded.
+    /// Passes the item to a fold.
     pub fn fold(self, fold: &mut impl Fold) {
         match self {
             Self::Line(line) => scan::fold_line(line, fold),
@@ -75,7 +76,7 @@ impl Item<'_> {
         }
     }
 
-    /// Returns the record, or the damage, if it is either.
+    /// Returns the record or the damage; `None` for a notice.
     fn into_record(self) -> Option<Result<Record, Damage>> {
         match self {
             Item::Line(line) => Some(line.record()),
@@ -85,7 +86,7 @@ impl Item<'_> {
     }
 }
 
-/// A line that begins and ends as a record does.
+/// A line that begins and ends like a record.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
     position: Position,
@@ -93,31 +94,31 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Returns where it stands.
+    /// Returns the position of the line.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// Returns its bytes as stored, without the newline.
+    /// Returns the bytes of the line as stored, without the newline.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Parses it.
+    /// Parses the line.
     ///
     /// # Errors
     ///
-    /// The line is damage if it is no record after all.
+    /// Returns the line as damage if it is not a valid record.
     pub fn record(&self) -> Result<Record, Damage> {
         Record::parse(self.bytes).map_err(|_| self.damage())
     }
 
-    /// Reads the record where it stands in the line, which is quicker than parsing it. A record
-    /// that is not written as localtel writes records is written so first.
+    /// Reads the record from the bytes of the line, which is faster than parsing it. A record in
+    /// another form than localtel's is first written again in that form.
     ///
     /// # Errors
     ///
-    /// The line is damage if it is no record after all.
+    /// Returns the line as damage if it is not a valid record.
     pub fn look<T>(&self, look: impl FnOnce(&RawRecord<'_>) -> T) -> Result<T, Damage> {
         Record::read_raw(self.bytes, look).map_err(|_| self.damage())
     }
@@ -129,12 +130,12 @@ impl<'a> Line<'a> {
 
 /// Reads a telemetry directory from its first line to its last.
 ///
-/// What is added to the active segment meanwhile is read too; segments that come later are not, so
-/// that reading ends however fast others write.
+/// Lines that are added to the active segment meanwhile are read too. Segments that are created
+/// later are not, so reading ends however fast other processes write.
 ///
-/// [`records`](Self::records) is an iterator over the records. [`next_item`](Self::next_item) gives
-/// the lines with their positions and bytes, notices too, and leaves parsing to the caller, which
-/// is quicker where few lines matter.
+/// [`records`](Self::records) returns an iterator over the records. [`next_item`](Self::next_item)
+/// returns lines with their positions and bytes, and notices, and leaves parsing to the caller,
+/// which is faster where only a few lines are needed.
 ///
 /// # Examples
 ///
@@ -158,22 +159,22 @@ pub struct Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReaderState {
     Reading,
-    /// All lines are read; what the end itself says is not.
+    /// All lines are read; the items of the end itself are not returned yet.
     AtEnd,
     Done,
 }
 
 impl Reader {
-    /// Opens a directory to be read from its start.
+    /// Opens a directory and starts at its first line.
     ///
     /// # Errors
     ///
-    /// The directory does not exist (then [`is_not_found`](crate::Error::is_not_found)), is
-    /// something else, or does not let us read it.
+    /// Returns an error if the path does not exist (see
+    /// [`is_not_found`](crate::Error::is_not_found)), is not a directory, or cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let directory =
             Directory::open(path, Access::Read).map_err(|error| store::open_error(path, error))?;
-        // The cache first: a segment exists before the cache says so.
+        // The cache is read first: a segment is created before the cache contains its number.
         let head = Extent::peek(&directory).map(|extent| extent.head);
         let listed = store::numbers_without_lock(&directory)?;
         let last = head.max(listed.last().copied());
@@ -185,21 +186,21 @@ impl Reader {
         })
     }
 
-    /// Passes over what is known to hold no record of that time or later, without reading it; what
-    /// is opened already is read on.
+    /// Skips data that provably contains no record of that time or later. A segment that is already
+    /// open is still read.
     ///
-    /// It is known from what the writers of the data say in it, and holds whatever clocks did: no
-    /// record of that time or later is passed over. Others are not all passed over, so a
-    /// [`Filter`](crate::read::Filter) is still needed. Damage inside what is passed over is not
-    /// told; that segments are lost is.
+    /// The proof comes from data that writers store in segments, and does not depend on correct
+    /// clocks: no record of that time or later is skipped. Some earlier records are still returned,
+    /// so a [`Filter`](crate::read::Filter) is needed as well. Damage inside skipped data is not
+    /// reported; lost segments are.
     #[must_use]
     pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
         self.walk.pass_over_before(since.into().to_moment());
         self
     }
 
-    /// Returns an iterator over the records from here on, and over what is damaged between them. If
-    /// the directory cannot be listed, the last item is damage that says so. Notices are left out.
+    /// Returns an iterator over the remaining records and the damage between them. If the directory
+    /// cannot be listed, the last item is a damage with that error. Notices are left out.
     ///
     /// ```no_run
     /// use localtel::read::{Damage, Reader};
@@ -233,12 +234,11 @@ impl Reader {
         })
     }
 
-    /// Returns the next item, or nothing at the end.
+    /// Returns the next item, or `None` at the end.
     ///
     /// # Errors
     ///
-    /// An error says that the directory cannot be listed. Everything that is wrong inside it is an
-    /// item.
+    /// Returns an error if the directory cannot be listed. Any other failure is an item of damage.
     pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {
         let found = match self.state {
             ReaderState::Done => return Ok(None),
@@ -251,9 +251,9 @@ impl Reader {
         })
     }
 
-    /// Adds the next whole lines, with their newlines, as they were read, and returns where they
-    /// are; nothing if something else comes next, as far as is known:
-    /// [`next_item`](Self::next_item) gets on then.
+    /// Appends the next whole lines, with their newlines, and returns their position and range.
+    /// Returns `None` if another kind of item may come next; then call
+    /// [`next_item`](Self::next_item).
     fn next_lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
         match self.state {
             ReaderState::Reading => self.walk.lines(into),
@@ -265,38 +265,38 @@ impl Reader {
     pub(crate) fn segment_sizes(&self) -> Vec<(SegmentNumber, u64)> {
         let directory = self.walk.directory();
         let sizes = self.walk.listed().iter().filter_map(|number| {
-            // One that is removed meanwhile has no size.
+            // A segment that was removed meanwhile has no size.
             let facts = directory.facts(&number.file_name()).ok()?;
             facts.is_regular.then_some((*number, facts.bytes))
         });
         sizes.collect()
     }
 
-    /// Goes to the position of an item that this directory gave.
+    /// Moves to the position of an item of this directory.
     pub fn seek(&mut self, position: Position) {
-        // The position may have been found in a later look, behind a rotation.
+        // The position may come from a later reader, after a rotation.
         self.last = self.last.max(position.segment);
         self.walk.read_up_to(self.last);
         self.walk.seek(position);
         self.state = ReaderState::Reading;
     }
 
-    /// Reads on from here, and then what comes later.
+    /// Returns a follower that continues from the current position.
     pub fn follow(self) -> Follower {
         Follower::new(self.walk)
     }
 
-    /// Reads from the end to the start instead.
+    /// Returns a reader that goes from the end to the start.
     ///
     /// # Errors
     ///
-    /// An error says that the directory cannot be listed.
+    /// Returns an error if the directory cannot be listed.
     pub fn reverse(path: &Path) -> Result<Reverse> {
         let reader = Self::open(path)?;
         Ok(Reverse::new(reader.walk.into_listed(), reader.last))
     }
 
-    /// Says what there is to be said once every line is read.
+    /// Returns the items that follow the last line.
     fn end(&mut self) -> Option<Item<'_>> {
         if self.state == ReaderState::Reading {
             self.state = ReaderState::AtEnd;
@@ -308,13 +308,13 @@ impl Reader {
         self.walk.open()?.unfinished().map(Item::Notice)
     }
 
-    /// Finds segments that should stand behind the last one that exists.
+    /// Finds segments that should exist above the last one.
     fn lost_at_end(&self) -> Option<Damage> {
         lost_above(self.walk.directory(), self.walk.reached(), self.last)
     }
 }
 
-/// Finds what is lost above the highest segment that exists.
+/// Finds lost segments above the highest existing one.
 fn lost_above(
     directory: &Directory,
     here: Option<SegmentNumber>,

@@ -1,9 +1,9 @@
-//! Reading backwards, from the last line to the first, in bounded memory: for the newest records
-//! first, and to find where the last N of them begin.
+//! Reads backwards, from the last line to the first, in bounded memory: to return the newest
+//! records first, and to find the start of the last N.
 //!
-//! A segment is cut from its end into windows that begin and end between two pieces (see
-//! `scanner`); each window is scanned forwards and its items are given out last first. So both
-//! directions give the same items for the same bytes, and only one of them knows what a line is.
+//! A segment is split from its end into windows that begin and end between two pieces (see
+//! `scanner`); each window is scanned forwards, and its items are returned in reverse order. So
+//! both directions return the same items for the same bytes, and only `scanner` defines lines.
 
 use std::fs::File;
 use std::io;
@@ -24,13 +24,13 @@ use crate::store::segment::SegmentNumber;
 #[derive(Debug)]
 pub struct Reverse {
     directory: Directory,
-    /// The segments still to be read, the lowest first.
+    /// The segments that are not read yet, the lowest first.
     left: Vec<SegmentNumber>,
-    /// The segment that was opened last.
+    /// The segment that was opened before this one.
     above: Option<SegmentNumber>,
     open: Option<OpenWindow>,
     window: Window,
-    /// What is known to be older is not read.
+    /// The earliest time of interest; data that provably is older is not read.
     since: Option<OffsetDateTime>,
 }
 
@@ -38,23 +38,23 @@ pub struct Reverse {
 #[derive(Debug)]
 struct OpenWindow {
     file: File,
-    /// Where the part that is wanted starts.
+    /// Start of the requested part.
     byte_start: u64,
-    /// Where the part that is still to be read ends.
+    /// End of the part that is not read yet.
     end: Position,
     tail: WindowTail,
 }
 
-/// What to do with bytes at the end of a window that lack a newline.
+/// The treatment of bytes without a newline at the end of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WindowTail {
-    /// The segment is active: its writer may be in the middle.
+    /// The segment is active: its writer may still be writing the line.
     Unfinished,
     /// The segment is closed, or this is not its end.
     Whole,
 }
 
-/// The items of one window, the last at the end, and the bytes of their lines.
+/// The items of one window, in order, and the bytes of their lines.
 #[derive(Debug, Default)]
 struct Window {
     bytes: Vec<u8>,
@@ -62,7 +62,7 @@ struct Window {
 }
 
 impl Reverse {
-    /// Starts behind the listed segments, of which `last` should be the last one.
+    /// Starts above the listed segments, of which `last` should be the last one.
     pub(super) fn new(
         (directory, left): (Directory, Vec<SegmentNumber>),
         last: SegmentNumber,
@@ -82,8 +82,8 @@ impl Reverse {
         }
     }
 
-    /// Does not read what is known to hold no record of that time or later, as [`Reader::since`]
-    /// says.
+    /// Skips data that provably contains no record of that time or later, as [`Reader::since`]
+    /// does.
     ///
     /// [`Reader::since`]: super::Reader::since
     #[must_use]
@@ -92,8 +92,8 @@ impl Reverse {
         self
     }
 
-    /// Returns an iterator over the records before the last one, the newest first, and over what is
-    /// damaged between them. Notices are left out.
+    /// Returns an iterator over the remaining records, the newest first, and the damage between
+    /// them. Notices are left out.
     pub fn records(&mut self) -> impl Iterator<Item = Result<Record, Damage>> {
         std::iter::from_fn(move || {
             loop {
@@ -104,7 +104,7 @@ impl Reverse {
         })
     }
 
-    /// Returns the item before the last one, or nothing at the start.
+    /// Returns the previous item, or `None` at the start.
     pub fn next_item(&mut self) -> Option<Item<'_>> {
         let stored = loop {
             if let Some(stored) = self.window.stored.pop() {
@@ -155,10 +155,10 @@ impl Reverse {
         self.go_below(number);
     }
 
-    /// Notes that this segment is the one that was come to last, and says what is lost above it.
+    /// Stores the number of this segment, and reports lost segments above it.
     fn go_below(&mut self, number: SegmentNumber) {
         if let Some(above) = self.above.replace(number) {
-            // It stands above this segment, so it is given out first.
+            // The gap is above this segment, so it is returned first.
             let lost = Gap::between(number.next(), above, self.floor()).lost;
             self.window
                 .stored
@@ -170,7 +170,7 @@ impl Reverse {
         Extent::peek(&self.directory).map(|extent| extent.floor)
     }
 
-    /// Says once, at the very end, what is lost below the lowest segment.
+    /// Reports once, at the very end, the lost segments below the lowest one.
     fn lost_below(&mut self) -> Option<Damage> {
         let lowest = self.above.take()?;
         let floor = self.floor()?;
@@ -182,7 +182,7 @@ impl Reverse {
     fn read_window(&mut self, mut open: OpenWindow) {
         self.window.bytes.clear();
         if let Err(error) = open.read_window(&mut self.window) {
-            // What is below cannot be read either; what was found above it is given out first.
+            // The bytes below cannot be read either; items above them are returned first.
             let damage = unreadable(open.end, &error);
             self.window.stored.insert(0, Found::Damage(damage));
             open.end.byte = open.byte_start;
@@ -198,7 +198,7 @@ impl OpenWindow {
         let newlines = count_newlines(&self.file, byte_start, byte_end)?;
         let start = Position {
             byte: byte_start,
-            // A segment that is cut meanwhile has fewer lines than were counted.
+            // A segment that is truncated meanwhile has fewer lines than were counted.
             line: self.end.line.saturating_sub(newlines).max(1),
             ..self.end
         };
@@ -226,7 +226,7 @@ impl OpenWindow {
 }
 
 impl Window {
-    /// Keeps what a scanner found, and its bytes.
+    /// Stores an item of the scanner, and its bytes.
     fn keep(&mut self, mut found: Found, scanner: &Scanner) {
         if let Found::Line { range, .. } = &mut found {
             let start = self.bytes.len();
@@ -237,7 +237,7 @@ impl Window {
     }
 }
 
-/// Finds the end of a segment, and the number of the line that would begin there.
+/// Finds the end of a segment, and the number of a line that would begin there.
 fn end_of(directory: &Directory, file: &File, segment: SegmentNumber) -> io::Result<Position> {
     let byte = directory.facts_of(file)?.bytes;
     Ok(Position {
@@ -247,8 +247,9 @@ fn end_of(directory: &Directory, file: &File, segment: SegmentNumber) -> io::Res
     })
 }
 
-/// Finds where the last window of a segment starts that ends at `end`: at the start of the first
-/// piece in the block before `end` or, if none starts there, of the one that reaches into it.
+/// Finds the start of the last window of a segment that ends at `end`: the start of the first piece
+/// in the block before `end` or, if no piece starts there, of the piece that reaches into the
+/// block.
 fn window_start(file: &File, end: u64) -> io::Result<u64> {
     let block = BLOCK_BYTES as u64;
     let mut low = end.saturating_sub(block);
@@ -256,8 +257,7 @@ fn window_start(file: &File, end: u64) -> io::Result<u64> {
     // The first block is searched from its start, those before it from their end.
     let mut high = end;
     while low > 0 {
-        // One byte more than the block: whether a piece starts at a byte is told by the one before
-        // it.
+        // One byte more than the block: the byte before decides whether a piece starts at a byte.
         let wanted = usize::try_from(high - low + 1).unwrap_or(bytes.len());
         let buffer = bytes.get_mut(..wanted).unwrap_or_default();
         let read = read_at(file, buffer, low - 1)?;
@@ -276,8 +276,7 @@ fn window_start(file: &File, end: u64) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Returns `true` if a piece starts at the second of two bytes, as a scanner that came from above
-/// would say.
+/// Returns `true` if a scanner that reads forwards would start a piece at the second of two bytes.
 fn starts_piece(pair: &[u8]) -> bool {
     match pair {
         [b'\n', _] => true,

@@ -1,6 +1,6 @@
-//! Reading with several threads: one cuts the segments into batches of whole lines, the others fold
-//! them, and what comes of each batch is handed over in the order of the lines. Where damage
-//! stands, and what is said of it, is as if one thread read line after line.
+//! Reads with several threads: one splits the segments into batches of whole lines, the others fold
+//! them, and the results are merged in the order of the lines. Damage is reported exactly as if one
+//! thread read every line.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -14,18 +14,18 @@ use super::{Item, Line, Reader};
 use crate::error::{Error, Result};
 use crate::record::raw::RawRecord;
 
-/// What is made of lines, in their order.
+/// A computation over lines, in their order.
 pub trait Fold {
-    /// Takes a record, and the line that holds it.
+    /// Adds a record and its line.
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>);
 
-    /// Takes what cannot be read.
+    /// Adds damage.
     fn damage(&mut self, damage: Damage);
 
-    /// Takes what is not damage and should be told.
+    /// Adds a notice.
     fn notice(&mut self, _: Notice) {}
 
-    /// Adds what was made of the lines that follow, and leaves nothing there.
+    /// Merges the results of the lines that follow, and leaves `later` empty.
     fn merge(&mut self, later: &mut Self);
 }
 
@@ -53,9 +53,9 @@ impl<A: Fold, B: Fold> Fold for (A, B) {
 }
 
 impl Reader {
-    /// Folds everything from where the reader stands to its end. Several threads may fold parts,
-    /// which begin as `empty` makes them, and are merged in their order into one fold; `after` is
-    /// called with it after each of them.
+    /// Folds all remaining items of the reader. Several threads may fold parts, which start with
+    /// the value of `empty` and are merged in order into one fold; `after` is called with it after
+    /// each merge.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl Reader {
         })
     }
 
-    /// Folds everything from where the reader stands to its end.
+    /// Folds all remaining items of the reader.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl Reader {
     }
 }
 
-/// A batch, and where to hand it back.
+/// A batch, and the channel that returns it.
 struct Task<F> {
     batch: Batch<F>,
     done: SyncSender<Batch<F>>,
@@ -153,15 +153,15 @@ fn help<F: Fold>(queue: &Mutex<Receiver<Task<F>>>) {
     }
 }
 
-/// Items on their way to be folded, and then what came of them.
+/// Items that are to be folded, and then their result.
 struct Batch<F> {
     bytes: Vec<u8>,
-    /// Whole lines with their newlines, each run of them as one item, and what stands between them.
+    /// Whole lines with their newlines, each run of them as one item, and the items between them.
     items: Vec<Found>,
     fold: F,
 }
 
-/// How far a batch was filled.
+/// The state of a filled batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Filled {
     /// There may be more to read.
@@ -179,7 +179,7 @@ impl<F: Fold> Batch<F> {
         }
     }
 
-    /// Takes the next items, some hundred lines of them.
+    /// Adds the next items, some hundred lines.
     fn fill(&mut self, reader: &mut Reader) -> Result<Filled> {
         self.bytes.clear();
         while self.bytes.len() < LINES_BYTES && self.items.len() < BATCH_ITEMS_MAX {
@@ -220,7 +220,7 @@ impl<F: Fold> Batch<F> {
     }
 }
 
-/// Cuts whole lines into pieces without their newlines.
+/// Splits whole lines into pieces without their newlines.
 fn pieces(start: Position, lines: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut from = 0;
     let ends = memchr::memchr_iter(b'\n', lines).zip(start.line..);
@@ -236,7 +236,7 @@ fn pieces(start: Position, lines: &[u8]) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// Folds what a reader finds in a piece.
+/// Folds the items in a piece.
 fn fold_piece(piece: Line<'_>, fold: &mut impl Fold) {
     if let Some(raw) = RawRecord::at(piece.bytes) {
         fold.line(piece, &raw);
@@ -250,21 +250,20 @@ fn fold_piece(piece: Line<'_>, fold: &mut impl Fold) {
     }
 }
 
-/// Folds the record in a line, or the damage that it is.
+/// Folds the record of a line, or its damage.
 pub(super) fn fold_line(line: Line<'_>, fold: &mut impl Fold) {
     if let Err(damage) = line.look(|raw| fold.line(line, raw)) {
         fold.damage(damage);
     }
 }
 
-/// Damage takes no bytes of a batch, but memory.
+/// Limits damage, which takes no bytes of a batch but memory.
 const BATCH_ITEMS_MAX: usize = 4096;
 
-/// How many batches are folded by one thread, in a few milliseconds, before it asks others for
-/// help.
+/// Number of batches that one thread folds, in a few milliseconds, before it starts other threads.
 const BATCHES_ALONE: usize = 8;
 
-/// How many batches each thread may be ahead: while the system lets one thread wait for a few
-/// milliseconds, the others have enough to do. Each takes 512 KiB, and as much again where
-/// everything is shown.
+/// Number of batches that each thread may be ahead: while the system suspends one thread for a few
+/// milliseconds, the others have enough work. Each takes 512 KiB, and twice that where everything
+/// is printed.
 const BATCHES_PER_THREAD: usize = 4;

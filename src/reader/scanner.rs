@@ -1,13 +1,13 @@
-//! One segment's bytes, cut into lines and damage. A scanner keeps one buffer that grows from a
-//! block to the longest line and no further, whatever the segment holds; it opens nothing and knows
-//! no other segment.
+//! Splits the bytes of one segment into lines and damage. A scanner has one buffer that grows from
+//! a block to the longest line and no further, whatever the segment contains. It opens no file and
+//! does not access other segments.
 //!
-//! Besides the newline a NUL ends a line: no record holds one, and the holes that a crash of the
-//! machine leaves stand anywhere. What stands between two such ends is a *piece*, usually a line. A
-//! piece that begins and ends as a record is handed out unparsed; any other is searched for records
-//! that stand behind a torn one (their fixed prefix never occurs inside a JSON string), so that
-//! damage never hides an intact record after it. `scan` takes whole lines as they were read
-//! instead, and has them looked at elsewhere.
+//! A NUL ends a line like a newline: no record contains one, and a crash of the machine can leave
+//! holes anywhere. The bytes between two such ends are a *piece*, usually a line. A piece that
+//! begins and ends like a record is returned unparsed; any other is searched for records behind a
+//! torn one (their fixed prefix never occurs inside a JSON string), so that damage never hides an
+//! intact record after it. `scan` takes whole lines as they were read instead, and classifies them
+//! in other threads.
 
 use std::fs::File;
 use std::io;
@@ -20,24 +20,24 @@ use crate::store::disk::read_at;
 use crate::store::limits::READ_LINE_BYTES_MAX;
 use crate::store::segment::SegmentNumber;
 
-/// An item, of which the bytes are in a buffer.
+/// An item whose bytes are in a buffer.
 #[derive(Debug)]
 pub(super) enum Found {
     /// A line that looks like a record; `range` is its place in the buffer, until the next step.
     Line {
-        /// Where it stands.
+        /// The position of the line.
         position: Position,
-        /// Where its bytes are.
+        /// The range of its bytes.
         range: Range<usize>,
     },
-    /// Something that is no record.
+    /// Damage.
     Damage(Damage),
-    /// Something that the reader should be told.
+    /// A notice.
     Notice(Notice),
 }
 
 impl Found {
-    /// Returns the item; `bytes` finds bytes in the buffer.
+    /// Returns the item; `bytes` returns a range of the buffer.
     pub(super) fn item<'a>(self, bytes: impl FnOnce(Range<usize>) -> &'a [u8]) -> Item<'a> {
         match self {
             Self::Line { position, range } => Item::Line(Line {
@@ -50,45 +50,46 @@ impl Found {
     }
 }
 
-/// What the scanner is in the middle of.
+/// The kind of the current piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ScanState {
     /// A piece of at most the longest line.
     Piece,
-    /// A piece that is too long to be a record; it is passed over without keeping it.
+    /// A piece that is too long to be a record; it is skipped and not stored.
     TooLong {
-        /// Where it began.
+        /// The offset of its first byte.
         from: u64,
     },
     /// A run of NULs.
     Hole {
-        /// Where it began.
+        /// The offset of its first byte.
         from: u64,
     },
 }
 
-/// A position in a segment and the bytes around it.
+/// A position in a segment, and a buffer of the bytes around it.
 #[derive(Debug)]
 pub(super) struct Scanner {
     segment: SegmentNumber,
     buffer: Vec<u8>,
-    /// The place of the buffer's first byte in the segment.
+    /// The offset of the buffer's first byte in the segment.
     base: u64,
-    /// Where the current piece starts in the buffer, and up to where no end was found.
+    /// The start of the current piece in the buffer, and the end of the part that was searched for
+    /// its end.
     start: usize,
     searched: usize,
     line: u64,
     state: ScanState,
-    /// Where to stop, if not at the end of the file.
+    /// The offset at which to stop, if not at the end of the file.
     byte_end: Option<u64>,
-    /// What was found in the last piece behind what was handed out, last first.
+    /// Further items of the last piece, in reverse order.
     queued: Vec<Found>,
     /// The start of a piece that is too long.
     excerpt: Vec<u8>,
 }
 
 impl Scanner {
-    /// Starts at that position, which is the start of a piece.
+    /// Starts at that position, which must be the start of a piece.
     pub(super) fn new(position: Position) -> Self {
         Self {
             segment: position.segment,
@@ -104,7 +105,7 @@ impl Scanner {
         }
     }
 
-    /// Starts at that position and stops at a byte, which is the end of a piece.
+    /// Starts at that position and stops at an offset, which must be the end of a piece.
     pub(super) fn until(position: Position, byte_end: u64) -> Self {
         Self {
             byte_end: Some(byte_end),
@@ -123,7 +124,7 @@ impl Scanner {
         self.buffer.capacity()
     }
 
-    /// Returns the start of what has not been handed out.
+    /// Returns the position of the first byte that is not consumed.
     pub(super) fn cursor(&self) -> Position {
         let byte = match self.state {
             ScanState::Piece => self.base + self.start as u64,
@@ -132,18 +133,18 @@ impl Scanner {
         self.at(byte)
     }
 
-    /// Returns the end of what has been read.
+    /// Returns the offset up to which the segment has been read.
     pub(super) fn byte_read(&self) -> u64 {
         self.base + self.buffer.len() as u64
     }
 
-    /// Returns how many bytes of an unfinished piece have been read.
+    /// Returns the number of bytes of an unfinished piece that have been read.
     pub(super) fn bytes_pending(&self) -> u64 {
         self.byte_read() - self.cursor().byte
     }
 
-    /// Forgets the bytes of an unfinished line, so that it is read afresh: a writer whose write
-    /// came out short takes it back, and what then stands here is another line.
+    /// Discards the bytes of an unfinished line, so that it is read again: after a short write, a
+    /// writer removes the line, and another line may then be written here.
     pub(super) fn forget_pending(&mut self) {
         if self.state == ScanState::Piece {
             self.buffer.truncate(self.start);
@@ -151,7 +152,7 @@ impl Scanner {
         }
     }
 
-    /// Finds what comes next; if there is nothing more for now, a later step looks again.
+    /// Finds the next item; if there is no more data for now, a later call reads again.
     pub(super) fn step(&mut self, file: &File) -> io::Result<Option<Found>> {
         if let Some(found) = self.queued.pop() {
             return Ok(Some(found));
@@ -174,7 +175,7 @@ impl Scanner {
         }
     }
 
-    /// Takes what stands at the end of a closed segment without a newline, after a step that found
+    /// Takes the bytes at the end of a closed segment without a newline, after a step that found
     /// nothing.
     pub(super) fn finish(&mut self) -> Option<Found> {
         let end = self.buffer.len();
@@ -189,7 +190,7 @@ impl Scanner {
                 return Some(Found::Damage(self.too_long(position, bytes)));
             }
             ScanState::Piece if range.is_empty() => return None,
-            // Only parsing tells whether just the newline is missing.
+            // Only parsing shows whether just the newline is missing.
             ScanState::Piece => return self.classify_suspect(position, range),
         };
         Some(Found::Damage(Damage {
@@ -246,7 +247,7 @@ impl Scanner {
         let position = self.at(from);
         self.state = ScanState::Piece;
         self.pass(end);
-        // The end of the line in which the hole stands says nothing by itself.
+        // The newline behind the hole is not an item of its own.
         if self.buffer.get(end) == Some(&b'\n') {
             self.end_piece(end, Terminator::Newline);
         }
@@ -292,7 +293,7 @@ impl Scanner {
         }
     }
 
-    /// Reads another block behind what is kept, and tells whether there was anything.
+    /// Reads another block behind the bytes in the buffer, and returns whether there was any data.
     fn fill(&mut self, file: &File) -> io::Result<bool> {
         self.buffer.drain(..self.start.min(self.buffer.len()));
         self.base += self.start as u64;
@@ -316,7 +317,7 @@ impl Scanner {
         Ok(read? > 0)
     }
 
-    /// Decides what a piece is, cheaply for what looks like one record.
+    /// Classifies a piece; this is cheap if it looks like one record.
     fn classify(&mut self, position: Position, range: Range<usize>) -> Option<Found> {
         if looks_whole(self.bytes(range.clone())) {
             return Some(Found::Line { position, range });
@@ -324,7 +325,7 @@ impl Scanner {
         self.classify_suspect(position, range)
     }
 
-    /// Finds what is in a piece; what else is found is handed out later.
+    /// Finds the items in a piece; those after the first are returned later.
     fn classify_suspect(&mut self, position: Position, range: Range<usize>) -> Option<Found> {
         let start = range.start;
         self.queued = found_in(position, self.bytes(range));
@@ -336,9 +337,9 @@ impl Scanner {
         self.queued.pop()
     }
 
-    /// Takes the whole lines that come next, if there are any, without looking at them; none holds
-    /// a NUL. They are put behind what is in `into`; where nothing is, the buffer itself is handed
-    /// over. Else only a [`step`](Self::step) gets on. An error comes again then.
+    /// Takes the next whole lines without classifying them, if there are any; none contains a NUL.
+    /// They are appended to `into`; if that is empty, it receives the buffer itself. On `None`,
+    /// only [`step`](Self::step) makes progress, and an IO error occurs again there.
     pub(super) fn lines(
         &mut self,
         file: &File,
@@ -376,7 +377,7 @@ impl Scanner {
     }
 }
 
-/// Returns `true` if a piece begins and ends as one record does.
+/// Returns `true` if a piece begins and ends like one record.
 pub(super) fn looks_whole(piece: &[u8]) -> bool {
     std::str::from_utf8(piece).is_ok_and(|text| {
         text.ends_with('}')
@@ -386,13 +387,13 @@ pub(super) fn looks_whole(piece: &[u8]) -> bool {
     })
 }
 
-/// Returns `true` if a piece holds nothing that could be lost.
+/// Returns `true` if a piece contains no data that could be lost.
 pub(super) fn is_blank(piece: &[u8]) -> bool {
     piece.trim_ascii().is_empty()
 }
 
-/// Looks for records in a piece from its end to its start, and returns them and what is before
-/// them, the last first. Ranges are places in the piece.
+/// Searches a piece for records from its end to its start, and returns them and the bytes before
+/// them, the last first. Ranges are relative to the piece.
 pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut end = piece.len();
@@ -415,10 +416,10 @@ pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Found> {
     found
 }
 
-/// What one look at the buffer gives.
+/// The result of one search of the buffer.
 enum ScanResult {
     Found(Found),
-    /// The state changed; look again.
+    /// The state changed; search again.
     Nothing,
     /// The buffer is used up.
     Empty,
@@ -439,7 +440,7 @@ fn find_end(bytes: &[u8]) -> Option<(usize, Terminator)> {
     Some((at, terminator))
 }
 
-/// Finds where the record starts that these bytes end with. There is at most one such place: the
+/// Finds the start of the record at the end of these bytes. There is at most one such place: the
 /// record's last brace closes it, so an object inside it ends earlier.
 fn last_record(bytes: &[u8], tries_left: &mut u32) -> Option<usize> {
     if Record::parse(bytes).is_ok() {
@@ -460,23 +461,23 @@ fn last_record(bytes: &[u8], tries_left: &mut u32) -> Option<usize> {
     None
 }
 
-/// Names what is wrong with bytes that are no record.
+/// Returns the kind of damage of bytes that are not a record.
 fn kind_of(bytes: &[u8]) -> DamageKind {
     match serde_json::from_slice::<Record>(bytes) {
         Err(error) if error.is_eof() => DamageKind::Torn,
         _ if std::str::from_utf8(bytes).is_err() => DamageKind::InvalidUtf8,
-        // A torn record with the start of another behind it.
+        // A torn record followed by the start of another.
         _ if bytes.starts_with(OPENING.as_bytes()) && !bytes.ends_with(b"}") => DamageKind::Torn,
         _ => DamageKind::NotARecord,
     }
 }
 
-/// Names what is wrong with a line that looked like a record.
+/// Returns the damage of a line that looked like a record and is not one.
 pub(super) fn damage_of_line(position: Position, bytes: &[u8]) -> Damage {
     Damage::in_line(kind_of(bytes), position, bytes)
 }
 
-/// Counts the newlines between two bytes of a file.
+/// Counts the newlines between two offsets of a file.
 pub(super) fn count_newlines(file: &File, from: u64, to: u64) -> io::Result<u64> {
     let mut buffer = vec![0; BLOCK_BYTES];
     let mut offset = from;
@@ -494,13 +495,14 @@ pub(super) fn count_newlines(file: &File, from: u64, to: u64) -> io::Result<u64>
     Ok(newlines)
 }
 
-/// One read: a few hundred lines, and the point beyond which larger reads are not faster.
+/// The size of one read: a few hundred lines, and the size beyond which larger reads are not
+/// faster.
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;
 
-/// How many bytes of lines are taken at once: enough that handing them over costs nothing, and few
-/// enough to stay in a cache.
+/// Number of bytes of lines that are taken at once: enough that handing them over costs almost
+/// nothing, and few enough to stay in a cache.
 pub(super) const LINES_BYTES: usize = 8 * BLOCK_BYTES;
 
-/// How many places in one damaged line are tried as the start of a record: more than a crash can
-/// leave, and few enough that no line costs more than parsing it 64 times.
+/// Number of places in one damaged line that are tried as the start of a record: more than a crash
+/// can leave, and few enough that no line costs more than parsing it 64 times.
 const RESYNC_TRIES_MAX: u32 = 64;

@@ -1,6 +1,6 @@
-//! What a follower has read of the segment that is open: enough to notice that something else
-//! rewrote the file, and then to pass over the lines that were read before. Where reading goes on
-//! is decided in `follow`.
+//! Records what a follower has read of the open segment: enough to detect that another program
+//! rewrote the file, and then to skip the lines that were read before. `follow` decides where
+//! reading continues.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -12,31 +12,31 @@ use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, open_segment};
 use crate::store::disk::{Directory, read_at};
 use crate::store::segment::SegmentNumber;
 
-/// What was read of one segment.
+/// The lines that were read of one segment.
 #[derive(Debug, Default)]
 pub(super) struct SeenLines {
     segment: Option<SegmentNumber>,
     /// A hash of each line.
     lines: HashSet<u64>,
-    /// The first and the last line, as they stood in the file.
+    /// The first and the last line, as they were in the file.
     first: Mark,
     last: Mark,
-    /// The start of the segment below; empty where there was none.
+    /// The start of the segment below; empty if there was none.
     below: Vec<u8>,
     repeats: Repetition,
 }
 
-/// What becomes of a line that was read before.
+/// The treatment of a line that was read before.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Repetition {
-    /// It is shown: its writer wrote it twice.
+    /// It is returned: its writer wrote it twice.
     #[default]
     Shown,
-    /// It is passed over: the file was rewritten, and this part of it is the same.
+    /// It is skipped: the file was rewritten, and this part of it is the same.
     PassedOver,
 }
 
-/// The start of a line, and where it stood; without bytes there is none.
+/// The start of a line, and its position; without bytes if there is no line.
 #[derive(Debug, Default)]
 struct Mark {
     byte: u64,
@@ -52,8 +52,8 @@ impl Mark {
             .extend_from_slice(line.get(..marked).unwrap_or_default());
     }
 
-    /// Returns `true` if the file holds it at its place. What cannot be read is no sign of another
-    /// file.
+    /// Returns `true` if the file contains the line at its position. A read error does not indicate
+    /// another file.
     fn is_in(&self, file: &File) -> bool {
         let mut bytes = vec![0; self.bytes.len()];
         match read_at(file, &mut bytes, self.byte) {
@@ -64,8 +64,7 @@ impl Mark {
 }
 
 impl SeenLines {
-    /// Starts in an open segment. What stands before the position is old, too, as if it had been
-    /// read.
+    /// Starts in an open segment. The lines before the position count as read.
     pub(super) fn before(position: Position, file: &File, directory: &Directory) -> Self {
         let mut seen = Self {
             segment: Some(position.segment),
@@ -85,8 +84,8 @@ impl SeenLines {
         }
     }
 
-    /// Takes the next line of the open segment, or the start of what is damaged there. Returns
-    /// `true` if it is to be shown.
+    /// Takes the next line of the open segment, or the start of its damage. Returns `true` if it is
+    /// to be returned to the caller.
     pub(super) fn take(&mut self, walk: &SegmentWalk, position: Position, bytes: &[u8]) -> bool {
         let is_in_it = |open: &&OpenSegment| open.number() == position.segment;
         let Some(open) = walk.open().filter(is_in_it) else {
@@ -98,9 +97,9 @@ impl SeenLines {
         self.note(position, bytes) || self.repeats == Repetition::Shown
     }
 
-    /// Notes a line. Returns `true` if it is new.
+    /// Adds a line. Returns `true` if it is new.
     fn note(&mut self, position: Position, bytes: &[u8]) -> bool {
-        // A hole has no bytes by which it could be known.
+        // A hole has no bytes that identify it.
         if bytes.is_empty() {
             return true;
         }
@@ -118,29 +117,29 @@ impl SeenLines {
         }
     }
 
-    /// Returns `true` if the open segment still holds what was read of it, as far as its first and
-    /// last line show.
+    /// Returns `true` if the open segment still contains what was read of it, judged by its first
+    /// and last line.
     pub(super) fn is_in(&self, open: &OpenSegment) -> bool {
         let is_other = self.segment != Some(open.number());
         is_other || self.first.is_in(open.file()) && self.last.is_in(open.file())
     }
 
-    /// Returns `true` if the file is a segment of that number and begins with the line that was
-    /// read first.
+    /// Returns `true` if the file is a segment of that number and begins with the first line that
+    /// was read.
     pub(super) fn begins(&self, number: SegmentNumber, file: &File) -> bool {
         let is_marked = self.segment == Some(number) && !self.first.bytes.is_empty();
         is_marked && self.first.is_in(file)
     }
 
-    /// Returns `true` if there is another segment now below the one that was read: not only this
-    /// one was rewritten.
+    /// Returns `true` if the segment below the one that was read is another one now: then not only
+    /// this one was rewritten.
     pub(super) fn is_moved(&self, number: SegmentNumber, directory: &Directory) -> bool {
         self.segment == Some(number)
             && start_below(directory, number)
                 .is_some_and(|start| !start.starts_with(&self.below) || self.below.is_empty())
     }
 
-    /// Goes on with a file that was rewritten: lines that were read before are passed over from now
+    /// Continues with a file that was rewritten: lines that were read before are skipped from now
     /// on.
     pub(super) fn rewritten(&mut self) {
         self.first = Mark::default();
@@ -149,7 +148,7 @@ impl SeenLines {
     }
 }
 
-/// Reads the start of the segment below, if there is one that is not empty.
+/// Reads the start of the segment below, if there is one and it is not empty.
 fn start_below(directory: &Directory, number: SegmentNumber) -> Option<Vec<u8>> {
     let below = SegmentNumber::new(number.get() - 1)?;
     let OpenedSegment::File(file) = open_segment(directory, below) else {
@@ -161,10 +160,10 @@ fn start_below(directory: &Directory, number: SegmentNumber) -> Option<Vec<u8>> 
     (read > 0).then_some(start)
 }
 
-/// More than the time, the session and the number of any usual record; enough to tell two lines
-/// apart.
+/// More than the time, the session and the number of any usual record, which is enough to
+/// distinguish two lines.
 const MARK_BYTES_MAX: usize = 4096;
 
-/// How many lines of a segment are known again: nine times what fits a segment of the usual size.
-/// It bounds the memory that they take to some 20 MB.
+/// Number of lines of a segment that are recognised: nine times the number in a segment of the
+/// usual size. It limits their memory to some 20 MB.
 const LINES_MAX: usize = 1 << 20;

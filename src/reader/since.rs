@@ -1,6 +1,5 @@
-//! What need not be read where only records of some time or later are wanted: what is proven to be
-//! older, by what the writers of the data said of it (`store::latest`). No proof means that it is
-//! read.
+//! Finds data that can be skipped if only records of some time or later are requested: data that is
+//! proven to be older by what its writers recorded (`store::latest`). Without a proof it is read.
 
 use std::fs::File;
 
@@ -11,8 +10,8 @@ use crate::store::disk::Directory;
 use crate::store::latest::{last_told, told_of};
 use crate::store::segment::SegmentNumber;
 
-/// Returns `true` if all records of a segment are known to be older. What is no file is not: that
-/// is told.
+/// Returns `true` if all records of a segment are proven to be older. Returns `false` if it is not
+/// a file, which must be reported.
 pub(super) fn is_older(
     directory: &Directory,
     number: SegmentNumber,
@@ -23,9 +22,9 @@ pub(super) fn is_older(
     facts.is_ok_and(|facts| facts.is_regular) && latest().is_some_and(|latest| latest < since)
 }
 
-/// Finds the last start of a line in a segment before which all records are known to be older.
+/// Finds the last start of a line in a segment before which all records are proven to be older.
 pub(super) fn start_in(directory: &Directory, file: &File, since: OffsetDateTime) -> u64 {
-    // It stands before whatever could say something, so the rest of the segment is left alone.
+    // The first line precedes any line with a proof, so the rest of the segment is not read.
     if store::first_timestamp(file).is_some_and(|first| first >= since) {
         return 0;
     }

@@ -1,7 +1,7 @@
-//! The way through the segments of a directory, from a position to the end of the highest one,
-//! while others append, rotate and remove. It tells what is lost from what was removed on purpose.
-//! Cutting a segment into lines is `scanner`'s; what to do at the end is its users': `Reader`
-//! stops, `Follower` waits.
+//! Walks through the segments of a directory, from a position to the end of the highest one, while
+//! other processes append, rotate and remove. It distinguishes lost segments from those that were
+//! removed on purpose. `scanner` splits a segment into lines; the caller decides what happens at
+//! the end: `Reader` stops, `Follower` polls again.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -24,7 +24,7 @@ use crate::store::segment::SegmentNumber;
 enum SegmentPhase {
     /// No higher segment was seen.
     Active,
-    /// A higher segment was seen before the last read, so what that read found is all.
+    /// A higher segment was seen before the last read, so that read reached the final end.
     Closed,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct OpenSegment {
     file: File,
     scanner: Scanner,
     phase: SegmentPhase,
-    /// The file that took the place of this one.
+    /// The file that replaced this one.
     successor: Option<File>,
 }
 
@@ -44,21 +44,21 @@ pub(super) struct OpenSegment {
 pub(super) struct SegmentWalk {
     directory: Directory,
     open: Option<OpenSegment>,
-    /// The last segment that is behind us.
+    /// The last segment that was left.
     passed: Option<SegmentNumber>,
-    /// The lowest segment that was there when the way began, or else the one to come: what was
-    /// removed before that is not news.
+    /// The lowest segment that existed at the start, or else the next one to be created: segments
+    /// that were removed before are not reported.
     began: Option<SegmentNumber>,
-    /// Where to start in the segment that is opened next, if it is that one.
+    /// The position at which to start, if its segment is opened next.
     resume: Option<Position>,
-    /// The last segment to read; those above it came later.
+    /// The last segment to read; higher ones were created later.
     last: Option<SegmentNumber>,
-    /// What is known to be older is passed over.
+    /// The earliest time of interest; data that provably is older is skipped.
     since: Option<OffsetDateTime>,
-    /// The segments as they were last listed, the lowest first.
+    /// The segments of the last listing, the lowest first.
     listed: Vec<SegmentNumber>,
-    /// The directory that took the place of this one, and where to start in it, if not at its
-    /// start.
+    /// The directory that replaced this one, and the position at which to start in it, if not at
+    /// its start.
     successor: Option<(Directory, Option<Position>)>,
     queue: VecDeque<Found>,
 }
@@ -84,7 +84,7 @@ impl SegmentWalk {
         }
     }
 
-    /// Goes to a position that an earlier item had.
+    /// Moves to the position of an earlier item.
     pub(super) fn seek(&mut self, position: Position) {
         self.open = None;
         self.queue.clear();
@@ -92,7 +92,7 @@ impl SegmentWalk {
         self.resume = Some(position);
     }
 
-    /// Returns where it stands, or starts.
+    /// Returns the current position, or the start.
     pub(super) fn start(&self) -> Position {
         match (&self.open, self.resume) {
             (Some(open), _) => open.scanner.cursor(),
@@ -104,17 +104,17 @@ impl SegmentWalk {
         }
     }
 
-    /// Moves the bound.
+    /// Sets the last segment to read.
     pub(super) fn read_up_to(&mut self, last: SegmentNumber) {
         self.last = Some(last);
     }
 
-    /// Passes over what is known to be older.
+    /// Skips data that provably is older.
     pub(super) fn pass_over_before(&mut self, since: OffsetDateTime) {
         self.since = Some(since);
     }
 
-    /// Lifts the bound: what comes later is read as well.
+    /// Removes the bound, so that later segments are read as well.
     pub(super) fn unbound(&mut self) {
         self.last = None;
     }
@@ -124,12 +124,12 @@ impl SegmentWalk {
         &self.directory
     }
 
-    /// Returns the segments as they were last listed, the lowest first.
+    /// Returns the segments of the last listing, the lowest first.
     pub(super) fn listed(&self) -> &[SegmentNumber] {
         &self.listed
     }
 
-    /// Returns the directory and its segments, and forgets the way.
+    /// Returns the directory and its segments.
     pub(super) fn into_listed(self) -> (Directory, Vec<SegmentNumber>) {
         (self.directory, self.listed)
     }
@@ -139,7 +139,7 @@ impl SegmentWalk {
         self.open.as_ref()
     }
 
-    /// Returns the segment that is being read, to change how.
+    /// Returns the segment that is being read, mutably.
     pub(super) fn open_mut(&mut self) -> Option<&mut OpenSegment> {
         self.open.as_mut()
     }
@@ -152,15 +152,15 @@ impl SegmentWalk {
         }
     }
 
-    /// Names the file that takes the place of the open segment once that one is read to its end.
+    /// Sets the file that replaces the open segment after that one is read to its end.
     pub(super) fn replace(&mut self, file: File) {
         if let Some(open) = &mut self.open {
             open.successor = Some(file);
         }
     }
 
-    /// Names the directory that takes the place of this one once this one is read to its end, and
-    /// where to start in it, if not at its start.
+    /// Sets the directory that replaces this one after this one is read to its end, and the
+    /// position at which to start in it, if not at its start.
     pub(super) fn succeed(&mut self, directory: Directory, start: Option<Position>) {
         self.successor = Some((directory, start));
     }
@@ -172,12 +172,11 @@ impl SegmentWalk {
             .map_or(&[], |open| open.scanner.bytes(range))
     }
 
-    /// Finds what comes next; nothing if there is nothing more for now.
+    /// Finds the next item; `None` if there is no more data for now.
     ///
     /// # Errors
     ///
-    /// An error says that the directory cannot be listed. Everything that is wrong inside it is an
-    /// item.
+    /// Returns an error if the directory cannot be listed. Any other failure is an item of damage.
     pub(super) fn step(&mut self) -> Result<Option<Found>> {
         loop {
             if let Some(found) = self.queue.pop_front() {
@@ -205,8 +204,7 @@ impl SegmentWalk {
         }
     }
 
-    /// Takes the whole lines that come next, if nothing else does as far as is known, and adds
-    /// their bytes.
+    /// Appends the next whole lines, unless another kind of item may come next.
     pub(super) fn lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
         if !self.queue.is_empty() {
             return None;
@@ -215,8 +213,8 @@ impl SegmentWalk {
         scanner.lines(file, into)
     }
 
-    /// Decides at the end of the open segment: wait, drain once more, or leave it. Returns `true`
-    /// if there is nothing to do but to wait.
+    /// Decides at the end of the open segment whether to wait, to read it once more, or to leave
+    /// it. Returns `true` if the caller can only wait.
     fn end_of_segment(&mut self) -> Result<bool> {
         let Some(open) = &mut self.open else {
             return Ok(false);
@@ -233,7 +231,7 @@ impl SegmentWalk {
             if is_highest && self.successor.is_none() {
                 return Ok(true);
             }
-            // What was written before the successor appeared may have come after our last read.
+            // Lines written before the successor appeared may have been added after our last read.
             open.phase = SegmentPhase::Closed;
         } else if let Some(found) = open.scanner.finish() {
             self.queue.push_back(found);
@@ -249,7 +247,7 @@ impl SegmentWalk {
         }
     }
 
-    /// Goes to the next segment that exists. Returns `true` if there is something new to look at.
+    /// Moves to the next segment that exists. Returns `true` if there is new data to read.
     fn advance(&mut self) -> Result<bool> {
         let Some((first, next)) = self.next_segment()? else {
             if !self.queue.is_empty() {
@@ -270,13 +268,13 @@ impl SegmentWalk {
         let is_highest = self.listed.last().is_none_or(|last| *last <= next);
         let opened = match open_segment(&self.directory, next) {
             OpenedSegment::Gone => {
-                // Others may be gone too: the next listing shows what is left.
+                // Others may be removed too: the next listing shows the remaining ones.
                 self.listed.clear();
                 return Ok(true);
             }
             opened @ (OpenedSegment::File(_) | OpenedSegment::Damage(_)) => opened,
         };
-        // The floor is looked at after the names: it moves before a segment is removed.
+        // The floor is read after the names: it is raised before a segment is removed.
         self.report_gap(first, next);
         let start = match self.resume.take() {
             Some(position) if position.segment == next => Some(position),
@@ -301,9 +299,9 @@ impl SegmentWalk {
         Ok(true)
     }
 
-    /// Finds the next segment to look at, and the lowest number that it could have had. The
-    /// directory is listed where the last listing has no further segment, and not for each segment:
-    /// a directory may hold thousands.
+    /// Finds the next segment to open, and the lowest number that it could have had. The directory
+    /// is listed only if the last listing has no further segment, and not for each segment: a
+    /// directory may contain thousands.
     fn next_segment(&mut self) -> Result<Option<(SegmentNumber, SegmentNumber)>> {
         if let Some(found) = self.pass_older() {
             return Ok(Some(found));
@@ -316,8 +314,8 @@ impl SegmentWalk {
         Ok(self.pass_older())
     }
 
-    /// Finds the next listed segment. Segments that are known to be older are passed over, each for
-    /// the price of looking at one line.
+    /// Finds the next listed segment. Segments that provably are older are skipped, at the cost of
+    /// reading one line of each.
     fn pass_older(&mut self) -> Option<(SegmentNumber, SegmentNumber)> {
         loop {
             let first = self
@@ -338,7 +336,7 @@ impl SegmentWalk {
         }
     }
 
-    /// Returns where to start in a segment.
+    /// Returns the start position in a segment.
     fn start_in(&self, file: &File, number: SegmentNumber) -> Position {
         let start = Position::start_of(number);
         let byte = self
@@ -354,7 +352,7 @@ impl SegmentWalk {
         }
     }
 
-    /// Reports what should stand between two segments and does not.
+    /// Reports segments that should exist between two others and do not.
     fn report_gap(&mut self, first: SegmentNumber, next: SegmentNumber) {
         if first == next {
             return;
@@ -366,7 +364,7 @@ impl SegmentWalk {
             self.queue
                 .push_back(Found::Notice(Notice::Removed { segments }));
         }
-        // Without a floor nobody can say whether the first segments were removed on purpose.
+        // Without a floor it is unknown whether the first segments were removed on purpose.
         if let Some(segments) = gap
             .lost
             .filter(|_| self.passed.is_some() || floor.is_some())
@@ -376,7 +374,7 @@ impl SegmentWalk {
         }
     }
 
-    /// Returns those of the removed segments that were not removed before the way began.
+    /// Returns those of the removed segments that were not removed before the walk began.
     fn news_of(&self, removed: SegmentRange) -> Option<SegmentRange> {
         if self.passed.is_some() {
             return Some(removed);
@@ -386,8 +384,7 @@ impl SegmentWalk {
     }
 }
 
-/// Returns the lowest segment that is there, or else the one that comes next, as far as that is
-/// known.
+/// Returns the lowest segment that exists, or else the next one to be created, if it is known.
 fn first_to_come(directory: &Directory, listed: &[SegmentNumber]) -> SegmentNumber {
     let next = || {
         Extent::peek(directory).map_or(SegmentNumber::FIRST, |extent| {
@@ -408,32 +405,32 @@ impl OpenSegment {
         }
     }
 
-    /// Returns its number.
+    /// Returns the number of the segment.
     pub(super) fn number(&self) -> SegmentNumber {
         self.number
     }
 
-    /// Returns its file.
+    /// Returns the file of the segment.
     pub(super) fn file(&self) -> &File {
         &self.file
     }
 
-    /// Returns what reads it.
+    /// Returns the scanner of the segment.
     pub(super) fn scanner(&self) -> &Scanner {
         &self.scanner
     }
 
-    /// Returns what reads it, to change where.
+    /// Returns the scanner of the segment, mutably.
     pub(super) fn scanner_mut(&mut self) -> &mut Scanner {
         &mut self.scanner
     }
 
-    /// Goes to a position in it.
+    /// Moves to a position in the segment.
     pub(super) fn rewind(&mut self, position: Position) {
         self.scanner = Scanner::new(position);
     }
 
-    /// Returns what stands at its end without a newline, where more may still come.
+    /// Returns a notice about the bytes at its end without a newline, where more may be added.
     pub(super) fn unfinished(&self) -> Option<Notice> {
         let bytes = self.scanner.bytes_pending();
         (self.phase == SegmentPhase::Active && bytes > 0).then(|| Notice::Unfinished {
@@ -443,12 +440,12 @@ impl OpenSegment {
     }
 }
 
-/// What should stand below a segment and does not.
+/// Segments that should exist below another one and do not.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Gap {
-    /// Removed on purpose: below the floor.
+    /// Segments that were removed on purpose: below the floor.
     pub(super) removed: Option<SegmentRange>,
-    /// Lost: not below the floor.
+    /// Segments that are lost: not below the floor.
     pub(super) lost: Option<SegmentRange>,
 }
 
@@ -471,12 +468,12 @@ impl Gap {
     }
 }
 
-/// What opening a segment gives.
+/// The result of opening a segment.
 #[derive(Debug)]
 pub(super) enum OpenedSegment {
     /// The file.
     File(File),
-    /// It is there and cannot be read.
+    /// It exists and cannot be read.
     Damage(Damage),
     /// It was removed meanwhile.
     Gone,
@@ -488,7 +485,7 @@ pub(super) fn open_segment(directory: &Directory, number: SegmentNumber) -> Open
     let position = Position::start_of(number);
     let not_a_file = || OpenedSegment::Damage(Damage::of_segment(DamageKind::NotAFile, position));
     let is_file = |facts: io::Result<Facts>| facts.map(|facts| facts.is_regular);
-    // Opening a device or a pipe can do something, so its kind is looked at before, and again
+    // Opening a device or a pipe can have an effect, so the file type is checked before, and again
     // after.
     match is_file(directory.facts(&name)) {
         Ok(true) => {}

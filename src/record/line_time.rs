@@ -1,5 +1,5 @@
-//! A time as a line holds it: text that sorts as the times do, so that finding the latest of many
-//! lines parses none of them.
+//! A time in the form of a line: text that sorts in the order of the times, so that finding the
+//! latest of many lines parses none of them.
 
 use time::OffsetDateTime;
 
@@ -10,34 +10,34 @@ use super::{OPENING, TIMESTAMP_BYTES, Timestamp, parse_time, raw, timestamp_of, 
 pub(crate) struct LineTime([u8; TIMESTAMP_BYTES]);
 
 impl LineTime {
-    /// Reads a time that is written as lines hold it.
+    /// Reads a time in the form of a line.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         raw::is_timestamp(text)
             .then(|| text.as_bytes().first_chunk().copied().map(Self))
             .flatten()
     }
 
-    /// Reads the time with which a line begins. One that is written otherwise is rounded up.
+    /// Reads the time at the start of a line. A time in another form is rounded up.
     pub(crate) fn of_line(line: &[u8]) -> Option<Self> {
         Self::of_own_line(line)
             .and_then(|Self(bytes)| Self::parse(std::str::from_utf8(&bytes).ok()?))
             .or_else(|| Self::not_before(timestamp_of(line)?))
     }
 
-    /// Takes the time of a raw record, which was checked when it was read.
+    /// Returns the time of a raw record, which was checked when it was read.
     pub(crate) fn of_raw(raw: &raw::RawRecord<'_>) -> Self {
         let text = raw.timestamp.bytes();
         Self(text.first_chunk().copied().unwrap_or_default())
     }
 
-    /// Reads the time of a line that was just encoded, and trusts that it is one.
+    /// Returns the time of a line that was just encoded, without a check.
     pub(crate) fn of_own_line(line: &[u8]) -> Option<Self> {
         let rest = line.strip_prefix(OPENING.as_bytes())?;
         rest.first_chunk().copied().map(Self)
     }
 
-    /// Returns the first of these times that is not before that moment; lines of others have finer
-    /// times.
+    /// Returns the first of these times that is not before that moment; lines of other writers have
+    /// finer times.
     pub(crate) fn not_before(moment: OffsetDateTime) -> Option<Self> {
         let nanos = moment.unix_timestamp_nanos();
         let up = (NANOS_PER_MICRO - nanos.rem_euclid(NANOS_PER_MICRO)) % NANOS_PER_MICRO;
@@ -61,22 +61,22 @@ impl LineTime {
         )
     }
 
-    /// Returns its text.
+    /// Returns the text.
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// Returns the bytes of its text.
+    /// Returns the bytes of the text.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Returns the same as a value.
+    /// Returns the time as a `Timestamp`.
     pub(crate) fn to_timestamp(self) -> Timestamp {
         self.as_str().parse().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Returns the moment.
+    /// Returns the time as an `OffsetDateTime`.
     pub(crate) fn to_moment(self) -> Option<OffsetDateTime> {
         parse_time(self.as_str()).ok()
     }

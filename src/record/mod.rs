@@ -1,5 +1,5 @@
-//! A record: one event as it was written, parsed back into values. This file knows what a line
-//! means; how a line is written is `encode`'s, where lines lie is `reader`'s and `store`'s.
+//! A record: one event, parsed back into values. This file defines the meaning of a line; `encode`
+//! writes lines, and `reader` and `store` locate them.
 
 mod line_time;
 pub(crate) mod own;
@@ -30,15 +30,15 @@ use crate::error::Error;
     reason = "tracing has these five levels and no others"
 )]
 pub enum Level {
-    /// Very fine steps.
+    /// Very detailed steps.
     Trace,
-    /// Steps that help to find a fault.
+    /// Steps for finding a fault.
     Debug,
-    /// What happened.
+    /// Normal events.
     Info,
-    /// What may need attention.
+    /// Events that may need attention.
     Warn,
-    /// What failed.
+    /// Failures.
     Error,
 }
 
@@ -52,7 +52,7 @@ impl Level {
         Self::Error,
     ];
 
-    /// Returns the level's name as it stands in a line.
+    /// Returns the name of the level in a line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Trace => "TRACE",
@@ -73,10 +73,10 @@ impl fmt::Display for Level {
 impl FromStr for Level {
     type Err = Error;
 
-    /// Reads a level in any case. What other loggers write is understood too: the words of syslog
-    /// (`emerg`, `alert`, `crit`, `err`, `warning`, `notice`), `fatal` and `critical`, and the
-    /// numbers of pino and bunyan, from 10 for TRACE to 60, a level of their own in between being
-    /// the next lower one. What is above ERROR is ERROR, and a notice is INFO.
+    /// Parses a level in any case. The levels of other loggers are accepted too: the words of
+    /// syslog (`emerg`, `alert`, `crit`, `err`, `warning`, `notice`), `fatal` and `critical`, and
+    /// the numbers of pino and bunyan, from 10 for TRACE to 60, where a custom level between them
+    /// is rounded down. A level above ERROR becomes ERROR, and a notice becomes INFO.
     fn from_str(name: &str) -> Result<Self, Error> {
         let wanted = name.trim().to_ascii_lowercase();
         Ok(match wanted.as_str() {
@@ -125,12 +125,12 @@ impl From<tracing::Level> for Level {
     }
 }
 
-/// The named values of a record or a span, in the order in which they stand in the line.
+/// The named values of a record or a span, in the order of the line.
 #[derive(Debug, Clone, Default)]
 pub struct Properties {
     values: Vec<(String, Value)>,
-    /// Where the value of each name is, once there are so many that comparing their names takes
-    /// longer.
+    /// The index of each name's value, created once there are so many names that comparing them
+    /// takes longer.
     #[expect(
         clippy::box_collection,
         reason = "nearly always there is none, and a map is six words"
@@ -145,7 +145,7 @@ impl Properties {
         Some(value)
     }
 
-    /// Sets a value; an earlier one of the same name is replaced where it stands.
+    /// Sets a value; an earlier value of the same name is replaced in its place.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
         let place = self.place_of(&name);
@@ -170,7 +170,7 @@ impl Properties {
         }
     }
 
-    /// Walks over names and values in their order.
+    /// Returns an iterator over names and values in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         let values = self.values.iter();
         values.map(|(name, value)| (name.as_str(), value))
@@ -181,7 +181,7 @@ impl Properties {
         self.values.len()
     }
 
-    /// Returns `true` if there are none.
+    /// Returns `true` if there are no values.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -240,51 +240,51 @@ impl<'de> Deserialize<'de> for Properties {
     }
 }
 
-/// One span of the scope in which a record was made.
+/// One span of a record's scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Span {
     /// The span's name.
     pub name: String,
-    /// The span's values when the record was made.
+    /// The span's values at the time of the record.
     #[serde(default, skip_serializing_if = "Properties::is_empty")]
     pub properties: Properties,
 }
 
-/// One event as it was written.
+/// One recorded event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Record {
-    /// When it happened.
+    /// The time of the event.
     pub timestamp: Timestamp,
     /// The log level.
     pub level: Level,
-    /// The application that recorded it.
+    /// The application that recorded the event.
     pub source: String,
-    /// The part of the application that it comes from, as `tracing` calls it.
+    /// The part of the application that the event comes from: the target in `tracing`.
     pub target: String,
-    /// The event's name, where the application gave one.
+    /// The event's name, if the application set one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// The event's message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The process that recorded it.
+    /// The session of the process that recorded the event.
     pub session: Uuid,
-    /// Its number in that session, counted from 0 without gaps.
+    /// The record's number in the session, counted from 0 without gaps.
     pub seq: u64,
-    /// Its named values.
+    /// The event's named values.
     #[serde(default, skip_serializing_if = "Properties::is_empty")]
     pub properties: Properties,
-    /// The spans it was made in, from the root to the leaf.
+    /// The spans that contain the event, from the root to the leaf.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spans: Vec<Span>,
-    /// How many more spans it was made in: of a scope of more than 64, those between the 32
-    /// outermost and the 32 innermost are not recorded.
+    /// Number of spans left out: of a scope of more than 64, those between the 32 outermost and the
+    /// 32 innermost are not recorded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spans_left_out: u64,
-    /// What the `session` record would say of the session, where this is its only record: it began
-    /// and ended with it, and nothing was lost.
+    /// The values of a `session` record, where this is the only record of its session: the session
+    /// began and ended with it, and nothing was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<Properties>,
 }
@@ -298,18 +298,18 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Record {
-    /// Parses one line, with or without its newline. Keys that this version does not know are
-    /// passed over, so that older readers can read newer lines.
+    /// Parses one line, with or without its newline. Unknown keys are ignored, so that older
+    /// readers can read newer lines.
     ///
     /// # Errors
     ///
-    /// Returns an error that says why the line is not a record.
+    /// Returns an error with the reason if the line is not a record.
     pub fn parse(line: &[u8]) -> Result<Self, Error> {
         serde_json::from_slice(line).map_err(|error| Error::invalid("record", error.to_string()))
     }
 
-    /// Reads the record where it stands in a line or, if the line is not written as localtel writes
-    /// lines, in the same record written so.
+    /// Reads the record from the bytes of the line or, if the line is not in localtel's form, from
+    /// the same record written in that form.
     pub(crate) fn read_raw<T>(
         line: &[u8],
         read: impl FnOnce(&raw::RawRecord<'_>) -> T,
@@ -323,7 +323,7 @@ impl Record {
         Ok(read(&raw))
     }
 
-    /// Writes it as localtel writes lines, without a newline.
+    /// Returns the record as a line in localtel's form, without a newline.
     pub(crate) fn to_line(&self) -> Vec<u8> {
         // Values that were parsed or recorded can always be written.
         serde_json::to_vec(self).unwrap_or_default()
@@ -335,12 +335,12 @@ impl Record {
     }
 }
 
-/// Up to how many names comparing them is quicker than looking them up.
+/// Number of names up to which comparing them is faster than a table.
 const NAMES_COMPARED_MAX: usize = 32;
 
-/// Reads the time with which a line begins, without parsing the rest. Other writers than localtel
-/// may put spaces around the key, as `json.dumps` of Python does, and may write the time in another
-/// form of RFC 3339.
+/// Reads the time at the start of a line, without parsing the rest. Other writers may put spaces
+/// around the key, as `json.dumps` of Python does, and may write the time in another form of RFC
+/// 3339.
 pub(crate) fn timestamp_of(line: &[u8]) -> Option<OffsetDateTime> {
     let as_written_here = line
         .strip_prefix(OPENING.as_bytes())
@@ -360,22 +360,22 @@ fn parse_timestamp(text: &[u8]) -> Option<OffsetDateTime> {
     parse_time(std::str::from_utf8(text).ok()?).ok()
 }
 
-/// Reads the time of a whole line, wherever in it the time stands.
+/// Reads the time of a whole line, at any place in it.
 pub(crate) fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
     timestamp_of(line).or_else(|| Some(Record::parse(line).ok()?.timestamp.to_moment()))
 }
 
-/// How every line begins.
+/// The first bytes of every line.
 pub(crate) const OPENING: &str = "{\"timestamp\":\"";
 
 /// `2026-11-21T08:15:30.123456Z`.
 pub(crate) const TIMESTAMP_BYTES: usize = 27;
 
-/// The most bytes from which the time of a line is read: with nanoseconds and an offset it has 35,
-/// and the closing quote is one more.
+/// The most bytes from which the time of a line is read: a time with nanoseconds and an offset has
+/// 35 bytes, and the closing quote is one more.
 const TIMESTAMP_BYTES_MAX: usize = 64;
 
-/// The JSON Schema of a line of format 1; the tests hold each line that they write against it.
+/// The JSON Schema of a line of format 1; the tests validate each line that they write against it.
 pub const LINE_SCHEMA: &str = include_str!("line.schema.json");
 
 #[cfg(test)]

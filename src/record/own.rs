@@ -1,8 +1,7 @@
-//! The records that localtel itself writes, under its own target: the names of their events, and
-//! the values of those with which it accounts for all others (`session`, `session.end`, `dropped`,
-//! `consent`), both written and read here. The values of what is recorded for the application
-//! (`command`, `report`, `version`) are decided where they are made; how a line is encoded is
-//! `encode`'s.
+//! The records that localtel writes under its own target: the names of their events, and the values
+//! of those that account for all other records (`session`, `session.end`, `dropped`, `consent`),
+//! both written and read here. The values of records on behalf of the application (`command`,
+//! `report`, `version`) are decided where they are created; `encode` encodes lines.
 
 use std::fmt;
 
@@ -25,9 +24,9 @@ pub(crate) enum OwnEvent {
     Dropped,
     /// Recording is allowed again.
     Consent,
-    /// A command of the application was used.
+    /// A command of the application was run.
     Command,
-    /// The application reports on itself.
+    /// A report of the application on itself.
     Report,
     /// The application has another version than before.
     Version,
@@ -57,12 +56,12 @@ impl OwnEvent {
         }
     }
 
-    /// Returns the event of that name, if this version knows it.
+    /// Returns the event of that name, if it is known to this version.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|event| event.name() == name)
     }
 
-    /// Returns `true` if it is recorded for the application, and is subject to its policy.
+    /// Returns `true` if it is recorded on behalf of the application, and subject to its policy.
     pub(crate) const fn is_on_behalf(self) -> bool {
         match self {
             Self::Command | Self::Report | Self::Version => true,
@@ -89,21 +88,21 @@ impl fmt::Display for OwnEvent {
     }
 }
 
-/// What a session says when it begins its lines in a segment, and again there now and then.
+/// The values of a `session` record, which begins a session's lines in a segment and is repeated
+/// there at intervals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SessionStart<'a> {
-    /// As which installation it records.
+    /// The installation that records.
     pub(crate) installation: Option<Uuid>,
     /// The version of the application.
     pub(crate) version: Option<&'a str>,
     /// The version of a newer release that the owner announced.
     pub(crate) update: Option<&'a str>,
-    /// How many events waited in memory when this process was forked: they are its parent's to
-    /// write.
+    /// Number of events that were in memory when this process was forked: its parent writes them.
     pub(crate) left_to_parent: u64,
-    /// Whether it has begun lines in a segment before.
+    /// Whether the session has written a `session` record before.
     pub(crate) is_resumed: bool,
-    /// The latest time of the lines before it.
+    /// The latest time of the lines before the record.
     pub(crate) latest: Option<LineTime>,
 }
 
@@ -137,21 +136,21 @@ impl SessionStart<'_> {
     }
 }
 
-/// How many events of a session ended in which way.
+/// Number of events of a session by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SessionEnd {
-    /// Events in a segment.
+    /// Number of events that are in a segment.
     pub(crate) recorded: u64,
-    /// Events for which there was no room.
+    /// Number of events for which there was no room.
     pub(crate) dropped: u64,
-    /// Events that were not allowed.
+    /// Number of events that were not allowed.
     pub(crate) refused: u64,
-    /// Events given up because of an IO error.
+    /// Number of events given up because of an IO error.
     pub(crate) failed: u64,
 }
 
 impl SessionEnd {
-    /// Returns the values of the record, and others behind them.
+    /// Returns the values of the record, followed by other values.
     pub(crate) fn properties(self, others: &Properties) -> Properties {
         let mut properties = Properties::default();
         properties.set("recorded", self.recorded);
@@ -165,7 +164,7 @@ impl SessionEnd {
     }
 }
 
-/// Returns the values of the record that says how many events were lost, and why.
+/// Returns the values of the record that reports how many events were lost, and why.
 pub(crate) fn dropped(count: u64, reason: &str) -> Properties {
     let mut properties = Properties::default();
     properties.set("count", count);
@@ -173,7 +172,7 @@ pub(crate) fn dropped(count: u64, reason: &str) -> Properties {
     properties
 }
 
-/// Returns the values of the record that says that recording is allowed again, and by what.
+/// Returns the values of the record that reports that recording is allowed again, and by what.
 pub(crate) fn consent(decided_by: &str) -> Properties {
     let mut properties = Properties::default();
     properties.set("state", "enabled");
@@ -181,23 +180,23 @@ pub(crate) fn consent(decided_by: &str) -> Properties {
     properties
 }
 
-/// What a record says of its session.
+/// The information in a record about its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OfSession {
     /// It is the only record of the session, which lost nothing.
     Once,
-    /// The session begins, or goes on.
+    /// The session begins, or continues.
     Start {
-        /// The process.
+        /// The process id.
         pid: Option<u32>,
-        /// How many events it left to its parent process.
+        /// Number of events that it left to its parent process.
         left_to_parent: u64,
     },
-    /// The session ended, and so many events ended in which way.
+    /// The session ended, with this number of events for each outcome.
     End(SessionEnd),
-    /// So many events were lost.
+    /// Number of events that were lost.
     Dropped(u64),
-    /// Nothing.
+    /// No information.
     Nothing,
 }
 
@@ -226,17 +225,18 @@ impl OfSession {
     }
 }
 
-/// Returns `true` if a record says that its session is in a format that only a newer version knows.
+/// Returns `true` if a record states that its session is in a format that only a newer version
+/// supports.
 pub(crate) fn is_of_newer_format(raw: &RawRecord<'_>) -> bool {
     let format = said_of_session(raw).and_then(|said| said.get_u64("format"));
     format.is_some_and(|format| format > FORMAT)
 }
 
-/// Reads the latest time of the lines before it that a line says, if it is a `session` record or
-/// the only record of its session. What an application records may look alike inside, so the whole
-/// line is read.
+/// Reads the latest time of the preceding lines from a line, if it is a `session` record or the
+/// only record of its session. A record of an application may contain the same bytes, so the whole
+/// line is parsed.
 pub(crate) fn latest_in(line: &[u8]) -> Option<LineTime> {
-    // Most sessions say nothing, which is seen at once.
+    // Most `session` records have no such time, which this search finds quickly.
     memchr::memmem::rfind(line, LATEST_MARK)?;
     let latest = |raw: &RawRecord<'_>| {
         let latest: String = serde_json::from_slice(said_of_session(raw)?.get("latest")?).ok()?;
@@ -245,7 +245,7 @@ pub(crate) fn latest_in(line: &[u8]) -> Option<LineTime> {
     Record::read_raw(line, latest).ok()?
 }
 
-/// Returns what a record says of the session that begins with it or goes on.
+/// Returns the values about the session in a record with which it begins or continues.
 fn said_of_session<'a>(raw: &RawRecord<'a>) -> Option<Object<'a>> {
     match OwnEvent::of_raw(raw) {
         Some(OwnEvent::Session) => Some(raw.properties),
@@ -253,17 +253,18 @@ fn said_of_session<'a>(raw: &RawRecord<'a>) -> Option<Object<'a>> {
     }
 }
 
-/// Returns `true` if a [`LATEST_MARK`] behind these bytes may belong to a record that says it: an
-/// application may have a property of that name in each line.
+/// Returns `true` if a [`LATEST_MARK`] behind these bytes may belong to a record with the latest
+/// time: an application may have a property of that name in each line.
 pub(crate) fn may_say_latest(before_mark: &[u8]) -> bool {
     before_mark.ends_with(b"\"resumed\":true") || before_mark.ends_with(b"\"resumed\":false")
 }
 
-/// What every line that says the latest time before it has in it, and few other lines.
+/// Bytes that are in every line with the latest time of the preceding lines, and in few other
+/// lines.
 pub(crate) const LATEST_MARK: &[u8] = b",\"latest\":\"";
 
 /// The longest line that is searched for the latest time: a `session` record has a head of 200
-/// bytes, and properties of some 300 with the versions as people write them.
+/// bytes, and properties of some 300 with usual version texts.
 pub(crate) const LATEST_LINE_BYTES_MAX: usize = 4096;
 
 /// The property with the events that a forked process left to its parent.

@@ -1,6 +1,6 @@
-//! Times as lines hold them, as a value and as text: the one place that parses RFC 3339. A time
-//! that a line cannot hold is refused when it is read, so that the rest of the code converts and
-//! writes times without looking.
+//! The times of lines, as a value and as text. This is the only code that parses RFC 3339. A time
+//! that a line cannot contain is rejected when it is parsed, so the rest of the code converts and
+//! formats times without checks.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,10 +13,10 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::error::Error;
 
-/// When a record was made: microseconds since 1970-01-01T00:00:00Z, in the years 0 to 9999 of UTC.
+/// The time of a record: microseconds since 1970-01-01T00:00:00Z, in the years 0 to 9999 of UTC.
 ///
-/// It is displayed as a line holds it, in 27 characters, and parsed from any time of RFC 3339. What
-/// is finer than a microsecond is cut off.
+/// It is displayed in the form of a line, in 27 characters, and parsed from any time of RFC 3339.
+/// Fractions of a microsecond are truncated.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -37,7 +37,7 @@ impl Timestamp {
     pub const UNIX_EPOCH: Self = Self(0);
 
     /// Returns the time that many microseconds after 1970-01-01T00:00:00Z, or before it if
-    /// negative; nothing if it is not in the years 0 to 9999.
+    /// negative; `None` if it is not in the years 0 to 9999.
     pub const fn from_unix_micros(micros: i64) -> Option<Self> {
         if micros < MICROS_LEAST || micros > MICROS_MOST {
             return None;
@@ -45,12 +45,12 @@ impl Timestamp {
         Some(Self(micros))
     }
 
-    /// Returns how many microseconds it is after 1970-01-01T00:00:00Z, negative before.
+    /// Returns the microseconds since 1970-01-01T00:00:00Z, negative for earlier times.
     pub const fn unix_micros(self) -> i64 {
         self.0
     }
 
-    /// Returns the same or the nearest time that is one, without what is finer than a microsecond.
+    /// Returns the time truncated to a microsecond, or the nearest time in the valid range.
     pub(crate) fn of(moment: OffsetDateTime) -> Self {
         Self::nearest(moment.unix_timestamp_nanos().div_euclid(1000))
     }
@@ -60,8 +60,8 @@ impl Timestamp {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// Returns the time that many microseconds after 1970, or the nearest one that is in the years
-    /// 0 to 9999.
+    /// Returns the time that many microseconds after 1970, or the nearest one in the years 0 to
+    /// 9999.
     pub(crate) fn nearest(micros: i128) -> Self {
         let micros = micros.clamp(MICROS_LEAST.into(), MICROS_MOST.into());
         Self(i64::try_from(micros).unwrap_or(0))
@@ -91,7 +91,8 @@ impl FromStr for Timestamp {
     }
 }
 
-/// A time before the year 0 or after the year 9999 becomes the first or the last of these years.
+/// A time before the year 0 or after the year 9999 becomes the first or the last time of these
+/// years.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         Self::nearest(match time.duration_since(UNIX_EPOCH) {
@@ -104,7 +105,7 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// Where the system's clock cannot hold the time, which may be so on systems other than a Unix, it
+/// A time that the system's clock cannot represent, which is possible on systems other than Unix,
 /// becomes 1970.
 impl From<Timestamp> for SystemTime {
     fn from(timestamp: Timestamp) -> Self {
@@ -131,12 +132,12 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Why a text is not taken for a time.
+/// The reason why a text is not accepted as a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeProblem {
-    /// It is not a time of RFC 3339.
+    /// The text is not a time of RFC 3339.
     Form,
-    /// In UTC it is before the year 0 or after the year 9999, which no line can hold.
+    /// The time in UTC is before the year 0 or after the year 9999, which no line can contain.
     Range,
 }
 
@@ -164,14 +165,14 @@ pub(crate) fn parse_time(text: &str) -> Result<OffsetDateTime, TimeProblem> {
     to_utc(time).ok_or(TimeProblem::Range)
 }
 
-/// Returns a time in UTC, if it is in the years 0 to 9999 there.
+/// Returns a time in UTC, if it is in the years 0 to 9999 of UTC.
 pub(crate) fn to_utc(time: OffsetDateTime) -> Option<OffsetDateTime> {
     let utc = time.checked_to_offset(UtcOffset::UTC)?;
     (0..=9999).contains(&utc.year()).then_some(utc)
 }
 
-/// Writes a time as lines hold it: UTC, microseconds, 27 characters. A time outside the years 0 to
-/// 9999 is written as the first or the last microsecond of these.
+/// Formats a time as in a line: UTC, microseconds, 27 characters. A time outside the years 0 to
+/// 9999 becomes the first or the last microsecond of these.
 pub(crate) fn format_timestamp(timestamp: OffsetDateTime) -> String {
     let utc = to_utc(timestamp).unwrap_or_else(|| Timestamp::of(timestamp).to_moment());
     format!(
@@ -197,7 +198,7 @@ mod tests {
 
     use super::*;
 
-    /// Texts that are, or nearly are, times of RFC 3339, mostly at the ends of what there is.
+    /// Texts that are, or nearly are, times of RFC 3339, mostly near the limits.
     fn text() -> impl Strategy<Value = String> {
         let year = prop_oneof![
             Just("0000".to_owned()),

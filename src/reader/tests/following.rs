@@ -1,5 +1,5 @@
-//! Following: INVARIANT: a follower sees each record once and in order, or is told what it missed,
-//! whatever writers and owners do meanwhile.
+//! Following: INVARIANT: a follower returns each record once and in order, or reports what it
+//! missed, whatever writers and owners do meanwhile.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ fn a_line_that_its_writer_takes_back_is_not_mixed_with_the_next() {
     place.write(1, lines(0..1));
     let whole = lines(0..1).len() as u64;
     let mut follower = place.follow();
-    // Nothing of it must be left: what replaces it may be longer by the time of the next look.
+    // No part of it must remain: its replacement may be longer at the next poll.
     place.append(1, "x".repeat(60));
     assert_eq!(drain(&mut follower), ["1:1 0"]);
     place.cut(1, whole);
@@ -76,7 +76,7 @@ fn a_follower_reports_a_cut_segment_and_continues() {
     assert_eq!(drain(&mut follower), ["1:2 5"]);
 }
 
-/// How something else puts other bytes in the place of a segment's own.
+/// A way in which another program replaces the bytes of a segment.
 type Replacement = fn(&ReaderPlace, &[u8]);
 
 const WAYS: [(&str, Replacement); 2] = [
@@ -86,7 +86,8 @@ const WAYS: [(&str, Replacement); 2] = [
     }),
 ];
 
-/// What a follower sees of a segment of three lines after its bytes became these, without notices.
+/// Returns the items, without notices, of a follower of a three-line segment whose bytes were
+/// replaced by these.
 fn seen_after(
     change: Replacement,
     bytes: &[u8],
@@ -110,14 +111,14 @@ fn seen_after(
     seen
 }
 
-/// Follows what comes after the lines that are there.
+/// Follows from the end of the existing lines.
 fn follow_from_the_end(place: &ReaderPlace) -> Follower {
     let mut reader = Reader::open(&place.path()).unwrap();
     while reader.next_item().unwrap().is_some() {}
     reader.follow()
 }
 
-/// Follows from the last line on.
+/// Follows from the last line.
 fn follow_from_the_last(place: &ReaderPlace) -> Follower {
     let mut reader = Reader::open(&place.path()).unwrap();
     let mut last = None;
@@ -165,7 +166,7 @@ fn what_a_segment_has_in_common_with_the_old_one_is_shown_once() {
     for (way, change) in WAYS {
         for begin in BEGINNINGS {
             for (new, expected) in cases {
-                // Lines that are only added in place are what a writer adds.
+                // Lines that are only appended in place look like those of a writer.
                 if way == "in place" && new.starts_with(&[0, 1, 2]) {
                     continue;
                 }
@@ -235,7 +236,7 @@ fn a_copy_in_the_place_of_the_directory_shows_only_what_is_new() {
     }
 }
 
-/// A directory with two segments of one record each.
+/// Creates a directory with two segments of one record each.
 fn two_segments() -> ReaderPlace {
     let place = ReaderPlace::new();
     place
@@ -380,7 +381,7 @@ fn a_follower_beside_a_writer_sees_each_record_once() {
     assert_eq!(seen, (0..RECORDS).collect::<Vec<_>>());
 }
 
-/// What a writer or an owner does to the directory while it is followed.
+/// An action of a writer or an owner while the directory is followed.
 #[derive(Debug, Clone)]
 enum Act {
     Append(u8),
@@ -402,7 +403,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// A writer as the store is one, and what it wrote where.
+/// A model of the store as a writer, with the lines that it wrote to each segment.
 struct Model {
     place: ReaderPlace,
     head: u64,
@@ -517,7 +518,7 @@ proptest! {
             .map(|(_, seq)| *seq)
             .collect();
         prop_assert_eq!(&seen, &expected);
-        // What was there at the end was seen in any case.
+        // Lines that exist at the end were returned in any case.
         let left = model.written.iter().filter(|(segment, _)| *segment >= model.floor);
         for (_, seq) in left {
             prop_assert!(seen.contains(seq), "{} of {:?}", seq, seen);

@@ -1,5 +1,5 @@
-//! Tests of the read side against directories that are written by hand, as writers and crashes
-//! leave them. INVARIANTS: damage never hides an intact line after it; both directions see the same
+//! Tests of the read side with directories that are written by hand, as writers and crashes leave
+//! them. INVARIANTS: damage never hides an intact line after it; both directions return the same
 //! items.
 
 use std::fs;
@@ -62,7 +62,7 @@ impl ReaderPlace {
         self
     }
 
-    /// Puts another file in the place of a segment.
+    /// Replaces a segment by another file.
     fn replace(&self, segment: u64, bytes: impl AsRef<[u8]>) {
         let other = self.path().join("other");
         fs::write(&other, bytes).unwrap();
@@ -98,7 +98,7 @@ impl ReaderPlace {
         fs::remove_dir_all(self.path()).unwrap();
     }
 
-    /// Puts a copy of the directory in its place.
+    /// Replaces the directory by a copy of itself.
     fn copy_itself(&self) {
         let old = self.home.path().join("old");
         fs::rename(self.path(), &old).unwrap();
@@ -178,7 +178,7 @@ fn describe(item: &Item<'_>) -> String {
     }
 }
 
-/// Polls until so many polls in a row found nothing.
+/// Polls until that many consecutive polls return nothing.
 fn drain(follower: &mut Follower) -> Vec<String> {
     let mut seen = Vec::new();
     let mut idle = 0;
@@ -226,7 +226,7 @@ fn reading_thousands_of_segments_lists_the_directory_once() {
         records += 1;
     }
     assert_eq!(records, 2000);
-    // To open it, to begin, and at the end.
+    // For opening it, at the start, and at the end.
     let listings = reader.walk.directory().faults.count_of("list");
     assert!(listings <= 3, "{listings} listings");
 }

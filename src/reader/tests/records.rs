@@ -1,9 +1,9 @@
-//! Iterators over records: they give what the items give, and end.
+//! Iterators over records: they return the same as the items, and end.
 
 use super::*;
 use crate::store::faults::Fault;
 
-/// Returns the number of each record, and of what is damaged the line.
+/// Returns the sequence number of each record, and the line of each damage.
 fn numbers(records: impl Iterator<Item = Result<Record, Damage>>) -> Vec<Result<u64, u64>> {
     let number = |record: Result<Record, Damage>| match record {
         Ok(record) => Ok(record.seq),
@@ -12,7 +12,8 @@ fn numbers(records: impl Iterator<Item = Result<Record, Damage>>) -> Vec<Result<
     records.map(number).collect()
 }
 
-/// Writes a directory with two records, what is no record between them, and an unfinished line.
+/// Writes a directory with two records, a line between them that is not a record, and an unfinished
+/// line.
 fn damaged() -> ReaderPlace {
     let place = ReaderPlace::new();
     let (first, second) = (lines(0..1), lines(1..2));

@@ -1,5 +1,5 @@
-//! Passing over what is older: whatever writers, strangers and clocks did, no record that is wanted
-//! is missed, and what is said of lines is true.
+//! Skipping older data: whatever writers, other programs and clocks did, no requested record is
+//! missed, and the recorded latest times are true.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use crate::recorder::tests::{offer_frame, settings};
 use crate::recorder::{Delivery, Outcome, Recorder};
 use crate::store::limits::Limits;
 
-/// The microseconds from which the times of these tests are counted: a little ahead, so that what
-/// localtel records by the real clock is before them.
+/// The microseconds from which the times of these tests are counted: slightly ahead, so that
+/// records of localtel with the real clock are earlier.
 static START: LazyLock<i64> = LazyLock::new(|| clock::micros_since_epoch() + 60_000_000);
 
 fn micros(millis: i64) -> i64 {
@@ -53,7 +53,7 @@ fn record(recorder: &Recorder, millis: i64) {
     assert_eq!(offer_frame(recorder, &frame, micros), Outcome::Recorded);
 }
 
-/// Where each record stands, with its time and line, and what else is told.
+/// The position of each record, with its time and line, and all other items.
 type SinceResult = (Vec<(Position, Timestamp, Vec<u8>)>, Vec<String>);
 
 fn sort(item: &Item<'_>, (records, told): &mut SinceResult) {
@@ -89,7 +89,7 @@ fn backwards(place: &ReaderPlace, since: Timestamp) -> SinceResult {
     seen
 }
 
-/// Every record of a session that says how late lines are is right.
+/// Checks that every latest time in the records of a session is right.
 fn check_what_is_said(records: &[(Position, Timestamp, Vec<u8>)]) -> usize {
     let mut said = 0;
     for (position, _, line) in records {
@@ -132,8 +132,8 @@ fn older_lines_are_skipped_up_to_the_last_known_time() {
     let (back, _) = backwards(&place, moment(195));
     // Backwards reads blocks.
     assert!(back.len() < 50 && back.ends_with(&read));
-    // What lies in the midst begins in the midst, and what is later than all is still looked for at
-    // the end.
+    // A time in the middle starts in the middle, and a time after all records is still searched for
+    // at the end.
     let (read, _) = forwards(&place, Some(moment(100)));
     assert!((100..125).contains(&read.len()));
     assert!(forwards(&place, Some(moment(500_000_000))).0.len() < 25);
@@ -165,7 +165,7 @@ fn segments_without_a_known_time_are_read() {
     for millis in 0..200 {
         record(&writer, millis);
     }
-    // Somebody takes away what is said of the third segment.
+    // Another program removes the latest time from the third segment.
     let text = String::from_utf8(place.bytes(4)).unwrap();
     let (first, rest) = text.split_once('\n').unwrap();
     let silent = first.replacen(",\"latest\":\"", ",\"later\":\"", 1);
@@ -200,7 +200,7 @@ fn what_only_looks_like_a_session_record_proves_nothing() {
             .replacen(r#""event":"session""#, r#""event":"session.end""#, 1)
             .replace('}', &format!(",{says}")),
     ];
-    // The same line, right in all its parts.
+    // The same line, correct in all its parts.
     let real = session.replace('}', &format!(",{says}"));
     for (said, is_believed) in forged
         .iter()
@@ -260,7 +260,7 @@ fn a_follower_with_since_misses_nothing_new() {
     assert!(drain(&mut follower).len() >= 100);
 }
 
-/// What can happen to a directory.
+/// An action on a directory.
 #[derive(Debug, Clone)]
 enum SinceStep {
     Record {
@@ -280,7 +280,7 @@ enum SinceStep {
     Clear,
 }
 
-/// Lines and what is none, as strangers and crashes leave them.
+/// Lines and bytes that are not lines, as other programs and crashes leave them.
 fn strange() -> impl Strategy<Value = Vec<u8>> {
     let time = (0..5000_i64).prop_map(|millis| moment(millis).to_string());
     (time, 0..12_u8).prop_map(|(time, kind)| {
@@ -296,7 +296,7 @@ fn strange() -> impl Strategy<Value = Vec<u8>> {
             1 => finer + "\n",
             2 => zoned + "\n",
             3 => turned + "\n",
-            // Without their ends: what comes next stands on the same line.
+            // Without a newline: the next bytes are on the same line.
             4 => short,
             5 => turned,
             6 => format!("{{\"timestamp\":\"2026-{short}\n"),
@@ -336,8 +336,8 @@ fn highest(place: &ReaderPlace) -> Option<u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whoever wrote what with whatever clock, and whatever was done to it: what is said is true,
-    /// and of what is wanted nothing is passed over.
+    /// Whatever was written with whatever clock, and whatever happened to it, the recorded latest
+    /// times are true, and no requested record is skipped.
     #[test]
     fn passing_over_misses_no_record_that_is_wanted(steps in steps(), asked in 0..5200_i64) {
         let place = ReaderPlace::new();

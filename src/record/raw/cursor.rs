@@ -1,4 +1,4 @@
-//! A place in a line that is read as JSON without spaces, checking everything on the way.
+//! A position in a line that is read as JSON without spaces. Everything is checked on the way.
 
 use super::{Object, RawText, Spans};
 use crate::record::{Level, TIMESTAMP_BYTES, parse_time};
@@ -10,7 +10,7 @@ pub(super) struct RawPart<'a> {
     form: RawEncoding,
 }
 
-/// What is known of a part's bytes.
+/// Whether the bytes of a part may contain escapes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum RawEncoding {
     /// Nothing is escaped: a string ends with the next quote.
@@ -20,7 +20,7 @@ enum RawEncoding {
     Any,
 }
 
-/// Returns `true` if a text is a time as we write it.
+/// Returns `true` if a text is a time in localtel's form.
 pub(crate) fn is_timestamp(text: &str) -> bool {
     let mut cursor = Cursor::new(RawPart {
         bytes: text.as_bytes(),
@@ -29,7 +29,7 @@ pub(crate) fn is_timestamp(text: &str) -> bool {
     cursor.timestamp().is_some() && cursor.is_at_end()
 }
 
-/// A place in a text that is read as JSON without spaces.
+/// A position in a text that is read as JSON without spaces.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
     part: RawPart<'a>,
@@ -37,13 +37,13 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> RawPart<'a> {
-    /// Returns its bytes.
+    /// Returns the bytes of the part.
     pub(super) fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Takes a line, unless it is not a text or has control characters, which stand in no line as
-    /// localtel writes it.
+    /// Takes a line, unless it is not UTF-8 or has control characters, which no line in localtel's
+    /// form contains.
     pub(super) fn line(bytes: &'a [u8]) -> Option<Self> {
         let (mut all, mut has_controls, mut has_escapes) = (0, false, false);
         // Without an early end, this compiles to vector instructions.
@@ -74,7 +74,7 @@ impl<'a> Cursor<'a> {
         self.at >= self.part.bytes.len()
     }
 
-    /// Returns what is still to be read.
+    /// Returns the bytes that are not read yet.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.part.bytes.get(self.at..).unwrap_or_default()
     }
@@ -83,7 +83,7 @@ impl<'a> Cursor<'a> {
         self.part.bytes.get(self.at).copied()
     }
 
-    /// Returns what was passed since it stood there.
+    /// Returns the bytes between an earlier position and this one.
     fn since(&self, start: usize) -> Option<&'a [u8]> {
         self.part.bytes.get(start..self.at)
     }
@@ -99,7 +99,7 @@ impl<'a> Cursor<'a> {
             .then(|| self.at += text.len())
     }
 
-    /// Reads what follows a key, if the key stands here; else it is the default.
+    /// Reads the value of a key, if the key is next; otherwise returns the default.
     pub(super) fn optional<T: Default>(
         &mut self,
         key: &str,
@@ -117,7 +117,7 @@ impl<'a> Cursor<'a> {
         Some(taken)
     }
 
-    /// Reads a time as we write it.
+    /// Reads a time in localtel's form.
     pub(super) fn timestamp(&mut self) -> Option<RawText<'a>> {
         let text = self.take::<{ TIMESTAMP_BYTES }>()?;
         let is_formed = has_form(text, TIMESTAMP_FORM, |byte| byte.is_ascii_digit());
@@ -170,7 +170,7 @@ impl<'a> Cursor<'a> {
         (count > 0).then_some(())
     }
 
-    /// Reads a string and returns what stands between its quotes.
+    /// Reads a string and returns the bytes between its quotes.
     #[inline]
     pub(super) fn quoted(&mut self) -> Option<RawText<'a>> {
         self.byte(b'"')?;
@@ -220,7 +220,7 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    /// Passes a value, nested so deep already.
+    /// Skips a value at that nesting depth.
     fn value(&mut self, depth: usize) -> Option<()> {
         match self.peek()? {
             b'"' => self.quoted().map(|_| ()),
@@ -233,7 +233,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads a member whose value is known to be one, and returns its name and its value as JSON.
+    /// Reads a member whose value was checked, and returns its name and its value as JSON.
     pub(super) fn member(&mut self) -> Option<(RawText<'a>, &'a [u8])> {
         let name = self.quoted()?;
         self.byte(b':')?;
@@ -242,7 +242,7 @@ impl<'a> Cursor<'a> {
         Some((name, self.since(start)?))
     }
 
-    /// Passes a value that is known to be one, a member's.
+    /// Skips a value of a member that was checked.
     fn known_value(&mut self) -> Option<()> {
         match self.peek()? {
             b'"' => self.quoted().map(|_| ()),
@@ -274,7 +274,7 @@ impl<'a> Cursor<'a> {
             let _sign = self.byte(b'-').or_else(|| self.byte(b'+'));
             self.digits()?;
         }
-        // Whatever is so long, or has an exponent, may be too large.
+        // A number that is so long, or has an exponent, may be too large.
         if has_exponent || self.at - start > NUMBER_BYTES_MAX {
             serde_json::from_slice::<f64>(self.since(start)?).ok()?;
         }
@@ -300,8 +300,8 @@ impl<'a> Cursor<'a> {
         spans.map(Spans)
     }
 
-    /// Reads members with commas between them, and returns what stands between the brackets, which
-    /// are nested so deep.
+    /// Reads members separated by commas, and returns the bytes between the brackets, which are at
+    /// that nesting depth.
     fn enclosed(
         &mut self,
         [open, close]: [u8; 2],
@@ -335,7 +335,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Returns how many bytes come before the next quote.
+/// Returns the number of bytes before the next quote.
 fn quote_at(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
@@ -349,15 +349,15 @@ fn quote_at(text: &[u8]) -> Option<usize> {
     Some(at + rest.iter().position(|byte| *byte == b'"')?)
 }
 
-/// Marks the bytes of a block that are equal to one, all bytes at a time: what is subtracted sets a
-/// byte's highest bit where the byte was smaller, and may wrongly do so in bytes after the first
-/// such.
+/// Marks the bytes of a block that are equal to `byte`, all at once: the subtraction sets the
+/// highest bit of a byte that was smaller, and may wrongly set it in bytes after the first such
+/// byte.
 const fn equal_bytes(bytes: u64, byte: u8) -> u64 {
     let differences = bytes ^ (ONES * byte as u64);
     differences.wrapping_sub(ONES) & !differences & TOPS
 }
 
-/// Returns `true` if a text has a digit wherever its form has a `0`, and is as the form elsewhere.
+/// Returns `true` if a text has a digit wherever its form has a `0`, and equals the form elsewhere.
 fn has_form(text: &[u8], form: &str, is_digit: impl Fn(u8) -> bool) -> bool {
     let pairs = text.iter().copied().zip(form.bytes());
     // Without an early end, this compiles to vector instructions.
@@ -371,25 +371,25 @@ fn has_form(text: &[u8], form: &str, is_digit: impl Fn(u8) -> bool) -> bool {
     })
 }
 
-/// How a time and a session's id look, with a digit wherever a `0` stands.
+/// The forms of a time and of a session's id, with a `0` for each digit.
 const TIMESTAMP_FORM: &str = "0000-00-00T00:00:00.000000Z";
 const UUID_FORM: &str = "00000000-0000-0000-0000-000000000000";
 
-/// How many bytes are looked at at once: a register's.
+/// Number of bytes that are compared at once: those of a register.
 const BLOCK_BYTES: usize = size_of::<u64>();
 
 /// The lowest and the highest bit of each byte.
 const ONES: u64 = u64::from_le_bytes([1; BLOCK_BYTES]);
 const TOPS: u64 = ONES * 0x80;
 
-/// The longest number that is surely one of 64 bits, or a fraction.
+/// The longest number that is certainly one of 64 bits, or a fraction.
 const NUMBER_BYTES_MAX: usize = 40;
 
-/// How deep a value may be nested in a line: as deep as the parser follows it.
+/// The limit of nesting in a line: that of the parser.
 const DEPTH_MAX: usize = 127;
 
-/// How deep the list of spans is nested in its line, which is an object. The properties of a span
-/// are in the object of the span.
+/// The nesting depth of the list of spans in its line, which is an object. The properties of a span
+/// are inside the object of the span.
 const SPANS_DEPTH: usize = 2;
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
-//! A raw record: the parts of a record where they stand in the line's bytes, without copying,
-//! decoding or keeping any. Most lines are read only to be passed over, so this is what reading
-//! costs.
+//! A raw record: the parts of a record as slices of its line, without copying, decoding or storing
+//! any. Most lines are read and then skipped, so this determines the cost of reading.
 //!
-//! It is the one form in which lines are filtered, shown and counted. It is taken of lines as
-//! localtel writes them: the keys of format 1 in their order, without spaces. Of such a line it
-//! checks everything that parsing checks, so that whatever it takes is a record, and damage is
-//! found as if each line were parsed. A record that is written in any other way is parsed and
-//! written again in that form ([`Record::to_line`](super::Record::to_line)), and then taken.
+//! Lines are filtered, printed and counted in this form only. It is created from lines in
+//! localtel's form: the keys of format 1 in their order, without spaces. All checks of the parser
+//! are applied to such a line, so every raw record is a valid record, and the same damage is found
+//! as by parsing each line. A record in any other form is parsed, written again in that form
+//! ([`Record::to_line`](super::Record::to_line)), and then read.
 
 mod cursor;
 mod value;
@@ -21,23 +20,23 @@ use self::cursor::{Cursor, RawPart};
 pub use self::value::RawValue;
 use super::{Level, NAMES_COMPARED_MAX, OPENING, Properties, Span, Timestamp};
 
-/// The parts of a record, as they stand in its line.
+/// The parts of a record, as slices of its line.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct RawRecord<'a> {
-    /// 27 characters, which sort as the times do.
+    /// The time: 27 characters, which sort in the order of the times.
     pub timestamp: RawText<'a>,
     /// The log level.
     pub level: Level,
     /// The application.
     pub source: RawText<'a>,
-    /// The part of it.
+    /// The part of the application.
     pub target: RawText<'a>,
     /// The event's name.
     pub event: Option<RawText<'a>>,
     /// The message.
     pub message: Option<RawText<'a>>,
-    /// 36 characters, in lower case.
+    /// The session's id: 36 characters, in lower case.
     pub session: RawText<'a>,
     /// The number in the session.
     pub seq: u64,
@@ -45,9 +44,9 @@ pub struct RawRecord<'a> {
     pub properties: Object<'a>,
     /// The spans, as a list without its brackets.
     pub spans: Spans<'a>,
-    /// How many spans were left out.
+    /// Number of spans left out.
     pub spans_left_out: u64,
-    /// What the `session` record would say, where this is the only record of its session.
+    /// The values of a `session` record, where this is the only record of its session.
     pub(crate) once: Option<Object<'a>>,
 }
 
@@ -64,12 +63,12 @@ pub struct Object<'a>(RawPart<'a>);
 pub struct Spans<'a>(RawPart<'a>);
 
 impl<'a> RawText<'a> {
-    /// Takes the text of a JSON string, given with its quotes.
+    /// Returns the text of a JSON string, given with its quotes.
     fn quoted(json: &'a [u8]) -> Option<Self> {
         Some(Self(json.strip_prefix(b"\"")?.strip_suffix(b"\"")?))
     }
 
-    /// Returns the text that it stands for.
+    /// Returns the unescaped text.
     pub fn decoded(self) -> Cow<'a, str> {
         if self.is_plain() {
             return text_of(self.0);
@@ -79,9 +78,9 @@ impl<'a> RawText<'a> {
         parsed.map_or_else(|_| text_of(self.0), Cow::Owned)
     }
 
-    /// Returns `true` if it stands for this text.
+    /// Returns `true` if the unescaped text equals this text.
     pub fn is(self, text: &str) -> bool {
-        // What is escaped is longer than what it stands for.
+        // An escaped text is longer than the text itself.
         match self.0.len().cmp(&text.len()) {
             Ordering::Less => false,
             Ordering::Equal => self.0 == text.as_bytes() && self.is_plain(),
@@ -89,20 +88,20 @@ impl<'a> RawText<'a> {
         }
     }
 
-    /// Returns its bytes as they stand in the line.
+    /// Returns the bytes as they are in the line.
     pub(crate) fn bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// Returns `true` if nothing in it is escaped.
+    /// Returns `true` if nothing is escaped.
     fn is_plain(self) -> bool {
         !self.0.contains(&b'\\')
     }
 }
 
 impl<'a> Object<'a> {
-    /// Returns names and values, each name once with its last value, in the order in which the
-    /// names come first.
+    /// Returns names and values, each name once with its last value, in the order of the first
+    /// occurrence of each name.
     pub fn members(self) -> Vec<(Cow<'a, str>, RawValue<'a>)> {
         let mut members: Vec<(Cow<'a, str>, RawValue<'a>)> = Vec::new();
         for (name, json) in self.walk() {
@@ -127,12 +126,12 @@ impl<'a> Object<'a> {
         named.map(|(_, json)| json).last()
     }
 
-    /// Returns the last value of that name, if it is an integer that is not negative.
+    /// Returns the last value of that name, if it is a non-negative integer.
     pub(crate) fn get_u64(self, name: &str) -> Option<u64> {
         serde_json::from_slice(self.get(name)?).ok()
     }
 
-    /// Returns `true` if it has no members.
+    /// Returns `true` if there are no members.
     pub fn is_empty(self) -> bool {
         self.0.bytes().is_empty()
     }
@@ -142,7 +141,7 @@ impl<'a> Object<'a> {
         parsed([b"{", self.0.bytes(), b"}"])
     }
 
-    /// Walks over names and values as they stand, each value as JSON.
+    /// Returns an iterator over names and values as they are in the line, each value as JSON.
     fn walk(self) -> impl Iterator<Item = (RawText<'a>, &'a [u8])> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
@@ -154,7 +153,7 @@ impl<'a> Object<'a> {
 }
 
 impl<'a> Spans<'a> {
-    /// Walks over the spans' names and properties, from the root to the leaf.
+    /// Returns an iterator over the spans' names and properties, from the root to the leaf.
     pub fn iter(self) -> impl Iterator<Item = (RawText<'a>, Object<'a>)> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
@@ -164,7 +163,7 @@ impl<'a> Spans<'a> {
         })
     }
 
-    /// Returns `true` if there are none.
+    /// Returns `true` if there are no spans.
     pub fn is_empty(self) -> bool {
         self.0.bytes().is_empty()
     }
@@ -180,7 +179,7 @@ fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
-/// Parses what was checked when it was read.
+/// Parses bytes that were checked when they were read.
 fn parsed<T: DeserializeOwned + Default>(parts: [&[u8]; 3]) -> T {
     serde_json::from_slice(&parts.concat()).unwrap_or_default()
 }
@@ -193,14 +192,14 @@ impl<'a> RawRecord<'a> {
         parsed.unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Returns the properties, and then those of the spans from the root to the leaf.
+    /// Returns the properties of the record, and then those of the spans from the root to the leaf.
     pub(crate) fn objects(&self) -> impl Iterator<Item = Object<'a>> {
         let of_spans = self.spans.iter().map(|(_, properties)| properties);
         std::iter::once(self.properties).chain(of_spans)
     }
 
-    /// Takes the raw record of a line without its newline; nothing if it is not written as localtel
-    /// writes lines.
+    /// Returns the raw record of a line without its newline; `None` if the line is not in
+    /// localtel's form.
     pub fn at(line: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(RawPart::line(line)?);
         cursor.literal(OPENING)?;
@@ -243,8 +242,7 @@ impl<'a> RawRecord<'a> {
     }
 }
 
-/// How deep the properties of a record are nested in its line: they are in the object that is the
-/// line.
+/// The nesting depth of a record's properties in its line: they are inside the object of the line.
 const PROPERTIES_DEPTH: usize = 2;
 
 #[cfg(test)]

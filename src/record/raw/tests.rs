@@ -197,7 +197,8 @@ fn values_are_followed_as_deep_as_the_parser_follows_them() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever becomes of a line, what is taken as a raw record is a record with the same values.
+    /// However a line is changed, one that is accepted as a raw record is a record with the same
+    /// values.
     #[test]
     fn a_raw_record_takes_nothing_that_the_parser_refuses(
         edits in proptest::collection::vec((0..LINE.len(), prop_oneof![
@@ -224,7 +225,7 @@ proptest! {
         }
     }
 
-    /// Every record that we write is taken.
+    /// Every record in localtel's form is accepted.
     #[test]
     fn whatever_we_write_is_taken(
         text in any::<String>(),

@@ -1,4 +1,4 @@
-//! A value of a record where it stands in a line, of the kind that it has in JSON.
+//! A value of a record as a part of its line, by its JSON type.
 
 use std::borrow::Cow;
 
@@ -10,18 +10,18 @@ use super::{RawText, text_of};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "JSON has no other values")]
 pub enum RawValue<'a> {
-    /// A text.
+    /// A string, unescaped.
     Text(Cow<'a, str>),
-    /// A number, as it stands in the line.
+    /// A number, as written in the line.
     Number(Cow<'a, str>),
     /// `true`, `false` or `null`.
     Word(Cow<'a, str>),
-    /// A list or an object, as it stands in the line.
+    /// A list or an object, as written in the line.
     Compound(Cow<'a, str>),
 }
 
 impl<'a> RawValue<'a> {
-    /// Takes a value from its JSON.
+    /// Reads a value from its JSON.
     pub(crate) fn of_json(json: &'a [u8]) -> Self {
         if let Some(text) = RawText::quoted(json) {
             return Self::Text(text.decoded());
@@ -34,7 +34,7 @@ impl<'a> RawValue<'a> {
         }
     }
 
-    /// Takes a value that was parsed.
+    /// Converts a parsed value.
     pub(crate) fn of_value(value: Value) -> Self {
         match value {
             Value::String(text) => Self::Text(text.into()),
@@ -44,9 +44,9 @@ impl<'a> RawValue<'a> {
         }
     }
 
-    /// Returns the value as it is once the line was parsed: a text bare, anything else as JSON.
-    /// Integers beyond 64 bits and fractions are floats then, of which the shortest form is
-    /// written.
+    /// Returns the value as it is after parsing: a string without quotes, anything else as JSON.
+    /// Integers beyond 64 bits and fractions are floats then, and are written in their shortest
+    /// form.
     pub fn to_text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) | Self::Word(text) => Cow::Borrowed(text),
@@ -61,7 +61,7 @@ impl<'a> RawValue<'a> {
     }
 }
 
-/// Returns `true` if parsing surely changes nothing about a number.
+/// Returns `true` if parsing certainly does not change a number.
 fn is_short_integer(json: &str) -> bool {
     let is_in_integer = |byte: u8| byte.is_ascii_digit() || byte == b'-';
     json.len() <= INTEGER_BYTES && json != "-0" && json.bytes().all(is_in_integer)
