@@ -260,8 +260,9 @@ pub(super) fn fold_line(line: Line<'_>, fold: &mut impl Fold) {
 /// Limits damage, which takes no bytes of a batch but memory.
 const BATCH_ITEMS_MAX: usize = 4096;
 
-/// Number of batches that one thread folds, in a few milliseconds, before it starts other threads.
-const BATCHES_ALONE: usize = 8;
+/// Number of batches that one thread folds before it starts other threads, which takes less than a
+/// millisecond: with less to read they are not worth it.
+const BATCHES_ALONE: usize = 1;
 
 /// Number of batches that each thread may be ahead: while the system suspends one thread for a few
 /// milliseconds, the others have enough work. Each takes 512 KiB, and twice that where everything
