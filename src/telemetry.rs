@@ -44,7 +44,7 @@ pub struct Telemetry {
     path: Option<PathBuf>,
     /// The application and profile of the directory.
     location: Option<ApplicationProfile>,
-    /// The decision, where there is no recorder that has it.
+    /// The decision if no recorder exists, which would contain it.
     decision: Option<Decision>,
     reporter: Arc<Reporter>,
     ending: Arc<Ending>,
