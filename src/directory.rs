@@ -134,12 +134,12 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
 }
 
 /// Finds possible sources that cannot be entered, in the order of their names.
-pub(crate) fn closed_sources(root: &Path) -> Vec<Source> {
-    let is_closed = |source: &Source| {
+pub(crate) fn inaccessible_sources(root: &Path) -> Vec<Source> {
+    let is_inaccessible = |source: &Source| {
         let looked = facts_at(&under(root, source));
         looked.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
-    sorted(root, is_closed).unwrap_or_default()
+    sorted(root, is_inaccessible).unwrap_or_default()
 }
 
 /// Finds the profiles of a source that have a directory, given that of the default one: the default
@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn base_with(platform: Platform, variables: &[(&str, &str)]) -> Result<PathBuf> {
-        base(&Environment::made_up("x", variables), platform, &source())
+        base(&Environment::for_test("x", variables), platform, &source())
     }
 
     #[test]

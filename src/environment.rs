@@ -116,7 +116,7 @@ impl Environment {
     }
 
     /// Creates an environment, for tests.
-    pub fn made_up(executable: &str, variables: &[(&str, &str)]) -> Self {
+    pub fn for_test(executable: &str, variables: &[(&str, &str)]) -> Self {
         let listed = variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), OsString::from(value)))
@@ -264,7 +264,8 @@ mod tests {
 
     #[test]
     fn a_variable_that_is_empty_names_no_path() {
-        let environment = Environment::made_up("/bin/myapp", &[("HOME", ""), ("LOCALTEL_DIR", "")]);
+        let environment =
+            Environment::for_test("/bin/myapp", &[("HOME", ""), ("LOCALTEL_DIR", "")]);
         assert_eq!(environment.home(), None);
         assert_eq!(environment.localtel_dir(), None);
     }
@@ -277,7 +278,7 @@ mod tests {
         std::fs::create_dir_all(&deps).unwrap();
         let withheld = |folder: &Path, variables: &[(&str, &str)]| {
             let executable = folder.join("myapp-0123456789abcdef");
-            let environment = Environment::made_up(executable.to_str().unwrap(), variables);
+            let environment = Environment::for_test(executable.to_str().unwrap(), variables);
             environment.withheld_from_test().is_some()
         };
         assert!(!withheld(&deps, &[]), "the folder is not cargo's");
@@ -311,7 +312,7 @@ mod tests {
     #[test]
     fn a_relative_state_home_is_none() {
         for variable in ["XDG_STATE_HOME", "STATE_DIRECTORY"] {
-            let environment = Environment::made_up("myapp", &[(variable, "state")]);
+            let environment = Environment::for_test("myapp", &[(variable, "state")]);
             assert_eq!(environment.state_home(), None, "{variable}");
         }
     }
@@ -320,7 +321,7 @@ mod tests {
     fn a_service_keeps_state_in_its_first_state_directory() {
         let of = |service: &str, user: &str| {
             let variables = [("STATE_DIRECTORY", service), ("XDG_STATE_HOME", user)];
-            Environment::made_up("myapp", &variables).state_home()
+            Environment::for_test("myapp", &variables).state_home()
         };
         for (service, user, expected) in [
             ("/var/lib/a", "", Some("/var/lib/a")),
@@ -343,22 +344,22 @@ mod tests {
 
     #[test]
     fn a_variable_that_is_set_to_nothing_is_still_set() {
-        let environment = Environment::made_up("myapp", &[("DO_NOT_TRACK", "")]);
+        let environment = Environment::for_test("myapp", &[("DO_NOT_TRACK", "")]);
         assert_eq!(environment.do_not_track().as_deref(), Some(""));
     }
 
     #[test]
     fn only_the_file_name_of_the_executable_is_known() {
-        let environment = Environment::made_up("/opt/donottrack/bin/myapp", &[]);
+        let environment = Environment::for_test("/opt/donottrack/bin/myapp", &[]);
         assert_eq!(environment.executables(), ["myapp"]);
     }
 
     #[test]
     fn kubernetes_shows_in_its_variable_unless_that_is_empty() {
-        let host = |host| Environment::made_up("myapp", &[("KUBERNETES_SERVICE_HOST", host)]);
+        let host = |host| Environment::for_test("myapp", &[("KUBERNETES_SERVICE_HOST", host)]);
         assert!(host("10.0.0.1").is_in_kubernetes());
         assert!(!host("").is_in_kubernetes());
-        assert!(!Environment::made_up("myapp", &[]).is_in_kubernetes());
+        assert!(!Environment::for_test("myapp", &[]).is_in_kubernetes());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `clear`: lists the segments that it will remove, asks for confirmation and removes them. The
 //! library's `admin` plans which, and its store removes them safely while other processes write.
 
-use localtel::admin::{ClearPlan, Location, ReasonToStay, SegmentFacts};
+use localtel::admin::{ClearPlan, KeepReason, Location, SegmentFacts};
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -57,7 +57,7 @@ pub(crate) fn run(
     for line in describe(&plan) {
         writeln!(screen.stdout, "{line}")?;
     }
-    if plan.goes.is_empty() {
+    if plan.to_remove.is_empty() {
         return Ok(Exit::Done);
     }
     if args.dry_run {
@@ -83,7 +83,7 @@ pub(crate) fn run(
         count(cleared.segments, "segment"),
         size(cleared.bytes)
     )?;
-    if let Some(active) = cleared.stays {
+    if let Some(active) = cleared.kept {
         writeln!(
             screen.stdout,
             "kept segment {active}: a newer record was written to it meanwhile"
@@ -94,34 +94,34 @@ pub(crate) fn run(
 
 /// Describes what will be removed, and what is kept and why, a line each.
 fn describe(plan: &ClearPlan) -> Vec<String> {
-    if plan.goes.is_empty() && plan.stays.is_empty() {
+    if plan.to_remove.is_empty() && plan.to_keep.is_empty() {
         return vec!["there is nothing to remove".to_owned()];
     }
-    let goes = match plan.before {
-        Some(before) if plan.goes.is_empty() => {
+    let removed = match plan.before {
+        Some(before) if plan.to_remove.is_empty() => {
             format!("no segment has only records before {before}")
         }
-        Some(_) | None => format!("will remove {}", summary(&plan.goes)),
+        Some(_) | None => format!("will remove {}", summary(&plan.to_remove)),
     };
-    let stays = plan
-        .stays
+    let kept = plan
+        .to_keep
         .iter()
-        .take(STAYS_SHOWN_MAX)
+        .take(KEPT_SHOWN_MAX)
         .map(|(segment, reason)| {
             let own = std::slice::from_ref(segment);
             format!("will keep {}; {}", summary(own), why(*reason))
         });
-    let more = plan.stays.len().saturating_sub(STAYS_SHOWN_MAX);
+    let more = plan.to_keep.len().saturating_sub(KEPT_SHOWN_MAX);
     let more = (more > 0).then(|| format!("will keep {} more", count(more as u64, "segment")));
-    std::iter::once(goes).chain(stays).chain(more).collect()
+    std::iter::once(removed).chain(kept).chain(more).collect()
 }
 
 /// Returns the reason why a segment is kept.
-fn why(reason: ReasonToStay) -> String {
+fn why(reason: KeepReason) -> String {
     match reason {
-        ReasonToStay::Newer(last) => format!("its last record is of {last}"),
-        ReasonToStay::Behind(older) => format!("the older segment {older} is kept"),
-        ReasonToStay::Unknown | _ => "it has no readable timestamp".to_owned(),
+        KeepReason::Newer(last) => format!("its last record is of {last}"),
+        KeepReason::Behind(older) => format!("the older segment {older} is kept"),
+        KeepReason::Unknown | _ => "it has no readable timestamp".to_owned(),
     }
 }
 
@@ -153,7 +153,7 @@ fn summary(segments: &[SegmentFacts]) -> String {
 }
 
 /// Number of kept segments that are listed one by one.
-const STAYS_SHOWN_MAX: usize = 5;
+const KEPT_SHOWN_MAX: usize = 5;
 
 /// Examples for `clear`.
 pub(crate) const EXAMPLES: &str = "\

@@ -111,7 +111,7 @@ impl TelemetryCommand {
             let called = self.words(builder);
             let location = Location::of_application(builder, environment);
             let outcome = location.map_err(at_own_location).and_then(|location| {
-                let location = location.called(&called);
+                let location = location.with_command_name(&called);
                 execution::on_place(*self.command, &location, environment, screen).map_err(
                     |failure| failure.at(&location, |owner| location.command_as(owner, "...")),
                 )

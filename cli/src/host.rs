@@ -8,5 +8,5 @@ pub(crate) const LOCALTEL: &str = "localtel";
 
 /// Returns the words that users type to reach the commands.
 pub(crate) fn called(location: &Location) -> &str {
-    location.commands_called().unwrap_or(LOCALTEL)
+    location.command_name().unwrap_or(LOCALTEL)
 }

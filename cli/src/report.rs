@@ -36,7 +36,7 @@ pub(crate) fn run(
     } else {
         writeln!(screen.stdout, "{report}")?;
     }
-    if location.commands_called().is_none() {
+    if location.command_name().is_none() {
         say_what_is_missing(location, screen);
     }
     Ok(Exit::Done)

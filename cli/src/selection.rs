@@ -95,8 +95,8 @@ fn find_only(args: &SelectionArgs, environment: &Environment) -> Result<Location
 }
 
 fn none_in(root: &Path, environment: &Environment) -> Failure {
-    let closed = Location::closed(environment).unwrap_or_default();
-    let Some(first) = closed.first() else {
+    let inaccessible = Location::inaccessible(environment).unwrap_or_default();
+    let Some(first) = inaccessible.first() else {
         let message = format!("no application has telemetry below {} yet", root.display());
         return Failure::usage(message)
             .hint("name the application with --app NAME, or its directory with --dir DIR");
@@ -105,7 +105,7 @@ fn none_in(root: &Path, environment: &Environment) -> Failure {
         "no application has telemetry below {} that this user can see",
         root.display()
     );
-    let lines = closed
+    let lines = inaccessible
         .iter()
         .map(|source| format!("{source}  cannot be entered"));
     Failure::usage(message)
@@ -168,14 +168,14 @@ mod tests {
     fn home() -> (tempfile::TempDir, Environment) {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().to_str().unwrap();
-        let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", path)]);
+        let environment = Environment::for_test("localtel", &[("XDG_STATE_HOME", path)]);
         (home, environment)
     }
 
     #[test]
     fn arguments_beat_the_environment_and_it_beats_defaults() {
         let variables = [("HOME", "/usr"), ("LOCALTEL_DIR", "/elsewhere")];
-        let environment = Environment::made_up("localtel", &variables);
+        let environment = Environment::for_test("localtel", &variables);
         let typed = find(&named(None, Some("/typed"), None), &environment).unwrap();
         assert_eq!(typed.path(), Path::new("/typed"));
         assert_eq!(typed.command("show"), "localtel --dir /typed show");
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_usual_path_gives_an_application_name_for_display_only() {
-        let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/s")]);
+        let environment = Environment::for_test("localtel", &[("XDG_STATE_HOME", "/s")]);
         let find = |dir| find(&named(None, Some(dir), None), &environment).unwrap();
         let usual = find("/s/myapp/telemetry");
         assert_eq!(

@@ -139,7 +139,7 @@ fn print_update(update: &Update, location: &Location, out: &mut dyn Write) -> io
         Some(released) => format!(" (released {released})"),
         None => String::new(),
     };
-    let current = match location.commands_called() {
+    let current = match location.command_name() {
         Some(_) => format!("this is {}", update.current),
         None => format!("{} recorded last", update.current),
     };

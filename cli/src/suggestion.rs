@@ -104,7 +104,7 @@ pub(crate) fn misnamed(location: &Location, environment: &Environment) -> Option
 /// Finds the telemetry nearest to a location that has none: of another profile of the application
 /// or, if it has no profile at all, of another application.
 pub(crate) fn near(location: &Location, environment: &Environment) -> Option<Location> {
-    if location.commands_called().is_some() {
+    if location.command_name().is_some() {
         return None;
     }
     let profiles = location.profiles().ok()?;

@@ -61,7 +61,7 @@ impl Home {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let environment = Environment::made_up("localtel", &variables);
+        let environment = Environment::for_test("localtel", &variables);
         memory.with(|screen| execute(words(line), &environment, screen))
     }
 
@@ -146,7 +146,7 @@ fn status_of_an_empty_home_is_undecided_and_writes_nothing() {
             "recording: unknown, because consent is undecided, and only the application knows whether it records \
              then",
             "record and run: no, because consent is undecided, and nothing is recorded until it is enabled",
-            "decided by: nobody",
+            "decided by: the default",
         ]
     );
     assert!(
@@ -516,7 +516,7 @@ impl io::Write for ClosedPipe {
 
 #[test]
 fn a_closed_pipe_is_success_without_output() {
-    let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
+    let environment = Environment::for_test("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
     for line in ["--app x status", "--version", "man all", "completions zsh"] {
         let mut memory = Memory::default();
         let exit = memory.with(|screen| {
@@ -543,7 +543,7 @@ impl io::Write for FullDisk {
 
 #[test]
 fn a_failed_write_of_output_is_reported() {
-    let environment = Environment::made_up("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
+    let environment = Environment::for_test("localtel", &[("XDG_STATE_HOME", "/nowhere")]);
     let mut memory = Memory::default();
     let exit = memory.with(|screen| {
         let mut output = FullDisk;

@@ -39,9 +39,9 @@ pub struct ClearPlan {
     /// The request to the store.
     clearing: Clearing,
     /// The segments that will be removed, the oldest first.
-    pub goes: Vec<SegmentFacts>,
+    pub to_remove: Vec<SegmentFacts>,
     /// The segments that are kept, with the reason.
-    pub stays: Vec<(SegmentFacts, ReasonToStay)>,
+    pub to_keep: Vec<(SegmentFacts, KeepReason)>,
     /// The time before which records are removed.
     pub before: Option<Timestamp>,
     path: PathBuf,
@@ -50,7 +50,7 @@ pub struct ClearPlan {
 /// The reason why a segment is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ReasonToStay {
+pub enum KeepReason {
     /// A record in it is not older than requested: this is the latest.
     Newer(Timestamp),
     /// No time can be read in it, and the segment after it does not give one.
@@ -64,15 +64,15 @@ pub enum ReasonToStay {
 fn plan(path: &Path, mut segments: Vec<SegmentFacts>, before: Option<Timestamp>) -> ClearPlan {
     let mut plan = ClearPlan {
         clearing: Clearing::All,
-        goes: Vec::new(),
-        stays: Vec::new(),
+        to_remove: Vec::new(),
+        to_keep: Vec::new(),
         before,
         path: path.to_owned(),
     };
     // An earlier `clear` leaves an active segment without bytes.
     let empty = segments.pop_if(|active| active.bytes == 0);
     let Some(before) = before else {
-        plan.goes = segments;
+        plan.to_remove = segments;
         return plan;
     };
     let next_firsts: Vec<Option<Timestamp>> = segments
@@ -83,15 +83,15 @@ fn plan(path: &Path, mut segments: Vec<SegmentFacts>, before: Option<Timestamp>)
     for (index, segment) in segments.into_iter().enumerate() {
         let next_first = next_firsts.get(index).copied().flatten();
         let behind = plan
-            .stays
+            .to_keep
             .first()
-            .map(|(older, _)| ReasonToStay::Behind(older.number));
-        match reason_to_stay(&segment, next_first, before).or(behind) {
-            None => plan.goes.push(segment),
-            Some(reason) => plan.stays.push((segment, reason)),
+            .map(|(older, _)| KeepReason::Behind(older.number));
+        match keep_reason(&segment, next_first, before).or(behind) {
+            None => plan.to_remove.push(segment),
+            Some(reason) => plan.to_keep.push((segment, reason)),
         }
     }
-    plan.clearing = match (plan.stays.first(), &empty, plan.goes.last()) {
+    plan.clearing = match (plan.to_keep.first(), &empty, plan.to_remove.last()) {
         (Some((first, _)), _, _) => Clearing::Below(first.number),
         (None, Some(empty), _) => Clearing::Below(empty.number),
         (None, None, Some(active)) => Clearing::UpTo(active.number, before.to_moment()),
@@ -101,16 +101,16 @@ fn plan(path: &Path, mut segments: Vec<SegmentFacts>, before: Option<Timestamp>)
 }
 
 /// A segment in which no time can be read is as old as the one after it allows.
-fn reason_to_stay(
+fn keep_reason(
     segment: &SegmentFacts,
     next_first: Option<Timestamp>,
     before: Timestamp,
-) -> Option<ReasonToStay> {
+) -> Option<KeepReason> {
     match (segment.last, next_first) {
         (Some(last), _) if last < before => None,
-        (Some(last), _) => Some(ReasonToStay::Newer(last)),
+        (Some(last), _) => Some(KeepReason::Newer(last)),
         (None, Some(next)) if next <= before => None,
-        (None, _) => Some(ReasonToStay::Unknown),
+        (None, _) => Some(KeepReason::Unknown),
     }
 }
 
@@ -124,7 +124,7 @@ pub struct Cleared {
     pub bytes: u64,
     /// The active segment, if it was to be removed and is kept because a newer record was written
     /// to it meanwhile.
-    pub stays: Option<SegmentNumber>,
+    pub kept: Option<SegmentNumber>,
 }
 
 impl ClearPlan {
@@ -140,14 +140,16 @@ impl ClearPlan {
             steady: Instant::now(),
         };
         let removed = store::clear(&self.path, self.clearing, now)?;
-        let stays = match self.clearing {
-            Clearing::UpTo(active, _) if removed.segments < self.goes.len() as u64 => Some(active),
+        let kept = match self.clearing {
+            Clearing::UpTo(active, _) if removed.segments < self.to_remove.len() as u64 => {
+                Some(active)
+            }
             Clearing::UpTo(..) | Clearing::All | Clearing::Below(_) => None,
         };
         Ok(Cleared {
             segments: removed.segments,
             bytes: removed.bytes,
-            stays,
+            kept,
         })
     }
 }
@@ -256,15 +258,15 @@ mod tests {
         }
     }
 
-    fn going(plan: &ClearPlan) -> Vec<u64> {
-        plan.goes
+    fn numbers_to_remove(plan: &ClearPlan) -> Vec<u64> {
+        plan.to_remove
             .iter()
             .map(|segment| segment.number.get())
             .collect()
     }
 
-    fn reasons(plan: &ClearPlan) -> Vec<ReasonToStay> {
-        plan.stays.iter().map(|(_, reason)| *reason).collect()
+    fn reasons(plan: &ClearPlan) -> Vec<KeepReason> {
+        plan.to_keep.iter().map(|(_, reason)| *reason).collect()
     }
 
     fn three() -> Vec<SegmentFacts> {
@@ -276,10 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_time_everything_goes() {
+    fn without_a_time_everything_is_removed() {
         let plan = plan(three(), None);
         assert_eq!(
-            (going(&plan), plan.clearing),
+            (numbers_to_remove(&plan), plan.clearing),
             (vec![4, 5, 6], Clearing::All)
         );
     }
@@ -288,12 +290,12 @@ mod tests {
     fn an_empty_active_segment_is_nothing_to_remove() {
         let mut segments = three();
         segments[2].bytes = 0;
-        assert_eq!(going(&plan(segments.clone(), None)), [4, 5]);
-        assert!(going(&plan(segments.split_off(2), None)).is_empty());
+        assert_eq!(numbers_to_remove(&plan(segments.clone(), None)), [4, 5]);
+        assert!(numbers_to_remove(&plan(segments.split_off(2), None)).is_empty());
     }
 
     #[test]
-    fn a_segment_goes_only_if_all_its_records_are_before_the_time() {
+    fn a_segment_is_removed_only_if_all_its_records_are_older() {
         let below = |number| Clearing::Below(SegmentNumber::new(number).unwrap());
         let table: [(i64, Vec<u64>, Clearing); 6] = [
             (5, vec![], below(4)),
@@ -303,37 +305,37 @@ mod tests {
             (31, vec![4, 5], below(6)),
             (40, vec![4, 5], below(6)),
         ];
-        for (before, goes, clearing) in table {
+        for (before, removed, clearing) in table {
             let plan = plan(three(), Some(at(before)));
-            assert_eq!(going(&plan), goes, "{before}");
+            assert_eq!(numbers_to_remove(&plan), removed, "{before}");
             assert_eq!(plan.clearing, clearing, "{before}");
         }
     }
 
     #[test]
-    fn the_active_segment_goes_if_all_its_records_are_older() {
+    fn the_active_segment_is_removed_if_its_records_are_older() {
         let all = plan(three(), Some(at(41)));
         let active = SegmentNumber::new(6).unwrap();
-        assert_eq!(going(&all), [4, 5, 6]);
+        assert_eq!(numbers_to_remove(&all), [4, 5, 6]);
         assert_eq!(all.clearing, Clearing::UpTo(active, at(41).to_moment()));
-        assert!(all.stays.is_empty());
+        assert!(all.to_keep.is_empty());
     }
 
     #[test]
-    fn an_empty_active_segment_neither_goes_nor_stays() {
+    fn an_empty_active_segment_is_not_in_the_plan() {
         let mut segments = three();
         segments[2] = segment(6, None);
         segments[2].bytes = 0;
         let closed = plan(segments.clone(), Some(at(99)));
         let active = SegmentNumber::new(6).unwrap();
-        assert_eq!(going(&closed), [4, 5]);
+        assert_eq!(numbers_to_remove(&closed), [4, 5]);
         assert_eq!(closed.clearing, Clearing::Below(active));
         let none = plan(segments.split_off(2), Some(at(99)));
-        assert!(none.goes.is_empty() && none.stays.is_empty());
+        assert!(none.to_remove.is_empty() && none.to_keep.is_empty());
     }
 
     #[test]
-    fn nothing_goes_from_behind_a_segment_that_stays() {
+    fn nothing_is_removed_behind_a_segment_that_is_kept() {
         let segments = vec![
             segment(1, Some((10, 90))),
             segment(2, Some((20, 30))),
@@ -341,13 +343,13 @@ mod tests {
         ];
         let plan = plan(segments, Some(at(50)));
         let first = SegmentNumber::FIRST;
-        assert!(going(&plan).is_empty());
+        assert!(numbers_to_remove(&plan).is_empty());
         assert_eq!(
             reasons(&plan),
             [
-                ReasonToStay::Newer(at(90)),
-                ReasonToStay::Behind(first),
-                ReasonToStay::Newer(at(91))
+                KeepReason::Newer(at(90)),
+                KeepReason::Behind(first),
+                KeepReason::Newer(at(91))
             ]
         );
     }
@@ -356,11 +358,11 @@ mod tests {
     fn a_segment_without_a_time_takes_its_age_from_the_next() {
         let segments = |next| vec![segment(1, None), segment(2, next), segment(3, None)];
         let known = plan(segments(Some((20, 30))), Some(at(40)));
-        assert_eq!(going(&known), [1, 2]);
+        assert_eq!(numbers_to_remove(&known), [1, 2]);
         let later = plan(segments(Some((50, 60))), Some(at(40)));
-        assert_eq!(reasons(&later)[0], ReasonToStay::Unknown);
+        assert_eq!(reasons(&later)[0], KeepReason::Unknown);
         let unknown = plan(segments(None), Some(at(40)));
-        assert!(going(&unknown).is_empty());
+        assert!(numbers_to_remove(&unknown).is_empty());
     }
 
     fn second_of(time: Option<Timestamp>) -> u8 {

@@ -61,7 +61,7 @@ pub enum KnownApplication {
 struct OwnApplication {
     builder: Box<Builder>,
     /// The words that run the commands.
-    called: String,
+    command_name: String,
 }
 
 impl Location {
@@ -82,7 +82,7 @@ impl Location {
     /// As [`Location::of`].
     pub fn of_application(builder: &Builder, environment: &Environment) -> Result<Self> {
         let (source, profile, base) = builder.place(environment)?;
-        let called = format!("{source} telemetry");
+        let command_name = format!("{source} telemetry");
         let location = Self {
             application: KnownApplication::Certain(source),
             profile,
@@ -90,7 +90,7 @@ impl Location {
             selection: Selection::default(),
             own_application: Some(OwnApplication {
                 builder: Box::new(builder.clone()),
-                called,
+                command_name,
             }),
             environment: environment.clone(),
         };
@@ -101,9 +101,9 @@ impl Location {
     /// Sets the words that run the commands of an application, by default its name and `telemetry`.
     /// They are used in messages with a next step.
     #[must_use]
-    pub fn called(mut self, words: impl Into<String>) -> Self {
+    pub fn with_command_name(mut self, words: impl Into<String>) -> Self {
         if let Some(application) = &mut self.own_application {
-            application.called = words.into();
+            application.command_name = words.into();
         }
         self
     }
@@ -169,8 +169,8 @@ impl Location {
     /// # Errors
     ///
     /// Returns an error if the environment names no state directory.
-    pub fn closed(environment: &Environment) -> Result<Vec<Source>> {
-        Ok(directory::closed_sources(&Self::root(environment)?))
+    pub fn inaccessible(environment: &Environment) -> Result<Vec<Source>> {
+        Ok(directory::inaccessible_sources(&Self::root(environment)?))
     }
 
     /// Returns the state directory, below which applications have their telemetry.
@@ -316,16 +316,16 @@ impl Location {
     }
 
     /// Returns the words that run the commands of the application; nothing in another program.
-    pub fn commands_called(&self) -> Option<&str> {
-        Some(&self.own_application.as_ref()?.called)
+    pub fn command_name(&self) -> Option<&str> {
+        Some(&self.own_application.as_ref()?.command_name)
     }
 
     /// Returns a command line for this location, quoted for a shell: `localtel --app myapp status`,
     /// or that of the application that runs this code.
     pub fn command(&self, words: &str) -> String {
-        match self.commands_called() {
+        match self.command_name() {
             None => format!("localtel {} {words}", self.words()),
-            Some(called) => format!("{called} {words}"),
+            Some(name) => format!("{name} {words}"),
         }
     }
 

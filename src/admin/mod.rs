@@ -31,7 +31,7 @@ mod secret_names;
 mod status;
 mod verdict;
 
-pub use self::clear::{ClearPlan, Cleared, ReasonToStay, SegmentFacts};
+pub use self::clear::{ClearPlan, Cleared, KeepReason, SegmentFacts};
 pub use self::consent::ConsentChange;
 pub use self::finding::{Finding, FindingKind};
 pub use self::findings::Findings;

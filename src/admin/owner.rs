@@ -17,7 +17,7 @@ impl Location {
     pub fn command_as(&self, user: u32, words: &str) -> String {
         let base = self.base().display().to_string();
         let base = ShellWord(&base);
-        match self.commands_called() {
+        match self.command_name() {
             None => {
                 let profile = if self.profile().is_default() {
                     String::new()

@@ -57,7 +57,7 @@ impl Location {
 
     /// Returns `true` if the name of the owner's policy belongs to something other than a regular
     /// file.
-    pub fn is_policy_no_file(&self) -> bool {
+    pub fn is_policy_not_a_file(&self) -> bool {
         let directory = Directory::open(&self.path(), Access::Read).ok();
         let facts =
             directory.and_then(|directory| directory.facts(&FileName::Policy.to_string()).ok());

@@ -297,7 +297,7 @@ impl Status {
             | DecidedBy::DoNotTrack(_)
             | DecidedBy::Flag
             | DecidedBy::Variable { .. }
-            | DecidedBy::Nobody => None,
+            | DecidedBy::Default => None,
         }
     }
 }

@@ -36,7 +36,7 @@ mod tests {
     const ID: &str = "01936f0e-7d5c-7a51-9b63-3c1f0a9d2e4b";
 
     fn inherited_from(value: &str) -> Option<Uuid> {
-        inherited(&Environment::made_up(
+        inherited(&Environment::for_test(
             "myapp",
             &[("LOCALTEL_COMMAND_ID", value)],
         ))
@@ -61,13 +61,13 @@ mod tests {
         for value in ["", "1", "\u{1b}[2J\0", &padded, &format!("{ID}{ID}"), &long] {
             assert_eq!(inherited_from(value), None);
         }
-        let environment = Environment::made_up("myapp", &[]);
+        let environment = Environment::for_test("myapp", &[]);
         assert_eq!(inherited(&environment), None);
     }
 
     #[test]
     fn new_ids_begin_with_the_time_and_differ() {
-        let environment = Environment::made_up("myapp", &[]);
+        let environment = Environment::for_test("myapp", &[]);
         let (first, second) = (
             inherited_or_new(&environment).unwrap(),
             inherited_or_new(&environment).unwrap(),

@@ -120,7 +120,7 @@ fn set_consent(
     by: &str,
     now: OffsetDateTime,
 ) -> Result<StoredConsent> {
-    let location = Some(&ApplicationProfile::made_up("one"));
+    let location = Some(&ApplicationProfile::for_test("one"));
     set_consent_of(
         ConsentDirectory { path, location },
         Scope::Profile,
@@ -276,7 +276,7 @@ mod tests {
     use crate::error::Error;
 
     fn reset(path: &Path) -> Result<Consent> {
-        let location = Some(&ApplicationProfile::made_up("one"));
+        let location = Some(&ApplicationProfile::for_test("one"));
         super::reset(ConsentDirectory { path, location })
     }
 
@@ -287,7 +287,7 @@ mod tests {
     ) -> Result<Installation> {
         super::installation(
             directory,
-            &ApplicationProfile::made_up("one"),
+            &ApplicationProfile::for_test("one"),
             seen,
             deadline,
         )
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn keys_of_a_newer_version_stay_whatever_is_decided() {
         let home = tempfile::tempdir().unwrap();
-        let location = Some(&ApplicationProfile::made_up("one"));
+        let location = Some(&ApplicationProfile::for_test("one"));
         let path = home.path();
         for scope in [Scope::Profile, Scope::AllProfiles] {
             let store = |consent| {
@@ -660,8 +660,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         set_consent(home.path(), Consent::Enabled, "test", now()).unwrap();
         let before = fs::read(home.path().join("consent.json")).unwrap();
-        let (two, path) = (ApplicationProfile::made_up("two"), home.path());
-        let mut work = ApplicationProfile::made_up("one");
+        let (two, path) = (ApplicationProfile::for_test("two"), home.path());
+        let mut work = ApplicationProfile::for_test("one");
         work.profile = "work".parse().unwrap();
         for other in [&two, &work] {
             let site = ConsentDirectory {
@@ -694,7 +694,7 @@ mod tests {
     fn one_of_two_applications_that_start_gets_the_directory() {
         let home = tempfile::tempdir().unwrap();
         let locations: Vec<ApplicationProfile> = (0..8)
-            .map(|number| ApplicationProfile::made_up(&format!("app{number}")))
+            .map(|number| ApplicationProfile::for_test(&format!("app{number}")))
             .collect();
         let ids: Vec<Option<Installation>> = std::thread::scope(|scope| {
             let asked: Vec<_> = locations
@@ -737,7 +737,7 @@ mod tests {
         let deadline = Instant::now() + PATIENCE;
         remember_first_use(
             &directory,
-            &ApplicationProfile::made_up("one"),
+            &ApplicationProfile::for_test("one"),
             grace,
             now,
             deadline,
@@ -768,7 +768,7 @@ mod tests {
     fn the_choice_for_all_profiles_is_stored_separately() {
         let home = tempfile::tempdir().unwrap();
         let all = Scope::AllProfiles;
-        let location = Some(&ApplicationProfile::made_up("one"));
+        let location = Some(&ApplicationProfile::for_test("one"));
         let site = ConsentDirectory {
             path: home.path(),
             location,

@@ -19,7 +19,7 @@ pub(crate) struct ApplicationProfile {
 impl ApplicationProfile {
     /// Creates the default profile of an application.
     #[cfg(test)]
-    pub(crate) fn made_up(source: &str) -> Self {
+    pub(crate) fn for_test(source: &str) -> Self {
         Self {
             source: source.parse().unwrap(),
             profile: Profile::default(),
@@ -104,7 +104,7 @@ impl fmt::Display for KnownLocation {
             (Some(source), Some(profile)) => write!(f, "`{source}` (profile {profile})"),
             (Some(source), None) => write!(f, "`{source}`"),
             (None, Some(profile)) => write!(f, "a profile {profile}"),
-            (None, None) => f.write_str("nobody"),
+            (None, None) => f.write_str("no application"),
         }
     }
 }

@@ -134,8 +134,8 @@ pub enum DecidedBy {
     Choice,
     /// The choice stored for all profiles.
     ChoiceForAll,
-    /// No source: the application's own behaviour applies.
-    Nobody,
+    /// No source has a decision, so the application's default applies.
+    Default,
 }
 
 impl DecidedBy {
@@ -149,7 +149,7 @@ impl DecidedBy {
             Self::Variable { .. } => "variable",
             Self::Choice => "choice",
             Self::ChoiceForAll => "choice_for_all",
-            Self::Nobody => "nobody",
+            Self::Default => "default",
         }
     }
 }
@@ -165,7 +165,7 @@ impl fmt::Display for DecidedBy {
             Self::Variable { name, value } => write!(f, "{name}={}", value.escape_debug()),
             Self::Choice => f.write_str("the stored choice"),
             Self::ChoiceForAll => f.write_str("the stored choice for all profiles"),
-            Self::Nobody => f.write_str("nobody"),
+            Self::Default => f.write_str("the default"),
         }
     }
 }
@@ -368,7 +368,7 @@ fn undecided(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     Decision {
         is_recording,
         grace_left,
-        ..Decision::by(DecidedBy::Nobody, Consent::Undecided)
+        ..Decision::by(DecidedBy::Default, Consent::Undecided)
     }
 }
 

@@ -115,7 +115,7 @@ fn every_spelling_means_the_same_from_every_source() {
                 ("variable", case!(variable: Some(word))),
             ] {
                 let decision = case.decide();
-                let by = if meant == Undecided { "nobody" } else { by };
+                let by = if meant == Undecided { "default" } else { by };
                 assert_eq!(decision.state, meant, "{by} {word:?}");
                 assert_eq!(decision.decided_by.kind(), by, "{word:?}");
                 assert_eq!(decision.is_locked, meant != Undecided, "{word:?}");
@@ -130,7 +130,7 @@ fn an_empty_word_is_undecided_only_in_flag_or_variable() {
     for empty in ["", " ", "\t\n"] {
         for case in [case!(flag: empty), case!(variable: Some(empty))] {
             let decision = case.decide();
-            assert_eq!(decision.decided_by, DecidedBy::Nobody, "{empty:?}");
+            assert_eq!(decision.decided_by, DecidedBy::Default, "{empty:?}");
             assert!(decision.problems.is_empty(), "{empty:?}");
         }
         let file = serde_json::json!({ "format": 1, "consent": empty }).to_string();
@@ -419,7 +419,7 @@ fn undecided_records_only_by_choice_and_after_the_grace() {
     for (case, is_recording, seconds_left) in table {
         let decision = case.decide();
         assert_eq!(decision.state, Undecided, "{case:?}");
-        assert_eq!(decision.decided_by, DecidedBy::Nobody, "{case:?}");
+        assert_eq!(decision.decided_by, DecidedBy::Default, "{case:?}");
         assert_eq!(decision.is_recording, is_recording, "{case:?}");
         assert_eq!(decision.grace_left, seconds_left.map(Duration::from_secs), "{case:?}");
     }

@@ -122,7 +122,7 @@ fn a_state_is_shown_by_a_word_that_parses_back_to_it() {
 fn undecided_records_only_if_the_application_chose_so() {
     let refused = case!().decide();
     assert_eq!(refused.state, Consent::Undecided);
-    assert_eq!(refused.decided_by, DecidedBy::Nobody);
+    assert_eq!(refused.decided_by, DecidedBy::Default);
     assert!(!refused.is_recording && !refused.is_locked);
     let recorded = case!(when_undecided: WhenUndecided::Record).decide();
     assert_eq!(recorded.state, Consent::Undecided);
@@ -136,7 +136,7 @@ fn the_strongest_source_with_a_decision_applies() {
     let table = vec![
         (case!(stored: ENABLED), Enabled, "choice"),
         (case!(stored: DISABLED), Disabled, "choice"),
-        (case!(stored: OPEN), Undecided, "nobody"),
+        (case!(stored: OPEN), Undecided, "default"),
         (case!(stored_for_all: ENABLED), Enabled, "choice_for_all"),
         (case!(stored_for_all: DISABLED), Disabled, "choice_for_all"),
         (case!(stored: OPEN, stored_for_all: ENABLED), Enabled, "choice_for_all"),
@@ -147,7 +147,7 @@ fn the_strongest_source_with_a_decision_applies() {
         (case!(variable: Some(" FORBID "), stored: ENABLED), Disabled, "variable"),
         (case!(variable: Some(""), stored: ENABLED), Enabled, "choice"),
         (case!(variable: Some("undecided"), stored: ENABLED), Enabled, "choice"),
-        (case!(variable: Some("undecided")), Undecided, "nobody"),
+        (case!(variable: Some("undecided")), Undecided, "default"),
         (case!(flag: Enabled, variable: Some("off")), Enabled, "flag"),
         (case!(flag: Disabled, variable: Some("on"), stored: ENABLED), Disabled, "flag"),
         (case!(flag: Enabled, stored: DISABLED), Enabled, "flag"),
@@ -156,7 +156,7 @@ fn the_strongest_source_with_a_decision_applies() {
         (case!(do_not_track: Some("1"), variable: Some("on")), Disabled, "do_not_track"),
         (case!(do_not_track: Some("1"), when_undecided: WhenUndecided::Record), Disabled, "do_not_track"),
         (case!(do_not_track: Some("0"), stored: ENABLED), Enabled, "choice"),
-        (case!(do_not_track: Some("0")), Undecided, "nobody"),
+        (case!(do_not_track: Some("0")), Undecided, "default"),
         (case!(executable: "myapp-DoNotTrack.exe", flag: Enabled), Disabled, "executable"),
         (case!(executable: "donottrack", stored: ENABLED), Disabled, "executable"),
         (case!(executable: "DONOTTRACK", do_not_track: Some("1")), Disabled, "executable"),

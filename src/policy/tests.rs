@@ -609,7 +609,7 @@ fn a_new_key_reports_hashes_of_any_earlier_policy() {
         let directory = Directory::open(&path, Access::Write).unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
         let seen = crate::consent::Consent::Undecided;
-        let location = crate::consent::ApplicationProfile::made_up("myapp");
+        let location = crate::consent::ApplicationProfile::for_test("myapp");
         let installation = crate::consent::installation(&directory, &location, seen, deadline);
         installation.unwrap().hash_key()
     };

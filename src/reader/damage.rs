@@ -182,7 +182,7 @@ pub enum Notice {
     /// Something other than localtel truncated the segment while it was followed. Reading continues
     /// with the lines in it that were not read before.
     #[non_exhaustive]
-    Cut {
+    Truncated {
         /// The truncated segment.
         segment: SegmentNumber,
         /// The size in bytes up to which it had been read.
@@ -218,22 +218,22 @@ impl fmt::Display for Notice {
             Self::Removed { segments } => {
                 write!(f, "{segments} removed on purpose before being read")
             }
-            Self::Cut {
+            Self::Truncated {
                 segment,
                 bytes_before,
                 bytes,
             } => write!(
                 f,
-                "{} was cut from {bytes_before} to {bytes} bytes by something else; going on with what is new in it",
+                "{} was truncated by another program from {bytes_before} to {bytes} bytes; continuing with the new lines in it",
                 segment.file_name()
             ),
             Self::SegmentReplaced { segment } => write!(
                 f,
-                "{} was replaced or rewritten by something else; going on with what is new in it",
+                "{} was replaced or rewritten by another program; continuing with the new lines in it",
                 segment.file_name()
             ),
             Self::Replaced => f.write_str(
-                "the directory was replaced or begun anew by something else; going on with what is new in it",
+                "the directory was replaced or emptied by another program; continuing with the new lines in it",
             ),
             Self::Unfinished { position, bytes } => {
                 write!(f, "{position}: the last line is unfinished ({bytes} bytes)")

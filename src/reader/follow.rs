@@ -160,7 +160,7 @@ impl Follower {
         self.looks_idle = 0;
         self.state = FollowState::Reading;
         if let Found::Notice(
-            Notice::SegmentReplaced { .. } | Notice::Cut { .. } | Notice::Replaced,
+            Notice::SegmentReplaced { .. } | Notice::Truncated { .. } | Notice::Replaced,
         ) = &found
         {
             self.seen.rewritten();
@@ -287,7 +287,7 @@ impl Follower {
         let open = self.walk.open_mut()?;
         let read = open.scanner().byte_read();
         if facts.bytes < cursor.byte {
-            return Some(Look::Rewritten(Notice::Cut {
+            return Some(Look::Rewritten(Notice::Truncated {
                 segment: number,
                 bytes_before: read,
                 bytes: facts.bytes,

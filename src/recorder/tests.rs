@@ -19,9 +19,9 @@ use crate::store::list;
 use crate::watch::Watch;
 
 pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
-    let environment = Environment::made_up("testapp", &[]);
+    let environment = Environment::for_test("testapp", &[]);
     let answers = (Consent::Undecided, WhenUndecided::Record);
-    let location = crate::consent::ApplicationProfile::made_up("testapp");
+    let location = crate::consent::ApplicationProfile::for_test("testapp");
     let (mut watch, found) = Watch::new(
         (path, path),
         &location,

@@ -348,7 +348,7 @@ fn making_and_showing_a_report_changes_nothing() {
     let before = look();
     let mut made = Made::full();
     made.deployment = made.deployment.data_path("tables", &data);
-    let environment = crate::environment::Environment::made_up("myapp", &[]);
+    let environment = crate::environment::Environment::for_test("myapp", &[]);
     made.machine = Machine::look(&environment);
     made.volumes = made.deployment.volumes(VolumeLimits::default());
     let first = made.report();

@@ -81,8 +81,8 @@ impl Watched {
 }
 
 fn watch_at(path: &Path, when_undecided: WhenUndecided) -> Watch {
-    let environment = Environment::made_up("testapp", &[]);
-    let location = ApplicationProfile::made_up("testapp");
+    let environment = Environment::for_test("testapp", &[]);
+    let location = ApplicationProfile::for_test("testapp");
     let answers = (Consent::Undecided, when_undecided);
     Watch::new(
         (path, path),
@@ -96,7 +96,7 @@ fn watch_at(path: &Path, when_undecided: WhenUndecided) -> Watch {
 
 fn decided(consent: Consent) -> impl FnOnce(&Path) {
     move |path| {
-        let location = Some(&ApplicationProfile::made_up("testapp"));
+        let location = Some(&ApplicationProfile::for_test("testapp"));
         let site = ConsentDirectory { path, location };
         set_consent_of(site, Scope::Profile, consent, "test", clock::now()).unwrap();
     }
@@ -153,7 +153,7 @@ fn recording_resumes_when_the_files_can_be_read() {
         |path| decided(Consent::Enabled)(path),
         |path| {
             let all = Scope::AllProfiles;
-            let location = Some(&ApplicationProfile::made_up("testapp"));
+            let location = Some(&ApplicationProfile::for_test("testapp"));
             let site = ConsentDirectory { path, location };
             set_consent_of(site, all, Consent::Enabled, "test", clock::now()).unwrap();
         },

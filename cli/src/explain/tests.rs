@@ -57,7 +57,7 @@ impl ExplainHome {
         let directory = directory.to_str().unwrap();
         let mut variables = self.variables.clone();
         variables.push(("LOCALTEL_DIR", directory));
-        let environment = Environment::made_up("myapp", &variables);
+        let environment = Environment::for_test("myapp", &variables);
         if let Some(builder) = &self.builder {
             return Location::of_application(builder, &environment).unwrap();
         }

@@ -80,7 +80,7 @@ fn who_chose(facts: &Explanation<'_>) -> Option<String> {
 }
 
 fn what_never_is(facts: &Explanation<'_>) -> Vec<String> {
-    let is_application = facts.location.commands_called().is_some();
+    let is_application = facts.location.command_name().is_some();
     let asked = match facts.location.when_undecided() {
         WhenUndecided::Refuse if is_application => {
             "Before you agree there is no record, no id and no directory."
@@ -189,7 +189,7 @@ fn where_it_lies(facts: &Explanation<'_>) -> Vec<String> {
         round_size(limits.total_bytes_max),
         days(limits.age_seconds_max),
     );
-    let bounds = match facts.location.commands_called() {
+    let bounds = match facts.location.command_name() {
         Some(_) => format!("At most {most} and {age} are kept."),
         None => {
             format!("Unless the application says otherwise, at most {most} and {age} are kept.")

@@ -233,7 +233,7 @@ fn complaint(error: Error, location: &Location) -> Failure {
         )),
         ErrorKind::Invalid { .. } => Failure::failed(error.chain())
             .hint(format!("nothing was changed; `{policy}` shows what is there")),
-        ErrorKind::Io { .. } if location.is_policy_no_file() => {
+        ErrorKind::Io { .. } if location.is_policy_not_a_file() => {
             let file = location.policy_file();
             let file = file.display();
             Failure::failed(error.chain()).hint(format!(

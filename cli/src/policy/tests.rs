@@ -51,7 +51,7 @@ impl PolicyHome {
         let directory = self.dir.path().join("telemetry");
         let directory = directory.to_str().unwrap();
         let variables = [("HOME", "/home/anna"), ("LOCALTEL_DIR", directory)];
-        Environment::made_up("myapp", &variables)
+        Environment::for_test("myapp", &variables)
     }
 
     fn location(&self) -> Location {

@@ -584,7 +584,7 @@ fn the_home_directory_is_masked_at_the_start_of_a_path_only() {
 }
 
 #[test]
-fn homes_and_names_that_identify_nobody_are_ignored() {
+fn homes_and_names_that_identify_no_person_are_ignored() {
     for (home, user) in [
         (None, None),
         (Some("/"), Some("")),

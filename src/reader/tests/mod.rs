@@ -164,7 +164,7 @@ fn describe(item: &Item<'_>) -> String {
             Notice::Removed { segments } => {
                 format!("removed {}..{}", segments.first, segments.last)
             }
-            Notice::Cut {
+            Notice::Truncated {
                 segment,
                 bytes_before,
                 bytes,
