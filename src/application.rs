@@ -97,7 +97,7 @@ fn check_name(what: &'static str, name: &str) -> Result<()> {
     }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if !name.bytes().all(is_plain) {
-        return wrong("may hold only letters, digits, `.`, `_` and `-`");
+        return wrong("may contain only letters, digits, `.`, `_` and `-`");
     }
     Ok(())
 }

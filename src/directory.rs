@@ -53,8 +53,7 @@ fn home(environment: &Environment) -> Result<PathBuf> {
     if environment.is_elevated() {
         return Err(Error::invalid(
             "HOME",
-            "no variable is read, because this process acts as another user or group than who started it; such a \
-             program names the directory itself",
+            "environment variables are ignored, because this process runs as another user or group than the one that started it; such a program must set the directory itself",
         ));
     }
     let named = environment.home();
@@ -75,8 +74,7 @@ fn home(environment: &Environment) -> Result<PathBuf> {
         }
     };
     let reason = format!(
-        "{problem}, so there is no place for telemetry; set HOME, XDG_STATE_HOME or LOCALTEL_DIR, or give a service \
-         of systemd a `StateDirectory=`"
+        "{problem}, so there is no directory for telemetry; set HOME, XDG_STATE_HOME or LOCALTEL_DIR, or `StateDirectory=` in a systemd service"
     );
     Err(Error::invalid("HOME", reason))
 }

@@ -103,8 +103,7 @@ impl Environment {
             BuildOrigin::Test if self.localtel_dir().is_some() => None,
             BuildOrigin::Test if self.state_home().is_some_and(is_temporary) => None,
             BuildOrigin::Test => Some(
-                "this is a test executable, which records only where `.dir()`, LOCALTEL_DIR, or an XDG_STATE_HOME \
-                 or STATE_DIRECTORY below the temporary directory says so",
+                "this is a test executable, which records only if `.dir()` or LOCALTEL_DIR is set, or if XDG_STATE_HOME or STATE_DIRECTORY is below the temporary directory",
             ),
         }
     }

@@ -80,7 +80,7 @@ pub enum ErrorKind {
     },
     /// Another process held the directory's lock for longer than the deadline.
     #[non_exhaustive]
-    #[error("another process holds {} and does not let go", .path.display())]
+    #[error("timed out waiting for the lock {}, which another process holds", .path.display())]
     Busy {
         /// The lock file.
         path: PathBuf,

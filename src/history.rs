@@ -100,7 +100,7 @@ impl Content for History {
             return Err(format!("its version has {} bytes", version.len()));
         }
         let time = |text: String| {
-            parse_time(&text).map_err(|problem| format!("its time cannot be read: {problem}"))
+            parse_time(&text).map_err(|problem| format!("its time is not valid: {problem}"))
         };
         Ok(Self {
             version: written.version,

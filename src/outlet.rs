@@ -171,7 +171,7 @@ impl Outlet {
     fn show(&self, frame: &[u8], outcome: Outcome) {
         let became = match (outcome, &self.sink) {
             (Outcome::Recorded, _) => "recorded".to_owned(),
-            (Outcome::Dropped, _) => "dropped: there was no room".to_owned(),
+            (Outcome::Dropped, _) => "dropped: the buffer was full".to_owned(),
             (Outcome::Refused, Sink::Off(reason)) => format!("refused: {reason}"),
             (Outcome::Refused, Sink::Recorder(recorder)) => {
                 format!("refused: {}", recorder.state().1.reason())

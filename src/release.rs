@@ -123,7 +123,10 @@ fn check_time(text: &str) -> Result<(), String> {
     if is_date || (text.len() <= TIME_BYTES_MAX && is_time(text)) {
         Ok(())
     } else {
-        Err("its `released` is neither a date such as 2026-11-01 nor a time of RFC 3339".to_owned())
+        Err(
+            "its `released` is neither a date such as 2026-11-01 nor a time in RFC 3339 format"
+                .to_owned(),
+        )
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn run(
 
 fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Result<()> {
     match (found.findings.is_empty(), found.directory_exists) {
-        (true, true) => writeln!(out, "nothing is wrong")?,
+        (true, true) => writeln!(out, "no problems found")?,
         (true, false) => writeln!(out, "{}", Sanitized(&nothing_at(location)))?,
         (false, _) => {}
     }
@@ -56,7 +56,7 @@ fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Resu
         let command = location.command("policy property NAME keep");
         writeln!(
             out,
-            "masked because of a name that means a secret: {}; to keep one: {}",
+            "masked because their names suggest secrets: {}; to keep one: {}",
             Sanitized(&masked),
             Sanitized(&command)
         )?;
@@ -72,7 +72,7 @@ fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Resu
 fn nothing_at(location: &Location) -> String {
     let whose = location.name().map(|name| format!(" for {name}"));
     format!(
-        "no choice and no records{} in {}: there is no such directory",
+        "no choice and no records{} in {}: the directory does not exist",
         whose.unwrap_or_default(),
         location.path().display()
     )

@@ -496,7 +496,7 @@ mod tests {
         let error = parse("words --telemetry maybe count")
             .unwrap_err()
             .to_string();
-        assert!(error.contains("`maybe` is no word for it"), "{error}");
+        assert!(error.contains("`maybe` is not a valid choice"), "{error}");
     }
 
     #[test]

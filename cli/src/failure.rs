@@ -169,7 +169,7 @@ fn hint_for(error: &Error, command: impl FnOnce(&str) -> String) -> Option<Strin
             hint_for_io(source.kind(), &path.display().to_string(), command)
         }
         ErrorKind::Directory { .. } => {
-            Some("move what is in the way, or use another directory".to_owned())
+            Some("use another directory, or correct this one".to_owned())
         }
         ErrorKind::Foreign { .. } => Some(
             "name the application and profile that it belongs to, with --app and --profile, or another directory, \
@@ -210,9 +210,7 @@ fn hint_for_io(
              that is"
         ))
     } else if kind == io::ErrorKind::NotADirectory {
-        Some(format!(
-            "a part of {path} is a file; move it, or use another directory"
-        ))
+        Some(format!("a part of {path} is a file; use another directory"))
     } else if kind == io::ErrorKind::ReadOnlyFilesystem {
         Some(
             "make it writable; until then DO_NOT_TRACK=1, or <APP>_TELEMETRY with `on` or `off`, \

@@ -47,7 +47,7 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
     }
     match status.policy.owner {
         OwnerState::Missing | OwnerState::Open => {}
-        OwnerState::Narrows => writeln!(out, "policy: policy.toml narrows what is recorded")?,
+        OwnerState::Narrows => writeln!(out, "policy: policy.toml restricts what is recorded")?,
         OwnerState::Damaged => {
             let problem = status.policy.problem.as_deref();
             let problem = problem.filter(|problem| !status.answer.because.contains(problem));
@@ -65,7 +65,7 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
     let missing = if status.directory_exists {
         ""
     } else {
-        " (not there yet)"
+        " (does not exist yet)"
     };
     writeln!(out, "directory: {}{missing}", Sanitized(&status.directory))?;
     match (status.grace(), &status.first_seen) {
@@ -79,7 +79,7 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
         let reset = location.command("reset");
         writeln!(
             out,
-            "copied: this directory was made on another machine or by another user; `{}` removes its id",
+            "copied: this directory was created on another machine or by another user; `{}` removes its id",
             Sanitized(&reset)
         )?;
     }
@@ -143,7 +143,7 @@ fn print_update(update: &Update, location: &Location, out: &mut dyn Write) -> io
         Some(_) => format!("this is {}", update.current),
         None => format!("{} recorded last", update.current),
     };
-    let text = format!("{} is out{released}, {current}", update.version);
+    let text = format!("{} is available{released}, {current}", update.version);
     writeln!(out, "update: {}", Sanitized(&text))
 }
 

@@ -227,7 +227,7 @@ pub(crate) fn suggest_flag(error: &mut ParseError, words: &[OsString], definitio
     } else if let Some(show) = definition.find_subcommand("show")
         && show.get_arguments().any(|arg| arg.get_long() == Some(name))
     {
-        insert_tip(error, format!("`show` has it: `show {flag}`"));
+        insert_tip(error, format!("`show` has this option: `show {flag}`"));
     }
 }
 

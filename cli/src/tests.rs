@@ -98,7 +98,7 @@ fn help_goes_to_stdout_and_mistakes_are_usage_errors() {
     );
     let (exit, _, err) = home.run("--app a/b status");
     assert_eq!(exit, Exit::Usage);
-    assert!(err.contains("may hold only letters"), "{err}");
+    assert!(err.contains("may contain only letters"), "{err}");
 }
 
 #[test]
@@ -143,14 +143,13 @@ fn status_of_an_empty_home_is_undecided_and_writes_nothing() {
         [
             "status: undecided",
             "uuid: none",
-            "recording: unknown, because consent is undecided, and only the application knows whether it records \
-             then",
+            "recording: unknown, because consent is undecided, and the application decides whether it records",
             "record and run: no, because consent is undecided, and nothing is recorded until it is enabled",
             "decided by: the default",
         ]
     );
     assert!(
-        lines[8].ends_with("/myapp/telemetry (not there yet)"),
+        lines[8].ends_with("/myapp/telemetry (does not exist yet)"),
         "{out}"
     );
     assert!(names(home.dir.path()).is_empty());
@@ -273,7 +272,7 @@ fn status_shows_a_release_newer_than_the_last_recorder() {
     let history = path.join("history.json");
     fs::write(&history, r#"{"format":1,"version":"1.9.0"}"#).unwrap();
     let (line, json) = update();
-    let expected = "update: 1.10.0 is out (released 2026-11-01), 1.9.0 recorded last";
+    let expected = "update: 1.10.0 is available (released 2026-11-01), 1.9.0 recorded last";
     assert_eq!(line.unwrap(), expected);
     let expected = serde_json::json!({
         "version": "1.10.0", "released": "2026-11-01", "notes": "a\u{fffd}[2Jb", "current": "1.9.0"
@@ -299,7 +298,7 @@ fn invalid_files_are_reported_and_escaped() {
     fs::set_permissions(&history, fs::Permissions::from_mode(0o600)).unwrap();
     let (_, status, _) = home.run("--app myapp status");
     assert!(
-        status.contains("\nupdate: unknown: release.json: it is malformed: "),
+        status.contains("\nupdate: unknown: release.json: it is not valid: "),
         "{status}"
     );
     let (exit, doctor, _) = home.run("--app myapp doctor");
@@ -350,7 +349,7 @@ fn a_damaged_choice_is_reported_and_can_be_replaced() {
     let (exit, _, err) = home.run("reset");
     assert_eq!(exit, Exit::Failed);
     assert!(
-        err.contains("hint: decide anew: `localtel --app myapp enable`"),
+        err.contains("hint: decide again: `localtel --app myapp enable`"),
         "{err}"
     );
     let (exit, out, err) = home.run("enable");
@@ -459,7 +458,7 @@ fn directory_errors_are_one_message_with_the_next_step() {
     assert_eq!(exit, Exit::Done);
     assert!(out.starts_with("status: disabled\n"), "{out}");
     assert!(
-        out.contains("problem: the directory cannot serve: it is a file"),
+        out.contains("problem: the directory cannot be used: it is a file"),
         "{out}"
     );
     let (exit, _, err) = home.run(&format!("--dir {} enable", file.display()));
@@ -606,11 +605,11 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
     home.run("--app myapp policy level info");
     let (_, out, _) = home.run("--app myapp status");
     assert!(
-        out.contains("\npolicy: policy.toml narrows what is recorded\n"),
+        out.contains("\npolicy: policy.toml restricts what is recorded\n"),
         "{out}"
     );
     let (exit, out, _) = home.run("--app myapp doctor");
-    let expected = "nothing is wrong\nrecording: yes, because enabled by the stored choice\n";
+    let expected = "no problems found\nrecording: yes, because enabled by the stored choice\n";
     assert_eq!((exit, out.as_str()), (Exit::Done, expected));
     home.run("--app myapp policy level trace");
     let (_, out, _) = home.run("--app myapp status --json");
@@ -620,7 +619,7 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
     );
     fs::write(home.telemetry().join("policy.toml"), "x = 1").unwrap();
     let (_, out, _) = home.run("--app myapp status");
-    let damaged = "policy.toml cannot be understood: line 1: unknown field `x`";
+    let damaged = "policy.toml is invalid: line 1: unknown field `x`";
     assert!(out.contains(&format!("because {damaged}")), "{out}");
     assert!(out.contains("\npolicy: damaged, see above"), "{out}");
     assert_eq!(out.matches(damaged).count(), 1, "{out}");
@@ -637,12 +636,12 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
         "{out}"
     );
     assert!(
-        out.contains("`localtel --app myapp policy` says what is wrong"),
+        out.contains("`localtel --app myapp policy` prints the error"),
         "{out}"
     );
     let (_, _, err) = home.run("--app myapp record x");
     assert!(
-        err.contains("nothing is recorded until this is resolved"),
+        err.contains("nothing is recorded until it is fixed"),
         "{err}"
     );
 }

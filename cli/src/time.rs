@@ -77,7 +77,7 @@ pub(crate) fn parse(text: &str, zone: Zone, now: OffsetDateTime) -> Result<Offse
     };
     found
         .and_then(in_utc)
-        .ok_or_else(|| Error::invalid("time", format!("`{text}` cannot be read; {FORMS}")))
+        .ok_or_else(|| Error::invalid("time", format!("`{text}` is not a valid time; {FORMS}")))
 }
 
 /// All forms, for error messages.

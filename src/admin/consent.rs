@@ -108,7 +108,7 @@ impl Location {
             StoredConsent::Empty { .. } | StoredConsent::Damaged { .. } => {
                 let command = |choice: &str| self.command(&format!("{choice}{options}"));
                 let (enable, disable) = (command("enable"), command("disable"));
-                Some(format!("decide anew: `{enable}` or `{disable}`"))
+                Some(format!("decide again: `{enable}` or `{disable}`"))
             }
         }
     }

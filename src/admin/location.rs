@@ -285,10 +285,7 @@ impl Location {
             // first.
             Err(error) if !error.is_not_found() => Err(open_error(&path, error)),
             Ok(_) | Err(_) => {
-                let reason = format!(
-                    "{} does not say which application it belongs to",
-                    path.display()
-                );
+                let reason = format!("{} does not name its application", path.display());
                 Err(Error::invalid("application", reason))
             }
         }

@@ -52,4 +52,4 @@ pub const AGAINST_DROPS: &str = "in the application, `Overflow::Block` waits for
 
 /// The explanation of a copied directory.
 pub(crate) const COPIED: &str =
-    "this directory was made on another machine or by another user, and has its id";
+    "this directory was created on another machine or by another user, and has its id";

@@ -46,8 +46,7 @@ impl Location {
         }
         let inside = inside_service(owner, &path, command);
         format!(
-            "`{command}` does it as that user{inside}; if the application now runs as another user, `{doctor}` says what \
-             to do"
+            "`{command}` does it as that user{inside}; if the application now runs as another user, `{doctor}` shows the next step"
         )
     }
 
@@ -154,7 +153,7 @@ fn of_other(at: &Path, path: &Path, owner: u32, location: &Location) -> Finding 
                 .parent()
                 .filter(|parent| is_named_after(parent, location));
     let mut next = format!(
-        "`{command}` looks as that user{}",
+        "`{command}` checks as that user{}",
         inside_service(owner, path, &command)
     );
     if is_ours {

@@ -63,7 +63,7 @@ impl Stored {
         let error = self.directory.as_ref().err()?;
         let owner = other_owner_of(path).filter(|_| error.is_permission_denied())?;
         Some(format!(
-            "{} belongs to another user (uid {owner}), and this one may not look into it",
+            "{} belongs to another user (uid {owner}), and this user may not read it",
             path.display()
         ))
     }
@@ -230,7 +230,7 @@ impl Location {
 
 /// The reason why it is not known.
 const UP_TO_APPLICATION: &str =
-    "consent is undecided, and only the application knows whether it records then";
+    "consent is undecided, and the application decides whether it records";
 
 #[cfg(test)]
 mod tests {

@@ -782,7 +782,7 @@ mod tests {
         let problem = StoredConsent::read_for_all_at(home.path())
             .problem()
             .unwrap();
-        assert!(problem.starts_with("consent.all.json is of format 9"));
+        assert!(problem.starts_with("consent.all.json has format 9"));
         let refused = set_consent_of(site, all, Consent::Enabled, "test", now());
         assert!(
             refused

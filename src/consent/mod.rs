@@ -85,7 +85,7 @@ impl FromStr for Consent {
             Err(Error::invalid(
                 "consent",
                 format!(
-                    "`{word}` is no word for it; say one of {} to enable, one of {} to disable, \
+                    "`{word}` is not a valid choice; use one of {} to enable, one of {} to disable, \
                      or `undecided`",
                     ENABLED_WORDS.join(", "),
                     DISABLED_WORDS.join(", "),
@@ -317,11 +317,7 @@ pub(crate) struct Inputs<'a> {
 pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
     let mut decision = decide_on_consent(inputs, now);
     if decision.is_recording {
-        let of_policy = |problem: &str| {
-            format!(
-                "{problem}; what it forbids is not known, so nothing is recorded until this is resolved"
-            )
-        };
+        let of_policy = |problem: &str| format!("{problem}; nothing is recorded until it is fixed");
         let of_directory = inputs.directory_problem.map(str::to_owned);
         decision.obstacle = of_directory.or_else(|| inputs.policy_problem.map(of_policy));
         decision.is_recording = decision.obstacle.is_none();

@@ -207,7 +207,7 @@ impl WrittenConsent {
         let consent = match self.consent.as_deref() {
             None => Consent::Undecided,
             Some(word) if word.trim().is_empty() => {
-                return Err("its consent is an empty word".to_owned());
+                return Err("its `consent` is empty".to_owned());
             }
             Some(word) => word.parse().map_err(|error: Error| error.to_string())?,
         };
@@ -275,7 +275,7 @@ fn is_like_installation(key: &str) -> bool {
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
-    record::parse_time(text).map_err(|problem| format!("its time cannot be read: {problem}"))
+    record::parse_time(text).map_err(|problem| format!("its time is not valid: {problem}"))
 }
 
 impl Content for Choice {

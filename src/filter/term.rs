@@ -135,16 +135,16 @@ impl FromStr for Term {
             .find_map(|operator| Some((operator, rest.strip_prefix(operator)?)));
         let Some((operator, value)) = found else {
             return Err(wrong(format!(
-                "`{text}` is no condition; write key=value, key!=value, key>10, key>=10, key<10, \
+                "`{text}` is not a condition; write key=value, key!=value, key>10, key>=10, key<10, \
                  key<=10, key~regex or key!~regex"
             )));
         };
         if key.trim().is_empty() {
-            return Err(wrong(format!("`{text}` names no key before `{operator}`")));
+            return Err(wrong(format!("`{text}` has no key before `{operator}`")));
         }
         if operator == "=" && value.starts_with('=') {
             return Err(wrong(format!(
-                "`==` in `{text}` is no comparison; write `{key}={}`",
+                "`==` in `{text}` is not an operator; write `{key}={}`",
                 value.trim_start_matches('=')
             )));
         }
@@ -224,7 +224,7 @@ impl TermKey {
         let operand = self.operand(value)?;
         match &operand {
             Operand::Text { number: None, .. } => Err(format!(
-                "`{operator}` compares numbers, and `{value}` is none; to compare text use = != ~ !~"
+                "`{operator}` compares numbers, and `{value}` is not a number; to compare text, use = != ~ or !~"
             )),
             Operand::Text {
                 number: Some(_), ..
@@ -304,7 +304,7 @@ fn parse_level(value: &str) -> Result<Operand, String> {
     value
         .parse()
         .map(Operand::Level)
-        .map_err(|_| format!("`{value}` is none of trace, debug, info, warn, error"))
+        .map_err(|_| format!("`{value}` is not one of trace, debug, info, warn, error"))
 }
 
 fn parse_time(value: &str) -> Result<Operand, String> {
@@ -313,7 +313,7 @@ fn parse_time(value: &str) -> Result<Operand, String> {
         .or_else(|problem| record::parse_time(&midnight).map_err(|_| problem))
         .map(Operand::Time)
         .map_err(|problem| {
-            format!("`{value}` cannot be read: {problem}; write 2026-11-21T08:15:30Z or 2026-11-21, or use --since and --until")
+            format!("`{value}` is not a valid time: {problem}; write 2026-11-21T08:15:30Z or 2026-11-21, or use --since and --until")
         })
 }
 
@@ -456,19 +456,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_term_is_refused_with_what_to_write() {
+    fn an_invalid_condition_is_refused_with_the_valid_forms() {
         for (text, expected) in [
             ("", "write key=value"),
             ("word", "write key=value"),
             ("key!", "write key=value"),
-            ("=x", "names no key"),
-            (" >1", "names no key"),
+            ("=x", "has no key"),
+            (" >1", "has no key"),
             ("a==b", "write `a=b`"),
-            ("a>b", "`b` is none"),
+            ("a>b", "`b` is not a number"),
             ("a>", "compares numbers"),
             ("a~(", "not a regular expression"),
-            ("level=loud", "none of trace"),
-            ("timestamp>soon", "is not a time"),
+            ("level=loud", "not one of trace"),
+            ("timestamp>soon", "is not a valid time"),
         ] {
             let message = text.parse::<Term>().unwrap_err().to_string();
             assert!(message.contains(expected), "{text}: {message}");

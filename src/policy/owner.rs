@@ -93,7 +93,7 @@ impl OwnerFile {
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         Owner::parse(bytes).map_or_else(
             |reason| Self::Damaged {
-                reason: format!("{} cannot be understood: {reason}", FileName::Policy),
+                reason: format!("{} is invalid: {reason}", FileName::Policy),
             },
             Self::Owner,
         )

@@ -399,7 +399,7 @@ fn a_file_without_rules_restricts_nothing() {
 #[test]
 fn mistakes_are_reported_with_line_and_reason() {
     for (text, line, reason) in [
-        ("level = \"loud\"", 1, "`loud` is none of trace"),
+        ("level = \"loud\"", 1, "`loud` is not one of trace"),
         ("\nlevel = 5", 2, "expected a string"),
         (
             "unnamed = \"mask\"",
@@ -458,7 +458,7 @@ fn mistakes_are_reported_with_line_and_reason() {
         ("\n[[[", 2, ""),
     ] {
         let said = problem(text.as_bytes());
-        let beginning = format!("policy.toml cannot be understood: line {line}: ");
+        let beginning = format!("policy.toml is invalid: line {line}: ");
         assert!(said.starts_with(&beginning), "{text:?}: {said}");
         assert!(said.contains(reason), "{text:?}: {said}");
     }
@@ -482,9 +482,7 @@ cloud = { value = 1, include = \"yes\", name = 1 }
 a = \"clean\"
 ";
     let said = problem(text.as_bytes());
-    let said = said
-        .strip_prefix("policy.toml cannot be understood: ")
-        .unwrap();
+    let said = said.strip_prefix("policy.toml is invalid: ").unwrap();
     let beginnings = [
         "line 1: unnamed: `mask` ",
         "line 2: level: `loud` ",

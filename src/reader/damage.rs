@@ -137,10 +137,10 @@ impl Damage {
 impl fmt::Display for DamageKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Torn => f.write_str("a record that breaks off"),
+            Self::Torn => f.write_str("an incomplete record"),
             Self::NotARecord => f.write_str("not a record"),
-            Self::NulHole => f.write_str("a hole of zeros"),
-            Self::TooLong => f.write_str("a line that is too long to be a record"),
+            Self::NulHole => f.write_str("a run of NUL bytes"),
+            Self::TooLong => f.write_str("a line that is too long for a record"),
             Self::InvalidUtf8 => f.write_str("not UTF-8"),
             Self::Missing { segments } => write!(f, "{segments} lost"),
             Self::NotAFile => f.write_str("not a regular file, and not followed"),

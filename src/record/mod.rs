@@ -93,7 +93,8 @@ impl FromStr for Level {
                 Ok(40..50) => Self::Warn,
                 Ok(50..=60) => Self::Error,
                 Ok(_) | Err(_) => {
-                    let reason = format!("`{wanted}` is none of trace, debug, info, warn, error");
+                    let reason =
+                        format!("`{wanted}` is not one of trace, debug, info, warn, error");
                     return Err(Error::invalid("level", reason));
                 }
             },

@@ -144,8 +144,8 @@ pub(crate) enum TimeProblem {
 impl fmt::Display for TimeProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Form => "it is not a time of RFC 3339",
-            Self::Range => "in UTC it is not in the years 0 to 9999",
+            Self::Form => "it is not in RFC 3339 format",
+            Self::Range => "its year in UTC is not 0 to 9999",
         })
     }
 }
@@ -154,7 +154,7 @@ impl fmt::Display for TimeProblem {
 ///
 /// # Errors
 ///
-/// Returns an error if the text is not such a time, or if in UTC it is not in the years 0 to 9999:
+/// Returns an error if the text is not such a time, or if its year in UTC is not 0 to 9999:
 /// `9999-12-31T23:59:59-10:00` is valid and in the year 10000.
 #[expect(
     clippy::disallowed_methods,

@@ -112,8 +112,8 @@ impl Recorded {
     pub(crate) fn shut_out() -> Self {
         Self {
             recording: Recording::No,
-            because: "the policy does not admit the event `report`".to_owned(),
-            text: "would be recorded if the policy admitted it",
+            because: "the policy drops the event `report`".to_owned(),
+            text: "would be recorded if the policy kept it",
         }
     }
 
@@ -294,8 +294,8 @@ fn data_of(volume: &Volume) -> Value {
                 "problem",
                 match count.unreadable {
                     0 => Value::Null,
-                    1 => "a directory could not be looked into".into(),
-                    count => format!("{count} directories could not be looked into").into(),
+                    1 => "a directory could not be read".into(),
+                    count => format!("{count} directories could not be read").into(),
                 },
             ),
         ]),

@@ -131,7 +131,7 @@ pub(crate) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> std::result::Re
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err("it is a list, not an object".to_owned());
     }
-    serde_json::from_slice(bytes).map_err(|error| format!("it is malformed: {error}"))
+    serde_json::from_slice(bytes).map_err(|error| format!("it is not valid: {error}"))
 }
 
 /// Shortens a reason that may quote a value.
@@ -191,7 +191,7 @@ impl<T: Content> Document<T> {
             return Err(format!("unsupported format version {format}"));
         }
         let others =
-            OtherKeys::of(bytes, T::KEYS).map_err(|error| format!("it is malformed: {error}"))?;
+            OtherKeys::of(bytes, T::KEYS).map_err(|error| format!("it is not valid: {error}"))?;
         Ok(Self::Known(T::read(parse_object(bytes)?, others)?))
     }
 
@@ -217,7 +217,7 @@ impl<T: Content> Document<T> {
             Self::Empty { file } => format!("{file} is empty"),
             Self::Damaged { reason } | Self::Unreadable { reason } => reason.clone(),
             Self::Newer { file, format } => {
-                format!("{file} is of format {format}, which only a newer localtel understands")
+                format!("{file} has format {format}, which needs a newer localtel")
             }
         };
         Some(problem + T::CONSEQUENCE)
@@ -535,7 +535,7 @@ mod tests {
         let file = home.path().join("history.json");
         fs::write(&file, "{\"format\":2}").unwrap();
         let error = set(&directory, 7).unwrap_err().to_string();
-        assert!(error.contains("is of format 2"), "{error}");
+        assert!(error.contains("has format 2"), "{error}");
         assert_eq!(fs::read_to_string(&file).unwrap(), "{\"format\":2}");
         fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink("/nowhere", &file).unwrap();

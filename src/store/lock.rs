@@ -101,7 +101,7 @@ impl LockFile {
         if read > Extent::BYTES || !start.iter().take(read).all(is_cache) {
             return Err(Error::directory(
                 directory.path(),
-                "its file `lock` is not from localtel; name a directory of its own",
+                "its file `lock` was not written by localtel; use a separate directory",
             ));
         }
         Ok(Self { file, id: facts.id })

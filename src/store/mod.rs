@@ -572,7 +572,7 @@ impl Store {
         let path = &self.path;
         self.active
             .as_mut()
-            .ok_or_else(|| Error::directory(path, "no segment could be made"))
+            .ok_or_else(|| Error::directory(path, "no segment could be created"))
     }
 }
 

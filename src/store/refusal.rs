@@ -22,11 +22,11 @@ pub(crate) enum OpenError {
     #[error("the directory cannot be opened: {0}")]
     Io(#[from] io::Error),
     /// It exists, but is unfit.
-    #[error("the directory cannot serve: {0}")]
+    #[error("the directory cannot be used: {0}")]
     Unfit(String),
     /// It belongs to another user, or the directory above it does, in which it would be created.
     #[error(
-        "the directory cannot serve: {} belongs to another user (uid {owner}), and this is uid {user}",
+        "the directory cannot be used: {} belongs to another user (uid {owner}), and this is uid {user}",
         .at.display()
     )]
     OtherUser {

@@ -311,7 +311,10 @@ impl Watch {
     ) -> WatchChange {
         let decision = Decision {
             is_recording: false,
-            obstacle: Some(format!("no installation id can be made: {}", error.chain())),
+            obstacle: Some(format!(
+                "no installation id can be created: {}",
+                error.chain()
+            )),
             ..decision
         };
         if matches!(

@@ -108,7 +108,7 @@ fn explain_without_telemetry_creates_nothing() {
         text.contains("Recording now: unknown, because consent is undecided,"),
         "{text}"
     );
-    assert!(text.contains("(not there yet)"), "{text}");
+    assert!(text.contains("(does not exist yet)"), "{text}");
     assert!(
         text.ends_with("\nWhat was recorded so far\n  Nothing.\n"),
         "{text}"
@@ -142,7 +142,7 @@ fn records_are_still_listed_while_recording_is_off() {
         "{text}"
     );
     assert!(
-        text.contains("the stored choice says enabled, and is overruled."),
+        text.contains("the stored choice (enabled) is overruled."),
         "{text}"
     );
     assert!(text.contains("\n  hello (a): 1 record\n"), "{text}");
@@ -168,7 +168,7 @@ fn embedded_explain_has_the_applications_limits() {
     assert_eq!(home.json()["limits"]["known_from"], "application");
     assert_eq!(home.json()["limits"]["total_bytes_max"], 64 << 20);
     let text = ExplainHome::new().text();
-    let usual = "Unless the application says otherwise, at most 256 MiB and 90 days are kept.";
+    let usual = "Unless the application sets other limits, at most 256 MiB and 90 days are kept.";
     assert!(text.contains(usual), "{text}");
 }
 
@@ -224,10 +224,10 @@ fn every_record_of_localtel_is_described() {
     ];
     let lines = own.map(|event| line("\"localtel\"", &format!(r#""event":"{event}""#)));
     let text = ExplainHome::new().with(SEGMENT, &lines.concat()).text();
-    assert!(!text.contains("does not know it"), "{text}");
+    assert!(!text.contains("unknown to this one"), "{text}");
     let newer = line("\"localtel\"", r#""event":"seal""#);
     let text = ExplainHome::new().with(SEGMENT, &newer).text();
-    assert!(text.contains("does not know it"), "{text}");
+    assert!(text.contains("unknown to this one"), "{text}");
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn from_outside_explain_applies_the_default_and_owner_policy() {
         "{text}"
     );
     assert!(
-        text.contains("Unless myapp says otherwise:\n    Log events and spans below INFO"),
+        text.contains("Unless myapp sets other rules:\n    Log events and spans below INFO"),
         "{text}"
     );
 }
@@ -380,7 +380,7 @@ fn explain_reports_off_under_a_damaged_policy() {
             .with(SEGMENT, &line("\"a\"", EVENT))
             .with("policy.toml", "level = \"loud\"");
         let text = home.text();
-        let off = "\n  Recording now: no, because policy.toml cannot be understood: line 1: level: `loud` is none of";
+        let off = "\n  Recording now: no, because policy.toml is invalid: line 1: level: `loud` is not one of";
         assert!(text.contains(off), "{text}");
         assert!(
             text.contains("nothing at all is recorded until it is fixed"),

@@ -62,10 +62,10 @@ fn what_is(facts: &Explanation<'_>) -> Vec<String> {
     said.extend(who_chose(facts));
     for overruled in &facts.status.overruled {
         let (by, wanted) = (&overruled.by, overruled.wanted);
-        said.push(format!("{by} says {wanted}, and is overruled."));
+        said.push(format!("{by} ({wanted}) is overruled."));
     }
     for problem in &facts.status.problems {
-        said.push(format!("Invalid, and taken as a no: {problem}."));
+        said.push(format!("Invalid, so it counts as disabled: {problem}."));
     }
     said
 }
@@ -111,7 +111,7 @@ fn what_the_application_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
     let test = format!("`{test}` shows what is masked in a text.");
     match facts.location.application_policy() {
         None => {
-            let mut said = vec![format!("Unless {} says otherwise:", application(facts))];
+            let mut said = vec![format!("Unless {} sets other rules:", application(facts))];
             said.extend(below(USUAL_LEVEL).map(indented));
             said.extend(SECRETS.lines().map(indented));
             said.push(test);
@@ -182,7 +182,7 @@ fn where_it_lies(facts: &Explanation<'_>) -> Vec<String> {
     let missing = if facts.status.directory_exists {
         ""
     } else {
-        " (not there yet)"
+        " (does not exist yet)"
     };
     let limits = &facts.status.limits;
     let (most, age) = (
@@ -192,7 +192,7 @@ fn where_it_lies(facts: &Explanation<'_>) -> Vec<String> {
     let bounds = match facts.location.command_name() {
         Some(_) => format!("At most {most} and {age} are kept."),
         None => {
-            format!("Unless the application says otherwise, at most {most} and {age} are kept.")
+            format!("Unless the application sets other limits, at most {most} and {age} are kept.")
         }
     };
     let mut said = vec![
@@ -440,7 +440,7 @@ fn about_own(event: &str) -> &'static str {
         "report" => "A regular report of the application on itself, this machine and its counters.",
         "version" => "The application's version changed.",
         "command" => "A command of the application: which one, how long it took, how it ended.",
-        _ => "A record of another version of localtel; this one does not know it.",
+        _ => "A record of another version of localtel, unknown to this one.",
     }
 }
 

@@ -104,13 +104,13 @@ impl Change {
             (None, None) => word.to_owned(),
             (Some(_), Some(name)) => name,
             (None, Some(_)) => {
-                let message = format!("there is one {word} only, without a name");
+                let message = format!("{word} takes no name");
                 let hint = location.command(&format!("policy unset {word}"));
                 return Err(Failure::usage(message).hint(hint));
             }
             (Some(_), None) => {
                 let hint = location.command(&format!("policy unset {word} NAME"));
-                return Err(Failure::usage(format!("which {word} is meant?")).hint(hint));
+                return Err(Failure::usage(format!("the name of the {word} is missing")).hint(hint));
             }
         };
         Ok(Self {

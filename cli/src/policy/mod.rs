@@ -237,8 +237,7 @@ fn complaint(error: Error, location: &Location) -> Failure {
             let file = location.policy_file();
             let file = file.display();
             Failure::failed(error.chain()).hint(format!(
-                "nothing was changed, and nothing is recorded meanwhile; put a plain file in the place of \
-                 {file}, or remove it"
+                "nothing was changed, and nothing is recorded meanwhile; replace {file} by a regular file, or remove it"
             ))
         }
         ErrorKind::Io { .. }
@@ -278,7 +277,8 @@ fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
         Err(problem) => {
             // A directory that cannot be read is another error.
             location.check_readable()?;
-            let hint = format!("fix {file}; running programs then go on within a second");
+            let hint =
+                format!("fix {file}; running programs then continue to record within a second");
             let message = format!("{problem}; nothing is recorded until it is fixed");
             return Err(Failure::failed(message).hint(hint));
         }
@@ -381,7 +381,7 @@ fn read_text(screen: &mut Screen<'_>) -> Result<String, Failure> {
 
 /// The usual rules, if the application is not asked and there is no file.
 const USUAL: &str = "\
-# Unless the application says otherwise, its events are recorded as they are, and in messages and texts of
+# Unless the application sets other rules, its events are recorded as they are, and in messages and texts of
 # errors secrets are masked: passwords, tokens, private keys, addresses, your home and your user name.";
 
 /// Examples for `policy` without a file.

@@ -419,7 +419,7 @@ fn without_a_file_it_prints_the_usual_rules_and_examples() {
         "{said}"
     );
     assert!(
-        said.contains("Unless the application says otherwise"),
+        said.contains("Unless the application sets other rules"),
         "{said}"
     );
     assert!(
@@ -608,5 +608,5 @@ fn a_link_in_place_of_the_file_has_a_next_step() {
     assert_eq!(exit, Exit::Failed);
     assert!(said.contains("a symbolic link is not followed"), "{said}");
     assert!(said.contains("\nhint: nothing was changed"), "{said}");
-    assert!(said.contains("policy.toml, or remove it"), "{said}");
+    assert!(said.contains("policy.toml by a regular file"), "{said}");
 }

@@ -212,7 +212,7 @@ impl RecordRun {
             format!("`{}` shows the next step", command("doctor"))
         } else if location.owner_policy().is_err() {
             format!(
-                "fix or remove {}; `{}` says what is wrong with it",
+                "fix or remove {}; `{}` prints the error",
                 location.policy_file().display(),
                 command("policy")
             )

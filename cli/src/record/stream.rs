@@ -171,7 +171,7 @@ fn reason_of(error: &serde_json::Error, at: InputPosition, held: &[u8]) -> Strin
         .rsplit_once(" at line ")
         .map_or(&*text, |(what, _)| what);
     if error.is_eof() {
-        return "it has no end".to_owned();
+        return "it is incomplete".to_owned();
     }
     // The parser reports the end of a line as the start of the next one.
     let lines = error
@@ -382,7 +382,7 @@ const RECORD_SEPARATOR: u8 = 0x1e;
 
 const NOT_AN_OBJECT: &str = "it is not a JSON object";
 
-const NOT_UTF_8: &str = "it holds NUL bytes: only JSON in UTF-8 is read";
+const NOT_UTF_8: &str = "it contains NUL bytes: only JSON in UTF-8 is read";
 
 #[cfg(test)]
 mod tests {
@@ -496,7 +496,7 @@ mod tests {
             ),
             (
                 "{\"a\":1}\n{\"b\":",
-                vec!["{\"a\":1}", "line 2: it has no end"],
+                vec!["{\"a\":1}", "line 2: it is incomplete"],
             ),
         ] {
             assert_eq!(read(stream.as_bytes()), expected, "{stream:?}");

@@ -49,9 +49,9 @@ impl NotStarted {
         if self.0 != Errno::ENOENT {
             io::Error::from(self.0).to_string()
         } else if program.contains('/') && files::is_there(program) {
-            "the interpreter that it names is missing".to_owned()
+            "its interpreter does not exist".to_owned()
         } else {
-            "there is no such command".to_owned()
+            "command not found".to_owned()
         }
     }
 }
@@ -110,7 +110,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no such command or if the system refuses to run it.
+    /// Returns an error if command not found or if the system refuses to run it.
     pub(super) fn start(
         words: &[OsString],
         variables: Vec<(OsString, OsString)>,

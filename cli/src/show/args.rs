@@ -168,7 +168,7 @@ impl FromStr for LineLimit {
             number => number
                 .parse()
                 .map(Self::Last)
-                .map_err(|_| "give a number of records, or `all`"),
+                .map_err(|_| "expected a number of records or `all`"),
         }
     }
 }
@@ -197,7 +197,7 @@ impl ShowArgs {
         {
             Some((_, flag)) => Err(Error::invalid(
                 flag,
-                "it cannot be combined with --follow; use `show`",
+                "cannot be combined with --follow; use `show`",
             )),
             None => Ok(()),
         }

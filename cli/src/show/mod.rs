@@ -87,7 +87,7 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
         && (is_cut || matched >= count)
     {
         screen.say(format_args!(
-            "these were the last {count} records; `-n all` shows every one"
+            "only the last {count} records are shown; `-n all` shows all"
         ));
     }
     if is_nothing && screen.sink == OutputKind::Terminal {

@@ -154,7 +154,7 @@ fn a_terminal_gets_the_last_thousand_with_a_note() {
     let (seen, stderr) = on_terminal(&["--json"]);
     assert_eq!(seen, (700..1700).collect::<Vec<_>>());
     assert!(
-        stderr.contains("the last 1000 records; `-n all`"),
+        stderr.contains("the last 1000 records are shown; `-n all`"),
         "{stderr}"
     );
     assert_eq!(on_terminal(&["--json", "-n", "all"]).0.len(), 1700);

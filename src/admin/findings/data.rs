@@ -33,7 +33,7 @@ pub(super) fn about_secrets(
         let keep = location.rule_command(name, "keep");
         let clear = location.command("clear");
         let next = format!(
-            "`{mask}` masks it from now on and `{clear}` removes what is there; if it is none, `{keep}`"
+            "`{mask}` masks it from now on, and `{clear}` removes existing records; if it is not a secret, `{keep}`"
         );
         Finding::new(FindingKind::Secret, what, next)
     });
@@ -105,7 +105,7 @@ impl Fold for Wrong {
             DamageKind::Missing { segments, .. } => self.missing.push(Finding::new(
                 FindingKind::Missing,
                 format!("missing, and not removed by localtel: {segments}"),
-                "restore the files if you have them; what is there can still be read",
+                "restore the files if you have them; the other records can still be read",
             )),
             DamageKind::NotAFile | DamageKind::Unreadable { .. } => {
                 self.segments.add(damage.position);
@@ -170,7 +170,7 @@ impl Wrong {
         );
         let latest = self.latest.map(|latest| format!(" ({})", latest.as_str()));
         let latest = latest.unwrap_or_default();
-        let future = format!("dated in the future{latest}, so a clock is wrong or was: ");
+        let future = format!("dated in the future{latest}, so a clock is or was wrong: ");
         let found = [
             self.segments
                 .finding(Unreadable, "", "unreadable segment", &of_segments),
@@ -197,12 +197,12 @@ fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
     let found = [
         (
             (FindingKind::Sessions, sessions.without_end, "session"),
-            "without an end: killed, aborted, or out of sight as in a container; what was in memory then is lost",
-            "in the application, flush before `abort`, `_exit` and `daemon`, and end on SIGTERM in an orderly way",
+            "without an end: killed, aborted, or not visible from here, as in a container; records that were in memory are lost",
+            "in the application, flush before `abort`, `_exit` and `daemon`, and exit cleanly on SIGTERM",
         ),
         (
             (FindingKind::Dropped, losses.dropped, "event"),
-            "dropped for want of room",
+            "dropped because the buffer was full",
             AGAINST_DROPS,
         ),
         (
@@ -220,4 +220,4 @@ fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
 }
 
 /// The remedy for records that are dated in the future.
-const COMPARE_CLOCKS: &str = "compare the clocks of what records here; these records are removed with their segment, like others";
+const COMPARE_CLOCKS: &str = "compare the clocks of the machines that record here; these records are removed with their segment, like others";

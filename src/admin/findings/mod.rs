@@ -99,7 +99,7 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
     }
     findings.extend(stuck::look(&directory, floor));
     let (of_data, secret_names) = about_data(location).unwrap_or_else(|error| {
-        let step = "look at the directory as its owner";
+        let step = "check the directory as its owner";
         let finding = Finding::new(FindingKind::Directory, error.chain(), step);
         (vec![finding], SecretNames::default())
     });
@@ -115,11 +115,11 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
 fn about_policy(location: &Location, owner: &OwnerFile) -> Option<Finding> {
     owner.problem()?;
     let step = format!(
-        "fix {}; `{}` says what is wrong with it",
+        "fix {}; `{}` prints the error",
         location.policy_file().display(),
         location.command("policy")
     );
-    let what = "policy.toml cannot be understood, so nothing is recorded";
+    let what = "policy.toml is invalid, so nothing is recorded";
     Some(Finding::new(FindingKind::Policy, what, step))
 }
 
@@ -133,11 +133,9 @@ fn about_history(path: &Path) -> Option<Finding> {
         StoredHistory::Damaged { .. }
         | StoredHistory::Empty { .. }
         | StoredHistory::Missing
-        | StoredHistory::Known(_) => {
-            "nothing, for it is replaced when there is something to remember"
-        }
+        | StoredHistory::Known(_) => "nothing; the next process that stores something replaces it",
     };
-    let what = format!("{problem}; events are recorded all the same");
+    let what = format!("{problem}; events are still recorded");
     Some(Finding::new(FindingKind::History, what, step))
 }
 
@@ -151,7 +149,7 @@ fn about_release(path: &Path) -> Option<Finding> {
         Ok(_) => return None,
         Err(problem) => problem,
     };
-    let what = format!("{problem}; events are recorded all the same");
+    let what = format!("{problem}; events are still recorded");
     Some(Finding::new(FindingKind::Release, what, RELEASE_FORM))
 }
 
@@ -160,16 +158,16 @@ fn about_opening(path: &Path, error: OpenError) -> Finding {
     let (kind, what, step) = match error {
         OpenError::Io(error) => {
             let what = format!("{path} cannot be opened: {error}");
-            (FindingKind::Directory, what, "look at it as its owner")
+            (FindingKind::Directory, what, "check it as its owner")
         }
         OpenError::Unfit(reason) => {
-            let what = format!("{path} cannot serve: {reason}");
-            (FindingKind::Directory, what, "move what is in the way")
+            let what = format!("{path} cannot be used: {reason}");
+            (FindingKind::Directory, what, "correct it")
         }
         OpenError::OtherUser { .. } => (
             FindingKind::Owner,
             error.to_string(),
-            "look at it as its owner",
+            "check it as its owner",
         ),
     };
     Finding::new(
@@ -205,7 +203,7 @@ fn about_consent(location: &Location, stored: &Stored) -> Vec<Finding> {
     if first_use.is_some_and(|first| first.seen > clock::now()) {
         findings.push(Finding::new(
             FindingKind::Clock,
-            "the first use is remembered for a time that has not come yet, so the grace does not run",
+            "the stored time of the first use is in the future, so the grace period does not run",
             format!(
                 "set the clock, or decide: `{}` or `{}`",
                 location.command("enable"),
@@ -320,7 +318,7 @@ fn about_lock(directory: &Directory) -> Option<Finding> {
         Ok(false) => None,
         Ok(true) => Some(Finding::new(
             FindingKind::Lock,
-            "a process holds the lock and does not let go, so nothing is recorded",
+            "a process holds the lock and does not release it, so nothing is recorded",
             "find it with `fuser` or `lsof` on the file `lock`; resume or end it",
         )),
         Err(error) => Some(cannot_be_locked(error.to_string())),

@@ -173,7 +173,7 @@ impl AnswerHome {
         let report = self.json(tested, &["report", "--json"]);
         let of_report = of_json(&report["recorded"]);
         // A report is an event of its own, so the policy may drop it.
-        let filtered = "no, because the policy does not admit the event `report`";
+        let filtered = "no, because the policy drops the event `report`";
         if of_report != filtered {
             // Long texts are cut in a report.
             let start = of_report.trim_end_matches('…');
@@ -329,8 +329,8 @@ const DIRECTORY: &str = "LOCALTEL_TEST_DIRECTORY";
 const ENABLED: &str = "yes, because enabled by the stored choice";
 const UNDECIDED: &str =
     "no, because consent is undecided, and nothing is recorded until it is enabled";
-const UNKNOWN: &str = "unknown, because consent is undecided, and only the application knows whether it records \
-                       then";
+const UNKNOWN: &str =
+    "unknown, because consent is undecided, and the application decides whether it records";
 const GRACE_OVER: &str =
     r#"{"format":1,"first_seen":"2020-01-01T00:00:00.000000Z","grace_seconds":3600}"#;
 const GRACE_RUNS: &str =
@@ -361,9 +361,9 @@ fn a_damaged_policy_stops_all_recording() {
     for (text, problem) in [
         (
             "level = \"loud\"",
-            "policy.toml cannot be understood: line 1: level: `loud` is none of ",
+            "policy.toml is invalid: line 1: level: `loud` is not one of ",
         ),
-        ("{", "policy.toml cannot be understood: "),
+        ("{", "policy.toml is invalid: "),
     ] {
         let home = AnswerHome::enabled();
         std::fs::write(home.telemetry().join("policy.toml"), text).unwrap();
@@ -376,7 +376,7 @@ fn a_damaged_policy_stops_all_recording() {
         assert_eq!(home.answer_of_commands(), answer);
         assert!(
             home.hint_of_record()
-                .contains("`localtel --app words policy` says")
+                .contains("`localtel --app words policy` prints")
         );
         for tested in [TestedProgram::Outside, TestedProgram::Application] {
             assert_eq!(home.after(tested, &["enable"]).as_ref(), Some(&answer));
@@ -580,7 +580,7 @@ fn an_unreadable_consent_file_stops_recording() {
         let step = if text.contains('9') {
             "install the localtel that wrote it"
         } else {
-            "decide anew: `localtel --app words enable` or `localtel --app words disable`"
+            "decide again: `localtel --app words enable` or `localtel --app words disable`"
         };
         assert_eq!(hint, step);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
@@ -595,7 +595,7 @@ fn all_commands_report_a_lock_that_cannot_be_opened() {
         (|lock| symlink("elsewhere", lock).unwrap(), "symbolic link"),
         (
             |lock| std::fs::write(lock, "mine").unwrap(),
-            "its file `lock` is not from localtel",
+            "its file `lock` was not written by localtel",
         ),
     ];
     for (plant, reason) in plants {
@@ -611,7 +611,7 @@ fn all_commands_report_a_lock_that_cannot_be_opened() {
             assert_eq!(home.answer_of_commands(), answer);
             let hint = home.hint_of_record();
             assert!(
-                hint.contains("doctor`") || hint.starts_with("move "),
+                hint.contains("doctor`") || hint.starts_with("use another "),
                 "{hint}"
             );
             let found = out(&home.run(TestedProgram::Outside, &["doctor"]));
@@ -723,7 +723,7 @@ fn a_newer_consent_file_gets_only_steps_that_help() {
     );
     let printed = err(&home.run(TestedProgram::Outside, &["reset"]));
     assert!(
-        printed.contains("\nhint: decide anew: `localtel --app words enable`"),
+        printed.contains("\nhint: decide again: `localtel --app words enable`"),
         "{printed}"
     );
 }

@@ -400,7 +400,7 @@ fn a_copied_home_is_reported_with_the_next_step() {
     home.store(&elsewhere.to_string());
     let status = home.stdout(&["status"]);
     assert!(
-        status.contains("\ncopied: this directory was made on another machine or by another user; `localtel --app myapp reset`"),
+        status.contains("\ncopied: this directory was created on another machine or by another user; `localtel --app myapp reset`"),
         "{status}"
     );
     home.stdout(&["reset"]);

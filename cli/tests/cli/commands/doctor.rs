@@ -79,7 +79,7 @@ fn doctor_is_clean_and_read_only() {
     assert_eq!(virgin.doctor().0, 0);
     assert!(!virgin.telemetry().exists());
     let (code, text, _) = CommandHome::recorded().doctor();
-    assert_eq!((code, text.as_str()), (0, "nothing is wrong\n"));
+    assert_eq!((code, text.as_str()), (0, "no problems found\n"));
 }
 
 #[test]
@@ -90,10 +90,10 @@ fn invalid_choices_are_found_in_both_files() {
     let text = home.finds(&["consent", "consent"]);
     assert!(
         text.contains("`perhaps`")
-            && text.contains("next: decide anew: `localtel --app myapp enable`"),
+            && text.contains("next: decide again: `localtel --app myapp enable`"),
         "{text}"
     );
-    assert!(text.contains("consent.all.json is of format 7"), "{text}");
+    assert!(text.contains("consent.all.json has format 7"), "{text}");
     assert!(
         text.contains("next: install the localtel that wrote it"),
         "{text}"
@@ -213,7 +213,7 @@ fn a_held_or_invalid_lock_is_found() {
     let home = CommandHome::recorded();
     let lock = std::fs::File::open(home.telemetry().join("lock")).unwrap();
     lock.lock().unwrap();
-    assert!(home.finds(&["lock"]).contains("does not let go"));
+    assert!(home.finds(&["lock"]).contains("does not release it"));
     drop(lock);
     assert_eq!(home.doctor().0, 0);
     std::fs::remove_file(home.telemetry().join("lock")).unwrap();
@@ -419,7 +419,7 @@ fn an_application_without_telemetry_is_not_a_finding() {
             out.starts_with("no choice and no records for "),
             "{words}: {out}"
         );
-        assert!(!out.contains("nothing is wrong"), "{words}: {out}");
+        assert!(!out.contains("no problems found"), "{words}: {out}");
     }
 }
 

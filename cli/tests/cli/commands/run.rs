@@ -391,7 +391,7 @@ fn a_missing_or_invalid_program_ends_as_in_a_shell() {
     assert_eq!(missing.status.code(), Some(127));
     assert_eq!(
         err(&missing),
-        "localtel: could not run \"no-such-command\": there is no such command\n"
+        "localtel: could not run \"no-such-command\": command not found\n"
     );
     let file = home.path().join("file");
     std::fs::write(&file, "text").unwrap();
@@ -450,7 +450,7 @@ fn a_missing_interpreter_ends_with_127() {
     assert_eq!(output.status.code(), Some(127));
     let message = err(&output);
     assert!(
-        message.contains("the interpreter that it names is missing"),
+        message.contains("its interpreter does not exist"),
         "{message}"
     );
     if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {

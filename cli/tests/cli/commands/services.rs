@@ -115,7 +115,10 @@ fn a_service_records_in_its_first_state_directory() {
     let shown = machine.localtel(Some(SERVICE), &["show", "event=started"]);
     assert!(out(&shown).contains("started"), "{shown:?}");
     let doctor = machine.localtel(Some(SERVICE), &["doctor"]);
-    assert!(out(&doctor).starts_with("nothing is wrong\n"), "{doctor:?}");
+    assert!(
+        out(&doctor).starts_with("no problems found\n"),
+        "{doctor:?}"
+    );
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn root_gets_the_command_to_run_as_the_service() {
         let expected = format!("hint: {before}{expected}");
         assert!(printed.contains(&expected), "{words:?}: {printed}");
         assert!(
-            !printed.contains("in the way") && !printed.contains("hunter2"),
+            !printed.contains("or correct") && !printed.contains("hunter2"),
             "{printed}"
         );
         let typed: Vec<&str> = ["--dir", dir].iter().chain(words).copied().collect();
@@ -196,7 +199,7 @@ fn root_gets_the_command_to_run_as_the_service() {
         "{doctor}"
     );
     assert!(
-        doctor.contains(&format!("next: {before}doctor` looks as that user")),
+        doctor.contains(&format!("next: {before}doctor` checks as that user")),
         "{doctor}"
     );
 }

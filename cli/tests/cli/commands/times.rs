@@ -132,7 +132,7 @@ fn consent_with_an_invalid_time_is_disabled_and_replaceable() {
         std::fs::write(&path, text).unwrap();
         let (_, printed) = run(&home, "UTC0", &["status"]);
         assert!(
-            printed.contains("disabled") && printed.contains("years 0 to 9999"),
+            printed.contains("disabled") && printed.contains("is not 0 to 9999"),
             "{printed}"
         );
         let (code, printed) = run(&home, "UTC0", &[word]);
